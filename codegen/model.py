@@ -372,7 +372,7 @@ class KnownText(Element):
 
 @attrs.frozen
 class Refusal(Element):
-    """A reason for which the venue refuses a Logon, recognized by its Text (58)."""
+    """A reason why the venue refuses a Logon, recognized by its Text (58)."""
 
     name: str
     pattern: str

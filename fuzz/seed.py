@@ -1,8 +1,8 @@
 """The seed corpus: `python -m fuzz seed` writes it to corpus/, one file for each target.
 
 Each line contains a name and an input in hexadecimal digits. The inputs cover every example of the spec and
-every valid message of both dialects, every state of a session with possible next steps, the scenarios of
-tests/scenarios/, and every file, page and secret of the other targets.
+every valid message of Kalshi's dialect and of plain FIX 5.0 SP2, every state of a session with possible next
+steps, the scenarios of tests/scenarios/, and every file, page and secret of the other targets.
 """
 
 from __future__ import annotations

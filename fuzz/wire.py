@@ -1,4 +1,4 @@
-"""Wire messages of both dialects, chosen and damaged according to the input."""
+"""Wire messages of Kalshi's dialect and of plain FIX 5.0 SP2, chosen and damaged according to the input."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Start = Callable[..., Meeting]
 
 @pytest.fixture
 def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Start]:
-    """Return a function that starts QuickFIX opposite to our side in a role."""
+    """Return a function that starts QuickFIX as the counterparty of our side, which plays the given role."""
     meetings = []
 
     def start(role: Role, **settings: str) -> Meeting:
@@ -71,7 +71,8 @@ def test_the_peers_logon_resets_the_numbers_during_a_gap(start: Start) -> None:
     ours.expect(GapDetected)
     meeting.peer.send(*RESETTING_LOGON)
 
-    # After the reset neither the missing nor the held messages have a number.
+    # After the reset, the old numbers of the missing and the held messages mean nothing, so these messages
+    # are lost.
     assert ours.expect(MessagesLost) == MessagesLost(3, 4)
     assert ours.expect(LoggedOn).reset
     meeting.exchange(ours, "after")
@@ -100,7 +101,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
 
     assert ours.expect(LoggedOn).reset
     ended = ours.expect(object)
-    # Rarely our answer arrives before the thread of QuickFIX that sent the Logon has reset its numbers.
+    # Occasionally our answer arrives before the QuickFIX thread that sent the Logon has reset its numbers.
     if isinstance(ended, LogoutReceived):
         assert ended.text == "MsgSeqNum too low, expecting 2 but received 1"
         return

@@ -21,7 +21,7 @@ FILES = (ROOT / "sbom.cdx.json", ROOT / "venue" / "sbom.cdx.json")
 
 
 def component(name: str, kind: str = "library", **facts: Any) -> dict[str, Any]:
-    """Return the entry of a package of PyPI."""
+    """Return the entry for a PyPI package."""
     url = f"pkg:pypi/{canonicalize_name(name)}"
     version = facts.get("version")
     purl = f"{url}@{version}" if version else url

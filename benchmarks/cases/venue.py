@@ -51,7 +51,7 @@ class _Client:
 
 
 class Floor:
-    """A venue with this many sessions logged on, `subscribers` of them to market data.
+    """A venue with this many logged-on sessions, of which `subscribers` subscribe to market data.
 
     The first of the others places orders; all others are silent.
     """
@@ -128,7 +128,7 @@ class Floor:
         self._number += self._orders
 
     def run(self) -> None:
-        """Pass the orders to the venue one by one, and wait for the answers to each."""
+        """Pass the orders to the venue one by one, and collect the answers to each."""
         venue, connection = self._venue, self._first.connection
         for data in self._batch:
             venue.receive_data(connection, data, NOW)

@@ -118,7 +118,8 @@ _TEXTS = _catalogue()
 
 @attrs.frozen
 class Evidence:
-    """Sources that are compared as one: the pages about a product, the dictionary, or the changelog."""
+    """Sources that are compared as one: the pages about a product, the dictionary, the changelog, or the
+    guides."""
 
     kind: str
     product: str | None
@@ -133,7 +134,7 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """`pages margin` and similar; just the kind for the dictionary and the changelog."""
+        """`pages margin` and similar; just the kind for the dictionary, the changelog and the guides."""
         return f"pages {self.product}" if self.kind == PAGE else self.kind
 
     @property
@@ -213,7 +214,7 @@ class Evidence:
         )
 
     def unread(self) -> Iterator[Finding]:
-        """Yield a finding for all content that could not be parsed."""
+        """Yield a finding for each passage that could not be parsed."""
         for fact in self.facts(Unread):
             where = fact.location
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)

@@ -1,8 +1,8 @@
-"""The order gateway of quickfix_before.py on this library, which continues the numbers of its FileStore.
+"""The order gateway of quickfix_before.py, ported to this library. It continues the numbers of the FileStore.
 
 python quickfix_after.py SETTINGS
 
-A line of the input is an order: ClOrdID, symbol, 1 (buy) or 2 (sell), contracts, price in dollars.
+Each input line is an order: ClOrdID, symbol, 1 (buy) or 2 (sell), contracts, price in dollars.
 """
 
 import logging
@@ -24,7 +24,7 @@ def on_create(name: str, client: Client, file_store: Path, key_id: str) -> None:
     [*found] = file_store.glob(f"FIXT.1.1-{key_id}-{name}.seqnums")
     if found and client.numbers.next_outgoing == 1:
         outgoing, incoming = map(int, found[0].read_text().split(":"))
-        # It returns MessagesLost for the numbers before: the old program has handled these messages.
+        # The returned MessagesLost is ignored: the old program has handled the earlier messages.
         client.set_numbers(next_outgoing=outgoing, next_incoming=incoming)
     log.info("created %s %d", name, client.numbers.next_outgoing)
 

@@ -1,4 +1,4 @@
-"""Tests of the programs on this library, against the simulated venue, with its faults."""
+"""Tests of the ported programs against the simulated venue and its faults."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ AT_ONCE = ReconnectPolicy(initial=0.001, cap=0.001)
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Wait for a result."""
+    """Wait until `done()` is true."""
     async with asyncio.timeout(20):
         while not done():  # noqa: ASYNC110 - a file or another thread is watched
             await asyncio.sleep(0.001)

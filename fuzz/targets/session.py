@@ -1,4 +1,4 @@
-"""Fuzz target `session`: arbitrary messages of the peer and calls of the user, in any state."""
+"""Fuzz target `session`: arbitrary messages from the peer and calls by the user, in any state."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ COMP_ID, PEER_COMP_ID = "ISLD", "TW"
 
 
 class Engine(Protocol):
-    """A running program to which definitions connect."""
+    """A running program that exchanges messages with the player over a socket."""
 
     def connect(self) -> socket.socket:
         """Return the next connection."""

@@ -144,8 +144,8 @@ class LoggedOn(Value):
         reset_requested: Whether this side requested the `reset`, if there was one. Otherwise the peer
             requested it, or a process that crashed: messages of the peer that were not received are lost, and
             it is unknown how many.
-        generation: Number of resets of this side's store so far; together with MsgSeqNum it identifies a
-            message. Ignored in comparisons.
+        generation: How often the outgoing numbers of this side's store have been restarted; together with
+            MsgSeqNum it identifies a message. Ignored in comparisons.
     """
 
     logon: Message

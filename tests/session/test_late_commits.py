@@ -289,5 +289,5 @@ def test_received_messages_are_delivered_during_a_commit() -> None:
 
 
 def order_report(order_id: str) -> Any:
-    """Return a message that a venue may send."""
+    """Return an OrderCancelReject, as a message that a venue may send."""
     return OrderCancelReject(order_id=order_id, cl_ord_id="x", ord_status="8", cxl_rej_response_to="1")

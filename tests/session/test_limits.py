@@ -75,7 +75,7 @@ def wired() -> Wired:
 
 
 def refusal_of(wired: Wired, message: Message, **settings: Any) -> str:
-    """Return the reason for which a message is refused, after checking that the refusal had no effect."""
+    """Return why a message is refused, after checking that the refusal had no effect."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     with pytest.raises(InvalidMessageError) as caught:

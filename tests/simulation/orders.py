@@ -47,7 +47,7 @@ class Request:
     outcome: bool = False
     """Whether the user has taken its outcome."""
     listed: str = ""
-    """The reason for which its outcome was reported to the user as unknown."""
+    """The reason why its outcome was reported to the user as unknown."""
 
     @property
     def settled(self) -> bool:

@@ -259,7 +259,7 @@ class World:
         return self._links
 
     def refusal(self) -> str | None:
-        """Return the reason for which the venue currently refuses every Logon, or None if it accepts them."""
+        """Return why the venue currently refuses every Logon, or None if it accepts them."""
         return self.refused_with if self.now < self.refused_until else None
 
     # Reports of the sides

@@ -1,4 +1,4 @@
-"""Operations of an operator on a venue, by name."""
+"""The operator's operations on a venue, looked up by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_operation_has_a_name_a_description_and_documented_parameters() ->
         assert (cls.__doc__ or "").rstrip().endswith(".")
         for each in parameters(cls):
             assert each.doc
-            assert each.name not in {"when", "do"}  # The step of a scenario already has this parameter.
+            assert each.name not in {"when", "do"}  # Reserved: scenario steps use these keys themselves.
 
 
 def test_an_operation_round_trips_through_its_values() -> None:

@@ -59,7 +59,7 @@ from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_venue.sessions.tolerance import CODECS
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
-"""Time of the last call, before the first call."""
+"""Used as the time of the last call until there has been one."""
 
 
 @attrs.frozen
@@ -117,7 +117,7 @@ class VenueModel:
             for product in PRODUCTS
         }
         self._begun = False
-        # The programme and the flow act without a request of a client or an operator.
+        # The programme and the flow act without a request from a client or an operator.
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
         """Operations of the programme that failed when they were due, with the reason."""
@@ -162,7 +162,8 @@ class VenueModel:
         )
 
     def begin(self, now: Instant) -> None:
-        """Start the resting orders, the programme and the simulated traders.
+        """Open the initial positions, place the resting orders, and start the programme and the simulated
+        traders.
 
         Does nothing if the venue has begun already.
         """
@@ -273,7 +274,7 @@ class VenueModel:
             self._connections.touch(connection)
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
-        """Record that bytes follow that have waited for this many seconds."""
+        """Record that reading resumes; the next bytes have waited for `waited` seconds."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is not None:
@@ -328,7 +329,8 @@ class VenueModel:
 
     def _refresh(self) -> None:
         """Update the connections that have changed since the last call."""
-        # Faults in bytes count their occasions over all connections, so those are then visited in order.
+        # Byte-level faults count their triggers across all connections, so the connections must then be
+        # visited in order.
         self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.inspects_bytes)
 
     # Time
@@ -350,8 +352,8 @@ class VenueModel:
         """Process everything due: heartbeats and timeouts of sessions, expiries of orders, timers of
         gateways, the flow of orders."""
         self._advance(now)
-        # The order of these steps is part of the result of a seed, since ids are drawn in it: with another
-        # order, existing input logs no longer replay.
+        # A seed's result depends on the order of these steps, because they draw ids: if it changed, existing
+        # input logs would no longer replay.
         self._faults.begin_and_end(now)
         self._refresh()
         for connection in self._connections.pop_due(now):
@@ -382,9 +384,7 @@ class VenueModel:
         self._process_aborted(now)
 
     def _advance(self, now: Instant) -> None:
-        """Record the time, and perform the work that was due before this input. Every public method that
-        takes a time calls it first.
-        """
+        """Record the time and apply the pause changes that are due. Called before an input is processed."""
         # A fault takes effect after the call that triggered it and before the next one, independent of the
         # order in which output is fetched, and of whether it is fetched.
         if self._armed.inspects_bytes:
@@ -414,8 +414,8 @@ class VenueModel:
         self._advance(now)
         outcomes = self._execute(product, command, now)
         if isinstance(command, SetPause):
-            # `_pauses` decides about Logons, when a pause ends, and which of several pauses applies, so it
-            # must know of this one too.
+            # `_pauses` decides whether Logons are accepted, when a pause ends, and which of several pauses
+            # applies, so it must know of this one too.
             if command.state is PauseState.OPEN:
                 self.resume(product, now)
             else:
@@ -443,8 +443,8 @@ class VenueModel:
         return operation.perform(self, now)
 
     def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
-        """Start a pause, which replaces an earlier pause by command; return the resulting state of each
-        product."""
+        """Start a pause, which replaces any earlier pause that a command started; return the resulting state
+        of each product."""
         self._advance(now)
         self._pauses.pause(window)
         self._change_pauses(now)
@@ -468,7 +468,7 @@ class VenueModel:
         return self._faults.inject(fault, now)
 
     def release(self, name: str | None, now: Instant) -> Answer:
-        """End the faults of a name, or all; messages that they have withheld are sent."""
+        """End the faults with this name, or all faults; messages that they have withheld are sent."""
         self._advance(now)
         return self._faults.release(name, now)
 
@@ -559,8 +559,8 @@ class VenueModel:
         }
 
     def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
-        """Return the sequence numbers of a key on a session type; None if it is not logged on there and the
-        session type does not keep them."""
+        """Return the sequence numbers of a key on a session type; None if it is not logged on there and
+        no numbers are stored for it."""
         conn = self._logged_on.get(key_id)
         if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
             session = self._connections[conn].session
@@ -591,7 +591,7 @@ class VenueModel:
         match event:
             case LogonRequested():
                 self._admit(connection, event, now)
-            # Messages read together with a request at which a fault has cut the connection are ignored.
+            # Messages that arrived in the same read as a request that triggered a cut are ignored.
             case MessageReceived() if connection.login is not None and not connection.is_cut:
                 self._answer(connection, connection.login, event.message, now)
             case SessionEnded() if connection.login is not None:

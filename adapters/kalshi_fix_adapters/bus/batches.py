@@ -58,8 +58,8 @@ class Outgoing:
         subject: Subject of the message.
         id: Id of the message.
         lane: Lane of the message.
-        previous: MsgSeqNum of the previous message of the lane; 0 if this is the first message of its
-            generation, None if unknown.
+        previous: MsgSeqNum of the previous message of the lane; 0 if this is the lane's first
+            message in its generation, None if unknown.
         data: The bytes of one or more messages from the venue as received, an encoded event, or a part of
             either.
     """

@@ -74,8 +74,8 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
                 )
             connecting.result()
         finally:
-            # Cancelled repeatedly, because the NATS client may lose a cancellation (see `cancellable`), and
-            # would then try without end.
+            # Cancelled repeatedly, because the NATS client may swallow a cancellation (see `cancellable`),
+            # and would then retry forever.
             while not connecting.done():
                 connecting.cancel()
                 await asyncio.sleep(0)
@@ -149,8 +149,8 @@ class Bus:
             machine: a machine that applies each event before the event is returned. It starts from the last
                 snapshot, if there is one.
             start: where to start if there is neither a snapshot nor a mark.
-            mark: the position of an earlier iterator, from which to continue. The machine must have its state
-                at this position.
+            mark: the position of an earlier iterator, from which to continue. The machine must be in the
+                state that it had at this position.
             decode: whether messages are decoded. Otherwise the iterator returns each message as the bytes
                 that the session received.
 
@@ -199,8 +199,8 @@ class Bus:
             check: called with each new message. If it returns a Refusal, the message is not sent.
             clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
                 of this host. Because deadlines are compared with the clock of this host, commands of a host
-                whose clock is ahead can be sent after their deadline by the difference, and commands of a
-                host whose clock is behind are refused too early.
+                whose clock is ahead can be sent up to that much after their deadline, and commands of a host
+                whose clock is behind are refused too early.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep ids.
@@ -226,7 +226,7 @@ class Bus:
         """Return the state of the stream of events.
 
         Raises:
-            ConfigurationError: the server has no JetStream, stream or bucket.
+            ConfigurationError: the server has no JetStream, stream or key-value store.
         """
         return await operators.stream(self._link)
 

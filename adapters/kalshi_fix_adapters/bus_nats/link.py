@@ -122,7 +122,7 @@ class Link:
         """Return a new fence, which is higher than those of all earlier processes with this role in the
         channel.
         """
-        # The revision of a key rises with every write to the bucket.
+        # The revision of a key rises with every write to the key-value store.
         return await (await self.store()).put(f"{channel}.{role}", b"")
 
     async def read_fence(self, channel: Channel, role: str) -> int:

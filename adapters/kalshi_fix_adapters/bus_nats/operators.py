@@ -152,7 +152,7 @@ async def stream(link: Link) -> StreamState:
     """Return the state of the stream.
 
     Raises:
-        ConfigurationError: the server has no JetStream, stream or bucket.
+        ConfigurationError: the server has no JetStream, stream or key-value store.
     """
     try:
         await link.store()

@@ -17,8 +17,8 @@ from kalshi_fix_sansio.errors import ConfigurationError
 ROOM: Final = 4096
 """Number of bytes of a message that are reserved for headers."""
 _ACCOUNT_IS_FULL: Final = 10002
-"""The error code of JetStream when the account has used the storage that it may use; its status is that of a
-wrong request."""
+"""JetStream's error code for an account that has reached its storage limit. It is reported as a bad request
+(400)."""
 
 
 class PublisherOptions(TypedDict, total=False):

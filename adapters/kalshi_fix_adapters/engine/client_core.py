@@ -103,7 +103,7 @@ class ClientCore:
 
         Args:
             plan: the settings.
-            wake: called when a call of the user requires the task that moves the bytes to check again. `send`
+            wake: called when a call by the user requires the task that moves the bytes to check again. `send`
                 and `test_request` do not call it: their caller checks `output` for unwritten bytes.
             on_commit: called by the store, in its thread, when `store_changed` must be called.
             clocks: returns the current time.
@@ -990,7 +990,7 @@ class ClientCore:
         self.changing = True
 
     def _deliver_and_wake(self, connection: Connection) -> None:
-        """Deliver the events after a store failure in a call of the user, which ends the session."""
+        """Deliver the events after a store failure in a call by the user, which ends the session."""
         self._deliver(connection, self._clocks())
         self._wake()
 

@@ -148,7 +148,7 @@ class AsyncAdapter(ABC):
         """
 
     def flush(self) -> None:
-        """Write `core.output`, or wake the task that writes it, after a call of the user has added to it."""
+        """Write `core.output`, or wake the task that writes it, after a call by the user has added to it."""
         self.notify_tasks()
 
     # For use by adapters
@@ -164,7 +164,7 @@ class AsyncAdapter(ABC):
         self.users.notify()
 
     def wake(self) -> None:
-        """Wake all waiting calls and tasks. The core calls this after a call of the user."""
+        """Wake all waiting calls and tasks. The core calls this after a call by the user."""
         self.users.notify()
         self.output.notify()
         self.changes.notify()

@@ -216,7 +216,7 @@ class SqliteStore(DurableStore):
         return found or list(pending.sent_between(begin, end))
 
     def _give_up(self, why: str | FileError) -> NoReturn:
-        """End the use of this store."""
+        """Mark this store as unusable and raise StoreError."""
         if isinstance(why, str):
             super()._give_up(why)
         error = explain(self._path, why)

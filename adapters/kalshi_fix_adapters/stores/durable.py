@@ -20,7 +20,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 CLOSING = 5.0
-"""The maximum number of seconds that `close` waits for the last commit."""
+"""`close` waits up to twice this many seconds: for its own commit, then for the end of the thread."""
 
 
 def _do_nothing() -> None:
@@ -79,12 +79,15 @@ class DurableStore(ABC):
 
     @property
     def generation(self) -> int:
-        """The number of resets since the store was created, for each key."""
+        """How often the outgoing numbers were restarted since the store was created, by `reset` or by
+        `renumber` with another outgoing number; counted for each API key.
+        """
         return self._numbers.generation
 
     @property
     def durable(self) -> int:
-        """The last ticket of `begin_commit` whose changes are written, with the durability of `sync`.
+        """The last ticket of `begin_commit` whose changes are durable, as far as the options of the store
+        (`sync` of `SqliteStore`) guarantee it.
 
         Raises:
             StoreError: they could not be written.
@@ -159,7 +162,8 @@ class DurableStore(ABC):
         """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
         self._check_usable()
         self._pending.record_request(request)
-        # Otherwise the request was sent earlier, and only its record is updated.
+        # Only a request that is being sent now gets a new record; for one sent earlier, only the open request
+        # has changed.
         if request.seq_num + 1 == self._numbers.next_outgoing:
             self._record_sent_request(
                 SentRequest(
@@ -215,7 +219,8 @@ class DurableStore(ABC):
 
     @abstractmethod
     def _write(self, pending: Pending) -> None:
-        """Make changes durable, in the thread for commits.
+        """Make changes durable. Called in the commit thread, or by `begin_commit` if `_may_wait` returns
+        False.
 
         Raises:
             StoreError: the write failed. The changes may be durable or not.
@@ -230,7 +235,8 @@ class DurableStore(ABC):
 
         Raises:
             StoreError: the last commit failed, and the store is closed nevertheless. Or the last commit was
-                not completed within `CLOSING` seconds, and the store stays in use until this process ends.
+                not completed within twice `CLOSING` seconds, and the store stays in use until this process
+                ends.
         """
         if self._closed:
             return
@@ -238,7 +244,7 @@ class DurableStore(ABC):
         if getpid() != self._pid:
             return  # A forked child must not touch the files and connections of its parent.
         try:
-            # Otherwise the caller has already seen an error, and knows that the last commits are lost.
+            # Skipped if the caller has already seen an error and knows that the last commits are lost.
             if not self._unusable and not self._commits.is_reported:
                 self._commits.raise_error()
                 self._commits.wait(self.begin_commit(), CLOSING)
@@ -270,6 +276,6 @@ class DurableStore(ABC):
             )
 
     def _give_up(self, why: str) -> NoReturn:
-        """End the use of this store."""
+        """Mark this store as unusable and raise StoreError."""
         self._unusable = f"{self._place}: {why}"
         raise StoreError(self._unusable)

@@ -39,7 +39,7 @@ class Numbers:
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
     generation: int = 0
-    """Number of resets."""
+    """How often the outgoing numbers were restarted."""
 
 
 def microseconds(value: datetime | timedelta) -> int:

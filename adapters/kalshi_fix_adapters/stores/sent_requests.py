@@ -20,7 +20,8 @@ class SentRequest:
         request_id: The ClOrdID, or other id, by which answers refer to the request.
         msg_type: MsgType of the request.
         seq_num: MsgSeqNum of the request.
-        generation: The number of resets before the request. Together with `seq_num` it is unique.
+        generation: How often the outgoing numbers had been restarted before the request. Together with
+            `seq_num` it is unique.
         sent_at: SendingTime of the request, in UTC.
     """
 

@@ -22,7 +22,7 @@ class StoreSummary:
         next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
         reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
             reset too.
-        generation: The number of resets since the store was created.
+        generation: How often the outgoing numbers were restarted since the store was created.
         kept: The number of messages kept for resend.
         oldest_kept: The lowest number whose sent message is known.
         oldest: The oldest message kept.

@@ -61,8 +61,8 @@ class MessageStore(Protocol):
 
     @property
     def generation(self) -> int:
-        """The number of resets since the store was created. Together with MsgSeqNum it identifies a sent
-        message.
+        """How often the outgoing numbers were restarted since the store was created, by `reset` or by
+        `renumber` with another outgoing number. Together with MsgSeqNum it identifies a sent message.
         """
 
     @property

@@ -539,7 +539,8 @@ DECIDED = {
     *("logon_timeout", "logout_timeout", "heart_bt_int", "logon_fields", "max_message_size", "reset_seq_num"),
     *("min_heart_bt_int", "max_heart_bt_int", "reject_forgotten_resend", "explicit_confirm"),
 }
-"""Session settings that are not options of a client: derived from other options, or only for acceptors."""
+"""Session settings that the option `session` does not accept: set by or derived from other client options, or
+only for acceptors."""
 
 
 def test_every_session_setting_is_a_client_option_or_derived() -> None:

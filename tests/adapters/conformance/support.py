@@ -20,13 +20,13 @@ AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 
 
 def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
-    """Return options of a client of the sandbox's venue; a single connection unless a policy is given."""
+    """Return options for a client of the sandbox's venue; a single connection unless a policy is given."""
     chosen: Any = {**sandbox.options(ME, "prediction", session, key), "reconnect": None, **changes}
     return cast("Options", chosen)
 
 
 def plaintext_options(sandbox: Sandbox, port: int, **changes: Any) -> Options:
-    """Return options of a client of a peer without TLS on another port."""
+    """Return options for a client that connects without TLS to a peer on this port."""
     return options(sandbox, port=port, tls=Plaintext(), **changes)
 
 
@@ -45,7 +45,7 @@ def order(**changes: Any) -> NewOrderSingle:
 
 
 def report(number: int = 1) -> Message:
-    """Return an arbitrary report of a venue."""
+    """Return an OrderCancelReject, as an arbitrary message of a venue."""
     return OrderCancelReject(
         order_id=str(number), cl_ord_id=str(number), ord_status="8", cxl_rej_response_to="1"
     )

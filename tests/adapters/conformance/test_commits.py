@@ -55,7 +55,7 @@ class SlowDisk:
 
 
 def durable(sandbox: Sandbox, folder: Path, **session: Any) -> Any:
-    """Return options of a client with a store in a file."""
+    """Return options for a client with a store in a file."""
     found = options(sandbox, "KalshiRT", store=folder, reset_seq_num=True)
     return {**found, "session": session}
 

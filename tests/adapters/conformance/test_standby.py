@@ -23,7 +23,7 @@ EVERY = 0.01
 
 
 def durable(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
-    """Return options of a client with a store in a file, which reconnects."""
+    """Return options for a client with a store in a file, which reconnects."""
     return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": AT_ONCE, **changes})
 
 

@@ -104,7 +104,7 @@ def tunnel(binary: str, folder: Path, host: str, port: int, ca_pem: str) -> Iter
 
 
 def through(sandbox: Sandbox, running: Tunnel) -> Options:
-    """Return options of a client without TLS."""
+    """Return options for a client without TLS."""
     return options(sandbox, host="127.0.0.1", port=running.port, tls=Plaintext())
 
 

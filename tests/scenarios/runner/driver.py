@@ -60,7 +60,7 @@ class Driver:
         self.clock.advance(seconds - self.clock.monotonic)
 
     def settle(self) -> None:
-        """Write outgoing bytes and fire due timers until there are none."""
+        """Write outgoing bytes and fire due timers until there are none; a full transport defers both."""
         for _ in range(MAX_TIMERS):
             self._flush()
             deadline = self.session.next_deadline()

@@ -293,7 +293,8 @@ class _Reader:
         return self._fields(written, by_us=by_us, complete=False)
 
     def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
-        """Read a message; `complete` adds the required fields of the message called Application."""
+        """Read a message; `complete` starts from the sample fields of Application (a placeholder type) or
+        NewOrderSingle."""
         fields: dict[int, Value] = {}
         if "type" in written:
             name = str(written["type"])

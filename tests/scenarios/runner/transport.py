@@ -54,7 +54,7 @@ class Transport(Protocol):
         """End the peer's side of the stream."""
 
     def call(self, call: Call) -> None:
-        """Run a call of the user, once all bytes sent before have arrived."""
+        """Run a call by the user, once all bytes sent before have arrived."""
 
     def wait_until(self, seconds: float) -> None:
         """Advance the clock."""
@@ -98,7 +98,7 @@ class InMemory:
         self._driver.end_of_file()
 
     def call(self, call: Call) -> None:
-        """Run a call of the user."""
+        """Run a call by the user."""
         try:
             self._driver.call(call)
         except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
@@ -157,7 +157,7 @@ class Loopback:
         self._join()
 
     def call(self, call: Call) -> None:
-        """Run a call of the user, once all bytes sent before have arrived."""
+        """Run a call by the user, once all bytes sent before have arrived."""
         self._mark(call, None)
 
     def wait_until(self, seconds: float) -> None:

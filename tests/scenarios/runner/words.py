@@ -71,7 +71,7 @@ def msg_type_of(dialect: Dialect, name: str) -> str:
 
 
 def sample(dialect: Dialect, name: str, *, by_client: bool) -> dict[int, Value] | None:
-    """Return the default fields of the message called Application and of NewOrderSingle."""
+    """Return the sample fields of Application (a placeholder type) or NewOrderSingle; None for others."""
     text = _ORDERS[dialect.name] if name == ORDER else _SAMPLES[dialect.name, by_client]
     if name not in {APPLICATION, ORDER}:
         return None

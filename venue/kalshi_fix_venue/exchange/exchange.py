@@ -212,7 +212,7 @@ class Exchange:
         return account in self._state.accounts
 
     def would_refuse(self, command: PlaceOrder) -> RejectCause | None:
-        """Return the cause for which an order would be refused now, or None, without any change."""
+        """Return why an order would be refused now, or None if it would not be, without any change."""
         return placing.try_out(self._state, command)
 
     def cost(self, account: AccountId, market: str, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
@@ -245,7 +245,7 @@ class Exchange:
         return min((at for at in times if at is not None), default=None)
 
     def market_refusal(self, ticker: str) -> RejectCause | None:
-        """Return the cause for which a market refuses new orders, or None.
+        """Return why a market refuses new orders, or None if it does not.
 
         Raises:
             KeyError: the market does not exist.

@@ -1,4 +1,4 @@
-"""Requests of owners for their order groups."""
+"""Owners' requests to change their order groups."""
 
 from __future__ import annotations
 

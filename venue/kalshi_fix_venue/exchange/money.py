@@ -39,14 +39,14 @@ class Position:
 
 @attrs.frozen
 class CashFlow:
-    """The change of a balance by one fill, before its fee."""
+    """The change in a balance caused by one fill, before its fee."""
 
     change: Decimal
     returned: Decimal
     """The part of `change` returned for closing a position."""
     ranged: Decimal = ZERO
-    """The part of `change` returned for the guaranteed payout of a market group; negative if the guaranteed
-    payout has decreased."""
+    """The part of `change` that is released because the guaranteed payout of the market group has grown;
+    negative if it has decreased."""
 
 
 class Collateral(Protocol):
@@ -57,7 +57,7 @@ class Collateral(Protocol):
         ...
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position and return the change of the balance."""
+        """Apply a fill to a position and return the change in the balance."""
         ...
 
 
@@ -68,7 +68,7 @@ def _signed(side: Side, quantity: Decimal) -> Decimal:
 @attrs.frozen
 class PredictionCollateral:
     """Event contracts are paid in full: a long costs its price, a short 1 dollar minus its price,
-    and a pair of both pays 1 dollar, which is returned immediately."""
+    and one of each pays 1 dollar, which is returned immediately."""
 
     def opening(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""

@@ -64,7 +64,7 @@ class OrderTraded(OrderOutcome):
     """Whether this order was the aggressor; None for a block trade."""
     charge: Charge
     balance_change: Decimal
-    """The change of the balance, net of all fees."""
+    """The change in the balance, net of all fees."""
     rebate_reported: bool
     """Whether the reported change includes the rebate."""
     collateral_returned: Decimal
@@ -187,7 +187,7 @@ class PositionSettled:
     long_quantity: Decimal
     short_quantity: Decimal
     payout: Decimal
-    """The change of the balance, net of the fee."""
+    """The change in the balance, net of the fee."""
     fee: Decimal
     """The amount lost to rounding the balance down to its precision."""
 

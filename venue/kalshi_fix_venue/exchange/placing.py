@@ -33,7 +33,7 @@ _REDUCING = {
     PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,),
     MARGIN: (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL),
 }
-"""The times in force allowed for reduce-only orders (the pages on order entry)."""
+"""The TimeInForce values allowed for reduce-only orders (the pages on order entry)."""
 _PAUSED = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
     PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
@@ -43,8 +43,8 @@ _PAUSED = {
 def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Accept a new order, or refuse it without any change."""
     cause = _refusal(state, command)
-    # Checked last, because `_cap_refusal` must remove the order from the account again, to which a successful
-    # `_refusal` has added it.
+    # Checked last: when `_refusal` returns None it has added the order to the account, and `_cap_refusal`
+    # must undo that.
     if cause is None and command.reserves_cap:
         cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
@@ -85,7 +85,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
 
 
 def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
-    """Return the cause for which a new order would be refused now, or None, without any change."""
+    """Return why a new order would be refused now, or None if it would not be, without any change."""
     cause = _refusal(state, command)
     if cause is None:
         # `_refusal` has added the order to the account, as if it were accepted.
@@ -102,7 +102,7 @@ def self_cross_cause(order: Order) -> CancelCause:
 
 
 def market_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
-    """Return the cause for which a market refuses new orders and amends, or None."""
+    """Return why a market refuses new orders and amends, or None if it does not."""
     match market.state:
         case MarketState.ACTIVE:
             return None
@@ -115,12 +115,12 @@ def market_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
 
 
 def cancel_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
-    """Return the cause for which a market refuses cancels, or None."""
+    """Return why a market refuses cancels, or None if it does not."""
     return None if market.state is MarketState.INACTIVE else market_refusal(state, market)
 
 
 def pause_refusal(state: ExchangeState) -> RejectCause | None:
-    """Return the cause for which the exchange refuses new orders and amends, or None."""
+    """Return why the exchange refuses new orders and amends, or None if it does not."""
     return _PAUSED.get(state.pause)
 
 
@@ -145,9 +145,9 @@ def affordability_refusal(
 
 
 def entry_fee(state: ExchangeState, market: Market, price: Decimal, quantity: Decimal) -> Decimal:
-    """Return the maximum fee of an immediate trade, which the balance must cover in addition to the
+    """Return the fee of an immediate trade at the limit price. The balance must cover it in addition to the
     collateral."""
-    # At a better price the fee may be higher, but always by less than the price improvement.
+    # At a better price the fee may be higher, but the price improvement always exceeds the difference.
     return state.fee_schedule(market).fee(price, quantity, aggressor=True)
 
 
@@ -197,7 +197,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
             return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
     quantity = command.quantity
     if command.reduce_only:
-        # The quantity that it cannot trade is never reserved.
+        # The affordability check ignores the quantity that it cannot trade: that part is cancelled at once.
         quantity = min(quantity, _reducible(state, command))
     reserved = account.reserved
     # Added to compute the reserve, and removed again only if it is refused: the account keeps counting an
@@ -211,7 +211,9 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
 
 
 def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
-    """Return the cause if an otherwise accepted order exceeds its customer's daily cap."""
+    """Return why a customer's daily cap (missing or exceeded) refuses an order that passed `_refusal`, or
+    None. On refusal, remove the order from the account again.
+    """
     account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
     if cap is not None:
         weight = state.weight(command.account, command.side, command.price, command.quantity)
@@ -250,7 +252,7 @@ def open_order(command: PlaceOrder, until: datetime | None) -> Order:
 
 
 def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
-    """Return the cause for which the order ends before it trades, or None."""
+    """Return why the order ends before it trades, or None if it does not."""
     # Causes in the order itself come before causes that depend on the book.
     market = state.markets[order.market]
     book = market.book

@@ -137,7 +137,7 @@ class DropCopy:
         return self.next_page(login), ()
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
-        """Return the reason for which any request of a login is refused now, or None."""
+        """Return why any request of a login is refused now, or None if it is not."""
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
         # Refusals requested by the operator (`refuse_next`) are not counted as requests, so they come first.

@@ -36,7 +36,7 @@ MAX_WITHHELD = 10_000
 class FaultInjection:
     """Applies armed faults to logons, requests, messages to clients and connections.
 
-    Faults in bytes are in `ByteFaults`. Without an armed fault every method returns immediately.
+    Byte-level faults are in `ByteFaults`. Without an armed fault every method returns immediately.
     """
 
     _armed: ArmedFaults
@@ -71,7 +71,7 @@ class FaultInjection:
         return {"text": f"{fault.NAME} is armed", "number": armed.number}
 
     def release(self, name: str | None, now: Instant) -> Answer:
-        """End the faults of a name, or all, and send the messages they have withheld."""
+        """End the faults with this name, or all faults, and send the messages they have withheld."""
         ended = [armed for armed in self._armed if name in (None, armed.fault.NAME)]
         for armed in ended:
             self._armed.disarm(armed)
