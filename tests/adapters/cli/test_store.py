@@ -240,7 +240,7 @@ def test_rows_of_the_user_are_shown_without_secrets(path: Path) -> None:
     assert lines[1].startswith('  orders  {"n": [0, 1, 2')
     assert lines[1].endswith("... (2,397 characters)")
     assert lines[2:] == [
-        '  no json  "8=FIXT.1.1\\u0001096=<hidden>\\u0001"',
+        '  not json  "8=FIXT.1.1\\u0001096=<hidden>\\u0001"',
         '  api token  "<hidden>"',
         '  2026-08-21T14:03:09 \\x1b[1mkey  {"pem": "<hidden>"}',
         '  2026-08-21T14:03:08 fill  ["0.41", {"RawData": "<hidden>", "PASSWORD": "<hidden>"}]',
