@@ -63,8 +63,8 @@ def check(process: Process, connection: Connection) -> None:
         *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
             raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")
-    if len(core.resting) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:
-        raise Violation("unbounded", f"{side} follows {len(core.resting)} resting orders")
+    if len(core.resting._reports) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:
+        raise Violation("unbounded", f"{side} follows {len(core.resting._reports)} resting orders")
     store = process.store
     keep = process.world.schedule.keep
     if len(store._messages) > keep:

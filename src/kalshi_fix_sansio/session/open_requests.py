@@ -251,9 +251,6 @@ class RestingOrders:
                 resting, done = terms(tracks.resting, body), terms(tracks.done, body)
                 self.rules[layout.cls] = TrackingRule(tracks.attribute, resting, done)
 
-    def __len__(self) -> int:
-        return len(self._reports)
-
     def update(self, message: Message, frame: bytes) -> None:
         """Update an order from a delivered message, if its class reports on orders."""
         rule = self.rules.get(message.__class__)
