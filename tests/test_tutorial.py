@@ -102,7 +102,7 @@ def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) 
     first, second = commands_of("quoting")
     with making(environ) as maker:
         assert run_command(first, environ).stdout.startswith("KXHIGHNY-26DEC31-B50: 5 traded at 0.47")
-        assert "5 at 0.4800" in run_command(second, environ).stdout
+        assert "| 5 | 0.48 |" in " ".join(run_command(second, environ).stdout.split())
         lines_until(maker, "SELL 0.4800 DONE")
 
 
