@@ -74,7 +74,7 @@ class Receiver:
         self.unproven: frozenset[str] = frozenset(mark.unproven)
         """Lanes in which the stream may have dropped messages after the last received message."""
         self.verdict: Verdict = Verdict.APPLIED
-        """What was done with the last message."""
+        """The verdict on the last message."""
 
     def mark(self, sequence: int = 0) -> Mark:
         """Return the position after the last message; `sequence` is the broker's number of that message."""
