@@ -14,12 +14,13 @@ from typing import Any
 
 import attrs
 
-from kalshi_fix_sansio.classes.value import Value
+from kalshi_fix_sansio.classes.value import Value, quick_init
 from kalshi_fix_sansio.config import LogonToSign
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem
 
 
+@quick_init
 @attrs.frozen(eq=False, repr=False)
 class OpenRequest(Value):
     """A request that was sent and whose outcome is not known yet.
@@ -165,6 +166,7 @@ class LoggedOn(Value):
         return self.missing is not None
 
 
+@quick_init
 @attrs.frozen(eq=False, repr=False)
 class MessageReceived(Value):
     """An application message was received in sequence. Each message is delivered once.

@@ -126,7 +126,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             await tls.converse(step, self._push, more)
         finally:
             self._in_tls_exchange = False
-        # Bytes after the handshake are for the core, which is not connected yet; `_settle` resumes reading.
+        # Bytes after the handshake are for the core, which is not connected yet; `flush` resumes reading.
         if not transport.is_closing():
             transport.pause_reading()
 
@@ -268,40 +268,35 @@ class ClientProtocol(asyncio.BufferedProtocol):
         try:
             if act is not None:
                 act(*args)
-            self._settle()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             self._fail(error)
-        else:
-            self._users.notify()
-
-    def flush(self) -> None:
-        """Write the output after a send, after which no other call can continue."""
-        try:
-            self._settle()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
+        self.flush()
+        self._users.notify()
 
     def _fail(self, error: Exception) -> None:
         self._core.failure(error)
         self.finished.set()
         self._users.notify()
 
-    def _settle(self) -> None:
-        """Update the transport and the timer after a change of the core."""
+    def flush(self) -> None:
+        """Write the output, and update the transport and the timer, after a change of the core."""
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
-        # The transport may be closing because writing its buffer has failed, which asyncio does not report
-        # before `connection_lost`. Data from the venue can still be read.
-        if transport.is_closing():
-            core.write_failed()
-        if core.output:
-            core.flush(self._write)
-        if core.wants_read is not self._reads:
-            self._reads = core.wants_read
-            (transport.resume_reading if self._reads else transport.pause_reading)()
-        due = core.due()
-        if due is not None and due < self._timer.due:
-            self._timer.set(due)
-        if not core.wants_read and core.finished:
-            self.finished.set()
+        try:
+            if core.output and self._may_write:
+                core.flush(self._write)
+            # The transport may be closing because writing its buffer has failed, which asyncio does not
+            # report before `connection_lost`. Data from the venue can still be read.
+            elif transport.is_closing():
+                core.write_failed()
+            if core.wants_read is not self._reads:
+                self._reads = core.wants_read
+                (transport.resume_reading if self._reads else transport.pause_reading)()
+            due = core.due()
+            if due is not None and due < self._timer.due:
+                self._timer.set(due)
+            if not core.wants_read and core.finished:
+                self.finished.set()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)

@@ -203,7 +203,7 @@ class Client(ClientBase):
             # This is a separate change inside `wait`, and also writes, because after an interrupt there must
             # be no numbered message that is never written.
             return shared.change(
-                core.send_in_turn, turn, header_fields, allow_unknown_codes=allow_unknown_codes
+                core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn
             )
 
         # The `with` statement frees the place in the queue (`pacing.Turn`) after an interrupt at any point.

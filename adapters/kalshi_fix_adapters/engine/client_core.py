@@ -636,37 +636,45 @@ class ClientCore:
         header_fields: Mapping[str, Any] | None = None,
         *,
         allow_unknown_codes: bool = False,
-    ) -> Sent:
-        """Send a message; return its MsgSeqNum (34) and the ticket of its commit.
+        turn: Turn | None = None,
+    ) -> Sent | None:
+        """Send a message; return its MsgSeqNum (34) and the ticket of its commit. Return None if it must wait
+        for the venue or the budget.
 
         With ticket 0, the message is already in `output`, and the caller must write it: see `flush`.
         Otherwise it is released when its commit is durable: see `is_committed`.
+
+        A caller that can wait passes a `turn`, its place in the queue for the budget. After None, it calls
+        again whenever waiting callers are woken, while holding `turn.held`.
 
         Raises:
             NotConnectedError: the client is not logged on.
             SendFailedError: the store has failed; nothing was sent, and the session is over.
             LocalProtocolError: (or a subclass) as for `Session.send`.
         """
-        connection = self._connection
+        connection, pacing = self._connection, self.pacing
         if connection is None or not connection.can_send:
             self.changing = False
             raise self.closed_error(NotConnectedError)
-        session = connection.session
+        if connection.congested:
+            return None
+        session, now = connection.session, self._clocks()
+        if pacing is not None and not pacing.try_spend(message, turn, now):
+            return None
         try:
             number = session.send(
-                message,
-                self._clocks(),
-                header_fields=header_fields,
-                allow_unknown_codes=allow_unknown_codes,
+                message, now, header_fields=header_fields, allow_unknown_codes=allow_unknown_codes
             )
             # If a commit fails at once, it ends the session, and there is no output.
             if not connection.collect() and session.wants_close:
                 raise SendFailedError(session.store_error)
         except BaseException:
             self._sending_failed(connection)
+            if pacing is not None:
+                pacing.withdraw(message, now)
             raise
         if self._observers.follows_orders:
-            self._observers.sent(message, self._clocks())
+            self._observers.sent(message, now)
         if self._subscriptions is not None:
             self._subscriptions.sent(message, number)
         return number, session.ticket if session.unreleased else 0
@@ -705,54 +713,8 @@ class ClientCore:
         self.changing = session.took_number and not session.wants_close
 
     def turn(self, message: Message) -> Turn:
-        """Return a place in the queue for the rate budget for the sender of a message, for `send_in_turn`."""
-        return Turn(message) if self.pacing is None else self.pacing.turn(message)
-
-    def try_send(
-        self,
-        message: Message,
-        header_fields: Mapping[str, Any] | None = None,
-        *,
-        allow_unknown_codes: bool = False,
-    ) -> Sent | None:
-        """Send a message as `send` does, or return None if it had to wait for the venue or the budget."""
-        if self.pacing is None:
-            # Without a place in a queue, which saves 3 of 30 microseconds.
-            if self.congested:
-                return None
-            return self.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        turn = self.turn(message)
-        with turn.held:
-            try:
-                return self.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
-            finally:
-                if turn.waits:
-                    self.leave_queue(turn)
-
-    def send_in_turn(
-        self,
-        turn: Turn,
-        header_fields: Mapping[str, Any] | None = None,
-        *,
-        allow_unknown_codes: bool = False,
-    ) -> Sent | None:
-        """Send a message as `send` does, or return None if it must wait for the venue or the budget.
-
-        In that case, call again whenever waiting callers are woken, while holding `turn.held`.
-        """
-        pacing = self.pacing
-        if self.congested:
-            return None
-        if pacing is None or not self.is_logged_on:
-            return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        now = self._clocks()
-        if not pacing.try_spend(turn, now):
-            return None
-        try:
-            return self.send(turn.message, header_fields, allow_unknown_codes=allow_unknown_codes)
-        except BaseException:
-            pacing.withdraw(turn.message, now)
-            raise
+        """Return a place in the queue for the rate budget for the sender of a message, for `send`."""
+        return Turn() if self.pacing is None else self.pacing.turn(message)
 
     def leave_queue(self, turn: Turn) -> None:
         """Remove a sender from its queue, whether its message was sent or not."""

@@ -28,10 +28,9 @@ class Turn:
     at any point gives up the place.
     """
 
-    __slots__ = ("held", "lane", "message", "waits")
+    __slots__ = ("held", "lane", "waits")
 
-    def __init__(self, message: Message, lane: str = "") -> None:
-        self.message: Message = message
+    def __init__(self, lane: str = "") -> None:
         self.lane: str = lane
         self.held: Lock = Lock()
         self.waits: bool = False
@@ -51,14 +50,21 @@ class Pacing:
 
     def turn(self, message: Message) -> Turn:
         """Return a place in the queue for a message, for use with `try_spend`."""
-        return Turn(message, self._budget.lane(message))
+        return Turn(self._budget.lane(message))
 
-    def try_spend(self, turn: Turn, now: Instant) -> bool:
+    def try_spend(self, message: Message, turn: Turn | None, now: Instant) -> bool:
         """Spend the tokens for a message and return True, if the message is first in its queue and they are
         available.
 
-        Otherwise join the queue and return False; call again at `due`.
+        Otherwise return False. With a `turn`, the sender has joined the queue; call again at `due`.
         """
+        if turn is None:
+            turn = self.turn(message)
+            with turn.held:
+                try:
+                    return self.try_spend(message, turn, now)
+                finally:
+                    self.leave(turn, now)
         queue = self._queues.setdefault(turn.lane, deque())
         if not turn.waits:
             turn.waits = True
@@ -68,7 +74,7 @@ class Pacing:
             queue.popleft()
         if queue[0] is not turn:
             return False
-        seconds = self.charge(turn.message, now)
+        seconds = self.charge(message, now)
         if seconds:
             self._check_at(now.monotonic + seconds)
             return False

@@ -154,9 +154,9 @@ class AsyncClient(ClientBase):
         # wait.
         if time.monotonic() >= adapter.before_due:
             await adapter.before()
-        # There is no `await` between `try_send` and `flush`, so a cancellation cannot leave a numbered
+        # There is no `await` between `send` and `flush`, so a cancellation cannot leave a numbered
         # message unwritten.
-        sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         adapter.flush()
         if sent is None:
             sent = await self._wait_to_send(message, header_fields, allow_unknown_codes, timeout)
@@ -179,7 +179,7 @@ class AsyncClient(ClientBase):
         turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
-            sent = core.send_in_turn(turn, header_fields, allow_unknown_codes=allow_unknown_codes)
+            sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn)
             # Write the message, or update the time of the next try.
             adapter.flush()
             return sent
@@ -214,7 +214,7 @@ class AsyncClient(ClientBase):
                 not committed earlier messages, or the client's `budget` has no tokens.
         """
         adapter, core = self._adapter, self._core
-        sent = core.try_send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
+        sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if sent is None:
             raise no_room() if core.congested else no_tokens()
         adapter.flush()

@@ -7,7 +7,13 @@ package. The many classes that are rarely compared or printed are therefore defi
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import attrs
+
+from kalshi_fix_sansio.classes.written_code import make_function
+
+_C = TypeVar("_C", bound=type[Any])
 
 
 class Value:
@@ -41,3 +47,23 @@ def _fields(value: object) -> tuple[attrs.Attribute[object], ...]:
 
 def _compared(value: object) -> tuple[object, ...]:
     return tuple([getattr(value, field.name) for field in _fields(value) if field.eq])
+
+
+def quick_init(cls: _C) -> _C:
+    """Replace the constructor of a frozen attrs class whose instances are created for each message.
+
+    The constructor of attrs calls `object.__setattr__` for each field. This one sets the slots directly and
+    takes two thirds of the time, which saves 3 % of a send. Validators, converters and factories are not
+    supported.
+    """
+    names: dict[str, Any] = {}
+    parameters, lines = ["self"], []
+    for field in attrs.fields(cls):
+        name = field.name
+        names[f"set_{name}"], names[f"default_{name}"] = vars(cls)[name].__set__, field.default
+        parameters.append(name if field.default is attrs.NOTHING else f"{name}=default_{name}")
+        lines.append(f"set_{name}(self, {name})")
+    cls.__init__ = make_function(
+        f"__init__({', '.join(parameters)})", lines, names, f"fields of {cls.__name__}"
+    )
+    return cls

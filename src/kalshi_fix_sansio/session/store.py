@@ -11,12 +11,14 @@ from typing import Protocol
 
 import attrs
 
+from kalshi_fix_sansio.classes.value import quick_init
 from kalshi_fix_sansio.events import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 """Default limit of the messages kept for resend, in bytes."""
 
 
+@quick_init
 @attrs.frozen
 class StoredMessage:
     """An application message as it was sent.

@@ -521,16 +521,8 @@ def test_a_store_that_cannot_be_opened_closes_the_wire_log(tmp_path: Path) -> No
     assert stage.core.over
 
 
-def send_in_turn(core: ClientCore) -> None:
-    assert core.pacing is not None
-    turn = core.pacing.turn(order())
-    with turn.held:
-        core.send_in_turn(turn)
-
-
 SENDING: dict[str, Callable[[ClientCore], object]] = {
     "send": lambda core: core.send(order()),
-    "send_in_turn": send_in_turn,
     "test_request": lambda core: core.test_request(),
 }
 

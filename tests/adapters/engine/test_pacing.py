@@ -57,7 +57,7 @@ class Senders:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.waiting: list[Turn] = []
+        self.waiting: dict[Turn, Any] = {}
         self.begin = stage.clock.monotonic
         self.sent: list[tuple[float, str]] = []
         """The ClOrdIDs sent, each with the seconds since the beginning."""
@@ -67,7 +67,7 @@ class Senders:
             assert self.stage.core.pacing is not None
             turn = self.stage.core.pacing.turn(message)
             assert turn.held.acquire(blocking=False)
-            self.waiting.append(turn)
+            self.waiting[turn] = message
         self.look()
 
     def look(self) -> None:
@@ -76,16 +76,15 @@ class Senders:
         while looked:
             looked = False
             # The worst order: the latest callers check first.
-            for turn in reversed(tuple(self.waiting)):
-                if self.stage.core.send_in_turn(turn) is not None:
-                    self.waiting.remove(turn)
+            for turn, message in reversed(tuple(self.waiting.items())):
+                if self.stage.core.send(message, turn=turn) is not None:
+                    del self.waiting[turn]
                     turn.held.release()
-                    message: Any = turn.message
                     self.sent.append((round(self.stage.clock.monotonic - self.begin, 6), message.cl_ord_id))
                     looked = True
 
     def give_up(self, turn: Turn) -> None:
-        self.waiting.remove(turn)
+        del self.waiting[turn]
         self.stage.core.leave_queue(turn)
         turn.held.release()
 
@@ -155,7 +154,7 @@ def test_the_next_message_is_sent_when_a_caller_gives_up() -> None:
     line.wait(0.5)
     for _ in range(2):
         line.send(cancel(0))  # which uses the tokens that the next order waits for
-    gone = line.waiting[0]
+    gone = next(iter(line.waiting))
     line.give_up(gone)
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "c0", "c0", "a4"]
@@ -166,7 +165,9 @@ def test_an_abandoned_wait_delays_no_other_message() -> None:
     line = senders(budget())
     for number in range(1, 5):
         line.send(order(f"a{number}"))
-    line.waiting.pop(0).held.release()
+    gone = next(iter(line.waiting))
+    del line.waiting[gone]
+    gone.held.release()
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
 
@@ -184,7 +185,7 @@ def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
     del line.stage._carry_to_venue
     for _ in range(100):
         line.look()
-    assert line.waiting == []
+    assert not line.waiting
 
 
 # --- charging
@@ -193,9 +194,8 @@ def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
 def test_a_message_refused_locally_costs_no_tokens() -> None:
     rates = budget()
     line = senders(rates)
-    turn = line.stage.core.pacing.turn(order(side="?"))  # type: ignore[union-attr]
-    with turn.held, pytest.raises(InvalidMessageError):
-        line.stage.core.send_in_turn(turn)
+    with pytest.raises(InvalidMessageError):
+        line.stage.core.send(order(side="?"))
     assert rates.left(line.stage.clock.now) == 20
 
 
@@ -207,7 +207,7 @@ def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged() -> Non
     line.stage.cut()
     with pytest.raises(NotConnectedError):
         line.look()
-    line.give_up(line.waiting[0])
+    line.give_up(next(iter(line.waiting)))
     line.stage.advance(5)
     assert rates.left(line.stage.clock.now) == 20
     assert line.stage.core.is_logged_on
@@ -393,8 +393,8 @@ def test_repeated_subscriptions_are_charged_and_wait_for_the_budget() -> None:
     most = SESSION_TYPES["KalshiMD"].symbols_per_request or 0
     symbols = [f"S{number}" for number in range(2 * most + 1)]
     for begin in range(0, len(symbols), most):
-        stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + most]))
-    stage.run()
+        assert stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + most]))
+        stage.advance(5)  # the budget is full again
     stage.take()
     stage.at_venue.clear()
     stage.cut()
