@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -17,10 +17,9 @@ from kalshi_fix_adapters.bus.batches import EVENT
 from kalshi_fix_adapters.bus.event_json import decode_event
 from kalshi_fix_adapters.bus.marks import MAX_WHOLE, Mark, Position
 from kalshi_fix_adapters.bus.names import BatchId
-from kalshi_fix_sansio.events import MessageReceived, MessagesLost
+from kalshi_fix_sansio.events import MessagesLost
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.framing.frame import HEAD
-from kalshi_fix_sansio.messages import decode
 
 MAX_LANES: Final = 4096
 """Maximum number of lanes that a receiver remembers."""
@@ -92,7 +91,7 @@ class Receiver:
 
     def receive(self, batch: BatchId, lane: str, previous: int | None, data: bytes) -> list[object]:
         """Return the new events of a message, preceded by a MessagesLost if earlier messages or events are
-        missing. Messages from the venue are returned as bytes, which `received` turns into events.
+        missing. Messages from the venue are returned as bytes.
 
         MessagesLost has the range of the missing numbers. If it is unknown which messages are missing, the
         range contains all earlier messages of the generation.
@@ -186,17 +185,6 @@ class Receiver:
         return bytes(parts.data) if batch.part == batch.parts else None
 
 
-def received(frame: bytes) -> MessageReceived:
-    """Return the event of a message from the venue that `Receiver.receive` has returned.
-
-    Raises:
-        DecodeError: the message was damaged after the session had received it.
-    """
-    message = decode(frame)
-    header: Any = message.header
-    return MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame)
-
-
 def number_of(frame: bytes) -> int:
     """Return the MsgSeqNum of a message from the venue.
 
@@ -219,20 +207,20 @@ def split_frames(data: bytes) -> list[bytes]:
     # Messages with the same start, which includes BodyLength, have the same size. Without this, receiving a
     # message and decoding it takes 1.06 times as long.
     sizes: dict[bytes, int] = {}
-    at = 0
-    while at < len(data):
+    at, end = 0, len(data)
+    while at < end:
         start = data[at : at + _START]
         size = sizes.get(start)
         if size is None:
             head = HEAD.match(data, at)
             if head is None:
-                raise ValueError(f"not a message of the venue at byte {at} of {len(data)}")
+                raise ValueError(f"not a message of the venue at byte {at} of {end}")
             size = head.end(2) + 1 + int(head[2]) + CHECK_SUM_SIZE - at
             if head.end() <= at + _START:
                 sizes[start] = size
-        frame = data[at : at + size]
-        if len(frame) != size or not frame.startswith(b"10=", size - CHECK_SUM_SIZE):
-            raise ValueError(f"not a complete message of the venue at byte {at} of {len(data)}")
+        begin, at = at, at + size
+        frame = data[begin:at]
+        if at > end or frame[-CHECK_SUM_SIZE:-4] != b"10=":
+            raise ValueError(f"not a complete message of the venue at byte {begin} of {end}")
         frames.append(frame)
-        at += size
     return frames

@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from kalshi_fix_adapters.bus import BatchId, Channel, Machine, Mark, Receiver, Verdict
 from kalshi_fix_adapters.bus.batches import lane_of
 from kalshi_fix_adapters.bus.marks import Position
-from kalshi_fix_adapters.bus.receiver import number_of, received
+from kalshi_fix_adapters.bus.receiver import number_of
 from kalshi_fix_adapters.bus_nats.link import (
     LOGGER,
     MESSAGE_ID,
@@ -30,7 +30,8 @@ from kalshi_fix_adapters.bus_nats.link import (
 )
 from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
 from kalshi_fix_sansio.errors import DecodeError
-from kalshi_fix_sansio.events import MessagesLost
+from kalshi_fix_sansio.events import MessageReceived, MessagesLost
+from kalshi_fix_sansio.messages import decode
 
 Start = Literal["first", "new"]
 """Where a consumer without a mark or snapshot starts: with the oldest stored message, or with the next new
@@ -136,20 +137,26 @@ class Events:
         Raises:
             IndexError: no event is waiting.
         """
-        if not self._events:
+        events = self._events
+        if not events:
             self._open()
-        event = found = self._events[0]
+        event = found = events[0]
         if self._decode and found.__class__ is bytes:
             try:
-                event = received(found)
+                message = decode(found)
             except DecodeError as error:
                 self.unreadable += 1
                 LOGGER.warning("a message of %s was skipped: %s", self.channel, error)
                 number = number_of(found)
                 event = MessagesLost(number, number)
+            else:
+                header: Any = message.header
+                event = MessageReceived(
+                    message, header.poss_dup_flag is True, header.poss_resend is True, found
+                )
         if self._machine is not None:
             self.updates = self._machine.apply(event)
-        self._events.popleft()
+        events.popleft()
         self._taken = found
         return event
 

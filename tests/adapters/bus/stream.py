@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 from kalshi_fix_adapters.bus import Batcher, Channel, Outgoing, Receiver
-from kalshi_fix_adapters.bus.receiver import received as event_of
 from kalshi_fix_sansio import (
     ExecutionReport,
     Header,
@@ -109,7 +108,7 @@ def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoin
 def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:
     """Return the events that a receiver delivers for messages."""
     return [
-        event_of(event) if isinstance(event, bytes) else event
+        MessageReceived(decode(event), frame=event) if isinstance(event, bytes) else event
         for message in messages
         for event in receiver.receive(message.id, message.lane, message.previous, message.data)
     ]
