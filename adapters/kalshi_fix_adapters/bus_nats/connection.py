@@ -117,7 +117,7 @@ class Bus:
 
         Args:
             client: the client, which must have `explicit_confirm`; no other task may take its events.
-            options: the options.
+            options: see `PublisherOptions`.
 
         Raises:
             ConfigurationError: the client confirms events automatically, `at_limit` is not allowed for its

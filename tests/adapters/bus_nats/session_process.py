@@ -29,9 +29,10 @@ async def main(url: str, ca: str, options: dict[str, Any], answers: int) -> None
         await publish(self, subject, *rest, **options)
 
     Client.publish = publish_or_die  # type: ignore[method-assign]
+    session = order_entry(**options, tls=Tls(ca_data=ca), explicit_confirm=True)
     async with (
         connect(url) as bus,
-        order_entry(**options, tls=Tls(ca_data=ca), explicit_confirm=True) as client,
+        session.standby(every=0.1) as client,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(bus.publish(client))

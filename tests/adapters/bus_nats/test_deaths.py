@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,18 +23,18 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.bus.test_commands import order
 from tests.adapters.bus_nats.support import connected
 from tests.nats import NatsServer
+from tests.postgres import Server
 
-ORDERS = 10_000
 SENDERS = 20
 LIVES = 5
 CHANNEL = "demo.prediction.KalshiNR.desk"
 
 
-def start(server: NatsServer, sandbox: Sandbox, folder: Path, answers: int) -> subprocess.Popen[bytes]:
+def start(server: NatsServer, sandbox: Sandbox, store: str, answers: int) -> subprocess.Popen[bytes]:
     """Start a session process, which takes over the store of the killed process."""
     options: dict[str, Any] = {**sandbox.options("me", "prediction", "KalshiNR")}
     del options["tls"]
-    options |= {"store": str(folder), "account": "desk"}
+    options |= {"store": store, "account": "desk"}
     if isinstance(options["private_key"], bytes):
         options["private_key"] = options["private_key"].decode()
     process = subprocess.Popen(
@@ -46,9 +47,12 @@ def start(server: NatsServer, sandbox: Sandbox, folder: Path, answers: int) -> s
     return process
 
 
+@pytest.mark.parametrize(("how", "orders"), [("restarted", 10_000), ("standby", 1_000)])
 def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncertain(
-    server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, orders: int
 ) -> None:
+    """The killed process is started again with its files, or a second process, which waits for the lease of
+    its store in Postgres, takes over."""
     received: Counter[str] = Counter()
     place = OrderEntry._place
 
@@ -62,11 +66,15 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
     processes: list[subprocess.Popen[bytes]] = []
     random = Random(1)
 
-    async def main(sandbox: Sandbox) -> None:
-        waiting = [f"order-{number}" for number in range(ORDERS)]
-        share = ORDERS // LIVES
-        lives = [*(random.randint(share // 2, share) for _ in range(LIVES - 1)), 0]
-        processes.append(start(server, sandbox, tmp_path, lives.pop(0)))
+    async def main(sandbox: Sandbox, store: str) -> None:
+        waiting = [f"order-{number}" for number in range(orders)]
+        share = orders // LIVES
+        lives = [random.randint(share // 2, share) for _ in range(LIVES - 1)]
+
+        def start_one() -> subprocess.Popen[bytes]:
+            return start(server, sandbox, store, lives.pop() if lives else 0)
+
+        processes.extend(start_one() for _ in range(1 if how == "restarted" else 2))
         async with connected(server) as bus:
 
             async def send() -> None:
@@ -84,8 +92,9 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
             senders = [asyncio.create_task(send()) for _ in range(SENDERS)]
             while not all(sender.done() for sender in senders):
                 await asyncio.wait(senders, timeout=0.01)
-                if processes[-1].poll() is not None:
-                    processes.append(start(server, sandbox, tmp_path, lives.pop(0)))
+                for index, process in enumerate(processes):
+                    if process.poll() is not None:
+                        processes[index] = start_one()
             await asyncio.gather(*senders)
             accounted: set[str] = set()
             async for event in bus.events(CHANNEL):
@@ -97,13 +106,18 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
                 if accounted >= answers.keys():
                     break
 
-    with Sandbox(("me",)) as sandbox:
+    with ExitStack() as stack:
+        sandbox, store = stack.enter_context(Sandbox(("me",))), str(tmp_path)
+        if how == "standby":
+            postgres = stack.enter_context(Server())
+            store = f"{postgres.dsn(postgres.new())}&failover=none&lease=1"
         try:
-            asyncio.run(asyncio.wait_for(main(sandbox), 30 + ORDERS / 20))
+            asyncio.run(asyncio.wait_for(main(sandbox, store), 90 + orders / 20))
         finally:
-            processes[-1].kill()
-            processes[-1].wait()
-    assert len(answers) == ORDERS
+            for process in processes:
+                process.kill()
+                process.wait()
+    assert len(answers) == orders
     assert {name: times for name, times in received.items() if times > 1} == {}
     # Fewer would mean that no process died between sending and answering.
     assert repeated
