@@ -7,14 +7,17 @@ from html import escape
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.cases import books, codec, loopback, shapes, sizes, stream
+from benchmarks.cases import books, codec, loopback, shapes, sizes, stream, ticks
 from benchmarks.engines.ours import NAME as OURS
 from benchmarks.measure import ROOT, Result
 from benchmarks.targets import value
 
 FOLDER = ROOT / "docs" / "assets" / "performance"
 _SNAPSHOT = books.title(books.KINDS[2], books.BOOK)
+_TICK = "From an update of the book to the order over loopback, with pauses of 5 ms"
 BARS = {
+    "tick.svg": (f"{ticks.STANDARD.name}, p50", f"{_TICK}, median"),
+    "tick-tail.svg": (f"{ticks.STANDARD.name}, p99.9", f"{_TICK}, p99.9"),
     "read.svg": (codec.READ, "One execution report: parsed, 20 values read"),
     "write.svg": (codec.WRITE, "One order to bytes"),
     "stream.svg": (stream.STREAM, "One message of a 1 MB stream"),
