@@ -43,8 +43,10 @@ A_DAY = 24 * 3600.0
 MAX_WAITS = 600
 ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
 SESSION = "KalshiRT"
-LOOKS = 12
-"""Number of drop copy requests of each client per day; drop copy keeps reports for three hours."""
+LOOKS = 24
+"""Number of drop copy requests of each client per day. Drop copy keeps reports for three hours, and while
+clients wait, as they do for long on a busy machine, the clock of the venue advances too.
+"""
 PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
 TRADED: tuple[Product, ...] = ("prediction", "margin")
 MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
