@@ -90,7 +90,7 @@ class Meeting:
             assert verify_logon(self._signer.verifier, ours.expect(LogonRequested))
             ours.call(lambda session, instant: session.accept_logon(instant))
         logged_on = ours.expect(LoggedOn)
-        self.peer.inbox.wait_logged_on()
+        self.peer.inbox.wait_until_logged_on()
         return ours, logged_on
 
     def our(self, name: str) -> Message:

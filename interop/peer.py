@@ -42,10 +42,10 @@ class Inbox:
         """Whether all received messages were taken."""
         return self._messages.empty()
 
-    def wait_logged_on(self) -> None:
+    def wait_until_logged_on(self) -> None:
         """Wait for the Logon handshake to complete on that side."""
         assert self.logged_on.wait(PATIENCE), "the other engine never logged on"
 
-    def wait_logged_out(self) -> None:
+    def wait_until_logged_out(self) -> None:
         """Wait for that side to detect the end of the session."""
         assert self.logged_out.wait(PATIENCE), "the other engine never logged out"

@@ -55,7 +55,7 @@ def pair(engine: Engine, tmp_path: Path, dictionaries: dict[str, Path], signer: 
         assert verify_logon(signer.verifier, request)
         ours.call(lambda session, now: session.accept_logon(now))
         ours.expect(LoggedOn)
-        peer.inbox.wait_logged_on()
+        peer.inbox.wait_until_logged_on()
         yield peer, ours
 
 
@@ -82,7 +82,7 @@ def test_our_logout_is_answered(pair: Pair) -> None:
     peer, ours = pair
     ours.call(lambda session, now: session.logout(now, text="closing for maintenance"))
     assert ours.expect(SessionEnded).clean
-    peer.inbox.wait_logged_out()
+    peer.inbox.wait_until_logged_out()
 
 
 def test_an_order_that_we_missed_is_requested_again(pair: Pair) -> None:

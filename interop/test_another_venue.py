@@ -89,4 +89,4 @@ def test_quickfix_fills_an_order_on_fix_4_4(package: Any, peer: QuickfixPeer) ->
         assert (received.cl_ord_id, received.ord_status) == ("first", package.OrdStatus.FILLED)
         assert str(received.last_px) == "125.50"
         ours.log_out()
-        peer.inbox.wait_logged_out()
+        peer.inbox.wait_until_logged_out()

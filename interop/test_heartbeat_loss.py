@@ -41,7 +41,7 @@ def test_quickfix_ends_the_session_when_our_side_falls_silent(meeting: Meeting) 
     assert logged_on.heart_bt_int == HEART_BT_INT
     ours.outgoing.lose_every()
 
-    meeting.peer.inbox.wait_logged_out()
+    meeting.peer.inbox.wait_until_logged_out()
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.CONNECTION_LOST
     assert not ended.clean
@@ -58,7 +58,7 @@ def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) 
     ended = ours.expect(SessionEnded)
     assert ended.reason is CloseReason.PEER_SILENT
     assert not ended.clean
-    meeting.peer.inbox.wait_logged_out()
+    meeting.peer.inbox.wait_until_logged_out()
     # The answer did not reach us, like all other messages.
     assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
     assert ours.outgoing.passed["1"] == 1

@@ -42,7 +42,7 @@ def test_a_session_stays_established_for_a_minute_without_messages(
 
 def check(meeting: Meeting, ours: OurSide) -> None:
     ours.log_out()
-    meeting.peer.inbox.wait_logged_out()
+    meeting.peer.inbox.wait_until_logged_out()
     assert meeting.peer.inbox.is_empty()
     for passed, number_after in (
         (ours.outgoing.passed, ours.session.next_outgoing),

@@ -55,7 +55,7 @@ def logged_on(
     ours = OurSide(sock, scene.config(Role.INITIATOR, sign_logon=signer.sign_logon, **settings), store)
     with contextlib.closing(ours):
         ours.expect(LoggedOn)
-        peer.inbox.wait_logged_on()
+        peer.inbox.wait_until_logged_on()
         yield ours
 
 
@@ -75,7 +75,7 @@ def test_an_order_is_reported(peer: QuickfixPeer | FixcorePeer, signer: Signer) 
         assert not received.poss_dup
 
         ours.log_out()
-        peer.inbox.wait_logged_out()
+        peer.inbox.wait_until_logged_out()
 
 
 def test_the_numbers_continue_on_the_next_connection(
@@ -86,7 +86,7 @@ def test_the_numbers_continue_on_the_next_connection(
         assert ours.send(scene.order("a-1")) == 2
         ours.expect(MessageReceived)
         ours.log_out()
-        peer.inbox.wait_logged_out()
+        peer.inbox.wait_until_logged_out()
     with logged_on(peer, signer, store) as ours:
         assert ours.send(scene.order("a-2")) == 5
         assert ours.expect(MessageReceived).message == scene.report("a-2")

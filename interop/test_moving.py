@@ -35,7 +35,7 @@ from tests.moving import (
     gateway_after,
     order,
     reports_of,
-    wait_logged_on,
+    wait_until_logged_on,
     write_keys,
     write_settings,
 )
@@ -83,7 +83,7 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     venue: Venue, tmp_path: Path, dictionaries: dict[str, Path]
 ) -> None:
     with gateway_before(venue, tmp_path, dictionaries["prediction"]) as before:
-        assert {line.split()[1] for line in wait_logged_on(before) if line.startswith("created")} == set(
+        assert {line.split()[1] for line in wait_until_logged_on(before) if line.startswith("created")} == set(
             SESSIONS
         )
         order(before, "moved-1")
@@ -93,7 +93,7 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     venue.trader().fill("moved-1", 4)
     venue.do("settle", market=SYMBOL, result="yes")
     with gateway_after(venue, tmp_path) as after:
-        lines = wait_logged_on(after)
+        lines = wait_until_logged_on(after)
         assert not {"created KalshiRT 1", "created KalshiPT 1"} & set(lines)
         reports = reports_of(after, lines, 3)
         finish(after)

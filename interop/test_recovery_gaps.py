@@ -24,7 +24,7 @@ from kalshi_fix_sansio.signing import Signer
 LOST = ("lost-1", "lost-2", "lost-3")
 
 
-class Responder:
+class OurSide:
     """The user of our side in one scenario."""
 
     def __init__(self, meeting: Meeting, store: MemoryStore) -> None:
@@ -60,7 +60,7 @@ class Responder:
                 self.ours.outgoing.lose_next(self.meeting.our_type)
             self.ours.send(self.meeting.our(name))
 
-    def have_sent(self, *names: str, lost: bool = False) -> None:
+    def peer_sends(self, *names: str, lost: bool = False) -> None:
         """Make QuickFIX send messages."""
         for name in names:
             if lost:
@@ -76,13 +76,13 @@ class Responder:
     def end_in_agreement(self) -> None:
         """Exchange one more message each way and log out; then no message is missing on either side."""
         peer = self.meeting.peer
-        self.have_sent("last")
+        self.peer_sends("last")
         self.expect_messages("last", again=False)
         assert self.ours.session.next_incoming == peer.next_outgoing
         self.send("last")
         assert peer.inbox.take(self.meeting.our_type)[11] == "last"
         self.ours.log_out()
-        peer.inbox.wait_logged_out()
+        peer.inbox.wait_until_logged_out()
         assert peer.inbox.is_empty()
         assert self.ours.session.next_outgoing == peer.next_incoming
 
@@ -102,84 +102,84 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
 
 
 def test_messages_that_we_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
-    responder = Responder(ahead, MemoryStore())
-    responder.expect_gap(1, 3)
-    responder.expect_messages(*LOST, again=True)
-    responder.ours.expect(GapClosed)
-    responder.end_in_agreement()
+    our_side = OurSide(ahead, MemoryStore())
+    our_side.expect_gap(1, 3)
+    our_side.expect_messages(*LOST, again=True)
+    our_side.ours.expect(GapClosed)
+    our_side.end_in_agreement()
 
 
 def test_messages_that_the_peer_missed_before_the_logon_are_recovered(meeting: Meeting) -> None:
-    responder = Responder(meeting, meeting.store(LOST))
-    responder.expect_at_the_peer(*LOST, again=True)
-    responder.expect_served(begin=1, resent=3)
-    responder.end_in_agreement()
+    our_side = OurSide(meeting, meeting.store(LOST))
+    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_served(begin=1, resent=3)
+    our_side.end_in_agreement()
 
 
 def test_messages_that_both_sides_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
-    responder = Responder(ahead, ahead.store(LOST))
-    responder.expect_gap(1, 3)
-    responder.expect_messages(*LOST, again=True)
-    responder.ours.expect(GapClosed)
-    responder.expect_at_the_peer(*LOST, again=True)
-    responder.expect_served(begin=1, resent=3)
-    responder.end_in_agreement()
+    our_side = OurSide(ahead, ahead.store(LOST))
+    our_side.expect_gap(1, 3)
+    our_side.expect_messages(*LOST, again=True)
+    our_side.ours.expect(GapClosed)
+    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_served(begin=1, resent=3)
+    our_side.end_in_agreement()
 
 
 def test_messages_that_we_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
-    responder = Responder(meeting, MemoryStore())
-    responder.have_sent("first")
-    responder.expect_messages("first", again=False)
-    responder.have_sent(*LOST, lost=True)
-    responder.have_sent("after")
+    our_side = OurSide(meeting, MemoryStore())
+    our_side.peer_sends("first")
+    our_side.expect_messages("first", again=False)
+    our_side.peer_sends(*LOST, lost=True)
+    our_side.peer_sends("after")
 
-    responder.expect_gap(3, 5)
-    responder.expect_messages(*LOST, again=True)
-    responder.expect_messages("after", again=False)
-    responder.ours.expect(GapClosed)
-    responder.end_in_agreement()
+    our_side.expect_gap(3, 5)
+    our_side.expect_messages(*LOST, again=True)
+    our_side.expect_messages("after", again=False)
+    our_side.ours.expect(GapClosed)
+    our_side.end_in_agreement()
 
 
 def test_messages_that_the_peer_misses_in_mid_session_are_recovered(meeting: Meeting) -> None:
-    responder = Responder(meeting, MemoryStore())
-    responder.send("first")
-    responder.expect_at_the_peer("first", again=False)
-    responder.send(*LOST, lost=True)
-    responder.send("after")
+    our_side = OurSide(meeting, MemoryStore())
+    our_side.send("first")
+    our_side.expect_at_the_peer("first", again=False)
+    our_side.send(*LOST, lost=True)
+    our_side.send("after")
 
-    responder.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_at_the_peer(*LOST, again=True)
     # QuickFIX requests all messages from the gap on, and still processes the message that it has held.
-    responder.expect_at_the_peer("after", again=False)
-    responder.expect_served(begin=3, resent=4)
-    responder.end_in_agreement()
+    our_side.expect_at_the_peer("after", again=False)
+    our_side.expect_served(begin=3, resent=4)
+    our_side.end_in_agreement()
 
 
 def test_messages_that_both_sides_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
-    responder = Responder(meeting, MemoryStore())
-    responder.have_sent(*LOST, lost=True)
-    responder.send(*LOST, lost=True)
+    our_side = OurSide(meeting, MemoryStore())
+    our_side.peer_sends(*LOST, lost=True)
+    our_side.send(*LOST, lost=True)
     # The TestRequest shows QuickFIX that messages are missing; the numbers of its ResendRequest, which
     # is sent first, and of its Heartbeat reveal the gap on our side.
-    responder.ours.call(lambda session, now: session.test_request(now))
+    our_side.ours.call(lambda session, now: session.test_request(now))
 
-    responder.expect_gap(2, 4)
-    responder.expect_messages(*LOST, again=True)
-    responder.ours.expect(GapClosed)
-    responder.expect_at_the_peer(*LOST, again=True)
-    responder.expect_served(begin=2, resent=3)
-    responder.end_in_agreement()
+    our_side.expect_gap(2, 4)
+    our_side.expect_messages(*LOST, again=True)
+    our_side.ours.expect(GapClosed)
+    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_served(begin=2, resent=3)
+    our_side.end_in_agreement()
 
 
 def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: Meeting) -> None:
     store = MemoryStore()
-    first = Responder(meeting, store)
+    first = OurSide(meeting, store)
     first.ours.outgoing.lose_every()
     first.send(*LOST)
     first.ours.close()
-    meeting.peer.inbox.wait_logged_out()
-    first.have_sent("meanwhile")
+    meeting.peer.inbox.wait_until_logged_out()
+    first.peer_sends("meanwhile")
 
-    second = Responder(meeting, store)
+    second = OurSide(meeting, store)
     second.expect_gap(2, 2)
     second.expect_messages("meanwhile", again=True)
     second.ours.expect(GapClosed)

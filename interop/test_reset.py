@@ -42,7 +42,7 @@ def start(tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iter
 
 def log_out(meeting: Meeting, ours: OurSide) -> None:
     ours.log_out()
-    meeting.peer.inbox.wait_logged_out()
+    meeting.peer.inbox.wait_until_logged_out()
     assert meeting.peer.inbox.is_empty()
 
 
@@ -108,7 +108,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     assert isinstance(ended, SessionEnded)
     assert ended.reason is CloseReason.PROTOCOL_ERROR
     assert ended.text == "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
-    meeting.peer.inbox.wait_logged_out()
+    meeting.peer.inbox.wait_until_logged_out()
     assert ours.outgoing.passed["A"] == 2
     assert ours.outgoing.passed["5"] == 1
 

@@ -208,9 +208,9 @@ def quickfix_at(
             logon=logon,
         )
         with contextlib.closing(peer):
-            peer.inbox.wait_logged_on()
+            peer.inbox.wait_until_logged_on()
             yield peer
-        peer.inbox.wait_logged_out()
+        peer.inbox.wait_until_logged_out()
 
 
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])

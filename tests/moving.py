@@ -70,7 +70,7 @@ def gateway_after(venue: Venue, folder: Path) -> Iterator[Piped]:
         yield process
 
 
-def wait_logged_on(process: Piped) -> list[str]:
+def wait_until_logged_on(process: Piped) -> list[str]:
     """Read the output of a gateway until both sessions are logged on."""
     lines = lines_until(process, "logged on")
     return lines + lines_until(process, "logged on")

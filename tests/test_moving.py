@@ -14,7 +14,7 @@ import pytest
 from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.testing import Venue
-from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_logged_on
+from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_until_logged_on
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
     seqnums.write_text(f"{numbers.next_outgoing:020d} : {numbers.next_incoming:020d}")
     venue.trader().fill("old", 4)
     with gateway_after(venue, tmp_path) as first:
-        lines = wait_logged_on(first)
+        lines = wait_until_logged_on(first)
         created = {line for line in lines if line.startswith("created")}
         assert created == {f"created KalshiRT {numbers.next_outgoing}", "created KalshiPT 1"}
         [(_, *missed)] = reports_of(first, lines, 1)
@@ -54,12 +54,12 @@ def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
         assert not any(line.startswith("report") for line in rest)
     # The second run continues from the library's store and does not read the FileStore again.
     with gateway_after(venue, tmp_path) as second:
-        lines = wait_logged_on(second)
+        lines = wait_until_logged_on(second)
         assert f"created KalshiRT {numbers.next_outgoing}" not in lines
         assert not any(line.startswith("report") for line in lines + finish(second))
 
 
-def test_the_programs_pass_their_own_tests() -> None:
+def test_the_sdk_programs_pass_their_own_tests() -> None:
     command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
     command += [
         "-W",

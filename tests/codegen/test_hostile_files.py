@@ -234,7 +234,7 @@ DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" *
 
 
 @pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
-def test_a_dictionary_declares_only_fields_of_the_spec(tmp_path: Path, text: str) -> None:
+def test_a_dictionary_must_not_contain_dtd_declarations(tmp_path: Path, text: str) -> None:
     assert imported(tmp_path, text).startswith(":1: declares entities or elements of its own;")
     assert unread(text) == ["not a QuickFIX dictionary: it declares entities or elements of its own"]
 
@@ -275,7 +275,7 @@ def test_the_nesting_of_components_of_a_dictionary_is_bounded(tmp_path: Path) ->
     assert "goes beyond 32 levels with its components expanded" in imported(tmp_path, text)
 
 
-def test_a_component_in_a_separate_group_is_bounded(tmp_path: Path) -> None:
+def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: Path) -> None:
     loop = (
         "<component name='A0'><field name='Account' required='Y'/><group name='NoLegs' required='Y'>"
         "<component name='A0' required='Y'/></group></component>"
@@ -300,7 +300,7 @@ def test_sources_have_a_bounded_size(tmp_path: Path, name: str, monkeypatch: pyt
         sources.gather([path], spec, None)
 
 
-def test_the_nearest_name_is_searched_among_a_bounded_number() -> None:
+def test_nearest_searches_a_bounded_number_of_names() -> None:
     names = [f"Name{number}" for number in range(5000)]
     assert nearest("Name77x", names) == "Name77"
     assert nearest("Name77x", [*names, "Other"]) is None
@@ -344,7 +344,7 @@ def test_lines_and_tags_that_are_too_long_are_reported_as_unread() -> None:
         "<table><tr ",
     ],
 )
-def test_blocks_of_any_number_and_depth_are_parsed(piece: str) -> None:
+def test_long_and_deep_pages_do_not_raise(piece: str) -> None:
     assert markdown.blocks(piece * (markdown.MAX_LINE // len(piece)))
 
 
@@ -396,7 +396,7 @@ def test_a_tag_ends_text_whatever_its_indentation() -> None:
         "<",
     ],
 )
-def test_markup_without_an_end_is_left_unchanged(piece: str) -> None:
+def test_unclosed_markup_is_read_in_linear_time(piece: str) -> None:
     """Searching for the end of every opening mark would take minutes in a text of this size."""
     text = piece * 20_000
     assert inline.marked(text)

@@ -35,7 +35,7 @@ def test_a_test_request_sent_before_the_pause_is_forgotten(wired: Wired) -> None
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
 
 
-def test_a_resend_does_not_stall_during_the_pause(role: Role) -> None:
+def test_the_resend_timeout_restarts_after_the_pause(role: Role) -> None:
     wired = established(role, resend_attempts=1, resend_timeout=20.0)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
     wired.session.pause_reading()
@@ -59,11 +59,11 @@ def test_resuming_without_a_pause_has_no_effect() -> None:
 
 def test_messages_that_waited_unread_are_not_too_old_until_a_fresh_one_arrives(wired: Wired) -> None:
     old = [wired.peer.message("9", NEWS) for _ in range(3)]
-    older_heartbeat = wired.peer.message("0")
+    old_heartbeat = wired.peer.message("0")
     wired.session.pause_reading()
     wired.wait(300)
     wired.session.resume_reading(wired.clock.now)
-    events = wired.receive(*old, older_heartbeat)
+    events = wired.receive(*old, old_heartbeat)
     assert [type(event) for event in events] == [MessageReceived] * 3
     late = wired.peer.message("0", t52="20260821-14:03:07", number=7)
     wired.receive(wired.peer.message("0"), late)

@@ -283,16 +283,16 @@ def test_unknown_codes_are_accepted(orders: Orders) -> None:
 
 
 def test_long_numbers_are_added_exactly_in_any_order() -> None:
-    most = "9999999999999999999"
-    amounts = [f"{most}.9999999999999999999", "0.0000000000000000001", "1"]
+    maximum = "9999999999999999999"
+    amounts = [f"{maximum}.9999999999999999999", "0.0000000000000000001", "1"]
     trades = [
-        report("trade", f"1;{count}", qty=most, cum=most, last=(amount, "0.1234567890123456789"))
+        report("trade", f"1;{count}", qty=maximum, cum=maximum, last=(amount, "0.1234567890123456789"))
         for count, amount in enumerate(amounts, 1)
     ]
     values = set()
-    for turn in (trades, trades[::-1]):
+    for sequence in (trades, trades[::-1]):
         orders = Orders()
-        feed(orders, *turn)
+        feed(orders, *sequence)
         values.add(only(orders).value)
     [value] = values
     assert len(str(value)) > 40

@@ -96,6 +96,6 @@ def test_a_logon_with_secrets_is_not_published() -> None:
         b'{"enum":["CloseReason","NONE"]}',
     ],
 )
-def test_other_json_is_refused(data: bytes) -> None:
+def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not an event of the bus"):
         decode_event(data)

@@ -16,15 +16,15 @@ from kalshi_fix_adapters.bus_nats import connect
 from kalshi_fix_adapters.net.tls import Tls
 
 
-async def main(url: str, ca: str, options: dict[str, Any], answers: int) -> None:
-    """Serve commands, and kill the process before answer number `answers`; 0 means never."""
+async def main(url: str, ca: str, options: dict[str, Any], die_before_answer: int) -> None:
+    """Serve commands, and kill the process before answer number `die_before_answer`; 0 means never."""
     publish, given = Client.publish, 0
 
     async def publish_or_die(self: Client, subject: str, *rest: Any, **options: Any) -> None:
         nonlocal given
         if subject.startswith("_INBOX"):
             given += 1
-            if given == answers:
+            if given == die_before_answer:
                 os.kill(os.getpid(), signal.SIGKILL)
         await publish(self, subject, *rest, **options)
 

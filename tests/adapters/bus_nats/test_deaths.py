@@ -30,7 +30,9 @@ LIVES = 5
 CHANNEL = "demo.prediction.KalshiNR.desk"
 
 
-def start(server: NatsServer, sandbox: Sandbox, store: str, answers: int) -> subprocess.Popen[bytes]:
+def start(
+    server: NatsServer, sandbox: Sandbox, store: str, die_before_answer: int
+) -> subprocess.Popen[bytes]:
     """Start a session process, which takes over the store of the killed process."""
     options: dict[str, Any] = {**sandbox.options("me", "prediction", "KalshiNR")}
     del options["tls"]
@@ -41,7 +43,12 @@ def start(server: NatsServer, sandbox: Sandbox, store: str, answers: int) -> sub
         [sys.executable, "-m", "tests.adapters.bus_nats.session_process"], stdin=subprocess.PIPE
     )
     assert process.stdin is not None
-    given = {"url": server.url, "ca": sandbox.ca_pem, "options": options, "answers": answers}
+    given = {
+        "url": server.url,
+        "ca": sandbox.ca_pem,
+        "options": options,
+        "die_before_answer": die_before_answer,
+    }
     with process.stdin:
         process.stdin.write(json.dumps(given).encode())
     return process

@@ -107,12 +107,12 @@ def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
 
 def test_long_lists_of_symbols_are_split_into_several_requests() -> None:
     stage = md()
-    most = SESSION_TYPES["KalshiMD"].symbols_per_request
-    assert most is not None
-    symbols = [f"S{number}" for number in range(most + 1)]
-    stage.core.send(books(*symbols[:most]))
-    stage.core.send(books(symbols[most]))
-    assert [len(request.related_sym) for request in come_back(stage)] == [most, 1]  # type: ignore[attr-defined]
+    maximum = SESSION_TYPES["KalshiMD"].symbols_per_request
+    assert maximum is not None
+    symbols = [f"S{number}" for number in range(maximum + 1)]
+    stage.core.send(books(*symbols[:maximum]))
+    stage.core.send(books(symbols[maximum]))
+    assert [len(request.related_sym) for request in come_back(stage)] == [maximum, 1]  # type: ignore[attr-defined]
 
 
 def test_without_a_bound_all_symbols_are_in_one_request() -> None:
@@ -134,16 +134,16 @@ def test_repeated_subscriptions_are_paced() -> None:
     stage.run()
     stage.cut()
     stage.at_venue.clear()
-    paces = []
+    counts = []
     requested: list[str] = []
     for _ in range(30):
         stage.advance(1)
         new = [event.message.symbol for event in stage.at_venue if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
         stage.at_venue.clear()
-        paces.append(len(new))
+        counts.append(len(new))
         requested += new
     assert requested == symbols
-    assert max(paces) == SUBSCRIBE_AT_ONCE
+    assert max(counts) == SUBSCRIBE_AT_ONCE
     assert stage.core.is_logged_on
 
 
@@ -222,7 +222,7 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     assert core.over
 
 
-def test_subscriptions_refused_for_the_rate_are_repeated_later() -> None:
+def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
     stage = md()
     for symbol in "ABC":
         stage.core.send(status(symbol))
@@ -255,11 +255,11 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
     "never subscribed": ([books("A", kind=OFF), status("A", OFF)], []),
     "a snapshot only": ([books("A", kind=SNAPSHOT)], []),
     "subscribed again": ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
-    "refused by number": ([books("A", "B"), status("C"), rejected(2)], [status("C")]),
+    "rejected by RefSeqNum": ([books("A", "B"), status("C"), rejected(2)], [status("C")]),
     "rejected by the session": ([books("A", "B"), status("C"), Reject(ref_seq_num=2)], [status("C")]),
     "a status refused": ([books("A"), status("C"), rejected(3)], [books("A")]),
     # The reject applies to the oldest unanswered request.
-    "refused without a number": (
+    "rejected without RefSeqNum": (
         [
             *(books("A", "B"), books("Z", kind=SNAPSHOT), books("C"), books("D")),
             *(book("A"), book("B"), book("Z"), REFUSED, book("D")),
@@ -281,7 +281,7 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
         ],
         [status("B")],
     ),
-    "refused for the rate limit": ([status("A"), rejected(2, TOO_MANY)], []),
+    "rejected by the rate limit": ([status("A"), rejected(2, TOO_MANY)], []),
 }
 
 
@@ -303,7 +303,7 @@ def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
         assert come_back(stage) == left
 
 
-def test_a_reject_without_a_number_refuses_the_repeated_request() -> None:
+def test_a_reject_without_ref_seq_num_rejects_the_repeated_request() -> None:
     stage = md()
     stage.core.send(books("A", "B"))
     stage.say(book("A"), book("B"))

@@ -223,7 +223,7 @@ def test_a_refused_message_is_named() -> None:
     assert only([error.message], NewOrderSingle).cl_ord_id == "not for a client"
 
 
-def test_resting_orders_are_named_with_the_number_of_omitted_ones() -> None:
+def test_resting_orders_are_named_and_untracked_ones_are_mentioned() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
     assert "1 orders were open when the connection ended: a1, and others that were not tracked; look" in str(
         error

@@ -143,7 +143,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
 
 
 @pytest.mark.parametrize("size", range(1, EACH))
-def test_a_torn_record_behind_damage_is_removed_and_the_damage_kept(size: int, tmp_path: Path) -> None:
+def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     kept = MAGIC + flipped(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])

@@ -27,7 +27,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(f"An authority of the tests, {token_hex(4)}")
+        self._name = _name(f"Test authority {token_hex(4)}")
         certificate = self._sign(self._name, self._key, -_DAY, _DAY, authority=True)
         self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
 

@@ -91,7 +91,7 @@ class Disk:
         self.synced = 0
         """The length of the log that is on the disk."""
         self.commits = 0
-        self.checkpoints = 0
+        self.restarts = 0
         """The number of restarts of the log."""
         self.before = Files(b"", b"")
         """The files before the last commit."""
@@ -125,7 +125,7 @@ class Disk:
             store._file._log_limit = self._checkpoint_pages * 4096
         self._look()
         self.synced = self._end
-        self.checkpoints, self.restarted = 0, False
+        self.restarts, self.restarted = 0, False
         return store
 
     @property
@@ -183,7 +183,7 @@ class Disk:
         frame = _FRAME_HEADER + page_size
         self.restarted = salts != self._salts
         if self.restarted:
-            self.checkpoints += 1
+            self.restarts += 1
             self.synced = _LOG_HEADER
         self._salts = salts
         self._end = _LOG_HEADER + frames * frame

@@ -62,7 +62,7 @@ def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path
     assert store_path(tmp_path, attrs.evolve(OWNER, account=KEY_ID)) != store_path(tmp_path, OWNER)
 
 
-def test_a_named_file_has_its_mark_and_refuses_other_owners(tmp_path: Path) -> None:
+def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners(tmp_path: Path) -> None:
     path = migrate_store(fill(tmp_path), account="maker")
     assert Path(f"{path}.mark").exists()
     rotated = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)

@@ -208,7 +208,7 @@ def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
     assert {reference.attrib["name"] for reference in references} <= known.keys()
 
 
-def test_the_history_has_the_versions_of_the_venue(root: ET.Element) -> None:
+def test_added_contains_the_venue_version(root: ET.Element) -> None:
     dated = [item for item in root.iter() if "added" in item.attrib]
     assert dated
     assert all(item.attrib["added"][0].isdigit() for item in dated)

@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--most-differences", type=int, default=100)
     given = parser.parse_args()
     progress = Progress()
-    tally = play(given.events, given.seed, most_differences=given.most_differences, report=progress)
+    tally = play(given.events, given.seed, max_differences=given.most_differences, report=progress)
     progress(tally)
     for kind, times in tally.differences.items():
         print(f"{kind}: {times} times")

@@ -16,7 +16,7 @@ from tests.trading.soak.ledger import RAISED, Difference, order_groups
 from tests.trading.soak.market import OWNERS, Market
 from tests.trading.soak.trader import Counts, Trader
 
-SETTLES_EVERY = 60
+SETTLEMENT_INTERVAL = 60
 """Turns between two settlements."""
 
 
@@ -59,12 +59,12 @@ class Run:
     def turn(self) -> None:
         self.turns += 1
         random, trader = self.random, self.random.choice(self.traders)
-        if self.turns % SETTLES_EVERY == 0:
+        if self.turns % SETTLEMENT_INTERVAL == 0:
             self.settle(trader)
         elif trader.client is None:
             if random.random() < 0.2:
                 self.log_on(trader)
-        elif random.random() < self.faults and self.is_settled(trader):
+        elif random.random() < self.faults and self.has_no_uncertainty(trader):
             self.lose_reports(trader)
         else:
             trader.act()
@@ -99,7 +99,7 @@ class Run:
         """End a market, sometimes one in which a trader has traded without knowing it yet, because the report
         is lost or arrives after the settlement."""
         market = self.market
-        if self.random.random() < 0.5 and self.is_settled(trader):
+        if self.random.random() < 0.5 and self.has_no_uncertainty(trader):
             other = next(item for item in self.traders if item is not trader)
             market.list_next()
             trader.send(trader.order(market.ending, Side.BUY, Decimal("0.50")))
@@ -129,14 +129,14 @@ class Run:
             trader.unanswered = 0
         self.harness.run()
 
-    def is_settled(self, trader: Trader) -> bool:
+    def has_no_uncertainty(self, trader: Trader) -> bool:
         """Return whether nothing is uncertain for a trader."""
         return trader.is_quiet() and trader.machines.is_certain()
 
     def end(self) -> None:
         """Let the traders resolve the remaining uncertainty."""
         for _ in range(1_000):
-            if all(map(self.is_settled, self.traders)):
+            if all(map(self.has_no_uncertainty, self.traders)):
                 break
             for trader in self.traders:
                 if trader.client is None:
@@ -148,7 +148,7 @@ class Run:
                 if trader.is_quiet():  # A group whose reset was lost stays uncertain until REST is queried.
                     trader.machines.learn_groups(list(order_groups(trader)))
         for trader in self.traders:
-            if not self.is_settled(trader):
+            if not self.has_no_uncertainty(trader):
                 raise Difference("an uncertainty remains", *trader.machines.uncertain)
             if [order for order in trader.machines.orders if order.state is OrderState.UNKNOWN]:
                 raise Difference("an order remains unknown", *trader.machines.orders.live())
@@ -161,20 +161,20 @@ def play(
     seed: int = 1,
     *,
     faults: float = 0.02,
-    most_differences: int = 1,
+    max_differences: int = 1,
     report: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Play until both traders together have applied `events` events, or `most_differences` were found.
+    """Play until both traders together have applied `events` events, or `max_differences` were found.
 
     Args:
         events: the number of events to apply.
         seed: the seed of the first run; a difference ends a run and begins another one.
         faults: the share of turns in which reports are lost.
-        most_differences: the number of differences that ends the soak.
+        max_differences: the number of differences that ends the soak.
         report: called after every turn.
     """
     tally = Tally()
-    while tally.events < events and tally.differences.total() < most_differences:
+    while tally.events < events and tally.differences.total() < max_differences:
         before = tally.events
         try:
             Run(seed, tally, faults).play(events, report)

@@ -40,7 +40,7 @@ def test_systems_other_than_linux_report_no_state(monkeypatch: pytest.MonkeyPatc
     assert read_synchronization() is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="adjtimex is a system call of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="adjtimex is a Linux system call")
 def test_this_machine_agrees_with_the_raw_structure() -> None:
     """Another process reads the structure by offset: an int and its padding, then longs."""
     code = (
