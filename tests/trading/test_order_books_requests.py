@@ -151,6 +151,6 @@ def test_a_refusal_without_a_request_id_is_also_matched(sequence: list[Step]) ->
 
 
 def test_an_unrequested_book_is_reported() -> None:
-    with pytest.raises(KeyError, match="no book of 'KXA': pass the MarketDataRequest"):
+    with pytest.raises(KeyError, match="no book for 'KXA': send a MarketDataRequest"):
         OrderBooks()["KXA"]
     assert OrderBooks().get("KXA") is None

@@ -46,7 +46,7 @@ _FORKED = "this process was forked from the one that has the connection; make an
 
 class SharedCore:
     """The core and the connection of one client. Callers must hold `lock`, except for `wait`, `wake`,
-    `committed` and `forked_off`.
+    `committed` and `after_fork_in_child`.
     """
 
     def __init__(self, plan: ConnectionPlan) -> None:
@@ -93,7 +93,7 @@ class SharedCore:
         self.sleeper.close()
         self.notify()
 
-    def forked_off(self) -> None:
+    def after_fork_in_child(self) -> None:
         """In a forked child, leave the connection to the parent, regardless of the state of the parent's
         threads.
         """
@@ -342,10 +342,10 @@ _all: weakref.WeakSet[SharedCore] = weakref.WeakSet()
 """All shared cores of this process. The references are weak, so that unused clients can be freed."""
 
 
-def _forked() -> None:
+def _after_fork_in_child() -> None:
     for each in list(_all):
-        each.forked_off()
+        each.after_fork_in_child()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -147,10 +147,10 @@ class Pacing:
             self._budget.apply(event, now)
 
 
-def _forked() -> None:
+def _after_fork_in_child() -> None:
     global _lock  # noqa: PLW0603 - a thread of the parent may hold it, and does not exist here
     _lock = Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_after_fork_in_child)

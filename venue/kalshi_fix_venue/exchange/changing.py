@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from kalshi_fix_venue.exchange.commands import AmendOrder, CancelAll, CancelOrder, OrderRequest
-from kalshi_fix_venue.exchange.matching import crosses, match, meets_own
+from kalshi_fix_venue.exchange.matching import crosses, match, would_self_cross
 from kalshi_fix_venue.exchange.orders import ZERO, Order, OrderSnapshot
 from kalshi_fix_venue.exchange.outcomes import (
     MassCancelDone,
@@ -105,7 +105,7 @@ def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrde
     state.account(order).work(order.market, order.side, order.price, -less)
     state.reserve(order, order.price, -less)
     order.leaves -= less
-    _replaced(state, batch, order, command)
+    _record_replace(state, batch, order, command)
 
 
 def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
@@ -129,7 +129,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     # Removed from the book before its price changes, because its level is found by the old price.
     state.lift(batch, order)
     order.price, order.leaves = price, leaves
-    _replaced(state, batch, order, command)
+    _record_replace(state, batch, order, command)
     if not market.within_bounds(price):
         state.cancel(batch, order, CancelCause.SETTLEMENT_BOUNDS)
         return
@@ -141,7 +141,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
         state.rest(batch, order)
 
 
-def _replaced(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
+def _record_replace(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     if command.time_in_force is not None:
         order.time_in_force = command.time_in_force
         order.expire_time = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
@@ -200,13 +200,13 @@ def _amend_refusal(
     if command.quantity < order.filled_qty:
         return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
     price = order.price if command.price is None else command.price
-    if not market.rules.accepts_quantity(command.quantity) or not _expires_well(command, now):
+    if not market.rules.accepts_quantity(command.quantity) or not _has_valid_expiry(command, now):
         return RefusalCause.INVALID_ORDER
     # A resting order may stay outside the band, so an amend that keeps its price is allowed, too.
     moves_out = price != order.price and not market.is_within_band(order.side, price)
     if not market.rules.accepts_price(price) or moves_out:
         return RefusalCause.INVALID_PRICE
-    if meets_own(market.book, order, price):
+    if would_self_cross(market.book, order, price):
         return RefusalCause.SELF_CROSS_ATTEMPT
     if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled_qty, now):
         return RefusalCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
@@ -236,7 +236,7 @@ def _misrouted(state: ExchangeState, command: OrderRequest) -> RefusalCause | No
     return RefusalCause.MARKET_NOT_FOUND if found is None else None
 
 
-def _expires_well(command: AmendOrder, now: datetime) -> bool:
+def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
     if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
         return command.expire_time is not None and command.expire_time > now
     return command.expire_time is None and command.time_in_force in _WITHOUT_TIME
@@ -244,17 +244,17 @@ def _expires_well(command: AmendOrder, now: datetime) -> bool:
 
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:
     order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
-    if order is None or not _is_meant(order, command):
+    if order is None or not _matches(order, command):
         return None
     return order
 
 
 def _was_filled(state: ExchangeState, command: OrderRequest) -> bool:
     done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
-    return done is not None and _is_meant(done, command) and done.state is ExchangeOrderState.FILLED
+    return done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED
 
 
-def _is_meant(order: Order | OrderSnapshot, command: OrderRequest) -> bool:
+def _matches(order: Order | OrderSnapshot, command: OrderRequest) -> bool:
     """Return whether all identifying fields of the request match the order."""
     return (
         order.account == command.account
@@ -271,6 +271,6 @@ def _refuse(state: ExchangeState, batch: Batch, command: OrderRequest, cause: Re
         if order is not None
         else state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     )
-    if known is not None and not _is_meant(known, command):
+    if known is not None and not _matches(known, command):
         known = None
     batch.outcomes.append(RequestRefused(request=command, cause=cause, order=known))

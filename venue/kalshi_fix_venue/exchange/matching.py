@@ -22,7 +22,7 @@ class Preview:
     quantity: Decimal
     fills: tuple[tuple[Decimal, Decimal], ...]
     """Price and quantity of each trade."""
-    meets_own: bool
+    would_self_cross: bool
     """Whether it would meet an order of the same trader before it is filled."""
 
     def cost(self, collateral: Collateral, side: Side) -> Decimal:
@@ -54,7 +54,7 @@ def preview(book: Book, order: Order) -> Preview:
     return Preview(order.leaves - size, tuple(fills), own)
 
 
-def meets_own(book: Book, order: Order, price: Decimal) -> bool:
+def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
     """Return whether the order, at another price, could trade with one of the same owner."""
     for level in book.side(opposite(order.side)):
         if (level.price > price) if order.side is Side.BUY else (level.price < price):

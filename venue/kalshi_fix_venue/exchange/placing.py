@@ -267,7 +267,7 @@ def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> Ca
         return None
     fills = preview(book, order)
     if fills.quantity < order.leaves:
-        if not fills.meets_own or not whole or order.max_execution_cost is not None:
+        if not fills.would_self_cross or not whole or order.max_execution_cost is not None:
             return CancelCause.FOK_INSUFFICIENT_VOLUME
         # On prediction such an order fills as far as possible (the venue's changelog, 25 September 2025).
         if state.product == PREDICTION:

@@ -61,7 +61,7 @@ class _Order:
     time: datetime | None
     ids: list[str] = attrs.field(factory=list)
     """The ClOrdIDs of the order, in the order of their use."""
-    named: int = 0
+    id_count: int = 0
     """Number of ClOrdIDs and OrderIDs of the order."""
     known: dict[str, str] = attrs.field(factory=dict)
     """Latest value of each field, from reports and, before any report, from the first message, by field
@@ -96,7 +96,7 @@ class OrderList:
     def __init__(self) -> None:
         self._orders: list[_Order] = []
         self._by_id: dict[tuple[str, str, str], _Order] = {}
-        self._uncounted = 0
+        self._omitted_messages = 0
 
     def add(self, fact: OrderFact) -> None:
         """Add a message."""
@@ -123,14 +123,14 @@ class OrderList:
         order = next((self._by_id[key] for key in keys if key in self._by_id), None)
         if order is None:
             if len(self._orders) >= MAX_ORDERS:
-                self._uncounted += 1
+                self._omitted_messages += 1
                 return
             order = _Order(fact.time)
             self._orders.append(order)
         for key in keys:
-            if key not in self._by_id and order.named < MAX_IDS:
+            if key not in self._by_id and order.id_count < MAX_IDS:
                 self._by_id[key] = order
-                order.named += 1
+                order.id_count += 1
                 if key[1] == "c" and key[2] not in order.ids:
                     order.ids.append(key[2])
         self._update(order, values)
@@ -157,8 +157,8 @@ class OrderList:
         yield (("bold", counted(len(self._orders), "order")),)
         for order in self._orders:
             yield self._line(order)
-        if self._uncounted:
-            yield (("bold red", f"{self._uncounted:,} messages of further orders are not shown"),)
+        if self._omitted_messages:
+            yield (("bold red", f"{self._omitted_messages:,} messages of further orders are not shown"),)
 
     @staticmethod
     def _line(order: _Order) -> Line:

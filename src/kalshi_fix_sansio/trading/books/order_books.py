@@ -101,7 +101,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             return self._books[symbol]
         except KeyError:
             raise KeyError(
-                f"there is no book of {symbol!r}: pass the MarketDataRequest for it to apply, and send it"
+                f"no book for {symbol!r}: send a MarketDataRequest for it, and pass the request to `apply`"
             ) from None
 
     def __iter__(self) -> Iterator[str]:
@@ -147,13 +147,13 @@ class OrderBooks(Mapping[str, OrderBook]):
             case object(request=MarketDataRequest() as request):
                 self._handle_request(request)
             case MarketDataRequestReject():
-                return self._refuse(None)
+                return self._handle_request_reject(None)
             case RejectReceived(sent=MarketDataRequest() as sent):
-                return self._refuse(sent)
+                return self._handle_request_reject(sent)
             case RejectReceived(sent=None, reject=Reject(ref_msg_type="V")):
-                return self._refuse(None)
+                return self._handle_request_reject(None)
             case RejectReceived(sent=None, reject=BusinessMessageReject(ref_msg_type="V")):
-                return self._refuse(None)
+                return self._handle_request_reject(None)
             case MessageRejected(message=rejected, problems=problems):
                 return self._handle_own_reject(rejected, problems)
             case GapDetected() | SequenceSkipped() | MessagesLost():
@@ -213,7 +213,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         if other is not None:
             return self._handle_entries(chain((other,), rest), {symbol: update})
         # Only the best prices can cross, so if they are unchanged no check is needed.
-        if (update.levels and not update.best_changed) or self._ends_with_news(update):
+        if (update.levels and not update.best_changed) or self._finish_update(update):
             return [update]
         return []
 
@@ -241,13 +241,13 @@ class OrderBooks(Mapping[str, OrderBook]):
         if book is None:
             if symbol in self._forgotten:
                 return None
-            refused = self._refused(symbol)
+            refused = self._over_limit(symbol)
             if refused is not None:
                 return refused
             book = self._books[symbol] = OrderBook(symbol)
         return BookUpdate(book)
 
-    def _refused(self, symbol: str) -> BookUpdate | None:
+    def _over_limit(self, symbol: str) -> BookUpdate | None:
         """Return the update that refuses a new book; None if it may be created."""
         if len(self._books) >= self._max_books:
             why = f"there are {self._max_books} books already"
@@ -261,9 +261,9 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
         """Complete the updates of a message; return those with content."""
-        return [update for update in touched.values() if update is not None and self._ends_with_news(update)]
+        return [update for update in touched.values() if update is not None and self._finish_update(update)]
 
-    def _ends_with_news(self, update: BookUpdate) -> bool:
+    def _finish_update(self, update: BookUpdate) -> bool:
         """Complete the update of a book; return whether it has content."""
         if update.best_changed:
             self._entries.check_crossed(update)
@@ -289,7 +289,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             touched: dict[str, BookUpdate | None] = {}
             self._suspect(None, problems[0].text, touched)
             return self._take_updates(touched)
-        refused = None if symbol in self._books else self._refused(symbol)
+        refused = None if symbol in self._books else self._over_limit(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
         state = self._requests.answered(symbol, has_room=refused is None)
@@ -366,7 +366,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self._requests.answered(symbol, has_room=symbol in self._books)
         return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
 
-    def _refuse(self, request: MarketDataRequest | None) -> list[BookUpdate]:
+    def _handle_request_reject(self, request: MarketDataRequest | None) -> list[BookUpdate]:
         """Handle a refusal of this request; None if the request is unknown."""
         waiting = [
             symbol

@@ -49,7 +49,7 @@ class Answers:
         information.
         """
 
-    def is_repeated(self, message: Message) -> bool:
+    def record_answer(self, message: Message) -> bool:
         """Record an answer without ExecID; return whether it was already recorded."""
         known = identity(message)
         if known in self.known:

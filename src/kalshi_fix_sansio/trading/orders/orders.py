@@ -681,7 +681,7 @@ class Orders:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
         is redelivered. The report may contain the OrderID of another order, which prevents this one.
         """
-        if self._answers.is_repeated(report):
+        if self._answers.record_answer(report):
             return None
         waiting = self._kept.unlinked(report.cl_ord_id)
         if waiting:
@@ -699,7 +699,7 @@ class Orders:
 
     def _leave_open(self, report: Any) -> None:
         """Apply an answer stating that the venue does not know the outcome of the request."""
-        if self._answers.is_repeated(report):
+        if self._answers.record_answer(report):
             return
         self.epoch += 1
         waiting = self._kept.unlinked(report.cl_ord_id)
@@ -717,7 +717,7 @@ class Orders:
 
     def _handle_cancel_reject(self, message: OrderCancelReject) -> None:
         self._record_time(message)
-        if self._answers.is_repeated(message):
+        if self._answers.record_answer(message):
             return
         found = self._answers.of_reject(message)
         if not found and (
@@ -748,7 +748,7 @@ class Orders:
     def _handle_mass_cancel_report(self, message: OrderMassCancelReport) -> None:
         self._record_time(message)
         if not (
-            self._answers.is_repeated(message)
+            self._answers.record_answer(message)
             or self._mass_cancels.answer(message)
             or self.unplaced.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
