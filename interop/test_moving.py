@@ -83,9 +83,8 @@ def test_a_gateway_moves_from_quickfix_and_misses_no_report(
     venue: Venue, tmp_path: Path, dictionaries: dict[str, Path]
 ) -> None:
     with gateway_before(venue, tmp_path, dictionaries["prediction"]) as before:
-        assert {line.split()[1] for line in wait_until_logged_on(before) if line.startswith("created")} == set(
-            SESSIONS
-        )
+        lines = wait_until_logged_on(before)
+        assert {line.split()[1] for line in lines if line.startswith("created")} == set(SESSIONS)
         order(before, "moved-1")
         assert [report[1:] for report in reports_of(before, [], 2)] == [["moved-1", "A"], ["moved-1", "0"]]
         assert "logged out KalshiRT" in finish(before)

@@ -161,7 +161,7 @@ class OutcomesUnknownError(ReconcileError):
         self.event = event
         names = [each.label for each in event.requests]
         super().__init__(
-            f"{len(names)} outcomes are unknown ({event.why.value}): {_some(names)}; look them up by drop "
+            f"{len(names)} outcomes are unknown ({event.why.value}): {_some(names)}; look them up via drop "
             "copy or REST, then iterate again"
         )
 
@@ -187,10 +187,11 @@ class OrdersUnverifiedError(ReconcileError):
     def __init__(self, event: OrdersUnverified) -> None:
         self.event = event
         names = [each.cl_ord_id or each.order_id for each in event.orders]
+        open_orders = "1 order was" if len(names) == 1 else f"{len(names)} orders were"
         more = "" if event.complete else ", and others that were not tracked"
         super().__init__(
-            f"{len(names)} orders were open when the connection ended: {_some(names)}{more}; look them up by "
-            "drop copy or REST, then iterate again"
+            f"{open_orders} open when the connection ended: {_some(names)}{more}; look them up via drop copy "
+            "or REST, then iterate again"
         )
 
     @property
@@ -213,7 +214,7 @@ class MessagesLostError(ReconcileError):
         self.event = event
         super().__init__(
             f"the venue's messages {event.begin} to {event.end} are lost; look up what they may have "
-            "reported by drop copy or REST, then iterate again"
+            "reported via drop copy or REST, then iterate again"
         )
 
     @property
@@ -228,15 +229,15 @@ class MessagesLostError(ReconcileError):
 
 
 class NumbersResetError(ReconcileError):
-    """The sequence numbers restarted at 1, although this side had not requested a reset. Messages of the
-    venue that had not been received are lost.
+    """The sequence numbers restarted at 1, although this side had not requested a reset. Messages from
+    the venue that had not been received are lost.
     """
 
     def __init__(self, event: LoggedOn) -> None:
         self.event = event
         super().__init__(
             "the venue's numbers restarted at 1, and its earlier messages that were not received are lost; "
-            "look up what they may have reported by drop copy or REST, then iterate again"
+            "look up what they may have reported via drop copy or REST, then iterate again"
         )
 
 
@@ -247,8 +248,8 @@ class MessageRejectedError(ReconcileError):
         self.event = event
         name = "a message" if event.message is None else event.message.NAME
         super().__init__(
-            f"{name} of the venue was rejected ({_some([str(each) for each in event.problems])}); look up "
-            "what it reported by drop copy or REST, then iterate again"
+            f"{name} from the venue was rejected ({_some([str(each) for each in event.problems])}); look up "
+            "what it reported via drop copy or REST, then iterate again"
         )
 
     @property

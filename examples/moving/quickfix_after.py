@@ -42,7 +42,7 @@ def follow(name: str, client: Client) -> None:
             case MessageReceived(message=MarketSettlementReport() as report):
                 write(client, report.symbol, report.market_result)
             case OutcomesUnknown() | MessagesLost():
-                log.warning("to be reconciled by drop copy or REST: %s", event)
+                log.warning("to be reconciled via drop copy or REST: %s", event)
 
 
 def write(client: Client, key: str | None, *values: object) -> None:

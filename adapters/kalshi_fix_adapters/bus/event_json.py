@@ -62,9 +62,9 @@ def decode_event(data: bytes) -> Any:
     try:
         event = _value(json.loads(data))
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, KalshiFixError) as error:
-        raise ValueError(f"not an event of the bus: {data[:80]!r}") from error
+        raise ValueError(f"not a bus event: {data[:80]!r}") from error
     if not isinstance(event, PUBLISHED):
-        raise ValueError(f"not an event of the bus: {data[:80]!r}")
+        raise ValueError(f"not a bus event: {data[:80]!r}")
     return event
 
 

@@ -214,13 +214,13 @@ def split_frames(data: bytes) -> list[bytes]:
         if size is None:
             head = HEAD.match(data, at)
             if head is None:
-                raise ValueError(f"not a message of the venue at byte {at} of {end}")
+                raise ValueError(f"not a message from the venue at byte {at} of {end}")
             size = head.end(2) + 1 + int(head[2]) + CHECK_SUM_SIZE - at
             if head.end() <= at + _START:
                 sizes[start] = size
         begin, at = at, at + size
         frame = data[begin:at]
         if at > end or frame[-CHECK_SUM_SIZE:-4] != b"10=":
-            raise ValueError(f"not a complete message of the venue at byte {begin} of {end}")
+            raise ValueError(f"not a complete message from the venue at byte {begin} of {end}")
         frames.append(frame)
     return frames

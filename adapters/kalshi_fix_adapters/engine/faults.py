@@ -68,7 +68,7 @@ class Faults:
         if ended.reason is CloseReason.SEQUENCE_GAP and gap is not None:
             return Fault(
                 ("gap", gap.begin),
-                f"the venue does not resend its message {gap.begin}: look up what it may have reported by "
+                f"the venue does not resend its message {gap.begin}: look up what it may have reported via "
                 "drop copy or REST, and report it to the venue",
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:

@@ -25,7 +25,7 @@ from kalshi_fix_sansio.events import CloseReason, SessionEnded
 
 RESET_ADVICE = (
     "the two sides disagree about their numbers, and waiting does not help: open the client once with "
-    "reset_seq_num=True, and look up missed reports by drop copy or REST"
+    "reset_seq_num=True, and look up missed reports via drop copy or REST"
 )
 NUMBERS = "SequenceNumber"
 """Name of the refusal because of sequence numbers."""

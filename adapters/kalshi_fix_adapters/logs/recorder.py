@@ -142,11 +142,8 @@ class Recorder(Observer):
             self._lost_in_a_row += 1
             return
         if self._lost_in_a_row:
-            _log.warning(
-                "the recording %s can be written again; %s are missing from it",
-                self.path,
-                self._lost_in_a_row,
-            )
+            lost = "1 record is" if self._lost_in_a_row == 1 else f"{self._lost_in_a_row} records are"
+            _log.warning("the recording %s can be written again; %s missing from it", self.path, lost)
             self._lost_in_a_row = 0
 
     def _rotate(self) -> None:

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.store_postgres.schema import FENCED, SESSION, UNSAFE, C
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Row
 from kalshi_fix_sansio.errors import StoreError
 
-_CONNECTING: Final = 5
+_CONNECT_TIMEOUT: Final = 5
 """Seconds to wait for a connection, unless the DSN sets `connect_timeout`."""
 
 _TAKE: Final = f"""
@@ -47,7 +47,7 @@ def connect(dsn: str, **options: Any) -> Connection:
     """Connect without prepared statements, which do not work behind some connection poolers."""
     found = conninfo_to_dict(dsn)
     defaults: dict[str, Any] = {
-        "connect_timeout": _CONNECTING,
+        "connect_timeout": _CONNECT_TIMEOUT,
         "application_name": "kalshi-fix",
         "client_encoding": "utf8",
     }
@@ -64,7 +64,7 @@ def errors_of(place: object) -> Iterator[None]:
         raise explain(place, error) from error
     except DamagedRowError as error:
         raise StoreError(
-            f"{place} is damaged ({error}): look up what happened by drop copy or REST, then log on with a "
+            f"{place} is damaged ({error}): look up what happened via drop copy or REST, then log on with a "
             "reset from a new store"
         ) from error
 

@@ -10,7 +10,8 @@ from kalshi_fix_sansio.errors import StoreError
 
 BEGIN_ANEW = (
     "move it away together with the files next to it (-wal, -shm), log on again with a reset, and look up "
-    "what happened before by drop copy or REST; an old copy does not help, because its numbers have been used"
+    "what happened before via drop copy or REST; an old copy does not help, because its numbers have been "
+    "used"
 )
 
 _WORDS = {

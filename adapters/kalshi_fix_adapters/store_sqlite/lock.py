@@ -123,12 +123,9 @@ class FileLock:
 
 def _in_use(store: Path, holder: bytes) -> str:
     pid = holder.strip()
-    if not pid.isdigit():
-        who = "another process"
-    elif int(pid) == os.getpid():
-        who = "this process already"
-    else:
-        who = f"process {int(pid)}"
+    if pid.isdigit() and int(pid) == os.getpid():
+        return f"{store} is already in use by this process: close the other store first"
+    who = f"process {int(pid)}" if pid.isdigit() else "another process"
     return f"{store} is in use by {who}: close the store that is open there first"
 
 

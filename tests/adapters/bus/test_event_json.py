@@ -97,5 +97,5 @@ def test_a_logon_with_secrets_is_not_published() -> None:
     ],
 )
 def test_anything_else_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not an event of the bus"):
+    with pytest.raises(ValueError, match="not a bus event"):
         decode_event(data)

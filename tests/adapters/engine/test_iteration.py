@@ -143,8 +143,8 @@ def test_errors_contain_the_identifiers_of_their_events() -> None:
     assert "messages 3 to 5 are lost" in str(lost)
     refused = MessageRejectedError(REFUSED)
     assert (refused.message, refused.problems) == (REFUSED.message, REFUSED.problems)
-    assert "ExecutionReport of the venue was rejected (Side is 9" in str(refused)
-    assert str(MessageRejectedError(MessageRejected(None, ()))).startswith("a message of the venue was")
+    assert "ExecutionReport from the venue was rejected (Side is 9" in str(refused)
+    assert str(MessageRejectedError(MessageRejected(None, ()))).startswith("a message from the venue was")
     assert "300 bytes" in str(GarbledReceivedError(GarbledReceived("CheckSum is 001", b"secret", 300)))
 
 
@@ -225,7 +225,7 @@ def test_a_refused_message_is_named() -> None:
 
 def test_resting_orders_are_named_and_untracked_ones_are_mentioned() -> None:
     error = OrdersUnverifiedError(UNVERIFIED)
-    assert "1 orders were open when the connection ended: a1, and others that were not tracked; look" in str(
+    assert "1 order was open when the connection ended: a1, and others that were not tracked; look" in str(
         error
     )
     assert (error.orders, error.complete) == (UNVERIFIED.orders, False)

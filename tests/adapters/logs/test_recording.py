@@ -288,5 +288,5 @@ def test_a_full_disk_is_reported_and_does_not_affect_the_session(
     ]
     assert [record.getMessage().rpartition(" (")[0] or record.getMessage() for record in caplog.records] == [
         f"the recording {path} cannot be written",
-        f"the recording {path} can be written again; 2 are missing from it",
+        f"the recording {path} can be written again; 2 records are missing from it",
     ]

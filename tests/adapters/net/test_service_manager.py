@@ -40,7 +40,7 @@ def test_a_standby_reports_its_state(sandbox: Sandbox, tmp_path: Path, reports: 
     states = [reports.recv(4096).decode() for _ in range(4)]
     assert states[0] == "READY=1"
     assert states[1].startswith("STATUS=standby: ")
-    assert "is in use by this process" in states[1]
+    assert "is already in use by this process" in states[1]
     assert states[2:] == ["STATUS=primary", "STOPPING=1"]
 
 

@@ -76,7 +76,7 @@ def test_a_file_is_not_replaced_by_a_migration_and_a_damaged_one_is_not_migrated
     old = fill(tmp_path)
     before = old.read_bytes()
     new = SqliteStore(store_path(tmp_path, NEW), owner=NEW)
-    with new, pytest.raises(StoreError, match="is in use by this process"):
+    with new, pytest.raises(StoreError, match="is already in use by this process"):
         migrate_store(old, key_id=NEW_KEY)
     assert old.read_bytes() == before
     execute(old, "DELETE FROM session")

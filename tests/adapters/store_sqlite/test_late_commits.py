@@ -134,7 +134,7 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     hold(disk)
     with pytest.raises(StoreError, match="a commit was not completed: look whether the disk"):
         store.close()
-    with pytest.raises(StoreError, match="is in use by this process"):
+    with pytest.raises(StoreError, match="is already in use by this process"):
         opened(store.path.parent)
     with pytest.raises(StoreError, match="is closed"):
         send(store, 1)

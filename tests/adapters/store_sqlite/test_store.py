@@ -344,7 +344,7 @@ def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path: Path) ->
 def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with opened(tmp_path):
-        with pytest.raises(StoreError, match="is in use by this process already"):
+        with pytest.raises(StoreError, match="is already in use by this process"):
             opened(tmp_path / "link")
         (tmp_path / f"{FILE}.lock").write_text("nonsense")
         with pytest.raises(StoreError, match="is in use by another process"):
@@ -404,7 +404,7 @@ def test_a_lock_file_removed_during_locking_is_locked_again(
     with opened(tmp_path) as store:
         send(store, 1)
         store.commit()
-        with pytest.raises(StoreError, match="is in use by this process already"):
+        with pytest.raises(StoreError, match="is already in use by this process"):
             opened(tmp_path)
 
 

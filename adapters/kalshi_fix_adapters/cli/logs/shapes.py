@@ -36,7 +36,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
                 codec.decode(event.what.frame)
                 codec.compile_deferred()
         if not codec.shapes:
-            print_stderr("no message of the venue was found often enough to learn its shape")
+            print_stderr("no message from the venue was found often enough to learn its shape")
             sys.exit(NOTHING_FOUND)
         # Frequent shapes are learned first.
         found = codec.shapes[:MAX_SHAPES]

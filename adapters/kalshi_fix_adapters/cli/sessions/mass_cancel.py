@@ -33,6 +33,6 @@ def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
         ]
         outcome = perform(plan, request, what, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
-    print_labelled("accepted", f"the venue cancels all; {len(ended)} reported so far")
+    print_labelled("accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far")
     for report in ended.values():
         print_labelled("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")

@@ -55,7 +55,7 @@ QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ),
     ("What was the slowest answer of the day?", "decode", {"form": "summary", **ORDERS}, ("max 3.00 s",)),
     (
-        "Which messages of the venue are missing?",
+        "Which messages from the venue are missing?",
         *("decode", {"form": "summary", **ORDERS}, ("1 gap in MsgSeqNum", ": 13 to 17, KalshiNR to ")),
     ),
     (
