@@ -57,7 +57,7 @@ class Passage:
 
     line: int
     last: int
-    print: str
+    fingerprint: str
     """Eight hexadecimal digits."""
     text: str = attrs.field(repr=False)
 
@@ -163,10 +163,10 @@ def compare(
         # A dictionary under a new file name replaces the old one.
         if not each.is_pages and not given.keys() & before.keys():
             covered |= before.keys()
-        kept = (print_ for key, prints in before.items() if key not in covered for print_ in prints)
-        now = Counter(passage.print for listed in given.values() for passage in listed) + Counter(kept)
+        kept = (item for key, prints in before.items() if key not in covered for item in prints)
+        now = Counter(passage.fingerprint for listed in given.values() for passage in listed) + Counter(kept)
         # Counted over all pages: a passage that moves from one to another is unchanged.
-        then = Counter(print_ for prints in before.values() for print_ in prints)
+        then = Counter(item for prints in before.values() for item in prints)
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
             changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
@@ -194,9 +194,9 @@ class _Change:
     """New passages that no other finding reports."""
     gone: int
     """Number of reviewed passages that are missing, moved ones not counted."""
-    after: int
+    preceding_line: int
     """Line of the passage before the change."""
-    was_fresh: int
+    new_count: int
     """Number of new passages, including those reported by a finding."""
 
     def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
@@ -208,10 +208,10 @@ class _Change:
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield self.finding("fresh", [first.line], shown, word=word, lines=lines)
         # Equal numbers of new and missing passages are changes, reported with the new ones.
-        elif self.gone > self.was_fresh:
-            missing = self.gone - self.was_fresh
+        elif self.gone > self.new_count:
+            missing = self.gone - self.new_count
             count = f"{missing} passage{'s' if missing > 1 else ''}"
-            yield self.finding("gone", [self.after], (), count=count)
+            yield self.finding("gone", [self.preceding_line], (), count=count)
 
     def finding(self, name: str, lines: Sequence[int], shown: tuple[str, ...], /, **values: Any) -> Finding:
         """Return a finding about text on some lines of the file."""
@@ -252,12 +252,13 @@ def _changes(
     more, fewer = balance
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
     # passage that occurs twice counts twice, and the order shows which one is new.
-    matcher = difflib.SequenceMatcher(None, known, [passage.print for passage in passages], autojunk=False)
+    current = [passage.fingerprint for passage in passages]
+    matcher = difflib.SequenceMatcher(None, known, current, autojunk=False)
     for operation, i1, i2, j1, j2 in matcher.get_opcodes():
         if operation == "equal":
             continue
         # A passage that differs here and is not new in the balance has only moved.
-        fresh = [each for each in passages[j1:j2] if _use_up(more, each.print)]
+        fresh = [each for each in passages[j1:j2] if _use_up(more, each.fingerprint)]
         gone = sum(_use_up(fewer, each) for each in known[i1:i2])
         # Table rows with a finding are reported by that finding.
         unreported = [each for each in fresh if Location(reading.file, each.line) not in reported]
@@ -279,7 +280,7 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
         # The two quick ratios are cheap upper bounds.
         bounds = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
         # Each bound must exceed the best ratio so far before the next, more expensive one is computed.
-        if each.print != passage.print and all(ratio() > best for ratio in bounds):
+        if each.fingerprint != passage.fingerprint and all(ratio() > best for ratio in bounds):
             near, best = each.text.split(), matcher.ratio()
     if not near:
         return _shortened(passage.text)
@@ -311,7 +312,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
         known = {key: prints for key, prints in known.items() if not key.startswith(DICTIONARY)}
     # Pages removed from the manifest are removed too.
     known = {key: prints for key, prints in known.items() if key in spec.kinds or key.startswith(DICTIONARY)}
-    known.update({key_of(each): " ".join(p.print for p in of_reading(each, spec)) for each in readings})
+    known.update({key_of(each): " ".join(p.fingerprint for p in of_reading(each, spec)) for each in readings})
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))

@@ -114,9 +114,9 @@ def first_difference(expected: str, actual: str) -> str:
     ours, theirs = expected.splitlines(), actual.splitlines()
     for number, (ours_line, theirs_line) in enumerate(zip(ours, theirs, strict=False), start=1):
         if ours_line != theirs_line:
-            return f"line {number} is {theirs_line.strip()!r}, and would be {ours_line.strip()!r}"
+            return f"line {number} is {theirs_line.strip()!r}, but should be {ours_line.strip()!r}"
     if len(ours) == len(theirs):
         return "line endings differ"
     if len(ours) > len(theirs):
-        return f"ends after line {len(theirs)}, and would continue with {ours[len(theirs)].strip()!r}"
-    return f"would end after line {len(ours)}, and continues with {theirs[len(ours)].strip()!r}"
+        return f"ends after line {len(theirs)}, but should continue with {ours[len(theirs)].strip()!r}"
+    return f"should end after line {len(ours)}, but continues with {theirs[len(ours)].strip()!r}"

@@ -17,7 +17,7 @@ _NUMBER = "MsgSeqNum"
 _TEXT = "Text"
 
 
-def with_requests(
+def with_references(
     context: Context, messages: list[model.Message], header: Iterable[model.Member]
 ) -> list[model.Message]:
     """Return the messages with their `constructors`, `request`, `answers` and `tracks` resolved.
@@ -100,10 +100,9 @@ def _answers(
             what = f"message `{message.name}` answers `{request}`, which is not a request"
             context.mistakes.add(where, what, f"add `request` to `{request}` with the field that names it")
         elif found is not None and repeated not in named:
-            what = f"message `{message.name}` names `{request}` by `{repeated}`, which it does not list"
-            context.mistakes.add(
-                where, what, f"add it there, or write `names` with one of {', '.join(named)}"
-            )
+            what = f"message `{message.name}` identifies `{request}` by `{repeated}`, "
+            what += f"which is not in the `request` of `{request}`"
+            context.mistakes.add(where, what, f"add it there, or set `names` to one of {', '.join(named)}")
         elif found is not None:
             fields = {**known, **_plain(by_name[request])}
             names = fields[repeated].attribute if repeated in fields else ""
@@ -178,7 +177,7 @@ def _values(context: Context, field: model.Field) -> dict[str, str]:
 def _is_known(
     context: Context, name: str, where: Location, known: Mapping[str, model.Field], label: str
 ) -> bool:
-    return context.is_among(name, known, where, f"{label} names `{name}`, which is not a field of it")
+    return context.is_among(name, known, where, f"{label} names `{name}`, which is not one of its fields")
 
 
 def _plain(message: model.Message) -> dict[str, model.Field]:

@@ -59,7 +59,7 @@ class _BoundError(Exception):
 def parse(data: bytes, file: str) -> Document:
     """Parse a whole file.
 
-    Elements nested more than `MAX_XML_DEPTH` deep are rejected, and so are declarations of entities or
+    Elements nested more than `MAX_XML_DEPTH` levels deep are rejected, and so are declarations of entities or
     default attributes: nested entities can expand a few lines to gigabytes.
     """
     # expat rather than ElementTree: it has the line of each element, and can reject a declaration before
@@ -71,7 +71,7 @@ def parse(data: bytes, file: str) -> Document:
 
     def start(kind: str, attributes: dict[str, str]) -> None:
         if len(stack) > MAX_XML_DEPTH:
-            raise _BoundError(f"has elements that are nested more than {MAX_XML_DEPTH} deep")
+            raise _BoundError(f"has elements that are nested more than {MAX_XML_DEPTH} levels deep")
         element = Element(kind, attributes, Location(file, parser.CurrentLineNumber))
         stack[-1].children.append(element)
         stack.append(element)
@@ -82,7 +82,7 @@ def parse(data: bytes, file: str) -> Document:
     # Entities can only be declared inside the document type.
     def doctype(_name: str, _system: str | None, _public: str | None, has_internal: bool) -> None:
         if has_internal:
-            raise _BoundError("declares entities or elements of its own")
+            raise _BoundError("contains DTD declarations")
 
     def comment(text: str) -> None:
         comments.append((parser.CurrentLineNumber, text.strip()))

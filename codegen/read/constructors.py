@@ -17,7 +17,7 @@ def constructors(context: Context, message: model.Message) -> Iterator[model.Con
     named = context.source.sections["messages"][message.name].node.mapping("constructors")
     for name in named:
         reader = _Reader(context, message, name, named.mapping(name), named.at(name))
-        if reader.fits():
+        if reader.has_valid_name():
             yield reader.read()
 
 
@@ -34,7 +34,7 @@ class _Reader:
         self._positional = self._members.get(text(node, "takes"))
         """Member that is passed by position."""
 
-    def fits(self) -> bool:
+    def has_valid_name(self) -> bool:
         """Return whether the constructor's name is a valid method name; if not, record a mistake."""
         # A class method with the name of a field would hide the field.
         taken = {member.attribute for member in self._message.members} | RESERVED_ATTRIBUTES
@@ -83,7 +83,8 @@ class _Reader:
         attributes = {member.attribute for member in self._message.members}
         for member in group.members:
             if group.maximum == 1 and member.attribute in attributes:
-                what = f"{self._label} takes `{taken}`, whose `{_name(member)}` the message has too"
+                name = _name(member)
+                what = f"{self._label} takes `{taken}`, whose field `{name}` is also a field of the message"
                 self._context.mistakes.add(where, what, "leave `takes` out")
         return group.members
 

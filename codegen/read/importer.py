@@ -293,7 +293,7 @@ class _Importer:
     def _group(self, item: Element, owner: str) -> tuple[str | None, set[str]]:
         label = f"group {item.name}"
         if self._depth >= MAX_NESTING:
-            what = f"{label} is nested more than {MAX_NESTING} deep"
+            what = f"{label} is nested more than {MAX_NESTING} levels deep"
             Mistakes().refuse(item.location, what, "remove unused elements")
         self._depth += 1
         written = self._block(members(item), label)

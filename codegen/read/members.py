@@ -129,7 +129,7 @@ class Blocks:
                 continue
             # Incomplete components are the ones that enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
-                what = f"components are nested more than {MAX_NESTING} deep"
+                what = f"components are nested more than {MAX_NESTING} levels deep"
                 mistakes.add(members.at(name), what, "name their members instead")
                 continue
             included[name] = False
@@ -240,7 +240,7 @@ class Blocks:
             )
             return None
         if len(self._open) >= MAX_NESTING:
-            what = f"groups are nested more than {MAX_NESTING} deep"
+            what = f"groups are nested more than {MAX_NESTING} levels deep"
             context.mistakes.add(entry.location, what, "remove some of the nestings")
             return None
         context.check_name(entry)
@@ -291,7 +291,7 @@ class Blocks:
         listed = words(entry.node.get("delimiter"))
         for name, where in listed:
             if label not in self._incomplete:
-                what = f"{label} has the delimiter `{name}`, which is not a field of it"
+                what = f"{label} has the delimiter `{name}`, which is not one of its fields"
                 self.context.is_among(name, names, where, what)
         found = tuple(field for name, _ in listed for field in plain if field.name == name)
         if len(found) == len(listed) and [m.field for m in members[: len(found)]] != list(found):

@@ -8,7 +8,7 @@ from codegen import model
 from codegen.errors import Mistakes
 from codegen.naming import is_class_name, texts_class
 from codegen.read import elements
-from codegen.read.answers import with_requests
+from codegen.read.answers import with_references
 from codegen.read.context import Context, flag, maps, text, words
 from codegen.read.load import Definition, Source, load
 from codegen.read.members import Blocks, nested_fields
@@ -52,7 +52,7 @@ def resolve(source: Source) -> model.Dialect:
     blocks = Blocks(context, fields)
     fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
-    messages = with_requests(context, _messages(context, blocks), header)
+    messages = with_references(context, _messages(context, blocks), header)
     # Groups that no message contains, whose mistakes are reported as well.
     for name in source.sections["groups"]:
         blocks.group(name)

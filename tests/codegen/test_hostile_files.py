@@ -161,7 +161,7 @@ def test_the_error_for_a_component_inside_itself_names_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
 def test_the_nesting_of_components_is_bounded(tmp_path: Path, levels: int) -> None:
     found = mistakes(with_components(tmp_path, chained(levels, both=False)))
-    assert ("components are nested more than 32 deep" in found) is (levels >= members.MAX_NESTING)
+    assert ("components are nested more than 32 levels deep" in found) is (levels >= members.MAX_NESTING)
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])
@@ -174,7 +174,7 @@ def test_the_nesting_of_groups_is_bounded(tmp_path: Path, levels: int) -> None:
     components = edited("components", "groups:\n", f"groups:\n{groups}")
     orders = edited("messages_orders", "Legs:    {", "G0:    {")
     found = mistakes(write(tmp_path, components=components, messages_orders=orders))
-    assert ("groups are nested more than 32 deep" in found) is (levels > members.MAX_NESTING)
+    assert ("groups are nested more than 32 levels deep" in found) is (levels > members.MAX_NESTING)
 
 
 def test_all_fields_of_a_dialect_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,8 +235,8 @@ DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" *
 
 @pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
 def test_a_dictionary_must_not_contain_dtd_declarations(tmp_path: Path, text: str) -> None:
-    assert imported(tmp_path, text).startswith(":1: declares entities or elements of its own;")
-    assert unread(text) == ["not a QuickFIX dictionary: it declares entities or elements of its own"]
+    assert imported(tmp_path, text).startswith(":1: contains DTD declarations;")
+    assert unread(text) == ["not a QuickFIX dictionary: it contains DTD declarations"]
 
 
 def test_a_document_type_without_declarations_is_accepted() -> None:
@@ -248,8 +248,8 @@ def test_the_nesting_of_elements_is_bounded(tmp_path: Path, levels: int) -> None
     groups = "<group name='NoLegs' required='Y'>" * levels + "</group>" * levels
     text = dictionary("", message=groups)
     is_over = levels + 3 > bounded_xml.MAX_XML_DEPTH
-    assert ("nested more than 64 deep" in imported(tmp_path, text)) is is_over
-    assert any("nested more than 64 deep" in what for what in unread(text)) is is_over
+    assert ("nested more than 64 levels deep" in imported(tmp_path, text)) is is_over
+    assert any("nested more than 64 levels deep" in what for what in unread(text)) is is_over
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1" * 10])
@@ -280,7 +280,7 @@ def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: 
         "<component name='A0'><field name='Account' required='Y'/><group name='NoLegs' required='Y'>"
         "<component name='A0' required='Y'/></group></component>"
     )
-    assert "group NoLegs is nested more than 32 deep" in imported(tmp_path, dictionary(loop))
+    assert "group NoLegs is nested more than 32 levels deep" in imported(tmp_path, dictionary(loop))
     assert "component A0 is not defined, or contains itself" in unread(dictionary(loop))
 
 
@@ -351,7 +351,7 @@ def test_long_and_deep_pages_do_not_raise(piece: str) -> None:
 def test_parts_that_are_nested_too_deeply_are_reported_as_unread() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
-        what = "lists and quotes are nested more than 40 levels deep; the rest of the page"
+        what = "the rest of the page, because lists and quotes are nested more than 40 levels deep"
         assert last == markdown.Unparsable(5, what)
         assert not any(isinstance(block, markdown.Unparsable) for block in rest)
 
@@ -363,7 +363,7 @@ def test_the_limit_of_cells_includes_cells_that_rows_omit() -> None:
     assert sum(len(table.header.cells) * (len(table.rows) + 1) for table in tables) < markdown.MAX_CELLS * 1.5
     assert any(isinstance(block, markdown.Unparsable) for block in found)
     assert markdown.blocks("|" * (markdown.MAX_CELLS + 1)) == [
-        markdown.Unparsable(1, f"more than {markdown.MAX_CELLS} cells of tables")
+        markdown.Unparsable(1, f"more than {markdown.MAX_CELLS} table cells")
     ]
 
 

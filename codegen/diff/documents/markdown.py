@@ -151,7 +151,7 @@ def blocks(text: str) -> list[Block]:
     """Split a page into blocks, without its front matter."""
     # Checked before parsing: a page cannot have more cells than pipes.
     if text.count("|") > MAX_CELLS:
-        return [Unparsable(1, f"more than {MAX_CELLS} cells of tables")]
+        return [Unparsable(1, f"more than {MAX_CELLS} table cells")]
     lines = text.splitlines()
     found: list[Block] = []
     # Removed lines are blanked to keep the line numbers.
@@ -168,8 +168,8 @@ def blocks(text: str) -> list[Block]:
     deep = (token for token in state.tokens if token.nesting > 0 and token.level == MAX_NESTING - 1)
     if token := next(deep, None):
         # The parser drops the rest of the page at this depth.
-        what = f"lists and quotes are nested more than {MAX_NESTING} levels deep; the rest of the page"
-        found.append(Unparsable((token.map or [0])[0] + 1, what))
+        why = f"lists and quotes are nested more than {MAX_NESTING} levels deep"
+        found.append(Unparsable((token.map or [0])[0] + 1, f"the rest of the page, because {why}"))
     return sorted(found, key=lambda block: block.line)
 
 
@@ -328,7 +328,7 @@ def _html_rows(line: int, text: str) -> Block:
         at = row.start()
         rows.append(Row(number, tuple(" ".join(cell.split()) for cell in _HTML_CELL.findall(row[1]))))
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
-        return Unparsable(line, f"more than {MAX_CELLS} cells of tables")
+        return Unparsable(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
         return Unparsable(line, "a table in HTML without rows, or with cells that span several")
     if any(len(row.cells) != len(rows[0].cells) for row in rows):

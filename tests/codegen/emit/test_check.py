@@ -67,7 +67,7 @@ def test_the_check_finds_a_file_edited_by_hand(package: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('HOME = "H"', 'HOME = "X"'), encoding="utf-8")
     (line,) = failure(package)
     assert line.startswith(f"{path}: line ")
-    assert line.endswith("""is 'HOME = "X"', and would be 'HOME = "H"'""")
+    assert line.endswith("""is 'HOME = "X"', but should be 'HOME = "H"'""")
 
 
 def test_the_check_lists_all_differences_and_changes_nothing(package: Path) -> None:
@@ -133,9 +133,9 @@ def test_writing_never_removes_files_that_were_not_generated(tmp_path: Path) -> 
     ("expected", "actual", "text"),
     [
         ("a\nb\n", "a\nb\n", ""),
-        ("a\nb\n", "a\nx\n", "line 2 is 'x', and would be 'b'"),
-        ("a\nb\n", "a\n", "ends after line 1, and would continue with 'b'"),
-        ("a\n", "a\nb\n", "would end after line 1, and continues with 'b'"),
+        ("a\nb\n", "a\nx\n", "line 2 is 'x', but should be 'b'"),
+        ("a\nb\n", "a\n", "ends after line 1, but should continue with 'b'"),
+        ("a\n", "a\nb\n", "should end after line 1, but continues with 'b'"),
         ("a\n", "a", "line endings differ"),
     ],
 )
