@@ -53,7 +53,7 @@ def test_a_folder_opens_reads_and_lists_its_stores(tmp_path: Path) -> None:
     assert (folder.read(OWNER), folder.names()) == (None, [])
     with folder.open(OWNER) as store:
         send(store, 2)
-        with pytest.raises(StoreError, match="is in use"):
+        with pytest.raises(StoreError, match="in use by"):
             folder.open(OWNER)
     with folder.open(other) as store:
         store.reset()
@@ -71,7 +71,7 @@ def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: P
     for _ in range(2):
         stage.core.send(order())
         number = stage.core.numbers.next_outgoing
-        with pytest.raises(StoreError, match="is in use"):
+        with pytest.raises(StoreError, match="in use by"):
             folder.open(stage.core._sequence.owner)
         stage.leave()
         assert stage.core.numbers.next_outgoing == number + 1
