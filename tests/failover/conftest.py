@@ -14,5 +14,6 @@ from tests.postgres import Server
 @pytest.fixture
 def hosts(tmp_path: Path, server: Server) -> Iterator[Place]:
     with example_place(tmp_path) as place:
-        place.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=1"
+        # With a shorter lease, a busy machine can delay a renewal until the lease is lost.
+        place.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=6"
         yield place

@@ -106,5 +106,7 @@ class Takeover:
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()
         if lost or self.is_lost():
-            LOG.error("this process is no longer the primary: %s", error or "its store was lost")
+            # The text of a KeyboardInterrupt, for example, is empty.
+            reason = str(error or "") or "its store was lost"
+            LOG.error("this process is no longer the primary: %s", reason)
             raise SystemExit(LOST) from error

@@ -60,8 +60,14 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
         await loop.until(leaves)
 
 
+@pytest.mark.parametrize("raised", [None, KeyError()], ids=["send failed", "error without text"])
 async def test_a_lost_store_ends_the_process_with_its_own_status(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loop: Loop,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    raised: Exception | None,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -70,13 +76,18 @@ async def test_a_lost_store_ends_the_process_with_its_own_status(
         client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
         async with client.standby() as primary:
             monkeypatch.setattr(StoreFile, "write", fail)
-            await primary.send(order())
+            try:
+                await primary.send(order())
+            except (SendFailedError, NotConnectedError) as error:
+                raise raised or error from None
 
     with pytest.raises(SystemExit) as exited:
         await lose()
     assert exited.value.code == LOST == 75
     # Recording a received message may fail first; then the session has ended before the send.
-    assert isinstance(exited.value.__cause__, SendFailedError | NotConnectedError)
+    assert isinstance(exited.value.__cause__, SendFailedError | NotConnectedError | KeyError)
+    reason = str(raised or exited.value.__cause__) or "its store was lost"
+    assert f"this process is no longer the primary: {reason}" in caplog.messages
 
 
 async def test_an_exception_of_the_user_is_raised_unchanged(
