@@ -244,7 +244,7 @@ class Batcher:
         self, lane: str, subject: str, previous: int | None, number: int, data: bytes, event: int = 0
     ) -> None:
         """Begin a message of the bus, in the last round if possible. A message that must keep its order
-        relative to all lanes, or a part of a large message, gets a round of its own.
+        relative to all lanes, or a part of a large message, gets a separate round.
         """
         rounds, size = self._rounds, self._max_bytes
         parts = -(-len(data) // size) or 1

@@ -143,7 +143,7 @@ class BatchId:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the id of a header's text.
+        """Parse the id in a header.
 
         Raises:
             ValueError: the text is not an id.

@@ -87,7 +87,7 @@ class Publisher:
 
     @property
     def dropped(self) -> int:
-        """Number of messages of market data that were dropped."""
+        """Number of market data messages that were dropped."""
         return self._batcher.dropped
 
     async def run(self) -> None:

@@ -57,7 +57,7 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
         async def answer(message: Msg) -> None:
             if not _INBOX.match(message.reply):
                 # A sender must not be able to make this process publish on other subjects.
-                LOGGER.warning("a command was ignored: its reply subject is no inbox")
+                LOGGER.warning("a command was ignored: its reply subject is not an inbox")
                 return
             msg_type = message.subject.rpartition(".")[2]
             found = await commands.answer(message.data, _deadline(message), msg_type)
@@ -135,7 +135,7 @@ class RemoteSession:
             return Refused(f"no process has ever served {self.channel}")
         except NoRespondersError:
             return Refused(f"no process serves {self.channel} now")
-        except _NotAskedError as error:
+        except _ServerNotFoundError as error:
             return Refused(f"the broker does not answer: {error.__cause__ or 'no time left'}")
         except _NOT_WRITTEN as error:
             return Refused(f"not connected to the broker: {text_of(error)}")
@@ -149,7 +149,7 @@ class RemoteSession:
 
         Raises:
             KeyNotFoundError: no process has ever answered commands.
-            _NotAskedError: the broker did not answer.
+            _ServerNotFoundError: the broker did not answer.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -157,7 +157,7 @@ class RemoteSession:
         except KeyNotFoundError:
             raise
         except NATS_ERRORS as error:
-            raise _NotAskedError from error
+            raise _ServerNotFoundError from error
 
     async def _request(self, msg_type: str, fence: int, data: bytes, deadline: float, end: float) -> Msg:
         return await self._link.client.request(
@@ -168,5 +168,5 @@ class RemoteSession:
         )
 
 
-class _NotAskedError(Exception):
+class _ServerNotFoundError(Exception):
     """The process that answers commands could not be found, so no command was sent."""

@@ -195,7 +195,7 @@ class Bus:
 
         Args:
             client: the client. Its store must keep the ids of sent requests, so that a repeated command is
-                recognized, also by a process that takes the session over.
+                recognized, even by a process that takes the session over.
             check: called with each new message. If it returns a Refusal, the message is not sent.
             clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
                 of this host. Because deadlines are compared with the clock of this host, commands of a host

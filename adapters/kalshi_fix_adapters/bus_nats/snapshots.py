@@ -1,7 +1,7 @@
 """Snapshots of a machine in the key-value store, from which consumers that start late continue.
 
-A snapshot can exceed the maximum size of a value, so it is split into several values. Two places are used in
-turn. A further value, the head, names the place with the last complete snapshot, so that a reader never uses
+A snapshot can exceed the maximum size of a value, so it is split into several values. Two slots are used
+alternately. A further value, the head, names the slot with the last complete snapshot, so a reader never uses
 a snapshot that is being written.
 """
 

@@ -196,7 +196,7 @@ def find_endpoint(
         if endpoints:
             if session_type.name not in endpoints:
                 raise ConfigurationError(
-                    f"{name} has no address of {session_type.name}, only of {', '.join(endpoints)}; add "
+                    f"{name} has no address for {session_type.name}, only for {', '.join(endpoints)}; add "
                     f"{session_type.name}=HOST:PORT, or unset it to connect to Kalshi's own hosts"
                 )
             host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port

@@ -308,13 +308,13 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     if config.budget is not None and config.budget.product != config.product:
         raise ConfigurationError(
             f"the budget is for {config.budget.product}, and the client for {config.product}; each product "
-            "has budgets of its own"
+            "needs a separate budget"
         )
     store = config.store
     if isinstance(store, str | Path):
         store = stores_at(store, sync=config.sync)
     if config.account is not None and not isinstance(store, StoreFactory):
-        raise ConfigurationError("account is the name of a file in the folder `store`; give that option too")
+        raise ConfigurationError("account names a file in the folder `store`, so set `store` too")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port

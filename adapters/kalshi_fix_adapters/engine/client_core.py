@@ -701,7 +701,7 @@ class ClientCore:
         if self.store_error is not None:
             raise SendFailedError(self.store_error)
         if self.over:
-            raise SendFailedError(StoreError("the client has ended before the commit"))
+            raise SendFailedError(StoreError("the client ended before the commit was complete"))
         return None
 
     def _sending_failed(self, connection: Connection) -> None:
@@ -918,7 +918,7 @@ class ClientCore:
             error = kind(f"the client gave up: {self.error}; open it again", self._ended)
             error.__cause__ = self.error
         else:
-            why = "it was left" if self._ended is None else self._ended.text
+            why = "the client was closed" if self._ended is None else self._ended.text
             error = kind(f"the session is over ({why}); open the client again", self._ended)
         return error
 

@@ -62,8 +62,8 @@ class Faults:
         if ended.reason is CloseReason.SEQUENCE_GAP and too_large is not None:
             return Fault(
                 ("too large", too_large.msg_type),
-                f"a message of {too_large.size} bytes was skipped each time: set max_message_size, which is "
-                f"{too_large.limit}, higher than that",
+                f"each connection skipped a message of {too_large.size} bytes: raise max_message_size, which "
+                f"is {too_large.limit}, above that size",
             )
         if ended.reason is CloseReason.SEQUENCE_GAP and gap is not None:
             return Fault(

@@ -38,7 +38,7 @@ _ADVICE = {
     "ResetSeqNumFlag": "this session type restarts its numbers at every logon; send ResetSeqNumFlag=Y",
     NUMBERS: RESET_ADVICE,
     "TargetCompID": "connect to the port of the session type (TargetCompID) that you log on to",
-    "ApiKey": "check the API key id, and that it is of this product and environment",
+    "ApiKey": "check the API key id, and that it belongs to this product and environment",
     "Permission": "ask the venue to allow this API key FIX access to this session type",
     "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
     "SendingTime": "set this machine's clock",

@@ -68,8 +68,9 @@ class RowBuffer:
             or (key not in self._sizes and len(self._sizes) >= store.max_rows)
         ):
             raise LocalProtocolError(
-                f"the store has {len(self._sizes)} rows of {self._bytes} bytes, and no room for one of "
-                f"{size}: delete some, or use a SqliteStore with a higher max_rows or max_row_bytes"
+                f"a row of {size} bytes does not fit, because the store already has {len(self._sizes)} rows "
+                f"({self._bytes} bytes): delete some, or use a SqliteStore with a higher max_rows or "
+                "max_row_bytes"
             )
         self._bytes += more
         if text is None:

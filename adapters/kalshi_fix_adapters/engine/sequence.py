@@ -206,7 +206,7 @@ class SequenceState:
         self._require_numbers("set")
         given = [number for number in (next_outgoing, next_incoming) if number is not None]
         if not given:
-            raise LocalProtocolError("there is no number to set; give next_outgoing, next_incoming or both")
+            raise LocalProtocolError("no number was given; pass next_outgoing, next_incoming or both")
         for number in given:
             # Compared by type, because isinstance would accept a bool.
             if type(number) is not int or not 1 <= number <= LAST_NUMBER:

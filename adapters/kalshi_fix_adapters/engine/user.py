@@ -298,4 +298,4 @@ def not_closed(advice: str) -> ClientTimeoutError:
 
 def no_answer(timeout: float) -> ClientTimeoutError:
     """Return the error for a TestRequest that was not answered in time."""
-    return ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the venue may be gone")
+    return ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the connection may be lost")

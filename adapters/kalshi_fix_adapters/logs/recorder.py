@@ -54,7 +54,7 @@ class Recorder(Observer):
         """The value of `Recording.damaged` for the file when it was opened."""
         self.lost: int = 0
         """Number of records that could not be written."""
-        self._lost_in_a_row = 0
+        self._consecutive_lost = 0
         self._connection = 0
         self._framer: Framer | None = None
         """Parser of the sent bytes; None between two connections."""
@@ -131,20 +131,20 @@ class Recorder(Observer):
         try:
             if self._file.exceeds_limit(len(record)):
                 self._rotate()
-            if self._lost_in_a_row:
-                detail = b"%d" % self._lost_in_a_row
+            if self._consecutive_lost:
+                detail = b"%d" % self._consecutive_lost
                 record = pack(now.utc, self._connection, Kind.LOST, detail) + record
             self._file.append(record)
         except OSError as error:
-            if not self._lost_in_a_row:
+            if not self._consecutive_lost:
                 _log.warning("the recording %s cannot be written (%s)", self.path, error.strerror)
             self.lost += 1
-            self._lost_in_a_row += 1
+            self._consecutive_lost += 1
             return
-        if self._lost_in_a_row:
-            lost = "1 record is" if self._lost_in_a_row == 1 else f"{self._lost_in_a_row} records are"
+        if self._consecutive_lost:
+            lost = "1 record is" if self._consecutive_lost == 1 else f"{self._consecutive_lost} records are"
             _log.warning("the recording %s can be written again; %s missing from it", self.path, lost)
-            self._lost_in_a_row = 0
+            self._consecutive_lost = 0
 
     def _rotate(self) -> None:
         self._file.rotate()

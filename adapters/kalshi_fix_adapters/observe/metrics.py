@@ -79,14 +79,14 @@ class PrometheusMetrics(Observer):
 _BUS: Final = (
     (CounterMetricFamily, "published", "Messages that were published to the bus"),
     (CounterMetricFamily, "acknowledged", "Messages that the server has acknowledged"),
-    (CounterMetricFamily, "dropped", "Messages of market data that were dropped at the limit"),
+    (CounterMetricFamily, "dropped", "Market data messages that were dropped at the limit"),
     (CounterMetricFamily, "received", "Messages that a consumer has received"),
     (CounterMetricFamily, "redelivered", "Messages published again, or received before"),
-    (CounterMetricFamily, "fenced", "Messages of a publisher after another one had taken over"),
-    (CounterMetricFamily, "unreadable", "Messages that are not of this library"),
+    (CounterMetricFamily, "fenced", "Messages of a publisher that another publisher had replaced"),
+    (CounterMetricFamily, "unreadable", "Messages that this library did not write"),
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
     (GaugeMetricFamily, "waiting_bytes", "Bytes of these events"),
-    (GaugeMetricFamily, "lag", "Messages that a consumer has still to receive"),
+    (GaugeMetricFamily, "lag", "Messages that a consumer has not received yet"),
 )
 """The attributes of publishers and consumers that are exported as metrics."""
 

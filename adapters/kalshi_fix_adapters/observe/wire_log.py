@@ -60,7 +60,7 @@ class WireLog:
         self._connections = 0
         """Number of connections so far, which is also the number of the newest one."""
         self._lost = 0
-        self._lost_in_a_row = 0
+        self._consecutive_lost = 0
         """Number of lines lost since the last written line; the next line contains this number."""
         self._closed = False
         try:
@@ -125,10 +125,10 @@ class WireLog:
                     self._rotate(at, notes)
                 self._append(data, at, notes)
             except OSError as error:
-                if not self._lost_in_a_row:
+                if not self._consecutive_lost:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
                 self._lost += len(lines)
-                self._lost_in_a_row += len(lines)
+                self._consecutive_lost += len(lines)
         # Logged without holding the lock, because a logging handler of the user may write to this wire log.
         for text in notes:
             _log.warning("the wire log %s %s", self.path, text)
@@ -140,10 +140,10 @@ class WireLog:
             self._file.close()
 
     def _append(self, data: bytes, stamp: str, notes: list[str]) -> None:
-        if self._lost_in_a_row:
-            gap = f"lacks {self._lost_in_a_row} lines here"
+        if self._consecutive_lost:
+            gap = f"lacks {self._consecutive_lost} lines here"
             self._file.append(f"{stamp} 0 the log {gap}\n".encode("ascii") + data)
-            self._lost_in_a_row = 0
+            self._consecutive_lost = 0
             notes.append(f"is written again; it {gap}")
         else:
             self._file.append(data)

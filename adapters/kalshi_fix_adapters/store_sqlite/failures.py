@@ -10,8 +10,7 @@ from kalshi_fix_sansio.errors import StoreError
 
 BEGIN_ANEW = (
     "move it away together with the files next to it (-wal, -shm), log on again with a reset, and look up "
-    "what happened before via drop copy or REST; an old copy does not help, because its numbers have been "
-    "used"
+    "earlier activity via drop copy or REST; do not restore an old copy, because its numbers have been used"
 )
 
 _WORDS = {

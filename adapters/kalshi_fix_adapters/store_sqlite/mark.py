@@ -105,9 +105,9 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
     known = reached if boot and boot == _boot_id() else durable
     if known.is_ahead_of(numbers):
         raise StoreError(
-            f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} and, from "
-            f"the peer, {numbers.next_incoming}, where {known.outgoing} and {known.incoming} had been "
-            f"reached: {BEGIN_ANEW}"
+            f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} (outgoing) "
+            f"and {numbers.next_incoming} (incoming), but it had already reached {known.outgoing} and "
+            f"{known.incoming}: {BEGIN_ANEW}"
         )
 
 

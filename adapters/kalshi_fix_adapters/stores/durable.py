@@ -252,9 +252,8 @@ class DurableStore(ABC):
             self._unusable = self._unusable or f"{self._place} is closed"
             if not self._commits.close(CLOSING):
                 raise StoreError(
-                    f"{self._place} could not be closed, because a commit was not completed: look whether "
-                    "the disk or the database is failing, and end this process before the store is opened "
-                    "again"
+                    f"{self._place} could not be closed, because a commit did not complete: check the disk "
+                    "or the database, and end this process before you open the store again"
                 )
             self._release()
 

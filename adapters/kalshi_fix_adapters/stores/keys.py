@@ -23,14 +23,14 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
     """
     if owner.account is None:
         missing, option, name = f"no store of {owner}", "--key-id", owner.sender_comp_id
-        advice = "to create an empty one beside it, give it a name with the option `account`"
+        advice = "to create an empty store instead, name it with the option `account`"
     else:
         missing, option, name = f"no store {owner.account!r} for {owner}", "--account", owner.account
-        advice = "to create an empty one, move that one to another account"
+        advice = "to create an empty store instead, first move the existing one to another account"
     command = f"kalshi-fix store migrate {migrate} {option} {shlex.quote(name)}"
     text = (
-        f"{place} has {missing}, but {', '.join(others)}: to continue with its rows and open requests, run: "
-        f"{command}; {advice}"
+        f"{place} has {missing}, but it has {', '.join(others)}: to keep the rows and open requests of "
+        f"{others[0]}, run: {command}; {advice}"
     )
     return text, command
 

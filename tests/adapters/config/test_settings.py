@@ -301,7 +301,7 @@ def test_a_type_checker_knows_the_products_and_environments(options: type) -> No
 
 def test_a_missing_endpoint_is_an_error_and_not_the_real_host() -> None:
     environ = {"KALSHI_FIX_ENDPOINTS": "KalshiMD=127.0.0.1:8233"}
-    with pytest.raises(ConfigurationError, match=r"KALSHI_FIX_ENDPOINTS has no address of KalshiNR"):
+    with pytest.raises(ConfigurationError, match=r"KALSHI_FIX_ENDPOINTS has no address for KalshiNR"):
         find_endpoint("prediction", "demo", NR, environ=environ)
     assert find_endpoint("prediction", "demo", NR, host="here", port=1, environ=environ).host == "here"
 
@@ -605,7 +605,7 @@ def test_an_account_is_a_plain_name_of_a_file_in_a_folder(account: str, tmp_path
         FACTORIES.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)
     for store in (None, MemoryStore()):
-        with pytest.raises(ConfigurationError, match="account is the name of a file in the folder"):
+        with pytest.raises(ConfigurationError, match="account names a file in the folder"):
             FACTORIES.order_entry(config=CONFIG, store=store, account="maker")
 
 

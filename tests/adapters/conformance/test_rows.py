@@ -130,7 +130,7 @@ async def test_the_size_of_rows_is_bounded_by_the_store(loop: Loop, sandbox: San
             rows["a"] = "x" * 10
             rows["b"] = "x" * 14  # 1 + 2 + 10 and 1 + 2 + 14 bytes
             for name, value in (("a", "x" * 11), ("c", 1)):
-                with pytest.raises(LocalProtocolError, match="no room for one of"):
+                with pytest.raises(LocalProtocolError, match="does not fit, because the store already has"):
                     rows[name] = value
             assert rows == {"a": "x" * 10, "b": "x" * 14}
             del rows["a"]

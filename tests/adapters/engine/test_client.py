@@ -118,7 +118,7 @@ def test_leaving_during_a_connection_attempt_ends_the_attempt(comes_up: bool) ->
         stage.core.connect_failed(DOWN)
     assert stage.core.over
     assert stage.core.error is None
-    assert "it was left" in str(stage.core.closed_error())
+    assert "the client was closed" in str(stage.core.closed_error())
 
 
 def test_leaving_during_the_logon_ends_the_session() -> None:

@@ -391,7 +391,7 @@ def test_a_ticket_of_a_store_that_fails_raises(how: str) -> None:
     _, ticket = send(core, order())
     if how == "ends":
         stage.cut()
-        text = "the client has ended before the commit"
+        text = "the client ended before the commit was complete"
     else:
         store.fail(text := f"the store {how}")
         core.store_changed()

@@ -124,7 +124,9 @@ def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
     assert {(item.limit, item.msg_type) for item in too_large} == {(4096, "W")}
     assert sum(isinstance(event, Disconnected) for event in events) == 2
     reason = only(events, GaveUp).reason
-    assert f"a message of {too_large[-1].size} bytes was skipped each time: set max_message_size" in reason
+    assert (
+        f"each connection skipped a message of {too_large[-1].size} bytes: raise max_message_size" in reason
+    )
     assert "3 consecutive attempts have failed in this way" in reason
     assert stage.core.over
 

@@ -132,7 +132,7 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     monkeypatch.setattr("kalshi_fix_adapters.stores.durable.CLOSING", 0.0)
     send(store, 1)
     hold(disk)
-    with pytest.raises(StoreError, match="a commit was not completed: look whether the disk"):
+    with pytest.raises(StoreError, match="a commit did not complete: check the disk"):
         store.close()
     with pytest.raises(StoreError, match="is already in use by this process"):
         opened(store.path.parent)

@@ -100,7 +100,7 @@ def test_a_power_loss_that_reverted_synced_changes_is_damage(
     path = left_by_a_kill(tmp_path)
     restart_system(monkeypatch)
     log_of(path).unlink()
-    with pytest.raises(StoreError, match="14 and 8 had been reached"):
+    with pytest.raises(StoreError, match="it had already reached 14 and 8"):
         opened(path)
 
 
