@@ -197,7 +197,7 @@ async def test_an_invalid_number_is_refused_and_changes_nothing(
     ):
         with pytest.raises(LocalProtocolError, match="an int from 1 to"):
             client.set_numbers(**given)
-    with pytest.raises(LocalProtocolError, match="no number to set"):
+    with pytest.raises(LocalProtocolError, match="no number was given"):
         client.set_numbers()
     assert as_pair(client.numbers) == (3, 4, 4)
 
