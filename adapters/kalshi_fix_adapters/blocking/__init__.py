@@ -8,15 +8,16 @@
 A background thread connects, reads, answers and sends heartbeats, even while your code computes, sleeps or
 waits for input. Your code must release the GIL from time to time, as all code does except some C extensions.
 Your thread writes the messages that you send. A call that waits (`receive`, `events`, `messages`,
-`test_request`) sleeps until the background thread wakes it; with `timeout=0` it reads available data in your
-thread.
+`test_request`) reads in your thread on Linux, because waking your thread for each message would take longer
+than decoding the message; elsewhere it sleeps until the background thread wakes it. With `timeout=0` a call
+reads available data in your thread on every system.
 
 Observers and wire logs are called in the thread that reads or writes. An interrupt (Ctrl-C, or any other
 exception raised by a signal handler) has no effect on the client while a call waits. If the interrupt occurs
-in the microseconds in which the call takes an event or sends a message, the connection is dropped, and every
-later call raises an error that reports this. A signal handler must not call the client, because the thread
-may be in the middle of another call: raise an exception instead, and let the context log out. A client cannot
-be used in a forked child; create another client there.
+in the microseconds in which the call processes received bytes, takes an event or sends a message, the
+connection is dropped, and every later call raises an error that reports this. A signal handler must not call
+the client, because the thread may be in the middle of another call: raise an exception instead, and let the
+context log out. A client cannot be used in a forked child; create another client there.
 
 Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
 down the venue, and no messages are lost; heartbeats continue.

@@ -1,10 +1,10 @@
 """The core and the connection of a client, protected by one lock, and shared by the I/O thread and the user's
 threads.
 
-The I/O thread (`io_thread`) connects, reads, runs timers and closes. A user's thread that waits (`wait`)
-sleeps until the I/O thread calls `notify`. The user's thread writes the messages that it sends (`change`), or
-the store's thread does when they are durable (`committed`), so the operating system has the bytes when `send`
-returns.
+The I/O thread (`io_thread`) connects, runs timers and closes, and reads while no call waits. A user's thread
+that waits (`wait`) reads, if no other does; the others sleep until `notify` is called. The user's thread
+writes the messages that it sends (`change`), or the store's thread does when they are durable (`committed`),
+so the operating system has the bytes when `send` returns.
 
 Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. In the middle
 of a change, such an interrupt leaves the core or the stream inconsistent. Therefore `core.changing` is set
@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionClosedError
-from kalshi_fix_adapters.net.sleeper import READ, WRITE, Sleeper
-from kalshi_fix_adapters.observe.locks import ReentrantLock
+from kalshi_fix_adapters.net.sleeper import READ, READY, UNKNOWN, WRITE, Sleeper, make_sleeper
+from kalshi_fix_adapters.observe.locks import Lock, ReentrantLock
 
 if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
@@ -42,6 +42,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
 _FORKED = "this process was forked from the one that has the connection; make another client here"
+
+
+class _Reader:
+    """A call that reads while it waits, or may do so."""
+
+    __slots__ = ("held", "listener", "sleeps")
+
+    def __init__(self) -> None:
+        self.held = Lock()
+        """Locked until the call ends. The call locks it in a `with` statement, so that an interrupt at any
+        point releases it.
+        """
+        self.listener: Sleeper | None = None
+        """Where the call sleeps until the socket is readable or the call is notified."""
+        self.sleeps = False
+        """Whether the call sleeps, or is about to, and was not notified."""
 
 
 class SharedCore:
@@ -68,7 +84,7 @@ class SharedCore:
         """The connection, between `attach` and `detach`."""
         self._write: Callable[[bytearray], int] | None = None
         """The connection's `write`, bound once because every `send` calls it."""
-        self.sleeper: Sleeper = Sleeper()
+        self.sleeper: Sleeper = make_sleeper()
         """Lets the I/O thread sleep until the socket is ready, a deadline is reached, or a user's call wakes
         it.
         """
@@ -77,7 +93,15 @@ class SharedCore:
         ends it.
         """
         self._waiters: set[threading.Lock] = set()
-        """One lock for each waiting call, which sleeps by acquiring the lock a second time."""
+        """One lock for each waiting call except the reader. The call sleeps by acquiring the lock a second
+        time.
+        """
+        self._reader: _Reader | None = None
+        """The waiting call that reads. An interrupt may leave a call here that has ended."""
+        self._listener: Sleeper | None = None
+        """Where the reader sleeps; None while there is no I/O thread, or if the system does not support a
+        reader.
+        """
         # Closed, because `wake` may be called before `open`, and has no effect on a closed sleeper.
         self.close()
         _all.add(self)
@@ -86,12 +110,17 @@ class SharedCore:
         """Prepare for a new I/O thread."""
         self.core.changing = self.forked = False
         self._interrupted_by = None
-        self.sleeper = Sleeper()
+        self.sleeper = make_sleeper()
+        self._listener = make_sleeper() if self.sleeper.can_watch_in_sleep else None
 
     def close(self) -> None:
         """Record that the I/O thread has ended, and wake all waiting calls."""
         self.sleeper.close()
         self.notify()
+        listener, self._listener = self._listener, None
+        # A reader may still sleep there, and closes it in `_stop_reading`.
+        if listener is not None and not self._has_reader():
+            listener.close()
 
     def after_fork_in_child(self) -> None:
         """In a forked child, leave the connection to the parent, regardless of the state of the parent's
@@ -105,6 +134,7 @@ class SharedCore:
             self._transport.abort()
             self._transport = self._write = None
         self._waiters.clear()
+        self._reader = None
         self.close()
 
     def wake(self) -> None:
@@ -120,6 +150,10 @@ class SharedCore:
                 each.release()
         # A call that continues to wait adds another lock.
         self._waiters.clear()
+        reader = self._reader
+        if reader is not None and reader.sleeps and reader.listener is not None:
+            reader.sleeps = False
+            reader.listener.wake()
 
     def committed(self) -> None:
         """Write the messages that have become durable; called in the store's thread.
@@ -190,13 +224,17 @@ class SharedCore:
         """Start using a connection."""
         self.core.connected()
         self._transport, self._write = transport, transport.write
+        if self._listener is not None:
+            self._listener.watch(transport.number, READ)
 
     def detach(self) -> None:
         """Stop using the connection, which is about to be closed."""
         if self._transport is not None:
             # Stop watching before the socket is closed, because the system may reuse its file descriptor, so
             # that `poll` would watch another file.
-            self.sleeper.watch(self._transport.number, 0)
+            for sleeper in (self.sleeper, self._listener):
+                if sleeper is not None:
+                    sleeper.watch(self._transport.number, 0)
             self._transport = self._write = None
 
     def prepare(self, transport: Transport) -> float | None:
@@ -206,7 +244,7 @@ class SharedCore:
         core = self.core
         due = self._due = core.due()
         reading = core.wants_read
-        interest = READ if reading else 0
+        interest = READ if reading and not self._has_reader() else 0
         # Watch for writing only if a write will follow, because a socket is nearly always writable, so the
         # thread would spin. This excludes the case in which TLS must read before it can write
         # (`write_wants_read`).
@@ -274,39 +312,91 @@ class SharedCore:
         core = self.core
         deadline = None if timeout is None else time.monotonic() + timeout
         in_time = timeout is None or timeout > 0
-        before = core.last_taken
+        before, reader, ready = core.last_taken, _Reader(), False
         try:
-            while True:
-                with self.lock:
-                    if self.core.changing:
-                        self.refuse(error)
-                    try:
-                        # `look` may take an event, or send a message.
-                        found = look()
-                        if found is None and not in_time:
-                            self._read_now()
+            with reader.held:
+                while True:
+                    with self.lock:
+                        if self.core.changing:
+                            self.refuse(error)
+                        reader.sleeps = False
+                        try:
+                            if ready:
+                                self._read_now()
+                            # `look` may take an event, or send a message.
                             found = look()
-                        if found is not None or not in_time:
-                            return found
-                        # Acquired once here, and a second time to wait, which blocks until `notify` releases
-                        # the lock. A notification in between is not missed.
-                        waiter = threading.Lock()
-                        waiter.acquire()
-                        self._waiters.add(waiter)
-                    finally:
-                        # If a change was interrupted, the I/O thread must end the client.
-                        if core.changing:
-                            self.wake()
-                in_time = self._is_notified(waiter, deadline)
+                            if found is None and not in_time:
+                                self._read_now()
+                                found = look()
+                            if found is not None or not in_time:
+                                self._stop_reading(reader)
+                                return found
+                            waiter = self._begin_waiting(reader)
+                        finally:
+                            # If a change was interrupted, the I/O thread must end the client.
+                            if core.changing:
+                                self.wake()
+                    ready, in_time = self._sleep(reader if waiter is None else waiter, deadline)
         except BaseException as raised:
             # The exception may have interrupted the release of the lock after `look` returned. An event taken
             # by `look` has then not reached the caller, and is put back.
             with self.lock:
+                self._stop_reading(reader)
                 if not core.changing:
                     core.give_back(before)
                 elif not isinstance(raised, error):
                     self._interrupted_by = raised
             raise
+
+    def _has_reader(self) -> bool:
+        return self._reader is not None and self._reader.held.locked()
+
+    def _begin_waiting(self, reader: _Reader) -> threading.Lock | None:
+        """Let a call read while it waits, if no other call does, and return None. Otherwise return a lock to
+        acquire, which blocks until `notify` releases it.
+
+        Waking a second thread for each message would take longer than decoding it
+        (docs/design/where-time-goes.md), so the I/O thread does not read in the meantime.
+        """
+        core, transport = self.core, self._transport
+        if (
+            transport is not None
+            and self._listener is not None
+            and core.wants_read
+            # An exception while the call reads must be an interrupt; during a logon it may be a failure.
+            and core.is_logged_on
+            and not transport.read_wants_write
+            and (self._reader is reader or not self._has_reader())
+        ):
+            if self._reader is not reader:
+                self._reader, reader.listener = reader, self._listener
+                self._watch_for_reading(transport, watch=False)
+            reader.sleeps = True
+            return None
+        self._stop_reading(reader)
+        # Acquired once here, and a second time to wait. A notification in between is not missed.
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.add(waiter)
+        return waiter
+
+    def _stop_reading(self, reader: _Reader) -> None:
+        """Let the I/O thread read again, if this call is the reader."""
+        if self._reader is not reader:
+            return
+        self._reader = None
+        if reader.listener is not self._listener:
+            assert reader.listener is not None  # noqa: S101 - for mypy
+            reader.listener.close()
+        elif self._transport is not None and self.core.wants_read:
+            self._watch_for_reading(self._transport, watch=True)
+
+    def _watch_for_reading(self, transport: Transport, *, watch: bool) -> None:
+        interest = self.sleeper.interest
+        if interest == UNKNOWN:
+            self.wake()  # the I/O thread calls `prepare`
+        else:
+            self.sleeper.watch(transport.number, interest | READ if watch else interest & ~READ)
 
     def _read_now(self) -> None:
         """Read available data in the calling thread, because a program that only polls (`timeout=0`) may
@@ -321,17 +411,21 @@ class SharedCore:
             self._wake_if_needed()
             self.notify()
 
-    def _is_notified(self, waiter: threading.Lock, deadline: float | None) -> bool:
-        """Wait for a notification; return False if none arrived before the deadline."""
+    def _sleep(self, call: _Reader | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
+        """Wait for a notification or, as the reader, until the socket is readable. Return whether it is
+        readable, and False if the deadline has passed.
+        """
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if isinstance(call, _Reader):
+            assert call.listener is not None  # noqa: S101 - for mypy
+            found = call.listener.sleep(left)
+            return bool(found & READY), bool(found) or deadline is None or time.monotonic() < deadline
         # A lock accepts no timeout beyond TIMEOUT_MAX, but a user may pass a longer one.
-        seconds = (
-            -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
-        )
-        if waiter.acquire(timeout=seconds):
-            return True
+        if call.acquire(timeout=-1.0 if left is None else min(left, threading.TIMEOUT_MAX)):
+            return False, True
         with self.lock:
-            self._waiters.discard(waiter)
-        return False
+            self._waiters.discard(call)
+        return False, False
 
 
 def _has_ended(thread: int) -> bool:

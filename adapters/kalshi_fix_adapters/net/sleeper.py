@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import selectors
 import socket
-from typing import Final
+from typing import Any, Final
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -15,32 +16,49 @@ MAX_SLEEP: Final = 86_400.0
 """Maximum duration of a sleep in seconds. Some systems do not accept more than some days, and a sleep may end
 early anyway.
 """
+UNKNOWN: Final = -1
+"""The interest of a sleeper after an interrupted call of `watch`; the next call repairs it."""
 
 
 class Sleeper:
     """Watches at most one socket. One thread may `watch` and `sleep`; any thread may `wake`."""
+
+    can_watch_in_sleep: bool = False
+    """Whether any thread may `watch`, with an effect on a sleep that has begun."""
+    _events: tuple[int, ...] = (0, READ, WRITE, READ | WRITE)
+    """The selector's events for each interest."""
 
     def __init__(self) -> None:
         # A byte sent through the pair ends a sleep, because a selector cannot wait for a threading.Event.
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._receiver, READ)
+        self._selector = self._open()
         self.interest: int = 0
-        """The events for which the socket is registered."""
+        """The events for which the socket is registered, or `UNKNOWN`."""
+
+    def _open(self) -> Any:
+        selector = selectors.DefaultSelector()
+        selector.register(self._receiver, READ)
+        return selector
 
     def watch(self, number: int, interest: int) -> None:
         """Watch the socket with this file descriptor for `READ`, `WRITE`, both, or not at all (0)."""
-        if interest == self.interest:
+        registered = self.interest
+        if interest == registered:
             return
-        if not self.interest:
-            self._selector.register(number, interest)
+        self.interest = UNKNOWN
+        if not registered:
+            self._selector.register(number, self._events[interest])
         elif interest:
-            self._selector.modify(number, interest)
+            try:
+                self._selector.modify(number, self._events[interest])
+            except FileNotFoundError:
+                self._selector.register(number, self._events[interest])
         else:
             # A socket that is registered without events would still report a hangup repeatedly.
-            self._selector.unregister(number)
+            with contextlib.suppress(FileNotFoundError):
+                self._selector.unregister(number)
         self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:
@@ -49,13 +67,13 @@ class Sleeper:
         """
         found = 0
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
-            if key.fileobj is self._receiver:
-                found |= WOKEN
-                # Read the bytes of all calls of `wake`, because several calls have the effect of one.
-                self._receiver.recv(4096)
-            else:
-                found |= READY
+            found |= self._woken() if key.fileobj is self._receiver else READY
         return found
+
+    def _woken(self) -> int:
+        # Read the bytes of all calls of `wake`, because several calls have the effect of one.
+        self._receiver.recv(4096)
+        return WOKEN
 
     def wake(self) -> None:
         """End the sleep of the other thread, or its next sleep if the thread is awake."""
@@ -67,3 +85,32 @@ class Sleeper:
         self._selector.close()
         self._receiver.close()
         self._sender.close()
+
+
+class EpollSleeper(Sleeper):
+    """A sleeper on Linux.
+
+    It calls epoll without `selectors`, whose code would add a seventh to a tick-to-order of the blocking
+    client, because after each sleep the processor must load it into its caches again.
+    """
+
+    can_watch_in_sleep = True
+    _events = (0, 1, 4, 5)  # EPOLLIN is 1, EPOLLOUT is 4
+
+    def _open(self) -> Any:
+        self._wakes = self._receiver.fileno()
+        poller = select.epoll()
+        poller.register(self._wakes, select.EPOLLIN)
+        return poller
+
+    def sleep(self, seconds: float | None) -> int:
+        """Sleep as `Sleeper.sleep` does."""
+        found = 0
+        for number, _ in self._selector.poll(None if seconds is None else min(seconds, MAX_SLEEP)):
+            found |= self._woken() if number == self._wakes else READY
+        return found
+
+
+def make_sleeper() -> Sleeper:
+    """Return the best sleeper for this system."""
+    return EpollSleeper() if hasattr(select, "epoll") else Sleeper()

@@ -137,7 +137,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
     with order_entry(**options(sandbox)) as client:
         list(client.events(0))
         with monkeypatch.context() as patch:
-            patch.setattr(client._shared, "_is_notified", _interrupt)
+            patch.setattr(client._shared, "_sleep", _interrupt)
             # The venue may have answered before the first look.
             patch.setattr(client, "_answer", lambda _: None)
             for use in (client.receive, client.test_request):

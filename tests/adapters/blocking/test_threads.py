@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from kalshi_fix_adapters.blocking import Client, io_thread, order_entry, transport
+from kalshi_fix_adapters.blocking import Client, io_thread, order_entry, shared_core, transport
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
-from kalshi_fix_adapters.net.sleeper import WRITE, Sleeper
+from kalshi_fix_adapters.net.sleeper import READ, WRITE, Sleeper, make_sleeper
 from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
@@ -26,6 +26,13 @@ from tests.adapters.conformance.support import order, plaintext_options
 from tests.adapters.engine.stage import plan
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 from tests.helpers import SHORTEST
+
+
+@pytest.fixture(autouse=True, params=[make_sleeper, Sleeper], ids=["users read", "users do not read"])
+def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a waiting user reads, which needs a sleeper that other threads can change."""
+    monkeypatch.setattr(shared_core, "make_sleeper", request.param)
+    return SharedCore(plan()).sleeper.can_watch_in_sleep
 
 
 def queued(client: Client) -> int:
@@ -38,12 +45,44 @@ def until_waiting(client: Client, users: int) -> None:
     """Wait until this many users are waiting."""
     waiting = -1
     while waiting != users:
-        with client._shared.lock:
-            waiting = len(client._shared._waiters)
+        shared = client._shared
+        with shared.lock:
+            waiting = len(shared._waiters) + (shared._reader is not None and shared._reader.sleeps)
 
 
 def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders):
+        orders.report("1")
+        while not queued(client):
+            pass
+        assert taken(client) == "1"
+
+
+def test_the_thread_does_not_read_while_a_user_waits_that_reads(sandbox: Sandbox, users_read: bool) -> None:
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        shared = client._shared
+        for name in ("1", "2"):
+            waiting = pool.submit(taken, client)
+            until_waiting(client, 1)
+            with shared.lock:
+                assert shared.sleeper.interest == (0 if users_read else READ)
+            orders.report(name)
+            assert waiting.result(LONG) == name
+            with shared.lock:
+                assert shared.sleeper.interest == READ
+
+
+def test_the_thread_reads_again_after_an_interrupt_of_the_user_that_reads(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, orders):
+        with monkeypatch.context() as patch:
+            patch.setattr(client._shared, "_sleep", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                client.receive(LONG)
         orders.report("1")
         while not queued(client):
             pass
@@ -110,7 +149,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
         waiting = pool.submit(taken, client)
         until_waiting(client, 1)
         with monkeypatch.context() as patch:
-            patch.setattr(client._shared, "_is_notified", interrupt)
+            patch.setattr(client._shared, "_sleep", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 pool.submit(taken, client).result(LONG)
         orders.report("1")
@@ -167,8 +206,10 @@ def test_a_failure_in_the_thread_reaches_every_user(
         raise ZeroDivisionError
 
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(taken, client) for _ in range(2)]
-        until_waiting(client, 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(client._shared, "_listener", None)  # so that no user reads
+            waiting = [pool.submit(taken, client) for _ in range(2)]
+            until_waiting(client, 2)
         monkeypatch.setattr(*fails, fail)
         orders.beat("1")
         assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}

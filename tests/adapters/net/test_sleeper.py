@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-from kalshi_fix_adapters.net.sleeper import READ, READY, WOKEN, WRITE, Sleeper
+import pytest
+
+from kalshi_fix_adapters.net.sleeper import READ, READY, UNKNOWN, WOKEN, WRITE, Sleeper, make_sleeper
 
 
-def test_a_sleeper_ends_by_wake_up_or_timeout() -> None:
-    sleeper = Sleeper()
+@pytest.mark.parametrize("make", [Sleeper, make_sleeper])
+def test_a_sleeper_ends_by_wake_up_or_timeout(make: Callable[[], Sleeper]) -> None:
+    sleeper = make()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert sleeper.sleep(0) == 0
@@ -27,3 +32,37 @@ def test_a_sleeper_ends_by_wake_up_or_timeout() -> None:
         assert sleeper.sleep(0) == 0
     sleeper.close()
     sleeper.wake()
+
+
+@pytest.fixture
+def sleeper() -> Iterator[Sleeper]:
+    found = make_sleeper()
+    if not found.can_watch_in_sleep:
+        pytest.skip("this system has no epoll")
+    yield found
+    found.close()
+
+
+def test_another_thread_can_watch_during_a_sleep(sleeper: Sleeper) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor() as pool:
+        sleeping = pool.submit(sleeper.sleep, None)
+        theirs.send(b"x")
+        sleeper.watch(ours.fileno(), READ)
+        assert sleeping.result() == READY
+        sleeper.watch(ours.fileno(), 0)
+        assert sleeper.sleep(0) == 0
+
+
+@pytest.mark.parametrize("before", [0, READ, WRITE, READ | WRITE])
+@pytest.mark.parametrize("after", [0, READ, WRITE, READ | WRITE])
+def test_the_next_watch_repairs_an_interrupted_one(sleeper: Sleeper, before: int, after: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sleeper.watch(ours.fileno(), before)
+        sleeper.interest = UNKNOWN
+        sleeper.watch(ours.fileno(), after)
+        assert sleeper.interest == after
+        assert sleeper.sleep(0) == (READY if after & WRITE else 0)
+        theirs.send(b"x")
+        assert sleeper.sleep(0) == (READY if after else 0)
