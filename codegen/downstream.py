@@ -52,7 +52,7 @@ class Known:
     names: tuple[str, ...]
     location: Location
 
-    def settles(self, found: Unhandled, name: str) -> bool:
+    def covers(self, found: Unhandled, name: str) -> bool:
         """Return whether this entry covers the element under the given name."""
         if self.area != found.area:
             return False
@@ -69,7 +69,7 @@ class Report:
     """Result of the comparison."""
 
     unhandled: tuple[Unhandled, ...]
-    settled: int
+    covered: int
     """Number of other elements that are known not to be handled."""
     idle: tuple[str, ...]
     """Entries of `known` that no longer cover any element."""
@@ -89,7 +89,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")
-    found: dict[Unhandled, None] = {}  # messages share groups
+    found: dict[Unhandled, None] = {}  # not a list, because messages share groups
     for name in areas:
         about = areas.mapping(name)
         kinds = [kind for kind, _ in words(about.get("kinds"))] or list(KINDS)
@@ -101,15 +101,15 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_known(node, areas, mistakes))
     mistakes.raise_any()
-    # By entry and name: single names of an entry may be idle.
+    # Keyed by entry and name, because some names of an entry may be used and others not.
     used: set[tuple[int, str]] = set()
     left = []
     for each in found:
-        settling = [
-            (k, name) for k, entry in enumerate(known) for name in entry.names if entry.settles(each, name)
+        covering = [
+            (k, name) for k, entry in enumerate(known) for name in entry.names if entry.covers(each, name)
         ]
-        used.update(settling)
-        if not settling:
+        used.update(covering)
+        if not covering:
             left.append(each)
     idle = [
         f"{entry.location}: {entry.area} handles {name}, or it is no longer in the spec; remove it"
@@ -150,7 +150,7 @@ class Names:
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Names:
-        """Collect the names in files: of Python without comments and docstrings, of prose all words."""
+        """Collect the names in files: for Python, without comments and docstrings; for prose, every word."""
         found = cls()
         for file in files:
             source = file.read_text(encoding="utf-8")
@@ -184,7 +184,7 @@ class Names:
 
 
 def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
-    """Yield elements that are not mentioned, outermost only: of a missing message, not its members."""
+    """Yield elements that are not mentioned. The members of a missing message are not yielded."""
     coded: dict[str, str] = {}
     for message in dialect.messages:
         if message.name not in names.plain:

@@ -1,4 +1,4 @@
-"""Reconcile a day from recordings or wire logs of its order and settlement sessions, given in their order.
+"""Reconcile a day from recordings or wire logs of its order and settlement sessions, in chronological order.
 
 Orders that remain uncertain are requested from drop copy; the result is compared with the venue's reports.
 """

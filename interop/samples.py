@@ -59,7 +59,8 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    """Yield every message of every place, once with all fields and once with only the required fields.
+    """Yield every message for each product, session type and sender, once with all fields and once with
+    only the required fields.
 
     A group has two entries; each has at least its delimiter.
     """

@@ -1,4 +1,4 @@
-"""The programs in examples/moving from which users move, with the simulated venue."""
+"""The programs in examples/moving that users migrate from, with the simulated venue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Report words in comments, docstrings and pages that CONTRIBUTING.md's section on language rules out.
+"""Report words in comments, docstrings and pages that the language section of CONTRIBUTING.md disallows.
 
 `make lint` and `make quick` run it. The list is short on purpose: each word almost always has a plainer one.
 """

@@ -111,19 +111,19 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
 
 
 def _paced(name: str, stores: Iterable[Store]) -> list[Result]:
-    """Send orders when they are due, even while earlier ones wait, and measure from then until they may be
-    written. Every order completes. Each store is a round."""
+    """Send each order at its scheduled time, even while earlier ones await their commit; measure from that
+    time until the order may be written. Each store is a round."""
     rounds = [quantiles(_delays(store), n=100) for store in stores]
     return [
         result(
-            PACED, f"{name}, p{percent}", [hundredths[percent - 1] for hundredths in rounds], by_round=True
+            PACED, f"{name}, p{percent}", [percentiles[percent - 1] for percentiles in rounds], by_round=True
         )
         for percent in (50, 99)
     ]
 
 
 def _delays(store: Store) -> list[float]:
-    """Return the microseconds of each order."""
+    """Return the delay of each order in microseconds."""
     session = established(name="KalshiRT", store=store)
     while session.prepare():  # as the clients do before the logon
         pass

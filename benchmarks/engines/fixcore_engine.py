@@ -13,7 +13,7 @@ NAME = "fixcore"
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:
-    """Decode a report without dictionary and read 20 values as text."""
+    """Decode a report without a dictionary and read 20 values as text."""
     get = Message.decode(data).get_field
     return tuple([get(tag) for tag in samples.TAGS])
 

@@ -86,6 +86,6 @@ def _written(message: Any) -> bytes:
 
 
 def read_stream(batches: Iterable[list[str]]) -> Iterator[list[Any]]:
-    """Parse messages that were cut out already: the bindings do not offer QuickFIX's own parser."""
+    """Parse messages that are already separated: the bindings do not offer QuickFIX's own parser."""
     for texts in batches:
         yield [quickfix.Message(text, True) for text in texts]

@@ -118,7 +118,8 @@ def settle(
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
-    """Return a `differences.yaml` that keeps findings about one source, or an empty text without findings."""
+    """Return the text of a `differences.yaml` that lists the findings about one source as known; an empty
+    text without findings."""
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
         if each.kind in KEEPABLE and each.element in ELEMENTS:

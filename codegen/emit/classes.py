@@ -335,7 +335,7 @@ class ClassWriter:
         kind = kinds.kind_of(field)
         # Other specs may import other names from datetime.
         if kind.module == "datetime":
-            self.imports.line_each(kind.module, field.datatype.python)
+            self.imports.one_per_line(kind.module, field.datatype.python)
         elif kind.module:
             self.imports.in_one_line(kind.module, field.datatype.python)
         name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
@@ -386,16 +386,16 @@ class ClassWriter:
         for member in attributes_of(members):
             if member.group:
                 if not self.in_groups:
-                    self.imports.line_each(
+                    self.imports.one_per_line(
                         f"{self.package}.groups", member.group.entry_class, list_converter(member.group)
                     )
             elif member.field.codeset:
                 codeset = member.field.codeset
-                self.imports.line_each(
+                self.imports.one_per_line(
                     f"{self.package}.codesets", codeset.name, kinds.codeset_converter(codeset)
                 )
             else:
-                self.imports.line_each("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
+                self.imports.one_per_line("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
 
 
 def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:

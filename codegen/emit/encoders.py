@@ -143,7 +143,7 @@ class _Body:
 
         Without the cache, checking and formatting them takes a twentieth of the time of an order.
         """
-        self.imports.line_each("kalshi_fix_sansio.scalars", "format_string")
+        self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
         # An object that is not identical to any attribute.
         self.tables.append((_NAMES, f'({"object(), " * len(names)}"")'))
@@ -203,7 +203,7 @@ class _Body:
                 f"    {name} = {self._formatted(member, value)}",
             ]
         elif kind == "DECIMAL":
-            self.imports.line_each("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
+            self.imports.one_per_line("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
                 # Values that are not finite decimals take the path of those with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
@@ -222,8 +222,8 @@ class _Body:
         A busy session writes many messages in one second, whose text is cached: formatting all of SendingTime
         for each message makes an order a seventh slower.
         """
-        self.imports.line_each("datetime", "UTC")
-        self.imports.line_each(
+        self.imports.one_per_line("datetime", "UTC")
+        self.imports.one_per_line(
             "kalshi_fix_sansio.scalars", "NO_SECOND", "THREE_DIGITS", "second_of", "to_datetime"
         )
         self.tables.append((_SECOND, "NO_SECOND"))
@@ -272,7 +272,7 @@ class _Body:
         """Yield the statements that append a group; the first one is preceded by the unknown fields."""
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
-            self.imports.line_each(f"{self.package}.groups", encode)
+            self.imports.one_per_line(f"{self.package}.groups", encode)
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
@@ -292,7 +292,7 @@ class _Body:
         string.
         """
         field, formatter = member.field, kinds.formatter_of(member.field)
-        self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
+        self.imports.one_per_line("kalshi_fix_sansio.scalars", formatter)
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
         if or_none:
@@ -302,5 +302,5 @@ class _Body:
 
     def _formatted(self, member: Member, value: str) -> str:
         formatter = kinds.formatter_of(member.field)
-        self.imports.line_each("kalshi_fix_sansio.scalars", formatter)
+        self.imports.one_per_line("kalshi_fix_sansio.scalars", formatter)
         return f"{formatter}({value})"

@@ -14,7 +14,7 @@ class ImportLine:
 
     module: str
     names: tuple[str, ...] = ()
-    line_each: bool = False
+    one_per_line: bool = False
     """Whether each name is on its own line, so that adding one changes no other line."""
 
 
@@ -24,15 +24,15 @@ class Imports:
 
     _modules: set[str] = attrs.field(factory=set)
     _names: dict[str, set[str]] = attrs.field(factory=dict)
-    _line_each: set[str] = attrs.field(factory=set)
+    _one_per_line: set[str] = attrs.field(factory=set)
 
     def module(self, module: str) -> None:
         """Import a whole module."""
         self._modules.add(module)
 
-    def line_each(self, module: str, *names: str) -> None:
+    def one_per_line(self, module: str, *names: str) -> None:
         """Import names of which other specs may need others."""
-        self._line_each.add(module)
+        self._one_per_line.add(module)
         self.in_one_line(module, *names)
 
     def in_one_line(self, module: str, *names: str) -> None:
@@ -45,7 +45,7 @@ class Imports:
         """
         lines = [ImportLine(module) for module in sorted(self._modules)]
         lines += [
-            ImportLine(module, tuple(sorted(names, key=import_key)), module in self._line_each)
+            ImportLine(module, tuple(sorted(names, key=import_key)), module in self._one_per_line)
             for module, names in sorted(self._names.items())
         ]
         sections = [[line for line in lines if _section(line.module) == section] for section in range(3)]

@@ -99,9 +99,9 @@ class LayoutWriter:
 
     def field(self, field: Field) -> FieldView:
         """Return the layout of a field."""
-        self.imports.line_each(LAYOUT, "Kind")
+        self.imports.one_per_line(LAYOUT, "Kind")
         if field.codeset:
-            self.imports.line_each(f"{self.package}.codesets", field.codeset.name)
+            self.imports.one_per_line(f"{self.package}.codesets", field.codeset.name)
         expression = self._call(
             "FieldLayout",
             tag=str(field.tag),
@@ -114,7 +114,7 @@ class LayoutWriter:
             unit=repr(field.unit) if field.unit else None,
             **_given(field, "length_tag", "minimum", "maximum", "max_length"),
             pattern=_pattern(field.pattern),
-            limits=_any(map(self._limit, field.limits)),
+            limits=_tuple_or_none(map(self._limit, field.limits)),
             secret="True" if field.secret else None,
         )
         return FieldView(field_constant(field), expression, field.name)
@@ -123,7 +123,7 @@ class LayoutWriter:
         self, name: str, members: tuple[Member, ...], one_of: tuple[OneOf, ...], module: str
     ) -> BlockView:
         """Return the layout of a block whose class is in `module` of the package."""
-        self.imports.line_each(LAYOUT, "BlockLayout")
+        self.imports.one_per_line(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
         # By dotted name, because the class imports the module of its layout.
         arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
@@ -139,7 +139,7 @@ class LayoutWriter:
 
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the Logon fields that the session does not write."""
-        self.imports.line_each(LAYOUT, "BlockLayout")
+        self.imports.one_per_line(LAYOUT, "BlockLayout")
         self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
         # Attributes of the class; all others of the Logon's layout are omitted.
         kept = {member.attribute for member in logon_fields(message)}
@@ -155,7 +155,7 @@ class LayoutWriter:
 
     def message(self, message: Message) -> MessageView:
         """Return the layout of a message."""
-        self.imports.line_each(LAYOUT, "MessageLayout")
+        self.imports.one_per_line(LAYOUT, "MessageLayout")
         module = f"messages.{message.family}"
         body = self.block(message.name, message.members, message.one_of, module)
         return MessageView(
@@ -200,12 +200,12 @@ class LayoutWriter:
             # In the module of group layouts, a nested layout is a local name.
             prefix = ""
             if not self.in_groups_module:
-                self.imports.line_each(f"{self.package}.layouts", "groups")
+                self.imports.one_per_line(f"{self.package}.layouts", "groups")
                 prefix = "groups."
             arguments["attribute"] = repr(member.attribute)
             arguments["entry"] = f"{prefix}{upper_snake(group.entry_class)}"
             arguments["delimiters"] = sequence(str(field.tag) for field in group.delimiters)
-        self.imports.line_each(f"{self.package}.layouts", "fields")
+        self.imports.one_per_line(f"{self.package}.layouts", "fields")
         # For validation, a constant is a required field with a default.
         presence = "required" if member.presence == "constant" else member.presence
         return self._call(
@@ -213,23 +213,23 @@ class LayoutWriter:
             f"fields.{field_constant(member.field)}",
             **arguments,
             presence=self._presence(presence) if presence != "optional" else None,
-            rules=_any(map(self._rule, member.rules)),
-            required_when=_any(map(self._condition, member.required_when)),
-            forbidden_when=_any(map(self._condition, member.forbidden_when)),
-            only_when=_any(map(self._condition, member.only_when)),
+            rules=_tuple_or_none(map(self._rule, member.rules)),
+            required_when=_tuple_or_none(map(self._condition, member.required_when)),
+            forbidden_when=_tuple_or_none(map(self._condition, member.forbidden_when)),
+            only_when=_tuple_or_none(map(self._condition, member.only_when)),
             minimum=str(group.minimum) if group and group.minimum else None,
             maximum=str(group.maximum) if group and group.maximum is not None else None,
-            limits=_any(map(self._limit, member.limits)),
-            legacy_tags=_any(str(field.tag) for field in member.legacy_fields),
+            limits=_tuple_or_none(map(self._limit, member.limits)),
+            legacy_tags=_tuple_or_none(str(field.tag) for field in member.legacy_fields),
         )
 
     def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
         """Return a call of one of the layout's classes, and import the class."""
-        self.imports.line_each(LAYOUT, cls)
+        self.imports.one_per_line(LAYOUT, cls)
         return call(cls, *positional, **named)
 
     def _presence(self, presence: str) -> str:
-        self.imports.line_each(LAYOUT, "Presence")
+        self.imports.one_per_line(LAYOUT, "Presence")
         return f"Presence.{presence.upper()}"
 
     def _rule(self, rule: PresenceRule) -> str:
@@ -261,7 +261,7 @@ class LayoutWriter:
         # Each number of a limit has its own type: whole numbers stay int.
         if number is None or "." not in number:
             return number
-        self.imports.line_each("decimal", "Decimal")
+        self.imports.one_per_line("decimal", "Decimal")
         return f"Decimal({number!r})"
 
     def _narrowed(self, scope: Scope) -> str | None:
@@ -270,7 +270,7 @@ class LayoutWriter:
 
     def _scope(self, scope: Scope) -> str:
         if scope.sender:
-            self.imports.line_each(LAYOUT, "Sender")
+            self.imports.one_per_line(LAYOUT, "Sender")
         return self._call(
             "Scope",
             products=_words(scope.products),
@@ -291,19 +291,19 @@ def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[st
 
 
 def _terms(terms: Terms) -> str | None:
-    return _any(
+    return _tuple_or_none(
         f"({name!r}, {None if values is None else sequence(map(repr, values))})" for name, values in terms
     )
 
 
-def _any(items: Iterable[str | None]) -> str | None:
+def _tuple_or_none(items: Iterable[str | None]) -> str | None:
     """Return a tuple as an expression; None for an empty one, which is the default everywhere."""
     listed = [item for item in items if item is not None]
     return sequence(listed) if listed else None
 
 
 def _words(words: Iterable[str]) -> str | None:
-    return _any(map(repr, words))
+    return _tuple_or_none(map(repr, words))
 
 
 def _pattern(pattern: str | None) -> str | None:

@@ -44,8 +44,9 @@ def families(dialect: Dialect) -> tuple[str, ...]:
     return tuple(dict.fromkeys(message.family for message in dialect.messages))
 
 
-# Each method below creates one file, those of blocks and groups two. The imports are known only after the
-# views are built, so each method creates an `Imports()` and passes it to the writers of expressions.
+# Each method below creates one file, except those of blocks and groups, which create two. The imports are
+# known only after the views are built, so each method creates an `Imports()` and passes it to the writers of
+# expressions.
 
 
 @attrs.frozen
@@ -100,7 +101,7 @@ class _Modules:
             imports.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
             further = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
-        context = {**_of_classes(views), "logon_fields": further}
+        context = {**_classes_context(views), "logon_fields": further}
         path, sources = f"messages/{family}.py", _of_family(messages)
         return ModuleView(path, "messages.py.j2", doc, imports, sources, context)
 
@@ -125,15 +126,15 @@ class _Modules:
         imports.in_one_line(
             f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
         )
-        imports.line_each(
+        imports.one_per_line(
             f"{self.package}.texts", "TEXTS", *(texts_class(each.message.name) for each in self.dialect.texts)
         )
-        imports.line_each(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
-        imports.line_each(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
+        imports.one_per_line(f"{self.package}.codesets", *(codeset.name for codeset in self.dialect.codesets))
+        imports.one_per_line(f"{self.package}.groups", *(group.entry_class for group in self.dialect.groups))
         for message in self.dialect.messages:
-            imports.line_each(f"{self.package}.messages.{message.family}", message.name)
+            imports.one_per_line(f"{self.package}.messages.{message.family}", message.name)
         if self.dialect.logon is not None:
-            imports.line_each(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
+            imports.one_per_line(f"{self.package}.messages.{self.dialect.logon.family}", classes.LOGON_FIELDS)
         # All imports are exported: the template repeats them.
         exported = [line for section in imports.sections() for line in section]
         names = [name for line in exported for name in line.names]
@@ -149,7 +150,7 @@ class _Modules:
         views = classes.codeset_views(self.dialect)
         for view in views:
             imports.in_one_line("enum", view.base)
-            imports.line_each("kalshi_fix_sansio.scalars", view.plain_converter)
+            imports.one_per_line("kalshi_fix_sansio.scalars", view.plain_converter)
             imports.in_one_line("kalshi_fix_sansio.dialect.support", "known", view.to_code)
             imports.in_one_line("typing", "Final")
         doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
@@ -207,7 +208,7 @@ class _Modules:
         imports = Imports()
         imports.in_one_line("types", "MappingProxyType")
         imports.in_one_line(LAYOUT, "Dialect")
-        imports.line_each(f"{self.package}.layouts", "blocks", *families(self.dialect))
+        imports.one_per_line(f"{self.package}.layouts", "blocks", *families(self.dialect))
         imports.in_one_line(f"{self.package}.layouts.fields", "FIELDS")
         imports.in_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
@@ -232,7 +233,7 @@ class _Modules:
 
     def _history(self) -> ModuleView:
         imports = Imports()
-        imports.line_each(history.HISTORY, "Change", "History")
+        imports.one_per_line(history.HISTORY, "Change", "History")
         changes = history.changes(self.dialect, imports, self.package)
         since = history.date_expression(history.first_day(self.dialect), imports)
         context = {"since": since, "changes": changes}
@@ -243,7 +244,7 @@ class _Modules:
         imports = Imports()
         imports.in_one_line("collections.abc", "Mapping")
         imports.in_one_line("types", "MappingProxyType")
-        imports.line_each(LAYOUT, "FieldLayout")
+        imports.one_per_line(LAYOUT, "FieldLayout")
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
         sources = _files(self.dialect.fields)
@@ -269,7 +270,7 @@ class _Modules:
             class_views.append((class_writer.block_view(name, doc, members), encoder))
             layout_views.append(layout_writer.block(name, members, (), "blocks"))
         doc = "Header and trailer with their encoders, and the base of the messages that carry them."
-        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, _of_classes(class_views))
+        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, _classes_context(class_views))
         doc, context = "Layouts of header and trailer.", {"blocks": layout_views}
         yield ModuleView("layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
 
@@ -293,7 +294,7 @@ class _Modules:
             class_views.append((class_writer.group_view(group), encoder))
             layout_views.append(layout_writer.block(name, group.members, group.one_of, "groups"))
         doc = "The entries of repeating groups, and their encoders."
-        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, _of_classes(class_views))
+        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, _classes_context(class_views))
         doc, context = "Layouts of the entries of repeating groups.", {"blocks": layout_views}
         yield ModuleView("layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
 
@@ -301,8 +302,8 @@ class _Modules:
         return classes.ClassWriter(imports, self.package, self.dialect.product_names, in_groups)
 
 
-def _of_classes(views: list[tuple[classes.ClassView, encoders.EncoderView]]) -> dict[str, Any]:
-    """Return the context of the template of a module of classes."""
+def _classes_context(views: list[tuple[classes.ClassView, encoders.EncoderView]]) -> dict[str, Any]:
+    """Return the template context for a module of classes."""
     # Unique and sorted: encoders of one module share many tables.
     tables = {table for _, encoder in views for table in encoder.tables}
     return {"classes": views, "tables": sorted(tables)}

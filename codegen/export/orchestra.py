@@ -100,7 +100,7 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
-        # A codeset used by fields of two datatypes has that of the last: Orchestra allows one.
+        # If fields of two datatypes use a codeset, it gets that of the last field: Orchestra allows only one.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):

@@ -1,4 +1,5 @@
-"""The session process of a desk: it publishes the events of its sessions to NATS, and sends orders of others.
+"""The session process of a desk: it publishes the events of its sessions to NATS, and sends orders of other
+processes.
 
     python session.py FOLDER SYMBOL...
 

@@ -98,7 +98,7 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Message:
-    """Return the message that `to_dict` converted, or `to_json` followed by `json.loads`.
+    """Rebuild a message from the result of `to_dict`, or of `json.loads` for the result of `to_json`.
 
     The result is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
 

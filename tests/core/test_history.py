@@ -146,16 +146,16 @@ def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
             "2023-12-31",
             [
                 "the dialect before 2024-01-01 is not known",
-                "changed on 2024-01-01, known in words only: the begin",
-                "changed in 2024-08, known in words only: words",
+                "changed on 2024-01-01, of which only a description is known: the begin",
+                "changed in 2024-08, of which only a description is known: words",
             ],
         ),
-        ("2024-01-01", ["changed in 2024-08, known in words only: words"]),
+        ("2024-01-01", ["changed in 2024-08, of which only a description is known: words"]),
         (
             "2024-03-31",
             [
                 "changed on an unknown day of 2024-03: OrdType",
-                "changed in 2024-08, known in words only: words",
+                "changed in 2024-08, of which only a description is known: words",
             ],
         ),
         ("2024-08-01", ["changed on an unknown day of 2024-08: words"]),

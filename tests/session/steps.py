@@ -11,7 +11,7 @@ steps, or a mapping of `steps` and its own settings. Its name is the behaviour t
 | `settings` | settings of SessionConfig, as in scenarios |
 | `store` | a class of `tests.helpers`, or arguments of MemoryStore |
 | `begin` | steps before those of the case |
-| `with` | values of each `{NAME}` in the case: a list of mappings, or lists to combine with each other |
+| `with` | values of each `{NAME}`: a list of mappings, or a mapping of lists, to run every combination |
 
 A step is a mapping of keys, which are performed in their order:
 
@@ -300,7 +300,7 @@ def _attribute(found: Any, path: str) -> Any:
 
 
 def _value(found: Any, expected: Any) -> Any:
-    """Return a value as the expected one is written, if they are equal."""
+    """Return `expected` if the value matches it, otherwise the value."""
     if isinstance(expected, dict):
         equal = expected["contains"] in found
     elif isinstance(expected, list):

@@ -24,13 +24,13 @@ def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -
     """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
     wired = established(role, name, **changes)
     for number in range(sent):
-        wired.session.send(resend_request(role, number), wired.clock.now)
+        wired.session.send(numbered_message(role, number), wired.clock.now)
     wired.session.data_to_send()
     wired.clock.advance(5)
     return wired
 
 
-def resend_request(role: Role, number: int) -> Message:
+def numbered_message(role: Role, number: int) -> Message:
     if role is Role.INITIATOR:
         return order(f"o{number}")
     return OrderCancelReject(
@@ -74,7 +74,7 @@ def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role)
     assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
-def text_of(role: Role, number: int) -> Message:
+def long_message(role: Role, number: int) -> Message:
     if role is Role.INITIATOR:
         return order(f"o{number}", symbol="S" * 2000)
     return OrderCancelReject(
@@ -86,7 +86,7 @@ def with_many_messages(role: Role, count: int = 400) -> Wired:
     """Return a session that has sent far more messages than fit on a page."""
     wired = established(role, resend_policy=everything)
     for number in range(count):
-        wired.session.send(text_of(role, number), wired.clock.now)
+        wired.session.send(long_message(role, number), wired.clock.now)
         wired.session.data_to_send()
     return wired
 
@@ -182,7 +182,7 @@ def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
     wired = long_resend(monkeypatch)
     assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
     for number in (5, 6):
-        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
     event = one(wired.wait(0), MessageRejected)
     (reject,) = wired.sent()
@@ -197,7 +197,7 @@ def test_an_unsolicited_resend_leaves_forgotten_messages_to_resend_requests(
     wired = long_resend(monkeypatch)
     wired.session._receiver.resender.offer(2, 4, wired.clock.now)
     for number in (5, 6):
-        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
@@ -209,7 +209,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
     wired = long_resend(monkeypatch)
     wired.receive(wired.peer.message("2", "7=2|16=4|"))
     for number in (5, 6):
-        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     events = wired.receive(wired.peer.message("2", "7=5|16=6|"))
     while more := script(wired):
@@ -221,7 +221,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
 def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
     wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
     for number in range(40):
-        wired.session.send(resend_request(Role.ACCEPTOR, number), wired.clock.now)
+        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
         wired.session.data_to_send()
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     seen = 0

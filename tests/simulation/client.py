@@ -184,7 +184,9 @@ class Client(Process):
             case SequenceSkipped():
                 lost = down.lost(event.begin, event.end, "SequenceSkipped")
                 if lost and event.gap_fill:
-                    raise Violation("filled away", f"{lost[0]} was skipped as if it were not worth a resend")
+                    raise Violation(
+                        "lost to a gap fill", f"{lost[0]} was skipped as if it were not worth a resend"
+                    )
             case GapDetected(recoverable=False):
                 lost = down.lost(event.begin, event.end, "GapDetected")
             case MessageRejected():

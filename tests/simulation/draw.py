@@ -28,11 +28,11 @@ UNSYNCED_SHARE = 0.05
 """Share of runs in which commits are not synced."""
 
 Shape = Callable[[Random, int], tuple[float, int]]
-"""A function that draws the seconds and the number of a fault for a HeartBtInt."""
+"""A function that draws the duration of a fault in seconds, and its further number, for a HeartBtInt."""
 
-_OF_THE_VENUE = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
-_OF_THE_CLIENT = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
-_OF_TAKEOVERS: dict[Kind, Shape] = {
+_VENUE_FAULTS = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
+_CLIENT_FAULTS = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
+_TAKEOVER_FAULTS: dict[Kind, Shape] = {
     Kind.ISOLATE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), 0),
     Kind.FREEZE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
     Kind.SUSPEND: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
@@ -123,13 +123,13 @@ def _storm(random: Random, calm: float) -> Callable[[], float]:
 
 
 def _fault_of_primary(random: Random, beat: int, at: float) -> Fault:
-    kind = random.choice(list(_OF_TAKEOVERS))
-    seconds, number = _OF_TAKEOVERS[kind](random, beat)
+    kind = random.choice(list(_TAKEOVER_FAULTS))
+    seconds, number = _TAKEOVER_FAULTS[kind](random, beat)
     return Fault(round(at, 3), kind, Side.CLIENT, round(seconds, 3), number)
 
 
 def _fault(random: Random, kind: Kind, beat: int, at: float) -> Fault:
     seconds, number = _SHAPES[kind](random, beat)
-    side = Side.VENUE if kind in _OF_THE_VENUE else random.choice(list(Side))
-    side = Side.CLIENT if kind in _OF_THE_CLIENT else side
+    side = Side.VENUE if kind in _VENUE_FAULTS else random.choice(list(Side))
+    side = Side.CLIENT if kind in _CLIENT_FAULTS else side
     return Fault(round(at, 3), kind, side, round(seconds, 3), number)

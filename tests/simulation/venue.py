@@ -97,7 +97,7 @@ class SimulatedVenue(Process):
                 for entry in up.lost(event.begin, event.end, "SequenceSkipped"):
                     if event.gap_fill and not entry.filled:
                         raise Violation(
-                            "filled away", f"{entry} was skipped, though the client filled no gap"
+                            "lost to a gap fill", f"{entry} was skipped, though the client filled no gap"
                         )
             case GapDetected(recoverable=False):
                 up.lost(event.begin, event.end, "GapDetected")

@@ -309,7 +309,7 @@ class World:
         """Record a gap fill. The venue never fills the numbers of messages that it still has."""
         for entry in self.ledgers[side].filled(epoch, begin, end):
             if side is Side.VENUE and not entry.taken and not self.down.forgiven:
-                raise Violation("filled away", f"the venue filled the gap of {entry}")
+                raise Violation("lost to a gap fill", f"the venue filled the gap of {entry}")
 
     def lost(self, entries: list[Entry], event: MessagesLost) -> None:
         """Check that messages reported as lost are no longer available."""

@@ -356,21 +356,21 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 #   renamed b a 3 @1               a trade of the order that was sent as a, now named b
 #   copy ...                       the same by drop copy
 #   reset, trigger, delete @1      a request, and its answer at a time
-#   update 20 @6                   so too; `update 20 silent` is answered without the limit
-#   lose reset                     a request that has no outcome; so for the others
-#   send delete, refused           a request that waits, and the Reject of it
+#   update 20 @6                   the same for an update; `update 20 silent` is answered without the limit
+#   lose reset                     a request that has no outcome; also for the others
+#   send delete, refused           an unanswered request, and its Reject
 #   answer @1                      an answer that belongs to no request
 #   learn 10 [triggered]           what REST reports; - for a limit that is not known
 #   end, logon @1, resumed         the end of the session, a Logon with and without reset
 #
-# and of expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`
-# is expected of a step that has changed the state, `none` of one that has made no update.
+# and of expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`:
+# the previous step has changed the state; `none`: it has produced no update.
 HISTORIES = {
     "each action has the effect that its name describes": (
         "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
         "reset @0 | ACTIVE | room 40 @0 | delete @0 | gone"
     ),
-    "an answer without a limit confirms the requested limit of a group without one only": (
+    "an answer without a limit confirms the requested limit only if the group has none": (
         "forget | answer @0 | update 7 silent | limit 7 | update 9 silent | limit 7"
     ),
     "a lost trigger": (

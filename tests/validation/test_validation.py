@@ -172,7 +172,7 @@ def test_a_limited_field_of_the_wrong_type_is_a_problem_not_an_exception() -> No
 
 def test_a_secret_value_is_not_in_the_problem() -> None:
     (problem,) = check(Logon(password="SESAME"))
-    assert str(problem) == "Password (554) has an unfit value: expected the form [a-z]+"
+    assert str(problem) == "Password (554) has an invalid value: expected the form [a-z]+"
     assert problem.value is None
 
 

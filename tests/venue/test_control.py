@@ -54,7 +54,7 @@ def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]
 
 
 def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
-    """Return the reply to these bytes, or no bytes."""
+    """Send bytes, which may be none; return the reply."""
     with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -167,7 +167,7 @@ def test_the_given_folder_takes_precedence(temporary: Path, performer: FakePerfo
     with ControlServer(performer, named) as first, ControlServer(performer, other) as second:
         assert running_venue(named, environ) == first.path
         assert running_venue(None, environ) == second.path
-    with pytest.raises(ControlError, match=r"no venue runs in .*named"):
+    with pytest.raises(ControlError, match=r"no venue is running in .*named"):
         running_venue(named, environ)
 
 
@@ -205,7 +205,7 @@ def test_a_folder_writable_by_others_is_refused(
         for refused in (lambda: check_private(folder), lambda: running_venue(folder)):
             with pytest.raises(ControlError, match=text):
                 refused()
-        with pytest.raises(ControlError, match="no venue runs in a temporary folder"):
+        with pytest.raises(ControlError, match="no venue is running in a temporary folder"):
             running_venue(None, {})
 
 
@@ -221,6 +221,6 @@ def test_the_only_venue_in_a_temporary_folder_needs_no_name(
         assert running_venue(None, {}) == first.path
         with (
             ControlServer(performer, folders[1]),
-            pytest.raises(ControlError, match="2 venues run; choose one with --folder"),
+            pytest.raises(ControlError, match="2 venues are running; choose one with --folder"),
         ):
             running_venue(None, {})

@@ -87,7 +87,7 @@ def test_an_unknown_key_is_refused() -> None:
         {"raw_data": b"bm90IGEgc2lnbmF0dXJl"},
         {"raw_data": b"%%%"},
     ],
-    ids=["another key", "another text", "no signature", "no base64"],
+    ids=["another key", "another text", "not a signature", "not base64"],
 )
 def test_a_wrong_signature_is_refused(signature: dict[str, Any]) -> None:
     assert answer(raw_logon("ann", **signature)) == "Invalid signature"
@@ -165,7 +165,7 @@ def test_the_logon_flags_of_listeners_are_checked(fields: dict[str, Any], word: 
         ("KalshiMD", "prediction", {"receive_settlement_reports": True}),
     ],
 )
-def test_flags_are_allowed_on_the_session_types_of_the_spec(
+def test_flags_are_refused_on_other_session_types(
     session_type: str, product: str, fields: dict[str, Any]
 ) -> None:
     name = "perp" if product == "margin" else "ann"

@@ -172,19 +172,19 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
         if named.exists():
             check_private(named)
         if not path.exists():
-            raise ControlError(f"no venue runs in {named}: there is no {CONTROL_FILE}")
+            raise ControlError(f"no venue is running in {named}: there is no {CONTROL_FILE}")
         return path
     found = [
         path for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}") if _mine(path)
     ]
     if not found:
         raise ControlError(
-            "no venue runs in a temporary folder; start one with `kalshi-fix venue`, or name its folder "
-            f"with --folder or {FOLDER_VARIABLE}"
+            "no venue is running in a temporary folder; start one with `kalshi-fix venue`, or name its "
+            f"folder with --folder or {FOLDER_VARIABLE}"
         )
     if len(found) > 1:
         folders = ", ".join(sorted(str(path.parent) for path in found))
-        raise ControlError(f"{len(found)} venues run; choose one with --folder: {folders}")
+        raise ControlError(f"{len(found)} venues are running; choose one with --folder: {folders}")
     return found[0]
 
 

@@ -95,7 +95,7 @@ class Events:
         self._batch: tuple[Mark, BatchId, str] | None = None
         """The position before the message with these events, its id and its lane."""
         self._taken: Any = None
-        """The last event of that message that was returned; a message from the venue as its bytes."""
+        """The last event returned from that message; bytes if it is a message from the venue."""
         self.received: int = 0
         self.redelivered: int = 0
         self.fenced: int = 0
@@ -187,7 +187,7 @@ class Events:
             self._interrupted = False
             return False
         except NATS_ERRORS as error:
-            LOGGER.warning("no events of %s: %s", self.channel, error)
+            LOGGER.warning("cannot fetch events of %s: %s", self.channel, error)
             await self._stop()
             await asyncio.sleep(RETRY)
             return False
@@ -210,7 +210,7 @@ class Events:
         self._receiver = Receiver(mark)
         self._sequence = self._complete = mark.sequence
         """The stream's number of the last message that the receiver has processed, and of the last one that
-        had events: marks are not between the parts of a message.
+        had events. A mark contains the second, so it never lies between the parts of a split message.
         """
 
     async def _begin(self) -> None:

@@ -60,7 +60,10 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
     screen.lines([plain(f"private key: {file} (keep it secret; only you can read it)")])
     screen.lines([plain(f"public key:  {public_file}"), ()])
     screen.text([*public.decode().splitlines(), ""])
-    what_next = "Paste the public key at Kalshi under Account, API keys. Then set, with the id that it shows:"
+    what_next = (
+        "Paste the public key at Kalshi under Account, API keys. Then set these variables, with the id shown "
+        "there:"
+    )
     screen.lines([plain(what_next), ()])
     screen.text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
     if passphrase:

@@ -1,7 +1,7 @@
 """The reason why a logon failed, and the remedy, according to the venue's Text (58).
 
 The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text with
-unknown meaning, the client tries again up to `ReconnectPolicy.unclear_attempts` attempts.
+unknown meaning, the client tries again, up to `ReconnectPolicy.unclear_attempts` times.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _refusal(text: str) -> Refusal | None:
 
 
 def explain_refusal(text: str) -> tuple[str, Cure]:
-    """Return the remedy for the Text of a refused logon, and its cure."""
+    """Return the advice for the Text of a refused logon, and what can make a later logon succeed."""
     refusal = _refusal(text)
     if refusal is None:
         return _UNKNOWN, Cure.UNCLEAR

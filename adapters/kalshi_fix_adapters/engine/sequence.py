@@ -214,7 +214,8 @@ class SequenceState:
         with self._closed_store() as store:
             if not isinstance(store, NumberStore):
                 raise LocalProtocolError(
-                    f"{type(store).__name__} cannot set its numbers; give it `renumber`, as MemoryStore has"
+                    f"{type(store).__name__} does not support setting its numbers; implement `renumber`, as "
+                    "MemoryStore does"
                 )
             outgoing = store.next_outgoing if next_outgoing is None else next_outgoing
             incoming = store.next_incoming if next_incoming is None else next_incoming

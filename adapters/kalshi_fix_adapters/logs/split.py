@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PART: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
-"""Number of bytes at the end of a part in which the place to split is searched."""
+"""Number of bytes at the end of a part in which a place to split is searched for."""
 _PARTS_AHEAD: Final = 2
 """Number of parts that wait for a process, in addition to the parts that are being processed."""
 

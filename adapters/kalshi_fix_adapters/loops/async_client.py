@@ -1,4 +1,4 @@
-"""The user's API of every client in an event loop.
+"""The public API that all event loop clients share.
 
 `kalshi_fix_adapters.asyncio` and `kalshi_fix_adapters.trio` provide such clients; docs/write-an-adapter.md
 shows how to write one for another loop.
@@ -139,14 +139,15 @@ class AsyncClient(ClientBase):
         """Send a message and return its MsgSeqNum.
 
         Waits while the venue reads too slowly or the client's `budget` has no tokens, and until the message
-        is durable in the client's store. Messages of several tasks share the waits for the disk. A cancelled
-        call has not sent the message: the wait for the store cannot be cancelled. A message is never queued
-        for a later connection. `allow_unknown_codes` allows code values that this version does not know.
+        is durable in the client's store. Messages of several tasks may be committed together. If the call is
+        cancelled, the message was not sent: once it is sent, the call cannot be cancelled. A message is never
+        queued for a later connection. `allow_unknown_codes` allows code values that this version does not
+        know.
 
         Raises:
             LocalProtocolError: (or a subclass) the message is not allowed, and was not sent.
             ClientTimeoutError: the message could not be sent in time, and was not sent.
-            NotConnectedError: the client is not logged on, or no longer; nothing was sent.
+            NotConnectedError: the client is not, or no longer, logged on; nothing was sent.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         adapter, core = self._adapter, self._core

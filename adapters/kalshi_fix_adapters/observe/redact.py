@@ -116,6 +116,6 @@ def _lines(direction: str, framer: Framer) -> Iterator[str]:
 
 def _describe(garbled: Garbled | Oversized) -> str:
     if isinstance(garbled, Oversized):
-        return f"a message of {garbled.body_length} bytes begins, the limit is {garbled.limit}; it is skipped"
+        return f"skipping a message of {garbled.body_length} bytes, above the limit of {garbled.limit}"
     sample = _SECRET_ANYWHERE.sub(HIDDEN, garbled.data)
     return f"{garbled.size} bytes that are not a message ({garbled.reason}), beginning: {printable(sample)}"

@@ -144,7 +144,7 @@ class WireLog:
             gap = f"lacks {self._consecutive_lost} lines here"
             self._file.append(f"{stamp} 0 the log {gap}\n".encode("ascii") + data)
             self._consecutive_lost = 0
-            notes.append(f"is written again; it {gap}")
+            notes.append(f"can be written again; it {gap}")
         else:
             self._file.append(data)
 

@@ -150,7 +150,9 @@ class Database:
         if restarts:
             retention.restart()
         if ids := pending.sent_requests.values():
-            ids_since = retention.ids_since(len(ids), max(microseconds(sent.sent_at) for sent in ids))
+            ids_since = retention.expired_ids_before(
+                len(ids), max(microseconds(sent.sent_at) for sent in ids)
+            )
         texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
         self._connection.execute(
             _WRITE,
@@ -161,7 +163,7 @@ class Database:
                 self._lease,
                 None if numbers is None else list(numbers_row(self._owner, numbers)),
                 restarts,
-                numbers is not None and retention.clears(numbers.oldest_kept),
+                numbers is not None and retention.must_delete_rows(numbers.oldest_kept),
                 *_columns(4, [message_row(number, message) for number, message in pending.sent.items()]),
                 list(pending.settled),
                 *_columns(8, map(request_row, pending.requests.values())),

@@ -116,7 +116,7 @@ class PostgresDatabase:
         return migrate_store(self.dsn, name, key_id=key_id, account=account)
 
 
-def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - of files
+def stores_at(place: str, *, sync: object = None) -> PostgresDatabase:  # noqa: ARG001 - for files only
     """Return the stores of the database at a URL. Its parameters `failover` and `lease` are evaluated here;
     the others are passed to libpq.
 

@@ -21,7 +21,7 @@ _WORDS = {
         "cannot be opened: give this user read and write permission for the file and its folder"
     ),
     sqlite3.SQLITE_IOERR: (
-        "could not be read or written: check the disk and the limit of file sizes, and open the store again"
+        "could not be read or written: check the disk and the file size limit, and open the store again"
     ),
     sqlite3.SQLITE_BUSY: "is being written by another program: stop that program and open the store again",
     sqlite3.SQLITE_LOCKED: "is being written by another program: stop that program and open the store again",

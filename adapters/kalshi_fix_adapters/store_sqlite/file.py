@@ -197,7 +197,7 @@ class StoreFile:
             database.executemany(_KEEP, rows)
             for message in pending.sent.values():
                 retention.apply(numbers, microseconds(message.sent_at), len(message.frame), self._sizes)
-        if retention.clears(numbers.oldest_kept):
+        if retention.must_delete_rows(numbers.oldest_kept):
             database.execute(_CLEAR, (numbers.oldest_kept,))
         if pending.settled:
             gone = [(key,) for key in pending.settled]
@@ -208,7 +208,7 @@ class StoreFile:
         if pending.sent_requests:
             ids = pending.sent_requests.values()
             database.executemany(_KEEP_ID, list(map(sent_request_row, ids)))
-            since = retention.ids_since(len(ids), max(microseconds(sent.sent_at) for sent in ids))
+            since = retention.expired_ids_before(len(ids), max(microseconds(sent.sent_at) for sent in ids))
             if since is not None:
                 database.execute(_FORGET_IDS, (retention.max_messages,))
                 database.execute(_FORGET_OLD_IDS, (since,))

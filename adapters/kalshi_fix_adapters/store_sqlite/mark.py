@@ -1,5 +1,5 @@
-"""The mark: a file next to a store with the numbers that the store has reached. It detects lost commits,
-because SQLite treats a damaged log as a truncated log.
+"""The mark: a file next to a store with the numbers that the store has reached. It is needed to
+detect lost commits, because SQLite silently treats a damaged log as a truncated log.
 
 Each frame of the write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and drops
 the rest. This is correct after a loss of power, but not after a flipped bit: committed numbers would be used

@@ -80,7 +80,7 @@ class Retention:
             self._idle_bytes += oldest_size
             numbers.oldest_kept = seq_num + 1
 
-    def clears(self, oldest_kept: int) -> bool:
+    def must_delete_rows(self, oldest_kept: int) -> bool:
         """Return whether there are so many expired messages that the caller must delete their rows. Until
         then the rows have no effect, because all reads begin at `oldest_kept`.
         """
@@ -94,7 +94,7 @@ class Retention:
         self._idle_bytes = 0
         return True
 
-    def ids_since(self, added: int, sent_at: int) -> int | None:
+    def expired_ids_before(self, added: int, sent_at: int) -> int | None:
         """Count added ids of sent requests. When it is time to delete expired ids, return the time before
         which ids have expired; otherwise None. The caller then also deletes the oldest ids in excess of
         `max_messages`.

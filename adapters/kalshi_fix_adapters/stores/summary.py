@@ -24,7 +24,7 @@ class StoreSummary:
             reset too.
         generation: How often the outgoing numbers were restarted since the store was created.
         kept: The number of messages kept for resend.
-        oldest_kept: The lowest number whose sent message is known.
+        oldest_kept: The lowest number for which it is known whether a message is kept.
         oldest: The oldest message kept.
         newest: The newest message kept.
         open_requests: Sent requests without a known outcome, oldest first.

@@ -17,7 +17,7 @@ Row = tuple[MemberFact, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
-    """Yield rows in another group than the spec has them in, wrong first fields, and group sizes."""
+    """Yield rows that are in a different group than in the spec, wrong first fields, and group sizes."""
     rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
@@ -83,7 +83,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     before = list(block.members[: block.members.index(counter)])
     for fact, placed in table[behind[-1] + 1 :] if behind else ():
         if placed in before and placed.path == counter.path and fact.inside is None:
-            yield _moved(block, fact, placed, f"behind the fields of {counter.field.name}")
+            yield _moved(block, fact, placed, f"after the fields of {counter.field.name}")
     yield from _first(block, [table[n] for n in behind], counter)
 
 
@@ -104,7 +104,7 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
     """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    Messages share groups, so the largest number counts, and none if any message omits the number.
+    Messages share groups, so the largest number is used, or no number if any message omits it.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}

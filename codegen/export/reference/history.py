@@ -32,7 +32,7 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
             note = f": {change.note}" if change.note else ""
             line = sentence(f"{what} {_VERBS[change.kind]}{note}")
             if change.kind == "updated" and change not in earlier:
-                line += " *In words only.*"
+                line += " *Wording only.*"
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)

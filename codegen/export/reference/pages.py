@@ -28,6 +28,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
 _PRESENCE = {"required": "yes", "constant": "yes", "optional": "no", "forbidden": "never"}
 
+_LONGEST_ACRONYM = 3
+"""Maximum length of a name of a message family that is written in capitals, such as RFQ."""
+
 
 @attrs.frozen
 class Row:
@@ -140,7 +143,8 @@ def _lines(wire: str) -> str:
 def _families(dialect: Dialect) -> Iterator[tuple[str, list[tuple[Message, str, str]]]]:
     found: dict[str, list[tuple[Message, str, str]]] = {}
     for message in dialect.messages:
-        title = message.family.replace("_", " ").capitalize()
+        words = message.family.replace("_", " ")
+        title = words.upper() if len(words) <= _LONGEST_ACRONYM else words.capitalize()
         who = " and ".join(dict.fromkeys(sender for sender, _, _ in _flows(dialect, message)))
         found.setdefault(title, []).append((message, message_path(message), who))
     yield from found.items()

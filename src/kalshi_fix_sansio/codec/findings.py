@@ -36,7 +36,7 @@ def field_problem(reason: Reason, field: FieldLayout, text: str, value: str | No
 
 def value_problem(reason: Reason, field: FieldLayout, value: str, explanation: str) -> Problem:
     """Return a problem with the value of a field; the text contains the value and the explanation."""
-    found = "has an unfit value" if field.secret else f"is {quoted(value)}"
+    found = "has an invalid value" if field.secret else f"is {quoted(value)}"
     return field_problem(reason, field, f"{found}: {explanation}", value)
 
 

@@ -62,8 +62,8 @@ class FieldSlot:
     denotes elsewhere.
     """
     index: int
-    """Index of the member in its block, here and in the other slots. Fields in group entries must be in this
-    sequence.
+    """Index of the member in its block, as in the other slots. Fields of a group entry must be in this
+    order.
     """
     legacy: bool
     read: Read

@@ -92,12 +92,12 @@ class History(Value):
             elif day < change.first_day and not change.block:
                 is_month = change.first_day != change.settled
                 when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.settled}"
-                yield f"changed {when}, known in words only: {change.text}"
+                yield f"changed {when}, of which only a description is known: {change.text}"
 
 
 @attrs.frozen(eq=False)
 class _Earlier:
-    """Undoes the changes that had not certainly applied on a day."""
+    """Undoes the changes that may not have applied yet on a day."""
 
     day: date
     pending: Iterable[Change]

@@ -501,7 +501,7 @@ class Refusal(Value):
     """A reason why the venue refuses a Logon, recognized by the Text (58) of its Logout.
 
     Attributes:
-        pattern: A regular expression that is searched in the Text, ignoring case.
+        pattern: A regular expression that is searched for in the Text, ignoring case.
         cure: Whether a later Logon can succeed after an action of the user (`action`) or after some time
             (`time`); `unclear` if it may be either.
     """
@@ -582,8 +582,8 @@ class Dialect(Value):
 
         Message classes, code values and limits of values are the current ones. Presence is that of the day:
         fields added later are forbidden, and fields required then are required. If a field changed on an
-        unknown day of that month, it is not required. Days before the first known state have this state;
-        `unknown_as_of` lists the facts that are not known. Each state is computed once.
+        unknown day of that month, it is not required. For earlier days, the first known state is
+        returned; `unknown_as_of` lists the facts that are not known. Each state is computed once.
         """
         latest = self._latest or self
         history = latest._load_history()

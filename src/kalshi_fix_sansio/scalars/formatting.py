@@ -73,7 +73,7 @@ def _format_unsigned(value: int, kind: Kind) -> str:
 
 
 def format_length(value: int) -> str:
-    """Write a LENGTH: zero or more bytes."""
+    """Format a LENGTH: a number of bytes, zero or greater."""
     return _format_unsigned(value, Kind.LENGTH)
 
 

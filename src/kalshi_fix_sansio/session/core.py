@@ -226,7 +226,7 @@ class Core:
             self.learn_logon(logon)
         self.timers.logon_at = None
         self.timers.start(heart_bt_int, now.monotonic)
-        self.times.has_read(logon.header.sending_time)
+        self.times.record_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
             # Kept on session types without resend, where the numbers restart at each logon, so the same
             # message has the same number again.

@@ -208,7 +208,7 @@ class Receiver:
                 continue
             # Nearly all messages of a running session reach this point. For these, the code below is `_take`
             # and its callees, inlined. Calling `_take` instead makes the session step of a report or a book
-            # update 1.6 times as slow, and tick to order, with pauses, 1.1 times as slow.
+            # update 1.6 times as slow, and tick to order with pauses 1.1 times as slow.
             # `tests/session/test_receive.py` passes messages through both.
             times.catching_up = False
             # Requests are settled with the next event, so call `match` before adding the mark of the event.
@@ -282,7 +282,7 @@ class Receiver:
         if fatal is not None:
             self._refuse(message, problems, fatal, frame, now)
             return
-        core.times.has_read(header.sending_time)
+        core.times.record_read(header.sending_time)
         msg_type = header.msg_type
         # The first four cases precede the check of MsgSeqNum: a Logout ends the session in spite of a gap, a
         # Logon that resets the numbers has number 1 regardless of the expected number, and a
@@ -499,7 +499,7 @@ class Receiver:
             core.resting.update(message, frame.data)
             if unsure:
                 # Counted first, as in `drain`. After a restart, the store shows these requests as uncertain.
-                # So the message need not be received again when it was confirmed, even if OutcomesUnknown was
+                # So once the message is confirmed, it need not be received again, even if OutcomesUnknown was
                 # not confirmed.
                 core.ledger.expected = header.msg_seq_num + 1
                 core.give_up_on(unsure, Uncertainty.PEER_UNSURE)

@@ -4,8 +4,8 @@ FIXT 1.1 session layer, "Message recovery": application messages that the policy
 PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
 sent in pages, each when the previous one is written, so it is never in memory as a whole. One call of the
 session reads a limited number of stored messages, whether they are resent or not, so that no ResendRequest
-blocks the caller. If an order or another request is not resent, the peer may never receive it, which an event
-reports.
+blocks the caller. If an order or another request is not resent, the peer may never receive it; an event
+reports this.
 
 No new numbers are used: resent messages and gap fills have the original numbers.
 """
@@ -44,7 +44,7 @@ class _Job:
     """The last requested number."""
     position: int
     """The next number to be answered, by a resent message or a gap fill."""
-    looked_to: int
+    next_to_read: int
     """The next number to read from the store. The messages from `position` to here are not resent: they
     become one gap fill, sent before the next resent message or at the end.
     """
@@ -114,7 +114,7 @@ class Resender:
         else:
             job.end, job.request = max(end, job.end), request
             if begin < job.position:
-                job.begin = job.position = job.looked_to = begin
+                job.begin = job.position = job.next_to_read = begin
                 job.resent = 0
         if now is not self._turn:
             self._begin_turn(now)
@@ -164,16 +164,16 @@ class Resender:
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
         # Checked for each page, because the store may drop messages during a long resend.
-        problem = self._forgotten(job.looked_to)
+        problem = self._forgotten(job.next_to_read)
         if problem is not None:
             self._break_off(job, problem, now)
             return
-        for stored in core.store.sent_between(job.looked_to, job.end):
+        for stored in core.store.sent_between(job.next_to_read, job.end):
             if self._turn_is_over():
                 return
             self._messages_left -= 1
             self._bytes_left -= len(stored.frame)
-            job.looked_to = stored.seq_num + 1
+            job.next_to_read = stored.seq_num + 1
             message = core.codec.decode(Frame(stored.frame))
             age = (now.utc - stored.sent_at).total_seconds()
             if core.config.resend_policy(message, age):
@@ -192,12 +192,13 @@ class Resender:
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
         """Stop the resend, because the store has dropped the next messages in the meantime, and a gap fill in
         their place would hide the loss. If the peer requested them, the request is rejected as if it were
-        received now. Otherwise (NextExpectedMsgSeqNum) the peer will request them, which is rejected then.
+        received now. Otherwise (NextExpectedMsgSeqNum) the peer will request them, and that request is
+        rejected.
 
         If the last of several requests begins with a message that is still kept, the resend continues from
         there.
         """
-        self._fill(job, job.looked_to, now)
+        self._fill(job, job.next_to_read, now)
         self.forget()
         request: Any = job.request
         if request is None:

@@ -202,8 +202,8 @@ class SendingTimes:
         # gap: the monotonic clock may stop while a computer is suspended, and the wall clock may be set back.
         held_up = monotonic > timers.call_at + self._grace or utc > self.latest
         if held_up:
-            # Time since the last call, by each clock. A message sent shortly before that call may also be
-            # late by the tolerance, as at any time.
+            # Time since the last call, by each clock. The tolerance is added, because a message sent shortly
+            # before that call may itself be late by the tolerance.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -224,7 +224,7 @@ class SendingTimes:
         if self._tolerance is not None:
             self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
 
-    def has_read(self, sending_time: datetime | None) -> None:
+    def record_read(self, sending_time: datetime | None) -> None:
         """Record that a message was read. If it is recent, all later messages must be recent too."""
         if sending_time is not None and sending_time >= self.earliest:
             self.catching_up = False

@@ -123,7 +123,7 @@ class _Reply:
     sent_at: datetime
     """UTC."""
     seen: dict[tuple[ExecKey, str, str], None] = attrs.field(factory=dict)
-    """ExecID, OrderID and ExecType of the reports, in the sequence of receipt. The ExecID alone is not
+    """ExecID, OrderID and ExecType of the reports, in the order of receipt. The ExecID alone is not
     enough, because both sides of one trade may belong to the same user.
     """
     overflow: bool = False
@@ -415,7 +415,7 @@ class DropCopy:
             return []
         # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
         # copies. The range is complete only up to the last of them. Sorting is fast because copies arrive in
-        # ascending sequence: 15 ms for 100,000 keys; `nsmallest` takes 120 to 350 ms.
+        # ascending order: 15 ms for 100,000 keys; `nsmallest` takes 120 to 350 ms.
         last = sorted(map(itemgetter(0), reply.seen))[count - 1] if count else pending.begin
         begin = self._join(CopyRange(pending.begin, pending.end or last))
         failed = self._failed.get(pending.shard)
@@ -424,8 +424,8 @@ class DropCopy:
         return [DropCopyRange(pending.shard, begin, pending.epoch, pending.end, reply.sent_at)]
 
     def _join(self, covered: CopyRange) -> ExecKey:
-        """Remember a complete range, merged with the ranges that it overlaps; return the begin of the merged
-        range.
+        """Remember a complete range, merged with the ranges that it overlaps; return the first key of the
+        merged range.
         """
         shard = covered.begin.shard
         apart: list[CopyRange] = []

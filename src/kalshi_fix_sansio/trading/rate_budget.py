@@ -241,7 +241,7 @@ class RateBudget:
         if not 0 < self._use <= 1:
             raise ConfigurationError(f"use must be above 0 and at most 1, not {self._use!r}")
         if not 0 <= self._kept_back < 1:
-            raise ConfigurationError(f"kept_back must be from 0 to below 1, not {self._kept_back!r}")
+            raise ConfigurationError(f"kept_back must be at least 0 and below 1, not {self._kept_back!r}")
         bounds = self._limits
         usable = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._kept_back))
         for cost in (self._default_cost, *self._costs.values()):
@@ -331,7 +331,7 @@ class RateBudget:
             ValueError: `tokens` is negative or not finite.
         """
         if not (isfinite(tokens) and tokens >= 0):
-            raise ValueError(f"tokens must be a number from 0 on, not {tokens!r}")
+            raise ValueError(f"tokens must be 0 or more, not {tokens!r}")
         self._bucket(self._name(bucket, shard), now).spend(tokens)
 
     def left(self, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None) -> float:

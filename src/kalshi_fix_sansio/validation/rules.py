@@ -194,7 +194,7 @@ class ValueJudge:
         expected = None if self.limit is None else self.limit(value, wire)
         if expected is not None:
             shown = None if field.secret else wire
-            found = "has an unfit value" if shown is None else f"is {shown!r}"
+            found = "has an invalid value" if shown is None else f"is {shown!r}"
             text = f"{field.label}{where} {found}: expected {expected}"
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 

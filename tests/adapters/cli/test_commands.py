@@ -208,7 +208,7 @@ def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "of-before"))
-    assert "no venue runs" in refused(CliRunner().invoke(commands, ["venue", "env"]))
+    assert "no venue is running" in refused(CliRunner().invoke(commands, ["venue", "env"]))
     with started("venue", environ={"TMPDIR": str(tmp_path)}) as process:
         lines_until(process, "export KALSHI_FIX_VENUE_FOLDER=")
         [folder] = tmp_path.iterdir()

@@ -258,7 +258,7 @@ async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sa
 
     store = Fixed(next_outgoing=4)
     client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
-    with pytest.raises(LocalProtocolError, match="Fixed cannot set its numbers"):
+    with pytest.raises(LocalProtocolError, match="Fixed does not support setting its numbers"):
         client.set_numbers(next_outgoing=9)
     assert client.numbers.next_outgoing == 4
     assert client.reset_numbers() == ()

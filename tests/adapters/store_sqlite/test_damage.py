@@ -302,7 +302,7 @@ store.close()
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
-    assert "check the disk and the limit of file sizes" in text
+    assert "check the disk and the file size limit" in text
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)
         assert len(kept(store)) == store.next_outgoing - 1

@@ -135,7 +135,7 @@ CHANGES: list[tuple[str, Change, set[Reported]]] = [
     (
         "from the body behind the rows of a group",
         move_behind(TIDES, "| 9006 | Until | UTCTimestamp | N | How far it looks", "| 9022 |"),
-        member("TideReport.Until", "behind the fields of NoTides"),
+        member("TideReport.Until", "after the fields of NoTides"),
     ),
     (
         "a counter behind the rows of its group",

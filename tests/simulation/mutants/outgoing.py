@@ -77,7 +77,9 @@ MUTANTS = {
     "a resend of session messages": caught_by(
         instead(Receiver, "send_heartbeat", _delay_heartbeat), "admin resent"
     ),
-    "a resend that declines reports": caught_by(around(World, "config", _decline_reports), "filled away"),
+    "a resend that declines reports": caught_by(
+        around(World, "config", _decline_reports), "lost to a gap fill"
+    ),
     "a gap fill with a wrong NewSeqNo": caught_by(around(Resender, "_fill", _fill_the_wrong_way), "gap fill"),
     "a number that is used twice": caught_by(
         every(50, Outbound, "commit", _reuse_number), "number reused", "altered"

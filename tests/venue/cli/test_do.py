@@ -161,5 +161,5 @@ def test_operations_reach_a_venue_in_another_process(tmp_path: Path) -> None:
         assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
         assert interrupted(process)[0] == 130
     assert list(folder.iterdir()) == []
-    assert "no venue runs in" in do(folder, "status").stderr
+    assert "no venue is running in" in do(folder, "status").stderr
     assert CliRunner().invoke(commands, ["venue", "replay", str(input_log)]).exit_code == 0

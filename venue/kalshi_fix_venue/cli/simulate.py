@@ -19,7 +19,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.cli.scenario import ScenarioOptions, chosen_scenario, scenario_options
 from kalshi_fix_venue.input_log import InputLog
 from kalshi_fix_venue.input_log.digest import state_digest
-from kalshi_fix_venue.scenario.duration import DURATION_WISH, seconds_of
+from kalshi_fix_venue.scenario.duration import DURATION_FORMAT, seconds_of
 from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
 
@@ -31,7 +31,7 @@ MAX_DURATION = 366 * 86400.0
 def _duration(text: str) -> float:
     seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= MAX_DURATION:
-        raise ValueError(f"{text!r} is not a time of up to a year; write {DURATION_WISH}")
+        raise ValueError(f"{text!r} is not a time of up to a year; write {DURATION_FORMAT}")
     return seconds
 
 

@@ -51,7 +51,8 @@ class Flow:
         """
         self._config = config
         self._exchanges = exchanges
-        # Not only the seed: a venue with the same seed would draw the same ids for other orders.
+        # The prefix distinguishes this generator from that of a venue with the same seed, which would
+        # otherwise draw the same ids.
         self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
         every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
         known = {ticker for _, ticker in every}

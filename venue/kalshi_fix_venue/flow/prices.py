@@ -23,7 +23,7 @@ class FairPrice:
     def __init__(self, exchange: Exchange, rules: MarketRules, middle: Decimal | None, now: float) -> None:
         """Begin at a price, or at the middle of the book."""
         self.rules = rules
-        self._of_a_dollar = exchange.product == PREDICTION
+        self._is_prediction = exchange.product == PREDICTION
         begin = _begin(exchange, rules.ticker) if middle is None else middle
         self.step: Decimal = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
         """Distance between the prices of a maker."""
@@ -37,7 +37,7 @@ class FairPrice:
         """Advance the random walk to the current time; the price is reflected at the limits of the market."""
         spread = volatility * max(now - self._moved, 0.0) ** 0.5 / _HOUR**0.5
         self._moved = now
-        scale = 1.0 if self._of_a_dollar else self.value
+        scale = 1.0 if self._is_prediction else self.value
         value = self.value + random.gauss(0.0, 1.0) * spread * scale
         if value < self._low:
             value = 2 * self._low - value

@@ -68,9 +68,9 @@ class OrderEntry:
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
         handlers: dict[type[Message], Handler] = {
-            NewOrderSingle: partial(self._operated, self._place),
-            OrderCancelRequest: partial(self._operated, self._change),
-            OrderCancelReplaceRequest: partial(self._operated, self._change),
+            NewOrderSingle: partial(self._with_operator_check, self._place),
+            OrderCancelRequest: partial(self._with_operator_check, self._change),
+            OrderCancelReplaceRequest: partial(self._with_operator_check, self._change),
             OrderMassCancelRequest: self._mass_cancel,
         }
         return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
@@ -101,7 +101,9 @@ class OrderEntry:
             for report in reports.reports_of(events, login.flags)
         ]
 
-    def _operated(self, handler: Handler, message: OrderMessage, login: Login, now: datetime) -> Result:
+    def _with_operator_check(
+        self, handler: Handler, message: OrderMessage, login: Login, now: datetime
+    ) -> Result:
         """Handle a message unless it names an operator and its owner is not a clearing member. If an order
         accepts a quote, the operator is ignored."""
         if (

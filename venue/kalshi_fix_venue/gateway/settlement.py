@@ -46,7 +46,7 @@ class Settlements:
     def _settlement_reports(
         self, owner: str, settled: MarketSettled, positions: Sequence[PositionSettled]
     ) -> Iterator[Delivery]:
-        """Return the reports of an owner's positions, for each key those that it has access to."""
+        """Return the reports of an owner's positions; each key gets those of its accounts."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.of_owner(owner)):
             # One set of pages for all keys with the same access: their sessions get the same report ids, by
@@ -79,8 +79,8 @@ class Settlements:
 
 
 def wants_settlements(login: Login) -> bool:
-    """Return whether settlement reports can be delivered to a login, now or later, and it receives them: by
-    ReceiveSettlementReports, which is on by default only on KalshiPT."""
+    """Return whether a login gets settlement reports: it requested them (ReceiveSettlementReports, which is
+    the default only on KalshiPT), and they can be delivered, now or later."""
     requested = login.flags.settlement_reports
     wants = login.session_type == POST_TRADE if requested is None else requested
     return wants and login.session_type in SESSION_TYPES and login.takes_messages

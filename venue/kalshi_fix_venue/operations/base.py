@@ -30,7 +30,7 @@ _BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items
 def number_text(value: Decimal, decimals: int = 0) -> str:
     """Return a number without trailing zeros, but with at least this many decimals.
 
-    Quantities and prices have as many digits as their message, so two equal ones may differ as text."""
+    Quantities and prices keep the digits of their message, so equal values may differ as text."""
     short = value.normalize()
     return f"{short:.{max(decimals, -int(short.as_tuple().exponent))}f}"
 
@@ -56,7 +56,7 @@ class Operable(Protocol):
 
     @property
     def input_log_path(self) -> Path | None:
-        """The file with the calls of the venue, if one is written."""
+        """The path of the input log, which records the calls of the venue; None if none is written."""
 
     @property
     def not_done(self) -> Sequence[str]:

@@ -36,7 +36,7 @@ from kalshi_fix_venue.scenario.schema import ScenarioFile
 MAX_KEYS: Final = 5000
 """Maximum number of API keys of a scenario: an RSA key takes a good part of a second to create."""
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
-_SPACINGS_IN_MIDDLE = 400
+_DEFAULT_SPACING_DIVISOR = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
 _STEPS_TO: dict[MarketState, tuple[str, ...]] = {
     MarketState.INITIALIZED: (),
@@ -173,7 +173,7 @@ def _market(product: str, ticker: str, section: AnyMarket) -> Market:
     middle = _MIDDLES[product] if section.middle is None else section.middle
     spacing = liquidity.spacing
     if spacing is None:
-        steps = (middle / _SPACINGS_IN_MIDDLE / rules.tick).to_integral_value()
+        steps = (middle / _DEFAULT_SPACING_DIVISOR / rules.tick).to_integral_value()
         spacing = max(rules.tick, steps * rules.tick)
     # Rounded to a tick: orders rest at prices that the market accepts.
     middle = (middle / rules.tick).to_integral_value() * rules.tick

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 DURATION: Final = r"[0-9]{1,9}(?:\.[0-9]{1,3})?(?:ms|s|m|h|d)"
-DURATION_WISH: Final = "a time such as `500ms`, `90s`, `15m`, `2h` or `1d`"
+DURATION_FORMAT: Final = "a time such as `500ms`, `90s`, `15m`, `2h` or `1d`"
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 

@@ -1,8 +1,8 @@
 """The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
-The file is read by them (`file`), and the published JSON Schema is generated from them. The docstrings of
-attributes are its descriptions, which editors show. A default is stated here only if no other class states
-it; otherwise an absent key keeps the default of the class that receives the value.
+`file` reads scenario files with these models, and the published JSON Schema is generated from them. The
+docstrings of attributes are its descriptions, which editors show. A default is stated here only if no other
+class states it; otherwise an absent key keeps the default of the class that receives the value.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from kalshi_fix_venue.parameters import parameters, shown
 from kalshi_fix_venue.pauses import WEEKDAYS
 from kalshi_fix_venue.programme import Step
 from kalshi_fix_venue.rate_limits import TIERS
-from kalshi_fix_venue.scenario.duration import DURATION, DURATION_WISH, seconds_of
+from kalshi_fix_venue.scenario.duration import DURATION, DURATION_FORMAT, seconds_of
 from kalshi_fix_venue.scenario.scenario import KEYS_EACH, MAX_KEYS_EACH, RESTING_LEVELS
 from kalshi_fix_venue.settings import SETTING, Setting
 
@@ -122,7 +122,7 @@ class Number:
 def _seconds(value: object) -> float:
     seconds = seconds_of(value) if isinstance(value, str) else None
     if seconds is None:
-        raise PydanticCustomError("duration", "write {wish}", {"wish": DURATION_WISH})
+        raise PydanticCustomError("duration", "write {expected}", {"expected": DURATION_FORMAT})
     return seconds
 
 
@@ -181,7 +181,7 @@ _READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: N
 
 
 @attrs.frozen
-class Made:
+class FromSettings:
     """An annotation: an object of an attrs class, read from its settings (`setting`)."""
 
     cls: type[Any]
@@ -252,7 +252,7 @@ def _step(found: _Step) -> Step:
 
 
 class Fees(Section):
-    """Rates of trade fees, of the value at stake."""
+    """Trade fee rates, as fractions of the value at stake."""
 
     taker_rate: Share | None = None
     """Fee of the taker."""
@@ -409,7 +409,7 @@ class Position(Section):
     quantity: Contracts
     """Contracts; negative for short (NO)."""
     price: Positive | None = None
-    """Dollars a contract at which it was opened; `middle` by default."""
+    """Opening price in dollars per contract; `middle` by default."""
 
 
 class Customer(Section):
@@ -490,7 +490,7 @@ class Key(Section):
     type: Literal["ed25519", "rsa"] = "ed25519"
     """The type of the keys."""
     scopes: Names[Scope] = tuple(sorted(SCOPES))
-    """Permissions: listeners and market data need `read`, orders one for trading."""
+    """Permissions: listeners and market data need `read`; orders need a scope for trading."""
     customers: Names[str] | None = None
     """Customer accounts that the keys may trade for; all by default."""
     restricted_to: PrimaryOrSubaccount | None = None
@@ -600,9 +600,9 @@ class ScenarioFile(Section):
     """Weekly pauses."""
     schedule: Items[Annotated[Step, Scheduled()]] = []
     """Scheduled operations and faults of `kalshi-fix venue do`; `when` is the time since the start."""
-    flow: Annotated[FlowConfig | None, Made(FlowConfig)] = None
+    flow: Annotated[FlowConfig | None, FromSettings(FlowConfig)] = None
     """Simulated traders; none without this key."""
-    assumptions: Annotated[Assumptions | None, Made(Assumptions)] = None
+    assumptions: Annotated[Assumptions | None, FromSettings(Assumptions)] = None
     """Behaviour that Kalshi's documents leave open."""
 
 

@@ -55,7 +55,7 @@ class ByteFaults:
         self._unread = b""
         """The beginning of an incomplete request."""
         self.cut: Cut | None = None
-        """The cut to apply once the released bytes are written; evaluated by the caller."""
+        """The cut to apply once the released bytes are written; the caller applies it."""
 
     @property
     def holds(self) -> bool:

@@ -1,4 +1,4 @@
-"""A FIX session of a trader, without sockets, threads and waiting."""
+"""A FIX session of a trader, without sockets, threads or waiting."""
 
 from __future__ import annotations
 

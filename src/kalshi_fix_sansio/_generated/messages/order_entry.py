@@ -300,9 +300,10 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
-    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. A higher quantity
-    loses the order's priority in the queue; a change of the expiry alone keeps it. With UseCapReservation in
-    the Logon, a change may only be sent after the New report of the order, and one at a time.
+    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. With a higher
+    quantity the order loses its priority in the queue; a change of the expiry alone keeps it. With
+    UseCapReservation in the Logon, a change may only be sent after the New report of the order, and one at a
+    time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.

@@ -29,7 +29,7 @@ class RunField:
         """Return the part of the entry's expression for this field.
 
         It begins with the SOH of the previous field and does not end with the field's own SOH, so that
-        entries are searched only where a field begins. With `448=` alone, every `448=` inside a long text
+        entries are searched for only where a field begins. With `448=` alone, every `448=` inside a long text
         would be a possible start, from which the text would be read to its end.
         """
         form = lexical(self.slot)

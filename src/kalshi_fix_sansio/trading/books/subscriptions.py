@@ -165,11 +165,11 @@ class Subscriptions:
             before = self._open[:taken]
             self._open[:taken] = [each for each in before if isinstance(each, _Request)]
             for each in before:
-                self._count(each)
+                self._apply_stop(each)
         while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):
-            self._count(self._open.pop(0))
+            self._apply_stop(self._open.pop(0))
 
-    def _count(self, item: _Request | _Stop) -> None:
+    def _apply_stop(self, item: _Request | _Stop) -> None:
         if isinstance(item, _Stop):
             self._stops -= 1
             if item.symbols is None:

@@ -52,7 +52,7 @@ multiply: Final = EXACT.multiply
 multiply_add: Final = EXACT.fma
 """Return the exact product of the first two arguments plus the third."""
 to_text: Final = EXACT.to_sci_string
-"""Return a text that `Decimal` reads as the same number with the same digits."""
+"""Return a string that `Decimal` parses as the same number with the same digits."""
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

@@ -162,10 +162,13 @@ class Cash(Mapping[BalanceKey, Balance]):
             (
                 key.account.customer or key.account.subaccount,
                 key.shard,
-                *(f"{each:f}" for each in (of.change, of.payouts, of.fees, of.settlement_fees)),
-                of.fills,
+                *(
+                    f"{each:f}"
+                    for each in (balance.change, balance.payouts, balance.fees, balance.settlement_fees)
+                ),
+                balance.fills,
             )
-            for key, of in self._balances.items()
+            for key, balance in self._balances.items()
         )
         return table(f"Balances: {len(self)}, in dollars", head, rows)
 

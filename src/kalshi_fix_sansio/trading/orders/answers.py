@@ -78,8 +78,8 @@ class Answers:
         remember(self.overtaken, cl_ord_id, None, MAX_ANSWERS)
 
     def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the requests that a report answers, or whose acceptance it implies; all requests of an order
-        that is done.
+        """Settle the requests that a report answers, or whose acceptance it implies. If the order is done,
+        settle all of its requests.
         """
         if order.is_done:
             for request in list(order.pending):

@@ -92,7 +92,7 @@ def repeated(order: Order, cl_ord_id: str) -> dict[str, Any]:
 
 
 def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
-    """Return a price in dollars in the unit of the session.
+    """Convert a price in dollars to the session's unit.
 
     Raises:
         OrderRequestError: the session's prices are in cents, and this price is not a whole number of cents.

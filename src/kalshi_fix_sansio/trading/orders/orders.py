@@ -627,7 +627,8 @@ class Orders:
         known = fills.get(key)
         if known is not None:
             if known.price != price or known.quantity != quantity:
-                detail = f"trade {key} of {known.quantity:f} and of {quantity:f}"
+                reported = f"{known.quantity:f} at {known.price:f} and as {quantity:f} at {price:f}"
+                detail = f"trade {key} was reported as {reported}"
                 self._kept.record_discrepancy(order, OrderDiscrepancyKind.CONFLICT, detail)
             return
         if len(fills) >= self._max_fills:
@@ -679,7 +680,8 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order, which prevents this one.
+        is redelivered. The report may contain the OrderID of another order, because of which the venue
+        refused this one.
         """
         if self._answers.record_answer(report):
             return None

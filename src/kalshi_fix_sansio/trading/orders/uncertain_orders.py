@@ -47,7 +47,7 @@ class UncertainOrder(UncertainItem):
 
 @attrs.frozen
 class DropCopyReport:
-    """An execution report returned by drop copy. It proves its content, but not that no later report exists.
+    """An execution report returned by drop copy. Its content is certain, but a later report may exist.
 
     Attributes:
         report: The report.

@@ -71,8 +71,8 @@ class ReportKeys:
     def copy_from(
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
-        """Return by shard the key from which drop copy must be requested for overdue orders, given by their
-        markets. Orders for which the key is unknown are left out.
+        """Return by shard the key from which drop copy must be requested for overdue orders. `overdue`
+        contains the market of each. Orders for which the key is unknown are left out.
         """
         found: dict[int, ExecKey] = {}
         for symbol, preceding in overdue:

@@ -190,7 +190,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        """Apply a message that only this side of the RFQ handles, bare or from an event, or another event."""
+        """Apply an event, or a message (bare or from an event), that only this side of the RFQ handles."""
 
     @abstractmethod
     def _handle_report(self, report: Any) -> None:

@@ -246,7 +246,7 @@ def test_the_command_serves_over_standard_input_and_output(planted: Path) -> Non
 
 def test_do_operates_a_running_venue(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path))
-    assert call("do", name="status").text.startswith("failed: no venue runs in ")
+    assert call("do", name="status").text.startswith("failed: no venue is running in ")
     with Sandbox() as sandbox, ControlServer(sandbox.server, tmp_path):
         assert json.loads(call("do", name="status").text)["products"]["margin"]["state"] == "open"
         assert not call("do", name="pause", values={"product": "margin"}).is_error
