@@ -277,6 +277,16 @@ def test_the_parties_of_all_settlements_are_bounded() -> None:
     assert [symbol for symbol, _ in settlements] == ["E"]
 
 
+def test_no_settlement_is_evicted_for_a_page_that_is_left_out() -> None:
+    settlements = Settlements(max_parties=10)
+    for symbol in ("A", "B"):
+        settlements.apply(report("r1", *(party(str(number)) for number in range(3)), symbol=symbol))
+    settlements.apply(report("r1", *(party(str(number)) for number in range(4)), last_fragment=False))
+    crowd = [party(f"other {number}") for number in range(7)]
+    assert kinds(apply_one(settlements, report("r2", *crowd, last_fragment=True))) == [Kind.TOO_MANY]
+    assert [symbol for symbol, _ in settlements] == ["A", "B"]
+
+
 def test_pages_without_parties_are_also_bounded() -> None:
     settlements = Settlements(max_parties=3)
     found = [kinds(apply_one(settlements, report(f"r{n}", last_fragment=False))) for n in range(5)]

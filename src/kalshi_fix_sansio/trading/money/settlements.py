@@ -354,22 +354,23 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
 
     def _make_room(self, key: tuple[str, date], weight: int) -> bool:
         """Remove complete settlements, the oldest first, until there is room for a page; return whether there
-        is room.
+        is room. Without enough room, none is removed.
         """
-        more = key not in self._kept
-        if self._has_room(more, weight):
-            return True
-        if weight > self._max_parties:  # removing others would not suffice
+        count, total, removed = len(self._kept) + (key not in self._kept), self._weight + weight, []
+        for other, pages in self._kept.items():
+            if count <= self._max_settlements and total <= self._max_parties:
+                break
+            # Incomplete settlements are kept: their pages are not resent, so they could never become
+            # complete.
+            if other != key and pages.is_complete():
+                removed.append(other)
+                count, total = count - 1, total - pages.weight
+        if count > self._max_settlements or total > self._max_parties:
             return False
-        # Incomplete settlements are kept: their pages are not resent, so they could never become complete.
-        for other in [other for other, pages in self._kept.items() if other != key and pages.is_complete()]:
-            self._weight -= self._kept.pop(other).weight
-            if self._has_room(more, weight):
-                return True
-        return False
-
-    def _has_room(self, more: bool, weight: int) -> bool:
-        return len(self._kept) + more <= self._max_settlements and self._weight + weight <= self._max_parties
+        for other in removed:
+            del self._kept[other]
+        self._weight = total - weight
+        return True
 
     # Dump and load
 
