@@ -152,8 +152,9 @@ class SharedCore:
         self._waiters.clear()
         reader = self._reader
         if reader is not None and reader.sleeps and reader.listener is not None:
-            reader.sleeps = False
+            # In this order: an interrupt in between only repeats the notification.
             reader.listener.wake()
+            reader.sleeps = False
 
     def committed(self) -> None:
         """Write the messages that have become durable; called in the store's thread.
@@ -341,7 +342,9 @@ class SharedCore:
             # The exception may have interrupted the release of the lock after `look` returned. An event taken
             # by `look` has then not reached the caller, and is put back.
             with self.lock:
+                # The exception may have interrupted `_stop_reading`, so that nothing watches the socket.
                 self._stop_reading(reader)
+                self.wake()
                 if not core.changing:
                     core.give_back(before)
                 elif not isinstance(raised, error):

@@ -38,7 +38,9 @@ class Transport:
         except ssl.SSLWantWriteError:
             self.unread, self.read_wants_write = False, True
             return None
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # not from the system: a signal handler has raised it
+                raise
             data = b""
         # OpenSSL reads whole TLS records, so data that `pending` does not count is still in the socket, which
         # is then readable.
