@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,11 +143,22 @@ def test_users_can_receive_measure_and_send_concurrently(sandbox: Sandbox) -> No
 def test_an_interrupted_user_leaves_the_others_waiting(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    first: list[int] = []
+
+    def take_first() -> str:
+        first.append(threading.get_ident())
+        return taken(client)
 
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        waiting = pool.submit(taken, client)
+        sleep = client._shared._sleep
+
+        def interrupt(*arguments: Any) -> Any:
+            # The first call may not have begun to sleep.
+            if threading.get_ident() in first:
+                return sleep(*arguments)
+            raise KeyboardInterrupt
+
+        waiting = pool.submit(take_first)
         until_waiting(client, 1)
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", interrupt)
