@@ -34,7 +34,7 @@ _MAY: Final = {
     "serve": "answer commands",
 }
 CLOCK_MARGIN: Final = 0.5
-"""Difference between the clocks, in seconds, from which a session process may refuse commands."""
+"""A session process may refuse commands if the clocks differ by at least this number of seconds."""
 OLDEST: Final = (2, 9)
 """The oldest version of the server that the bus supports."""
 _timeout = click.option(
@@ -143,9 +143,10 @@ class _Printer:
 def lag(server: Server, timeout: float) -> None:
     """Print how far each publisher and each consumer is behind.
 
-    For a publisher: the age of its last message, and the delay of this message from the venue's SendingTime
-    until the server stored it, which includes the difference between the two clocks. For a consumer: the
-    number of messages that it has not yet received. The user needs the permission to list consumers.
+    For a publisher: the age of its last message, and the time from this message's SendingTime, which the
+    venue set, until the server stored the message. The difference between the two clocks is included. For a
+    consumer: the number of messages that it has not yet received. The user needs the permission to list
+    consumers.
     """
 
     async def run() -> None:

@@ -71,6 +71,6 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a new file, which has this mode from its creation on."""
+    """Write a new file that is created with this mode."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

@@ -207,7 +207,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, with values replaced that have the name or the form of a secret."""
+    """Return a row's value, in which values with the name or the form of a secret are replaced."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN

@@ -1,5 +1,5 @@
-"""The output of commands that check something step by step. A line has the name of the step, the verdict, and
-details.
+"""The output of commands that check something step by step. A line contains the name of the step, the
+verdict, and details.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def print_step(name: str, verdict: str, details: str = "") -> None:
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
-    """Report a failed step; its exception contains the cause and the remedy."""
+    """Print that a step failed if the body raises; the exception contains the cause and the remedy."""
     try:
         yield
     except click.Abort:

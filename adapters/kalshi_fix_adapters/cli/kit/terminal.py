@@ -143,7 +143,7 @@ class StatusLine:
 
 
 def wrapped(text: str, width: int, *, indent: int | None = None) -> str:
-    """Return text folded into lines, as by `folded`."""
+    """Fold a text as `folded` does; return it with line breaks."""
     return "\n".join("".join(part for _, part in each) for each in folded(plain(text), width, indent=indent))
 
 

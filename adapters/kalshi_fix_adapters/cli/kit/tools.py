@@ -28,7 +28,7 @@ _MAX_NAMED: Final = 1_000
 
 
 class ErrorType(Enum):
-    """Why a tool failed; the first word of its error."""
+    """The reason why a tool failed. The value of a member is the first word of the error text."""
 
     INVALID_ARGUMENT = "invalid_argument"
     """An argument has a wrong value."""

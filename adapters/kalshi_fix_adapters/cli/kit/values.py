@@ -14,8 +14,8 @@ else:
 
 
 class Value(_ParamType):
-    """A parameter type whose values are converted from text by a function. A ValueError of the function is
-    shown as a usage error.
+    """A parameter type whose values are converted from text by a function. A ValueError from the function
+    is shown as a usage error.
     """
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:

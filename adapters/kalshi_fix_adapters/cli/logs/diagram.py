@@ -49,7 +49,7 @@ class Arrow:
 
 
 def diagram(arrows: Sequence[Arrow]) -> str:
-    """Return the diagram; each arrow links to the element of its message, `m1` and so on."""
+    """Return the diagram; each arrow links to the HTML element of its message, whose id is `m1`, `m2` etc."""
     height = FIRST + STEP * len(arrows)
     parts = [
         f'<div class="diagram"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Sequence diagram">',

@@ -29,7 +29,7 @@ _REQUESTS: Final = frozenset(
     if any(member.name == "ClOrdID" for member in layout.body.members)
     and any(layout.allowed(p, s, Sender.CLIENT) for s, k in DIALECT.session_types.items() for p in k.products)
 )
-"""MsgTypes of client messages with a ClOrdID, which a report answers."""
+"""MsgTypes of client messages that have a ClOrdID and are answered with a report."""
 
 
 @attrs.frozen
@@ -128,7 +128,7 @@ class Summary:
             self._next[key] = after
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
-        """Remove resent or skipped numbers from the beginning of a gap. They are received in order."""
+        """Remove resent or skipped numbers, which arrive in order, from the beginning of a gap."""
         for gap in reversed(self._gaps):
             if (gap.sender, gap.target) == key and first <= gap.first <= last:
                 gap.first = last + 1

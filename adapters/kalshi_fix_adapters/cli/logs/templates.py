@@ -95,8 +95,8 @@ class Templates:
         """Whether the messages of a class contain neither secrets nor data."""
 
     def fits(self, message: Message) -> bool:
-        """Return whether a valid message may be formatted with templates, because it has neither secrets nor
-        data.
+        """Return whether a valid message has neither secrets nor data, so that it may be formatted with
+        templates.
         """
         cls = message.__class__
         fits = self._fits.get(cls)

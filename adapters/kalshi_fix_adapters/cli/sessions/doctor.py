@@ -28,7 +28,7 @@ from kalshi_fix_sansio import SESSION_TYPES, Instant
 from kalshi_fix_sansio.events import LoggedOn
 
 CLOCK_MARGIN = 0.5
-"""Fraction of the tolerance for SendingTime from which a difference between the clocks causes a warning."""
+"""A warning is printed if the clocks differ by at least this fraction of the tolerance for SendingTime."""
 EXPIRY_MARGIN = 3
 """A warning is printed if the venue's certificate expires within this number of days."""
 
