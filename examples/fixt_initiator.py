@@ -11,7 +11,7 @@ from kalshi_fix_sansio.config import Role
 
 CONNECT_TIMEOUT = 10.0
 RECONNECT_DELAY = 0.5
-"""Seconds."""
+"""Both in seconds."""
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class Peer:
         self._cl_ord_ids: set[str] = set()
 
     def run(self) -> None:
-        """Transfer bytes between socket and session, and handle its timers, until it ends."""
+        """Transfer bytes between socket and session, and handle timers, until the session ends."""
         self._session.connect(_now())
         self._flush()
         while not self._session.wants_close:

@@ -2,7 +2,7 @@
 
     python own_loop.py SYMBOL
 
-It uses no client, no thread and no queue: it shows all that an event loop must do for a session.
+It uses no client, no thread and no queue, and shows everything that an event loop must do for a session.
 """
 
 import selectors

@@ -43,7 +43,7 @@ def follow(client: Client, timeout: float | None = None) -> None:
 
 
 def trade(folder: Path) -> None:
-    """Send orders until the process is killed; write the id of each to a file before."""
+    """Send orders until the process is killed; write the id of each order to a file before it is sent."""
     with (
         (folder / "intents").open("a", buffering=1) as intents,
         order_entry(retransmission=True, store=folder / "store", reconnect=AT_ONCE) as client,
@@ -65,18 +65,18 @@ def trade(folder: Path) -> None:
 
 
 def written(folder: Path) -> int:
-    """Return the number of orders so far."""
+    """Return the number of orders whose ids have been written so far."""
     intents = folder / "intents"
     return len(intents.read_text().split()) if intents.exists() else 0
 
 
 def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -> None:
-    """Start and kill the trading process; cut the connection in some of its lives."""
+    """Start and kill the trading process; cut its connection between some of the kills."""
     (folder / "ca.pem").write_text(str(venue.ca_pem))
     options = venue.options(session="KalshiRT")
     environ = {
         **os.environ,
-        # Empty: not those of the user's own key.
+        # These are empty, so that the user's own key is not used.
         "KALSHI_PRIVATE_KEY_PATH": "",
         "KALSHI_PRIVATE_KEY_PASSPHRASE": "",
         "KALSHI_KEY_ID": str(options["key_id"]),

@@ -71,7 +71,7 @@ class Losses:
 
 
 class OurSide:
-    """One connection of our side. All calls and transfers take one lock: the session has a single caller."""
+    """One connection of our side. A lock ensures that the session has a single caller at a time."""
 
     def __init__(
         self,

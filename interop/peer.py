@@ -43,9 +43,9 @@ class Inbox:
         return self._messages.empty()
 
     def wait_until_logged_on(self) -> None:
-        """Wait for the Logon handshake to complete on that side."""
+        """Wait for the Logon handshake to complete at the other engine."""
         assert self.logged_on.wait(PATIENCE), "the other engine never logged on"
 
     def wait_until_logged_out(self) -> None:
-        """Wait for that side to detect the end of the session."""
+        """Wait for the other engine to detect the end of the session."""
         assert self.logged_out.wait(PATIENCE), "the other engine never logged out"

@@ -65,9 +65,9 @@ class QuickfixPeer(quickfix.Application):
     ) -> None:
         """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`.
 
-        `waiting` are messages sent before there is a connection: they use numbers, but reach the other side
-        only if it requests them. `settings` adds to or overrides the QuickFIX settings above; `logon`
-        contains further fields of its Logon.
+        `waiting` are messages sent before there is a connection: each uses a sequence number, but reaches the
+        other side only if that side requests it. `settings` adds to or overrides the QuickFIX settings above;
+        `logon` contains further fields of QuickFIX's Logon.
         """
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
@@ -93,7 +93,7 @@ class QuickfixPeer(quickfix.Application):
         self._settings = quickfix.SessionSettings(str(path))
         self._store = quickfix.MemoryStoreFactory()
         self._log = quickfix.FileLogFactory(self._settings)
-        # Use the threaded acceptor, because the other one frees its server socket while `stop` still uses it.
+        # Use the threaded acceptor: the other acceptor frees its server socket while `stop` still uses it.
         kind = quickfix.SocketInitiator if initiator else quickfix.ThreadedSocketAcceptor
         self._engine = kind(self, self._store, self._settings, self._log)
         for msg_type, body in waiting:

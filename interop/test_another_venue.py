@@ -1,4 +1,4 @@
-"""The page about another venue on FIX44.xml as QuickFIX distributes it, and QuickFIX as its FIX 4.4 peer."""
+"""The page about another venue, run with QuickFIX's FIX44.xml, and QuickFIX as the FIX 4.4 peer."""
 
 from __future__ import annotations
 

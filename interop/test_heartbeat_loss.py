@@ -22,8 +22,9 @@ from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer
 
 HEART_BT_INT = 3
-"""Seconds: the minimum that Kalshi allows. QuickFIX sends a TestRequest after 1.2 intervals and gives up
-after 2.4, at its next one-second tick; our side sends one after 1.2 and gives up 1.2 later."""
+"""The minimum that Kalshi allows, in seconds. QuickFIX sends a TestRequest after 1.2 intervals and ends the
+session after 2.4, at its next one-second tick. Our side sends a TestRequest after 1.2 intervals, and ends the
+session 1.2 intervals later."""
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_one_lost_heartbeat_of_ours_causes_a_test_request(meeting: Meeting) -> N
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     ours.outgoing.lose_next("0")
-    # QuickFIX sends a TestRequest; the answer shows that a number is missing, which a gap fill replaces.
+    # QuickFIX sends a TestRequest; the answer shows that a number is missing. A gap fill replaces it.
     assert ours.expect(ResendServed).resent == 0
     assert ours.incoming.passed["1"] == 1
     meeting.exchange(ours, "after")

@@ -14,8 +14,9 @@ from kalshi_fix_sansio.signing import Signer
 
 IDLE = 60.0
 HEART_BT_INT = 10
-"""Seconds. A heartbeat of QuickFIX may be up to 2 s late, because it checks its clock after a second without
-data; with 5 s that exceeds the fifth of HeartBtInt after which our side sends a TestRequest."""
+"""In seconds. A heartbeat of QuickFIX may be up to 2 s late, because QuickFIX checks its clock after a second
+without data. With a HeartBtInt of 5 s, that delay would exceed the fifth of HeartBtInt after which our side
+sends a TestRequest."""
 
 
 def test_a_session_stays_established_for_a_minute_without_messages(

@@ -45,8 +45,8 @@ def venue(shared: Venue) -> Iterator[Venue]:
     shared.reset()
 
 
-# --- kalshi-sdk, the other client for Kalshi's FIX, over TLS and with an RSA key, the only kind that it
-# supports
+# --- kalshi-sdk, the other client for Kalshi's FIX, over TLS and with an RSA key, because it supports only
+# RSA keys
 
 
 class Sdk:

@@ -2,8 +2,8 @@
 
     python recorder.py FILE
 
-`kalshi-fix decode FILE` and `kalshi-fix replay FILE` read the file. The positions are kept beside it, so a
-recorder that was restarted continues after its last message.
+`kalshi-fix decode FILE` and `kalshi-fix replay FILE` read the file. The positions in the channels are kept in
+separate files, so a restarted recorder continues after the last recorded message.
 """
 
 import asyncio

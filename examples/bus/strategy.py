@@ -21,7 +21,7 @@ async def price_behind(bus: Bus, side: Side, symbol: str) -> Decimal:
     """Wait for the book; return the price one cent behind the best one."""
     books = OrderBooks()
     events = bus.events("demo.prediction.KalshiMD.desk", machine=books)
-    # In a quiet market the snapshot on the bus has the book, and no event follows.
+    # In a quiet market the snapshot on the bus contains the book, and no event follows.
     while not ((book := books.get(symbol)) and book.best_bid and book.best_offer):
         if await events.wait(1.0):
             events.take()
@@ -41,7 +41,7 @@ async def main(name: str, way: str, symbol: str) -> None:
         print(answer, flush=True)
         if isinstance(answer, Refused):
             return
-        # After Unknown, the reports show whether it was sent.
+        # After Unknown, the reports show whether the order was sent.
         async for event in bus.events("demo.prediction.KalshiNR.desk"):
             message = event.message if isinstance(event, MessageReceived) else None
             if isinstance(message, ExecutionReport) and message.cl_ord_id == order_id:

@@ -1,6 +1,6 @@
 """Record the best prices of markets: python sdk_recorder_after.py FILE SYMBOL...
 
-FILE.rec gets every byte, from which books can be replayed at any depth.
+Every byte is recorded in FILE.rec. Books can be replayed from this file at any depth.
 """
 
 import asyncio

@@ -62,7 +62,7 @@ def test_the_recorder_writes_a_row_for_each_best_price():
 
 
 class Session:
-    """Takes the place of the session: the SDK has no server for tests."""
+    """Replaces the session, because the SDK has no server for tests."""
 
     def __init__(self):
         self.sent = []

@@ -2,8 +2,8 @@
 
 `I` sends a message to the engine and `E` expects one from it; `iCONNECT` and `iDISCONNECT` are the player's
 actions, `eCONNECT` and `eDISCONNECT` the engine's. `I2,` and so on select one of several connections. `R` is
-an answer to the engine, and the same as `I`. Other lines are ignored, as by the engines that the definitions
-were written for.
+an answer to the engine, and has the same effect as `I`. Other lines are ignored, as they are by the engines
+that the definitions were written for.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def read_all(folder: Path, default_appl_ver_id: str = "") -> list[Definition]:
     """Read every definition in a folder.
 
     `default_appl_ver_id` replaces the DefaultApplVerID (1137) that most of them have, so definitions written
-    for another version are played with the engine's version. A value that is wrong on purpose is kept.
+    for another version are played with the engine's version. Values that are wrong on purpose are kept.
     """
     texts = {path: path.read_text("latin-1") for path in sorted(folder.rglob("*.def"))}
     found = Counter(value for text in texts.values() for value in _DEFAULT_APPL_VER_ID.findall(text))

@@ -44,7 +44,7 @@ class AcceptorEngine:
 
 
 class InitiatorEngine:
-    """examples/fixt_initiator.py: the player listens; it connects and reconnects."""
+    """examples/fixt_initiator.py: the player listens; the program connects and reconnects."""
 
     def __init__(self, heart_bt_int: str, *options: str) -> None:
         # The socket is bound but not listening, so no other program gets this port and `connect` can listen

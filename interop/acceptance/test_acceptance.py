@@ -20,8 +20,8 @@ LIKE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
 """The engine for which the definitions were written."""
 DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
 ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
-"""Definitions that allow a single connection. The peer opens a second one, so they concern only an
-acceptor."""
+"""Definitions with a single connection. In all others the peer opens a second connection, so they apply
+only to an acceptor."""
 WORKERS = 8
 """Number of definitions played in parallel. They spend most of their time waiting."""
 

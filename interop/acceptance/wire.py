@@ -39,7 +39,7 @@ HEADER = frozenset(_tags(DIALECT.header))
 
 
 def to_wire(text: str) -> bytes:
-    """Return the bytes of a step's message, with times, and with BodyLength and CheckSum if it lacks them."""
+    """Convert a step's message to bytes: insert times, and add BodyLength and CheckSum if missing."""
     now = datetime.now(UTC)
     message = _TIME.sub(lambda found: _time(now, found[1], found[2]), text)
     if not message.startswith("8="):
@@ -83,7 +83,7 @@ def frame_complaint(frame: bytes) -> str | None:
 def difference(expected: str, actual: str) -> str | None:
     """Return how a message differs from the expected one, or None.
 
-    The order of header fields counts, the order of body fields does not.
+    The order of header fields is compared; the order of body fields is not.
     """
     requested, found = (
         [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
