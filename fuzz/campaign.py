@@ -57,8 +57,8 @@ class Run:
     newest: float = attrs.field(factory=time.monotonic)
     """Time of the last new edge, on the monotonic clock."""
     was_quiet: bool = False
-    """Whether the run was stopped because no new edge was found. Its exit code then depends on the point at
-    which the signal interrupted it."""
+    """Whether the run was stopped because no new edge was found. The exit code of the process then depends on
+    the point at which the signal interrupted it."""
     _line: str = ""
 
     @property
@@ -131,7 +131,7 @@ def search(
         engine: One of `ENGINES`.
         seconds: Total duration.
         until_quiet: Stop each target instead after this many seconds without a new edge.
-        at_least: Number of executions before that.
+        at_least: Minimum number of executions of each target before it is stopped for that reason.
         report: A file for a table of the runs.
 
     Returns:

@@ -1,8 +1,8 @@
 """Cost of inputs: `python -m fuzz cost` measures each construction at n, 2n and 4n bytes.
 
-Linear time quadruples from n to 4n; quadratic time grows sixteenfold. The measure is the lowest processor
-time of several runs. A cost is reported only if it is long enough to measure, and excessive in every
-repetition. All cases take about 20 seconds."""
+From n to 4n bytes, linear time quadruples; quadratic time grows sixteenfold. The measure is the lowest
+processor time of several runs. A cost is reported only if it is long enough to measure, and if it is
+excessive in every repetition. All cases take about 20 seconds."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ SIZE: Final = 4 * 1024
 GROWTH: Final = 10.0
 """Maximum time for 4n bytes, as a multiple of that for n bytes."""
 AGAINST_CAREFUL: Final = 3.0
-"""Maximum time of a decode, as a multiple of the explainer's."""
+"""Maximum time of a decode, as a multiple of the time that the explainer takes."""
 NOTICEABLE: Final = 0.02
-"""Processor time that 4n bytes may always take, in seconds."""
+"""Processor time in seconds up to which 4n bytes are never reported."""
 _RUNS = 3
 LOOKS: Final = 3
 """Number of consecutive measurements that must be excessive, because another program may disturb a single
@@ -244,7 +244,7 @@ def documents() -> Iterator[Case]:
         yield Case(f"page {piece!r}", partial(_filled, "", piece, "x"), _read_page)
     for begin, piece, end in _XML:
         yield Case(f"dictionary {piece}", partial(_filled, begin, piece, end), _read_xml)
-    # Deep enough to reach the bound on members at each size.
+    # The components are nested deeply enough to reach the bound on members at each size.
     yield Case("dictionary: components of components", lambda size: components(size // 128), _read_xml)
 
 

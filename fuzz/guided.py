@@ -11,7 +11,7 @@ from fuzz.targets import TARGETS
 
 
 class _AllBut(set[str]):
-    """The modules outside some packages: atheris can only exclude top-level packages."""
+    """All modules outside of some packages, because atheris can exclude only top-level packages."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
         super().__init__()
@@ -25,8 +25,8 @@ def main() -> None:
     """Run libFuzzer, which does not return."""
     target = TARGETS[sys.argv[1]]
     tops = {package.partition(".")[0] for package in target.instrumented}
-    # `atheris.instrument_imports` would also trace every comparison. That takes most of the time, and the
-    # compared values are not the input but choices derived from it.
+    # `atheris.instrument_imports` would also trace every comparison. Tracing would take most of the time, and
+    # would not help, because the compared values are not the input but choices derived from it.
     with HookManager(tops, _AllBut(target.instrumented), enable_loader_override=True, trace_dataflow=False):
         check = target.load()
     atheris.Setup([sys.argv[0], *sys.argv[2:]], check)

@@ -25,8 +25,8 @@ from kalshi_fix_sansio.session import Session
 
 LARGEST: Final = 256 * 1024
 BUDGET_MB: Final = 96
-"""Maximum growth of a session with the default bounds, for any input: events that wait for the user, bytes
-that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
+"""Maximum growth of a session with the default bounds, for any input. It includes events that wait for the
+user, bytes that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
 MESSAGES: Final = 1000
 """Number of messages of each case, except in a sample."""
 FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
@@ -76,13 +76,13 @@ class Case:
         return f"an {self.role.value}, {self.state}, {who}, by {self.kind}"
 
     def count(self, messages: int) -> int:
-        """Return the number of messages of this case, given that of the other cases."""
+        """Return the number of messages of this case; `messages` is the number in the other cases."""
         return max(messages // SLOW, 1) if self.kind == MANY else messages
 
     def begin(self) -> Callable[[int], None]:
-        """Bring a session into the state; return a function that sends it the message with a number."""
+        """Bring a session into the state; return a function that sends it the message with a given number."""
         player = Player(Setting(self.role, "KalshiRT"))
-        # With the default bounds instead of those of the fuzz target.
+        # The session has the default bounds instead of those of the fuzz target.
         settings: dict[str, Any] = {name: getattr(player.config, name) for name in _KEPT_SETTINGS}
         player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=LARGEST)
         player.session = Session(player.config, player.store)

@@ -181,7 +181,7 @@ def message(choices: Choices, wire: Wire) -> bytes:
 
 
 def damaged(choices: Choices, data: bytes) -> bytes:
-    """Change bytes at random places."""
+    """Change bytes at random positions."""
     found = bytearray(data)
     for _ in range(choices.below(4)):
         at = choices.below(len(found) + 1)

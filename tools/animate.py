@@ -1,7 +1,8 @@
 """Draw the animations of the landing page: the simulated venue in the browser, and `kalshi-fix watch`.
 
-`make animations` runs it, in Chromium. Each lasts ten seconds and comes from the real programs: screenshots
-of the page while a client trades at a venue with order flow, and the pictures that `watch` draws meanwhile.
+`make animations` runs this script, which uses Chromium. Each animation lasts ten seconds and shows a real
+program. The first consists of screenshots of the page while a client trades at a venue with order flow, and
+the second consists of the pictures that `watch` draws at the same time.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def steps_of(page: Page, orders: Client) -> dict[int, Callable[[], Any]]:
-    """Return what happens at which frame: orders, a fill, a message explained, a fault."""
+    """Return the actions by frame number: orders, a fill, the explanation of a message, a fault."""
 
     def place(number: int, side: Side, price: str) -> Callable[[], Any]:
         order = NewOrderSingle(

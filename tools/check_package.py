@@ -1,6 +1,6 @@
 """Build sdist and wheel of both distributions, and check their contents.
 
-Run by `make package`. Exits with status 1 and a sentence per fault if an archive lacks a required file,
+Run by `make package`. Exits with status 1 and a sentence for each fault if an archive lacks a required file,
 contains an unexpected file or does not import, or if an installation from only the wheels lacks a command.
 """
 

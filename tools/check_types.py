@@ -1,8 +1,8 @@
 """Check the types of all public symbols, of the documentation's Python and of the examples with pyright.
 
-Run by `make types`. Exits with status 1 and a line per public symbol whose type is missing, partly unknown,
-or could be inferred differently by another type checker, and a line per error in a page or an example. Needs
-no network.
+Run by `make types`. Exits with status 1 and a line for each public symbol whose type is missing, partly
+unknown, or could be inferred differently by another type checker, and a line for each error in a page or an
+example. Needs no network.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def on_post_page(output: str, **_: object) -> str:
 def draw(fence: re.Match[str]) -> str:
     """Return the picture of a diagram, scaled to the page's width, but never below a readable size.
 
-    The offset in its ids keeps those of two diagrams on one page distinct.
+    The offset in the ids of the picture keeps the ids of two diagrams on one page distinct.
     """
     svg = mmdr.render(fence[1]).svg().replace("merman", f"diagram-{fence.start()}")
     return f'<figure class="diagram">{" ".join(WIDTH.sub(shrink, svg, count=1).split())}</figure>'

@@ -2,7 +2,7 @@
 
 `python tools/fetch_stunnel.py FOLDER` uses apt with separate lists in a temporary folder: the system's
 package sources are read, never changed. apt checks the signatures. The program to run is FOLDER/stunnel. The
-script does nothing if stunnel is installed, or FOLDER contains one that runs.
+script does nothing if stunnel is installed, or if FOLDER contains a stunnel that runs.
 """
 
 from __future__ import annotations

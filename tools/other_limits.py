@@ -42,7 +42,7 @@ Change = tuple[yaml.Node, str]
 
 
 def doubled(node: yaml.Node) -> Change:
-    """Return the change of a figure to twice its value plus one: figures keep their order, and differ."""
+    """Return the change of a figure to twice its value plus one, which keeps the order of the figures."""
     return node, str(2 * int(node.value) + 1)
 
 
@@ -133,7 +133,7 @@ def quick_tests() -> list[str]:
 
 
 def run(project: Path, *command: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run a module of the copy, not of the project that is installed."""
+    """Run a module from the copy, not from the installed project."""
     path = os.pathsep.join(str(project / each) for each in ("src", "adapters", "venue", "."))
     return subprocess.run(
         [sys.executable, "-bb", "-m", *command],

@@ -37,7 +37,7 @@ SLOW = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
     *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
 )
-"""Test files that take longer than the rest of their folder."""
+"""Test files that take longer than the other files of their folder."""
 
 
 def changed(base: str) -> list[str]:
@@ -56,7 +56,7 @@ def tests_of(path: str) -> Iterator[str]:
     """Yield the paths of the tests of a changed file."""
     folder, _, file = path.rpartition("/")
     if path.startswith("tests/"):
-        # A helper module is used by the tests of its folder; one at the top, by all tests.
+        # A helper module is used by the tests of its folder; a helper module in `tests` is used by all tests.
         yield from [path] if file.startswith("test_") else [folder] if folder != "tests" else _all_of_core()
     elif path.endswith(".md"):
         yield from PAGES

@@ -29,13 +29,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kalshi-fix-sansio" / "revisions"
 BRANCH = "venue-"
-"""Prefix of the branches of revisions; the rest is the name of the revision."""
+"""Prefix of the branches of revisions; it is followed by the name of the revision."""
 PLACEHOLDER = "…"
 """Placeholder that codegen writes instead of text, and refuses to read."""
 
 
 class StepError(Exception):
-    """A step that ends the run: its exit status, and the instructions for the user."""
+    """A step ends the run, with an exit status and instructions for the user."""
 
     def __init__(self, status: int, following: str) -> None:
         super().__init__(following)
@@ -149,7 +149,7 @@ class Tool:
             return done.returncode == 0
 
     def _before(self) -> Path | None:
-        """Return the documents of the last finished revision, which show the changed words."""
+        """Return the folder of the documents that the changed words are compared with, or None."""
         if self.options.against:
             return Path(self.options.against)
         own = self.revision.folder

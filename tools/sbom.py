@@ -1,8 +1,8 @@
 """Write the software bill of materials of both distributions (CycloneDX), which their wheels contain.
 
 `sbom.py` writes, `sbom.py --check` exits with status 1 if a file is out of date. Neither wheel contains
-third-party code: the listed components are the dependencies that pip installs with it. The files contain
-neither a time nor a random number, to keep builds reproducible.
+third-party code: the listed components are the dependencies that pip installs with the wheel. The files
+contain neither a time nor a random number, to keep builds reproducible.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def component(name: str, kind: str = "library", **facts: Any) -> dict[str, Any]:
 
 
 def dependencies(project: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the packages that pip installs with the wheel; those of extras only are optional."""
+    """Return the packages that pip installs with the wheel; those that only extras need are optional."""
     extras = [text for extra in project.get("optional-dependencies", {}).values() for text in extra]
     scopes = {Requirement(text).name: "optional" for text in extras}
     scopes |= {Requirement(text).name: "required" for text in project["dependencies"]}

@@ -1,8 +1,9 @@
 """Keep one issue open while the venue's documents differ from the spec, with the list of differences.
 
-Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folder of the documents and that
-of earlier ones, which shows the changed words if it is not empty. Appends `agrees=true` to the outputs of the
-step if nothing is left to do. Needs `gh` and a token that may write issues.
+Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folder of the documents and the
+folder of earlier documents. If the latter is not empty, the list shows the changed words. The script appends
+`agrees=true` to the outputs of the step if nothing is left to do. It needs `gh` and a token that may write
+issues.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import carefully, dump
 
 _SEEN_TO_BE_KNOWN = 2
-"""Number of messages before a shape is compiled, which is small enough to also try decoders compiled for a
-random message."""
+"""Number of messages before a shape is compiled. It is small enough that decoders compiled for random
+messages are tested too."""
 
 
 @contextlib.contextmanager

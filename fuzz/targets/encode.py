@@ -22,7 +22,7 @@ _DECIMALS: Final = ("0", "-0", "0.55", "1e5", "1e-9", "NaN", "1e400", "0." + "1"
 
 def check(data: bytes) -> None:
     """A message is rejected with the documented error, or encoded to one complete message that decodes to the
-    same fields, including unknown ones, also with another header."""
+    same fields, including unknown ones; it also decodes to them after its header has been replaced."""
     choices = Choices(data)
     spoken = choices.pick(wire.WIRES)
     layouts = tuple(spoken.dialect.messages.values())

@@ -73,7 +73,7 @@ class Setting:
 
     role: Role
     name: str
-    """Name of the session type; FIXT is that of the second dialect."""
+    """Name of the session type; FIXT is the session type of the second dialect."""
     strict: bool = False
     like_quickfix: bool = False
     explicit_confirm: bool = False
@@ -244,7 +244,7 @@ class Player:
         self.has_forwarded = True
 
     def advance(self, seconds: float, *, wall: float | None = None) -> None:
-        """Advance the clocks; the wall clock by `wall` seconds if that is given."""
+        """Advance the clocks by `seconds`; if `wall` is given, advance the wall clock by `wall` instead."""
         self.monotonic += seconds
         self.utc += timedelta(seconds=seconds if wall is None else wall)
         self.timer()
@@ -468,7 +468,7 @@ _BODIES: Final = (
     (b"D", b"11=a1\x01"),
     (b"ZZ", b"58=x\x01"),
 )
-"""Messages of the peer: MsgType and body, which mostly match."""
+"""Messages of the peer, as pairs of MsgType and body that mostly match."""
 _HEADERS: Final = (
     b"",
     b"43=Y\x01122=20260821-14:00:00\x01",
@@ -488,7 +488,7 @@ _CHANGES: Final[tuple[dict[str, bytes], ...]] = (
     {"t34": b""},
 )
 QUARTERS = 4
-"""Resolution of waiting times: parts of a second."""
+"""Number of steps of waiting times in a second."""
 NEAREST = 32
 """Maximum distance of a literal message's number from the next number."""
 _SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0)

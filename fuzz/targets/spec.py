@@ -75,7 +75,7 @@ def check(data: bytes) -> None:
 
 
 def check_invariant(name: Path, data: bytes, *, whole: bool = True) -> None:
-    """Check the invariant for a folder with this content in one file, or, unless `whole`, only for the
+    """Check the invariant for a folder with this content in one file, or, unless `whole`, only for that
     file."""
     path = _WORK / name
     path.write_bytes(data)
