@@ -1,7 +1,7 @@
 """Measurements that need a separate process for its memory or its caches; each prints JSON.
 
 python -m benchmarks.alone million COUNT          many messages through one session, for case h
-python -m benchmarks.alone books LEVELS COUNT...  MiB of each of these numbers of books, ascending
+python -m benchmarks.alone books LEVELS COUNT...  MiB of memory for each number of books, ascending
 python -m benchmarks.alone first COUNT              the first order and the median of the others, for case o
 """
 
@@ -43,8 +43,8 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
 
 
 def million(count: int) -> dict[str, float]:
-    """Receive this many messages; return the time of one, and the memory before the first, after a twentieth,
-    and so on to the end."""
+    """Receive this many messages. Return the mean time of one; the memory before the first, after a twentieth
+    and at the end; and the maximum of the memory."""
     session, spent = established(), 0.0
     sizes = [resident()]
     for chunk, moment in chunks(count):
@@ -62,8 +62,8 @@ def million(count: int) -> dict[str, float]:
 
 
 def books(levels: int, *counts: int) -> dict[int, float]:
-    """Apply snapshots; return the MiB at each of the counts. Each size is a separate object, as when messages
-    are decoded."""
+    """Apply snapshots; return the MiB of memory for each number of books. Each size is a separate object, as
+    it is in decoded messages."""
     books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
     before, found = resident(), {}
     prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]
@@ -85,7 +85,7 @@ def books(levels: int, *counts: int) -> dict[int, float]:
 
 
 def first(count: int) -> dict[str, float]:
-    """Send orders after `Session.prepare`; return the time of the first, and the median of the others."""
+    """Send orders after `Session.prepare`; return the time of the first one, and the median of the others."""
     session, now, spent = established(), Instant(1.0, samples.NOON), []
     while session.prepare():
         pass

@@ -48,7 +48,7 @@ _STYLE = (
 
 
 def draw(results: Sequence[Result]) -> dict[str, str]:
-    """Return every chart that there are results for, by the name of its file."""
+    """Return every chart for which there are results, by the name of its file."""
     drawn = {}
     for name, (case, title) in BARS.items():
         found = [(each.engine, value(each)) for each in results if each.case == case]
@@ -62,7 +62,7 @@ def draw(results: Sequence[Result]) -> dict[str, str]:
 
 
 def write(results: Sequence[Result], folder: Path = FOLDER) -> None:
-    """Write every chart that there are results for."""
+    """Write every chart for which there are results."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in draw(results).items():
         (folder / name).write_text(text, encoding="utf-8")

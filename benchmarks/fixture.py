@@ -1,7 +1,8 @@
 """`python -m benchmarks.fixture`: the cost of a reset of the testing venue, compared with a logon and logout.
 
-The pytest fixture `kalshi_venue` resets its venue between two tests. For each way to the venue, in turns: a
-logon and logout of a blocking client, and a reset after a client has logged on, traded and logged out.
+The pytest fixture `kalshi_venue` resets its venue between two tests. It measures two tasks in turn, with and
+without TLS: a logon and logout of a blocking client, and a reset after a client has logged on, traded and
+logged out.
 """
 
 from __future__ import annotations

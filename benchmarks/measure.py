@@ -37,7 +37,7 @@ class Contender:
     max_calls: int = 100_000
     """Maximum number of calls in one batch; 1 for a slow call."""
     prepare: Callable[[], object] | None = None
-    """Called before each batch, outside of the time."""
+    """Called before each batch; its time is not measured."""
 
 
 def _tuple(values: Iterable[float]) -> tuple[float, ...]:
@@ -58,11 +58,11 @@ class Result:
     unit: str = "us"
     """Unit of the numbers, if not microseconds: `MiB`."""
     rounds: tuple[float, ...] = attrs.field(default=(), converter=_tuple)
-    """The figure of each round, where ratios are taken round by round."""
+    """The figure of each round, if ratios are calculated round by round; otherwise empty."""
 
 
 def machine() -> str:
-    """Name the processor."""
+    """Return the name of the processor, with the number of cores and the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -73,7 +73,7 @@ def machine() -> str:
 
 
 def build() -> str:
-    """Name version, compiler and flags of this Python, which change figures by up to a fifth."""
+    """Return version, compiler and flags of this Python; they change figures by up to a fifth."""
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
     named = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
     return f"{platform.python_version()} ({', '.join([platform.python_compiler(), *named])})"

@@ -22,7 +22,7 @@ _FIGURE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 def render(results: Sequence[Result], prose: str) -> dict[str, str]:
-    """Return the text between each pair of markers."""
+    """Return the text for each pair of markers, by the name in the marker."""
     first = results[0]
     return {
         "run": f"Python {first.python}, {first.machine}.",
@@ -48,13 +48,13 @@ def write(results: Sequence[Result], into: Path = DOCS) -> None:
 
 
 def paragraphs(prose: str) -> dict[tuple[str, ...], str]:
-    """Return the paragraphs by the targets that they are about."""
+    """Return the paragraphs, each with the targets that it explains as its key."""
     _, *parts = re.split(r"^## (.+)$", prose, flags=re.MULTILINE)
     return {tuple(head.split()): text.strip() for head, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def unexplained(results: Sequence[Result], prose: str) -> list[str]:
-    """Name the targets that were missed and have no paragraph."""
+    """Return the names of the targets that were missed and have no paragraph."""
     explained = {key for keys, text in paragraphs(prose).items() if text for key in keys}
     return [target.key for target in missed(results) if target.key not in explained]
 

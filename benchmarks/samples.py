@@ -61,7 +61,7 @@ _TWENTY = (
 )
 FLAT_TAGS = (37, 11, 17, 150, 39, 54, 55, 38, 151, 14, 6, 44, 31, 32, 60, 880, 1057)
 TAGS = (*FLAT_TAGS, 137, 138, 1704)
-"""The 20 values that are read of a report, for engines without types; the last three are in groups."""
+"""Tags of the 20 values read from a report, for engines without types; the last three are in groups."""
 
 
 def identifier(kind: str, number: int) -> str:
@@ -158,7 +158,7 @@ def order(number: int = 0) -> NewOrderSingle:
 
 
 def moments(count: int = 1000) -> list[datetime]:
-    """Return times as they follow one another in a burst of messages."""
+    """Return times whose distances are those in a burst of messages."""
     return [NOON + BURST_STEP * number for number in range(count)]
 
 
@@ -244,10 +244,10 @@ def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
 
 
 def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
-    """Return an incremental that gives this many of a book's levels another size.
+    """Return an incremental that changes the size of this many levels of a book.
 
-    Levels are only changed, never added or removed: then messages can be applied repeatedly, and the other
-    Kalshi client supports only this.
+    Levels are only changed, never added or removed, so that messages can be applied repeatedly. The other
+    Kalshi client supports no other changes.
     """
     places = [(number * 7 + n * 11) % levels for n in range(count)]
     entries = [

@@ -22,15 +22,16 @@ class Target:
     """Its name in `not_reached.md`."""
     name: str
     above: tuple[Key, ...]
-    """Results that are added up above the line."""
+    """Results whose sum is the numerator."""
     below: tuple[Key, ...]
     at_least: float | None = None
     at_most: float | None = None
 
     def ratio(self, results: Mapping[Key, Result]) -> float | None:
-        """Return the ratio, None if a result is missing.
+        """Return the ratio; None if a result is missing.
 
-        Where the rounds are known it is the median of their ratios, otherwise that of the best times.
+        If the rounds of all results are known, the ratio is the median of the ratios of the rounds; otherwise
+        it is calculated from `value` of each result.
         """
         if any(key not in results for key in (*self.above, *self.below)):
             return None

@@ -21,7 +21,7 @@ def title(kind: str, end: str) -> str:
 
 
 def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
-    """Return messages of a kind, of several markets, to be applied in turn."""
+    """Return messages of one kind for several markets, which are applied in turn."""
     if kind.startswith("snapshot"):
         return [samples.snapshot_bytes(LEVELS, number) for number in range(count)]
     entries = int(kind.rpartition(" ")[2])
@@ -41,7 +41,7 @@ def begun(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
 
 
 def market_data(count: int = samples.COUNT) -> list[Contender]:
-    """Contenders that read market data, and that keep books of it."""
+    """Return contenders that decode market data, and contenders that also apply it to books."""
     engines: dict[str, Any] = {each.NAME: each for each in (ours, *installed(["kalshi_sdk"]))}
     found = []
     for kind in KINDS:

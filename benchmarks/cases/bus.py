@@ -33,7 +33,7 @@ _PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr
 
 
 def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> list[Result]:
-    """Measure the bus around a server of its own; nothing without the server (`make nats`) or nats-py."""
+    """Measure the bus with a separate server; return nothing without nats-server (`make nats`) or nats-py."""
     if _PROGRAM is None or find_spec("nats") is None:
         print("left out: nats-server or nats-py is not installed")
         return []

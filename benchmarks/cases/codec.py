@@ -19,7 +19,7 @@ Act = tuple[Callable[[Any], Any], Sequence[Any]]
 
 
 def reading(count: int = samples.COUNT) -> list[Contender]:
-    """Contenders that parse reports and read 20 values of each."""
+    """Return contenders that parse reports and read 20 values from each."""
     wire = [samples.report_bytes(number) for number in range(count)]
     readers: dict[str, Act] = {ours.NAME: (ours.read_report, wire)}
     for quickfix in installed(["quickfix_engine"]):

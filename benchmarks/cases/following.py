@@ -64,7 +64,7 @@ def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[Exec
 
 
 def orders(count: int = COUNT) -> list[Contender]:
-    """Contenders that decode reports and follow orders, and that decode the same reports alone.
+    """Return contenders that decode reports and follow orders, and others that only decode the same reports.
 
     Messages are decoded when they are needed: fetching one that was decoded beforehand from memory takes as
     long as tracking it.

@@ -32,12 +32,12 @@ KINDS = {
     "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
     "a line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
 }
-"""Logs of others: the text before a message, and the separator of its fields."""
+"""Log formats of other programs: the text before a message, and the separator of its fields."""
 SIZE = 1_000_000
 
 
 def logs(size: int = SIZE) -> list[Contender]:
-    """Contenders for logs and recordings; each takes a file of some size."""
+    """Return contenders that read logs and recordings; each file contains about `size` bytes of messages."""
     return [*_reading(size), *_replaying(size)]
 
 
@@ -65,7 +65,7 @@ def _reading(size: int) -> Iterable[Contender]:
 
 @cache
 def wire_log(size: int = SIZE, times: int = 1) -> Path:
-    """Return a wire log of this many bytes of reports, repeated several times."""
+    """Write a wire log of this many bytes of reports, repeated `times` times; return its path."""
     line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
     return _kept(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
 

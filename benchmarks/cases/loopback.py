@@ -56,7 +56,8 @@ def round_trips(rounds: int = 9) -> list[Result]:
 
 
 def _figures(name: str, tls: str) -> tuple[float, float, float]:
-    """Return median and 99th percentile in microseconds, and microseconds of an order pipelined."""
+    """Return the median and the 99th percentile of a round trip, and the time of a pipelined order, in
+    microseconds."""
     try:
         measured = run_client(name, tls=bool(tls))
     except subprocess.SubprocessError as error:

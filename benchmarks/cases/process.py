@@ -43,7 +43,7 @@ _LISTED = (
 
 
 def importing(rounds: int = 7) -> list[Result]:
-    """Import each engine in fresh processes; the first round does not count: it compiles modules."""
+    """Import each engine in fresh processes; the first round is ignored, because it compiles modules."""
     absent = {needed.partition(".")[0] for needed in missing()}
     runs = {
         name: partial(_numbers, _IMPORT.format(module=module))
@@ -63,7 +63,7 @@ def _numbers(program: str) -> list[float]:
 
 
 def starting(rounds: int = 9) -> list[Result]:
-    """Run programs that import and end, from Python's own start on; the first round does not count.
+    """Measure programs that import and end, from the start of Python; the first round is ignored.
 
     Programs that import only third-party modules are the lower bound for ours that need those modules.
     """
@@ -87,7 +87,7 @@ def _of_others(module: str) -> str:
 
 
 def _processor_us(*arguments: str) -> float:
-    """Return the processor time of a process in microseconds, that of the system for it included."""
+    """Return the processor time of a process in microseconds, including the time spent in the kernel."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     python(*arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -108,7 +108,7 @@ def million(count: int = 1_000_000) -> list[Result]:
 
 
 def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
-    """Send the first orders of fresh processes; the first process does not count: it compiles modules."""
+    """Send the first orders of fresh processes; the first process is ignored, because it compiles modules."""
     _, *found = [alone("first", count) for _ in range(rounds + 1)]
     return [
         result(SENDING, name, [each[key] for each in found], by_round=True)

@@ -100,8 +100,8 @@ def _known(case: str, name: str, wire: list[bytes]) -> Contender:
 
 
 def _new(case: str, wire: Iterable[bytes]) -> Contender:
-    """Make a contender that decodes each shape for the first time, or has forgotten it: there are more shapes
-    than a codec counts."""
+    """Make a contender that decodes each shape for the first time, or has forgotten it, because there are
+    more shapes than a codec counts."""
     new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
     return Contender(case, CAREFUL, over(Codec(CODEC.dialect).decode, new), len(new))
 

@@ -1,5 +1,5 @@
-"""The cost of a message as it grows, and as sessions, books and open orders become many: a cost must not grow
-faster than the task, and must not depend on other sessions, books or orders."""
+"""The cost of a message as the message grows, and as the numbers of sessions, books and open orders grow. A
+cost must not grow faster than the task, and must not depend on other sessions, books or orders."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _entries(count: int) -> Contender:
 
 
 def _books(count: int) -> Contender:
-    """An update of one of this many books."""
+    """Apply an update to one of this many books."""
     books = OrderBooks()
     for number in range(count):
         level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
@@ -133,7 +133,7 @@ def _live(count: int) -> Contender:
 
 
 def _flight(count: int) -> Contender:
-    """An order sent while this many are unanswered."""
+    """Send an order while this many are unanswered."""
     session, order = established(), samples.order()
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
@@ -147,7 +147,7 @@ def _send(session: Session, order: Message) -> None:
 
 
 def _sessions(count: int) -> Contender:
-    """A report to one of this many sessions, each of which receives the same reports in turn."""
+    """Receive a report in one of this many sessions, each of which receives the same reports in turn."""
     wire = numbered(size=max(1, 1000 // count) * 300)
     sessions: list[Session] = []
 
@@ -164,7 +164,7 @@ def _sessions(count: int) -> Contender:
 
 
 def _logs() -> Iterator[Contender]:
-    """A message of a log of this many MB."""
+    """Read or decode one message of logs of several sizes."""
     count = len(numbered(logs.SIZE))
     for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.shown, form=Form.BRIEF))):
         for size in COUNTS[case]:

@@ -1,4 +1,4 @@
-"""(i, j) Orders through sessions whose numbers and messages are durable before a byte leaves."""
+"""(i, j) Orders through sessions whose numbers and messages are durable before any byte is sent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def storing(rounds: int = 9) -> list[Result]:
 
 @contextmanager
 def _stores() -> Iterator[Mapping[str, Open]]:
-    """Yield the kinds of stores; Postgres only where psycopg and a server are installed (`make postgres`)."""
+    """Yield the kinds of stores, with Postgres if psycopg and a server are installed (`make postgres`)."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 

@@ -90,7 +90,7 @@ def numbered(size: int = SIZE) -> list[bytes]:
 
 
 def streaming(size: int = SIZE) -> list[Contender]:
-    """Contenders for the stream, and for its parts."""
+    """Return contenders that read the stream, and contenders for the steps of reading it."""
     wire = numbered(size)
     chunks, count = cut(b"".join(wire)), len(wire)
     frames = batches([Frame(data) for data in wire])
@@ -125,7 +125,7 @@ def streaming(size: int = SIZE) -> list[Contender]:
 
 
 def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
-    """Read the stream by one session after the other; logons are not measured."""
+    """Read the stream in a new session each time; logons are not measured."""
     fresh: list[Session] = []
 
     def run() -> int:

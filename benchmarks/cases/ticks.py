@@ -39,7 +39,7 @@ SYNCS = ("full", "normal")
 
 @attrs.frozen
 class Setting:
-    """One way to play the ticks."""
+    """The settings of a run."""
 
     pause_ms: float = 5
     """Silence before each update, in milliseconds."""
@@ -96,7 +96,7 @@ def ticks(rounds: int = 3) -> list[Result]:
 
 
 def figures(seconds: Sequence[float]) -> dict[str, float]:
-    """Return percentiles and maximum in microseconds: of the later ticks, and p99 of the first ones."""
+    """Return percentiles and maximum of the later ticks, and p99 of the first ticks, in microseconds."""
     first, later = sorted(seconds[:FIRST]), sorted(seconds[FIRST:])
     found = {name: _percentile(later, part) for name, part in PERCENTILES.items()}
     found |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}

@@ -1,4 +1,4 @@
-"""(n) An order through the simulated venue, with ever more sessions logged on or subscribed."""
+"""(n) An order through the simulated venue, with growing numbers of sessions and subscribers."""
 
 from __future__ import annotations
 

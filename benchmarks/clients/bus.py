@@ -4,7 +4,7 @@ python -m benchmarks.clients.bus costs URL ENTRIES COUNT ROUNDS    decode(), a p
 python -m benchmarks.clients.bus publish URL COUNT RATE            the updates of a session at this rate
 python -m benchmarks.clients.bus follow URL COUNT MODE             a consumer, `raw` or `books`
 
-A consumer prints `listening` before that.
+A consumer prints `listening` before its JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STREAM_BYTES = 1024**3
 
 
 class Source:
-    """A client whose events exist already: at once, or at a rate per second."""
+    """A client that returns prepared events, either at once or at a rate per second."""
 
     explicit_confirm = True
     numbers_outlive_process = False
@@ -84,7 +84,7 @@ def _received(data: Sequence[bytes]) -> Iterator[MessageReceived]:
 
 
 async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, list[float]]:
-    """Return microseconds of processor time per message, of each round."""
+    """Return the microseconds of processor time per message in each round, by task."""
     data = frames(count, entries)
     events = [*_received(data)]
     consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]

@@ -3,7 +3,7 @@
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
 Prints `listening`, then JSON: for each update the seconds from its write until the order that
-answers it had been read. Each order is reported, and each update follows PAUSE seconds of silence.
+answers it has been read. Each order is reported, and each update follows PAUSE seconds of silence.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.clients.quickfix_peer PORT
 
-The acceptor answers each NewOrderSingle by an ExecutionReport with ExecType New, until its input ends.
+The acceptor answers each NewOrderSingle with an ExecutionReport with ExecType New, until its input ends.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
             path = Path(folder, "quickfix.cfg")
             path.write_text(_SETTINGS.format(role=role, port=port, sender=sender, target=target))
             self._settings = quickfix.SessionSettings(str(path))
-        # The engine keeps references, not owners: all of these must live as long as it does.
+        # The engine keeps C++ references that do not own these objects: all must live as long as it does.
         self._store = quickfix.MemoryStoreFactory()
         kind = quickfix.ThreadedSocketAcceptor if role == "acceptor" else quickfix.SocketInitiator
         self._engine = kind(self, self._store, self._settings)

@@ -2,7 +2,8 @@
 
     python -m benchmarks.clients.tls_front PORT BEHIND AUTHORITY
 
-Writes the certificate of the authority that a client must trust to the file AUTHORITY.
+BEHIND is the port of the acceptor. The relay writes the certificate of the authority that a client must trust
+to the file AUTHORITY.
 """
 
 from __future__ import annotations

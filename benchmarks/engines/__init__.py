@@ -25,5 +25,5 @@ def installed(names: Iterable[str] = tuple(_NEEDS)) -> Iterator[ModuleType]:
 
 
 def missing() -> list[str]:
-    """Name the packages that are not installed."""
+    """Return the names of the packages that are not installed."""
     return [needed for needed in _NEEDS.values() if find_spec(needed.partition(".")[0]) is None]

@@ -50,7 +50,7 @@ _DECODER = msgspec.json.Decoder(_struct("Report", _HEADER | _REPORT | _GROUPS))
 
 
 def report_json(number: int = 0) -> bytes:
-    """Return a report as JSON with the same values, decimals as text to be exact."""
+    """Return a report as JSON with the same values; decimals are encoded as text, so that they stay exact."""
     report = samples.report(number)
     header = {
         "seq_num": 99 + number,

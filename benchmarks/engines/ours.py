@@ -24,7 +24,7 @@ def read_report(data: bytes) -> tuple[Any, ...]:
 
 
 def order_writer() -> Callable[[NewOrderSingle], bytes]:
-    """Return a function that encodes an order, each time under another number and time."""
+    """Return a function that encodes an order, each time with a different number and time."""
     headers = samples.order_headers()
     return lambda order: encode(order, next(headers))
 

@@ -41,7 +41,7 @@ def read_with_dictionary(data: bytes) -> tuple[Any, ...]:
 
 
 def order_writer() -> Callable[[samples.Fields], bytes]:
-    """Return a function that makes an order field by field, as there is no other way, and writes it."""
+    """Return a function that makes an order field by field, the only way in QuickFIX, and writes it."""
     heads = samples.order_heads()
 
     def write(fields: samples.Fields) -> bytes:
@@ -67,7 +67,7 @@ def ready(fields: samples.Fields) -> Any:
 
 
 def ready_writer() -> Callable[[Any], bytes]:
-    """Return a function that numbers and writes an order that was made before."""
+    """Return a function that sets number and time of an order that was made earlier, and writes the order."""
     heads = samples.order_heads()
 
     def write(message: Any) -> bytes:
