@@ -103,8 +103,8 @@ def order_fields(values: dict[str, Any]) -> Fields:
 
 
 def order_heads() -> Iterator[Fields]:
-    """Yield the first fields of orders without end, for engines without types; number and time differ from
-    those of the order before."""
+    """Yield the first fields of an endless series of orders, for engines without types; number and time
+    differ from those of the previous order."""
     times = [sending_time(moment) for moment in moments()]
     for number in counting(1000):
         time = times[number % len(times)]
@@ -153,7 +153,7 @@ def values_reader() -> Callable[[Any], tuple[Any, ...]]:
 
 
 def order(number: int = 0) -> NewOrderSingle:
-    """Return an order: 18 fields on the wire with those of header and trailer."""
+    """Return an order that has 18 fields on the wire, including those of header and trailer."""
     return NewOrderSingle(**order_values(number))
 
 
@@ -163,7 +163,7 @@ def moments(count: int = 1000) -> list[datetime]:
 
 
 def order_headers() -> Iterator[Header]:
-    """Yield headers for orders without end: number and time differ from those of the previous header."""
+    """Return an endless iterator of headers for orders; number and time differ from the previous ones."""
     made = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
     return cycle(made)
 

@@ -198,7 +198,7 @@ def damaged(choices: Choices, data: bytes) -> bytes:
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    """Split data into chunks whose sizes cycle through `sizes`, at most `MAX_CHUNKS` and a last one."""
+    """Split data into at most `MAX_CHUNKS` chunks whose sizes cycle through `sizes`, and a last chunk."""
     found: list[bytes] = []
     at = 0
     while sizes and at < len(data) and len(found) < MAX_CHUNKS:

@@ -148,7 +148,7 @@ def test_messages_that_the_peer_misses_in_mid_session_are_recovered(meeting: Mee
     our_side.send("after")
 
     our_side.expect_at_the_peer(*LOST, again=True)
-    # QuickFIX requests all messages from the gap on, and still processes the message that it has held.
+    # QuickFIX requests all messages since the gap, and also processes the later message that it has held.
     our_side.expect_at_the_peer("after", again=False)
     our_side.expect_served(begin=3, resent=4)
     our_side.end_in_agreement()

@@ -84,8 +84,9 @@ _TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
 def python_of(page: str) -> dict[str, str]:
     """Return the Python of a page by tab label; each part includes the blocks outside of all tabs.
 
-    Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block is a
-    file of its own, and a part of its own unless it shows a file of the repository (tests compare them).
+    Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block
+    whose title is not "cell" is a file. It is a separate part unless it shows a file of the repository, which
+    tests compare with the block.
     """
     tabs = [(tab.start(), tab[1]) for tab in _TAB.finditer(page)]
     blocks: list[tuple[str | None, int, list[str]]] = []

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.messages import CODEC
 READ, WRITE, MAKE = "a: report to 20 values", "b: order to bytes", "b: values to order to bytes"
 READ_DICTIONARY, WRITE_READY = "quickfix, dictionary", "quickfix, message ready"
 Act = tuple[Callable[[Any], Any], Sequence[Any]]
-"""A function, and the items that it takes in turn."""
+"""A function, and the items with which it is called in turn."""
 
 
 def reading(count: int = samples.COUNT) -> list[Contender]:

@@ -61,7 +61,7 @@ async def _driven(
 
 
 def on_socket(port: int, _: str, authority: str | None) -> Measured:
-    """The session on a blocking socket."""
+    """Measure the session on a blocking socket."""
     with socket.create_connection(("127.0.0.1", port)) as plain, contextlib.ExitStack() as stack:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = plain
@@ -92,7 +92,7 @@ class _Protocol(asyncio.Protocol):
 
 
 def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
-    """The session with a protocol of asyncio: the minimum cost of its loop."""
+    """Measure the session with a protocol of asyncio: the minimum cost of asyncio's loop."""
     assert authority is None
 
     async def run() -> Measured:
@@ -104,7 +104,7 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
 
 
 def on_trio(port: int, _: str, authority: str | None) -> Measured:
-    """The session on a stream of trio, in one task: the minimum cost of its loop."""
+    """Measure the session on a stream of trio, in one task: the minimum cost of trio's loop."""
     import trio
 
     assert authority is None

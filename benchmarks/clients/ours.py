@@ -26,7 +26,7 @@ def _options(port: int, key: str, authority: str | None) -> dict[str, Any]:
 
 
 def blocking(*options: Any) -> Measured:
-    """Our blocking client."""
+    """Measure our blocking client."""
     from kalshi_fix_adapters.blocking import order_entry
 
     with order_entry(**_options(*options)) as client:
@@ -47,14 +47,14 @@ async def _driven(module: Any, *options: Any) -> Measured:
 
 
 def on_asyncio(*options: Any) -> Measured:
-    """Our asyncio client."""
+    """Measure our asyncio client."""
     from kalshi_fix_adapters import asyncio as module
 
     return asyncio.run(_driven(module, *options))
 
 
 def on_uvloop(*options: Any) -> Measured:
-    """Our asyncio client on the event loop of uvloop."""
+    """Measure our asyncio client on the event loop of uvloop."""
     import uvloop  # type: ignore[import-not-found, unused-ignore]
 
     from kalshi_fix_adapters import asyncio as module
@@ -64,7 +64,7 @@ def on_uvloop(*options: Any) -> Measured:
 
 
 def on_trio(*options: Any) -> Measured:
-    """Our trio client."""
+    """Measure our trio client."""
     import trio
 
     from kalshi_fix_adapters import trio as module

@@ -15,7 +15,7 @@ from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished
 
 
 def sdk(port: int, key: str, authority: str | None) -> Measured:
-    """kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
+    """Measure kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
     from kalshi.fix.messages.dispatch import decode_app_message
@@ -50,7 +50,7 @@ def sdk(port: int, key: str, authority: str | None) -> Measured:
 
 
 def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
-    """QuickFIX's own initiator: reports are received in its thread, and passed to ours through a queue."""
+    """Measure QuickFIX's initiator. Its thread receives reports, and passes them to ours through a queue."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
 
     assert authority is None

@@ -1,4 +1,4 @@
-"""Target log_reader: arbitrary logs, in arbitrary chunks."""
+"""Fuzz target `log_reader`: arbitrary logs, in arbitrary chunks."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class CommandError(click.ClickException):
 
 
 def sentence(error: click.ClickException) -> str:
-    """Return the text for a failure. For a usage error it includes a reference to the help."""
+    """Return the text for a failure. The text for a usage error includes a reference to the help."""
     text = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{text.rstrip('.')}; see {error.ctx.command_path} --help"

@@ -24,7 +24,7 @@ UNREADABLE: Final = 2
 """Exit status of a command that cannot read one of its logs."""
 _TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
 _MAX_NAMED: Final = 1_000
-"""Maximum number of files in a folder that are compared with the name of a missing file, for a suggestion."""
+"""Maximum number of names in a folder that are compared with the name of a missing file, to suggest one."""
 
 
 class ErrorType(Enum):

@@ -115,7 +115,7 @@ def code_name(field: FieldLayout, text: str) -> str | None:
 
 @cache
 def names_of_codes(codes: Any) -> dict[str, str]:
-    """Return the names of a code set, by the values on the wire."""
+    """Return the names of the codes in a code set, each with the value on the wire as its key."""
     return {str(member.value): str(member.name) for member in codes}
 
 
