@@ -41,7 +41,7 @@ class Driver:
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_scheduled: bool = False
-        """Whether a call of `_process` is scheduled."""
+        """Whether a call to `_process` is scheduled."""
         self._emptied: asyncio.Event | None = None
         """None until `stop` is called; then set once all connections are closed."""
 
@@ -61,7 +61,7 @@ class Driver:
         return number
 
     def received(self, number: int, data: bytes) -> None:
-        """Pass bytes of a connection to the venue."""
+        """Pass bytes from a connection to the venue."""
         self.input_count += 1
         if self.on_bytes is not None:
             self.on_bytes(self._connections[number], data, False)
@@ -103,8 +103,8 @@ class Driver:
             self._emptied.set()
 
     def flush(self) -> None:
-        """Write pending output, close ended connections, set the timer. Called after every call of the venue,
-        because each may affect any connection."""
+        """Write pending output, close ended connections and set the timer. It is called after every call to
+        the venue, because each call may affect any connection."""
         # Written first: the venue lists a connection as ended only once all its output was fetched.
         self._write()
         for number in self.venue.connections_to_close():
@@ -244,7 +244,7 @@ class ClientProtocol(asyncio.Protocol):
         self.abort()
 
     def reset(self) -> None:
-        """Close at once by a TCP reset."""
+        """Close at once with a TCP reset."""
         if self._transport is not None:
             socket = self._transport.get_extra_info("socket")
             if socket is not None:

@@ -322,7 +322,7 @@ class Participant:
 
 
 def _shown(message: Inspection, node: Node) -> str:
-    """Return the code's meaning, or the value with its unit; for a group the number of entries."""
+    """Return the meaning of a code, a value with its unit, or the number of entries of a group."""
     if not isinstance(node, FieldNode):
         return str(len(node.entries))
     return (node.layout and code_name(node.layout, node.text)) or value(node, message, _UNITS)

@@ -198,7 +198,8 @@ def _remove_if_empty(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
-    """Serve the control channel, by which other processes run operations, while the context is entered."""
+    """Serve the control channel, through which other processes run operations, while the context is
+    entered."""
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:

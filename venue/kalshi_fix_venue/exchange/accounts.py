@@ -155,10 +155,11 @@ class Account:
             self._move_advance(self._share(market))
 
     def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
-        """Exchange the position in a market without open orders for its payout; None if there is none.
+        """Exchange the position in a market, which must have no open orders, for its payout.
 
         Returns the position, its payout less the collateral already returned for it, and the fee, which is
-        the part of the payout lost to rounding the balance down. The group must have the result.
+        the part of the payout lost to rounding the balance down; None if there is no position. The market's
+        group must already have the result.
         """
         holding = self.holdings.pop(market, None)
         if holding is None or not holding.position.net:
@@ -199,8 +200,8 @@ class Account:
     def _move_advance(self, share: GroupShare) -> Decimal:
         """Set the advance to the guaranteed payout; return the difference in dollars.
 
-        It is negative if closing a position revokes a collateral return of its group. The caller changes the
-        balance."""
+        The difference is negative if closing a position revokes a collateral return of its group. The caller
+        changes the balance."""
         markets = share.results.group.markets
         held = ((market, self.holdings.get(market)) for market in markets)
         nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}

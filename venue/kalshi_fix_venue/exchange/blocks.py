@@ -36,7 +36,7 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
         if account is None or account_id.shard != market.rules.shard:
             raise ValueError(f"there is no account {account_id} on shard {market.rules.shard}")
         fee = state.fee_schedule(market).fee(command.price, command.quantity, aggressor=True)
-        # Added as an order and removed again, only to compute the reserve; see `placing`.
+        # The trade is added as an order and removed again, only to compute the reserve; see `placing`.
         reserved = account.reserved
         account.work(command.market, side, command.price, command.quantity)
         exceeded = affordability_refusal(account, market, side, reserved, fee)

@@ -112,7 +112,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
-    # Replace the old terms by the new ones in the account to compute the new reserve; undo this if the
+    # Replace the old terms with the new ones in the account to compute the new reserve; undo this if the
     # amend is refused.
     reserved = account.reserved
     account.work(order.market, order.side, order.price, -order.leaves)

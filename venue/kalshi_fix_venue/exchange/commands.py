@@ -185,7 +185,7 @@ class MoveCash:
 
 @attrs.frozen
 class Advance:
-    """Only advance the clock, which cancels expired orders."""
+    """Advance the clock and cancel the orders that have expired, without any other action."""
 
 
 Command = (

@@ -173,8 +173,8 @@ class Exchange:
         if check is not None:
             check(self._state, command)
         batch = Batch(self._clocks, now)
-        # Time first: old fills leave the windows of order groups, and due orders expire before the command
-        # can trade with them. Their reports are numbered with those of the command.
+        # The time is advanced first: old fills leave the windows of order groups, and due orders expire
+        # before the command can trade with them. Their reports are numbered with those of the command.
         self._state.groups.advance(now)
         self._expire(batch)
         step = _STEPS.get(type(command))
@@ -191,8 +191,8 @@ class Exchange:
         return tuple(batch.outcomes)
 
     def draw_exec_id(self, shard: int = 0) -> ExecId:
-        """Return the ExecID for a report about a request that never reached the book; of shard 0 if the shard
-        does not exist."""
+        """Return the ExecID for a report about a request that never reached the book. It is an ExecID of
+        shard 0 if the shard does not exist."""
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
         drawn = self._latest[shard] = ExecId(self._clocks[shard], 1, shard)

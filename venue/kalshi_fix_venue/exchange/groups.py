@@ -16,7 +16,7 @@ from kalshi_fix_venue.exchange.orders import ZERO
 from kalshi_fix_venue.exchange.terms import PREDICTION, AccountId
 
 ROLLING: Final = timedelta(seconds=ORDER_GROUP_WINDOW)
-"""The length of the window in which fills count."""
+"""The length of the window in which fills are counted."""
 CONTRACTS_LIMITS: Final = range(
     ORDER_GROUP_CONTRACTS_LIMIT.minimum or 0, (ORDER_GROUP_CONTRACTS_LIMIT.maximum or 0) + 1
 )

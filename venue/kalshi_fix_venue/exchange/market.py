@@ -132,7 +132,7 @@ class Market:
     rules: MarketRules
     state: MarketState = attrs.field()
     result: MarketResult | None = None
-    """The result, from DETERMINED on."""
+    """The result, once the market is determined."""
     settlement_price: Decimal | None = None
     """Payout of a YES contract in dollars, once the result is known."""
     book: Book = attrs.field(factory=Book)

@@ -84,8 +84,9 @@ class PredictionCollateral:
 
 @attrs.frozen
 class MarginCollateral:
-    """Perpetuals require a fraction of their notional value when opened, which is returned with the
-    profit or loss when closed. Positions are not marked to market or liquidated in between."""
+    """Opening a position in a perpetual requires a fraction of its notional value. Closing the position
+    returns this amount with the profit or loss. Positions are not marked to market or liquidated in
+    between."""
 
     rate: Decimal = Decimal("0.1")
     """Initial margin as a fraction of price times quantity."""

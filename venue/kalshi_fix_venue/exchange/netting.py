@@ -1,5 +1,5 @@
-"""Market groups: markets whose results depend on one another, which gives positions in several of them a
-guaranteed payout. It is returned immediately (RangedMarketCollateralReturn). Amounts in dollars.
+"""Market groups: markets whose results depend on one another, so that positions in several of them have a
+guaranteed payout. This payout is returned immediately (RangedMarketCollateralReturn). Amounts in dollars.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class GroupResults:
             elif result == _NO:
                 last = min(last, place)
         signed = [nets.get(market, ZERO) for market in markets]
-        # The payout at the first possible index: longs before it pay, and shorts from it on.
+        # The payout at the first possible index: longs before it pay, and so do shorts at it and after it.
         paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
         paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
         minimum = paid

@@ -127,7 +127,7 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
 def affordability_refusal(
     account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
 ) -> RejectCause | None:
-    """Return the limit that the account's open orders, as currently counted, exceed.
+    """Return the limit that the account's open orders, as currently counted, exceed, or None.
 
     `fee` is required in addition to their reserves. A change that does not increase the reserve is allowed
     even for an account in debt, which can therefore still close its positions.
@@ -200,8 +200,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         # The affordability check ignores the quantity that it cannot trade: that part is cancelled at once.
         quantity = min(quantity, _reducible(state, command))
     reserved = account.reserved
-    # Added to compute the reserve, and removed again only if it is refused: the account keeps counting an
-    # accepted order.
+    # The order is added to compute the reserve, and is removed again only if it is refused: the account keeps
+    # counting an accepted order.
     account.work(market.ticker, command.side, command.price, quantity)
     fee = entry_fee(state, market, command.price, quantity)
     exceeded = affordability_refusal(account, market, command.side, reserved, fee)

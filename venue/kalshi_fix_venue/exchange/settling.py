@@ -110,7 +110,8 @@ def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal
     settled = account.settle(ticker, price)
     if settled is None:
         return None
-    # The reported payout is the change in the balance, after the fee; SettlementPrice (730) is before it.
+    # The reported payout is the change in the balance after the fee; SettlementPrice (730) is not reduced
+    # by the fee.
     position, payout, fee = settled
     state.fees_kept += fee
     return PositionSettled(

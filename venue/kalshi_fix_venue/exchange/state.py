@@ -98,7 +98,7 @@ class ExchangeState:
         return self.accounts[order.account]
 
     def weight(self, account: AccountId, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
-        """Return the dollars that an order counts toward a daily cap."""
+        """Return the amount in dollars by which an order counts toward a daily cap."""
         return quantity * self.accounts[account].collateral.opening(side, price)
 
     def reserve(self, order: Order, price: Decimal, quantity: Decimal) -> None:
@@ -139,7 +139,7 @@ class ExchangeState:
         self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
-        # Read before `finish`, which replaces the order's ClOrdID by that of the request.
+        # Read before `finish`, which replaces the order's ClOrdID with that of the request.
         orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
         self.orders.finish(order, cl_ord_id)
         batch.outcomes.append(

@@ -112,7 +112,7 @@ class RejectCause(StrEnum):
     MARKET_INACTIVE = "MARKET_INACTIVE"
     MARKET_ALREADY_CLOSED = "MARKET_ALREADY_CLOSED"
     TOO_LATE_TO_ENTER = "TOO_LATE_TO_ENTER"
-    """Reported as MARKET_ALREADY_CLOSED, but with another OrdRejReason (103)."""
+    """Reported as MARKET_ALREADY_CLOSED, but with a different OrdRejReason (103)."""
     TRADING_PAUSED = "TRADING_PAUSED"
     EXCHANGE_PAUSED = "EXCHANGE_PAUSED"
     ORDER_ALREADY_EXISTS = "ORDER_ALREADY_EXISTS"
@@ -156,9 +156,9 @@ class GroupRefusal(StrEnum):
 class RefusalCause(StrEnum):
     """Why a cancel or an amend of an order is refused.
 
-    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the
-    venue's texts of an OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to
-    its codes 1 and 0 of CxlRejReason (102); the rest are those of a refused new order.
+    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the venue's texts of an
+    OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to its codes 1 and 0 of
+    CxlRejReason (102); the other values are those of a refused new order.
     """
 
     ORDER_NOT_FOUND = "ORDER_NOT_FOUND"

@@ -47,7 +47,7 @@ class Flow:
         """Prepare to trade on exchanges, by product; `begin` starts the flow.
 
         Raises:
-            ConfigurationError: a ticker is unknown to both.
+            ConfigurationError: a ticker is unknown to both exchanges.
         """
         self._config = config
         self._exchanges = exchanges

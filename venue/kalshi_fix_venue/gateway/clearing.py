@@ -22,15 +22,15 @@ OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
 
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
     """Return the account on a shard that a message names by its party or by AllocAccount (79), or the cause
-    for which the login may not trade for it."""
+    of the refusal if the login may not trade for it."""
     return account_named(message.party_ids, message.alloc_account, login, shard, venue)
 
 
 def account_named(
     parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
 ) -> AccountId | RejectCause:
-    """Return the account on a shard named by parties, or by a subaccount without parties, or the cause for
-    which the login may not trade for it."""
+    """Return the account on a shard named by parties, or by a subaccount without parties, or the cause of the
+    refusal if the login may not trade for it."""
     if not login.may_act_for(subaccount):
         return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     if not parties:

@@ -73,7 +73,7 @@ class FakeAnswers:
             report.ord_rej_reason = OrdRejReason.OTHER
             if known is not None and known.attribute == "ord_rej_reason":
                 report.ord_rej_reason = known.code
-                # Kalshi's page on margin documents another code for STALE_ORDER.
+                # Kalshi's page on margin documents a different code for STALE_ORDER.
                 if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
                     report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
             elif known is not None and known.attribute == "exec_type":

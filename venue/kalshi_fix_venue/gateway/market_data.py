@@ -166,7 +166,7 @@ class MarketData:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
                 self._books.remove(login, symbols or mine)
                 return ()
-            # A snapshot does not create subscriptions, so only its own number of symbols counts.
+            # A snapshot does not create subscriptions, so only its own number of symbols is checked.
             case SubscriptionRequestType.SNAPSHOT:
                 requested: set[str] = set()
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:

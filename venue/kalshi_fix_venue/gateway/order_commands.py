@@ -41,7 +41,7 @@ SELF_TRADE_PREVENTIONS: dict[int | None, exchange.SelfTradePrevention] = {
     SelfTradePreventionType.MAKER: exchange.SelfTradePrevention.MAKER,
 }
 AUTO_ROUTE = -1
-"""The ExDestination (100) that selects the shard by the Symbol (55)."""
+"""The ExDestination (100) that selects the shard according to the Symbol (55)."""
 
 
 def known_side(side: str | None) -> Side | None:

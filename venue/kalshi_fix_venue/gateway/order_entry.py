@@ -76,8 +76,8 @@ class OrderEntry:
         return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
 
     def output_written(self, login: Login) -> None:
-        """Record that a login's messages were written, or never will be, so none of its amends is in flight
-        any more."""
+        """Record that a login's messages were written, or never will be, so that none of its amends is still
+        in flight."""
         self._in_flight.pop(login, None)
 
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
@@ -166,7 +166,8 @@ class OrderEntry:
         if isinstance(command, RefusalCause):
             return [(login, self._refused(message, command, None))], ()
         deliveries: list[Delivery] = []
-        # Looked up before the command is executed: afterwards the order has another ClOrdID, or has ended.
+        # Looked up before the command is executed: afterwards the order has a different ClOrdID, or has
+        # ended.
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
         # With UseCapReservation an order has at most one amend in flight, until its answer has been written.
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:

@@ -79,10 +79,11 @@ class History:
             self._count -= len(oldest.outcomes)
 
     def is_forgotten(self, shard: int, begin: Place) -> bool:
-        """Return whether events from this one on may have been dropped."""
+        """Return whether this event or a later one may have been dropped."""
         return begin <= self._forgotten.get(shard, (-1, 0))
 
     def between(self, owner: str, shard: int, begin: Place, end: Place) -> list[PastEvents]:
-        """Return the entries with events from `begin` to `end` inclusive; they may also contain others."""
+        """Return the entries with events from `begin` to `end` inclusive; the entries may also contain other
+        events."""
         kept = self._by_account.get((owner, shard), ())
         return [past for past in kept if past.last >= begin and place(past.outcomes[0].exec_id) <= end]

@@ -130,7 +130,7 @@ def rejected(
     placed_with: LogonFlags | None = None,
 ) -> ExecutionReport:
     """Return the report of a refused new order. `placed_with` are the flags of the session that placed it, if
-    the report is for another one."""
+    the report is for a different session."""
     # The exchange has no such order, so the report repeats the message's fields, with the price converted
     # from the unit of the session that placed it.
     echo = _echo(message)

@@ -87,7 +87,7 @@ class Rfq:
 
     @property
     def requester(self) -> Requester:
-        """The requester to whose limit it counts."""
+        """The requester whose limit it counts toward."""
         return self.account.owner, self.account.subaccount, self.account.customer
 
 
@@ -143,7 +143,7 @@ class Acceptance:
     cl_ord_id: str
     order_id: str
     order: NewOrderSingle | None
-    """The accepting order, if the quote was not accepted by AcceptQuote."""
+    """The accepting order, if the quote was not accepted with AcceptQuote."""
 
 
 @attrs.define(eq=False)

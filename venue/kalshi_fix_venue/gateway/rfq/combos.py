@@ -77,7 +77,8 @@ class Combos:
     """Created combinations by the ticker of their market."""
 
     def market(self, combo: Combo, now: datetime) -> str | InvalidCombo:
-        """Return the ticker of a combination's market; the same legs in another order have the same one."""
+        """Return the ticker of a combination's market; the same legs in a different order have the same
+        ticker."""
         collection = self._collections.get(combo.collection)
         if collection is None:
             return InvalidCombo(
