@@ -1,8 +1,8 @@
 """Bytes that were read from connections but not processed by the venue yet.
 
 Sockets are read whether or not the venue keeps up, so the arrival time of waiting bytes is known, and the
-SendingTime (52) of a message is compared with that. Connections are served in turn: a client that sends a lot
-delays others little.
+SendingTime (52) of a message is compared with the arrival time. Connections are served in turn: a client that
+sends a lot delays others little.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECE = 16 * 1024
 MAX_WAITING = 4 * 1024 * 1024
 """Waiting bytes at which a connection is no longer read; reading continues at half of them."""
 BEHIND = 1.0
-"""Waiting time in seconds from which the venue is considered behind."""
+"""Waiting time in seconds at which the venue is considered behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
 
@@ -38,7 +38,7 @@ class Processor(Protocol):
         """Record that bytes of a connection wait."""
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
-        """Record that bytes follow that have waited for this many seconds."""
+        """Record that the following bytes have waited for this many seconds."""
 
 
 @attrs.frozen

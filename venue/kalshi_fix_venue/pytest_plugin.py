@@ -92,7 +92,7 @@ def _kalshi_venues() -> Iterator[_Venues]:
 def kalshi_venue(request: pytest.FixtureRequest, _kalshi_venues: _Venues) -> Iterator[Venue]:
     """A fresh simulated Kalshi (`kalshi_fix_venue.testing.Venue`).
 
-    The marker `kalshi_venue` takes its settings, such as `@pytest.mark.kalshi_venue(tls=True)`.
+    The marker `kalshi_venue` passes settings to it, such as `@pytest.mark.kalshi_venue(tls=True)`.
     """
     marker = request.node.get_closest_marker("kalshi_venue")
     settings = dict(marker.kwargs) if marker is not None else {}

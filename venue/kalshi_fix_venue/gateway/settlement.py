@@ -49,8 +49,8 @@ class Settlements:
         """Return the reports of an owner's positions; each key gets those of its accounts."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.of_owner(owner)):
-            # One set of pages for all keys with the same access: their sessions get the same report ids, by
-            # which a client that listens on two of them can recognize the same settlement.
+            # One set of pages for all keys with the same access: their sessions get the same report ids, so a
+            # client that listens on two of them can recognize the same settlement.
             scope = login.restricted_to, login.customers
             if scope not in pages:
                 pages[scope] = self._pages(settled, [each for each in positions if login.sees(each.account)])

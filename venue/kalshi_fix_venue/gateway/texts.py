@@ -28,7 +28,7 @@ REPORTED_BY_CODE = {
     RefusalCause.ORDER_NOT_FOUND: CxlRejReason.UNKNOWN_ORDER,
     RefusalCause.ORDER_ALREADY_FILLED: CxlRejReason.TOO_LATE_TO_CANCEL,
 }
-"""Causes that the venue reports by a code, without a documented Text (58)."""
+"""Causes that the venue reports with a code, without a documented Text (58)."""
 
 
 def _refusal_code(cause: RefusalCause) -> CxlRejReason:
@@ -61,8 +61,8 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
-"""Text (58) of the report of a cancelled order. The venue documents the texts of its causes;
-those of a pause and of a cost limit are assumed, after the names of the causes."""
+"""Text (58) of the report of a cancelled order. The venue documents the texts of its causes; those of a pause
+and of a cost limit are assumed and follow the names of the causes."""
 
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""

@@ -19,7 +19,7 @@ MAX_CANCELED = 1000
 
 @attrs.define(eq=False)
 class Timer:
-    """An action at a time."""
+    """An action with its time."""
 
     when: datetime
     action: Action | None

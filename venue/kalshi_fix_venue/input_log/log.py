@@ -1,7 +1,7 @@
 """Write an input log: each call of a venue before it is executed, then its results.
 
-The lines are JSON objects, each written to the file at once, so a process that is killed leaves all lines but
-perhaps the last complete. The log contains neither private keys nor signatures, but the verdict on each
+The lines are JSON objects, each written to the file at once, so if the process is killed, every line except
+perhaps the last is complete. The log contains neither private keys nor signatures, but the verdict on each
 signature.
 
 | line | contains |

@@ -23,7 +23,7 @@ _CALLS: Final = frozenset((*INPUTS, "data_to_send"))
 
 
 class InputLogError(ConfigurationError):
-    """A file that is not an input log, or one of another version."""
+    """A file that is not an input log, or one of a different version."""
 
 
 @attrs.define(kw_only=True)
@@ -35,7 +35,7 @@ class Replayed:
     entries: int = 0
     """Calls that were repeated."""
     sent: int = 0
-    """Bytes that the venue sent, all of them the same again."""
+    """Number of bytes that the venue sent; all of them match the log."""
     states: int = 0
     """Digests of the state that were compared."""
     difference: str | None = None
@@ -92,7 +92,7 @@ class _Replay:
         self._path = path
         self._found = Replayed()
         self._verdicts = _Verdicts()
-        # Bytes that were written after their call, by its line.
+        # Bytes that were written after their call, by the line of the call.
         self._late = {int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values}
 
     def run(self) -> Replayed:

@@ -64,7 +64,7 @@ class Redaction:
         return False
 
     def release(self, *, all_of_it: bool = False) -> list[tuple[int, bytes]]:
-        """Return the parts that may be written now, without secrets, by the line of their call."""
+        """Return the parts that may be written now, without secrets, each with the line of its call."""
         if not self._held:
             return []
         joined = b"".join(data for _, data in self._held)

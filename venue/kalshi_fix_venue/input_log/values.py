@@ -42,7 +42,7 @@ def load_config(plain: Any, key: Verifier) -> VenueConfig:
     """Return settings with `key` in the place of every public key.
 
     Raises:
-        UnknownValueError: not produced by this release's `dump_config`.
+        UnknownValueError: the value was not produced by this release's `dump_config`.
     """
     with _reading():
         config = _CONVERTER.structure(plain, VenueConfig)
@@ -61,7 +61,7 @@ def load_arguments(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a method of `VenueModel`.
 
     Raises:
-        UnknownValueError: not produced by this release's `dump_arguments`.
+        UnknownValueError: the value was not produced by this release's `dump_arguments`.
     """
     hints = _hints(name)
     with _reading():

@@ -61,7 +61,7 @@ def load_scenario(path: Path) -> Scenario:
 
 
 def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
-    """Read the content of a scenario file; `name` is the file's name in mistakes.
+    """Read the content of a scenario file; `name` is the file's name in the reported mistakes.
 
     Raises:
         ScenarioError: it cannot be used.

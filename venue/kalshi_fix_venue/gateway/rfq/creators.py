@@ -289,8 +289,8 @@ class Creators:
         self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
     ) -> Quote | str:
         """Return the quote to accept, or the Text of the refusal."""
-        # QuoteIDs are chosen by makers, so two makers may use the same: RfqId identifies the request,
-        # without it the newest quote is used.
+        # QuoteIDs are chosen by makers, so two makers may use the same one. RfqId identifies the request;
+        # without it, the newest quote is used.
         quote = self._context.book.quote_for_creator(login.owner, quote_id)
         if rfq_id is not None:
             rfq = self._context.book.get(rfq_id)
@@ -356,8 +356,8 @@ class Creators:
 
 
 def _best(quote: Quote, side: Side) -> Quote:
-    """Return the best quote of the same request that is no worse than this one. Of equal ones this one is
-    preferred, then the oldest."""
+    """Return the best quote of the same request that is no worse than this one. Among equal quotes, this one
+    is preferred, then the oldest."""
     best = quote
     requested = quote.price(side)
     for other in quote.rfq.open_quotes.values():

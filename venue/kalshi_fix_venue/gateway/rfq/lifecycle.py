@@ -1,4 +1,4 @@
-"""The lifecycle of a request: acceptance, confirmation, execution, and all its ends."""
+"""The lifecycle of a request: acceptance, confirmation, execution, and every way in which it can end."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Lifecycle:
     def accept(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
         """Request the confirmation of a quote from its maker."""
         quote, rfq = acceptance.quote, acceptance.quote.rfq
-        # From here on the quote survives its maker's session, because the creator relies on it.
+        # From now on the quote survives its maker's session, because the creator relies on it.
         rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
         self._context.book.hold_quote(quote, QuoteState.ACCEPTED)
         self._set_timer(rfq, now + self._context.windows(rfq).to_confirm, lambda _: (self._void(rfq), ()))
@@ -80,7 +80,7 @@ class Lifecycle:
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
         """Close a request permanently: cancel its quotes and notify its makers, except `spared`."""
-        # Closed in the book last, because that removes the makers, which must be notified first.
+        # Closed in the book last, because closing it there removes its makers, who must be notified first.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
         if self._context.assumptions.makers_are_notified_of_closed_rfqs:
@@ -162,7 +162,7 @@ class Lifecycle:
 
 
 def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:
-    """Return whether the order of a post-only quote was cancelled because it would have taken."""
+    """Return whether the order of a post-only quote was cancelled because it would have taken liquidity."""
     return outcome.cause is CancelCause.POST_ONLY_CROSS and outcome.order.order_id == command.maker.order_id
 
 

@@ -133,8 +133,8 @@ def quote_status(
 
 
 def quote_refused(message: QuoteMessage, text: str) -> QuoteStatusReport:
-    """Refuse a quote. The refusal contains its id, although it is empty on the venue's page: FIX has no
-    empty values."""
+    """Refuse a quote. The refusal contains the quote's id, although the field is empty on the venue's page:
+    FIX has no empty values."""
     return QuoteStatusReport(
         quote_id=message.quote_id,
         quote_req_id=message.quote_req_id,

@@ -12,7 +12,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 @attrs.frozen(kw_only=True)
 class Windows:
-    """The times of one kind of market, in seconds."""
+    """The time limits for one type of market, in seconds."""
 
     confirmation: float
     """Time for a maker to confirm an accepted quote before the acceptance becomes void."""
