@@ -122,8 +122,8 @@ class VenueServer:
         return ours
 
     def _join(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
-        # The server may have been stopped, or restarted with another driver, since `connect` requested the
-        # connection.
+        # The server may have been stopped, or restarted with a different driver, since `connect` requested
+        # the connection.
         if self._driver is not driver:
             end.close()
             return
@@ -134,13 +134,13 @@ class VenueServer:
         task.add_done_callback(self._joining.discard)
 
     def watch_bytes(self, on_bytes: OnBytes | None) -> None:
-        """Call a function with the bytes of every connection from now on; None ends it."""
+        """Call a function with the bytes of every connection from now on; None ends these calls."""
         self._on_bytes = on_bytes
         if self._driver is not None:
             self._driver.on_bytes = on_bytes
 
     def use_free_ports(self) -> None:
-        """Listen on any free ports, from the next start on."""
+        """Listen on any free ports, beginning with the next start."""
         self._requested_ports = dict.fromkeys(self._requested_ports, ANY_PORT)
 
     # In the current event loop
@@ -217,7 +217,7 @@ class VenueServer:
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
-        """Stop the server for the duration of a block, as for a restart. For a server in a background
+        """Stop the server for the duration of a block, as for a restart. The server must run in a background
         thread."""
         self.__exit__()
         try:
@@ -233,7 +233,7 @@ class VenueServer:
 
     def _call(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a function in the thread's loop and wait for it. The coroutine is created in that thread, so an
-        interrupt of this one never leaves it unawaited."""
+        interrupt of the calling thread never leaves the coroutine unawaited."""
         result: Future[T] = Future()
 
         async def perform() -> None:
@@ -263,8 +263,8 @@ class VenueServer:
         return self.run(lambda venue, now: venue.execute(product, command, now))
 
     def reset(self, random: Random) -> None:
-        """Replace the venue by a new one of the same configuration: no trades, no sessions. Every connection
-        is cut; ports, keys and the thread are kept. Callable from the same threads as `execute`.
+        """Replace the venue with a new one that has the same configuration, no trades and no sessions. Every
+        connection is cut; ports, keys and the thread are kept. Callable from the same threads as `execute`.
 
         Raises:
             RuntimeError: the server is not running.
@@ -290,8 +290,8 @@ class VenueServer:
     def skip(self, seconds: float) -> None:
         """Skip seconds of the venue's time; callable from the same threads as `execute`.
 
-        The venue's clocks are ahead of the clients' from then on, until `reset`: the clients' SendingTimes
-        are off by this amount, and the clients seem to have been silent for it.
+        The venue's clocks are ahead of the clients' clocks from then on, until `reset`: the clients'
+        SendingTimes are off by this amount, and the clients seem to have been silent for that long.
 
         Raises:
             RuntimeError: the server is not running.

@@ -83,8 +83,8 @@ class VenueModel:
     `connections_to_close`, and sleeps until `next_deadline`. The same calls with the same `random` seed give
     the same bytes.
 
-    Apart from the operator's, no method visits all connections: the cost of a call does not grow with the
-    number of unrelated connections.
+    Apart from the methods for the operator, no method visits all connections: the cost of a call does not
+    grow with the number of unrelated connections.
     """
 
     def __init__(self, config: VenueConfig, random: Random) -> None:

@@ -14,7 +14,7 @@ def pass_time(
 ) -> Instant:
     """Advance a venue by some seconds, stopping at each of its deadlines; return the resulting time.
 
-    `after` is called after each stop, with its time: to move bytes of in-memory clients, for instance.
+    `after` is called after each stop, with its time, for instance to move the bytes of in-memory clients.
     """
     end = now.monotonic + seconds
     begin = now

@@ -28,7 +28,7 @@ OWNER: Final = "you"
 BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
-"""Dollars, on each shard, of the account that resting orders belong to."""
+"""Balance in dollars, on each shard, of the account that resting orders belong to."""
 KEYS_EACH: Final = 4
 """Default number of API keys of an owner on each product.
 
@@ -121,7 +121,8 @@ class Scenario:
         return attrs.evolve(self, accounts=tuple(accounts), keys=tuple(keys))
 
     def with_keys(self, *, count: int | None = None, rsa: bool | None = None) -> Scenario:
-        """Return the scenario with another number of keys for every owner, or keys of another type."""
+        """Return the scenario with a different number of keys for every owner, or with keys of a different
+        type."""
         changes: dict[str, Any] = {}
         if count is not None:
             changes["count"] = count

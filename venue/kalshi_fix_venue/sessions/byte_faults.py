@@ -74,7 +74,7 @@ class ByteFaults:
         return self._release_due(who, now)
 
     def inward(self, data: bytes, who: Who, now: Instant) -> bytes:
-        """Accept bytes of the client; return those that the venue receives."""
+        """Accept bytes from the client; return those that the venue receives."""
         if not self._armed.has(Cut) and not self._unread:
             return data
         data, self._unread = self._unread + data, b""
@@ -155,7 +155,7 @@ def _frames(data: bytes) -> Iterator[tuple[bytes, str]]:
     at = 0
     while at < len(data):
         head = _HEAD.match(data, at)
-        # BodyLength counts from after its SOH, which precedes `35=`.
+        # BodyLength counts the bytes after its own SOH, which precedes `35=`.
         end = -1 if head is None else head.end(2) + 1 + int(head[2]) + CHECK_SUM_SIZE
         if head is None or end > len(data):
             yield data[at:], ""

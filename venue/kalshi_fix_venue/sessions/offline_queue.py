@@ -32,8 +32,8 @@ class OfflineQueue:
     def post(self, message: Message, now: Instant) -> None:
         """Store a message under the next number while the client is disconnected, for a later resend.
 
-        The next session on this store continues after it, which the client detects as a gap and fills by a
-        ResendRequest.
+        The next session on this store continues after this number. The client detects the gap and fills it
+        with a ResendRequest.
         """
         seq_num = self.store.next_outgoing
         header = Header(

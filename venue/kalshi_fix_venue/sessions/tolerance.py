@@ -5,8 +5,8 @@ fraction of a Price (44) in cents is truncated (the page on subpenny pricing), a
 is refused by the exchange, not as a malformed message (the venue's changelog of 2 July 2026). Flags of a
 QuoteRequest (R) outside its group are dropped (the page on RFQ messages).
 
-An unknown Side (54) or SelfTradePreventionType (2964) is refused by Reject (373=5), because the report of a
-refused order would have to repeat it; other unknown codes make an order invalid.
+An unknown Side (54) or SelfTradePreventionType (2964) is refused with a Reject (373=5), because the report of
+a refused order would have to repeat it; other unknown codes make an order invalid.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _DROPPED = frozenset(
 
 
 class VenueCodec(Codec):
-    """A codec that decodes client messages by the venue's rules."""
+    """A codec that decodes client messages according to the venue's rules."""
 
     def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
         """Check a message like `Codec`, but drop flags of a QuoteRequest outside its group."""

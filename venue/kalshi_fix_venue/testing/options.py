@@ -9,8 +9,8 @@ from kalshi_fix_sansio._generated.sessions import Product
 
 
 class VenueOptions(TypedDict):
-    """The arguments with which a client connects to a simulated venue. They combine with all others of
-    `kalshi_fix_adapters.config.plan.Options`: `order_entry(**venue.options(), store=folder)`."""
+    """The arguments with which a client connects to a simulated venue. They can be combined with all other
+    arguments in `kalshi_fix_adapters.config.plan.Options`: `order_entry(**venue.options(), store=folder)`."""
 
     product: Product
     key_id: str

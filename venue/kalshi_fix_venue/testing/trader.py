@@ -181,7 +181,7 @@ class Trader:
         return self.session(_MAKERS).take(QuoteRequest)
 
     def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:
-        """Quote on a request of `rfqs`: the price this trader pays for Yes (bid) and for No (offer), in
+        """Quote on a request from `rfqs`: the price this trader pays for Yes (bid) and for No (offer), in
         dollars. Returns the QuoteID (117).
 
         Raises:
@@ -231,8 +231,8 @@ class Trader:
         return self.session(_CREATORS).take(Quote)
 
     def accept(self, quote: Quote | str, side: Side) -> None:
-        """Accept a quote of `quotes`, or one by its QuoteID (117); the trade follows when its maker has
-        confirmed.
+        """Accept a quote from `quotes`, or the one with this QuoteID (117); the trade follows when its maker
+        has confirmed.
 
         Raises:
             ValueError: the venue rejects it.

@@ -38,10 +38,10 @@ from kalshi_fix_venue.venue import SeqNums, VenueModel
 class Venue:
     """A simulated Kalshi with markets, accounts and API keys, as a context manager.
 
-    Clients connect within the process, without network and TLS, or with `tls` on loopback ports. It runs in a
-    background thread, so it serves blocking code and every event loop; its methods wait only for that thread,
-    and see everything that clients have written before the call. Several venues are independent of each
-    other.
+    Clients connect within the process, without network and TLS, or with `tls` on loopback ports. The venue
+    runs in a background thread, so it serves blocking code and every event loop; its methods wait only for
+    that thread, and see everything that clients have written before the call. Several venues are independent
+    of each other.
 
     The books are empty at first.
     """

@@ -30,7 +30,8 @@ MAX_QUEUED: Final = 32 * 1024
 MAX_QUEUES: Final = 64
 """Maximum number of connections whose bytes wait; beyond it those of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
-"""Maximum number of sessions with kept messages; beyond it those of the longest silent are dropped."""
+"""Maximum number of sessions with kept messages; beyond it those of the session that has been silent longest
+are dropped."""
 MAX_MESSAGES: Final = 40
 """Maximum number of messages kept per session, and of messages that a page lists."""
 MAX_FRAME: Final = 16 * 1024
