@@ -96,7 +96,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         files = [
             file for each, where in words(about.get("in")) for file in _files(root, each, where, mistakes)
         ]
-        # All kinds are searched; those that the area does not cover are dropped.
+        # Search for all kinds, then drop those that the area does not cover.
         missing = _missing(dialect, name, Names.of(files))
         found |= dict.fromkeys(each for each in missing if each.kind in kinds)
     known = list(_known(node, areas, mistakes))

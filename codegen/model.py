@@ -71,7 +71,7 @@ class Pedigree:
 
     @property
     def added(self) -> Change | None:
-        """The version that added it; None if it has always existed, as far as known."""
+        """The version that added it; None if no version is known to have added it."""
         return next((change for change in self.changes if change.kind == "added"), None)
 
     @property

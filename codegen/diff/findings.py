@@ -36,9 +36,9 @@ class Edit:
     location: Location
     text: str
     scoped: str = ""
-    """The same for some products only, which are substituted for PRODUCTS."""
+    """The text if the edit is for some products only; their names replace PRODUCTS."""
     sources: tuple[str, ...] = ()
-    """Manifest names of the sources, which are substituted for SOURCES."""
+    """Manifest names of the sources; they replace SOURCES in the text."""
 
     def on(self, products: tuple[str, ...]) -> Edit:
         """Return the edit for some products only, or for all if empty, with its sources substituted."""

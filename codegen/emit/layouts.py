@@ -224,7 +224,7 @@ class LayoutWriter:
         )
 
     def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
-        """Return a call of one of the layout's classes, and import the class."""
+        """Import one of the layout's classes, and return the code of a call to it."""
         self.imports.one_per_line(LAYOUT, cls)
         return call(cls, *positional, **named)
 
@@ -265,7 +265,7 @@ class LayoutWriter:
         return f"Decimal({number!r})"
 
     def _narrowed(self, scope: Scope) -> str | None:
-        """Return the layout of a scope; None for an unrestricted one, which is the default."""
+        """Return the layout of a scope; None (the default) for an unrestricted scope."""
         return None if scope == Scope() else self._scope(scope)
 
     def _scope(self, scope: Scope) -> str:
@@ -297,7 +297,7 @@ def _terms(terms: Terms) -> str | None:
 
 
 def _tuple_or_none(items: Iterable[str | None]) -> str | None:
-    """Return a tuple as an expression; None for an empty one, which is the default everywhere."""
+    """Return a tuple as an expression; None (the default everywhere) for an empty tuple."""
     listed = [item for item in items if item is not None]
     return sequence(listed) if listed else None
 

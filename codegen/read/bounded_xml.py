@@ -49,7 +49,7 @@ class Document:
     comments: tuple[tuple[int, str], ...]
     """Comments with their lines."""
     problem: tuple[int, str] | None
-    """Line and reason of a parse error; without a root in this case."""
+    """Line of a parse error and the reason for it; there is no root in this case."""
 
 
 class _BoundError(Exception):

@@ -227,7 +227,7 @@ class Blocks:
             mistakes.add(written.location, what, f"remove it: it is always written with `{data}`")
 
     def group(self, name: str) -> model.Group | None:
-        """Return a group by name; None if it cannot be resolved, which is recorded."""
+        """Return a group by name. Record a mistake and return None if it cannot be resolved."""
         if name in self.groups:
             return self.groups[name]
         context = self.context

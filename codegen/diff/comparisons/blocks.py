@@ -73,7 +73,7 @@ class Block:
             return None
         return self._in_header.get(fact.tag)
 
-    # Looked up for every row: the standard has messages of 1,500 fields. The first of equal keys counts.
+    # Looked up for every row: the standard has messages of 1,500 fields. Of equal keys, the first is used.
     @cached_property
     def _by_tag(self) -> dict[int, PlacedMember]:
         return {tag: each for each in reversed(self.members) for tag in each.tags}

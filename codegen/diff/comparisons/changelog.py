@@ -33,7 +33,8 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     free = {key: kept[key] for key in kept.keys() - {each.key for each in entries}}
     # A judged entry whose text no longer names the dialect is still compared.
     left = [each for each in entries if each.key not in kept]
-    # The closest matches first: entries of one day may share a title, and entries with one title a text.
+    # The closest matches first: entries of one day may share a title, and entries with the same title may
+    # share a text.
     for what, part_of in _CHANGES.items():
         for entry in left:
             judged = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)

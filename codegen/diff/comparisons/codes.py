@@ -56,7 +56,7 @@ class _Values:
         for code in codes_listed:
             label, own = folded(code.label), names.get(code.value, "")
             others = [value for value, name in names.items() if name == label and value != code.value]
-            # Labels may be shortened: the beginning of the right name is not another name.
+            # Labels may be shortened: the beginning of the right name is not the name of another value.
             if own and label and others and not own.startswith(label):
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)

@@ -104,7 +104,7 @@ class _Walk:
                 yield from self._group(pair, placed, members, places)
         missing = [
             placed.field
-            # Only the body, which is first in `members`: examples omit most of header and trailer.
+            # Check only the body, the first part of `members`: examples omit most of the header and trailer.
             for placed in members[: len(self.evidence.spec.members(self.message.msg_type))]
             if not placed.path
             and placed.field.tag not in seen

@@ -81,7 +81,7 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _moved(evidence: Evidence, fact: MessageFact, message: model.Message) -> Iterator[Finding]:
-    """Yield a message that is on another page than its source in the spec."""
+    """Yield a message that is on a different page from its source in the spec."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
     sections = [each for each in evidence.facts(MessageFact) if each.msg_type == fact.msg_type]
     if own and own.isdisjoint(evidence.origin_of(each.location) for each in sections):
@@ -217,7 +217,7 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _edition(evidence: Evidence) -> Iterator[Finding]:
-    """Yield a dictionary of another edition than the one the spec was compared with."""
+    """Yield a dictionary of a different edition from the one that the spec was compared with."""
     editions = {o.id: o for o in evidence.spec.origins.values() if o.kind == DICTIONARY}
     for fact in evidence.facts(DictionaryFact):
         if editions and fact.version not in editions:

@@ -1,7 +1,7 @@
 """Parse the facts of a QuickFIX data dictionary, including invalid ones.
 
 `codegen.read.quickfix_xml` rejects invalid dictionaries; this module uses all valid parts, each with its
-line, and reports the rest as unread.
+line, and reports everything else as unread.
 """
 
 from __future__ import annotations
