@@ -43,7 +43,7 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
 
     `siblings` contains the fields of the same block by FIX name; `products` all products of the dialect.
     """
-    # A rule equal to the general presence would read like an exception.
+    # The sentence of a rule equal to the general presence would look like an exception.
     rules = [rule for rule in member.rules if rule.presence != member.presence]
     sentences = [_rule_text(rule) for rule in rules]
     conditions = condition_sentences(member, siblings)

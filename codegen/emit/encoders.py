@@ -205,7 +205,7 @@ class _Body:
         elif kind == "DECIMAL":
             self.imports.one_per_line("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
-                # Values that are not finite decimals take the path of those with an exponent.
+                # Values that are not finite decimals are formatted like those with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
                 f'if len({name}) > MAX_DECIMAL_DIGITS or "E" in {name} or "e" in {name}:',
                 f"    {name} = {self._formatted(member, value)}",

@@ -167,7 +167,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
 
 
 def _values(context: Context, field: model.Field) -> dict[str, str]:
-    """Return the known values of a field by each of their names; for Text those of all messages."""
+    """Return the known values of a field by each of their names; for Text, the values of all messages."""
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}

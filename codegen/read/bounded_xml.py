@@ -62,7 +62,7 @@ def parse(data: bytes, file: str) -> Document:
     Elements nested more than `MAX_XML_DEPTH` levels deep are rejected, and so are declarations of entities or
     default attributes: nested entities can expand a few lines to gigabytes.
     """
-    # expat rather than ElementTree: it has the line of each element, and can reject a declaration before
+    # expat rather than ElementTree: it reports the line of each element, and can reject a declaration before
     # expanding it.
     parser = expat.ParserCreate()
     top = Element("", {}, Location(file, 1))

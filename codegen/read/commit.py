@@ -33,7 +33,7 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
     named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     if named is None:
         raise CommitError(f"{commit}: is neither a file nor a commit of {top}")
-    # All of them, because `extends` may lead to any folder.
+    # All YAML files are written, because `extends` may lead to any folder.
     files = _git(root, "archive", "--format=tar", named.decode().strip(), "--", ":(glob)**/*.yaml")
     with TemporaryDirectory() as temporary:
         if files is not None:
@@ -45,7 +45,7 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
         try:
             yield found
         except SpecError as error:
-            # With paths as git shows them.
+            # The message shows paths as git does.
             found_at = str(error).replace(f"{temporary}/", f"{commit}:")
             raise CommitError(f"{commit}: this codegen cannot read its spec\n{found_at}") from None
 

@@ -68,7 +68,7 @@ class _Reader:
         )
 
     def _entry(self) -> tuple[model.Member, ...]:
-        """Return the fields of an entry of the group in `takes`; empty without one."""
+        """Return the fields of an entry of the group in `takes`; empty if there is no such group."""
         taken, where = text(self._node, "takes"), self._node.at("takes")
         if not taken or not self._is_known(taken, where, self._members):
             return ()

@@ -131,7 +131,7 @@ def _is_day(written: str) -> bool:
 
 
 def _note(changes: Map, name: str) -> str:
-    """Return the text of a change, which is a mapping if it contains the state before."""
+    """Return the text of a change. The change is a mapping if it contains the earlier state."""
     return text(changes, name) or text(changes.mapping(name), "note")
 
 
