@@ -25,7 +25,7 @@ Reported = tuple[str, str, str, str]
 
 
 class Scratch(SpecCopy):
-    """Copies of the spec and of both kinds of sources, which agree until one is edited."""
+    """Copies of the spec and of both kinds of sources; the copies agree until a test edits one of them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, SPEC)

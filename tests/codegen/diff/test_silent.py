@@ -1,7 +1,7 @@
 """Changes at the venue that `diff` once missed, because a source was not read or changed text was not
 reported.
 
-Each row changes the site of the pier, which is then fetched and compared as the daily workflow does.
+Each row changes the site of the pier; the test then fetches and compares it as the daily workflow does.
 """
 
 from __future__ import annotations
