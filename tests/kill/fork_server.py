@@ -28,7 +28,7 @@ def _settings(values: dict[str, Any]) -> Settings:
 
 
 def _make_store(settings: Settings, life: Life, cells: mmap) -> None:
-    """Only open the store, which is created the first time."""
+    """Open the store and close it again; the first call creates it."""
     cells[0] = Stage.STORE
     KillCounter(life, cells).begin()
     SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()

@@ -69,7 +69,7 @@ def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
 
 
 def requests(both: Pair) -> int:
-    """Return the number of ResendRequests of the client, which are all its messages except the Logon."""
+    """Return the number of the client's ResendRequests: it sends nothing else after its Logon."""
     return both.client.next_outgoing - 2
 
 

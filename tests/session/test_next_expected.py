@@ -88,8 +88,8 @@ def test_messages_lost_by_either_side_are_resent_without_a_request(
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 3])
 def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
-    """Until the user confirms received messages the store is behind them; otherwise they would be sent
-    twice."""
+    """The store does not include received messages that the user has not confirmed yet. The next Logon must
+    include them, or the venue would send them twice."""
     both = pair(client=OFFER | {"explicit_confirm": True})
     both.connect()
     both.client.confirm()

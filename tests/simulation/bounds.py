@@ -56,7 +56,9 @@ def check(process: Process, connection: Connection) -> None:
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     requests = core.ledger.open
-    if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:  # this is after a restart with unconfirmed answers
+    if (
+        len(requests.by_key) > MAX_OPEN + MAX_EVENTS
+    ):  # MAX_EVENTS: after a restart, answers may be unconfirmed
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.life == 1:
         # A request that was sent below the bound may exceed it, but must then be the last request.

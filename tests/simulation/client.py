@@ -59,7 +59,7 @@ class Client(Process):
         """Whether the next Logon resets the numbers, because the operator or a refusal requires it."""
         self.established_at: float | None = None
         self._rested: set[str] = set()
-        """OrderIDs of the orders that are resting as far as this user knows."""
+        """OrderIDs of the orders that this user believes to be resting."""
         self._attempt_at(0.0)
         self._watch_lease()
 

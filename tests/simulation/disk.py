@@ -2,8 +2,8 @@
 
 A commit is durable immediately or some time later (`Disk.later`); changes recorded meanwhile share the
 next commit. A crash loses changes that are only recorded. A power loss also loses commits that were not
-synced, from a random one on. Changes on which no outgoing bytes depend are committed but not synced, as in
-the SQLite store.
+synced: all from a random one onwards. Changes on which no outgoing bytes depend are committed but not
+synced, as in the SQLite store.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Disk:
         self.commits = 0.0
         """The maximum duration of a commit in seconds."""
         self.after: Callable[[float, Callable[[], None]], None] | None = None
-        """A function that calls another one after some seconds, or None if commits take no time."""
+        """A function that calls a given function after some seconds, or None if commits take no time."""
         self.random = Random(keep)
         """Draws how much of a commit in progress survives a crash."""
         self.has_lost_commits = False

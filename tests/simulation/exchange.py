@@ -1,6 +1,6 @@
 """The venue's application and its own database, which survive every crash of the session's process.
 
-Messages wait in its outbox until they are taken by a session or, if the session resends, by the store.
+Messages wait in its outbox until a session or, if the session resends, the store has accepted them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ EOF_DELAY = 0.02
 
 
 class Scheduler(Protocol):
-    """Virtual time, as far as the network needs it."""
+    """The part of virtual time that the network needs."""
 
     now: float
 

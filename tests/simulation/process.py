@@ -304,7 +304,7 @@ class Process(ABC):
             connection.link.pipes[self.side.other].kick()
 
     def flush(self, connection: Connection) -> None:
-        """Write the session's bytes, as far as the link accepts them."""
+        """Write as many of the session's bytes as the link accepts."""
         pipe = connection.link.pipes[self.side]
         if connection.output:
             connection.session.begin_commit()
