@@ -30,7 +30,7 @@ AT_ONCE = frozenset(
         *FACTORIES,
     }
 )
-"""Methods that never wait, which are therefore ordinary functions in every client."""
+"""Methods that never wait. They are therefore ordinary functions in every client."""
 
 
 def methods(module: ModuleType) -> dict[str, Any]:

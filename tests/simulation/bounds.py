@@ -56,9 +56,8 @@ def check(process: Process, connection: Connection) -> None:
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     requests = core.ledger.open
-    if (
-        len(requests.by_key) > MAX_OPEN + MAX_EVENTS
-    ):  # MAX_EVENTS: after a restart, answers may be unconfirmed
+    # After a restart, up to MAX_EVENTS answers may be unconfirmed; their requests are still open.
+    if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.life == 1:
         # A request that was sent below the bound may exceed it, but must then be the last request.

@@ -26,7 +26,7 @@ class Example:
     price: str
     trade_fee: str
     rate: str
-    """The fee rate, which the page does not contain; this one gives its trade fees."""
+    """The fee rate. The page does not state it; this rate results in the trade fees of the page."""
     net_fees: tuple[str, str, str]
     balance_change: str
     """The rounding fee of each fill without its rebate, as the page lists it."""

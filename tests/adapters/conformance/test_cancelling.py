@@ -168,7 +168,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
                             if len(reports) >= 2 * len(numbers):
                                 return
 
-                # Without this, a fast venue may have answered before `take` runs, which then does not wait.
+                # Otherwise a fast venue may have answered before `take` runs, and `take` would not wait.
                 relay.hold()
                 await canceller.run(send)
                 again = Canceller(loop, at, at_suspension=relay.release)

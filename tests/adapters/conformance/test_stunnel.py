@@ -125,8 +125,8 @@ async def test_an_order_is_acknowledged_through_stunnel(
 
 
 def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
-    """Assert that a client cannot log on through this tunnel and reports the cause as far as it can know
-    it."""
+    """Assert that a client cannot log on through this tunnel and reports what it can know about the
+    cause."""
 
     async def main() -> None:
         async with loop.client("KalshiNR", **through(sandbox, running)):

@@ -48,7 +48,7 @@ class Files:
         """Write the files to a place where a store can be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, data in ((path, self.database), (log_of(path), self.log)):
-            # Some file systems wait for the disk when a file is overwritten, but not for a new one.
+            # Some file systems wait for the disk only when an existing file is overwritten.
             target.unlink(missing_ok=True)
             target.write_bytes(data)
         return path

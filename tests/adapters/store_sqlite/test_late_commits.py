@@ -51,7 +51,7 @@ def disk(tmp_path: Path) -> Iterator[SlowDisk]:
 
 
 def hold(disk: SlowDisk) -> int:
-    """Begin a commit of everything recorded, which the disk does not complete yet; return its ticket."""
+    """Begin a commit of all recorded changes and return its ticket; the disk does not complete it yet."""
     disk.gate.clear()
     ticket = disk.store.begin_commit()
     assert disk.begun.acquire(timeout=LONG)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """The simplest implementation of the protocol: lists that are searched from end to end."""
+    """The simplest implementation of the protocol: lists that are searched linearly."""
 
     def __init__(self, max_messages: int, max_bytes: int, max_age: timedelta) -> None:
         self.limits = max_messages, max_bytes, max_age

@@ -1,4 +1,4 @@
-"""A slow matching model: one list of resting orders, searched from the start each time."""
+"""A slow matching model: one list of resting orders that is searched from its beginning each time."""
 
 from __future__ import annotations
 

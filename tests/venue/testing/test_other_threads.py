@@ -1,4 +1,4 @@
-"""Sending from another thread than that of the event loop, as described on the page on clients."""
+"""Sending from a thread other than that of the event loop, as described on the page on clients."""
 
 from __future__ import annotations
 

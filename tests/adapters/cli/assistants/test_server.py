@@ -44,7 +44,7 @@ def each(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 def digest(folder: Path) -> dict[str, str]:
-    # SQLite creates these two beside a store that it reads; the first one is empty.
+    # To read a store, SQLite creates a -shm file and an empty -wal file in its folder.
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"]
     files = [path for path in files if path.suffix != ".sqlite3-wal" or path.stat().st_size]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
