@@ -29,6 +29,6 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[item for item in LOOPS if not item.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """Return the client loops of this project and that of the example with its own transport."""
+    """Return a client loop: one of this project, or that of the example with its own transport."""
     found: Loop = request.param
     return found
