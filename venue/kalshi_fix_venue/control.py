@@ -199,7 +199,7 @@ def _mine(path: Path) -> bool:
 
 
 def check_private(folder: Path) -> None:
-    """Check that no other user can change the files in a folder, which are keys and a script for the shell.
+    """Check that no other user can change the files in a folder. The files are keys and a shell script.
 
     Raises:
         ControlError: another user can.

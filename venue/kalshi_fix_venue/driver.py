@@ -73,8 +73,8 @@ class Driver:
         self.flush()
 
     def _schedule_processing(self) -> None:
-        """Schedule the processing of waiting bytes, and preparing, for the next turn of the loop, after the
-        sockets have been read."""
+        """Schedule the processing of waiting bytes, or the preparation of the venue, for the next turn of the
+        loop, after the sockets have been read."""
         if (self.venue.inbox or self.venue.unprepared) and not self._is_scheduled:
             self._is_scheduled = True
             self.loop.call_soon(self._process)
@@ -258,5 +258,5 @@ class ClientProtocol(asyncio.Protocol):
 
 
 OnBytes = Callable[[ClientProtocol, bytes, bool], None]
-"""Called in the event loop with bytes of a connection, and whether the venue sends them. It must not block or
-raise."""
+"""Called in the event loop with bytes of a connection and a flag that states whether the venue sends them. It
+must not block or raise."""

@@ -117,7 +117,7 @@ class Pauses:
         return self._next
 
     def pause(self, window: PauseWindow) -> None:
-        """Add a pause by command. It replaces pauses by command for the same products."""
+        """Add a commanded pause. It replaces earlier commanded pauses for the same products."""
         self._windows = [
             each
             for each in self._windows

@@ -130,7 +130,7 @@ class Book:
     def reduce(self, order: Order, quantity: Decimal, taker: Order | None = None) -> None:
         """Reduce a resting order, which keeps its priority. The caller changes the order itself.
 
-        In a trade both orders change the level: `taker` is the other one.
+        In a trade both orders contribute to the change: `taker` is the incoming order.
         """
         self._touch(order)
         if taker is not None:

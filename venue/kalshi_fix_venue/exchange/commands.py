@@ -40,7 +40,7 @@ class PlaceOrder:
     """For GOOD_TILL_DATE."""
     post_only: bool = False
     reduce_only: bool = False
-    """Whether it may only reduce the position; the rest is cancelled at once."""
+    """Whether it may only reduce the position; the part that exceeds the position is cancelled at once."""
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.TAKER_AT_CROSS
     cancel_on_pause: bool = False
     max_execution_cost: Decimal | None = None

@@ -120,7 +120,7 @@ class Exchange:
 
         `zone` is the time zone of the trading day (US Eastern), `new_id` draws trade ids, `fees` default to
         those of the product, `terms` has the owners with special terms, `market_groups` lists the markets
-        that net with one another, `daily_caps` are those of customer accounts (over all shards),
+        that net with one another, `daily_caps` are those of customer accounts (over all shards), and
         `retained_orders` is the number of finished orders remembered for late cancels.
         """
         self.product = product

@@ -67,8 +67,8 @@ def _signed(side: Side, quantity: Decimal) -> Decimal:
 
 @attrs.frozen
 class PredictionCollateral:
-    """Event contracts are paid in full: a long costs its price, a short 1 dollar minus its price,
-    and one of each pays 1 dollar, which is returned immediately."""
+    """Event contracts are paid in full: a long costs its price, a short 1 dollar minus its price, and one of
+    each together pay 1 dollar. This dollar is returned immediately."""
 
     def opening(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""

@@ -1,4 +1,5 @@
-"""Fake answers that faults inject: refusals of requests that the exchange never received, or did execute."""
+"""Fake answers that faults inject: refusals of requests that the exchange never received, or has in fact
+executed."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ TIMES_IN_FORCE: dict[str | None, exchange.TimeInForce] = {
     None: exchange.TimeInForce.DAY,
     **{TimeInForce[each.name]: each for each in exchange.TimeInForce},
 }
-"""An absent TimeInForce is Day (FIX 5.0 SP2, field 59). The other values have their FIX names at the
-exchange, too."""
+"""An absent TimeInForce is Day (FIX 5.0 SP2, field 59). The exchange uses the FIX names for the other
+values."""
 SELF_TRADE_PREVENTIONS: dict[int | None, exchange.SelfTradePrevention] = {
     None: exchange.SelfTradePrevention.TAKER_AT_CROSS,
     SelfTradePreventionType.UNKNOWN: exchange.SelfTradePrevention.TAKER_AT_CROSS,

@@ -39,7 +39,7 @@ def dump_config(config: VenueConfig) -> Any:
 
 
 def load_config(plain: Any, key: Verifier) -> VenueConfig:
-    """Return settings with `key` in the place of every public key.
+    """Return settings with `key` in place of every public key.
 
     Raises:
         UnknownValueError: the value was not produced by this release's `dump_config`.

@@ -43,7 +43,7 @@ class _Held:
 
 
 class ByteFaults:
-    """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication,
+    """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication and
     delay."""
 
     def __init__(self, armed_faults: ArmedFaults, max_held: int) -> None:

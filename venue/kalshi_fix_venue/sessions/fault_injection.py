@@ -129,7 +129,7 @@ class FaultInjection:
             self.cut(connection, cut, now)
 
     def withholds(self, login: Login, message: Message, now: Instant) -> bool:
-        """Return whether a fault withholds a message, which is then stored."""
+        """Return whether a fault withholds a message; if so, store the message."""
         if not self._armed.has(Withhold) or login.connection is None:
             return False
         who = Who(login.product, login.session_type, login.key_id, login.owner)
