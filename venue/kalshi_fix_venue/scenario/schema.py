@@ -122,7 +122,7 @@ class Number:
 def _seconds(value: object) -> float:
     seconds = seconds_of(value) if isinstance(value, str) else None
     if seconds is None:
-        raise PydanticCustomError("duration", "write {expected}", {"expected": DURATION_FORMAT})
+        raise PydanticCustomError("duration", "write {form}", {"form": DURATION_FORMAT})
     return seconds
 
 
