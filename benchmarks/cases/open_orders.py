@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from random import Random
 from typing import Any
 
 from benchmarks import samples
@@ -124,8 +125,8 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     dump, rows = orders.dump(), dict[str, Any]()
     yield "Orders.dump(), a row of the first", lambda: rows.update([next(dump)])
     rows.update(dump)
-    slices = Orders(max_orders=2 * count).load_in_slices(rows)
-    yield "Orders.load_in_slices(), a slice", partial(next, slices)
+    loading = Orders(max_orders=2 * count).load(rows)
+    yield "Orders.load(), a step", partial(next, loading)
     yield "Orders.dump(), after a report", lambda: orders.apply(report()) and dict(orders.dump())
     yield "Orders.apply(SessionEnded)", lambda: orders.apply(_ENDED)
     yield "Orders.apply(MessagesLost)", lambda: orders.apply(MessagesLost(1, 2))
@@ -134,8 +135,11 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "Orders.apply(LoggedOn)", lambda: orders.apply(_LOGON)
     yield "Orders.apply(DropCopyReport)", lambda: orders.apply(DropCopyReport(_report(9, next(events))))
     yield (
-        "Orders.apply(DropCopyRange)",
-        lambda: orders.apply(DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch)),
+        "Orders.apply(DropCopyRange), after a loss",
+        lambda: (
+            orders.apply(MessagesLost(1, 2)),
+            orders.apply(DropCopyRange(0, ExecKey(0, 1, 1), orders.epoch)),
+        ),
     )
     yield "UncertainItems", lambda: next(iter(UncertainItems(orders, positions, cash, groups, copies)), None)
     update = orders.apply(MessageReceived(_report(8, next(events), fills=True)))[0]
@@ -155,15 +159,11 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderGroups.uncertain()", groups.uncertain
     yield "DropCopy.apply(SessionEnded)", lambda: copies.apply(_ENDED, _NOW)
     yield "DropCopy.request()", lambda: copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, _NOW)
-    copies.apply(_LOGON, _NOW)
-    [request] = copies.handle_timer(_NOW)
-    copies.apply(request, _NOW)
     yield "DropCopy.apply(report)", lambda: copies.apply(MessageReceived(_report(5, next(events))), _NOW)
-    for number in range(count):
-        copies.apply(MessageReceived(_report(number, 2 * number + 1)), _NOW)
-    yield "DropCopy.dump()", copies.dump
+    received = [_received_copies(count) for _ in range(ROUNDS)]
+    yield "DropCopy.dump()", received[0].dump
     complete = MessageReceived(EventResendComplete(ref_seq_num=1, resend_event_count=1000))
-    yield "DropCopy.apply(EventResendComplete)", lambda: copies.apply(complete, _NOW)
+    yield "DropCopy.apply(EventResendComplete)", lambda: received.pop().apply(complete, _NOW)
     makers: tuple[Any, ...] = (
         RfqMaker(lambda *_: None, lambda *_: False, lambda: "id"),
         RfqCreator(),
@@ -173,6 +173,20 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"{name}.apply(report)", partial(rfqs.apply, report(), samples.NOON)
         yield f"{name}.uncertain()", rfqs.uncertain
         yield f"{name}.dump()", rfqs.dump
+
+
+def _received_copies(count: int) -> DropCopy:
+    """Return a drop copy that has received this many reports of a range, in random order."""
+    copies = DropCopy("KalshiNR")
+    copies.request({0: ExecKey(0, 1, 1)}, 1, _NOW)
+    copies.apply(_LOGON, _NOW)
+    [request] = copies.handle_timer(_NOW)
+    copies.apply(request, _NOW)
+    numbers = [*range(count)]
+    Random(1).shuffle(numbers)  # noqa: S311 - the same in every run
+    for number in numbers:
+        copies.apply(MessageReceived(_report(number, 2 * number + 1)), _NOW)
+    return copies
 
 
 def _reload(machine: Any) -> None:

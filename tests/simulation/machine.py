@@ -56,7 +56,8 @@ class UsersOrders:
             self._journal.update(self._orders.dump())
         self._is_written = True
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            self._orders.load(self._journal)
+            for _ in self._orders.load(self._journal):
+                pass
 
     def _apply(self, event: object) -> None:
         if self._follows:

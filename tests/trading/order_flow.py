@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -242,6 +243,12 @@ def dump(machine: Any) -> dict[str, Any]:
         return found
     rows = dict(machine.dump(full=True))
     return {key: rows[key] for key in sorted(rows)}
+
+
+def load(machine: Any, dumped: Mapping[str, Any]) -> list[Any]:
+    """Load a dump of a machine; return the updates."""
+    updates = machine.load(dumped)
+    return [*chain.from_iterable(updates)] if isinstance(machine, Orders) else updates or []
 
 
 def only(orders: Orders) -> Order:

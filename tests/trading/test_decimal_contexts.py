@@ -62,6 +62,7 @@ from tests.trading.order_flow import (
     at,
     dump,
     header,
+    load,
     logged_on,
     over_the_wire,
     place,
@@ -242,7 +243,7 @@ def dumps(machine: Any) -> Iterator[object]:
     """Yield the dump of a machine, then that of the machine loaded from it."""
     dumped = json.dumps(dump(machine))
     yield dumped
-    machine.load(json.loads(dumped))
+    load(machine, json.loads(dumped))
     yield json.dumps(dump(machine))
 
 

@@ -19,7 +19,19 @@ from kalshi_fix_sansio.trading.orders import uncertainty
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from tests.simulation.mutants.patching import around, instead
-from tests.trading.order_flow import ENDED, at, cancel, dump, feed, logged_on, only, place, report, views
+from tests.trading.order_flow import (
+    ENDED,
+    at,
+    cancel,
+    dump,
+    feed,
+    load,
+    logged_on,
+    only,
+    place,
+    report,
+    views,
+)
 from tests.trading.order_histories import History, is_answer
 
 LOST = MessagesLost(3, 4)
@@ -125,12 +137,12 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
             rows.update(json.loads(json.dumps(dict(together.dump()))))
     rows.update(json.loads(json.dumps(dict(together.dump()))))
     first, second = Orders(), Orders()
-    first.load(rows)
-    second.load(json.loads(json.dumps(dump(apart))))
+    load(first, rows)
+    load(second, json.loads(json.dumps(dump(apart))))
     for one, other in ((together, apart), (first, second)):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
-    members = {number: cohort for cohort in together._kept.cohorts for number in cohort.numbers}
+    members = {number: cohort for cohort in together._kept.cohorts for number in cohort.slots}
     assert members == {order.number: order.cohort for order in together if order.cohort is not None}
 
 
@@ -288,7 +300,7 @@ def test_a_dump_before_orders_are_read_contains_the_losses(looks: list[str], set
             assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
     assert len(settled) == len(looks)
     rows.update(json.loads(json.dumps(dict(orders.dump()))))
-    other.load(rows)
+    load(other, rows)
     assert knowledge(other) == knowledge(orders)
     found = [dump(item) for item in (other, orders)]
     for item in found:
@@ -317,8 +329,8 @@ def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
         rows[key] = row
         if row is None or key != "orders":
             with pytest.raises(ValueError, match="a dump of Orders of version None cannot be read"):
-                Orders().load(rows)
-    Orders().load(rows)
+                load(Orders(), rows)
+    load(Orders(), rows)
 
 
 def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
@@ -328,7 +340,7 @@ def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
         rows[key] = json.loads(json.dumps(row))
         if reports:
             apply(orders, reports.pop(), ENDED)
-    other.load(rows)
+    load(other, rows)
     assert knowledge(other) == knowledge(orders)
     assert views(other) == views(orders)
 
@@ -344,7 +356,7 @@ def test_the_rows_of_a_dump_are_bounded_by_the_orders_kept() -> None:
             orders.withdraw(request)
         apply(orders, report("canceled", f"1;{2 * number + 2}", f"o{number}", f"c{number}"))
         rows.update(orders.dump())
-        other.load(rows)
+        load(other, rows)
         assert views(other) == views(orders)
     assert len(rows) <= 5
     assert len(orders._kept.changed) <= 4
@@ -354,7 +366,7 @@ def test_a_dump_from_before_a_loss_loads_with_the_end_of_its_session() -> None:
     orders, other = many(3), Orders()
     dumped = dump(orders)
     apply(orders, ENDED)
-    assert [update.lost_reports for update in other.load(dumped)] == [True]
+    assert [update.lost_reports for update in load(other, dumped)] == [True]
     assert knowledge(other) == knowledge(orders)
 
 

@@ -40,6 +40,7 @@ from tests.trading.order_flow import (
     feed,
     header,
     kinds,
+    load,
     logged_on,
     open_request,
     over_the_wire,
@@ -262,7 +263,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     orders.resolve(first, is_open=True)
     text = json.dumps(dump(orders))
     other = Orders()
-    assert mass_cancel_states(other.load(json.loads(text))) == [State.UNKNOWN]
+    assert mass_cancel_states(load(other, json.loads(text))) == [State.UNKNOWN]
     assert [(cancel.cl_ord_id, cancel.missed) for cancel in other.mass_cancels] == [("m", {1}), ("n", set())]
     other.apply(ENDED)
     assert json.loads(text)["orders"]["mass_cancels"][0] == dump(other)["orders"]["mass_cancels"][0]

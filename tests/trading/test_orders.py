@@ -37,6 +37,7 @@ from tests.trading.order_flow import (
     feed,
     header,
     kinds,
+    load,
     logged_on,
     only,
     place,
@@ -180,7 +181,7 @@ SECOND = report("replaced", "1;3", qty="30", orig_cl_ord_id="a")
 def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders, loaded: bool) -> None:
     order = amended(orders, "20", "30")
     if loaded:
-        orders.load(json.loads(json.dumps(dump(orders))))
+        load(orders, json.loads(json.dumps(dump(orders))))
         order = only(orders)
     [update] = feed(orders, FIRST)
     assert [request.quantity for request in update.answered] == [20]
@@ -188,7 +189,7 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     # When the report is redelivered by the session, by drop copy or in another process, it answers no other
     # request.
     other = Orders()
-    other.load(json.loads(json.dumps(dump(orders))))
+    load(other, json.loads(json.dumps(dump(orders))))
     for item in (orders, other):
         feed(item, FIRST, DropCopyReport(FIRST))
         assert pending(only(item)) == [30]
@@ -314,7 +315,7 @@ def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_order
 def test_a_report_without_a_key_gives_the_account_if_no_other_does(orders: Orders) -> None:
     feed(orders, place(), report("new", "?", alloc_account=7))
     other = Orders("KalshiRT")
-    other.load(json.loads(json.dumps(dump(orders))))
+    load(other, json.loads(json.dumps(dump(orders))))
     assert only(orders).account == only(other).account == Account(7)
     feed(other, report("new", "1;1", alloc_account=8))
     assert only(other).account == Account(8)

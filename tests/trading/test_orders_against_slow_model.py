@@ -37,6 +37,7 @@ from tests.trading.order_flow import (
     dump,
     feed,
     kinds,
+    load,
     logged_on,
     place,
     report,
@@ -134,7 +135,7 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
             case 1 if not is_answer(step):
                 orders.withdraw(step)
             case 2:
-                orders.load(json.loads(json.dumps(dump(orders))))
+                load(orders, json.loads(json.dumps(dump(orders))))
             case 3 | 4 if len(orders):
                 orders.resolve(random.choice(list(orders)), is_open=random.random() < 0.3)
         live = {order.number for order in orders if not order.is_done}
@@ -318,7 +319,7 @@ def test_a_loaded_dump_continues_from_the_same_state(seed: int, length: int, dat
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")
     feed(orders, *steps[:cut])
     text = json.dumps(dump(orders))
-    assert other.load(json.loads(text)) == []
+    assert load(other, json.loads(text)) == []
     assert views(other) == views(orders)
     assert json.dumps(dump(other)) == text
     feed(orders, *steps[cut:])

@@ -22,6 +22,7 @@ from tests.trading.order_flow import (
     dump,
     feed,
     kinds,
+    load,
     only,
     place,
     raw_report,
@@ -156,7 +157,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     assert names(feed(orders, refusal("z", "NONE", "y", number=5))) == []
     feed(orders, change("late", "a"))
     other = Orders()
-    other.load(dump(orders))
+    load(other, dump(orders))
     for item in (orders, other):
         assert names(feed(item, refusal("late", "NONE", "y", number=6))) == []
         assert list(item._answers.overtaken) == ["y", "z", "late"]

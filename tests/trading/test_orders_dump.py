@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading import Orders, OrderState
 from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.orders import order_index as index_module
@@ -20,6 +21,7 @@ from tests.trading.order_flow import (
     change,
     dump,
     feed,
+    load,
     logged_on,
     place,
     raw_report,
@@ -65,7 +67,7 @@ def full(session_type: str = "KalshiRT") -> Orders:
 def test_the_whole_state_survives_a_round_trip() -> None:
     orders, other = full(), Orders("KalshiRT")
     text = json.dumps(dump(orders))
-    other.load(json.loads(text))
+    load(other, json.loads(text))
     [*cut] = feed(orders, ENDED)
     assert views(other) == views(orders)
     assert len(cut) > 0
@@ -80,39 +82,59 @@ def test_the_whole_state_survives_a_round_trip() -> None:
 
 
 @pytest.mark.parametrize("session_type", ["KalshiRT", "KalshiNR"])
-def test_loading_in_slices_gives_the_same_state(monkeypatch: pytest.MonkeyPatch, session_type: str) -> None:
+def test_the_last_step_of_loading_replaces_the_state(
+    monkeypatch: pytest.MonkeyPatch, session_type: str
+) -> None:
     rows = json.loads(json.dumps(dump(full(session_type))))
-    whole, sliced, abandoned = (Orders(session_type) for _ in range(3))
-    expected = whole.load(rows)
+    whole, stepped, abandoned = (Orders(session_type) for _ in range(3))
+    expected = load(whole, rows)
     monkeypatch.setattr(index_module, "_SLICE", 2)
-    empty = views(sliced)
-    *before, (views_before, updates) = [(views(sliced), item) for item in sliced.load_in_slices(rows)]
+    empty = views(stepped)
+    *before, (views_before, updates) = [(views(stepped), item) for item in stepped.load(rows)]
     # One pass over the rows reads the orders and another pass indexes them, two at a time.
     assert len(before) >= len(whole)
     assert before == [(empty, [])] * len(before)
-    assert views_before == views(sliced) == views(whole)
+    assert views_before == views(stepped) == views(whole)
     assert [(update.order, update.lost_reports) for update in updates] == [
         (item.order, item.lost_reports) for item in expected
     ]
-    for _ in zip(range(len(before)), abandoned.load_in_slices(rows), strict=False):
+    for _ in zip(range(len(before)), abandoned.load(rows), strict=False):
         pass
     assert views(abandoned) == empty
+    assert abandoned.apply(ENDED) == []
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_orders_cannot_be_used_before_they_are_loaded(steps: int) -> None:
+    orders, rows = Orders(), dump(full())
+    loading = orders.load(rows)
+    for _ in range(steps):
+        next(loading)
+    for use in (lambda: orders.apply(ENDED), lambda: dict(orders.dump())):
+        with pytest.raises(LocalProtocolError, match="not loaded yet"):
+            use()
+    for _ in loading:
+        pass
+    assert dump(orders).keys() == rows.keys()
+    with pytest.raises(ValueError, match="rows are missing"):
+        load(orders, {key: row for key, row in rows.items() if key != "orders/0"})
+    orders.apply(ENDED)
 
 
 def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
     orders, other = Orders(), Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"), place("b"))
-    assert [update.lost_reports for update in other.load(dump(orders))] == [True]
+    assert [update.lost_reports for update in load(other, dump(orders))] == [True]
     assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
     # The end of the session has already been reported.
     feed(orders, ENDED)
-    assert [update.lost_reports for update in other.load(dump(orders))] == [True]
+    assert [update.lost_reports for update in load(other, dump(orders))] == [True]
 
 
 def test_a_redelivered_answer_is_recognized_in_the_next_process() -> None:
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c"), cancel("c"))
-    other.load(json.loads(json.dumps(dump(orders))))
+    load(other, json.loads(json.dumps(dump(orders))))
     assert feed(other, refusal("c")) == []
     assert [request.cl_ord_id for order in other for request in order.pending] == ["c"]
 
@@ -124,7 +146,7 @@ def test_another_version_is_refused(version: object) -> None:
     with pytest.raises(
         ValueError, match=f"Orders of version {version!r} cannot be read; this is version {VERSION}"
     ):
-        orders.load(before | {"orders": before["orders"] | {"version": version}})
+        load(orders, before | {"orders": before["orders"] | {"version": version}})
     assert dump(orders) == before
 
 
@@ -134,15 +156,15 @@ def test_an_invalid_dump_is_refused_without_effect() -> None:
     for name in before["orders"].keys() - {"version"}:
         wrong = before | {"orders": {key: each for key, each in before["orders"].items() if key != name}}
         with pytest.raises(ValueError, match="not a valid dump of Orders"):
-            orders.load(wrong)
+            load(orders, wrong)
         assert dump(orders) == before
     with pytest.raises(ValueError, match="not a valid dump of Orders"):
-        orders.load(before | {"orders": before["orders"] | {"newest": ["1;?"]}})
+        load(orders, before | {"orders": before["orders"] | {"newest": ["1;?"]}})
     for wrong in ({"orders/1": before["orders/0"]}, {"orders/9": None}, {"orders/x": None}, {"orders/0": []}):
         with pytest.raises(ValueError, match="not a valid dump of Orders"):
-            orders.load(before | wrong)
+            load(orders, before | wrong)
     with pytest.raises(ValueError, match="rows are missing"):
-        orders.load({key: row for key, row in before.items() if key != "orders/0"})
+        load(orders, {key: row for key, row in before.items() if key != "orders/0"})
     assert dump(orders) == before
 
 
@@ -169,6 +191,6 @@ def test_a_damaged_dump_is_refused_or_loaded(data: st.DataObject) -> None:
     orders = full()
     before = json.dumps(dump(orders))
     try:
-        orders.load(spoilt)
+        load(orders, spoilt)
     except ValueError:
         assert json.dumps(dump(orders)) == before

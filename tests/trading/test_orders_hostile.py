@@ -19,6 +19,7 @@ from tests.trading.order_flow import (
     change,
     dump,
     feed,
+    load,
     logged_on,
     place,
     refusal,
@@ -70,7 +71,7 @@ def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject
         assert order.unreported_qty >= 0
     orders.copy_from()
     other = Orders()
-    other.load(json.loads(json.dumps(dump(orders))))
+    load(other, json.loads(json.dumps(dump(orders))))
     orders.apply(ENDED)
     assert views(other) == views(orders)
     Positions().load(json.loads(json.dumps(positions.dump())))

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.trading import (
     Settlements,
 )
 from kalshi_fix_sansio.trading.money.cash import NO_SHARD
-from tests.trading.order_flow import BUY, OTHER, SELL, SYMBOL, d, dump
+from tests.trading.order_flow import BUY, OTHER, SELL, SYMBOL, d, dump, load
 from tests.trading.order_flow import report as fill_report
 from tests.trading.test_settlements import party
 from tests.trading.test_settlements import report as page
@@ -52,7 +52,7 @@ class Books:
         """Return the books loaded from the dumps, as in another process."""
         again = Books()
         for name, machine in vars(self).items():
-            getattr(again, name).load(json.loads(json.dumps(dump(machine))))
+            load(getattr(again, name), json.loads(json.dumps(dump(machine))))
         return again
 
     def figures(self) -> dict[Any, Any]:

@@ -60,6 +60,7 @@ from tests.trading.order_flow import (
     dump,
     feed,
     kinds,
+    load,
     logged_on,
     only,
     open_request,
@@ -106,7 +107,7 @@ class Machines:
         """Return the state machines loaded from their dumps, as in another process."""
         found = Machines()
         for name in ("orders", "groups", "copies", "maker", "creator"):
-            getattr(found, name).load(json.loads(json.dumps(dump(getattr(self, name)))))
+            load(getattr(found, name), json.loads(json.dumps(dump(getattr(self, name)))))
         return found
 
     def shown(self) -> list[str]:
@@ -181,7 +182,7 @@ def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
     """Return the orders of a new process, loaded from the dump of the previous one."""
     before, orders = Orders(session_type), Orders(session_type)
     feed(before, logged_on(), *event)
-    orders.load(json.loads(json.dumps(dump(before))))
+    load(orders, json.loads(json.dumps(dump(before))))
     return orders
 
 
@@ -372,7 +373,7 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
     feed(orders, place(alloc_account=2), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
     other = Orders("KalshiRT")
-    other.load(json.loads(json.dumps(dump(orders))))
+    load(other, json.loads(json.dumps(dump(orders))))
     for item in (orders, other):
         feed(item, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
         feed(item, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
@@ -388,7 +389,7 @@ def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
         before, groups = OrderGroups(), OrderGroups()
         before.learn(GROUP, limit=5)
         before.apply(request)
-        groups.load(json.loads(json.dumps(before.dump())))
+        load(groups, json.loads(json.dumps(before.dump())))
         for _ in range(2):
             shown = list(map(str, groups.uncertain()))
             assert len(shown) == 1
@@ -407,7 +408,7 @@ def test_a_request_in_flight_is_dropped_once_its_group_is_resolved(how: str) -> 
     before, groups = OrderGroups(), OrderGroups()
     before.learn(GROUP, limit=5)
     before.apply(OrderGroupRequest.trigger(GROUP))
-    groups.load(before.dump())
+    load(groups, before.dump())
     match how:
         case "learn":
             groups.learn(GROUP, limit=5)
@@ -423,7 +424,7 @@ def test_a_request_in_flight_is_dropped_once_its_group_is_resolved(how: str) -> 
 def test_an_answer_settles_a_create_of_the_previous_process() -> None:
     before, groups = OrderGroups(), OrderGroups()
     before.apply(OrderGroupRequest.create(5))
-    groups.load(before.dump())
+    load(groups, before.dump())
     groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=5)))
     groups.apply(unanswered(OrderGroupRequest.create(5)))
     assert groups.lost_creates == 1
@@ -443,7 +444,7 @@ def test_requests_remembered_from_previous_processes_are_bounded() -> None:
     groups = OrderGroups()
     for limit in range(MAX_LOST + 2):
         groups.apply(OrderGroupRequest.create(limit + 1))
-        groups.load(groups.dump())
+        load(groups, groups.dump())
     assert len(groups.dump()["lost"]) == MAX_LOST
 
 

@@ -241,7 +241,8 @@ def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
     bob.send(order("b", SELL, 4, "0.40"))
     harness.run()
     again = Trader(harness, "ann")
-    again.orders.load(dumped[0])
+    for _ in again.orders.load(dumped[0]):
+        pass
     again.positions.load(dumped[1])
     again.cash.load(dumped[2])
     assert [item.state for item in again.orders] == [OrderState.UNVERIFIED]

@@ -8,10 +8,10 @@ on drop copy.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -123,9 +123,11 @@ class _Reply:
     sent_at: datetime
     """UTC."""
     seen: dict[tuple[ExecKey, str, str], None] = attrs.field(factory=dict)
-    """ExecID, OrderID and ExecType of the reports, in the order of receipt. The ExecID alone is not
-    enough, because both sides of one trade may belong to the same user.
+    """ExecID, OrderID and ExecType of the reports. The ExecID alone is not enough, because both sides of one
+    trade may belong to the same user. Freeing 100,000 keys of a dict takes 10 ms, those of a set 50 ms.
     """
+    keys: list[ExecKey] = attrs.field(factory=list)
+    """The keys of the reports in ascending order. Sorting 100,000 keys at the end would take up to 100 ms."""
     overflow: bool = False
     """Whether there were more reports than are kept."""
 
@@ -389,9 +391,11 @@ class DropCopy:
             key = None
         reply = self._reply
         if reply is not None and key is not None and reply.pending.has(key):
-            if len(reply.seen) < self._max_reports:
+            if len(reply.keys) < self._max_reports:
                 seen = key, (report.order_id or "")[:MAX_TEXT], str(report.exec_type)[:MAX_TEXT]
-                reply.seen[seen] = None
+                if seen not in reply.seen:
+                    reply.seen[seen] = None
+                    insort(reply.keys, key)
             else:
                 reply.overflow = True
             return copied
@@ -404,7 +408,7 @@ class DropCopy:
             return []
         pending, self._reply = reply.pending, None
         count: int | None = complete.resend_event_count
-        received, more = len(reply.seen), self._session_type != DROP_COPY
+        received, more = len(reply.keys), self._session_type != DROP_COPY
         if reply.overflow:
             self._fail(pending, f"more than {self._max_reports} reports were received")
             return []
@@ -414,9 +418,8 @@ class DropCopy:
             self._try_again(pending, f"{received} reports were received instead of {count}", now)
             return []
         # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
-        # copies. The range is complete only up to the last of them. Sorting is fast because copies arrive in
-        # ascending order: 15 ms for 100,000 keys; `nsmallest` takes 120 to 350 ms.
-        last = sorted(map(itemgetter(0), reply.seen))[count - 1] if count else pending.begin
+        # copies. The range is complete only up to the last of them.
+        last = reply.keys[count - 1] if count else pending.begin
         begin = self._join(CopyRange(pending.begin, pending.end or last))
         failed = self._failed.get(pending.shard)
         if failed is not None and begin <= failed.begin and _reaches(pending.end, failed.end):

@@ -127,7 +127,8 @@ class Machines:
             for name in _DUMPED:
                 getattr(self, name).load(dumped[name])
             self.rows = dumped["orders"]
-            self._count(self.orders.load(self.rows))
+            for updates in self.orders.load(self.rows):
+                self._count(updates)
 
     async def look_up(self, client: Any, seconds: float, latest: ExecKey) -> list[object]:
         """Request from drop copy every report since the last call, and those about older uncertain items, as

@@ -230,7 +230,7 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
     if update.lost_reports:
         return [f"{clock()} reports may be missing, open orders are uncertain"]
     if update.verified:
-        return [f"{clock()} drop copy is complete, {len(update.verified)} orders are open"]
+        return [f"{clock()} drop copy is complete, {sum(1 for _ in update.verified)} orders are open"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
     begin = f"{clock()} {printable(order.cl_ord_id)}"

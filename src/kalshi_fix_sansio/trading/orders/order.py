@@ -225,13 +225,13 @@ class Cohort:
     Attributes:
         mark: The losses that its orders had not applied when they were last certain.
         shard: The shard of the newest report of each order; None for all other certain orders.
-        numbers: The numbers of the orders, in the sequence in which they joined. The orders themselves are
-            not listed, because they refer to their cohort, and state machines create no reference cycles.
+        slots: The slots of the orders by number, in the sequence in which they joined. The orders themselves
+            are not listed, because they refer to their cohort, and state machines create no reference cycles.
     """
 
     mark: Mark
     shard: int | None
-    numbers: dict[int, None] = attrs.field(factory=dict)
+    slots: dict[int, int] = attrs.field(factory=dict)
 
     @property
     def is_lost(self) -> bool:
@@ -607,7 +607,7 @@ class OrderUpdate:
             may be missing. These orders are UNVERIFIED, or UNKNOWN without an answer, and have no separate
             updates. None in other updates.
         verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN. They have no separate
-            updates. Empty in other updates.
+            updates. Those that were removed meanwhile are left out. Empty in other updates.
     """
 
     order: Order | None
@@ -619,7 +619,7 @@ class OrderUpdate:
     discrepancies: list[OrderDiscrepancy] = attrs.field(factory=list)
     mass_cancel: MassCancel | None = None
     lost: Mapping[str, Mapping[str, Mapping[int, Order]]] | None = attrs.field(default=None, repr=False)
-    verified: list[Order] = attrs.field(factory=list, repr=False)
+    verified: Iterable[Order] = attrs.field(default=(), repr=False)
 
     @property
     def moved(self) -> list[Fill]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import filterfalse, islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -31,7 +31,6 @@ MISSING: Final = object()
 """Placeholder for a row that a dump does not contain."""
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
-_slot: Final[Callable[[Order], int]] = attrgetter("slot")
 _number: Final[Callable[[Order | Placed], int]] = attrgetter("number")
 _ended: Final[Callable[[Order], int]] = attrgetter("ended")
 
@@ -70,8 +69,9 @@ class OrderIndex:
         """`Order.ended` of the order that ended last."""
         self.free: list[int] = []
         """Slots without an order."""
-        self.changed: dict[int, Order | None] = {}
-        """The orders that have changed since the last dump, by slot; None for a removed one."""
+        self.changed: dict[int, int | None] = {}
+        """The numbers of the orders that have changed since the last dump, by slot; None for a removed one.
+        """
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
         """Orders by ClOrdID, both their own and those of their requests."""
@@ -127,27 +127,34 @@ class OrderIndex:
         Orders may change during the iteration.
         """
         orders = self.unsettled
-        numbers = set(orders)
-        for cohort in cohorts:
-            numbers.difference_update(cohort.numbers)
+        # Most orders are usually in one cohort, so a set of the others is small.
+        largest, *others = sorted((each.slots for each in cohorts), key=len, reverse=True) or [{}]
+        numbers = set(filterfalse(largest.__contains__, orders))
+        for other in others:
+            numbers.difference_update(other)
         for number in sorted(numbers):
             if number in orders:
                 yield orders[number]
 
-    def verify(self, cohort: Cohort) -> Collection[Order]:
-        """Record that drop copy has returned all reports about the orders of a lost cohort; return the
-        orders.
+    def numbered(self, numbers: Iterable[int]) -> Iterator[Order]:
+        """Yield the orders with these numbers that are still kept."""
+        return (self.orders[number] for number in numbers if number in self.orders)
+
+    def verify(self, cohort: Cohort) -> Collection[int]:
+        """Record that drop copy has returned all reports about the orders of a lost cohort; return their
+        numbers.
         """
-        found = [self.orders[number] for number in cohort.numbers]
-        self.changed.update(zip(map(_slot, found), found, strict=True))
+        # Reading an attribute of 100,000 orders that are in no cache of the processor would take 20 ms.
+        found = list(cohort.slots)
+        self.changed.update(zip(cohort.slots.values(), found, strict=True))
         cohort.mark = self.losses.mark
         joined = self._current(cohort.shard, cohort)
         if joined is not cohort:
-            small, large = sorted((cohort, joined), key=lambda each: len(each.numbers))
-            for number in small.numbers:
+            small, large = sorted((cohort, joined), key=lambda each: len(each.slots))
+            for number in small.slots:
                 self.orders[number].cohort = large
-            large.numbers.update(small.numbers)
-            small.numbers = {}
+            large.slots.update(small.slots)
+            small.slots = {}
             self.current[cohort.shard] = large
         return found
 
@@ -299,7 +306,7 @@ class OrderIndex:
             order = update.order
             if order is not None:
                 if not update.forgotten:
-                    self.changed[order.slot] = order
+                    self.changed[order.slot] = order.number
                     account = order.account
                     if account != order.booked_to:
                         update.moved_from, order.booked_to = order.booked_to, account
@@ -347,12 +354,13 @@ class OrderIndex:
         its order, or None if the slot is empty. Orders may change during the iteration.
         """
         if full:
-            orders = {order.slot: order for order in self.orders.values()}
-            self.changed = {**dict.fromkeys(self.free), **orders}
+            numbers = {order.slot: number for number, order in self.orders.items()}
+            self.changed = {**dict.fromkeys(self.free), **numbers}
         while self.changed:
-            slot, order = self.changed.popitem()
+            slot, number = self.changed.popitem()
             row = None
-            if order is not None:
+            if number is not None:
+                order = self.orders[number]
                 order.apply_coverage()
                 order.dumped = order.mark  # keeps the mark alive until the next row of the order
                 row = {**dump_row(order), "mark": order.mark.epoch}
@@ -404,11 +412,11 @@ class OrderIndex:
         if cohort is None or cohort.shard != shard or cohort.is_lost:
             self._leave(order)
             cohort = order.cohort = self._current(shard)
-            cohort.numbers[order.number] = None
+            cohort.slots[order.number] = order.slot
 
     def _leave(self, order: Order) -> None:
         if order.cohort is not None:
-            del order.cohort.numbers[order.number]
+            del order.cohort.slots[order.number]
             order.cohort = None
 
     def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
@@ -418,7 +426,7 @@ class OrderIndex:
         cohort = self.current.get(shard)
         if cohort is None or cohort.is_lost:
             cohort = self.current[shard] = new or Cohort(self.losses.mark, shard)
-            kept = [each for each in self.cohorts if each.numbers or self.current.get(each.shard) is each]
+            kept = [each for each in self.cohorts if each.slots or self.current.get(each.shard) is each]
             self.cohorts = kept if cohort in kept else [*kept, cohort]
         return cohort
 

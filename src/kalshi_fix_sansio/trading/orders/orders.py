@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import attrs
 
@@ -24,6 +24,7 @@ from kalshi_fix_sansio._generated import (
     TimeInForce,
 )
 from kalshi_fix_sansio.dialect.base import Message, values_of
+from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
     LoggedOn,
     MessageReceived,
@@ -143,6 +144,7 @@ class Orders:
         "_answers",
         "_dollars",
         "_kept",
+        "_loading",
         "_logon",
         "_losses",
         "_mass_cancels",
@@ -191,7 +193,7 @@ class Orders:
         """Counter that increases with each event that makes an outcome uncertain. Record its value when drop
         copy is requested, for `DropCopyRange.epoch`.
         """
-        self._on = False
+        self._on = self._loading = False
         self._number = 0
         self._time: datetime | None = None
         self._reports = NewestReports(max_orders)
@@ -398,7 +400,12 @@ class Orders:
 
         Returns one update for each changed order. A loss that may affect every order is one update without an
         order (`OrderUpdate.lost`). Other events and messages have no effect.
+
+        Raises:
+            LocalProtocolError: `load` was called, and its result was not iterated to the end.
         """
+        if self._loading:
+            self._refuse()
         handler = _HANDLERS.get(type(event)) or _inherited(type(event))
         if handler is not None:
             handler(self, event)
@@ -418,6 +425,9 @@ class Orders:
         if is_open:
             self._mass_cancels.record_open(order.number)
         return self._take_updates()
+
+    def _refuse(self) -> NoReturn:
+        raise LocalProtocolError("the orders are not loaded yet: iterate over the result of load to its end")
 
     def _take_updates(self) -> list[OrderUpdate]:
         """Complete and return the updates of the applied message, and those of mass cancels."""
@@ -922,7 +932,12 @@ class Orders:
         Args:
             full: yield all rows. Needed to store them in a new place, or when the rows of an earlier dump
                 were not stored.
+
+        Raises:
+            LocalProtocolError: `load` was called, and its result was not iterated to the end.
         """
+        if self._loading:
+            self._refuse()
         yield _ROW, None
         for slot, row in self._kept.dump(full=full):
             yield f"{_ROW}/{slot}", row
@@ -948,9 +963,13 @@ class Orders:
             ),
         )
 
-    def load(self, rows: Mapping[str, Any]) -> list[OrderUpdate]:
+    def load(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
         """Replace the state with the rows of `dump`, written by this process or an earlier one. Rows with
-        other keys are ignored. Loading takes about 40 ms per 1,000 orders; see `load_in_slices`.
+        other keys are ignored.
+
+        Loading takes about 40 ms per 1,000 orders, so this returns an iterator that loads in steps of about
+        10 ms. It yields an empty list after each step and the updates at the end. The last step replaces the
+        state; until then, leave the rows unchanged.
 
         The session of the dump counts as ended. On a session type without resend, or if the venue cancels
         orders at disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
@@ -959,21 +978,12 @@ class Orders:
         Raises:
             ValueError: the rows are not those of `dump` of this class and version, or some are missing. The
                 state is unchanged.
+            LocalProtocolError: by `apply` and `dump` before the end of the iteration.
         """
-        updates: list[OrderUpdate] = []
-        for updates in self.load_in_slices(rows):  # noqa: B007 the last ones are returned
-            pass
-        return updates
+        self._loading = True
+        return self._load(rows)
 
-    def load_in_slices(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
-        """Load in steps of at most 200 orders, about 10 ms each. Yield an empty list after each step, and at
-        the end the updates that `load` returns.
-
-        The state is replaced in the last step. Until then apply no messages, and leave the rows unchanged.
-
-        Raises:
-            ValueError: as `load`.
-        """
+    def _load(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
         fresh = Orders(
             self._session_type.name,
             product=self._product,
@@ -981,11 +991,14 @@ class Orders:
             max_fills=self._max_fills,
         )
         head = rows.get(_ROW)
-        with loading(head if isinstance(head, Mapping) else {}, _State, "Orders") as state:
-            yield from fresh._load_orders(state, rows)
-            updates = fresh._load_rest(state)
-        for name in self.__slots__:
-            setattr(self, name, getattr(fresh, name))
+        try:
+            with loading(head if isinstance(head, Mapping) else {}, _State, "Orders") as state:
+                yield from fresh._load_orders(state, rows)
+                updates = fresh._load_rest(state)
+            for name in self.__slots__:
+                setattr(self, name, getattr(fresh, name))
+        finally:
+            self._loading = False
         yield updates
 
     def _load_orders(self, state: _State, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:

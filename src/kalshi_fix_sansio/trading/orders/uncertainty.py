@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from kalshi_fix_sansio._generated import (
@@ -14,7 +15,7 @@ from kalshi_fix_sansio._generated import (
 )
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
-from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
+from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
 from kalshi_fix_sansio.trading.orders.answers import Answers
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels
 from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
@@ -93,7 +94,7 @@ class Uncertainty:
     def copy_from(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
         """Return by shard the key at which drop copy must begin; see `Orders.copy_from`."""
         found: dict[int, ExecKey] = {}
-        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.numbers]
+        keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
         for item in self.items(self._kept.outside(self._alike())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
@@ -112,7 +113,7 @@ class Uncertainty:
         have not ended.
         """
         known = [each for each in self._kept.cohorts if each.shard is not None]
-        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.numbers)}
+        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.slots)}
         others = (order for order in self._kept.outside(known) if order.number in one.waiting)
         shards.update(map(self._reports.shard_of, others))
         return {shard: key for shard, key in one.newest.items() if shard in shards}
@@ -122,7 +123,7 @@ class Uncertainty:
         # A range with an end proves nothing about later reports.
         if covered.end is not None:
             return
-        kept, alike, verified = self._kept, self._alike(), list[Order]()
+        kept, alike, verified = self._kept, self._alike(), list[int]()
         open_ = set()
         for order in kept.outside(each for each in alike if each.shard is not None):
             if not order.is_done and self._reports.shard_of(order) == covered.shard:
@@ -133,11 +134,11 @@ class Uncertainty:
             if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
                 verified += kept.verify(cohort)
         if verified:
-            kept.touched.append(OrderUpdate(None, verified=verified))
+            kept.touched.append(OrderUpdate(None, verified=Found(partial(kept.numbered, verified))))
         self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
         for cohort in kept.cohorts:
             if cohort.shard == covered.shard and not cohort.is_lost:
-                self._mass_cancels.record_covered(cohort.numbers.keys(), covered.begin, covered.epoch)
+                self._mass_cancels.record_covered(cohort.slots.keys(), covered.begin, covered.epoch)
 
     def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
         """Resolve the uncertainties about an order that a complete drop copy range covers."""
