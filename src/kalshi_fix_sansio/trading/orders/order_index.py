@@ -32,7 +32,6 @@ MISSING: Final = object()
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
 _number: Final[Callable[[Order | Placed], int]] = attrgetter("number")
-_ended: Final[Callable[[Order], int]] = attrgetter("ended")
 
 
 class OrderIndex:
@@ -373,7 +372,7 @@ class OrderIndex:
         Raises:
             ValueError: a row is missing, or two orders have the same number.
         """
-        orders: list[Order] = []
+        orders: dict[int, Order] = {}
         for slot, row in enumerate(rows):
             if not slot % _SLICE:
                 yield
@@ -385,24 +384,29 @@ class OrderIndex:
             order = load_row({name: value for name, value in row.items() if name != "mark"}, Order)
             order.slot, order.losses = slot, self.losses
             order.mark = order.dumped = marks[row["mark"]]
-            orders.append(order)
-        orders.sort(key=_number)
-        for count, order in enumerate(orders):
+            if order.number in orders:
+                raise ValueError(f"two orders of number {order.number}")
+            orders[order.number] = order
+        ended: dict[int, int] = {}
+        for count, number in enumerate(sorted(orders)):
             if not count % _SLICE:
                 yield
-            if order.number in self.orders:
-                raise ValueError(f"two orders of number {order.number}")
+            order = orders[number]
             for fill in order.fills.values():
                 order.count(fill)
             order.booked_to = order.account
-            self.orders[order.number] = order
+            self.orders[number] = order
             if order.order_id is not None:
                 self.by_id[order.order_id] = order
             self.index(order)
+            if order.ended:
+                ended[order.ended] = number
         # Orders do not end in the sequence in which they were placed.
-        for order in sorted((each for each in orders if each.ended), key=_ended):
-            self.done.move_to_end(order.number)
-            self.ended = order.ended
+        for count, place in enumerate(sorted(ended)):
+            if not count % _SLICE:
+                yield
+            self.done.move_to_end(ended[place])
+            self.ended = place
 
     def _join(self, order: Order) -> None:
         """Add a certain order to the current cohort of its shard."""

@@ -969,7 +969,7 @@ class Orders:
 
         Loading takes about 40 ms per 1,000 orders, so this returns an iterator that loads in steps of about
         10 ms. It yields an empty list after each step and the updates at the end. The last step replaces the
-        state; until then, leave the rows unchanged.
+        state. Until then leave the rows unchanged; `apply` and `dump` raise LocalProtocolError.
 
         The session of the dump counts as ended. On a session type without resend, or if the venue cancels
         orders at disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
@@ -978,7 +978,6 @@ class Orders:
         Raises:
             ValueError: the rows are not those of `dump` of this class and version, or some are missing. The
                 state is unchanged.
-            LocalProtocolError: by `apply` and `dump` before the end of the iteration.
         """
         self._loading = True
         return self._load(rows)
