@@ -41,7 +41,7 @@ class Careful(LogReader):
 class CarefulDecoder(Decoder):
     """A decoder that explains every message."""
 
-    def _sound(self, logged: LoggedMessage) -> None:
+    def _fitting(self, logged: LoggedMessage) -> None:
         del logged
         return
 
