@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 _SCENARIO = re.compile(
-    r"scenarios/test_scenarios\.py::test_(in_virtual_time|over_sockets)\[(initiator|acceptor)-"
+    r"scenarios/test_scenarios\.py::test_scenarios_pass_(in_virtual_time|over_sockets)\[(initiator|acceptor)-"
 )
 _TRANSPORTS = {"in_virtual_time": "in virtual time", "over_sockets": "over sockets"}
 
