@@ -1,4 +1,4 @@
-"""Measure all cases, print and compare the results, and write the documentation's charts and tables."""
+"""Measure all cases, print and compare the results, and write the charts and tables of the documentation."""
 
 from __future__ import annotations
 
@@ -53,10 +53,14 @@ OTHER_CASES: dict[str, Callable[[], list[Result]]] = {
 def main() -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the codec's cases, compared with results.json")
-    parser.add_argument("--cases", default="", help="only these, such as a,b,f (c includes d)")
-    parser.add_argument("--into", type=Path, help="write to this folder, and leave the tree as it is")
-    parser.add_argument("--docs", action="store_true", help="measure nothing: write charts and pages again")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure only the codec's cases, and compare with results.json"
+    )
+    parser.add_argument("--cases", default="", help="measure only these cases, such as a,b,f (c includes d)")
+    parser.add_argument(
+        "--into", type=Path, help="write to this folder, and leave the working tree unchanged"
+    )
+    parser.add_argument("--docs", action="store_true", help="write charts and pages again, without measuring")
     arguments = parser.parse_args()
     # QuickFIX's generated bindings lack an attribute that newer Pythons require.
     warnings.filterwarnings(
@@ -67,12 +71,12 @@ def main() -> int:
         return _write_docs(folder, arguments.into)
     print(f"Python {build()}, {machine()}")
     if absent := missing():
-        print(f"not installed, and left out: {', '.join(absent)}")
+        print(f"not installed, and skipped: {', '.join(absent)}")
     folder.mkdir(parents=True, exist_ok=True)
     results = _measure(set(filter(None, arguments.cases.split(","))), quick=arguments.quick)
     print("\n".join(report.table(results)))
-    for name, found, wanted, mark in report.ratios(results):
-        print(f"{name:58} {found:>7}  {wanted:12}  {mark}")
+    for name, found, bound, mark in report.ratios(results):
+        print(f"{name:58} {found:>7}  {bound:12}  {mark}")
     if arguments.quick:
         return _compare(results)
     if results:
@@ -98,11 +102,11 @@ def _write_docs(folder: Path, into: Path | None) -> int:
     results = report.load(folder if (folder / report.RESULTS).exists() else report.HERE)
     charts.write(results, into or charts.FOLDER)
     pages.write(results, into or pages.DOCS)
-    silent = pages.unexplained(results, pages.PROSE.read_text(encoding="utf-8"))
-    if silent:
-        print(f"\nnot reached, and no paragraph in {pages.PROSE.name} says why: {', '.join(silent)}")
-        print("write them and run: make bench-docs")
-    return 1 if silent else 0
+    unexplained = pages.unexplained(results, pages.PROSE.read_text(encoding="utf-8"))
+    if unexplained:
+        print(f"\nmissed, and not explained in {pages.PROSE.name}: {', '.join(unexplained)}")
+        print("write the paragraphs, and run: make bench-docs")
+    return 1 if unexplained else 0
 
 
 def _compare(results: list[Result]) -> int:
@@ -113,8 +117,8 @@ def _compare(results: list[Result]) -> int:
         return 0
     print(
         f"\nWorse by more than {report.SLACK:g} times: {'; '.join(worse)}.\n"
-        "Run it again when nothing else runs. If it stays, find what made it slower,\n"
-        "or explain in the commit message why it is worth it, and commit the results of make bench."
+        "Run it again when no other program is running. If it is still worse, find the cause,\n"
+        "or justify it in the commit message, and commit the results of make bench."
     )
     return 1
 

@@ -2,7 +2,7 @@
 
 python -m benchmarks.alone million COUNT          many messages through one session, for case h
 python -m benchmarks.alone books LEVELS COUNT...  MiB of memory for each number of books, ascending
-python -m benchmarks.alone first COUNT              the first order and the median of the others, for case o
+python -m benchmarks.alone first COUNT            the first order and the median of the others, for case o
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
     """Yield chunks of reports as read from a socket, with the time; ids, numbers and times are unique."""
     pending, reports = bytearray(), [samples.report(number) for number in range(samples.COUNT)]
     for number in range(count):
-        moment = samples.NOON + timedelta(microseconds=number)
+        time_received = samples.NOON + timedelta(microseconds=number)
         report = reports[number % len(reports)]
         report.order_id = report.cl_ord_id = f"{number:08x}-6a37-4a7c-9d1b-2f6f1d1f0c11"
-        report.exec_id, report.transact_time = f"execution-{number}", moment
-        pending += encode(report, samples.header("8", 2 + number, moment))
+        report.exec_id, report.transact_time = f"execution-{number}", time_received
+        pending += encode(report, samples.header("8", 2 + number, time_received))
         if len(pending) >= CHUNK or number == count - 1:
-            yield bytes(pending), moment
+            yield bytes(pending), time_received
             pending.clear()
 
 
@@ -47,8 +47,8 @@ def million(count: int) -> dict[str, float]:
     and at the end; and the maximum of the memory."""
     session, spent = established(), 0.0
     sizes = [resident()]
-    for chunk, moment in chunks(count):
-        now = Instant((moment - samples.NOON).total_seconds(), moment)
+    for chunk, time_received in chunks(count):
+        now = Instant((time_received - samples.NOON).total_seconds(), time_received)
         begin = time.perf_counter()
         session.receive_data(chunk, now)
         session.events()
@@ -70,11 +70,11 @@ def books(levels: int, *counts: int) -> dict[int, float]:
     for number in range(counts[-1]):
         entries = [
             MDFullEntry(
-                md_entry_type="0" if place < levels // 2 else "1",
+                md_entry_type="0" if index < levels // 2 else "1",
                 md_entry_px=price,
-                md_entry_size=Decimal(number * levels + place + 1).scaleb(-2),
+                md_entry_size=Decimal(number * levels + index + 1).scaleb(-2),
             )
-            for place, price in enumerate(prices)
+            for index, price in enumerate(prices)
         ]
         symbol = f"KXHIGHNY-26AUG17-B{number:06}"
         update = books.apply(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
@@ -98,10 +98,10 @@ def first(count: int) -> dict[str, float]:
     return {"first": spent[0], "median": statistics.median(spent[1:])}
 
 
-def main(what: str, *numbers: int) -> object:
+def main(name: str, *numbers: int) -> object:
     """Run the measurement given on the command line."""
     measures: dict[str, Callable[..., object]] = {"million": million, "books": books, "first": first}
-    return measures[what](*numbers)
+    return measures[name](*numbers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A canonical form of the values that engines return, to check that they are equal."""
+"""A canonical form for the values that engines return, to check that they are equal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import Enum
 from typing import Any
 
 
-class DifferentError(Exception):
+class MismatchError(Exception):
     """Two engines return different values for the same bytes."""
 
 
-def sending_time(moment: datetime) -> str:
+def sending_time(time: datetime) -> str:
     """Return a time in FIX format."""
-    return f"{moment:%Y%m%d-%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return f"{time:%Y%m%d-%H:%M:%S}.{time.microsecond // 1000:03d}"
 
 
 def text(value: Any) -> str:
@@ -42,9 +42,9 @@ def levels(book: Any) -> list[tuple[str, str]]:
     return [(str(level.price), str(level.size)) for side in (book.bids, book.offers) for level in side]
 
 
-def require_equal(what: str, values: dict[str, Any]) -> None:
+def require_equal(subject: str, values: dict[str, Any]) -> None:
     """Raise DifferentError unless all engines returned equal values."""
     (first, expected), *others = values.items()
     for name, value in others:
         if value != expected:
-            raise DifferentError(f"{what}: {first} gives {expected!r}, {name} gives {value!r}")
+            raise MismatchError(f"{subject}: {first} gives {expected!r}, {name} gives {value!r}")

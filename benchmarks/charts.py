@@ -89,15 +89,15 @@ def bar_chart(title: str, values: Iterable[tuple[str, float]]) -> str:
 
 
 def line_chart(title: str, unit: str, points: Sequence[tuple[int, float]]) -> str:
-    """Draw cost against size, and the straight line through the first and the last point."""
+    """Draw cost against size, and the straight line through the first and last points."""
     height, bottom, left, right = 280, 230, 40, 60
-    most_x, most_y = max(x for x, _ in points), max(y for _, y in points) * 1.15
+    max_x, max_y = max(x for x, _ in points), max(y for _, y in points) * 1.15
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        return left + x / most_x * (_WIDTH - left - right), bottom - y / most_y * (bottom - _TOP)
+    def position(x: float, y: float) -> tuple[float, float]:
+        return left + x / max_x * (_WIDTH - left - right), bottom - y / max_y * (bottom - _TOP)
 
-    def path(several: Iterable[tuple[float, float]]) -> str:
-        return " ".join(f"{across:.1f},{down:.1f}" for across, down in (place(*each) for each in several))
+    def path(points: Iterable[tuple[float, float]]) -> str:
+        return " ".join(f"{across:.1f},{down:.1f}" for across, down in (position(*each) for each in points))
 
     parts = [
         f'<line class="a" x1="{left}" y1="{bottom}" x2="{_WIDTH - right}" y2="{bottom}"/>',
@@ -106,12 +106,12 @@ def line_chart(title: str, unit: str, points: Sequence[tuple[int, float]]) -> st
         f'<polyline class="l" points="{path(points)}"/>',
         f'<text x="{_WIDTH - right}" y="{bottom + 38}" text-anchor="end">{escape(unit)}</text>',
     ]
-    written = float("-inf")
+    labelled = float("-inf")
     for x, y in points:
-        across, down = place(x, y)
+        across, down = position(x, y)
         parts.append(f'<circle class="o" cx="{across:.1f}" cy="{down:.1f}" r="3.5"/>')
-        if across - written >= 45:  # otherwise it would overlap the previous label
-            written = across
+        if across - labelled >= 45:  # otherwise it would overlap the previous label
+            labelled = across
             parts += [
                 f'<text x="{across:.1f}" y="{down - 10:.1f}" text-anchor="middle">{_short(y)}</text>',
                 f'<text x="{across:.1f}" y="{bottom + 18}" text-anchor="middle">{x:,}</text>',

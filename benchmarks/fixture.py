@@ -1,8 +1,8 @@
-"""`python -m benchmarks.fixture`: the cost of a reset of the testing venue, compared with a logon and logout.
+"""`python -m benchmarks.fixture`: the cost of resetting the testing venue, compared with a logon and logout.
 
-The pytest fixture `kalshi_venue` resets its venue between two tests. It measures two tasks in turn, with and
-without TLS: a logon and logout of a blocking client, and a reset after a client has logged on, traded and
-logged out.
+The pytest fixture `kalshi_venue` resets its venue between two tests. This program measures two tasks in turn,
+with and without TLS: a logon and logout of a blocking client, and a reset after a client has logged on,
+traded and logged out.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SYMBOL = MARKETS["prediction"][0].rules.ticker
 
 
 def _ms(act: Callable[[], object]) -> float:
-    begin = time.perf_counter()
+    start = time.perf_counter()
     act()
-    return (time.perf_counter() - begin) * 1e3
+    return (time.perf_counter() - start) * 1e3
 
 
 def measure(*, tls: bool, rounds: int = ROUNDS) -> tuple[float, float]:
-    """Return the median milliseconds of a logon with logout, and of a reset."""
+    """Return the median time in milliseconds of a logon with logout, and of a reset."""
     order = NewOrderSingle(cl_ord_id="o", symbol=SYMBOL, side="1", ord_type="2", order_qty=1, price="0.40")
     logons, resets = [], []
     with Venue(tls=tls) as venue:
@@ -47,5 +47,7 @@ def measure(*, tls: bool, rounds: int = ROUNDS) -> tuple[float, float]:
 if __name__ == "__main__":
     for tls in (False, True):
         logon, reset = measure(tls=tls)
-        way = "over TLS" if tls else "in process"
-        print(f"{way}: logon and logout {logon:.2f} ms; reset {reset:.2f} ms, {reset / logon:.2f} of that")
+        transport = "over TLS" if tls else "in process"
+        print(
+            f"{transport}: logon and logout {logon:.2f} ms; reset {reset:.2f} ms, {reset / logon:.2f} of that"
+        )

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_BATCH_SECONDS = 0.01
-"""A batch of calls is made long enough for the clock, and short enough to fall between interruptions."""
+"""Minimum duration of a batch: long enough for the clock, and short enough to fall between interruptions."""
 _PROCESS_SECONDS = 600
 
 
@@ -73,7 +73,7 @@ def machine() -> str:
 
 
 def build() -> str:
-    """Return version, compiler and flags of this Python; they change figures by up to a fifth."""
+    """Return the version, compiler and flags of this Python, which change figures by up to a fifth."""
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
     named = [flag for flag in ("--enable-optimizations", "--with-lto") if flag in flags]
     return f"{platform.python_version()} ({', '.join([platform.python_compiler(), *named])})"
@@ -125,13 +125,13 @@ def measure(contenders: Iterable[Contender], rounds: int = 9) -> list[Result]:
 
 
 def _calls(entry: Contender) -> int:
-    """Return how many calls make a batch long enough; the attempts warm up caches."""
+    """Return the number of calls that make a batch long enough; the attempts warm up caches."""
     number = 1
     while number < entry.max_calls:
-        took = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
-        if took >= MIN_BATCH_SECONDS:
+        seconds = min(_batch(entry, number) for _ in range(2)) * number * entry.per_call / 1e6
+        if seconds >= MIN_BATCH_SECONDS:
             break
-        number = min(number * 4 if took < MIN_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
+        number = min(number * 4 if seconds < MIN_BATCH_SECONDS / 4 else number * 2, entry.max_calls)
     return number
 
 
@@ -164,7 +164,7 @@ def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
 def python(*arguments: str) -> str:
     """Run Python in a fresh process; return its output.
 
-    The process keeps compiled files, as on a user's machine: with that turned off, it would compile all
+    The process keeps compiled files, as on a user's machine. Without them it would compile all
     sources each time.
     """
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -66,25 +66,25 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
         KeyError: a paragraph refers to a missing target or figure.
     """
     known = {target.key for target in TARGETS}
-    lost = {target.key for target in missed(results)}
+    missed_keys = {target.key for target in missed(results)}
     for keys, text in paragraphs(prose).items():
         if misspelt := set(keys) - known:
             raise KeyError(f"{PROSE.name} is about no target: {', '.join(misspelt)}")
-        if lost.intersection(keys):
+        if missed_keys.intersection(keys):
             shown = _FIGURE.sub(lambda found: _figure(found[1], results), text)
-            yield "\n\n".join(_laid_out(paragraph) for paragraph in shown.split("\n\n"))
+            yield "\n\n".join(_wrapped(paragraph) for paragraph in shown.split("\n\n"))
 
 
-def _laid_out(paragraph: str) -> str:
+def _wrapped(paragraph: str) -> str:
     return textwrap.fill(" ".join(paragraph.split()), 130, break_long_words=False, break_on_hyphens=False)
 
 
-def _figure(asked: str, results: Sequence[Result]) -> str:
-    kind, *name = (part.strip() for part in asked.replace("\n", " ").split("|"))
+def _figure(reference: str, results: Sequence[Result]) -> str:
+    kind, *name = (part.strip() for part in reference.replace("\n", " ").split("|"))
     if kind == "ratio":
         ratio = next(target for target in TARGETS if target.key == name[0]).ratio(by_key(results))
         if ratio is None:
-            raise KeyError(asked)
+            raise KeyError(reference)
         return f"{ratio:.1f}"
     found = by_key(results)[name[0], name[1]]
     return report.shown(value(found), found.unit)

@@ -15,8 +15,8 @@ from benchmarks.targets import TARGETS, by_key
 HERE = Path(__file__).parent
 RESULTS = "results.json"
 SLACK = 1.35
-"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: on a machine
-with other users, single ratios vary by a quarter."""
+"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: on a shared
+machine, single ratios vary by a quarter."""
 RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""
 SAME, WORSE = "as committed", "WORSE"
@@ -29,10 +29,10 @@ def load(folder: Path = HERE) -> list[Result]:
 
 def save(results: Iterable[Result], folder: Path = HERE, *, keep: bool) -> None:
     """Write results; with `keep`, earlier results of cases that were not measured are kept."""
-    former = by_key(load(folder)) if keep and (folder / RESULTS).exists() else {}
+    earlier = by_key(load(folder)) if keep and (folder / RESULTS).exists() else {}
     fresh = by_key(results)
     cases = {case for case, _ in fresh}
-    kept = {key: found for key, found in former.items() if key[0] not in cases}
+    kept = {key: found for key, found in earlier.items() if key[0] not in cases}
     entries = [attrs.asdict(found) for found in (kept | fresh).values()]
     lines = ",\n".join(json.dumps({key: _rounded(value) for key, value in each.items()}) for each in entries)
     (folder / RESULTS).write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -65,24 +65,24 @@ TAGS = (*FLAT_TAGS, 137, 138, 1704)
 
 
 def identifier(kind: str, number: int) -> str:
-    """Return an id like those that programs generate, the same in every run."""
+    """Return an id such as programs generate, the same in every run."""
     return str(uuid5(NAMESPACE_OID, f"{kind} {number}"))
 
 
 def cents(number: int) -> Decimal:
-    """Return a price in dollars, in whole cents, as in most markets."""
+    """Return a price in dollars, a whole number of cents, as in most markets."""
     return Decimal(1 + number * 7919 % 99) / 100
 
 
 def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
-    """Return a quantity: each power of ten is equally likely, so small quantities repeat and large ones
+    """Return a quantity. Each power of ten is equally likely, so small quantities repeat often and large ones
     hardly ever."""
     chance = int.from_bytes(blake2b(f"{kind} {number}".encode(), digest_size=4).digest(), "big") / 2**32
     return Decimal(int(10 ** (chance * digits))).quantize(CENT)
 
 
 def order_values(number: int = 0) -> dict[str, Any]:
-    """Return the attributes of an order; all but the kind of order depend on `number`."""
+    """Return the attributes of an order; all except the order type depend on `number`."""
     return {
         "cl_ord_id": identifier("order", number),
         "symbol": MARKETS[number % len(MARKETS)],
@@ -148,7 +148,7 @@ def values_reader() -> Callable[[Any], tuple[Any, ...]]:
     Each engine has a separate one, because CPython specializes a function's code to the classes it uses.
     """
     values = ", ".join(f"report.{name}" for name in _TWENTY)
-    read: Callable[[Any], tuple[Any, ...]] = eval(f"lambda report: ({values})")  # noqa: S307 - of the table above
+    read: Callable[[Any], tuple[Any, ...]] = eval(f"lambda report: ({values})")  # noqa: S307 - only names from the table above
     return read
 
 
@@ -158,18 +158,18 @@ def order(number: int = 0) -> NewOrderSingle:
 
 
 def moments(count: int = 1000) -> list[datetime]:
-    """Return times whose distances are those in a burst of messages."""
+    """Return times that are as close together as in a burst of messages."""
     return [NOON + BURST_STEP * number for number in range(count)]
 
 
 def order_headers() -> Iterator[Header]:
     """Return an endless iterator of headers for orders; number and time differ from the previous ones."""
-    made = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
-    return cycle(made)
+    headers = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
+    return cycle(headers)
 
 
 def report(number: int = 0) -> ExecutionReport:
-    """Return a fill with a fee and a change of collateral; `number` makes its values differ."""
+    """Return a fill with a fee and a change in collateral; `number` makes its values differ."""
     quantity, price = contracts("report", number, 3) + 1, cents(number)
     filled = (quantity * (1 + number % 9) / 10).quantize(CENT)
     fee = (Decimal("0.07") * price * (1 - price) * filled).quantize(FINEST)
@@ -213,7 +213,7 @@ def report_bytes(number: int = 0) -> bytes:
 
 
 def first_snapshots(levels: int) -> list[bytes]:
-    """Return a snapshot of each market, with which its book begins."""
+    """Return the first snapshot for the book of each market."""
     return [snapshot_bytes(levels, number) for number in range(len(MARKETS))]
 
 
@@ -225,7 +225,7 @@ def snapshot_bytes(levels: int, number: int = 0) -> bytes:
 def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
     """Return a snapshot of one of the markets with this many price levels, half of them bids.
 
-    Without MDEntryDate and MDEntryTime, which the other Kalshi client cannot read.
+    It has no MDEntryDate and MDEntryTime, which the other Kalshi client cannot read.
     """
     entries = [
         MDFullEntry(
@@ -244,21 +244,21 @@ def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
 
 
 def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
-    """Return an incremental that changes the size of this many levels of a book.
+    """Return an incremental update that changes the size of this many levels of a book.
 
     Levels are only changed, never added or removed, so that messages can be applied repeatedly. The other
     Kalshi client supports no other changes.
     """
-    places = [(number * 7 + n * 11) % levels for n in range(count)]
+    indices = [(number * 7 + n * 11) % levels for n in range(count)]
     entries = [
         MDIncEntry(
             md_update_action="1",
             symbol=MARKETS[number % len(MARKETS)],
-            md_entry_type="0" if place < levels // 2 else "1",
-            md_entry_px=Decimal(place + 1) / 100,
-            md_entry_size=contracts(f"level {place}", number),
+            md_entry_type="0" if index < levels // 2 else "1",
+            md_entry_px=Decimal(index + 1) / 100,
+            md_entry_size=contracts(f"level {index}", number),
         )
-        for place in places
+        for index in indices
     ]
     return MarketDataIncrementalRefresh(md_entries=entries)
 

@@ -19,7 +19,7 @@ class Target:
     """A ratio of two results with a lower or upper bound."""
 
     key: str
-    """Its name in `not_reached.md`."""
+    """The name of the target in `not_reached.md`."""
     name: str
     above: tuple[Key, ...]
     """Results whose sum is the numerator."""
@@ -30,17 +30,17 @@ class Target:
     def ratio(self, results: Mapping[Key, Result]) -> float | None:
         """Return the ratio; None if a result is missing.
 
-        If the rounds of all results are known, the ratio is the median of the ratios of the rounds; otherwise
+        If the rounds of all results are known, the ratio is the median over the rounds' ratios; otherwise
         it is calculated from `value` of each result.
         """
         if any(key not in results for key in (*self.above, *self.below)):
             return None
         above, below = ([results[key] for key in keys] for keys in (self.above, self.below))
         if all(found.rounds for found in (*above, *below)):
-            over, under = (
+            numerators, denominators = (
                 map(sum, zip(*(found.rounds for found in side), strict=True)) for side in (above, below)
             )
-            return statistics.median(one / other for one, other in zip(over, under, strict=True))
+            return statistics.median(one / other for one, other in zip(numerators, denominators, strict=True))
         return sum(map(value, above)) / sum(map(value, below))
 
     def is_reached(self, ratio: float) -> bool:

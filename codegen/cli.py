@@ -111,8 +111,8 @@ def write_dictionary(spec: Path, product: str | None, out: Path) -> None:
         choice = (
             f"choose one of {', '.join(dialect.product_names)}" if dialect.products else "it has no products"
         )
-        what = "needs --product" if product is None else f"has no product {product!r}"
-        raise click.UsageError(f"{spec} {what}: {choice}.")
+        problem = "needs --product" if product is None else f"has no product {product!r}"
+        raise click.UsageError(f"{spec} {problem}: {choice}.")
     for path in dictionary.write(dialect, product, out):
         click.echo(path)
 
@@ -165,15 +165,15 @@ def import_dictionary(
 @click.option(
     "--against",
     metavar="COMMIT|FILE",
-    help="Commit of another spec, or file of another API.  [default: released.json in the spec folder]",
+    help="Commit with another spec, or file with another API.  [default: released.json in the spec folder]",
 )
 @click.option("--release", is_flag=True, help="Record the current API as that of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: str | None, release: bool) -> None:
     """List the API changes since the last release or a commit, and whom each affects.
 
-    wire: what other versions read or wrote; source: programs that use a name; typing: their type checkers;
-    venue: what the venue accepts and sends. The exit status is 1 if any change may break a user.
+    wire: data exchanged with other versions; source: programs that use a name; typing: their type checkers;
+    venue: messages that the venue accepts and sends. The exit status is 1 if any change may break a program.
     """
     # Resolved first: with --release, an invalid spec must not become the API of a release.
     now = api.describe(load_dialect(spec))
@@ -208,11 +208,11 @@ def compare_downstream(spec: Path) -> None:
     status is 1 if anything remains to be checked.
     """
     report = downstream.compare(load_dialect(spec), spec, REPOSITORY)
-    for line in (*report.unhandled, *report.idle):
+    for line in (*report.unhandled, *report.obsolete):
         click.echo(line)
-    left = len(report.unhandled) + len(report.idle) or "nothing"
+    left = len(report.unhandled) + len(report.obsolete) or "nothing"
     click.echo(f"{report.covered} intentionally not handled; {left} left to check.")
-    if report.unhandled or report.idle:
+    if report.unhandled or report.obsolete:
         raise SystemExit(1)
 
 

@@ -40,7 +40,7 @@ class Unhandled:
     location: Location
 
     def __str__(self) -> str:
-        return f"{self.area}: {self.element} ({self.kind}), of {self.location}"
+        return f"{self.area}: {self.element} ({self.kind}), at {self.location}"
 
 
 @attrs.frozen
@@ -70,13 +70,14 @@ class Report:
 
     unhandled: tuple[Unhandled, ...]
     covered: int
-    """Number of other elements that are known not to be handled."""
-    idle: tuple[str, ...]
-    """Entries of `known` that no longer cover any element."""
+    """Number of other elements, which `known` lists as not handled."""
+    obsolete: tuple[str, ...]
+    """Messages about names in `known` that no longer cover any element."""
 
 
 def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
-    """Return the elements that the areas of a spec folder do not mention; their paths are relative to `root`.
+    """Return the elements that the areas of a spec folder do not mention; paths of areas are relative to
+    `root`.
 
     Raises:
         SpecError: `downstream.yaml` is missing, does not match its schema, or contains unknown names.
@@ -111,13 +112,13 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
         used.update(covering)
         if not covering:
             left.append(each)
-    idle = [
-        f"{entry.location}: {entry.area} handles {name}, or it is no longer in the spec; remove it"
+    obsolete = [
+        f"{entry.location}: {entry.area} handles {name}, or the spec no longer contains it; remove the name"
         for k, entry in enumerate(known)
         for name in entry.names
         if (k, name) not in used
     ]
-    return Report(tuple(sorted(left)), len(found) - len(left), tuple(idle))
+    return Report(tuple(sorted(left)), len(found) - len(left), tuple(obsolete))
 
 
 def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[Known]:
@@ -135,7 +136,7 @@ def _files(root: Path, name: str, where: Location, mistakes: Mistakes) -> list[P
     path = root / name
     found = [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.glob("*.md")])
     if not found:
-        mistakes.add(where, f"`{name}` has neither Python nor Markdown", "name a folder or a file")
+        mistakes.add(where, f"`{name}` contains neither Python nor Markdown", "name a folder or a file")
     return found
 
 

@@ -35,7 +35,7 @@ APPL_VER_IDS = {
 
 @attrs.frozen
 class Change:
-    """One change of an element."""
+    """One change to an element."""
 
     kind: str
     """`added`, `updated`, `deprecated` or `removed`."""
@@ -52,7 +52,9 @@ class Change:
 
     @property
     def settled(self) -> dt.date:
-        """The first day on which it certainly applied: with only the month known, that of the next month."""
+        """The first day on which it certainly applied; if only the month is known, the first day of the next
+        month.
+        """
         return self._days()[1]
 
     def _days(self) -> tuple[dt.date, dt.date]:
@@ -75,8 +77,8 @@ class Pedigree:
         return next((change for change in self.changes if change.kind == "added"), None)
 
     @property
-    def is_over(self) -> bool:
-        """Whether the venue has removed it; it is kept to read older data."""
+    def is_removed(self) -> bool:
+        """Whether the venue has removed the element, which is kept to read older data."""
         return any(change.kind == "removed" for change in self.changes)
 
 
@@ -85,7 +87,7 @@ class Element:
     """Facts common to all elements with a source."""
 
     source: str
-    """Names of the manifest's sources."""
+    """Names of its sources in the manifest, separated by commas."""
     location: Location
     pedigree: Pedigree = Pedigree()
     why: str = ""
@@ -166,11 +168,11 @@ class Field(Element):
         return next((code for code in self.codes if written in (code.name, code.value)), None)
 
 
-# For a field that may be absent or have a value, the empty text is one of its values, so only `absent` alone
-# needs a separate form.
+# For a field that may be absent or have a value, the empty string is one of its values, so a separate form is
+# needed only if `absent` is the sole condition.
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""Names of fields, each with its condition: one of these wire values, of which the empty text means absent;
-an empty tuple for any value; None for absent.
+"""Names of fields, each with its condition: one of these wire values, where the empty string means absent; an
+empty tuple for any value; None for absent.
 """
 
 
@@ -205,7 +207,7 @@ class Condition:
 
 @attrs.frozen
 class Limit:
-    """A restriction of values under a condition. Numbers are text."""
+    """A restriction of values under a condition. Numbers are kept as text."""
 
     when: Condition
     minimum: str | None
@@ -256,7 +258,7 @@ class Member(Element):
 
 
 def after_removal(member: Member) -> Member:
-    """Return a member that the venue has removed as it is since then: no longer required."""
+    """Return a member as it is since the venue removed it: no longer required."""
     removed = next((each for each in member.pedigree.changes if each.kind == "removed"), None)
     rules = tuple(rule for rule in member.rules if rule.presence != "required")
     if removed is None or (
@@ -301,7 +303,7 @@ class Answers:
     open_when: Condition | None
     """Condition under which the outcome remains open."""
     makes: tuple[str, Field] | None = None
-    """MsgType of requests that each create a separate object, and the field with the id of that object."""
+    """MsgType of requests that each create a separate object, and the field that contains the object's id."""
 
 
 @attrs.frozen
@@ -324,8 +326,8 @@ class Constructor:
     sets: tuple[tuple[Member, str], ...]
     """Fields with the wire values that are set."""
     takes: Member | None
-    """Positional argument: a field, or a group whose entries have one field, which takes several values. For
-    a group with at most one entry, the fields of the entry become arguments.
+    """Positional argument: a field, or a group whose entries have one field, in which case several values can
+    be passed. For a group with at most one entry, the fields of the entry become arguments.
     """
     requires: tuple[str, ...]
     """Attributes that are required here, but not in general."""
@@ -357,7 +359,7 @@ class Message(Element):
 
 @attrs.frozen
 class KnownText(Element):
-    """A known value of Text (58) in a message; others must be expected."""
+    """A known value of Text (58) in a message; other values must be expected."""
 
     message: Message
     value: str
@@ -388,11 +390,11 @@ class VenueLimit(Element):
 
     name: str
     values: tuple[tuple[str, str], ...]
-    """Numbers as written, by key; a single number, or the list of words, has the empty text as its key."""
+    """Numbers as written, by key; a single number, or the list of words, has the empty string as its key."""
     unit: str
     doc: str
     words: tuple[str, ...] = ()
-    """The words of a limit that is not a number, such as scopes of a key."""
+    """The words of a limit that is not a number, such as the scopes of a key."""
 
     @property
     def constant(self) -> str:
@@ -444,7 +446,7 @@ class Product:
     name: str
     doc: str
     env_prefix: str
-    """Prefix of the environment variables with the key, such as KALSHI."""
+    """Prefix of the environment variables that contain the key, such as KALSHI."""
 
 
 @attrs.frozen
@@ -526,7 +528,7 @@ class Dialect:
     def validated(self) -> str:
         """Dates of the venue's documents that it was last compared with, as text."""
         parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))
-        return ", ".join(f"{what} {date}" for what, date in parts if date)
+        return ", ".join(f"{label} {date}" for label, date in parts if date)
 
 
 def walk(

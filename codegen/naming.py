@@ -66,7 +66,7 @@ def snake_case(name: str) -> str:
 
 
 def attribute_name(name: str) -> str:
-    """Return the attribute name of a field: its snake case, with a trailing `_` if that is a Python
+    """Return the attribute name of a field: its name in snake case, with a trailing `_` if that is a Python
     keyword.
     """
     attribute = snake_case(name)
@@ -74,9 +74,9 @@ def attribute_name(name: str) -> str:
 
 
 def code_name(description: str) -> str:
-    """Return the FIX-style name of a source's code name: `PartiallyFilled` for `PARTIALLY_FILLED`."""
+    """Convert the name of a code in a source to FIX style: `PartiallyFilled` for `PARTIALLY_FILLED`."""
     words = re.findall(r"[A-Za-z0-9]+", description)
-    # A word in capitals is lowered, a mixed one is unchanged: `CancelRFQ`.
+    # A word in capitals is lowercased after its first letter; a mixed-case one is unchanged: `CancelRFQ`.
     name = "".join(word[0].upper() + (word[1:].lower() if word.isupper() else word[1:]) for word in words)
     # A name cannot begin with a digit.
     return name if name[:1].isalpha() else f"Value{name}"

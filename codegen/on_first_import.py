@@ -1,4 +1,4 @@
-"""Generate the package of a dialect that is kept as a spec only, whenever its inputs have changed.
+"""Generate the package of a dialect that is stored only as a spec, whenever its inputs have changed.
 
 A package calls `bring_up_to_date` when it is imported; the generated package is a subpackage of it.
 """
@@ -35,7 +35,7 @@ def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
     atomically, and all processes write the same content. The file with the digest is removed first and
     written last, so an interrupted run is never mistaken for a finished one.
     """
-    sealed, seal = f"\n# Made of {digest(spec, *SHARED)}\n", out / SEAL
+    sealed, seal = f"\n# Made from {digest(spec, *SHARED)}\n", out / SEAL
     if seal.is_file() and seal.read_text("utf-8").endswith(sealed):
         return False
     # Imported here, because a package that is up to date needs none of codegen's dependencies.

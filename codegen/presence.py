@@ -31,9 +31,10 @@ class Place:
 
 
 def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
-    """Return every product on every session type that it has, from both senders.
+    """Return every combination of a product, a session type that offers it, and a sender.
 
-    `sessions` contains the products of each session type, empty for all; names are empty without any of them.
+    `sessions` contains the products of each session type, empty for all. If the dialect has no products or no
+    session types, their names are empty.
     """
     return tuple(
         Place(product, session, sender)

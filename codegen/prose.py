@@ -49,7 +49,7 @@ def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple
     conditions = condition_sentences(member, siblings)
     if member.constant is not None:
         sentences.append(f"Always {value_text(member.field, member.constant)}.")
-    # Say `elsewhere` only if the rules do not cover everything.
+    # Write `elsewhere` only if the rules do not cover everything.
     elif not _cover_everything([rule.scope for rule in rules], products):
         if rules:
             sentences.append(f"{_PRESENCE[member.presence]} elsewhere.")
@@ -69,7 +69,9 @@ def condition_sentences(member: Member, siblings: Mapping[str, Field]) -> list[s
 
 
 def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str, Field]) -> str:
-    """Return a sentence for a forbidding condition; one on the member's own value forbids only that value."""
+    """Return a sentence for a forbidding condition; a condition on the member's own value forbids only that
+    value.
+    """
     # `forbidden_when: {TimeInForce: GoodTillDate}` of TimeInForce itself.
     terms = dict(condition.terms)
     own = terms.pop(member.field.name, None)
@@ -112,7 +114,7 @@ def condition_text(condition: Condition, siblings: Mapping[str, Field]) -> str:
 
 
 def where_text(scope: Scope) -> str:
-    """Return where a condition applies: `scope_text`, the messages, and the fields of the Logon."""
+    """Return where a condition applies: `scope_text`, the messages, and the condition on the Logon."""
     parts = [scope_text(scope)]
     if scope.messages:
         parts.append(f"in {listed(tuple(name for name, _ in scope.messages))}")

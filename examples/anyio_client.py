@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class AnyNotifier(Notifier):
-    """An event that is set once, and replaced."""
+    """An event that is set once, and then replaced."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
@@ -40,7 +40,7 @@ class AnyNotifier(Notifier):
             self._event = anyio.Event()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait until notified, at most `seconds`."""
+        """Wait until notified, for at most `seconds`."""
         with anyio.move_on_after(seconds):
             await self._event.wait()
             return True
@@ -98,7 +98,7 @@ class AnyioAdapter(AsyncAdapter):
         self._token = anyio.lowlevel.current_token()
 
     def call_committed(self) -> None:
-        """Have `committed` called in the loop; the store calls this in its own thread."""
+        """Make the loop call `committed`; the store calls this in its own thread."""
         if self._token is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 anyio.from_thread.run_sync(self.committed, token=self._token)

@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 acceptor on plain TCP, reachable from this machine only, that echoes orders.
+"""A bare FIXT 1.1 acceptor over plain TCP, reachable from this machine only, that echoes orders.
 
 One peer at a time is logged on; sequence numbers start at 1 with every Logon.
 """
@@ -17,7 +17,7 @@ GRACE = 0.2
 
 
 def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
-    """Serve one connection to its end; `taken` is held while it is logged on."""
+    """Serve one connection to its end; `taken` is held while the peer is logged on."""
     admitted = False
 
     def admit() -> bool:

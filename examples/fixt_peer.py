@@ -28,13 +28,13 @@ from kalshi_fix_sansio.events import LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import Session, reply_route
 
 SEND_TIMEOUT = 30.0
-"""Maximum seconds to wait for a peer that does not read."""
+"""Maximum number of seconds to wait for a peer that does not read."""
 PROTOCOL_OPTIONS = {"quickfix": QUICKFIX, "quickfixj": QUICKFIXJ}
 SENDING_TIME_TOLERANCE = 119.0
-"""Seconds. Acceptance definitions use times that are 121 whole seconds off: with 120 the result would depend
-on how fast a message arrives."""
+"""Seconds. Acceptance definitions use times that are 121 whole seconds off, so with a tolerance of 120 the
+result would depend on how fast a message arrives."""
 LINGER = 1.0
-"""Maximum seconds to wait for the peer to close its end after ours."""
+"""Maximum number of seconds to wait for the peer to close its end after ours."""
 
 
 def arguments(description: str) -> ArgumentParser:
@@ -44,7 +44,10 @@ def arguments(description: str) -> ArgumentParser:
     parser.add_argument("--comp-id", required=True, help="SenderCompID of this side")
     parser.add_argument("--peer-comp-id", required=True, help="SenderCompID of the other side")
     parser.add_argument(
-        "--like", choices=sorted(PROTOCOL_OPTIONS), default="quickfix", help="which engine to behave like"
+        "--like",
+        choices=sorted(PROTOCOL_OPTIONS),
+        default="quickfix",
+        help="engine whose behaviour is imitated",
     )
     return parser
 
@@ -68,7 +71,7 @@ def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionC
 
 
 class Peer:
-    """One connection. Its numbers start at 1: messages of earlier connections are not stored."""
+    """One connection. Its numbers start at 1, because messages of earlier connections are not stored."""
 
     def __init__(self, sock: socket.socket, config: SessionConfig, admit: Callable[[], bool]) -> None:
         """Take over a connected socket; `admit` decides whether a requested Logon is accepted."""
@@ -79,7 +82,7 @@ class Peer:
         self._cl_ord_ids: set[str] = set()
 
     def run(self) -> None:
-        """Transfer bytes between socket and session, and handle timers, until the session ends."""
+        """Transfer bytes between the socket and the session, and handle timers, until the session ends."""
         self._session.connect(_now())
         self._flush()
         while not self._session.wants_close:

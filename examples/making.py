@@ -1,4 +1,4 @@
-"""A market maker for any event loop: two clients, and a task for the events of each."""
+"""A market maker for any event loop: two clients, each with a task for its events."""
 
 from contextlib import suppress
 

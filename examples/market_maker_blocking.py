@@ -2,8 +2,8 @@
 
     python market_maker_blocking.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 
-The arguments name a second API key, for market data: Kalshi allows one connection for each key. Two threads
-share the quoter, one for each client.
+The arguments name a second API key, for market data: Kalshi allows one connection for each key. Two threads,
+one for each client, share the quoter.
 """
 
 from contextlib import suppress

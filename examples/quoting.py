@@ -12,9 +12,9 @@ Request = NewOrderSingle | OrderCancelReplaceRequest | OrderCancelRequest
 
 
 class Quoter:
-    """Quotes `size` contracts on each side, `distance` dollars behind the best prices of other participants.
+    """Quotes `size` contracts on each side, `distance` dollars behind other participants' best prices.
 
-    A side is not quoted while the position on it is `limit` contracts or more.
+    A side is not quoted while the position on that side is `limit` contracts or more.
     """
 
     def __init__(self, symbol: str, *, size: int = 5, distance: str = "0.01", limit: int = 100) -> None:

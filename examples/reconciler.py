@@ -1,4 +1,4 @@
-"""Reconcile a day from recordings or wire logs of its order and settlement sessions, in chronological order.
+"""Reconcile a day from the recordings or wire logs of its order and settlement sessions, oldest first.
 
 Orders that remain uncertain are requested from drop copy; the result is compared with the venue's reports.
 """
@@ -40,7 +40,7 @@ def apply(event: object) -> None:
 
 replay(argv[1:], orders, positions, cash, session_type="KalshiNR")
 uncertain_items = UncertainItems(orders, copies)
-print(f"{len(orders)} orders, {len(uncertain_items)} uncertain items before drop copy", flush=True)
+print(f"orders: {len(orders)}, uncertain items before drop copy: {len(uncertain_items)}", flush=True)
 if orders.copy_from():
     with drop_copy() as client:
         copies.request(orders.copy_from(), orders.epoch, now())
@@ -66,4 +66,4 @@ for balance in map(cash.__getitem__, cash):
     )
 for key in positions:
     print(key.symbol, positions[key].net, "contracts, realized", positions[key].realized, "dollars")
-print(f"{len(orders)} orders, {len(uncertain_items)} uncertain items left", flush=True)
+print(f"orders: {len(orders)}, uncertain items left: {len(uncertain_items)}", flush=True)

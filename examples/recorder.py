@@ -17,6 +17,6 @@ with suppress(KeyboardInterrupt), Recorder(path) as recorder, market_data(observ
     for event in client.events():
         if isinstance(event, MessageReceived):
             messages += 1
-            print(f"{messages} messages recorded", flush=True)
+            print(f"messages recorded: {messages}", flush=True)
         else:
             print(type(event).__name__, flush=True)  # connections, ends, gaps

@@ -22,7 +22,7 @@ with order_entry(retransmission=True) as client:
     best = rfq.best(Side.BUY)
     if best is None:
         client.send(creator.cancel(rfq))
-        sys.exit("nobody quotes")
+        sys.exit("no quotes were received")
     client.send(creator.accept(rfq, best, Side.BUY, cl_ord_id=str(uuid4())))
     for message in client.messages(timeout=60):
         creator.apply(message, datetime.now(UTC))

@@ -2,7 +2,7 @@
 
 python rfq_maker.py YES_PRICE NO_PRICE
 
-A creator who buys trades at the NO price, and one who sells at the YES price; both are in dollars.
+A creator who buys trades at the NO price; one who sells trades at the YES price. Both are in dollars.
 """
 
 from contextlib import suppress

@@ -45,7 +45,7 @@ class Checks(BaseHTTPRequestHandler):
             self.wfile.write(generate_latest())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Log no requests: there is one every few seconds."""
+        """Do not log requests: there is one every few seconds."""
 
 
 def run(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 python torture.py [KILLS] [CUTS] [SEED]
 
-It starts a simulated venue and a process that trades on KalshiRT with a store. In the end it compares the
+It starts a simulated venue and a process that trades on KalshiRT with a store. At the end it compares the
 store with the orders and the position at the venue. The exit status is 1 if an order is lost.
 """
 
@@ -28,11 +28,11 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown
 from kalshi_fix_venue.testing import MARKETS, Venue
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-AT_ONCE = ReconnectPolicy(initial=0.05, cap=0.2, retry_first=True)
+FAST_RECONNECT = ReconnectPolicy(initial=0.05, cap=0.2, retry_first=True)
 
 
 def follow(client: Client, timeout: float | None = None) -> None:
-    """Keep a row for each report and each uncertain order, in the commit that confirms it."""
+    """Record a row for each report and each uncertain order, in the commit that confirms it."""
     for event in client.events(timeout):
         match event:
             case MessageReceived(message=ExecutionReport() as report):
@@ -46,7 +46,7 @@ def trade(folder: Path) -> None:
     """Send orders until the process is killed; write the id of each order to a file before it is sent."""
     with (
         (folder / "intents").open("a", buffering=1) as intents,
-        order_entry(retransmission=True, store=folder / "store", reconnect=AT_ONCE) as client,
+        order_entry(retransmission=True, store=folder / "store", reconnect=FAST_RECONNECT) as client,
     ):
         Thread(target=follow, args=(client,)).start()
         for side in cycle(Side):
@@ -64,7 +64,7 @@ def trade(folder: Path) -> None:
             time.sleep(0.005)
 
 
-def written(folder: Path) -> int:
+def order_count(folder: Path) -> int:
     """Return the number of orders whose ids have been written so far."""
     intents = folder / "intents"
     return len(intents.read_text().split()) if intents.exists() else 0
@@ -76,7 +76,7 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
     options = venue.options(session="KalshiRT")
     environ = {
         **os.environ,
-        # These are empty, so that the user's own key is not used.
+        # Empty, so that the user's own key is not used.
         "KALSHI_PRIVATE_KEY_PATH": "",
         "KALSHI_PRIVATE_KEY_PASSPHRASE": "",
         "KALSHI_KEY_ID": str(options["key_id"]),
@@ -84,22 +84,22 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
         "KALSHI_FIX_ENDPOINTS": f"KalshiRT={options['host']}:{options['port']}",
         "KALSHI_FIX_CA_FILE": str(folder / "ca.pem"),
     }
-    with_cut = Counter(random.choices(range(kills), k=cuts))
-    for life in range(kills):
+    cuts_per_run = Counter(random.choices(range(kills), k=cuts))
+    for run in range(kills):
         trader = subprocess.Popen([sys.executable, __file__, "trade", str(folder)], env=environ)
-        before = written(folder)
-        while written(folder) < before + 5:
+        before = order_count(folder)
+        while order_count(folder) < before + 5:
             if trader.poll() is not None:
                 sys.exit("the trading process ended before it was killed")
             time.sleep(0.01)
-        for _ in range(with_cut[life]):
+        for _ in range(cuts_per_run[run]):
             time.sleep(random.uniform(0.1, 0.3))
             venue.do("cut", session="KalshiRT", at=random.choice(["now", "frame", "request", "reply"]))
         time.sleep(random.uniform(0.1, 0.6))
         trader.kill()
         trader.wait()
-        print(f"kill {life + 1} of {kills}, {written(folder)} orders", file=sys.stderr)
-        while venue.logged_on():  # until the venue has noticed
+        print(f"kill {run + 1} of {kills}, {order_count(folder)} orders", file=sys.stderr)
+        while venue.logged_on():  # until the venue has noticed the end of the connection
             time.sleep(0.01)
 
 

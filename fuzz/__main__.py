@@ -9,28 +9,39 @@ from pathlib import Path
 from fuzz import campaign
 from fuzz.targets import TARGETS
 
-QUIET = "no atheris here (there are wheels for Linux on x86-64): hypothesis searches, without guidance"
+NO_ATHERIS = (
+    "atheris is not installed (it has wheels only for Linux on x86-64); hypothesis searches without guidance"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 1 if an invariant was violated."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    search = commands.add_parser("search", help="look for inputs that break an invariant")
-    search.add_argument("--target", action="append", choices=list(TARGETS), help="all of them by default")
-    search.add_argument("--engine", choices=list(campaign.ENGINES))
-    search.add_argument("--seconds", type=float, default=60.0, help="in all, shared by the targets")
+    search = commands.add_parser("search", help="search for inputs that violate an invariant")
     search.add_argument(
-        "--until-quiet", type=float, metavar="MINUTES", help="continue until this long without a new edge"
+        "--target", action="append", choices=list(TARGETS), help="target to search; all by default"
     )
-    search.add_argument("--at-least", type=int, default=0, help="executions before that, on each target")
+    search.add_argument("--engine", choices=list(campaign.ENGINES))
+    search.add_argument("--seconds", type=float, default=60.0, help="total duration, shared by the targets")
+    search.add_argument(
+        "--until-quiet",
+        type=float,
+        metavar="MINUTES",
+        help="continue until no new edge has been found for this long",
+    )
+    search.add_argument(
+        "--at-least", type=int, default=0, help="minimum number of executions of each target before that"
+    )
     search.add_argument("--report", type=Path, metavar="FILE", help="write a table of the runs")
-    replay = commands.add_parser("replay", help="run inputs again, and show what they break")
+    replay = commands.add_parser("replay", help="run inputs again, and show the violation")
     replay.add_argument("target", choices=list(TARGETS))
     replay.add_argument("file", nargs="+", type=Path)
-    commands.add_parser("seed", help="write the inputs to begin from")
-    commands.add_parser("cost", help="measure what hostile constructions cost at n, 2n and 4n bytes")
-    memory = commands.add_parser("memory", help="measure what sessions keep of the largest messages")
+    commands.add_parser("seed", help="write the seed corpus")
+    commands.add_parser("cost", help="measure the cost of hostile constructions at n, 2n and 4n bytes")
+    memory = commands.add_parser(
+        "memory", help="measure the memory that sessions keep for the largest messages"
+    )
     memory.add_argument(
         "--sample", action="store_true", help="some of the cases, with just enough messages to fail"
     )
@@ -47,9 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         return 1 if cost.check() else 0
     elif options.command == "memory":
-        from fuzz import memory as memories
+        from fuzz import memory as memory_check
 
-        return 1 if memories.check(sample=options.sample) else 0
+        return 1 if memory_check.check(sample=options.sample) else 0
     elif options.command == "seed":
         from fuzz import seed
 
@@ -66,7 +77,7 @@ def _search(options: argparse.Namespace) -> int:
         print("atheris is not installed: python -m pip install atheris", file=sys.stderr)
         return 2
     if engine != options.engine and engine == "hypothesis":
-        print(QUIET)
+        print(NO_ATHERIS)
     targets = [TARGETS[name] for name in options.target or TARGETS]
     until_quiet = options.until_quiet and options.until_quiet * 60
     broken = campaign.search(targets, engine, options.seconds, until_quiet, options.at_least, options.report)

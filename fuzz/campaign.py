@@ -20,11 +20,11 @@ from fuzz.targets import Target
 ROOT: Final = Path(__file__).resolve().parent.parent
 WORK: Final = ROOT / ".cache" / "fuzz"
 """Inputs with new coverage, logs, and reproducers."""
-LONGEST_INPUT_SECONDS: Final = 30
-LONGEST_SECONDS: Final = 24 * 3600
+MAX_INPUT_SECONDS: Final = 30
+MAX_SECONDS: Final = 24 * 3600
 """Time limit in seconds for a search that ends when no new edge is found."""
 MEMORY_MB: Final = 1024
-AT_ONCE: Final = 2
+MAX_RUNNING: Final = 2
 """Number of targets that are searched at a time."""
 HEAD: Final = (
     "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
@@ -66,9 +66,9 @@ class Run:
         """The run as a row of the table with the header `HEAD`."""
         now = time.monotonic()
         edges = f"{self.edges} | {(now - self.newest) / 60:.1f} min ago" if self.edges else "- | -"
-        lasted = f"{(now - self.began) / 60:.1f} min"
+        duration = f"{(now - self.began) / 60:.1f} min"
         return (
-            f"| {self.target.name} | {self.engine} | {self.executions:,} | {lasted} | {edges} | "
+            f"| {self.target.name} | {self.engine} | {self.executions:,} | {duration} | {edges} | "
             f"{self.corpus:,} | {len(self.reproducers) or '-'} |"
         )
 
@@ -104,7 +104,7 @@ def start(target: Target, engine: str, seconds: float) -> Run:
         *(sys.executable, "-m", ENGINES[engine], target.name),
         f"-max_total_time={max(1, round(seconds))}",
         f"-max_len={target.max_len}",
-        f"-timeout={LONGEST_INPUT_SECONDS}",
+        f"-timeout={MAX_INPUT_SECONDS}",
         f"-rss_limit_mb={MEMORY_MB}",
         "-print_final_stats=1",
         f"-artifact_prefix={artifacts}/",
@@ -124,7 +124,7 @@ def search(
     at_least: int,
     report: Path | None = None,
 ) -> int:
-    """Search on all targets, `AT_ONCE` at a time; print a line for each.
+    """Search on all targets, `MAX_RUNNING` at a time; print a line for each.
 
     Args:
         targets: The targets.
@@ -138,12 +138,12 @@ def search(
         The number of runs that violated an invariant or failed.
     """
     waiting, running, broken, rows = list(targets), list[Run](), 0, [HEAD]
-    each = seconds * min(AT_ONCE, len(targets)) / len(targets)
+    each = seconds * min(MAX_RUNNING, len(targets)) / len(targets)
     if until_quiet is not None:
-        each = max(seconds, LONGEST_SECONDS)
+        each = max(seconds, MAX_SECONDS)
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE:
+            while waiting and len(running) < MAX_RUNNING:
                 running.append(start(waiting.pop(0), engine, each))
             time.sleep(0.2)
             for run in list(running):

@@ -1,7 +1,7 @@
 """Cost of inputs: `python -m fuzz cost` measures each construction at n, 2n and 4n bytes.
 
 From n to 4n bytes, linear time quadruples; quadratic time grows sixteenfold. The measure is the lowest
-processor time of several runs. A cost is reported only if it is long enough to measure, and if it is
+processor time of several runs. A cost is reported only if it is high enough to measure, and if it is
 excessive in every repetition. All cases take about 20 seconds."""
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from tests.codec.wire import carefully
 
 SIZE: Final = 4 * 1024
 """Size of the smallest input, in bytes."""
-GROWTH: Final = 10.0
+MAX_GROWTH: Final = 10.0
 """Maximum time for 4n bytes, as a multiple of that for n bytes."""
-AGAINST_CAREFUL: Final = 3.0
+MAX_CAREFUL_RATIO: Final = 3.0
 """Maximum time of a decode, as a multiple of the time that the explainer takes."""
 NOTICEABLE: Final = 0.02
 """Processor time in seconds up to which 4n bytes are never reported."""
 _RUNS = 3
-LOOKS: Final = 3
+MEASUREMENTS: Final = 3
 """Number of consecutive measurements that must be excessive, because another program may disturb a single
 one."""
-_PORTION = 4096
+_CHUNK = 4096
 
 Text = TypeVar("Text", bytes, str)
 
@@ -66,21 +66,21 @@ class Case:
 
 def seconds(work: Callable[[], object]) -> float:
     """Return the lowest processor time of several runs."""
-    least = float("inf")
+    fastest = float("inf")
     gc.collect()
     for _ in range(_RUNS):
         begin = time.process_time()
         work()
-        least = min(least, time.process_time() - begin)
-        if least < NOTICEABLE or least > 1:
+        fastest = min(fastest, time.process_time() - begin)
+        if fastest < NOTICEABLE or fastest > 1:
             break
-    return least
+    return fastest
 
 
 def broken(case: Case) -> str:
     """Return a description of a case that is excessive in every measurement; otherwise an empty string."""
     found = ""
-    for _ in range(LOOKS):
+    for _ in range(MEASUREMENTS):
         if not (found := _too_much(case)):
             break
     return found
@@ -92,18 +92,18 @@ def _too_much(case: Case) -> str:
     if large < NOTICEABLE:
         return ""
     small, middle = (seconds(partial(case.act, case.make(times * SIZE))) for times in (1, 2))
-    if large > GROWTH * small:
+    if large > MAX_GROWTH * small:
         figures = ", ".join(f"{each * 1000:.1f}" for each in (small, middle, large))
         return f"{case.name}: {figures} ms for {SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     careful = case.careful and partial(case.careful, largest)
-    if careful is not None and large > AGAINST_CAREFUL * seconds(careful) + NOTICEABLE:
+    if careful is not None and large > MAX_CAREFUL_RATIO * seconds(careful) + NOTICEABLE:
         return f"{case.name}: {large * 1000:.1f} ms, several times as long as the careful path"
     return ""
 
 
-def _filled(begin: Text, piece: Text, end: Text, size: int) -> Text:
-    """Return `begin`, then about `size` bytes of repeated pieces, then `end`."""
-    return begin + piece * (size // len(piece)) + end
+def _filled(begin: Text, unit: Text, end: Text, size: int) -> Text:
+    """Return `begin`, then about `size` bytes of the repeated unit, then `end`."""
+    return begin + unit * (size // len(unit)) + end
 
 
 # --- decoding: every message with a run of entries, and every delimiter tag
@@ -132,41 +132,41 @@ def _with_run(layout: MessageLayout, group: GroupMember, **texts: str) -> Any:
 
 def decoding() -> Iterator[Case]:
     """Yield cases for every message with a group, with texts and runs that resemble its entries."""
-    for spoken in wire.WIRES:
-        for layout in spoken.dialect.messages.values():
+    for chosen_wire in wire.WIRES:
+        for layout in chosen_wire.dialect.messages.values():
             for group in layout.body.members:
                 if isinstance(group, GroupMember):
-                    yield from _group_cases(spoken, layout, group)
+                    yield from _group_cases(chosen_wire, layout, group)
 
 
-def _group_cases(spoken: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
-    codec, header = Codec(spoken.dialect), samples.minimal(spoken.dialect.header)
+def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -> Iterator[Case]:
+    codec, header = Codec(chosen_wire.dialect), samples.minimal(chosen_wire.dialect.header)
     known = codec.encode(_with_run(layout, group), header)
     for _ in range(SIGHTINGS_TO_COMPILE + 1):
         codec.decode(known)
     attribute = _text_field(layout)
     fields = wire.fields_of(known)
 
-    def with_text(piece: str, size: int) -> bytes:
+    def with_text(unit: str, size: int) -> bytes:
         assert attribute is not None
-        return codec.encode(_with_run(layout, group, **{attribute: _filled("", piece, "", size)}), header)
+        return codec.encode(_with_run(layout, group, **{attribute: _filled("", unit, "", size)}), header)
 
     def with_fields(tag: int, size: int) -> bytes:
         return wire.framed([*fields, *[(b"%d" % tag, b"x")] * (size // 8)])
 
     for tag in group.delimiters:
-        begin = f"{spoken.dialect.name} {layout.name}"
-        makers = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
+        begin = f"{chosen_wire.dialect.name} {layout.name}"
+        constructions = {f"{begin}: {tag}=x without end": partial(with_fields, tag)}
         if attribute:
-            makers[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
-        for name, make in makers.items():
+            constructions[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
+        for name, make in constructions.items():
             yield Case(name, make, codec.decode, partial(carefully, codec))
 
 
 # --- framing, logs, files
 
 _MESSAGE: Final = wire.framed([(b"35", b"0"), (b"34", b"2")])
-_PIECES: Final = (
+_UNITS: Final = (
     b"8=FIXT.1.1\x019=",
     b"8=FIXT.1.1\x019=100000\x0135=0\x01",
     b"8=FIXT.1.1\x019=50\x0135=0\x01",
@@ -189,16 +189,16 @@ def streams() -> Iterator[Case]:
         ("log reader", b"8=FIXT.1.1|35=0|58=x", _read_log),
         ("wire log", b"8=FIXT.1.1\x019=9999\x0135=0\x01", _transcribe),
     )
-    for piece in _PIECES:
+    for unit in _UNITS:
         for name, begin, read in readers:
-            yield Case(f"{name} {piece[:32]!r}", partial(_filled, begin, piece, b""), read)
+            yield Case(f"{name} {unit[:32]!r}", partial(_filled, begin, unit, b""), read)
 
 
 def _frame(data: bytes) -> None:
     for by_check_sum in (False, True):
         framer = Framer(skip_by_check_sum=by_check_sum)
-        for at in range(0, len(data), _PORTION):
-            framer.feed(data[at : at + _PORTION])
+        for at in range(0, len(data), _CHUNK):
+            framer.feed(data[at : at + _CHUNK])
             while framer.next() is not None:
                 pass
 
@@ -212,8 +212,8 @@ def _read_log(data: bytes) -> None:
 
 def _transcribe(data: bytes) -> None:
     transcript = Transcript()
-    for at in range(0, len(data), _PORTION):
-        transcript.feed("received", data[at : at + _PORTION], Instant(1000.0, sessions.START))
+    for at in range(0, len(data), _CHUNK):
+        transcript.feed("received", data[at : at + _CHUNK], Instant(1000.0, sessions.START))
     transcript.end()
 
 
@@ -236,14 +236,14 @@ _XML: Final = (
 
 def documents() -> Iterator[Case]:
     """Yield cases with files for the readers of spec folders, pages and dictionaries."""
-    for piece in _YAML:
-        yield Case(f"spec {piece!r}", partial(_filled, "", piece, ""), _read_yaml)
+    for unit in _YAML:
+        yield Case(f"spec {unit!r}", partial(_filled, "", unit, ""), _read_yaml)
     yield Case("spec: aliases of aliases", partial(_filled, _BOMB + "#", "#", ""), _read_yaml)
     yield Case("spec: a long number", partial(_filled, "a: ", "9", ""), _read_yaml)
-    for piece in _PAGE:
-        yield Case(f"page {piece!r}", partial(_filled, "", piece, "x"), _read_page)
-    for begin, piece, end in _XML:
-        yield Case(f"dictionary {piece}", partial(_filled, begin, piece, end), _read_xml)
+    for unit in _PAGE:
+        yield Case(f"page {unit!r}", partial(_filled, "", unit, "x"), _read_page)
+    for begin, unit, end in _XML:
+        yield Case(f"dictionary {unit}", partial(_filled, begin, unit, end), _read_xml)
     # The components are nested deeply enough to reach the bound on members at each size.
     yield Case("dictionary: components of components", lambda size: components(size // 128), _read_xml)
 

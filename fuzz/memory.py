@@ -1,4 +1,4 @@
-"""Memory of sessions: `python -m fuzz memory` sends messages of the largest size in every state.
+"""Memory of sessions: `python -m fuzz memory` sends messages of the maximum size in every state.
 
 Each case runs in a separate process, whose resident memory is compared before and after. `--sample` runs some
 of the cases, with just enough messages to exceed the budget if all were kept.
@@ -31,31 +31,31 @@ MESSAGES: Final = 1000
 """Number of messages of each case, except in a sample."""
 FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
 """Number of messages in a sample: a quarter more than fit the budget."""
-_AT_ONCE = 2
+_PROCESSES = 2
 _ROOM = 400
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
-MANY: Final = "reports of many unknown fields"
+MANY: Final = "reports with many unknown fields"
 SLOW: Final = 20
-"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second and 17 times its
-size."""
+"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second, and memory of 17 times
+its size."""
 _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
-    "Heartbeats with another SenderSubID each": (b"0", b"50=%06d", b""),
+    "Heartbeats, each with a different SenderSubID": (b"0", b"50=%06d", b""),
     "TestRequests": (b"1", b"", b"112=%06d"),
-    "reports of one text": (b"8", b"", b"37=o\x0117=%06d\x0158="),
+    "reports with one text": (b"8", b"", b"37=o\x0117=%06d\x0158="),
     MANY: (b"8", b"", b"37=%06d"),
-    "orders of unknown fields in the header": (b"D", b"29999=%06d", b""),
+    "orders with unknown fields in the header": (b"D", b"29999=%06d", b""),
 }
 
 
 def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
-    """Return MsgType, header and body of one message of the largest size."""
+    """Return MsgType, header and body of one message of the maximum size."""
     msg_type, header, body = _KINDS[kind]
     size = LARGEST - _ROOM
     if kind == MANY:
-        piece = b"9999=x\x01"
-        return msg_type, b"", body % number + SOH + piece * (size // len(piece))
+        field = b"9999=x\x01"
+        return msg_type, b"", body % number + SOH + field * (size // len(field))
     if header:
         return msg_type, header % number + b"x" * size + SOH, body
     return msg_type, b"", body % number + b"x" * size + SOH
@@ -72,8 +72,8 @@ class Case:
 
     @property
     def name(self) -> str:
-        who = "whose user takes events" if self.taken else "whose user takes no events"
-        return f"an {self.role.value}, {self.state}, {who}, by {self.kind}"
+        user = "whose user takes events" if self.taken else "whose user takes no events"
+        return f"an {self.role.value}, {self.state}, {user}, with {self.kind}"
 
     def count(self, messages: int) -> int:
         """Return the number of messages of this case; `messages` is the number in the other cases."""
@@ -125,22 +125,22 @@ def resident() -> int:
     if platform.system() == "Linux":
         with open("/proc/self/statm") as file:  # noqa: PTH123 - read often
             return int(file.read().split()[1]) * resource.getpagesize()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if platform.system() == "Darwin" else most * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
 
 
 def grown(send: Callable[[int], None], messages: int) -> int:
     """Return the maximum growth of the process in bytes while messages are sent."""
-    before = most = resident()
+    before = peak = resident()
     for number in range(messages):
         send(number)
         if number % 16 == 0 or number == messages - 1:
-            most = max(most, resident())
-    return most - before
+            peak = max(peak, resident())
+    return peak - before
 
 
 def too_much(name: str, size: int) -> str:
-    """Return a description of excessive growth, or an empty text if the growth is within the budget."""
+    """Return a description of excessive growth, or an empty string if the growth is within the budget."""
     return f"{size >> 20} MB in {name}" if size > BUDGET_MB * 1024 * 1024 else ""
 
 
@@ -154,13 +154,13 @@ def check(*, sample: bool = False) -> int:
     messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
     # A forked process does not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
-    with context.Pool(_AT_ONCE, maxtasksperchild=1) as pool:
+    with context.Pool(_PROCESSES, maxtasksperchild=1) as pool:
         sizes = pool.map(_measured, [(case, messages) for case in cases], chunksize=1)
-    found = [wrong for case, size in zip(cases, sizes, strict=True) if (wrong := too_much(case.name, size))]
-    for wrong in found:
-        print(f"  TOO MUCH: {wrong}", flush=True)
+    found = [excess for case, size in zip(cases, sizes, strict=True) if (excess := too_much(case.name, size))]
+    for excess in found:
+        print(f"  TOO MUCH: {excess}", flush=True)
     print(
-        f"memory       {len(cases)} cases of {messages} messages of {LARGEST // 1024} KB, the most "
+        f"memory       {len(cases)} cases of {messages} messages of {LARGEST // 1024} KB, maximum "
         f"{max(sizes) >> 20} MB of {BUDGET_MB}, {len(found)} too much"
     )
     return len(found)

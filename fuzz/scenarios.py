@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fuzz.targets import session
-from fuzz.targets.session import NEAREST, OURS, QUARTERS, THEIRS, Setting
+from fuzz.targets.session import MAX_DISTANCE, OURS, THEIRS, WAIT_STEPS_PER_SECOND, Setting
 from fuzz.wire import SOH, fields_of
 from kalshi_fix_sansio.config import QUICKFIX, Role
 from kalshi_fix_sansio.framing import is_frame
@@ -37,7 +37,7 @@ _CALLS: Final = {
     "abort": 8,
 }
 _EOF, _CONNECT = 9, 13
-_LONGEST = 255
+_MAX_CHUNK = 255
 
 
 def inputs() -> Iterator[tuple[str, bytes]]:
@@ -71,11 +71,11 @@ def _joined(step: Sequence[int | bytes]) -> bytes:
 
 
 class _Writer:
-    """Plays a scenario, and records the choices that reproduce it in `data`."""
+    """Plays a scenario, and records in `data` the choices that reproduce it."""
 
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
-        begins = isinstance(scenario.steps[0].action, UserCalls) and not scenario.logged_on
-        state = "established" if scenario.logged_on else "connected" if begins else "new"
+        user_connects = isinstance(scenario.steps[0].action, UserCalls) and not scenario.logged_on
+        state = "established" if scenario.logged_on else "connected" if user_connects else "new"
         self.data = bytes(
             (
                 setting.role is Role.ACCEPTOR,
@@ -87,7 +87,7 @@ class _Writer:
                 session.STATES.index(state),
             )
         )
-        self._player = session.begun(setting, state)
+        self._player = session.started(setting, state)
         self._count = 0
         self._clock, start = Clock(utc=self._player.utc), Clock(utc=self._player.utc)
         self._peer = Peer(
@@ -99,7 +99,7 @@ class _Writer:
             logon={int(tag): value for tag, value in session.logon_fields(setting).items()},
             next_number=self._player.peer_number,
         )
-        began, steps = self._player.monotonic, scenario.steps[begins:]
+        began, steps = self._player.monotonic, scenario.steps[user_connects:]
         for step in steps:
             if step.at is not None:
                 self._wait(began + step.at - self._player.monotonic)
@@ -120,7 +120,7 @@ class _Writer:
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
             fits = [each for each in session._SECONDS if each <= seconds]
-            rest = min(round((seconds - fits[-1]) * QUARTERS), 255)
+            rest = min(round((seconds - fits[-1]) * WAIT_STEPS_PER_SECOND), 255)
             self._record_step(9, session._SECONDS.index(fits[-1]), rest)
 
     def _act(self, action: Any) -> None:
@@ -134,15 +134,15 @@ class _Writer:
             self._do(action)
 
     def _receive(self, data: bytes) -> None:
-        """Receive bytes from the peer: as a message if it has the usual header, otherwise as raw bytes."""
-        if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (spelt := self._spelt(data)):
-            self._record_step(7, *spelt)
+        """Receive bytes from the peer: as a message if they have the usual header, otherwise as raw bytes."""
+        if data.startswith(b"8=FIXT.1.1\x01") and is_frame(data) and (literal := self._literal(data)):
+            self._record_step(7, *literal)
             return
-        for at in range(0, len(data), _LONGEST):
-            piece = data[at : at + _LONGEST]
-            self._record_step(8, len(piece), piece)
+        for at in range(0, len(data), _MAX_CHUNK):
+            chunk = data[at : at + _MAX_CHUNK]
+            self._record_step(8, len(chunk), chunk)
 
-    def _spelt(self, frame: bytes) -> tuple[int | bytes, ...] | None:
+    def _literal(self, frame: bytes) -> tuple[int | bytes, ...] | None:
         (_, msg_type), *fields = fields_of(frame)
         usual = {b"49": THEIRS.encode(), b"56": OURS.encode(), b"52": session._stamp(self._player.utc)}
         tags = [tag for tag, _ in fields]
@@ -150,8 +150,10 @@ class _Writer:
         if any((tag, value) not in fields for tag, value in usual.items()) or tags.count(b"34") != 1:
             return None
         number = dict(fields)[b"34"]
-        away = int(number) - self._player.peer_number if number.isdigit() and len(number) < 6 else NEAREST
-        if not (-NEAREST <= away < NEAREST and len(msg_type) in (1, 2)):
+        distance = (
+            int(number) - self._player.peer_number if number.isdigit() and len(number) < 6 else MAX_DISTANCE
+        )
+        if not (-MAX_DISTANCE <= distance < MAX_DISTANCE and len(msg_type) in (1, 2)):
             return None
         rest = [field for field in fields if field[0] not in (*usual, b"34")]
         header, body = (
@@ -159,9 +161,17 @@ class _Writer:
             for is_header in (True, False)
         )
         is_in_order = header + body == b"".join(tag + b"=" + value + SOH for tag, value in rest)
-        if max(len(header), len(body)) > _LONGEST or not is_in_order:
+        if max(len(header), len(body)) > _MAX_CHUNK or not is_in_order:
             return None
-        return (len(msg_type) - 1, msg_type, away % (2 * NEAREST), len(header), header, len(body), body)
+        return (
+            len(msg_type) - 1,
+            msg_type,
+            distance % (2 * MAX_DISTANCE),
+            len(header),
+            header,
+            len(body),
+            body,
+        )
 
     def _do(self, action: UserCalls) -> None:
         if action.name in ("connect", "restart"):
@@ -170,9 +180,9 @@ class _Writer:
                 # A reconnection is read between two steps, so another step must follow; this one takes
                 # events.
                 if self._count < session.MAX_STEPS:
-                    again = bytes((0, restart, 0))
-                    self.data += again
-                    session._connect_again(self._player, Choices(again[1:]))
+                    reconnection = bytes((0, restart, 0))
+                    self.data += reconnection
+                    session._connect_again(self._player, Choices(reconnection[1:]))
                     self._record_step(11)
             elif self._player.session.state is State.DISCONNECTED and not restart:
                 self._call(_CONNECT)

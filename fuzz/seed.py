@@ -37,15 +37,15 @@ def drawn(name: str, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
-def _messages(*spoken: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
+def _messages(*wires: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
     """Yield the name of each valid message, the choice of its dialect, and the choices that construct it."""
-    for place, each in enumerate(spoken):
-        for large, templates in ((0, each.templates), (wire.RARELY - 1, each.large[:1])):
+    for index, each in enumerate(wires):
+        for large, templates in ((0, each.templates), (wire.LARGE_ODDS - 1, each.large[:1])):
             for number, fields in enumerate(templates):
                 name = f"{each.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
                 count = len(each.large if large else templates)
-                message = choose((large, wire.RARELY), (number, count), (0, len(wire.CHANGES)))
-                yield name, (place, len(spoken)), message
+                message = choose((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGES)))
+                yield name, (index, len(wires)), message
 
 
 def _framing() -> Seeds:
@@ -60,28 +60,28 @@ def _decode() -> Seeds:
 
 
 def _encode() -> Seeds:
-    for number, spoken in enumerate(WIRES):
-        for place, layout in enumerate(spoken.dialect.messages.values()):
-            begin = choose((number, len(WIRES)), (place, len(spoken.dialect.messages)))
-            name = f"{spoken.dialect.name}-{layout.name}"
-            yield name, begin
-            yield f"{name}-full", begin + drawn(name, 200)
+    for number, chosen_wire in enumerate(WIRES):
+        for index, layout in enumerate(chosen_wire.dialect.messages.values()):
+            prefix = choose((number, len(WIRES)), (index, len(chosen_wire.dialect.messages)))
+            name = f"{chosen_wire.dialect.name}-{layout.name}"
+            yield name, prefix
+            yield f"{name}-full", prefix + drawn(name, 200)
 
 
 def _session() -> Seeds:
     peer_choices = len(session._BODIES)
-    turn = 0
+    step = 0
     for role in range(2):
         for kind, name in enumerate(session._NAMES):
-            for place, state in enumerate(session.STATES):
-                begin = choose(
-                    (role, 2), (kind, len(session._NAMES)), (turn % 2, 2), (0, 4), (0, 4), (turn % 3, 3)
+            for index, state in enumerate(session.STATES):
+                prefix = choose(
+                    (role, 2), (kind, len(session._NAMES)), (step % 2, 2), (0, 4), (0, 4), (step % 3, 3)
                 )
-                data = begin + choose((place, len(session.STATES)))
+                data = prefix + choose((index, len(session.STATES)))
                 for _ in range(_STEPS_PER_SEED):
-                    turn += 1
-                    peer = choose((0, 16), (turn * 5 % peer_choices, peer_choices), (0, 8), (turn % 6, 6))
-                    data += peer + choose((0, 4)) * (turn % 6 == 5) + choose((0, 16)) * (turn % 6 == 4)
+                    step += 1
+                    peer = choose((0, 16), (step * 5 % peer_choices, peer_choices), (0, 8), (step % 6, 6))
+                    data += peer + choose((0, 4)) * (step % 6 == 5) + choose((0, 16)) * (step % 6 == 4)
                     data += choose((0, 4), (0, 6), (0, 2 * len(session._CHANGES) + 16), (11, 16))
                 yield f"{'acceptor' if role else 'initiator'}-{name}-{state.replace(' ', '-')}", data
     yield from scenarios.inputs()
@@ -108,24 +108,24 @@ def _store() -> Seeds:
 
 def _secrets() -> Seeds:
     fields, between = len(secrets.FIELDS), len(secrets._BETWEEN)
-    for field, place in itertools.product(range(fields), range(between)):
-        data = choose((0, 3), (field, fields), (place, between), (0, 3))
+    for field, index in itertools.product(range(fields), range(between)):
+        data = choose((0, 3), (field, fields), (index, between), (0, 3))
         end = choose((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))
-        yield f"{secrets.FIELDS[field].decode()}{place}", data + end
+        yield f"{secrets.FIELDS[field].decode()}{index}", data + end
 
 
 def _spec() -> Seeds:
     for number, name in enumerate(spec._FILES):
         for value in range(len(spec._VALUES)):
-            begin = choose((number, len(spec._FILES)), (0, 8), (0, 4))
+            prefix = choose((number, len(spec._FILES)), (0, 8), (0, 4))
             size = len(spec._TEXTS[name]) + 1
             change = choose((value * 3 % size, size), (2, 6), (value, len(spec._VALUES)), (value % 16, 16))
-            yield f"{name.stem}-{value}", begin + change
+            yield f"{name.stem}-{value}", prefix + change
 
 
 def _diff() -> Seeds:
-    for kind, (name, pieces) in enumerate((("page", diff._PIECES), ("dictionary", diff._ELEMENTS))):
-        count = len(pieces)
+    for kind, (name, fragments) in enumerate((("page", diff._FRAGMENTS), ("dictionary", diff._ELEMENTS))):
+        count = len(fragments)
         data = choose((kind, 2)) + b"".join(choose((number, count), (4, 6)) for number in range(count))
         yield f"{name}-whole", data
         for number in range(count):

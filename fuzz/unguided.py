@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 
 from fuzz.targets import TARGETS, Target
 
-_AT_ONCE = 200
+_EXAMPLES_PER_ROUND = 200
 _PHASES = (Phase.generate, Phase.shrink)
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
-    """Return a strategy for arbitrary bytes, and for seeds with some bytes replaced."""
+    """Return a strategy for arbitrary bytes, and seeds with some bytes replaced."""
     drawn = st.binary(max_size=target.max_len)
     known = list(target.seeds.values())
     spliced = st.builds(
-        lambda data, at, put, gone: data[: at % (len(data) + 1)] + put + data[at % (len(data) + 1) + gone :],
+        lambda data, at, inserted, removed: (
+            data[: at % (len(data) + 1)] + inserted + data[at % (len(data) + 1) + removed :]
+        ),
         st.sampled_from(known),
         st.integers(0, target.max_len),
         st.binary(max_size=8),
@@ -49,19 +51,19 @@ def explore(check: Callable[[bytes], None], target: Target, seconds: float, foun
             raise
 
     relaxed = settings(
-        max_examples=_AT_ONCE,
+        max_examples=_EXAMPLES_PER_ROUND,
         database=None,
         deadline=None,
         phases=_PHASES,
         suppress_health_check=list(HealthCheck),
     )
-    turn = 0
+    round_number = 0
     try:
         for data in target.seeds.values():
             run(data)
         while time.monotonic() < end:
-            seed(turn)(relaxed(given(inputs(target))(run)))()
-            turn += 1
+            seed(round_number)(relaxed(given(inputs(target))(run)))()
+            round_number += 1
             print(f"#{count}", file=sys.stderr, flush=True)
     except BaseException:
         Path(f"{found}crash-{hashlib.sha256(failing).hexdigest()[:16]}").write_bytes(failing)

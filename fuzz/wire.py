@@ -62,9 +62,10 @@ VALUES: Final = (
 """Edge cases of field values."""
 ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
 REPEATS: Final = (2, 3, 5, 9)
-RARELY: Final = 128
+LARGE_ODDS: Final = 128
+"""Large messages are chosen once in this many choices."""
 LARGE: Final = 700
-"""Size in bytes above which messages are chosen rarely; otherwise they would take nearly all the time."""
+"""Size in bytes above which messages are chosen rarely, because they would take nearly all the time."""
 CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
 MAX_CHUNKS: Final = 256
 HUGE: Final = 40
@@ -101,10 +102,10 @@ def logged() -> list[bytes]:
     return [line.split(b" ", 2)[2].replace(b"|", SOH) for line in lines]
 
 
-def _wire(dialect: Dialect, more: list[bytes]) -> Wire:
+def _wire(dialect: Dialect, examples: list[bytes]) -> Wire:
     codec = Codec(dialect)
     header: Any = samples.minimal(dialect.header)
-    frames = [*more]
+    frames = [*examples]
     for layout in dialect.messages.values():
         frames += [
             codec.encode(samples.minimal(layout.body), header),
@@ -124,7 +125,7 @@ WIRES: Final = (KALSHI, PLAIN)
 
 
 def value(choices: Choices, wire: Wire) -> bytes:
-    """Choose a value: an edge case, a value of another message, arbitrary bytes, or a repeated edge case."""
+    """Choose a value: an edge case, one from another message, arbitrary bytes, or a repeated edge case."""
     match choices.below(4):
         case 0:
             return choices.pick(VALUES)
@@ -142,7 +143,7 @@ def repeats(choices: Choices) -> int:
 
 
 def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
-    """Make one random change to the list of fields; it may become empty."""
+    """Make one random change to the list of fields, which may become empty."""
     at = choices.below(len(fields) + 1) % max(len(fields), 1)
     if not fields:
         fields.append((choices.pick(wire.tags), value(choices, wire)))
@@ -174,7 +175,7 @@ def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
 def message(choices: Choices, wire: Wire) -> bytes:
     """Choose a message: valid, or with random changes to its fields. BodyLength and CheckSum are always
     correct."""
-    fields = list(choices.pick(wire.large if choices.one_in(RARELY) else wire.templates))
+    fields = list(choices.pick(wire.large if choices.one_in(LARGE_ODDS) else wire.templates))
     for _ in range(choices.pick(CHANGES)):
         spoil(choices, fields, wire)
     return framed(fields)

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.signing import Signer, logon_payload, verify_logon
 
 KEEP_NUMBERS = {"ResetOnLogon": "N"}
-"""Settings of QuickFIX with which the numbers of both directions continue across connections."""
+"""Settings of QuickFIX with which the sequence numbers in both directions continue across connections."""
 
 
 class Meeting:

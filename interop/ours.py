@@ -80,7 +80,7 @@ class OurSide:
         store: MessageStore,
         take: Callable[[Event], bool] | None = None,
     ) -> None:
-        """Take over a connected socket and begin; the peer need not have sent any data.
+        """Take over a connected socket and start the session; the peer need not have sent any data.
 
         `take` is called with every event as soon as it occurs, in the connection's thread; events for which
         it returns True are not kept for `expect`.
@@ -123,7 +123,7 @@ class OurSide:
         try:
             event = self._events.get(timeout=PATIENCE)
         except queue.Empty:
-            raise AssertionError(f"no {kind.__name__} came") from None
+            raise AssertionError(f"no {kind.__name__} occurred") from None
         assert isinstance(event, kind), f"expected {kind.__name__}, got {event}"
         return event
 
@@ -133,7 +133,7 @@ class OurSide:
             event = self._events.get(timeout=max(0.0, seconds))
         except queue.Empty:
             return
-        raise AssertionError(f"expected nothing, got {event}")
+        raise AssertionError(f"expected no event, got {event}")
 
     def close(self) -> None:
         """End the thread in any state of the session. A second call has no effect."""

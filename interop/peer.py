@@ -39,11 +39,11 @@ class Inbox:
         return fields
 
     def is_empty(self) -> bool:
-        """Whether all received messages were taken."""
+        """Return whether all received messages were taken."""
         return self._messages.empty()
 
     def wait_until_logged_on(self) -> None:
-        """Wait for the Logon handshake to complete at the other engine."""
+        """Wait until the other engine has completed the Logon handshake."""
         assert self.logged_on.wait(PATIENCE), "the other engine never logged on"
 
     def wait_until_logged_out(self) -> None:

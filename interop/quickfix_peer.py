@@ -66,8 +66,8 @@ class QuickfixPeer(quickfix.Application):
         """Listen on a free port, or connect to the port `connect_to`; files are written to `folder`.
 
         `waiting` are messages sent before there is a connection: each uses a sequence number, but reaches the
-        other side only if that side requests it. `settings` adds to or overrides the QuickFIX settings above;
-        `logon` contains further fields of QuickFIX's Logon.
+        other side only if that side requests it. `settings` adds to the QuickFIX settings above, or overrides
+        them; `logon` contains additional fields of QuickFIX's Logon.
         """
         super().__init__()
         self.inbox = Inbox() if inbox is None else inbox
@@ -125,8 +125,8 @@ class QuickfixPeer(quickfix.Application):
         return number
 
     def wait_free(self) -> None:
-        """Wait until QuickFIX has released its last connection, which happens after it reports the logout. An
-        earlier connection may be closed instead of the last one."""
+        """Wait until QuickFIX has released its last connection, which happens after it reports the logout. A
+        connection made before the release may be closed instead of the last one."""
         deadline = time.monotonic() + PATIENCE
         while quickfix.Session.isSessionRegistered(self._session_id):
             assert time.monotonic() < deadline, "QuickFIX never released its connection"

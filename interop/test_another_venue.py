@@ -25,7 +25,7 @@ STANDARD = Path(sys.prefix) / "share" / "quickfix" / "FIX44.xml"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the page after its last command."""
+    """The page's folder after its last command."""
     folder = tmp_path_factory.mktemp("acme")
     follow_page(folder, STANDARD)
     return folder
@@ -46,7 +46,7 @@ def report(msg_type: str, order: Fields) -> tuple[str, Fields]:
 
 @pytest.fixture(params=["as distributed", "as exported"])
 def peer(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> Iterator[QuickfixPeer]:
-    """A venue of QuickFIX on FIX 4.4, with its own dictionary and with the one written from the spec."""
+    """A QuickFIX venue on FIX 4.4, with its own dictionary and with the one written from the spec."""
     dictionary = STANDARD if request.param == "as distributed" else folder / "quickfix" / "FIX44.xml"
     peer = QuickfixPeer(
         tmp_path,

@@ -66,20 +66,20 @@ def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) 
     assert ours.outgoing.passed["5"] == 1
 
 
-def test_one_lost_heartbeat_of_ours_causes_a_test_request(meeting: Meeting) -> None:
+def test_losing_one_of_our_heartbeats_causes_a_test_request(meeting: Meeting) -> None:
     # On a busy machine our side, which receives no message while QuickFIX waits, may send a TestRequest too.
     ours, _logged_on = meeting.connect(
         MemoryStore(), lambda event: isinstance(event, PeerSilent), heart_bt_int=HEART_BT_INT
     )
     ours.outgoing.lose_next("0")
-    # QuickFIX sends a TestRequest; the answer shows that a number is missing. A gap fill replaces it.
+    # QuickFIX sends a TestRequest; the answer shows that a message is missing, which a gap fill replaces.
     assert ours.expect(ResendServed).resent == 0
     assert ours.incoming.passed["1"] == 1
     meeting.exchange(ours, "after")
     ours.log_out()
 
 
-def test_one_lost_heartbeat_of_the_peer_causes_a_test_request(meeting: Meeting) -> None:
+def test_losing_one_of_the_peers_heartbeats_causes_a_test_request(meeting: Meeting) -> None:
     ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
     ours.incoming.lose_next("0")
     ours.expect(PeerSilent)

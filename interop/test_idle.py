@@ -14,7 +14,7 @@ from kalshi_fix_sansio.signing import Signer
 
 IDLE = 60.0
 HEART_BT_INT = 10
-"""In seconds. A heartbeat of QuickFIX may be up to 2 s late, because QuickFIX checks its clock after a second
+"""In seconds. QuickFIX's heartbeats may be up to 2 s late, because QuickFIX checks its clock after a second
 without data. With a HeartBtInt of 5 s, that delay would exceed the fifth of HeartBtInt after which our side
 sends a TestRequest."""
 
@@ -32,7 +32,7 @@ def test_a_session_stays_established_for_a_minute_without_messages(
             ours, _logged_on = meeting.connect(MemoryStore(), heart_bt_int=HEART_BT_INT)
             sessions.append((meeting, ours))
 
-        # Both pairs of roles run in the same minute. A TestRequest or an end would be an event.
+        # Both pairs of roles run in the same minute. A TestRequest or the end of a session would be an event.
         until = time.monotonic() + IDLE
         for _meeting, ours in sessions:
             ours.expect_nothing(until - time.monotonic())

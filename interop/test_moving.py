@@ -169,7 +169,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
     before: Any = importlib.import_module("sdk_rfq_before")
     creator = rsa_venue.trader("other")
 
-    class Noting(before.Maker):
+    class RecordingMaker(before.Maker):
         def __init__(self, *values: Any, **named: Any) -> None:
             super().__init__(*values, **named)
             self.received: list[str] = []
@@ -180,7 +180,7 @@ def test_the_rfq_maker_on_kalshi_sdk_trades(rsa_venue: Venue, monkeypatch: pytes
 
     async def program() -> None:
         done = asyncio.Event()
-        maker = Noting(Decimal("0.40"), Decimal("0.55"), limit=100)
+        maker = RecordingMaker(Decimal("0.40"), Decimal("0.55"), limit=100)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(before.run(sdk_client(rsa_venue, "KalshiRFQ"), maker, done.wait()))
             await until(lambda: rsa_venue.logged_on() == ("KalshiRFQ",))

@@ -31,19 +31,19 @@ from kalshi_fix_sansio.signing import Signer
 COUNT = 20_000
 NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
 RESEND_PATIENCE = 240.0
-"""Timeout of the resend in seconds; it takes about ten, most of them in QuickFIX."""
+"""Timeout of the resend in seconds; the resend takes about ten seconds, mostly in QuickFIX."""
 PATIENT = {"MaxLatency": "240"}
 """Setting of QuickFIX: a message may be as old as the resend's timeout."""
 MARGIN = 2 * 1024 * 1024
 """Bytes that our side may allocate in addition to the messages, less than half of their size.
 
-When it resends, the messages are already in its store; when it receives, its user keeps none of them. So this
-must cover: two parts of the resend (256 KiB each, one being written and one produced) or the data of one read
-(64 KiB), each with some copies and decoded, and the shapes that the codec compiles.
+When it resends, the messages are already in its store; when it receives, its user keeps none of them. So the
+margin must cover two parts of the resend (256 KiB each, one being written and one being produced) or the data
+of one read (64 KiB), each with some copies and in decoded form, and the shapes that the codec compiles.
 """
 
 
-class Roll:
+class Checklist:
     """Compares received messages with the expected ones without keeping them."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Roll:
         self.wrong: str | None = None
         self._count = 0
 
-    def tick(self, name: str, number: int, size: int, *, again: bool) -> None:
+    def check_off(self, name: str, number: int, size: int, *, again: bool) -> None:
         expected = NAMES[self._count]
         if (name, number, again) != (expected, self._count + 1, True) and self.wrong is None:
             self.wrong = f"expected {expected} again as number {self._count + 1}, got {name} as {number}"
@@ -66,19 +66,19 @@ class Roll:
         assert self.wrong is None, self.wrong
 
 
-class RollInbox(Inbox):
-    """The user of QuickFIX, which keeps no message of the resend but all later messages."""
+class ChecklistInbox(Inbox):
+    """The user of QuickFIX, which discards the messages of the resend and keeps all later ones."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.roll = Roll()
+        self.checklist = Checklist()
 
     def put(self, msg_type: str, fields: Fields) -> None:
-        if self.roll.done.is_set():
+        if self.checklist.done.is_set():
             super().put(msg_type, fields)
         else:
             size = sum(len(str(tag)) + len(value) + 2 for tag, value in fields.items())
-            self.roll.tick(fields[11], int(fields[34]), size, again=fields.get(43) == "Y")
+            self.checklist.check_off(fields[11], int(fields[34]), size, again=fields.get(43) == "Y")
 
 
 @pytest.fixture
@@ -88,24 +88,24 @@ def begin() -> Iterator[Callable[[], None]]:
     tracemalloc.stop()
 
 
-def check_growth(roll: Roll) -> None:
+def check_growth(checklist: Checklist) -> None:
     _now, peak = tracemalloc.get_traced_memory()
-    assert peak < MARGIN < roll.size / 2, (
-        f"{peak} bytes allocated at the peak, for {roll.size} bytes of messages"
+    assert peak < MARGIN < checklist.size / 2, (
+        f"{peak} bytes allocated at the peak, for {checklist.size} bytes of messages"
     )
 
 
 def test_resend_to_the_peer(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
-    inbox = RollInbox()
+    inbox = ChecklistInbox()
     with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT) as meeting:
         store = meeting.store(NAMES)
         begin()
         ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_PATIENCE)
-        inbox.roll.wait()
+        inbox.checklist.wait()
         served = ours.expect(ResendServed)
-        check_growth(inbox.roll)
+        check_growth(inbox.checklist)
         assert served.resent == COUNT
 
         ours.send(meeting.our("after"))
@@ -119,23 +119,23 @@ def test_resend_to_the_peer(
 def test_resend_from_the_peer(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
-    roll = Roll()
+    checklist = Checklist()
 
     def take(event: Event) -> bool:
-        if not isinstance(event, MessageReceived) or roll.done.is_set():
+        if not isinstance(event, MessageReceived) or checklist.done.is_set():
             return False
         name: str = event.message.cl_ord_id  # type: ignore[attr-defined]
         number: int = event.message.header.msg_seq_num
-        roll.tick(name, number, len(event.frame), again=event.poss_dup)
+        checklist.check_off(name, number, len(event.frame), again=event.poss_dup)
         return True
 
     with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT) as meeting:
         begin()
         ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)
-        roll.wait()
+        checklist.wait()
         ours.expect(GapClosed)
-        check_growth(roll)
+        check_growth(checklist)
 
         meeting.peer.send(*meeting.theirs("after"))
         after = ours.expect(MessageReceived)

@@ -96,7 +96,7 @@ def ahead(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Sig
 
 @pytest.fixture
 def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
-    """Yield a meeting in which the sequence numbers of QuickFIX are 1."""
+    """Yield a meeting in which QuickFIX's sequence numbers are 1."""
     with Meeting(role, tmp_path, dictionaries, signer) as meeting:
         yield meeting
 
@@ -126,7 +126,7 @@ def test_messages_that_both_sides_missed_before_the_logon_are_recovered(ahead: M
     our_side.end_in_agreement()
 
 
-def test_messages_that_we_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
+def test_messages_that_we_miss_mid_session_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, MemoryStore())
     our_side.peer_sends("first")
     our_side.expect_messages("first", again=False)
@@ -140,7 +140,7 @@ def test_messages_that_we_miss_in_mid_session_are_recovered(meeting: Meeting) ->
     our_side.end_in_agreement()
 
 
-def test_messages_that_the_peer_misses_in_mid_session_are_recovered(meeting: Meeting) -> None:
+def test_messages_that_the_peer_misses_mid_session_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, MemoryStore())
     our_side.send("first")
     our_side.expect_at_the_peer("first", again=False)
@@ -154,7 +154,7 @@ def test_messages_that_the_peer_misses_in_mid_session_are_recovered(meeting: Mee
     our_side.end_in_agreement()
 
 
-def test_messages_that_both_sides_miss_in_mid_session_are_recovered(meeting: Meeting) -> None:
+def test_messages_that_both_sides_miss_mid_session_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, MemoryStore())
     our_side.peer_sends(*LOST, lost=True)
     our_side.send(*LOST, lost=True)

@@ -46,7 +46,7 @@ def log_out(meeting: Meeting, ours: OurSide) -> None:
     assert meeting.peer.inbox.is_empty()
 
 
-def test_the_peers_logon_resets_the_numbers_in_mid_session(start: Start) -> None:
+def test_the_peers_logon_resets_the_numbers_mid_session(start: Start) -> None:
     meeting = start(Role.ACCEPTOR)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before-1", "before-2")
@@ -79,7 +79,7 @@ def test_the_peers_logon_resets_the_numbers_during_a_gap(start: Start) -> None:
     log_out(meeting, ours)
 
 
-def test_our_logon_resets_the_numbers_in_mid_session(start: Start, role: Role) -> None:
+def test_our_logon_resets_the_numbers_mid_session(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before-1", "before-2")
@@ -113,7 +113,7 @@ def test_a_reset_that_never_ends_is_refused(start: Start) -> None:
     assert ours.outgoing.passed["5"] == 1
 
 
-def test_the_peers_sequence_reset_is_followed_in_mid_session(start: Start, role: Role) -> None:
+def test_the_peers_sequence_reset_is_followed_mid_session(start: Start, role: Role) -> None:
     meeting = start(role)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before")

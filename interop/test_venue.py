@@ -197,13 +197,13 @@ def quickfix_at(
 ) -> Iterator[QuickfixPeer]:
     options: Any = venue.options(session=name)
     signer = load_private_key(options["private_key"])
-    with Relay(lambda: venue.server.connect("prediction", name)) as door:
+    with Relay(lambda: venue.server.connect("prediction", name)) as relay:
         peer = QuickfixPeer(
             folder,
             dictionaries["prediction"],
             sender=options["key_id"],
             target=name,
-            connect_to=door.port,
+            connect_to=relay.port,
             sign=lambda *logon: signer(logon_payload(*logon)),
             logon=logon,
         )

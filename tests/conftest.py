@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import Server
 
-# This must come before tests of kills or failovers import the module.
+# Registered before the tests of kills and failovers import the module.
 pytest.register_assert_rewrite("tests.kill.reconcile")
 
 # Deterministic by default, so a failure can be repeated; `HYPOTHESIS_PROFILE=explore` generates new inputs.
@@ -23,7 +23,7 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-# A shell starts background processes with SIGINT ignored, and the tests of interrupts need it.
+# A shell starts background processes with SIGINT ignored, but the tests of interrupts need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

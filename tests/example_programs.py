@@ -39,7 +39,7 @@ class Script:
             try:
                 line = self.lines.get(timeout=PATIENCE)
             except queue.Empty:
-                pytest.fail(f"no line with {words}, only {seen}")
+                pytest.fail(f"no line contains {words}; received: {seen}")
             seen.append(line)
             if all(word in line for word in words):
                 return line

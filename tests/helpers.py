@@ -49,7 +49,7 @@ IN_MAINTENANCE = (
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
 SHORTEST = SHORTEST_HEARTBEAT["prediction"]
-"""The minimum of HeartBtInt (108) on prediction."""
+"""The minimum of HeartBtInt (108) for prediction."""
 E = TypeVar("E")
 
 
@@ -98,7 +98,7 @@ def bounds(name: str) -> FieldLayout:
 
 
 def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:
-    """Return the settings of one side of the Kalshi session with this name, with a constant as signature."""
+    """Return the settings of one side of the Kalshi session with this name, with a constant signature."""
     values: dict[str, Any] = {
         "role": role,
         "dialect": DIALECT,
@@ -215,7 +215,7 @@ class Wired:
     peer: Peer
 
     def receive(self, *data: bytes) -> list[Event]:
-        """Feed bytes in one piece and return the events."""
+        """Feed bytes in one call and return the events."""
         self.session.receive_data(b"".join(data), self.clock.now)
         return self.session.events()
 
@@ -232,7 +232,7 @@ class Wired:
         return self.session.events()
 
     def reconnect(self) -> None:
-        """Begin the next connection of the same process."""
+        """Begin the next connection in the same process."""
         self.session = Session(self.session.config, continues=self.session)
         self.session.connect(self.clock.now)
 
@@ -252,7 +252,7 @@ class Wired:
         return events + self.session.events()
 
     def held_up(self, seconds: float, utc: float | None = None) -> None:
-        """Advance the clock without calling the session; the wall clock may advance by another amount."""
+        """Advance the clock without calling the session; the wall clock may advance by a different amount."""
         self.clock.monotonic += seconds
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)
 
@@ -299,7 +299,7 @@ class Pair:
     client_events: list[Event] = attrs.field(factory=list)
     venue_events: list[Event] = attrs.field(factory=list)
     cut: Callable[[bytes], list[bytes]] = attrs.field(default=lambda data: [data])
-    """How bytes are split in transit."""
+    """Splits bytes into the chunks in which they arrive."""
     accept_fields: LogonFields | None = None
 
     def connect(self) -> None:
@@ -308,7 +308,7 @@ class Pair:
         self.settle()
 
     def settle(self) -> None:
-        """Carry bytes both ways and accept logons until both sides are quiet."""
+        """Pass bytes in both directions and accept logons until neither side sends any more."""
         moved = True
         while moved:
             moved = self._carry(self.client, self.venue) | self._carry(self.venue, self.client)
@@ -321,8 +321,8 @@ class Pair:
 
     def _carry(self, source: Session, target: Session) -> bool:
         data = source.data_to_send()
-        for piece in self.cut(data) if data else ():
-            target.receive_data(piece, self.clock.now)
+        for chunk in self.cut(data) if data else ():
+            target.receive_data(chunk, self.clock.now)
         return bool(data)
 
     def advance(self, seconds: float, step: float = 1.0) -> None:
@@ -437,13 +437,13 @@ class LateStore(MemoryStore):
         """Do nothing; the value follows from the commits."""
 
     def complete(self, ticket: int | None = None) -> None:
-        """Complete all commits up to a ticket, or all."""
+        """Complete the commits up to a ticket, or all commits."""
         self._done = self._begun if ticket is None else ticket
         self.on_commit()
 
-    def fail(self, why: str) -> None:
+    def fail(self, reason: str) -> None:
         """Fail the commits in progress and all later ones."""
-        self._error = StoreError(why)
+        self._error = StoreError(reason)
         self.on_commit()
 
 

@@ -73,7 +73,7 @@ class NatsServer:
             return
 
     def kill(self) -> None:
-        """Kill the server, as a crash does."""
+        """Kill the server, as in a crash."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()

@@ -20,7 +20,7 @@ CODEC_TAGS = frozenset((8, 9, 10, 35))
 
 
 def encode(begin_string: str, message: Message, header: Any) -> bytes:
-    """Return a complete message, without checking whether a reader would take its unknown fields for other
+    """Return a complete message, without checking whether a reader would mistake its unknown fields for other
     fields."""
     head = "" if header is None else encode_block(header)
     text = f"35={message.msg_type}\x01{head}{encode_block(message)}"
@@ -69,9 +69,9 @@ def _encode_group(member: GroupMember, entries: Any, where: str, checked: bool) 
         raise EncodeError(f"{label}{where}: expected a list, not {type(entries).__name__}")
     parts = [f"{member.tag}={len(entries)}\x01"]
     for number, entry in enumerate(entries, 1):
-        place = f" in entry {number} of {label}{where}"
+        location = f" in entry {number} of {label}{where}"
         if not isinstance(entry, member.entry.cls):
             expected = member.entry.cls.__name__
-            raise EncodeError(f"expected {expected}, not {type(entry).__name__},{place}")
-        parts.append(_encode(entry, member.entry, place, checked))
+            raise EncodeError(f"expected {expected}, not {type(entry).__name__},{location}")
+        parts.append(_encode(entry, member.entry, location, checked))
     return "".join(parts)

@@ -153,13 +153,13 @@ class Replica(Server):
         self.run(_PROGRAMS[-1] / "pg_basebackup", "-D", self._data, "--write-recovery-conf", *source)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process that receives what the primary writes."""
+        """Send a signal to the process that receives the primary's writes."""
         [(receiver,)] = execute_at(self.dsn(), "SELECT pid FROM pg_stat_wal_receiver")
         os.kill(receiver, number)
 
 
 class Pooler(_Folder):
-    """PgBouncer in front of a server; each transaction uses another connection to the server."""
+    """PgBouncer in front of a server; each transaction uses a different connection to the server."""
 
     def __init__(self, server: Server) -> None:
         if _POOLER is None:
@@ -190,7 +190,7 @@ class Pooler(_Folder):
 
 
 class Relay(_Folder):
-    """The network between a program and a server or a port of this machine. It forwards bytes, can pause, and
+    """The network between a program and a server or a port on this machine. It forwards bytes, can pause, and
     can lose an answer."""
 
     def __init__(self, target: Server | int) -> None:
@@ -248,23 +248,23 @@ class Relay(_Folder):
                     program.close()
                     continue
                 self._ends += [program, server]
-                loses = threading.Event()
-                self._start(self._forward, program, server, loses, False)
-                self._start(self._forward, server, program, loses, True)
+                lose_answer = threading.Event()
+                self._start(self._forward, program, server, lose_answer, False)
+                self._start(self._forward, server, program, lose_answer, True)
 
     def _forward(
-        self, source: socket.socket, sink: socket.socket, loses: threading.Event, is_answer: bool
+        self, source: socket.socket, sink: socket.socket, lose_answer: threading.Event, is_answer: bool
     ) -> None:
         with contextlib.suppress(OSError):
             data = b"-"
             while data:
                 data = source.recv(65536)
                 self.flows.wait()
-                if is_answer and loses.is_set():
+                if is_answer and lose_answer.is_set():
                     break
                 if not is_answer and self.loses_answer_to is not None and self.loses_answer_to in data:
                     self.loses_answer_to = None
-                    loses.set()
+                    lose_answer.set()
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -74,8 +74,8 @@ def _plain(field: FieldLayout) -> st.SearchStrategy[Any]:
         case Kind.CHAR:
             return st.sampled_from(string.ascii_letters + string.digits)
         case Kind.INT:
-            least = -(10**17) if field.minimum is None else field.minimum
-            return st.integers(least, 10**17 if field.maximum is None else field.maximum)
+            minimum = -(10**17) if field.minimum is None else field.minimum
+            return st.integers(minimum, 10**17 if field.maximum is None else field.maximum)
         case Kind.LENGTH | Kind.SEQNUM | Kind.NUMINGROUP:
             return st.integers(field.minimum or 0, 10**9 if field.maximum is None else field.maximum)
         case Kind.DECIMAL:
@@ -108,13 +108,14 @@ def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
     pairs += dialect.standard_data.items()
     lone = st.sampled_from(sorted(dialect.fields)) | st.integers(1, 99_999)
     value = st.sampled_from([b"abc", b"1", b"10", b"a\x0144=1", b"10=000\x01", b"Y"]) | st.binary(min_size=1)
-    length = st.integers(0, 40).map(lambda number: b"%d" % number) | st.sampled_from([b"003", b"-3", b"+3"])
+    lengths = st.integers(0, 40).map(lambda number: b"%d" % number) | st.sampled_from([b"003", b"-3", b"+3"])
 
-    def pair(tags: tuple[int | None, int], raw: bytes, lie: bytes | None) -> list[tuple[Any, bytes]]:
-        return [(tags[0], b"%d" % len(raw) if lie is None else lie), (tags[1], raw)]
+    def pair(tags: tuple[int | None, int], raw: bytes, wrong_length: bytes | None) -> list[tuple[Any, bytes]]:
+        length = b"%d" % len(raw) if wrong_length is None else wrong_length
+        return [(tags[0], length), (tags[1], raw)]
 
-    counted = st.builds(pair, st.sampled_from(pairs), value, st.none() | length)
-    one = st.tuples(lone, value | length).map(lambda field: [field])
+    counted = st.builds(pair, st.sampled_from(pairs), value, st.none() | lengths)
+    one = st.tuples(lone, value | lengths).map(lambda field: [field])
     return st.lists(counted | one, min_size=1, max_size=3).map(
         lambda runs: tuple(field for run in runs for field in run)
     )
@@ -123,9 +124,9 @@ def hostile_fields(dialect: Dialect) -> st.SearchStrategy[tuple[tuple[int, bytes
 def blocks(
     layout: BlockLayout, dialect: Dialect, *, unknown: bool = True, opens_entry: tuple[int, ...] = ()
 ) -> st.SearchStrategy[Any]:
-    """Instances of a block's class: required members always, others sometimes.
+    """Instances of a block's class: with all required members, and some of the others.
 
-    An entry of a group has at least one of the tags that open one (`opens_entry`).
+    An entry of a group has at least one of the tags that begin an entry (`opens_entry`).
     """
     required = {
         member.attribute: _member(member, dialect, unknown=unknown)
@@ -139,11 +140,11 @@ def blocks(
     }
     if unknown:
         optional["unknown"] = unknown_fields(dialect)
-    made = st.fixed_dictionaries(required, optional=optional).map(lambda given: layout.cls(**given))
+    instances = st.fixed_dictionaries(required, optional=optional).map(lambda given: layout.cls(**given))
     openers = [member.attribute for member in layout.members if member.tag in opens_entry]
     if not openers:
-        return made
-    return made.filter(lambda entry: any(getattr(entry, name) is not None for name in openers))
+        return instances
+    return instances.filter(lambda entry: any(getattr(entry, name) is not None for name in openers))
 
 
 def _member(member: Member, dialect: Dialect, *, unknown: bool) -> st.SearchStrategy[Any]:
@@ -154,11 +155,11 @@ def _member(member: Member, dialect: Dialect, *, unknown: bool) -> st.SearchStra
 
 def groups(member: GroupMember, dialect: Dialect, *, unknown: bool = True) -> st.SearchStrategy[list[Block]]:
     """Lists of a group's entries."""
-    most = 3 if member.maximum is None else min(3, member.maximum)
+    max_size = 3 if member.maximum is None else min(3, member.maximum)
     entries = st.deferred(
         lambda: blocks(member.entry, dialect, unknown=unknown, opens_entry=member.delimiters)
     )
-    return st.lists(entries, min_size=min(member.minimum, most), max_size=most)
+    return st.lists(entries, min_size=min(member.minimum, max_size), max_size=max_size)
 
 
 def messages(layout: MessageLayout, dialect: Dialect, *, unknown: bool = True) -> st.SearchStrategy[Message]:

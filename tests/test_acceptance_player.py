@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.acceptance.definition import Action, Definition, read, read_all, turned
+from interop.acceptance.definition import Action, Definition, for_initiator, read, read_all
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import Failure, play
 from interop.acceptance.wire import difference, frame_complaint, to_wire
@@ -95,7 +95,7 @@ def test_an_invalid_step_is_named_in_the_error(tmp_path: Path, line: str) -> Non
 
 
 def test_a_reversed_definition_lets_the_engine_log_on_first(tmp_path: Path) -> None:
-    steps = turned(definition(tmp_path, SESSION)).steps
+    steps = for_initiator(definition(tmp_path, SESSION)).steps
     kinds = [(step.action, step.value(35)) for step in steps]
     assert kinds[:4] == [
         (Action.AWAIT_CONNECT, None),
@@ -104,7 +104,7 @@ def test_a_reversed_definition_lets_the_engine_log_on_first(tmp_path: Path) -> N
         (Action.SEND, "D"),
     ]
     assert kinds[-3:] == [(Action.AWAIT_CONNECT, None), (Action.EXPECT, "A"), (Action.SEND, "A")]
-    refused = turned(definition(tmp_path, "iCONNECT\nI8=FIXT.1.1|35=0|\neDISCONNECT\n")).steps
+    refused = for_initiator(definition(tmp_path, "iCONNECT\nI8=FIXT.1.1|35=0|\neDISCONNECT\n")).steps
     assert [step.action for step in refused] == [
         Action.AWAIT_CONNECT,
         Action.EXPECT,
@@ -161,7 +161,7 @@ TIME = "20261121-10:00:00.123"
         ),
         (
             f"8=FIXT.1.1|9=9|35=3|34=2|45=2|52={TIME}|58=w|371=5|10=1|",
-            "header fields stand behind body fields",
+            "header fields follow body fields",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_the_examples_follow_a_definition(role: str, tmp_path: Path) -> None:
     script = definition(tmp_path, SESSION)
     playing: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
     try:
-        play(script if role == "acceptor" else turned(script), playing.connect)
+        play(script if role == "acceptor" else for_initiator(script), playing.connect)
     finally:
         playing.close()
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks import alone, charts, pages, report, samples
-from benchmarks.canonical import DifferentError, canonical, fields, require_equal
+from benchmarks.canonical import MismatchError, canonical, fields, require_equal
 from benchmarks.cases import books, bus, codec, logs, process, shapes, stream, ticks
 from benchmarks.cases import venue as venue_case
 from benchmarks.engines import ours
@@ -99,13 +99,13 @@ def test_compiled_decoders_are_used_and_unknown_shapes_are_read(
     monkeypatch.setattr(shapes, "MAX_SIGHTINGS", FEW)
     contenders = shapes.many_shapes(FEW)
     read: list[object] = []
-    carefully = Codec._read
+    original = Codec._read
 
-    def noting(itself: Codec, frame: Any, *, strict: bool = False) -> Any:
+    def recording(codec: Codec, frame: Any, *, strict: bool = False) -> Any:
         read.append(frame)
-        return carefully(itself, frame, strict=strict)
+        return original(codec, frame, strict=strict)
 
-    monkeypatch.setattr(Codec, "_read", noting)
+    monkeypatch.setattr(Codec, "_read", recording)
     for contender in contenders:
         if contender.prepare is not None:
             contender.prepare()
@@ -159,7 +159,7 @@ def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPat
     }
 
 
-# The measuring
+# Measurement
 
 
 def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
@@ -178,7 +178,7 @@ def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
     assert calls[-2:] == ["c", "d"]
 
 
-def test_each_round_starts_with_another_function() -> None:
+def test_each_round_starts_with_a_different_function() -> None:
     calls: list[str] = []
 
     def run(name: str) -> int:
@@ -199,7 +199,7 @@ def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
     assert values == ("F", "0.10", "Y", "N", "20260817-16:00:00.123", "x", "7")
     assert fields(b"8=a\x019=5\x0135=D\x0158=x=y\x0110=000\x01") == {"8": "a", "35": "D", "58": "x=y"}
     require_equal("it", {"a": 1, "b": 1})
-    with pytest.raises(DifferentError, match="it: a gives 1, b gives 2"):
+    with pytest.raises(MismatchError, match="it: a gives 1, b gives 2"):
         require_equal("it", {"a": 1, "b": 2})
 
 
@@ -263,7 +263,7 @@ def test_regressions_are_distinguished_from_noise() -> None:
 # Results, charts, pages
 
 
-def test_new_results_keep_those_of_other_cases(tmp_path: Path) -> None:
+def test_saving_new_results_keeps_the_results_of_other_cases(tmp_path: Path) -> None:
     report.save(
         [found("a", "x", 1.23456), found("a", "gone", 1), found("b", "x", 2, (1.0, 2.0))],
         tmp_path,

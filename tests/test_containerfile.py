@@ -23,12 +23,12 @@ LINES = [
 ]
 
 
-def of(instruction: str) -> list[str]:
+def arguments_of(instruction: str) -> list[str]:
     return [line.partition(" ")[2] for line in LINES if line.startswith(f"{instruction} ")]
 
 
 def test_the_python_version_of_the_image_is_tested() -> None:
-    [image] = of("FROM")
+    [image] = arguments_of("FROM")
     version = re.fullmatch(r"python:(3\.\d+)-slim", image)
     assert version is not None
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
@@ -36,7 +36,7 @@ def test_the_python_version_of_the_image_is_tested() -> None:
 
 
 def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
-    copied = {source for line in of("COPY") for source in shlex.split(line)[:-1]}
+    copied = {source for line in arguments_of("COPY") for source in shlex.split(line)[:-1]}
     assert all((ROOT / source).exists() for source in copied)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
@@ -46,7 +46,7 @@ def test_the_copied_files_are_exactly_the_sources_of_a_wheel() -> None:
 
 def test_the_image_installs_like_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    first, second = of("RUN")
+    first, second = arguments_of("RUN")
     for option in ("--require-hashes", "--no-deps", "requirements/run.txt"):
         assert option in first
         assert option in makefile
@@ -56,7 +56,7 @@ def test_the_image_installs_like_the_makefile() -> None:
 
 
 def test_the_exposed_ports_are_those_of_the_venue() -> None:
-    [ports] = of("EXPOSE")
+    [ports] = arguments_of("EXPOSE")
     first, last = map(int, ports.split("-"))
     assert last - first + 1 == len(all_ports())
     assert f"127.0.0.1:{ports}:{ports}" in (ROOT / "Containerfile").read_text()
@@ -67,9 +67,9 @@ def test_the_service_container_of_the_docs_has_the_ports_and_folder_of_the_image
     [block] = [item for item in re.findall("```yaml\n(.*?)```", page, re.DOTALL) if "services:" in item]
     job = yaml.safe_load(block)["jobs"]["test"]
     service = job["services"]["venue"]
-    [ports], [volume] = of("EXPOSE"), service["volumes"]
+    [ports], [volume] = arguments_of("EXPOSE"), service["volumes"]
     assert service["ports"] == [f"{ports}:{ports}"]
-    [entry] = of("ENTRYPOINT")
+    [entry] = arguments_of("ENTRYPOINT")
     arguments = json.loads(entry)
     folder = arguments[arguments.index("--folder") + 1]
     # env.sh contains absolute paths.
@@ -78,23 +78,23 @@ def test_the_service_container_of_the_docs_has_the_ports_and_folder_of_the_image
 
 
 def test_the_command_of_the_image_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [entry] = of("ENTRYPOINT")
+    [entry] = arguments_of("ENTRYPOINT")
     program, *arguments = json.loads(entry)
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert program in scripts
-    assert arguments[arguments.index("--first-port") + 1] == of("EXPOSE")[0].partition("-")[0]
-    # This is the command of the image with other ports and another folder.
+    assert arguments[arguments.index("--first-port") + 1] == arguments_of("EXPOSE")[0].partition("-")[0]
+    # This is the command of the image with different ports and a different folder.
     at = arguments.index("--first-port")
     arguments = [*arguments[:at], *arguments[at + 2 :]]
     arguments[arguments.index("--folder") + 1] = str(tmp_path / "venue")
     seen: list[tuple[str, str]] = []
     announce = module._announce
 
-    def look(sandbox: Sandbox, *more: object) -> None:
+    def record(sandbox: Sandbox, *more: object) -> None:
         announce(sandbox, *more)  # type: ignore[arg-type]
         seen.append((sandbox.server.host, (tmp_path / "venue" / "env.sh").read_text()))
 
-    monkeypatch.setattr(module, "_announce", look)
+    monkeypatch.setattr(module, "_announce", record)
     monkeypatch.setattr(module, "_until_stopped", lambda: None)
     done = CliRunner().invoke(commands, arguments)
     assert done.exit_code == 0, done.output

@@ -98,16 +98,16 @@ def documented(name: str, kind: str, text: str) -> str:
 
 def test_names_without_a_docstring_are_found() -> None:
     page = documented(
-        "Said", "class", '<p>Bases: <code>object</code></p>\n<p>A word.</p><div class="doc doc-children">'
+        "Base", "class", '<p>Bases: <code>object</code></p>\n<p>A word.</p><div class="doc doc-children">'
     )
     page += documented("silent", "attribute", "\n  ")
-    page += documented("Heir", "class", '<p>Bases: <code>Said</code></p>\n<div class="doc doc-children">')
-    page += documented("said", "attribute", "<p>A word.</p>")
-    assert [*undocumented(page)] == ["silent", "Heir"]
+    page += documented("Derived", "class", '<p>Bases: <code>Base</code></p>\n<div class="doc doc-children">')
+    page += documented("described", "attribute", "<p>A word.</p>")
+    assert [*undocumented(page)] == ["silent", "Derived"]
 
 
 def anchors(page: str) -> set[str]:
-    """Return the anchors that the repository's site makes from the headings of a page."""
+    """Return the anchors that the repository's website creates from the headings of a page."""
     without_code = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)", without_code, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}

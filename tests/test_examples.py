@@ -1,4 +1,4 @@
-"""The examples, run as a reader runs them, against the simulated venue."""
+"""The examples, run in the way in which a reader runs them, against the simulated venue."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ account = "desk"
 
 
 def becomes(url: str, status: int) -> bool:
-    """Request a page until it has this status, or fail after some thousand requests."""
+    """Return whether a page gets this status within 20,000 requests."""
     return any(answer(url)[0] == status for _ in range(20_000))
 
 
@@ -147,7 +147,7 @@ def test_a_short_torture_run_accounts_for_every_order() -> None:
     assert "kill 2 of 2, " in ran.stderr
     published = dict(re.findall(r"^\| ([a-z ]+) \| ([0-9.-]+) \|$", RECOVER.read_text("utf-8"), re.MULTILINE))
     assert list(published) == list(table)
-    # The same accounts hold for the run on the page.
+    # The sums are right for the run on the page, too.
     for run in (table, published):
         assert sum(int(run[name]) for name in PARTS) == int(run["orders"])
         assert Decimal(run["position by the reports"]) == Decimal(run["position at the venue"])

@@ -23,7 +23,7 @@ from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
 
 
 def entry_layouts() -> dict[str, BlockLayout]:
-    """Return every group entry's layout by its class's name."""
+    """Return the layout of every group entry, by the name of its class."""
     found: dict[str, BlockLayout] = {}
 
     def visit(layout: BlockLayout) -> None:
@@ -49,7 +49,7 @@ every_block = pytest.mark.parametrize("layout", BLOCKS.values(), ids=BLOCKS)
 
 
 def only_codes(layout: BlockLayout) -> dict[str, Any]:
-    """Return the codes of required fields that have only one, by attribute."""
+    """Return the codes of required fields that have only one code, by attribute."""
     return {
         member.attribute: next(iter(member.field.codes))
         for member in layout.members
@@ -111,8 +111,8 @@ def test_a_required_field_with_one_code_defaults_to_it(layout: BlockLayout) -> N
         for member in layout.members
         if is_required(member) and member.attribute not in only
     }
-    least = layout.cls(**given)
-    assert {name: getattr(least, name) for name in only} == only
+    with_defaults = layout.cls(**given)
+    assert {name: getattr(with_defaults, name) for name in only} == only
     for name, code in only.items():
         # The codeset is open, so another value may be sent. The value None does not select the default.
         other = type(code.value)(7)
@@ -286,7 +286,9 @@ def test_the_error_of_a_constructor_names_class_attribute_field_and_value(layout
             with_value(layout, member.attribute, frozenset({1}))
         name = f"{layout.cls.__name__}.{member.attribute}, {member.name} ({member.tag}), cannot be "
         secret = isinstance(member, FieldMember) and member.field.secret
-        assert str(caught.value).startswith(f"{name}{'what was given' if secret else 'of class frozenset'}: ")
+        assert str(caught.value).startswith(
+            f"{name}{'the given value' if secret else 'of class frozenset'}: "
+        )
     with pytest.raises(
         TypeError, match=f"^{layout.cls.__name__}.unknown cannot be 5: 'int' object is not it"
     ):
@@ -312,7 +314,7 @@ def test_the_name_of_a_code_is_explained_where_a_value_is_expected(layout: Block
 def test_the_error_for_a_secret_does_not_contain_it() -> None:
     for wrong in ("hunter2\x01", "hunter2\u20ac"):
         with pytest.raises(
-            ValueError, match=r"^Logon\.password, Password \(554\), cannot be what was given: "
+            ValueError, match=r"^Logon\.password, Password \(554\), cannot be the given value: "
         ) as e:
             with_value(MESSAGES["Logon"], "password", wrong)
         assert "hunter2" not in str(e.value)

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember
 
 API = Path(__file__).parent.parent / "docs" / "api"
-ELSEWHERE: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
+DOCUMENTED_BY: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
 """Classes whose docstring refers to another class, which documents the attributes with the same names."""
 
 
@@ -51,7 +51,7 @@ def describes(name: str, value: object) -> bool:
 def listed(cls: type[Any]) -> dict[str, str]:
     """Return the attributes in the docstrings of a class and its bases, with their descriptions."""
     found: dict[str, str] = {}
-    for base in reversed(ELSEWHERE.get(cls, cls).__mro__):
+    for base in reversed(DOCUMENTED_BY.get(cls, cls).__mro__):
         _, _, section = (getdoc(base) or "").partition("\nAttributes:\n")
         items = re.findall(r"^    (\w+): (.*\n(?:(?: {8}.*)?\n)*)", f"{section}\n", re.MULTILINE)
         found |= {name: " ".join(text.split()) for name, text in items}

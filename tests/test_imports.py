@@ -104,10 +104,10 @@ def test_concurrent_threads_get_the_same_class() -> None:
     program = """
 import threading, kalshi_fix_sansio as k
 start, found = threading.Barrier(8), []
-def ask():
+def access():
     start.wait()
     found.append((k.QuoteRequest, k.DIALECT.messages["R"].cls, k.DIALECT.messages["R"].body.encode))
-threads = [threading.Thread(target=ask) for _ in range(8)]
+threads = [threading.Thread(target=access) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert len(found) == 8 and len(set(found)) == 1
@@ -141,7 +141,7 @@ def test_the_command_shows_version_and_help_without_importing_the_core(option: s
     assert ours == {"kalshi_fix_adapters", command, f"{command}.commands", *kit, *registered}
 
 
-def test_a_subcommand_imports_only_what_it_needs() -> None:
+def test_a_subcommand_imports_only_the_modules_that_it_needs() -> None:
     modules = loaded(COMMAND, "decode", "--help")
     assert "kalshi_fix_adapters.cli.logs.decode" in modules
     assert not modules & {"kalshi_fix_venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}

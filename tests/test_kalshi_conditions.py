@@ -1,5 +1,5 @@
-"""Kalshi's conditional rules as a session enforces them, by product, by other fields of the message and by
-the flags of the Logon. Each rule is tested on both sides of its limits."""
+"""Kalshi's conditional rules as a session enforces them, depending on the product, on other fields of the
+message and on the flags of the Logon. Each rule is tested on both sides of its limits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def logged_on(
 
 
 def refusal(wired: Wired, message: Message) -> str:
-    """Return why a message is refused, or an empty text if it is sent; a refusal must use no number and write
-    no byte."""
+    """Return why a message is refused, or an empty string if it is sent; a refusal must not use a sequence
+    number or write any bytes."""
     wired.session.data_to_send()
     before = wired.session.next_outgoing
     try:
@@ -53,7 +53,7 @@ def refusal(wired: Wired, message: Message) -> str:
     return ""
 
 
-def amended(**changes: Any) -> OrderCancelReplaceRequest:
+def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
     values: dict[str, Any] = {
         "orig_cl_ord_id": "a1", "cl_ord_id": "a2", "side": "1", "symbol": "K", "order_qty": 1,
         "ord_type": "2",
@@ -61,11 +61,11 @@ def amended(**changes: Any) -> OrderCancelReplaceRequest:
     return OrderCancelReplaceRequest(**(values | changes))
 
 
-def judged(message: Message, **settings: Any) -> list[str]:
-    """Return the problems of a message without a session."""
+def problems_of(message: Message, **settings: Any) -> list[str]:
+    """Return the problems of a message, without a session."""
     layout = DIALECT.messages[message.msg_type]
-    place: dict[str, Any] = {"product": "prediction", "session": "KalshiNR", "sender": Sender.CLIENT}
-    return [str(problem) for problem in validate(message, layout, **place, **settings)]
+    context: dict[str, Any] = {"product": "prediction", "session": "KalshiNR", "sender": Sender.CLIENT}
+    return [str(problem) for problem in validate(message, layout, **context, **settings)]
 
 
 # --- reduce-only orders: IOC on prediction, IOC or FOK on margin
@@ -74,15 +74,17 @@ IOC, FOK = "3 (IMMEDIATE_OR_CANCEL)", "4 (FILL_OR_KILL)"
 
 
 @pytest.mark.parametrize(
-    ("product", "fit", "allowed"), [("prediction", "3", IOC), ("margin", "34", f"{IOC} or {FOK}")]
+    ("product", "valid_kinds", "allowed"), [("prediction", "3", IOC), ("margin", "34", f"{IOC} or {FOK}")]
 )
 @pytest.mark.parametrize("inst", ["E", "6 E", "E 6"])
-def test_a_reduce_only_order_must_be_immediate(product: str, fit: str, allowed: str, inst: str) -> None:
+def test_a_reduce_only_order_must_be_immediate(
+    product: str, valid_kinds: str, allowed: str, inst: str
+) -> None:
     wired = logged_on(product)
     for kind in "01346":
-        until = LATER if kind == "6" else None
-        text = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until))
-        if kind in fit:
+        expiry = LATER if kind == "6" else None
+        text = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry))
+        if kind in valid_kinds:
             assert text == ""
         else:
             expected = f"{allowed} on {product} when ExecInst (18) is E"
@@ -96,11 +98,11 @@ def test_a_reduce_only_order_must_be_immediate(product: str, fit: str, allowed: 
 def test_other_orders_may_have_any_time_in_force(product: str, inst: str | None) -> None:
     wired = logged_on(product)
     for kind in (None, *"01346"):
-        until = LATER if kind == "6" else None
-        assert refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=until)) == ""
+        expiry = LATER if kind == "6" else None
+        assert refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry)) == ""
 
 
-def test_a_reduce_only_order_accepts_no_quote() -> None:
+def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
     wired = logged_on()
     text = refusal(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
     assert "QuoteID (117) must not be sent when ExecInst (18) is E" in text
@@ -113,15 +115,15 @@ def test_a_reduce_only_order_accepts_no_quote() -> None:
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", RESERVED, session_type)
-    text = refusal(wired, amended())
+    text = refusal(wired, amend_request())
     assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in text
-    assert refusal(wired, amended(order_id="o")) == ""
+    assert refusal(wired, amend_request(order_id="o")) == ""
 
 
-@pytest.mark.parametrize("make", [order, amended])
+@pytest.mark.parametrize("make", [order, amend_request])
 def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
     wired = logged_on("prediction", RESERVED)
-    named = {"order_id": "o"} if make is amended else {}
+    named = {"order_id": "o"} if make is amend_request else {}
     for shard in (None, -1):
         assert refusal(wired, make(ex_destination=shard, **named)) == ""
     for shard in (0, 1, 3):
@@ -135,7 +137,7 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
 def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
     wired = logged_on("prediction", fields)
     for shard in (None, -1, 0, 1, 3):
-        assert refusal(wired, amended(ex_destination=shard)) == ""
+        assert refusal(wired, amend_request(ex_destination=shard)) == ""
         assert refusal(wired, order(ex_destination=shard)) == ""
     text = refusal(wired, order(ex_destination=-2))
     assert "ExDestination (100) is '-2': expected -1 or more" in text
@@ -144,23 +146,23 @@ def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(field
 def test_margin_refuses_use_cap_reservation() -> None:
     with pytest.raises((LocalProtocolError, ValueError), match="UseCapReservation"):
         logged_on("margin", LogonFields(use_cap_reservation=True))
-    assert refusal(logged_on("margin"), amended()) == ""
+    assert refusal(logged_on("margin"), amend_request()) == ""
 
 
 def test_before_the_logon_no_message_is_sent() -> None:
     wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=RESERVED)
     with pytest.raises(LocalProtocolError):
-        wired.session.send(amended(order_id="o"), wired.clock.now)
+        wired.session.send(amend_request(order_id="o"), wired.clock.now)
     wired.session.connect(wired.clock.now)
     with pytest.raises(LocalProtocolError):
-        wired.session.send(amended(order_id="o"), wired.clock.now)
+        wired.session.send(amend_request(order_id="o"), wired.clock.now)
     assert [message.msg_type for message in wired.sent()] == ["A"]
 
 
 def test_rules_about_a_logon_are_skipped_without_a_logon() -> None:
-    message = amended(ex_destination=3)
-    assert judged(message) == []
-    assert len(judged(message, logon=(("UseCapReservation", "Y"),))) == 2
+    message = amend_request(ex_destination=3)
+    assert problems_of(message) == []
+    assert len(problems_of(message, logon=(("UseCapReservation", "Y"),))) == 2
 
 
 CHANGE = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
@@ -186,42 +188,42 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
     wired = logged_on(product)
-    for kind, until in ((None, None), ("0", None), ("1", None), ("6", LATER)):
-        assert refusal(wired, amended(time_in_force=kind, expire_time=until)) == ""
+    for kind, expiry in ((None, None), ("0", None), ("1", None), ("6", LATER)):
+        assert refusal(wired, amend_request(time_in_force=kind, expire_time=expiry)) == ""
     for kind in "34":
-        text = refusal(wired, amended(time_in_force=kind))
+        text = refusal(wired, amend_request(time_in_force=kind))
         allowed = "0 (DAY) or 1 (GOOD_TILL_CANCEL) or 6 (GOOD_TILL_DATE)"
         assert f"TimeInForce (59) is '{kind}': expected {allowed}" in text
-    text = refusal(wired, amended(time_in_force="6"))
+    text = refusal(wired, amend_request(time_in_force="6"))
     assert "ExpireTime (126) is required when TimeInForce (59) is 6" in text
     for kind in (None, "0", "1"):
-        text = refusal(wired, amended(time_in_force=kind, expire_time=LATER))
+        text = refusal(wired, amend_request(time_in_force=kind, expire_time=LATER))
         assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in text
 
 
 # --- requests for quotes, and parties
 
 
-def asked(**values: Any) -> QuoteRequest:
+def quote_request(**values: Any) -> QuoteRequest:
     return QuoteRequest(quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", **values)])
 
 
 def test_a_cost_without_fees_is_accepted() -> None:
     wired = logged_on(name="KalshiRT")
-    text = refusal(wired, asked(order_qty=1, target_cost_excludes_fees=True))
+    text = refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=True))
     assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in text
     assert "when TargetCostExcludesFees (21033) is Y" in text
-    assert refusal(wired, asked(cash_order_qty=1, target_cost_excludes_fees=True)) == ""
-    assert refusal(wired, asked(order_qty=1, target_cost_excludes_fees=False)) == ""
+    assert refusal(wired, quote_request(cash_order_qty=1, target_cost_excludes_fees=True)) == ""
+    assert refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=False)) == ""
 
 
 def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
     assert refusal(wired, order(party_ids=[customer])) == ""
-    most = int(bounds("NoPartyIDs").limits[0].maximum or 0)
-    text = refusal(wired, order(party_ids=[customer] * (most + 1)))
-    assert f"NoPartyIDs (453) has {most + 1} entries: expected 0 to {most}" in text
+    maximum = int(bounds("NoPartyIDs").limits[0].maximum or 0)
+    text = refusal(wired, order(party_ids=[customer] * (maximum + 1)))
+    assert f"NoPartyIDs (453) has {maximum + 1} entries: expected 0 to {maximum}" in text
     text = refusal(wired, order(party_ids=[trader]))
     assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in text
     strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=PLAIN)
@@ -254,4 +256,4 @@ def test_a_listener_may_not_set_cancel_and_must_skip_pending_reports(
     flags: dict[str, Any], text: str | None
 ) -> None:
     logon = Logon(raw_data="x", heart_bt_int=30, reset_seq_num_flag=True, listener_session=True, **flags)
-    assert judged(logon) == ([] if text is None else [text])
+    assert problems_of(logon) == ([] if text is None else [text])

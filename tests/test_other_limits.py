@@ -1,4 +1,4 @@
-"""The copy of the spec in which every limit has another value (`make limits`)."""
+"""The copy of the spec in which every limit has a different value (`make limits`)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from codegen.read.resolve import load_dialect
 ROOT = Path(__file__).resolve().parent.parent
 TOOL: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "other_limits.py"))
 UNCHANGED = {"", "None", "0", "-1"}
-"""These are no limits, or no rate or count can be lower."""
+"""Values that are not limits, or that no rate or count can be below."""
 
 
 def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Yield every limit of a dialect, by a name."""
+    """Yield a name and the value of every limit of a dialect."""
     for limit in dialect.limits:
         yield from ((f"{limit.name} {key}", value) for key, value in limit.values)
     for session in dialect.session_types:
@@ -38,7 +38,7 @@ def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:
             )
 
 
-def test_every_limit_has_another_value_and_the_spec_is_valid(tmp_path: Path) -> None:
+def test_every_limit_has_a_different_value_and_the_spec_is_valid(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "spec", tmp_path / "spec")
     changed = TOOL["change"](tmp_path / TOOL["SPEC"])
     before = list(limits(load_dialect(ROOT / TOOL["SPEC"])))

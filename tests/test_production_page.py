@@ -51,7 +51,7 @@ def test_the_page_shows_the_current_service() -> None:
     assert BLOCKS["examples/service.py"] == (ROOT / "examples" / "service.py").read_text("utf-8")
 
 
-def test_the_file_of_options_is_accepted_and_its_mistake_reported(tmp_path: Path) -> None:
+def test_the_file_of_options_is_accepted_and_a_mistake_in_it_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(BLOCKS["desk.toml"], encoding="utf-8")
     configs = load_configs(path)
@@ -121,7 +121,7 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
             )
 
         def trade(client: Client, cl_ord_id: str) -> None:
-            """Send an order, and confirm the report that it rests with a row about it."""
+            """Send an order; confirm the report that it is resting, together with a row about it."""
             client.send(order(cl_ord_id))
             for event in client.events(timeout=10):
                 report = event.message if isinstance(event, MessageReceived) else None
@@ -137,7 +137,7 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
             client.send(order("a-1"))
             [path] = folder.glob("*.sqlite3")
             printed = run("back up", STORE=path, BACKUP=backup)
-            assert "a-1" in printed, "the open request is in the copy"
+            assert "a-1" in printed, "the open request is missing from the copy"
             trade(client, "a-2")
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
         run("restore", STORE=path, BACKUP=backup, cwd=tmp_path)

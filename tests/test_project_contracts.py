@@ -133,7 +133,7 @@ def foreign_privates(source: str) -> list[str]:
     return [f"{node.lineno}: {ast.unparse(node)}" for node in used if node.attr not in defined]
 
 
-def test_no_trading_module_uses_private_attributes_of_another() -> None:
+def test_no_trading_module_uses_private_attributes_of_another_object() -> None:
     assert foreign_privates("order._fills = other._kept\nself._own = 1\nthat._own") == [
         "1: order._fills",
         "1: other._kept",
@@ -145,7 +145,7 @@ def test_no_trading_module_uses_private_attributes_of_another() -> None:
 
 
 def test_code_outside_trading_finds_session_types_by_their_service() -> None:
-    """Another venue's session types have other names."""
+    """Another venue's session types have different names."""
     generated, trading = (ROOT / "src" / "kalshi_fix_sansio" / item for item in ("_generated", "trading"))
     found = []
     for path in (*(ROOT / "src").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")):

@@ -49,7 +49,7 @@ SHELL = {
     "docs/tutorial/quoting.md": "tests/test_tutorial.py",
     "tests/simulation/README.md": "tests/simulation/test_simulation.py",
 }
-"""Pages with shell commands other than those that install, and the test that runs them."""
+"""Pages with shell commands other than installation commands, and the test that runs them."""
 INSTALLS = re.compile(
     r"(git clone|cd|mkdir|python3 -m venv|(\.venv/bin/)?pip install|source \.venv/bin/activate"
     r"|\.venv/bin/pre-commit install|make) "
@@ -57,7 +57,7 @@ INSTALLS = re.compile(
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     """Restore the logging settings that a page changes."""
     loggers = [logging.getLogger(name) for name in (None, "kalshi_fix_adapters.wire")]
     before = [(logger.level, [*logger.handlers]) for logger in loggers]
@@ -74,7 +74,7 @@ def python_of(page: Path) -> list[str]:
 
 
 def run_page(page: Path) -> dict[str, object]:
-    """Run the Python of a page from top to bottom, one tab after the other; return its variables."""
+    """Run the Python on a page from top to bottom, one tab after the other; return its variables."""
     made: dict[str, object] = {"__name__": page.stem}
     exec(compile("\n".join(python_of(page)), str(page), "exec"), made)
     return made
@@ -166,7 +166,7 @@ def test_the_tabs_show_the_current_examples() -> None:
         assert textwrap.dedent(shown) == script
 
 
-def test_the_tests_that_the_page_of_the_venue_shows_pass(tmp_path: Path) -> None:
+def test_the_tests_shown_on_the_page_of_the_venue_pass(tmp_path: Path) -> None:
     page = (DOCS / "simulated-venue.md").read_text("utf-8")
     tabs = re.findall(
         r'^=== "(\w+)"\n\n    ```py title="test_fill.*?\n(.*?)^    ```$', page, re.DOTALL | re.MULTILINE
@@ -207,7 +207,7 @@ def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
 
 def errors(base: type[Exception]) -> set[type[Exception]]:
     """Return every imported subclass of an exception class."""
-    return {below for subclass in base.__subclasses__() for below in (subclass, *errors(subclass))}
+    return {found for subclass in base.__subclasses__() for found in (subclass, *errors(subclass))}
 
 
 def test_the_docs_give_the_cause_and_the_remedy_of_every_exception() -> None:
@@ -286,17 +286,17 @@ def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None
     extras |= tomllib.loads((ROOT / "venue/pyproject.toml").read_text("utf-8"))["project"][
         "optional-dependencies"
     ]
-    run = set()
+    with_commands = set()
     for page in {*ROOT.glob("*.md"), *PAGES, *ROOT.glob("tests/**/README.md")}:
-        for before, block in commands_of(page):
+        for paragraph, block in commands_of(page):
             assert set(re.findall(r"^make ([a-z-]+)", block, re.MULTILINE)) <= set(
                 re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
             ), block
             named = {extra for names in re.findall(r"\[([a-z,]+)\]", block) for extra in names.split(",")}
             assert named <= set(extras) or "$" in block, block
-            if "untried" not in before.lower() and not all(map(INSTALLS.match, block.splitlines())):
-                run.add(page.relative_to(ROOT).as_posix())
-    assert run == set(SHELL)
+            if "untried" not in paragraph.lower() and not all(map(INSTALLS.match, block.splitlines())):
+                with_commands.add(page.relative_to(ROOT).as_posix())
+    assert with_commands == set(SHELL)
     assert all((ROOT / test).is_file() for test in SHELL.values())
 
 

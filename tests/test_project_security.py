@@ -21,8 +21,8 @@ FUZZED = "tests/fuzz/test_regressions.py"
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
-    """Return the cells of every row of the tables with this number of columns, without their identical
-    headings."""
+    """Return the cells of every row of the tables with this number of columns, without the header rows: every
+    such table must have the same header."""
     cells = [
         [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         for line in page.splitlines()
@@ -34,7 +34,7 @@ def rows(page: str, columns: int) -> list[list[str]]:
 
 BAD_INPUTS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
 BOUND_ROWS = rows((ROOT / "tests" / "BOUNDS.md").read_text("utf-8"), 2)
-BROKEN_ONCE = rows(REGRESSIONS, 2)
+REGRESSION_ROWS = rows(REGRESSIONS, 2)
 ASSUMED = [row for row in rows(VENUE, 4) if row[0] != "name"]
 CATALOGUE = [row for row in rows(BEHAVIOUR, 3) if row[-1] != "test"]
 
@@ -42,11 +42,11 @@ CATALOGUE = [row for row in rows(BEHAVIOUR, 3) if row[-1] != "test"]
 def test_the_tables_are_found() -> None:
     assert len(BAD_INPUTS) > 20
     assert len(BOUND_ROWS) > 10
-    assert len(BROKEN_ONCE) > 50
+    assert len(REGRESSION_ROWS) > 50
 
 
 @pytest.mark.parametrize(
-    "row", [*BAD_INPUTS, *BOUND_ROWS, *BROKEN_ONCE, *CATALOGUE], ids=lambda row: row[0][:50]
+    "row", [*BAD_INPUTS, *BOUND_ROWS, *REGRESSION_ROWS, *CATALOGUE], ids=lambda row: row[0][:50]
 )
 def test_a_row_names_existing_tests(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
@@ -57,15 +57,17 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
         # A name without a folder is in the folder of the previous name.
         found = ROOT / path if "/" in path else folder / path
         assert found.is_file(), f"{row[0]}: there is no {path}"
-        # A Python test, or a dialogue or a case of a table by its name.
+        # The name of a Python test, of a dialogue, or of a case in a table.
         begin = rf"def {re.escape(test)}\(|^ *{re.escape(test)}:"
-        assert not test or re.search(begin, found.read_text("utf-8"), re.MULTILINE), f"{row[0]}: {test}?"
+        assert not test or re.search(begin, found.read_text("utf-8"), re.MULTILINE), (
+            f"{row[0]}: there is no {test} in {path}"
+        )
         folder = found.parent
 
 
-def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_switched() -> None:
-    """A row may name several assumptions, or describe a case that another setting controls and name that
-    setting."""
+def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_changed() -> None:
+    """A row may contain the names of several assumptions, or a case with the name of another setting, which
+    controls it."""
     rows = {name: row for row in ASSUMED for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
     assert sorted(set(fields) - set(rows)) == []
@@ -73,7 +75,7 @@ def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_switch
     for name, row in rows.items():
         assert all(row), f"{name}: a cell is empty"
         default = fields[name].default if name in fields else None
-        assert not row[3].startswith(f"`{default!r}`:"), f"{name}: the documented switch is the default"
+        assert not row[3].startswith(f"`{default!r}`:"), f"{name}: the documented alternative is the default"
 
 
 def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:

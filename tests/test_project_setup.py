@@ -38,12 +38,12 @@ def test_an_unsuitable_interpreter_is_named(chosen: str) -> None:
     found = find_python(python=chosen)
     assert found.returncode == 1
     assert found.stdout == ""
-    assert found.stderr.startswith(f"PYTHON={chosen} is not a Python 3.11 or newer")
+    assert found.stderr.startswith(f"PYTHON={chosen} is not Python 3.11 or newer")
 
 
 def test_a_missing_version_is_named() -> None:
     found = find_python("3.99")
-    assert (found.returncode, found.stderr) == (1, "Python 3.99 is not on this machine\n")
+    assert (found.returncode, found.stderr) == (1, "Python 3.99 is not installed on this machine\n")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_comparison_has_the_versions_that_are_measured(engine: str, pins: st
     assert set(shown) == {pinned[1]}
 
 
-def test_the_newest_python_is_tried_on_every_platform() -> None:
+def test_the_newest_python_is_tested_on_every_platform() -> None:
     workflow = (ROOT / ".github" / "workflows" / "platforms.yml").read_text("utf-8")
     classifiers = _project()["classifiers"]
     newest = max(

@@ -46,8 +46,8 @@ def test_the_script_has_eight_lines() -> None:
 
 
 def test_the_path_to_a_first_order_takes_twenty_lines() -> None:
-    way = README[README.index("## A first order") : README.index("### Against Kalshi")]
-    shown = re.findall(r"^```\w+\n(.*?)^```", way, re.DOTALL | re.MULTILINE)
+    section = README[README.index("## A first order") : README.index("### Against Kalshi")]
+    shown = re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
     assert sum(1 for block in shown for line in block.splitlines() if line) <= 20
 
 

@@ -1,4 +1,4 @@
-"""The examples that record and reconcile, run as a reader would run them."""
+"""The examples that record and reconcile, run in the way in which a reader would run them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["place"]
 def test_a_recorder_writes_a_replayable_recording(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     with place.run("recorder.py", path, SYMBOL) as script:
-        script.expect("1 messages recorded")
+        script.expect("messages recorded: 1")
         assert script.interrupt() == 0
     assert [record.kind for record in Recording(path)][-1] is Kind.ENDED
     books = OrderBooks()
@@ -39,6 +39,6 @@ def test_a_reconciler_requests_unreported_orders(place: Place, tmp_path: Path) -
             if getattr(message, "exec_type", None) == "0":
                 break
     with place.run("reconciler.py", path) as script:
-        script.expect("1 orders, ", "uncertain items before drop copy")
-        script.expect("1 orders, 0 uncertain items left")
+        script.expect("orders: 1, uncertain items before drop copy: ")
+        script.expect("orders: 1, uncertain items left: 0")
         assert script.process.wait(PATIENCE) == 0

@@ -51,7 +51,8 @@ class Clone:
         return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
 
     def fill_in(self) -> None:
-        """Replace each placeholder by words and add the type of the dictionary, as a maintainer does."""
+        """Replace each placeholder with words and write the type from the dictionary, as a maintainer
+        does."""
         for path in (self.root / PIER).rglob("*.yaml"):
             text = path.read_text(encoding="utf-8")
             text = text.replace('"…"', '"How deep the ship lies."').replace(
@@ -103,16 +104,16 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     status, summary = clone.revise("--name", "2024-06-02")
     assert status == 1
     assert clone.git("branch", "--show-current") == "venue-2024-06-02\n"
-    assert "Write words in place of each `…`, and run it again:\n\n- " in summary
+    assert "Write words in place of each `…`, and run the script again:\n\n- " in summary
     assert re.search(r"/fields.yaml:\d+: Draught: .*\(BookingRequest: has new field 9040 Draught ", summary)
     report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
     assert "Tides are [-told-] {+whispered+} on" in report
-    assert clone.revise()[0] == 1  # no file was written meanwhile
+    assert clone.revise()[0] == 1  # no file was written in between
 
     clone.fill_in()
     status, summary = clone.revise()
     assert status == 1
-    assert "run it with --reviewed" in summary
+    assert "run the script with --reviewed" in summary
     assert "compatible source: BookingRequest.draught is new" in summary
 
     status, summary = clone.revise("--reviewed")
@@ -123,7 +124,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
         *("compare", "generate", "api", "gate", "all")
     ]
     assert "between two runs" in steps
-    assert re.search(r"Changed: 3 files of the spec, \d generated, 0 others\.", summary)
+    assert re.search(r"Changed files: 3 of the spec, \d generated, 0 other\.", summary)
     assert clone.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
     changes = clone.git("diff", "HEAD")
     assert "draught: Decimal | None" in changes
@@ -157,7 +158,7 @@ def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_reported(cl
     path = clone.root / PIER / "downstream.yaml"
     path.write_text(areas, encoding="utf-8")
     status, summary = clone.revise("--reviewed")
-    assert (status, "tools: BookingRequest (messages), of " in summary) == (1, True)
+    assert (status, "tools: BookingRequest (messages), at " in summary) == (1, True)
     path.write_text(areas + known.replace("why", "because"), encoding="utf-8")
     status, summary = clone.revise()
     assert (status, "has an unknown key `because`" in summary) == (1, True)

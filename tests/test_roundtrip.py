@@ -130,7 +130,7 @@ def test_hostile_unknown_fields_are_refused_or_survive_a_round_trip(
 
 
 def blocks_of(block: Any) -> list[Any]:
-    """Yield a block and the entries of its groups."""
+    """Return a block and all entries of its groups."""
     found = [block]
     for member in block.LAYOUT.members:
         value = getattr(block, member.attribute)

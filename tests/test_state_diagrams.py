@@ -44,7 +44,7 @@ def test_every_state_is_drawn_and_every_input_is_in_the_tables() -> None:
     drawn = set(re.findall(r'^    state "(.*)" as ', text, re.MULTILINE))
     assert drawn == {state.value for state in State}
     rows = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
-    assert sorted(row for row in rows if row.strip()) == sorted(what.value for what in Input)
+    assert sorted(row for row in rows if row.strip()) == sorted(each.value for each in Input)
     for state, row in TRANSITIONS.items():
         for target in row.values():
             arrow = f"{state.name.lower()} --> {target.name.lower()}:" if target else ""

@@ -1,4 +1,4 @@
-"""The commands of the tutorial and the README, run against their venue, print the output that they show."""
+"""The commands in the tutorial and the README, run against a venue, print the output that the pages show."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def commands_of(page: str) -> list[list[str]]:
 
 
 @contextmanager
-def making(environ: dict[str, str]) -> Iterator[Piped]:
-    """Run the market maker of the page with the suggested number of rounds until it quotes both sides."""
+def running_market_maker(environ: dict[str, str]) -> Iterator[Piped]:
+    """Run the market maker on the page with the suggested number of rounds, and yield it once it quotes both
+    sides."""
     code = "\n".join(blocks("quoting", "python"))
     page = (PAGES / "quoting.md").read_text("utf-8")
     [rounds] = re.findall(r"`(rounds=\d+)`", page)
@@ -100,7 +101,7 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, prints: str, 
 
 def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) -> None:
     first, second = commands_of("quoting")
-    with making(environ) as maker:
+    with running_market_maker(environ) as maker:
         assert run_command(first, environ).stdout.startswith("KXHIGHNY-26DEC31-B50: 5 traded at 0.47")
         assert "| 5 | 0.48 |" in " ".join(run_command(second, environ).stdout.split())
         lines_until(maker, "SELL 0.4800 DONE")
@@ -108,7 +109,7 @@ def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) 
 
 def test_the_market_maker_quotes_again_after_losing_its_connections(environ: dict[str, str]) -> None:
     [shown] = blocks("crash", 'text title="the market maker"')
-    with making(environ) as maker:
+    with running_market_maker(environ) as maker:
         for command in commands_of("crash"):
             result = run_command(command, environ)
             assert (result.returncode, result.stderr) == (0, "")
@@ -132,7 +133,7 @@ def test_a_killed_process_leaves_exactly_the_missed_messages_to_the_next_one(
     [text] = blocks("crash", 'python title="crash.py"')
     script.write_text(text)
     store = str(tmp_path / "store")
-    died, back, done = (run(script, environ, store, *more) for more in (["die"], [], []))
-    assert (died.returncode, died.stdout) == (1, "")
-    assert (back.returncode, back.stdout) == (0, blocks("crash", "text")[0]), back.stderr
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    first, second, third = (run(script, environ, store, *more) for more in (["die"], [], []))
+    assert (first.returncode, first.stdout) == (1, "")
+    assert (second.returncode, second.stdout) == (0, blocks("crash", "text")[0]), second.stderr
+    assert (third.returncode, third.stdout) == (0, ""), third.stderr

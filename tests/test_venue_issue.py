@@ -133,7 +133,7 @@ class Runner:
 
     @property
     def shown(self) -> str:
-        """The body of the only open issue, or an empty text."""
+        """The body of the only open issue, or an empty string if there is none."""
         bodies = [issue["body"] for issue in self.issues.values() if issue["open"]]
         assert len(bodies) <= 1
         return "".join(bodies)

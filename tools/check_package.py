@@ -1,4 +1,4 @@
-"""Build sdist and wheel of both distributions, and check their contents.
+"""Build the sdist and the wheel of both distributions, and check their contents.
 
 Run by `make package`. Exits with status 1 and a sentence for each fault if an archive lacks a required file,
 contains an unexpected file or does not import, or if an installation from only the wheels lacks a command.
@@ -69,7 +69,7 @@ VENUE = Distribution(
 EXAMPLES = ("fixt_acceptor", "fixt_initiator")
 WRITTEN_WHEN_NEEDED = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
 TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
-"""Tests that need the package generated for tests, and so all of codegen."""
+"""Tests that need the package generated for tests, and therefore all of codegen."""
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -136,7 +136,7 @@ def reproduction_faults(archives: list[Path]) -> Iterator[str]:
 
 
 def import_faults(wheels: list[Path]) -> Iterator[str]:
-    """Import the packages from the archives, and the FIXT examples from the library's and a clone."""
+    """Import the packages from the archives, and the FIXT examples of a clone with the library's archive."""
     for modules, path in (
         ((*LIBRARY.packages, *VENUE.packages), wheels),
         (EXAMPLES, [wheels[0], ROOT / "examples"]),
@@ -153,9 +153,9 @@ def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
         archive.extractall(sdist.parent, filter="data")
-    for wanted in distribution.in_sdist:
-        if not any(name.startswith(wanted) for name in names):
-            yield f"{sdist.name} lacks {wanted}"
+    for required in distribution.in_sdist:
+        if not any(name.startswith(required) for name in names):
+            yield f"{sdist.name} lacks {required}"
     yield from (f"{sdist.name} contains {name}" for name in names if name.startswith(WRITTEN_WHEN_NEEDED))
     if distribution is not LIBRARY:
         return
@@ -190,9 +190,9 @@ def install_faults(wheels: Path) -> Iterator[str]:
         installed = run(*pip, *install, f"kalshi-fix-sansio[{extras}]")
         done = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
         if done.returncode != status or printed not in done.stderr:
-            yield f"kalshi-fix {command} of kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
-        exchange = run(python, "-I", "-c", "import kalshi_fix_venue")
-        if (exchange.returncode == 0) != ("venue" in extras):
+            yield f"kalshi-fix {command} with kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
+        imported = run(python, "-I", "-c", "import kalshi_fix_venue")
+        if (imported.returncode == 0) != ("venue" in extras):
             yield f"kalshi-fix-sansio[{extras}]: the venue and its extra must be installed together"
 
 

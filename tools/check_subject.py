@@ -26,7 +26,7 @@ def fault(subject: str) -> str | None:
     if first.endswith(":"):
         return "begin with a verb, not with a label"
     if OTHER_FORMS.fullmatch(first) or first in {"The", "A", "An", "It", "This"}:
-        return f"use the imperative: {first!r} is not (Add, Fix, Refuse, Move)"
+        return f"use the imperative (Add, Fix, Refuse, Move), not {first!r}"
     if subject.endswith("."):
         return "end without a full stop"
     if len(subject) > MAX_LENGTH:

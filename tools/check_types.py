@@ -32,7 +32,7 @@ def completeness(package: str) -> dict[str, Any]:
         "--ignoreexternal",
         "--outputjson",
     ]
-    # pyright finds the packages of this environment by PATH.
+    # pyright finds the packages of this environment via PATH.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     env = os.environ | {"PATH": path, "VIRTUAL_ENV": sys.prefix}
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -40,7 +40,7 @@ def completeness(package: str) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(run.stdout)["typeCompleteness"]
     except (ValueError, KeyError):
-        sys.exit(f"basedpyright could not judge {package}: {run.stdout}{run.stderr}")
+        sys.exit(f"basedpyright could not check {package}: {run.stdout}{run.stderr}")
     if not report["exportedSymbolCounts"]["withKnownType"]:
         sys.exit(f"basedpyright found no public symbol in {package}")
     return report
@@ -82,7 +82,7 @@ _TAB = re.compile(r"^=== \"(.*)\"$", re.MULTILINE)
 
 
 def python_of(page: str) -> dict[str, str]:
-    """Return the Python of a page by tab label; each part includes the blocks outside of all tabs.
+    """Return the Python code of a page by tab label; each part includes the blocks outside of all tabs.
 
     Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block
     whose title is not "cell" is a file. It is a separate part unless it shows a file of the repository, which
@@ -97,15 +97,15 @@ def python_of(page: str) -> dict[str, str]:
     parts = {}
     for label in dict.fromkeys(each for each, _, _ in blocks if each is not None) or ("",):
         lines = [""] * page.count("\n")
-        for of, begin, code in blocks:
-            if of in (None, label):
-                lines[begin : begin + len(code)] = code
+        for tab, start, code in blocks:
+            if tab in (None, label):
+                lines[start : start + len(code)] = code
         parts[label] = "\n".join(lines)
     files = {}
     for file in _FILE.finditer(page):
         if not (ROOT / file[2]).exists():
-            begin = page.count("\n", 0, file.start()) + 1
-            files[f"{file[2]}, line {begin}"] = "\n" * begin + textwrap.dedent(file[3])
+            start = page.count("\n", 0, file.start()) + 1
+            files[f"{file[2]}, line {start}"] = "\n" * start + textwrap.dedent(file[3])
     return (parts if blocks else {}) | files
 
 
@@ -133,14 +133,14 @@ def errors_in_documentation() -> list[str]:
             if report["summary"]["filesAnalyzed"] < len(shown):
                 raise KeyError
         except (ValueError, KeyError):
-            sys.exit(f"basedpyright could not judge the documentation: {run.stdout}{run.stderr}")
+            sys.exit(f"basedpyright could not check the documentation: {run.stdout}{run.stderr}")
         found = []
         for each in report["generalDiagnostics"]:
             if each["severity"] == "error" and each["message"] not in EXPECTED:
                 path = Path(each["file"]).resolve()
-                place = shown.get(str(path)) or str(path.relative_to(ROOT))
+                source = shown.get(str(path)) or str(path.relative_to(ROOT))
                 text = " ".join(each["message"].split())
-                found.append(f"{place}:{each['range']['start']['line'] + 1}: {text}")
+                found.append(f"{source}:{each['range']['start']['line'] + 1}: {text}")
         return found
 
 
@@ -156,7 +156,7 @@ def main() -> int:
             failed = True
             print(*found, sep="\n")
     errors = errors_in_documentation()
-    print(f"documentation and examples: {len(errors)} errors")
+    print(f"documentation and examples: {len(errors)} error{'s' if len(errors) != 1 else ''}")
     print(*errors, sep="\n")
     return int(failed or bool(errors))
 

@@ -1,6 +1,6 @@
 """Report words in comments, docstrings and pages that the language section of CONTRIBUTING.md disallows.
 
-`make lint` and `make quick` run it. The list is short on purpose: each word almost always has a plainer one.
+`make lint` and `make quick` run it. The list is short on purpose: almost always, a plainer word can be used.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTEAD = {
-    r"told|tells|untold": "report, emit, notify; CumQty",
+    r"told|tells": "reported, reports, emitted, notified",
+    r"untold": "unreported",
     r"whoever|nobody|somebody": "the caller, the user, another process, no client",
     r"stands|stood": "is, is defined in, is next to",
-    r"(?:is|are|was|were) to be": "must be, or the plain verb",
+    r"(?:is|are|was|were) to be": "must be, or the verb without an auxiliary",
     r"(?:of|from) before": "earlier, previous",
-    r"what (?:came|comes)": "received, unsolicited",
+    r"what (?:came|comes)": "the received message, the unsolicited report",
     r"(?:says|said) (?:that|so|what|which|whether|nothing)": "contains, states, reports",
 }
-"""Each pattern with the words to use instead."""
+"""Each disallowed pattern, with possible replacements."""
 WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in INSTEAD.items()}
 TEST_DATA = "tests/codegen/diff/pages"
 """Pages of an invented venue, which the comparison reads in the tests."""
@@ -50,7 +51,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def faults(path: Path) -> Iterator[str]:
-    """Yield a line for each word of the list in a file."""
+    """Yield a line for each disallowed word in a file."""
     for first, text in texts(path):
         # Blanked, not removed, to keep the line numbers.
         prose = NOT_PROSE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)

@@ -45,7 +45,7 @@ EXTERNAL = re.compile(
 )
 """Matches the resources that a page would load from another host."""
 
-FOUND = {
+FIRST_RESULTS = {
     "install": "index.html#install",
     "place order": "tutorial/orders.html",
     "glossary": "glossary.html",
@@ -74,7 +74,7 @@ terms: dict[str, Term] = {}
 
 
 CLASSES = ("session", "trading", "clients")
-"""Pages of the API reference whose classes get separate pages."""
+"""Pages of the API reference whose classes have separate pages."""
 
 
 def on_config(config: Any, **_: object) -> None:
@@ -117,7 +117,7 @@ def on_files(files: Any, config: Any, **_: object) -> None:
 
 
 def on_nav(nav: Any, files: Any, **_: object) -> Any:
-    """Show the navigation of the reference on the pages of tags, which are too many to be listed in it."""
+    """Show the reference's navigation on the pages of tags, which are too numerous to be listed in it."""
     reference = files.get_file_from_path("reference/tags.md").page.parent
     for file in files.documentation_pages():
         if file.src_uri.startswith("reference/tags/"):
@@ -217,10 +217,10 @@ def search(site: Path) -> None:
     if (node := shutil.which("node")) is None:
         print("node is not installed: the results of the search were not checked")
         return
-    command = [node, str(ROOT / "tools" / "search.mjs"), str(site), *FOUND]
+    command = [node, str(ROOT / "tools" / "search.mjs"), str(site), *FIRST_RESULTS]
     found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
-    for (words, address), first in zip(FOUND.items(), found, strict=False):
+    for (words, address), first in zip(FIRST_RESULTS.items(), found, strict=False):
         if first != address:
             raise PluginError(
-                f'the search for "{words}" must list {address} first, and lists {first or "no page"}'
+                f'the search for "{words}" must list {address} first, but lists {first or "no page"}'
             )

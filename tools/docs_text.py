@@ -96,13 +96,13 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
         title = html.escape(terms[name].meaning)
         return f'<a class="term" href="{glossary}#{terms[name].anchor}" title="{title}">{found[0]}</a>'
 
-    pieces, inside = [], 0
-    for piece in TAG.split(content):
-        tag = re.match(r"<(/?)(\w+)", piece)
-        if tag and tag[2] in QUIET and not piece.endswith("/>"):
+    parts, inside = [], 0
+    for part in TAG.split(content):
+        tag = re.match(r"<(/?)(\w+)", part)
+        if tag and tag[2] in QUIET and not part.endswith("/>"):
             inside += -1 if tag[1] else 1
-        pieces.append(pattern.sub(link, piece) if not tag and not inside else piece)
-    return "".join(pieces)
+        parts.append(pattern.sub(link, part) if not tag and not inside else part)
+    return "".join(parts)
 
 
 def with_breaks(page: str) -> str:
@@ -115,8 +115,8 @@ def with_breaks(page: str) -> str:
 def break_cell(cell: str) -> str:
     """Return a cell with line breaks allowed between the parts of long words."""
     return "".join(
-        piece if piece.startswith("<") else re.sub(r"[\w.(=/;:|'-]{9,}", break_word, piece)
-        for piece in TAG.split(cell)
+        part if part.startswith("<") else re.sub(r"[\w.(=/;:|'-]{9,}", break_word, part)
+        for part in TAG.split(cell)
     )
 
 
@@ -149,7 +149,7 @@ def broken_links(site: Path) -> Iterable[str]:
     pages = {path: Links(path.read_text("utf-8")) for path in site.rglob("*.html")}
     for path, page in sorted(pages.items()):
         for link in sorted(page.links):
-            if path.name == "404.html":  # it is shown at any address, so its links begin at the host's root
+            if path.name == "404.html":  # shown at any address, so its links begin at the host's root
                 continue
             address, anchor = urldefrag(link)
             target = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path
@@ -178,8 +178,8 @@ class ApiObject(NamedTuple):
 
 
 def api_objects(markdown: str) -> list[ApiObject]:
-    """Return the objects of a page of the API reference that get separate pages: all outside of the sections
-    called Functions. If several have the same name, each name includes the package."""
+    """Return the objects of a page of the API reference that have separate pages: all outside of the sections
+    called Functions. If several have the same name, their names include the package."""
     found = []
     for section in re.split(r"^## ", markdown, flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
@@ -194,7 +194,7 @@ def api_objects(markdown: str) -> list[ApiObject]:
 
 
 def with_links(markdown: str, folder: str, summary: Callable[[str], str]) -> str:
-    """Replace each object that has a separate page by a link; `summary` describes a dotted path."""
+    """Replace each object that has a separate page with a link; `summary` describes a dotted path."""
     for each in api_objects(markdown):
         link = f"- [{each.name}]({folder}/{each.name}.md): {summary(each.path)}\n"
         markdown = markdown.replace(f"::: {each.path}\n{each.options}", link, 1)

@@ -29,7 +29,7 @@ def fetch(folder: Path) -> None:
     """Unpack stunnel into a folder.
 
     Raises:
-        UnavailableError: there is no apt, or its sources do not have the package.
+        UnavailableError: there is no apt, or its sources do not contain the package.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:

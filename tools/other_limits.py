@@ -1,9 +1,9 @@
 """Run tests on a copy of the project in which every limit of the venue has a different value.
 
 `make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
-generated files are written again. A test that fails there repeats a figure of the venue, so the next revision
-of the spec would break it. Arguments are passed to pytest; by default the tests of the quick gate run, and
-those of the rate limits and windows at the simulated venue.
+generated files are written again. A test that fails there hard-codes one of the venue's figures, so the next
+revision of the spec would break it. Arguments are passed to pytest; by default the tests of the quick gate
+run, and the simulated venue's tests of rate limits and windows.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ Change = tuple[yaml.Node, str]
 
 
 def doubled(node: yaml.Node) -> Change:
-    """Return the change of a figure to twice its value plus one, which keeps the order of the figures."""
+    """Return the change of a figure to twice its value plus one, which preserves the order of the figures."""
     return node, str(2 * int(node.value) + 1)
 
 
 def of_limits(root: yaml.Node) -> Iterator[Change]:
-    """Yield the changes of `limits.yaml`: the figures, and the last of the words."""
+    """Yield the changes to `limits.yaml`: the figures, and the last of the words."""
     for _, limit in entries(child(root, "limits")):
         for key, value in entries(limit):
             if key == "value":
@@ -63,13 +63,13 @@ def of_limits(root: yaml.Node) -> Iterator[Change]:
 
 
 def of_sessions(root: yaml.Node) -> Iterator[Change]:
-    """Yield the changes of `sessions.yaml`."""
+    """Yield the changes to `sessions.yaml`."""
     for _, session in entries(child(root, "sessions")):
         yield from (doubled(value) for key, value in entries(session) if key in SESSION_LIMITS)
 
 
 def of_fields(node: yaml.Node) -> Iterator[Change]:
-    """Yield the changes of the bounds of fields, except of prices and quantities, which have steps."""
+    """Yield the changes to the bounds of fields, except those of prices and quantities, which have steps."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
             yield from of_fields(each)
@@ -126,7 +126,7 @@ def copy(to: Path) -> None:
 
 
 def quick_tests() -> list[str]:
-    """Return the arguments of pytest for the tests of the quick gate, and those of limits at the venue."""
+    """Return pytest's arguments for the tests of the quick gate, and for those of the venue's limits."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
     slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
     return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in AT_THE_VENUE)]

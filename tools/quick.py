@@ -1,8 +1,8 @@
 """Run the quick gate: format, lint, words, dialect, types, contracts, tests of the packages that changed.
 
 `make quick` runs it. A package of the core is tested together with the packages that depend on it; without
-changes, all of the core is tested. Simulation, process kills, slow models and other Pythons are left to
-`make check`.
+changes, all of the core is tested. Simulation, process kills, slow models and other Python versions are left
+to `make check`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SLOW = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
     *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
 )
-"""Test files that take longer than the other files of their folder."""
+"""Test files that take longer than the other files in their folders."""
 
 
 def changed(base: str) -> list[str]:

@@ -1,12 +1,12 @@
-"""Apply a change of the venue's documents to the spec, step by step.
+"""Update the spec after a change to the venue's documents, step by step.
 
-Run it, write the missing texts of the spec, and run it again.
+Run this script, write the texts that are missing from the spec, and run the script again.
 
 The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
 proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and the elements
-that hand-written code does not handle, and runs the quick gate. `summary.md` in the folder of the revision,
-which is outside the repository, contains the duration of each step and the remaining work. The exit status is
-0 if no work is left, 1 if some is, and 2 if a step failed.
+that hand-written code does not handle, and runs the quick gate. `summary.md` in the revision's folder, which
+is outside the repository, contains the duration of each step and the remaining work. The exit status is 0 if
+no work is left, 1 if some is, and 2 if a step failed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PLACEHOLDER = "…"
 
 
 class StepError(Exception):
-    """A step ends the run, with an exit status and instructions for the user."""
+    """Raised by a step to end the run, with an exit status and instructions for the user."""
 
     def __init__(self, status: int, following: str) -> None:
         super().__init__(following)
@@ -90,7 +90,7 @@ class Revision:
         self.steps.append({"step": name, "seconds": seconds, "result": result, "ended": time.time()})
 
     def save(self) -> None:
-        """Write the log."""
+        """Write the log of all runs."""
         self._file.write_text(json.dumps(self.state, indent=1), encoding="utf-8")
 
     def read(self, name: str) -> str:
@@ -106,7 +106,7 @@ class Revision:
 
 
 class Tool:
-    """The commands that a revision consists of."""
+    """The steps of a revision."""
 
     def __init__(self, options: argparse.Namespace, revision: Revision) -> None:
         self.options, self.revision = options, revision
@@ -119,7 +119,9 @@ class Tool:
         spec = [] if self.options.spec == DEFAULT_SPEC else ["--spec", self.options.spec]
         done = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
         if done.returncode not in expected:
-            raise StepError(2, f"Correct this, and run it again:\n\n{quoted(done.stderr or done.stdout)}")
+            raise StepError(
+                2, f"Correct this, and run the script again:\n\n{quoted(done.stderr or done.stdout)}"
+            )
         return done
 
     def fetch(self) -> None:
@@ -163,7 +165,7 @@ class Tool:
         """Start the branch of the revision, from a clean work tree."""
         with self.revision.step("branch") as result:
             if git("status", "--porcelain"):
-                raise StepError(2, "The work tree has changes: commit them, and run it again.")
+                raise StepError(2, "The work tree has changes: commit them, and run the script again.")
             base, name = git("rev-parse", "HEAD"), f"{BRANCH}{self.revision.folder.name}"
             git("switch", "--create", name)
             self.revision.state["base"] = base
@@ -179,7 +181,7 @@ class Tool:
             result.append(f"{written} written, {len(others)} by hand")
 
     def words(self) -> None:
-        """Stop if a text of the spec still contains the placeholder."""
+        """Stop if the spec still contains the placeholder instead of a text."""
         with self.revision.step("words") as result:
             report = self.revision.read("report.txt").splitlines()
             missing = [
@@ -190,7 +192,7 @@ class Tool:
             ]
             result.append(f"{len(missing) or 'none'} missing")
             if missing:
-                how = f"Write words in place of each `{PLACEHOLDER}`, and run it again"
+                how = f"Write words in place of each `{PLACEHOLDER}`, and run the script again"
                 raise StepError(1, f"{how}:\n\n{listed(missing)}")
 
     def generate(self) -> None:
@@ -200,7 +202,7 @@ class Tool:
             if self.options.out:
                 self.codegen("--out", self.options.out, "--package", self.options.package)
             elif (done := run("make", "--silent", "generate")).returncode:
-                raise StepError(2, f"Correct this, and run it again:\n\n{quoted(done.stderr)}")
+                raise StepError(2, f"Correct this, and run the script again:\n\n{quoted(done.stderr)}")
             paths = changed(self.revision.base) - before
             # Files that git does not track fail the gate.
             git("add", "--intent-to-add", "--", *(path for path in paths if Path(path).exists()))
@@ -208,13 +210,13 @@ class Tool:
             result.append(f"{len(self.revision.state['generated'])} files")
 
     def api(self) -> None:
-        """List the changes of the revision for users."""
+        """List the revision's changes for users."""
         with self.revision.step("api") as result:
             lines = self.codegen("api", "--against", self.revision.base, expected=(0, 1)).stdout.splitlines()
             self.revision.state["api"] = lines
             breaking = sum(line.startswith("BREAKING") for line in lines)
             result.append(
-                f"{breaking} breaking, {sum(line.startswith('compatible') for line in lines)} others"
+                f"{breaking} breaking, {sum(line.startswith('compatible') for line in lines)} compatible"
             )
 
     def downstream(self) -> None:
@@ -227,7 +229,7 @@ class Tool:
             found = done.stdout or done.stderr
             result.append(found.splitlines()[-1])
             if done.returncode:
-                how = f"Handle these, or name them in {self.spec}/downstream.yaml, and run it again"
+                how = f"Handle these, or name them in {self.spec}/downstream.yaml, and run the script again"
                 raise StepError(1, f"{how}:\n\n{quoted(found)}")
 
     def gate(self) -> None:
@@ -238,7 +240,7 @@ class Tool:
             print(f"   {command}, to {path}", flush=True)
             done = subprocess.run(shlex.split(command), cwd=ROOT, check=False, stdout=log, stderr=log)
             if done.returncode:
-                raise StepError(1, f"`{command}` fails: see {path}. Correct it, and run it again.")
+                raise StepError(1, f"`{command}` fails: see {path}. Correct this, and run the script again.")
             result.append(command)
 
     def all(self) -> str:
@@ -257,8 +259,8 @@ class Tool:
         self.downstream()
         if not agrees:
             report = self.revision.folder / "report.txt"
-            how = "When only new text is left, and you have read it, run it with --reviewed."
-            raise StepError(1, f"Work through {report}, and run it again. {how}")
+            how = "When only new text is left, and you have read it, run the script with --reviewed."
+            raise StepError(1, f"Work through {report}, and run the script again. {how}")
         self.gate()
         self.revision.state["done"] = True
         return "Nothing is left: review the changes, add a line to CHANGELOG.md, and commit."
@@ -284,7 +286,7 @@ def summary(revision: Revision, spec: str, following: str) -> str:
         generated = paths & {*revision.state["generated"]}
         of_spec = {path for path in paths if path.startswith(("spec/", f"{spec}/"))}
         others = paths - generated - of_spec
-        head = f"Changed: {len(of_spec)} files of the spec, {len(generated)} generated, {len(others)} others."
+        head = f"Changed files: {len(of_spec)} of the spec, {len(generated)} generated, {len(others)} other."
         lines += [head, "", listed([*sorted(of_spec), *sorted(others), *sorted(generated)]), ""]
     for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
         if revision.state.get(key) and not (key == "by hand" and revision.state["done"]):

@@ -56,7 +56,7 @@ def sbom(pyproject: Path) -> str:
 
 
 def main() -> int:
-    """Write the files, or compare them."""
+    """Write the files, or check that they are up to date."""
     stale = [
         (path, text)
         for path in FILES

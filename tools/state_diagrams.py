@@ -116,14 +116,14 @@ def main(arguments: list[str]) -> int:
     """Write or check the given page, or the one in docs/."""
     check = "--check" in arguments
     page = Path(next((argument for argument in arguments if argument != "--check"), PAGE))
-    now = page.read_text("utf-8")
-    wanted = renewed(now)
-    if now == wanted:
+    current = page.read_text("utf-8")
+    updated = renewed(current)
+    if current == updated:
         return 0
     if check:
         print(f"{page.name} is out of date; run: python tools/state_diagrams.py")
         return 1
-    page.write_text(wanted, "utf-8")
+    page.write_text(updated, "utf-8")
     return 0
 
 

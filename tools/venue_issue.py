@@ -38,7 +38,7 @@ def main(pages: Path, before: Path) -> int:
         for more in ([], ["--json"])
     )
     if {report.returncode, found.returncode} not in ({0}, {1}):
-        print(f"diff ended with {report.returncode}; the issue is left as it is")
+        print(f"diff ended with {report.returncode}; the issue is unchanged")
         return 1
     # A source that was not read is a finding too: the issue stays open, whatever the exit status.
     agrees = report.returncode == 0 and not json.loads(found.stdout)["findings"]
@@ -72,7 +72,7 @@ def update(*, agrees: bool, report: str) -> None:
             LABEL,
             "--force",
             "--description",
-            "Changes by the venue that the spec does not have yet",
+            "Changes by the venue that are not in the spec yet",
         )
         gh("issue", "create", "--title", TITLE, "--label", LABEL, "--body-file", "-", text=text)
 

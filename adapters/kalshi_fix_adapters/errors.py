@@ -115,14 +115,14 @@ class ClientTimeoutError(AdapterError, TimeoutError):
 
 
 class KeyChangedError(StoreError):
-    """A folder or a database has no store of this key, but has a store of another key that may belong to the
-    same account.
+    """A folder or a database has no store for this key, but has a store for another key that may belong to
+    the same account.
 
     With a new, empty store, the rows of `Client.rows` and the open requests would be missing."""
 
     def __init__(self, text: str, stores: tuple[Path, ...] | tuple[str, ...], command: str) -> None:
         self.stores = stores
-        """The files of the stores found, or their names in a database, the most recently written first."""
+        """The files of the stores found, or their names in a database, most recently written first."""
         self.command = command
         """The shell command that moves the first of these stores to this key."""
         super().__init__(text)
@@ -160,9 +160,12 @@ class OutcomesUnknownError(ReconcileError):
     def __init__(self, event: OutcomesUnknown) -> None:
         self.event = event
         names = [each.label for each in event.requests]
+        outcomes, pronoun = (
+            ("1 outcome is", "it") if len(names) == 1 else (f"{len(names)} outcomes are", "them")
+        )
         super().__init__(
-            f"{len(names)} outcomes are unknown ({event.why.value}): {_some(names)}; look them up via drop "
-            "copy or REST, then iterate again"
+            f"{outcomes} unknown ({event.why.value}): {_some(names)}; look {pronoun} up via drop copy or "
+            "REST, then iterate again"
         )
 
     @property
@@ -259,7 +262,7 @@ class MessageRejectedError(ReconcileError):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems of the message."""
+        """The problems with the message."""
         return self.event.problems
 
 

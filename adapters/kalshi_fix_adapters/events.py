@@ -1,6 +1,6 @@
 """Events about the connections of a client, in the same stream as the events of the session.
 
-`Connecting` is followed by `ConnectFailed` or by LoggedOn of the session. After a reconnection of a market
+`Connecting` is followed by `ConnectFailed` or by the session's LoggedOn. After a reconnection of a market
 data session, `Resubscribed` follows for each renewed request. SessionEnded is followed by `Disconnected` if
 the client will reconnect. `GaveUp` is the last event of a client that stops reconnecting. All times are in
 seconds.
@@ -86,7 +86,7 @@ class Resubscribed(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GaveUp(Value):
-    """The client does not reconnect; later calls raise SessionClosedError.
+    """The client will not reconnect; later calls raise SessionClosedError.
 
     Attributes:
         error: The last error.

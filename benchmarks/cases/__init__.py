@@ -1,1 +1,1 @@
-"""The cases that are measured, one module for each kind."""
+"""The benchmark cases, one module for each kind."""

@@ -1,4 +1,4 @@
-"""(e) Market data: bytes to typed message, and on to the order book."""
+"""Benchmarks: (e) decode market data into typed messages, and apply these to the order book."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
     return [samples.incremental_bytes(entries, number, levels=LEVELS) for number in range(count)]
 
 
-def begun(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
+def started_books(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
     """Return an engine's books of all markets, and a function that decodes a message and applies it."""
     books, decode = engine.Books(), engine.decode
 
@@ -46,12 +46,12 @@ def market_data(count: int = samples.COUNT) -> list[Contender]:
     found = []
     for kind in KINDS:
         data = wire(kind, count)
-        books = {name: begun(engine) for name, engine in engines.items()}
+        books = {name: started_books(engine) for name, engine in engines.items()}
         for _, apply in books.values():
             over(apply, data)()
         for symbol in samples.MARKETS:
-            kept = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
-            require_equal(f"the book of {symbol}", kept)
+            by_engine = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
+            require_equal(f"the book of {symbol}", by_engine)
         for case, acts in (
             (MESSAGE, {name: engine.decode for name, engine in engines.items()}),
             (BOOK, {name: apply for name, (_, apply) in books.items()}),

@@ -1,4 +1,4 @@
-"""(p) Events to many processes over NATS: processor time of publisher and consumer, and ten consumers."""
+"""Benchmarks: (p) publish events over NATS: processor time of publisher and consumer, and ten consumers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr
 def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> list[Result]:
     """Measure the bus with a separate server; return nothing without nats-server (`make nats`) or nats-py."""
     if _PROGRAM is None or find_spec("nats") is None:
-        print("left out: nats-server or nats-py is not installed")
+        print("skipped: nats-server or nats-py is not installed")
         return []
     results = []
     for entries in KINDS:
@@ -65,15 +65,15 @@ def _paced(case: str, mode: str, rate: int, seconds: float) -> list[Result]:
     return [
         result(case, "published", sent, "messages"),
         result(case, "received without a gap, fewest of ten", received, "messages"),
-        result(case, "messages in one of the bus", batch, "messages"),
+        result(case, "FIX messages per bus message", batch, "messages"),
         result(case, "last received after the last was acknowledged", late, "ms"),
         result(case, "publisher, processor time of a message", published_us),
         result(case, "consumer, processor time of a message", consumer_us),
     ]
 
 
-def _run(what: str, url: str, *numbers: int) -> Any:
-    return json.loads(python("-m", "benchmarks.clients.bus", what, url, *map(str, numbers)))
+def _run(command: str, url: str, *numbers: int) -> Any:
+    return json.loads(python("-m", "benchmarks.clients.bus", command, url, *map(str, numbers)))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""(a) A report to values, and (b) an order to bytes."""
+"""Benchmarks: (a) read the values of a report, and (b) write the bytes of an order."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
         writers[WRITE, WRITE_READY] = quickfix.ready_writer(), [quickfix.ready(each) for each in texts]
     written = {key: [act(item) for item in items] for key, (act, items) in writers.items()}
     require_equal(
-        "orders", {f"{name}, {case}": [*map(fields, all_)] for (case, name), all_ in written.items()}
+        "orders", {f"{name}, {case}": [*map(fields, messages)] for (case, name), messages in written.items()}
     )
     for data in written[WRITE, ours.NAME]:
         decode_strict(data)
@@ -65,7 +65,7 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
 
 
 def _require_checks() -> None:
-    """Require that the encoder that is measured refuses values without a valid form."""
+    """Require that the measured encoder rejects values that have no valid wire form."""
     header = next(samples.order_headers())
     for attribute, value in (("symbol", "a\x0138=9"), ("symbol", ""), ("price", 0.5), ("symbol", None)):
         order: Any = samples.order()

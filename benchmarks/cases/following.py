@@ -1,4 +1,4 @@
-"""(k) Orders followed through their requests and reports."""
+"""Benchmarks: (k) track orders through their requests and reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ one."""
 _QUANTITY = Decimal(10)
 
 
-def life(number: int) -> Iterator[tuple[Message, bytes]]:
+def history(number: int) -> Iterator[tuple[Message, bytes]]:
     """Yield the messages of one order, sent and received, with their bytes: every fourth order is cancelled,
     the others trade twice."""
     order = samples.order(number)
@@ -34,8 +34,8 @@ def life(number: int) -> Iterator[tuple[Message, bytes]]:
             cl_ord_id=cancel_id, orig_cl_ord_id=order.cl_ord_id, symbol=order.symbol, side=order.side
         )
         yield cancel, b""
-        gone = {"exec_type": "4", "ord_status": "4", "leaves_qty": 0, "orig_cl_ord_id": order.cl_ord_id}
-        yield _report(number, 1, cancel_id, **gone)
+        canceled = {"exec_type": "4", "ord_status": "4", "leaves_qty": 0, "orig_cl_ord_id": order.cl_ord_id}
+        yield _report(number, 1, cancel_id, **canceled)
     else:
         yield _report(number, 1, order.cl_ord_id, exec_type="F", ord_status="1", cum_qty=4, last_qty=4)
         yield _report(number, 2, order.cl_ord_id, exec_type="F", ord_status="2", cum_qty=10, last_qty=6)
@@ -69,7 +69,7 @@ def orders(count: int = COUNT) -> list[Contender]:
     Messages are decoded when they are needed: fetching one that was decoded beforehand from memory takes as
     long as tracking it.
     """
-    messages = [each for number in range(count) for each in life(number)]
+    messages = [each for number in range(count) for each in history(number)]
     wire = [data for _, data in messages if data]
 
     def follow() -> Orders:

@@ -1,4 +1,4 @@
-"""(l) A wire log to messages and to lines, and (m) a recording to order books."""
+"""Benchmarks: (l) decode a wire log into messages and lines, and (m) replay a recording into order books."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ from benchmarks.cases.books import LEVELS
 from benchmarks.measure import Contender, over
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.logs import LogReader, read_log, replay
-from kalshi_fix_adapters.logs.entries import pieces_of
+from kalshi_fix_adapters.logs.entries import chunks_of
 from kalshi_fix_adapters.logs.recording import MAGIC, Kind, pack
 from kalshi_fix_sansio.framing import Framer
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import OrderBooks
 
 LOG = "l: a wire log"
-DECODE, READ_LOG, LINES, JSON = "decode() alone", "read_log", "decode, one line per message", "decode --json"
+DECODE, READ_LOG, LINES, JSON = (
+    "decode() alone",
+    "read_log",
+    "decode to one line per message",
+    "decode --json",
+)
 RECORDING = "m: market data to books"
 IN_MEMORY, REPLAY = "framing, decode() and book", "replay of a recording"
 KINDS = {
     "in QuickFIX's format": (b"20260817-16:00:00.123456789 : ", b"\x01"),
     "with ^A": (b"2026-08-17 16:00:00.123456Z 1 received ", b"^A"),
     "with \\x01, in quotes": (b"2026-08-17 16:00:00,123 INFO [io-1] received b'", rb"\x01"),
-    "a line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
+    "from a log with one line per field": (b"2026-08-17 16:00:00.123 <-\n", b"\n"),
 }
 """Log formats of other programs: the text before a message, and the separator of its fields."""
 SIZE = 1_000_000
@@ -56,7 +61,7 @@ def _reading(size: int) -> Iterable[Contender]:
         JSON: partial(shown, path, Form.JSON),
     }
     for kind, (before, separator) in KINDS.items():
-        other = _kept(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
+        other = _write(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
         runs[other_kind(READ_LOG, kind)] = partial(read, other)
         runs[other_kind(LINES, kind)] = partial(shown, other, Form.BRIEF)
     for name, run in runs.items():
@@ -67,7 +72,7 @@ def _reading(size: int) -> Iterable[Contender]:
 def wire_log(size: int = SIZE, times: int = 1) -> Path:
     """Write a wire log of this many bytes of reports, repeated `times` times; return its path."""
     line = b"2026-08-17 16:00:00.123456Z 1 received %b\n"
-    return _kept(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
+    return _write(b"".join(line % each.replace(b"\x01", b"|") for each in stream.numbered(size)) * times)
 
 
 def read(path: Path) -> None:
@@ -79,23 +84,23 @@ def read(path: Path) -> None:
 def shown(path: Path, form: Form) -> None:
     """Do the same as the command, but discard the output: the file system is not measured."""
     decoder, reader = Decoder(OutputOptions(form)), LogReader()
-    for piece in pieces_of(path):
-        "\n".join(decoder.batch(reader.feed(piece)).text)
+    for chunk in chunks_of(path):
+        "\n".join(decoder.batch(reader.feed(chunk)).text)
 
 
 def _replaying(size: int) -> Iterable[Contender]:
     data = samples.first_snapshots(LEVELS)
     while sum(map(len, data)) < size:
         data += [samples.incremental_bytes(3, len(data) + number, levels=LEVELS) for number in range(100)]
-    portions = stream.cut(b"".join(data))
-    times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(portions)))
-    records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, portions, strict=True)]
-    path = _kept(MAGIC + b"".join(records))
+    chunks = stream.cut(b"".join(data))
+    times = (samples.NOON + timedelta(milliseconds=number) for number in range(len(chunks)))
+    records = [pack(time, 1, Kind.RECEIVED, each) for time, each in zip(times, chunks, strict=True)]
+    path = _write(MAGIC + b"".join(records))
 
     def in_memory() -> None:
         framer, books = Framer(), OrderBooks()
-        for portion in portions:
-            framer.feed(portion)
+        for chunk in chunks:
+            framer.feed(chunk)
             while (frame := framer.next()) is not None:
                 books.apply(CODEC.decode(frame))  # type: ignore[arg-type]
 
@@ -111,7 +116,7 @@ def _folder() -> Path:
     return folder
 
 
-def _kept(data: bytes) -> Path:
+def _write(data: bytes) -> Path:
     path = _folder() / f"{len([*_folder().iterdir()])}"
     path.write_bytes(data)
     return path

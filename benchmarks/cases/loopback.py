@@ -1,4 +1,4 @@
-"""(f) From an order to its report over loopback, against a QuickFIX acceptor."""
+"""Benchmarks: (f) the time from an order to its report over loopback, with a QuickFIX acceptor."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def round_trips(rounds: int = 9) -> list[Result]:
     results = []
     for (name, tls), figures in found.items():
         shown = name if name in (QUICKFIX, SDK) else ours(name)
-        medians, late, rates = zip(*figures, strict=True)
+        medians, p99, rates = zip(*figures, strict=True)
         results += [
             result(f"{MEDIAN}{tls}", shown, medians, by_round=True),
-            result(f"{MEDIAN}{tls}, 99 %", shown, late),
+            result(f"{MEDIAN}{tls}, 99 %", shown, p99),
             result(f"{RATE}{tls}", shown, rates),
         ]
     return results
@@ -64,8 +64,8 @@ def _figures(name: str, tls: str) -> tuple[float, float, float]:
         print(f"{name} failed and runs once more: {error}", flush=True)
         measured = run_client(name, tls=bool(tls))
     seconds = sorted(measured["seconds"])
-    late = seconds[len(seconds) * 99 // 100]
-    return statistics.median(seconds) * 1e6, late * 1e6, measured["each"] * 1e6
+    p99 = seconds[len(seconds) * 99 // 100]
+    return statistics.median(seconds) * 1e6, p99 * 1e6, measured["each"] * 1e6
 
 
 def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
@@ -76,8 +76,8 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
         client_key().write(key)
         stack.enter_context(serving("quickfix_peer", port))
         if tls:
-            behind, port = port, free_port()
-            stack.enter_context(serving("tls_front", port, behind, authority))
+            acceptor_port, port = port, free_port()
+            stack.enter_context(serving("tls_front", port, acceptor_port, authority))
             options = (*options, "--authority", str(authority))
         client = ("-m", "benchmarks.clients", name, str(port), str(key))
         found: dict[str, Any] = json.loads(python(*client, *options))
@@ -86,7 +86,7 @@ def run_client(name: str, *options: str, tls: bool = False) -> dict[str, Any]:
 
 @contextmanager
 def serving(module: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of `benchmarks.clients` that others connect to, until the context ends."""
+    """Run a module of `benchmarks.clients` to which other processes connect, until the context ends."""
     command = [sys.executable, "-m", f"benchmarks.clients.{module}", *map(str, arguments)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT

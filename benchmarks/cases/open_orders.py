@@ -1,6 +1,6 @@
-"""The longest calls of the state machines with many open orders.
+"""The longest calls to the state machines with many open orders.
 
-Run `python -m benchmarks.cases.open_orders`, with the number of orders if not 100,000.
+Run `python -m benchmarks.cases.open_orders`, with the number of orders if it is not 100,000.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def machines(count: int) -> dict[str, Any]:
     copies = DropCopy("KalshiNR")
     for group in range(GROUPS):
         groups.apply(OrderGroupResponse(order_group_id=f"g{group}", order_group_contracts_limit=1000))
-    for event in (_LOGON, *(step for number in range(count) for step in _life(number))):
+    for event in (_LOGON, *(step for number in range(count) for step in _history(number))):
         for update in orders.apply(event):
             positions.apply(update)
             cash.apply(update)
@@ -96,28 +96,28 @@ def machines(count: int) -> dict[str, Any]:
     return {"orders": orders, "groups": groups, "positions": positions, "cash": cash, "copies": copies}
 
 
-def _life(number: int) -> Iterator[object]:
+def _history(number: int) -> Iterator[object]:
     yield _order(number)
     yield MessageReceived(_report(number, 2 * number + 1))
     yield MessageReceived(_report(number, 2 * number + 2, fills=True))
 
 
 def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the calls of all state machines, in an order in which each has its longest case."""
+    """Yield the calls to all state machines, in an order in which each call takes longest."""
     account = machines(count)
     orders: Orders = account["orders"]
     groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))
     middle = orders.by_order_id(f"o{count // 2}")
     assert middle is not None
     events = iter(range(3 * count, 10 * count))
-    names = iter(range(10 * count, 20 * count))
+    numbers = iter(range(10 * count, 20 * count))
 
     def report() -> MessageReceived:
         return MessageReceived(_report(7, next(events)))
 
-    yield "Orders.apply(new order)", lambda: orders.apply(_order(next(names)))
+    yield "Orders.apply(new order)", lambda: orders.apply(_order(next(numbers)))
     yield "Orders.apply(report)", lambda: orders.apply(report())
-    yield "Orders.apply(cancel)", lambda: orders.apply(orders.cancel(middle, f"x{next(names)}"))
+    yield "Orders.apply(cancel)", lambda: orders.apply(orders.cancel(middle, f"x{next(numbers)}"))
     yield from _queries(orders, "no loss")
     yield "Orders.apply(mass cancel)", lambda: orders.apply(OrderMassCancelRequest(cl_ord_id="m"))
     for _ in range(ROUNDS):
@@ -149,7 +149,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"{name}.dump()", machine.dump
         yield f"{name}.load(), with dump()", partial(_reload, machine)
     yield "Positions: iteration", lambda: list(positions)
-    yield "OrderGroups.apply(new order)", lambda: groups.apply(_order(next(names)))
+    yield "OrderGroups.apply(new order)", lambda: groups.apply(_order(next(numbers)))
     yield "OrderGroups.apply(report)", lambda: groups.apply(report())
     yield "OrderGroups.room()", lambda: groups.room("g1", samples.NOON)
     yield "OrderGroups.dump()", groups.dump
@@ -207,16 +207,18 @@ def _queries(orders: Orders, when: str) -> Iterator[tuple[str, Callable[[], obje
 
 
 def main(count: int) -> None:
-    """Print each call with its longest and shortest CPU time of some rounds in ms, marking those whose
-    shortest is beyond the limit."""
+    """Print each call with its longest and shortest CPU time in ms over some rounds, and mark the calls whose
+    shortest time exceeds the limit."""
     gc.disable()
     for name, call in calls(count):
-        took = []
+        times = []
         for _ in range(ROUNDS):
             begin = time.process_time()
             call()
-            took.append((time.process_time() - begin) * 1000)
-        print(f"{name:55} {max(took):10.2f}  {min(took):10.2f}{'  !' * (min(took) > LIMIT_MS)}", flush=True)
+            times.append((time.process_time() - begin) * 1000)
+        print(
+            f"{name:55} {max(times):10.2f}  {min(times):10.2f}{'  !' * (min(times) > LIMIT_MS)}", flush=True
+        )
 
 
 if __name__ == "__main__":

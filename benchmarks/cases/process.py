@@ -1,4 +1,4 @@
-"""Whole processes: (g) imports and starts, (h) a million messages and (o) the first order."""
+"""Benchmarks of complete processes: (g) imports and starts, (h) a million messages, (o) the first order."""
 
 from __future__ import annotations
 
@@ -63,22 +63,22 @@ def _numbers(program: str) -> list[float]:
 
 
 def starting(rounds: int = 9) -> list[Result]:
-    """Measure programs that import and end, from the start of Python; the first round is ignored.
+    """Measure programs that only import modules, from the start of Python; the first round is ignored.
 
     Programs that import only third-party modules are the lower bound for ours that need those modules.
     """
     programs = {NOTHING: ["-c", "pass"]}
     for name, module in STARTED.items():
-        programs[OTHERS.format(name)] = ["-c", _of_others(module)]
+        programs[OTHERS.format(name)] = ["-c", _third_party_imports(module)]
         programs[name] = ["-c", f"import {module}"]
     for name in (VERSION, HELP):
         programs[name] = ["-m", "kalshi_fix_adapters.cli", name.partition(" ")[2]]
     runs = {name: partial(_processor_us, *arguments) for name, arguments in programs.items()}
-    taken = in_turn(runs, rounds + 1)
-    return [result(START, name, took, by_round=True) for name, (_, *took) in taken.items()]
+    by_program = in_turn(runs, rounds + 1)
+    return [result(START, name, times, by_round=True) for name, (_, *times) in by_program.items()]
 
 
-def _of_others(module: str) -> str:
+def _third_party_imports(module: str) -> str:
     """Return a program that imports the third-party modules of one of our modules."""
     names = python("-c", _LISTED.format(module)).split()
     # Some names are not importable modules, such as typing.io.
@@ -116,6 +116,6 @@ def first_order(rounds: int = 15, count: int = 400) -> list[Result]:
     ]
 
 
-def alone(what: str, *numbers: int) -> Any:
+def alone(name: str, *numbers: int) -> Any:
     """Return the measurements of `python -m benchmarks.alone`."""
-    return json.loads(python("-m", "benchmarks.alone", what, *map(str, numbers)))
+    return json.loads(python("-m", "benchmarks.alone", name, *map(str, numbers)))

@@ -1,4 +1,4 @@
-"""(s) Messages of many shapes in rotation, and messages of shapes that have no decoder yet."""
+"""Benchmarks: (s) decode messages of many shapes in rotation, and of shapes that have no decoder yet."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
 
 
 def _report(number: int, shape: int) -> bytes:
-    """Return a report with one more field, whose tag makes its shape: all shapes have the same size and the
-    same beginning, so only their tags differ."""
+    """Return a report with one more field, whose tag determines its shape. All shapes have the same size and
+    the same beginning, so only their tags differ."""
     return _changed(samples.report_bytes(number), 9000 + shape)
 
 

@@ -1,5 +1,6 @@
-"""The cost of a message as the message grows, and as the numbers of sessions, books and open orders grow. A
-cost must not grow faster than the task, and must not depend on other sessions, books or orders."""
+"""Benchmarks: the cost of a message as the message grows, and as the numbers of sessions, books and open
+orders grow. A cost must not grow faster than the task, and must not depend on other sessions, books or
+orders."""
 
 from __future__ import annotations
 
@@ -42,20 +43,20 @@ COUNTS = {
     LINES: (1, 4, 16, 64),
 }
 LOG_ROUNDS = 2
-"""Fewer rounds than in other cases: the largest log takes some seconds."""
+"""Fewer rounds than in other cases, because the largest log takes some seconds."""
 LEVELS = 40
-"""Levels of each of the books whose memory is measured."""
+"""Number of levels of each book whose memory is measured."""
 _DIFFERENT = 400
-"""Messages that are used in turn."""
+"""Number of different messages that are used in turn."""
 _PLAIN_REPORT = 25
-"""Fields of the report without its groups."""
+"""Number of fields of the report without its groups."""
 _OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")
 _NOW = Instant(1.0, samples.NOON)
 
 
 def by_size(rounds: int = 7) -> list[Result]:
     """Measure each case at each of its sizes; the engine's name is the size."""
-    makers = {
+    constructors = {
         FIELDS: _fields,
         ENTRIES: _entries,
         BOOKS: _books,
@@ -63,7 +64,7 @@ def by_size(rounds: int = 7) -> list[Result]:
         FLIGHT: _flight,
         SESSIONS: _sessions,
     }
-    contenders = [make(count) for case, make in makers.items() for count in COUNTS[case]]
+    contenders = [make(count) for case, make in constructors.items() for count in COUNTS[case]]
     memory = process.alone("books", LEVELS, *COUNTS[MEMORY])
     return [
         *measure(contenders, rounds),
@@ -73,7 +74,7 @@ def by_size(rounds: int = 7) -> list[Result]:
 
 
 def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
-    """Return size and cost of a case."""
+    """Return the sizes of a case, each with its cost."""
     return sorted((int(found.engine), found.us_min) for found in results if found.case == case)
 
 
@@ -83,7 +84,7 @@ def _fields(count: int) -> Contender:
 
 
 def _report_of(count: int, number: int) -> bytes:
-    """Return a report with this many fields, some of them unknown if it has fewer."""
+    """Return a report with this many fields. Unknown fields are added, or optional ones removed."""
     report = samples.report(number)
     report.misc_fees, report.collateral_amount_changes = [], []
     head = samples.header("8", 2 + number, samples.NOON)
@@ -133,7 +134,7 @@ def _live(count: int) -> Contender:
 
 
 def _flight(count: int) -> Contender:
-    """Send an order while this many are unanswered."""
+    """Send an order while this many orders are unanswered."""
     session, order = established(), samples.order()
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
@@ -147,7 +148,7 @@ def _send(session: Session, order: Message) -> None:
 
 
 def _sessions(count: int) -> Contender:
-    """Receive a report in one of this many sessions, each of which receives the same reports in turn."""
+    """Receive a report on one of this many sessions, each of which receives the same reports in turn."""
     wire = numbered(size=max(1, 1000 // count) * 300)
     sessions: list[Session] = []
 

@@ -1,4 +1,4 @@
-"""(i, j) Orders through sessions whose numbers and messages are durable before any byte is sent."""
+"""Benchmarks: (i, j) send orders on sessions with durable numbers and messages, committed before sending."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SYNCS: tuple[Sync, ...] = ("full", "normal")
 NOW = Instant(1.0, samples.NOON + timedelta(seconds=1))
 Store: TypeAlias = "SqliteStore | PostgresStore"
 Open: TypeAlias = "Callable[[str], Store]"
-"""Opens a store of an account."""
+"""Opens the store of an account."""
 
 
 def storing(rounds: int = 9) -> list[Result]:
@@ -70,8 +70,8 @@ def _stores() -> Iterator[Mapping[str, Open]]:
             from tests.postgres import Server
 
             server = stack.enter_context(Server())
-        except Exception as error:  # noqa: BLE001 - whatever is missing, the others are measured
-            print(f"Postgres is left out: {error}")
+        except Exception as error:  # noqa: BLE001 - the other stores are measured in any case
+            print(f"Postgres is skipped: {error}")
         else:
             dsn = server.dsn(server.new())
             stores["postgres"] = lambda name: stack.enter_context(
@@ -98,11 +98,11 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
 
     def send() -> None:
         for begin in range(0, BATCH, len(sessions)):
-            using = list(zip(sessions, orders[begin:], strict=False))
-            for session, order in using:
+            used = list(zip(sessions, orders[begin:], strict=False))
+            for session, order in used:
                 order.cl_ord_id = f"order-{next(numbers)}"
                 session.send(order, NOW)
-            waiting = [session for session, _ in using if not session.data_to_send()]
+            waiting = [session for session, _ in used if not session.data_to_send()]
             for number, session in enumerate(sessions):
                 while session in waiting and not session.data_to_send():
                     stores[number].commit()
@@ -132,11 +132,11 @@ def _delays(store: Store) -> list[float]:
     due: deque[float] = deque()
     times: list[float] = []
     orders = [samples.order(number) for number in range(RATE * SECONDS)]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for number, order in enumerate(orders):
-        at = begun + number / RATE
-        while (left := at - time.perf_counter()) > 0:
-            if committed.wait(left):
+        at = started + number / RATE
+        while (remaining := at - time.perf_counter()) > 0:
+            if committed.wait(remaining):
                 _collect(session, committed, due, times)
         due.append(at)
         session.send(order, NOW)

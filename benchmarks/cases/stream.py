@@ -1,4 +1,4 @@
-"""(c) A stream to messages, (d) the same through a whole session to events, and the parts of (c)."""
+"""Benchmarks: (c) decode a stream into messages, (d) pass it through a session, and the steps of (c)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZE = 1_000_000
 
 
 def cut(data: bytes) -> list[bytes]:
-    """Cut a stream into chunks, as read from a socket."""
+    """Split a stream into chunks, as read from a socket."""
     return [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
 
 
@@ -56,7 +56,7 @@ def through_session(chunks: Iterable[bytes], session: Session | None = None) -> 
 
 
 def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Only cut chunks into frames; yield those of each chunk."""
+    """Only split chunks into frames; yield those of each chunk."""
     framer = Framer()
     for chunk in chunks:
         framer.feed(chunk)
@@ -67,13 +67,13 @@ def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
 
 
 def decode(batches: Iterable[list[Frame]]) -> Iterator[list[Message]]:
-    """Decode frames that were cut out earlier."""
+    """Decode frames that have already been split."""
     for frames in batches:
         yield [CODEC.decode(each) for each in frames]
 
 
 def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
-    """Split items into batches of about as many as a chunk contains."""
+    """Split items into batches of roughly the number in one chunk."""
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
@@ -104,8 +104,8 @@ def streaming(size: int = SIZE) -> list[Contender]:
         runs[STREAM, engine.NAME] = engine.read_stream, chunks
     for quickfix in installed(["quickfix_engine"]):
         texts = [data.decode("latin-1") for data in wire]
-        runs[STREAM, f"{quickfix.NAME}, cut already"] = quickfix.read_stream, batches(texts)
-    counts = {f"{name}, {case}": using_up(*run)() for (case, name), run in runs.items()}
+        runs[STREAM, f"{quickfix.NAME}, pre-split"] = quickfix.read_stream, batches(texts)
+    counts = {f"{name}, {case}": consume(*run)() for (case, name), run in runs.items()}
     require_equal("the stream", {"sent": count} | counts)
     events = chain.from_iterable(through_session(chunks))
     read = list(chain.from_iterable(ours.read_stream(chunks)))
@@ -117,7 +117,7 @@ def streaming(size: int = SIZE) -> list[Contender]:
         },
     )
     contenders = [
-        Contender(case, name, using_up(*run), count, max_calls=1)
+        Contender(case, name, consume(*run), count, max_calls=1)
         for (case, name), run in runs.items()
         if case != SESSION
     ]
@@ -134,7 +134,7 @@ def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
     return Contender(SESSION, ours.NAME, run, count, max_calls=1, prepare=lambda: fresh.append(established()))
 
 
-def using_up(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
+def consume(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
     """Return a function that reads these items chunk by chunk, keeps none, and returns the number of
     messages."""
     return lambda: sum(map(len, act(items)))

@@ -1,4 +1,4 @@
-"""(t) Tick to order over loopback: an update of the book is received, the book is kept, an order is sent."""
+"""Benchmarks: (t) tick to order over loopback: receive a book update, update the book, send an order."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ SETTINGS = (
 
 
 def ticks(rounds: int = 3) -> list[Result]:
-    """Measure each client in each setting, in turns; each run has a fresh process and a fresh market.
+    """Measure each client in each setting, in turn; each run has a fresh process and a fresh market.
 
     Only the standard setting, which has targets, is repeated."""
     absent = missing()
@@ -98,15 +98,15 @@ def ticks(rounds: int = 3) -> list[Result]:
 def figures(seconds: Sequence[float]) -> dict[str, float]:
     """Return percentiles and maximum of the later ticks, and p99 of the first ticks, in microseconds."""
     first, later = sorted(seconds[:FIRST]), sorted(seconds[FIRST:])
-    found = {name: _percentile(later, part) for name, part in PERCENTILES.items()}
+    found = {name: _percentile(later, quantile) for name, quantile in PERCENTILES.items()}
     found |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}
     return found
 
 
-def _percentile(ordered: Sequence[float], part: float) -> float:
-    if part == 0.5:
+def _percentile(ordered: Sequence[float], quantile: float) -> float:
+    if quantile == 0.5:
         return statistics.median(ordered) * 1e6
-    return ordered[min(int(len(ordered) * part), len(ordered) - 1)] * 1e6
+    return ordered[min(int(len(ordered) * quantile), len(ordered) - 1)] * 1e6
 
 
 def play(name: str, setting: Setting, count: int | None = None) -> list[float]:

@@ -1,4 +1,4 @@
-"""(n) An order through the simulated venue, with growing numbers of sessions and subscribers."""
+"""Benchmarks: (n) an order through the simulated venue, with growing numbers of sessions and subscribers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SUBSCRIBERS = 5
 """Number of logged-on sessions that subscribe to the market of the orders."""
 MORE_SUBSCRIBERS = 100
 ORDERS = 100
-"""Number of orders of a batch. They rest, and are cancelled before the next batch."""
+"""Number of orders in a batch. They rest, and are cancelled before the next batch."""
 MARKET, OWNER = "KXBENCH-26", "owner"
 NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
@@ -51,9 +51,9 @@ class _Client:
 
 
 class Floor:
-    """A venue with this many logged-on sessions, of which `subscribers` subscribe to market data.
+    """A venue with this many logged-on sessions; `subscribers` of them subscribe to market data.
 
-    The first of the others places orders; all others are silent.
+    The first of the remaining sessions places orders; all others are silent.
     """
 
     def __init__(self, sessions: int, subscribers: int, orders: int) -> None:
@@ -82,8 +82,8 @@ class Floor:
         self._first, *_ = [self._log_on(name, "KalshiNR", signer.sign_logon) for name in names[subscribers:]]
 
     def _log_on(self, name: str, session_type: str, sign: SignLogon) -> _Client:
-        skips = True if session_type == "KalshiNR" else None
-        fields = LogonFields(use_dollars=True, skip_pending_exec_reports=skips)
+        skip_pending = True if session_type == "KalshiNR" else None
+        fields = LogonFields(use_dollars=True, skip_pending_exec_reports=skip_pending)
         session = Session(
             samples.session_config(session_type, sender_comp_id=name, logon_fields=fields, sign_logon=sign)
         )
@@ -135,7 +135,7 @@ class Floor:
             self._flush()
 
     def _flush(self) -> None:
-        """Do the work of a server after each read."""
+        """Do the work that a server does after each read."""
         venue = self._venue
         for number in venue.connections_with_output():
             data = venue.data_to_send(number)
@@ -145,7 +145,7 @@ class Floor:
         venue.next_deadline()
 
     def resting(self) -> int:
-        """Return how many orders rest."""
+        """Return the number of resting orders."""
         return len(self._venue.exchange("prediction").open_orders())
 
 
@@ -166,8 +166,8 @@ def orders(
         Contender(case, name, floor.run, count, max_calls=1, prepare=floor.prepare)
         for (case, name), floor in floors.items()
     ]
-    *found, without, having = measure(contenders, rounds)
-    us_min = (having.us_min - without.us_min) / further
-    us_median = (having.us_median - without.us_median) / further
-    added = attrs.evolve(having, engine=f"each of {further}", us_min=us_min, us_median=us_median)
+    *found, few_subscribers, many_subscribers = measure(contenders, rounds)
+    us_min = (many_subscribers.us_min - few_subscribers.us_min) / further
+    us_median = (many_subscribers.us_median - few_subscribers.us_median) / further
+    added = attrs.evolve(many_subscribers, engine=f"each of {further}", us_min=us_min, us_median=us_median)
     return [*found, added]

@@ -29,7 +29,7 @@ def _now() -> Instant:
 async def _driven(
     write: Callable[[bytes], Awaitable[object]], read: Callable[[], Awaitable[bytes]]
 ) -> Measured:
-    """Log on and make the round trips with a session whose bytes these functions write and read."""
+    """Log on and perform the round trips with a session whose bytes these functions write and read."""
     session = Session(samples.session_config())
     reports: deque[str | None] = deque()
     logged_on = False
@@ -92,7 +92,7 @@ class _Protocol(asyncio.Protocol):
 
 
 def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
-    """Measure the session with a protocol of asyncio: the minimum cost of asyncio's loop."""
+    """Measure the session with an asyncio protocol: the minimum cost of asyncio's loop."""
     assert authority is None
 
     async def run() -> Measured:
@@ -104,7 +104,7 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
 
 
 def on_trio(port: int, _: str, authority: str | None) -> Measured:
-    """Measure the session on a stream of trio, in one task: the minimum cost of trio's loop."""
+    """Measure the session on a trio stream, in one task: the minimum cost of trio's loop."""
     import trio
 
     assert authority is None

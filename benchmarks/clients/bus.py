@@ -1,7 +1,7 @@
-"""The processes of case p, around a NATS server. Each prints JSON.
+"""The processes of case p, which use a NATS server. Each prints JSON.
 
 python -m benchmarks.clients.bus costs URL ENTRIES COUNT ROUNDS    decode(), a publisher and consumers in turn
-python -m benchmarks.clients.bus publish URL COUNT RATE            the updates of a session at this rate
+python -m benchmarks.clients.bus publish URL COUNT RATE            a publisher of updates at this rate
 python -m benchmarks.clients.bus follow URL COUNT MODE             a consumer, `raw` or `books`
 
 A consumer prints `listening` before its JSON.
@@ -50,14 +50,14 @@ class Source:
 
     def __init__(self, events: Iterator[MessageReceived], rate: int = 0) -> None:
         self._events, self._rate = events, rate
-        self._begun, self._taken = time.monotonic(), 0
+        self._started, self._taken = time.monotonic(), 0
 
-    async def receive(self, timeout: float | None = None) -> MessageReceived:  # noqa: ARG002, ASYNC109 - as clients have it
+    async def receive(self, timeout: float | None = None) -> MessageReceived:  # noqa: ARG002, ASYNC109 - the clients' signature
         """Return the next event when it is due."""
         if self._rate:
-            early = self._begun + self._taken / self._rate - time.monotonic()
-            if early > 0:
-                await asyncio.sleep(early)
+            delay = self._started + self._taken / self._rate - time.monotonic()
+            if delay > 0:
+                await asyncio.sleep(delay)
             self._taken += 1
         event = next(self._events, None)
         if event is None:
@@ -69,7 +69,7 @@ class Source:
 
 
 def frames(count: int, entries: int) -> list[bytes]:
-    """Return snapshots of all markets, and updates of them."""
+    """Return snapshots of all markets, and updates to them."""
     opening = [samples.snapshot(LEVELS, number) for number in range(len(samples.MARKETS))]
     updates = [samples.incremental(entries, number, levels=LEVELS) for number in range(samples.COUNT)]
     messages = [*opening, *(updates[number % samples.COUNT] for number in range(count - len(opening)))]
@@ -84,7 +84,7 @@ def _received(data: Sequence[bytes]) -> Iterator[MessageReceived]:
 
 
 async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, list[float]]:
-    """Return the microseconds of processor time per message in each round, by task."""
+    """Return the processor time per message in each round, in microseconds, by task."""
     data = frames(count, entries)
     events = [*_received(data)]
     consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]
@@ -109,14 +109,14 @@ async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, li
 
 
 async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
-    """Publish updates at a rate; return the monotonic time of the end."""
+    """Publish updates at a rate; return the monotonic end time, the time per message, and the batch size."""
     events = [*_received(frames(count, 1))]
     gc.freeze()
-    begun = time.process_time()
+    started = time.process_time()
     source: Any = Source(iter(events), rate)
     publisher = await bus.publisher(source)
     await publisher.run()
-    us = (time.process_time() - begun) / count * 1e6
+    us = (time.process_time() - started) / count * 1e6
     return {"end": time.monotonic(), "us": us, "batch": count / publisher.published}
 
 
@@ -128,24 +128,24 @@ async def follow(bus: Bus, count: int, mode: str) -> dict[str, float]:
     print("listening", flush=True)
     while not await events.wait(WAIT):
         pass
-    received, last, begun = 0, 0.0, time.process_time()
+    received, last, started = 0, 0.0, time.process_time()
     while received < count and await events.wait(WAIT):
         # MessagesLost is not a message.
         received += isinstance(events.take(), bytes | MessageReceived)
         last = time.monotonic()
-    us = (time.process_time() - begun) / count * 1e6
+    us = (time.process_time() - started) / count * 1e6
     if books is not None and {each.state for each in books.values()} != {BookState.LIVE}:
         received = 0
     return {"received": received, "last": last, "us": us}
 
 
-async def main(what: str, url: str, *options: str) -> None:
+async def main(command: str, url: str, *options: str) -> None:
     """Run the command."""
     async with connect(url) as bus:
         await bus.create(max_bytes=STREAM_BYTES)
-        if what == "costs":
+        if command == "costs":
             found: object = await costs(bus, *map(int, options))
-        elif what == "publish":
+        elif command == "publish":
             found = await publish(bus, *map(int, options))
         else:
             found = await follow(bus, int(options[0]), options[1])

@@ -1,6 +1,6 @@
 """The round trips, the same for every client.
 
-The clock starts when the values of an order are ready, for every client. An engine with message classes
+For every client, the clock starts when the values of an order are ready. An engine with message classes
 creates the order within the measured time.
 """
 
@@ -62,4 +62,4 @@ def finished(coroutine: Coroutine[Any, Any, Measured]) -> Measured:
     except StopIteration as end:
         found: Measured = end.value
         return found
-    raise AssertionError("the coroutine waits for a loop")
+    raise AssertionError("the coroutine waits for an event loop")

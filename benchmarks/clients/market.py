@@ -1,4 +1,4 @@
-"""The market of case t: updates of a book on one session, each answered with an order on another.
+"""The market of case t: updates to a book on one session, each answered with an order on another.
 
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
@@ -49,7 +49,7 @@ class _Connection:
         return encode(message, samples.header(message.msg_type, next(self._numbers), now, venue=self.name))
 
     def receive(self) -> float:
-        """Read once, process the messages, and return when the bytes had been read."""
+        """Read once, process the messages, and return the time at which the bytes had been read."""
         data = self.link.recv(_MAX_BYTES)
         received = time.perf_counter()
         if not data:
@@ -75,8 +75,8 @@ class _Connection:
 def _pause(connections: list[_Connection], seconds: float) -> None:
     """Serve heartbeats and logons for some time."""
     end = time.perf_counter() + seconds
-    while (left := end - time.perf_counter()) > 0:
-        ready, _, _ = select.select([each.link for each in connections], [], [], left)
+    while (remaining := end - time.perf_counter()) > 0:
+        ready, _, _ = select.select([each.link for each in connections], [], [], remaining)
         for each in connections:
             if each.link in ready:
                 each.receive()

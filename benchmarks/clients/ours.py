@@ -99,7 +99,7 @@ def _both(module: Any, port: int, key: str, authority: str | None, store: str | 
 
 
 def blocking_ticks(*options: Any) -> None:
-    """Answer each update with an order, with our blocking clients."""
+    """Answer each update with an order, using our blocking clients."""
     from kalshi_fix_adapters import blocking as module
 
     market, orders = _both(module, *options)
@@ -113,7 +113,7 @@ def blocking_ticks(*options: Any) -> None:
 
 
 def polling_ticks(*options: Any) -> None:
-    """Answer each update with an order, with our blocking clients, of which one polls for the updates."""
+    """Answer each update with an order, using our blocking clients, one of which polls for the updates."""
     from kalshi_fix_adapters import blocking as module
 
     market, orders = _both(module, *options)
@@ -139,14 +139,14 @@ async def _ticks(module: Any, *options: Any) -> None:
 
 
 def asyncio_ticks(*options: Any) -> None:
-    """Answer each update with an order, with our asyncio clients."""
+    """Answer each update with an order, using our asyncio clients."""
     from kalshi_fix_adapters import asyncio as module
 
     asyncio.run(_ticks(module, *options))
 
 
 def uvloop_ticks(*options: Any) -> None:
-    """Answer each update with an order, with our asyncio clients on uvloop."""
+    """Answer each update with an order, using our asyncio clients on uvloop."""
     import uvloop  # type: ignore[import-not-found, unused-ignore]
 
     from kalshi_fix_adapters import asyncio as module
@@ -156,7 +156,7 @@ def uvloop_ticks(*options: Any) -> None:
 
 
 def trio_ticks(*options: Any) -> None:
-    """Answer each update with an order, with our trio clients."""
+    """Answer each update with an order, using our trio clients."""
     import trio
 
     from kalshi_fix_adapters import trio as module

@@ -50,7 +50,7 @@ def sdk(port: int, key: str, authority: str | None) -> Measured:
 
 
 def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
-    """Measure QuickFIX's initiator. Its thread receives reports, and passes them to ours through a queue."""
+    """Measure QuickFIX's initiator. Its thread receives reports, and passes them to our thread in a queue."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
 
     assert authority is None

@@ -1,4 +1,4 @@
-"""QuickFIX: an initiator that is measured, and the acceptor that every client trades with.
+"""QuickFIX: an initiator that is measured, and the acceptor with which every client trades.
 
     python -m benchmarks.clients.quickfix_peer PORT
 
@@ -43,7 +43,7 @@ TargetCompID={target}
 
 
 class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
-    """One session of QuickFIX, which runs while the context lasts; `receive` gets application messages."""
+    """One QuickFIX session, which runs while the context lasts; `receive` gets application messages."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
             path = Path(folder, "quickfix.cfg")
             path.write_text(_SETTINGS.format(role=role, port=port, sender=sender, target=target))
             self._settings = quickfix.SessionSettings(str(path))
-        # The engine keeps C++ references that do not own these objects: all must live as long as it does.
+        # The engine keeps C++ references that do not own these objects, so all must exist as long as it does.
         self._store = quickfix.MemoryStoreFactory()
         kind = quickfix.ThreadedSocketAcceptor if role == "acceptor" else quickfix.SocketInitiator
         self._engine = kind(self, self._store, self._settings)

@@ -1,8 +1,8 @@
 """A TLS relay in front of an acceptor without TLS, in a separate process.
 
-    python -m benchmarks.clients.tls_front PORT BEHIND AUTHORITY
+    python -m benchmarks.clients.tls_front PORT ACCEPTOR_PORT AUTHORITY
 
-BEHIND is the port of the acceptor. The relay writes the certificate of the authority that a client must trust
+The relay connects to ACCEPTOR_PORT. It writes the certificate of the authority that a client must trust
 to the file AUTHORITY.
 """
 
@@ -36,13 +36,13 @@ class _Pipe(asyncio.Protocol):
         self._other.add_done_callback(lambda other: other.result().close())
 
 
-async def _serve(port: int, behind: int, context: ssl.SSLContext) -> None:
+async def _serve(port: int, acceptor_port: int, context: ssl.SSLContext) -> None:
     loop = asyncio.get_running_loop()
     tasks = set()
 
     def accept() -> _Pipe:
         front, back = loop.create_future(), loop.create_future()
-        connecting = loop.create_connection(lambda: _Pipe(back, front), "127.0.0.1", behind)
+        connecting = loop.create_connection(lambda: _Pipe(back, front), "127.0.0.1", acceptor_port)
         tasks.add(loop.create_task(connecting))
         return _Pipe(front, back)
 

@@ -1,4 +1,4 @@
-"""The engines that are measured, each with the same functions; engines that are not installed are skipped."""
+"""The engines that are measured, all with the same functions; engines that are not installed are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kalshi-sdk: the other client for Kalshi's FIX, on pydantic. It requires Python 3.12."""
+"""kalshi-sdk: the other client for Kalshi's FIX API, based on pydantic. It requires Python 3.12."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _values = samples.values_reader()
 
 
 def decode(data: bytes) -> Any:
-    """Decode a message to its typed model."""
+    """Decode a message into its typed model."""
     return decode_app_message_strict(codec.decode(data))
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:
-    """Decode a report to its typed model and read 20 values."""
+    """Decode a report into its typed model and read 20 values."""
     return _values(decode(data))
 
 
@@ -40,7 +40,7 @@ def order(values: dict[str, Any]) -> Any:
 
 
 def order_writer() -> Callable[[Any], bytes]:
-    """Return a function that encodes an order as its session does."""
+    """Return a function that encodes an order as kalshi-sdk's session does."""
     heads = samples.order_heads()
 
     def write(message: Any) -> bytes:
@@ -58,7 +58,7 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Cut chunks into messages and decode them to typed models; yield those of each chunk."""
+    """Split chunks into messages and decode them into typed models; yield those of each chunk."""
     parser = codec.FixParser()
     for chunk in chunks:
         parser.append(chunk)

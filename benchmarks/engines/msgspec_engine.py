@@ -35,7 +35,7 @@ _SHORT = {
     "misc_fees": "fees",
     "collateral_amount_changes": "changes",
 }
-"""Names in JSON, where they are shorter than those of the library."""
+"""JSON names that are shorter than the library's attribute names."""
 
 
 def _struct(name: str, types: dict[str, Any]) -> Any:

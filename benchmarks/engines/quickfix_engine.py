@@ -57,7 +57,7 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
 
 
 def ready(fields: samples.Fields) -> Any:
-    """Make an order that lacks only its number and time."""
+    """Make an order that is complete except for its number and time."""
     message = quickfix.Message()
     for tag, value in ((8, "FIXT.1.1"), (35, "D"), (49, samples.KEY_ID), (56, samples.VENUE)):
         message.getHeader().setField(tag, value)
@@ -67,7 +67,7 @@ def ready(fields: samples.Fields) -> Any:
 
 
 def ready_writer() -> Callable[[Any], bytes]:
-    """Return a function that sets number and time of an order that was made earlier, and writes the order."""
+    """Return a function that sets the number and time of an order made earlier, and writes the order."""
     heads = samples.order_heads()
 
     def write(message: Any) -> bytes:
@@ -86,6 +86,6 @@ def _written(message: Any) -> bytes:
 
 
 def read_stream(batches: Iterable[list[str]]) -> Iterator[list[Any]]:
-    """Parse messages that are already separated: the bindings do not offer QuickFIX's own parser."""
+    """Parse messages that are already separated, because the bindings do not offer QuickFIX's own parser."""
     for texts in batches:
         yield [quickfix.Message(text, True) for text in texts]

@@ -62,22 +62,22 @@ def diff(
         for line in report.facts(gathered.readings):
             click.echo(line)
         return
-    # Text reviewed in this run is not reported in it, so the spec is read again.
+    # Text reviewed in this run is not reported in the same run, so the spec is read again.
     if reviewed:
         click.echo(
             f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
         )
         spec = SpecIndex(context.obj)
-    # Facts first, then prose: passages leave out the lines that already have a finding.
+    # Facts first, then prose: `passages` leaves out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)
     left += passages.compare(evidence, left, spec, old)
     left += compare.missing(gathered, spec, partial=partial)
     reported = findings.merged(left, spec.products)
     if write:
         written, others = proposals.write(reported)
-        for what, edits in (("written", written), ("by hand", others)):
+        for label, edits in (("written", written), ("by hand", others)):
             for edit in edits:
-                click.echo(f"{what}  {edit}", err=True)
+                click.echo(f"{label}  {edit}", err=True)
     show = report.as_json if as_json else report.text
     click.echo(show(reported, len(kept), gathered))
     context.exit(1 if reported else 0)

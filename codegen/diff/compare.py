@@ -30,7 +30,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     for each in evidence:
         # The changelog contains only entries, which no other comparison reads; a guide has only passages.
         if each.kind in (CHANGELOG, GUIDE):
-            found += changelog.compare(each) if each.kind == CHANGELOG else each.unread()
+            found += changelog.compare(each) if each.kind == CHANGELOG else each.unreadable()
             continue
         found += [finding for comparison in _COMPARISONS for finding in comparison(each)]
     return found
@@ -39,13 +39,13 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
 def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
     """Yield the sources of the manifest that were not given, and folders of pages that no product has."""
     everything = Evidence("", None, (), frozenset(), spec)
-    covered = given.covers(spec)
+    covered = given.covered_sources(spec)
     for origin in () if partial else spec.origins.values():
         if origin.kind and origin.name not in covered:
             values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
             yield everything.report("source not given", (), origin.location, group="not read", **values)
     for folder in sorted({folder for folder, _ in given.unknown}):
         at = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
-        products = spec.manifest("products")
+        products = spec.manifest_location("products")
         found = everything.report("source folder", (), products, address=folder, count=len(at))
         yield attrs.evolve(found, locations=at)

@@ -98,17 +98,17 @@ def settle(
     # Two passes: a difference that its own source matches must not be used up by another page first.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
-        fitting = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
+        matching = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])
         # If several entries match one source, all count as used, so none is reported as outdated.
-        own = [each for each in fitting if each.source in finding.sources]
+        own = [each for each in matching if each.source in finding.sources]
         if own:
             used.update(own)
             kept.append(finding)
         else:
-            elsewhere.append((finding, fitting))
+            elsewhere.append((finding, matching))
     moved: set[Difference] = set()
-    for finding, fitting in elsewhere:
-        free = [each for each in fitting if each not in used]
+    for finding, matching in elsewhere:
+        free = [each for each in matching if each not in used]
         moved.update(free)
         (kept if free else left).append(finding)
     # A difference cannot be outdated if its source was not given.
@@ -118,8 +118,9 @@ def settle(
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
-    """Return the text of a `differences.yaml` that lists the findings about one source as known; an empty
-    text without findings."""
+    """Return the text of a `differences.yaml` that lists the findings about one source as known, or an empty
+    string if there are none.
+    """
     kept: dict[tuple[str, str], dict[str, None]] = {}
     for each in findings:
         if each.kind in KEEPABLE and each.element in ELEMENTS:

@@ -52,14 +52,14 @@ class MemberFact(Fact):
     """Whether the row's text contains a condition under which the field is required."""
     path: tuple[int, ...] | None = None
     """Counters of the enclosing groups, outermost first; None if the source does not lay out groups."""
-    counts: bool | None = None
+    is_counter: bool | None = None
     """Whether it is the counter of a group; None if the source does not lay out groups."""
     inside: int | None = None
-    """Counter of an enclosing group at any depth, if the source only names that."""
+    """Counter of an enclosing group at any depth, if the source names only that."""
     sender: str | None = None
     """`client` or `venue`, if the table is for one of them."""
     when: tuple[str, str] | None = None
-    """Name of a field, or its end, and the value for which the table applies."""
+    """Name of a field, or the end of its name, and the value for which the table applies."""
     default: str = ""
     sessions: tuple[str, ...] = ()
     """Session types that have it, if limited to some."""
@@ -274,7 +274,7 @@ class DictionaryFact(Fact):
 
 
 @attrs.frozen
-class Unread(Fact):
+class Unreadable(Fact):
     """Content that looks like a fact and could not be parsed."""
 
     what: str
@@ -328,7 +328,7 @@ class Vocabulary:
 
     @cached_property
     def _tags(self) -> dict[str, int]:
-        # Reversed, so that of two names that fold alike, the first one in the spec wins.
+        # Reversed, so that of two names with the same folded form, the first one in the spec wins.
         return {folded(name): tag for tag, name in reversed(self.fields.items())}
 
     @cached_property
@@ -361,8 +361,8 @@ def _in(environment: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
-    """Return a name without case and punctuation: `Order Cancel/Replace` and `OrderCancelReplace` are
-    equal.
+    """Return a name without case and punctuation: those of `Order Cancel/Replace` and `OrderCancelReplace`
+    are equal.
     """
     # Called for every word of every page, hence the cache.
     return "".join(c for c in name.lower() if c.isalnum())

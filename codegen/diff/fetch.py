@@ -62,7 +62,7 @@ class Page:
 
 @attrs.define
 class _Host:
-    """The only host that is contacted for pages, or for the dictionary: redirects to another are refused."""
+    """The only host contacted for pages, or for the dictionary: redirects to any other host are refused."""
 
     index: SplitResult
     now: Callable[[], float]
@@ -71,7 +71,7 @@ class _Host:
     _until: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Proxies of the environment apply, except for a server on this machine.
+        # Proxies set in the environment apply, except for a server on this machine.
         proxies = [ProxyHandler({})] if _is_local(self.index) else []
         self._opener = build_opener(_SameOrigin(self.index), *proxies)
         self._until = self.now() + DEADLINE
@@ -133,12 +133,12 @@ class _SameOrigin(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if not _same_origin(urlsplit(newurl), self._index):
-            raise FetchError(f"{req.full_url}: redirects to {newurl}, which is another origin")
+            raise FetchError(f"{req.full_url}: redirects to {newurl}, which has another origin")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic) -> list[Page]:
-    """Download the pages about the dialect that an index lists, in its order.
+    """Download the pages about the dialect that an index lists, in the order of the index.
 
     Raises:
         FetchError: the index or a page cannot be downloaded, or the index lists no page about the dialect.
@@ -216,8 +216,8 @@ def _is_local(url: SplitResult) -> bool:
 
 
 def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
-    """Return the page with front matter containing its URL and date, which `diff` reads, unless it has
-    some.
+    """Return the page with front matter containing its URL and date, which `diff` reads, unless the page
+    already has front matter.
     """
     if markdown.front_matter(text)[0]:
         return text

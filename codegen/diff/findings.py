@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import yaml
 
-from codegen.diff.facts import Fact, MentionFact, Unread
+from codegen.diff.facts import Fact, MentionFact, Unreadable
 from codegen.diff.sources import GivenSources, Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -213,9 +213,9 @@ class Evidence:
             group=values.get("group", ""),
         )
 
-    def unread(self) -> Iterator[Finding]:
+    def unreadable(self) -> Iterator[Finding]:
         """Yield a finding for each passage that could not be parsed."""
-        for fact in self.facts(Unread):
+        for fact in self.facts(Unreadable):
             where = fact.location
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
@@ -230,7 +230,7 @@ def grouped(items: Iterable[_ItemT], key: Callable[[_ItemT], _Key]) -> dict[_Key
 
 def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> list[Evidence]:
     """Return the evidence of each product's pages, of the dictionary, of the changelog, and of the guides."""
-    covered = given.covers(spec)
+    covered = given.covered_sources(spec)
     found = []
     for each in spec.products:
         readings = tuple(r for r in given.readings if r.kind == PAGE and r.product == each)
@@ -244,7 +244,7 @@ def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> li
 
 def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Merge equal findings on several products into one."""
-    # Pages and the dictionary are not merged: a difference is kept or followed for each of them.
+    # Pages and the dictionary are not merged: a difference is kept or followed for each of them separately.
     found = joined(findings, lambda e: (e.kind, e.element, e.address, e.in_source, e.evidence == DICTIONARY))
     # A finding on every product needs no restriction to products.
     scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)

@@ -193,7 +193,7 @@ class _Change:
     fresh: list[Passage]
     """New passages that no other finding reports."""
     gone: int
-    """Number of reviewed passages that are missing, moved ones not counted."""
+    """Number of reviewed passages that are missing, not counting those that have moved."""
     preceding_line: int
     """Line of the passage before the change."""
     new_count: int
@@ -247,9 +247,9 @@ def _changes(
 ) -> Iterator[_Change]:
     """Yield the differences between the passages of a file and the reviewed ones.
 
-    `balance` has two counters over all pages: added passages, and removed ones.
+    `balance` contains two counters over all pages: of added passages, and of removed ones.
     """
-    more, fewer = balance
+    added, removed = balance
     # autojunk would ignore fingerprints that are frequent on a long page. Sequences instead of sets: a
     # passage that occurs twice counts twice, and the order shows which one is new.
     current = [passage.fingerprint for passage in passages]
@@ -258,15 +258,15 @@ def _changes(
         if operation == "equal":
             continue
         # A passage that differs here and is not new in the balance has only moved.
-        fresh = [each for each in passages[j1:j2] if _use_up(more, each.fingerprint)]
-        gone = sum(_use_up(fewer, each) for each in known[i1:i2])
+        fresh = [each for each in passages[j1:j2] if _take_one(added, each.fingerprint)]
+        gone = sum(_take_one(removed, each) for each in known[i1:i2])
         # Table rows with a finding are reported by that finding.
         unreported = [each for each in fresh if Location(reading.file, each.line) not in reported]
         yield _Change(evidence, reading, unreported, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
 
 
-def _use_up(counted: Counter[str], item: str) -> bool:
-    """Return whether a count of the item was left, and use it up."""
+def _take_one(counted: Counter[str], item: str) -> bool:
+    """Decrement the count of an item; return whether it was above 0."""
     counted[item] -= 1
     return counted[item] >= 0
 

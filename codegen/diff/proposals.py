@@ -77,7 +77,7 @@ def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
 def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -> None:
     """Insert `line` after the entry that begins at index `at`, or, if `inside` is set, as its first
     member."""
-    # A field without a neighbour is proposed for the end of the file, which may be another section's.
+    # A field without a neighbour is proposed for the end of the file, which may belong to another section.
     if at >= len(lines) - 1 and path.name == "fields.yaml":
         lines.insert(_end_of_section(lines, path), f"  {line}")
         return
@@ -90,8 +90,9 @@ def _insert(lines: list[str], at: int, line: str, path: Path, *, inside: bool) -
 
 
 def _end_of_section(lines: list[str], path: Path) -> int:
-    """Return the index after the file's section: the key named like its folder (messages) or like the
-    file."""
+    """Return the index after the file's section, whose key is the name of the folder (messages) or of the
+    file.
+    """
     key = path.parent.name if path.parent.name == "messages" else path.stem
     at = next((number for number, line in enumerate(lines) if line.startswith(f"{key}:")), None)
     if at is None:
@@ -101,7 +102,7 @@ def _end_of_section(lines: list[str], path: Path) -> int:
 
 
 def _end_of_entry(lines: list[str], at: int) -> int:
-    """Return the index after the entry that begins in a line; its lines are indented deeper."""
+    """Return the index after the entry that begins at index `at`; its other lines are indented more."""
     end = at + 1
     while end < len(lines) and (not lines[end].strip() or _indent(lines[end]) > _indent(lines[at])):
         end += 1

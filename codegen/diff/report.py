@@ -32,7 +32,7 @@ _HEADINGS = {
     UNREVIEWED: "Text that has not been reviewed in this form",
 }
 _MAX_LOCATIONS = 6
-"""Maximum number of locations shown per finding; JSON has all of them."""
+"""Maximum number of locations shown per finding; the JSON contains all of them."""
 _UNCHANGED = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
 """Attributes of a finding that JSON contains under the same names."""
 # Two findings are easier to read separately.
@@ -72,7 +72,7 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
 
 
 def _group(findings: list[Finding]) -> Iterator[str]:
-    """Yield the lines about a finding, or about a group: one line each, and each edit once."""
+    """Yield the lines about a finding, or about a group of findings, with each edit once."""
     written: set[Edit] = set()
     for finding in findings:
         products = f" [{', '.join(finding.products)}]" if finding.products else ""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from codegen.diff.documents import changelog, markdown, pages, quickfix
-from codegen.diff.facts import Fact, Unread
+from codegen.diff.facts import Fact, Unreadable
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
@@ -64,7 +64,7 @@ class GivenSources:
     """(folder, file) for each file in a folder whose name looks like that of a product's folder but belongs
     to no product of the spec."""
 
-    def covers(self, spec: SpecIndex) -> frozenset[str]:
+    def covered_sources(self, spec: SpecIndex) -> frozenset[str]:
         """Return the sources of the manifest that were given: pages, pages missing from a complete folder,
         guides, the dictionary, the changelog.
         """
@@ -86,7 +86,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
     neither, and for dictionaries. Files about other subjects are skipped.
 
     Raises:
-        SourceError: a file cannot be read or is of unknown type, or no file is about the dialect.
+        SourceError: a file cannot be read or is of an unknown type, or no file is about the dialect.
     """
     readings: list[Reading] = []
     whole: set[str] = set()
@@ -133,7 +133,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     if suffix == ".xml":
         facts = quickfix.read(data, file)
         # Unrelated XML, such as a site map, is not a dictionary with errors.
-        if facts and isinstance(facts[0], Unread) and facts[0].what.endswith(quickfix.OTHER):
+        if facts and isinstance(facts[0], Unreadable) and facts[0].what.endswith(quickfix.OTHER):
             raise Skipped(str(facts[0].location), facts[0].what)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if suffix not in _PAGE_SUFFIXES:
@@ -154,14 +154,16 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
     if named:
         unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.Unparsable))
-        facts = [Unread(Location(file, each.line), each.what) for each in unread]
+        facts = [Unreadable(Location(file, each.line), each.what) for each in unread]
         return Reading(file, GUIDE, named, None, text, tuple(facts))
     page, about = (own, spec.product_of_page(own)) if own else _page(path, text, names, spec, product)
     return Reading(file, PAGE, page, about, text, tuple(pages.read(text, file, spec.vocabulary)))
 
 
 def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str | None) -> tuple[str, str]:
-    """Return the name and the product of a page in no known folder, by the folder's name or `product`."""
+    """Return the name and the product of a page outside the known folders, by its folder's name or
+    `product`.
+    """
     if not spec.dialect.products:
         return next((each for each in names if spec.kinds.get(each) == PAGE), names[-1]), ""
     file, addresses = path.as_posix(), _addresses(text)

@@ -175,8 +175,8 @@ class SpecIndex:
         return {page.name for page in pages if self.product_of_page(page.id) == product}
 
     def places(self, message: model.Message | None, product: str | None = None) -> list[Place]:
-        """Return the places where a message may be sent (header and trailer: all), optionally on one
-        product.
+        """Return the places where a message may be sent, optionally on one product; all places for the header
+        and the trailer.
         """
         found = places(self.dialect, product)
         return list(found if message is None else places_of(message, found))
@@ -227,7 +227,7 @@ class SpecIndex:
         return entry.node.at(key) if key in entry.node else entry.location
 
     def _texts(self, key: str) -> dict[str, str]:
-        """Return the texts of a mapping of the manifest by their keys."""
+        """Return the values of a mapping in the manifest by key."""
         merged = self.source.merged(key)
         return {name: node.text for name, (node, _) in merged.items() if isinstance(node, Scalar)}
 
@@ -238,20 +238,20 @@ class SpecIndex:
 
     @cached_property
     def documents(self) -> dict[str, str]:
-        """URLs of the venue's documents: `index` and `dictionary`, those that the manifest has."""
+        """URLs of the venue's documents, `index` and `dictionary`, as far as the manifest contains them."""
         return self._texts("documents")
 
-    def manifest(self, key: str) -> Location:
+    def manifest_location(self, key: str) -> Location:
         """Return the location of a key of the manifest."""
         for manifest in reversed(self.source.manifests):
             if key in manifest:
                 return manifest.at(key)
         return self.source.location
 
-    def file(self, name: str) -> Location:
+    def end_of_file(self, name: str) -> Location:
         """Return the end of a file of the spec folder, where an element can be added."""
         path = self.folder / name
-        # The beginning of a folder, or of a file that does not exist yet.
+        # Line 1 for a folder, or for a file that does not exist yet.
         lines = path.read_text(encoding="utf-8").count("\n") if path.is_file() else 1
         return Location(path.as_posix(), max(lines, 1))
 

@@ -1,4 +1,4 @@
-"""The public API of a dialect as data, and the breaking changes of a revision.
+"""The public API of a dialect as data, and the breaking changes in a revision.
 
 `released.json` of a spec folder is the API of its last release. `python -m codegen api` compares the spec
 with it, or with the spec of any commit.
@@ -41,8 +41,8 @@ EFFECTS: Mapping[Breaks, str] = {
 }
 """Effect of each kind of break."""
 
-# Sections of an API with settings by name: the label of a name, and the break when it is gone, unless another
-# section reports that.
+# Sections of an API with settings by name: the label of a name, and the kind of break if the name is gone;
+# None if another section reports that.
 _SETTINGS: Mapping[str, tuple[str, Breaks | None]] = {
     "products": ("product", "source"),
     "sessions": ("session type", "source"),
@@ -123,7 +123,7 @@ def describe(dialect: Dialect) -> Api:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+    """Return a value in its JSON form: a tuple becomes a list."""
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -149,7 +149,7 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             "none": not always_required(member) and member.group is None and member.constant is None,
             "unit": member.field.unit,
             "default": member.default,
-            # Rules as sentences: they change with every change of a rule, and are readable in a report.
+            # Rules as sentences: they change with every change to a rule, and are readable in a report.
             "rules": " ".join(
                 filter(
                     None,
@@ -195,7 +195,7 @@ def compare(old: Api, new: Api) -> list[Difference]:
     found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
     for section, (label, breaks) in _SETTINGS.items():
         found += _settings(label, breaks, old[section], new[section])
-    # The fields of the Logon that a user sets are those of the message.
+    # The class of Logon fields repeats fields of the Logon message, whose differences are reported once.
     of_logon = {f"{LOGON_FIELDS}{each.what.removeprefix('Logon')}" for each in found}
     found = [each for each in found if each.what not in of_logon]
     order = list(EFFECTS)
@@ -228,7 +228,7 @@ def _settings(
         for setting in sorted(old[name].keys() & new[name].keys()):
             before, after = old[name][setting], new[name][setting]
             if before != after:
-                what = f"{label} {name}: {setting} is {_shown(after)}, and was {_shown(before)}"
+                what = f"{label} {name}: {setting} is {_shown(after)}, was {_shown(before)}"
                 # The type is that of the generated constant.
                 yield Difference(what, "source" if setting == "type" else "venue", breaking=True)
 
@@ -261,12 +261,12 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         # A widened type still accepts all previous values.
         widened = set(old["type"].split(" | ")) <= set(new["type"].split(" | "))
         yield Difference(
-            f"{label} is {new['type']}, and was {old['type']}",
+            f"{label} is {new['type']}, was {old['type']}",
             "typing" if widened else "source",
             breaking=True,
         )
     if old["tag"] != new["tag"]:
-        yield Difference(f"{label} is tag {new['tag']}, and was {old['tag']}", "wire", breaking=True)
+        yield Difference(f"{label} is tag {new['tag']}, was {old['tag']}", "wire", breaking=True)
     if new["required"] != old["required"]:
         now = "must be given" if new["required"] else "may be left out"
         yield Difference(f"{label} {now}", "source", breaking=new["required"])
@@ -279,7 +279,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         yield Difference(f"{label} is now: {after} Before: {before}", "venue", breaking=True)
     for setting in ("unit", "default"):
         if new[setting] != old[setting]:
-            what = f"{label}: {setting} is {_shown(new[setting])}, and was {_shown(old[setting])}"
+            what = f"{label}: {setting} is {_shown(new[setting])}, was {_shown(old[setting])}"
             yield Difference(what, "venue", breaking=True)
 
 
@@ -293,7 +293,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
             if now is None:
                 yield Difference(f"{name}.{constant} is gone", "source", breaking=True)
             elif now != value:
-                yield Difference(f"{name}.{constant} is {now!r}, and was {value!r}", "wire", breaking=True)
+                yield Difference(f"{name}.{constant} is {now!r}, was {value!r}", "wire", breaking=True)
     for name, codes in new["enums"].items():
         if name not in old["enums"]:
             yield Difference(f"enum {name} is new", "source", breaking=False)
@@ -304,7 +304,7 @@ def _values(old: Api, new: Api) -> Iterator[Difference]:
     for name, msg_type in old["msg_types"].items():
         now = new["msg_types"].get(name, msg_type)
         if now != msg_type:
-            yield Difference(f"{name} is MsgType {now}, and was {msg_type}", "wire", breaking=True)
+            yield Difference(f"{name} is MsgType {now}, was {msg_type}", "wire", breaking=True)
 
 
 def _uses(old: Api, new: Api) -> Iterator[Difference]:

@@ -38,7 +38,7 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
         difference = first_difference(expected[name], (folder / name).read_text(encoding="utf-8"))
         if difference:
             findings.append(Finding(folder / name, difference))
-    # A file that was not added to git passes here and is missing in a fresh clone.
+    # A file that was not added to git passes here, but would be missing from a fresh clone.
     tracked = tracked_files(folder)
     if tracked is not None:
         findings += [

@@ -25,7 +25,7 @@ from codegen.model import (
 )
 from codegen.naming import snake_case, upper_snake
 
-# They depend on the bytes of the message, or determine its class.
+# These fields depend on the bytes of the message, or determine its class.
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType: the codec reads and writes these itself."""
 
@@ -34,7 +34,7 @@ LOGON_FIELDS = "LogonFields"
 SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
 """Fields of the Logon that the session sets, excluded from `LogonFields`."""
 
-_FILLED = "Filled when read; the codec writes it."
+_FILLED = "Set when a message is read; the codec writes it."
 
 
 @attrs.frozen
@@ -218,8 +218,8 @@ class ClassWriter:
         """Return the view of the class of Logon fields that the session does not write."""
         doc = f"The fields of a {message.name} ({message.msg_type}) that the session does not set."
         more = (
-            "For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes its "
-            "default."
+            "For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes the "
+            "field's default."
         )
         return self._view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
 
@@ -248,10 +248,10 @@ class ClassWriter:
         return ClassView(name, docstring([doc, facts], 4, described), layout, attributes)
 
     def _constructor_view(self, message: Message, constructor: Constructor) -> ConstructorView:
-        """Return the view of a class method; its arguments follow from the message's rules and the values it
-        sets.
+        """Return the view of a class method; its arguments follow from the message's rules and from the
+        values that the method sets.
         """
-        self.imports.in_one_line("typing", "Self")
+        self.imports.on_one_line("typing", "Self")
         sets = {member.field.name: value for member, value in constructor.sets}
         taken = constructor.takes
         first, given = [], []
@@ -283,7 +283,7 @@ class ClassWriter:
             if not _is_taken(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
-            # As if required everywhere, so that the argument has no default and does not accept None.
+            # As if required everywhere, so the argument has no default and does not accept None.
             shown = attrs.evolve(member, presence="required", rules=()) if required else member
             (view,) = self._attribute_views((shown,))
             # A group's argument normally has a default; a required one has none.
@@ -337,7 +337,7 @@ class ClassWriter:
         if kind.module == "datetime":
             self.imports.one_per_line(kind.module, field.datatype.python)
         elif kind.module:
-            self.imports.in_one_line(kind.module, field.datatype.python)
+            self.imports.on_one_line(kind.module, field.datatype.python)
         name, annotation, accepts = member.attribute, kinds.annotation_of(field), kinds.accepts_of(field)
         value = f"{kinds.converter_of(field)}({name})"
         default = ""
@@ -374,15 +374,15 @@ class ClassWriter:
         steps = [change for change in pedigree.changes if change.kind in ("deprecated", "removed")]
         if not steps:
             return None
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "warn_deprecated")
         return repr(f"{what}: {prose.pedigree_text(Pedigree((steps[-1],)))}")
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
         self.imports.module("attrs")
-        self.imports.in_one_line("collections.abc", "Iterable")
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")
+        self.imports.on_one_line("collections.abc", "Iterable")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")
         for member in attributes_of(members):
             if member.group:
                 if not self.in_groups:

@@ -11,8 +11,8 @@ WIDTH = 110
 def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str, str]] = ()) -> str:
     """Return a docstring of these paragraphs; lines after the first are indented.
 
-    A docstring that fits on one line with its quotes is on one line. Empty paragraphs are omitted. The names
-    and descriptions of a class's attributes follow in a separate section.
+    A docstring that fits on one line with its quotes is kept on one line. Empty paragraphs are omitted. The
+    names and descriptions of a class's attributes follow in a separate section.
     """
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent

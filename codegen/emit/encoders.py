@@ -63,15 +63,15 @@ def encoder_view(
     With `is_header` the text of its leading string fields is cached, because they rarely change between
     messages.
     """
-    imports.in_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
+    imports.on_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
     body = _Body(parameter, imports, package, in_groups)
     if in_groups:
-        imports.in_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
+        imports.on_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     # Fields written by the codec precede or follow the text of this function.
     written = [member for member in attributes_of(members) if member.field.tag not in CODEC_TAGS]
-    names = list(takewhile(_is_name, written)) if is_header else []
-    body.write(names, written[len(names) :])
+    leading = list(takewhile(_is_mandatory_string, written)) if is_header else []
+    body.write(leading, written[len(leading) :])
     # Names assigned in a function are local unless declared global.
     kept = sorted({name for name, _ in body.tables} & {_NAMES, _SECOND})
     lines = [f"global {', '.join(kept)}"] if kept else []
@@ -84,7 +84,7 @@ def _is_mandatory(member: Member) -> bool:
     return always_required(member) or member.presence == "constant"
 
 
-def _is_name(member: Member) -> bool:
+def _is_mandatory_string(member: Member) -> bool:
     return _is_mandatory(member) and _is_plain_string(member.field)
 
 
@@ -98,7 +98,7 @@ def _text_codes(member: Member) -> CodeSet | None:
 
 
 def _commented(line: str, name: str) -> str:
-    """Append the name of a line's field as a comment, if it fits."""
+    """Append the name of a line's field as a comment, if the line has room for it."""
     commented = f"{line}  # {name}"
     # The line is in parentheses in a function: two levels of four columns.
     return commented if len(commented) + 8 <= WIDTH else line
@@ -115,43 +115,43 @@ class _Body:
     lines: list[str] = attrs.field(factory=list)
     tables: list[tuple[str, str]] = attrs.field(factory=list)
 
-    def write(self, names: list[Member], members: list[Member]) -> None:
-        """Write the statements for these members, after `names`, which rarely change."""
+    def write(self, leading: list[Member], members: list[Member]) -> None:
+        """Write the statements for the members after those for the leading fields, which rarely change."""
         unknown = f"{self.parameter}.unknown"
         # Unknown fields after a group would be parsed as part of its last entry, so they are written before
-        # the first group that is present, or at the end.
+        # the first group that is present, or at the end if there is none.
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
-        there = [place for place, member in enumerate(members) if _is_mandatory(member)]
+        mandatory = [position for position, member in enumerate(members) if _is_mandatory(member)]
         # The single string extends to the last mandatory member, and over the coded fields after it: their
         # tables have a text for None as well, so they need no comparison.
-        first = there[-1] + 1 if there else 0
+        first = mandatory[-1] + 1 if mandatory else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1
-        pieces = [self._repeated(names)] if names else []
-        pieces += [_commented(f'f"{self._piece(member)}"', member.field.name) for member in members[:first]]
-        if pieces:
-            self.lines += ["text = (", '    f"{text}"', *(f"    {piece}" for piece in pieces), ")"]
+        parts = [self._repeated(leading)] if leading else []
+        parts += [_commented(f'f"{self._part(member)}"', member.field.name) for member in members[:first]]
+        if parts:
+            self.lines += ["text = (", '    f"{text}"', *(f"    {part}" for part in parts), ")"]
         for member in members[first:]:
             self.lines += self._optional(member, "text", f"{self.parameter}.{member.attribute}")
         rest = "unknown" if has_group else f"format_unknown({unknown}, checked)"
         self.lines += [f"if {'unknown' if has_group else unknown}:", f"    text += {rest}", "return text"]
 
-    def _repeated(self, names: list[Member]) -> str:
-        """Write the cache lookup for the leading fields; return their piece of the string.
+    def _repeated(self, leading: list[Member]) -> str:
+        """Write the cache lookup for the leading fields; return their part of the string.
 
-        Without the cache, checking and formatting them takes a twentieth of the time of an order.
+        Without the cache, checking and formatting them takes a twentieth of the time to encode an order.
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
         # An object that is not identical to any attribute.
-        self.tables.append((_NAMES, f'({"object(), " * len(names)}"")'))
-        pairs = [self._variable(member) for member in names]
+        self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
+        pairs = [self._variable(member) for member in leading]
         variables = ", ".join(name for name, _ in pairs)
         fields = (
             f"{member.field.tag}={{format_string({name})}}\\x01"
-            for member, (name, _) in zip(names, pairs, strict=True)
+            for member, (name, _) in zip(leading, pairs, strict=True)
         )
         self.lines += [
             f"{variables}, names = {_NAMES}",
@@ -163,8 +163,8 @@ class _Body:
         ]
         return 'f"{names}"'
 
-    def _piece(self, member: Member) -> str:
-        """Write the statements before the string; return the member's piece of it."""
+    def _part(self, member: Member) -> str:
+        """Write the statements before the string; return the member's part of the string."""
         name, value = self._variable(member)
         codes = _text_codes(member)
         if codes:
@@ -185,7 +185,7 @@ class _Body:
         return name, f"{self.parameter}.{member.attribute}"
 
     def _required(self, member: Member, name: str, value: str) -> str:
-        """Write the statements that format a mandatory value; return its piece of the string."""
+        """Write the statements that format a mandatory value; return its part of the string."""
         field = member.field
         kind = field.datatype.kind
         # A function call costs as much as all these comparisons.
@@ -217,10 +217,10 @@ class _Body:
         return f"{{{name}}}"
 
     def _timestamp(self, name: str, value: str) -> str:
-        """Write the statements that format a timestamp; return its piece of the string.
+        """Write the statements that format a timestamp; return its part of the string.
 
-        A busy session writes many messages in one second, whose text is cached: formatting all of SendingTime
-        for each message makes an order a seventh slower.
+        A busy session writes many messages in the same second, so the text of that second is cached:
+        formatting the whole SendingTime for each message makes encoding an order a seventh slower.
         """
         self.imports.one_per_line("datetime", "UTC")
         self.imports.one_per_line(
@@ -279,7 +279,7 @@ class _Body:
             # After a group without entries some unknown fields would be parsed as its first entry. And
             # without entries, no other check rejects a value that is not a list.
             indent, count = "", "entry_count"
-            self.imports.in_one_line("kalshi_fix_sansio.dialect.support", count)
+            self.imports.on_one_line("kalshi_fix_sansio.dialect.support", count)
         else:
             yield f"if {value}:"
         yield f'{indent}{text} += f"{{unknown}}{member.field.tag}={{{count}({value})}}\\x01"'
@@ -293,7 +293,7 @@ class _Body:
         """
         field, formatter = member.field, kinds.formatter_of(member.field)
         self.imports.one_per_line("kalshi_fix_sansio.scalars", formatter)
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "code_fields")
         name, arguments = f"_{upper_snake(field.name)}", f"{field.tag}, {codeset.name}, {formatter}"
         if or_none:
             name, arguments = f"{name}_IF_ANY", f"{arguments}, optional=True"

@@ -35,12 +35,12 @@ def _all(dialect: Dialect) -> Iterator[_Found]:
 
 def date_expression(day: date, imports: Imports) -> str:
     """Return a date as an expression."""
-    imports.in_one_line("datetime", "date")
+    imports.on_one_line("datetime", "date")
     return call("date", str(day.year), str(day.month), str(day.day))
 
 
 _Found = tuple[Change, str, tuple[tuple[str, str], ...]]
-"""A change, its text, and the arguments that describe the earlier form; without them it is not known."""
+"""A change, its text, and the arguments that describe the earlier form; empty if that is unknown."""
 
 
 class _Writer:
@@ -72,16 +72,16 @@ class _Writer:
         yield from self._members(message.name, message.members, added)
 
     def _members(
-        self, name: str, members: tuple[Member, ...], begin: Change | None = None
+        self, name: str, members: tuple[Member, ...], block_added: Change | None = None
     ) -> Iterator[_Found]:
-        """Yield the changes of the members of a block, which was itself added by `begin`."""
+        """Yield the changes to the members of a block; `block_added` is the change that added the block."""
         for member in members:
             field, group = member.field, member.group
             what = f"{field.name} ({field.tag}) of {name}"
             place = (("block", repr(name)), ("tag", str(field.tag)))
             of_group = None if group is None else group.pedigree.added
             added = member.pedigree.added or of_group or field.pedigree.added
-            if added is not None and (begin is None or begin.settled < added.settled):
+            if added is not None and (block_added is None or block_added.settled < added.settled):
                 yield added, f"{what} added", place
             for change, earlier in member.past:
                 yield change, f"{what}: {change.note}", (*place, ("was", self._layouts.member(earlier)))

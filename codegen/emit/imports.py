@@ -31,16 +31,16 @@ class Imports:
         self._modules.add(module)
 
     def one_per_line(self, module: str, *names: str) -> None:
-        """Import names of which other specs may need others."""
+        """Import names that differ between specs, each on its own line."""
         self._one_per_line.add(module)
-        self.in_one_line(module, *names)
+        self.on_one_line(module, *names)
 
-    def in_one_line(self, module: str, *names: str) -> None:
-        """Import names that every spec needs."""
+    def on_one_line(self, module: str, *names: str) -> None:
+        """Import names that every spec needs, on one line."""
         self._names.setdefault(module, set()).update(names)
 
     def sections(self) -> tuple[tuple[ImportLine, ...], ...]:
-        """Return the statements by section: standard library, third party, this project; empty sections
+        """Return the statements by section: standard library, third party, this project. Empty sections are
         omitted.
         """
         lines = [ImportLine(module) for module in sorted(self._modules)]

@@ -71,7 +71,7 @@ def codeset_converter(codeset: CodeSet) -> str:
 
 
 def codeset_table(codeset: CodeSet) -> str:
-    """Return the name of that function's lookup table."""
+    """Return the name of the lookup table of the function that `codeset_converter` names."""
     return f"_{snake_case(codeset.name).upper()}"
 
 

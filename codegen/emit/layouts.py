@@ -140,11 +140,11 @@ class LayoutWriter:
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the Logon fields that the session does not write."""
         self.imports.one_per_line(LAYOUT, "BlockLayout")
-        self.imports.in_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
         # Attributes of the class; all others of the Logon's layout are omitted.
         kept = {member.attribute for member in logon_fields(message)}
-        left = [member.attribute for member in attributes_of(message.members) if member.attribute not in kept]
-        without = ", ".join(map(repr, left))
+        omitted = [each.attribute for each in attributes_of(message.members) if each.attribute not in kept]
+        without = ", ".join(map(repr, omitted))
         return LogonFieldsView(
             upper_snake(LOGON_FIELDS),
             repr(f"{self.package}.messages.{message.family}.{LOGON_FIELDS}"),
@@ -180,7 +180,8 @@ class LayoutWriter:
 
     def _answers(self, answers: Answers) -> str:
         requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
-        field, makes = answers.field, answers.makes
+        # `created`: a type of request, and the field with the id of the object that such a request creates.
+        field, created = answers.field, answers.makes
         return self._call(
             "Answers",
             requests,
@@ -189,7 +190,7 @@ class LayoutWriter:
             when=self._condition(answers.when),
             unless=self._condition(answers.unless),
             open_when=self._condition(answers.open_when),
-            makes=None if makes is None else sequence((repr(makes[0]), repr(makes[1].attribute))),
+            makes=None if created is None else sequence((repr(created[0]), repr(created[1].attribute))),
         )
 
     def member(self, member: Member) -> str:
@@ -224,7 +225,7 @@ class LayoutWriter:
         )
 
     def _call(self, cls: str, *positional: str | None, **named: str | None) -> str:
-        """Import one of the layout's classes, and return the code of a call to it."""
+        """Import a class of the layout module, and return the code of a call to it."""
         self.imports.one_per_line(LAYOUT, cls)
         return call(cls, *positional, **named)
 
@@ -330,8 +331,8 @@ def session_type_expression(session_type: SessionType) -> str:
 
 def refusal_expression(refusal: Refusal) -> str:
     """Return the layout of a reason for refusing a Logon."""
-    name, cure = repr(refusal.name), repr(refusal.cure)
-    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), cure=cure)
+    name, remedy = repr(refusal.name), repr(refusal.cure)
+    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), cure=remedy)
 
 
 def field_constant(field: Field) -> str:
@@ -353,10 +354,10 @@ def sequence(items: Iterable[str]) -> str:
 
 
 def text_literal(text: str) -> str:
-    """Return a string literal, split into pieces of one line each if it is long."""
-    # Pieces keep the spaces at their ends, because Python joins them without any.
-    pieces = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
-    return f"({' '.join(map(repr, pieces))})" if len(pieces) > 1 else repr(text)
+    """Return a string literal, split into several adjacent ones if it is long."""
+    # Each part keeps the spaces at its ends, because Python joins adjacent literals without any.
+    parts = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
+    return f"({' '.join(map(repr, parts))})" if len(parts) > 1 else repr(text)
 
 
 def raw_string(text: str) -> str:

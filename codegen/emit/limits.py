@@ -11,7 +11,7 @@ from codegen.model import VenueLimit
 
 
 def words_view(limit: VenueLimit) -> LimitView:
-    """Return a limit that consists of words as a constant, a tuple."""
+    """Return a limit that consists of words as a constant: a tuple."""
     return LimitView(limit.constant, "", repr(limit.words), _doc(limit))
 
 
@@ -43,12 +43,12 @@ def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
     annotation = limit_type(limit)
     whole = "Decimal" not in annotation
     if not whole:
-        imports.in_one_line("decimal", "Decimal")
+        imports.on_one_line("decimal", "Decimal")
     numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
     doc = _doc(limit)
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
-    imports.in_one_line("collections.abc", "Mapping")
-    imports.in_one_line("types", "MappingProxyType")
+    imports.on_one_line("collections.abc", "Mapping")
+    imports.on_one_line("types", "MappingProxyType")
     listed = ", ".join(f"{key!r}: {number}" for key, number in numbers.items())
     return LimitView(limit.constant, f"[{annotation}]", f"MappingProxyType({{{listed}}})", doc)

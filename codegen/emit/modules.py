@@ -81,11 +81,11 @@ class _Modules:
     def messages(self, family: str, messages: list[Message]) -> ModuleView:
         """Return the classes of a family and their encoders."""
         imports = Imports()
-        imports.in_one_line("typing", "ClassVar")
-        imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.on_one_line("typing", "ClassVar")
+        imports.on_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
         # Imports of every module of messages; building the views adds the others.
-        imports.in_one_line(f"{self.package}.layouts", family)
-        imports.in_one_line("kalshi_fix_sansio.dialect.problems", "Problem")
+        imports.on_one_line(f"{self.package}.layouts", family)
+        imports.on_one_line("kalshi_fix_sansio.dialect.problems", "Problem")
         writer = self._class_writer(imports)
         views = []
         for message in messages:
@@ -95,13 +95,13 @@ class _Modules:
             )
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
-        further = None
+        logon_fields = None
         # In the module of the Logon, whichever family that is.
         if logon is not None and logon in messages:
-            imports.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
-            further = writer.logon_fields_view(logon)
+            imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
+            logon_fields = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
-        context = {**_classes_context(views), "logon_fields": further}
+        context = {**_classes_context(views), "logon_fields": logon_fields}
         path, sources = f"messages/{family}.py", _of_family(messages)
         return ModuleView(path, "messages.py.j2", doc, imports, sources, context)
 
@@ -111,9 +111,9 @@ class _Modules:
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.message(message) for message in messages]
         logon = self.dialect.logon
-        further = writer.logon_fields(logon) if logon is not None and logon in messages else None
+        logon_fields = writer.logon_fields(logon) if logon is not None and logon in messages else None
         doc = f"Layouts of the family {family.replace('_', ' ')}."
-        context = {"messages": views, "logon_fields": further}
+        context = {"messages": views, "logon_fields": logon_fields}
         path, sources = f"layouts/{family}.py", _of_family(messages)
         return ModuleView(path, "message_layouts.py.j2", doc, imports, sources, context)
 
@@ -121,9 +121,9 @@ class _Modules:
 
     def _init(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
-        imports.in_one_line(f"{self.package}.dialect", "DIALECT")
-        imports.in_one_line(
+        imports.on_one_line(f"{self.package}.blocks", "FixMessage", "Header", "Trailer")
+        imports.on_one_line(f"{self.package}.dialect", "DIALECT")
+        imports.on_one_line(
             f"{self.package}.sessions", "ENDPOINTS", "ENVIRONMENTS", "PRODUCTS", "REFUSALS", "SESSION_TYPES"
         )
         imports.one_per_line(
@@ -149,21 +149,21 @@ class _Modules:
         imports = Imports()
         views = classes.codeset_views(self.dialect)
         for view in views:
-            imports.in_one_line("enum", view.base)
+            imports.on_one_line("enum", view.base)
             imports.one_per_line("kalshi_fix_sansio.scalars", view.plain_converter)
-            imports.in_one_line("kalshi_fix_sansio.dialect.support", "known", view.to_code)
-            imports.in_one_line("typing", "Final")
-        doc = f"The code values of the {self.dialect.title} dialect. Others stay plain values."
+            imports.on_one_line("kalshi_fix_sansio.dialect.support", "known", view.to_code)
+            imports.on_one_line("typing", "Final")
+        doc = f"The code values of the {self.dialect.title} dialect. Other values remain `str` or `int`."
         sources = _files(self.dialect.codesets)
         return ModuleView("codesets.py", "codesets.py.j2", doc, imports, sources, {"codesets": views})
 
     def _texts(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line("collections.abc", "Mapping")
-        imports.in_one_line("types", "MappingProxyType")
-        imports.in_one_line(LAYOUT, "TextMeaning")
+        imports.on_one_line("collections.abc", "Mapping")
+        imports.on_one_line("types", "MappingProxyType")
+        imports.on_one_line(LAYOUT, "TextMeaning")
         if self.dialect.texts:
-            imports.in_one_line("enum", "StrEnum")
+            imports.on_one_line("enum", "StrEnum")
         views = texts.text_views(self.dialect, imports, self.package)
         doc = f"Known values of Text (58) in messages of the {self.dialect.title} dialect."
         sources = _files(self.dialect.texts)
@@ -171,7 +171,7 @@ class _Modules:
 
     def _limits(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line("typing", "Final")
+        imports.on_one_line("typing", "Final")
         views = [
             limits.words_view(each) if each.words else limits.limit_view(each, imports)
             for each in self.dialect.limits
@@ -182,12 +182,12 @@ class _Modules:
 
     def _sessions(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line("collections.abc", "Mapping")
-        imports.in_one_line("types", "MappingProxyType")
-        imports.in_one_line(LAYOUT, "Refusal", "SessionType")
+        imports.on_one_line("collections.abc", "Mapping")
+        imports.on_one_line("types", "MappingProxyType")
+        imports.on_one_line(LAYOUT, "Refusal", "SessionType")
         dialect = self.dialect
         if dialect.products or dialect.environments:
-            imports.in_one_line("typing", "Literal")
+            imports.on_one_line("typing", "Literal")
         context = {
             "products": [(repr(product.name), repr(product.env_prefix)) for product in dialect.products],
             "environments": [repr(environment) for environment in dialect.environments],
@@ -206,11 +206,11 @@ class _Modules:
 
     def _dialect(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line("types", "MappingProxyType")
-        imports.in_one_line(LAYOUT, "Dialect")
+        imports.on_one_line("types", "MappingProxyType")
+        imports.on_one_line(LAYOUT, "Dialect")
         imports.one_per_line(f"{self.package}.layouts", "blocks", *families(self.dialect))
-        imports.in_one_line(f"{self.package}.layouts.fields", "FIELDS")
-        imports.in_one_line(f"{self.package}.sessions", "SESSION_TYPES")
+        imports.on_one_line(f"{self.package}.layouts.fields", "FIELDS")
+        imports.on_one_line(f"{self.package}.sessions", "SESSION_TYPES")
         dialect, logon = self.dialect, self.dialect.logon
         since = history.settled(dialect)
         context = {
@@ -242,8 +242,8 @@ class _Modules:
 
     def _fields(self) -> ModuleView:
         imports = Imports()
-        imports.in_one_line("collections.abc", "Mapping")
-        imports.in_one_line("types", "MappingProxyType")
+        imports.on_one_line("collections.abc", "Mapping")
+        imports.on_one_line("types", "MappingProxyType")
         imports.one_per_line(LAYOUT, "FieldLayout")
         writer = layouts.LayoutWriter(imports, self.package)
         views = [writer.field(field) for field in self.dialect.fields]
@@ -254,49 +254,53 @@ class _Modules:
     def _blocks(self) -> Iterator[ModuleView]:
         blocks = (("Header", self.dialect.header), ("Trailer", self.dialect.trailer))
         sources = _files(member for _, members in blocks for member in members)
-        of_classes, of_layouts = Imports(), Imports()
-        of_classes.in_one_line("kalshi_fix_sansio.dialect.base", "Block", "Message")
-        of_classes.in_one_line(f"{self.package}.layouts", "blocks")
-        class_writer = self._class_writer(of_classes)
-        layout_writer = layouts.LayoutWriter(of_layouts, self.package)
+        class_imports, layout_imports = Imports(), Imports()
+        class_imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block", "Message")
+        class_imports.on_one_line(f"{self.package}.layouts", "blocks")
+        class_writer = self._class_writer(class_imports)
+        layout_writer = layouts.LayoutWriter(layout_imports, self.package)
         class_views, layout_views = [], []
         for name, members in blocks:
             parameter = name.lower()
             doc = f"The standard {parameter} of every message of the {self.dialect.title} dialect."
-            title = f"a {parameter}, without the fields of the codec,"
+            title = f"a {parameter}, without the fields that the codec writes,"
             encoder = encoders.encoder_view(
-                name, parameter, title, members, of_classes, self.package, is_header=name == "Header"
+                name, parameter, title, members, class_imports, self.package, is_header=name == "Header"
             )
             class_views.append((class_writer.block_view(name, doc, members), encoder))
             layout_views.append(layout_writer.block(name, members, (), "blocks"))
-        doc = "Header and trailer with their encoders, and the base of the messages that carry them."
-        yield ModuleView("blocks.py", "blocks.py.j2", doc, of_classes, sources, _classes_context(class_views))
-        doc, context = "Layouts of header and trailer.", {"blocks": layout_views}
-        yield ModuleView("layouts/blocks.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
+        doc = "The header and trailer with their encoders, and the base class of the messages."
+        yield ModuleView(
+            "blocks.py", "blocks.py.j2", doc, class_imports, sources, _classes_context(class_views)
+        )
+        doc, context = "Layouts of the header and the trailer.", {"blocks": layout_views}
+        yield ModuleView("layouts/blocks.py", "block_layouts.py.j2", doc, layout_imports, sources, context)
 
     def _groups(self) -> Iterator[ModuleView]:
         groups = self.dialect.groups
         sources = _files(groups)
-        of_classes, of_layouts = Imports(), Imports()
-        # A dialect without groups has the same two modules, but empty.
+        class_imports, layout_imports = Imports(), Imports()
+        # A dialect without groups has the same two modules, both empty.
         if groups:
-            of_classes.in_one_line("kalshi_fix_sansio.dialect.base", "Block")
-            of_classes.in_one_line(f"{self.package}.layouts", "groups")
-            of_classes.in_one_line("kalshi_fix_sansio.dialect.support", "to_entries")
-        class_writer = self._class_writer(of_classes, in_groups=True)
-        layout_writer = layouts.LayoutWriter(of_layouts, self.package, in_groups_module=True)
+            class_imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
+            class_imports.on_one_line(f"{self.package}.layouts", "groups")
+            class_imports.on_one_line("kalshi_fix_sansio.dialect.support", "to_entries")
+        class_writer = self._class_writer(class_imports, in_groups=True)
+        layout_writer = layouts.LayoutWriter(layout_imports, self.package, in_groups_module=True)
         class_views, layout_views = [], []
         for group in groups:
             name, title = group.entry_class, f"an entry of {group.name}"
             encoder = encoders.encoder_view(
-                name, "entry", title, group.members, of_classes, self.package, in_groups=True
+                name, "entry", title, group.members, class_imports, self.package, in_groups=True
             )
             class_views.append((class_writer.group_view(group), encoder))
             layout_views.append(layout_writer.block(name, group.members, group.one_of, "groups"))
         doc = "The entries of repeating groups, and their encoders."
-        yield ModuleView("groups.py", "groups.py.j2", doc, of_classes, sources, _classes_context(class_views))
+        yield ModuleView(
+            "groups.py", "groups.py.j2", doc, class_imports, sources, _classes_context(class_views)
+        )
         doc, context = "Layouts of the entries of repeating groups.", {"blocks": layout_views}
-        yield ModuleView("layouts/groups.py", "block_layouts.py.j2", doc, of_layouts, sources, context)
+        yield ModuleView("layouts/groups.py", "block_layouts.py.j2", doc, layout_imports, sources, context)
 
     def _class_writer(self, imports: Imports, *, in_groups: bool = False) -> classes.ClassWriter:
         return classes.ClassWriter(imports, self.package, self.dialect.product_names, in_groups)

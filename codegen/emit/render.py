@@ -62,7 +62,7 @@ def _refuse_reserved_families(dialect: Dialect) -> None:
     taken = {each.family: each.location for each in dialect.messages if each.family in _RESERVED_FAMILIES}
     if taken:
         raise SpecError(
-            Mistake(location, f"a file of messages cannot be called {family}.yaml", "give it another name")
+            Mistake(location, f"a message file cannot be called {family}.yaml", "give it another name")
             for family, location in taken.items()
         )
 

@@ -39,7 +39,7 @@ def _texts_view(texts: list[KnownText], imports: Imports, package: str) -> Texts
     for each in texts:
         same, arguments = "", [f"meaning={text_literal(prose.sentence(each.doc))}"]
         if each.field is not None and each.code is not None:
-            same = f"Goes with {each.field.name} {each.code.constant}."
+            same = f"Sent with {each.field.name} {each.code.constant}."
             # The code's enum has to be imported: `OrdRejReason.OTHER`.
             code = kinds.literal(each.field, each.code.value)
             imports.one_per_line(f"{package}.codesets", code.partition(".")[0])

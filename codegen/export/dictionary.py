@@ -5,8 +5,8 @@ The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp)
 
 - every field in a message is declared once, under one name, in the same file;
 - a message has one body per MsgType. Where the two directions or several session types differ
-  (QuoteRequest, Quote, ...), it allows all fields that any of them allows, and requires only those that all
-  of them require;
+  (QuoteRequest, Quote, ...), the body allows all fields that any of them allows, and requires only those that
+  all of them require;
 - a group entry begins with the first member, and its required members are enforced only in a required group;
 - a field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
   codesets are written that way; the known values of an open one are a comment, which the loader skips;
@@ -55,7 +55,7 @@ def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
         written = _Dictionary(version, dialect, everywhere)
         written.add_block("header", () if layer else dialect.header)
         written.add_block("trailer", () if layer else dialect.trailer)
-        # The first file has the messages of the session, and all others too if it is the only one.
+        # The first file contains the session messages, and all others too if it is the only file.
         written.add_messages(
             each for each in dialect.messages if len(versions) == 1 or each.admin == (not layer)
         )

@@ -1,10 +1,11 @@
 """A FIX Orchestra repository (v1.1) of the whole dialect, for tools of the FIX Trading Community.
 
 Products are scenarios: a message or group that is the same for every product is in the base scenario, any
-other appears once for each product that has it. Conditions become rules in Score, Orchestra's expression
-language, if they apply at every place of the scenario. Orchestra cannot express differences between session
-types, senders or Logons: the presence is then the one that applies everywhere in the scenario (`optional` if
-places differ), and the documentation lists the differences, as it does for limits.
+other message or group appears once for each product that has it. Conditions become rules in Score,
+Orchestra's expression language, if they apply to every product, session type and sender of the scenario.
+Orchestra cannot express differences between session types, senders or Logons: the presence is then the one
+that applies everywhere in the scenario (`optional` if it differs), and the documentation lists the
+differences, as it does for limits.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
-        # If fields of two datatypes use a codeset, it gets that of the last field: Orchestra allows only one.
+        # A codeset that fields of two datatypes use gets that of the last field: Orchestra allows only one.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
@@ -252,8 +253,8 @@ class _Repository:
         )
 
     def _rules(self, member: Member, among: tuple[Place, ...]) -> Iterator[tuple[str, str]]:
-        """Yield the presence and the condition of each rule that Score can express, which can only refer to
-        fields of the same message.
+        """Yield the presence and the condition of each rule that Score can express. A condition in Score can
+        refer only to fields of the same message.
         """
         for condition in member.required_when:
             if _is_rule(condition, among):
@@ -261,8 +262,8 @@ class _Repository:
         for condition in member.forbidden_when:
             if _is_rule(condition, among):
                 yield "forbidden", self._score(condition)
-        # Allowed under any of several conditions means forbidden if none of them is true. If Score cannot
-        # express one of them, it cannot express the rule.
+        # A field that is allowed under any of several conditions is forbidden if none of them is true. If
+        # Score cannot express one of the conditions, it cannot express the rule.
         allowed = _applicable(member.only_when, among)
         if allowed and all(_is_rule(condition, among) for condition in allowed):
             yield "forbidden", f"!({' || '.join(f'({self._score(condition)})' for condition in allowed)})"
@@ -372,7 +373,7 @@ def _history(pedigree: Pedigree) -> dict[str, str]:
 
 
 def _common(found: frozenset[str]) -> str:
-    """Return the presence common to all places, `optional` if they differ."""
+    """Return the presence common to all places; `optional` if it differs between them."""
     if len(found) == 1:
         return next(iter(found))
     # Required at some places and constant at others is required everywhere.
@@ -380,7 +381,7 @@ def _common(found: frozenset[str]) -> str:
 
 
 def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
-    """Return a value that compares equal for places at which the block is the same."""
+    """Return a value that compares equal for sets of places at which the block is the same."""
     return (
         frozenset(place.sender for place in among),
         tuple(
@@ -402,7 +403,7 @@ def _applicable(conditions: tuple[Condition, ...], among: Iterable[Place]) -> tu
 
 
 def _is_rule(condition: Condition, among: tuple[Place, ...]) -> bool:
-    """Return whether a condition depends on sibling fields only, and applies at all of these places."""
+    """Return whether a condition depends only on sibling fields, and applies at all of these places."""
     scope = condition.scope
     return bool(
         condition.terms
@@ -448,7 +449,7 @@ def _differences(member: Member, among: tuple[Place, ...]) -> str:
 
 
 def _literal(field: Field, value: str) -> str:
-    """Return a wire value in Score: a code by its name, text in quotes, numbers unchanged."""
+    """Return a wire value in Score: the name of a code, text in quotes, or a number unchanged."""
     for code in field.codes:
         if code.value == value:
             return f"^{code.name}"

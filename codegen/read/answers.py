@@ -125,7 +125,9 @@ def _makes(
     by_name: Mapping[str, model.Message],
     known: Mapping[str, model.Field],
 ) -> tuple[str, model.Field] | None:
-    """Return the request type whose requests each create a separate object, and the field with its id."""
+    """Return the request type whose requests each create a separate object, and the field that contains the
+    object's id.
+    """
     mapping = node.mapping("makes")
     answered = [request for request, _ in words(node.get("requests"))]
     if any(request not in by_name for request in answered):
@@ -167,7 +169,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
 
 
 def _values(context: Context, field: model.Field) -> dict[str, str]:
-    """Return the known values of a field by each of their names; for Text, the values of all messages."""
+    """Return the known values of a field by each of their names; for Text, those of all messages."""
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}

@@ -23,7 +23,7 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
 
     Raises:
         CommitError: the folder is not in a git repository, there is no such commit, it has no such spec, or
-            its spec has a form that this codegen does not read.
+            its spec has a form that this version of codegen cannot read.
     """
     inside = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix")
     if inside is None:
@@ -47,7 +47,7 @@ def spec_at(commit: str, folder: Path) -> Iterator[Path]:
         except SpecError as error:
             # The message shows paths as git does.
             found_at = str(error).replace(f"{temporary}/", f"{commit}:")
-            raise CommitError(f"{commit}: this codegen cannot read its spec\n{found_at}") from None
+            raise CommitError(f"{commit}: this version of codegen cannot read its spec\n{found_at}") from None
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:

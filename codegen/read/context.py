@@ -77,7 +77,7 @@ class Context:
         return ", ".join(name for name, _ in listed)
 
     def pedigree(self, node: Map) -> model.Pedigree:
-        """Return `since`, `changed`, `deprecated` and `until` of an element, with the dates from
+        """Return the pedigree from an element's `since`, `changed`, `deprecated` and `until`, with dates from
         `versions`.
         """
         changes: list[model.Change] = []
@@ -92,7 +92,7 @@ class Context:
         return model.Pedigree(tuple(changes))
 
     def past(self, node: Map, pedigree: model.Pedigree, key: str) -> Iterator[tuple[model.Change, Node]]:
-        """Yield the changes of an element that contain this key in `changed`, with its value."""
+        """Yield the changes to an element that contain this key in `changed`, each with the key's value."""
         changed = node.mapping("changed")
         updates = (change for change in pedigree.changes if change.kind == "updated")
         for name, change in zip(changed, updates, strict=True):

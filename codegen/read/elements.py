@@ -1,4 +1,4 @@
-"""Resolve elements without references to messages: datatypes, codesets, fields, sessions, hosts, products."""
+"""Resolve elements that do not refer to messages: datatypes, codesets, fields, sessions, hosts, products."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
-    """Return every codeset by name; the fields that use it determine whether it is of integers."""
+    """Return every codeset by name; its values are integers if the fields that use it are."""
     # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
@@ -63,7 +63,7 @@ def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str,
         # An enum contains either text or numbers: its members could not equal values of the other type.
         if len(integers) > 1:
             fields = " and ".join(sorted(each.name for each in used_as.values()))
-            what = f"codeset `{name}` is used by fields of text and of whole numbers ({fields})"
+            what = f"codeset `{name}` is used by text fields and by whole-number fields ({fields})"
             context.mistakes.add(entry.location, what, "give each field a separate codeset")
         found[name] = _codeset(context, entry, integer_values=True in integers, chars="CHAR" in used_as)
     return found
@@ -92,7 +92,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
-        # The narrowest of all fields that use it decides.
+        # The strictest type of all the fields that use it applies.
         if chars and len(value) != 1:
             what = f"{label} has the value `{value}`, but its field holds one character"
             context.mistakes.add(node.at("value"), what, "correct the value or the field's type")
@@ -229,14 +229,14 @@ def products(context: Context) -> tuple[model.Product, ...]:
 
 
 def limits(context: Context) -> tuple[model.VenueLimit, ...]:
-    """Return every limit that is not one of a field, in file order."""
+    """Return every limit of the venue other than those of fields, in file order."""
     return tuple(
         model.VenueLimit(
             name=name,
             values=tuple(
                 (key, text(entry.node.mapping("values"), key)) for key in entry.node.mapping("values")
             )
-            # A single number has the empty key.
+            # The key of a single number is the empty string.
             or (("", text(entry.node, "value") or ", ".join(_words(entry.node))),),
             words=_words(entry.node),
             unit=text(entry.node, "unit"),

@@ -1,4 +1,4 @@
-"""Create a spec folder from QuickFIX data dictionaries, as a start for a dialect without a spec.
+"""Create a spec folder from QuickFIX data dictionaries, as a starting point for a dialect without a spec.
 
 Tags, names, types, values, messages, groups and requirements are copied. Settings that a dictionary lacks are
 filled in so that code can be generated and a session can run: one session type with resend, and in Logon the
@@ -48,8 +48,9 @@ _OTHER_TYPES = {
     "TENOR": "STRING",
     "LOCALMKTTIME": "STRING",
 }
-"""Types of other versions of FIX, or that are text in a specific format, with the standard type of the same
-form."""
+"""Types from other versions of FIX, and types that are text in a specific format, each with the standard type
+of the same form.
+"""
 # A value of these types contains several codes separated by spaces, which an enum cannot express.
 _LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE", "MULTIPLEVALUESTRING"})
 # By name, because a dictionary does not mark secrets.
@@ -59,7 +60,7 @@ _SESSION, _APPLICATION = "session", "application"
 
 @attrs.frozen
 class Import:
-    """A spec folder as text by file name, and a list of omitted content."""
+    """The files of a spec folder as text, by name, and a list of omitted content."""
 
     files: Mapping[str, str]
     notes: tuple[Mistake, ...]
@@ -233,7 +234,7 @@ class _Importer:
                 continue
             # A parser stores fields by tag, and could not distinguish the two.
             if own & tags:
-                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would be duplicate")
+                self._leave_out(item, label, f"{' and '.join(sorted(own & tags))} would occur twice")
             elif (attribute := self._attribute(item)) in attributes:
                 self._leave_out(item, label, f"its attribute {attribute} is taken")
             else:
@@ -250,7 +251,7 @@ class _Importer:
             self._remaining -= 1
             if self._remaining < 0 or len(inside) >= MAX_NESTING:
                 bound = f"{MAX_MEMBERS} members" if self._remaining < 0 else f"{MAX_NESTING} levels"
-                what = f"{owner} goes beyond {bound} with its components expanded"
+                what = f"{owner} exceeds {bound} with its components expanded"
                 Mistakes().refuse(item.location, what, "remove unused elements")
             if item.kind != "component":
                 yield _Member(item, required and is_required(item), owner)
@@ -274,7 +275,7 @@ class _Importer:
         elif not FIX_NAME.match(item.name):
             self._leave_out(item, owner, "it is not a FIX name")
         elif not is_attribute(self._attribute(item)):
-            self._leave_out(item, owner, f"every message has another {self._attribute(item)}")
+            self._leave_out(item, owner, f"every message already has a {self._attribute(item)} attribute")
         elif item.kind == "group":
             return self._group(item, owner)
         # Codegen adds the length before its data.
@@ -306,7 +307,7 @@ class _Importer:
         self._use(self.fields[item.name])
         self._counted.add(item.name)
         own = {item.name, *self._below(written)}
-        # Equal groups become one; those that differ in a presence get separate classes.
+        # Equal groups become one; those that differ in the presence of a member get separate classes.
         shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
@@ -465,7 +466,7 @@ class _Importer:
                     )
                 )
                 continue
-            # Two descriptions may differ in case only.
+            # Two descriptions may differ only in case.
             while snake_case(name) in constants or name in codes:
                 name = f"{name}X{len(codes)}"
             constants.add(snake_case(name))

@@ -58,14 +58,14 @@ class Definition:
     location: Location
     """Location of its name."""
     source: Node | None
-    """`source` of its file, used if the element has none."""
+    """`source` of its file, used if the element has none of its own."""
     family: str = ""
     """For messages, the stem of the file."""
     nested_sources: Mapping[str, Node | None] = attrs.field(factory=dict)
-    """After a change by an extending folder: the `source` of each of its members and codes."""
+    """Once an extending folder has changed the element: the `source` of each of its members and codes."""
 
     def source_of(self, name: str) -> Node | None:
-        """Return the `source` of a member or code that has none itself."""
+        """Return the `source` that applies to a member or code without one of its own."""
         return self.nested_sources.get(name, self.node.get("source") or self.source)
 
 
@@ -117,7 +117,7 @@ def load(folder: Path) -> Source:
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
     """Return the folders from the base to the given one, with their manifests."""
     chain: list[tuple[Path, Map]] = []
-    # Not `resolve`: mistakes contain the paths as given, also through a symbolic link.
+    # Not `resolve`: mistakes contain the paths as given, even through a symbolic link.
     current = Path(os.path.normpath(folder))
     seen: set[Path] = set()
     while True:
@@ -250,20 +250,20 @@ def _extend(
 
 
 def _changed(known: Definition, change: Map, default: Node | None) -> Definition:
-    """Return an entry merged with a change of an extending folder; members and codes are merged by name."""
+    """Return an entry merged with a change from an extending folder; members and codes are merged by name."""
     entries, keys = dict(known.node.entries), dict(known.node.keys)
     # Sources survive the merge: each member and code keeps the source of the file that changed it last.
     sources = dict(known.nested_sources)
-    after = change.get("source") or default
+    source = change.get("source") or default
     for key, value in change.entries.items():
-        below = entries.get(key)
-        if key in _NESTED and isinstance(below, Map) and isinstance(value, Map):
-            value = Map({**below.entries, **value.entries}, {**below.keys, **value.keys}, value.location)
+        base = entries.get(key)
+        if key in _NESTED and isinstance(base, Map) and isinstance(value, Map):
+            value = Map({**base.entries, **value.entries}, {**base.keys, **value.keys}, value.location)
         entries[key] = value
         keys[key] = change.at(key)
     for key in _NESTED:
         # First the sources of the base's members, then those of added or changed ones.
         for name in known.node.mapping(key):
             sources.setdefault(name, known.source_of(name))
-        sources.update(dict.fromkeys(change.mapping(key), after))
+        sources.update(dict.fromkeys(change.mapping(key), source))
     return attrs.evolve(known, node=Map(entries, keys, known.node.location), nested_sources=sources)

@@ -21,7 +21,7 @@ _PRESENCE_KEYS = {"required_on": "required", "optional_on": "optional", "forbidd
 _MODES = ("exactly_one", "at_most_one", "at_least_one")
 MAX_NESTING = 32
 """Maximum depth of nested groups, and of nested components."""
-# Nested groups that are used several times each grow exponentially, and so would the generated code.
+# Nested groups that are each used several times grow exponentially, and so would the generated code.
 MAX_FIELDS = 1_000_000
 """Maximum number of fields in all blocks of a dialect; those of groups count once per use."""
 _NUMBERS = ("minimum", "maximum", "step")
@@ -47,7 +47,7 @@ class _BlockContext:
     """Context of a rule: the block, its members, and its places."""
 
     label: str
-    """Description of the block, for mistakes."""
+    """Description of the block, for error messages."""
     places: Places
     siblings: Mapping[str, model.Field | None]
     """Members of the block by name; None for one that could not be resolved."""
@@ -77,8 +77,8 @@ class Blocks:
     def block(
         self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
-        """Return the members of a message, group, header or trailer, and the rules on several of them."""
-        # `_written` extends it: a component may have rules on its members.
+        """Return the members of a message, group, header or trailer, and the rules about several of them."""
+        # `_written` appends to it: a component may have rules about its members.
         one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
         # By name in the spec: conditions refer to a group by its name, and test its counter.
@@ -89,7 +89,7 @@ class Blocks:
             if member is not None:
                 found.append(member)
             else:
-                # A missing delimiter may be this one.
+                # This member may be the group's delimiter, so do not report the delimiter as missing.
                 self._incomplete.add(label)
         self._check_unique(found, label)
         rules = (self._one_of(node, block) for node in one_of)
@@ -121,13 +121,13 @@ class Blocks:
                 what = f"component `{name}` must not have a presence"
                 mistakes.add(members.at(name), what, f"write `{name}: include`")
             if name in included:
-                # Components that each contain the same two would double with each level.
+                # If each component included the next one twice, the members would double at every level.
                 how = "twice" if included[name] else "inside itself"
                 mistakes.add(
                     members.at(name), f"{label} has component `{name}` {how}", "remove one of the two"
                 )
                 continue
-            # Incomplete components are the ones that enclose this one.
+            # The incomplete components are those that enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
                 what = f"components are nested more than {MAX_NESTING} levels deep"
                 mistakes.add(members.at(name), what, "name their members instead")
@@ -197,7 +197,7 @@ class Blocks:
     def _past(
         self, written: _Written, node: Map, pedigree: model.Pedigree, block: _BlockContext
     ) -> Iterator[tuple[model.Change, model.Member]]:
-        """Yield the changes of a member that contain its earlier form, with the member in that form."""
+        """Yield the changes to a member that contain its earlier form, with the member in that form."""
         if "changed" not in node:
             return
         for change, earlier in self.context.past(node, pedigree, "was"):
@@ -379,8 +379,8 @@ class Blocks:
             advice = "add minimum, maximum, step, max_length, pattern or values"
             mistakes.add(node.location, f"a limit of {label} allows everything", advice)
         if field.datatype.kind == "NUMINGROUP" and not node.entries.keys() <= _COUNTS:
-            what = f"a limit of {label} is about more than the number of entries"
-            mistakes.add(node.location, what, "give it minimum and maximum alone")
+            what = f"a limit of {label} restricts more than the number of entries"
+            mistakes.add(node.location, what, "use only minimum and maximum")
         if numeric and field.datatype.kind not in {"DECIMAL", *INTEGER_KINDS}:
             what = f"a limit of {label} has a range, but {field.name} is of type {field.datatype.name}"
             mistakes.add(node.location, what, "give it max_length or pattern instead")
@@ -440,7 +440,8 @@ class Blocks:
         if not self.context.is_among(name, siblings, where, what) or field is None:
             return None
         listed = words(condition.entries[name])
-        # Alone, these two have special forms; among other values, `absent` becomes the empty text.
+        # A sole `absent` or `present` has a special form; among other values, `absent` becomes the empty
+        # string.
         if [value for value, _ in listed] == ["absent"]:
             return field.name, None
         if [value for value, _ in listed] == ["present"]:
@@ -500,7 +501,8 @@ class Blocks:
                 self.context.mistakes.raise_any()
             for field in [*own, *nested]:
                 if field.name in owners:
-                    what = f"{label} has tag {field.tag} ({field.name}) twice, in `{owners[field.name]}` too"
+                    what = f"{label} has tag {field.tag} ({field.name}) twice: "
+                    what += f"it is also in `{owners[field.name]}`"
                     advice = "a parser could not distinguish them: remove one"
                     self.context.mistakes.add(member.location, what, advice)
             name = member.group.name if member.group is not None else member.field.name
@@ -508,7 +510,7 @@ class Blocks:
             owners.update((field.name, name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]
-                what = f"{label} has the attribute `{member.attribute}` twice, for `{other}` too"
+                what = f"{label} has the attribute `{member.attribute}` twice: it is also that of `{other}`"
                 self.context.mistakes.add(member.location, what, f"rename `{member.field.name}`")
             elif member.group is not None and not is_attribute(member.attribute):
                 what = f"{label} would have the attribute `{member.attribute}`"
@@ -518,7 +520,7 @@ class Blocks:
 
 
 def nested_fields(group: model.Group) -> list[model.Field]:
-    """Return all fields that may occur in an entry of a group, including nested groups."""
+    """Return all fields that may occur in an entry of a group, including those of nested groups."""
     return [
         field for member, _ in model.walk(group.members) for field in (member.field, *member.legacy_fields)
     ]

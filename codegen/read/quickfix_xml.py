@@ -34,7 +34,7 @@ class DataDictionary:
     path: Path
     root: Element
     edition: str = ""
-    """Version that a comment above it contains, such as 1.03."""
+    """Version in the comment above the root element, such as 1.03; empty if there is none."""
 
     @property
     def version(self) -> str:
@@ -77,7 +77,9 @@ def values(field: Element) -> list[Element]:
 
 
 def edition(document: Document) -> tuple[int, str]:
-    """Return line and version of the comment above the dictionary; 0 and an empty text without one."""
+    """Return the line and the version of the comment above the dictionary, or 0 and an empty string if there
+    is none.
+    """
     first = document.root.location.line if document.root is not None else 0
     matches = ((line, _EDITION.search(text)) for line, text in document.comments if line < first)
     return next(((line, match[1]) for line, match in matches if match), (0, ""))
@@ -87,7 +89,7 @@ def read(path: Path) -> DataDictionary:
     """Read a QuickFIX data dictionary.
 
     Raises:
-        SpecError: the file cannot be read, is not XML, or not a data dictionary.
+        SpecError: the file cannot be read, is not XML, or is not a data dictionary.
     """
     file, mistakes = path.as_posix(), Mistakes()
     try:
@@ -115,5 +117,5 @@ def read(path: Path) -> DataDictionary:
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             shown = number if len(number) <= 20 else f"{number[:20]}..."
             what = f"the tag `{shown}` is not a number of at most {MAX_TAG_DIGITS} digits"
-            mistakes.refuse(field.location, what, "write its digits")
+            mistakes.refuse(field.location, what, "write the tag in digits")
     return found

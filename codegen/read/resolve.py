@@ -58,7 +58,7 @@ def resolve(source: Source) -> model.Dialect:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))
     _check_classes(context, messages, blocks, codesets)
-    # References of unresolvable elements are unknown, so their targets would seem unused.
+    # The references of unresolvable elements are unknown, so their targets would seem unused.
     if not mistakes.found:
         _check_use(
             context, blocks, [*header, *trailer, *(m for each in messages for m in each.members)], codesets
@@ -183,7 +183,7 @@ def _check_outer_tags(
     known: set[str] = set()
     for member in outer:
         if member.field.name in known:
-            what = f"`{member.field.name}` is in both header and trailer"
+            what = f"`{member.field.name}` is in both the header and the trailer"
             context.mistakes.add(member.location, what, "remove one of the two")
         known.add(member.field.name)
     for message in messages:
@@ -191,7 +191,8 @@ def _check_outer_tags(
             inner = nested_fields(member.group) if member.group is not None else []
             for field in (member.field, *member.legacy_fields, *inner):
                 if field.name in known:
-                    what = f"message `{message.name}` has `{field.name}` of the header or trailer"
+                    what = f"message `{message.name}` contains `{field.name}`, "
+                    what += "which is in the header or trailer"
                     context.mistakes.add(member.location, what, "remove it from the message")
 
 
@@ -224,7 +225,7 @@ def _check_classes(
 def _check_use(
     context: Context, blocks: Blocks, members: list[model.Member], codesets: dict[str, model.CodeSet]
 ) -> None:
-    """Record groups and components without a message, and codesets without a field."""
+    """Record groups and components that no message contains, and codesets that no field uses."""
     coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
     for name, codeset in codesets.items():
         if name not in coded:

@@ -1,4 +1,4 @@
-"""Validate the structure of each file against spec.schema.json, with messages in terms of YAML."""
+"""Validate the structure of each file against spec.schema.json, with error messages in YAML's terms."""
 
 from __future__ import annotations
 
@@ -54,15 +54,14 @@ def checked(node: Node, kind: str, mistakes: Mistakes) -> Map | None:
     `kind` is a definition of the schema: manifest, datatypes, fields, codesets, components, block, messages
     or sessions.
     """
-    sound = True
-    # All errors of a file, each as file:line and in terms of YAML, because jsonschema's own use those of
-    # JSON.
+    valid = True
+    # All errors of a file, each with file and line and in YAML's terms: jsonschema's own messages use JSON's.
     for error in _validator(kind).iter_errors(plain(node)):
-        sound = False
+        valid = False
         for location, what, advice in _explain(error, node):
             mistakes.add(location, what, advice)
     # All files are mappings according to the schema.
-    return node if sound and isinstance(node, Map) else None
+    return node if valid and isinstance(node, Map) else None
 
 
 def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:

@@ -18,7 +18,7 @@ class Places:
 
     @classmethod
     def everywhere(cls, context: Context) -> Places:
-        """Return every product on every session type that it has, from both senders."""
+        """Return every combination of a product, a session type that offers it, and a sender."""
         return cls(everywhere(context.sessions, context.products))
 
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
@@ -38,7 +38,7 @@ class Places:
             sessions=tuple(name for name, _ in sessions),
             sender=optional_text(node, "sender"),
         )
-        # With an undefined name this would be reported twice.
+        # With an undefined name, the mistake would be reported twice.
         if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
             context.mistakes.add(

@@ -45,19 +45,19 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
 def refusals(context: Context) -> tuple[model.Refusal, ...]:
     """Return every reason for refusing a Logon, in file order.
 
-    Reasons that time cures must be last: a key that is not allowed remains so, even if its Text suggests a
+    Reasons with `cure: time` must be last: a key that is not allowed remains so, even if its Text suggests a
     retry.
     """
     found: list[model.Refusal] = []
-    passing = ""
+    first_temporary = ""
     for name, entry in context.source.sections["refusals"].items():
         cure = text(entry.node, "cure")
         if cure == "time":
-            # The first that time cures; all later ones must be of the same kind.
-            passing = passing or name
-        elif passing:
-            what = f"refusal `{name}` is after `{passing}`, which time cures"
-            context.mistakes.add(entry.location, what, f"put it before `{passing}`")
+            # All reasons after the first one with `cure: time` must have it too.
+            first_temporary = first_temporary or name
+        elif first_temporary:
+            what = f"refusal `{name}` is after `{first_temporary}`, which has `cure: time`"
+            context.mistakes.add(entry.location, what, f"put it before `{first_temporary}`")
         found.append(
             model.Refusal(
                 name=name,

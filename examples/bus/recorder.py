@@ -1,9 +1,9 @@
-"""Records what a session process publishes, and keeps the snapshots from which late consumers start.
+"""Records the messages that a session process publishes, and writes snapshots for consumers that start late.
 
     python recorder.py FILE
 
-`kalshi-fix decode FILE` and `kalshi-fix replay FILE` read the file. The positions in the channels are kept in
-separate files, so a restarted recorder continues after the last recorded message.
+`kalshi-fix decode FILE` and `kalshi-fix replay FILE` read the file. The position in each channel is stored in
+a separate file, so a restarted recorder continues after the last recorded message.
 """
 
 import asyncio

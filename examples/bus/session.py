@@ -1,4 +1,4 @@
-"""The session process of a desk: it publishes the events of its sessions to NATS, and sends orders of other
+"""The session process of a desk: it publishes the events of its sessions to NATS, and sends orders from other
 processes.
 
     python session.py FOLDER SYMBOL...

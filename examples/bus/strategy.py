@@ -18,7 +18,7 @@ SERVER = os.environ.get("KALSHI_FIX_BUS", "nats://127.0.0.1:4222")
 
 
 async def price_behind(bus: Bus, side: Side, symbol: str) -> Decimal:
-    """Wait for the book; return the price one cent behind the best one."""
+    """Wait for the book; return the price one cent behind the best price."""
     books = OrderBooks()
     events = bus.events("demo.prediction.KalshiMD.desk", machine=books)
     # In a quiet market the snapshot on the bus contains the book, and no event follows.
@@ -31,9 +31,9 @@ async def price_behind(bus: Bus, side: Side, symbol: str) -> Decimal:
     return book.best_offer.price + Decimal("0.01")
 
 
-async def main(name: str, way: str, symbol: str) -> None:
+async def main(name: str, direction: str, symbol: str) -> None:
     """Send one order, and print its reports until cancelled."""
-    side, order_id = Side.BUY if way == "buy" else Side.SELL, f"{name}-{uuid4()}"
+    side, order_id = Side.BUY if direction == "buy" else Side.SELL, f"{name}-{uuid4()}"
     async with connect(SERVER, name=name) as bus:
         price = await price_behind(bus, side, symbol)
         order = NewOrderSingle(cl_ord_id=order_id, symbol=symbol, side=side, price=price, order_qty=1)

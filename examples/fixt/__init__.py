@@ -12,6 +12,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1]))
 
-from codegen.on_first_import import bring_up_to_date  # noqa: E402 - found by the line above
+from codegen.on_first_import import bring_up_to_date  # noqa: E402 - importable only after the line above
 
 bring_up_to_date(HERE.parent / "fixt_spec", f"{__name__}.dialect", HERE / "dialect")

@@ -2,7 +2,7 @@
 
 python quickfix_before.py SETTINGS JOURNAL
 
-A line of the input is an order: ClOrdID, symbol, 1 (buy) or 2 (sell), contracts, price in dollars.
+Each input line is an order: ClOrdID, symbol, 1 (buy) or 2 (sell), contracts, price in dollars.
 """
 
 import base64

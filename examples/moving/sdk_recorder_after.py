@@ -15,7 +15,7 @@ from kalshi_fix_sansio.trading import OrderBooks
 
 
 async def run(client: Client, symbols: list[str], path: Path) -> None:
-    """Write a row for each change of a best price, until the client ends."""
+    """Write a row for each change to a best price, until the client ends."""
     books, request = OrderBooks(), MarketDataRequest.subscribe(*symbols)
     with path.open("a", buffering=1) as file:
         rows = csv.writer(file)
@@ -30,7 +30,7 @@ async def run(client: Client, symbols: list[str], path: Path) -> None:
 
 
 async def main() -> None:
-    """Run with a recorder of the bytes."""
+    """Run with a recorder for the bytes."""
     path = Path(sys.argv[1])
     with Recorder(path.with_suffix(".rec")) as recorder:
         await run(market_data(observer=recorder), sys.argv[2:], path)

@@ -12,7 +12,7 @@ from kalshi.fix.session import FixSessionState
 
 
 class PriceRecorder:
-    """Writes a row for each change of a best price."""
+    """Writes a row for each change to a best price."""
 
     def __init__(self, symbols, rows):
         self.symbols, self.rows = symbols, rows

@@ -4,5 +4,5 @@ from kalshi import KalshiClient
 
 
 def is_trading(client: KalshiClient) -> bool:
-    """Return whether the exchange trades; the client retries failures of the server."""
+    """Return whether the exchange is trading; the client retries after server errors."""
     return bool(client.exchange.status().trading_active)

@@ -19,7 +19,7 @@ def make_maker(yes: str, no: str, limit: int) -> RfqMaker:
 
 
 async def run(client: Client, maker: RfqMaker) -> None:
-    """Send the messages of the maker, until the client ends."""
+    """Send the maker's messages, until the client ends."""
     async with client:
         while True:
             due, now = maker.next_deadline(), datetime.now(UTC)

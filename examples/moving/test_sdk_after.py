@@ -17,13 +17,13 @@ from kalshi_fix_sansio.trading import OrderBooks, QuoteState
 from kalshi_fix_venue.testing import MARKETS, Venue
 
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-AT_ONCE = ReconnectPolicy(initial=0.001, cap=0.001)
+FAST_RECONNECT = ReconnectPolicy(initial=0.001, cap=0.001)
 
 
 async def until(done: Callable[[], bool]) -> None:
     """Wait until `done()` is true."""
     async with asyncio.timeout(20):
-        while not done():  # noqa: ASYNC110 - a file or another thread is watched
+        while not done():  # noqa: ASYNC110 - `done` observes a file or another thread
             await asyncio.sleep(0.001)
 
 
@@ -37,7 +37,7 @@ def test_the_recorder_continues_after_a_lost_connection(kalshi_venue: Venue, tmp
         with Recorder(recording) as recorder:
             other.buy(SYMBOL, 5, "0.40")
             options = kalshi_venue.options(session="KalshiMD")
-            client = market_data(**options, observer=recorder, reconnect=AT_ONCE)
+            client = market_data(**options, observer=recorder, reconnect=FAST_RECONNECT)
             task = asyncio.create_task(record(client, [SYMBOL], path))
             await until(lambda: rows() == [f"{SYMBOL},0.4000,"])
             kalshi_venue.do("cut")
@@ -47,7 +47,7 @@ def test_the_recorder_continues_after_a_lost_connection(kalshi_venue: Venue, tmp
             await task
 
     asyncio.run(program())
-    # The recording of one run serves as a fixture: other code can be tested with it later.
+    # The recording of one run can serve as a fixture for later tests.
     books = OrderBooks()
     assert replay(recording, books, session_type="KalshiMD") > 2
     assert set(books) == {SYMBOL}

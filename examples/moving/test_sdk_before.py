@@ -1,4 +1,4 @@
-"""Tests of the programs on kalshi-sdk: REST is recorded and replayed, FIX messages are made by hand."""
+"""Tests of the kalshi-sdk programs: REST is recorded and replayed, FIX messages are created by hand."""
 
 import asyncio
 from decimal import Decimal
@@ -18,7 +18,7 @@ from sdk_rfq_before import Maker
 
 
 class Failing(httpx.BaseTransport):
-    """A server that fails at the first request."""
+    """A server that fails on the first request."""
 
     def __init__(self):
         self.requests = 0
@@ -36,13 +36,11 @@ def wire(message):
 
 
 def test_rest_is_retried_recorded_and_replayed(tmp_path):
-    server, patient = Failing(), KalshiConfig(retry_base_delay=0.0)
-    with KalshiClient(
-        config=patient, transport=RecordingTransport(tmp_path, real_transport=server)
-    ) as client:
+    server, config = Failing(), KalshiConfig(retry_base_delay=0.0)
+    with KalshiClient(config=config, transport=RecordingTransport(tmp_path, real_transport=server)) as client:
         assert is_trading(client)
     assert server.requests == 2
-    with KalshiClient(config=patient, transport=ReplayTransport(tmp_path)) as client:
+    with KalshiClient(config=config, transport=ReplayTransport(tmp_path)) as client:
         assert is_trading(client)  # the failure is replayed, too
         with pytest.raises(FixtureNotFoundError):
             client.exchange.schedule()

@@ -17,26 +17,26 @@ from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import carefully, dump
 
-_SEEN_TO_BE_KNOWN = 2
+_SIGHTINGS_TO_COMPILE = 2
 """Number of messages before a shape is compiled. It is small enough that decoders compiled for random
 messages are tested too."""
 
 
 @contextlib.contextmanager
-def _known_early() -> Iterator[None]:
-    before = cache.SIGHTINGS_TO_COMPILE
-    cache.SIGHTINGS_TO_COMPILE = _SEEN_TO_BE_KNOWN  # type: ignore[misc]
+def _compiling_early() -> Iterator[None]:
+    default = cache.SIGHTINGS_TO_COMPILE
+    cache.SIGHTINGS_TO_COMPILE = _SIGHTINGS_TO_COMPILE  # type: ignore[misc]
     try:
         yield
     finally:
-        cache.SIGHTINGS_TO_COMPILE = before  # type: ignore[misc]
+        cache.SIGHTINGS_TO_COMPILE = default  # type: ignore[misc]
 
 
-@_known_early()
-def _warm(spoken: Wire) -> Codec:
-    codec = Codec(spoken.dialect)
-    for _ in range(_SEEN_TO_BE_KNOWN):
-        for fields in (*spoken.large, *spoken.templates):
+@_compiling_early()
+def _warm(chosen_wire: Wire) -> Codec:
+    codec = Codec(chosen_wire.dialect)
+    for _ in range(_SIGHTINGS_TO_COMPILE):
+        for fields in (*chosen_wire.large, *chosen_wire.templates):
             codec.decode(wire.framed(fields))
     return codec
 
@@ -47,43 +47,48 @@ _COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 
 def _copy_of(codec: Codec) -> Codec:
     """Return a codec with the same compiled shapes, which learns independently of the original."""
-    made, shapes = copy.copy(codec), copy.copy(codec._compiled)
+    copied, shapes = copy.copy(codec), copy.copy(codec._compiled)
     shapes._heads, shapes._sightings = dict(shapes._heads), dict(shapes._sightings)
     shapes._shapes = dict(shapes._shapes)
-    made._compiled = shapes
-    return made
+    copied._compiled = shapes
+    return copied
 
 
 def check(data: bytes) -> None:
-    """Decoding returns the same message and the same problems as the explainer alone, after any earlier
+    """Decoding returns the same message and the same problems as the explainer by itself, after any earlier
     messages, and raises only DecodeError."""
     choices = Choices(data)
-    spoken = choices.pick(wire.WIRES)
+    chosen_wire = choices.pick(wire.WIRES)
     warm, thorough = not choices.one_in(64), choices.one_in(8)
     frames: list[bytes] = []
     for _ in range(choices.pick((1, 1, 1, 2))):
         match choices.below(32):
             case 31:
-                frames += frames[-1:] * _SEEN_TO_BE_KNOWN
+                frames += frames[-1:] * _SIGHTINGS_TO_COMPILE
             case 28 | 29 | 30:
-                frames.append(wire.damaged(choices, wire.message(choices, spoken)))
+                frames.append(wire.damaged(choices, wire.message(choices, chosen_wire)))
             case _:
-                frames.append(wire.message(choices, spoken))
+                frames.append(wire.message(choices, chosen_wire))
         if not choices.left:
             break
-    check_invariant(spoken, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
+    check_invariant(chosen_wire, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
 
 
-@_known_early()
+@_compiling_early()
 def check_invariant(
-    spoken: Wire, frames: Sequence[bytes], *, warm: bool = True, framed: bool = False, thorough: bool = True
+    chosen_wire: Wire,
+    frames: Sequence[bytes],
+    *,
+    warm: bool = True,
+    framed: bool = False,
+    thorough: bool = True,
 ) -> None:
     """Check the invariant for these messages, one after another.
 
     With `warm`, the codec has already compiled the shapes of all valid messages; with `framed`, messages are
     passed as `Frame`. Unless `thorough`, messages that no compiled decoder accepts are not compared.
     """
-    name = spoken.dialect.name
+    name = chosen_wire.dialect.name
     codec, careful = _copy_of((_WARM if warm else _COLD)[name]), _COLD[name]
     for frame in frames:
         given = Frame(frame) if framed else frame
@@ -120,4 +125,4 @@ def _is_refused(codec: Codec, frame: bytes) -> None:
             is_frame(frame) and b"\x0135=" in frame[:40] and codec.inspect(frame).msg_type is not None
         )
     else:
-        raise AssertionError("the fast path took what the careful one refuses")
+        raise AssertionError("the fast path accepts a message that the careful path refuses")

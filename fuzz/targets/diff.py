@@ -16,7 +16,7 @@ _KNOWN: Final = Vocabulary(
     sessions=("KalshiNR", "KalshiRT"),
     environments=("demo", "production"),
 )
-_PIECES: Final = (
+_FRAGMENTS: Final = (
     "# New Order (35=D)",
     "## ClOrdID (11)",
     "| Tag | Name | Required | Description |",
@@ -74,23 +74,23 @@ def check(data: bytes) -> None:
     is_page = not choices.one_in(2)
     parts: list[str] = []
     while choices.left and len(parts) < 60:
-        piece = choices.pick(_PIECES if is_page else _ELEMENTS)
+        fragment = choices.pick(_FRAGMENTS if is_page else _ELEMENTS)
         match choices.below(6):
             case 0:
-                piece = choices.chunk().decode("latin-1")
+                fragment = choices.chunk().decode("latin-1")
             case 1:
-                cut = choices.below(len(piece) + 1)
-                piece = piece[:cut] + choices.take(choices.below(6)).decode("latin-1") + piece[cut:]
+                cut = choices.below(len(fragment) + 1)
+                fragment = fragment[:cut] + choices.take(choices.below(6)).decode("latin-1") + fragment[cut:]
             case 2:
-                cut = choices.below(len(piece))
-                piece = (
-                    piece[:cut]
-                    + piece[cut : cut + 1 + choices.below(4)] * choices.pick(_REPEATS)
-                    + piece[cut:]
+                cut = choices.below(len(fragment))
+                fragment = (
+                    fragment[:cut]
+                    + fragment[cut : cut + 1 + choices.below(4)] * choices.pick(_REPEATS)
+                    + fragment[cut:]
                 )
             case 3:
                 parts += parts[-4:]
-        parts.append(piece)
+        parts.append(fragment)
     check_invariant("\n".join(parts), is_page=is_page)
 
 

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
 from tests import samples
 
-DEEPEST = 2
+MAX_DEPTH = 2
 _NOT_COMPARED = samples.CODEC_TAGS
 _TEXTS: Final = ("", "a", "a=b", "a\x01b", "a\x0110=000\x01", "é", "€", "\n", " ", "448=448=", "x" * 300)
 _NUMBERS: Final = (0, 1, -1, 10**17, 10**18 - 1, 10**18, 10**40, True)
@@ -22,50 +22,50 @@ _DECIMALS: Final = ("0", "-0", "0.55", "1e5", "1e-9", "NaN", "1e400", "0." + "1"
 
 def check(data: bytes) -> None:
     """A message is rejected with the documented error, or encoded to one complete message that decodes to the
-    same fields, including unknown ones; it also decodes to them after its header has been replaced."""
+    same fields, including unknown ones, even after its header has been replaced."""
     choices = Choices(data)
-    spoken = choices.pick(wire.WIRES)
-    layouts = tuple(spoken.dialect.messages.values())
+    chosen_wire = choices.pick(wire.WIRES)
+    layouts = tuple(chosen_wire.dialect.messages.values())
     try:
-        message = _block(choices, spoken, choices.pick(layouts).body, DEEPEST)
-        header = _block(choices, spoken, spoken.dialect.header, 1)
+        message = _block(choices, chosen_wire, choices.pick(layouts).body, MAX_DEPTH)
+        header = _block(choices, chosen_wire, chosen_wire.dialect.header, 1)
     except (TypeError, ValueError):
         return  # the constructors reject it
-    check_invariant(spoken, message, header)
+    check_invariant(chosen_wire, message, header)
 
 
-def check_invariant(spoken: Wire, message: Message, header: Any) -> bytes | None:
+def check_invariant(chosen_wire: Wire, message: Message, header: Any) -> bytes | None:
     """Check the invariant for one message; return its bytes, or None if it is rejected."""
     try:
-        data = spoken.codec.encode(message, header)
+        data = chosen_wire.codec.encode(message, header)
     except LocalProtocolError:
         return None
-    assert is_frame(data), f"no whole message: {data!r}"
-    found = spoken.codec.decode(data)
+    assert is_frame(data), f"not a complete message: {data!r}"
+    found = chosen_wire.codec.decode(data)
     assert _plain(found, message), (
-        f"{message!r} with {message.unknown} comes back as {found!r}, {found.unknown}"
+        f"{message!r} with {message.unknown} is decoded as {found!r}, {found.unknown}"
     )
-    assert _same(found.header, header), f"{header!r} comes back as {found.header!r}"
+    assert _same(found.header, header), f"{header!r} is decoded as {found.header!r}"
     if any(entry.unknown for entry in getattr(header, "hops", None) or ()):
         return data  # without the hops, their unknown fields would be assigned to other blocks
-    moved = spoken.codec.with_header(data, samples.minimal(spoken.dialect.header))
-    again = spoken.codec.decode(moved)
-    assert _plain(again, message), f"under another header {message!r} comes back as {again!r}"
+    moved = chosen_wire.codec.with_header(data, samples.minimal(chosen_wire.dialect.header))
+    redecoded = chosen_wire.codec.decode(moved)
+    assert _plain(redecoded, message), f"with another header, {message!r} is decoded as {redecoded!r}"
     return data
 
 
-def _plain(found: Message, meant: Message) -> bool:
-    return type(found) is type(meant) and _same(found, meant)
+def _plain(found: Message, original: Message) -> bool:
+    return type(found) is type(original) and _same(found, original)
 
 
-def _same(found: Any, meant: Any) -> bool:
+def _same(found: Any, original: Any) -> bool:
     """Compare a decoded block with the original, including trailing zeros of decimals."""
-    if found.unknown != meant.unknown:
+    if found.unknown != original.unknown:
         return False
-    for member in meant.LAYOUT.members:
+    for member in original.LAYOUT.members:
         if member.tag in _NOT_COMPARED:
             continue
-        one, other = getattr(found, member.attribute), getattr(meant, member.attribute)
+        one, other = getattr(found, member.attribute), getattr(original, member.attribute)
         if not isinstance(member, FieldMember):
             one, other = one or [], other or []
             if len(one) != len(other) or not all(map(_same, one, other)):
@@ -77,7 +77,9 @@ def _same(found: Any, meant: Any) -> bool:
     return True
 
 
-def _block(choices: Choices, spoken: Wire, layout: BlockLayout, depth: int, opener: int | None = None) -> Any:
+def _block(
+    choices: Choices, chosen_wire: Wire, layout: BlockLayout, depth: int, opener: int | None = None
+) -> Any:
     """Choose a block; one with an `opener` is an entry, and includes the field with this tag."""
     given: dict[str, Any] = {}
     for member in layout.members:
@@ -88,18 +90,18 @@ def _block(choices: Choices, spoken: Wire, layout: BlockLayout, depth: int, open
                 given[member.attribute] = _value(choices, member.field)
         elif depth and choices.one_in(4):
             given[member.attribute] = [
-                _block(choices, spoken, member.entry, depth - 1, member.delimiters[0])
+                _block(choices, chosen_wire, member.entry, depth - 1, member.delimiters[0])
                 for _ in range(choices.below(3))
             ]
     if choices.one_in(4):
-        given["unknown"] = [_unknown(choices, spoken) for _ in range(1 + choices.below(3))]
+        given["unknown"] = [_unknown(choices, chosen_wire) for _ in range(1 + choices.below(3))]
     return layout.cls(**given)
 
 
-def _unknown(choices: Choices, spoken: Wire) -> tuple[int, bytes]:
-    tag = choices.pick(spoken.tags)
+def _unknown(choices: Choices, chosen_wire: Wire) -> tuple[int, bytes]:
+    tag = choices.pick(chosen_wire.tags)
     number = int(tag) if tag.isdigit() else choices.below(100_000)
-    return number, wire.value(choices, spoken) if choices.one_in(2) else b"%d" % choices.below(16)
+    return number, wire.value(choices, chosen_wire) if choices.one_in(2) else b"%d" % choices.below(16)
 
 
 def _value(choices: Choices, field: FieldLayout) -> Any:

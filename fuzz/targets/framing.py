@@ -35,50 +35,50 @@ def check(data: bytes) -> None:
 def check_invariant(
     stream: bytes, sizes: Sequence[int], before: Sequence[bytes] = (), *, skip_by_check_sum: bool = False
 ) -> list[Frame | Garbled | Oversized]:
-    """Check the invariant for one stream, in chunks whose sizes cycle through `sizes`, after the whole
-    messages in `before`. Return the pieces."""
+    """Check the invariant for one stream, in chunks whose sizes cycle through `sizes`, after the complete
+    messages in `before`. Return the results."""
     settings = {"skip_by_check_sum": skip_by_check_sum}
     cold = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    expected = pieces(cold, [stream])
+    expected = results(cold, [stream])
     at = 0
-    for piece in expected:
-        if isinstance(piece, Frame):
-            assert is_frame(piece.data), f"returned as a message, but is not one: {piece.data!r}"
-            assert stream[at : at + len(piece.data)] == piece.data
-            at += len(piece.data)
-        elif isinstance(piece, Garbled):
-            assert stream.startswith(piece.data, at)
-            at += piece.size
+    for result in expected:
+        if isinstance(result, Frame):
+            assert is_frame(result.data), f"returned as a message, but is not one: {result.data!r}"
+            assert stream[at : at + len(result.data)] == result.data
+            at += len(result.data)
+        elif isinstance(result, Garbled):
+            assert stream.startswith(result.data, at)
+            at += result.size
     assert at + cold.skipped + cold.pending == len(stream), "bytes were lost or reported twice"
     warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    pieces(warm, [message for message in before if is_frame(message)])
+    results(warm, [message for message in before if is_frame(message)])
     if warm.pending or warm.skipped:  # a message that is too large is garbage
         warm = Framer("FIXT.1.1", MAX_BODY_LENGTH, **settings)
-    assert pieces(warm, wire.cut(stream, sizes)) == expected, (
+    assert results(warm, wire.cut(stream, sizes)) == expected, (
         "the result depends on the chunks or on earlier messages"
     )
     assert (warm.pending, warm.skipped) == (cold.pending, cold.skipped)
     while cold.pending or cold.skipped:
-        left = cold.pending + cold.skipped
+        remaining = cold.pending + cold.skipped
         cold.resync()
-        reported = sum(map(size_of, pieces(cold, [])))
-        assert cold.pending + cold.skipped == left - reported
+        reported = sum(map(size_of, results(cold, [])))
+        assert cold.pending + cold.skipped == remaining - reported
         assert reported, "abandoning a message reported no bytes"
     return expected
 
 
-def pieces(framer: Framer, portions: Sequence[bytes]) -> list[Frame | Garbled | Oversized]:
-    """Feed the chunks, and return all pieces."""
+def results(framer: Framer, chunks: Sequence[bytes]) -> list[Frame | Garbled | Oversized]:
+    """Feed the chunks, and return all results."""
     found: list[Frame | Garbled | Oversized] = []
-    for portion in portions or (b"",):
-        framer.feed(portion)
-        while (piece := framer.next()) is not None:
-            found.append(piece)
+    for chunk in chunks or (b"",):
+        framer.feed(chunk)
+        while (result := framer.next()) is not None:
+            found.append(result)
     return found
 
 
-def size_of(piece: Frame | Garbled | Oversized) -> int:
-    """Return the number of bytes of a piece; those of a message that is too large follow as garbage."""
-    if isinstance(piece, Oversized):
+def size_of(result: Frame | Garbled | Oversized) -> int:
+    """Return the number of bytes in a result; those of a message that is too large follow as garbage."""
+    if isinstance(result, Oversized):
         return 0
-    return len(piece.data) if isinstance(piece, Frame) else piece.size
+    return len(result.data) if isinstance(result, Frame) else result.size

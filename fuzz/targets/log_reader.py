@@ -33,7 +33,7 @@ _AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n"
 class Careful(LogReader):
     """A log reader without its fast path for complete messages."""
 
-    def _take_whole(self, found: re.Match[bytes]) -> None:
+    def _take_complete(self, found: re.Match[bytes]) -> None:
         del found
         return
 
@@ -80,13 +80,13 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
     return expected
 
 
-def read(pieces: Sequence[bytes], max_message: int, kind: type[LogReader] = LogReader) -> list[LoggedMessage]:
+def read(chunks: Sequence[bytes], max_message: int, kind: type[LogReader] = LogReader) -> list[LoggedMessage]:
     """Read a log in these chunks."""
     reader = kind(max_message)
     found: list[LoggedMessage] = []
-    for piece in pieces:
-        found += reader.feed(piece)
+    for chunk in chunks:
+        found += reader.feed(chunk)
         kept = len(reader._buffer) - reader._at
-        assert kept <= max_message + len(piece) + 64, f"the reader keeps {kept} bytes"
+        assert kept <= max_message + len(chunk) + 64, f"the reader keeps {kept} bytes"
     found += reader.close()
     return found

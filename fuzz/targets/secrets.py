@@ -48,7 +48,7 @@ def check(data: bytes) -> None:
 
 
 def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
-    """Check the invariant for one Logon, whole or truncated, in chunks of these sizes."""
+    """Check the invariant for one Logon, complete or truncated, in chunks of these sizes."""
     shown: list[str] = []
     if is_frame(frame):
         shown.append(without_secrets(frame).decode("latin-1"))

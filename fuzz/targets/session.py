@@ -39,8 +39,8 @@ MAX_EVENTS = 64
 MAX_STEPS = 8
 _MAX_CALLS = 32
 _ROOM = 16 * 1024
-"""Number of bytes by which the unsent data may exceed the bound at which the session ends: the answers to one
-message."""
+"""Number of bytes by which the unsent data may exceed the limit, because the answers to the message being
+handled may still be added."""
 _SESSION_MESSAGE = re.compile(rb"8=FIXT\.1\.1\x019=[0-9]+\x0135=[0-5Aj]\x01")
 _NUMBER = re.compile(rb"\x0134=0*([0-9]{1,18})\x01")
 
@@ -89,7 +89,7 @@ def config(setting: Setting) -> SessionConfig:
     """Return a configuration with small bounds."""
     dialect = setting.wire.dialect
     session_type = dialect.session_types[setting.name]
-    signs = setting.role is Role.INITIATOR and dialect is KALSHI.dialect
+    is_signed = setting.role is Role.INITIATOR and dialect is KALSHI.dialect
     return SessionConfig(
         role=setting.role,
         dialect=dialect,
@@ -98,8 +98,8 @@ def config(setting: Setting) -> SessionConfig:
         product=session_type.products[0] if session_type.products else "",
         sender_comp_id=OURS,
         target_comp_id=THEIRS,
-        sign_logon=(lambda _: b"c2lnbmF0dXJl") if signs else None,
-        logon_fields=LogonFields(use_dollars=True) if signs and _takes_orders(setting) else None,
+        sign_logon=(lambda _: b"c2lnbmF0dXJl") if is_signed else None,
+        logon_fields=LogonFields(use_dollars=True) if is_signed and _has_prices(setting) else None,
         strict=setting.strict,
         protocol_options=QUICKFIX if setting.like_quickfix else ProtocolOptions(),
         explicit_confirm=setting.explicit_confirm,
@@ -127,11 +127,11 @@ def logon_fields(setting: Setting) -> dict[str, str]:
         **({"95": "4", "96": "c2ln"} if is_signed else {}),
         "1137": "9",
         **({"141": "Y"} if session_type.reset_required else {}),
-        **({_USE_DOLLARS: "Y"} if is_signed and _takes_orders(setting) else {}),
+        **({_USE_DOLLARS: "Y"} if is_signed and _has_prices(setting) else {}),
     }
 
 
-def _takes_orders(setting: Setting) -> bool:
+def _has_prices(setting: Setting) -> bool:
     """Return whether the session has prices. The templates contain prices in dollars."""
     return setting.wire is KALSHI and setting.name in ("KalshiNR", "KalshiRT", "KalshiRFQ")
 
@@ -142,8 +142,8 @@ def _outline(name: str, frame: bytes, *, forwarded: bool) -> tuple[str, int, boo
     message: Any = Setting(Role.INITIATOR, name).wire.codec.decode(frame)
     assert forwarded or not message.problems, f"sent {frame!r}: {message.problems}"
     header = message.header
-    fills = header.msg_type == "4" and message.gap_fill_flag is True
-    return header.msg_type, header.msg_seq_num, header.poss_dup_flag is True or fills
+    is_gap_fill = header.msg_type == "4" and message.gap_fill_flag is True
+    return header.msg_type, header.msg_seq_num, header.poss_dup_flag is True or is_gap_fill
 
 
 class Player:
@@ -172,7 +172,7 @@ class Player:
         """Ranges of numbers that were reported as skipped or lost."""
         self.first = 1
         """The first number expected since the last reset."""
-        self.lost_count = False
+        self.reset_unanswered_at_start = False
         """Whether the connection began with an unanswered reset: the earlier messages are unknown, and an
         acceptor accepts the number of the peer's Logon."""
         self.fed = b""
@@ -197,8 +197,8 @@ class Player:
         header: bytes = b"",
         **changes: bytes,
     ) -> None:
-        """Receive a message of the peer, with its next number by default; `changes` replace header fields by
-        tag, as in `t49=b"x"`."""
+        """Receive a message from the peer, with its next number by default; `changes` replace header fields
+        by tag, as in `t49=b"x"`."""
         if number is None:
             number = self.peer_number
             self.peer_number += 1
@@ -225,11 +225,11 @@ class Player:
 
     # The user
 
-    def call(self, what: Callable[[], Any]) -> None:
+    def call(self, action: Callable[[], Any]) -> None:
         """Make a call that may be rejected; if so, it must not have changed the session."""
         before = self._state()
         try:
-            what()
+            action()
         except (LocalProtocolError, DecodeError):
             unchanged = before == self._state()
             assert unchanged or self.config.sign_logon is None, "the call was refused but changed the session"
@@ -272,7 +272,7 @@ class Player:
     def take(self) -> None:
         """Take events and bytes, and check them."""
         for event in self.session.events():
-            self._look(event)
+            self._check_event(event)
         self.written(self.session.data_to_send())
         session = self.session
         assert len(session.open_requests) <= self.config.max_open_requests
@@ -294,25 +294,25 @@ class Player:
         assert session.store.next_incoming <= session.next_incoming
 
     def _begin(self, expected: int) -> None:
-        """Forget the reported numbers, because the numbers or the process are new."""
+        """Forget the reported numbers, because the numbers were reset or the process is new."""
         self.first = self.expected = expected
         self.delivered.clear()
         self.explained.clear()
         self.skipped.clear()
 
     def account(self) -> None:
-        """Check that each counted number was reported to the user, or belongs to a session message."""
-        if self.lost_count and self.store.reset_unanswered:
+        """Check that each consumed number was reported to the user, or belongs to a session message."""
+        if self.reset_unanswered_at_start and self.store.reset_unanswered:
             return
         own = {int(found[1]) for found in map(_NUMBER.search, _session_messages(self.fed)) if found}
         known = self.delivered | self.explained | own
         number = self.first
         while number < self.expected:
             ends = [end for begin, end in self.skipped if begin <= number <= end]
-            assert ends or number in known, f"{number} is counted but was not reported to the user"
+            assert ends or number in known, f"{number} is consumed but was not reported to the user"
             number = max(ends, default=number) + 1
 
-    def _look(self, event: Event) -> None:
+    def _check_event(self, event: Event) -> None:
         assert not (self.events and isinstance(self.events[-1], SessionEnded)), f"{event} follows the end"
         self.events.append(event)
         if isinstance(event, LoggedOn) and event.reset:
@@ -327,7 +327,7 @@ class Player:
             number = event.message.header.msg_seq_num
             if event.will_be_resent:
                 assert self.session.next_incoming <= number, (
-                    f"{number} is counted and cannot be delivered again"
+                    f"{number} is consumed and cannot be delivered again"
                 )
             else:
                 self.explained.add(number)
@@ -345,14 +345,14 @@ class Player:
             self.frames = [*self.frames[-3:], found.data]
         assert framer.pending == 0
 
-    def _number(self, msg_type: str, number: int, again: bool) -> None:
-        if again:
+    def _number(self, msg_type: str, number: int, is_resent: bool) -> None:
+        if is_resent:
             return
         if msg_type == "A" and number == 1:
             self.own_number = 1
         due = self.own_number
-        right = number >= due if self.may_skip else number == due
-        assert right, f"number {number} is sent instead of {due}"
+        is_expected = number >= due if self.may_skip else number == due
+        assert is_expected, f"number {number} is sent instead of {due}"
         self.own_number, self.may_skip = number + 1, False
 
     # The next connection
@@ -371,7 +371,7 @@ class Player:
             self._begin(self.store.next_incoming)
         else:
             self.session = Session(self.config, continues=self.session)
-        self.lost_count = self.store.reset_unanswered
+        self.reset_unanswered_at_start = self.store.reset_unanswered
         self.events = []
         self.may_skip = True
         self.peer_number = max(self.session.next_incoming, 1)
@@ -403,10 +403,10 @@ STATES: Final = (
     "recovering",
     "resetting",
     "logout sent",
-    "breach",
-    "held up",
+    "protocol violation",
+    "reading resumed",
     "silent",
-    "again",
+    "reconnected",
 )
 """Initial states, each reached by messages and calls."""
 
@@ -420,22 +420,22 @@ def reach(player: Player, state: str) -> None:
     match state:
         case "logon requested":
             player.logon()
-        case "recovering" | "again":
+        case "recovering" | "reconnected":
             player.peer_number += 3
             player.peer(b"0")
         case "resetting":
             player.call(lambda: player.session.reset(player.now))
         case "logout sent":
             player.call(lambda: player.session.logout(player.now, text="bye"))
-        case "breach":
+        case "protocol violation":
             player.peer(b"0", number=1, header=b"43=N\x01")
-        case "held up":
+        case "reading resumed":
             player.call(player.session.pause_reading)
             player.advance(40)
             player.call(lambda: player.session.resume_reading(player.now))
         case "silent":
             player.advance(37)
-    if state == "again":
+    if state == "reconnected":
         player.again(restart=False)
         log_on(player)
 
@@ -468,7 +468,7 @@ _BODIES: Final = (
     (b"D", b"11=a1\x01"),
     (b"ZZ", b"58=x\x01"),
 )
-"""Messages of the peer, as pairs of MsgType and body that mostly match."""
+"""Messages from the peer, as pairs of MsgType and body that mostly match."""
 _HEADERS: Final = (
     b"",
     b"43=Y\x01122=20260821-14:00:00\x01",
@@ -487,17 +487,18 @@ _CHANGES: Final[tuple[dict[str, bytes], ...]] = (
     {"t34": b"999999999999999999"},
     {"t34": b""},
 )
-QUARTERS = 4
-"""Number of steps of waiting times in a second."""
-NEAREST = 32
+WAIT_STEPS_PER_SECOND = 4
+"""Waiting times are multiples of one second divided by this number."""
+MAX_DISTANCE = 32
 """Maximum distance of a literal message's number from the next number."""
 _SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0)
 
 
 def check(data: bytes) -> None:
     """For any input and any calls in every state: only the documented errors are raised, the session sends
-    valid messages in order, no message is delivered twice or out of order, no number decreases, every counted
-    number is reported to the user, the end is reported once and last, and queues stay within their bounds."""
+    valid messages in order, no message is delivered twice or out of order, no number decreases, every
+    consumed sequence number is reported to the user, the end is reported once and last, and queues stay
+    within their bounds."""
     player = play(data)
     player.timer()
     player.take()
@@ -515,7 +516,7 @@ def play(data: bytes) -> Player:
         explicit_confirm=choices.one_in(4),
         offer_next_expected=choices.one_in(3),
     )
-    player = begun(setting, choices.pick(STATES))
+    player = started(setting, choices.pick(STATES))
     steps = 0
     while choices.left and steps < MAX_STEPS:
         steps += 1
@@ -527,7 +528,7 @@ def play(data: bytes) -> Player:
     return player
 
 
-def begun(setting: Setting, state: str) -> Player:
+def started(setting: Setting, state: str) -> Player:
     """Return a new player in a state."""
     player = Player(setting)
     reach(player, state)
@@ -547,11 +548,11 @@ def _step(player: Player, choices: Choices) -> None:
         case 6:
             _feed_template(player, choices)
         case 7:
-            _spell(player, choices)
+            _feed_literal(player, choices)
         case 8:
             player.feed(choices.chunk())
         case 9:
-            player.wait(choices.pick(_SECONDS) + choices.below(256) / QUARTERS)
+            player.wait(choices.pick(_SECONDS) + choices.below(256) / WAIT_STEPS_PER_SECOND)
         case 10:
             player.advance(choices.pick(_SECONDS), wall=choices.pick((None, 0.0, -60.0, 60.0)))
         case 11 | 12:
@@ -580,10 +581,15 @@ def _peer(player: Player, choices: Choices) -> None:
     player.peer(msg_type, body, number, choices.pick(_HEADERS), **choices.pick(_CHANGES * 2 + ({},) * 16))
 
 
-def _spell(player: Player, choices: Choices) -> None:
-    """Receive a message of the peer that the input contains literally."""
+def _feed_literal(player: Player, choices: Choices) -> None:
+    """Receive a message whose fields are taken verbatim from the input."""
     msg_type = choices.take(1 + choices.below(2))
-    number = max(player.peer_number + (choices.below(2 * NEAREST) + NEAREST) % (2 * NEAREST) - NEAREST, 0)
+    number = max(
+        player.peer_number
+        + (choices.below(2 * MAX_DISTANCE) + MAX_DISTANCE) % (2 * MAX_DISTANCE)
+        - MAX_DISTANCE,
+        0,
+    )
     player.peer_number = max(player.peer_number, number + 1)
     header = choices.chunk()
     player.peer(msg_type, choices.chunk(), number, header)
@@ -592,10 +598,10 @@ def _spell(player: Player, choices: Choices) -> None:
 def _feed_template(player: Player, choices: Choices) -> None:
     """Receive a message of the dialect, usually with the peer's header: in one chunk, in two chunks or
     damaged."""
-    spoken = player.setting.wire
-    fields = list(choices.pick(spoken.templates))
+    chosen_wire = player.setting.wire
+    fields = list(choices.pick(chosen_wire.templates))
     for _ in range(choices.below(3)):
-        wire.spoil(choices, fields, spoken)
+        wire.spoil(choices, fields, chosen_wire)
     if not fields or fields[0][0] != b"35":
         fields.insert(0, (b"35", b"8"))
     body = b"".join(
@@ -608,8 +614,8 @@ def _feed_template(player: Player, choices: Choices) -> None:
 
 
 def _message(player: Player, choices: Choices) -> Message:
-    spoken = player.setting.wire
-    return spoken.codec.decode(wire.framed(choices.pick(spoken.templates)))
+    chosen_wire = player.setting.wire
+    return chosen_wire.codec.decode(wire.framed(choices.pick(chosen_wire.templates)))
 
 
 def _send(player: Player, choices: Choices) -> None:

@@ -17,13 +17,13 @@ from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, contents, ope
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Files = Mapping[str, bytes]
-"""The files of a store by the suffixes of their names."""
+"""The files of a store, by the suffix of their names."""
 
 
 def _folder() -> Path:
-    made = tempfile.mkdtemp(prefix="fuzz-store-", dir=_MEMORY if _MEMORY.is_dir() else None)
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
+    path = tempfile.mkdtemp(prefix="fuzz-store-", dir=_MEMORY if _MEMORY.is_dir() else None)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
 
 
 _WORK: Final = _folder()
@@ -52,9 +52,9 @@ def _images() -> tuple[tuple[Files, tuple[Any, ...]], ...]:
         send(store, 3, size=200)
         store.advance_incoming(store.next_incoming + 2)
         store.commit()
-    died, later = _files(folder), contents(store)
+    crashed, later = _files(folder), contents(store)
     store.close()
-    return (closed, truth), (died, later)
+    return (closed, truth), (crashed, later)
 
 
 IMAGES: Final = _images()
@@ -62,7 +62,7 @@ IMAGES: Final = _images()
 
 def check(data: bytes) -> None:
     """A store whose file or log is damaged is rejected with a StoreError, or its numbers are those of the
-    last commit and no message or request differs from a committed one."""
+    last commit, and no message or request differs from a committed one."""
     choices = Choices(data)
     files, truth = choices.pick(IMAGES)
     names = sorted(name for name in files if name in ("", "-wal") and files[name])

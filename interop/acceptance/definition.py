@@ -50,7 +50,7 @@ class Step:
     line: int
 
     def value(self, tag: int) -> str | None:
-        """The first value of a tag in the message."""
+        """Return the first value of a tag in the message, or None."""
         found = re.search(rf"(?:^|{SOH}){tag}=([^{SOH}]*)", self.text)
         return None if found is None else found[1]
 
@@ -118,11 +118,11 @@ def _step(text: str, number: int, path: Path) -> Step:
     return Step(action, int(connection or 1), rest, number)
 
 
-def turned(definition: Definition) -> Definition:
+def for_initiator(definition: Definition) -> Definition:
     """Return the definition for the other role: the engine connects and sends its Logon first.
 
-    The roles differ only in this: each `iCONNECT` becomes `eCONNECT`, and the Logon that was the answer is
-    sent first. If a bad Logon had no answer, the engine's usual Logon is expected.
+    The roles differ only in this: each `iCONNECT` becomes `eCONNECT`, and the engine sends its Logon first
+    rather than as an answer. If an invalid Logon had no answer, the engine's usual Logon is expected.
     """
     steps: list[Step] = []
     since_connect = 0

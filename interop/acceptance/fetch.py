@@ -26,7 +26,7 @@ def fetch(folder: Path) -> int:
     """Put the definitions into a folder unless it exists; return their number.
 
     Raises:
-        UnavailableError: there is no apt, or its sources do not have the package.
+        UnavailableError: there is no apt, or its sources do not contain the package.
     """
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def _download(scratch: Path) -> Path:
     found = sorted(scratch.glob(f"{PACKAGE}_*.orig.tar.*"))
     archives = [path for path in found if path.suffix != ".asc"]
     if not archives:
-        raise UnavailableError(f"apt's source package of {PACKAGE} has no archive of the original")
+        raise UnavailableError(f"apt's source package of {PACKAGE} contains no upstream archive")
     return archives[0]
 
 
@@ -63,7 +63,7 @@ def _apt(command: list[str], scratch: Path) -> None:
     except FileNotFoundError:
         raise UnavailableError("this machine has no apt-get") from None
     if done.returncode and command[-1] == PACKAGE:
-        last = done.stderr.strip().splitlines()[-1:] or ["without a word"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no error message"]
         raise UnavailableError(f"apt-get source {PACKAGE} failed: {last[0]}")
 
 
@@ -90,7 +90,7 @@ def _extract(archive: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content.read())
     if not folder.is_dir():
-        raise UnavailableError(f"{archive.name} has no acceptance definitions for FIX 5.0 SP2")
+        raise UnavailableError(f"{archive.name} contains no acceptance definitions for FIX 5.0 SP2")
 
 
 def main() -> None:

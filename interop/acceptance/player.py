@@ -32,7 +32,7 @@ class _Connection:
         try:
             self._sock.sendall(data)
         except OSError as error:
-            raise Failure(f"the engine does not read any more: {error}") from None
+            raise Failure(f"the engine no longer reads: {error}") from None
 
     def receive(self) -> bytes:
         """Return the next message."""
@@ -76,7 +76,7 @@ def play(definition: Definition, connect: Open) -> None:
     try:
         for step in definition.steps:
             try:
-                _take(step, connections, connect)
+                _perform(step, connections, connect)
             except Failure as failure:
                 raise Failure(f"{definition.name}:{step.line}: {failure}") from None
     finally:
@@ -84,7 +84,7 @@ def play(definition: Definition, connect: Open) -> None:
             connection.close()
 
 
-def _take(step: Step, connections: dict[int, _Connection], connect: Open) -> None:
+def _perform(step: Step, connections: dict[int, _Connection], connect: Open) -> None:
     if step.action in {Action.CONNECT, Action.AWAIT_CONNECT}:
         try:
             sock = connect()

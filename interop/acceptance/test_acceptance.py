@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from interop.acceptance.definition import Definition, read_all, turned
+from interop.acceptance.definition import Definition, for_initiator, read_all
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import play
 
@@ -72,7 +72,7 @@ def results(request: pytest.FixtureRequest) -> Iterator[Results]:
                 found["acceptor", each.name] = pool.submit(engines.play, each, None)
         for each in ONE_AT_A_TIME:
             if each.name in expected:
-                played = turned(each)
+                played = for_initiator(each)
                 found["initiator", each.name] = pool.submit(engines.play, played, each.heart_bt_int)
         yield found
     engines.close()

@@ -14,12 +14,12 @@ SOH = "\x01"
 _TIME = re.compile(r"<TIME(?:([+-])([0-9]+))?>")
 _TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
 _TIMES = frozenset({42, 52, 60, 122})
-"""Tags whose value only needs the form of a time."""
+"""Tags whose values only need to have the form of a time."""
 _OMITTED_TIMES = frozenset({52, 60})
 """Times that some definitions omit although they are required: the first in every message, the second in
 every order."""
 _ENVELOPE = frozenset({9, 10})
-"""Tags whose value depends on all other fields, and is checked against them."""
+"""Tags whose values depend on all other fields, and are checked against them."""
 _WORDING = frozenset({58})
 """Free text: only its presence is compared."""
 Field = tuple[int, str]
@@ -68,7 +68,7 @@ def fields(text: str) -> list[Field]:
 
 
 def frame_complaint(frame: bytes) -> str | None:
-    """Return the fault in BodyLength or CheckSum of a message from the engine, or None."""
+    """Return the fault in the BodyLength or CheckSum of a message from the engine, or None."""
     text = frame.decode("latin-1")
     found = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)
     if found is None:
@@ -86,10 +86,11 @@ def difference(expected: str, actual: str) -> str | None:
     The order of header fields is compared; the order of body fields is not.
     """
     requested, found = (
-        [_judged(*each) for each in fields(text) if each[0] not in _ENVELOPE] for text in (expected, actual)
+        [_normalized(*each) for each in fields(text) if each[0] not in _ENVELOPE]
+        for text in (expected, actual)
     )
-    unsaid = _OMITTED_TIMES.difference(tag for tag, _ in requested)
-    found = [each for each in found if each[0] not in unsaid]
+    omitted = _OMITTED_TIMES.difference(tag for tag, _ in requested)
+    found = [each for each in found if each[0] not in omitted]
     missing, surplus = Counter(requested) - Counter(found), Counter(found) - Counter(requested)
     if missing or surplus:
         return f"missing {_listed(missing)}, surplus {_listed(surplus)}"
@@ -97,11 +98,11 @@ def difference(expected: str, actual: str) -> str | None:
     if order[0] != order[1]:
         return f"header in the order {order[1]}, expected {order[0]}"
     if found[: len(order[0])] != [each for each in found if each[0] in HEADER]:
-        return "header fields stand behind body fields"
+        return "header fields follow body fields"
     return None
 
 
-def _judged(tag: int, value: str) -> Field:
+def _normalized(tag: int, value: str) -> Field:
     if tag in _WORDING:
         return tag, "text"
     if tag in _TIMES:

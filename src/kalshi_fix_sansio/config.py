@@ -51,7 +51,7 @@ class ProtocolOptions(Value):
     Attributes:
         explain_violation: Send a Logout with a Text before the end in cases where FIXT makes it optional:
             when a Logon lacks a field or has a wrong CompID or SendingTime, and when the peer is silent.
-        explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused for its
+        explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused because of its
             HeartBtInt, its DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of the preceding Reject in a Logout.
         linger: Seconds to wait for the peer's Logout before the connection is closed, after a Logout that
@@ -172,7 +172,7 @@ def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
 
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
-MOST_SECONDS = 10**9
+MAX_SECONDS = 10**9
 """Longest configurable time in seconds, about 31 years. Longer times may overflow when added to a clock or a
 date.
 """
@@ -210,8 +210,8 @@ def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | 
 
 def _seconds(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     _positive(instance, attribute, value)
-    if value is not None and value > MOST_SECONDS:
-        raise ConfigurationError(f"{attribute.name} must be at most {MOST_SECONDS} seconds, not {value!r}")
+    if value is not None and value > MAX_SECONDS:
+        raise ConfigurationError(f"{attribute.name} must be at most {MAX_SECONDS} seconds, not {value!r}")
 
 
 def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
@@ -322,9 +322,9 @@ class SessionConfig(Value):
             again.
         max_held_bytes: Maximum size of the held messages in their wire format; further messages are also
             dropped and requested again.
-        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer may take twice as much,
-            not counting the largest unsent message; then the session ends, because the peer has stopped
-            reading.
+        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer may take up to twice as
+            much, not counting the largest unsent message; beyond that, the session ends, because the peer has
+            stopped reading.
         max_events: Number of waiting events at which `receive_data` raises; with `explicit_confirm`,
             unconfirmed events count too.
         max_event_bytes: Size of the waiting events at which `receive_data` raises: all bytes received since
@@ -333,14 +333,14 @@ class SessionConfig(Value):
         max_sent_record: Number of recently sent messages that are kept to find the message that a Reject
             rejects.
         max_sent_record_bytes: Maximum total size of these messages in bytes; the oldest are dropped.
-        max_open_requests: Number of unanswered requests at which `send` raises. It also raises above the same
-            number of requests whose answer is not confirmed.
+        max_open_requests: Number of unanswered requests at which `send` raises. It also raises when more than
+            this many requests have an answer that is not confirmed.
         max_open_request_bytes: Size of these requests, in their wire format, at which `send` raises.
         max_resting_orders: Maximum number of open orders tracked on a session type without resend, to list
             them when the session ends.
         max_resting_order_bytes: Maximum size of the last reports of these orders.
-        explicit_confirm: Whether events are confirmed only by `confirm`. Otherwise each call of `events`
-            confirms the events of the previous calls.
+        explicit_confirm: Whether events are confirmed only by `confirm`. Otherwise each call to `events`
+            confirms the events returned by the previous calls.
     """
 
     role: Role
@@ -402,7 +402,7 @@ class SessionConfig(Value):
             raise ConfigurationError("an initiator needs target_comp_id, the TargetCompID it logs on to")
         if self.codec.dialect is not self.dialect:
             raise ConfigurationError(
-                "codec is of another dialect; make it from the same one, or leave it out"
+                "codec was made for another dialect; make it for the same dialect, or leave it out"
             )
         name = self.session_type.name
         if self.session_type.products and self.product not in self.session_type.products:
@@ -414,15 +414,15 @@ class SessionConfig(Value):
             raise ConfigurationError(
                 f"{name} requires ResetSeqNumFlag=Y; leave reset_seq_num unset or set it to True"
             )
-        if not 0 <= self.min_heart_bt_int <= self.max_heart_bt_int <= MOST_SECONDS:
+        if not 0 <= self.min_heart_bt_int <= self.max_heart_bt_int <= MAX_SECONDS:
             raise ConfigurationError(
-                "min_heart_bt_int must be at least 0 and not above max_heart_bt_int, and that at most "
-                f"{MOST_SECONDS} seconds"
+                "min_heart_bt_int must be at least 0 and not above max_heart_bt_int, which must be at most "
+                f"{MAX_SECONDS} seconds"
             )
         if not self.min_heart_bt_int <= self.heart_bt_int <= self.max_heart_bt_int:
             raise ConfigurationError(
                 f"heart_bt_int {self.heart_bt_int} is outside {self.min_heart_bt_int} to "
-                f"{self.max_heart_bt_int} seconds; choose one inside"
+                f"{self.max_heart_bt_int} seconds; choose a value in this range"
             )
         self._check_logon_fields(self.dialect.messages[LOGON].body)
 

@@ -1,7 +1,7 @@
 """The exceptions of the library, in one hierarchy.
 
-Errors of the caller raise exceptions. Errors of the peer change the state and cause events
-(`kalshi_fix_sansio.events`); they never raise an exception from `Session.receive_data`.
+Errors by the caller raise exceptions. Errors by the peer change the state and cause events
+(`kalshi_fix_sansio.events`), but `Session.receive_data` never raises an exception because of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class InvalidMessageError(LocalProtocolError):
 
 
 class EncodeError(LocalProtocolError, ValueError):
-    """A value of a message cannot be encoded in FIX, for example a string that contains SOH."""
+    """A value in a message cannot be encoded in FIX, for example a string that contains SOH."""
 
 
 class DecodeError(KalshiFixError, ValueError):
@@ -61,7 +61,7 @@ class StoreError(KalshiFixError):
 
 
 class SendFailedError(StoreError):
-    """The store failed while a message was being sent. The session is over (`CloseReason.STORE_FAILED`)."""
+    """The store failed while a message was being sent. The session has ended (`CloseReason.STORE_FAILED`)."""
 
     __cause__: BaseException | None
 
@@ -70,7 +70,7 @@ class SendFailedError(StoreError):
         """Whether the peer may have received the message. Always False in this version, because no byte is
         sent before the store has the message.
         """
-        super().__init__(f"nothing was sent: the store failed ({error}), and the session is over")
+        super().__init__(f"nothing was sent: the store failed ({error}), and the session has ended")
         self.__cause__ = error
 
 

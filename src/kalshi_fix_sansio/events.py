@@ -1,6 +1,6 @@
 """The events of a session.
 
-An adapter fetches them with `Session.events()`, in the sequence in which they occurred, after each call that
+An adapter fetches them with `Session.events()`, in the order in which they occurred, after each call that
 passes data to the session.
 """
 
@@ -135,18 +135,18 @@ class LoggedOn(Value):
         logon: The peer's Logon.
         heart_bt_int: The agreed HeartBtInt in seconds.
         reset: Whether both directions restarted at MsgSeqNum 1, with this logon or in a process that crashed
-            before this was confirmed. Earlier unconfirmed messages of the peer are not delivered again.
+            before this was confirmed. Earlier unconfirmed messages from the peer are not delivered again.
         flags: Settings in this side's Logon, by attribute, such as `{"use_dollars": True}`: the fields of
-            `SessionConfig.logon_fields` and of `accept_logon`, without secrets and unknown fields. Absent
+            `SessionConfig.logon_fields` and of `accept_logon`, without secrets or unknown fields. Absent
             fields have the dialect's default.
         missing: First and last number of the messages that the peer sent before this Logon and that have not
-            been received. They are being requested; GapClosed reports the end. None if no message is missing,
-            or if none can be requested because both sides begin at 1.
+            been received. They are being requested; GapClosed reports the end of the gap. None if no message
+            is missing, or if none can be requested because both sides begin at 1.
         reset_requested: Whether this side requested the `reset`, if there was one. Otherwise the peer
-            requested it, or a process that crashed: messages of the peer that were not received are lost, and
-            it is unknown how many.
-        generation: How often the outgoing numbers of this side's store have been restarted; together with
-            MsgSeqNum it identifies a message. Ignored in comparisons.
+            requested it, or a process that crashed: messages from the peer that were not received are lost,
+            and it is unknown how many.
+        generation: How many times the outgoing numbers of this side's store have been restarted; together
+            with MsgSeqNum it identifies a message. Ignored in comparisons.
     """
 
     logon: Message
@@ -207,12 +207,12 @@ class RejectReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class MessageRejected(Value):
-    """This side rejected a message of the peer with a Reject (3) and did not deliver it.
+    """This side rejected a message from the peer with a Reject (3) and did not deliver it.
 
     Attributes:
         message: The rejected message, without fields that could not be read; None if it could not be decoded
             at all.
-        problems: Problems of the message; the Reject contains the first.
+        problems: Problems with the message; the Reject contains the first.
         will_be_resent: Whether the message was not counted, so that it is requested again on the next
             connection.
     """
@@ -275,8 +275,8 @@ class GapDetected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GapClosed(Value):
-    """All messages missing since the last GapDetected have arrived, or are known to be lost, which
-    SequenceSkipped and MessagesLost have reported.
+    """All messages missing since the last GapDetected have arrived, or are known to be lost (as reported by
+    SequenceSkipped and MessagesLost).
 
     Attributes:
         next_expected: The next expected MsgSeqNum of the peer.
@@ -344,9 +344,9 @@ class OrdersUnverified(Value):
     """The connection of a session without resend ended while these orders were open. Look them up with drop
     copy or REST before you rely on them.
 
-    They may have been filled, or cancelled (as the Logon may have requested for a disconnect), without a
-    report. Emitted once, by the process that received the reports, and not after a Logout that this side
-    began and the peer answered.
+    They may have been filled, or cancelled (if the Logon requested this for a disconnect), without a report.
+    Emitted once, by the process that received the reports, and not after a Logout that this side began and
+    the peer answered.
 
     Attributes:
         orders: The orders, according to their last reports.
@@ -420,7 +420,7 @@ class SessionEnded(Value):
         clean: Whether a Logout handshake was completed.
         unsent: The number of unsent bytes.
         advice: The remedy if the next connection would end in the same way, because the same message ended
-            the previous one for the same reason; empty otherwise.
+            the previous connection for the same reason; empty otherwise.
     """
 
     reason: CloseReason

@@ -38,7 +38,7 @@ CLIENT: Final = "fuzzed-client"
 """SenderCompID of the session."""
 SESSION: Final = DIALECT.session_type_for("orders", resend=True).name
 """The default session type, which has the most messages."""
-_MOST_STEPS: Final = 32
+_MAX_STEPS: Final = 32
 """Maximum number of messages that `messages` returns, and of steps that `events` runs."""
 _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
@@ -97,14 +97,14 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
     """
     choices, layouts = Choices(data), _layouts(session_type, product)
     found: list[Message] = []
-    while choices.left and len(found) < _MOST_STEPS:
+    while choices.left and len(found) < _MAX_STEPS:
         message = _block(choices, choices.pick(layouts).body)
         found.append(CODEC.decode(_encoded(message, session_type, len(found) + 2)))
     return found
 
 
 def events(data: bytes, session_type: str = SESSION, product: str = "prediction") -> list[Event]:
-    """Return the events of a session of this type, from LoggedOn on; the bytes control what it receives.
+    """Return the events of a session of this type, from LoggedOn on; the bytes determine its input.
 
     Raises:
         KeyError: there is no such session type.
@@ -129,7 +129,7 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
     )
     session.receive_data(_encoded(logon, session_type, 1), now)
     found, number, steps = session.events(), 2, 0
-    while choices.left and steps < _MOST_STEPS and session.state is not State.CLOSED:
+    while choices.left and steps < _MAX_STEPS and session.state is not State.CLOSED:
         steps += 1
         step = choices.below(16)
         if step == 15:
@@ -140,16 +140,16 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
         elif step == 13:
             number += 1 + choices.below(3)
         else:
-            again = step == 12
+            poss_dup = step == 12
             message = _block(choices, choices.pick(layouts).body)
             frame = _encoded(
-                message, session_type, max(number - 1, 1) if again else number, now.utc, again=again
+                message, session_type, max(number - 1, 1) if poss_dup else number, now.utc, poss_dup=poss_dup
             )
             if step == 11:
                 at = choices.below(len(frame))
                 frame = frame[:at] + choices.take(1) + frame[at + 1 :]
             session.receive_data(frame, now)
-            number = session.next_incoming if step == 10 else number + (not again)
+            number = session.next_incoming if step == 10 else number + (not poss_dup)
         found += session.events()
         session.data_to_send()
     return found
@@ -158,14 +158,19 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
 def _layouts(session_type: str, product: str) -> tuple[MessageLayout, ...]:
     """Return the messages that the venue sends on a session, except Logon."""
     name = DIALECT.session_types[session_type].name
-    every = DIALECT.messages.values()
+    layouts = DIALECT.messages.values()
     return tuple(
-        each for each in every if each.msg_type != LOGON and each.allowed(product, name, Sender.VENUE)
+        each for each in layouts if each.msg_type != LOGON and each.allowed(product, name, Sender.VENUE)
     )
 
 
 def _encoded(
-    message: Message, session_type: str, number: int, sending_time: datetime = START, *, again: bool = False
+    message: Message,
+    session_type: str,
+    number: int,
+    sending_time: datetime = START,
+    *,
+    poss_dup: bool = False,
 ) -> bytes:
     header = DIALECT.header.cls(
         msg_type=message.msg_type,
@@ -173,14 +178,14 @@ def _encoded(
         target_comp_id=CLIENT,
         msg_seq_num=number,
         sending_time=sending_time,
-        poss_dup_flag=True if again else None,
-        orig_sending_time=sending_time if again else None,
+        poss_dup_flag=True if poss_dup else None,
+        orig_sending_time=sending_time if poss_dup else None,
     )
     return CODEC.encode(message, header)
 
 
 def _block(choices: Choices, layout: BlockLayout) -> Any:
-    """Choose a message or an entry. Required fields are always set, other fields sometimes."""
+    """Build a message or a group entry. Required fields are always set, other fields sometimes."""
     given: dict[str, Any] = {}
     for member in layout.members:
         if isinstance(member, FieldMember):

@@ -25,7 +25,8 @@ changes, so there is one codec per version."""
 def codec_as_of(day: date) -> Codec:
     """Return the codec of the dialect as it was on a day, in UTC (`Dialect.as_of`).
 
-    It decodes to the current classes. Fields that only the earlier dialect had are kept in `unknown`.
+    It decodes messages into instances of the current classes. Fields that only the earlier dialect had are
+    kept in `unknown`.
     """
     dialect = DIALECT.as_of(day)
     if dialect is DIALECT:
@@ -87,10 +88,10 @@ def encode(message: Message, header: Header | None = None) -> bytes:
 def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
     """Return the fields set in a message, a header or an entry as a dict, with FIX names or tags as keys.
 
-    Values are those of the attributes: Decimal, datetime, members of enums. Groups are lists of dicts, with
-    the name of the counter as the key. The dict of a message begins with MsgType and does not include the
-    header, which is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with
-    the key `unknown`.
+    Values are those of the attributes: Decimal, datetime, enum members. Groups are lists of dicts, with the
+    name of the counter as the key. The dict of a message begins with MsgType and does not include the header,
+    which is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with the key
+    `unknown`.
     """
     if isinstance(block, Message):
         return mapping.to_dict(DIALECT, block, by)
@@ -109,9 +110,9 @@ def from_dict(data: Mapping[str, Any]) -> Message:
 
 
 def to_json(message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object, like `to_dict` but with each value as a string of its wire text.
+    """Return a message as a JSON object, like `to_dict` but with each value as a string in wire format.
 
-    Unlike on the wire, times have microseconds if needed.
+    Times have milliseconds as on the wire, or microseconds if needed.
 
     Raises:
         EncodeError: a value has no FIX representation.

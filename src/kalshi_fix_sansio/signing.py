@@ -1,4 +1,4 @@
-"""Signatures of Logons: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
+"""Logon signatures: RSA-PSS and Ed25519 keys from PEM text, signing and verification.
 
 The session only calls `SessionConfig.sign_logon`; this module implements that function for Kalshi accounts.
 It is the only module that needs a cryptography library, which is imported when the first key is loaded,
@@ -112,7 +112,7 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     """Read a private key from PEM text: RSA (2048 bits or more) or Ed25519, PKCS#8 or PKCS#1, encrypted or
     not.
 
-    An empty passphrase means none.
+    An empty passphrase means no passphrase.
 
     Raises:
         KeyFileError: the key cannot be used; the text contains the remedy.

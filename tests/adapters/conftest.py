@@ -1,4 +1,4 @@
-"""A simulated venue that the tests of the clients share, and a Postgres server for those that need one."""
+"""A simulated venue that the client tests share, and a Postgres server for the tests that need one."""
 
 from __future__ import annotations
 

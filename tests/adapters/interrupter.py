@@ -9,18 +9,18 @@ from typing import Any
 
 
 class Interrupter:
-    """Raise an exception, as a signal handler does, at the `at`th point where CPython checks for signals:
+    """Raises an exception, as a signal handler does, at the `at`th point where CPython checks for signals:
     when a function of these files begins, and after one of them has called a function written in C."""
 
     def __init__(
         self,
         at: int,
         files: AbstractSet[str | None],
-        raises: type[BaseException] = KeyboardInterrupt,
+        error: type[BaseException] = KeyboardInterrupt,
     ) -> None:
         self._left = at
         self._files = files
-        self._raises = raises
+        self._error = error
         self.where: str | None = None
         """The function in which the exception was raised."""
 
@@ -30,11 +30,11 @@ class Interrupter:
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
 
-    def _point(self, frame: FrameType, event: str, what: Any) -> None:
+    def _point(self, frame: FrameType, event: str, argument: Any) -> None:
         if frame.f_code.co_filename not in self._files or event not in {"call", "c_return"}:
             return
         if self._left == 0:
-            self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {what}"
+            self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno} {event} {argument}"
             sys.setprofile(None)
-            raise self._raises
+            raise self._error
         self._left -= 1

@@ -63,13 +63,13 @@ def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleTy
 
 
 @pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
-def test_waiting_methods_are_coroutines_and_iterating_ones_iterators(module: ModuleType) -> None:
+def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(module: ModuleType) -> None:
     for name, member in methods(module).items():
         if isinstance(member, property):
             continue
-        waits = name not in STREAMS | AT_ONCE | {"standby"}
-        assert inspect.iscoroutinefunction(member) is waits, name
-        if waits or name in AT_ONCE:
+        is_waiting_method = name not in STREAMS | AT_ONCE | {"standby"}
+        assert inspect.iscoroutinefunction(member) is is_waiting_method, name
+        if is_waiting_method or name in AT_ONCE:
             assert returns(member) == returns(methods(BLOCKING)[name]), name
         else:
             found = returns(member).replace("Stream", "Iterator").replace("AsyncStandby[Self]", "Standby")

@@ -24,7 +24,7 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def test_the_code_of_the_page_is_the_example() -> None:
+def test_the_code_on_the_page_is_the_example() -> None:
     assert lines("".join(blocks(STEPS))) == lines(EXAMPLE)
 
 

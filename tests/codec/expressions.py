@@ -7,7 +7,7 @@ import re._parser as parser  # type: ignore[import-not-found]
 from typing import Any
 
 
-def steps_back(pattern: str) -> list[str]:
+def backtracking_repetitions(pattern: str) -> list[str]:
     """Return every repetition that can backtrack, one character or one item at a time.
 
     Repetitions of single characters must be possessive, have a fixed count or match at most once. Without
@@ -22,11 +22,11 @@ def steps_back(pattern: str) -> list[str]:
 def _walk(node: Any, found: list[str]) -> None:
     for operator, argument in node:
         if operator is ops.MAX_REPEAT:
-            least, most, inner = argument
+            minimum, maximum, inner = argument
             # Runs, which begin with a literal SOH, are exempt: when they backtrack, each entry given back
             # fails at its first tag (see `DecoderWriter._run`).
-            if most > 1 and least != most and inner[0] != (ops.LITERAL, 1):
-                found.append(f"{least} to {most} of {inner}")
+            if maximum > 1 and minimum != maximum and inner[0] != (ops.LITERAL, 1):
+                found.append(f"{minimum} to {maximum} of {inner}")
             _walk(inner, found)
         elif operator is ops.POSSESSIVE_REPEAT:
             _walk(argument[2], found)

@@ -1,4 +1,5 @@
-"""Upper bounds on the cost of decoding: linear for any bytes and after any earlier messages.
+"""Upper bounds on the cost of decoding: it is linear in the size of a message, for any bytes and after any
+earlier messages.
 
 The expressions of the fast path are compiled at run time, and the steps of the regular expression engine
 cannot be counted from Python. Their structure is checked instead, for the shapes of every message.
@@ -17,8 +18,8 @@ from kalshi_fix_sansio._generated import DIALECT as KALSHI
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled import cache, decoders
 from kalshi_fix_sansio.framing import Frame, encode_frame
-from tests.codec.expressions import first_literals, steps_back
-from tests.codec.wire import HEAD, SOUND, dump, fields_of, joined
+from tests.codec.expressions import backtracking_repetitions, first_literals
+from tests.codec.wire import HEAD, VALID_BODIES, dump, fields_of, joined
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT
 
@@ -28,16 +29,16 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list to which every expression compiled for a shape is added."""
     found: list[str] = []
 
-    def compile_and_note(pattern: str) -> re.Pattern[str]:
+    def compile_and_record(pattern: str) -> re.Pattern[str]:
         found.append(pattern)
         return re.compile(pattern)
 
-    monkeypatch.setattr(decoders, "re", SimpleNamespace(compile=compile_and_note, escape=re.escape))
+    monkeypatch.setattr(decoders, "re", SimpleNamespace(compile=compile_and_record, escape=re.escape))
     return found
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def compile_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the codec compile a shape at its second occurrence."""
     monkeypatch.setattr(cache, "SIGHTINGS_TO_COMPILE", 2)
 
@@ -48,7 +49,7 @@ def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 0)
     tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
     for _ in range(2):
-        for body in SOUND:
+        for body in VALID_BODIES:
             tiny.decode(joined(fields_of(body)))
         for layout in KALSHI.messages.values():
             for message in (minimal(layout.body), full(layout.body)):
@@ -60,16 +61,18 @@ def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_expression_backtracks(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     learn_all(monkeypatch)
     assert len(compiled) > 100
-    assert [steps_back(pattern) for pattern in compiled if steps_back(pattern)] == []
+    assert [
+        backtracking_repetitions(pattern) for pattern in compiled if backtracking_repetitions(pattern)
+    ] == []
 
 
 def test_the_structure_check_finds_backtracking() -> None:
-    assert steps_back("a=([^\x01]+)\x01")
-    assert steps_back("(?:a+)?")
-    assert steps_back("(?:ab?)+")
-    assert steps_back("(?:a|b*)")
-    assert steps_back("a(?=b)")
-    assert not steps_back("(?:\x01a=([^\x01]++)(?:\x01b=[0-9]{3})?)+\x01")
+    assert backtracking_repetitions("a=([^\x01]+)\x01")
+    assert backtracking_repetitions("(?:a+)?")
+    assert backtracking_repetitions("(?:ab?)+")
+    assert backtracking_repetitions("(?:a|b*)")
+    assert backtracking_repetitions("a(?=b)")
+    assert not backtracking_repetitions("(?:\x01a=([^\x01]++)(?:\x01b=[0-9]{3})?)+\x01")
 
 
 def test_entries_are_searched_only_at_the_start_of_a_field(
@@ -78,11 +81,11 @@ def test_entries_are_searched_only_at_the_start_of_a_field(
     splits: list[str] = []
     compile_shape = decoders.DecoderWriter.compile
 
-    def noting(writer: decoders.DecoderWriter) -> decoders.Shape:
+    def recording(writer: decoders.DecoderWriter) -> decoders.Shape:
         splits.extend(writer._splits.values())
         return compile_shape(writer)
 
-    monkeypatch.setattr(decoders.DecoderWriter, "compile", noting)
+    monkeypatch.setattr(decoders.DecoderWriter, "compile", recording)
     learn_all(monkeypatch)
     assert splits
     for pattern in splits:
@@ -98,13 +101,13 @@ PARTIES = "".join(f"448=a{n}|452=24|" for n in range(5))
 
 
 @pytest.mark.parametrize(
-    "place", ["58={}|150=F|151=40.00|453=5|" + PARTIES, "150=F|151=40.00|453=5|" + PARTIES + "58={}|"]
+    "template", ["58={}|150=F|151=40.00|453=5|" + PARTIES, "150=F|151=40.00|453=5|" + PARTIES + "58={}|"]
 )
-def test_a_repeated_group_opener_inside_a_text_is_text(place: str) -> None:
+def test_group_openers_inside_a_text_value_do_not_open_entries(template: str) -> None:
     codec = Codec(KALSHI)
 
     def report(text: str) -> bytes:
-        body = (REPORT + place.format(text)).replace("|", "\x01")
+        body = (REPORT + template.format(text)).replace("|", "\x01")
         return encode_frame("FIXT.1.1", body.encode("latin-1"))
 
     for _ in range(2):
@@ -118,14 +121,14 @@ def test_a_repeated_group_opener_inside_a_text_is_text(place: str) -> None:
 
 def test_a_run_before_the_sequence_number_is_not_compiled() -> None:
     hops = "627=5|" + "628=x|" * 5
-    whole = joined(fields_of(f"35=D|{hops}{HEAD}11=a|38=1|"))
+    data = joined(fields_of(f"35=D|{hops}{HEAD}11=a|38=1|"))
     codec = Codec(DIALECT)
     for _ in range(3):
-        assert codec.decode(whole).problems == ()
+        assert codec.decode(data).problems == ()
     assert [*codec._compiled._shapes.values()] == [()]
 
 
-def calls(codec: Codec, data: bytes) -> int:
+def number_of_calls(codec: Codec, data: bytes) -> int:
     """Return the number of Python and C functions called to decode a message."""
     count = 0
 
@@ -155,7 +158,9 @@ def test_the_work_of_the_careful_path_is_linear(head: str, unit: str) -> None:
     """Each additional part of a repetitive message costs no more than the parts before it."""
     codec = Codec(DIALECT)
     _, one, two, four = (  # The first decode builds the tables.
-        calls(codec, encode_frame("FIXT.1.1", (head + unit * count).replace("|", "\x01").encode("latin-1")))
+        number_of_calls(
+            codec, encode_frame("FIXT.1.1", (head + unit * count).replace("|", "\x01").encode("latin-1"))
+        )
         for count in (1, 200, 400, 800)
     )
     assert four - two <= 2.2 * (two - one) + 200

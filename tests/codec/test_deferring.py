@@ -32,11 +32,11 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     compile_ = DecoderCache.compile
 
-    def noting(self: DecoderCache, text: str, *rest: object) -> None:
+    def recording(self: DecoderCache, text: str, *rest: object) -> None:
         found.append(text)
         compile_(self, text, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(DecoderCache, "compile", noting)
+    monkeypatch.setattr(DecoderCache, "compile", recording)
     return found
 
 

@@ -1,4 +1,6 @@
-"""Encoded messages decode to the same values, and values that cannot be encoded are reported by name."""
+"""Encoded messages decode to the same values, and a value that cannot be encoded is reported with the name of
+its field.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import DecodeError, EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import is_frame
-from tests.codec.wire import SOUND, fields_of, joined
+from tests.codec.wire import VALID_BODIES, fields_of, joined
 from tests.strategies import messages
 from tests.tiny_dialect import (
     BOOK,
@@ -49,23 +51,23 @@ def body(message: Message) -> str:
 def test_a_message_is_encoded_with_its_header() -> None:
     order = Order(cl_ord_id="a", order_qty="10.00", side="1", text="x")
     body = "35=D|49=key|56=venue|34=7|52=20260801-12:30:15.123|11=a|38=10.00|54=1|58=x|"
-    whole = f"8=FIXT.1.1|9={len(body)}|{body}"
-    check_sum = sum(whole.replace("|", "\x01").encode()) % 256
-    assert text(order, header("D")) == f"{whole}10={check_sum:03d}|"
+    data = f"8=FIXT.1.1|9={len(body)}|{body}"
+    check_sum = sum(data.replace("|", "\x01").encode()) % 256
+    assert text(order, header("D")) == f"{data}10={check_sum:03d}|"
 
 
-def test_a_message_without_header_cannot_be_encoded() -> None:
+def test_a_message_without_a_header_is_encoded_without_header_fields() -> None:
     assert text(Book(symbol="K")) == "8=FIXT.1.1|9=16|35=W|55=K|268=0|10=075|"
 
 
 def test_the_header_and_trailer_of_a_received_message_are_reused() -> None:
-    whole = joined(fields_of("35=A|49=a|56=b|34=7|52=20260801-12:30:15.123|43=Y|383=1|93=3|89=a\x01b|"))
-    logon = CODEC.decode(whole)
-    assert CODEC.encode(logon) == whole
+    data = joined(fields_of("35=A|49=a|56=b|34=7|52=20260801-12:30:15.123|43=Y|383=1|93=3|89=a\x01b|"))
+    logon = CODEC.decode(data)
+    assert CODEC.encode(logon) == data
     assert "|34=8|" in text(logon, header("A", 8))
 
 
-@pytest.mark.parametrize("line", [line for line in SOUND if "5001" not in line])
+@pytest.mark.parametrize("line", [line for line in VALID_BODIES if "5001" not in line])
 def test_a_valid_received_message_is_resent_with_the_same_meaning(line: str) -> None:
     message = CODEC.decode(joined(fields_of(line)))
     again = CODEC.decode(CODEC.encode(message))
@@ -111,11 +113,11 @@ def test_a_message_of_unknown_type_is_sent_unchanged() -> None:
 
 def test_a_deprecated_tag_is_sent_once_and_only_with_its_successor() -> None:
     assert body(Logon(new_flag=True, unknown=[(5001, b"N")])) == "5002=Y|5001=N|"
-    for refused in (Logon(unknown=[(5001, b"N")]), Logon(new_flag=True, unknown=[(5001, b"N")] * 2)):
+    for invalid in (Logon(unknown=[(5001, b"N")]), Logon(new_flag=True, unknown=[(5001, b"N")] * 2)):
         with pytest.raises(
             EncodeError, match=r"OldFlag \(5001\) cannot be sent as an unknown field of Logon"
         ):
-            CODEC.encode(refused)
+            CODEC.encode(invalid)
 
 
 def changed(block: Any, **values: Any) -> Any:
@@ -134,7 +136,7 @@ def order(**values: Any) -> Order:
     [
         (changed(order(), price=0.5), r"^Price \(44\): expected a Decimal, not float"),
         (changed(order(), price=Decimal("NaN")), r"^Price \(44\): NaN"),
-        (changed(order(), text="a\x01b"), r"^Text \(58\): a string cannot hold SOH"),
+        (changed(order(), text="a\x01b"), r"^Text \(58\): a string cannot contain SOH"),
         (changed(order(), text=""), r"^Text \(58\): an empty string"),
         (
             changed(order(), expire_time=SENT.replace(tzinfo=None)),
@@ -146,7 +148,7 @@ def order(**values: Any) -> Order:
         (changed(order(), party_ids=[{}]), r"^expected Party, not dict, in entry 1 of NoPartyIDs \(453\)"),
         (
             order(party_ids=[Party(party_id="p"), changed(Party(party_id="q"), party_id="\x01")]),
-            r"^PartyID \(448\) in entry 2 of NoPartyIDs \(453\): a string cannot hold SOH",
+            r"^PartyID \(448\) in entry 2 of NoPartyIDs \(453\): a string cannot contain SOH",
         ),
         (
             order(
@@ -191,7 +193,7 @@ def order(**values: Any) -> Order:
         ),
         (order(unknown=[(628, b"x")]), r"^HopCompID \(628\) cannot be sent as an unknown field of Order"),
         (UnknownMessage(msg_type="D"), r"^MsgType \(35\) 'D' is Order: send that message"),
-        (UnknownMessage(msg_type="ZZ\x0144=1"), "cannot hold SOH"),
+        (UnknownMessage(msg_type="ZZ\x0144=1"), "cannot contain SOH"),
         (
             changed(Logon(), header=changed(header("A"), unknown=((9001, b"x"),))),
             "^the header cannot have unk",
@@ -240,7 +242,9 @@ def order(**values: Any) -> Order:
         ),
     ],
 )
-def test_values_that_cannot_be_encoded_are_reported_by_name(message: Message, pattern: str) -> None:
+def test_values_that_cannot_be_encoded_are_reported_with_the_name_of_the_field(
+    message: Message, pattern: str
+) -> None:
     with pytest.raises(EncodeError, match=pattern):
         CODEC.encode(message)
 
@@ -272,8 +276,8 @@ def test_encoding_and_decoding_round_trips(message: Message) -> None:
 
 
 def test_a_new_header_leaves_the_body_unchanged() -> None:
-    whole = frame("D", "11=a|43=Y|9001=x|38=1.50|nonsense|354=3|355=a\x01b|44=1e5|93=2|89=ss|")
-    again = CODEC.with_header(whole, header("D", 99))
+    data = frame("D", "11=a|43=Y|9001=x|38=1.50|nonsense|354=3|355=a\x01b|44=1e5|93=2|89=ss|")
+    again = CODEC.with_header(data, header("D", 99))
     assert is_frame(again)
     shown = again.replace(b"\x01", b"|").decode("latin-1")
     head = "|35=D|49=key|56=venue|34=99|52=20260801-12:30:15.123|"
@@ -285,16 +289,16 @@ def test_a_new_header_leaves_the_body_unchanged() -> None:
     "fields",
     [
         "11=a|95=10|43=N|96=abc|44=0.50|38=1|",
-        # In the previous trailer the length covered the field after the data; now it would cover only
-        # CheckSum.
+        # When the trailer fields are removed, the length would end exactly where CheckSum ends, so CheckSum
+        # would become data.
         "11=a|38=1|44=0.50|95=10|96=abc|93=2|89=ss|",
     ],
 )
-def test_a_body_that_would_read_differently_under_another_header_is_refused(fields: str) -> None:
-    whole = frame("D", fields)
-    assert CODEC.decode(whole).price == Decimal("0.50")  # type: ignore[attr-defined]
+def test_a_body_that_would_be_parsed_differently_after_another_header_is_refused(fields: str) -> None:
+    data = frame("D", fields)
+    assert CODEC.decode(data).price == Decimal("0.50")  # type: ignore[attr-defined]
     with pytest.raises(EncodeError, match="would change which bytes a length counts as data"):
-        CODEC.with_header(whole, header("D"))
+        CODEC.with_header(data, header("D"))
 
 
 def test_unknown_data_after_its_length_is_sent_unchanged() -> None:
@@ -304,7 +308,7 @@ def test_unknown_data_after_its_length_is_sent_unchanged() -> None:
     assert CODEC.decode(CODEC.encode(message)).unknown == fields
 
 
-def test_a_new_header_requires_a_whole_message() -> None:
+def test_a_new_header_requires_a_complete_message() -> None:
     with pytest.raises(DecodeError):
         CODEC.with_header(b"nonsense", header("D"))
 
@@ -316,27 +320,27 @@ PAIRS = sorted(KALSHI.standard_data.items())
     st.sampled_from(PAIRS), st.binary(min_size=1, max_size=20).filter(lambda v: b"\x01" not in v), st.data()
 )
 def test_standard_length_fields_are_correct(pair: tuple[int, int], value: bytes, data: st.DataObject) -> None:
-    """Also for fields unknown to the dialect, because a peer that knows them relies on the length."""
+    """This includes fields unknown to the dialect, because a peer that knows them relies on the length."""
     codec, (length, tag) = Codec(KALSHI), pair
-    right = ((length, b"%d" % len(value)), (tag, value))
+    correct = ((length, b"%d" % len(value)), (tag, value))
 
     def sent(*fields: tuple[int, bytes]) -> tuple[tuple[int, bytes], ...]:
         return codec.decode(codec.encode(UnknownMessage(msg_type="ZZ", unknown=fields))).unknown
 
     if pair == (93, 89):  # these fields are in the trailer
         with pytest.raises(EncodeError, match="cannot be sent as an unknown field"):
-            sent(*right)
+            sent(*correct)
         return
-    assert sent(*right, (9001, b"x")) == (*right, (9001, b"x"))
-    lie = data.draw(st.integers(0, 10**6).filter(lambda size: size != len(value)))
-    with pytest.raises(EncodeError, match=f"is '{lie}', but"):
-        sent((length, b"%d" % lie), (tag, value))
+    assert sent(*correct, (9001, b"x")) == (*correct, (9001, b"x"))
+    wrong_length = data.draw(st.integers(0, 10**6).filter(lambda size: size != len(value)))
+    with pytest.raises(EncodeError, match=f"is '{wrong_length}', but"):
+        sent((length, b"%d" % wrong_length), (tag, value))
     with pytest.raises(EncodeError, match="is not followed by"):
-        sent(right[0])
+        sent(correct[0])
     with pytest.raises(EncodeError, match="is not followed by"):
-        sent(right[0], (9001, b"x"), right[1])
+        sent(correct[0], (9001, b"x"), correct[1])
     with pytest.raises(EncodeError, match="is data, but is not preceded by its length"):
-        sent(right[1])
+        sent(correct[1])
     if tag not in KALSHI.fields:
         with pytest.raises(EncodeError, match="contains SOH"):
             sent((length, b"3"), (tag, b"a\x01b"))

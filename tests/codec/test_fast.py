@@ -1,4 +1,6 @@
-"""The fast path gives the same result as the careful path for every input, with bounded memory."""
+"""The compiled decoders (the fast path) give the same result as the reader and the explainer (the careful
+path) for every input, with bounded memory.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,16 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.scalars import Decimals
 from tests import tiny_dialect
-from tests.codec.wire import HEAD, SOUND, Fields, carefully, damaged, dump, fields_of, joined
+from tests.codec.wire import HEAD, VALID_BODIES, Fields, carefully, damaged, dump, fields_of, joined
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT, frame
 
-CAREFUL = Codec(DIALECT)
-KALSHI_CAREFUL = Codec(KALSHI)
+UNTRAINED = Codec(DIALECT)
+KALSHI_UNTRAINED = Codec(KALSHI)
 TABLES = Tables(DIALECT)
 
 
-VALID_FIELDS = [fields_of(body) for body in SOUND]
+VALID_FIELDS = [fields_of(body) for body in VALID_BODIES]
 
 
 def kalshi_messages() -> list[Fields]:
@@ -57,7 +59,7 @@ KALSHI_FIELDS = kalshi_messages()
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def compile_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the codec compile a shape at its second occurrence."""
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
 
@@ -68,12 +70,12 @@ def codec() -> Codec:
     return Codec(DIALECT)
 
 
-def trained(dialect: Dialect, sound: list[Fields]) -> Codec:
+def trained(dialect: Dialect, valid: list[Fields]) -> Codec:
     """Return a codec that knows the shape of every valid message."""
     codec = Codec(dialect)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(caching, "SIGHTINGS_TO_COMPILE", 2)
-        for fields in sound * 2:
+        for fields in valid * 2:
             codec.decode(joined(fields))
     return codec
 
@@ -82,49 +84,49 @@ TRAINED = trained(DIALECT, VALID_FIELDS)
 KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 
 
-@pytest.mark.parametrize("body", SOUND)
+@pytest.mark.parametrize("body", VALID_BODIES)
 def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body: str) -> None:
-    whole = joined(fields_of(body))
-    careful, _ = carefully(CAREFUL, whole)
+    data = joined(fields_of(body))
+    careful, _ = carefully(UNTRAINED, data)
     assert careful.problems == ()
     for _ in range(3):
-        assert dump(TRAINED.decode(whole)) == dump(careful)
+        assert dump(TRAINED.decode(data)) == dump(careful)
 
 
-def agree(codec: Codec, careful: Codec, whole: bytes) -> None:
-    """Check that decoding and checking give the same result as the reader alone."""
-    message, problems = carefully(careful, whole)
-    assert dump(codec.decode(whole)) == dump(message)
-    found, strict = codec.check(whole)
+def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
+    """Check that decoding and checking give the same result as the explainer."""
+    message, problems = carefully(careful, data)
+    assert dump(codec.decode(data)) == dump(message)
+    found, strict = codec.check(data)
     assert (dump(found), strict) == (dump(message), problems)
 
 
 @settings(max_examples=600)
 @given(damaged(VALID_FIELDS))
-def test_fast_and_careful_agree_on_damaged_messages(whole: bytes) -> None:
+def test_fast_and_careful_agree_on_damaged_messages(data: bytes) -> None:
     for _ in range(3):
-        agree(TRAINED, CAREFUL, whole)
+        check_agreement(TRAINED, UNTRAINED, data)
 
 
 @settings(max_examples=150)
 @given(damaged(VALID_FIELDS))
-def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(whole: bytes) -> None:
+def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(data: bytes) -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
-        agree(codec, CAREFUL, whole)
+        check_agreement(codec, UNTRAINED, data)
 
 
 @settings(max_examples=400)
 @given(damaged(KALSHI_FIELDS))
-def test_fast_and_careful_agree_on_damaged_messages_of_kalshi(whole: bytes) -> None:
+def test_fast_and_careful_agree_on_damaged_messages_in_the_kalshi_dialect(data: bytes) -> None:
     for _ in range(2):
-        agree(KALSHI_TRAINED, KALSHI_CAREFUL, whole)
+        check_agreement(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
 
 
 @st.composite
-def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
+def mangled(draw: st.DrawFn, valid: list[bytes]) -> bytes:
     """Draw a complete message with one to three bytes flipped, removed or inserted, possibly in its frame."""
-    data = bytearray(draw(st.sampled_from(sound)))
+    data = bytearray(draw(st.sampled_from(valid)))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data) - 1))
         match draw(st.integers(0, 3)):
@@ -140,8 +142,9 @@ def mangled(draw: st.DrawFn, sound: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
-    """Check that both refuse bytes that are not one complete message, and decode the others alike."""
+def check_agreement_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
+    """Check that bytes that are not one complete message are refused, and that both codecs decode other bytes
+    alike."""
     if is_frame(data):
         expected = dump(carefully(careful, data)[0])
         assert dump(trained_codec.decode(data)) == expected
@@ -154,17 +157,17 @@ def agree_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) -> None:
 @settings(max_examples=600)
 @given(mangled([joined(fields) for fields in VALID_FIELDS]))
 def test_fast_and_careful_agree_on_arbitrary_bytes(data: bytes) -> None:
-    agree_on_bytes(TRAINED, CAREFUL, data)
+    check_agreement_on_bytes(TRAINED, UNTRAINED, data)
 
 
 @settings(max_examples=300)
 @given(mangled([joined(fields) for fields in KALSHI_FIELDS]))
 def test_fast_and_careful_agree_on_arbitrary_bytes_in_the_kalshi_dialect(data: bytes) -> None:
-    agree_on_bytes(KALSHI_TRAINED, KALSHI_CAREFUL, data)
+    check_agreement_on_bytes(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
 
 
-def with_sums_kept(data: bytes, old: bytes, new: bytes) -> bytes:
-    """Replace bytes of a message by others of the same length and sum."""
+def with_the_same_sum(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Replace bytes of a message with others of the same length and sum."""
     assert len(old) == len(new)
     assert sum(old) % 256 == sum(new) % 256
     return data.replace(old, new, 1)
@@ -174,24 +177,24 @@ def with_sums_kept(data: bytes, old: bytes, new: bytes) -> bytes:
     ("old", "new"),
     [(b"49=a", b"94=a"), (b"35=D", b"53=D"), (b"34=7", b"43=7"), (b"8=FIXT", b"8=FITX"), (b"38=1", b"=381")],
 )
-def test_correct_length_and_sum_do_not_make_a_message_of_a_known_shape(old: bytes, new: bytes) -> None:
-    whole = joined(fields_of(order("58=x|")))
+def test_a_correct_length_and_sum_do_not_suffice_for_a_known_shape(old: bytes, new: bytes) -> None:
+    data = joined(fields_of(order("58=x|")))
     for _ in range(3):
-        TRAINED.decode(whole)
-    changed = with_sums_kept(whole, old, new)
-    agree_on_bytes(TRAINED, CAREFUL, changed)
+        TRAINED.decode(data)
+    changed = with_the_same_sum(data, old, new)
+    check_agreement_on_bytes(TRAINED, UNTRAINED, changed)
 
 
 # --- messages that the fast path accepts -----------------------------------------------------------------
 
 
-def text(whole: bytes) -> str:
-    return whole.decode("latin-1")
+def text(data: bytes) -> str:
+    return data.decode("latin-1")
 
 
-def show(cache: DecoderCache, whole: bytes) -> None:
+def learn(cache: DecoderCache, data: bytes) -> None:
     """Decode a message so that the cache learns its shape."""
-    cache.learn(text(whole), split(text(whole)), Explainer(TABLES, text(whole)).message())
+    cache.learn(text(data), split(text(data)), Explainer(TABLES, text(data)).message())
 
 
 def cache_trained_with(*bodies: str) -> DecoderCache:
@@ -199,27 +202,27 @@ def cache_trained_with(*bodies: str) -> DecoderCache:
     cache = DecoderCache(TABLES)
     for body in bodies:
         for _ in range(2):
-            show(cache, joined(fields_of(body)))
+            learn(cache, joined(fields_of(body)))
     return cache
 
 
-def taken(cache: DecoderCache, body: str) -> Message | None:
-    """Decode a message by the fast path only; return None if the fast path leaves it to the careful path."""
-    whole = joined(fields_of(body))
-    found = cache.decode(whole, framed=False)
+def decode_fast(cache: DecoderCache, body: str) -> Message | None:
+    """Decode a message on the fast path only; return None if the fast path leaves it to the careful path."""
+    data = joined(fields_of(body))
+    found = cache.decode(data, framed=False)
     if found is not None:
-        assert dump(found) == dump(carefully(CAREFUL, whole)[0])
+        assert dump(found) == dump(carefully(UNTRAINED, data)[0])
         for framed in (False, True):
-            assert dump(cache.decode(whole, framed=framed)) == dump(found)
+            assert dump(cache.decode(data, framed=framed)) == dump(found)
     return found
 
 
-def taken_strictly(cache: DecoderCache, body: str) -> bool:
+def decodes_strictly(cache: DecoderCache, body: str) -> bool:
     """Return whether the fast path decodes a message with strict checks."""
-    whole = joined(fields_of(body))
-    found = cache.decode(whole, framed=False, strict=True)
+    data = joined(fields_of(body))
+    found = cache.decode(data, framed=False, strict=True)
     if found is not None:
-        message, problems = carefully(CAREFUL, whole)
+        message, problems = carefully(UNTRAINED, data)
         assert (dump(found), problems) == (dump(message), ())
     return found is not None
 
@@ -232,37 +235,39 @@ def book(*entries: str, rest: str = "") -> str:
     return f"35=W|{HEAD}55=K|268={len(entries)}|{''.join(entries)}{rest}"
 
 
-@pytest.mark.parametrize("body", [body for body in SOUND if "35=ZZ" not in body and "270=.7" not in body])
+@pytest.mark.parametrize(
+    "body", [body for body in VALID_BODIES if "35=ZZ" not in body and "270=.7" not in body]
+)
 def test_a_shape_is_compiled_at_its_second_occurrence(body: str) -> None:
     cache = DecoderCache(TABLES)
-    whole = joined(fields_of(body))
-    show(cache, whole)
-    assert taken(cache, body) is None
-    show(cache, whole)
-    assert taken(cache, body) is not None
+    data = joined(fields_of(body))
+    learn(cache, data)
+    assert decode_fast(cache, body) is None
+    learn(cache, data)
+    assert decode_fast(cache, body) is not None
 
 
 def test_a_shape_accepts_other_values_but_not_other_tags() -> None:
     cache = cache_trained_with(order("44=0.45|58=x|"))
-    assert taken(cache, order("44=99|58=a=b é|"))
-    assert taken(cache, order("58=x|44=0.45|")) is None
-    assert taken(cache, order("44=0.45|")) is None
-    assert taken(cache, order("44=0.45|58=x|9001=y|")) is None
-    assert taken(cache, f"35=R|{HEAD}146=0|") is None
+    assert decode_fast(cache, order("44=99|58=a=b é|"))
+    assert decode_fast(cache, order("58=x|44=0.45|")) is None
+    assert decode_fast(cache, order("44=0.45|")) is None
+    assert decode_fast(cache, order("44=0.45|58=x|9001=y|")) is None
+    assert decode_fast(cache, f"35=R|{HEAD}146=0|") is None
 
 
 def test_a_strict_session_uses_the_fast_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    codec, whole = Codec(DIALECT), joined(fields_of(order("44=0.45|58=x|453=1|448=p|452=3|")))
+    codec, data = Codec(DIALECT), joined(fields_of(order("44=0.45|58=x|453=1|448=p|452=3|")))
     for _ in range(2):
-        assert codec.check(whole)[1] == ()
+        assert codec.check(data)[1] == ()
 
     def refuse(*_: object) -> None:
-        raise AssertionError("read carefully")
+        raise AssertionError("not decoded by a compiled decoder")
 
     monkeypatch.setattr(Codec, "_read", refuse)
-    assert codec.check(whole)[1] == ()
-    assert codec.check(Frame(whole))[1] == ()
-    assert codec.decode_strict(whole).problems == ()
+    assert codec.check(data)[1] == ()
+    assert codec.check(Frame(data))[1] == ()
+    assert codec.decode_strict(data).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -275,19 +280,19 @@ def test_a_strict_session_uses_the_fast_path_too(monkeypatch: pytest.MonkeyPatch
         order("453=1|448=p|9001=x|"),
     ],
 )
-def test_a_misplaced_field_is_accepted_but_not_strictly(body: str) -> None:
+def test_a_misplaced_field_is_accepted_by_lenient_decoding_only(body: str) -> None:
     cache = cache_trained_with(body)
-    assert taken(cache, body)
-    assert not taken_strictly(cache, body)
+    assert decode_fast(cache, body)
+    assert not decodes_strictly(cache, body)
 
 
-def test_a_value_beyond_its_limit_is_accepted_but_not_strictly() -> None:
-    fit, unfit = order("79=63|44=1|"), order("79=64|44=1|")
-    for cache in (cache_trained_with(fit), cache_trained_with(unfit)):
-        assert taken(cache, fit)
-        assert taken(cache, unfit)
-        assert taken_strictly(cache, fit)
-        assert not taken_strictly(cache, unfit)
+def test_a_value_beyond_its_limit_is_accepted_by_lenient_decoding_only() -> None:
+    valid, invalid = order("79=63|44=1|"), order("79=64|44=1|")
+    for cache in (cache_trained_with(valid), cache_trained_with(invalid)):
+        assert decode_fast(cache, valid)
+        assert decode_fast(cache, invalid)
+        assert decodes_strictly(cache, valid)
+        assert not decodes_strictly(cache, invalid)
 
 
 def closed_roles() -> Dialect:
@@ -330,9 +335,9 @@ def test_header_fields_use_the_code_classes_of_the_dialect() -> None:
     dialect = attrs.evolve(DIALECT, header=attrs.evolve(tiny_dialect.HEADER, members=members))
     codec = trained(dialect, VALID_FIELDS)
     for fields in VALID_FIELDS:
-        whole = joined(fields)
-        agree(codec, Codec(dialect), whole)
-        header: Any = codec.decode(whole).header
+        data = joined(fields)
+        check_agreement(codec, Codec(dialect), data)
+        header: Any = codec.decode(data).header
         assert header.begin_string is BeginString.FIXT11
         # A MsgType that is not in the code set stays a plain string.
         assert header.msg_type.__class__ is (MsgType if header.msg_type == "D" else str)
@@ -344,17 +349,17 @@ def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
     ordered = ["448=p|452=3|", "448=q|", "448=r|452=35|"]
     alike = ["448=p|452=3|", "448=q|452=35|", "448=r|452=35|"]
     for entries in (ordered, alike):
-        fit = joined(fields_of(order(f"453=3|{''.join(entries)}")))
+        valid = joined(fields_of(order(f"453=3|{''.join(entries)}")))
         for number in (0, 2):
             codec, changed = Codec(closed), list(entries)
             changed[number] = "448=p|452=9|"
-            unfit = joined(fields_of(order(f"453=3|{''.join(changed)}")))
+            invalid = joined(fields_of(order(f"453=3|{''.join(changed)}")))
             for _ in range(2):
-                assert codec.check(fit)[1] == ()
-            assert codec._compiled.decode(fit, framed=False, strict=True) is not None
-            assert codec._compiled.decode(unfit, framed=False, strict=True) is None
-            assert codec._compiled.decode(unfit, framed=False) is not None
-            assert [problem.tag for problem in codec.check(unfit)[1]] == [452]
+                assert codec.check(valid)[1] == ()
+            assert codec._compiled.decode(valid, framed=False, strict=True) is not None
+            assert codec._compiled.decode(invalid, framed=False, strict=True) is None
+            assert codec._compiled.decode(invalid, framed=False) is not None
+            assert [problem.tag for problem in codec.check(invalid)[1]] == [452]
 
 
 @pytest.mark.parametrize(
@@ -374,34 +379,34 @@ def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
 def test_rare_and_malformed_values_are_left_to_the_careful_path(tag: str, rare: str) -> None:
     plain = {"44": "1", "54": "1", "45": "1", "79": "1", "126": "20260801-23:59:59", "64": "20260801"}[tag]
     cache = cache_trained_with(order(f"{tag}={plain}|"))
-    assert taken(cache, order(f"{tag}={plain}|"))
-    assert taken(cache, order(f"{tag}={rare}|")) is None
+    assert decode_fast(cache, order(f"{tag}={plain}|"))
+    assert decode_fast(cache, order(f"{tag}={rare}|")) is None
 
 
 def test_data_with_a_correct_length_is_accepted() -> None:
     body = f"35=A|{HEAD}95=3|96=abc|383=5|"
     cache = cache_trained_with(body)
-    assert taken(cache, body)
-    assert taken(cache, body.replace("abc", "a=c"))
-    assert taken(cache, body.replace("95=3", "95=03"))
-    assert taken(cache, body.replace("95=3", "95=2")) is None
-    assert taken(cache, body.replace("95=3", "95=9")) is None
+    assert decode_fast(cache, body)
+    assert decode_fast(cache, body.replace("abc", "a=c"))
+    assert decode_fast(cache, body.replace("95=3", "95=03"))
+    assert decode_fast(cache, body.replace("95=3", "95=2")) is None
+    assert decode_fast(cache, body.replace("95=3", "95=9")) is None
 
 
 def test_data_that_contains_soh_is_left_to_the_careful_path() -> None:
-    whole = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
+    data = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
     cache = DecoderCache(TABLES)
     for _ in range(3):
-        show(cache, whole)
-    assert cache.decode(whole, framed=True) is None
+        learn(cache, data)
+    assert cache.decode(data, framed=True) is None
 
 
 def test_the_counter_of_a_short_group_is_part_of_the_shape() -> None:
     cache = cache_trained_with(order("453=2|448=p|448=q|"))
-    assert taken(cache, order("453=2|448=r|448=s|"))
-    assert taken(cache, order("453=1|448=r|448=s|")) is None
-    assert taken(cache, order("453=02|448=r|448=s|")) is None
-    assert taken(cache, order("453=1|448=r|")) is None
+    assert decode_fast(cache, order("453=2|448=r|448=s|"))
+    assert decode_fast(cache, order("453=1|448=r|448=s|")) is None
+    assert decode_fast(cache, order("453=02|448=r|448=s|")) is None
+    assert decode_fast(cache, order("453=1|448=r|")) is None
 
 
 ENTRY = "269=1|270=0.5|"
@@ -418,31 +423,31 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_shape_serves_any_number_of_ordered_entries() -> None:
     full = "269=2|270=1|271=5|273=10:00:00|"
     cache = cache_trained_with(book(ENTRY, full, ENTRY))
-    assert taken(cache, book(full))
-    assert taken(cache, book(*[ENTRY] * 50, full))
-    assert taken(cache, book("269=1|270=1|273=10:00:00|", *["269=1|270=1|271=2|"] * 7))
-    assert taken(cache, book(full).replace("268=1", "268=2")) is None
-    assert taken(cache, book()) is None
-    assert taken(cache, book(full.replace("269=2|270=1|", "270=1|269=2|"))) is None
-    assert taken(cache, book(full, "269=1|271=1|")) is None
-    assert taken(cache, book(full, "269=1|270=1|9001=x|")) is None
-    assert taken(cache, book(full, "269=1|270=x|")) is None
+    assert decode_fast(cache, book(full))
+    assert decode_fast(cache, book(*[ENTRY] * 50, full))
+    assert decode_fast(cache, book("269=1|270=1|273=10:00:00|", *["269=1|270=1|271=2|"] * 7))
+    assert decode_fast(cache, book(full).replace("268=1", "268=2")) is None
+    assert decode_fast(cache, book()) is None
+    assert decode_fast(cache, book(full.replace("269=2|270=1|", "270=1|269=2|"))) is None
+    assert decode_fast(cache, book(full, "269=1|271=1|")) is None
+    assert decode_fast(cache, book(full, "269=1|270=1|9001=x|")) is None
+    assert decode_fast(cache, book(full, "269=1|270=x|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_runs_with_the_same_tags_need_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     alike = [ENTRY + "271=5|273=10:00:00|"] * 3
     rare = [ENTRY + "271=5|", ENTRY + "273=10:00:00|", ENTRY]
     sized = [ENTRY + "271=5|", ENTRY + "271=5|273=10:00:00|", ENTRY + "271=5|"]
     cache = cache_trained_with(book(*alike), book(*rare), book(*alike))
-    assert (taken(cache, book(*alike)), compiled.count) != (None, 1)
+    assert (decode_fast(cache, book(*alike)), compiled.count) != (None, 1)
     assert compiled.count == 2
-    assert taken(cache, book(*rare))
-    assert taken(cache, book(*sized))
+    assert decode_fast(cache, book(*rare))
+    assert decode_fast(cache, book(*sized))
     monkeypatch.setattr(caching, "MAX_SHAPES_PER_KEY", 2)
     for _ in range(4):
-        show(cache, joined(fields_of(book(*sized))))
+        learn(cache, joined(fields_of(book(*sized))))
     assert compiled.count == 2
     monkeypatch.undo()
 
@@ -451,17 +456,17 @@ def test_runs_with_the_same_tags_need_few_shapes(monkeypatch: pytest.MonkeyPatch
 def test_one_shape_serves_any_number_of_equal_entries_with_unknown_fields() -> None:
     like = "269=1|9001=x|270=0.5|"
     cache = cache_trained_with(book(like, like, like))
-    assert taken(cache, book(like))
-    assert taken(cache, book(*[like] * 9, rest="")).md_entries[8].unknown == ((9001, b"x"),)  # type: ignore[union-attr]
-    assert taken(cache, book(like, "269=1|270=0.5|")) is None
+    assert decode_fast(cache, book(like))
+    assert decode_fast(cache, book(*[like] * 9, rest="")).md_entries[8].unknown == ((9001, b"x"),)  # type: ignore[union-attr]
+    assert decode_fast(cache, book(like, "269=1|270=0.5|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_a_run_of_equal_entries_accepts_only_entries_of_this_form() -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY))
-    assert taken(cache, book(*[ENTRY] * 7))
-    assert taken(cache, book(ENTRY, "269=1|270=0.5|271=5|", ENTRY)) is None
-    assert taken(cache, book(ENTRY, "269=1|270=0.5|9001=x|", ENTRY)) is None
+    assert decode_fast(cache, book(*[ENTRY] * 7))
+    assert decode_fast(cache, book(ENTRY, "269=1|270=0.5|271=5|", ENTRY)) is None
+    assert decode_fast(cache, book(ENTRY, "269=1|270=0.5|9001=x|", ENTRY)) is None
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -480,51 +485,51 @@ def test_a_run_of_equal_entries_accepts_only_entries_of_this_form() -> None:
 )
 def test_a_run_has_only_one_position_in_a_message(body: str) -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
-    assert taken(cache, book(ENTRY, rest="58=y|"))
-    assert taken(cache, body) is None
+    assert decode_fast(cache, book(ENTRY, rest="58=y|"))
+    assert decode_fast(cache, body) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_a_group_may_be_empty() -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="58=x|"))
-    assert taken(cache, book(rest="58=x|")) is None
+    assert decode_fast(cache, book(rest="58=x|")) is None
     cache = cache_trained_with(book(rest="58=x|"))
-    assert taken(cache, book(rest="58=x|"))
-    assert taken(cache, book(rest=f"58={ENTRY}")) is None
+    assert decode_fast(cache, book(rest="58=x|"))
+    assert decode_fast(cache, book(rest=f"58={ENTRY}")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_two_groups_may_be_runs() -> None:
     parties = "453=3|448=p|448=q|448=r|"
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest=parties))
-    found: Any = taken(cache, book(*[ENTRY] * 5, rest="453=1|448=z|"))
+    found: Any = decode_fast(cache, book(*[ENTRY] * 5, rest="453=1|448=z|"))
     assert (len(found.md_entries), found.party_ids[0].party_id) == (5, "z")
-    assert taken(cache, book(*[ENTRY] * 5, rest="453=2|448=z|")) is None
-    assert taken(cache, book(*[ENTRY] * 5, rest="448=z|453=1|")) is None
+    assert decode_fast(cache, book(*[ENTRY] * 5, rest="453=2|448=z|")) is None
+    assert decode_fast(cache, book(*[ENTRY] * 5, rest="448=z|453=1|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_a_counter_that_claims_too_many_entries_costs_no_memory() -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY))
-    assert taken(cache, book(ENTRY, ENTRY, ENTRY).replace("268=3", "268=999999999999999999")) is None
+    assert decode_fast(cache, book(ENTRY, ENTRY, ENTRY).replace("268=3", "268=999999999999999999")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_entries_with_a_single_field_also_form_a_run() -> None:
     body = order("453=3|448=p|448=q|448=r|")
     cache = cache_trained_with(body)
-    assert taken(cache, body)
+    assert decode_fast(cache, body)
     alike = f"35=R|{HEAD}146=4|38=1|38=2|38=3|38=4|79=5|"
-    assert taken(cache_trained_with(alike), alike)
+    assert decode_fast(cache_trained_with(alike), alike)
     lone = order("453=1|448=p|802=3|523=s|523=t|523=u|")
-    assert taken(cache_trained_with(lone), lone)
+    assert decode_fast(cache_trained_with(lone), lone)
 
 
 @pytest.mark.usefixtures("short_runs")
 def test_fields_after_a_run_belong_to_the_body() -> None:
     cache = cache_trained_with(book(ENTRY, ENTRY, ENTRY, rest="453=3|448=p|448=q|448=r|58=x|"))
-    assert taken(cache, book(ENTRY, rest="453=1|448=p|58=y|"))
-    assert taken(cache, book(ENTRY, rest="58=y|")) is None
+    assert decode_fast(cache, book(ENTRY, rest="453=1|448=p|58=y|"))
+    assert decode_fast(cache, book(ENTRY, rest="58=y|")) is None
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -538,7 +543,7 @@ def test_fields_after_a_run_belong_to_the_body() -> None:
 )
 def test_irregular_entries_are_compiled_one_by_one(body: str) -> None:
     cache = cache_trained_with(body)
-    assert taken(cache, body)
+    assert decode_fast(cache, body)
 
 
 @pytest.mark.usefixtures("short_runs")
@@ -552,26 +557,26 @@ def test_irregular_entries_are_compiled_one_by_one(body: str) -> None:
     ],
 )
 def test_groups_interleaved_with_other_fields_are_not_compiled(body: str) -> None:
-    whole = joined(fields_of(body))
-    assert CAREFUL.decode(whole).problems == ()
-    assert DecoderWriter(Explainer(TABLES, text(whole)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
-    assert taken(cache_trained_with(body), body) is None
+    data = joined(fields_of(body))
+    assert UNTRAINED.decode(data).problems == ()
+    assert DecoderWriter(Explainer(TABLES, text(data)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
+    assert decode_fast(cache_trained_with(body), body) is None
 
 
 def test_a_shape_with_too_many_fields_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoders, "MAX_VALUES", 9)
     cache = cache_trained_with(order("58=x|"), order("58=x|79=5|44=1|54=1|"))
-    assert taken(cache, order("58=x|"))
-    assert taken(cache, order("58=x|79=5|44=1|54=1|")) is None
+    assert decode_fast(cache, order("58=x|"))
+    assert decode_fast(cache, order("58=x|79=5|44=1|54=1|")) is None
 
 
 @pytest.mark.parametrize("time", ["", "272=20260817|273=16:00:00.123|"])
-def test_prices_of_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
+def test_prices_in_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
     entries = "".join(f"269={n % 2}|270=0.{n + 10}|271={n}.50|{time}" for n in range(8))
-    whole = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
+    data = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
-    read: list[Any] = [codec.decode(whole) for _ in range(4)]
-    expected = dump(carefully(KALSHI_CAREFUL, whole)[0])
+    read: list[Any] = [codec.decode(data) for _ in range(4)]
+    expected = dump(carefully(KALSHI_UNTRAINED, data)[0])
     assert all(dump(message) == expected for message in read)
     (first, again) = (message.md_entries[7] for message in read[2:])
     assert first.md_entry_px is again.md_entry_px
@@ -581,11 +586,11 @@ def test_prices_of_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
 # --- fields before MsgSeqNum ----------------------------------------------------------------------------
 
 
-def sent(body: str, codec: Codec) -> Message:
+def decode_and_compare(body: str, codec: Codec) -> Message:
     """Decode a message and check that the careful path gives the same result."""
-    whole = joined(fields_of(body))
-    found = codec.decode(whole)
-    assert dump(found) == dump(carefully(CAREFUL, whole)[0])
+    data = joined(fields_of(body))
+    found = codec.decode(data)
+    assert dump(found) == dump(carefully(UNTRAINED, data)[0])
     return found
 
 
@@ -594,14 +599,14 @@ def test_messages_with_the_same_head_and_different_shapes_are_distinguished(code
     heads = {joined(fields_of(body)).partition(b"34=")[0] for body in bodies}
     assert len(heads) == 1
     for body in bodies * 4:
-        sent(body, codec)
+        decode_and_compare(body, codec)
     assert len(codec._compiled._heads) == 1
 
 
 def test_messages_of_different_sessions_are_distinguished(codec: Codec) -> None:
     for number in range(40):
         body = order("58=x|").replace("49=a", f"49={number % 5}")
-        header = sent(body, codec).header
+        header = decode_and_compare(body, codec).header
         assert (header.sender_comp_id, header.target_comp_id) == (str(number % 5), "b")
     assert len(codec._compiled._heads) == 5
 
@@ -609,7 +614,7 @@ def test_messages_of_different_sessions_are_distinguished(codec: Codec) -> None:
 def test_cached_heads_are_bounded(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_HEADS", 7)
     for number in range(100):
-        sent(order(f"58={'x' * (number % 23 + 1)}|"), codec)
+        decode_and_compare(order(f"58={'x' * (number % 23 + 1)}|"), codec)
         assert len(codec._compiled._heads) <= 7
 
 
@@ -620,11 +625,11 @@ def test_long_heads_are_not_cached(codec: Codec, size: int) -> None:
     for filler in ("a" * (size - usual + 1), "b" * (size - usual + 1)):
         # BodyLength gains digits as well.
         long = body.replace("49=a", f"49={filler}")
-        grown = joined(fields_of(long)).index(b"34=") - size
-        long = long.replace(filler, filler[grown:])
+        extra_digits = joined(fields_of(long)).index(b"34=") - size
+        long = long.replace(filler, filler[extra_digits:])
         assert joined(fields_of(long)).index(b"34=") == size
         for _ in range(4):
-            assert sent(long, codec).header.sender_comp_id == filler[grown:]
+            assert decode_and_compare(long, codec).header.sender_comp_id == filler[extra_digits:]
     assert [len(head) for head in codec._compiled._heads] == (
         [size] * 2 if size <= caching.MAX_HEAD_SIZE else []
     )
@@ -641,7 +646,7 @@ def test_long_heads_are_not_cached(codec: Codec, size: int) -> None:
 def test_rarely_repeated_heads_are_not_cached(head: str) -> None:
     body = f"35=D|{head}11=a|38=1|"
     cache = cache_trained_with(body)
-    found = taken(cache, body)
+    found = decode_fast(cache, body)
     if "628" not in head and "9001" not in head:
         assert found
     assert not cache._heads
@@ -650,13 +655,13 @@ def test_rarely_repeated_heads_are_not_cached(head: str) -> None:
 def test_the_length_of_data_before_the_sequence_number_is_checked(codec: Codec) -> None:
     body = f"35=D|95=3|96=abc|{HEAD}11=a|38=1|"
     for value in ("abc", "xyz", "a=c"):
-        sent(body.replace("abc", value), codec)
-    sent(body.replace("95=3", "95=2"), codec)
+        decode_and_compare(body.replace("abc", value), codec)
+    decode_and_compare(body.replace("95=3", "95=2"), codec)
 
 
 def test_a_message_without_a_sequence_number_takes_the_careful_path(codec: Codec) -> None:
     for _ in range(3):
-        found = sent(order("").replace("34=7|", ""), codec)
+        found = decode_and_compare(order("").replace("34=7|", ""), codec)
         assert [problem.tag for problem in found.problems] == [34]
 
 
@@ -664,15 +669,15 @@ def test_subclasses_of_bytes_are_accepted() -> None:
     class Own(bytes):
         pass
 
-    whole = Own(joined(fields_of(order("58=x|"))))
+    data = Own(joined(fields_of(order("58=x|"))))
     for _ in range(3):
-        assert dump(TRAINED.decode(whole)) == dump(carefully(CAREFUL, whole)[0])
+        assert dump(TRAINED.decode(data)) == dump(carefully(UNTRAINED, data)[0])
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
 def test_checksums_are_right_for_any_length(codec: Codec, text: str) -> None:
     for _ in range(3):
-        sent(order(f"58={text}|"), codec)
+        decode_and_compare(order(f"58={text}|"), codec)
     wrong = bytearray(joined(fields_of(order(f"58={text}|"))))
     wrong[-30] ^= 1
     with pytest.raises(DecodeError):
@@ -681,24 +686,24 @@ def test_checksums_are_right_for_any_length(codec: Codec, text: str) -> None:
 
 @pytest.mark.parametrize("total", [b"256", b"300", b"999"])
 def test_an_impossible_checksum_is_refused(total: bytes) -> None:
-    whole = joined(fields_of(order("58=x|")))
+    data = joined(fields_of(order("58=x|")))
     for _ in range(3):
-        TRAINED.decode(whole)
+        TRAINED.decode(data)
     with pytest.raises(DecodeError):
-        TRAINED.decode(whole[:-4] + total + b"\x01")
+        TRAINED.decode(data[:-4] + total + b"\x01")
 
 
 def test_messages_share_no_mutable_state(codec: Codec) -> None:
     body = book(*["269=1|270=0.40|271=5|"] * 6, rest="453=1|448=p|")
-    made: list[Any] = [sent(body, codec) for _ in range(5)]
-    first, second = made[3:]
+    decoded: list[Any] = [decode_and_compare(body, codec) for _ in range(5)]
+    first, second = decoded[3:]
     for block in (first.md_entries[0], first, first.header, first.trailer):
         for member in block.LAYOUT.members:
             if isinstance(getattr(block, member.attribute), list):
                 getattr(block, member.attribute).clear()
             setattr(block, member.attribute, "changed")
         block.unknown = ((9, b"changed"),)
-    assert dump(second) == dump(carefully(CAREFUL, joined(fields_of(body)))[0])
+    assert dump(second) == dump(carefully(UNTRAINED, joined(fields_of(body)))[0])
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -712,7 +717,7 @@ def shapes_of_orders() -> Iterator[str]:
         number += 1
 
 
-class Counted:
+class ShapeCounter:
     """Counts the compiled shapes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -729,33 +734,33 @@ class Counted:
 def test_shapes_that_occur_once_are_not_compiled_and_use_little_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SIGHTINGS", 20)
     cache = DecoderCache(TABLES)
     for _, body in zip(range(70), shapes_of_orders(), strict=False):
-        show(cache, joined(fields_of(body)))
+        learn(cache, joined(fields_of(body)))
         assert len(cache._sightings) <= 20
     assert compiled.count == 0
 
 
 def test_the_number_of_compiled_shapes_is_bounded(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     monkeypatch.setattr(caching, "MAX_SHAPES", 5)
     bodies = [body for _, body in zip(range(60), shapes_of_orders(), strict=False)]
     for body in [body for body in bodies for _ in range(3)] * 2:
-        sent(body, codec)
+        decode_and_compare(body, codec)
         assert len(codec._compiled._shapes) <= 5
     assert compiled.count == 5 * (1 + caching.MAX_CLEARANCES)
     assert len(codec._compiled._shapes) == 5
 
 
-def test_a_shape_is_compiled_once_its_decodings_outweigh_the_compilation(
+def test_a_shape_is_compiled_when_decoding_it_has_cost_as_much_as_compiling(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     for number in range(2 * caching.SIGHTINGS_TO_COMPILE):
-        sent(order("58=x|" if number % 2 else "44=1|"), codec)
+        decode_and_compare(order("58=x|" if number % 2 else "44=1|"), codec)
         assert compiled.count == max(0, number - 2 * caching.SIGHTINGS_TO_COMPILE + 3)
 
 
@@ -763,15 +768,15 @@ def test_shapes_with_the_same_tags_are_counted_together_and_all_compiled(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     bodies = [order("58=x|44=1|"), order("44=1|58=x|")]
     for number in range(18):
-        sent(bodies[number % 2], codec)
+        decode_and_compare(bodies[number % 2], codec)
     assert compiled.count == 1
     for number in range(12):
-        sent(bodies[number % 2], codec)
+        decode_and_compare(bodies[number % 2], codec)
     assert compiled.count == 2
-    assert all(taken(codec._compiled, body) is not None for body in bodies)
+    assert all(decode_fast(codec._compiled, body) is not None for body in bodies)
 
 
 def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
@@ -780,14 +785,14 @@ def test_a_value_left_to_the_reader_does_not_prevent_compiling_other_shapes(
     monkeypatch.setattr(caching, "SIGHTINGS_TO_COMPILE", 10)
     plain, careful, other = order("58=x|44=1|"), order("58=x|44=+1|"), order("44=1|58=x|")
     for _ in range(10):
-        sent(plain, codec)
+        decode_and_compare(plain, codec)
     # Whenever the already compiled shape is received, the counter of these tags is full.
     for number in range(20):
-        sent((other, careful)[number % 2], codec)
-    assert taken(codec._compiled, other) is not None
+        decode_and_compare((other, careful)[number % 2], codec)
+    assert decode_fast(codec._compiled, other) is not None
 
 
-def test_the_total_number_of_cached_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_total_size_of_the_patterns_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "MAX_PATTERN_SIZE", 2000)
     cache = DecoderCache(TABLES)
     most = 0
@@ -795,21 +800,21 @@ def test_the_total_number_of_cached_shapes_is_bounded(monkeypatch: pytest.Monkey
         other = body if number % 2 else body.replace("35=D|", "35=R|").replace("11=a|38=1|", "146=0|")
         before = cache._clearances
         for _ in range(2):
-            show(cache, joined(fields_of(other)))
+            learn(cache, joined(fields_of(other)))
         kept = sum(len(shape.pattern) for shapes in cache._shapes.values() for shape in shapes)
         assert kept == cache._pattern_size
         most = max(most, kept)
-        if taken(cache, other) is None:
+        if decode_fast(cache, other) is None:
             assert before == caching.MAX_CLEARANCES
     assert cache._clearances == caching.MAX_CLEARANCES
     assert 1000 < most <= 2000
 
 
-def test_forms_that_are_not_compiled_share_the_same_bound(
+def test_shapes_that_cannot_be_compiled_share_the_same_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(caching, "MAX_SHAPES", 3)
-    message = CAREFUL.decode(joined(fields_of(order(""))))
+    message = UNTRAINED.decode(joined(fields_of(order(""))))
     written = 0
     write = DecoderWriter._write
 
@@ -832,7 +837,7 @@ def test_forms_that_are_not_compiled_share_the_same_bound(
 def test_a_message_is_only_matched_against_shapes_with_its_tags(count: int) -> None:
     tried: list[int] = []
 
-    def noted(shape: decoders.Shape, number: int) -> decoders.Shape:
+    def recorded(shape: decoders.Shape, number: int) -> decoders.Shape:
         def read(data: bytes, at: int, head: decoders.Head, framed: bool, strict: bool) -> Message | None:
             tried.append(number)
             return shape.read(data, at, head, framed, strict)
@@ -843,7 +848,7 @@ def test_a_message_is_only_matched_against_shapes_with_its_tags(count: int) -> N
     cache = cache_trained_with(*(book(*[level] * 5) for level in levels), book(levels[0]))
     assert len(cache._shapes) == 9
     for number, (key, shapes) in enumerate(cache._shapes.items()):
-        cache._shapes[key] = tuple(noted(shape, number) for shape in shapes)
+        cache._shapes[key] = tuple(recorded(shape, number) for shape in shapes)
     assert cache.decode(joined(fields_of(book(*["269=1|270=0.40|9099=x|"] * count))), framed=True) is None
     assert tried == []
     assert cache.decode(joined(fields_of(book(*[levels[-1]] * count))), framed=True) is not None
@@ -856,7 +861,7 @@ def test_a_message_is_only_matched_against_shapes_with_its_tags(count: int) -> N
 def test_a_shape_whose_values_never_match_is_compiled_once(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     for _ in range(5):
         codec.decode(frame("D", "11=a|38=.5|"))
     assert compiled.count == 1
@@ -865,7 +870,7 @@ def test_a_shape_whose_values_never_match_is_compiled_once(
 def test_invalid_messages_and_unknown_types_are_never_learned(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = Counted(monkeypatch)
+    compiled = ShapeCounter(monkeypatch)
     for _ in range(5):
         codec.decode(frame("D", "11=a|"))
         codec.decode(frame("D", "11=a|38=1|11=b|"))
@@ -874,19 +879,19 @@ def test_invalid_messages_and_unknown_types_are_never_learned(
 
 
 def test_a_known_shape_with_a_wrong_length_or_sum_is_refused(codec: Codec) -> None:
-    whole = joined(fields_of(order("58=x|")))
+    data = joined(fields_of(order("58=x|")))
     for _ in range(3):
-        codec.decode(whole)
-    end = whole.index(b"\x0135=")
-    start = whole.index(b"\x019=") + 3
-    length = int(whole[start:end])
-    total = (int(whole[-4:-1]) + 1) % 256
+        codec.decode(data)
+    end = data.index(b"\x0135=")
+    start = data.index(b"\x019=") + 3
+    length = int(data[start:end])
+    total = (int(data[-4:-1]) + 1) % 256
     for wrong in (
-        whole[:-4] + b"%03d\x01" % total,
-        whole.replace(b"58=x", b"58=y"),
-        whole.replace(b"58=x", b"58=xy"),
-        whole[:start] + b"%d" % (length + 1) + whole[end:],
-        whole[:start] + b"0%d" % length + whole[end:],
+        data[:-4] + b"%03d\x01" % total,
+        data.replace(b"58=x", b"58=y"),
+        data.replace(b"58=x", b"58=xy"),
+        data[:start] + b"%d" % (length + 1) + data[end:],
+        data[:start] + b"0%d" % length + data[end:],
     ):
         assert not is_frame(wrong)
         with pytest.raises(DecodeError):
@@ -896,9 +901,9 @@ def test_a_known_shape_with_a_wrong_length_or_sum_is_refused(codec: Codec) -> No
 @pytest.mark.parametrize(("place", "tag"), [(3, b"35="), (4, b"10=")])
 def test_a_message_without_a_valid_frame_is_not_compiled(codec: Codec, place: int, tag: bytes) -> None:
     fields = joined(fields_of(order(""))).split(b"\x01")[:-1]
-    moved = next(field for field in fields if field.startswith(tag))
-    fields.remove(moved)
-    fields.insert(place, moved)
+    misplaced = next(field for field in fields if field.startswith(tag))
+    fields.remove(misplaced)
+    fields.insert(place, misplaced)
     data = b"".join(field + b"\x01" for field in fields)
     for _ in range(3):
         assert codec.decode(Frame(data)).problems == ()
@@ -911,9 +916,9 @@ def test_a_short_message_uses_a_shape_of_any_length_until_one_of_its_length_is_c
     level = "269=1|270=0.40|271=5|"
     one, many = book(level), book(*[level] * 5)
     cache = cache_trained_with(many)
-    assert taken(cache, one)
+    assert decode_fast(cache, one)
     for _ in range(2):
-        show(cache, joined(fields_of(one)))
+        learn(cache, joined(fields_of(one)))
     assert [shape.pattern.count("268=1\x01") for (shape,) in cache._shapes.values()] == [0, 1]
-    assert taken(cache, one)
-    assert taken(cache, many)
+    assert decode_fast(cache, one)
+    assert decode_fast(cache, many)

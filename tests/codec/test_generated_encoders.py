@@ -1,5 +1,6 @@
-"""Generated encoders write any value as the layouts define, and report a value that cannot be encoded by
-name."""
+"""Generated encoders write any value as the layouts define, and report the name of a field whose value
+cannot be encoded.
+"""
 
 from __future__ import annotations
 
@@ -136,42 +137,42 @@ def outcome(encode: Callable[[Any, Any], bytes], message: Any, head: Any) -> obj
         return type(error), str(error)
 
 
-def agree(message: Any, head: Any) -> object:
+def encode_both_ways(message: Any, head: Any) -> object:
     """Encode with the generated and the plain encoder, check that they agree, and return the outcome."""
     found = outcome(CODEC.encode, message, head)
     assert found == outcome(partial(encode, KALSHI.begin_string), message, head)
     return found
 
 
-def places(block: Any) -> Iterator[tuple[Any, str]]:
+def attributes_of(block: Any) -> Iterator[tuple[Any, str]]:
     """Yield every attribute of a message or header, including those of group entries."""
     for member in block.LAYOUT.members:
         yield block, member.attribute
         if isinstance(member, GroupMember):
             for entry in getattr(block, member.attribute):
-                yield from places(entry)
+                yield from attributes_of(entry)
 
 
-def plain(block: Any) -> Any:
+def without_unknown(block: Any) -> Any:
     """Return the block without unknown fields, including those of its entries."""
     block.unknown = ()
     for member in block.LAYOUT.members:
         if isinstance(member, GroupMember):
             for entry in getattr(block, member.attribute):
-                plain(entry)
+                without_unknown(entry)
     return block
 
 
 @every_message
 @pytest.mark.parametrize("make", [minimal, full])
 def test_every_hostile_value_in_every_field_is_encoded_or_reported(layout: MessageLayout, make: Any) -> None:
-    message, head = plain(make(layout.body)), plain(full(KALSHI.header))
-    assert isinstance(agree(message, head), bytes)
-    for block, attribute in [*places(message), *places(head)]:
+    message, head = without_unknown(make(layout.body)), without_unknown(full(KALSHI.header))
+    assert isinstance(encode_both_ways(message, head), bytes)
+    for block, attribute in [*attributes_of(message), *attributes_of(head)]:
         kept = getattr(block, attribute)
         for value in HOSTILE:
             setattr(block, attribute, value)
-            agree(message, head)
+            encode_both_ways(message, head)
         setattr(block, attribute, kept)
 
 
@@ -180,23 +181,23 @@ def test_every_hostile_value_in_every_field_is_encoded_or_reported(layout: Messa
 @given(data=st.data())
 def test_any_message_is_encoded_as_the_layouts_define(layout: MessageLayout, data: st.DataObject) -> None:
     message, head = data.draw(messages(layout, KALSHI)), data.draw(headers(KALSHI))
-    assert isinstance(agree(message, head), bytes)
+    assert isinstance(encode_both_ways(message, head), bytes)
     again = copy.deepcopy(message)
-    block, attribute = data.draw(st.sampled_from(list(places(again))))
+    block, attribute = data.draw(st.sampled_from(list(attributes_of(again))))
     setattr(block, attribute, data.draw(st.sampled_from(HOSTILE)))
-    agree(again, head)
+    encode_both_ways(again, head)
 
 
 @every_message
 def test_common_values_need_no_careful_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every field is set, also in groups: only rare values need the careful path."""
+    """Every field is set, including those in groups: only rare values need `_encode_carefully`."""
     monkeypatch.delattr(Codec, "_encode_carefully")
-    message, head = plain(full(layout.body)), plain(full(KALSHI.header))
+    message, head = without_unknown(full(layout.body)), without_unknown(full(KALSHI.header))
     codec = Codec(KALSHI)
     for block in (message, head):
-        for place, attribute in places(block):
-            if isinstance(getattr(place, attribute), bytes):
-                setattr(place, attribute, b"plain")
+        for owner, attribute in attributes_of(block):
+            if isinstance(getattr(owner, attribute), bytes):
+                setattr(owner, attribute, b"plain")
     data = codec.encode(message, head)
     assert is_frame(data)
     assert codec.decode(data) == message
@@ -234,7 +235,7 @@ def test_decimals_are_encoded_the_same_in_any_context() -> None:
     for text in ("1.50", "1E+3", "1E-9", "1E-7", "NaN", "Infinity", "-0E+2", "9" * 19, "9" * 20):
         order.order_qty = Decimal(text)
         with decimal.localcontext(decimal.Context(prec=2, capitals=0)):
-            agree(order, header())
+            encode_both_ways(order, header())
 
 
 @pytest.mark.parametrize("tail", ["", "é", "\n"])
@@ -242,7 +243,7 @@ def test_messages_of_any_length_have_correct_length_and_sum(tail: str) -> None:
     head = header()
     for size in [*range(ADLER_ASCII_BLOCK - 200, ADLER_ASCII_BLOCK + 20), 5000]:
         order = NewOrderSingle(**{**ORDER, "secondary_cl_ord_id": "~" * size + tail})
-        data = agree(order, head)
+        data = encode_both_ways(order, head)
         assert isinstance(data, bytes)
         assert is_frame(data)
 
@@ -292,7 +293,7 @@ def test_a_datetime_subclass_does_not_affect_later_timestamps(monkeypatch: pytes
     head = header()
     for at in (Late(2026, 8, 17, 12, tzinfo=UTC), NOON + timedelta(hours=1), NOON - timedelta(hours=1)):
         head.sending_time = at
-        agree(NewOrderSingle(**ORDER), head)
+        encode_both_ways(NewOrderSingle(**ORDER), head)
     assert list(map(type, blocks._second)) == [datetime, datetime, str]
 
 
@@ -316,23 +317,23 @@ def test_names_are_encoded_or_refused_after_any_other_name() -> None:
     order, head = NewOrderSingle(**ORDER), header()
     pairs = [(sender, target) for sender in NAMES for target in NAMES]
     found = {}
-    for place, pair in enumerate(pairs):
+    for index, pair in enumerate(pairs):
         head.sender_comp_id, head.target_comp_id = pair
-        found[place] = agree(order, head)
+        found[index] = encode_both_ways(order, head)
     # Encode each pair again, after itself and after pairs that differ in one name.
-    for place, (sender, target) in enumerate(pairs):
+    for index, (sender, target) in enumerate(pairs):
         for before in ((sender, target), (sender, "venue"), ("venue", target)):
             head.sender_comp_id, head.target_comp_id = before
-            agree(order, head)
+            encode_both_ways(order, head)
             head.sender_comp_id, head.target_comp_id = sender, target
-            assert agree(order, head) == found[place]
+            assert encode_both_ways(order, head) == found[index]
 
 
 def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[str] = []
+    formatted: list[str] = []
 
     def counted(value: str) -> str:
-        looked.append(value)
+        formatted.append(value)
         return format_string(value)
 
     monkeypatch.setattr(blocks, "format_string", counted)
@@ -340,12 +341,12 @@ def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> Non
     # Encode other names first, because an earlier test may have left these in the cache.
     head.sender_comp_id = "someone else"
     CODEC.encode(order, head)
-    looked.clear()
+    formatted.clear()
     for number in range(1, 100):
         CODEC.encode(
             order, Header(sender_comp_id="key", target_comp_id="venue", msg_seq_num=number, sending_time=NOON)
         )
-    assert looked == ["key", "venue"]
+    assert formatted == ["key", "venue"]
 
 
 def test_long_names_are_not_cached() -> None:
@@ -353,6 +354,6 @@ def test_long_names_are_not_cached() -> None:
     frame = len("49=\x0156=venue\x01")
     for size, kept in ((MAX_NAMES - frame, True), (MAX_NAMES - frame + 1, False), (100_000, False)):
         head.sender_comp_id = "k" * size
-        agree(order, head)
+        encode_both_ways(order, head)
         assert (blocks._names[0] is head.sender_comp_id) is kept
         assert len(blocks._names[-1]) <= MAX_NAMES

@@ -46,7 +46,7 @@ def texts(message: Any) -> list[str]:
     return [str(problem) for problem in message.problems]
 
 
-def test_every_kind_of_value_is_decoded_to_its_type() -> None:
+def test_every_kind_of_value_is_decoded_into_its_type() -> None:
     order = decode(
         "D",
         "11=a|38=10.00|40=2|44=0.45|54=1|126=20260801-12:00:00|64=20260802|45=9|79=-3|354=3|355=x\x01y|",
@@ -72,15 +72,15 @@ def test_every_kind_of_value_is_decoded_to_its_type() -> None:
 
 def test_header_and_trailer_are_decoded_in_any_order() -> None:
     body = b"35=A\x0134=7\x0152=20260801-12:30:15.123\x0156=b\x0143=Y\x0149=a\x0193=3\x0189=x\x01y\x01"
-    whole = encode_frame("FIXT.1.1", body)
-    logon = CODEC.decode(whole)
+    data = encode_frame("FIXT.1.1", body)
+    logon = CODEC.decode(data)
     assert (logon.header.begin_string, logon.header.msg_type) == ("FIXT.1.1", "A")
     assert logon.header.body_length == len(body)
     assert (logon.header.sender_comp_id, logon.header.target_comp_id) == ("a", "b")
     assert (logon.header.msg_seq_num, logon.header.sending_time) == (7, SENT)
     assert logon.header.poss_dup_flag is True
     assert logon.trailer.signature == b"x\x01y"
-    assert logon.trailer.check_sum == whole[-4:-1].decode()
+    assert logon.trailer.check_sum == data[-4:-1].decode()
     assert logon.problems == ()
 
 
@@ -92,7 +92,7 @@ def test_groups_of_the_header_are_decoded() -> None:
     assert again.header.hops == order.header.hops
 
 
-def test_a_second_field_of_an_entry_out_of_order_is_a_repetition() -> None:
+def test_a_repeated_entry_field_that_is_also_out_of_order_is_reported_as_repeated() -> None:
     message, problems = CODEC.check(frame("D", "11=a|38=1|453=1|448=p|452=3|802=1|523=s|452=35|"))
     assert found(message) == [(Reason.TAG_REPEATED, 452, "35")]
     assert problems == message.problems
@@ -181,7 +181,7 @@ def test_group_fields_without_their_counter_are_unknown() -> None:
     assert order.party_ids == []
 
 
-def test_entries_may_have_another_order_than_the_layout() -> None:
+def test_the_fields_of_entries_may_be_in_any_order() -> None:
     order = decode("D", "11=a|38=1|453=2|452=3|448=p|448=q|452=35|")
     assert order.party_ids == [Party(party_id="p", party_role=3), Party(party_id="q", party_role=35)]
     assert order.problems == ()
@@ -202,7 +202,7 @@ def test_entries_may_open_with_another_delimiter() -> None:
     assert mixed.problems == ()
 
 
-def test_a_delimiter_after_the_last_entry_is_a_repetition() -> None:
+def test_a_delimiter_after_the_last_entry_is_a_repeated_field() -> None:
     request = decode("R", "146=1|55=K|38=5|38=6|")
     assert request.related_sym == [RelatedSym(symbol="K", order_qty=5)]
     assert found(request) == [(Reason.TAG_REPEATED, 38, "6")]
@@ -227,7 +227,7 @@ def test_an_invalid_counter_is_reported_and_every_entry_kept(counter: str) -> No
     assert found(book) == [(Reason.INCORRECT_DATA_FORMAT, 268, counter)]
 
 
-def test_a_counter_without_value_is_reported_and_every_entry_kept() -> None:
+def test_a_counter_without_a_value_is_reported_and_every_entry_kept() -> None:
     book = decode("W", "55=K|268=|269=1|270=1|")
     assert len(book.md_entries) == 1
     assert found(book) == [(Reason.TAG_WITHOUT_VALUE, 268, "")]
@@ -295,7 +295,7 @@ def test_the_first_of_repeated_fields_is_used_and_the_others_are_reported() -> N
     assert decode("D", "11=|11=b|38=1|").cl_ord_id is None
 
 
-def test_missing_fields_are_reported_with_their_place() -> None:
+def test_missing_fields_are_reported_with_their_location() -> None:
     order = CODEC.decode(
         frame("D", "38=1|453=2|448=p|802=1|803=4|452=3|", head="56=b|34=7|52=20260801-12:30:15.123|")
     )
@@ -336,13 +336,13 @@ def test_equals_signs_belong_to_the_value() -> None:
 # --- data fields ----------------------------------------------------------------------------------------
 
 
-def test_data_is_read_by_its_length() -> None:
+def test_data_is_read_with_its_length() -> None:
     logon = decode("A", "95=12|96=a\x0110=000\x01b\x01c|383=5|")
     assert logon.raw_data == b"a\x0110=000\x01b\x01c"
     assert (logon.max_message_size, logon.problems) == (5, ())
 
 
-def test_data_without_length_ends_at_the_next_soh() -> None:
+def test_data_without_a_length_ends_at_the_next_soh() -> None:
     logon = decode("A", "96=abc|383=5|")
     assert (logon.raw_data, logon.max_message_size, logon.problems) == (b"abc", 5, ())
 
@@ -373,13 +373,13 @@ def test_a_length_separated_from_its_data_is_reported() -> None:
     assert found(CODEC.decode(frame("A", "383=5|95=3|"))) == [(Reason.TAG_OUT_OF_ORDER, 95, "3")]
 
 
-def test_empty_data_is_a_field_without_value() -> None:
+def test_empty_data_is_a_field_without_a_value() -> None:
     logon = decode("A", "95=0|96=|383=5|")
     assert (logon.raw_data, logon.max_message_size) == (None, 5)
     assert [(problem.reason, problem.tag) for problem in logon.problems] == [(Reason.TAG_WITHOUT_VALUE, 96)]
 
 
-def test_unknown_data_is_still_read_by_its_length() -> None:
+def test_unknown_data_is_still_read_with_its_length() -> None:
     book = decode("W", "55=K|268=0|95=3|96=a\x01b|58=x|")
     assert book.unknown == ((95, b"3"), (96, b"a\x01b"))
     assert book.text == "x"
@@ -410,7 +410,7 @@ def test_an_invalid_or_repeated_deprecated_tag_is_reported() -> None:
 # --- secrets --------------------------------------------------------------------------------------------
 
 
-def test_fields_after_data_are_reported_unchanged() -> None:
+def test_malformed_fields_after_data_are_reported_unchanged() -> None:
     assert found(decode("A", "95=1|96=x|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
     assert found(decode("A", "96=x|383=1|y|")) == [(Reason.INVALID_TAG_NUMBER, None, "y")]
 
@@ -450,8 +450,8 @@ def test_a_message_of_unknown_type_keeps_everything() -> None:
 
 
 def test_another_version_of_fix_is_reported() -> None:
-    whole = encode_frame("FIX.4.4", b"35=A\x0149=a\x0156=b\x0134=7\x0152=20260801-12:30:15\x01")
-    assert found(CODEC.decode(whole)) == [(Reason.VALUE_INCORRECT, 8, "FIX.4.4")]
+    data = encode_frame("FIX.4.4", b"35=A\x0149=a\x0156=b\x0134=7\x0152=20260801-12:30:15\x01")
+    assert found(CODEC.decode(data)) == [(Reason.VALUE_INCORRECT, 8, "FIX.4.4")]
 
 
 @pytest.mark.parametrize(
@@ -459,22 +459,22 @@ def test_another_version_of_fix_is_reported() -> None:
 )
 def test_bytes_other_than_one_complete_message_are_refused(broken: bytes) -> None:
     for decode_it in (CODEC.decode, CODEC.decode_strict, CODEC.check):
-        with pytest.raises(DecodeError, match="not one complete FIX message") as refused:
+        with pytest.raises(DecodeError, match="not one complete FIX message") as caught:
             decode_it(broken)
-        assert refused.value.problems
+        assert caught.value.problems
 
 
 def test_a_frame_is_not_checked_again() -> None:
-    whole = frame("D", "11=a|38=1|")
-    wrong_sum = whole[:-4] + b"999\x01"
+    data = frame("D", "11=a|38=1|")
+    wrong_check_sum = data[:-4] + b"999\x01"
     with pytest.raises(DecodeError):
-        CODEC.decode(wrong_sum)
-    assert CODEC.decode(Frame(wrong_sum)) == CODEC.decode(whole)
+        CODEC.decode(wrong_check_sum)
+    assert CODEC.decode(Frame(wrong_check_sum)) == CODEC.decode(data)
     with pytest.raises(DecodeError, match=r"no MsgType \(35\)"):
         CODEC.decode(Frame(b"nonsense"))
 
 
-def test_problems_are_values() -> None:
+def test_problems_compare_by_value() -> None:
     assert decode("D", "11=a|").problems == (
         Problem(Reason.REQUIRED_TAG_MISSING, "OrderQty (38) is missing", 38),
     )
@@ -491,7 +491,7 @@ def test_decimals_keep_their_scale() -> None:
     assert decode("D", "11=a|38=10.00|").order_qty == Decimal(10)
 
 
-def test_requests_and_books_without_groups_are_complete() -> None:
+def test_messages_without_their_group_have_an_empty_list() -> None:
     assert decode("R", "79=1|").problems[0].tag == 146
     assert decode("R", "79=1|") == Request(alloc_account=1)
     assert decode("W", "55=K|268=0|") == Book(symbol="K")

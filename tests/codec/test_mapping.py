@@ -75,8 +75,8 @@ def report(**changes: Any) -> ExecutionReport:
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize(("dialect", "layout"), EVERY)
 def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
-    for made in (minimal(layout), full(layout)):
-        message: Any = without_secrets(made)
+    for sample in (minimal(layout), full(layout)):
+        message: Any = without_secrets(sample)
         as_dict = mapping.to_dict(dialect, message, by)
         assert mapping.from_dict(dialect, as_dict) == message
         text = mapping.to_json(dialect, message, by)
@@ -85,9 +85,9 @@ def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: ma
         assert all(key == "unknown" or key.isdigit() is (by == "tag") for key in as_dict)
 
 
-def test_the_forms_of_values_in_json() -> None:
-    about = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
-    assert to_dict(about) == {
+def test_values_have_the_documented_forms_in_dicts_and_json() -> None:
+    message = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
+    assert to_dict(message) == {
         "MsgType": "D",
         "ClOrdID": "a-1",
         "OrderQty": Decimal(10),
@@ -98,7 +98,7 @@ def test_the_forms_of_values_in_json() -> None:
         "ExpireTime": datetime(2026, 10, 1, 12, tzinfo=UTC),
         "NoPartyIDs": [{"PartyID": "p"}],
     }
-    assert json.loads(to_json(about, "tag")) == {
+    assert json.loads(to_json(message, "tag")) == {
         "35": "D",
         "11": "a-1",
         "38": "10",
@@ -147,8 +147,8 @@ def test_unknown_fields_and_codes_keep_their_position_and_text() -> None:
     for read in (from_dict(to_dict(message, "tag")), from_json(to_json(message))):
         assert read == message
         assert read.unknown == tuple(fields)
-    stranger = UnknownMessage(msg_type="ZZ", unknown=fields)
-    assert from_json(to_json(stranger)) == stranger
+    unknown_message = UnknownMessage(msg_type="ZZ", unknown=fields)
+    assert from_json(to_json(unknown_message)) == unknown_message
     assert from_json('{"35": "ZZ"}') == UnknownMessage(msg_type="ZZ")
 
 
@@ -202,7 +202,7 @@ GOOD = {"MsgType": "V", "SubscriptionRequestType": "1", "NoRelatedSym": [{"Symbo
     ],
     ids=str,
 )
-def test_invalid_mappings_are_refused_with_the_name(change: dict[Any, Any], text: str) -> None:
+def test_invalid_mappings_are_refused_with_the_reason(change: dict[Any, Any], text: str) -> None:
     assert from_dict(GOOD) == MarketDataRequest.subscribe("K")
     data = {key: value for key, value in (GOOD | change).items() if key != "MsgType" or value is not None}
     with pytest.raises(DecodeError, match=text):
@@ -239,7 +239,7 @@ def test_many_entries_round_trip() -> None:
     assert from_json(to_json(request, "tag")) == request
 
 
-def test_an_invalid_message_is_shown_as_far_as_possible() -> None:
+def test_a_value_that_could_not_be_parsed_is_omitted_from_the_dict() -> None:
     header = kalshi.Header(sender_comp_id="a", target_comp_id="b", msg_seq_num=7, sending_time=NOON)
     frame = kalshi.encode(order(), header)
     damaged: Any = kalshi.decode(frame)

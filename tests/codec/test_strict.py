@@ -68,14 +68,14 @@ VIOLATIONS: list[tuple[str, str, list[tuple[Reason, int | None]]]] = [
 def test_each_violation_is_reported_with_its_reason_and_tag(
     msg_type: str, body: str, expected: list[tuple[Reason, int | None]]
 ) -> None:
-    whole = frame(msg_type, body)
-    message, problems = CODEC.check(whole)
+    data = frame(msg_type, body)
+    message, problems = CODEC.check(data)
     assert [(problem.reason, problem.tag) for problem in problems] == expected
     assert set(message.problems) <= set(problems)
-    with pytest.raises(DecodeError) as refused:
-        CODEC.decode_strict(whole)
-    assert refused.value.problems == problems
-    assert all(str(problem) in str(refused.value) for problem in problems)
+    with pytest.raises(DecodeError) as caught:
+        CODEC.decode_strict(data)
+    assert caught.value.problems == problems
+    assert all(str(problem) in str(caught.value) for problem in problems)
 
 
 VALID = [
@@ -90,9 +90,9 @@ VALID = [
 
 @pytest.mark.parametrize("body", VALID)
 def test_valid_messages_pass(body: str) -> None:
-    whole = joined(fields_of(body))
-    message = CODEC.decode_strict(whole)
-    assert message == CODEC.decode(whole)
+    data = joined(fields_of(body))
+    message = CODEC.decode_strict(data)
+    assert message == CODEC.decode(data)
     assert message.problems == ()
 
 
@@ -101,7 +101,7 @@ def test_problems_are_in_the_order_of_the_message() -> None:
     assert [problem.tag for problem in problems] == [9001, 38, 40, 43, 453, 448, 11, None]
 
 
-def test_a_text_contains_the_value_found_and_the_value_expected() -> None:
+def test_problem_texts_contain_the_value_found_and_the_value_expected() -> None:
     _, problems = CODEC.check(frame("D", "11=a|38=1|40=9|44=100|9001=x|383=1|43=Y|"))
     assert [str(problem) for problem in problems] == [
         "OrdType (40) is '9': expected one of 1 (MARKET), 2 (LIMIT)",

@@ -21,7 +21,7 @@ Fields = list[tuple[str, str]]
 
 HEAD = "49=a|56=b|34=7|52=20260801-12:30:15.123|"
 
-SOUND = [
+VALID_BODIES = [
     f"35=A|{HEAD}95=3|96=x=y|383=4096|5002=Y|554=sesame|",
     f"35=A|{HEAD}5001=Y|5002=N|9001=new|",
     f"35=D|{HEAD}11=a-1|38=10.00|",
@@ -92,9 +92,9 @@ def joined(fields: Fields) -> bytes:
 
 
 @st.composite
-def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
+def damaged(draw: st.DrawFn, valid: list[Fields]) -> bytes:
     """Draw a complete message with correct BodyLength and CheckSum, and up to four changes to its fields."""
-    fields = list(draw(st.sampled_from(sound)))
+    fields = list(draw(st.sampled_from(valid)))
     places = st.integers(1, len(fields) - 1)
     for _ in range(draw(st.integers(0, 4))):
         at = min(draw(places), len(fields) - 1)
@@ -127,7 +127,7 @@ def damaged(draw: st.DrawFn, sound: list[Fields]) -> bytes:
 
 
 def dump(block: Block | None) -> Any:
-    """Return every value of a block with its type and scale, and the unknown fields, for exact comparison."""
+    """Return the values of a block with their types and scales, and its unknown fields, for comparison."""
     if block is None:
         return None
     layout = getattr(block, "LAYOUT", None)

@@ -216,7 +216,7 @@ def path_of(name: str) -> str:
 
 
 def edited(name: str, old: str, new: str) -> str:
-    """Return a file of the small spec with one passage changed."""
+    """Return the text of a file of the small spec with one passage changed."""
     text = FILES[path_of(name)]
     assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
     return text.replace(old, new)

@@ -30,7 +30,7 @@ DICTIONARY = ROOT / "tests" / "codegen" / "fix44.xml"
 
 
 def follow(folder: Path, title: str) -> str:
-    """Run a block of commands of the page, with `folder` instead of ../acme; return its output."""
+    """Run a block of commands from the page, with `folder` instead of ../acme; return its output."""
     commands = BLOCKS[title].replace("../acme", str(folder)).replace(".venv/bin/python", sys.executable)
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
@@ -41,7 +41,7 @@ def follow(folder: Path, title: str) -> str:
 
 
 def follow_page(folder: Path, dictionary: Path) -> None:
-    """Run the commands of the page on a dictionary, and compare their output with the page."""
+    """Run the page's commands on a dictionary, and compare their output with the page."""
     shutil.copy(dictionary, folder / "FIX44.xml")
     follow(folder, "generate")
     (folder / "two_sessions.py").write_text(BLOCKS["two_sessions.py"], "utf-8")
@@ -112,7 +112,9 @@ def session(package: Any, role: Role, own: str, other: str, **options: Any) -> S
     )
 
 
-def test_a_spec_is_adapted_by_the_steps_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
     follow(tmp_path, "generate")
     spec = tmp_path / "spec"

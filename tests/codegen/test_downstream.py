@@ -1,4 +1,4 @@
-"""Elements that hand-written code does not use are listed until the code names or ignores them."""
+"""Elements that hand-written code does not use are listed until it names them or `known` lists them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.codegen.command import run
 from tests.codegen.harbour_spec import SpecCopy
 
 SOURCE = '''
-"""BerthOffer is only spoken of in prose here; NO_ROOM too."""
-# BerthKind.ANCHOR, draught, length: a comment names nothing
+"""BerthOffer and NO_ROOM are mentioned only in prose here."""
+# BerthKind.ANCHOR, draught, length: names in a comment do not count
 from harbour import BerthRequest, BerthKind, BerthOfferText
 
 def desk(message, *, arrival):
@@ -29,7 +29,7 @@ def desk(message, *, arrival):
 
 
 @attrs.define
-class Place:
+class Project:
     """A copy of the harbour's spec with code next to it."""
 
     spec: SpecCopy
@@ -45,18 +45,18 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def project(tmp_path: Path) -> Project:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "desk.py").write_text(SOURCE, encoding="utf-8")
-    return Place(SpecCopy(tmp_path / "copy"), tmp_path)
+    return Project(SpecCopy(tmp_path / "copy"), tmp_path)
 
 
 SESSION = {"area": "desk", "families": "session", "why": "The session answers."}
 KINDS = {"desk": {"in": "code", "kinds": ["messages", "members", "codes", "texts"]}}
 
 
-def test_each_unmentioned_element_is_listed_once(place: Place) -> None:
-    assert place.unhandled(areas=KINDS, known=[SESSION]) == {
+def test_each_unmentioned_element_is_listed_once(project: Project) -> None:
+    assert project.unhandled(areas=KINDS, known=[SESSION]) == {
         *("messages BerthOffer", "members BerthRequest.Length", "members BerthRequest.Draught"),
         *("members BerthRequest.NoCargo", "members BerthRequest.Manifest"),
         *("members Cargo.CargoName", "members Cargo.CargoCode", "members Cargo.Weight"),
@@ -65,72 +65,76 @@ def test_each_unmentioned_element_is_listed_once(place: Place) -> None:
     }
 
 
-def test_a_new_member_is_reported_with_its_line(place: Place) -> None:
-    before = place.unhandled(areas=KINDS, known=[SESSION])
-    spec = place.spec
+def test_a_new_member_is_reported_with_its_line(project: Project) -> None:
+    before = project.unhandled(areas=KINDS, known=[SESSION])
+    spec = project.spec
     spec.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
     spec.edit("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
     spec.append("fields.yaml", '  Seen: {tag: 5900, type: BOOLEAN, doc: "Seen."}\n')
-    assert place.unhandled(areas=KINDS, known=[SESSION]) - before == {
+    assert project.unhandled(areas=KINDS, known=[SESSION]) - before == {
         "codes BerthKind.Buoy",
         "members BerthRequest.Seen",
     }
-    report = place.report(areas=KINDS, known=[SESSION])
+    report = project.report(areas=KINDS, known=[SESSION])
     line = next(str(item) for item in report.unhandled if item.element == "BerthKind.Buoy")
     lines = (spec.spec / "codesets.yaml").read_text().splitlines()
     number = next(k for k, text in enumerate(lines, 1) if "Buoy" in text)
-    assert line == f"desk: BerthKind.Buoy (codes), of {spec.spec.as_posix()}/codesets.yaml:{number}"
+    assert line == f"desk: BerthKind.Buoy (codes), at {spec.spec.as_posix()}/codesets.yaml:{number}"
 
 
-def test_code_may_name_a_text_by_its_constant_or_its_words_and_its_code_is_covered_too(place: Place) -> None:
-    (place.spec.spec / "texts.yaml").write_text(
+def test_code_may_name_a_text_by_its_constant_or_its_words_and_its_code_is_covered_too(
+    project: Project,
+) -> None:
+    (project.spec.spec / "texts.yaml").write_text(
         'source: rules\ntexts:\n  BerthOffer:\n    FULL: {means: {Answer: Refused}, doc: "Full."}\n',
         encoding="utf-8",
     )
-    code = place.root / "code" / "desk.py"
+    code = project.root / "code" / "desk.py"
     code.write_text("BerthOffer(answer=x)")
-    assert {"texts BerthOffer.FULL", "codes Answer.Refused"} <= place.unhandled(areas=KINDS, known=[SESSION])
-    for named in ("BerthOfferText.FULL", "tell('FULL')"):
+    assert {"texts BerthOffer.FULL", "codes Answer.Refused"} <= project.unhandled(
+        areas=KINDS, known=[SESSION]
+    )
+    for named in ("BerthOfferText.FULL", "print('FULL')"):
         code.write_text(f"BerthOffer(answer=x)\n{named}\n")
-        unhandled = place.unhandled(areas=KINDS, known=[SESSION])
+        unhandled = project.unhandled(areas=KINDS, known=[SESSION])
         assert not {"texts BerthOffer.FULL", "codes Answer.Refused"} & unhandled
         assert "codes Answer.Granted" in unhandled
 
 
-def test_known_members_are_omitted_and_entries_without_effect_are_reported(place: Place) -> None:
+def test_known_members_are_omitted_and_entries_without_effect_are_reported(project: Project) -> None:
     known = [
         SESSION,
         {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
         {"area": "desk", "members": ["BerthRequest.Length", "BerthRequest.ShipID"], "why": "No matter."},
         {"area": "desk", "codes": "Flag.Pirate", "why": "None come."},
     ]
-    report = place.report(areas=KINDS, known=known)
+    report = project.report(areas=KINDS, known=known)
     assert not {"BerthOffer", "BerthRequest.Length"} & {item.element for item in report.unhandled}
-    assert [line.partition(": ")[2] for line in report.idle] == [
-        "desk handles BerthRequest.ShipID, or it is no longer in the spec; remove it",
-        "desk handles Flag.Pirate, or it is no longer in the spec; remove it",
+    assert [line.partition(": ")[2] for line in report.obsolete] == [
+        "desk handles BerthRequest.ShipID, or the spec no longer contains it; remove the name",
+        "desk handles Flag.Pirate, or the spec no longer contains it; remove the name",
     ]
 
 
-def test_a_known_message_covers_its_elements(place: Place) -> None:
+def test_a_known_message_covers_its_elements(project: Project) -> None:
     known = [SESSION, {"area": "desk", "messages": "BerthRequest", "why": "Not yet open."}]
-    assert not any("BerthRequest." in item for item in place.unhandled(areas=KINDS, known=known))
+    assert not any("BerthRequest." in item for item in project.unhandled(areas=KINDS, known=known))
 
 
-def test_prose_is_searched_for_whole_words(place: Place) -> None:
+def test_prose_is_searched_for_whole_words(project: Project) -> None:
     areas = {"docs": {"in": "pages", "kinds": "sessions"}}
-    (place.root / "pages").mkdir()
-    page = place.root / "pages" / "a.md"
+    (project.root / "pages").mkdir()
+    page = project.root / "pages" / "a.md"
     page.write_text("Nothing.", encoding="utf-8")
-    assert "sessions DESK" in place.unhandled(areas=areas)
+    assert "sessions DESK" in project.unhandled(areas=areas)
     page.write_text("Call at the DESK.", encoding="utf-8")
-    assert "sessions DESK" not in place.unhandled(areas=areas)
+    assert "sessions DESK" not in project.unhandled(areas=areas)
 
 
 @pytest.mark.parametrize(
     ("about", "text"),
     [
-        ({"areas": {"desk": {"in": "nowhere"}}}, "`nowhere` has neither Python nor Markdown"),
+        ({"areas": {"desk": {"in": "nowhere"}}}, "`nowhere` contains neither Python nor Markdown"),
         (
             {"known": [{"area": "disk", "codes": "Flag.Home", "why": "x"}]},
             "no area `disk`; did you",
@@ -140,26 +144,28 @@ def test_prose_is_searched_for_whole_words(place: Place) -> None:
         ({"areas": {}}, "`areas` is empty"),
     ],
 )
-def test_mistakes_are_reported_with_their_line(place: Place, about: dict[str, Any], text: str) -> None:
+def test_mistakes_are_reported_with_their_line(project: Project, about: dict[str, Any], text: str) -> None:
     with pytest.raises(SpecError, match=text):
-        place.report(**about)
+        project.report(**about)
 
 
-def test_a_spec_without_the_file_is_reported(place: Place) -> None:
-    result = run("--spec", place.spec.spec, "downstream")
+def test_a_spec_without_the_file_is_reported(project: Project) -> None:
+    result = run("--spec", project.spec.spec, "downstream")
     assert result.exit_code == 1
     assert "downstream.yaml:1: there is no such file" in result.output
 
 
-def test_the_command_ends_with_the_remaining_work(monkeypatch: pytest.MonkeyPatch, place: Place) -> None:
-    monkeypatch.setattr("codegen.cli.REPOSITORY", place.root)
-    place.report(areas=KINDS, known=[SESSION])
-    some = run("--spec", place.spec.spec, "downstream")
+def test_the_commands_last_line_states_the_remaining_work(
+    monkeypatch: pytest.MonkeyPatch, project: Project
+) -> None:
+    monkeypatch.setattr("codegen.cli.REPOSITORY", project.root)
+    project.report(areas=KINDS, known=[SESSION])
+    some = run("--spec", project.spec.spec, "downstream")
     assert (some.exit_code, len(some.output.splitlines())) == (1, 14)
     assert some.output.endswith(" intentionally not handled; 13 left to check.\n")
     messages = {"desk": {"in": "code", "kinds": "messages"}}
-    place.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
-    none = run("--spec", place.spec.spec, "downstream")
+    project.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
+    none = run("--spec", project.spec.spec, "downstream")
     assert (none.exit_code, none.output.endswith("; nothing left to check.\n")) == (0, True)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from codegen.diff import sources
 from codegen.diff.documents import endpoints, inline, markdown, quickfix
-from codegen.diff.facts import Unread
+from codegen.diff.facts import Unreadable
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError
 from codegen.read import bounded_xml, importer, members, nodes, quickfix_xml, schema
@@ -28,7 +28,7 @@ def accept(tmp_path: Path, text: str) -> None:
 
 
 def refused(tmp_path: Path, text: str) -> str:
-    """Return the error of a YAML file."""
+    """Return the error for a YAML file."""
     with pytest.raises(SpecError) as caught:
         accept(tmp_path, text)
     return str(caught.value).removeprefix(f"{tmp_path.as_posix()}/fields.yaml")
@@ -52,7 +52,7 @@ def test_aliases_count_as_their_expanded_values(tmp_path: Path, monkeypatch: pyt
     assert ":1: aliases expand to more than 5 values" in refused(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
 
-def test_values_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
     accept(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
     assert refused(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
@@ -177,7 +177,9 @@ def test_the_nesting_of_groups_is_bounded(tmp_path: Path, levels: int) -> None:
     assert ("groups are nested more than 32 levels deep" in found) is (levels > members.MAX_NESTING)
 
 
-def test_all_fields_of_a_dialect_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_fields_of_a_dialect_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load_dialect(write(tmp_path))
     monkeypatch.setattr(members, "MAX_FIELDS", 10)
     assert "the dialect has more than 10 fields in its blocks" in mistakes(write(tmp_path))
@@ -212,9 +214,9 @@ def nested(levels: int, *, both: bool) -> str:
     )
 
 
-def unread(text: str) -> list[str]:
+def unreadable_parts(text: str) -> list[str]:
     facts = quickfix.read(text.encode(), "d.xml")
-    return [fact.what for fact in facts if isinstance(fact, Unread)]
+    return [fact.what for fact in facts if isinstance(fact, Unreadable)]
 
 
 def imported(tmp_path: Path, text: str) -> str:
@@ -236,11 +238,11 @@ DEFAULTS = "<!DOCTYPE fix [<!ATTLIST field x CDATA '{}'>]>\n<fix/>".format("x" *
 @pytest.mark.parametrize("text", [LAUGHS, DEFAULTS])
 def test_a_dictionary_must_not_contain_dtd_declarations(tmp_path: Path, text: str) -> None:
     assert imported(tmp_path, text).startswith(":1: contains DTD declarations;")
-    assert unread(text) == ["not a QuickFIX dictionary: it contains DTD declarations"]
+    assert unreadable_parts(text) == ["not a QuickFIX dictionary: it contains DTD declarations"]
 
 
 def test_a_document_type_without_declarations_is_accepted() -> None:
-    assert unread("<!DOCTYPE fix>" + dictionary("<component name='A0'/>")) == []
+    assert unreadable_parts("<!DOCTYPE fix>" + dictionary("<component name='A0'/>")) == []
 
 
 @pytest.mark.parametrize("levels", [60, 61, 100_000])
@@ -249,30 +251,30 @@ def test_the_nesting_of_elements_is_bounded(tmp_path: Path, levels: int) -> None
     text = dictionary("", message=groups)
     is_over = levels + 3 > bounded_xml.MAX_XML_DEPTH
     assert ("nested more than 64 levels deep" in imported(tmp_path, text)) is is_over
-    assert any("nested more than 64 levels deep" in what for what in unread(text)) is is_over
+    assert any("nested more than 64 levels deep" in what for what in unreadable_parts(text)) is is_over
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1" * 10])
 def test_tags_have_a_bounded_length(tmp_path: Path, number: str) -> None:
     text = dictionary("", message="", extra=f"<field number='{number}' name='Other' type='INT'/>")
     assert "is not a number of at most 9 digits" in imported(tmp_path, text)
-    assert unread(text) == ["a field without number or name"]
+    assert unreadable_parts(text) == ["a field without a number or a name"]
 
 
-def test_components_of_a_dictionary_that_double_are_bounded(
+def test_doubling_components_of_a_dictionary_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quickfix, "MAX_MEMBERS", 1000)
     monkeypatch.setattr(importer, "MAX_MEMBERS", 1000)
     text = dictionary(nested(25, both=True))
-    assert unread(text) == ["the blocks have more than 1000 members"]
-    assert "goes beyond 1000 members with its components expanded" in imported(tmp_path, text)
+    assert unreadable_parts(text) == ["the blocks have more than 1000 members"]
+    assert "exceeds 1000 members with its components expanded" in imported(tmp_path, text)
 
 
 def test_the_nesting_of_components_of_a_dictionary_is_bounded(tmp_path: Path) -> None:
     text = dictionary(nested(3000, both=False))
-    assert "component A32 is nested too deep" in unread(text)
-    assert "goes beyond 32 levels with its components expanded" in imported(tmp_path, text)
+    assert "component A32 is nested too deeply" in unreadable_parts(text)
+    assert "exceeds 32 levels with its components expanded" in imported(tmp_path, text)
 
 
 def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: Path) -> None:
@@ -281,7 +283,7 @@ def test_a_component_that_contains_itself_through_a_group_is_rejected(tmp_path: 
         "<component name='A0' required='Y'/></group></component>"
     )
     assert "group NoLegs is nested more than 32 levels deep" in imported(tmp_path, dictionary(loop))
-    assert "component A0 is not defined, or contains itself" in unread(dictionary(loop))
+    assert "component A0 is not defined, or contains itself" in unreadable_parts(dictionary(loop))
 
 
 def test_dictionaries_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +311,7 @@ def test_nearest_searches_a_bounded_number_of_names() -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
-def test_lines_and_tags_that_are_too_long_are_reported_as_unread() -> None:
+def test_lines_and_tags_that_are_too_long_are_reported_as_unreadable() -> None:
     long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
     assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
         markdown.Paragraph(1, line),
@@ -325,7 +327,7 @@ def test_lines_and_tags_that_are_too_long_are_reported_as_unread() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece",
+    "fragment",
     [
         "> ",
         "1. - ",
@@ -344,11 +346,11 @@ def test_lines_and_tags_that_are_too_long_are_reported_as_unread() -> None:
         "<table><tr ",
     ],
 )
-def test_long_and_deep_pages_do_not_raise(piece: str) -> None:
-    assert markdown.blocks(piece * (markdown.MAX_LINE // len(piece)))
+def test_long_and_deep_pages_do_not_raise(fragment: str) -> None:
+    assert markdown.blocks(fragment * (markdown.MAX_LINE // len(fragment)))
 
 
-def test_parts_that_are_nested_too_deeply_are_reported_as_unread() -> None:
+def test_parts_that_are_nested_too_deeply_are_reported_as_unreadable() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
         what = "the rest of the page, because lists and quotes are nested more than 40 levels deep"
@@ -377,7 +379,7 @@ def test_a_tag_ends_text_whatever_its_indentation() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece",
+    "fragment",
     [
         "<!--",
         "{/*",
@@ -396,9 +398,9 @@ def test_a_tag_ends_text_whatever_its_indentation() -> None:
         "<",
     ],
 )
-def test_unclosed_markup_is_read_in_linear_time(piece: str) -> None:
+def test_unclosed_markup_is_read_in_linear_time(fragment: str) -> None:
     """Searching for the end of every opening mark would take minutes in a text of this size."""
-    text = piece * 20_000
+    text = fragment * 20_000
     assert inline.marked(text)
 
 
@@ -447,8 +449,8 @@ def test_headings_are_read_in_linear_time(line: str, text: str) -> None:
 
 
 def test_hosts_are_found_after_any_text_in_linear_time() -> None:
-    place = Location("page.md", 1)
+    location = Location("page.md", 1)
     text = "a _b" * 20_000 + ". Order Entry Host: fix.example.com"
-    found = list(endpoints.hosts_with_roles(text, place, ""))
+    found = list(endpoints.hosts_with_roles(text, location, ""))
     assert [(item.role, item.host) for item in found] == [("Order Entry", "fix.example.com")]
-    assert not list(endpoints.hosts_with_roles("host: fix.example.com", place, ""))
+    assert not list(endpoints.hosts_with_roles("host: fix.example.com", location, ""))

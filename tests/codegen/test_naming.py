@@ -53,7 +53,7 @@ def test_an_attribute_that_is_a_python_keyword_gets_an_underscore(name: str, exp
         ("LinesOfText", "lines_of_text"),
     ],
 )
-def test_the_name_of_a_list_is_that_of_its_counter_without_no(counter: str, expected: str) -> None:
+def test_the_name_of_a_list_is_that_of_its_counter_without_the_prefix_no(counter: str, expected: str) -> None:
     assert naming.list_attribute(counter) == expected
 
 
@@ -89,6 +89,6 @@ def test_ordinary_names_are_allowed() -> None:
     assert naming.is_class_name("NewOrderSingle")
 
 
-@pytest.mark.parametrize(("name", "free"), [("order_entry", True), ("Orders", False), ("import", False)])
-def test_a_module_has_a_lower_case_name(name: str, free: bool) -> None:
-    assert naming.is_module_name(name) is free
+@pytest.mark.parametrize(("name", "allowed"), [("order_entry", True), ("Orders", False), ("import", False)])
+def test_a_module_has_a_lower_case_name(name: str, allowed: bool) -> None:
+    assert naming.is_module_name(name) is allowed

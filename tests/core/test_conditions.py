@@ -21,7 +21,7 @@ def report(**changes: Any) -> QuoteStatusReport:
 
 
 @pytest.mark.parametrize(
-    ("condition", "right", "wrong"),
+    ("condition", "matching", "other"),
     [
         (("QuoteStatus", ("5", "17")), {}, {"quote_status": 10}),
         (("QuoteStatus", ("18",)), {"quote_status": 18}, {}),
@@ -38,11 +38,11 @@ def report(**changes: Any) -> QuoteStatusReport:
     ],
 )
 def test_a_term_holds_for_its_values_only(
-    condition: Any, right: dict[str, Any], wrong: dict[str, Any]
+    condition: Any, matching: dict[str, Any], other: dict[str, Any]
 ) -> None:
     compiled = terms(Condition((condition,)), QuoteStatusReport.LAYOUT)
-    assert holds(compiled, report(**right))
-    assert not holds(compiled, report(**wrong))
+    assert holds(compiled, report(**matching))
+    assert not holds(compiled, report(**other))
 
 
 def test_all_terms_must_hold_and_an_empty_condition_always_holds() -> None:
@@ -53,7 +53,7 @@ def test_all_terms_must_hold_and_an_empty_condition_always_holds() -> None:
     assert holds(terms(None, QuoteStatusReport.LAYOUT), report())
 
 
-OF_ONE_FIELD = [
+ONE_FIELD = [
     (("QuoteStatus", ("5", "17")), None),
     (("QuoteStatus", ("17", "18")), ("QuoteStatus", ("18",))),
     (None, ("QuoteStatus", ("17",))),
@@ -64,10 +64,10 @@ OF_ONE_FIELD = [
 @pytest.mark.parametrize(
     "conditions",
     [
-        OF_ONE_FIELD,
-        [*OF_ONE_FIELD, (("Text", ("no",)), None)],
-        [*OF_ONE_FIELD, (("QuoteID", None), None)],
-        [*OF_ONE_FIELD, (("QuoteStatus", ()), None)],
+        ONE_FIELD,
+        [*ONE_FIELD, (("Text", ("no",)), None)],
+        [*ONE_FIELD, (("QuoteID", None), None)],
+        [*ONE_FIELD, (("QuoteStatus", ()), None)],
         [(None, None)],
         [],
     ],
@@ -82,11 +82,11 @@ def test_a_choice_selects_by_its_conditions(
     def compiled(condition: Any) -> Terms:
         return terms(Condition((condition,)) if condition else None, QuoteStatusReport.LAYOUT)
 
-    options = [(place, compiled(when), compiled(unless)) for place, (when, unless) in enumerate(conditions)]
+    options = [(index, compiled(when), compiled(unless)) for index, (when, unless) in enumerate(conditions)]
     message = report(quote_status=status, quote_id=quote_id, text=text)
     expected = tuple(
-        place
-        for place, when, unless in options
+        index
+        for index, when, unless in options
         if holds(when, message) and not (unless and holds(unless, message))
     )
     assert Choice(options).of(message) == expected

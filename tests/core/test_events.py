@@ -1,4 +1,4 @@
-"""Events are immutable values that contain no secrets in their repr."""
+"""Events are immutable values whose repr contains no secrets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def test_every_event_is_frozen_and_part_of_the_union() -> None:
         assert attrs.has(member)
         assert member.__setattr__ is not object.__setattr__
     defined = {
-        thing
-        for thing in vars(events).values()
-        if isinstance(thing, type) and attrs.has(thing) and thing.__module__ == events.__name__
+        value
+        for value in vars(events).values()
+        if isinstance(value, type) and attrs.has(value) and value.__module__ == events.__name__
     }
-    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)  # attributes
+    # OpenRequest and RestingOrder are attributes of events.
+    assert defined - {events.OpenRequest, events.RestingOrder} == set(members)
 
 
 def test_an_event_is_immutable() -> None:

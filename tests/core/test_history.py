@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from kalshi_fix_sansio import DIALECT
-from kalshi_fix_sansio._generated.history import HISTORY as OF_KALSHI
+from kalshi_fix_sansio._generated.history import HISTORY as KALSHI_HISTORY
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.history import Change, History
 from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember, GroupMember, Presence, Sender
@@ -21,7 +21,7 @@ OPTIONAL_SYMBOL: Final = FieldMember(DIALECT.fields[55], presence=Presence.OPTIO
 HISTORY: Final = History(
     since=date(2024, 1, 1),
     changes=(
-        Change(date(2024, 1, 1), date(2024, 1, 1), "the begin"),
+        Change(date(2024, 1, 1), date(2024, 1, 1), "the beginning"),
         Change(date(2024, 2, 1), date(2024, 2, 1), "Symbol", "NewOrderSingle", 55, was=OPTIONAL_SYMBOL),
         Change(date(2024, 3, 1), date(2024, 4, 1), "OrdType", "NewOrderSingle", 40),
         Change(date(2024, 5, 1), date(2024, 5, 1), "PartyID", "Party", 448),
@@ -146,16 +146,16 @@ def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
             "2023-12-31",
             [
                 "the dialect before 2024-01-01 is not known",
-                "changed on 2024-01-01, of which only a description is known: the begin",
-                "changed in 2024-08, of which only a description is known: words",
+                "changed on 2024-01-01; only a description of the change is known: the beginning",
+                "changed in 2024-08; only a description of the change is known: words",
             ],
         ),
-        ("2024-01-01", ["changed in 2024-08, of which only a description is known: words"]),
+        ("2024-01-01", ["changed in 2024-08; only a description of the change is known: words"]),
         (
             "2024-03-31",
             [
                 "changed on an unknown day of 2024-03: OrdType",
-                "changed in 2024-08, of which only a description is known: words",
+                "changed in 2024-08; only a description of the change is known: words",
             ],
         ),
         ("2024-08-01", ["changed on an unknown day of 2024-08: words"]),
@@ -167,34 +167,36 @@ def test_unknown_elements_in_the_history_are_listed(day: str, expected: list[str
     assert list(DATED.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
 
 
-# --- Kalshi's
+# --- the Kalshi dialect
 
 
 def test_the_history_of_kalshi_begins_with_its_first_version() -> None:
-    assert OF_KALSHI.since == date(2025, 4, 15)
+    assert KALSHI_HISTORY.since == date(2025, 4, 15)
     assert DIALECT.since is not None
     assert DIALECT.as_of(DIALECT.since) is DIALECT
 
 
 @pytest.mark.parametrize(
-    "change", [item for item in OF_KALSHI.changes if item.block], ids=lambda value: value.text
+    "change", [item for item in KALSHI_HISTORY.changes if item.block], ids=lambda value: value.text
 )
-def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
-    """A block or a tag that does not exist would change nothing."""
+def test_each_change_to_the_kalshi_dialect_has_an_effect(change: Change) -> None:
+    """A change to a block or a tag that does not exist would have no effect."""
     before = DIALECT.as_of(date.fromordinal(change.first_day.toordinal() - 1))
     after = DIALECT.as_of(change.settled)
     blocks: list[Any] = [(item.header, item.trailer) for item in (before, after)]
     pairs = [*zip(*blocks, strict=True)]
     pairs += [(before.messages[name].body, after.messages[name].body) for name in DIALECT.messages]
-    for one, other in pairs:
+    for old, current in pairs:
         pairs += [
-            (member.entry, new.entry)
-            for member, new in zip(one.members, other.members, strict=True)
-            if isinstance(member, GroupMember) and isinstance(new, GroupMember)
+            (old_member.entry, current_member.entry)
+            for old_member, current_member in zip(old.members, current.members, strict=True)
+            if isinstance(old_member, GroupMember) and isinstance(current_member, GroupMember)
         ]
-    [(one, other)] = {id(one): (one, other) for one, other in pairs if one.name == change.block}.values()
+    [(old, current)] = {
+        id(old): (old, current) for old, current in pairs if old.name == change.block
+    }.values()
     if change.had:
-        assert one.past_tags - other.past_tags == set(change.had)
+        assert old.past_tags - current.past_tags == set(change.had)
     elif change.tag is None:
         flows = [
             message.flows
@@ -204,7 +206,7 @@ def test_each_change_of_kalshi_has_an_effect(change: Change) -> None:
         ]
         assert flows[0] != flows[1]
     else:
-        assert one.by_tag[change.tag] != other.by_tag[change.tag]
+        assert old.by_tag[change.tag] != current.by_tag[change.tag]
 
 
 def test_dates_with_the_same_dialect_share_a_codec() -> None:

@@ -51,14 +51,14 @@ def public_pem(key: Private, form: PublicFormat = PublicFormat.SubjectPublicKeyI
     return key.public_key().public_bytes(Encoding.PEM, form)
 
 
-LOCKED = BestAvailableEncryption(b"sesame")
+ENCRYPTED = BestAvailableEncryption(b"sesame")
 FORMS: dict[str, tuple[bytes, bytes | str | None]] = {
     "RSA in PKCS#8": (pem(RSA), None),
     "RSA in PKCS#1": (pem(RSA, PrivateFormat.TraditionalOpenSSL), None),
-    "RSA in encrypted PKCS#8": (pem(RSA, encryption=LOCKED), b"sesame"),
-    "RSA in encrypted PKCS#1": (pem(RSA, PrivateFormat.TraditionalOpenSSL, LOCKED), "sesame"),
+    "RSA in encrypted PKCS#8": (pem(RSA, encryption=ENCRYPTED), b"sesame"),
+    "RSA in encrypted PKCS#1": (pem(RSA, PrivateFormat.TraditionalOpenSSL, ENCRYPTED), "sesame"),
     "Ed25519 in PKCS#8": (pem(ED25519), None),
-    "Ed25519 in encrypted PKCS#8": (pem(ED25519, encryption=LOCKED), "sesame"),
+    "Ed25519 in encrypted PKCS#8": (pem(ED25519, encryption=ENCRYPTED), "sesame"),
     "with other text around the key": (b"my key:\n" + pem(RSA) + b"\n", None),
 }
 
@@ -68,7 +68,7 @@ def test_the_payload_is_sending_time_type_number_and_comp_ids() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_signatures_of_a_key_in_any_usual_form_are_verified_by_its_public_half(form: str) -> None:
+def test_signatures_with_a_key_in_any_usual_form_are_verified_with_its_public_key(form: str) -> None:
     text, passphrase = FORMS[form]
     signer = load_private_key(text, passphrase)
     raw_data = signer.sign_logon(LOGON)
@@ -83,17 +83,17 @@ def test_signatures_of_a_key_in_any_usual_form_are_verified_by_its_public_half(f
     assert not load_public_key(public_pem(RSA if key is ED25519 else ED25519))(PAYLOAD, raw_data)
 
 
-def test_rsa_signs_by_pss_with_sha_256_and_a_salt_as_long_as_the_digest() -> None:
+def test_rsa_signatures_use_pss_with_sha_256_and_a_salt_as_long_as_the_digest() -> None:
     signature = base64.b64decode(load_private_key(pem(RSA))(PAYLOAD))
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
     RSA.public_key().verify(signature, PAYLOAD, pss, hashes.SHA256())
 
 
-def test_ed25519_signs_plainly() -> None:
+def test_ed25519_signs_the_payload_without_a_prehash() -> None:
     ED25519.public_key().verify(base64.b64decode(load_private_key(pem(ED25519))(PAYLOAD)), PAYLOAD)
 
 
-def test_rsa_signatures_of_other_kinds_are_not_accepted() -> None:
+def test_rsa_signatures_with_other_schemes_are_not_accepted() -> None:
     verifier = load_public_key(public_pem(RSA))
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=20)
     for scheme in (pss, padding.PKCS1v15()):
@@ -112,11 +112,11 @@ def test_an_rsa_public_key_in_pkcs1_is_accepted() -> None:
         (b"hello", None, "not a PEM private key; give the key file"),
         (public_pem(RSA), None, "a public key, and signing needs the private one; give the file"),
         (public_pem(RSA, PublicFormat.PKCS1), None, "a public key, and signing needs the private one"),
-        (pem(RSA, encryption=LOCKED), None, "is encrypted; give its passphrase"),
-        (pem(RSA, encryption=LOCKED), "", "is encrypted; give its passphrase"),
-        (pem(RSA, PrivateFormat.TraditionalOpenSSL, LOCKED), None, "is encrypted; give its passphrase"),
-        (pem(RSA, encryption=LOCKED), b"wrong", "could not be decrypted; check the passphrase"),
-        (pem(RSA, PrivateFormat.TraditionalOpenSSL, LOCKED), "wrong", "check the passphrase"),
+        (pem(RSA, encryption=ENCRYPTED), None, "is encrypted; give its passphrase"),
+        (pem(RSA, encryption=ENCRYPTED), "", "is encrypted; give its passphrase"),
+        (pem(RSA, PrivateFormat.TraditionalOpenSSL, ENCRYPTED), None, "is encrypted; give its passphrase"),
+        (pem(RSA, encryption=ENCRYPTED), b"wrong", "could not be decrypted; check the passphrase"),
+        (pem(RSA, PrivateFormat.TraditionalOpenSSL, ENCRYPTED), "wrong", "check the passphrase"),
         (pem(RSA), "sesame", "is not encrypted; leave the passphrase out"),
         (pem(RSA)[:300], None, "not a PEM private key|damaged or of an unknown kind; export it again"),
         (pem(RSA).replace(b"MII", b"AAA", 1), None, "damaged or of an unknown kind; export it again"),
@@ -157,9 +157,9 @@ def test_an_unusable_public_key_is_refused_with_one_sentence(text: bytes, messag
 @pytest.mark.parametrize("key", [RSA, ED25519])
 def test_no_part_of_a_key_is_in_its_repr(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
     secret = pem(key).split(b"\n")[1][:20].decode()
-    for thing in (Signer(key), Signer(key).verifier, Signer(key).sign_logon):
-        assert secret not in repr(thing)
-        assert "PrivateKey" not in repr(thing)
+    for value in (Signer(key), Signer(key).verifier, Signer(key).sign_logon):
+        assert secret not in repr(value)
+        assert "PrivateKey" not in repr(value)
 
 
 def request(raw_data: bytes | None) -> LogonRequested:
@@ -169,7 +169,7 @@ def request(raw_data: bytes | None) -> LogonRequested:
 
 
 @pytest.mark.parametrize("load", [lambda: RSA, lambda: ED25519])
-def test_a_logon_is_verified_over_its_own_header(
+def test_a_logon_signature_is_verified_against_the_values_of_its_own_header(
     load: Callable[[], rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey],
 ) -> None:
     signer = Signer(load())

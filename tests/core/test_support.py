@@ -117,7 +117,7 @@ def test_entries_become_a_new_list() -> None:
 
 
 def test_an_entry_of_another_class_is_refused() -> None:
-    with pytest.raises(TypeError, match="expected a list of str, not one with int in it"):
+    with pytest.raises(TypeError, match="expected a list of str, not one that contains int"):
         to_entries(str, ["a", 1])
 
 

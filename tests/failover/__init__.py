@@ -1,5 +1,5 @@
 """One session on two hosts with a store in Postgres, whose processes are killed, suspended and cut off.
 
-The hosts are processes of this machine, the database a server of the distribution's packages (see
+The hosts are processes on this machine, and the database is a server from the distribution's packages (see
 `tests.postgres`).
 """

@@ -1,4 +1,4 @@
-"""A venue, a database, and the program of the examples on two hosts."""
+"""A venue, a database, and the example program on two hosts."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tests.kill.knowledge import Knowledge
 from tests.kill.trader import MARKET
 
 BURST = 5
-"""Orders sent at a time."""
+"""Number of orders sent at a time."""
 PAUSE = 0.02
 """Seconds without an event after which the trader sends more orders."""
 SOON = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
@@ -39,23 +39,23 @@ class Host:
         self._name = name
         self._journal = Journal(journal)
         self._known = Knowledge()
-        self.ends = False
+        self.stopping = False
 
     def trade(self, client: Client) -> None:
         """Send orders until SIGTERM, then wait until all of them are answered."""
         ids = (f"{self._name}-{number}" for number in count(1))
-        while not self.ends:
+        while not self.stopping:
             for _ in range(BURST):
                 self._place(client, next(ids))
             self._receive(client)
-        # The venue answers in order, so the answer to this one implies that the others are known.
+        # The venue answers in order, so the answer to this order implies that all earlier answers are known.
         last = next(ids)
         self._place(client, last)
         while last not in self._known.answered:
             self._receive(client)
 
     def _place(self, client: Client, cl_ord_id: str) -> None:
-        self._note("intention", id=cl_ord_id, life=0)
+        self._record("intention", id=cl_ord_id, run=0)
         order = NewOrderSingle(
             cl_ord_id=cl_ord_id,
             symbol=MARKET,
@@ -67,23 +67,23 @@ class Host:
         try:
             seq = client.send(order, timeout=PATIENCE)
         except NotConnectedError:
-            self._note("never left", id=cl_ord_id)
+            self._record("never sent", id=cl_ord_id)
         else:
-            self._note("sent", id=cl_ord_id, seq=seq)
+            self._record("sent", id=cl_ord_id, seq=seq)
 
     def _receive(self, client: Client) -> None:
         with contextlib.suppress(ClientTimeoutError):
             while True:
-                self._note(**entry_of(client.receive(PAUSE)))
+                self._record(**entry_of(client.receive(PAUSE)))
 
-    def _note(self, kind: str, **values: object) -> None:
+    def _record(self, kind: str, **values: object) -> None:
         self._known.take(self._journal.write(kind, **values))
 
 
 def main(settings: Path, name: str) -> None:
     values = json.loads(settings.read_text())
     host = Host(name, settings.with_name(f"journal-{name}"))
-    signal.signal(signal.SIGTERM, lambda *_: setattr(host, "ends", True))
+    signal.signal(signal.SIGTERM, lambda *_: setattr(host, "stopping", True))
     client = order_entry(
         retransmission=True,
         store=values["stores"][name],

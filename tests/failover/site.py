@@ -22,8 +22,8 @@ from tests.postgres import Relay, Server, execute_at
 HEART_BT_INT = 8
 """HeartBtInt of the sessions. The venue drops a silent connection after about twice this."""
 LEASE = 3.6
-"""Seconds of the lease. A commit may take this long: disks of busy machines sometimes take more than a
-second."""
+"""Duration of the lease in seconds. A commit may take this long: disks of busy machines sometimes take more
+than a second."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -56,10 +56,10 @@ class Site:
 
     def wait_for_orders(self, process: Script, more: int = 20) -> None:
         """Wait until the venue has received some more orders."""
-        wanted = len(self.venue.record.taken) + more
-        while len(self.venue.record.taken) < wanted:
+        expected = len(self.venue.record.taken) + more
+        while len(self.venue.record.taken) < expected:
             assert process.process.poll() is None
-            self.venue.position()  # in the venue's thread
+            self.venue.position()  # waits for the venue's thread
 
     def check(self) -> int:
         """Check that the venue received no number and no ClOrdID twice, that each order was reported or
@@ -72,9 +72,9 @@ class Site:
             request_id for (request_id,) in self.query("SELECT request_id FROM kalshi_fix.sent_request")
         }
         # A process that ended after writing to its journal and before its store has not sent the order.
-        known.never_left |= known.unresolved - stored
+        known.never_sent |= known.unresolved - stored
         check_requests(known, self.venue, wire)
-        assert not known.never_left & stored
+        assert not known.never_sent & stored
         frames = dict(self.query("SELECT seq_num, frame FROM kalshi_fix.sent"))
         assert {number: content_of(frames[number]) for number in wire.originals} == wire.originals
         [(next_outgoing,)] = self.query("SELECT next_outgoing FROM kalshi_fix.session")
@@ -87,7 +87,7 @@ def _paths() -> list[str]:
 
 
 @contextmanager
-def site(folder: Path, server: Server, replica: Server | None = None) -> Iterator[Site]:
+def run_site(folder: Path, server: Server, replica: Server | None = None) -> Iterator[Site]:
     """Run the venue and the networks."""
     database = server.new()
     with TradingVenue(Random(1)) as venue, ExitStack() as relays:

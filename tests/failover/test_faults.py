@@ -1,5 +1,5 @@
-"""The trading host fails in every way, another host takes over, and the records of both are compared with the
-venue's."""
+"""The trading host fails in various ways, and another host takes over. The records of both are compared with
+the venue's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from kalshi_fix_adapters.engine.standby import LOST
 from tests.example_programs import PATIENCE, Script
-from tests.failover.site import Site, site
+from tests.failover.site import Site, run_site
 from tests.kill.journal import read
 from tests.postgres import Replica, Server
 
@@ -25,22 +25,22 @@ Fault = Callable[[Site, Script], int]
 
 
 @contextmanager
-def trading(place: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
+def trading(site: Site, **environ: str) -> Iterator[tuple[Script, Script]]:
     """Run a primary that trades, and a standby."""
-    with place.host("a", **environ) as primary:
+    with site.host("a", **environ) as primary:
         primary.expect("primary")
-        with place.host("b") as standby:
+        with site.host("b") as standby:
             standby.expect("standby:")
-            place.wait_for_orders(primary)
+            site.wait_for_orders(primary)
             yield primary, standby
 
 
-def finish(place: Site, primary: Script) -> None:
+def finish(site: Site, primary: Script) -> None:
     """Let the primary trade and end, then compare its records with the venue's."""
     primary.expect("primary")
-    place.wait_for_orders(primary)
+    site.wait_for_orders(primary)
     end(primary)
-    place.check()
+    site.check()
 
 
 def end(primary: Script) -> None:
@@ -50,46 +50,46 @@ def end(primary: Script) -> None:
     assert primary.process.wait(PATIENCE) in (0, LOST)
 
 
-def wait_for_takeover(place: Site, before: object) -> None:
-    while place.fence() == before:
+def wait_for_takeover(site: Site, before: object) -> None:
+    while site.fence() == before:
         pass
 
 
-def kill(place: Site, primary: Script) -> int:
+def kill(site: Site, primary: Script) -> int:
     primary.process.kill()
     return -signal.SIGKILL
 
 
-def wake_while_the_venue_has_its_connection(place: Site, primary: Script) -> int:
-    before = place.fence()
+def resume_while_the_venue_keeps_its_connection(site: Site, primary: Script) -> int:
+    before = site.fence()
     primary.process.send_signal(signal.SIGSTOP)
-    wait_for_takeover(place, before)
+    wait_for_takeover(site, before)
     primary.process.send_signal(signal.SIGCONT)
     return LOST
 
 
-def cut_off_from_the_database(place: Site, primary: Script) -> int:
-    place.to_database["a"].flows.clear()
+def cut_off_from_the_database(site: Site, primary: Script) -> int:
+    site.to_database["a"].flows.clear()
     assert primary.process.wait(PATIENCE) == LOST
     return LOST
 
 
-def cut_off_from_both(place: Site, primary: Script) -> int:
-    """The last messages of the primary arrive when the network is back, after the takeover."""
-    before = place.fence()
-    for relay in (place.to_venue["a"], place.to_database["a"]):
+def cut_off_from_both(site: Site, primary: Script) -> int:
+    """The last messages from the primary arrive when the network is back, after the takeover."""
+    before = site.fence()
+    for relay in (site.to_venue["a"], site.to_database["a"]):
         relay.flows.clear()
     assert primary.process.wait(PATIENCE) == LOST
-    wait_for_takeover(place, before)
-    for relay in (place.to_venue["a"], place.to_database["a"]):
+    wait_for_takeover(site, before)
+    for relay in (site.to_venue["a"], site.to_database["a"]):
         relay.flows.set()
     return LOST
 
 
-def crash_the_database(place: Site, primary: Script) -> int:
-    place.server.crash()
+def crash_the_database(site: Site, primary: Script) -> int:
+    site.server.crash()
     assert primary.process.wait(PATIENCE) == LOST
-    place.server.start()
+    site.server.start()
     return LOST
 
 
@@ -97,91 +97,91 @@ def crash_the_database(place: Site, primary: Script) -> int:
     "fault",
     [
         kill,
-        wake_while_the_venue_has_its_connection,
+        resume_while_the_venue_keeps_its_connection,
         cut_off_from_the_database,
         cut_off_from_both,
         crash_the_database,
     ],
 )
 def test_a_standby_takes_over_after_any_fault(tmp_path: Path, server: Server, fault: Fault) -> None:
-    with site(tmp_path, server) as place, trading(place) as (primary, standby):
-        status = fault(place, primary)
+    with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
+        status = fault(site, primary)
         assert primary.process.wait(PATIENCE) == status
-        finish(place, standby)
+        finish(site, standby)
 
 
 def test_a_suspended_primary_that_resumes_after_the_takeover_sends_nothing(
     tmp_path: Path, server: Server
 ) -> None:
-    with site(tmp_path, server) as place, trading(place) as (primary, standby):
+    with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
         primary.process.send_signal(signal.SIGSTOP)
         # The venue ends a connection without heartbeats.
         standby.expect("primary")
-        place.wait_for_orders(standby)
+        site.wait_for_orders(standby)
         primary.process.send_signal(signal.SIGCONT)
         assert primary.process.wait(PATIENCE) == LOST
-        place.wait_for_orders(standby)
+        site.wait_for_orders(standby)
         end(standby)
-        place.check()
+        site.check()
 
 
 def test_a_watchdog_kills_a_suspended_process(tmp_path: Path, server: Server) -> None:
-    with site(tmp_path, server) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    with run_site(tmp_path, server) as site, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(0.5)
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "300000"}
-        with trading(place, **environ) as (primary, standby):
+        with trading(site, **environ) as (primary, standby):
             primary.process.send_signal(signal.SIGSTOP)
             # Kill the process as systemd does with WatchdogSec and WatchdogSignal.
             with contextlib.suppress(TimeoutError):
                 while manager.recv(4096):
                     pass
             primary.process.kill()
-            finish(place, standby)
+            finish(site, standby)
 
 
 def test_a_primary_that_is_cut_off_only_from_the_venue_stays_the_primary(
     tmp_path: Path, server: Server
 ) -> None:
-    with site(tmp_path, server) as place, trading(place) as (primary, standby):
-        before = place.fence()
-        place.to_venue["a"].flows.clear()
+    with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
+        before = site.fence()
+        site.to_venue["a"].flows.clear()
         while not any(entry["kind"] == "Disconnected" for entry in read(tmp_path / "journal-a")):
             assert primary.process.poll() is None
-        place.to_venue["a"].flows.set()
-        place.wait_for_orders(primary)
-        assert place.fence() == before
+        site.to_venue["a"].flows.set()
+        site.wait_for_orders(primary)
+        assert site.fence() == before
         end(primary)
-        finish(place, standby)
+        finish(site, standby)
 
 
 @pytest.fixture
 def replicated(tmp_path: Path) -> Iterator[tuple[Site, Replica]]:
-    with Server() as server, Replica(server) as replica, site(tmp_path, server, replica) as place:
-        yield place, replica
+    with Server() as server, Replica(server) as replica, run_site(tmp_path, server, replica) as site:
+        yield site, replica
 
 
 def test_a_promoted_replica_has_every_sent_message(replicated: tuple[Site, Replica]) -> None:
-    place, replica = replicated
-    with trading(place) as (primary, standby):
+    site, replica = replicated
+    with trading(site) as (primary, standby):
         primary.process.kill()
-        place.server.crash()
+        site.server.crash()
         replica.control("-w", "promote")
-        place.server = replica
+        site.server = replica
         # The promoted server also needs a replica, for which its commits wait.
         with Replica(replica):
-            finish(place, standby)
+            finish(site, standby)
 
 
 def test_a_replica_that_hangs_ends_the_primary_and_then_delays_the_standby(
     replicated: tuple[Site, Replica],
 ) -> None:
-    place, replica = replicated
-    with trading(place) as (primary, standby):
+    site, replica = replicated
+    with trading(site) as (primary, standby):
         replica.signal(signal.SIGSTOP)
         assert primary.process.wait(PATIENCE) == LOST
         replica.signal(signal.SIGCONT)
-        finish(place, standby)
+        finish(site, standby)
 
 
 @contextmanager
@@ -204,8 +204,8 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
     with (
         small_disk() as disk,
         Server(disk) as server,
-        site(tmp_path, server) as place,
-        trading(place) as (primary, standby),
+        run_site(tmp_path, server) as site,
+        trading(site) as (primary, standby),
     ):
         filler = disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -215,13 +215,13 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
         filler.unlink()
         if not server.is_running:
             server.start()
-        finish_by_another(place, standby)
+        finish_on_another_host(site, standby)
 
 
-def finish_by_another(place: Site, standby: Script) -> None:
+def finish_on_another_host(site: Site, standby: Script) -> None:
     """End the standby, which may also have taken over and lost its store, run a third host, and compare."""
     standby.process.terminate()
     # The standby may receive the signal while it is ending, when its handler is no longer installed.
     assert standby.process.wait(PATIENCE) in {0, LOST, -signal.SIGTERM}
-    with place.host("c") as third:
-        finish(place, third)
+    with site.host("c") as third:
+        finish(site, third)

@@ -1,4 +1,4 @@
-"""Takeovers of a session by another process: every way in which the primary ends, and the behaviour of both
+"""Takeovers of a session by another process: the ways in which the primary can end, and the behaviour of both
 processes."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
 
 
 @pytest.mark.parametrize(
-    ("ends_by", "status", "first"),
+    ("stop_signal", "status", "first"),
     [
         (signal.SIGKILL, -signal.SIGKILL, 3),  # one more Logon
         (signal.SIGTERM, 0, 4),  # a Logout and a Logon
@@ -38,12 +38,12 @@ def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
     ids=["killed", "terminated", "interrupted"],
 )
 def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
-    hosts: Place, ends_by: signal.Signals, status: int, first: int
+    hosts: Place, stop_signal: signal.Signals, status: int, first: int
 ) -> None:
     with pair(hosts) as (primary, standby):
-        primary.process.send_signal(ends_by)
+        primary.process.send_signal(stop_signal)
         ended = primary.process.wait(PATIENCE)
-        assert ended in {status, -ends_by}
+        assert ended in {status, -stop_signal}
         standby.expect(f"primary from {first}")
         with hosts.run(PROGRAM) as again:
             again.expect("standby:", f"in use by process {standby.process.pid}")

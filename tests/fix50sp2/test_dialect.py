@@ -92,7 +92,7 @@ def test_a_message_survives_a_round_trip(message: Any) -> None:
     assert CODEC.decode_strict(CODEC.encode(message, header())) == message
 
 
-def test_the_header_is_read_in_any_order_and_may_have_a_group() -> None:
+def test_header_fields_are_read_in_any_order_and_may_include_a_group() -> None:
     routed = header(
         on_behalf_of_comp_id="A",
         deliver_to_sub_id="B",
@@ -205,7 +205,7 @@ def test_header_fields_are_removed_at_any_position_and_the_others_are_kept() -> 
     assert b"122=" not in new
 
 
-def test_bytes_that_are_not_a_message_get_no_header() -> None:
+def test_with_header_rejects_bytes_that_are_not_a_message() -> None:
     with pytest.raises(DecodeError, match="not one complete FIX message"):
         CODEC.with_header(b"8=FIXT.1.1\x01", header())
 

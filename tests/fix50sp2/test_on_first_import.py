@@ -20,7 +20,7 @@ FILES = {"__init__.py": "one\n", "deep/er/module.py": "two\n"}
 
 
 def sealed(found: str) -> dict[str, str]:
-    return FILES | {SEAL: f"one\n\n# Made of {found}\n"}
+    return FILES | {SEAL: f"one\n\n# Made from {found}\n"}
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -67,7 +67,7 @@ def test_a_package_older_than_the_spec_is_replaced(
     assert tree(out) == sealed(digest(spec))
 
 
-def test_the_digest_covers_names_and_contents_but_no_compiled_files(tmp_path: Path) -> None:
+def test_the_digest_covers_names_and_contents_but_not_compiled_files(tmp_path: Path) -> None:
     seen: list[str] = []
     for name, text in (("a", "12"), ("a", "1"), ("b", "1"), ("a1", ""), ("c/a", "1")):
         folder = tmp_path / str(len(seen)) / "spec"
@@ -94,7 +94,7 @@ def test_an_interrupted_package_is_written_again(
         assert bring_up_to_date(SPEC, PACKAGE, out)
         assert tree(out) == sealed(digest(SPEC, *SHARED))
         # The next round begins with a package generated from another spec.
-        (out / SEAL).write_text("one\n\n# Made of another spec\n")
+        (out / SEAL).write_text("one\n\n# Made from another spec\n")
         (out / "deep/er/module.py").unlink()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized, encode_frame
-from tests.framing.test_framing import cut, frames_of
+from tests.framing.test_framing import frames_of, split_into
 
 FIRST = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
 SECOND = encode_frame("FIXT.1.1", b"35=1\x0134=3\x01112=HELLO\x01")
@@ -20,7 +20,7 @@ def with_length(message: bytes, length: int) -> bytes:
 
 
 def framed(data: bytes, size: int, **settings: bool | int) -> list[Frame | Garbled | Oversized]:
-    return frames_of(cut(data, size), Framer(**settings))  # type: ignore[arg-type]
+    return frames_of(split_into(data, size), Framer(**settings))  # type: ignore[arg-type]
 
 
 @SIZES
@@ -59,7 +59,7 @@ def test_the_framer_does_not_wait_for_a_missing_check_sum_field(size: int) -> No
 def test_searching_for_a_check_sum_field_takes_linear_time() -> None:
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200_000
     framer = Framer(skip_by_check_sum=True)
-    assert frames_of(cut(wrong, 1), framer) == []
+    assert frames_of(split_into(wrong, 1), framer) == []
     (garbled, frame) = frames_of([b"\x0110=000\x01", FIRST], framer)
     assert isinstance(garbled, Garbled)
     assert garbled.size == len(wrong) + 8
@@ -71,4 +71,4 @@ def test_abandoning_an_incomplete_message_finds_the_next_one() -> None:
     wrong = with_length(FIRST, 60)
     assert frames_of([wrong, SECOND], framer) == []
     framer.resync()
-    assert [type(piece) for piece in frames_of([b""], framer)] == [Garbled, Frame]
+    assert [type(item) for item in frames_of([b""], framer)] == [Garbled, Frame]

@@ -33,17 +33,17 @@ def framer() -> Framer:
     return Framer()
 
 
-def frames_of(portions: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled | Oversized]:
+def frames_of(chunks: Iterable[bytes], framer: Framer | None = None) -> list[Frame | Garbled | Oversized]:
     framer = framer or Framer()
     found = []
-    for portion in portions:
-        framer.feed(portion)
-        while (piece := framer.next()) is not None:
-            found.append(piece)
+    for chunk in chunks:
+        framer.feed(chunk)
+        while (item := framer.next()) is not None:
+            found.append(item)
     return found
 
 
-def cut(data: bytes, size: int) -> list[bytes]:
+def split_into(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
@@ -67,7 +67,7 @@ def test_encode_frame_agrees_with_a_hand_written_frame() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
 def test_messages_are_framed_however_the_stream_is_split(size: int) -> None:
     messages = [HEARTBEAT, WITH_SOH, ORDER, OTHER_VERSION, HEARTBEAT]
-    assert frames_of(cut(b"".join(messages), size)) == [Frame(message) for message in messages]
+    assert frames_of(split_into(b"".join(messages), size)) == [Frame(message) for message in messages]
 
 
 def test_a_message_is_not_returned_before_its_last_byte(framer: Framer) -> None:
@@ -78,9 +78,9 @@ def test_a_message_is_not_returned_before_its_last_byte(framer: Framer) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_garbage_between_messages_is_reported_in_one_piece(size: int) -> None:
+def test_garbage_between_messages_is_reported_together(size: int) -> None:
     garbage = b"GET / HTTP/1.1\r\n8=FIXT.1.1\x019=x8=FI8=FIXT.1.18=\x01"
-    found = frames_of(cut(HEARTBEAT + garbage + ORDER, size))
+    found = frames_of(split_into(HEARTBEAT + garbage + ORDER, size))
     assert found == [
         Frame(HEARTBEAT),
         Garbled("no BeginString, BodyLength and MsgType at its start", garbage, len(garbage)),
@@ -91,7 +91,7 @@ def test_garbage_between_messages_is_reported_in_one_piece(size: int) -> None:
 def test_garbage_is_counted_and_only_its_beginning_kept() -> None:
     garbage = bytes(range(2, 256)) * 40
     framer = Framer()
-    found = frames_of([*cut(garbage, 100), HEARTBEAT], framer)
+    found = frames_of([*split_into(garbage, 100), HEARTBEAT], framer)
     assert found == [
         Garbled("no BeginString, BodyLength and MsgType at its start", garbage[:MAX_SAMPLE], len(garbage)),
         Frame(HEARTBEAT),
@@ -104,12 +104,12 @@ def test_garbage_is_counted_and_only_its_beginning_kept() -> None:
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_a_wrong_check_sum_is_reported_at_once_and_loses_no_other_message(size: int) -> None:
     wrong = ORDER[:-4] + (b"000\x01" if ORDER[-4:] != b"000\x01" else b"001\x01")
-    found = frames_of(cut(wrong, size))
+    found = frames_of(split_into(wrong, size))
     (garbled,) = found
     assert isinstance(garbled, Garbled)
     assert garbled.size == len(wrong)
     assert garbled.reason.startswith("CheckSum is 000, expected ")
-    assert frames_of(cut(wrong + HEARTBEAT + wrong + wrong + OTHER_VERSION, size)) == [
+    assert frames_of(split_into(wrong + HEARTBEAT + wrong + wrong + OTHER_VERSION, size)) == [
         garbled,
         Frame(HEARTBEAT),
         garbled,
@@ -121,8 +121,8 @@ def test_a_wrong_check_sum_is_reported_at_once_and_loses_no_other_message(size: 
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_a_message_inside_a_broken_one_is_found(size: int) -> None:
     broken = b"8=FIXT.1.1\x019=%d\x0135=0\x0158=cut" % (15 + len(HEARTBEAT) - 7)
-    found = frames_of(cut(broken + HEARTBEAT + ORDER, size))
-    assert [type(piece) for piece in found] == [Garbled, Frame, Frame]
+    found = frames_of(split_into(broken + HEARTBEAT + ORDER, size))
+    assert [type(item) for item in found] == [Garbled, Frame, Frame]
     assert found[1:] == [Frame(HEARTBEAT), Frame(ORDER)]
 
 
@@ -130,7 +130,7 @@ def test_a_message_inside_a_broken_one_is_found(size: int) -> None:
 def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
     for length in (9, 11):
         wrong = with_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
-        found = frames_of(cut(wrong + HEARTBEAT, size))
+        found = frames_of(split_into(wrong + HEARTBEAT, size))
         garbled = Garbled(f"no CheckSum at the end given by BodyLength {length}", wrong, len(wrong))
         assert found == [garbled, Frame(HEARTBEAT)]
 
@@ -141,7 +141,7 @@ def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
 @pytest.mark.parametrize("size", [1, 10_000])
 def test_a_non_numeric_body_length_is_garbage(length: bytes, size: int) -> None:
     wrong = with_sum(b"8=FIXT.1.1\x019=%b\x0135=0\x0134=2\x01" % length)
-    found = frames_of(cut(wrong + HEARTBEAT, size))
+    found = frames_of(split_into(wrong + HEARTBEAT, size))
     reason = "no BeginString, BodyLength and MsgType at its start"
     assert found == [Garbled(reason, wrong, len(wrong)), Frame(HEARTBEAT)]
 
@@ -153,7 +153,7 @@ def test_a_message_over_the_limit_is_reported_at_its_beginning_and_skipped() -> 
     assert frames_of([large[: head - 1]], framer) == []
     (oversized,) = frames_of([large[head - 1 : head]], framer)
     assert oversized == Oversized(5009, len(ORDER), "D")
-    assert frames_of(cut(large[head:], 64), framer) == []
+    assert frames_of(split_into(large[head:], 64), framer) == []
     assert framer.pending < len(b"8=FIXT.1.1\x019=")
     reason = f"BodyLength 5009 is over the limit of {len(ORDER)}"
     assert frames_of([HEARTBEAT], framer) == [
@@ -162,31 +162,31 @@ def test_a_message_over_the_limit_is_reported_at_its_beginning_and_skipped() -> 
     ]
 
 
-def test_the_limit_itself_is_accepted() -> None:
+def test_a_body_of_exactly_the_maximum_length_is_accepted() -> None:
     assert frames_of([HEARTBEAT], Framer(max_body_length=10)) == [Frame(HEARTBEAT)]
     assert frames_of([HEARTBEAT], Framer(max_body_length=9)) == [Oversized(10, 9, "0")]
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_each_of_several_messages_over_the_limit_is_reported(size: int) -> None:
-    found = frames_of(cut(ORDER + OTHER_VERSION + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
+    found = frames_of(split_into(ORDER + OTHER_VERSION + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
     length = len(ORDER) - len(b"8=FIXT.1.1\x019=43\x01") - len(b"10=000\x01")
     reported = Oversized(length, 10, "D")
     skipped = len(ORDER + OTHER_VERSION + ORDER)
-    assert [piece for piece in found if not isinstance(piece, Garbled)] == [
+    assert [item for item in found if not isinstance(item, Garbled)] == [
         reported,
         reported,
         Frame(HEARTBEAT),
     ]
-    assert [(piece.size, piece.oversized) for piece in found if isinstance(piece, Garbled)] == [
-        (skipped, True)
-    ]
+    assert [(item.size, item.oversized) for item in found if isinstance(item, Garbled)] == [(skipped, True)]
 
 
 @pytest.mark.parametrize("size", [1, 10_000])
-def test_garbage_before_a_message_over_the_limit_is_garbage(size: int) -> None:
-    found = frames_of(cut(b"?" + ORDER + HEARTBEAT + ORDER + HEARTBEAT, size), Framer(max_body_length=10))
-    kinds = [(type(piece), getattr(piece, "oversized", None)) for piece in found]
+def test_garbage_that_begins_before_a_message_over_the_limit_is_not_marked_as_oversized(size: int) -> None:
+    found = frames_of(
+        split_into(b"?" + ORDER + HEARTBEAT + ORDER + HEARTBEAT, size), Framer(max_body_length=10)
+    )
+    kinds = [(type(item), getattr(item, "oversized", None)) for item in found]
     assert kinds == [
         (Oversized, None),
         (Garbled, False),
@@ -201,13 +201,13 @@ def test_garbage_before_a_message_over_the_limit_is_garbage(size: int) -> None:
 @pytest.mark.parametrize("msg_type", [b"", b"\xff", b"123456789"])
 def test_the_type_of_a_message_over_the_limit_may_not_be_readable(msg_type: bytes, size: int) -> None:
     large = encode_frame("FIXT.1.1", b"35=%b\x0158=some more text\x01" % msg_type)
-    found = frames_of(cut(large, size), Framer(max_body_length=10))
-    assert [piece.msg_type for piece in found if isinstance(piece, Oversized)] == [None]
+    found = frames_of(split_into(large, size), Framer(max_body_length=10))
+    assert [item.msg_type for item in found if isinstance(item, Oversized)] == [None]
 
 
 def test_msg_type_must_be_the_third_field() -> None:
     wrong = with_sum(b"8=FIXT.1.1\x019=10\x0134=2\x0135=0\x01")
-    assert [type(piece) for piece in frames_of([wrong + HEARTBEAT])] == [Garbled, Frame]
+    assert [type(item) for item in frames_of([wrong + HEARTBEAT])] == [Garbled, Frame]
 
 
 def test_garbage_is_searched_for_the_expected_version_only() -> None:
@@ -221,11 +221,11 @@ def test_garbage_is_searched_for_the_expected_version_only() -> None:
 
 
 def test_an_incomplete_message_can_be_abandoned(framer: Framer) -> None:
-    hanging = b"8=FIXT.1.1\x019=200000\x0135=D\x01"
-    assert frames_of([hanging, HEARTBEAT, ORDER], framer) == []
-    assert framer.pending == len(hanging + HEARTBEAT + ORDER)
+    incomplete = b"8=FIXT.1.1\x019=200000\x0135=D\x01"
+    assert frames_of([incomplete, HEARTBEAT, ORDER], framer) == []
+    assert framer.pending == len(incomplete + HEARTBEAT + ORDER)
     framer.resync()
-    garbled = Garbled("a message whose end did not arrive", hanging, len(hanging))
+    garbled = Garbled("a message whose end did not arrive", incomplete, len(incomplete))
     assert frames_of([b""], framer) == [garbled, Frame(HEARTBEAT), Frame(ORDER)]
     assert framer.pending == 0
 
@@ -244,7 +244,7 @@ def test_abandoning_without_a_pending_message_has_no_effect(framer: Framer) -> N
     framer.resync()
     assert framer.next() is None
     assert frames_of([b"x"], framer) == []
-    assert [type(piece) for piece in frames_of([HEARTBEAT], framer)] == [Garbled, Frame]
+    assert [type(item) for item in frames_of([HEARTBEAT], framer)] == [Garbled, Frame]
 
 
 def test_reprs_show_no_content() -> None:
@@ -252,7 +252,7 @@ def test_reprs_show_no_content() -> None:
     assert "secret" not in repr(Garbled("why", b"secret", 6))
 
 
-PIECES = [
+FRAGMENTS = [
     HEARTBEAT,
     ORDER,
     WITH_SOH,
@@ -274,24 +274,24 @@ PIECES = [
     b"35=0\x01",
     b"58=abcdefghijklmnopqrstuvwxyz\x01",
 ]
-STREAMS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=30).map(b"".join)
+STREAMS = st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=8), max_size=30).map(b"".join)
 
 
 @settings(max_examples=500)
 @given(STREAMS, st.lists(st.integers(1, 40), min_size=1, max_size=50))
-def test_the_result_does_not_depend_on_the_portions(stream: bytes, sizes: list[int]) -> None:
-    whole = frames_of([stream])
-    portions, at, turn = [], 0, 0
+def test_the_result_does_not_depend_on_the_chunks(stream: bytes, sizes: list[int]) -> None:
+    data = frames_of([stream])
+    chunks, at, index = [], 0, 0
     while at < len(stream):
-        size = sizes[turn % len(sizes)]
-        portions.append(stream[at : at + size])
-        at, turn = at + size, turn + 1
+        size = sizes[index % len(sizes)]
+        chunks.append(stream[at : at + size])
+        at, index = at + size, index + 1
     framer = Framer()
-    assert frames_of(portions, framer) == whole
+    assert frames_of(chunks, framer) == data
     framer.resync()
     while framer.pending or framer.next() is not None:
         framer.resync()
-    assert sum(len(piece.data) for piece in whole if isinstance(piece, Frame)) <= len(stream)
+    assert sum(len(item.data) for item in data if isinstance(item, Frame)) <= len(stream)
 
 
 @settings(max_examples=200)
@@ -304,9 +304,9 @@ def test_every_byte_is_in_a_frame_or_counted_as_skipped(stream: bytes) -> None:
         found += frames_of([b""], framer)
     framer.resync()
     found += frames_of([b""], framer)
-    skipped = sum(piece.size for piece in found if isinstance(piece, Garbled))
-    assert skipped + sum(len(piece.data) for piece in found if isinstance(piece, Frame)) == len(stream)
-    assert all(is_frame(piece.data) for piece in found if isinstance(piece, Frame))
+    skipped = sum(item.size for item in found if isinstance(item, Garbled))
+    assert skipped + sum(len(item.data) for item in found if isinstance(item, Frame)) == len(stream)
+    assert all(is_frame(item.data) for item in found if isinstance(item, Frame))
 
 
 class Forgetful(dict[bytes, int]):
@@ -317,7 +317,7 @@ class Forgetful(dict[bytes, int]):
 
 
 SIMILAR_MESSAGES = [
-    *PIECES,
+    *FRAGMENTS,
     encode_frame("FIXT.1.1", b"35=0\x0134=3\x01"),
     HEARTBEAT[:20],
     ORDER[:30],
@@ -332,16 +332,16 @@ SIMILAR_MESSAGES = [
     st.booleans(),
 )
 def test_the_framers_cache_does_not_change_the_result(
-    stream: bytes, portion: int, skip_by_check_sum: bool
+    stream: bytes, chunk: int, skip_by_check_sum: bool
 ) -> None:
     forgetful, primed = (Framer(skip_by_check_sum=skip_by_check_sum) for _ in range(2))
     forgetful._sizes = Forgetful()
-    good = HEARTBEAT + ORDER + WITH_SOH + OTHER_VERSION
-    portions = [good, *cut(stream, portion)]
-    assert frames_of(portions, primed) == frames_of(portions, forgetful)
+    valid = HEARTBEAT + ORDER + WITH_SOH + OTHER_VERSION
+    chunks = [valid, *split_into(stream, chunk)]
+    assert frames_of(chunks, primed) == frames_of(chunks, forgetful)
     for framer in (primed, forgetful):
         framer.resync()
-    assert frames_of([b"", good], primed) == frames_of([b"", good], forgetful)
+    assert frames_of([b"", valid], primed) == frames_of([b"", valid], forgetful)
     assert (primed.pending, primed.skipped) == (forgetful.pending, forgetful.skipped)
 
 
@@ -364,7 +364,7 @@ def test_only_messages_of_the_expected_version_are_cached(framer: Framer) -> Non
 def test_a_cached_message_is_not_returned_before_its_last_byte(framer: Framer) -> None:
     framer.feed(ORDER)
     assert framer.next() == Frame(ORDER)
-    for byte in cut(ORDER, 1)[:-1]:
+    for byte in split_into(ORDER, 1)[:-1]:
         framer.feed(byte)
         assert framer.next() is None
     framer.feed(ORDER[-1:] + ORDER)
@@ -382,23 +382,23 @@ def nested(total: int) -> bytes:
     return b"".join(starts) + b"x" * (left - 1) + b"\x0110=%03d\x01"
 
 
-@pytest.mark.parametrize("portion", [97, 10_000])
-def test_nested_beginnings_have_correct_check_sums(portion: int) -> None:
+@pytest.mark.parametrize("chunk", [97, 10_000])
+def test_nested_beginnings_have_correct_check_sums(chunk: int) -> None:
     """The valid message is found, however many attempts over the same bytes have failed."""
     template = nested(5000)
     for check_sum in range(0, 256, 37):
         stream = template % check_sum
-        found = [piece for piece in frames_of(cut(stream, portion)) if isinstance(piece, Frame)]
-        right = [
+        found = [item for item in frames_of(split_into(stream, chunk)) if isinstance(item, Frame)]
+        expected = [
             start
             for start in range(len(stream))
             if stream.startswith(b"8=FIXT.1.1\x019=", start) and sum(stream[start:-7]) % 256 == check_sum
         ]
-        assert [len(stream) - len(frame.data) for frame in found] == right[:1]
+        assert [len(stream) - len(frame.data) for frame in found] == expected[:1]
 
 
 @pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def summed_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the number of bytes that each call sums for a CheckSum."""
     sizes: list[int] = []
 
@@ -411,26 +411,26 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_work_is_linear_in_hostile_streams(added: list[int]) -> None:
+def test_work_is_linear_in_hostile_streams(summed_sizes: list[int]) -> None:
     """The number of bytes summed for CheckSum is at most a small multiple of the bytes received."""
     for size in (20_000, 40_000, 80_000):
         stream = nested(size) % 0 + nested(size) % 1
-        added.clear()
-        frames_of(cut(stream, 4096))
-        assert sum(added) < 40 * len(stream)
+        summed_sizes.clear()
+        frames_of(split_into(stream, 4096))
+        assert sum(summed_sizes) < 40 * len(stream)
 
 
-def test_work_is_linear_if_broken_messages_begin_like_valid_ones(added: list[int]) -> None:
-    """Each beginning claims a long message like an earlier valid one, but a short valid message follows."""
-    good = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
-    head = good[: good.index(b"35=D\x01") + 5]
-    stream = good + (head + HEARTBEAT) * 1000 + good
-    found = [piece for piece in frames_of([stream]) if isinstance(piece, Frame)]
-    assert (found[0].data, found[-1].data, len(found)) == (good, good, 1002)
-    assert sum(added) < 10 * len(stream)
+def test_work_is_linear_if_broken_messages_begin_like_valid_ones(summed_sizes: list[int]) -> None:
+    """Each beginning is that of a long valid message sent earlier, but a short valid message follows."""
+    valid = encode_frame("FIXT.1.1", b"35=D\x0158=" + b"x" * 20_000 + b"\x01")
+    head = valid[: valid.index(b"35=D\x01") + 5]
+    stream = valid + (head + HEARTBEAT) * 1000 + valid
+    found = [item for item in frames_of([stream]) if isinstance(item, Frame)]
+    assert (found[0].data, found[-1].data, len(found)) == (valid, valid, 1002)
+    assert sum(summed_sizes) < 10 * len(stream)
 
 
-def test_work_is_linear_if_a_message_continues_in_the_next_portion(added: list[int]) -> None:
+def test_work_is_linear_if_a_message_continues_in_the_next_chunk(summed_sizes: list[int]) -> None:
     """The buffer is trimmed between two messages, the second of which begins inside the first."""
     for size in (20_000, 80_000):
         end = b"\x0110=000\x01"
@@ -438,10 +438,10 @@ def test_work_is_linear_if_a_message_continues_in_the_next_portion(added: list[i
         body = b"35=0\x0158=" + b"x" * size + second
         first = b"8=FIXT.1.1\x019=%d\x01%b%b" % (len(body) + 1, body, end)
         wrong = [first, b"y" * size + end + HEARTBEAT]
-        added.clear()
+        summed_sizes.clear()
         found = frames_of(wrong)
         assert found[-1] == Frame(HEARTBEAT)
-        assert sum(added) < 10 * sum(map(len, wrong))
+        assert sum(summed_sizes) < 10 * sum(map(len, wrong))
 
 
 def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
@@ -452,7 +452,7 @@ def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
     for at in range(0, len(stretch), len(start) + 400):
         end = at + stream.index(b"35=", at) - at + 1000
         stream[end - 1 : end + 7] = b"\x0110=999\x01"
-    found = frames_of(cut(bytes(stream) + HEARTBEAT, 61))
+    found = frames_of(split_into(bytes(stream) + HEARTBEAT, 61))
     assert found[-1] == Frame(HEARTBEAT)
 
 
@@ -475,7 +475,7 @@ def test_trimming_the_buffer_keeps_check_sums_correct() -> None:
         (OTHER_VERSION, []),
     ],
 )
-def test_the_problem_of_a_frame_is_reported(data: bytes, expected: list[tuple[Reason, int]]) -> None:
+def test_the_problems_with_a_frame_are_reported(data: bytes, expected: list[tuple[Reason, int]]) -> None:
     assert [(problem.reason, problem.tag) for problem in frame_problems(data)] == expected
     assert is_frame(data) == (not expected)
 
@@ -504,16 +504,16 @@ def test_a_single_changed_byte_is_always_detected(data: st.DataObject) -> None:
 def test_a_check_sum_field_without_a_preceding_soh_does_not_end_a_message(
     size: int, skip_by_check_sum: bool, warm: bool
 ) -> None:
-    good = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")
+    valid = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x017\x01")
     wrong = with_sum(b"8=FIXT.1.1\x019=12\x0135=0\x0134=2\x0177")
-    assert len(good) == len(wrong)
-    assert is_frame(good)
+    assert len(valid) == len(wrong)
+    assert is_frame(valid)
     assert not is_frame(wrong)
     framer = Framer(skip_by_check_sum=skip_by_check_sum)
     if warm:
-        assert frames_of([good], framer) == [Frame(good)]
-    found = frames_of(cut(wrong + HEARTBEAT + good, size), framer)
+        assert frames_of([valid], framer) == [Frame(valid)]
+    found = frames_of(split_into(wrong + HEARTBEAT + valid, size), framer)
     assert Frame(wrong) not in found
-    assert found[-1] == Frame(good)
+    assert found[-1] == Frame(valid)
     assert isinstance(found[0], Garbled)
     assert found[0].reason == "no CheckSum at the end given by BodyLength 12"

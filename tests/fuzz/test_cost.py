@@ -37,13 +37,13 @@ def test_superlinear_or_slow_work_is_reported(
 def test_a_temporary_slowdown_is_not_reported(
     monkeypatch: pytest.MonkeyPatch, times: int, expected: bool
 ) -> None:
-    looks: list[bool] = []
+    slow_runs: list[bool] = []
 
     def seconds(work: Callable[[], int]) -> float:
         size = work()
         if size == 4 * cost.SIZE:
-            looks.append(len(looks) < times)
-        return size * (1e-3 if looks[-1] and size == 4 * cost.SIZE else 1e-5)
+            slow_runs.append(len(slow_runs) < times)
+        return size * (1e-3 if slow_runs[-1] and size == 4 * cost.SIZE else 1e-5)
 
     monkeypatch.setattr(cost, "seconds", seconds)
     assert bool(cost.broken(cost.Case("toy", int, int))) is expected

@@ -13,20 +13,22 @@ from kalshi_fix_sansio.config import Role
 
 
 @pytest.mark.parametrize(
-    ("keeps", "is_too_much"),
+    ("kept_count", "is_too_much"),
     [(0, False), (1, False), (memory.FEW // 2, False), (memory.FEW, True)],
     ids=["nothing", "the last", "half", "everything"],
 )
-def test_growing_memory_is_reported(monkeypatch: pytest.MonkeyPatch, keeps: int, is_too_much: bool) -> None:
+def test_growing_memory_is_reported(
+    monkeypatch: pytest.MonkeyPatch, kept_count: int, is_too_much: bool
+) -> None:
     kept: list[int] = []
 
     def toy(number: int) -> None:
         kept.append(memory.LARGEST)
-        del kept[: max(len(kept) - keeps, 0)]
+        del kept[: max(len(kept) - kept_count, 0)]
 
     monkeypatch.setattr(memory, "resident", lambda: sum(kept))
     size = memory.grown(toy, memory.FEW)
-    assert size == keeps * memory.LARGEST
+    assert size == kept_count * memory.LARGEST
     assert bool(memory.too_much("toy", size)) is is_too_much
 
 

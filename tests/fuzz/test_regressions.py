@@ -62,10 +62,10 @@ def test_an_soh_among_other_separators_is_data_however_the_log_is_split() -> Non
 
 def test_a_number_with_leading_zeros_is_shown_as_the_number() -> None:
     heartbeat = next(each for each in KALSHI.templates if each[0] == (b"35", b"0"))
-    sound = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(
+    message = framed([(tag, b"007" if tag == b"34" else text) for tag, text in heartbeat]).replace(
         b"\x01", b"|"
     )
-    assert len(log_reader.check_invariant(sound + b"\n", [7])) == 1
+    assert len(log_reader.check_invariant(message + b"\n", [7])) == 1
 
 
 def test_a_new_password_is_hidden_like_a_password() -> None:
@@ -166,7 +166,7 @@ def test_messages_received_while_the_caller_was_suspended_are_delivered(clock: s
     assert delivered(player) == [2]
 
 
-def test_after_a_lost_reset_numbers_continue_from_that_of_the_logon() -> None:
+def test_after_a_lost_reset_numbers_continue_from_the_number_of_the_logon() -> None:
     player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
     session.log_on(player)
     player.call(lambda: player.session.reset(player.now))

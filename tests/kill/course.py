@@ -18,21 +18,21 @@ from typing import Any, Self
 import attrs
 
 from kalshi_fix_adapters.config.stores import Sync
-from tests.kill.lives import Death, Doing, Life, Stage
 from tests.kill.relay import TO_CLIENT, TO_VENUE, Relay
-from tests.kill.trader import IDLE, LONG
+from tests.kill.runs import Activity, KillPoint, Run, Stage
+from tests.kill.trader import IDLE, MAX_WAIT
 from tests.kill.venue import TradingVenue
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1.0
 """Seconds after which a process is killed if its planned kill has not happened."""
-BUSY = 10
-"""The number of trades of another account while a client logs on."""
+BUSY_TRADES = 10
+"""The number of trades by another account while a client logs on."""
 
 
 @attrs.define
-class Deaths:
-    """How and where processes were killed."""
+class Kills:
+    """Counts of kills: how each was triggered, and the activity of the process at that time."""
 
     how: Counter[str] = attrs.field(factory=Counter)
     where: Counter[str] = attrs.field(factory=Counter)
@@ -44,7 +44,7 @@ class Deaths:
     def __str__(self) -> str:
         how = ", ".join(f"{count} {name}" for name, count in self.how.most_common())
         where = ", ".join(f"{count} {name}" for name, count in self.where.most_common())
-        return f"{self.total} kills ({how}; it was {where})"
+        return f"{self.total} kills ({how}; activity: {where})"
 
 
 class ForkServer:
@@ -67,9 +67,9 @@ class ForkServer:
         self.output = self._process.stdout.fileno()
         self._write(settings)
 
-    def fork(self, life: Life, *, only_store: bool = False) -> int:
+    def fork(self, run: Run, *, only_store: bool = False) -> int:
         """Fork a client and return its process id."""
-        self._write({**life.to_values(), "only_store": only_store})
+        self._write({**run.to_values(), "only_store": only_store})
         return self._read_number()
 
     def reap(self) -> int:
@@ -89,7 +89,7 @@ class ForkServer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(LONG)
+        self._process.wait(MAX_WAIT)
         self._process.stdout.close()
 
     def _write(self, values: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ class ForkServer:
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.output, 1)
-            assert byte, f"the process that forks has ended: {self.errors.read_text()}"
+            assert byte, f"the fork server has ended: {self.errors.read_text()}"
             line += byte
         return int(line)
 
@@ -113,7 +113,7 @@ class Course:
     def __init__(self, folder: Path, seed: int, sync: Sync, stores: str) -> None:
         self.folder = folder
         self.random = Random(seed)
-        self.deaths = Deaths()
+        self.kills = Kills()
         self.cuts = 0
         self.venue = TradingVenue(Random(seed))
         self._cells = folder / "cells"
@@ -143,7 +143,7 @@ class Course:
             os.close(pipe)
             os.set_blocking(self._pipe, False)
             self._relay.watch(self._pipe, self._read_progress)
-            self._relay.watch(self.fork_server.output, self._died)
+            self._relay.watch(self.fork_server.output, self._child_died)
             self._undo = undo.pop_all()
         return self
 
@@ -165,77 +165,81 @@ class Course:
     _late = False
     """Whether the current process was killed late, because its planned kill did not happen."""
     _busy = False
-    """Whether another account must still trade while the client logs on."""
+    """Whether another account still has to trade while the client logs on."""
     _logons = 0
     _kill_at: float | None = None
     _give_up_at = 0.0
 
-    def live(self, life: Life) -> None:
+    def run(self, run: Run) -> None:
         """Run one process from start to end."""
-        for _ in range(life.trades):
+        for _ in range(run.trades):
             self.venue.trade()
-        self._life, self._killed = life, False
+        self._run, self._killed = run, False
         self._cells.write_bytes(bytes(16))
-        self._relay.begin()
-        self._expect(life)
-        self._child, self._dead = self.fork_server.fork(life), False
+        self._relay.reset()
+        self._expect(run)
+        self._child, self._dead = self.fork_server.fork(run), False
         begun = time.monotonic()
-        mortal = life.death is not Death.NONE
-        self._late, self._busy, self._logons = False, life.busy, self.venue.record.logons
-        self._kill_at = begun + life.at / 1e6 if life.death is Death.TIME else None
-        self._give_up_at = begun + PATIENCE if mortal else begun + LONG
+        will_be_killed = run.kill_point is not KillPoint.NONE
+        self._late, self._busy, self._logons = False, run.busy, self.venue.record.logons
+        self._kill_at = begun + run.kill_count / 1e6 if run.kill_point is KillPoint.TIME else None
+        self._give_up_at = begun + PATIENCE if will_be_killed else begun + MAX_WAIT
         while not self._dead:
-            self._turn()
+            self._step()
         code = self.fork_server.reap()
         # Wait until the venue has noticed: it would refuse the next client as a second connection.
         while self._relay.connected:
-            self._relay.turn(LONG)
-            assert time.monotonic() < begun + LONG
-        assert code == (-signal.SIGKILL if mortal else 0), (life, code, self.fork_server.errors.read_text())
-        if mortal:
-            self.deaths.how["late" if self._late else life.death] += 1
-            self.deaths.where[self._where()] += 1
+            self._relay.step(MAX_WAIT)
+            assert time.monotonic() < begun + MAX_WAIT
+        assert code == (-signal.SIGKILL if will_be_killed else 0), (
+            run,
+            code,
+            self.fork_server.errors.read_text(),
+        )
+        if will_be_killed:
+            self.kills.how["late" if self._late else run.kill_point] += 1
+            self.kills.where[self._where()] += 1
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         now = time.monotonic()
         due = self._give_up_at if self._kill_at is None else self._kill_at
         if now >= due:
-            assert self._life.death is not Death.NONE, self._where()
+            assert self._run.kill_point is not KillPoint.NONE, self._where()
             assert not self._killed
             self._late = self._kill_at is None
             self._kill()
             return
         if self._busy and not self._killed and self.venue.record.logons > self._logons:
-            self._trade_meanwhile()
+            self._trade_during_recovery()
         else:
-            self._relay.turn(max(0.0, due - now))
+            self._relay.step(max(0.0, due - now))
 
-    def _trade_meanwhile(self) -> None:
+    def _trade_during_recovery(self) -> None:
         """Trade once the client is logged on. The client's next message, even one that reports a gap, reaches
         the venue only after the trade."""
         self._busy = False
         self._relay.hold()
-        for _ in range(BUSY):
+        for _ in range(BUSY_TRADES):
             self.venue.trade()
-            self._relay.turn(0.0)
+            self._relay.step(0.0)
         self._relay.resume()
 
-    def _expect(self, life: Life) -> None:
-        if life.death is Death.WRITE:
-            self._relay.expect(TO_VENUE, life.at, self._kill)
-        elif life.death is Death.READ:
-            self._relay.expect(TO_CLIENT, life.at, self._kill)
-        elif life.cut_at:
-            self._relay.expect(TO_VENUE, life.cut_at, self._cut)
+    def _expect(self, run: Run) -> None:
+        if run.kill_point is KillPoint.WRITE:
+            self._relay.expect(TO_VENUE, run.kill_count, self._kill)
+        elif run.kill_point is KillPoint.READ:
+            self._relay.expect(TO_CLIENT, run.kill_count, self._kill)
+        elif run.cut_at:
+            self._relay.expect(TO_VENUE, run.cut_at, self._cut)
 
     def _kill(self) -> bool:
         if not self._dead:
             self._killed = True
-            self._kill_at = time.monotonic() + LONG  # from here on the loop only waits for the exit
+            self._kill_at = time.monotonic() + MAX_WAIT  # from now on the loop only waits for the exit
             os.kill(self._child, signal.SIGKILL)
-            if self._life.loses:
-                self._relay.lose()
-        return self._life.loses
+            if self._run.loses_bytes:
+                self._relay.drop_all()
+        return self._run.loses_bytes
 
     def _cut(self) -> bool:
         self.cuts += 1
@@ -245,17 +249,17 @@ class Course:
     def _read_progress(self) -> None:
         """Read the client's progress from its pipe, and sometimes trade with it."""
         progress = os.read(self._pipe, 4096)
-        if self._dead or self._killed or self._life.death is Death.NONE:
+        if self._dead or self._killed or self._run.kill_point is KillPoint.NONE:
             return
         if IDLE in progress:
-            if self._life.death is Death.IDLE:
-                self._kill_at = time.monotonic() + self._life.at / 1e6
+            if self._run.kill_point is KillPoint.IDLE:
+                self._kill_at = time.monotonic() + self._run.kill_count / 1e6
             for _ in range(self.random.randrange(1, 4)):
                 self.venue.trade()
         elif self.random.random() < 0.1:
             self.venue.trade()
 
-    def _died(self) -> None:
+    def _child_died(self) -> None:
         self.fork_server.wait()
         self._dead = True
 
@@ -263,4 +267,4 @@ class Course:
         stage, doing = self._cells.read_bytes()[:2]
         if stage != Stage.ESTABLISHED:
             return Stage(stage).name.lower()
-        return Doing(doing).name.lower()
+        return Activity(doing).name.lower()

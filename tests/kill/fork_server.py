@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.signing import load_private_key
-from tests.kill.deaths import KillCounter
-from tests.kill.lives import Life, Stage
+from tests.kill.kill_counter import KillCounter
+from tests.kill.runs import Run, Stage
 from tests.kill.trader import Settings, Trader
 
 
@@ -27,21 +27,21 @@ def _settings(values: dict[str, Any]) -> Settings:
     return Settings(**{**values, "folder": Path(values["folder"]), "signer": signer})
 
 
-def _make_store(settings: Settings, life: Life, cells: mmap) -> None:
+def _create_store(settings: Settings, run: Run, cells: mmap) -> None:
     """Open the store and close it again; the first call creates it."""
     cells[0] = Stage.STORE
-    KillCounter(life, cells).begin()
+    KillCounter(run, cells).begin()
     SqliteStore(settings.store, owner=settings.owner, sync=settings.sync).close()
 
 
-def _child(settings: Settings, life: Life, cells: mmap, pipe: int, *, only_store: bool) -> None:
+def _child(settings: Settings, run: Run, cells: mmap, pipe: int, *, only_store: bool) -> None:
     """Run the client and never return."""
     status = 1
     try:
         if only_store:
-            _make_store(settings, life, cells)
+            _create_store(settings, run, cells)
         else:
-            Trader(settings, life, cells, pipe).live()
+            Trader(settings, run, cells, pipe).run()
         status = 0
     except BaseException:  # noqa: BLE001 - it is reported, and this process ends
         sys.setprofile(None)
@@ -51,22 +51,22 @@ def _child(settings: Settings, life: Life, cells: mmap, pipe: int, *, only_store
         os._exit(status)
 
 
-def serve(orders: BinaryIO, pipe: int) -> None:
+def serve(commands: BinaryIO, pipe: int) -> None:
     """Read the settings, then fork for each line."""
-    settings = _settings(json.loads(orders.readline()))
+    settings = _settings(json.loads(commands.readline()))
     with (settings.folder / "cells").open("r+b") as file:
         cells = mmap(file.fileno(), 0)
     assert threading.active_count() == 1, "a fork would leave the other threads behind"
-    for line in orders:
+    for line in commands:
         values = json.loads(line)
-        only_store, life = values.pop("only_store"), Life.of(values)
+        only_store, run = values.pop("only_store"), Run.of(values)
         child = os.fork()
         if not child:
-            _child(settings, life, cells, pipe, only_store=only_store)
+            _child(settings, run, cells, pipe, only_store=only_store)
         _print(child)
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         _print(0)
-        orders.readline()
+        commands.readline()
         _, status = os.waitpid(child, 0)
         _print(os.waitstatus_to_exitcode(status))
 

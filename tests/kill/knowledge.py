@@ -37,7 +37,7 @@ class Knowledge:
     answered: set[str] = attrs.field(factory=set)
     uncertain: dict[str, str] = attrs.field(factory=dict)
     """Requests whose outcome was reported as unknown, with the reason."""
-    never_left: set[str] = attrs.field(factory=set)
+    never_sent: set[str] = attrs.field(factory=set)
     """Requests that were not in the store after a kill, and so cannot have been sent."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
     """Fills by ExecID."""
@@ -51,11 +51,11 @@ class Knowledge:
     def take(self, entry: Entry) -> None:
         match entry["kind"]:
             case "intention":
-                self.intended[entry["id"]] = entry["life"]
+                self.intended[entry["id"]] = entry["run"]
             case "sent":
                 self.sent[entry["id"]] = entry["seq"]
-            case "never left":
-                self.never_left.add(entry["id"])
+            case "never sent":
+                self.never_sent.add(entry["id"])
             case "unknown":
                 self.uncertain.update(dict.fromkeys(entry["ids"], entry["why"]))
             case "report":
@@ -79,12 +79,14 @@ class Knowledge:
 
     @property
     def unresolved(self) -> set[str]:
-        """Return the intended requests whose outcome was neither reported nor declared unknown."""
-        return self.intended.keys() - self.answered - self.uncertain.keys() - self.never_left
+        """The intended requests that may have been sent and whose outcome was neither reported nor declared
+        unknown.
+        """
+        return self.intended.keys() - self.answered - self.uncertain.keys() - self.never_sent
 
     @property
     def position(self) -> Decimal:
-        """Return the net number of contracts of all fills."""
+        """The net number of contracts of all fills."""
         return sum(
             (fill.quantity if fill.side == Side.BUY else -fill.quantity for fill in self.fills.values()),
             Decimal(0),

@@ -26,37 +26,39 @@ _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"
 """Tags that may differ when a message is resent."""
 HARMLESS = frozenset(
     {
-        *("opened", "intention", "sent", "never left", "report", "refusal", "reject", "unknown"),
+        *("opened", "intention", "sent", "never sent", "report", "refusal", "reject", "unknown"),
         *("logged on", "skipped", "ended", "connect failed"),
         *("Connecting", "Disconnected", "GapDetected", "GapClosed", "ResendServed"),
     }
 )
-"""All other kinds of journal entries must not occur: lost messages, a client that gave up."""
+"""Kinds of journal entries that may occur. Other kinds, such as lost messages or a client that gave up, are
+failures.
+"""
 
 
 @attrs.define
-class Sum:
+class Totals:
     """Totals of a course."""
 
     orders: int
     taken: int
     fills: int
     resent: int
-    """Messages of both sides that were resent on the wire."""
+    """Messages from both sides that were resent on the wire."""
     duplicates: int
     """Messages that were redelivered to the client, marked as possible duplicates."""
     unknown: int
     """Requests whose outcome was reported to the client as unknown."""
     unknown_at_venue: int
-    """The requests of unknown outcome that the venue had received."""
-    never_left: int
+    """Those of these requests that the venue had received."""
+    never_sent: int
 
     def __str__(self) -> str:
         return (
-            f"{self.orders} requests intended, {self.never_left} never left, {self.taken} taken by the "
-            f"venue, {self.fills} fills; {self.resent} messages resent, {self.duplicates} given again and "
-            f"marked; {self.unknown} outcomes unknown and asked for, {self.unknown_at_venue} of them at the "
-            "venue"
+            f"{self.orders} requests intended, {self.never_sent} never sent, {self.taken} received by the "
+            f"venue, {self.fills} fills; {self.resent} messages resent, {self.duplicates} redelivered and "
+            f"marked; {self.unknown} outcomes reported as unknown, {self.unknown_at_venue} of them for "
+            "requests that the venue had received"
         )
 
 
@@ -95,7 +97,7 @@ class Wire:
         assert number not in self._session, f"number {number} was a session message before"
         self.resent[message.MSG_TYPE] += dup
         content = content_of(frame)
-        assert self.originals.setdefault(number, content) == content, f"number {number} has two meanings"
+        assert self.originals.setdefault(number, content) == content, f"two messages have the number {number}"
 
     def filled(self) -> set[int]:
         """Return the numbers that gap fills covered."""
@@ -112,8 +114,8 @@ def content_of(frame: bytes) -> bytes:
     return b"\x01".join(field for field in fields if field.partition(b"=")[0] not in _ENVELOPE)
 
 
-def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
-    """Compare everything, with the store at the end; raise AssertionError for the first difference."""
+def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Totals:
+    """Compare everything, including the final store; raise AssertionError for the first difference."""
     entries, record = read(folder / "journal"), venue.record
     known = Knowledge()
     known.read(entries)
@@ -126,13 +128,13 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
     assert known.fills == record.fills
     assert known.position == venue.position()
     left = {name: quantity for name, (_, quantity) in known.open.items()}
-    assert venue.left_of(list(known.intended)) == left
+    assert venue.leaves_qty_of(list(known.intended)) == left
     assert not from_venue.filled() & from_venue.originals.keys(), "the venue did not send a report"
     assert not summary.open_requests
     fills = {key.removeprefix(FILL) for key in rows_of(summary) if key.startswith(FILL)}
     assert fills == record.fills.keys()
     assert (summary.next_outgoing, summary.next_incoming) == (from_client.last + 1, from_venue.last + 1)
-    return Sum(
+    return Totals(
         orders=len(known.intended),
         taken=record.taken.total(),
         fills=len(record.fills),
@@ -140,13 +142,13 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Sum:
         duplicates=duplicates,
         unknown=len(known.uncertain),
         unknown_at_venue=len(known.uncertain.keys() & record.taken.keys()),
-        never_left=len(known.never_left),
+        never_sent=len(known.never_sent),
     )
 
 
 def _check_events(entries: Sequence[Entry]) -> None:
-    """Check that no message was lost and that the client did not give up. The event for new numbers may be
-    repeated until it is confirmed."""
+    """Check that no message was lost and that the client did not give up. The LoggedOn event that
+    reports new numbers may be repeated until it is confirmed."""
     incoming = 1
     for entry in entries:
         assert entry["kind"] in HARMLESS, entry
@@ -159,8 +161,12 @@ def _check_events(entries: Sequence[Entry]) -> None:
 
 def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
     """Check that every message from the venue was delivered in order, and that redelivered messages were
-    marked and not confirmed before a message was sent: their commit includes all earlier confirmations, and
-    the others are written in the background. Return the number of redeliveries."""
+    marked.
+
+    A message that was confirmed before a request was sent must not be redelivered: the commit of the request
+    includes all earlier confirmations. Later confirmations are written in the background. Return the number
+    of redeliveries.
+    """
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = durable = 0
     held = behind = False
@@ -180,7 +186,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             case "sent":
                 durable = confirmed
                 continue
-            case "intention" | "never left":
+            case "intention" | "never sent":
                 continue
             case kind:
                 # Taking an event confirms those before it. While a gap is being filled the confirmation does
@@ -201,7 +207,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
             assert entry["dup"], f"redelivered without a mark: {entry}"
             duplicates += 1
         else:
-            assert number > max(contents, default=0), f"too late: {entry}"
+            assert number > max(contents, default=0), f"delivered too late: {entry}"
         assert contents.setdefault(number, content) == content
     assert contents.keys() == from_venue.originals.keys()
     return duplicates
@@ -229,13 +235,13 @@ def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> 
     assert known.answered == taken.keys()
     assert set(taken.values()) <= {1}
     assert set(venue.record.accepted.values()) <= {1}
-    assert not known.never_left & taken.keys()
-    assert not known.never_left & known.sent.keys()
+    assert not known.never_sent & taken.keys()
+    assert not known.never_sent & known.sent.keys()
     assert not (+from_client.resent).keys() & STALE_TYPES, "an order was sent again"
-    for cl_ord_id in known.never_left:
+    for cl_ord_id in known.never_sent:
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
-        # The venue cannot have received a request that was not resent on its request; it may have received
-        # the others.
+        # If the venue requested a resend and the request was not resent, the venue cannot have received it.
+        # It may have received the others.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

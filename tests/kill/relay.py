@@ -16,7 +16,7 @@ TO_VENUE, TO_CLIENT = 0, 1
 
 
 @attrs.define(eq=False)
-class _Way:
+class _Stream:
     """One direction of one connection."""
 
     source: socket.socket
@@ -53,7 +53,7 @@ class _Way:
 
 
 class Relay:
-    """Forwards bytes in `turn`, in the thread of the caller."""
+    """Forwards bytes during calls to `step`, in the caller's thread."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -62,9 +62,9 @@ class Relay:
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._ways: list[tuple[_Way, _Way]] = []
+        self._pairs: list[tuple[_Stream, _Stream]] = []
         self.passed = [0, 0]
-        """Bytes in each direction since `begin`."""
+        """Bytes in each direction since `reset`."""
         self._limits: list[tuple[int, Callable[[], bool]] | None] = [None, None]
         self._mute = False
 
@@ -72,9 +72,9 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pair in self._ways:
-            for way in pair:
-                way.source.close()
+        for pair in self._pairs:
+            for stream in pair:
+                stream.source.close()
         self._listener.close()
         self._selector.close()
 
@@ -83,11 +83,11 @@ class Relay:
         self._selector.register(file, selectors.EVENT_READ, act)
 
     def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
-        """Call a function once exactly this many bytes were forwarded in a direction. If it returns True, all
-        later bytes are lost, including those already read."""
+        """Call a function once exactly this many bytes have been forwarded in a direction. If it returns
+        True, all later bytes are lost, including those already read."""
         self._limits[direction] = size, act
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Reset the counters and expect nothing."""
         self.passed = [0, 0]
         self._limits = [None, None]
@@ -95,15 +95,15 @@ class Relay:
 
     @property
     def connected(self) -> bool:
-        return bool(self._ways)
+        return bool(self._pairs)
 
-    def lose(self) -> None:
-        """Forward nothing more."""
+    def drop_all(self) -> None:
+        """Drop all further bytes."""
         self._mute = True
 
     def cut(self) -> None:
         """End the connection towards the venue, and once the venue has noticed, towards the client."""
-        for to_venue, to_client in self._ways:
+        for to_venue, to_client in self._pairs:
             self._unwatch(to_venue.source)
             to_venue.ended = True
             to_venue.waiting.clear()
@@ -112,16 +112,16 @@ class Relay:
 
     def hold(self) -> None:
         """Stop reading from the client."""
-        for to_venue, _ in self._ways:
+        for to_venue, _ in self._pairs:
             self._unwatch(to_venue.source)
 
     def resume(self) -> None:
         """Read from the client again."""
-        for pair in self._ways:
+        for pair in self._pairs:
             if not pair[TO_VENUE].ended:
                 self._watch(pair, TO_VENUE)
 
-    def turn(self, timeout: float | None) -> None:
+    def step(self, timeout: float | None) -> None:
         """Wait until a file is ready, and handle it."""
         for key, _ in self._selector.select(timeout):
             key.data()
@@ -135,60 +135,60 @@ class Relay:
         for end in (client, venue):
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pair = _Way(client, venue), _Way(venue, client)
-        self._ways.append(pair)
+        pair = _Stream(client, venue), _Stream(venue, client)
+        self._pairs.append(pair)
         for direction in (TO_VENUE, TO_CLIENT):
             self._watch(pair, direction)
 
-    def _watch(self, pair: tuple[_Way, _Way], direction: int) -> None:
+    def _watch(self, pair: tuple[_Stream, _Stream], direction: int) -> None:
         self._selector.register(
             pair[direction].source, selectors.EVENT_READ, lambda: self._ready(pair, direction)
         )
 
-    def _ready(self, pair: tuple[_Way, _Way], direction: int) -> None:
-        if pair not in self._ways:
+    def _ready(self, pair: tuple[_Stream, _Stream], direction: int) -> None:
+        if pair not in self._pairs:
             return
-        way = pair[direction]
-        data = way.read()
+        stream = pair[direction]
+        data = stream.read()
         if data and not self._mute:
-            self._pass(way, direction, data)
-        way.write()
-        if way.waiting:
-            self._finish_writing(way)
-        if way.ended:
-            self._unwatch(way.source)
+            self._pass(stream, direction, data)
+        stream.write()
+        if stream.waiting:
+            self._finish_writing(stream)
+        if stream.ended:
+            self._unwatch(stream.source)
             if direction == TO_CLIENT:
                 self._close(pair)
 
-    def _pass(self, way: _Way, direction: int, data: bytes) -> None:
+    def _pass(self, stream: _Stream, direction: int, data: bytes) -> None:
         limit = self._limits[direction]
         if limit is not None and self.passed[direction] + len(data) >= limit[0]:
             size, act = limit
             self._limits[direction] = None
             head = max(0, size - self.passed[direction])
-            way.waiting += data[:head]
+            stream.waiting += data[:head]
             self.passed[direction] += head
-            way.write()
+            stream.write()
             if act():
                 return
             data = data[head:]
         self.passed[direction] += len(data)
-        if not way.closed:
-            way.waiting += data
+        if not stream.closed:
+            stream.waiting += data
 
-    def _finish_writing(self, way: _Way) -> None:
-        """Write all waiting bytes; this ends, because the sink either reads or dies."""
-        way.sink.setblocking(True)
-        way.write()
-        way.sink.setblocking(False)
+    def _finish_writing(self, stream: _Stream) -> None:
+        """Write all waiting bytes; this ends, because the sink either reads or is closed."""
+        stream.sink.setblocking(True)
+        stream.write()
+        stream.sink.setblocking(False)
 
     def _unwatch(self, end: socket.socket) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(end)
 
-    def _close(self, pair: tuple[_Way, _Way]) -> None:
+    def _close(self, pair: tuple[_Stream, _Stream]) -> None:
         """Close the pair: the venue has ended the connection, and the client notices the closed socket."""
-        self._ways.remove(pair)
-        for way in pair:
-            self._unwatch(way.source)
-            way.source.close()
+        self._pairs.remove(pair)
+        for stream in pair:
+            self._unwatch(stream.source)
+            stream.source.close()

@@ -1,7 +1,7 @@
 """Real processes, real files, real TLS: a client killed at any moment loses nothing.
 
-`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed. A
-twentieth of the kills are with a store in Postgres: 10 of the default.
+`KILLS=2000 SEED=7 .venv/bin/python -m pytest tests/kill` runs longer, with another seed. For a twentieth of
+the kills, 10 of the default 200, the store is in Postgres.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summary, store_path
 from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, ForkServer
-from tests.kill.lives import Death, Life, lives
 from tests.kill.reconcile import reconcile
 from tests.kill.rows import MANY
+from tests.kill.runs import KillPoint, Run, planned_runs
 from tests.postgres import Server
 
 KILLS = int(os.environ.get("KILLS", "200"))
 SEED = int(os.environ.get("SEED", "1"))
-ALL_KINDS = 60
-"""Every kind of death occurs within this many processes."""
+ALL_KILL_POINTS = 60
+"""Every kill point occurs within this many processes."""
 
 Property = Callable[[str, object], None]
 pytestmark = pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system lacks fork or waitid")
 
 
 def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
-    """Kill a client repeatedly, then compare its knowledge with the venue; return the totals."""
-    mortal = lives(Random(seed))
+    """Kill a client repeatedly, then compare its records with the venue's; return the totals."""
+    runs = planned_runs(Random(seed))
     with Course(folder, seed, sync, stores) as course:
-        while course.deaths.total < kills:
-            course.live(next(mortal))
-        last = next(mortal).number
+        while course.kills.total < kills:
+            course.run(next(runs))
+        last = next(runs).number
         # The first process settles everything, so the second one has nothing to do.
         for number in (last, last + 1):
-            course.live(Life(number=number, death=Death.NONE))
+            course.run(Run(number=number, kill_point=KillPoint.NONE))
         factory = stores_at(stores)
         [name] = factory.names()
         total = reconcile(folder, course.venue, factory.summary(name, rows=MANY))
-    assert course.deaths.total < ALL_KINDS or course.deaths.how.keys() >= {*Death} - {Death.NONE}
-    return f"{course.deaths}; {total}"
+    assert course.kills.total < ALL_KILL_POINTS or course.kills.how.keys() >= {*KillPoint} - {KillPoint.NONE}
+    return f"{course.kills}; {total}"
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
@@ -62,13 +62,13 @@ def test_a_client_killed_repeatedly_agrees_with_the_venue_on_every_fill(
 def test_a_client_with_a_store_in_postgres_also_agrees_with_the_venue(
     tmp_path: Path, server: Server, record_property: Property
 ) -> None:
-    place = f"{server.dsn(server.new())}&failover=none"
-    found = kill(tmp_path, SEED, "full", place, KILLS // 20)
+    stores = f"{server.dsn(server.new())}&failover=none"
+    found = kill(tmp_path, SEED, "full", stores, KILLS // 20)
     record_property("kills", f"Postgres: {found}")
 
 
-class Maker:
-    """A folder in which processes create a store, and are killed while they do."""
+class StoreCreation:
+    """Repeatedly creates a store in a folder, with processes that are killed."""
 
     def __init__(self, folder: Path) -> None:
         key = ClientKey.generate(ed25519_key=True)
@@ -92,12 +92,13 @@ class Maker:
         self.fork_server = ForkServer(settings, folder)
         self.kills = 0
 
-    def make(self, at: int = 0, *, microseconds: int | None = None) -> bool:
-        """Start a process that creates the store and is killed at this call or after this many microseconds;
+    def attempt(self, kill_count: int = 0, *, microseconds: int | None = None) -> bool:
+        """Start a process that creates the store and is killed at this call, or after this many microseconds;
         return whether it finished first."""
         fork_server = self.fork_server
         child = fork_server.fork(
-            Life(number=1, death=Death.CALL if at else Death.NONE, at=at), only_store=True
+            Run(number=1, kill_point=KillPoint.CALL if kill_count else KillPoint.NONE, kill_count=kill_count),
+            only_store=True,
         )
         if microseconds is not None:
             select.select([fork_server.output], [], [], microseconds / 1e6)
@@ -125,17 +126,17 @@ class Maker:
 def test_an_interrupted_store_creation_is_completed_by_the_next_process(
     tmp_path: Path, record_property: Property
 ) -> None:
-    random, maker = Random(SEED), Maker(tmp_path)
-    at = 1
-    with maker.fork_server:
-        while not maker.make(at):
-            maker.check_file()
-            at += random.randint(1, 40)
-        maker.check_store()
+    random, creation = Random(SEED), StoreCreation(tmp_path)
+    kill_count = 1
+    with creation.fork_server:
+        while not creation.attempt(kill_count):
+            creation.check_file()
+            kill_count += random.randint(1, 40)
+        creation.check_store()
         for _ in range(KILLS // 8):
-            shutil.rmtree(maker.folder)
-            while not maker.folder.exists():
-                maker.make(microseconds=random.randrange(15_000))
-            maker.check_file()
-            maker.check_store()
-    record_property("kills", f"while the store was made: {maker.kills} kills")
+            shutil.rmtree(creation.folder)
+            while not creation.folder.exists():
+                creation.attempt(microseconds=random.randrange(15_000))
+            creation.check_file()
+            creation.check_store()
+    record_property("kills", f"while the store was created: {creation.kills} kills")

@@ -36,22 +36,22 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
-from tests.kill.deaths import KillCounter
 from tests.kill.entries import DELIVERED, entry_of
 from tests.kill.journal import Journal, read
+from tests.kill.kill_counter import KillCounter
 from tests.kill.knowledge import Knowledge
-from tests.kill.lives import Death, Doing, Life, Stage
 from tests.kill.rows import FILL, LAST_TAKEN, MANY, rows_of
+from tests.kill.runs import Activity, KillPoint, Run, Stage
 from tests.postgres import execute_at
 
 IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 """Progress that the client reports on its pipe."""
-LONG = 60.0
-"""Seconds after which a wait fails."""
+MAX_WAIT = 60.0
+"""Maximum duration of a wait, in seconds."""
 MARKET = "KXHIGHNY-26DEC31-B50"
 AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None)
 LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
-"""The price of an order that no other order matches."""
+"""The terms of the last order, which no other order matches."""
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
 
 
@@ -105,8 +105,8 @@ class Settings:
             try:
                 factory.open(self.owner).close()
             except StoreInUseError:
-                # Do not wait for the lease of the killed process: this process would usually be killed
-                # meanwhile.
+                # Do not wait for the lease of the killed process: this process would usually be killed in
+                # the meantime.
                 execute_at(
                     self.stores.partition("&")[0],
                     "UPDATE kalshi_fix.session SET leased_until = clock_timestamp()",
@@ -131,29 +131,29 @@ class _StateObserver(Observer):
             case GapDetected():
                 self._cells[0] = Stage.RECOVERING
         if self._cells[0] == Stage.RECOVERING:
-            self._kill_counter.count(Death.GAP)
+            self._kill_counter.count(KillPoint.GAP)
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
         if new is State.LOGON_SENT:
             self._cells[0] = Stage.LOGON
-            self._kill_counter.count(Death.LOGON)
+            self._kill_counter.count(KillPoint.LOGON)
 
 
 class Trader:
-    """One process."""
+    """One process of the client."""
 
-    def __init__(self, settings: Settings, life: Life, cells: mmap, pipe: int) -> None:
+    def __init__(self, settings: Settings, run: Run, cells: mmap, pipe: int) -> None:
         self._settings = settings
-        self._life = life
+        self._run = run
         self._cells = cells
         self._pipe = pipe
-        _ = settings.factory  # importing the class of the store starts the count of its commits
-        self._kill_counter = KillCounter(life, cells)
-        self._random = Random(f"{settings.seed}/{life.number}")
+        _ = settings.factory  # imports the store's class, whose commits are counted
+        self._kill_counter = KillCounter(run, cells)
+        self._random = Random(f"{settings.seed}/{run.number}")
         self._known = Knowledge()
         self._count = 0
 
-    def live(self) -> None:
+    def run(self) -> None:
         """Open the journal and the store, log on, and trade until killed, or, without a kill, until every
         outcome that can be known is known."""
         settings = self._settings
@@ -161,7 +161,7 @@ class Trader:
         self._journal = Journal(settings.journal)
         self._cells[0] = Stage.STORE
         self._kill_counter.begin()
-        self._look_into_store()
+        self._find_unsent_requests()
         client = order_entry(
             retransmission=True,
             store=settings.stores,
@@ -171,40 +171,40 @@ class Trader:
             host=settings.host,
             port=settings.port,
             tls=Tls(ca_data=settings.ca),
-            timeout=LONG,
+            timeout=MAX_WAIT,
             reconnect=AT_ONCE,
             # Half of the seeds have pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_StateObserver(self._cells, self._kill_counter),
         )
         with client.standby(every=0.01):
-            if self._life.death is Death.NONE:
+            if self._run.kill_point is KillPoint.NONE:
                 self._finish(client)
             else:
                 self._trade(client)
         self._signal(DONE)
 
-    def _look_into_store(self) -> None:
+    def _find_unsent_requests(self) -> None:
         """Find the requests that were never sent: they have no outcome and are not in the store."""
         summary = self._settings.summary()
         if summary is None:
-            self._note("opened", life=self._life.number, outgoing=None, incoming=None)
+            self._record("opened", run=self._run.number, outgoing=None, incoming=None)
             waiting: set[str] = set()
         else:
             waiting = {request.request_id for request in summary.open_requests}
-            self._note(
+            self._record(
                 "opened",
-                life=self._life.number,
+                run=self._run.number,
                 outgoing=summary.next_outgoing,
                 incoming=summary.next_incoming,
                 requests=sorted(waiting),
                 row=rows_of(summary).get(LAST_TAKEN, 0),
             )
         for request_id in sorted(self._known.unresolved - waiting):
-            self._note("never left", id=request_id)
+            self._record("never sent", id=request_id)
 
     def _trade(self, client: Client) -> None:
-        orders = self._life.orders
+        orders = self._run.orders
         while True:
             if orders and (client.is_logged_on or self._random.random() < 0.5):
                 orders -= 1
@@ -215,10 +215,10 @@ class Trader:
             except ClientTimeoutError:
                 if orders:
                     continue
-                self._cells[1] = Doing.WAITING
+                self._cells[1] = Activity.WAITING
                 if self._cells[0] == Stage.ESTABLISHED:
                     self._signal(IDLE)
-                event = client.receive(LONG)
+                event = client.receive(MAX_WAIT)
             self._take(client, event)
 
     def _finish(self, client: Client) -> None:
@@ -227,26 +227,26 @@ class Trader:
         self._place(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
-            self._take(client, client.receive(LONG))
+            self._take(client, client.receive(MAX_WAIT))
 
     # Sending
 
     def _place(self, client: Client, *, last: bool = False) -> None:
         """Record an intention and send it."""
         self._count += 1
-        cl_ord_id = f"{self._life.number}-{self._count}"
+        cl_ord_id = f"{self._run.number}-{self._count}"
         message = self._order(cl_ord_id, **LAST) if last else self._request(cl_ord_id)
-        self._cells[1] = Doing.PLACING
-        self._note("intention", id=cl_ord_id, life=self._life.number)
+        self._cells[1] = Activity.PLACING
+        self._record("intention", id=cl_ord_id, run=self._run.number)
         try:
-            seq = client.send(message, timeout=LONG)
+            seq = client.send(message, timeout=MAX_WAIT)
         except NotConnectedError:
             # The exception guarantees that the order was not sent.
-            self._note("never left", id=cl_ord_id)
+            self._record("never sent", id=cl_ord_id)
         else:
-            self._note("sent", id=cl_ord_id, seq=seq)
+            self._record("sent", id=cl_ord_id, seq=seq)
             self._signal(SENT)
-        self._cells[1] = Doing.NOTHING
+        self._cells[1] = Activity.NOTHING
 
     def _request(self, cl_ord_id: str) -> Message:
         random, open_orders = self._random, self._known.open
@@ -267,7 +267,7 @@ class Trader:
             )
         if chance < 0.34:  # refused by the exchange
             return self._order(cl_ord_id, price=Decimal("0.005"))
-        if chance < 0.38:  # refused by a BusinessMessageReject
+        if chance < 0.38:  # refused with a BusinessMessageReject
             return self._order(cl_ord_id, quote_id="none")
         return self._order(cl_ord_id)
 
@@ -295,29 +295,29 @@ class Trader:
 
     def _take(self, client: Client, event: ClientEvent) -> None:
         """Record an event; taking the next event confirms it."""
-        if isinstance(event, OutcomesUnknown) and self._life.death is Death.UNKNOWN:
+        if isinstance(event, OutcomesUnknown) and self._run.kill_point is KillPoint.UNKNOWN:
             self._count_unknown(client)
-        self._kill_counter.count(Death.HANDED)
+        self._kill_counter.count(KillPoint.RECEIVED)
         entry = entry_of(event)
-        self._note(**entry)
+        self._record(**entry)
         # Rows in the client's store: after every kill they must agree with the confirmed events.
         if entry["kind"] in DELIVERED:
             client.rows[LAST_TAKEN] = entry["seq"]
         if entry.get("type") == ExecType.TRADE:
             client.rows[f"{FILL}{entry['exec_id']}"] = entry["id"]
-        self._cells[1] = Doing.TAKING
-        self._kill_counter.count(Death.TAKEN)
+        self._cells[1] = Activity.TAKING
+        self._kill_counter.count(KillPoint.UNCONFIRMED)
         self._signal(EVENT)
 
     def _count_unknown(self, client: Client) -> None:
-        """Count an event for a kill that comes after the gap fill that replaced the request was sent and
-        before any other event."""
+        """Count an unknown outcome. A kill here happens after the gap fill that replaced the request was
+        sent, and before any other event."""
         with contextlib.suppress(NotConnectedError):
-            client.test_request(LONG)
-        self._kill_counter.count(Death.UNKNOWN)
+            client.test_request(MAX_WAIT)
+        self._kill_counter.count(KillPoint.UNKNOWN)
 
-    def _note(self, kind: str, **values: Any) -> None:
+    def _record(self, kind: str, **values: Any) -> None:
         self._known.take(self._journal.write(kind, **values))
 
-    def _signal(self, what: bytes) -> None:
-        os.write(self._pipe, what)
+    def _signal(self, progress: bytes) -> None:
+        os.write(self._pipe, progress)

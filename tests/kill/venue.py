@@ -44,7 +44,7 @@ _SIDES = {Side.BUY: "1", Side.SELL: "2"}
 
 @attrs.define
 class Record:
-    """The venue's record of the client's account, written at the places where the facts arise."""
+    """The venue's record of the client's account, written where the facts arise."""
 
     taken: Counter[str] = attrs.field(factory=Counter)
     """Requests by ClOrdID that the session passed to the gateway."""
@@ -81,8 +81,8 @@ class Record:
 
 
 @contextlib.contextmanager
-def recorded(record: Record) -> Iterator[type[VenueModel]]:
-    """Record the next venue that this context creates."""
+def recording(record: Record) -> Iterator[type[VenueModel]]:
+    """Record the venue that is created within this context."""
 
     class RecordedExchange(Exchange):
         def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
@@ -147,7 +147,7 @@ class TradingVenue:
                 ),
             ),
         )
-        with recorded(self.record) as make:
+        with recording(self.record) as make:
             ports = {(PREDICTION, "KalshiRT"): 0}
             self.server = VenueServer(config, authority.issue(), ports=ports, make=make)
         self._random = random
@@ -168,17 +168,17 @@ class TradingVenue:
         """Send an order from another account that may match the client's."""
         self._orders += 1
         random, name = self._random, f"other-{self._orders}"
-        rests = random.random() < 0.3
+        is_resting = random.random() < 0.3
         order = PlaceOrder(
             order_id=name,
             cl_ord_id=name,
-            account=MAKER if rests else TAKER,
+            account=MAKER if is_resting else TAKER,
             origin="others",
             market=MARKET,
             side=random.choice((Side.BUY, Side.SELL)),
             quantity=Decimal(random.randint(1, 6)),
             price=random.choice(PRICES),
-            time_in_force=TimeInForce.GOOD_TILL_CANCEL if rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+            time_in_force=TimeInForce.GOOD_TILL_CANCEL if is_resting else TimeInForce.IMMEDIATE_OR_CANCEL,
         )
         self.server.execute(PREDICTION, order)
 
@@ -186,11 +186,11 @@ class TradingVenue:
         """Return the client's position according to the exchange."""
         return self.server.inspect(lambda venue: venue.exchange(PREDICTION).position(ME, MARKET).net)
 
-    def left_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
+    def leaves_qty_of(self, cl_ord_ids: Sequence[str]) -> dict[str, Decimal]:
         """Return the leaves quantity of each of these orders that may still trade."""
 
-        def look(venue: VenueModel) -> dict[str, Decimal]:
+        def find_open(venue: VenueModel) -> dict[str, Decimal]:
             found = ((name, venue.exchange(PREDICTION).find(ME.owner, name)) for name in cl_ord_ids)
             return {name: order.leaves for name, order in found if order is not None}
 
-        return self.server.inspect(look)
+        return self.server.inspect(find_open)

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.scalars import FORMATTERS, LEXICAL, LEXICAL_PLAIN, PARSER
 
 NOON = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
 
-READS: list[tuple[Kind, str, Any]] = [
+VALID_TEXTS: list[tuple[Kind, str, Any]] = [
     (Kind.STRING, "a b=c", "a b=c"),
     (Kind.STRING, "é\n", "é\n"),
     (Kind.CHAR, "1", "1"),
@@ -54,7 +54,7 @@ READS: list[tuple[Kind, str, Any]] = [
     (Kind.DATA, "a\x01=é", b"a\x01=\xe9"),
 ]
 
-REFUSES: list[tuple[Kind, str]] = [
+INVALID_TEXTS: list[tuple[Kind, str]] = [
     *((kind, "") for kind in Kind),
     (Kind.STRING, "a\x01b"),
     (Kind.CHAR, "ab"),
@@ -115,18 +115,18 @@ REFUSES: list[tuple[Kind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "raw", "value"), READS)
+@pytest.mark.parametrize(("kind", "raw", "value"), VALID_TEXTS)
 def test_valid_text_is_read(kind: Kind, raw: str, value: Any) -> None:
     found = PARSERS[kind](raw)
     assert found == value
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize(("kind", "raw"), REFUSES)
+@pytest.mark.parametrize(("kind", "raw"), INVALID_TEXTS)
 def test_invalid_text_is_not_read(kind: Kind, raw: str) -> None:
-    with pytest.raises(ValueError, match=r"^expected ") as refused:
+    with pytest.raises(ValueError, match=r"^expected ") as caught:
         PARSERS[kind](raw)
-    assert raw == "" or raw not in str(refused.value) or len(raw) < 3
+    assert raw == "" or raw not in str(caught.value) or len(raw) < 3
 
 
 def test_reading_keeps_the_scale_and_ignores_the_decimal_context() -> None:
@@ -134,11 +134,11 @@ def test_reading_keeps_the_scale_and_ignores_the_decimal_context() -> None:
         assert str(PARSERS[Kind.DECIMAL]("123.4500")) == "123.4500"
 
 
-def test_a_time_stamp_is_aware_and_in_utc() -> None:
+def test_a_timestamp_is_aware_and_in_utc() -> None:
     assert PARSERS[Kind.UTCTIMESTAMP]("20260801-12:00:00").tzinfo is UTC
 
 
-WRITES: list[tuple[Kind, Any, str]] = [
+REPRESENTABLE: list[tuple[Kind, Any, str]] = [
     (Kind.STRING, "a=é\n", "a=é\n"),
     (Kind.CHAR, "Z", "Z"),
     (Kind.INT, -5, "-5"),
@@ -166,12 +166,12 @@ WRITES: list[tuple[Kind, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "raw"), WRITES)
+@pytest.mark.parametrize(("kind", "value", "raw"), REPRESENTABLE)
 def test_values_are_written(kind: Kind, value: Any, raw: str) -> None:
     assert FORMATTERS[kind](value) == raw
 
 
-CANNOT_WRITE: list[tuple[Kind, Any]] = [
+UNREPRESENTABLE: list[tuple[Kind, Any]] = [
     *((kind, None) for kind in Kind),
     *((kind, object()) for kind in Kind),
     (Kind.STRING, ""),
@@ -210,7 +210,7 @@ CANNOT_WRITE: list[tuple[Kind, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), CANNOT_WRITE)
+@pytest.mark.parametrize(("kind", "value"), UNREPRESENTABLE)
 def test_unrepresentable_values_are_not_written(kind: Kind, value: Any) -> None:
     with pytest.raises(EncodeError):
         FORMATTERS[kind](value)
@@ -236,7 +236,7 @@ def test_enum_members_are_written_as_their_values() -> None:
     assert f"{scalars.format_char(Letter.A)}{scalars.format_int(Number.ONE)}" == "a1"
 
 
-CONVERTS: list[tuple[Callable[[Any], Any], Any, Any]] = [
+CONVERTIBLE: list[tuple[Callable[[Any], Any], Any, Any]] = [
     (scalars.to_str, "x", "x"),
     (scalars.to_char, "x", "x"),
     (scalars.to_int, 5, 5),
@@ -257,7 +257,7 @@ CONVERTS: list[tuple[Callable[[Any], Any], Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("convert", "value", "expected"), CONVERTS)
+@pytest.mark.parametrize(("convert", "value", "expected"), CONVERTIBLE)
 def test_values_are_converted(convert: Callable[[Any], Any], value: Any, expected: Any) -> None:
     found = convert(value)
     assert found == expected
@@ -340,8 +340,8 @@ def test_the_cache_of_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(known) == ["1.00"]
 
 
-class Posing(str):
-    """A text that compares equal to another text in a lookup."""
+class Impostor(str):
+    """A string that compares equal to another string in a lookup."""
 
     def __eq__(self, other: object) -> bool:
         return other == "1"
@@ -352,15 +352,15 @@ class Posing(str):
 
 def test_a_cached_decimal_is_not_found_under_another_text() -> None:
     assert scalars.to_decimal("1") == 1
-    assert scalars.to_decimal(Posing("2")) == 2
+    assert scalars.to_decimal(Impostor("2")) == 2
     with pytest.raises(ValueError, match="expected a decimal"):
-        scalars.to_decimal(Posing("x"))
-    assert to_side(Posing("2")) is Side.SELL
+        scalars.to_decimal(Impostor("x"))
+    assert to_side(Impostor("2")) is Side.SELL
 
 
 def test_values_accepted_by_the_fast_path_are_valid() -> None:
     """Times that the fast path accepts are valid on every existing date."""
-    for kind, raw, _ in READS:
+    for kind, raw, _ in VALID_TEXTS:
         plain = re.fullmatch(LEXICAL_PLAIN[kind], raw)
         assert plain is None or re.fullmatch(LEXICAL[kind], raw)
 
@@ -395,7 +395,7 @@ def test_written_values_are_read_back(case: tuple[Kind, Any]) -> None:
 
 
 @given(st.sampled_from(list(Kind)), st.text(st.sampled_from("0123456789.-:+eE_ YN\x01é"), max_size=30))
-def test_reading_returns_a_writable_value_or_refuses(kind: Kind, raw: str) -> None:
+def test_reading_returns_a_writable_value_or_raises(kind: Kind, raw: str) -> None:
     try:
         value = PARSERS[kind](raw)
     except ValueError:

@@ -14,7 +14,7 @@ from tests.scenarios.runner.play import Open, ScenarioFailed, play
 from tests.scenarios.runner.transport import InMemory, Loopback
 
 HEAD = """\
-title: A scenario of the runner's tests.
+title: A scenario for the runner's tests.
 source: the runner
 roles: both
 start: logged on
@@ -22,7 +22,7 @@ start: logged on
 TRANSPORTS = pytest.mark.parametrize("transport", [InMemory, Loopback])
 
 
-def written(folder: Path, steps: str, head: str = HEAD) -> Path:
+def write_scenario(folder: Path, steps: str, head: str = HEAD) -> Path:
     """Write a scenario file with these steps."""
     path = folder / "folder" / "file.yaml"
     path.parent.mkdir()
@@ -30,7 +30,7 @@ def written(folder: Path, steps: str, head: str = HEAD) -> Path:
     return path
 
 
-def complaint(path: Path) -> str:
+def parse_error(path: Path) -> str:
     """Return the parser's error for a file."""
     with pytest.raises(ScenarioError) as caught:
         load(path, Role.INITIATOR)
@@ -49,7 +49,7 @@ def complaint(path: Path) -> str:
         ("  - peer: {type: Hartbeat}\n", "kalshi has no message Hartbeat"),
         ("  - peer: {seq: 2}\n", "a message must have a type"),
         ("  - peer: {type: Heartbeat, TestReqId: x}\n", "kalshi has no field TestReqId"),
-        ("  - peer: {type: Heartbeat, seq: 2, seq: 3}\n", "line 6: seq is here twice"),
+        ("  - peer: {type: Heartbeat, seq: 2, seq: 3}\n", "line 6: seq appears twice"),
         (
             "  - peer: {type: Application, OrderQty: 1.50}\n",
             "the value 1.5 could mean several things; quote it",
@@ -80,8 +80,8 @@ def complaint(path: Path) -> str:
         ("  - at: [\n", "not YAML"),
     ],
 )
-def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, expected: str) -> None:
-    text = complaint(written(tmp_path, steps))
+def test_invalid_content_is_reported_with_its_position(tmp_path: Path, steps: str, expected: str) -> None:
+    text = parse_error(write_scenario(tmp_path, steps))
     assert text.startswith("folder/file.yaml: ")
     assert expected in text
 
@@ -118,21 +118,21 @@ def test_invalid_content_is_reported_with_its_place(tmp_path: Path, steps: str, 
 )
 def test_invalid_head_keys_are_reported(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in HEAD
-    assert expected in complaint(written(tmp_path, "  - at: 1\n", HEAD.replace(old, new)))
+    assert expected in parse_error(write_scenario(tmp_path, "  - at: 1\n", HEAD.replace(old, new)))
 
 
 def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text("- a list\n", "utf-8")
-    assert "must be a mapping" in complaint(path)
+    assert "must be a mapping" in parse_error(path)
     with pytest.raises(ScenarioError, match="must be a mapping"):
         roles(path)
 
 
 def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
-    assert roles(written(tmp_path, "  - at: 1\n")) == (Role.INITIATOR, Role.ACCEPTOR)
+    assert roles(write_scenario(tmp_path, "  - at: 1\n")) == (Role.INITIATOR, Role.ACCEPTOR)
     (tmp_path / "one").mkdir()
-    path = written(tmp_path / "one", "  - at: 1\n", HEAD.replace("both", "acceptor"))
+    path = write_scenario(tmp_path / "one", "  - at: 1\n", HEAD.replace("both", "acceptor"))
     assert roles(path) == (Role.ACCEPTOR,)
 
 
@@ -154,11 +154,11 @@ def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
             "  - {at: 30, expect: [{type: Heartbeat, SendingTime: now-1}]}\n",
             "not Heartbeat(SendingTime=20260821-14:03:36.123)",
         ),
-        ("  - {peer: {type: Application}}\n", "the user is also told MessageReceived("),
-        ("  - {at: 1, events: [GapClosed]}\n", "the user is not told GapClosed()"),
+        ("  - {peer: {type: Application}}\n", "the user also received MessageReceived("),
+        ("  - {at: 1, events: [GapClosed]}\n", "the user did not receive GapClosed()"),
         (
             "  - {peer: {type: Application}, events: [GapClosed]}\n",
-            "the user is told MessageReceived(",
+            "the user received MessageReceived(",
         ),
         (
             "  - {peer: {type: Application}, events: [MessageReceived: {poss_dup: true}]}\n",
@@ -171,27 +171,27 @@ def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
         ("  - {user: {refuse: x}}\n", "the user gets LocalProtocolError: cannot refuse the logon"),
         (
             "  - {user: logout, raises: LocalProtocolError, expect: [{type: Logout}]}\n",
-            "the user gets no LocalProtocolError",
+            "the user does not get LocalProtocolError",
         ),
-        ("  - {at: 5}\n  - {at: 4}\n", "step 2 (line 7): at lies in the past"),
+        ("  - {at: 5}\n  - {at: 4}\n", "step 2 (line 7): `at` is in the past"),
     ],
 )
 def test_a_failing_scenario_reports_its_step(
     tmp_path: Path, transport: Open, role: Role, steps: str, expected: str
 ) -> None:
-    scenario = load(written(tmp_path, steps), role)
+    scenario = load(write_scenario(tmp_path, steps), role)
     with pytest.raises(ScenarioFailed) as caught:
         play(scenario, transport)
     text = str(caught.value)
     assert text.startswith(f"folder/file.yaml, {role.value}, step ")
     assert expected in text
-    assert "A scenario of the runner's tests." in text
+    assert "A scenario for the runner's tests." in text
 
 
 @TRANSPORTS
 def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
     head = HEAD.replace("start: logged on\n", "")
-    scenario = load(written(tmp_path, "  - peer: {type: Heartbeat}\n", head), Role.ACCEPTOR)
+    scenario = load(write_scenario(tmp_path, "  - peer: {type: Heartbeat}\n", head), Role.ACCEPTOR)
     with pytest.raises(ScenarioFailed, match="the user has not connected yet"):
         play(scenario, transport)
 
@@ -200,11 +200,11 @@ def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
 def test_a_failed_logon_before_the_first_step_is_reported(tmp_path: Path, transport: Open) -> None:
     head = HEAD + "settings: {heart_bt_int: 1}\nnumbers: {incoming: 0}\n"
     with pytest.raises(ValueError, match="sequence numbers start at 1"):
-        play(load(written(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)
+        play(load(write_scenario(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)
 
 
 def test_no_thread_outlives_its_scenario(tmp_path: Path) -> None:
     before = threading.active_count()
-    scenario = load(written(tmp_path, "  - {at: 30, expect: [{type: Heartbeat}]}\n"), Role.INITIATOR)
+    scenario = load(write_scenario(tmp_path, "  - {at: 30, expect: [{type: Heartbeat}]}\n"), Role.INITIATOR)
     play(scenario, Loopback)
     assert threading.active_count() == before

@@ -172,7 +172,7 @@ class World:
             side.unconfirmed = 0
             side.wire.clear()
         for side in (self.client, self.venue):
-            if not any(side is dead for dead in sides):
+            if not any(side is crashed for crashed in sides):
                 self.lose_connection(side)
 
     def check(self) -> None:
@@ -195,7 +195,7 @@ def check_seen(seen: list[tuple[int, int, str, bool]]) -> None:
     meanings: dict[tuple[int, int], str] = {}
     for resets, number, name, _ in seen:
         known = meanings.setdefault((resets, number), name)
-        assert known == name, f"number {number} is {known} and {name}"
+        assert known == name, f"number {number} belongs to {known} and to {name}"
     fresh = [(resets, number) for resets, number, _, poss_dup in seen if not poss_dup]
     assert fresh == sorted(set(fresh))
 

@@ -11,16 +11,17 @@ steps, or a mapping of `steps` and its own settings. Its name is the behaviour t
 | `settings` | settings of SessionConfig, as in scenarios |
 | `store` | a class of `tests.helpers`, or arguments of MemoryStore |
 | `begin` | steps before those of the case |
-| `with` | values of each `{NAME}`: a list of mappings, or a mapping of lists, to run every combination |
+| `with` | values for each `{NAME}`: a list of mappings, or a mapping of lists, of which all combinations are
+run |
 
-A step is a mapping of keys, which are performed in their order:
+A step is a mapping, whose keys are performed in the order in which they are written:
 
 | key | meaning |
 |---|---|
 | `send` | the ClOrdIDs of orders, separated by spaces; or one or more messages: `{Quote: {quote_id: q1}}` |
-| `receive` | one or more messages in one piece: MsgType and fields in wire form. Header fields |
+| `receive` | one or more messages in a single read: MsgType and fields in wire form. Header fields |
 | | replace those of the peer; `{bytes: text}` is not a message, and `eof` ends the connection |
-| `arrive` | as `receive`, but the user does not fetch the events |
+| `arrive` | like `receive`, but the user does not fetch the events |
 | `fetch` | null: the user fetches the events |
 | `events` | the events that the preceding key has emitted |
 | `sent` | the messages sent since the last such key, or since the first logon |
@@ -28,15 +29,15 @@ A step is a mapping of keys, which are performed in their order:
 | `confirm` | the user confirms this many events, or all (null) |
 | `confirm_each` | the user fetches and confirms the events one by one; lists their classes, each with the |
 | | next incoming number in the store before its confirmation |
-| `call` | a method of the session that needs the time only |
-| `wait` | seconds that pass |
+| `call` | a method of the session whose only argument is the time |
+| `wait` | the number of seconds that pass |
 | `lose` | the connection is lost; lists the requests reported as unknown, as `MsgType MsgSeqNum` |
 | `reconnect` | the next connection of the process, logged on with these fields, or as usual (null) |
 | `restart` | the process crashes and connects again on its LoggedStore; `lucky` if all records survive |
 | `peer_next` | the peer continues with this number |
 | `open` | the requests that are open in the session, by id (text), number (integer) or `[MsgType]` |
 | `stored` | the ids of the requests that are open in the store |
-| `raises` | a part of the text of the LocalProtocolError that the next key raises |
+| `raises` | part of the text of the LocalProtocolError that the next key raises |
 
 An event or message is written as its class, or as a mapping of its class to attributes, whose names may have
 dots, indexes, and `*` for all items: `{OrdersUnverified: {orders.*.order_id: [o1]}}`. Enums are written by
@@ -80,11 +81,13 @@ NAMES: Final[dict[str, Any]] = {
     "LOGON": LOGON,
     "DUP": "".join(f"{tag[1:]}={value}|" for tag, value in DUP.items()),
 }
-"""Texts for all tables: SendingTimes beyond the tolerance at the start, bodies, and a possible duplicate."""
+"""Strings for all tables: SendingTimes outside the tolerance at the test clock's initial time, bodies, and a
+possible duplicate.
+"""
 
 
 def cases(name: str, **names: str) -> list[Any]:
-    """Return the cases of a table, as parameters of a test; `names` are further texts for `{NAME}`."""
+    """Return the cases of a table, as parameters of a test; `names` are further strings for `{NAME}`."""
     groups = read((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
     return [
         pytest.param(Case(title, role, filled), id=f"{title}-{role.name.lower()}-{number}")
@@ -112,7 +115,8 @@ def _runs(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any
 
 
 def _filled(value: Any, names: dict[str, Any]) -> Any:
-    """Return a value with every `{NAME}` replaced; a text that is only a name becomes the value as it is."""
+    """Return a value with every `{NAME}` replaced; a string that consists only of a name is replaced by
+    the value itself."""
     if isinstance(value, dict):
         return {key: _filled(each, names) for key, each in value.items()}
     if isinstance(value, list):
@@ -153,7 +157,7 @@ class Case:
 
 
 class _Player:
-    """Performs keys of steps, by the method of their name."""
+    """Performs each key of a step by calling the method of the same name."""
 
     def __init__(self, wired: helpers.Wired) -> None:
         self.where = ""

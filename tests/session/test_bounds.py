@@ -26,7 +26,7 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
-from kalshi_fix_sansio.session.resend import BYTES_A_TURN, MESSAGES_A_TURN
+from kalshi_fix_sansio.session.resend import BYTES_PER_TURN, MESSAGES_PER_TURN
 from tests.helpers import DUP, LOGON, NEWS, Wired, config, connected, established, of_type, one, order
 
 
@@ -54,9 +54,9 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
     return list(range(first, first + count)), length
 
 
-def found(wired: Wired, numbers: list[int]) -> list[bool]:
-    """Return for each of these messages whether the session still has it on record, which a Reject that
-    refers to it shows."""
+def on_record(wired: Wired, numbers: list[int]) -> list[bool]:
+    """Return, for each of these messages, whether the session still has it on record: the event of a Reject
+    that refers to the message then contains it."""
     reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
     return [event.sent is not None for events in reported for event in of_type(events, RejectReceived)]
 
@@ -67,7 +67,7 @@ def test_the_record_of_sent_messages_is_bounded_in_bytes(role: Role, spare: int,
     wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
     numbers, length = answers(wired, 3)
     assert length == size
-    assert found(wired, numbers) == kept
+    assert on_record(wired, numbers) == kept
 
 
 def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
@@ -77,25 +77,25 @@ def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
 
 def test_a_message_larger_than_the_whole_record_is_not_recorded() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record_bytes=500)
-    assert found(wired, answers(wired, 1)[0]) == [False]
-    assert found(wired, answers(wired, 1, size=10)[0]) == [True]
+    assert on_record(wired, answers(wired, 1)[0]) == [False]
+    assert on_record(wired, answers(wired, 1, size=10)[0]) == [True]
 
 
 def test_a_large_message_is_attached_only_to_its_first_reject(role: Role) -> None:
     wired = established(role, "KalshiNR")
     (number,), _ = answers(wired, 1, 250_000)
-    assert found(wired, [number] * 100) == [True] + [False] * 99
+    assert on_record(wired, [number] * 100) == [True] + [False] * 99
 
 
 def test_the_record_stays_bounded_after_rejects() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record=3)
     for _ in range(10):
-        assert found(wired, answers(wired, 1)[0]) == [True]
+        assert on_record(wired, answers(wired, 1)[0]) == [True]
     outbound = wired.session._core.outbound
     assert (len(outbound._recorded), outbound._record, outbound._record_bytes) == (3, {}, 0)
 
 
-# --- messages held behind a gap -------------------------------------------------------------------------
+# --- messages held after a gap --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("spare", "held"), [(0, [3, 4]), (-1, [3])])
@@ -107,7 +107,7 @@ def test_held_messages_are_bounded_in_bytes_and_dropped_ones_are_requested_again
     wired = established(role, "KalshiRT", max_held_bytes=2 * size + spare, strict=strict)
     wired.receive(*(news(wired, number) for number in range(3, 8)))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, 2)]
-    served = role is Role.INITIATOR or not strict  # A venue does not accept an ExecutionReport.
+    served = role is Role.INITIATOR or not strict  # A strict venue does not accept an OrderCancelReject.
     events = wired.receive(news(wired, 2, again=True))
     assert delivered(events) == ([2, *held] if served else [])
     rest = held[-1] + 1
@@ -166,7 +166,7 @@ def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -
     for _ in range(2):
         wired.session.receive_data(news(wired), wired.clock.now)
     waiting = news(wired)
-    with pytest.raises(LocalProtocolError, match=f"2 events wait, made of {2 * size} bytes; take events"):
+    with pytest.raises(LocalProtocolError, match=f"2 events wait \\({2 * size} bytes\\); take events"):
         wired.session.receive_data(waiting, wired.clock.now)
     assert len(wired.session.events()) == 2
     assert len(wired.receive(waiting)) == 1
@@ -188,7 +188,7 @@ def test_messages_without_events_do_not_count_towards_the_bound(role: Role) -> N
     assert wired.session.events() == []
 
 
-def test_messages_released_behind_a_gap_count_as_received(role: Role) -> None:
+def test_messages_released_after_a_gap_count_as_received(role: Role) -> None:
     size = len(news(established(role), 3))
     wired = established(role, max_event_bytes=10 * size)
     wired.receive(*(news(wired, number) for number in range(3, 13)))
@@ -236,25 +236,25 @@ def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
     return wired, store
 
 
-def turns(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
+def finish_resend(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
     """Run a resend to its end; return all messages sent and events emitted."""
     sent, reported = wired.sent(), wired.session.events()
     while wired.session._resender.job is not None:
         before = store.walked
         reported += wired.wait(0)
-        assert 0 < store.walked - before <= MESSAGES_A_TURN + 1
+        assert 0 < store.walked - before <= MESSAGES_PER_TURN + 1
         sent += wired.sent()
     return sent, reported
 
 
-@pytest.mark.parametrize("count", [MESSAGES_A_TURN - 1, MESSAGES_A_TURN, MESSAGES_A_TURN + 1, 1700])
+@pytest.mark.parametrize("count", [MESSAGES_PER_TURN - 1, MESSAGES_PER_TURN, MESSAGES_PER_TURN + 1, 1700])
 def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count: int) -> None:
     wired, store = busy(count, resend_policy=never)
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
     # The message beyond the limit was read from the store, but is processed in the next turn.
-    assert store.walked == min(count, MESSAGES_A_TURN + 1)
-    assert (wired.session._resender.job is None) == (count <= MESSAGES_A_TURN)
-    sent, reported = turns(wired, store)
+    assert store.walked == min(count, MESSAGES_PER_TURN + 1)
+    assert (wired.session._resender.job is None) == (count <= MESSAGES_PER_TURN)
+    sent, reported = finish_resend(wired, store)
     assert [(m.NAME, m.header.msg_seq_num, m.new_seq_no) for m in sent] == [("SequenceReset", 1, count + 2)]
     (unknown, served) = reported
     assert isinstance(unknown, OutcomesUnknown)
@@ -267,8 +267,8 @@ def test_many_requests_in_one_read_share_one_turn() -> None:
     wired.session.receive_data(
         b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
     )
-    assert store.walked <= MESSAGES_A_TURN + 1
-    sent, reported = turns(wired, store)
+    assert store.walked <= MESSAGES_PER_TURN + 1
+    sent, reported = finish_resend(wired, store)
     assert len(sent) == 1
     assert of_type(reported, ResendServed) == [ResendServed(1, 1201, 0)]
 
@@ -278,8 +278,8 @@ def test_many_short_requests_in_one_read_share_one_turn() -> None:
     wired.session.receive_data(
         b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
     )
-    assert store.walked <= MESSAGES_A_TURN + 1
-    _, reported = turns(wired, store)
+    assert store.walked <= MESSAGES_PER_TURN + 1
+    _, reported = finish_resend(wired, store)
     assert 1 < len(of_type(reported, ResendServed)) <= 100
 
 
@@ -298,8 +298,8 @@ def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
         wired.session.send(order(f"o{number}", symbol="S" * 20_000), wired.clock.now)
         wired.session.data_to_send()
     wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
-    assert store.walked == BYTES_A_TURN // 20_000 + 2
-    _, reported = turns(wired, store)
+    assert store.walked == BYTES_PER_TURN // 20_000 + 2
+    _, reported = finish_resend(wired, store)
     assert reported[-1] == ResendServed(1, 41, 0)
 
 
@@ -377,7 +377,7 @@ def test_an_acceptor_refuses_a_logon_with_the_last_number(expected: int, offer: 
     assert isinstance(reported[-1], SessionEnded)
 
 
-def test_a_message_with_the_last_number_closes_a_gap_that_reaches_to_it() -> None:
+def test_a_message_with_the_last_number_closes_a_gap_that_reaches_up_to_it() -> None:
     wired = established(Role.INITIATOR)
     wired.receive(news(wired, LAST))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, LAST - 1)]
@@ -405,19 +405,19 @@ def test_exhausted_own_numbers_end_the_session_instead_of_raising() -> None:
     )
 
 
-@pytest.mark.parametrize("what", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
-def test_input_that_needs_another_number_does_not_raise(role: Role, what: str) -> None:
+@pytest.mark.parametrize("trigger", ["1", "2", "5", "D", "A", "forward", "timer", "logout", "abort", "probe"])
+def test_input_that_needs_another_number_does_not_raise(role: Role, trigger: str) -> None:
     wired = established(role, store=MemoryStore(next_outgoing=LAST))
-    if what == "timer":
+    if trigger == "timer":
         wired.wait(40)
-    elif what == "logout":
+    elif trigger == "logout":
         wired.session.logout(wired.clock.now)
-    elif what == "abort":
+    elif trigger == "abort":
         wired.session.abort("over", wired.clock.now)
-    elif what == "probe":
+    elif trigger == "probe":
         with pytest.raises(SendFailedError):
             wired.session.test_request(wired.clock.now)
-    elif what == "forward":
+    elif trigger == "forward":
         name = "D" if role is Role.INITIATOR else "9"
         body = (
             "11=a1|38=1|40=2|44=0.5|54=1|55=S|" if role is Role.INITIATOR else "434=1|37=o|11=a|39=8|102=1|"
@@ -425,8 +425,10 @@ def test_input_that_needs_another_number_does_not_raise(role: Role, what: str) -
         with pytest.raises(SendFailedError):
             wired.session.forward(wired.peer.message(name, body), wired.clock.now)
     else:
-        wired.receive(wired.peer.message(what, "112=x|7=1|16=0|", wired.peer.next_number + (what == "D")))
-    assert wired.session.next_deadline() is None or what == "D"
+        wired.receive(
+            wired.peer.message(trigger, "112=x|7=1|16=0|", wired.peer.next_number + (trigger == "D"))
+        )
+    assert wired.session.next_deadline() is None or trigger == "D"
     assert wired.session.next_outgoing == LAST + 1
 
 

@@ -93,10 +93,10 @@ def test_a_session_that_failed_to_begin_can_be_continued() -> None:
 
 def test_only_an_ended_session_can_be_continued_and_with_its_own_store() -> None:
     wired = established(Role.INITIATOR)
-    with pytest.raises(LocalProtocolError, match="continues one that has ended"):
+    with pytest.raises(LocalProtocolError, match="continue only one that has ended"):
         Session(wired.session.config, continues=wired.session)
     wired.cut()
-    with pytest.raises(LocalProtocolError, match="on the store that this one had"):
+    with pytest.raises(LocalProtocolError, match="uses that session's store"):
         Session(wired.session.config, LoggedStore(), continues=wired.session)
 
 

@@ -69,15 +69,15 @@ def cut(w: World, lucky: bool) -> None:
     w.cut()
 
 
-def client_dies(w: World, lucky: bool) -> None:
+def client_crashes(w: World, lucky: bool) -> None:
     w.crash(w.client, lucky=lucky)
 
 
-def venue_dies(w: World, lucky: bool) -> None:
+def venue_crashes(w: World, lucky: bool) -> None:
     w.crash(w.venue, lucky=lucky)
 
 
-def both_die(w: World, lucky: bool) -> None:
+def both_crash(w: World, lucky: bool) -> None:
     w.crash(w.client, w.venue, lucky=lucky)
 
 
@@ -95,7 +95,7 @@ def recover(w: World) -> None:
     w.check()
 
 
-FAILURES: list[Failure] = [cut, client_dies, venue_dies, both_die]
+FAILURES: list[Failure] = [cut, client_crashes, venue_crashes, both_crash]
 SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
 
 
@@ -108,17 +108,17 @@ SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
 def test_the_pair_always_recovers_from_a_crash(
     settings: dict[str, bool], script: Script, failure: Failure, lucky: bool
 ) -> None:
-    over, time = False, 0
-    while not over:
-        w, over = new(**settings), True
+    finished, crash_at = False, 0
+    while not finished:
+        w, finished = new(**settings), True
         for number, step in enumerate(script(w)):
-            if number == time:
-                over = False
+            if number == crash_at:
+                finished = False
                 break
             step()
         failure(w, lucky)
         recover(w)
-        time += 1
+        crash_at += 1
 
 
 @pytest.mark.parametrize("second", FAILURES)
@@ -127,20 +127,20 @@ def test_the_pair_always_recovers_from_a_crash(
 def test_the_pair_recovers_from_a_second_crash_during_recovery(
     script: Script, first: Failure, second: Failure
 ) -> None:
-    over, time = False, 0
-    while not over:
-        w, over = new(), True
+    finished, crash_at = False, 0
+    while not finished:
+        w, finished = new(), True
         for number, step in enumerate(script(w)):
-            if number == time:
-                over = False
+            if number == crash_at:
+                finished = False
                 break
             step()
         first(w, False)
-        again = time * 7 % 50
+        second_crash_at = crash_at * 7 % 50
         for number, step in enumerate(reconnect_and_trade(w)):
-            if number == again:
+            if number == second_crash_at:
                 break
             step()
-        second(w, time % 2 == 0)
+        second(w, crash_at % 2 == 0)
         recover(w)
-        time += 3
+        crash_at += 3

@@ -25,11 +25,11 @@ def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wire
 
 
 def fill(wired: Wired, age: float = 0.0) -> bytes:
-    """Return a report sent this many seconds ago by the wall clock."""
+    """Return a report sent this many seconds ago according to the wall clock."""
     return wired.peer.message("9", NEWS, t52=wire_time(wired.clock.utc - timedelta(seconds=age)))
 
 
-def is_taken(wired: Wired, message: bytes) -> bool:
+def is_accepted(wired: Wired, message: bytes) -> bool:
     received = of_type(wired.receive(message), MessageReceived)
     assert wired.session.is_established == bool(received)
     return bool(received)
@@ -66,15 +66,15 @@ def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> Non
 @pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
 def test_messages_older_than_the_delay_are_still_refused(wired: Wired, age: float) -> None:
     wired.held_up(33)
-    assert not is_taken(wired, fill(wired, age))
+    assert not is_accepted(wired, fill(wired, age))
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
 
 
 def test_after_a_fresh_message_the_normal_check_applies_again(wired: Wired) -> None:
     wired.held_up(33)
-    assert is_taken(wired, fill(wired, 32.5))
-    assert is_taken(wired, fill(wired, 29))
-    assert not is_taken(wired, fill(wired, 31))
+    assert is_accepted(wired, fill(wired, 32.5))
+    assert is_accepted(wired, fill(wired, 29))
+    assert not is_accepted(wired, fill(wired, 31))
 
 
 @pytest.mark.parametrize("heart_bt_int", [SHORT, 30, 60])
@@ -87,39 +87,39 @@ def test_a_punctual_caller_does_not_extend_the_tolerance(role: Role, heart_bt_in
         assert wait < 10.001
         wired.session.handle_timer(wired.clock.advance(wait + 4.9))
         wired.receive(wired.peer.message("0"))
-    assert not is_taken(wired, fill(wired, 30.001))
+    assert not is_accepted(wired, fill(wired, 30.001))
 
 
 def test_a_wall_clock_set_back_does_not_extend_the_tolerance(wired: Wired, role: Role) -> None:
     wired.held_up(1, -40)
-    assert not is_taken(wired, fill(wired, -40))
+    assert not is_accepted(wired, fill(wired, -40))
     again = established(role)
     again.held_up(1, -40)
-    assert not is_taken(again, fill(again, 31))
+    assert not is_accepted(again, fill(again, 31))
 
 
 def test_a_wall_clock_set_ahead_extends_the_tolerance_for_earlier_messages(wired: Wired) -> None:
     wired.held_up(0, 40)
     for _ in range(8):
-        assert is_taken(wired, fill(wired, 40))
+        assert is_accepted(wired, fill(wired, 40))
         wired.clock.advance(5)
-    assert not is_taken(wired, fill(wired, 39))
+    assert not is_accepted(wired, fill(wired, 39))
 
 
 def test_a_second_delay_before_all_messages_are_read_extends_the_first(wired: Wired) -> None:
     wired.held_up(40)
-    assert is_taken(wired, fill(wired, 39))
+    assert is_accepted(wired, fill(wired, 39))
     wired.held_up(40)
-    assert is_taken(wired, fill(wired, 78))
-    assert is_taken(wired, fill(wired, 60))
-    assert is_taken(wired, fill(wired, 31))
+    assert is_accepted(wired, fill(wired, 78))
+    assert is_accepted(wired, fill(wired, 60))
+    assert is_accepted(wired, fill(wired, 31))
 
 
 def test_without_the_check_the_caller_gets_no_deadline_for_reading(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     assert wired.session.next_deadline() == wired.clock.monotonic + 30
     wired.held_up(3600)
-    assert is_taken(wired, fill(wired, 7000))
+    assert is_accepted(wired, fill(wired, 7000))
 
 
 @pytest.mark.parametrize(("tolerance", "within"), [(30.0, 10.0), (120.0, 40.0), (0.1, 1.0)])
@@ -132,7 +132,7 @@ def test_an_unread_answer_does_not_count_as_silence(wired: Wired) -> None:
     assert wired.wait(36)  # the session sends a TestRequest
     wired.held_up(40)
     assert wired.wait(0.1) == []
-    assert is_taken(wired, fill(wired, 39))
+    assert is_accepted(wired, fill(wired, 39))
 
 
 def test_an_unread_resend_is_not_treated_as_stalled(role: Role) -> None:
@@ -173,7 +173,7 @@ def test_a_slow_logon_does_not_extend_the_tolerance_for_later_messages(age: floa
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     wired.held_up(20)
     wired.log_on()
-    assert is_taken(wired, fill(wired, age)) == (age < 30)
+    assert is_accepted(wired, fill(wired, age)) == (age < 30)
 
 
 def test_garbage_that_ends_the_session_causes_no_test_request(role: Role) -> None:

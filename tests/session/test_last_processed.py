@@ -70,7 +70,7 @@ def test_the_logon_of_an_initiator_contains_the_last_number_processed(reset: boo
     ("number", "flag", "expected"),
     [(7, "", [("Logon", 7)]), (1, "141=Y|", [("Logon", 1)]), (9, "", [("Logon", 6), ("ResendRequest", 6)])],
 )
-def test_the_answer_of_an_acceptor_counts_the_logon_unless_there_is_a_gap(
+def test_an_acceptors_answer_counts_the_logon_unless_there_is_a_gap(
     number: int, flag: str, expected: list[tuple[str, int | None]]
 ) -> None:
     wired = connected(Role.ACCEPTOR, MemoryStore(next_incoming=7))

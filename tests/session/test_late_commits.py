@@ -32,7 +32,7 @@ def types(data: bytes) -> list[str]:
 
 
 def send(wired: Wired, *names: str) -> list[int]:
-    """Send orders, with a call of `data_to_send` after each order, as in an adapter; return their tickets."""
+    """Send orders, calling `data_to_send` after each order as an adapter does; return their tickets."""
     tickets = []
     for name in names:
         wired.session.send(order(name), wired.clock.now)
@@ -94,7 +94,7 @@ def test_timers_run_during_a_commit() -> None:
     wired.clock.advance(20)
     send(wired, "a1")
     wired.clock.advance(10)
-    wired.receive(wired.peer.message("1", "112=x|"))  # answered by a Heartbeat
+    wired.receive(wired.peer.message("1", "112=x|"))  # answered with a Heartbeat
     assert session.data_to_send() == b""
     store.complete()
     assert types(session.data_to_send()) == ["D", "0"]

@@ -42,7 +42,7 @@ DOLLARS_TAG = tag_of("UseDollars")
 DOLLARS, CENTS, UNSPECIFIED = LogonFields(use_dollars=True), LogonFields(use_dollars=False), LogonFields()
 
 
-def amended(**changes: Any) -> OrderCancelReplaceRequest:
+def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
     values: dict[str, Any] = {
         "orig_cl_ord_id": "a1",
         "cl_ord_id": "a2",
@@ -54,12 +54,12 @@ def amended(**changes: Any) -> OrderCancelReplaceRequest:
     return OrderCancelReplaceRequest(**(values | changes))
 
 
-def cancelled(**changes: Any) -> OrderCancelRequest:
+def cancel_request(**changes: Any) -> OrderCancelRequest:
     values: dict[str, Any] = {"orig_cl_ord_id": "a1", "cl_ord_id": "a2", "side": "1", "symbol": "K"}
     return OrderCancelRequest(**(values | changes))
 
 
-def quoted(**changes: Any) -> Quote:
+def quote(**changes: Any) -> Quote:
     values: dict[str, Any] = {"quote_id": "q", "quote_req_id": "r", "symbol": "K"}
     return Quote(**(values | changes))
 
@@ -100,24 +100,24 @@ PRICES = [
         "0.0001 or more dollars in steps of 0.0001",
     ),
 ]
-UNFIT = {
+INVALID = {
     ("prediction", True): ["-1", "0", "55", "1", "1.0000", "0.12345", "0.00005", "0.99995", "-0.55", "1e-4"],
     ("prediction", False): ["-1", "0", "0.55", "100", "1.5", "99.01", "0.99"],
     ("margin", False): ["-1", "0", "-0.0001", "0.12345", "60000.00001"],
 }
 
 
-@pytest.mark.parametrize(("product", "fields", "fit", "allowed"), PRICES)
-@pytest.mark.parametrize("make", [order, amended])
+@pytest.mark.parametrize(("product", "fields", "valid", "allowed"), PRICES)
+@pytest.mark.parametrize("make", [order, amend_request])
 def test_a_price_must_be_valid_in_some_market(
-    make: Any, product: str, fields: LogonFields, fit: list[str], allowed: str
+    make: Any, product: str, fields: LogonFields, valid: list[str], allowed: str
 ) -> None:
     wired = logged_on("KalshiNR", product, fields)
-    for price in fit * 2:
+    for price in valid * 2:
         wired.session.send(make(price=price), wired.clock.now)
         (sent,) = wired.sent()
         assert sent.price == Decimal(price)
-    for price in UNFIT[product, fields is DOLLARS] * 2:
+    for price in INVALID[product, fields is DOLLARS] * 2:
         if "e" not in price:
             text = refusal_of(wired, make(price=price))
             assert f"Price (44) is '{price}': expected {allowed}" in text
@@ -126,49 +126,51 @@ def test_a_price_must_be_valid_in_some_market(
 
 
 @pytest.mark.parametrize(
-    ("product", "fit", "unfit"),
+    ("product", "valid", "invalid"),
     [
         ("prediction", ["0.01", "1", "10.00", "1.25", "1000000"], ["-5", "0", "-0.01", "1.005", "0.001"]),
         ("margin", ["1", "2.00", "1000000"], ["-5", "0", "0.5", "1.01", "1.005"]),
     ],
 )
-def test_a_quantity_must_be_valid_in_some_market(product: str, fit: list[str], unfit: list[str]) -> None:
+def test_a_quantity_must_be_valid_in_some_market(product: str, valid: list[str], invalid: list[str]) -> None:
     wired = logged_on("KalshiNR", product, DOLLARS)
-    for quantity in fit:
+    for quantity in valid:
         wired.session.send(order(order_qty=quantity), wired.clock.now)
         wired.session.data_to_send()
-    for quantity in unfit:
+    for quantity in invalid:
         assert f"OrderQty (38) is '{quantity}': expected " in refusal_of(wired, order(order_qty=quantity))
 
 
 def test_an_amend_to_zero_is_allowed_because_it_cancels_an_unfilled_order(wired: Wired) -> None:
-    wired.session.send(amended(order_qty=0), wired.clock.now)
+    wired.session.send(amend_request(order_qty=0), wired.clock.now)
     assert "OrderQty (38) is '-1': expected 0 or more in steps of 0.01" in refusal_of(
-        wired, amended(order_qty=-1)
+        wired, amend_request(order_qty=-1)
     )
-    assert "OrderQty (38) is '0.005'" in refusal_of(wired, amended(order_qty="0.005"))
+    assert "OrderQty (38) is '0.005'" in refusal_of(wired, amend_request(order_qty="0.005"))
 
 
 def test_a_quote_may_have_a_price_of_zero_on_one_side() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
-    wired.session.send(quoted(bid_px="0.4500", offer_px=0), wired.clock.now)
-    assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in refusal_of(wired, quoted(bid_px=45))
-    assert "OfferPx (133) is '-0.1'" in refusal_of(wired, quoted(offer_px="-0.1"))
+    wired.session.send(quote(bid_px="0.4500", offer_px=0), wired.clock.now)
+    assert "BidPx (132) is '45': expected 0 to 0.9999 dollars" in refusal_of(wired, quote(bid_px=45))
+    assert "OfferPx (133) is '-0.1'" in refusal_of(wired, quote(offer_px="-0.1"))
     wired = logged_on("KalshiRFQ", "prediction", CENTS)
-    wired.session.send(quoted(bid_px=45, offer_px=0), wired.clock.now)
-    assert "BidPx (132) is '0.45': expected 0 to 99 cents" in refusal_of(wired, quoted(bid_px="0.45"))
+    wired.session.send(quote(bid_px=45, offer_px=0), wired.clock.now)
+    assert "BidPx (132) is '0.45': expected 0 to 99 cents" in refusal_of(wired, quote(bid_px="0.45"))
 
 
 def test_limits_also_apply_to_group_entries() -> None:
     wired = logged_on("KalshiRT", "prediction", DOLLARS)
 
-    def asked(quantity: str) -> QuoteRequest:
+    def quote_request(quantity: str) -> QuoteRequest:
         return QuoteRequest(
             quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", order_qty=quantity)]
         )
 
-    wired.session.send(asked("5.25"), wired.clock.now)
-    assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in refusal_of(wired, asked("1.005"))
+    wired.session.send(quote_request("5.25"), wired.clock.now)
+    assert "OrderQty (38) in entry 1 of NoRelatedSym (146) is '1.005'" in refusal_of(
+        wired, quote_request("1.005")
+    )
 
 
 @pytest.mark.parametrize("name", HOSTILE_CONTEXTS)
@@ -227,20 +229,20 @@ def test_codes_are_also_checked_when_forwarding(wired: Wired) -> None:
 # --- the header -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [order, amended, cancelled])
+@pytest.mark.parametrize("make", [order, amend_request, cancel_request])
 def test_sender_sub_id_on_orders_must_be_short_and_printable(wired: Wired, make: Any) -> None:
     longest = "~operator ".ljust(SUB_ID_LENGTH)
     wired.session.send(make(), wired.clock.now, header_fields={"sender_sub_id": longest})
     (sent,) = wired.sent()
     assert sent.header.sender_sub_id == longest
-    for unfit in ("a" * (SUB_ID_LENGTH + 1), "tab\t", "caf\xe9", "a\x7f"):
-        text = refusal_of(wired, make(), header_fields={"sender_sub_id": unfit})
-        assert f"SenderSubID (50) is {unfit!r}: expected at most {SUB_ID_LENGTH} characters" in text
+    for invalid in ("a" * (SUB_ID_LENGTH + 1), "tab\t", "caf\xe9", "a\x7f"):
+        text = refusal_of(wired, make(), header_fields={"sender_sub_id": invalid})
+        assert f"SenderSubID (50) is {invalid!r}: expected at most {SUB_ID_LENGTH} characters" in text
 
 
 def test_sender_sub_id_is_refused_on_other_messages() -> None:
     wired = logged_on("KalshiRFQ", "prediction", DOLLARS)
-    text = refusal_of(wired, quoted(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
+    text = refusal_of(wired, quote(bid_px="0.5"), header_fields={"sender_sub_id": "ops"})
     assert "SenderSubID (50) must not be sent here" in text
 
 
@@ -266,7 +268,7 @@ def report(price: str) -> ExecutionReport:
     )  # fmt: skip
 
 
-def test_prices_in_reports_of_the_venue_are_not_limited() -> None:
+def test_prices_in_reports_from_the_venue_are_not_limited() -> None:
     """A report may contain any price, for example that of an order sent on another connection in another
     unit."""
     wired = established(Role.ACCEPTOR, "KalshiNR")
@@ -283,14 +285,16 @@ ORDER = "11=a|55=K|54=1|38=1|40=2|44={}|"
 
 
 @pytest.mark.parametrize(
-    ("flag", "fit", "unfit"),
+    ("flag", "valid", "invalid"),
     [(f"{DOLLARS_TAG}=Y|", "0.5", "50"), (f"{DOLLARS_TAG}=N|", "50", "0.5"), ("", "50", "0.5")],
 )
-def test_a_strict_venue_checks_by_the_flags_of_the_received_logon(flag: str, fit: str, unfit: str) -> None:
+def test_a_strict_venue_checks_against_the_flags_of_the_received_logon(
+    flag: str, valid: str, invalid: str
+) -> None:
     wired = connected(Role.ACCEPTOR, "KalshiNR", strict=True)
     wired.log_on(f"{LOGON}141=Y|{flag}")
-    assert of_type(wired.receive(wired.peer.message("D", ORDER.format(fit))), MessageReceived)
-    event = one(wired.receive(wired.peer.message("D", ORDER.format(unfit))), MessageRejected)
+    assert of_type(wired.receive(wired.peer.message("D", ORDER.format(valid))), MessageReceived)
+    event = one(wired.receive(wired.peer.message("D", ORDER.format(invalid))), MessageRejected)
     assert "Price (44)" in event.problems[0].text
 
 

@@ -39,7 +39,7 @@ def test_a_sending_time_inside_a_data_field_is_not_part_of_the_signed_text(forge
     assert event.signed.sending_time == ""
 
 
-def test_a_reset_restarts_the_store_of_the_peer_once() -> None:
+def test_a_reset_restarts_the_peers_store_once() -> None:
     wired = connected(Role.ACCEPTOR)
     wired.receive(wired.peer.logon(RESET))
     store = MemoryStore(next_outgoing=40, next_incoming=30)
@@ -63,7 +63,7 @@ def test_without_reset_the_numbers_of_the_peers_store_continue() -> None:
     assert wired.session.next_incoming == 31
 
 
-def test_without_resend_a_logon_ahead_is_answered_by_a_logout() -> None:
+def test_without_resend_a_logon_ahead_is_answered_with_a_logout() -> None:
     wired = connected(
         Role.ACCEPTOR, session_type=SessionType(name="KalshiRT", resend=False, reset_required=False)
     )

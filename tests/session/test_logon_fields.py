@@ -1,4 +1,4 @@
-"""Logon fields beyond those of the session: typed, copied once, and open to unknown fields."""
+"""Logon fields beyond those of the session: typed, copied once, and extensible with unknown fields."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def logons(wired: Wired) -> list[bytes]:
     return [frame for frame in frames if b"\x0135=A\x01" in frame]
 
 
-def test_every_logon_field_can_be_set_except_those_of_session_and_dialect() -> None:
-    text = {member.attribute for member in DIALECT.messages["A"].body.members}
-    assert text - {field.name for field in attrs.fields(LogonFields)} == {
+def test_every_logon_field_can_be_set_except_those_of_the_session_and_the_dialect() -> None:
+    names = {member.attribute for member in DIALECT.messages["A"].body.members}
+    assert names - {field.name for field in attrs.fields(LogonFields)} == {
         *WRITTEN_BY_THE_SESSION,
         "encrypt_method",
         "default_appl_ver_id",

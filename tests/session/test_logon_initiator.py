@@ -111,19 +111,19 @@ def test_a_signer_that_fails_changes_nothing() -> None:
 
 
 def test_no_application_message_is_sent_before_the_logon_is_complete_even_by_the_signer() -> None:
-    tries: list[str] = []
+    attempts: list[str] = []
 
     def sneak(_: LogonToSign) -> bytes:
         with pytest.raises(LocalProtocolError, match="the session is disconnected"):
             wired.session.send(order(), wired.clock.now)
-        tries.append("refused")
+        attempts.append("refused")
         return b"signed"
 
     wired = wire(Role.INITIATOR, sign_logon=sneak)
     wired.session.connect(wired.clock.now)
     with pytest.raises(LocalProtocolError, match="the session is logon sent"):
         wired.session.send(order(), wired.clock.now)
-    assert tries == ["refused"]
+    assert attempts == ["refused"]
     assert kinds(wired.sent()) == ["Logon"]
     assert wired.session.next_outgoing == 2
 

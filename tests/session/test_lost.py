@@ -29,7 +29,7 @@ from tests.session.steps import Case, cases
 def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count: int) -> None:
     for border in range(count + 1):
         search, requested = Search(0, count), 0
-        while not search.over:
+        while not search.is_complete:
             requested += 1
             if search.probe >= border:
                 assert search.served(search.probe)
@@ -48,9 +48,9 @@ def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> Non
     assert search.probe == 4
 
 
-def away(total: int, oldest: int, *, admin: int = 0) -> Pair:
+def after_absence(total: int, oldest: int, *, admin: int = 0) -> Pair:
     """Return a client that reconnects after missing `total` messages. The venue has kept those from number
-    `oldest` on; every `admin`th message was a session message."""
+    `oldest` on. With `admin`, every `admin`th message was a session message."""
     venue_store = MemoryStore()
     both = pair(venue_store=venue_store)
     for number in range(1, total + 1):
@@ -77,7 +77,7 @@ def requests(both: Pair) -> int:
 @pytest.mark.parametrize("total", range(1, 18))
 def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: int, admin: int) -> None:
     for oldest in range(1, total + 2):
-        both = away(total, oldest, admin=admin)
+        both = after_absence(total, oldest, admin=admin)
         kept = both.venue.store.oldest_kept
         both.connect()
         assert both.client.state is both.venue.state is State.ESTABLISHED
@@ -91,7 +91,7 @@ def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: 
 
 
 def test_a_long_absence_costs_few_requests() -> None:
-    both = away(3000, 1234)
+    both = after_absence(3000, 1234)
     both.connect()
     both.advance(5)
     assert of_type(both.client_events, MessagesLost) == [MessagesLost(1, 1233)]
@@ -100,7 +100,7 @@ def test_a_long_absence_costs_few_requests() -> None:
 
 
 def test_messages_forgotten_during_the_search_are_also_reported() -> None:
-    both = away(40, 11)
+    both = after_absence(40, 11)
     both.venue.connect(both.clock.now)
     both.client.connect(both.clock.now)
     store = both.venue.store
@@ -108,7 +108,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
     forgotten: list[int] = []
 
     def forget(data: bytes) -> list[bytes]:
-        """Let the venue forget more messages just before each of the client's first two requests for a
+        """Let the venue forget more messages just before the client's second and third requests for a
         range."""
         for message in messages(data):
             if getattr(message, "begin_seq_no", None) and message.begin_seq_no != message.end_seq_no:
@@ -125,7 +125,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
 
 
 def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
-    both = away(9, 6)
+    both = after_absence(9, 6)
     both.venue = type(both.venue)(config(Role.ACCEPTOR, reject_forgotten_resend=False), both.venue.store)
     both.connect()
     assert of_type(both.client_events, MessagesLost) == []

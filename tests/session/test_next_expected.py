@@ -56,16 +56,16 @@ def reconnected(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[
         venue_store=venue_store,
         client=OFFER | {"resend_policy": everything},
     )
-    wires: list[bytes] = []
+    writes: list[bytes] = []
 
     def tap(data: bytes) -> list[bytes]:
-        wires.append(data)
+        writes.append(data)
         return [data]
 
     both.cut = tap
     both.connect()
     names = [
-        field[3:].decode() for data in wires for field in data.split(b"\x01") if field.startswith(b"35=")
+        field[3:].decode() for data in writes for field in data.split(b"\x01") if field.startswith(b"35=")
     ]
     return both, names
 
@@ -156,7 +156,7 @@ def test_with_a_reset_only_number_1_can_be_expected() -> None:
         wired.sent()
         wired.receive(wired.peer.logon("98=0|108=30|1137=9|141=Y|789=3|"))
         assert wired.session.state is State.CLOSED
-        most = 2 if resets else 1
+        highest = 2 if resets else 1
         assert [m.text for m in wired.sent()] == [
-            f"NextExpectedMsgSeqNum 3 is too high, expected {most} at most"
+            f"NextExpectedMsgSeqNum 3 is too high, expected {highest} at most"
         ]

@@ -50,8 +50,8 @@ def send(wired: Wired, *names: str) -> None:
         wired.session.send(order(name), wired.clock.now)
 
 
-def open_in(wired: Wired) -> list[str]:
-    """Return the requests that are open in the store."""
+def stored_ids(wired: Wired) -> list[str]:
+    """Return the ids of the requests that are open in the store."""
     return [request.request_id for request in wired.session.store.open_requests()]
 
 
@@ -93,7 +93,7 @@ def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert ("a", "o2") not in known
 
 
-# --- answers without an id, or with another one ---------------------------------------------------------
+# --- answers without an id, or with a different id ------------------------------------------------------
 
 
 def test_quotes_rejected_without_their_ids_do_not_block_sending() -> None:
@@ -122,14 +122,14 @@ def test_requests_without_an_answer_are_bounded_in_bytes() -> None:
     size = sum(len(request.frame) for request in kept)
     assert 1000 <= size < 1000 + len(kept[-1].frame)
     before = wired.session.next_outgoing
-    with pytest.raises(LocalProtocolError, match=f"of {size} bytes .* max_open_request_bytes"):
+    with pytest.raises(LocalProtocolError, match=f": {size} bytes .* max_open_request_bytes"):
         send(wired, "more")
     assert wired.session.next_outgoing == before
     wired.receive(report(wired, "a0"))
     send(wired, "more")
 
 
-def test_ten_thousand_requests_of_one_id_are_settled_in_linear_time() -> None:
+def test_ten_thousand_requests_with_one_id_are_settled_in_linear_time() -> None:
     requests = OpenRequests()
     names = (("quote_id", "q1"),)
     count = 10_000
@@ -164,13 +164,13 @@ def test_a_forwarded_order_is_also_a_request(wired: Wired) -> None:
     codec = wired.session.config.codec
     frame = codec.encode(order("f1"), wired.session._core.outbound.header("D", 9, wired.clock.now))
     assert wired.session.forward(frame, wired.clock.now) == 2
-    assert open_in(wired) == ["f1"]
+    assert stored_ids(wired) == ["f1"]
 
 
-def test_messages_of_a_venue_are_not_requests() -> None:
+def test_messages_from_a_venue_are_not_requests() -> None:
     wired = established(Role.ACCEPTOR)
     wired.session.send(answer("a1", 1), wired.clock.now)
-    assert open_in(wired) == []
+    assert stored_ids(wired) == []
 
 
 def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor() -> None:
@@ -185,7 +185,7 @@ def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor()
             symbol="X",
         )
         wired.session.send(cancel, wired.clock.now)
-        assert open_in(wired) == found
+        assert stored_ids(wired) == found
 
 
 # --- after a restart ------------------------------------------------------------------------------------

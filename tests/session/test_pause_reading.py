@@ -71,7 +71,7 @@ def test_messages_that_waited_unread_are_not_too_old_until_a_fresh_one_arrives(w
 
 
 @pytest.mark.parametrize(("sent_before", "answers"), [(29, []), (31, ["Reject", "Logout"])])
-def test_the_age_of_a_waiting_message_is_measured_at_its_arrival(
+def test_the_age_of_a_waiting_message_is_measured_on_arrival(
     wired: Wired, sent_before: int, answers: list[str]
 ) -> None:
     sent_at = wired.clock.utc - timedelta(seconds=sent_before)

@@ -11,33 +11,33 @@ from tests.helpers import LOGON, Wired, connected, established, of_type, one
 
 
 @pytest.mark.parametrize(
-    ("protocol_options", "unsound", "refused"),
+    ("protocol_options", "malformed_answered", "unacceptable_answered"),
     [(ProtocolOptions(), True, True), (QUICKFIX, False, False), (QUICKFIXJ, False, True)],
 )
 def test_malformed_and_unacceptable_logons_are_distinguished(
-    protocol_options: ProtocolOptions, unsound: bool, refused: bool
+    protocol_options: ProtocolOptions, malformed_answered: bool, unacceptable_answered: bool
 ) -> None:
     cases: list[tuple[str, dict[str, str], bool]] = [
-        ("98=0|108=30|96=eA==|", {}, unsound),
-        (LOGON, {"t52": "20260821-13:00:00"}, unsound),
-        ("98=0|108=-10|96=eA==|1137=9|", {}, refused),
-        ("98=0|108=30|96=eA==|1137=33|", {}, refused),
+        ("98=0|108=30|96=eA==|", {}, malformed_answered),
+        (LOGON, {"t52": "20260821-13:00:00"}, malformed_answered),
+        ("98=0|108=-10|96=eA==|1137=9|", {}, unacceptable_answered),
+        ("98=0|108=30|96=eA==|1137=33|", {}, unacceptable_answered),
     ]
-    for body, header, reported in cases:
+    for body, header, answered in cases:
         wired = connected(Role.ACCEPTOR, strict=True, protocol_options=protocol_options)
         ended = one(wired.receive(wired.peer.logon(body, **header)), SessionEnded)
         assert ended.reason is CloseReason.LOGON_REFUSED
-        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if reported else [])
+        assert [(m.NAME, m.text) for m in wired.sent()] == ([("Logout", ended.text)] if answered else [])
 
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_strict_session_accepts_one_version(role: Role, strict: bool) -> None:
-    for version, spoken in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
+    for version, accepted in (("9", True), ("8", not strict), ("33", not strict), ("10", not strict)):
         wired = connected(role, strict=strict)
         wired.sent()
         wired.receive(wired.peer.logon(f"98=0|108=30|96=eA==|1137={version}|"))
-        assert (wired.session.state is not State.CLOSED) is spoken
-        if not spoken:
+        assert (wired.session.state is not State.CLOSED) is accepted
+        if not accepted:
             (logout,) = wired.sent()
             assert "DefaultApplVerID" in logout.text
 
@@ -48,17 +48,17 @@ def misframed(message: bytes) -> bytes:
     return b"%b\x019=40\x01%b" % (begin, rest)
 
 
-@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("ends_connection", [False, True])
 @pytest.mark.parametrize("damage", ["length", "checksum"])
 def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
-    role: Role, ends: bool, damage: str
+    role: Role, ends_connection: bool, damage: str
 ) -> None:
-    wired = connected(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends))
+    wired = connected(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends_connection))
     wired.sent()
     logon = wired.peer.logon(number=1)
     garbage = misframed(logon) if damage == "length" else logon[:-4] + b"abc\x01"
     events = wired.receive(garbage)
-    if not ends:
+    if not ends_connection:
         assert of_type(events, SessionEnded) == []
         assert of_type(wired.receive(logon), SessionEnded) == []
         return

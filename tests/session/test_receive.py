@@ -30,7 +30,7 @@ def test_a_refused_message_ahead_of_a_gap_is_not_counted(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize("time", ["-", "now"])
-def test_an_unreadable_sending_time_is_a_problem_of_the_message(role: Role, time: str) -> None:
+def test_an_unreadable_sending_time_is_a_problem_with_the_message(role: Role, time: str) -> None:
     lenient = established(role)
     event = one(lenient.receive(lenient.peer.message("9", NEWS, t52=time)), MessageReceived)
     assert [problem.tag for problem in event.message.problems] == [52]
@@ -103,7 +103,7 @@ def test_messages_beyond_the_bounded_record_are_found_in_the_store_and_open_requ
     ]
     assert found == [order(f"o{index}") for index in range(4)]
     again = bounded.receive(bounded.peer.message("3", f"45={numbers[0]}|"))
-    assert of_type(again, RejectReceived)[0].sent is None  # The request is answered.
+    assert of_type(again, RejectReceived)[0].sent is None  # The request has been answered.
 
 
 def test_a_peer_that_sends_requests_but_never_reads_is_disconnected(role: Role) -> None:
@@ -147,7 +147,7 @@ def report(number: int, *, status: str = "0", cl_ord_id: str = "a1", more: str =
 
 
 Sent = tuple[str, str, dict[str, str]]
-IN_TURN: list[Sent] = [
+IN_SEQUENCE: list[Sent] = [
     ("8", report(1), {}),
     ("8", report(2, cl_ord_id="a2"), {"t97": "Y"}),
     ("8", report(1, status="2"), {}),
@@ -158,7 +158,7 @@ IN_TURN: list[Sent] = [
     ("1", "112=t|", {}),
 ]
 """Messages in sequence, most of them regular."""
-OUT_OF_TURN: list[Sent] = [
+OUT_OF_SEQUENCE: list[Sent] = [
     ("8", report(4), {"t34": "40"}),
     ("8", report(4), {"t34": "2"}),
     ("8", report(4), {"t43": "Y", "t34": "2", "t122": "20260101-00:00:00"}),
@@ -169,7 +169,7 @@ OUT_OF_TURN: list[Sent] = [
 ]
 
 
-@pytest.mark.parametrize("last", OUT_OF_TURN, ids=lambda sent: "|".join(sent[2].values()))
+@pytest.mark.parametrize("last", OUT_OF_SEQUENCE, ids=lambda sent: "|".join(sent[2].values()))
 @pytest.mark.parametrize("name", ["KalshiNR", "KalshiRT"])
 def test_the_fast_path_for_messages_in_sequence_follows_the_rules(name: str, last: Sent) -> None:
     wired, by_rules = (established(Role.INITIATOR, name) for _ in range(2))
@@ -178,7 +178,7 @@ def test_the_fast_path_for_messages_in_sequence_follows_the_rules(name: str, las
         for cl_ord_id in ("a1", "a2", "a3"):
             item.session.send(order(cl_ord_id), item.clock.now)
         item.session.data_to_send()
-    for msg_type, body, header in [*IN_TURN, last]:
+    for msg_type, body, header in [*IN_SEQUENCE, last]:
         seen = []
         for item in (wired, by_rules):
             item.clock.advance(0.5)

@@ -91,7 +91,7 @@ def with_many_messages(role: Role, count: int = 400) -> Wired:
     return wired
 
 
-def test_a_long_resend_is_sent_in_pages_as_it_is_written(role: Role) -> None:
+def test_a_long_resend_is_sent_page_by_page_as_the_output_is_written(role: Role) -> None:
     wired = with_many_messages(role)
     assert wired.receive(wired.peer.message("2", "7=1|16=0|")) == []
     numbers: list[int] = []
@@ -234,7 +234,9 @@ def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
 
 @pytest.mark.parametrize("size", [1_900, 2_000, 2_001, 50_000])
 def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int) -> None:
-    """Regression: at every logon that resent the message, the session ended as if the peer did not read."""
+    """Regression: at every logon that resent the message, the session ended as if the peer had stopped
+    reading.
+    """
     wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
     wired.session.send(sized(role, size), wired.clock.now)
     unsent = wired.session.data_to_send()

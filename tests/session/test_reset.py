@@ -34,7 +34,7 @@ def test_an_unreported_reset_is_reported_by_the_next_process() -> None:
         again.client.events()
 
 
-def test_an_answer_lost_by_a_reset_and_a_crash_is_reported_as_missing() -> None:
+def test_an_answer_lost_through_a_reset_and_a_crash_is_reported_as_missing() -> None:
     stores = MemoryStore(), MemoryStore()
     both = pair(client_store=stores[0], venue_store=stores[1], client={"explicit_confirm": True})
     both.connect()

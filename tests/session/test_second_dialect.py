@@ -1,4 +1,4 @@
-"""The same engine on plain FIX 5.0 SP2: it does not depend on Kalshi's dialect."""
+"""The same engine with plain FIX 5.0 SP2: it does not depend on Kalshi's dialect."""
 
 from __future__ import annotations
 

@@ -59,9 +59,9 @@ def test_each_message_has_a_separate_header() -> None:
     assert {(head.sender_comp_id, head.target_comp_id) for head in heads} == {(KEY_ID, "KalshiRT")}
     # Header values of a single message, as passed in `header_fields`.
     for head in heads:
-        alone = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
-        alone.poss_resend = head.poss_resend
-        assert CODEC.encode(order(), alone) == CODEC.encode(order(), head)
+        single = session._core.outbound.header(head.msg_type, head.msg_seq_num, Instant(0, head.sending_time))
+        single.poss_resend = head.poss_resend
+        assert CODEC.encode(order(), single) == CODEC.encode(order(), head)
     stored = list(session.store.sent_between(1, 99))
     assert [(item.seq_num, item.sent_at) for item in stored] == [
         (head.msg_seq_num, head.sending_time) for head in heads if head.msg_type == "D"
@@ -73,11 +73,11 @@ def test_each_message_has_a_separate_header() -> None:
 
 def test_a_value_that_cannot_be_encoded_does_not_affect_later_messages() -> None:
     wired = established(Role.INITIATOR)
-    unfit: Any = order("a1")
-    unfit.symbol = 5
+    invalid: Any = order("a1")
+    invalid.symbol = 5
     wired.session.send(order("a0"), wired.clock.now)
     with pytest.raises(EncodeError, match="Symbol"):
-        wired.session.send(unfit, wired.clock.advance(1))
+        wired.session.send(invalid, wired.clock.advance(1))
     wired.session.send(order("a2"), wired.clock.advance(1))
     assert [(m.cl_ord_id, m.header.msg_seq_num, m.header.sending_time) for m in wired.sent()] == [
         ("a0", 2, START),
@@ -139,7 +139,7 @@ def test_an_unknown_header_field_is_refused_without_effect() -> None:
     assert wired.session.next_outgoing == 2
 
 
-def test_the_caller_gets_an_error_in_time_when_the_peer_does_not_read() -> None:
+def test_the_caller_gets_an_error_in_time_when_the_peer_stops_reading() -> None:
     wired = established(Role.INITIATOR, max_unsent=1000)
     sent = 0
     while len(wired.session._core.outbound.buffer) < 1000:
@@ -172,14 +172,14 @@ def test_a_failing_store_prevents_sending() -> None:
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
-    """Collect MsgType and `allow_unknown_codes` of each check that a session requests."""
+    """Collect the MsgType and `allow_unknown_codes` of each check that a session requests."""
     found = []
 
-    def noting(layout: Any, place: Any) -> Any:
+    def recording_checker(layout: Any, place: Any) -> Any:
         found.append((layout.msg_type, place.allow_unknown_codes))
         return checker(layout, place)
 
-    monkeypatch.setattr(send_validator, "checker", noting)
+    monkeypatch.setattr(send_validator, "checker", recording_checker)
     return found
 
 
@@ -200,7 +200,7 @@ def test_sending_compiles_only_the_check_of_that_type_without_unknown_codes(
         (Role.ACCEPTOR, ["j", "8", "9", "r", "UOH", "U2", "U3", "UMS"]),
     ],
 )
-def test_each_call_of_prepare_compiles_one_type_so_the_first_message_compiles_none(
+def test_each_call_to_prepare_compiles_one_type_so_the_first_message_compiles_none(
     compiled: list[tuple[str, bool]], role: Role, msg_types: list[str]
 ) -> None:
     session = established(role, "KalshiNR").session

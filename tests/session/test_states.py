@@ -1,4 +1,4 @@
-"""The transition table, and a check that the session never leaves it for any sequence of inputs."""
+"""The transition table, and a check that no sequence of inputs makes the session deviate from it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def test_the_table_has_an_answer_for_every_state_and_input() -> None:
     assert set(TRANSITIONS) == set(RUNNING) == set(State)
     for state, row in TRANSITIONS.items():
         assert set(row) == set(Input)
-        for what, target in row.items():
+        for item, target in row.items():
             if target is None:
-                assert what.source is Source.CALLER or state is State.DISCONNECTED
+                assert item.source is Source.CALLER or state is State.DISCONNECTED
             assert isinstance(target, State | None)
 
 
@@ -128,7 +128,7 @@ CALLER_ACTIONS: dict[str, Action] = {
     "accept": lambda w: w.session.accept_logon(w.clock.now),
     "refuse": lambda w: w.session.refuse_logon("no", w.clock.now),
     "send": lambda w: w.session.send(order(), w.clock.now),
-    "ask": lambda w: w.session.test_request(w.clock.now),
+    "send test request": lambda w: w.session.test_request(w.clock.now),
     "reset numbers": lambda w: w.session.reset(w.clock.now),
     "log out": lambda w: w.session.logout(w.clock.now, text="enough"),
     "abort": lambda w: w.session.abort("enough", w.clock.now),
@@ -219,7 +219,7 @@ def test_any_sequence_of_inputs_ends_the_session_at_most_once_and_it_can_always_
         assert deadline is not None
         wired.session.handle_timer(wired.clock.advance(max(deadline - wired.clock.monotonic, 0.001)))
         wired.session.data_to_send()
-    # The session gives up a silent peer in a bounded number of steps.
+    # The session gives up on a silent peer in a bounded number of steps.
     assert wired.session.state in {State.DISCONNECTED, State.CLOSED}
     events += wired.session.events()
     ended = of_type(events, SessionEnded)

@@ -168,8 +168,8 @@ def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role
         ),
         *({"record_request", "settle_requests", "open_requests"} if role is Role.INITIATOR else ()),
     }
-    (whole,) = of_type(reported, SessionEnded)
-    assert whole.reason is CloseReason.LOGGED_OUT
+    (complete,) = of_type(reported, SessionEnded)
+    assert complete.reason is CloseReason.LOGGED_OUT
     for calls in range(len(store.made)):
         wired, failed, reported = play(role, calls)
         assert failed.made == store.made[:calls]

@@ -56,10 +56,10 @@ def explain(found: Result) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--from", type=int, default=0, dest="first", help="the first")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--replay", type=int, metavar="SEED", help="run this one and show its log")
+    parser.add_argument("--seeds", type=int, default=1000, help="number of seeds")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="run only this seed and show its log")
     options = parser.parse_args()
     if options.replay is not None:
         result = run(draw(options.replay), keep_log=True)
@@ -68,7 +68,7 @@ def main() -> int:
                 [
                     repr(result.schedule),
                     *result.log,
-                    f"{result.rule}: {result.text}" if result.rule else "well",
+                    f"{result.rule}: {result.text}" if result.rule else "no violation",
                 ]
             )
         )

@@ -21,15 +21,15 @@ MAX_RECORD = 20
 MAX_OPEN, MAX_RESTING = 40, 6
 MAX_OPEN_BYTES, MAX_RESTING_BYTES = 4000, 3000
 MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
-"""Less than the bytes of the messages that may be held and recorded; one message may exceed it."""
+"""Low enough to be reached before the limits on the number of messages; one message may exceed them."""
 KEPT_BYTES = 200
 """Bytes that a store keeps for each message that it may keep."""
-MESSAGES_A_TURN = 10
-"""The number of stored messages that one call of a session reads for resends."""
+MESSAGES_PER_TURN = 10
+"""The number of stored messages that one call to a session reads for resends."""
 ONE_READ = 64 * 1024
 """The maximum number of bytes that one call feeds to a session."""
 SHORTEST = 60
-"""The number of bytes of the shortest message."""
+"""The size of the shortest message in bytes."""
 
 
 def check(process: Process, connection: Connection) -> None:
@@ -42,38 +42,42 @@ def check(process: Process, connection: Connection) -> None:
     if len(outbound.buffer) > 2 * MAX_UNSENT + page + process.world.wire.longest:
         raise Violation("unbounded", f"{side} holds {len(outbound.buffer)} bytes to be sent")
     if len(record) > MAX_RECORD or sum(map(len, record.values())) > MAX_RECORD_BYTES:
-        raise Violation("unbounded", f"{side} remembers {len(record)} messages it sent")
+        raise Violation("unbounded", f"{side} remembers {len(record)} messages that it sent")
     if core.events:
         size = sum(len(event.frame) for event in core.events if isinstance(event, MessageReceived))
         if len(core.events) > MAX_EVENTS + ONE_READ // SHORTEST or size > MAX_EVENT_BYTES + ONE_READ:
-            raise Violation("unbounded", f"{side} has {len(core.events)} events waiting, of {size} bytes")
+            raise Violation(
+                "unbounded", f"{side} has {len(core.events)} events waiting, with {size} bytes of messages"
+            )
     recovery = session._receiver.recovery
     held = recovery._held
     if held or recovery._order:
         size = sum(len(frame.data) for frame in held.values() if frame is not None)
         if max(len(held), len(recovery._order)) > MAX_HELD or size > MAX_HELD_BYTES:
-            raise Violation("unbounded", f"{side} holds {len(held)} messages, {size} bytes, behind a gap")
+            raise Violation(
+                "unbounded", f"{side} holds {len(held)} messages, {size} bytes in total, after a gap"
+            )
     if core.framer.pending > session.config.max_message_size + ONE_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     requests = core.ledger.open
     # After a restart, up to MAX_EVENTS answers may be unconfirmed; their requests are still open.
     if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
-    if requests.size >= MAX_OPEN_BYTES and process.life == 1:
+    if requests.size >= MAX_OPEN_BYTES and process.incarnation == 1:
         # A request that was sent below the bound may exceed it, but must then be the last request.
         *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
-            raise Violation("unbounded", f"{side} has open requests of {requests.size} bytes")
+            raise Violation("unbounded", f"{side} has {requests.size} bytes of open requests")
     if len(core.resting._reports) > MAX_RESTING or core.resting._size > MAX_RESTING_BYTES:
-        raise Violation("unbounded", f"{side} follows {len(core.resting._reports)} resting orders")
+        raise Violation("unbounded", f"{side} tracks {len(core.resting._reports)} resting orders")
     store = process.store
     keep = process.world.schedule.keep
     if len(store._messages) > keep:
         raise Violation("unbounded", f"{side} keeps {len(store._messages)} messages")
     if store.kept_bytes > KEPT_BYTES * keep:
-        raise Violation("unbounded", f"{side} keeps messages of {store.kept_bytes} bytes")
-    if store.walked > MESSAGES_A_TURN + 1:
-        raise Violation("unbounded", f"{side} looked at {store.walked} stored messages at once")
+        raise Violation("unbounded", f"{side} keeps {store.kept_bytes} bytes of messages")
+    if store.walked > MESSAGES_PER_TURN + 1:
+        raise Violation("unbounded", f"{side} read {store.walked} stored messages at once")
     store.walked = 0
     if (
         session.is_established
@@ -86,5 +90,6 @@ def check(process: Process, connection: Connection) -> None:
         commit = core.timers.commit_limit if session.unreleased else process.world.schedule.commits
         if silence > connection.heart_bt_int + commit + HEARTBEAT_MARGIN:
             raise Violation(
-                "late heartbeat", f"{side} was silent for {silence:.2f} s of {connection.heart_bt_int}"
+                "late heartbeat",
+                f"{side} was silent for {silence:.2f} s (HeartBtInt is {connection.heart_bt_int} s)",
             )

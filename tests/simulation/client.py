@@ -46,19 +46,19 @@ TOO_LOW = "MsgSeqNum too low"
 
 
 class Client(Process):
-    """One life of the client's process."""
+    """One incarnation of the client's process."""
 
     side = Side.CLIENT
 
-    def __init__(self, world: World, life: int) -> None:
-        super().__init__(world, life)
+    def __init__(self, world: World, incarnation: int) -> None:
+        super().__init__(world, incarnation)
         self._session: Session | None = None
         """The session of the last connection."""
         self._failures = 0
         self.restart_numbers = False
         """Whether the next Logon resets the numbers, because the operator or a refusal requires it."""
         self.established_at: float | None = None
-        self._rested: set[str] = set()
+        self._resting: set[str] = set()
         """OrderIDs of the orders that this user believes to be resting."""
         self._attempt_at(0.0)
         self._watch_lease()
@@ -72,9 +72,8 @@ class Client(Process):
 
     def _watch_lease(self) -> None:
         if isinstance(self.store, SharedStore) and (due := self.store.lease.due_in()) is not None:
-            self.after(
-                due + 1e-6, self._step_lease
-            )  # otherwise rounding could keep the timer from ever being due
+            # Without the margin, rounding could keep the timer from ever being due.
+            self.after(due + 1e-6, self._step_lease)
 
     def _step_lease(self) -> None:
         self.store.lease.step()
@@ -169,26 +168,26 @@ class Client(Process):
         match event:
             case MessageReceived():
                 message: Any = event.message
-                down.took(message, poss_dup=event.poss_dup)
-                key = world.exchange.about.get(uid_of(message))
-                requests.answered(key, ended=exchange.is_cancelled(message))
+                down.record_taken(message, poss_dup=event.poss_dup)
+                key = world.exchange.reported_request.get(uid_of(message))
+                requests.record_outcome(key, ended=exchange.is_cancelled(message))
                 if message.MSG_TYPE == "8" and world.schedule.session == "KalshiNR":
-                    exchange.follow(self._rested, message)
+                    exchange.update_resting(self._resting, message)
             case LoggedOn():
                 self._failures = 0
                 self.established_at = world.now
                 record_restart(world, Side.VENUE, event)
             case MessagesLost():
-                lost = down.lost(event.begin, event.end, "MessagesLost")
-                world.lost(lost, event)
+                lost = down.record_lost(event.begin, event.end, "MessagesLost")
+                world.check_lost(lost, event)
             case SequenceSkipped():
-                lost = down.lost(event.begin, event.end, "SequenceSkipped")
+                lost = down.record_lost(event.begin, event.end, "SequenceSkipped")
                 if lost and event.gap_fill:
                     raise Violation(
                         "lost to a gap fill", f"{lost[0]} was skipped as if it were not worth a resend"
                     )
             case GapDetected(recoverable=False):
-                lost = down.lost(event.begin, event.end, "GapDetected")
+                lost = down.record_lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
                 rejected: Any = event.message
                 if (
@@ -197,33 +196,37 @@ class Client(Process):
                     and not event.will_be_resent
                 ):
                     number = rejected.header.msg_seq_num
-                    lost = down.lost(number, number, "MessageRejected")
+                    lost = down.record_lost(number, number, "MessageRejected")
             case OrdersUnverified():
-                if event.complete and (left_out := self._rested - {one.order_id for one in event.orders}):
-                    raise Violation("unverified", f"{', '.join(left_out)} rested, and {event} left them out")
-                self._rested.clear()
+                if event.complete and (left_out := self._resting - {one.order_id for one in event.orders}):
+                    raise Violation(
+                        "unverified", f"{', '.join(left_out)} were resting, but {event} does not contain them"
+                    )
+                self._resting.clear()
             case SessionEnded():
-                if self._rested and not (event.clean and event.reason is CloseReason.LOGGED_OUT):
-                    raise Violation("unverified", f"{', '.join(self._rested)} rested when the session ended")
-                self._rested.clear()
+                if self._resting and not (event.clean and event.reason is CloseReason.LOGGED_OUT):
+                    raise Violation(
+                        "unverified", f"{', '.join(self._resting)} were resting when the session ended"
+                    )
+                self._resting.clear()
             case OutcomesUnknown():
-                requests.unknown(keys_of(event.requests), event.why.name)
+                requests.record_unknown(keys_of(event.requests), event.why.name)
             case RejectReceived():
                 sent: Any = event.sent
                 if sent is not None:
-                    requests.answered(key_of(sent))
+                    requests.record_outcome(key_of(sent))
         reader.check(event, lost)
 
 
 def record_restart(world: World, sender: Side, event: LoggedOn) -> None:
-    """Record the epoch of the sender's numbers that the receiver has reached."""
+    """Record the epoch of the sender's numbers that the receiver's user has learned of."""
     ledger = world.ledgers[sender]
     header: Any = event.logon.header
     logon = world.wire.logons[sender, scalars.format_utctimestamp(header.sending_time)]
     if event.reset:
-        ledger.restarted(logon.epoch)
-    elif logon.epoch != ledger.epoch and not ledger.forgiven:
+        ledger.record_reset(logon.epoch)
+    elif logon.epoch != ledger.epoch and not ledger.losses_allowed:
         raise Violation(
             "unannounced",
-            f"{sender.value} logged on in epoch {logon.epoch}, the user knows of {ledger.epoch}",
+            f"{sender.value} logged on in epoch {logon.epoch}, but the user knows of epoch {ledger.epoch}",
         )

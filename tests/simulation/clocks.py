@@ -15,21 +15,21 @@ MAX_OFFSET = 8.0
 class SideClock:
     """A monotonic clock with a slightly wrong rate, and a wall clock that drifts and is corrected."""
 
-    __slots__ = ("_base", "_rate", "_utc_rate", "offset", "wrong")
+    __slots__ = ("_base", "_rate", "_utc_rate", "fault_offset", "offset")
 
     def __init__(self, random: Random) -> None:
         self._base = random.uniform(0, 1e6)
         self._rate = 1 + random.uniform(-2e-4, 2e-4)
         self._utc_rate = 1 + random.uniform(-2e-4, 2e-4)
         self.offset = random.uniform(-MAX_OFFSET / 2, MAX_OFFSET / 2)
-        self.wrong = 0.0
+        self.fault_offset = 0.0
         """The temporary offset that a fault adds."""
 
     def monotonic(self, virtual: float) -> float:
         return self._base + virtual * self._rate
 
     def instant(self, virtual: float) -> Instant:
-        utc = START + timedelta(seconds=virtual * self._utc_rate + self.offset + self.wrong)
+        utc = START + timedelta(seconds=virtual * self._utc_rate + self.offset + self.fault_offset)
         return Instant(self._base + virtual * self._rate, utc)
 
     def since_boot(self, virtual: float) -> float:
@@ -45,7 +45,7 @@ class SideClock:
         """Step the wall clock, limited so that the clocks of both sides stay within the tolerance."""
         self.offset = max(-MAX_OFFSET, min(MAX_OFFSET, self.offset + seconds))
 
-    def stand_still(self, seconds: float) -> None:
+    def subtract_sleep(self, seconds: float) -> None:
         """Subtract the time that the machine slept from the monotonic clock."""
         self._base -= seconds * self._rate
 

@@ -1,8 +1,8 @@
-"""A durable store on a simulated disk, with changes that are recorded, committed or synced.
+"""A durable store on a simulated disk. A change is first recorded, then committed, then synced.
 
-A commit is durable immediately or some time later (`Disk.later`); changes recorded meanwhile share the
-next commit. A crash loses changes that are only recorded. A power loss also loses commits that were not
-synced: all from a random one onwards. Changes on which no outgoing bytes depend are committed but not
+A commit is durable immediately or some time later (`Disk.call_later`); changes recorded in the meantime share
+the next commit. A crash loses changes that are only recorded. A power loss also loses commits that were not
+synced: all commits from a random one onwards. Changes on which no outgoing bytes depend are committed but not
 synced, as in the SQLite store.
 """
 
@@ -41,7 +41,7 @@ class Disk:
         """The current failure of the disk."""
         self.commits = 0.0
         """The maximum duration of a commit in seconds."""
-        self.after: Callable[[float, Callable[[], None]], None] | None = None
+        self.call_later: Callable[[float, Callable[[], None]], None] | None = None
         """A function that calls a given function after some seconds, or None if commits take no time."""
         self.random = Random(keep)
         """Draws how much of a commit in progress survives a crash."""
@@ -60,13 +60,13 @@ class Disk:
         self.keep_first(random.choice([mark for mark in self.marks if mark >= self.synced] or [self.synced]))
 
     def keep_first(self, length: int) -> None:
-        """Keep this many changes of the log."""
+        """Keep this many changes at the beginning of the log."""
         self.has_lost_commits |= any(name not in LAZY for name, _ in self.log[length:])
         self.marks = [mark for mark in self.marks if mark <= length]
         del self.log[length:]
 
     def open(self) -> Any:
-        """Begin a new life from the surviving changes and return its store."""
+        """Return a store with the surviving changes, for the next process."""
         return DiskStore(self)
 
     def remove(self) -> None:
@@ -217,11 +217,11 @@ class DiskStore(MemoryStore):
         self._writing, self._queued = self._queued, []
         self._writing_ticket = self._begun
         disk = self._disk
-        if disk.after is None:
+        if disk.call_later is None:
             self._write()
         else:
             self._is_writing = True
-            disk.after(disk.random.uniform(0.0, disk.commits), self._complete)
+            disk.call_later(disk.random.uniform(0.0, disk.commits), self._complete)
 
     @property
     def _hangs(self) -> bool:
@@ -232,8 +232,8 @@ class DiskStore(MemoryStore):
         if self._gone:
             return
         if self._hangs:
-            assert self._disk.after is not None
-            self._disk.after(RETRY, self._complete)
+            assert self._disk.call_later is not None
+            self._disk.call_later(RETRY, self._complete)
             return
         self._is_writing = False
         try:

@@ -2,8 +2,8 @@
 the former holder.
 
 The holder's lease is that of `PostgresStore`, in virtual time. Every commit renews the lease; without changes
-an empty commit does. The server completes a commit some time later, even if the process that began it has
-ended."""
+an empty commit does. The server completes a commit some time later, even if the process that began the commit
+has ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEASE = 3.0
 
 
 class SharedDisk(Disk):
-    """The server's part."""
+    """The server's side of the shared store."""
 
     def __init__(self, world: World, *, keep: int, eager: bool) -> None:
         super().__init__(synced=True, keep=keep, eager=eager)
@@ -45,7 +45,10 @@ class SharedDisk(Disk):
         if now < self._leased_until:
             since = None if self._holder is None else self._holder.writing_since
             if since is not None and now > since + LEASE:
-                raise Violation("late takeover", f"the holder's commit hangs since {since}, not its lease")
+                raise Violation(
+                    "late takeover",
+                    f"the holder's commit has hung since {since}, but its lease has not ended",
+                )
             return None
         if self.failure in {"commit", "read", "hang"}:
             return None
@@ -111,7 +114,7 @@ class SharedStore(DiskStore):
         """Whether the store can only be closed."""
         return self._error is not None
 
-    def leave(self) -> None:
+    def release_lease(self) -> None:
         """End the lease, if the server can be reached and no commit is in progress."""
         if not self._is_writing and not self._hangs and self._fence == self._disk.fence:
             self._disk.release()

@@ -34,19 +34,19 @@ class SqliteDisk(Disk):
     def __init__(self, *, synced: bool, keep: int) -> None:
         super().__init__(synced=synced, keep=keep)
         self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        self.life = 0
+        self.incarnation = 0
         self.remains: power_loss.Files | None = None
-        """Expected content left by the previous life."""
+        """The files that the previous process left behind."""
         self.begun = 0
-        """The length of the log when the current life began."""
-        self.dark = False
-        """Whether the previous life ended with a power loss."""
-        self.unsure: list[Entry] = []
-        """Changes that the previous life had recorded but not committed."""
+        """The length of the log when the current process started."""
+        self.power_lost = False
+        """Whether the previous process ended with a power loss."""
+        self.uncommitted: list[Entry] = []
+        """Changes that the previous process had recorded but not committed."""
 
     def open(self) -> MirroredStore:
-        self.life += 1
-        path = self.folder / f"{self.life}.sqlite3"
+        self.incarnation += 1
+        path = self.folder / f"{self.incarnation}.sqlite3"
         if self.remains is not None:
             self.remains.write(path)
         limits = {"max_messages": self.keep, "max_bytes": bounds.KEPT_BYTES * self.keep}
@@ -61,9 +61,9 @@ class SqliteDisk(Disk):
     def _find(self, store: SqliteStore) -> None:
         """Determine how many of the changes are in the file."""
         promised = len(self.log)
-        if self.dark:
+        if self.power_lost:
             promised = self.synced if self.synced_at_once else self.begun
-        entries = self.log + self.unsure
+        entries = self.log + self.uncommitted
         found = None
         for length in range(len(entries), promised - 1, -1):
             self.log = entries[:length]
@@ -71,7 +71,7 @@ class SqliteDisk(Disk):
                 found = length
                 break
         if found is None:
-            raise Violation("store", f"the file holds {_state(store)!r}, which the store never held")
+            raise Violation("store", f"the file contains {_state(store)!r}, which the store never contained")
         self.log = entries
         self.keep_first(found)
         self.marks.append(found)
@@ -95,11 +95,13 @@ def _state(store: Any) -> tuple[object, ...]:
 class MirroredStore:
     """A SQLite store and its model."""
 
-    def __init__(self, disk: SqliteDisk, model: DiskStore, real: SqliteStore, under: power_loss.Disk) -> None:
+    def __init__(
+        self, disk: SqliteDisk, model: DiskStore, real: SqliteStore, power_disk: power_loss.Disk
+    ) -> None:
         self._disk = disk
         self._model = model
         self._real = real
-        self._under = under
+        self._power_disk = power_disk
         self.walked = 0
         self.durable = 0
         self.on_commit: Callable[[], object] = lambda: None
@@ -172,7 +174,7 @@ class MirroredStore:
     def open_requests(self) -> tuple[OpenRequest, ...]:
         found = self._real.open_requests()
         if found != self._model.open_requests():
-            raise Violation("store", f"open are {found!r}")
+            raise Violation("store", f"the open requests are {found!r}")
         return found
 
     def begin_commit(self) -> int:
@@ -210,14 +212,14 @@ class MirroredStore:
         """Do nothing; the SQLite store forgets messages only by number and age."""
 
     def crash(self, torn: Random | None) -> None:
-        self._abandon(self._under.files(), dark=False)
+        self._abandon(self._power_disk.files(), power_lost=False)
 
     def lose_power(self, random: Random) -> None:
-        self._abandon(self._under.after_power_loss(random), dark=True)
+        self._abandon(self._power_disk.after_power_loss(random), power_lost=True)
 
-    def _abandon(self, remains: power_loss.Files, *, dark: bool) -> None:
-        self._disk.remains, self._disk.dark = remains, dark
-        self._disk.unsure = list(self._model._pending)
+    def _abandon(self, remains: power_loss.Files, *, power_lost: bool) -> None:
+        self._disk.remains, self._disk.power_lost = remains, power_lost
+        self._disk.uncommitted = list(self._model._pending)
         self.close()
 
     def close(self) -> None:

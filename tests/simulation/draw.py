@@ -1,4 +1,4 @@
-"""Draws a schedule from a seed. It has only a few kinds of faults, so each run tests these kinds
+"""Draws a schedule from a seed. A schedule contains only a few kinds of faults, so each run tests these kinds
 thoroughly."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WEIGHTS = {
     Kind.PROBE: 0.5,
     Kind.CRASH: 3.0,
 }
-"""Relative frequency of kinds of faults in a run; other kinds have 1."""
+"""Relative frequency of kinds of faults in a run; other kinds have the weight 1."""
 SQLITE_SHARE = 0.1
 STANDBY_SHARE = 0.2
 """Share of runs with a standby among runs without SQLite."""
@@ -28,7 +28,7 @@ UNSYNCED_SHARE = 0.05
 """Share of runs in which commits are not synced."""
 
 Shape = Callable[[Random, int], tuple[float, int]]
-"""A function that draws the duration of a fault in seconds, and its further number, for a HeartBtInt."""
+"""A function that draws the duration of a fault in seconds, and `Fault.number`, for a given HeartBtInt."""
 
 _VENUE_FAULTS = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
 _CLIENT_FAULTS = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
@@ -117,7 +117,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _storm(random: Random, calm: float) -> Callable[[], float]:
-    """Draw times close to one another, to make faults overlap."""
+    """Return a function that draws times close to one another, to make faults overlap."""
     center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
     return lambda: min(max(random.gauss(center, width), 0.0), calm)
 

@@ -12,7 +12,8 @@ _GONE = frozenset({Kind.CUT, Kind.CRASH, Kind.MAINTENANCE, Kind.DISK, Kind.ISOLA
 
 _HELD_UP = frozenset({Kind.FREEZE})
 """Faults that a session always notices. A sleep shorter than the tolerance shows only on the wall clock,
-where it is too short to be noticed; with clocks that differ, messages that waited may then be too old."""
+where it is too short to be noticed; if the clocks of both sides differ, messages that waited may then be too
+old."""
 TOO_OLD = "SendingTime is more than"
 
 _BY_TEXT: dict[str, frozenset[Kind]] = {
@@ -46,11 +47,11 @@ _BY_REASON: dict[CloseReason, frozenset[Kind]] = {
     CloseReason.SEQUENCE_TOO_LOW: frozenset({Kind.RESET}),
 }
 _OPERATOR_TEXTS = frozenset({"enough", "maintenance"})
-"""Texts of an operator who logs out or gives up."""
+"""Texts with which an operator logs out or aborts."""
 
 
 def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_on: bool) -> bool:
-    """Return whether a fault of this run can have ended a session of this side with this event.
+    """Return whether a fault of this run could have ended a session of this side with this event.
 
     A session that was suspended after its logon does not blame its peer for messages that it reads late.
     """
@@ -62,7 +63,7 @@ def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_
     if schedule.pace:
         kinds.add(Kind.SLOW)
     if schedule.standby and kinds & {Kind.FREEZE, Kind.SUSPEND}:
-        kinds.add(Kind.ISOLATE)  # the lease may end meanwhile
+        kinds.add(Kind.ISOLATE)  # the lease may end in the meantime
     for text, causes in _BY_TEXT.items():
         if text in event.text:
             return bool(kinds & causes)

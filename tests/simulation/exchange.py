@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Make = Callable[[], Message]
 PENDING_NEW, NEW, TRADE, CANCELED, REJECTED, PENDING_CANCEL = "A", "0", "F", "4", "8", "6"
 PARTLY_FILLED = "1"
-QUOTE_STANDS, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
+QUOTE_OPEN, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
 DUPLICATE_ORDER, OTHER = 6, 99
 UNAVAILABLE = ExecutionReportText.EXCHANGE_UNAVAILABLE
 
@@ -60,8 +60,8 @@ def order(cl_ord_id: str, *, quantity: int = QUANTITY, note: str | None = None) 
     )
 
 
-def cancel(cl_ord_id: str, of: str) -> Message:
-    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=of, symbol="KX-1", side="1")
+def cancel(cl_ord_id: str, orig_cl_ord_id: str) -> Message:
+    return OrderCancelRequest(cl_ord_id=cl_ord_id, orig_cl_ord_id=orig_cl_ord_id, symbol="KX-1", side="1")
 
 
 def subscription(symbol: str) -> Message:
@@ -73,8 +73,8 @@ def quote(quote_id: str) -> Message:
 
 
 def work(session: str, uid: str, number: int) -> Message:
-    """Return the client's next message: an order or sometimes a cancel of the previous order, or the
-    equivalent of other sessions, such as a quote."""
+    """Return the client's next message: an order or sometimes a cancel of the previous order, or their
+    equivalents for other session types, such as a quote."""
     before = f"{uid.rstrip('0123456789')}{number - 1}"
     if session == "KalshiMD":
         return subscription(uid)
@@ -100,12 +100,12 @@ def is_cancelled(report: Any) -> bool:
     return bool(report.MSG_TYPE == "AI" and report.quote_status == QUOTE_CANCELED)
 
 
-def follow(rested: set[str], report: Any) -> None:
+def update_resting(resting: set[str], report: Any) -> None:
     """Update the resting orders from a report."""
     if report.ord_status in {NEW, PARTLY_FILLED, PENDING_CANCEL}:
-        rested.add(report.order_id)
+        resting.add(report.order_id)
     elif report.ord_status in {CANCELED, REJECTED}:
-        rested.discard(report.order_id)
+        resting.discard(report.order_id)
 
 
 class Exchange:
@@ -119,17 +119,18 @@ class Exchange:
         self._ids: set[str] = set()
         """ClOrdIDs of orders."""
         self._answered_by: dict[str, float] = {}
-        """The time at which the last answer to a request is due."""
+        """The time at which the last answer to a request is due, by the request's uid."""
         self.outbox: deque[Message] = deque()
         self._unpublished: deque[Make] = deque()
         """Reports that wait while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
         """The time until which the order gateway does not know the outcome of orders."""
-        self.about: dict[str, Key | None] = {}
+        self.reported_request: dict[str, Key | None] = {}
         """The request whose outcome a message reports, by message."""
         self.unsure: Counter[bool] = Counter()
-        """The number of orders answered by EXCHANGE_UNAVAILABLE that are in the book (True) or are not."""
+        """The number of orders answered with EXCHANGE_UNAVAILABLE that are in the book (True) or not (False).
+        """
 
     def _uid(self) -> str:
         self._count += 1
@@ -158,7 +159,7 @@ class Exchange:
         self._publish()
 
     def publish(self, make: Callable[[], Message]) -> None:
-        """Queue a message to the client."""
+        """Queue a message for the client."""
         self._unpublished.append(make)
         self._publish()
 
@@ -197,7 +198,7 @@ class Exchange:
         return [pending, self._answering(message, lambda: self._cancel_reject(uid))]
 
     def _quote(self, message: Any) -> list[Make]:
-        status = QUOTE_REFUSED if self._random.random() < 0.2 else QUOTE_STANDS
+        status = QUOTE_REFUSED if self._random.random() < 0.2 else QUOTE_OPEN
         return [self._answering(message, lambda: self._quote_status(message.quote_id, status))]
 
     def _quote_cancel(self, message: Any) -> list[Make]:
@@ -227,7 +228,7 @@ class Exchange:
 
     def _with_outcome_of(self, key: Key | None, message: Message) -> Message:
         """Record that this message contains the outcome of the request, and return it."""
-        self.about[uid_of(message)] = key
+        self.reported_request[uid_of(message)] = key
         return message
 
     def unsolicited(self, text: str | None = None) -> Message:
@@ -284,7 +285,7 @@ _SUBJECTS: dict[str, Callable[[Any], str]] = {
     "Z": lambda message: str(message.quote_id),
     "UE": lambda message: str(message.quote_req_id),
 }
-"""The object of a request, by MsgType."""
+"""Returns the id of the order or quote that a request is about, by MsgType."""
 _PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DISK_FAILURES = ("commit", "written", "advance", "read", "hang")
-"""The failing operation: a commit, a commit that reaches the disk nevertheless, advancing numbers, reading,
-or commits that never end if they take time (`Schedule.commits`)."""
+"""The failing operation: a commit, a commit that reaches the disk nevertheless, advancing numbers, or
+reading. With "hang", commits never end if they take time (`Schedule.commits`)."""
 DOWNTIME = 1.0
 
 
@@ -45,7 +45,7 @@ class Injector:
         if self._stopped or not _ACTIONS[fault.kind](self, fault, index):
             return
         self.done[fault.kind.value] += 1
-        self._world.wire.remark(self._world.now, fault.side, f"** {fault!r}")
+        self._world.wire.add_line(self._world.now, fault.side, f"** {fault!r}")
 
     def stop(self) -> None:
         """End every fault."""
@@ -72,11 +72,11 @@ class Injector:
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 
-        def over() -> None:
+        def expire() -> None:
             if world.now >= self._until[key] and not self._stopped:
                 end()
 
-        world.at(world.now + fault.seconds, over)
+        world.at(world.now + fault.seconds, expire)
         return True
 
     def _connections(self, side: Side) -> list[Connection]:
@@ -158,7 +158,7 @@ class Injector:
 
     def _name(self, fault: Fault, _: int) -> bool:
         name = self._world.other_names[fault.side]
-        return self._habit(fault, spoil.under_another_name(name, by_turns=fault.number == 1))
+        return self._habit(fault, spoil.under_another_name(name, every_other=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
@@ -228,10 +228,10 @@ class Injector:
 
     def _clock(self, fault: Fault, _: int) -> bool:
         clock = self._world.processes[fault.side].clock
-        clock.wrong = float(fault.number)
+        clock.fault_offset = float(fault.number)
 
         def end() -> None:
-            clock.wrong = 0.0
+            clock.fault_offset = 0.0
 
         return self._lasting(fault, end)
 

@@ -1,4 +1,4 @@
-"""The true state of one direction, which no crash affects: the messages sent and what became of them.
+"""The true state of one direction, which no crash affects: the messages sent, and the fate of each.
 
 The receiving user must take every message, or receive a report of its loss, before any later message. A
 message taken twice must be marked as a possible duplicate."""
@@ -26,7 +26,7 @@ class Entry:
     epoch: int
     number: int
     position: int
-    left: bool = False
+    was_written: bool = False
     """Whether the process may have written the bytes of the message."""
     taken: bool = False
     lost: str = ""
@@ -66,30 +66,30 @@ class Ledger:
         self.epoch = 0
         """The epoch of the sender's numbers that the receiver's user knows."""
         self.duplicates = 0
-        self.forgiven = False
-        """Whether a disk lost committed changes, which voids all guarantees."""
+        self.losses_allowed = False
+        """Whether a disk lost committed changes, which voids all guarantees, so losses are no violation."""
         self._by_uid: dict[str, Entry] = {}
         self._by_number: dict[tuple[int, int], Entry] = {}
         self._settled = 0
         """All entries before this position were taken or are lost."""
         self._last = -1
-        """Position of the last entry taken in this life of the receiver."""
+        """Position of the last entry taken by the receiver's current process."""
         self._floor = (0, 0)
         """Epoch and number below which no message is redelivered, because the confirmations are durable."""
 
     # The sender
 
-    def sent(self, message: Message, epoch: int, number: int) -> None:
+    def record_sent(self, message: Message, epoch: int, number: int) -> None:
         entry = Entry(uid_of(message), message, epoch, number, len(self.entries))
         self.entries.append(entry)
         self._by_uid[entry.uid] = entry
         self._by_number[epoch, number] = entry
 
-    def left(self, epoch: int, number: int) -> Entry | None:
+    def record_written(self, epoch: int, number: int) -> Entry | None:
         """Record that the bytes of a message were written to the wire."""
         entry = self._by_number.get((epoch, number))
         if entry is not None:
-            entry.left = True
+            entry.was_written = True
         return entry
 
     def sender_restarted(self, epoch: int, next_outgoing: int) -> list[Entry]:
@@ -99,12 +99,12 @@ class Ledger:
             entry = self.entries.pop()
             del self._by_uid[entry.uid], self._by_number[entry.epoch, entry.number]
             gone.append(entry)
-            if entry.left and not self.forgiven:
-                raise Violation("left early", f"{entry} was on the wire before its store was committed")
+            if entry.was_written and not self.losses_allowed:
+                raise Violation("left early", f"{entry} was on the wire before the store had committed it")
         self._settled = min(self._settled, len(self.entries))
         return gone[::-1]
 
-    def filled(self, epoch: int, begin: int, end: int) -> list[Entry]:
+    def record_filled(self, epoch: int, begin: int, end: int) -> list[Entry]:
         """Record a gap fill and return the messages that it replaces."""
         found = [self._by_number[epoch, n] for n in range(begin, end) if (epoch, n) in self._by_number]
         for entry in found:
@@ -114,31 +114,31 @@ class Ledger:
     # The receiver
 
     def receiver_restarted(self, epoch: int, next_incoming: int) -> None:
-        """Begin a new life of the receiver's process from its store."""
+        """Record that the receiver's process restarted from its store."""
         self._last = -1
         self._floor = (epoch, next_incoming)
 
-    def took(self, message: Any, *, poss_dup: bool) -> Entry:
+    def record_taken(self, message: Any, *, poss_dup: bool) -> Entry:
         """Record that the receiving user took a message."""
         uid, number = uid_of(message), message.header.msg_seq_num
         entry = self._by_uid.get(uid)
         if entry is None:
             raise Violation("invented", f"{uid} was never sent")
         if entry.message != message:
-            raise Violation("altered", f"{entry} came as {message!r}")
+            raise Violation("altered", f"{entry} was received as {message!r}")
         if entry.number != number:
-            raise Violation("altered", f"{entry} came under number {number}")
-        if self.forgiven:
+            raise Violation("altered", f"{entry} was received with number {number}")
+        if self.losses_allowed:
             entry.taken = True
             return entry
         if entry.taken:
             self.duplicates += 1
             if not poss_dup:
-                raise Violation("unmarked", f"{entry} came twice without PossDupFlag")
+                raise Violation("unmarked", f"{entry} was received twice without PossDupFlag")
             if entry.epoch == self._floor[0] and number < self._floor[1]:
                 raise Violation(
                     "repeated",
-                    f"{entry} was redelivered, although all before {self._floor[1]} were confirmed",
+                    f"{entry} was redelivered, although all messages before {self._floor[1]} were confirmed",
                 )
         if entry.position <= self._last:
             raise Violation("order", f"{entry} was received after {self.entries[self._last]}")
@@ -153,14 +153,14 @@ class Ledger:
         self._settled = max(self._settled, entry.position + 1)
         return entry
 
-    def restarted(self, epoch: int) -> None:
+    def record_reset(self, epoch: int) -> None:
         """Record that the receiving user learned of a reset: earlier messages not received are lost."""
         self.epoch = epoch
         for entry in self.entries[self._settled :]:
             if not entry.taken and not entry.lost and entry.epoch < epoch:
                 entry.lost = "reset"
 
-    def lost(self, begin: int, end: int, how: str) -> list[Entry]:
+    def record_lost(self, begin: int, end: int, how: str) -> list[Entry]:
         """Record that numbers were reported as lost to the receiving user, and return the messages among
         them."""
         found = [

@@ -1,4 +1,4 @@
-"""The orders that the client's user tracks over all lives of its process.
+"""The orders that the client's user tracks across all restarts of its process.
 
 A process writes its journal with each event that it takes. A crash loses the requests sent after that, which
 only the store contains. The next process learns of them from OutcomesUnknown, or receives their answers
@@ -48,7 +48,9 @@ class UsersOrders:
         for request in event.requests:
             known = self._orders.by_cl_ord_id(request.request_id)
             if request.msg_type == NewOrderSingle.MSG_TYPE and known is None:
-                raise Violation("dropped", f"{request.label} has no outcome, and the orders leave it out")
+                raise Violation(
+                    "dropped", f"{request.label} has no outcome, and the orders do not contain it"
+                )
 
     def restart(self) -> None:
         """Continue in a new process from the journal."""

@@ -39,14 +39,14 @@ class End(Protocol):
 
 
 class Conditions:
-    """Faults of the bytes that one side sends, whichever link carries them."""
+    """Faults that affect the bytes that one side sends, whichever link carries them."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.latency = random.uniform(0.001, 0.05)
         self.extra = 0.0
         self.split = 0
-        """The maximum size of a piece in bytes; 0 while writes arrive in one piece."""
+        """The maximum size of a chunk in bytes; 0 while each write arrives as a whole."""
         self.grid = 0.0
         self.stalled_until = 0.0
         self.room = ROOM
@@ -56,16 +56,16 @@ class Conditions:
         self.habits: dict[str, Callable[[bytes], bytes]] = {}
         """Current deviations in how this side writes its messages."""
 
-    def cut_up(self, data: bytes) -> list[bytes]:
+    def split_up(self, data: bytes) -> list[bytes]:
         if not self.split:
             return [data]
         longest = max(self.split, len(data) // 2000)
-        pieces, at, draw = [], 0, self.random.random
+        chunks, at, draw = [], 0, self.random.random
         while at < len(data):
             size = 1 + int(draw() * longest)
-            pieces.append(data[at : at + size])
+            chunks.append(data[at : at + size])
             at += size
-        return pieces
+        return chunks
 
     def arrival(self, now: float) -> float:
         when = now + self.extra + self.latency * (0.5 + self.random.random())
@@ -87,10 +87,10 @@ class Pipe:
     """One direction of a link."""
 
     __slots__ = (
+        "_chunks",
         "_closing",
         "_due",
         "_last",
-        "_pieces",
         "_world",
         "broken",
         "conditions",
@@ -102,7 +102,7 @@ class Pipe:
 
     def __init__(self, world: Scheduler, conditions: Conditions, link: Link) -> None:
         self._world = world
-        self._pieces: deque[tuple[float, bytes]] = deque()
+        self._chunks: deque[tuple[float, bytes]] = deque()
         self._last = 0.0
         self._due: float | None = None
         self._closing = False
@@ -126,9 +126,9 @@ class Pipe:
         if self.broken or self._closing:
             return
         when = self._last
-        for piece in conditions.cut_up(data):
+        for chunk in conditions.split_up(data):
             when = max(when, conditions.arrival(self._world.now))
-            self._pieces.append((when, piece))
+            self._chunks.append((when, chunk))
         self._last = when
         self.used += len(data)
         self._plan()
@@ -141,7 +141,7 @@ class Pipe:
     def discard(self) -> None:
         """Drop everything from now on."""
         self.broken = True
-        self._pieces.clear()
+        self._chunks.clear()
         self.used = 0
 
     def kick(self) -> None:
@@ -149,9 +149,9 @@ class Pipe:
         self._plan()
 
     def _plan(self) -> None:
-        if self.broken or not (self._pieces or self._closing):
+        if self.broken or not (self._chunks or self._closing):
             return
-        when = self._pieces[0][0] if self._pieces else self._world.now + EOF_DELAY
+        when = self._chunks[0][0] if self._chunks else self._world.now + EOF_DELAY
         when = max(when, self.conditions.stalled_until, self._world.now)
         if self._due is None or self._due > when:
             self._due = when
@@ -167,22 +167,22 @@ class Pipe:
         if self.conditions.stalled_until > world.now:
             self._plan()
             return
-        if not self._pieces:
+        if not self._chunks:
             if self._closing:
                 self.broken = True
                 reader.eof()
             return
-        if self._pieces[0][0] <= world.now:
+        if self._chunks[0][0] <= world.now:
             self._hand_over(reader)
         self._plan()
 
     def _hand_over(self, reader: End) -> None:
-        """Give the reader one piece, or all bytes that have arrived if pieces are merged."""
+        """Give the reader one chunk, or all bytes that have arrived if chunks are merged."""
         conditions, now = self.conditions, self._world.now
-        _, data = self._pieces.popleft()
+        _, data = self._chunks.popleft()
         if conditions.grid:
-            while self._pieces and self._pieces[0][0] <= now:
-                data += self._pieces.popleft()[1]
+            while self._chunks and self._chunks[0][0] <= now:
+                data += self._chunks.popleft()[1]
         full = self.room == 0
         self.used -= len(data)
         cut = conditions.cut_after
@@ -224,7 +224,7 @@ class Link:
         for pipe in self.pipes.values():
             pipe.discard()
 
-    def leave(self, side: Side) -> None:
+    def close_end(self, side: Side) -> None:
         """Close one end: its written bytes arrive, its unread bytes are lost."""
         self.pipes[side].finish()
         self.pipes[side.other].discard()

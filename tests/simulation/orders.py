@@ -25,7 +25,7 @@ _NUMBER = re.compile(rb"\x0134=(\d+)\x01")
 
 
 def key_of(message: Any, number: int | None = None) -> Key | None:
-    """Return the keys of a message if it is a request. Once it is sent, its header contains its number."""
+    """Return the key of a message if it is a request. Once it is sent, its header contains its number."""
     name = _IDS.get(message.MSG_TYPE)
     if name is None:
         return None
@@ -42,8 +42,8 @@ class Request:
     """An order, a cancel or a quote."""
 
     key: Key
-    life: int
-    """The life of the client's process that sent it."""
+    incarnation: int
+    """The incarnation of the client's process that sent it."""
     outcome: bool = False
     """Whether the user has taken its outcome."""
     listed: str = ""
@@ -63,38 +63,41 @@ class Requests:
 
     def __init__(self) -> None:
         self.known: dict[Key, Request] = {}
-        self.forgiven = False
+        self.losses_allowed = False
+        """Whether a disk has lost committed changes, so requests may be lost."""
         self._may_be_listed: set[Key] = set()
-        """Requests that were open in the store when this life of the client began, and those sent since
-        then."""
+        """Requests that were open in the store when the client's current process started, and those sent
+        since then."""
 
-    def sent(self, key: Key, life: int) -> None:
-        self.known[key] = Request(key, life)
+    def record_sent(self, key: Key, incarnation: int) -> None:
+        self.known[key] = Request(key, incarnation)
         self._may_be_listed.add(key)
 
-    def never_sent(self, key: Key) -> None:
-        """Remove a request that was never sent because the process died first."""
+    def record_unsent(self, key: Key) -> None:
+        """Remove a request that was never sent, because the process died first."""
         self.known.pop(key, None)
 
-    def client_restarted(self, open_keys: set[Key], left: Callable[[Key], bool]) -> None:
-        """Begin a new life; the requests that are still open in the store may be named from now on."""
+    def client_restarted(self, open_keys: set[Key], was_written: Callable[[Key], bool]) -> None:
+        """Record that the client's process restarted: only requests that are still open in the store may be
+        reported as unknown from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # Instead of a request without an outcome, another request with the same id may be reported.
+            # An unanswered request may have been matched with another request with the same id, so a spare
+            # outcome of the group counts for it.
             spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
             for request in group:
                 if request.settled or request.key in open_keys:
                     continue
-                if not left(request.key):
+                if not was_written(request.key):
                     del self.known[request.key]
                 elif spare:
                     spare -= 1
-                elif not self.forgiven:
+                elif not self.losses_allowed:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
-    def answered(self, key: Key | None, *, ended: bool = False) -> None:
-        """Record that the user took a message with the outcome of a request. With `ended`, an executed cancel
-        is also the outcome of the order or quote of the same id."""
+    def record_outcome(self, key: Key | None, *, ended: bool = False) -> None:
+        """Record that the user took a message with the outcome of a request. If `ended` is set, the message
+        reports an executed cancel, which is also the outcome of the order or quote with the same id."""
         if ended and key is not None:
             for other in self.known.values():
                 other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]
@@ -102,7 +105,7 @@ class Requests:
         if request is not None:
             request.outcome = True
 
-    def unknown(self, keys: Iterable[Key], why: str) -> None:
+    def record_unknown(self, keys: Iterable[Key], why: str) -> None:
         """Record that the user took an OutcomesUnknown."""
         for key in keys:
             request = self.known.get(key)
@@ -110,14 +113,14 @@ class Requests:
                 raise Violation(
                     "invented", f"the outcome of {key} is reported as unknown, but it was never sent"
                 )
-            if key not in self._may_be_listed and not self.forgiven:
+            if key not in self._may_be_listed and not self.losses_allowed:
                 raise Violation("listed twice", f"{request} is listed ({why}) after it was settled")
             self._may_be_listed.discard(key)
             request.listed = why
 
     def open(self) -> list[Request]:
-        """Return the requests that were neither answered nor reported; requests with the same id are compared
-        by count."""
+        """Return the requests that were neither answered nor reported as unknown; requests with the same id
+        are compared by count."""
         found: list[Request] = []
         for group in self._groups():
             unanswered = sorted((one for one in group if not one.outcome), key=lambda one: bool(one.listed))

@@ -1,7 +1,8 @@
-"""The common part of both sides' programs: one life of a process, its connections and its queue of events.
+"""The common part of both sides' programs: one incarnation of a process, its connections and its queue of
+events.
 
-It is a driver, as an adapter is: it passes bytes in and out, events to the user, and serves timers. It can
-crash at the points where a crash does the most damage."""
+Like an adapter, it drives the sessions: it passes bytes in and out, passes events to the user, and serves
+timers. It can crash at the points where a crash does the most damage."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class Point(Enum):
     COMMITTED = 2
     """After the store was committed and the bytes were handed out, before they are written."""
     WRITTEN = 3
-    """After a part of the bytes was written."""
+    """After part of the bytes was written."""
     HANDED_OUT = 4
     """After events were handed out, before the user took one."""
     TAKEN = 5
@@ -71,7 +72,7 @@ class Connection:
     """Bytes returned by the session that the link has not accepted yet."""
     heart_bt_int: int = 0
     heard_at: float = 0.0
-    """The time at which the session last returned bytes, by the monotonic clock."""
+    """The time at which the session last returned bytes, according to the monotonic clock."""
     blocked: bool = False
     paused: bool = False
     ended: SessionEnded | None = None
@@ -96,13 +97,13 @@ class Connection:
 
 
 class Process(ABC):
-    """One life of one side's program."""
+    """One incarnation of one side's program."""
 
     side: Side
 
-    def __init__(self, world: World, life: int) -> None:
+    def __init__(self, world: World, incarnation: int) -> None:
         self.world = world
-        self.life = life
+        self.incarnation = incarnation
         self.alive = True
         self.store = world.stores[self.side]
         self.clock = world.clocks[self.side]
@@ -186,7 +187,7 @@ class Process(ABC):
         if self._asleep_from is not None and self.awake:
             slept = min(self.world.now, self._asleep_until) - self._asleep_from
             self._asleep_from = None
-            self.clock.stand_still(slept)
+            self.clock.subtract_sleep(slept)
 
     def _thaw(self) -> None:
         for connection in list(self.connections):
@@ -290,7 +291,7 @@ class Process(ABC):
             and message.header.msg_seq_num == connection.session.next_incoming
             and all(problem.reason is Reason.SENDING_TIME_ACCURACY for problem in event.problems)
         ):
-            raise Violation("refused for good", f"{uid_of(message)} was late, and is not delivered")
+            raise Violation("refused for good", f"{uid_of(message)} was late, and will not be delivered")
 
     def _pause_or_resume_reading(self, connection: Connection) -> None:
         """Stop reading when the user falls behind, and resume when the user has caught up."""
@@ -339,12 +340,12 @@ class Process(ABC):
                 self._collect_without_queue(connection)
             connection.closed = True
             self.connections.remove(connection)
-            connection.link.leave(self.side)
+            connection.link.close_end(self.side)
             self.closed(connection)
 
     @abstractmethod
     def closed(self, connection: Connection) -> None:
-        """Remove a connection that is over."""
+        """Remove a connection that has ended."""
 
     def _set_alarm(self, connection: Connection) -> None:
         deadline = connection.session.next_deadline()
@@ -427,5 +428,5 @@ class Process(ABC):
             if power:
                 connection.link.vanish()
             else:
-                connection.link.leave(self.side)
+                connection.link.close_end(self.side)
         self.connections.clear()

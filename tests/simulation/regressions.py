@@ -61,7 +61,7 @@ REGRESSIONS = {
             Fault(153.0, Kind.FREEZE, Side.VENUE, 34.0),
         ),
     ),
-    "a report refused for its SendingTime leaves its order open": Schedule(
+    "a report refused because of its SendingTime leaves its order open": Schedule(
         seed=4,
         heart_bt_int=30,
         calm=77.6,
@@ -104,7 +104,7 @@ REGRESSIONS = {
         page=1,
         faults=(Fault(28.6, Kind.VANISH, Side.VENUE),),
     ),
-    "a Reject of an old order does not contain the order": Schedule(
+    "a Reject for an old order does not contain the order": Schedule(
         seed=22673,
         session="KalshiNR",
         heart_bt_int=30,
@@ -149,7 +149,7 @@ REGRESSIONS = {
         reports=0,
         faults=(Fault(73.0, Kind.FULL, Side.VENUE, 9.0, 1),),
     ),
-    "a long resend counts as a peer that does not read": Schedule(
+    "a long resend counts as a peer that has stopped reading": Schedule(
         seed=4962,
         heart_bt_int=3,
         calm=59.9,
@@ -187,7 +187,7 @@ REGRESSIONS = {
             Fault(40.0, Kind.GARBAGE, Side.CLIENT, 0.0, 727763),
         ),
     ),
-    "a resend refused for its SendingTime counts as impossible": Schedule(
+    "a resend refused because of its SendingTime counts as impossible": Schedule(
         seed=16306,
         calm=15.0,
         orders=0,

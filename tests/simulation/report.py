@@ -80,7 +80,7 @@ def failure(seed: int, shrunk: Schedule, result: Result, log: Iterable[str]) -> 
     """Return everything needed to understand a failure and to keep it as a test."""
     return "\n".join(
         [
-            f"violation of {result.rule!r} by seed {seed}: {result.text}",
+            f"violation of {result.rule!r} with seed {seed}: {result.text}",
             "the shortest schedule found; add it to tests/simulation/regressions.py:",
             repr(shrunk),
             "the wire, as written by both sides (time, side, connection), without signatures:",

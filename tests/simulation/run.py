@@ -19,7 +19,7 @@ class Result:
 
     schedule: Schedule
     rule: str = ""
-    """The violated invariant, or an empty text."""
+    """The violated invariant, or an empty string."""
     text: str = ""
     faults: Counter[str] = attrs.field(factory=Counter)
     endings: Counter[str] = attrs.field(factory=Counter)

@@ -28,30 +28,30 @@ class Kind(Enum):
     """A kind of fault. Each member documents the meaning of `side`, `seconds` and `number` of a Fault."""
 
     DELAY = "delay"
-    """Bytes of `side` take `number` milliseconds longer, for `seconds`."""
+    """Bytes from `side` take `number` milliseconds longer, for `seconds`."""
     SPLIT = "split"
-    """Bytes of `side` arrive in pieces of 1 to `number` bytes, for `seconds`."""
+    """Bytes from `side` arrive in chunks of 1 to `number` bytes, for `seconds`."""
     MERGE = "merge"
-    """Bytes of `side` arrive together every `number` milliseconds, for `seconds`."""
+    """Bytes from `side` arrive together every `number` milliseconds, for `seconds`."""
     STALL = "stall"
-    """No bytes of `side` arrive for `seconds`; then they arrive all at once."""
+    """No bytes from `side` arrive for `seconds`; then they arrive all at once."""
     CUT = "cut"
-    """The connection dies once `number` more bytes of `side` have arrived."""
+    """The connection dies once `number` more bytes from `side` have arrived."""
     VANISH = "vanish"
     """The connection drops all bytes, and neither side is notified."""
     GARBAGE = "garbage"
-    """Bytes that are not a message (seed `number`) are inserted somewhere into the bytes of `side`."""
+    """Bytes that are not a message (seed `number`) are inserted somewhere into the bytes from `side`."""
     FLIP = "flip"
-    """One byte of the next bytes of `side`, chosen by `number`, is changed."""
+    """One byte of the next bytes from `side`, chosen by `number`, is changed."""
     REPEAT = "repeat"
-    """An earlier application message of `side`, chosen by `number`, is sent again with PossDupFlag."""
+    """An earlier application message from `side`, chosen by `number`, is sent again with PossDupFlag."""
     STALE = "stale"
     """Messages that `side` resends keep their first SendingTime for `seconds`, instead of a new one."""
     NAME = "name"
     """`side` uses another of its accepted names for `seconds`; if `number` is 1, in every other
     message only."""
     FULL = "full"
-    """The connection buffers only `number` unread bytes of `side`, for `seconds`."""
+    """The connection buffers only `number` unread bytes from `side`, for `seconds`."""
     CRASH = "crash"
     """The process of `side` dies the next time it reaches crash point `number % len(Point)`, and starts again
     after `seconds`. If `number // len(Point)` is not 0, it seeds how many uncommitted changes survive."""
@@ -131,7 +131,8 @@ class Fault:
 
 @attrs.frozen(kw_only=True)
 class Schedule:
-    """A whole run. The rest is drawn from the seed: delays on the wire, the times of orders, answers."""
+    """The settings of a run. Everything else is drawn from the seed: delays on the wire, the times of orders,
+    and answers."""
 
     seed: int
     session: str = "KalshiRT"
@@ -147,13 +148,13 @@ class Schedule:
     pace: float = 0.0
     """Seconds that users take for each event if they confirm events one by one."""
     resend_orders: bool = False
-    """Whether the client's resend policy allows everything instead of the default."""
+    """Whether the client resends every message, instead of following the default policy."""
     next_expected: bool = False
     """Whether the client offers NextExpectedMsgSeqNum."""
     strict: bool = True
     """Whether the venue's session is strict."""
     like_quickfix: bool = False
-    """Whether both sides have the behaviour of QuickFIX instead of the default."""
+    """Whether both sides behave like QuickFIX instead of using the default options."""
     keep: int = 1000
     """Messages that a store keeps for resends."""
     page: int = 2048
@@ -164,11 +165,11 @@ class Schedule:
     """Whether a store writes at once even the changes that do not have to be committed before bytes are sent,
     as the SQLite store does."""
     commits: float = 0.0
-    """The maximum duration of a commit in seconds; 0 if commits are durable immediately. Not with
-    `sqlite`."""
+    """The maximum duration of a commit in seconds; 0 if commits are durable immediately. Not used
+    with `sqlite`."""
     standby: bool = False
     """Whether the client runs on two hosts that share a store: one is the primary, the other the standby. Not
-    with `sqlite`."""
+    used with `sqlite`."""
     synced: bool = True
     """Whether every commit is also synced, so a power loss loses no commit."""
     faults: tuple[Fault, ...] = ()

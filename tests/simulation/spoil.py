@@ -71,17 +71,17 @@ def _with_first_time(frame: bytes) -> bytes:
     return _framed([(tag, values[b"122"] if tag == b"52" else value) for tag, value in fields])
 
 
-def under_another_name(name: bytes, *, by_turns: bool) -> Spoiler:
+def under_another_name(name: bytes, *, every_other: bool) -> Spoiler:
     """Set this SenderCompID in every message, or in every other one. A client always logs on with its own
     name."""
-    turn = False
+    uses_own_name = False
 
     def renamed(frame: bytes) -> bytes:
-        nonlocal turn
-        turn = not turn
+        nonlocal uses_own_name
+        uses_own_name = not uses_own_name
         fields = _FIELD.findall(frame)
         values = dict(fields)
-        if (by_turns and turn) or (values[b"35"] == b"A" and b"96" in values):
+        if (every_other and uses_own_name) or (values[b"35"] == b"A" and b"96" in values):
             return frame
         return _framed([(tag, name if tag == b"49" else value) for tag, value in fields])
 

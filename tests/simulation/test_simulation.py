@@ -85,7 +85,7 @@ def test_a_failure_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         failed = soak(range(1, 2), 1).failures
         explain(failed[0])
     printed = capsys.readouterr().out
-    assert "violation of 'late heartbeat' by seed 1: " in printed
+    assert "violation of 'late heartbeat' with seed 1: " in printed
     assert "Schedule(\n    seed=1," in printed
     assert "client   1 35=A|34=1|" in printed
 
@@ -95,8 +95,8 @@ def test_a_failure_is_shrunk_to_its_necessary_faults() -> None:
 
     def execute(schedule: Schedule) -> Result:
         kinds = {(fault.kind, fault.side) for fault in schedule.faults}
-        fails = {(Kind.LOGOUT, Side.CLIENT), (Kind.DISK, Side.VENUE)} <= kinds
-        return Result(schedule, rule="made up" if fails else "")
+        is_failing = {(Kind.LOGOUT, Side.CLIENT), (Kind.DISK, Side.VENUE)} <= kinds
+        return Result(schedule, rule="made up" if is_failing else "")
 
     faults = [Fault(float(at), kind, side, 3.7, 5) for at, kind in enumerate(Kind) for side in Side]
     shrunk = Shrinker("made up", execute).shrink(Schedule(seed=1, keep=5, strict=False, faults=tuple(faults)))

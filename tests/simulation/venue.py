@@ -34,13 +34,13 @@ KEY, OTHER_KEY = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77", "7f1d3c52-8a0e-4b6b-9c8
 
 
 class SimulatedVenue(Process):
-    """One life of the venue's process."""
+    """One incarnation of the venue's process."""
 
     side = Side.VENUE
 
-    def __init__(self, world: World, life: int) -> None:
-        super().__init__(world, life)
-        self.seat: Connection | None = None
+    def __init__(self, world: World, incarnation: int) -> None:
+        super().__init__(world, incarnation)
+        self.active: Connection | None = None
         """The connection that is logged on."""
 
     def accept(self, link: Link) -> None:
@@ -51,8 +51,8 @@ class SimulatedVenue(Process):
         self.attend(connection)
 
     def closed(self, connection: Connection) -> None:
-        if self.seat is connection:
-            self.seat = None
+        if self.active is connection:
+            self.active = None
             self.dispatch()
 
     def _admit(self, connection: Connection) -> None:
@@ -60,16 +60,16 @@ class SimulatedVenue(Process):
         if connection.closed or connection.session.wants_close:
             return
         text = self.world.refusal()
-        if text is None and (self.seat is not None or self._unfinished(connection)):
+        if text is None and (self.active is not None or self._unfinished(connection)):
             text = "already exists"
         if text is not None:
             connection.session.refuse_logon(text, self.now)
             return
-        self.seat = connection
+        self.active = connection
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
 
     def _unfinished(self, connection: Connection) -> bool:
-        """Return whether events of the session that previously used the store still wait; they must be
+        """Return whether events of the session that previously used the store are still waiting; they must be
         confirmed first."""
         store = self.world.stores[Side.VENUE]
         return any(other is not connection and other.session.store is store for other, _ in self.queue)
@@ -82,7 +82,7 @@ class SimulatedVenue(Process):
             case LogonRequested():
                 self._admit(connection)
             case MessageReceived():
-                entry = up.took(event.message, poss_dup=event.poss_dup)
+                entry = up.record_taken(event.message, poss_dup=event.poss_dup)
                 # After a gap, an open-ended ResendRequest also covers messages that were already received,
                 # and the answer may gap-fill those.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
@@ -92,15 +92,15 @@ class SimulatedVenue(Process):
                 record_restart(world, Side.CLIENT, event)
                 self.dispatch()
             case MessagesLost():
-                world.lost(up.lost(event.begin, event.end, "MessagesLost"), event)
+                world.check_lost(up.record_lost(event.begin, event.end, "MessagesLost"), event)
             case SequenceSkipped():
-                for entry in up.lost(event.begin, event.end, "SequenceSkipped"):
+                for entry in up.record_lost(event.begin, event.end, "SequenceSkipped"):
                     if event.gap_fill and not entry.filled:
                         raise Violation(
                             "lost to a gap fill", f"{entry} was skipped, though the client filled no gap"
                         )
             case GapDetected(recoverable=False):
-                up.lost(event.begin, event.end, "GapDetected")
+                up.record_lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
                 rejected: Any = event.message
                 if (
@@ -108,7 +108,9 @@ class SimulatedVenue(Process):
                     and rejected.MSG_TYPE.encode() not in ADMIN
                     and not event.will_be_resent
                 ):
-                    up.lost(rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected")
+                    up.record_lost(
+                        rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected"
+                    )
             case OutcomesUnknown():
                 raise Violation("invented", "the venue made no request")
 
@@ -117,24 +119,24 @@ class SimulatedVenue(Process):
     def dispatch(self) -> None:
         """Pass on the messages in the outbox: to the session, or to the store while no client is
         connected."""
-        outbox, seat = self.world.exchange.outbox, self.seat
+        outbox, active = self.world.exchange.outbox, self.active
         while outbox:
-            if seat is not None and seat.session.is_established:
+            if active is not None and active.session.is_established:
                 try:
-                    number = seat.session.send(outbox[0], self.now)
+                    number = active.session.send(outbox[0], self.now)
                 except LocalProtocolError:
-                    seat.session.abort("Too much unread data", self.now)
+                    active.session.abort("Too much unread data", self.now)
                     break
                 self.world.venue_sent(outbox.popleft(), number)
                 self.point(Point.SENT)
-            elif seat is not None:
+            elif active is not None:
                 return
             elif not self.world.resend:
                 outbox.popleft()
             elif not self._post():
                 return
-        if seat is not None:
-            self.after(0.0, lambda: self.attend(seat))
+        if active is not None:
+            self.after(0.0, lambda: self.attend(active))
 
     def _post(self) -> bool:
         """Give the next message its number while no client is connected; a later resend includes it."""

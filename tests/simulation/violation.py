@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Violation(Exception):
-    """The run shows a fault of the code under test; `rule` names the invariant in two words."""
+    """The run shows a fault of the code under test; `rule` is the short name of the invariant."""
 
     def __init__(self, rule: str, text: str) -> None:
         self.rule = rule

@@ -73,19 +73,19 @@ class Wire:
         self.messages = 0
         self.longest = 0
         """Bytes of the longest message."""
-        self.forgiven = False
+        self.losses_allowed = False
         """Whether a disk has lost committed changes, so a number may be used again."""
         self._keep_log = keep_log
         self._fresh: set[tuple[Side, int]] = set()
 
-    def note(
+    def record(
         self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
     ) -> list[tuple[int, int]]:
         """Check the bytes that a session returns; `epoch` is that of its store. Return the epoch and number
         of each application message among them.
 
         While the peer waits for the answer to a reset it ignores the number of a Logon (`void`), because a
-        side may have reset its numbers and died before it sent the answer."""
+        side may have reset its numbers and died before it sent its answer."""
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
         resets = sum(1 for _, fields in parts if self._restarts(fields))
@@ -94,7 +94,7 @@ class Wire:
             self.messages += 1
             self.longest = max(self.longest, len(frame))
             if self._keep_log:
-                self.remark(at, side, readable(fields), connection)
+                self.add_line(at, side, readable(fields), connection)
             values = dict(fields)
             number = int(values[b"34"])
             if values.get(b"43") == b"Y":
@@ -113,23 +113,23 @@ class Wire:
                 self.logons[side, values[b"52"].decode()] = Logon(written.epoch, b"141" in values)
             elif values[b"35"] not in ADMIN:
                 applications.append((written.epoch, number))
-        if written.epoch != epoch and not self.forgiven:
-            raise Violation("unannounced", f"{side.value} counts in epoch {epoch}, unannounced")
+        if written.epoch != epoch and not self.losses_allowed:
+            raise Violation("unannounced", f"{side.value} uses epoch {epoch} without having announced it")
         return applications
 
-    def note_refusal(self, at: float, side: Side, connection: int, data: bytes) -> None:
+    def record_refusal(self, at: float, side: Side, connection: int, data: bytes) -> None:
         """Log the answer to a peer whose Logon is refused; it has separate sequence numbers."""
         for frame in frames(data):
             self.messages += 1
-            self.remark(at, side, readable(_FIELD.findall(frame)), connection)
+            self.add_line(at, side, readable(_FIELD.findall(frame)), connection)
 
     @staticmethod
     def _restarts(fields: Fields) -> bool:
         values = dict(fields)
         return values[b"35"] == b"A" and values.get(b"141") == b"Y" and values[b"34"] == b"1"
 
-    def remark(self, at: float, side: Side, text: str, connection: int = 0) -> None:
-        """Add a remark to the log, with a connection if it concerns one."""
+    def add_line(self, at: float, side: Side, text: str, connection: int = 0) -> None:
+        """Add a line to the log, with a connection if it concerns one."""
         if self._keep_log:
             self.log.append(Line(at, side, connection, text))
 
@@ -137,7 +137,7 @@ class Wire:
         """Check that a message sent for the first time has the next number, or a later one on a new
         connection."""
         written, kind = self.written[side], values[b"35"].decode()
-        if number <= written.last and not self.forgiven:
+        if number <= written.last and not self.losses_allowed:
             raise Violation(
                 "number reused", f"{side.value} wrote {kind} under number {number}, after {written.last}"
             )
@@ -160,9 +160,8 @@ class Wire:
             self.on_fill(side, written.epoch, number, end)
             return False
         before = written.seen.get(number)
-        if (
-            before is None or self.forgiven
-        ):  # the message was recorded, but its connection ended before it was written
+        # A message may have been recorded although its connection ended before it was written.
+        if before is None or self.losses_allowed:
             written.seen[number] = frame
             return True
         then = _FIELD.findall(before)
@@ -172,7 +171,7 @@ class Wire:
                 "admin resent", f"{side.value} sent {number} again, which is of type {first[b'35']!r}"
             )
         if body(then) != body(fields) or values.get(b"122") != first.get(b"122", first[b"52"]):
-            raise Violation("changed", f"{side.value} sent {number} again with other content")
+            raise Violation("changed", f"{side.value} sent {number} again with different content")
         return True
 
 

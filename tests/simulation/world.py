@@ -46,7 +46,7 @@ RESEND_TIMEOUT, RESEND_ATTEMPTS = 10.0, 3
 LOGON_TIMEOUT, LOGOUT_TIMEOUT = 5.0, 5.0
 TOLERANCE = 30.0
 ROUND_TRIP = 0.005
-"""Longest duration of a commit to a shared store, in seconds, unless the schedule sets one."""
+"""Longest duration of a commit to a shared store, in seconds, unless the schedule sets a longer one."""
 RESTART_TIME = 2.0
 """Seconds until a process restarts after its store has failed."""
 STEPS = 200_000
@@ -112,7 +112,7 @@ class World:
     def finish(self) -> None:
         """Run until neither side has work left, or until the time limit."""
         page, resend.PAGE = resend.PAGE, self.schedule.page
-        turn, resend.MESSAGES_A_TURN = resend.MESSAGES_A_TURN, bounds.MESSAGES_A_TURN
+        turn, resend.MESSAGES_PER_TURN = resend.MESSAGES_PER_TURN, bounds.MESSAGES_PER_TURN
         try:
             self.at(self.schedule.calm, self._end_faults)
             heap = self._heap
@@ -122,10 +122,10 @@ class World:
                 if self.settled_at is not None and self.now > self.settled_at:
                     break
             else:
-                raise Violation("endless", f"{STEPS} steps, and it is only {self.now:.0f} s")
+                raise Violation("endless", f"after {STEPS} steps, the virtual time is only {self.now:.0f} s")
             self._check_the_end()
         finally:
-            resend.PAGE, resend.MESSAGES_A_TURN = page, turn
+            resend.PAGE, resend.MESSAGES_PER_TURN = page, turn
             for side in Side:
                 self.stores[side].close()
                 self.disks[side].remove()
@@ -170,7 +170,7 @@ class World:
         assert isinstance(venue, SimulatedVenue)
         return venue
 
-    # Callbacks of the sides
+    # Called by the sides
 
     def config(self, side: Side, *, reset: bool = False) -> SessionConfig:
         schedule = self.schedule
@@ -240,7 +240,7 @@ class World:
         )
         disk.commits = max(schedule.commits, ROUND_TRIP if is_shared else 0.0)
         if disk.commits:
-            disk.after = lambda seconds, act: self.at(self.now + seconds, act)
+            disk.call_later = lambda seconds, act: self.at(self.now + seconds, act)
         return disk
 
     def dial(self) -> Link | None:
@@ -262,27 +262,27 @@ class World:
         """Return why the venue currently refuses every Logon, or None if it accepts them."""
         return self.refused_with if self.now < self.refused_until else None
 
-    # Reports of the sides
+    # Reports from the sides
 
     def wrote(self, process: Process, connection: Connection, data: bytes) -> None:
         side, ledger = process.side, self.ledgers[process.side]
         if process.store is not self.stores[side]:
             raise Violation("two primaries", f"{side.value} sends after its store was taken over")
         if connection.session.store is not self.stores[side]:
-            self.wire.note_refusal(self.now, side, connection.id, data)
+            self.wire.record_refusal(self.now, side, connection.id, data)
             return
         epoch, void = self.stores[side].durable_epoch, self.stores[side.other].reset_unanswered
-        for when, number in self.wire.note(self.now, side, connection.id, data, epoch, void=void):
-            ledger.left(when, number)
+        for when, number in self.wire.record(self.now, side, connection.id, data, epoch, void=void):
+            ledger.record_written(when, number)
 
     def client_sent(self, message: Any, number: int) -> None:
-        self.up.sent(message, self.stores[Side.CLIENT].epoch, number)
+        self.up.record_sent(message, self.stores[Side.CLIENT].epoch, number)
         key = key_of(message, number)
         if key is not None:
-            self.requests.sent(key, self.client.life)
+            self.requests.record_sent(key, self.client.incarnation)
 
     def venue_sent(self, message: Message, number: int) -> None:
-        self.down.sent(message, self.stores[Side.VENUE].epoch, number)
+        self.down.record_sent(message, self.stores[Side.VENUE].epoch, number)
 
     def venue_has_news(self) -> None:
         venue = self.venue
@@ -294,35 +294,35 @@ class World:
         if isinstance(event, MessageTooLarge):
             self.max_message[side] = bounds.MAX_HUGE  # an operator who reads this event raises the limit
         if self._keep_log:
-            self.wire.remark(self.now, side, f"-- the user takes {brief(event)}")
+            self.wire.add_line(self.now, side, f"-- the user takes {brief(event)}")
 
     def ended(self, connection: Connection, event: SessionEnded) -> None:
         process, logged_on = connection.process, connection.heart_bt_int > 0
         self.endings[event.reason.name] += 1
-        self.wire.remark(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
-        if not self.wire.forgiven and not is_explained(
+        self.wire.add_line(self.now, process.side, f"-- session ended: {event.reason.name}: {event.text}")
+        if not self.wire.losses_allowed and not is_explained(
             event, self.schedule, process.side, logged_on=logged_on
         ):
             raise Violation("unexplained", f"{process.side.value} ended: {event.reason.name}: {event.text}")
 
     def _filled(self, side: Side, epoch: int, begin: int, end: int) -> None:
         """Record a gap fill. The venue never fills the numbers of messages that it still has."""
-        for entry in self.ledgers[side].filled(epoch, begin, end):
-            if side is Side.VENUE and not entry.taken and not self.down.forgiven:
+        for entry in self.ledgers[side].record_filled(epoch, begin, end):
+            if side is Side.VENUE and not entry.taken and not self.down.losses_allowed:
                 raise Violation("lost to a gap fill", f"the venue filled the gap of {entry}")
 
-    def lost(self, entries: list[Entry], event: MessagesLost) -> None:
+    def check_lost(self, entries: list[Entry], event: MessagesLost) -> None:
         """Check that messages reported as lost are no longer available."""
         for entry in entries:
             sender = self.ledgers[Side.VENUE] if entry in self.down.entries else self.up
             store = self.stores[sender.sender]
-            if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.forgiven:
+            if entry.epoch == store.epoch and entry.number >= store.oldest_kept and not sender.losses_allowed:
                 raise Violation("false loss", f"{entry} is reported as lost ({event}) but still kept")
 
     # Crashes and restarts
 
     def died(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
-        """End a process and plan its next life on the same disk. With `power` the machine ends too, and
+        """End a process and plan its restart on the same disk. With `power`, its machine loses power, and
         `power` draws which changes the disk keeps."""
         if not process.alive:
             return
@@ -334,23 +334,25 @@ class World:
             store.lose_power(power)
             process.clock.reboot(self.now, power)
         self.injector.torn[side] = None
-        self.wire.remark(self.now, side, "-- power loss" if power else "-- process died")
+        self.wire.add_line(self.now, side, "-- power loss" if power else "-- process died")
         self.restarts += 1
         wait = self.injector.downtime[side] if seconds is None else seconds
         self.injector.downtime[side] = DOWNTIME
         if isinstance(store, SharedStore):
             self.at(self.now + wait, lambda: self._stand_by(store.host))
         else:
-            self.at(self.now + wait, lambda: self._begin_life(side, self.disks[side].open()))
+            self.at(self.now + wait, lambda: self._start_process(side, self.disks[side].open()))
 
-    def _forgive(self) -> None:
-        """Check only recovery from here on, because a disk has lost committed changes."""
-        self.wire.forgiven = self.down.forgiven = self.up.forgiven = self.requests.forgiven = True
+    def _allow_losses(self) -> None:
+        """From now on, check only recovery, because a disk has lost committed changes."""
+        self.wire.losses_allowed = self.down.losses_allowed = self.up.losses_allowed = (
+            self.requests.losses_allowed
+        ) = True
 
     def end_takeover_faults(self) -> None:
         """End the faults of hosts and of former primaries."""
         for clock in (*self.clocks.values(), *self.hosts):
-            clock.wrong = 0.0
+            clock.fault_offset = 0.0
         for process in self.former:
             process.end_faults()
         if isinstance(disk := self.disks[Side.CLIENT], SharedDisk):
@@ -360,7 +362,7 @@ class World:
         """End and restart a program whose store failed."""
         if process.alive:
             if isinstance(process.store, SharedStore):
-                process.store.leave()
+                process.store.release_lease()
             self.died(process, seconds=RESTART_TIME)
 
     def _stand_by(self, host: int) -> None:
@@ -374,15 +376,15 @@ class World:
         self.former = [process for process in (*self.former, self.client) if process.alive]
         self.takeovers += bool(self.former)
         self.clocks[Side.CLIENT] = self.hosts[host]
-        self._begin_life(Side.CLIENT, store)
+        self._start_process(Side.CLIENT, store)
 
-    def _begin_life(self, side: Side, store: Any) -> None:
+    def _start_process(self, side: Side, store: Any) -> None:
         former = self.processes[side]
         self.stores[side] = store
         if store.has_lost_commits:
-            self._forgive()
-        self.wire.remark(
-            self.now, side, f"-- new life: next {store.next_outgoing} out, {store.next_incoming} in"
+            self._allow_losses()
+        self.wire.add_line(
+            self.now, side, f"-- process started: next {store.next_outgoing} out, {store.next_incoming} in"
         )
         sent, received = self.ledgers[side], self.ledgers[side.other]
         received.receiver_restarted(store.epoch, store.next_incoming)
@@ -392,18 +394,20 @@ class World:
             for entry in gone:
                 key = key_of(entry.message, entry.number)
                 if key is not None:
-                    self.requests.never_sent(key)
-            self.requests.client_restarted(open_keys, self._left)
+                    self.requests.record_unsent(key)
+            self.requests.client_restarted(open_keys, self._was_written)
             self.users_orders.restart()
-            self.processes[side] = Client(self, former.life + 1)
+            self.processes[side] = Client(self, former.incarnation + 1)
             return
         if self.resend:
             self.exchange.outbox.extendleft(entry.message for entry in reversed(gone))
-        self.processes[side] = SimulatedVenue(self, former.life + 1)
+        self.processes[side] = SimulatedVenue(self, former.incarnation + 1)
         self.venue_has_news()
 
-    def _left(self, key: Key) -> bool:
-        return any(entry.left for entry in self.up.entries if key_of(entry.message, entry.number) == key)
+    def _was_written(self, key: Key) -> bool:
+        return any(
+            entry.was_written for entry in self.up.entries if key_of(entry.message, entry.number) == key
+        )
 
     # The end
 
@@ -432,33 +436,33 @@ class World:
         if any(process.alive for process in self.former):
             return ["a process whose store was taken over is still alive"]
         client, venue = self.client, self.venue
-        connection, seat = client.connection, venue.seat
+        connection, active = client.connection, venue.active
         alive = client.alive and venue.alive
-        if not alive or connection is None or seat is None or connection.link is not seat.link:
+        if not alive or connection is None or active is None or connection.link is not active.link:
             return ["not connected"]
-        for side, one in ((Side.CLIENT, connection), (Side.VENUE, seat)):
+        for side, one in ((Side.CLIENT, connection), (Side.VENUE, active)):
             if one.session.state.name != "ESTABLISHED":
                 found.append(f"the {side.value} is {one.session.state.value}")
             if self.processes[side].queue or (one.session.unconfirmed and self.schedule.explicit):
-                found.append(f"the user of the {side.value} has events to take")
-        if self.wire.forgiven:
+                found.append(f"the user of the {side.value} still has events to take")
+        if self.wire.losses_allowed:
             return found
         found.extend(
-            f"from the {ledger.sender.value}: {', '.join(map(str, outstanding[:5]))}"
+            f"not received from the {ledger.sender.value}: {', '.join(map(str, outstanding[:5]))}"
             for ledger in self.ledgers.values()
             if (outstanding := ledger.outstanding())
         )
         if self.exchange.outbox:
             found.append(f"{len(self.exchange.outbox)} messages in the outbox")
         if still_open := self.requests.open():
-            found.append(f"no outcome of {', '.join(map(str, still_open[:5]))}")
+            found.append(f"no outcome for {', '.join(map(str, still_open[:5]))}")
         if left := self.stores[Side.CLIENT].peek_requests():
             found.append(f"the store has {', '.join(map(str, sorted(left)[:5]))} open")
         return found
 
     def _check_the_end(self) -> None:
         """Check at the end that each store has confirmed all messages of its peer."""
-        if self.wire.forgiven:
+        if self.wire.losses_allowed:
             return
         if isinstance(shared := self.disks[Side.CLIENT], SharedDisk):
             SharedStore(shared, 0)  # which reads the writes of every process
@@ -470,7 +474,8 @@ class World:
             ):
                 raise Violation(
                     "behind",
-                    f"{side.value} confirmed {store.next_incoming}, its peer sends {peer.next_outgoing}",
+                    f"{side.value} confirmed up to {store.next_incoming}, but its peer sends "
+                    f"{peer.next_outgoing} next",
                 )
 
 

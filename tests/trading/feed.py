@@ -36,7 +36,7 @@ _ENTRY = re.compile(
 
 
 def from_wire(fields: str) -> Message:
-    """Decode a message given as its fields from MsgType on, with `|` for SOH."""
+    """Decode a message, given as its fields from MsgType on with `|` in place of SOH."""
     msg_type, _, body = fields.partition("|")
     head = f"49=KalshiMD|56={KEY_ID}|34=2|52=20260821-12:00:00.000|"
     return CODEC.decode(raw(f"{msg_type}|{head}{body}"))
@@ -50,7 +50,7 @@ def parts(text: str) -> dict[str, Any]:
 
 
 def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
-    """Return a snapshot of a whole book: `bid 5 at 0.40` and so on."""
+    """Return a snapshot of a book from its levels, such as `bid 5 at 0.40`."""
     entries = [
         MDFullEntry(
             md_entry_type=_TYPES.get(found["type"], found["type"]),
@@ -65,7 +65,7 @@ def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
 
 
 def update(*entries: str, at: float | None = 0.0, symbol: str = A) -> MarketDataIncrementalRefresh:
-    """Return an update, dated `at` seconds after noon, or without a date as on margin."""
+    """Return an update dated `at` seconds after noon, or without a time, as for the margin product."""
     day, instant = stamp(at)
     made = [
         MDIncEntry(
@@ -91,14 +91,16 @@ def stamp(at: float | None) -> tuple[date | None, time | None]:
 
 
 def request(kind: str, *symbols: str) -> MarketDataRequest:
-    """Return a MarketDataRequest of this SubscriptionRequestType: 0 once, 1 with updates, 2 stop."""
+    """Return a MarketDataRequest with this SubscriptionRequestType: 0 for one snapshot, 1 for a snapshot and
+    updates, 2 to unsubscribe.
+    """
     return MarketDataRequest(
         subscription_request_type=kind, related_sym=[MDReqSymbol(symbol=symbol) for symbol in symbols]
     )
 
 
 def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
-    """Apply messages in the order of the session; return the only update that the last of them causes."""
+    """Apply messages in the order of the session; return the only update that the last message causes."""
     updates: list[BookUpdate] = []
     for message in messages:
         updates = books.apply(MessageReceived(message))
@@ -107,7 +109,7 @@ def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
 
 
 def shown(book: OrderBook) -> str:
-    """Return bids and offers with the best prices next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
+    """Return the bids and offers, with the best prices next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
     bids = [_level(level) for level in book.bids][::-1]
     return " ".join([*bids, "|", *(_level(level) for level in book.offers)])
 

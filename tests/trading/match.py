@@ -1,4 +1,4 @@
-"""Order books and the slow model, compared after each of the same steps."""
+"""Order books and the slow model, compared after each step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Step = Snapshot | Update | Gap
 
 
 class Match:
-    """Applies every step to both, and compares all visible results."""
+    """Applies every step to the order books and to the slow model, and compares all visible results."""
 
     def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:
         self.books = OrderBooks(tolerated=tolerated)

@@ -83,7 +83,7 @@ def header(message: Message, number: int = 2, *, at: datetime = NOON) -> Header:
 
 
 def over_the_wire(message: M, number: int = 2, *, at: datetime = NOON) -> M:
-    """Return the message as decoded by the other side."""
+    """Return the message as the other side decodes it."""
     decoded = CODEC.decode(CODEC.encode(message, header(message, number, at=at)))
     assert isinstance(decoded, type(message))
     assert not decoded.problems, decoded.problems
@@ -104,8 +104,9 @@ def report(
     at: datetime = NOON,
     **fields: Any,
 ) -> ExecutionReport:
-    """Return the venue's report on an order of `qty` contracts, of which `cum` are filled; `last` is the
-    quantity and the price of a trade."""
+    """Return the venue's report about an order for `qty` contracts, of which `cum` are filled; `last` is the
+    quantity and the price of a trade.
+    """
     exec_type, status = _KINDS[kind]
     ends = kind in ("filled", "ioc", "canceled", "expired", "rejected")
     leaves = Decimal(0) if ends else Decimal(qty) - Decimal(cum)
@@ -212,12 +213,13 @@ def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
 
 
 def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
-    """Apply messages as the session does, with the venue's messages as received; return the updates of the
-    last one.
+    """Apply messages as the session delivers them, the venue's messages as received; return the updates that
+    the last one causes.
 
-    Check that each order has at most one update, which contains its previous state, and that every order
-    whose state changed has one unless reports about any order may be missing. The caller's decimal context is
-    hostile."""
+    Check that each order has at most one update, which contains its previous state. Check also that every
+    order whose state has changed has an update, unless reports about any order may be missing. The events are
+    applied in a hostile decimal context.
+    """
     reported: list[OrderUpdate] = []
     for item in event:
         venue = isinstance(item, (ExecutionReport, OrderCancelReject))

@@ -1,4 +1,4 @@
-"""Random order histories at a venue with two shards, and a simple model of their results."""
+"""Random order histories on a venue with two shards, and a simple model of their results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Resting:
 
 @attrs.define
 class History:
-    """The messages sent and received, in the order in which they happened."""
+    """The messages sent and received, in chronological order."""
 
     random: Random
     steps: list[Message] = attrs.field(factory=list)
@@ -52,10 +52,10 @@ class History:
     count: int = 0
 
     @classmethod
-    def drawn(cls, seed: int, length: int) -> History:
+    def generate(cls, seed: int, length: int) -> History:
         history = cls(Random(seed))
         for shard in (0, 1):  # Each session sooner or later receives reports from every shard.
-            history._say(history._order(shard, mine=False), "new")
+            history._report(history._order(shard, mine=False), "new")
         for _ in range(length):
             history._step()
         return history
@@ -69,7 +69,7 @@ class History:
             case "place":
                 self._place()
             case "foreign":
-                self._say(self._order(draw((0, 1)), mine=False), "new")
+                self._report(self._order(draw((0, 1)), mine=False), "new")
             case "trade" if live:
                 self._trade(draw(live))
             case "change" if mine:
@@ -93,7 +93,7 @@ class History:
         self.orders.append(order)
         return order
 
-    def _say(self, order: Resting, kind: str, **fields: Any) -> None:
+    def _report(self, order: Resting, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
         # Not every report contains the account; the newest report with an account determines it.
@@ -113,23 +113,23 @@ class History:
         match self.random.choice(["new", "new", "new", "rejected", "trade", "ioc"]):
             case "rejected":
                 order.done = "8"
-                self._say(order, "rejected")
+                self._report(order, "rejected")
             case "trade":  # The fill is the first report; no New precedes it.
                 self._trade(order)
             case "ioc":
                 self._trade(order, ends=True)
             case _:
-                self._say(order, "new")
+                self._report(order, "new")
 
     def _trade(self, order: Resting, *, ends: bool = False) -> None:
         left = int((order.qty - order.cum) * 100)
         traded = Decimal(left if self.random.random() < 0.3 else self.random.randint(1, left)) / 100
         order.cum += traded
-        whole = order.cum == order.qty
-        kind = "filled" if whole else "ioc" if ends else "trade"
-        order.done = "2" if whole else "4" if ends else ""
+        is_filled = order.cum == order.qty
+        kind = "filled" if is_filled else "ioc" if ends else "trade"
+        order.done = "2" if is_filled else "4" if ends else ""
         price = f"0.{self.random.randint(1000, 9999)}"
-        self._say(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
+        self._report(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
 
     def _change(self, order: Resting) -> None:
         name = self._name()
@@ -141,11 +141,11 @@ class History:
             return
         order.qty = total
         before, order.cl_ord_id = order.cl_ord_id, name
-        self._say(order, "replaced", orig_cl_ord_id=before)
+        self._report(order, "replaced", orig_cl_ord_id=before)
 
     def _amend(self, order: Resting) -> None:
-        """Send several changes that keep the order's ClOrdID; the venue then answers them in the order of
-        sending.
+        """Send several changes that keep the order's ClOrdID; the venue then answers them in the order in
+        which they were sent.
         """
         name = order.cl_ord_id
         totals = [
@@ -157,15 +157,15 @@ class History:
                 self.steps.append(refusal(name, order.order_id, name, number=len(self.steps) + 2))
             else:
                 order.qty = total
-                self._say(order, "replaced", orig_cl_ord_id=name)
+                self._report(order, "replaced", orig_cl_ord_id=name)
 
     def _cancel(self, order: Resting) -> None:
         name = self._name()
         self.steps.append(cancel(name, order.cl_ord_id, **order.market))
-        lot = self.random.random()
-        if lot < 0.2:
+        roll = self.random.random()
+        if roll < 0.2:
             self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
-        elif lot < 0.4:  # The cancel is too late.
+        elif roll < 0.4:  # The cancel is too late.
             self._end(order, "expired")
             self.steps.append(
                 refusal(
@@ -182,7 +182,7 @@ class History:
 
     def _end(self, order: Resting, kind: str, **fields: Any) -> None:
         order.done = "4" if kind == "canceled" else "C"
-        self._say(order, kind, **fields)
+        self._report(order, kind, **fields)
 
 
 def is_answer(message: Message) -> bool:
@@ -195,7 +195,7 @@ def keeps_id(message: Any) -> bool:
 
 
 def model(steps: Iterable[Message]) -> list[Row]:
-    """Return the expected knowledge of each order after these messages, received in any order.
+    """Return the expected state of each order after these messages, in whatever order they are received.
 
     All ClOrdIDs differ, except those of changes that keep the order's own.
     """
@@ -218,26 +218,31 @@ def model(steps: Iterable[Message]) -> list[Row]:
     mine = {item.cl_ord_id: item for item in requests if item.MSG_TYPE == "D"}
     found = {report.order_id: root(report.cl_ord_id) for report in reports}
     for name in {*mine, *found.values()}:
-        about = [report for report in reports if root(report.cl_ord_id) == name]
-        keyed = {key: item for item in about if (key := ExecKey.parse(item.exec_id))}
-        text = [each for _, each in sorted(keyed.items())]
+        own_reports = [report for report in reports if root(report.cl_ord_id) == name]
+        keyed = {key: item for item in own_reports if (key := ExecKey.parse(item.exec_id))}
+        ordered_reports = [each for _, each in sorted(keyed.items())]
         trades = {key: each for key, each in keyed.items() if each.exec_type == "F"}
-        ends = [item for item in text if item.ord_status in ENDS]
+        final_reports = [item for item in ordered_reports if item.ord_status in ENDS]
         gone = any(root(item.cl_ord_id) == name and item.ord_status in ENDS for item in refused)
-        shown: Any = ends[-1] if ends else None
-        # Amends with the same ClOrdID are answered in the order of sending, each by a report or a refusal.
-        answered = [item for item in text if item.exec_type == ExecType.REPLACED and keeps_id(item)]
+        final_report: Any = final_reports[-1] if final_reports else None
+        # Amends with the same ClOrdID are answered in the order in which they were sent, each with a report
+        # or a refusal.
+        answered = [
+            item for item in ordered_reports if item.exec_type == ExecType.REPLACED and keeps_id(item)
+        ]
         answered += {item.header.msg_seq_num: item for item in refused if keeps_id(item)}.values()
         kept = [item.cl_ord_id for item in answered]
-        done = {item.cl_ord_id for item in [*text, *(item for item in refused if not keeps_id(item))]}
-        done |= {item.orig_cl_ord_id for item in text}
-        later = [item.cl_ord_id for item in text]
+        done = {
+            item.cl_ord_id for item in [*ordered_reports, *(item for item in refused if not keeps_id(item))]
+        }
+        done |= {item.orig_cl_ord_id for item in ordered_reports}
+        later = [item.cl_ord_id for item in ordered_reports]
         while later:  # An accepted change implies that the requests it chains from were accepted.
             done.add(later[-1])
             later.append(origin[later.pop()]) if later[-1] in origin else later.pop()
         pending = []
         for request in requests:
-            if request.MSG_TYPE == "D" or root(request.cl_ord_id) != name or ends:
+            if request.MSG_TYPE == "D" or root(request.cl_ord_id) != name or final_reports:
                 continue
             if keeps_id(request):
                 if request.cl_ord_id in kept:
@@ -246,26 +251,30 @@ def model(steps: Iterable[Message]) -> list[Row]:
                     pending.append(request.cl_ord_id)
             elif request.cl_ord_id not in done:
                 pending.append(request.cl_ord_id)
-        stating = [mine[name], *text] if name in mine else text
-        accounts = [item.alloc_account for item in stating if item.alloc_account is not None]
+        account_sources = [mine[name], *ordered_reports] if name in mine else ordered_reports
+        accounts = [item.alloc_account for item in account_sources if item.alloc_account is not None]
         filled_qty = sum((trade.last_qty for trade in trades.values()), Decimal(0))
-        cum_qty = max([item.cum_qty for item in text], default=Decimal(0))
-        rejected = shown is not None and shown.ord_status == "8"
-        if ends:
+        cum_qty = max([item.cum_qty for item in ordered_reports], default=Decimal(0))
+        rejected = final_report is not None and final_report.ord_status == "8"
+        if final_reports:
             state = "DONE"
-        elif text:
+        elif ordered_reports:
             state = "UNVERIFIED" if gone else "OPEN"
         else:
             state = "SENT"
-        last = text[-1] if text else mine[name]
+        last = ordered_reports[-1] if ordered_reports else mine[name]
         rows.append(
             {
-                "order_id": None if rejected or not about else about[0].order_id,
+                "order_id": None if rejected or not own_reports else own_reports[0].order_id,
                 "account": Account(accounts[-1] if accounts else 0),
                 "state": state,
-                "ending": ENDS[shown.ord_status] if shown is not None else None,
+                "ending": ENDS[final_report.ord_status] if final_report is not None else None,
                 "cl_ord_id": last.cl_ord_id,
-                "leaves_qty": Decimal(0) if ends else last.leaves_qty if text else last.order_qty,
+                "leaves_qty": Decimal(0)
+                if final_reports
+                else last.leaves_qty
+                if ordered_reports
+                else last.order_qty,
                 "price": last.price,
                 "cum_qty": cum_qty,
                 "filled_qty": filled_qty,

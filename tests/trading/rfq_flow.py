@@ -1,4 +1,4 @@
-"""Compact constructors for the venue's messages about RFQs."""
+"""Compact constructors for the venue's RFQ messages."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ WINDOWS: dict[str, Any] = {
     "high_volatility": RfqWindows(confirmation=3, execution=1),
 }
 DUE = 30 + 15 + 5
-"""The time at which the order of a quote that is accepted at 0 seconds is overdue."""
+"""The time, in seconds, at which the order for a quote accepted at 0 seconds is overdue."""
 
 
 def received(message: Message, seconds: float | None = None, number: int = 2) -> MessageReceived:
-    """Return a message as the session delivers it: sent at a time, or without a header."""
+    """Return a message as the session delivers it: sent `seconds` after noon, or without a header."""
     if seconds is not None:
         message = over_the_wire(message, number, at=at(seconds))
     return MessageReceived(message)
@@ -70,7 +70,7 @@ def unknown(*requests: tuple[str, str]) -> OutcomesUnknown:
 # --- messages to makers ---------------------------------------------------------------------------------
 
 
-def heard(
+def incoming_rfq(
     rfq_id: str = "R1", symbol: str | None = MARKET, quantity: Any = 100, **more: Any
 ) -> MessageReceived:
     around = {name: more.pop(name) for name in tuple(more) if name.startswith("multivariate")}
@@ -78,8 +78,8 @@ def heard(
     return MessageReceived(QuoteRequest(quote_req_id=rfq_id, related_sym=[entry], **around))
 
 
-def heard_combo(rfq_id: str = "R1") -> MessageReceived:
-    return heard(
+def incoming_combo_rfq(rfq_id: str = "R1") -> MessageReceived:
+    return incoming_rfq(
         rfq_id, COMBO, multivariate_collection_ticker="KXCOMBO", multivariate_selected_legs=[LEG, LEG]
     )
 
@@ -96,7 +96,7 @@ def cancel_status(quote_id: str, code: Any = 0, text: str | None = None) -> Quot
     return QuoteCancelStatus(quote_id=quote_id, quote_cancel_status=code, text=text)
 
 
-def over(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestReject:
+def rfq_reject(rfq_id: str = "R1", text: str = "RFQ is over") -> QuoteRequestReject:
     return QuoteRequestReject(quote_req_id=rfq_id, quote_request_reject_reason=99, text=text)
 
 
@@ -137,7 +137,7 @@ def accept_status(
     return AcceptQuoteStatus(quote_id=quote_id, accept_quote_status=code, cl_ord_id=cl_ord_id, **more)
 
 
-def ended(name: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
+def rfq_cancel_status(name: str = "r1", code: Any = 2, **more: Any) -> RFQCancelStatus:
     return RFQCancelStatus(quote_req_id=name, rfq_cancel_status=code, **more)
 
 
@@ -164,7 +164,7 @@ def report(
 
 
 def traded(key: str, seconds: float | None = None) -> DropCopyReport:
-    """Return a report of another order on the same market."""
+    """Return a report about another order in the same market."""
     when = None if seconds is None else at(seconds)
     return DropCopyReport(order_flow.report("new", key, transact_time=when))
 

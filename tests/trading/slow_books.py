@@ -68,20 +68,20 @@ class SlowBooks:
         good: list[Row] = []
         for kind, price, size in rows:
             if kind not in ("0", "1"):
-                self._misfit(book, updates, "UNKNOWN_ENTRY_TYPE")
+                self._record_discrepancy(book, updates, "UNKNOWN_ENTRY_TYPE")
             elif price <= 0:
-                self._misfit(book, updates, "BAD_PRICE")
+                self._record_discrepancy(book, updates, "BAD_PRICE")
             elif size <= 0:
-                self._misfit(book, updates, "BAD_SIZE")
+                self._record_discrepancy(book, updates, "BAD_SIZE")
             else:
                 if any(row[:2] == (kind, price) for row in good):
-                    self._misfit(book, updates, "LEVEL_EXISTS")
+                    self._record_discrepancy(book, updates, "LEVEL_EXISTS")
                     good = [row for row in good if row[:2] != (kind, price)]
                 good.append((kind, price, size))
         if book.state == "LIVE":
             book.rows = good
             if book.is_crossed:
-                self._misfit(book, updates, "CROSSED")
+                self._record_discrepancy(book, updates, "CROSSED")
         return updates
 
     def update(self, entries: Sequence[Entry]) -> dict[str, ExpectedUpdate]:
@@ -92,13 +92,13 @@ class SlowBooks:
             if entry.kind == "2":
                 self._trade(book, update, entry)
             elif book.state == "WAITING":
-                self._misfit(book, update, "NO_SNAPSHOT")
+                self._record_discrepancy(book, update, "NO_SNAPSHOT")
             elif book.state == "LIVE":
                 self._level(book, update, entry)
         for symbol, update in all_updates.items():
             book = self.books[symbol]
             if update.touched_best and book.is_crossed:
-                self._misfit(book, update, "CROSSED")
+                self._record_discrepancy(book, update, "CROSSED")
         return {
             symbol: update
             for symbol, update in all_updates.items()
@@ -107,42 +107,46 @@ class SlowBooks:
 
     def _trade(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.price <= 0:
-            self._misfit(book, update, "BAD_PRICE")
+            self._record_discrepancy(book, update, "BAD_PRICE")
         elif entry.size <= 0:
-            self._misfit(book, update, "BAD_SIZE")
+            self._record_discrepancy(book, update, "BAD_SIZE")
         else:
             update.trades.append((entry.price, entry.size))
 
     def _level(self, book: SlowBook, update: ExpectedUpdate, entry: Entry) -> None:
         if entry.kind not in ("0", "1"):
-            self._misfit(book, update, "UNKNOWN_ENTRY_TYPE")
+            self._record_discrepancy(book, update, "UNKNOWN_ENTRY_TYPE")
             return
         if entry.stamp is not None:
             late = book.newest is not None and entry.stamp < book.newest
-            if late and not self._misfit(book, update, "OUT_OF_ORDER"):
+            if late and not self._record_discrepancy(book, update, "OUT_OF_ORDER"):
                 return
             if not late:
                 book.newest = entry.stamp
         found = [row for row in book.rows if row[:2] == (entry.kind, entry.price)]
         if entry.action not in ("0", "1", "2"):
-            self._misfit(book, update, "UNKNOWN_ACTION")
+            self._record_discrepancy(book, update, "UNKNOWN_ACTION")
             return
         if entry.action == "2":
             if not found:
-                self._misfit(book, update, "LEVEL_MISSING")
+                self._record_discrepancy(book, update, "LEVEL_MISSING")
                 return
             size = Decimal(0)
         else:
             size = entry.size
             if size <= 0:
-                self._misfit(book, update, "BAD_SIZE")
+                self._record_discrepancy(book, update, "BAD_SIZE")
                 return
             if not found and entry.price <= 0:
-                self._misfit(book, update, "BAD_PRICE")
+                self._record_discrepancy(book, update, "BAD_PRICE")
                 return
-            if not found and entry.action == "1" and not self._misfit(book, update, "LEVEL_MISSING"):
+            if (
+                not found
+                and entry.action == "1"
+                and not self._record_discrepancy(book, update, "LEVEL_MISSING")
+            ):
                 return
-            if found and entry.action == "0" and not self._misfit(book, update, "LEVEL_EXISTS"):
+            if found and entry.action == "0" and not self._record_discrepancy(book, update, "LEVEL_EXISTS"):
                 return
         best = self._best_price(book, entry.kind)
         book.rows = [row for row in book.rows if row not in found]
@@ -156,8 +160,8 @@ class SlowBooks:
     def _best_price(self, book: SlowBook, kind: str) -> Decimal | None:
         return next((price for price, _ in book.side(kind)), None)
 
-    def _misfit(self, book: SlowBook, update: ExpectedUpdate, kind: str) -> bool:
-        """Record an entry that does not fit the book; return whether the book stays usable."""
+    def _record_discrepancy(self, book: SlowBook, update: ExpectedUpdate, kind: str) -> bool:
+        """Record an entry that does not fit the book; return whether the book remains usable."""
         update.kinds.append(kind)
         if kind in self.tolerated:
             return True

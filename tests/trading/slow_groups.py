@@ -1,7 +1,7 @@
-"""A venue with one order group, as the venue's pages describe it, and a program that trades through lossy
-sessions.
+"""A model of a venue with one order group, following Kalshi's documentation, and a program that trades
+through lossy sessions.
 
-The venue sums all fills again for each query. It shares only the message classes with `OrderGroups`.
+The model sums all fills again for each query. It shares only the message classes with `OrderGroups`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SlowVenue:
     fills: list[tuple[datetime, int]] = attrs.field(factory=list)
     """Fills since the last reset."""
     orders: dict[str, int] = attrs.field(factory=dict)
-    """The number of open contracts."""
+    """The number of open contracts of each order."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
     """All messages sent."""
     cum: dict[str, int] = attrs.field(factory=dict)
@@ -132,11 +132,11 @@ class Program:
     wire: list[Message] = attrs.field(factory=list)
     """Messages sent by the venue but not delivered yet."""
     transit: OrderGroupRequest | None = None
-    """Requests sent by the program but not received yet."""
+    """The request that the program has sent and the venue has not yet received."""
     is_on: bool = True
     hidden: bool = False
     """Whether another program has triggered the group without a visible report, because no order was
-    open. """
+    open."""
     count: int = 0
 
     def start(self, limit: int, window: timedelta) -> None:
@@ -159,7 +159,7 @@ class Program:
         self.venue.now += timedelta(milliseconds=self.random.choice(PAUSES))
         actions = [self._order, self._order, self._fill, self._fill, self._fill, self._request, self._receive]
         if self.lossy:
-            actions += [self._cut, self._receive]
+            actions += [self._break_or_reconnect, self._receive]
         if self.repeated:
             actions.append(self._repeat)
         if self.foreign:
@@ -172,14 +172,15 @@ class Program:
     def settle(self) -> None:
         """Log on if necessary, and deliver all messages in transit."""
         if not self.is_on:
-            self._cut()
+            self._break_or_reconnect()
         self._receive()
         while self.wire:
             self._deliver(self.wire.pop(self._next()))
 
     def reset(self) -> None:
-        """Reset the group while no message is in transit, as a program does that does not know the group's
-        state."""
+        """Reset the group while no message is in transit, as a program does if it does not know the group's
+        state.
+        """
         self.settle()
         self.venue.now += timedelta(milliseconds=1)
         self._send(OrderGroupRequest.reset(GROUP))
@@ -237,7 +238,7 @@ class Program:
         for past in self.random.sample(self.venue.reports, min(3, len(self.venue.reports))):
             self.groups.apply(self.random.choice((MessageReceived, DropCopyReport))(past))
 
-    def _cut(self) -> None:
+    def _break_or_reconnect(self) -> None:
         """End the connection and lose all messages in transit, or begin the next connection."""
         if self.is_on:
             request = self.groups.in_flight
@@ -271,7 +272,7 @@ class Program:
         return event
 
     def check(self) -> None:
-        """Check that every state that the machine reports as certain is true."""
+        """Check that every state that the machine reports as certain is correct."""
         if not self.is_settled or self.hidden:
             return
         state, triggered = self.group.state, self.venue.triggered

@@ -21,15 +21,15 @@ def settled(payouts: dict[str, str], symbol: str = SYMBOL, day: int = 21) -> Set
     return Settlement(symbol, date(2026, 11, day), MarketResult.YES, Decimal(1), parties, 1)
 
 
-def traded(cash: Cash) -> None:
-    """Apply a fill in a market of shard 2."""
+def apply_fill(cash: Cash) -> None:
+    """Apply a fill in a market on shard 2."""
     for update in feed(Orders(), report("trade", "1;2;2", cum="4", last=("4", "0.40"), balance="-1.6")):
         cash.apply(update)
 
 
 def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
     cash = Cash(parties={"me": MINE})
-    traded(cash)
+    apply_fill(cash)
     [balance] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
     assert balance is cash.of(2)
     assert (balance.change, balance.payouts, balance.settlement_fees) == (
@@ -42,18 +42,18 @@ def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
 
 def test_a_payout_is_counted_once_however_often_it_is_reported() -> None:
     cash = Cash(parties={"me": MINE})
-    traded(cash)
+    apply_fill(cash)
     cash.apply(settled({"me": "3.95"}))
-    again = Cash()
-    again.load(cash.dump())
-    assert cash.apply(settled({"me": "3.95"})) == again.apply(settled({"me": "3.95"})) == []
+    reloaded = Cash()
+    reloaded.load(cash.dump())
+    assert cash.apply(settled({"me": "3.95"})) == reloaded.apply(settled({"me": "3.95"})) == []
     # The same payout on another page, and on another day.
     assert [item.account for item in cash.apply(settled({"me": "3.95", "you": "1"}))] == [
         Account(customer="you")
     ]
     assert cash.apply(settled({"me": "1"}, day=22)) == [cash.of(2)]
     assert cash.of(2).payouts == Decimal("4.95")
-    assert again.of(2).payouts == Decimal("3.95")
+    assert reloaded.of(2).payouts == Decimal("3.95")
 
 
 def test_a_market_without_fills_has_no_known_shard() -> None:

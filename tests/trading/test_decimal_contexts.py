@@ -68,9 +68,9 @@ from tests.trading.order_flow import (
     place,
 )
 from tests.trading.order_flow import report as reported
-from tests.trading.rfq_flow import ack, forwarded_quote, heard, status
+from tests.trading.rfq_flow import ack, forwarded_quote, incoming_rfq, status
 from tests.trading.test_order_groups import G, response
-from tests.trading.test_rfq_creator import request as asked
+from tests.trading.test_rfq_creator import request as rfq_request
 from tests.trading.test_settlements import party
 from tests.trading.test_settlements import report as page
 
@@ -107,8 +107,8 @@ PAGES = (
 )
 LEVELS = ("bid 12345.67 at 0.4567", "bid 98765.43 at 0.4321", "offer 23456.78 at 0.5432", "offer 3 at 0.9999")
 BOOK = (snapshot(*LEVELS), update("change bid 98765.43 at 0.4567", "new offer 12345.67 at 0.5431"))
-CONTRACTS = heard("R1", quantity="12345.67")
-DOLLARS = heard("R2", quantity=0, cash_order_qty="98765.43")
+CONTRACTS = incoming_rfq("R1", quantity="12345.67")
+DOLLARS = incoming_rfq("R2", quantity=0, cash_order_qty="98765.43")
 QUOTES = (
     forwarded_quote("b1", "0.4321", "0.5432", "bob", bid_size="12345.67", offer_size="98765.43"),
     forwarded_quote("b2", "0.4322", "0.5431", "eve", bid_size="12345.67", offer_size="98765.43"),
@@ -216,7 +216,7 @@ def requesting() -> Iterator[object]:
     """A creator of requests for quotes, in dollars and in cents."""
     for dollars, side in product((True, False), (BUY, SELL)):
         creator = RfqCreator()
-        for event in (logged_on(use_dollars=dollars), asked("r1", "12345.67"), ack(), *QUOTES):
+        for event in (logged_on(use_dollars=dollars), rfq_request("r1", "12345.67"), ack(), *QUOTES):
             creator.apply(event, NOON)
         rfq = creator.rfq("r1")
         assert rfq is not None
@@ -229,7 +229,7 @@ def requesting() -> Iterator[object]:
 
 
 def decisions() -> Iterator[object]:
-    """Decisions based on numbers of the caller, and on times."""
+    """Decisions based on numbers from the caller, and on times."""
     budget, order = RateBudget("Basic"), place()
     budget.sent(order, NOW)
     yield budget.wait(order, NOW), budget.dump(NOW)
@@ -240,7 +240,7 @@ def decisions() -> Iterator[object]:
 
 
 def dumps(machine: Any) -> Iterator[object]:
-    """Yield the dump of a machine, then that of the machine loaded from it."""
+    """Yield the dump of a machine, then the dump of a machine loaded from it."""
     dumped = json.dumps(dump(machine))
     yield dumped
     load(machine, json.loads(dumped))
@@ -271,7 +271,7 @@ def test_our_contexts_do_not_depend_on_the_default_context(expected: list[str]) 
     """
     code = """
 import decimal, json
-decimal.getcontext()  # of the tests, which compute as they like
+decimal.getcontext()  # created for the tests, before the default changes
 default = decimal.DefaultContext
 default.prec, default.Emin, default.Emax, default.rounding = 3, -3, 3, decimal.ROUND_UP
 for trap in default.traps:

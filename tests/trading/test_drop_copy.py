@@ -1,4 +1,4 @@
-"""Drop copy: the requested ranges, the results, and the handling of refusals."""
+"""Drop copy: the requested ranges, their results, and the handling of refusals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def key(event: int, shard: int = 0) -> ExecKey:
 
 
 class Harness:
-    """A drop copy on an established session, at a given time."""
+    """A `DropCopy` on an established session, at a time that the test sets."""
 
     def __init__(self, session_type: str = "KalshiDC", **settings: Any) -> None:
         self.copies = DropCopy(session_type, **settings)
@@ -65,8 +65,8 @@ class Harness:
     def request(self, *keys: ExecKey, epoch: int = 1, end: ExecKey | None = None) -> None:
         self.copies.request({key.shard: key for key in keys}, epoch, at(self.second), end=end)
 
-    def due(self) -> EventResendRequest | None:
-        """Return the request that is due now, after sending it."""
+    def send_due(self) -> EventResendRequest | None:
+        """Send the request that is due now and return it; return None if there is none."""
         for request in self.copies.handle_timer(at(self.second)):
             self.apply(request)
             return request
@@ -74,9 +74,9 @@ class Harness:
 
     def send_request(self, *keys: ExecKey, **more: Any) -> None:
         self.request(*keys, **more)
-        assert self.due() is not None
+        assert self.send_due() is not None
 
-    def pause(self) -> float:
+    def seconds_left(self) -> float:
         deadline = self.copies.next_deadline()
         assert deadline is not None
         return deadline - at(self.second).monotonic
@@ -87,7 +87,7 @@ class Harness:
 
 @pytest.fixture
 def harness() -> Harness:
-    """Return a drop copy on its own session."""
+    """Return a `DropCopy` on a drop copy session."""
     return Harness()
 
 
@@ -104,14 +104,14 @@ def complete(count: int) -> EventResendComplete:
     return EventResendComplete(ref_seq_num=2, resend_event_count=count)
 
 
-def refused(reason: EventResendRejectReason | int) -> EventResendReject:
+def rejection(reason: EventResendRejectReason | int) -> EventResendReject:
     return EventResendReject(ref_seq_num=2, event_resend_reject_reason=reason)
 
 
 def test_a_range_is_requested_and_covered_once_complete(harness: Harness) -> None:
     harness.request(key(3), epoch=7)
     assert harness.copies.next_deadline() == at().monotonic
-    assert harness.due() == EventResendRequest(begin_exec_id="1;3")
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;3")
     assert harness.copies.requested is not None
     assert harness.copies.next_deadline() is None
     first = harness.apply(copy(3))
@@ -122,13 +122,13 @@ def test_a_range_is_requested_and_covered_once_complete(harness: Harness) -> Non
     assert (harness.copies.pending, harness.copies.uncertain()) == ([], [])
 
 
-def test_a_range_continues_after_the_last_page_and_joins_the_pages(harness: Harness) -> None:
+def test_following_resumes_at_the_last_report_and_adjacent_ranges_merge(harness: Harness) -> None:
     harness.send_request(key(3), end=key(5))
     assert harness.apply(copy(4), complete(1))[1:] == [covered(0, key(3), 1, key(5))]
     harness.send_request(key(5), end=key(8))
     harness.apply(copy(5), copy(8), complete(2))
     harness.copies.follow(9, at())
-    assert harness.due() == EventResendRequest(begin_exec_id="1;8")
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;8")
     assert harness.apply(copy(8), copy(11), complete(2))[-1] == covered(0, key(3), 9)
     assert harness.copies.covered(0) == [CopyRange(key(3), key(11))]
 
@@ -150,9 +150,9 @@ def test_shards_are_requested_one_after_the_other(harness: Harness) -> None:
     harness.request(key(3), key(4, 2))
     sent = []
     for _ in range(2):
-        request = harness.due()
+        request = harness.send_due()
         assert request is not None
-        assert harness.due() is None
+        assert harness.send_due() is None
         sent.append(request.begin_exec_id)
         harness.apply(complete(0))
     assert sent == ["1;3", "1;4;2"]
@@ -164,25 +164,25 @@ def test_overlapping_ranges_are_requested_once(harness: Harness) -> None:
     [pending] = harness.copies.pending
     assert (pending.begin, pending.end, pending.epoch) == (key(4), key(9), 3)
     harness.request(key(8), epoch=4)
-    assert harness.due() == EventResendRequest(begin_exec_id="1;4")
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;4")
     harness.request(key(2), epoch=5)  # too late for the request in flight
     assert harness.apply(complete(0)) == [covered(0, key(4), 4)]
     assert [item.begin for item in harness.copies.pending] == [key(2)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, None, -1])
-def test_a_count_different_from_the_received_reports_covers_nothing(
+def test_a_count_that_differs_from_the_number_of_received_reports_covers_nothing(
     harness: Harness, count: int | None
 ) -> None:
     harness.send_request(key(3))
-    update = complete(2)
-    update.resend_event_count = count  # type: ignore[assignment]
-    assert len(harness.apply(copy(3), copy(5), update)) == 2
+    answer = complete(2)
+    answer.resend_event_count = count  # type: ignore[assignment]
+    assert len(harness.apply(copy(3), copy(5), answer)) == 2
     assert harness.copies.covered(0) == []
     [pending] = harness.copies.pending
     assert (pending.state, pending.why) == (CopyState.WAITING, f"2 reports were received instead of {count}")
     harness.second = 1
-    assert harness.due() is not None
+    assert harness.send_due() is not None
 
 
 def test_a_duplicate_report_does_not_replace_a_missing_one(harness: Harness) -> None:
@@ -205,29 +205,29 @@ def test_too_many_requests_are_retried_without_limit() -> None:
     harness.send_request(key(3))
     pauses = []
     for _ in range(6):
-        harness.apply(refused(REASON.TOO_MANY_REQUESTS))
-        pauses.append(harness.pause())
-        assert harness.due() is None
+        harness.apply(rejection(REASON.TOO_MANY_REQUESTS))
+        pauses.append(harness.seconds_left())
+        assert harness.send_due() is None
         harness.second += pauses[-1]
-        assert harness.due() is not None
+        assert harness.send_due() is not None
     assert pauses == [1, 2, 4, 5, 5, 5]
     assert harness.apply(complete(0))
     assert harness.copies.uncertain() == []
 
 
 @pytest.mark.parametrize("reason", [REASON.SERVER_ERROR, REASON.END_TOO_LARGE, 77])
-def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
+def test_venue_faults_are_retried_with_backoff_and_then_reported(
     reason: EventResendRejectReason | int,
 ) -> None:
     harness = Harness(max_faults=3)
     harness.send_request(key(3))
     for _ in range(2):
-        harness.apply(refused(reason))
+        harness.apply(rejection(reason))
         [(_, _, remedy)] = harness.uncertain_items()
         assert remedy is Remedy.DROP_COPY
-        harness.second += harness.pause()
-        assert harness.due() is not None
-    harness.apply(refused(reason))
+        harness.second += harness.seconds_left()
+        assert harness.send_due() is not None
+    harness.apply(rejection(reason))
     [(about, problem, remedy)] = harness.uncertain_items()
     assert about == "reports from 1;3"
     assert problem.startswith("they are not available from drop copy (")
@@ -241,7 +241,7 @@ def test_faults_of_the_venue_are_retried_with_backoff_and_then_reported(
 
 def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: Harness) -> None:
     harness.send_request(key(3))
-    harness.apply(refused(REASON.BEGIN_TOO_SMALL))
+    harness.apply(rejection(REASON.BEGIN_TOO_SMALL))
     assert harness.copies.forgotten == {0: key(3)}
     [(_, _, remedy)] = harness.uncertain_items()
     assert remedy is Remedy.REST
@@ -258,22 +258,22 @@ def test_a_failed_range_is_certain_once_its_reports_arrive(
     harness: Harness, end: ExecKey | None, failed: int
 ) -> None:
     harness.send_request(key(3), end=key(6))
-    harness.apply(refused(REASON.NOT_ENABLED))
+    harness.apply(rejection(REASON.NOT_ENABLED))
     harness.send_request(key(2), end=end)
     harness.apply(complete(0))
     assert len(harness.copies.uncertain()) == failed
 
 
-def test_an_end_that_has_not_happened_is_dropped(harness: Harness) -> None:
+def test_an_end_beyond_the_latest_event_is_dropped(harness: Harness) -> None:
     harness.send_request(key(3), end=key(9))
-    harness.apply(refused(REASON.END_TOO_LARGE))
-    assert harness.due() == EventResendRequest(begin_exec_id="1;3")
+    harness.apply(rejection(REASON.END_TOO_LARGE))
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;3")
 
 
 def test_an_account_that_is_not_enabled_sends_no_further_requests(harness: Harness) -> None:
     harness.request(key(3), key(3, 1), key(3, 2))
-    assert harness.due() is not None
-    harness.apply(refused(REASON.NOT_ENABLED))
+    assert harness.send_due() is not None
+    harness.apply(rejection(REASON.NOT_ENABLED))
     assert harness.copies.next_deadline() is None
     assert {item.state for item in harness.copies.pending} == {CopyState.FAILED}
     assert [remedy for _, _, remedy in harness.uncertain_items()] == [Remedy.REST] * 3
@@ -305,7 +305,7 @@ def test_other_refusals_are_reported(
 
 
 def test_unsolicited_answers_have_no_effect(harness: Harness) -> None:
-    assert harness.apply(complete(3), refused(REASON.SERVER_ERROR)) == []
+    assert harness.apply(complete(3), rejection(REASON.SERVER_ERROR)) == []
     assert harness.copies.covered(0) == []
 
 
@@ -317,10 +317,10 @@ def test_a_range_lost_with_the_connection_is_requested_again(harness: Harness) -
     harness.apply(copy(3))
     harness.request(key(2), epoch=4)
     assert harness.apply(ENDED) == []
-    assert harness.due() is None
+    assert harness.send_due() is None
     assert harness.copies.next_deadline() is None
     harness.apply(logged_on())
-    assert harness.due() == EventResendRequest(begin_exec_id="1;2")
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;2")
     assert harness.apply(complete(0)) == [covered(0, key(2), 4)]
     harness.apply(ENDED)
     assert harness.copies.pending == []
@@ -332,12 +332,12 @@ def test_a_request_refused_by_send_is_withdrawn(harness: Harness) -> None:
     harness.copies.withdraw(request)
     harness.apply(request)
     harness.copies.withdraw(EventResendRequest(begin_exec_id="1;3"))
-    assert harness.due() is None
+    assert harness.send_due() is None
     harness.copies.withdraw(request)
-    assert harness.due() is not None
+    assert harness.send_due() is not None
 
 
-def test_a_request_of_the_user_is_tracked_and_resolves_no_uncertainty(harness: Harness) -> None:
+def test_a_request_by_the_user_is_tracked_and_resolves_no_uncertainty(harness: Harness) -> None:
     harness.apply(EventResendRequest(begin_exec_id="1;3", end_exec_id="1;5"))
     with pytest.raises(LocalProtocolError, match="one at a time"):
         harness.apply(EventResendRequest(begin_exec_id="1;3"))
@@ -372,7 +372,7 @@ def test_on_a_drop_copy_session_every_report_is_a_copy(harness: Harness) -> None
         ({"logon": {}}, {"use_dollars": True}, True),
     ],
 )
-def test_copies_contain_the_unit_of_their_session(
+def test_copies_state_the_price_unit_of_their_session(
     settings: dict[str, Any], flags: dict[str, Any] | None, dollars: bool
 ) -> None:
     copies = DropCopy(**settings)
@@ -383,7 +383,7 @@ def test_copies_contain_the_unit_of_their_session(
     assert copied.dollars is dollars
 
 
-# --- on the session of the orders -----------------------------------------------------------------------
+# --- on the order session -------------------------------------------------------------------------------
 
 
 def test_on_an_order_session_other_reports_pass_through() -> None:
@@ -405,7 +405,7 @@ def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
     updates = harness.apply(copy(3), copy(8), copy(4), copy(4), complete(2))
     assert [type(update) for update in updates] == [DropCopyReport] * 4 + [DropCopyRange]
     assert harness.copies.covered(0) == [CopyRange(key(3), key(4))]
-    # Fewer reports than counted are not complete, even with duplicates.
+    # An answer with fewer reports than it counts is incomplete, even if duplicates make up the number.
     harness.send_request(key(3))
     assert harness.apply(copy(3), copy(3), complete(2)) == [DropCopyReport(copy(3))] * 2
 
@@ -417,7 +417,7 @@ def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
         orders.apply(element)
     [item] = orders.uncertain()
     harness.copies.request(orders.copy_from(), orders.epoch, at())
-    harness.due()
+    harness.send_due()
     trade = report("trade", "1;5", cum="4", last=("4", "0.40"))
     for element in harness.apply(report("new", "1;1"), trade, complete(2)):
         orders.apply(element)
@@ -439,9 +439,9 @@ def test_requested_shards_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         "not requested, because there are too many shards",
         Remedy.REST,
     )
-    for shard in range(10, 15):  # through requests of the user
+    for shard in range(10, 15):  # through the user's own requests
         harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), complete(0))
-        harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), refused(REASON.BEGIN_TOO_SMALL))
+        harness.apply(EventResendRequest(begin_exec_id=f"1;1;{shard}"), rejection(REASON.BEGIN_TOO_SMALL))
     copies = harness.copies
     assert len(copies._covered) == len(copies._failed) == len(copies.forgotten) == 2
     assert copies.left_out == 5
@@ -474,11 +474,11 @@ def test_a_dump_is_loaded_by_the_next_process(harness: Harness) -> None:
     harness.send_request(key(1), end=key(2))
     harness.apply(complete(0))
     harness.send_request(key(1, 4))
-    harness.apply(refused(REASON.BEGIN_TOO_SMALL))
+    harness.apply(rejection(REASON.BEGIN_TOO_SMALL))
     harness.request(key(5), key(6, 1), epoch=3, end=key(9))
     harness.send_request(key(5, 2), epoch=3)
-    harness.apply(refused(REASON.SERVER_ERROR))
-    harness.due()
+    harness.apply(rejection(REASON.SERVER_ERROR))
+    harness.send_due()
     text = json.dumps(harness.copies.dump())
     other = DropCopy()
     other.load(json.loads(text))

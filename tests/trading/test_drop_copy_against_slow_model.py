@@ -39,17 +39,18 @@ def key_of(report: Any) -> ExecKey | None:
 
 
 class SlowVenue:
-    """A plain model of the venue's reports on one account."""
+    """A simple model of the venue's reports about one account."""
 
     def __init__(self, reports: list[ExecutionReport], random: Random) -> None:
         self.reports, self.random = reports, random
         self.honest = False
 
     def answer(self, request: EventResendRequest, live: list[ExecutionReport]) -> list[object]:
-        """Return the reply. On the session of the orders it contains live reports at any position.
+        """Return the reply. On an order session it contains live reports at random positions.
 
-        An incomplete reply contains no live reports, because these could not be distinguished from the
-        missing report."""
+        An incomplete reply contains no live reports, because they could not be distinguished from the missing
+        report.
+        """
         random, begin = self.random, ExecKey.parse(request.begin_exec_id)
         assert begin is not None
         if not self.honest and random.random() < 0.3:
@@ -78,19 +79,21 @@ class SlowVenue:
     st.integers(0, 10_000),
     st.sampled_from(("KalshiDC", "KalshiNR")),
 )
-def test_lost_reports_are_recovered_by_drop_copy_or_stay_uncertain(
+def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
     seed: int, length: int, chance: int, session_type: str
 ) -> None:
     random = Random(chance)
-    steps: list[Any] = list(History.drawn(seed, length).steps)
+    steps: list[Any] = list(History.generate(seed, length).steps)
     cut = random.randint(2, len(steps))
     orders, copies = Orders(), DropCopy(session_type)
     feed(orders, logged_on(), *steps[:cut], ENDED, logged_on())
-    # Requests that were sent took effect as in the history; those not sent before the loss did not.
+    # Requests sent before the loss took effect as in the history; the other requests did not.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
-    there = [step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future]
-    venue, second = SlowVenue(there, random), 0.0
+    venue_reports = [
+        step for step in steps if isinstance(step, ExecutionReport) and step.order_id[1:] not in future
+    ]
+    venue, second = SlowVenue(venue_reports, random), 0.0
     copies.apply(logged_on(), Instant(0, NOON))
     copies.request(orders.copy_from(), orders.epoch, Instant(0, NOON))
     before = orders.uncertain()
@@ -118,11 +121,11 @@ def test_lost_reports_are_recovered_by_drop_copy_or_stay_uncertain(
         for element in reply:
             event = MessageReceived(element) if isinstance(element, (ExecutionReport, *ANSWERS)) else element
             for updates in copies.apply(event, now):
-                # The session of orders is a separate one here, so the loss of this connection does not affect
-                # it.
+                # The orders are on a separate session here, so the loss of this connection does not affect
+                # them.
                 if updates is not ENDED and updates != logged_on():
                     orders.apply(updates)
-        # No uncertainty is resolved for a shard whose reports are incomplete.
+        # No uncertainty is resolved on a shard whose reports are incomplete.
         for item in before:
             if item.begin is not None and item.begin.shard in {element.shard for element in copies.pending}:
                 assert settled_by_reports(item) or is_listed(item, orders)

@@ -1,4 +1,4 @@
-"""Dumps: round trips of every kind of annotation, and the errors for damaged values and machines."""
+"""Dumps: round trips of values with every kind of annotation, and the errors for damaged dumps."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from kalshi_fix_sansio.trading import (
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, VERSION, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from tests.trading.order_flow import NOON, SYMBOL
-from tests.trading.rfq_flow import heard
+from tests.trading.rfq_flow import incoming_rfq
 
 AT = datetime(2026, 11, 20, 15, 0, 0, 123456, UTC)
 
 
 class Colour(Enum):
-    RED = "like blood"
+    RED = "#f00"
 
 
 class Row(NamedTuple):
@@ -137,7 +137,7 @@ def test_an_attribute_added_later_gets_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "what"),
+    ("name", "value", "error"),
     [
         ("flag", 1, "flag: 1 where bool is needed"),
         ("level", "1", "level: '1' where float is needed"),
@@ -156,7 +156,7 @@ def test_an_attribute_added_later_gets_its_default() -> None:
         ("texts", "ab", "texts: 'ab' where list is needed"),
         ("rows", [["1;1", "1", 1]], "rows: "),
         ("by_name", [["a", "1"]], "by_name: "),
-        ("labels", {"a": 1}, "labels: .* where texts are needed"),
+        ("labels", {"a": 1}, "labels: .* where strings are needed"),
         ("by_number", {"7": None}, "by_number: "),
         ("items", [{}], "items: attributes {'name'} are missing or unknown"),
         ("items", [{"name": "i", "total": 3}], "items: attributes {'total'} are missing or unknown"),
@@ -166,8 +166,8 @@ def test_an_attribute_added_later_gets_its_default() -> None:
         ("other", 1, "'other'"),
     ],
 )
-def test_a_damaged_value_is_refused_with_its_place(name: str, value: object, what: str) -> None:
-    with pytest.raises(ValueError, match=rf"not a valid dump of Machine: .*{what}"):
+def test_the_error_for_a_damaged_value_names_its_location(name: str, value: object, error: str) -> None:
+    with pytest.raises(ValueError, match=rf"not a valid dump of Machine: .*{error}"):
         load(dump_state(State()) | {name: value})
 
 
@@ -179,7 +179,7 @@ def test_none_is_not_dumped_unless_the_annotation_allows_it(name: str) -> None:
         dump_state(state)
 
 
-def test_numbers_do_not_depend_on_the_context_of_the_caller() -> None:
+def test_numbers_do_not_depend_on_the_callers_decimal_context() -> None:
     number = Decimal("0.1234567890123456789012345678901")
     with decimal.localcontext(decimal.Context(prec=3, capitals=0, traps=[])):
         dumped = dump_state(State(number=number))
@@ -188,7 +188,7 @@ def test_numbers_do_not_depend_on_the_context_of_the_caller() -> None:
             load(dumped | {"number": "x"})
 
 
-def test_errors_of_the_reader_are_reported_as_a_damaged_dump() -> None:
+def test_errors_raised_by_the_reader_are_reported_as_a_damaged_dump() -> None:
     with (
         pytest.raises(ValueError, match=r"not a valid dump of Machine: 'b'"),
         loading(dump_state(State()), State, "Machine") as state,
@@ -223,7 +223,7 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
     ),
     (OrderGroups, (OrderGroupResponse(order_group_id="g"),), [{"groups": [{}]}]),
     (DropCopy, (EventResendRequest(begin_exec_id="7;3"), Instant(1.0, NOON)), [{"logon": 7}]),
-    (_maker, (heard(), NOON), [{"now": 1}, {"on": 0}]),
+    (_maker, (incoming_rfq(), NOON), [{"now": 1}, {"on": 0}]),
     (
         RfqCreator,
         (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), NOON),

@@ -68,7 +68,7 @@ def test_the_error_quotes_only_the_beginning_of_a_long_text() -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_keys_of_a_shard_are_in_the_order_of_clock_and_event() -> None:
+def test_the_keys_of_a_shard_are_ordered_by_clock_and_event() -> None:
     texts = ["9;1", "10;0", "2;30", "2;4", "1;1;1"]
     keys = sorted(key for text in texts if (key := ExecKey.parse(text)) is not None)
     assert [str(key) for key in keys] == ["2;4", "2;30", "9;1", "10;0", "1;1;1"]

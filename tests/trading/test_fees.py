@@ -1,4 +1,4 @@
-"""Fees follow the venue's page about fee rounding."""
+"""Fees are computed as on the venue's page about fee rounding."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.trading.order_flow import BUY, SELL, feed, only, report
 
 
 def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
-    """An order with these fills of `(quantity, price)`; the cost and effect of each are in its other
-    fields.
+    """Return an order with these fills. `last` is the quantity and price of a fill; its other fields contain
+    its cost and effect.
     """
     orders = Orders()
     done = Decimal(0)
@@ -29,7 +29,7 @@ def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
 
 
 def held(*quantities: str) -> list[dict[str, Any]]:
-    """Return the positions after fills that buy these quantities."""
+    """Return the position after each of the fills that buy these quantities."""
     total, found = Decimal(0), []
     for quantity in quantities:
         total += Decimal(quantity)
@@ -37,7 +37,7 @@ def held(*quantities: str) -> list[dict[str, Any]]:
     return found
 
 
-# These rates give the trade fees of the page's examples.
+# These rates yield the trade fees in the page's examples.
 EXAMPLES = {
     "subpenny prices": (
         "0.1635",
@@ -61,11 +61,11 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize("updates", [False, True])
-def test_the_examples_of_the_fee_page_are_computed(name: str, updates: bool) -> None:
+@pytest.mark.parametrize("by_balance", [False, True])
+def test_the_examples_of_the_fee_page_are_computed(name: str, by_balance: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
-    if updates:  # the balance, with or without the rebate
+    if by_balance:  # give the balance change, which includes any rebate, instead of the position
         for fill, fee in zip(fills, net, strict=True):
             paid = Decimal(last[0]) * Decimal(last[1])
             fill |= {"balance": str(-paid - Decimal(fee)), "fee": fee}
@@ -86,7 +86,7 @@ def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
 
 
-def test_makers_have_another_rate_and_margin_another_base() -> None:
+def test_makers_have_another_rate_and_the_margin_product_another_base() -> None:
     fill = Fill(ExecKey(0, 1, 1), Decimal(200), Decimal(3), Decimal(0), aggressor=False)
     terms = FeeTerms(taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), variance=False)
     assert terms.trade_fee(fill) == Decimal("0.12")
@@ -130,7 +130,7 @@ def test_fees_are_not_checked_while_fills_are_missing() -> None:
     assert check_fees(only(orders), TERMS) == []
 
 
-def test_on_margin_the_position_does_not_determine_the_revenue_of_a_fill() -> None:
+def test_the_position_does_not_determine_the_revenue_of_a_margin_fill() -> None:
     fill = {name: value for name, value in GOOD.items() if name != "balance"}
     terms = FeeTerms(taker_rate=Decimal("0.0005"), variance=False)
     assert expected_charges(order(fill), terms) is None
@@ -138,7 +138,9 @@ def test_on_margin_the_position_does_not_determine_the_revenue_of_a_fill() -> No
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_revenue_of_a_fill_is_the_change_in_value_of_the_position(seed: int) -> None:
-    """Long contracts are paid when they are bought, short contracts by a deposit of the rest of a dollar."""
+    """A long contract is paid for when it is bought; a short contract requires a deposit of a dollar minus
+    its price.
+    """
     random = Random(seed)
     net = paid = Decimal(0)
     for _ in range(50):

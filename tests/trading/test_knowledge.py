@@ -1,4 +1,4 @@
-"""Knowledge about an order: the table of transitions in the docs agrees with the implementation."""
+"""`Knowledge` about an order: the table of transitions in the docs agrees with the implementation."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def table() -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
-def gone(orders: Orders) -> None:
+def refuse_as_ended(orders: Orders) -> None:
     feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED, number=orders.epoch + 10))
 
 
 BEGIN: dict[str, Callable[[Orders], object]] = {
     "CLEAR": lambda orders: None,
     "LOSS": lambda orders: feed(orders, MessagesLost(1, 2)),
-    "NOT_AT_VENUE": gone,
+    "NOT_AT_VENUE": refuse_as_ended,
     "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
     "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
 }
@@ -42,7 +42,7 @@ UNANSWERED = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVA
 EVENTS: list[list[Callable[[Orders], object]]] = [
     [lambda orders: feed(orders, MessagesLost(3, 4))],
     [lambda orders: feed(orders, UNANSWERED)],
-    [gone],
+    [refuse_as_ended],
     [
         lambda orders: feed(orders, report("new", "1;6")),
         lambda orders: feed(orders, report("new", "1;5")),
@@ -57,7 +57,7 @@ EVENTS: list[list[Callable[[Orders], object]]] = [
         lambda orders: orders.resolve(only(orders), is_open=False),
     ],
 ]
-"""The events of the table's columns, with all their variants."""
+"""The events in the table's columns, with all their variants."""
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -122,7 +122,7 @@ def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None
     feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), ENDED)
     assert only(orders).cancel_expected
     feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
-    gone(orders)
+    refuse_as_ended(orders)
     assert (only(orders).state, only(orders).cancel_expected) == (OrderState.UNVERIFIED, False)
     [uncertain] = [item for item in orders.uncertain() if item.order is only(orders)]
     assert uncertain.begin == K6

@@ -85,12 +85,12 @@ def interrupted(random: Random, steps: list[Any]) -> list[Any]:
 def test_the_state_does_not_depend_on_when_orders_are_read(
     seed: int, length: int, shuffle: int, session_type: str
 ) -> None:
-    compare_looks(seed, length, shuffle, session_type)
+    compare_reading_times(seed, length, shuffle, session_type)
 
 
-def compare_looks(seed: int, length: int, shuffle: int, session_type: str) -> None:
+def compare_reading_times(seed: int, length: int, shuffle: int, session_type: str) -> None:
     random = Random(shuffle)
-    events = interrupted(random, list(History.drawn(seed, length).steps))
+    events = interrupted(random, list(History.generate(seed, length).steps))
     never, always, sometimes = (Orders(session_type) for _ in range(3))
     apply(never, *events)
     for event in events:
@@ -119,36 +119,35 @@ def uncertainties(orders: Orders) -> list[Any]:
 
 
 def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
-    """Compare orders that losses and drop copy affect collectively with orders that are visited one by
-    one."""
+    """Compare orders that losses and drop copy affect as a group with orders that are visited one by one."""
     random = Random(shuffle)
-    events = interrupted(random, list(History.drawn(seed, length).steps))
-    together, apart, rows = Orders(), Orders(), dict[str, Any]()
+    events = interrupted(random, list(History.generate(seed, length).steps))
+    grouped, separate, rows = Orders(), Orders(), dict[str, Any]()
     for event in events:
-        apply(together, event)
+        apply(grouped, event)
         with instead(OrderIndex, "_join", OrderIndex._leave)():
-            apply(apart, event)
-            found = uncertainties(apart)
-        for order in together:
+            apply(separate, event)
+            found = uncertainties(separate)
+        for order in grouped:
             if random.random() < 0.1:
-                assert order.state is apart._kept.orders[order.number].state
-        assert uncertainties(together) == found
+                assert order.state is separate._kept.orders[order.number].state
+        assert uncertainties(grouped) == found
         if random.random() < 0.2:
-            rows.update(json.loads(json.dumps(dict(together.dump()))))
-    rows.update(json.loads(json.dumps(dict(together.dump()))))
+            rows.update(json.loads(json.dumps(dict(grouped.dump()))))
+    rows.update(json.loads(json.dumps(dict(grouped.dump()))))
     first, second = Orders(), Orders()
     load(first, rows)
-    load(second, json.loads(json.dumps(dump(apart))))
-    for one, other in ((together, apart), (first, second)):
+    load(second, json.loads(json.dumps(dump(separate))))
+    for one, other in ((grouped, separate), (first, second)):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
-    members = {number: cohort for cohort in together._kept.cohorts for number in cohort.slots}
-    assert members == {order.number: order.cohort for order in together if order.cohort is not None}
+    members = {number: cohort for cohort in grouped._kept.cohorts for number in cohort.slots}
+    assert members == {order.number: order.cohort for order in grouped if order.cohort is not None}
 
 
 @settings(max_examples=150)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_losses_and_drop_copy_affect_many_orders_like_each_of_them(
+def test_losses_and_drop_copy_affect_a_cohort_as_they_affect_single_orders(
     seed: int, length: int, shuffle: int
 ) -> None:
     compare_cohorts(seed, length, shuffle)
@@ -162,7 +161,7 @@ def _verify_without_dump(verify: Any, index: OrderIndex, cohort: Any) -> Any:
 
 
 COHORT_MUTANTS = {
-    "an order stays with those that are certain": instead(OrderIndex, "_leave", lambda *_: None),
+    "an order never leaves its cohort": instead(OrderIndex, "_leave", lambda *_: None),
     "covered orders are not dumped": around(OrderIndex, "verify", _verify_without_dump),
     "a range covers later losses": instead(uncertainty, "covers", lambda *_: True),
 }
@@ -204,7 +203,7 @@ def test_a_report_between_two_losses_ends_the_first() -> None:
     assert only(orders).knowledge.since == at(5)
 
 
-def test_an_order_that_has_ended_applies_no_loss() -> None:
+def test_a_loss_does_not_affect_an_order_that_has_ended() -> None:
     orders = Orders()
     apply(orders, logged_on(), place(), report("new", "1;1"))
     orders.resolve(only(orders), is_open=False)
@@ -214,7 +213,7 @@ def test_an_order_that_has_ended_applies_no_loss() -> None:
     assert only(orders).state is OrderState.OPEN
 
 
-def test_an_update_after_a_loss_has_the_state_after_the_loss_as_previous() -> None:
+def test_the_previous_state_in_an_update_reflects_an_earlier_loss() -> None:
     orders = Orders()
     apply(orders, logged_on(), place(), report("new", "1;1"), ENDED)
     [update] = orders.apply(report("new", "1;2"))
@@ -222,8 +221,8 @@ def test_an_update_after_a_loss_has_the_state_after_the_loss_as_previous() -> No
 
 
 @pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the numbers of the orders that have applied losses, once per application."""
+def applications(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which the number of an order is added each time the order applies losses."""
     found: list[int] = []
     lose = Order.lose
 
@@ -235,7 +234,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def many(count: int) -> Orders:
+def open_orders(count: int) -> Orders:
     orders = Orders()
     apply(orders, logged_on())
     for number in range(count):
@@ -243,43 +242,42 @@ def many(count: int) -> Orders:
     return orders
 
 
-def test_drop_copy_of_all_orders_visits_none(settled: list[int]) -> None:
-    orders = many(50)
+def test_drop_copy_that_covers_all_orders_visits_none(applications: list[int]) -> None:
+    orders = open_orders(50)
     apply(orders, place("s"), LOST)
     assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
     assert orders.copy_from() == {0: ExecKey(0, 1, 50)}
     sent, update = orders.apply(DropCopyRange(0, ExecKey(0, 1, 50), orders.epoch))
     assert sent.order is orders.by_cl_ord_id("s")
     assert [item.number for item in update.verified] == list(range(1, 51))
-    assert set(settled) <= {8, 51}
+    assert set(applications) <= {8, 51}
     assert {order.state for order in orders if order.number != 51} == {OrderState.OPEN}
 
 
 @pytest.mark.parametrize("event", [ENDED, LOST, MessageRejected(None, ())])
-def test_a_loss_visits_no_order(event: object, settled: list[int]) -> None:
-    orders = many(50)
+def test_a_loss_visits_no_order(event: object, applications: list[int]) -> None:
+    orders = open_orders(50)
     apply(orders, event, event)
-    assert settled == []
+    assert applications == []
     assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
-    assert settled == [8]
+    assert applications == [8]
     assert len(list(orders.uncertain())) == 50
-    assert sorted(settled) == list(range(1, 51))
+    assert sorted(applications) == list(range(1, 51))
 
 
 def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
-    orders = many(50)
-    assert list(orders._kept.doubtful()) == []
+    orders = open_orders(50)
+    assert list(orders._kept.maybe_uncertain()) == []
     apply(orders, report("new", "1;60", "o7", "c7", cum="4"))
-    assert [order.order_id for order in orders._kept.doubtful()] == ["o7"]
+    assert [order.order_id for order in orders._kept.maybe_uncertain()] == ["o7"]
     apply(orders, ENDED, report("new", "1;61", "o9", "c9"))
     assert [item.about for item in orders.uncertain()].count("order c7") == 2
-    assert {order.order_id for order in orders} - {order.order_id for order in orders._kept.doubtful()} == {
-        "o9"
-    }
+    maybe_uncertain = {order.order_id for order in orders._kept.maybe_uncertain()}
+    assert {order.order_id for order in orders} - maybe_uncertain == {"o9"}
 
 
 def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> None:
-    orders = many(3)
+    orders = open_orders(3)
     for number in range(500):
         apply(orders, ENDED, logged_on())
         if number % 100 == 0:
@@ -290,15 +288,15 @@ def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> Non
     assert sum(isinstance(item, Mark) and item.epoch > 1 for item in gc.get_objects()) <= 3 + len(marks)
 
 
-@pytest.mark.parametrize("looks", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
-def test_a_dump_before_orders_are_read_contains_the_losses(looks: list[str], settled: list[int]) -> None:
-    orders, other, rows = many(3), Orders(), dict[str, Any]()
+@pytest.mark.parametrize("reads", [[], ["dumped"], ["dumped", "lost"], ["lost"]])
+def test_a_dump_before_orders_are_read_contains_the_losses(reads: list[str], applications: list[int]) -> None:
+    orders, other, rows = open_orders(3), Orders(), dict[str, Any]()
     for name in ("before", "dumped", "lost"):
         rows.update(json.loads(json.dumps(dict(orders.dump()))))
         apply(orders, ENDED if name == "dumped" else LOST)
-        if name in looks:
+        if name in reads:
             assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
-    assert len(settled) == len(looks)
+    assert len(applications) == len(reads)
     rows.update(json.loads(json.dumps(dict(orders.dump()))))
     load(other, rows)
     assert knowledge(other) == knowledge(orders)
@@ -308,8 +306,8 @@ def test_a_dump_before_orders_are_read_contains_the_losses(looks: list[str], set
     assert found[0] == found[1]
 
 
-def test_a_dump_has_only_the_rows_of_changed_orders() -> None:
-    orders, rows = many(50), dict[str, Any]()
+def test_a_dump_contains_only_the_rows_of_changed_orders() -> None:
+    orders, rows = open_orders(50), dict[str, Any]()
     assert [key for key, _ in orders.dump()].count("orders") == 2
     apply(orders, ENDED)
     assert list(dict(orders.dump())) == ["orders"]
@@ -322,7 +320,7 @@ def test_a_dump_has_only_the_rows_of_changed_orders() -> None:
 
 
 def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
-    orders, rows = many(3), dict[str, Any]()
+    orders, rows = open_orders(3), dict[str, Any]()
     rows.update(orders.dump())
     apply(orders, report("canceled", "1;99", "o1", "c1"))
     for key, row in orders.dump():
@@ -334,7 +332,7 @@ def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
 
 
 def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
-    orders, rows, other = many(9), dict[str, Any](), Orders()
+    orders, rows, other = open_orders(9), dict[str, Any](), Orders()
     reports = [report("canceled", f"1;{90 + item}", f"o{item}", f"c{item}") for item in range(9)]
     for key, row in orders.dump():
         rows[key] = json.loads(json.dumps(row))
@@ -362,8 +360,8 @@ def test_the_rows_of_a_dump_are_bounded_by_the_orders_kept() -> None:
     assert len(orders._kept.changed) <= 4
 
 
-def test_a_dump_from_before_a_loss_loads_with_the_end_of_its_session() -> None:
-    orders, other = many(3), Orders()
+def test_loading_a_dump_made_before_a_loss_applies_the_end_of_its_session() -> None:
+    orders, other = open_orders(3), Orders()
     dumped = dump(orders)
     apply(orders, ENDED)
     assert [update.lost_reports for update in load(other, dumped)] == [True]
@@ -371,7 +369,7 @@ def test_a_dump_from_before_a_loss_loads_with_the_end_of_its_session() -> None:
 
 
 def test_iteration_continues_while_the_connection_is_lost() -> None:
-    orders = many(3)
+    orders = open_orders(3)
     apply(orders, report("canceled", "1;9", "o0", "c0"))
     seen = []
     for order in orders.live():

@@ -1,4 +1,4 @@
-"""Cancels of all orders of a session: answered, unanswered, and the outcome of their orders."""
+"""Mass cancels of a session's orders: answered, unanswered, and the outcomes of the orders."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def canceled(number: int) -> Any:
 
 @pytest.fixture
 def orders() -> Orders:
-    """Return two resting orders of this side, and one of another session."""
+    """Return two resting orders of this session, and one of another session."""
     orders = Orders()
     feed(orders, logged_on(), place("c1"), place("c2"))
     feed(orders, *(report("new", f"1;{number}", f"o{number}", f"c{number}") for number in (1, 2, 3)))
@@ -84,19 +84,19 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
 
 # Each row is a list of steps on three open orders: 1 and 2 belong to this session, 3 to another one.
 #
-#   send [id]            a mass cancel is about to be sent; its id is m
-#   answer [id]          its answer, each one with another MsgSeqNum; `again` is the same answer redelivered
-#   canceled 1           the live report that an order is cancelled; `copied 1` is the same from drop copy
-#   place 4, unsent 4    an order is about to be sent; `send` refused it
+#   send                 a mass cancel with the id m is about to be sent
+#   answer               its answer, each with a new MsgSeqNum; `again` is the same answer redelivered
+#   canceled 1           the live report that order 1 was cancelled; `copied 1` is this report via drop copy
+#   place 4, unsent 4    order 4 is about to be sent; `send` has refused it
 #   lost                 the end of the session and the next logon
-#   range 1 [early]      a complete range of drop copy from report 1 on, requested now or before the loss
+#   range 1 [early]      a complete drop copy range from report 1 on, requested now or before the loss
 #   open 1, done 1       the user reports the state of an order
-#   withdraw             `send` refused the newest mass cancel
+#   withdraw             `send` has refused the newest mass cancel
 #
 # Each step is followed by the states that its updates report; `unfinished` is followed by the states of the
-# mass cancels that are not over.
+# mass cancels that are not complete.
 HISTORIES = {
-    "a mass cancel is over when its orders have ended": (
+    "a mass cancel is complete when its orders have ended": (
         "send SENT | answer ACCEPTED | canceled 1 | canceled 2 DONE | certain"
     ),
     "the answer may follow the reports": (
@@ -115,17 +115,17 @@ HISTORIES = {
         "answer ACCEPTED"
     ),
     "a mass cancel refused by send is withdrawn": "send SENT | withdraw | withdraw | unfinished",
-    # A range that was requested before the loss or that begins too late is no evidence.
-    "orders that drop copy shows as open were missed": (
+    # A range that was requested before the loss, or that begins too late, is not evidence.
+    "open orders in drop copy were missed": (
         "send SENT | lost UNKNOWN | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
     ),
-    "orders that drop copy shows as open were missed by an accepted one": (
+    "open orders in drop copy were missed by an accepted mass cancel": (
         "send SENT | answer ACCEPTED | lost | copied 1 | range 1 early | range 4 | range 1 MISSED | certain"
     ),
     "an order that ends is no longer missed": (
         "send SENT | lost UNKNOWN | open 1 | copied 1 | unfinished UNKNOWN | done 2 DONE"
     ),
-    "the user may report all its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
+    "the user may report all of its orders as open": "send SENT | lost UNKNOWN | open 1 | open 2 MISSED",
 }
 
 
@@ -276,7 +276,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     assert other.mass_cancels == []
 
 
-def test_the_state_does_not_depend_on_the_order_and_duplicates_of_messages() -> None:
+def test_the_state_does_not_depend_on_the_order_of_messages_or_on_duplicates() -> None:
     event = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
     for count in range(4):
         for names in permutations(event, count):
@@ -287,7 +287,7 @@ def test_the_state_does_not_depend_on_the_order_and_duplicates_of_messages() -> 
             for name in (*names, *names[::-1]):
                 feed(orders, event[name])
             feed(orders, ENDED)
-            # Once its orders have ended a mass cancel is over, whether it was answered or not.
+            # Once its orders have ended, a mass cancel is complete, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]
             assert [cancel.state for cancel in orders.mass_cancels] == expected

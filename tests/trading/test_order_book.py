@@ -27,7 +27,7 @@ FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 a
 
 @pytest.fixture
 def full() -> OrderBooks:
-    """Return books of one market, of five levels."""
+    """Return the books of one market with five levels."""
     books = OrderBooks()
     books.apply(FULL)
     return books
@@ -156,7 +156,7 @@ def test_trades_are_reported_without_changing_levels(full: OrderBooks) -> None:
     assert shown(full[A]) == before
 
 
-def test_on_margin_entries_have_no_time(books: OrderBooks) -> None:
+def test_entries_for_the_margin_product_have_no_time(books: OrderBooks) -> None:
     apply(books, snapshot("bid 10 at 19.50", "offer 5 at 19.51", symbol=C))
     change = apply(books, update("trade 3 at 19.51", "change offer 2 at 19.51", at=None, symbol=C))
     (trade,) = change.trades
@@ -184,13 +184,13 @@ def test_a_second_snapshot_replaces_the_book(full: OrderBooks) -> None:
     assert shown(full[A]) == "1@0.20 |"
 
 
-def test_a_book_shows_itself_with_units(full: OrderBooks) -> None:
+def test_the_repr_of_a_book_contains_units(full: OrderBooks) -> None:
     assert repr(full[A]) == f"OrderBook({A}, live, bid 5 at 0.40 dollars, offer 3 at 0.41 dollars)"
     apply(full, update("delete bid at 0.99"))
     assert repr(full[A]) == f"OrderBook({A}, stale: inconsistent update, bid none, offer none)"
 
 
-MISFITS = [
+INCONSISTENT_ENTRIES = [
     ("change bid 1 at 0.20", "LEVEL_MISSING"),
     ("delete bid at 0.20", "LEVEL_MISSING"),
     ("delete offer at 0.40", "LEVEL_MISSING"),
@@ -212,7 +212,7 @@ MISFITS = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "kind"), MISFITS)
+@pytest.mark.parametrize(("entry", "kind"), INCONSISTENT_ENTRIES)
 def test_an_inconsistent_entry_is_reported_and_makes_the_book_stale(
     full: OrderBooks, entry: str, kind: str
 ) -> None:
@@ -336,11 +336,11 @@ def test_updates_that_go_back_in_time_are_reported(
     assert kinds(updates) == ["OUT_OF_ORDER"] * out_of_order
     assert full[A].is_live
     assert shown(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
-    particular = OrderBooks(tolerated=frozenset())
-    particular.apply(FULL)
-    apply(particular, update("change bid 6 at 0.40", at=before))
-    assert len(apply(particular, update("change bid 7 at 0.40", at=after)).levels) == (not out_of_order)
-    assert particular[A].is_live is not out_of_order
+    strict = OrderBooks(tolerated=frozenset())
+    strict.apply(FULL)
+    apply(strict, update("change bid 6 at 0.40", at=before))
+    assert len(apply(strict, update("change bid 7 at 0.40", at=after)).levels) == (not out_of_order)
+    assert strict[A].is_live is not out_of_order
 
 
 def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_time_at_the_newest(
@@ -380,8 +380,8 @@ def test_an_invalid_snapshot_does_not_make_a_book_live(
         assert kinds(change) == [kind]
         assert (change.snapshot, change.best_changed, change.state_changed) == (True, True, True)
         assert (books[A].state, shown(books[A])) == (BookState.STALE, "|")
-        again = apply(books, snapshot(*levels))
-        assert (kinds(again), again.state_changed) == ([kind], False)
+        repeated = apply(books, snapshot(*levels))
+        assert (kinds(repeated), repeated.state_changed) == ([kind], False)
     tolerant = OrderBooks(tolerated=frozenset(DiscrepancyKind))
     assert kinds(apply(tolerant, snapshot(*levels))) == [kind]
     assert tolerant[A].is_live
@@ -394,7 +394,7 @@ def test_a_trade_in_a_snapshot_is_a_discrepancy(books: OrderBooks) -> None:
     assert shown(books[A]) == "1@0.40 |"
 
 
-def test_updates_can_be_compared_and_shown() -> None:
+def test_updates_have_equality_and_a_repr() -> None:
     updates = apply(OrderBooks(), FULL)
     assert isinstance(updates, BookUpdate)
     assert "snapshot=True" in repr(updates)

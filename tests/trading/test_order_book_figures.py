@@ -1,4 +1,4 @@
-"""Figures computed from a book: spread, middle, the cost of a size, and the book without certain orders."""
+"""Figures computed from a book: spread, mid price, cost of a size, and the book without certain orders."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def book() -> OrderBook:
     return book_of("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.46")
 
 
-def test_spread_and_middle_use_the_best_prices(book: OrderBook) -> None:
+def test_spread_and_mid_price_use_the_best_prices(book: OrderBook) -> None:
     assert (book.spread, book.mid) == (d("0.01"), d("0.405"))
 
 
 @pytest.mark.parametrize("entries", [(), ("bid 5 at 0.40",), ("offer 5 at 0.40",)])
-def test_a_book_with_an_empty_side_has_neither_spread_nor_middle(entries: tuple[str, ...]) -> None:
+def test_a_book_with_an_empty_side_has_neither_spread_nor_mid_price(entries: tuple[str, ...]) -> None:
     book = book_of(*entries)
     assert (book.spread, book.mid) == (None, None)
 

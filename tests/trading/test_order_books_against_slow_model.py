@@ -80,15 +80,15 @@ def market(seed: int, length: int, hostile: float) -> list[Step]:
             side = random.choice("01")
             cents = random.randint(1, 49) if side == "0" else random.randint(50, 99)
             price, size = Decimal(cents) / 100, Decimal(random.randint(1, 10_000)) / 100
-            here = levels[symbol]
+            book_levels = levels[symbol]
             if random.random() < hostile:
                 kind, action = random.choice("0123"), random.choice("01239")
                 entries.append(Entry(action, symbol, kind, price - random.randint(0, 1), size - 50, stamp))
-            elif (side, price) not in here:
-                here[side, price] = size
+            elif (side, price) not in book_levels:
+                book_levels[side, price] = size
                 entries.append(Entry("0", symbol, side, price, size, stamp))
             elif random.random() < 0.6:
-                del here[side, price]
+                del book_levels[side, price]
                 entries.append(Entry("2", symbol, side, price, Decimal("0.00"), stamp))
             else:
                 entries.append(Entry("1", symbol, side, price, size, stamp))

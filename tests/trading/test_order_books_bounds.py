@@ -8,7 +8,7 @@ from kalshi_fix_sansio.trading.books.order_books import MAX_SYMBOL_SIZE
 from tests.trading.feed import A, B, C, apply, request, snapshot, update
 
 
-def refused(change: BookUpdate) -> bool:
+def is_refused(change: BookUpdate) -> bool:
     """Return whether an update reports that there is no room and leaves its book stale and empty."""
     is_stale = change.book.state is BookState.STALE
     assert is_stale is (
@@ -26,43 +26,43 @@ def levels(count: int, start: int = 1) -> list[str]:
 
 def test_the_levels_of_all_books_are_bounded_even_with_full_tolerance() -> None:
     books = OrderBooks(max_levels=10, tolerated=frozenset(DiscrepancyKind))
-    assert not refused(apply(books, snapshot(*levels(6))))
-    assert not refused(apply(books, snapshot(*levels(2), symbol=B)))
-    assert not refused(apply(books, update("new bid 1 at 0.900")))
+    assert not is_refused(apply(books, snapshot(*levels(6))))
+    assert not is_refused(apply(books, snapshot(*levels(2), symbol=B)))
+    assert not is_refused(apply(books, update("new bid 1 at 0.900")))
     change = apply(books, update("new bid 1 at 0.901", "new bid 1 at 0.902", "new bid 1 at 0.903"))
-    assert refused(change)
+    assert is_refused(change)
     assert change.best_changed
     assert [discrepancy.detail for discrepancy in change.discrepancies] == [
-        "no room for another level: 10 in all books"
+        "no room for another level: at most 10 in all books"
     ]
     assert len(books[B].bids) == 2
-    assert not refused(apply(books, snapshot(*levels(6))))
+    assert not is_refused(apply(books, snapshot(*levels(6))))
 
 
 def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
     books = OrderBooks(max_levels=10)
     change = apply(books, snapshot(*levels(11)))
-    assert refused(change)
+    assert is_refused(change)
     assert [discrepancy.detail for discrepancy in change.discrepancies] == [
-        "no room for 11 levels: 10 in all books"
+        "no room for 11 levels: at most 10 in all books"
     ]
-    assert not refused(apply(books, snapshot(*levels(9))))
+    assert not is_refused(apply(books, snapshot(*levels(9))))
 
 
 def test_removed_levels_free_room() -> None:
     books = OrderBooks(max_levels=10)
     books.apply(snapshot(*levels(3)))
     for number in range(4, 100):
-        assert not refused(apply(books, update(f"new bid 1 at 0.{number:03d}")))
-        assert not refused(apply(books, update(f"delete bid 0 at 0.{number:03d}")))
+        assert not is_refused(apply(books, update(f"new bid 1 at 0.{number:03d}")))
+        assert not is_refused(apply(books, update(f"delete bid 0 at 0.{number:03d}")))
 
 
 def test_the_levels_that_a_snapshot_replaces_do_not_count() -> None:
     books = OrderBooks(max_levels=20)
     for entries in (9, 18, 18, 9, 18):
-        assert not refused(apply(books, snapshot(*levels(entries))))
-    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
-    assert refused(apply(books, snapshot(*levels(20))))
+        assert not is_refused(apply(books, snapshot(*levels(entries))))
+    assert not is_refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
+    assert is_refused(apply(books, snapshot(*levels(20))))
 
 
 def test_the_levels_are_rarely_recounted() -> None:
@@ -86,22 +86,22 @@ def test_the_levels_are_rarely_recounted() -> None:
 def test_the_number_of_books_is_bounded() -> None:
     books = OrderBooks(max_books=2)
     for symbol in (A, B):
-        assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=symbol)))
+        assert not is_refused(apply(books, snapshot("bid 1 at 0.5", symbol=symbol)))
     for sent in (snapshot("bid 1 at 0.5", symbol=C), update(f"new bid 1 at 0.5 in {C}")):
         change = apply(books, sent)
-        assert refused(change)
+        assert is_refused(change)
         assert (change.symbol, change.discrepancies[0].detail) == (C, "there are 2 books already")
         assert list(books) == [A, B]
     assert C not in books._requests._subscribed
     books.forget(A)
-    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=C)))
+    assert not is_refused(apply(books, snapshot("bid 1 at 0.5", symbol=C)))
 
 
 def test_the_length_of_symbols_is_bounded(books: OrderBooks) -> None:
     longest, longer = "A" * MAX_SYMBOL_SIZE, "A" * (MAX_SYMBOL_SIZE + 1)
-    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=longest)))
+    assert not is_refused(apply(books, snapshot("bid 1 at 0.5", symbol=longest)))
     for sent in (snapshot("bid 1 at 0.5", symbol=longer), update(f"new bid 1 at 0.5 in {longer}")):
-        assert refused(apply(books, sent))
+        assert is_refused(apply(books, sent))
     assert list(books) == [longest]
 
 
@@ -109,7 +109,7 @@ def test_an_unwanted_snapshot_answers_its_request_even_without_room() -> None:
     books = OrderBooks(max_books=1)
     books.apply(request("1", A))
     books.forget(A)
-    assert not refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
+    assert not is_refused(apply(books, snapshot("bid 1 at 0.5", symbol=B)))
     assert books.apply(snapshot("bid 1 at 0.5", symbol=A)) == []
     books.forget(B)
     books.apply(request("1", C))

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import A, B, C, snapshot, update
 
 
-def again(books: OrderBooks) -> OrderBooks:
+def reloaded(books: OrderBooks) -> OrderBooks:
     """Return books loaded from a dump that was converted to JSON."""
     loaded = OrderBooks()
     loaded.load(json.loads(json.dumps(books.dump())))
@@ -50,7 +50,7 @@ def steps(random: Random) -> list[Any]:
 def test_loaded_books_continue_like_the_originals(seed: int) -> None:
     books = OrderBooks()
     for step in steps(Random(seed)):
-        loaded = again(books)
+        loaded = reloaded(books)
         assert loaded.dump() == books.dump()
         expected = [(item.symbol, item.state_changed, item.trades) for item in books.apply(step)]
         assert [(item.symbol, item.state_changed, item.trades) for item in loaded.apply(step)] == expected
@@ -78,12 +78,12 @@ def test_a_dump_contains_every_state_and_replaces_the_previous_one() -> None:
     assert loaded.stale() == [A, B, C]
 
 
-def test_a_refusal_of_a_loaded_request_is_attributed() -> None:
+def test_a_refusal_of_a_loaded_request_is_attributed_to_its_books() -> None:
     request = MarketDataRequest.subscribe(A)
     books = OrderBooks()
     books.apply(MarketDataRequest.subscribe(B))
     books.apply(request)
-    loaded = again(books)
+    loaded = reloaded(books)
     loaded.apply(RejectReceived(Reject(ref_seq_num=3), 3, request))
     assert loaded.stale() == [A]
 

@@ -34,27 +34,27 @@ LOGGED_ON = LoggedOn(Logon(heart_bt_int=30, raw_data=b"x"), heart_bt_int=30, res
 
 
 @attrs.define
-class Line:
-    """A venue with one level per market, and a client at the other end of a slow line."""
+class SlowConnection:
+    """A venue with one level per market, and a client at the other end of a slow connection."""
 
     books: OrderBooks = attrs.field(factory=OrderBooks)
     sizes: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(SYMBOLS, 1))
     subscribed: set[str] = attrs.field(factory=set)
-    asked: deque[MarketDataRequest] = attrs.field(factory=deque)
+    requests: deque[MarketDataRequest] = attrs.field(factory=deque)
     """Requests in transit."""
     answers: deque[MessageReceived | RejectReceived] = attrs.field(factory=deque)
     """Answers and updates in transit."""
 
-    def ask(self, kind: str, symbols: tuple[str, ...]) -> None:
+    def send_request(self, kind: str, symbols: tuple[str, ...]) -> None:
         message = request(kind, *symbols)
         self._apply(message)
-        self.asked.append(message)
+        self.requests.append(message)
 
     def serve(self, refusal: int) -> None:
-        """Let the venue accept the next request, or refuse it with one of several messages."""
-        if not self.asked:
+        """Let the venue answer the next request: accept it, or refuse it with one of several messages."""
+        if not self.requests:
             return
-        message = self.asked.popleft()
+        message = self.requests.popleft()
         symbols = [entry.symbol for entry in message.related_sym]
         if message.subscription_request_type == "2":
             self.subscribed.difference_update(symbols or SYMBOLS)
@@ -68,7 +68,7 @@ class Line:
                 self.subscribed.update(symbols)
             for symbol in symbols:
                 entry = MDFullEntry(md_entry_type="0", md_entry_px=PRICE, md_entry_size=self.sizes[symbol])
-                self._tell(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[entry]))
+                self._send(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[entry]))
 
     def change(self, symbol: str) -> None:
         self.sizes[symbol] += 1
@@ -80,7 +80,7 @@ class Line:
                 md_entry_px=PRICE,
                 md_entry_size=self.sizes[symbol],
             )
-            self._tell(MarketDataIncrementalRefresh(md_entries=[entry]))
+            self._send(MarketDataIncrementalRefresh(md_entries=[entry]))
 
     def receive(self) -> None:
         if self.answers:
@@ -88,21 +88,21 @@ class Line:
 
     def reconnect(self, symbols: tuple[str, ...]) -> None:
         """Lose all messages in transit. A client may send requests before it has read its events."""
-        self.asked.clear()
+        self.requests.clear()
         self.answers.clear()
         self.subscribed.clear()
         self._apply(ENDED)
         if symbols:
-            self.ask("1", symbols)
+            self.send_request("1", symbols)
         self._apply(LOGGED_ON)
 
     def settle(self) -> None:
-        while self.asked:
+        while self.requests:
             self.serve(0)
         while self.answers:
             self.receive()
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         self.answers.append(MessageReceived(message))
 
     def _apply(self, event: object) -> None:
@@ -110,32 +110,32 @@ class Line:
             assert update.discrepancies == []
 
 
-asking = st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3, unique=True).map(tuple)
+symbol_tuples = st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3, unique=True).map(tuple)
 Step = tuple[Any, ...]
 steps: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
-        st.tuples(st.just("ask"), st.sampled_from("01019"), asking),
-        st.tuples(st.just("ask"), st.just("2"), asking | st.just(())),
+        st.tuples(st.just("send_request"), st.sampled_from("01019"), symbol_tuples),
+        st.tuples(st.just("send_request"), st.just("2"), symbol_tuples | st.just(())),
         st.tuples(st.just("serve"), st.sampled_from([0, 0, 0, 1, 2])),
         st.tuples(st.just("change"), st.sampled_from(SYMBOLS)),
         st.tuples(st.just("receive")),
         st.tuples(st.just("receive")),
-        st.tuples(st.just("reconnect"), asking | st.just(())),
+        st.tuples(st.just("reconnect"), symbol_tuples | st.just(())),
     ),
     max_size=60,
 )
 
 
 def check(sequence: list[Step]) -> None:
-    line = Line()
+    connection = SlowConnection()
     for name, *arguments in sequence:
-        getattr(line, name)(*arguments)
-    line.settle()
-    assert {symbol for symbol, book in line.books.items() if book.is_live} == line.subscribed
-    for symbol, book in line.books.items():
+        getattr(connection, name)(*arguments)
+    connection.settle()
+    assert {symbol for symbol, book in connection.books.items() if book.is_live} == connection.subscribed
+    for symbol, book in connection.books.items():
         assert book.state is not BookState.WAITING
         if book.is_live:
-            assert list(book.bids) == [(PRICE, Decimal(line.sizes[symbol]))]
+            assert list(book.bids) == [(PRICE, Decimal(connection.sizes[symbol]))]
 
 
 @settings(max_examples=300)

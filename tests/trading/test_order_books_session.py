@@ -153,7 +153,7 @@ def test_a_requested_book_waits_for_its_snapshot(books: OrderBooks) -> None:
     assert states(books) == ["LIVE", "WAITING"]
 
 
-def test_a_gap_also_reports_a_waiting_book(books: OrderBooks) -> None:
+def test_a_gap_also_makes_a_waiting_book_stale(books: OrderBooks) -> None:
     books.apply(request("1", A))
     (change,) = books.apply(GapDetected(5, 9, recoverable=False))
     assert (change.state_changed, change.best_changed) == (True, False)
@@ -290,7 +290,7 @@ def test_a_refusal_belongs_to_the_oldest_unanswered_request(books: OrderBooks) -
     assert books.apply(REFUSED) == []
 
 
-def test_a_refusal_does_not_affect_live_books_and_books_of_other_requests() -> None:
+def test_a_refusal_affects_neither_live_books_nor_books_of_other_requests() -> None:
     books = live(A)
     books.apply(request("1", A, B, C))
     books.apply(request("0", C))
@@ -362,7 +362,7 @@ def test_requests_end_with_their_session(books: OrderBooks) -> None:
     assert kinds(apply(books, update("new bid 1 at 0.40", symbol=C))) == ["NO_SNAPSHOT"]
 
 
-def test_a_single_snapshot_in_the_next_session_is_not_live_either() -> None:
+def test_a_single_snapshot_does_not_make_a_book_live_in_the_next_session() -> None:
     books = live(A)
     books.apply(ENDED)
     books.apply(logged_on())
@@ -394,7 +394,7 @@ def test_a_missing_answer_does_not_delay_later_requests(books: OrderBooks) -> No
     assert {symbol: book.state.name for symbol, book in books.items()} == {A: "WAITING", B: "LIVE"}
 
 
-def test_a_client_that_resubscribes_itself_reports_its_requests() -> None:
+def test_renewals_by_the_client_count_as_requests() -> None:
     books = live(A, B)
     books.apply(ENDED)
     books.apply(logged_on())

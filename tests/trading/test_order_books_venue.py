@@ -28,7 +28,7 @@ MARKETS = {
 
 
 class TradedBooks:
-    """Two traders and a client that only watches the market data."""
+    """Two traders, and a client that only watches the market data."""
 
     def __init__(self, product: str, seed: int = 1, **changes: Any) -> None:
         names = ("ann", "bob", "ann-md")
@@ -56,7 +56,7 @@ class TradedBooks:
     def watch(self) -> Client:
         return self.harness.connect("ann-md", "KalshiMD", product=self.product)
 
-    def ask(self, kind: str, *symbols: str) -> None:
+    def send_request(self, kind: str, *symbols: str) -> None:
         message = request(kind, *symbols)
         self.books.apply(message)
         self.watcher.send(message)
@@ -70,7 +70,7 @@ class TradedBooks:
         assert [found for update in self.updates for found in update.discrepancies] == []
 
     def trade(self, number: int) -> None:
-        """Send one request, mostly an order."""
+        """Send one request, usually an order."""
         trader, symbol = self.random.choice(self.traders), self.random.choice(self.symbols)
         if self.resting and self.random.random() < 0.3:
             owner, found = self.resting.pop(self.random.randrange(len(self.resting)))
@@ -102,11 +102,11 @@ class TradedBooks:
             sent.order_qty = sent.order_qty * hundredths / 100
             self.resting.append((trader, sent))
             trader.send(sent)
-        self._note_fills()
+        self._record_fills()
         self.drain()
 
-    def _note_fills(self) -> None:
-        """Count the fills that take liquidity; both sides of a trade receive a report."""
+    def _record_fills(self) -> None:
+        """Record the fills that take liquidity, because both sides of a trade receive a report."""
         for trader in self.traders:
             for message in trader.take():
                 if (
@@ -119,12 +119,12 @@ class TradedBooks:
                     self.fills.append((message.symbol, message.last_px, message.last_qty))
 
     def compare(self) -> None:
-        there = self.harness.venue.exchange(self.product)
+        exchange = self.harness.venue.exchange(self.product)
         for symbol in self.symbols:
             book = self.books[symbol]
             assert book.state is BookState.LIVE
-            assert tuple(book.bids) == there.levels(symbol, Side.BUY)
-            assert tuple(book.offers) == there.levels(symbol, Side.SELL)
+            assert tuple(book.bids) == exchange.levels(symbol, Side.BUY)
+            assert tuple(book.offers) == exchange.levels(symbol, Side.SELL)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -134,7 +134,7 @@ def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
     for number in range(40):
         traded.trade(number)
     traded.fills.clear()
-    traded.ask("1", *traded.symbols)
+    traded.send_request("1", *traded.symbols)
     assert [update.snapshot for update in traded.updates] == [True, True]
     traded.compare()
     for number in range(40, 240):
@@ -147,7 +147,7 @@ def test_books_equal_those_of_the_venue(product: str, seed: int) -> None:
 
 def test_books_are_rebuilt_after_a_lost_connection() -> None:
     traded = TradedBooks("prediction")
-    traded.ask("1", *traded.symbols)
+    traded.send_request("1", *traded.symbols)
     for number in range(30):
         traded.trade(number)
     traded.watcher.session.receive_eof(traded.harness.now)
@@ -160,7 +160,7 @@ def test_books_are_rebuilt_after_a_lost_connection() -> None:
     traded.watcher = traded.watch()
     traded.drain()
     assert traded.books.stale() == traded.symbols
-    traded.ask("1", *traded.books.stale())
+    traded.send_request("1", *traded.books.stale())
     traded.compare()
     for number in range(60, 90):
         traded.trade(number)
@@ -169,27 +169,27 @@ def test_books_are_rebuilt_after_a_lost_connection() -> None:
 
 def test_an_unsubscribed_market_gets_no_updates() -> None:
     traded = TradedBooks("prediction")
-    traded.ask("1", *traded.symbols)
-    traded.ask("2", SUBPENNY)
+    traded.send_request("1", *traded.symbols)
+    traded.send_request("2", SUBPENNY)
     for number in range(40):
         traded.trade(number)
         assert {update.symbol for update in traded.updates} <= {CENTS}
     assert list(traded.books) == [CENTS]
-    traded.ask("0", SUBPENNY)
+    traded.send_request("0", SUBPENNY)
     book = traded.books[SUBPENNY]
-    there = traded.harness.venue.exchange("prediction")
-    assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, there.levels(SUBPENNY, Side.BUY))
+    exchange = traded.harness.venue.exchange("prediction")
+    assert (book.state, tuple(book.bids)) == (BookState.SNAPSHOT, exchange.levels(SUBPENNY, Side.BUY))
 
 
 def test_too_many_markets_are_refused() -> None:
     traded = TradedBooks("prediction", symbol_limits=SymbolLimits(per_request=2, per_session=3))
-    traded.ask("1", CENTS)
-    traded.ask("1", "A", "B", "C")
+    traded.send_request("1", CENTS)
+    traded.send_request("1", "A", "B", "C")
     assert [(update.symbol, update.book.stale_reason) for update in traded.updates] == [
         (symbol, StaleReason.REQUEST_REFUSED) for symbol in "ABC"
     ]
     assert traded.books[CENTS].is_live
-    traded.ask("1", "NO-SUCH")
+    traded.send_request("1", "NO-SUCH")
     assert traded.books["NO-SUCH"].is_live
     assert traded.books["NO-SUCH"].best_bid is None
 

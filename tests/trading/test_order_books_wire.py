@@ -29,7 +29,7 @@ STAMP = "272=20260821|273=12:00:00.000|"
 GOOD = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
 
 
-def three() -> OrderBooks:
+def two_live_and_one_waiting() -> OrderBooks:
     """Return books of which A and B are live and C waits for its snapshot."""
     books = OrderBooks()
     for symbol in (A, B):
@@ -42,7 +42,7 @@ def states(books: OrderBooks) -> list[str]:
     return [book.state.name for book in books.values()]
 
 
-ONE_STALE, ALL_STALE, ALL_WELL = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["LIVE", "LIVE", "WAITING"]
+ONE_STALE, ALL_STALE, NONE_STALE = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["LIVE", "LIVE", "WAITING"]
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ ONE_STALE, ALL_STALE, ALL_WELL = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, ["
         (f"268=1|{GOOD}0=1|", ALL_STALE),
         (f"268=1|{GOOD}x|", ALL_STALE),
         (f"268=1|{GOOD}0270=0.40|", ONE_STALE),
-        ("268=0|", ALL_WELL),
-        (f"268=1|{GOOD}9999=new|", ALL_WELL),
-        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=2026|273=noon|", ALL_WELL),
-        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=20260821|", ALL_WELL),
-        (f"268=1|{GOOD}2446=buyer|", ALL_WELL),
-        (f"268=1|{GOOD}52=20260821-12:00:00|", ALL_WELL),
+        ("268=0|", NONE_STALE),
+        (f"268=1|{GOOD}9999=new|", NONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=2026|273=noon|", NONE_STALE),
+        (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=20260821|", NONE_STALE),
+        (f"268=1|{GOOD}2446=buyer|", NONE_STALE),
+        (f"268=1|{GOOD}52=20260821-12:00:00|", NONE_STALE),
     ],
 )
 def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: list[str]) -> None:
-    books = three()
+    books = two_live_and_one_waiting()
     updates = books.apply(from_wire(f"35=X|{body}"))
     assert states(books) == after
     stale = [book for book in books.values() if book.state is BookState.STALE]
@@ -99,13 +99,13 @@ def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: 
         (f"55={A}|", ONE_STALE),
         ("268=1|269=0|270=0.40|271=6|", ALL_STALE),
         ("55=|268=0|", ALL_STALE),
-        (f"55={A}|268=0|", ALL_WELL),
-        (f"55={A}|268=1|269=0|270=0.40|271=6|272=x|", ALL_WELL),
+        (f"55={A}|268=0|", NONE_STALE),
+        (f"55={A}|268=1|269=0|270=0.40|271=6|272=x|", NONE_STALE),
         (f"55={A}|268=1|269=0|270=0.40|271=6|9999=new|269=1|", ONE_STALE),
     ],
 )
 def test_an_unreadable_snapshot_does_not_create_a_book(body: str, after: list[str]) -> None:
-    books = three()
+    books = two_live_and_one_waiting()
     updates = books.apply(from_wire(f"35=W|{body}"))
     assert states(books) == after
     assert [update.symbol for update in updates] == [A, B, C][: 3 if after == ALL_STALE else 1]
@@ -114,15 +114,17 @@ def test_an_unreadable_snapshot_does_not_create_a_book(body: str, after: list[st
     )
 
 
-def test_a_problem_is_reported_in_words() -> None:
-    change = apply(three(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
+def test_an_unreadable_field_is_named_in_the_discrepancy() -> None:
+    change = apply(
+        two_live_and_one_waiting(), from_wire(f"35=X|268=1|279=1|55={A}|269=0|270=x|271=6|{STAMP}")
+    )
     (found,) = change.discrepancies
     assert (found.kind, found.symbol, found.entry) == (DiscrepancyKind.UNREADABLE, A, None)
     assert "MDEntryPx (270)" in found.detail
 
 
 def test_stale_or_dropped_books_do_not_report_problems() -> None:
-    books = three()
+    books = two_live_and_one_waiting()
     books.apply(request("0", "ONCE"))
     books.apply(snapshot("bid 1 at 0.40", symbol="ONCE"))
     books.apply(update("delete bid at 0.01"))
@@ -138,7 +140,7 @@ def test_stale_or_dropped_books_do_not_report_problems() -> None:
 
 
 def test_the_trades_of_an_unreadable_message_are_reported() -> None:
-    books = three()
+    books = two_live_and_one_waiting()
     trade = f"279=0|55={A}|269=2|270=0.41|271=3|{STAMP}2446=1|"
     change = apply(books, from_wire(f"35=X|268=2|{trade}279=1|55={A}|269=0|270=x|271=6|{STAMP}"))
     assert (kinds(change), len(change.trades), change.levels) == (["UNREADABLE"], 1, [])
@@ -161,13 +163,13 @@ def test_an_unreadable_update_may_be_the_first_of_its_market(books: OrderBooks) 
 
 # --- truncated and corrupted messages -------------------------------------------------------------------
 
-WHOLE_SNAPSHOT = f"55={A}|268=2|269=0|270=0.4000|271=15.00|{STAMP}269=1|270=0.6500|271=5.00|{STAMP}"
-WHOLE_UPDATE = (
+COMPLETE_SNAPSHOT = f"55={A}|268=2|269=0|270=0.4000|271=15.00|{STAMP}269=1|270=0.6500|271=5.00|{STAMP}"
+COMPLETE_UPDATE = (
     f"268=2|279=1|55={A}|269=0|270=0.4000|271=7.00|{STAMP}279=0|55={A}|269=1|270=0.6000|271=2.00|{STAMP}"
 )
 
 
-def sound(books: OrderBooks) -> None:
+def check_invariants(books: OrderBooks) -> None:
     """Check the invariants that hold after any messages."""
     for book in books.values():
         for side in (book.bids, book.offers):
@@ -180,16 +182,16 @@ def sound(books: OrderBooks) -> None:
 
 
 def test_a_message_truncated_anywhere_never_loses_a_level_silently() -> None:
-    for end in range(len(WHOLE_SNAPSHOT)):
+    for end in range(len(COMPLETE_SNAPSHOT)):
         books = OrderBooks()
-        books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT[:end]}"))
-        sound(books)
+        books.apply(from_wire(f"35=W|{COMPLETE_SNAPSHOT[:end]}"))
+        check_invariants(books)
         assert all(len(book.bids) + len(book.offers) == 2 for book in books.values() if book.is_live)
-    for end in range(len(WHOLE_UPDATE)):
+    for end in range(len(COMPLETE_UPDATE)):
         books = OrderBooks()
-        books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT}"))
-        updates = books.apply(from_wire(f"35=X|{WHOLE_UPDATE[:end]}"))
-        sound(books)
+        books.apply(from_wire(f"35=W|{COMPLETE_SNAPSHOT}"))
+        updates = books.apply(from_wire(f"35=X|{COMPLETE_UPDATE[:end]}"))
+        check_invariants(books)
         if books[A].is_live:
             assert [len(update.levels) for update in updates] == [2]
 
@@ -198,10 +200,10 @@ def test_a_message_truncated_anywhere_never_loses_a_level_silently() -> None:
 @given(data=st.data())
 def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.DataObject) -> None:
     books = OrderBooks()
-    books.apply(from_wire(f"35=W|{WHOLE_SNAPSHOT}"))
+    books.apply(from_wire(f"35=W|{COMPLETE_SNAPSHOT}"))
     for _ in range(data.draw(st.integers(1, 4))):
-        msg_type, whole = data.draw(st.sampled_from([("W", WHOLE_SNAPSHOT), ("X", WHOLE_UPDATE)]))
-        content = bytearray(f"35={msg_type}|{HEAD}{whole}".replace("|", "\x01").encode())
+        msg_type, body = data.draw(st.sampled_from([("W", COMPLETE_SNAPSHOT), ("X", COMPLETE_UPDATE)]))
+        content = bytearray(f"35={msg_type}|{HEAD}{body}".replace("|", "\x01").encode())
         for position, value in data.draw(
             st.lists(
                 st.tuples(
@@ -213,10 +215,10 @@ def test_no_corrupted_message_makes_a_book_raise_or_contradict_itself(data: st.D
         ):
             content[position] = value
         books.apply(CODEC.decode(raw(content.decode("latin-1"))))
-        sound(books)
+        check_invariants(books)
 
 
-# --- whole sessions -------------------------------------------------------------------------------------
+# --- complete sessions ----------------------------------------------------------------------------------
 
 
 def market_data() -> Pair:
@@ -248,19 +250,19 @@ def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session
     assert of_type(events, SessionEnded)
     assert (books[A].stale_reason, shown(books[A])) == (StaleReason.GAP, "|")
 
-    again = market_data()
-    drain(again, books)
+    next_session = market_data()
+    drain(next_session, books)
     assert books.stale() == [A]
-    again.venue.send(snapshot("bid 7 at 0.40"), again.clock.now)
-    drain(again, books)
+    next_session.venue.send(snapshot("bid 7 at 0.40"), next_session.clock.now)
+    drain(next_session, books)
     assert (books.stale(), shown(books[A])) == ([], "7@0.40 |")
-    again.client.receive_eof(again.clock.now)
-    drain(again, books)
+    next_session.client.receive_eof(next_session.clock.now)
+    drain(next_session, books)
     assert books[A].stale_reason is StaleReason.SESSION_ENDED
 
 
 def test_a_message_refused_by_a_strict_session_makes_its_book_stale() -> None:
-    wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), three()
+    wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), two_live_and_one_waiting()
     event = one(wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|")), MessageRejected)
     books.apply(event)
     assert {symbol: book.state.name for symbol, book in books.items()} == {
@@ -286,11 +288,11 @@ def test_five_thousand_markets_in_one_session() -> None:
             MDFullEntry(
                 md_entry_type="0",
                 md_entry_px=price,
-                md_entry_size=there,
+                md_entry_size=quantity,
                 md_entry_date=day,
                 md_entry_time=instant,
             )
-            for price, there in expected[symbol].items()
+            for price, quantity in expected[symbol].items()
         ]
         both.venue.send(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries), both.clock.now)
         if number % 500 == 499:
@@ -298,18 +300,18 @@ def test_five_thousand_markets_in_one_session() -> None:
     for number in range(5_000):
         symbol = random.choice(symbols)
         price = Decimal(random.randint(1, 99)) / 100
-        there = expected[symbol]
-        action = random.choice("12") if price in there else "0"
+        book_levels = expected[symbol]
+        action = random.choice("12") if price in book_levels else "0"
         if action == "2":
-            del there[price]
+            del book_levels[price]
         else:
-            there[price] = size()
+            book_levels[price] = size()
         entry = MDIncEntry(
             md_update_action=action,
             symbol=symbol,
             md_entry_type="0",
             md_entry_px=price,
-            md_entry_size=there.get(price, 0),
+            md_entry_size=book_levels.get(price, 0),
             md_entry_date=day,
             md_entry_time=instant,
         )
@@ -317,23 +319,23 @@ def test_five_thousand_markets_in_one_session() -> None:
         if number % 500 == 499:
             drain(both, books)
     assert len(books) == 5_000
-    for symbol, there in expected.items():
+    for symbol, book_levels in expected.items():
         assert books[symbol].is_live
-        assert list(books[symbol].bids) == sorted(there.items(), reverse=True)
+        assert list(books[symbol].bids) == sorted(book_levels.items(), reverse=True)
     both.client.receive_eof(both.clock.now)
     drain(both, books)
     assert books.stale() == symbols
 
 
-def calls_of(action: Callable[[], object]) -> int:
+def count_calls(action: Callable[[], object]) -> int:
     """Return the number of functions that an action calls, including functions written in C."""
     count = 0
 
-    def note(frame: FrameType, event: str, argument: object) -> None:
+    def count_call(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
-    sys.setprofile(note)
+    sys.setprofile(count_call)
     try:
         action()
     finally:
@@ -351,6 +353,6 @@ def test_the_cost_of_an_update_does_not_depend_on_the_number_of_books() -> None:
     full.symbol = A
     many.apply(full)
     for change in (update("change bid 6 at 0.40"), update("new bid 6 at 0.30"), update("delete bid at 0.30")):
-        assert calls_of(lambda change=change: few.apply(change)) == calls_of(  # type: ignore[misc]
+        assert count_calls(lambda change=change: few.apply(change)) == count_calls(  # type: ignore[misc]
             lambda change=change: many.apply(change)  # type: ignore[misc]
         )

@@ -47,8 +47,7 @@ LONG = "n" * (MAX_ID_SIZE + 1)
 
 
 def state(group: OrderGroup) -> GroupState:
-    """Return the current state. (A type checker does not know that the attribute changes between two
-    reads.)"""
+    """Return the current state. (A type checker does not expect an attribute to change between reads.)"""
     return group.state
 
 
@@ -109,7 +108,7 @@ def create(groups: OrderGroups, group_id: str = G, limit: int = 10, **more: Any)
     return update.group
 
 
-def ask(
+def apply_with_answer(
     groups: OrderGroups, request: OrderGroupRequest, limit: int | None = None, seconds: float = 0
 ) -> None:
     assert groups.apply(request) == []
@@ -193,7 +192,7 @@ def test_a_create_with_an_unknown_outcome_may_have_created_a_group(groups: Order
     assert (groups.lost_creates, groups[G].orphan, groups[G].state) == (0, True, GroupState.UNKNOWN)
 
 
-def test_an_unknown_outcome_about_an_unknown_group_is_reported(groups: OrderGroups) -> None:
+def test_an_unknown_outcome_of_a_request_about_an_unknown_group_is_reported(groups: OrderGroups) -> None:
     request = OrderGroupRequest.trigger(G)
     groups.apply(request)
     update = apply_one(groups, unknown(request))
@@ -227,11 +226,11 @@ def test_a_response_about_another_group_is_not_the_answer(groups: OrderGroups) -
 
 
 def test_an_answer_about_an_unknown_group_adds_it(groups: OrderGroups) -> None:
-    ask(groups, OrderGroupRequest.trigger(G))
+    apply_with_answer(groups, OrderGroupRequest.trigger(G))
     assert (groups[G].state, groups[G].orphan) == (GroupState.TRIGGERED, True)
-    ask(groups, OrderGroupRequest.update(H, order_group_contracts_limit=9), 9)
+    apply_with_answer(groups, OrderGroupRequest.update(H, order_group_contracts_limit=9), 9)
     assert (groups[H].state, groups[H].limit) == (GroupState.UNKNOWN, 9)
-    ask(groups, OrderGroupRequest.delete(H))
+    apply_with_answer(groups, OrderGroupRequest.delete(H))
     assert list(groups) == [G]
 
 
@@ -299,8 +298,10 @@ def test_only_the_last_limits_are_remembered(groups: OrderGroups) -> None:
     group = create(groups)
     groups.apply(order("a"))
     for number in range(2 * MAX_LIMITS):
-        ask(groups, OrderGroupRequest.update(G, order_group_contracts_limit=10 + number % 2), seconds=number)
-        ask(
+        apply_with_answer(
+            groups, OrderGroupRequest.update(G, order_group_contracts_limit=10 + number % 2), seconds=number
+        )
+        apply_with_answer(
             groups,
             OrderGroupRequest.update(G, order_group_contracts_limit=11 - number % 2),
             11 - number % 2,
@@ -323,7 +324,7 @@ def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGrou
     assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in force
 
 
-def test_without_any_time_evidence_cannot_be_ordered_after_an_answer() -> None:
+def test_evidence_cannot_be_placed_after_an_answer_if_no_time_is_known() -> None:
     groups = OrderGroups()
     create(groups)
     dumped = groups.dump()["groups"]
@@ -346,25 +347,25 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 
 # --- histories of one group -----------------------------------------------------------------------------
 
-# Each row begins with the group G of limit 10 and is a list of steps; times are fifteenths of the window:
+# Each row is a list of steps and begins with a group G with limit 10; times are fifteenths of the window:
 #
-#   order a [H]                    an order of a group is about to be sent; H is another one, - none
-#   fill a 2;1 3 @1                a trade of an order: ExecID, contracts, time
-#   taken, cancel, refuse a @1     reports that an order was accepted, cancelled by its group, refused for it
-#   heard @1                       a report of no group, which contains the venue's time alone
-#   untimed fill a 3 @2            a report without TransactTime, sent at a time; so for a cancel
-#   renamed b a 3 @1               a trade of the order that was sent as a, now named b
-#   copy ...                       the same by drop copy
+#   order a [H]                    an order in G is about to be sent, or in the group H, or (-) in no group
+#   fill a 2;1 3 @1                a fill of an order: ExecID, contracts, time
+#   accepted, cancel, refuse a @1  reports that an order was accepted, or cancelled or refused by its group
+#   time @1                        a report about no group, of which only the venue's time matters
+#   untimed fill a 3 @2            a fill without TransactTime, sent at a time; also for a cancel
+#   renamed b a 3 @1               a fill of the order that was sent as a and is now named b
+#   copy ...                       the same report via drop copy
 #   reset, trigger, delete @1      a request, and its answer at a time
-#   update 20 @6                   the same for an update; `update 20 silent` is answered without the limit
-#   lose reset                     a request that has no outcome; also for the others
+#   update 20 @6                   an update; `update 20 silent` is answered without the limit
+#   lose reset                     a request without a known outcome; also for the other requests
 #   send delete, refused           an unanswered request, and its Reject
 #   answer @1                      an answer that belongs to no request
-#   learn 10 [triggered]           what REST reports; - for a limit that is not known
-#   end, logon @1, resumed         the end of the session, a Logon with and without reset
+#   learn 10 [triggered]           a limit and a state that REST reports; - for an unknown limit
+#   end, logon @1, resumed         the end of the session, a Logon with a reset, a Logon without
 #
-# and of expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`:
-# the previous step has changed the state; `none`: it has produced no update.
+# and expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`:
+# the previous step has changed the state; `none`: it has caused no update.
 HISTORIES = {
     "each action has the effect that its name describes": (
         "update 40 @0 | limit 40 | ACTIVE | trigger @0 | TRIGGERED | room 0 @0 | "
@@ -386,17 +387,17 @@ HISTORIES = {
         "forget | learn 12 triggered | TRIGGERED | learn 12 | ACTIVE | room 12 @0 | forget | forget | gone"
     ),
     "more than the limit leaves no room": "order a | fill a 2;1 30 @1 | room 0 @2",
-    "a fill counts once, whatever is received again": (
+    "a fill counts once, however often it is received": (
         "order a | fill a 2;1 3 @1 | fill a 2;1 3 @1 | none | room 10 @60 | fill a 2;1 3 @1 | room 10 @60"
     ),
-    "a replaced order stays in its group": "order a | taken a @0 | renamed b a 3 @1 | room 7 @1",
-    "orders without a group or of a deleted one do not count": (
+    "a replaced order stays in its group": "order a | accepted a @0 | renamed b a 3 @1 | room 7 @1",
+    "orders without a group or in an unknown group do not count": (
         "order a - | order b H | fill a 2;1 3 @1 | none | fill b 2;2 3 @1 | none | room 10 @1"
     ),
     "a reset discards earlier fills, however late they are reported": (
         "order a | fill a 2;1 3 @1 | reset @5 | fill a 2;2 4 @5 | fill a 2;3 1 @6 | room 9 @6"
     ),
-    "a fill without a time has that of its report": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
+    "a fill without a time uses its report's time": "order a | untimed fill a 3 @2 | room 7 @2 | room 10 @17",
     "cancels prove that the group triggered": "order a | cancel a @3 | new | TRIGGERED | cancel a @3 | none",
     "the fill that exceeds the limit triggers, though no order is left to cancel": (
         "order a | fill a 2;1 4 @1 | fill a 2;2 6 @15 | ACTIVE | "  # the limit is reached, but not exceeded
@@ -411,32 +412,32 @@ HISTORIES = {
         "reset @2 | ACTIVE | order b | refuse b INSUFFICIENT_BALANCE @3 | ACTIVE"
     ),
     "an accepted order shows that another program has reset the group": (
-        "order a | fill a 2;1 11 @1 | cancel a @1 | order b | taken b @2 | new | ACTIVE | room 10 @2"
+        "order a | fill a 2;1 11 @1 | cancel a @1 | order b | accepted b @2 | new | ACTIVE | room 10 @2"
     ),
     "a group that accepts orders above its limit may have triggered": (
-        "order a | order b | fill a 2;1 11 @1 | TRIGGERED | taken b @2 | UNKNOWN | since 1 | "
-        "order c | taken c @16 | ACTIVE"
+        "order a | order b | fill a 2;1 11 @1 | TRIGGERED | accepted b @2 | UNKNOWN | since 1 | "
+        "order c | accepted c @16 | ACTIVE"
     ),
     # The update takes place between 10 and 16 seconds; after 15 the first fill no longer counts.
-    "an update to the volume": (
+    "an update to the maximum possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 5 @16 | limit 5 | ACTIVE"
     ),
-    "an update below the possible volume": (
+    "an update below the maximum possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 4 @16 | limit 4 | UNKNOWN"
     ),
-    "an update to the minimum volume": (
+    "an update to the minimum possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 2 @16 | limit 2 | UNKNOWN"
     ),
-    "an update below any volume": (
+    "an update below the minimum possible volume": (
         "order a | fill a 2;1 3 @0 | fill a 2;2 2 @10 | update 1 @16 | limit 1 | new | TRIGGERED"
     ),
     "an update below the volume is reported": "order a | fill a 2;1 3 @0 | update 2 @1 | new | TRIGGERED",
     "a late fill is compared with the limit of its time": (
-        "order a | heard @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
+        "order a | time @4 | update 20 @6 | fill a 2;1 11 @7 | ACTIVE | "
         "copy fill a 2;0 1 @6 | ACTIVE"  # this order may have been the first to fill
     ),
     "a fill while an update was in progress is compared with both limits": (
-        "order a | heard @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
+        "order a | time @8 | update 20 @10 | fill a 3;2 11 @9 | UNKNOWN | room - @10 | "
         "copy fill a 3;1 10 @7 | TRIGGERED"  # whichever limit was in force
     ),
     "without a known limit any fill may trigger": (
@@ -444,15 +445,15 @@ HISTORIES = {
     ),
     "both orders of one trade count": "order a | order b | fill a 2;1 3 @1 | fill b 2;1 3 @1 | room 4 @1",
     "cancels before a reset are no evidence": (
-        "order a | heard @4 | reset @5 | cancel a @3 | ACTIVE | cancel a @6 | TRIGGERED"
+        "order a | time @4 | reset @5 | cancel a @3 | ACTIVE | cancel a @6 | TRIGGERED"
     ),
     "a cancel while a reset was in progress may have preceded or followed it": (
-        "order a | order b | taken b @2 | reset @5 | cancel a @3 | UNKNOWN | room - @5 | since 3 | "
-        "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
+        "order a | order b | accepted b @2 | reset @5 | cancel a @3 | UNKNOWN | room - @5 | since 3 | "
+        "fill b 2;2 1 @18 | order c | accepted c @18 | ACTIVE"
     ),
     "a fill while a reset was in progress may have preceded or followed it": (
-        "order a | order b | taken b @2 | reset @5 | fill a 2;1 11 @3 | UNKNOWN | room - @5 | since 3 | "
-        "fill b 2;2 1 @18 | order c | taken c @18 | ACTIVE"
+        "order a | order b | accepted b @2 | reset @5 | fill a 2;1 11 @3 | UNKNOWN | room - @5 | since 3 | "
+        "fill b 2;2 1 @18 | order c | accepted c @18 | ACTIVE"
     ),
     "evidence known before a reset is ignored when it is received again": (
         "order a | order b | fill a 2;1 11 @3 | cancel a @3 | reset @5 | cancel b @3 | none | "
@@ -463,9 +464,9 @@ HISTORIES = {
         "order a | send delete | cancel a @3 | new | UNKNOWN | refused | new | TRIGGERED"
     ),
     "a triggered group stays so after a loss": "order a | order b | refuse a @1 | end | TRIGGERED | certain",
-    "an order taken a window after the loss ends the uncertainty": (
-        "logon @0 | order a | end | logon @10 | order b | order c | taken b @24 | UNKNOWN | "
-        "taken c @25 | new | ACTIVE"
+    "an order accepted a window after the loss ends the uncertainty": (
+        "logon @0 | order a | end | logon @10 | order b | order c | accepted b @24 | UNKNOWN | "
+        "accepted c @25 | new | ACTIVE"
     ),
     "a reset while another session is down does not end the uncertainty": (
         "order a | end | reset @5 | UNKNOWN"
@@ -473,7 +474,7 @@ HISTORIES = {
     "REST reports another limit": (
         "order a | fill a 2;1 5 @1 | learn 4 | ACTIVE | room 0 @1 | learn 4 triggered | TRIGGERED"
     ),
-    "a state from REST while a session is down does not last": (
+    "a state that REST reports while a session is down does not last": (
         "order a | end | learn 10 | UNKNOWN | logon @0 | learn 10 | ACTIVE"
     ),
     "a cancel after a lost request shows that the group has triggered": (
@@ -481,7 +482,7 @@ HISTORIES = {
         "cancel a @1 | TRIGGERED"
     ),
     "after a lost update either limit may be in force": (
-        "order a | lose update 4 | UNKNOWN | limit 10 | order b | taken b @15 | ACTIVE | room 10 @15 | "
+        "order a | lose update 4 | UNKNOWN | limit 10 | order b | accepted b @15 | ACTIVE | room 10 @15 | "
         "fill a 2;2 5 @16 | UNKNOWN | fill a 2;3 6 @16 | TRIGGERED"
     ),
     "after a lost reset of a group that REST reports as triggered": (
@@ -520,10 +521,10 @@ def evidence(words: list[str], seconds: float) -> ExecutionReport:
             return cancel(name, seconds)
         case ["refuse", name, *other]:
             return refusal(name, seconds, *map(ExecutionReportText, other))
-        case ["heard"]:
+        case ["time"]:
             return report("of no group", "1;1", at=at(seconds))
-    [taken, name] = words
-    assert taken == "taken"
+    [accepted, name] = words
+    assert accepted == "accepted"
     return report(name, "3;1", transact_time=at(seconds))
 
 
@@ -550,7 +551,7 @@ def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpd
         case ["answer"]:
             return groups.apply(response(G, seconds=seconds))
         case ["update", limit, "silent"]:
-            ask(groups, requested("update", [limit]), seconds=seconds)
+            apply_with_answer(groups, requested("update", [limit]), seconds=seconds)
         case ["update" | "reset" | "trigger" | "delete" as action, *limit]:
             request = requested(action, limit)
             assert groups.apply(request) == []
@@ -635,7 +636,7 @@ def test_remembered_orders_are_bounded_and_groups_of_dropped_orders_may_have_tri
         groups.apply(order(name))
     assert groups[G].state is GroupState.UNKNOWN
     groups.forget(G)
-    groups.apply(order("d"))  # For an open order whose group was deleted no reports are missing.
+    groups.apply(order("d"))  # No reports are missing for an open order whose group was deleted.
 
 
 def test_only_the_last_ended_orders_are_remembered() -> None:
@@ -667,7 +668,7 @@ def test_remembered_fills_are_bounded_and_groups_of_dropped_fills_may_have_trigg
         assert state(group) is GroupState.ACTIVE
         groups.apply(fill("a", f"2;{number}", "1", number))
     assert (state(group), len(group._fills)) == (GroupState.UNKNOWN, 3)
-    ask(groups, OrderGroupRequest.reset(G), seconds=6)
+    apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=6)
     assert groups.room(G, at(6)) == 10
 
 
@@ -713,7 +714,7 @@ def test_with_missing_reports_the_groups_of_open_orders_may_have_triggered(
     if lost is ENDED:
         assert groups.apply(MessagesLost(2, 3)) == []
         assert groups.apply(logged_on()) == []
-    ask(groups, OrderGroupRequest.reset(G), seconds=5)
+    apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=5)
     assert (state(group), groups.uncertain()) == (GroupState.ACTIVE, [])
 
 
@@ -733,7 +734,7 @@ def test_without_missing_reports_no_group_is_uncertain(groups: OrderGroups, even
     assert state(group) is GroupState.ACTIVE
 
 
-def test_a_report_without_header_uses_its_own_time(groups: OrderGroups) -> None:
+def test_a_report_without_a_header_uses_its_own_time(groups: OrderGroups) -> None:
     group = create(groups)
     groups.apply(order("a"))
     for exec_id in ("2;1", "2;2"):
@@ -741,7 +742,7 @@ def test_a_report_without_header_uses_its_own_time(groups: OrderGroups) -> None:
         bare.header = None
         groups.apply(bare)
     assert state(group) is GroupState.TRIGGERED
-    ask(groups, OrderGroupRequest.reset(G), seconds=2)
+    apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=2)
     groups.apply(cancel("a", 0.5))
     assert (state(group), group.since) == (GroupState.ACTIVE, None)
 
@@ -756,10 +757,10 @@ def test_extreme_times_are_decoded_and_dumped(groups: OrderGroups, time: datetim
         groups.apply(extreme)
     assert groups[G].state in (GroupState.UNKNOWN, GroupState.TRIGGERED)
     groups.room(G, time)
-    again = OrderGroups()
-    again.load(json.loads(json.dumps(groups.dump())))
-    assert again.dump() == groups.dump()
-    ask(groups, OrderGroupRequest.reset(G), seconds=2)
+    reloaded = OrderGroups()
+    reloaded.load(json.loads(json.dumps(groups.dump())))
+    assert reloaded.dump() == groups.dump()
+    apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=2)
     groups.apply(fill("a", "2;1", "2", 3))
     assert groups[G].state is GroupState.TRIGGERED  # An extreme time does not make the report look old.
 
@@ -773,11 +774,11 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
     groups.apply(order("a"))
     groups.apply(order("b", H))
     groups.apply(fill("a", "2;1", "2.50", 6))
-    ask(groups, OrderGroupRequest.reset(H), seconds=5)
-    again = OrderGroups()
-    again.load(json.loads(json.dumps(groups.dump())))
-    assert again.dump() == groups.dump()
-    for item in (groups, again):
+    apply_with_answer(groups, OrderGroupRequest.reset(H), seconds=5)
+    reloaded = OrderGroups()
+    reloaded.load(json.loads(json.dumps(groups.dump())))
+    assert reloaded.dump() == groups.dump()
+    for item in (groups, reloaded):
         item.apply(fill("a", "2;1", "2.50", 6))
         item.apply(fill("b", "2;2", "1", 4))
         assert (item.room(G, at(6)), item.room(H, at(6))) == (d("7.5"), d(10))
@@ -786,14 +787,14 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
 def test_a_request_in_flight_has_an_unknown_outcome_after_loading(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(OrderGroupRequest.delete(G))
-    again = OrderGroups()
-    again.load(groups.dump())
-    assert (again[G].state, again.in_flight) == (GroupState.UNKNOWN, None)
-    assert [str(item.about) for item in again.uncertain()] == [f"order group {G}"]
+    reloaded = OrderGroups()
+    reloaded.load(groups.dump())
+    assert (reloaded[G].state, reloaded.in_flight) == (GroupState.UNKNOWN, None)
+    assert [str(item.about) for item in reloaded.uncertain()] == [f"order group {G}"]
     groups.apply(response(G))
     groups.apply(OrderGroupRequest.create(5))
-    again.load(groups.dump())
-    assert (len(again), again.lost_creates) == (0, 1)
+    reloaded.load(groups.dump())
+    assert (len(reloaded), reloaded.lost_creates) == (0, 1)
 
 
 def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGroups) -> None:
@@ -801,9 +802,9 @@ def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGro
     create(groups)
     create(groups, H)
     groups.apply(order("a"))
-    again = OrderGroups()
-    again.load(json.loads(json.dumps(groups.dump())))
-    assert [value.state for value in again.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
+    reloaded = OrderGroups()
+    reloaded.load(json.loads(json.dumps(groups.dump())))
+    assert [value.state for value in reloaded.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
 
 
 # --- against a slow model -------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def drawn(seed: int, **ways: Any) -> Program:
+def started(seed: int, **ways: Any) -> Program:
     program = Program(Random(seed), **ways)
     program.start(program.random.randint(1, 20), WINDOW)
     return program
@@ -43,7 +43,7 @@ def drawn(seed: int, **ways: Any) -> Program:
 @settings(max_examples=100)
 @given(st.integers(0, 100_000), st.integers(1, 60))
 def test_the_state_and_the_room_are_exact_if_every_message_arrives(seed: int, steps: int) -> None:
-    program = drawn(seed)
+    program = started(seed)
     for _ in range(steps):
         program.step()
         program.check_exactly()
@@ -53,15 +53,15 @@ def test_the_state_and_the_room_are_exact_if_every_message_arrives(seed: int, st
 @settings(max_examples=100)
 @given(seed=st.integers(0, 100_000), steps=st.integers(1, 60))
 def test_every_certain_state_is_correct(way: str, seed: int, steps: int) -> None:
-    program = drawn(seed, **WAYS[way])
+    program = started(seed, **WAYS[way])
     for _ in range(steps):
         program.step()
         program.check()
     program.settle()
     program.check()
-    again = OrderGroups()
-    again.load(json.loads(json.dumps(program.groups.dump())))
-    program.groups, again = again, program.groups
+    reloaded = OrderGroups()
+    reloaded.load(json.loads(json.dumps(program.groups.dump())))
+    program.groups, reloaded = reloaded, program.groups
     program.is_on = False
     program.reset()
     assert program.group.state is GroupState.ACTIVE

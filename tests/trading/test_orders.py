@@ -65,7 +65,7 @@ def test_an_order_is_first_sent_then_open_then_done(orders: Orders) -> None:
     assert order.fees == Decimal("0.17")
 
 
-def test_an_order_is_found_by_its_ids_and_its_side(orders: Orders) -> None:
+def test_an_order_is_found_by_its_ids_symbol_and_side(orders: Orders) -> None:
     feed(orders, place(), place("b", side=SELL), report("new", "1;1"), place("c", symbol=OTHER))
     first, second, third = orders
     assert len(orders) == 3
@@ -100,7 +100,7 @@ def test_only_reports_with_amounts_count_for_fees_and_balances(orders: Orders) -
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"), fee="0.03", balance="-1.63")
     [fee], [change] = trade.misc_fees, trade.collateral_amount_changes
     unreadable = attrs.evolve(fee, misc_fee_amt="1")
-    unreadable.misc_fee_amt = None  # type: ignore[assignment] # as one that could not be read
+    unreadable.misc_fee_amt = None  # type: ignore[assignment] # like one that could not be read
     other = attrs.evolve(change, collateral_amount_type=CollateralAmountType.PAYOUT)
     trade.misc_fees = [unreadable, fee, attrs.evolve(fee, misc_fee_amt="-0.01")]
     trade.collateral_amount_changes = [other, change, attrs.evolve(change, collateral_amount_change="0.5")]
@@ -279,7 +279,7 @@ def test_live_reports_answer_pending_requests_and_copies_uncertain_ones(orders: 
     assert pending(order) == [40]
 
 
-def test_the_account_is_the_one_of_the_newest_report_that_contains_one(orders: Orders) -> None:
+def test_the_account_is_taken_from_the_newest_report_that_contains_one(orders: Orders) -> None:
     customer = [Party(party_id="c1", party_role=24)]
     reports = [
         report("new", "1;1", alloc_account=1),
@@ -358,7 +358,7 @@ def test_a_clordid_may_be_reused_once_its_order_is_done(orders: Orders) -> None:
     assert (first.filled_qty, second.filled_qty) == (Decimal(4), Decimal(0))
 
 
-def test_orders_of_others_are_adopted(orders: Orders) -> None:
+def test_orders_of_other_clients_are_adopted(orders: Orders) -> None:
     [update] = feed(
         orders,
         report("trade", "1;4;2", cum="4", last=("4", "0.40"), alloc_account=3),
@@ -409,19 +409,19 @@ def test_rejections_of_foreign_orders_add_no_orders(orders: Orders) -> None:
     assert len(orders) == 0
 
 
-@pytest.mark.parametrize("word", ["D", "G", "F"])
-def test_a_request_may_be_refused_by_the_session(orders: Orders, word: str) -> None:
+@pytest.mark.parametrize("msg_type", ["D", "G", "F"])
+def test_a_request_may_be_refused_by_the_session(orders: Orders, msg_type: str) -> None:
     feed(orders, place(), report("new", "1;1"))
-    sent = {"D": place("x"), "G": change("x"), "F": cancel("x")}[word]
+    sent = {"D": place("x"), "G": change("x"), "F": cancel("x")}[msg_type]
     feed(orders, sent)
     reject = BusinessMessageReject(
-        ref_seq_num=3, ref_msg_type=word, business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
+        ref_seq_num=3, ref_msg_type=msg_type, business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
     )
     feed(orders, RejectReceived(reject, 3, sent))
     assert [order.state for order in orders.live()] == [OrderState.OPEN]
     assert not any(order.pending for order in orders)
     refused = orders.by_cl_ord_id("x")
-    assert (refused is not None) is (word == "D")
+    assert (refused is not None) is (msg_type == "D")
     if refused is not None:
         assert (refused.ending, refused.status, refused.text) == (Ending.REFUSED, None, "")
     assert feed(orders, RejectReceived(reject, 3, sent)) == []

@@ -50,7 +50,7 @@ SEEDS = range(6)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_history_in_its_original_order_agrees_with_the_model(seed: int) -> None:
-    history = History.drawn(seed, 150)
+    history = History.generate(seed, 150)
     orders = Orders()
     for count, step in enumerate(history.steps):
         updates = feed(orders, step)
@@ -70,7 +70,7 @@ def test_every_order_of_arrival_leads_to_the_same_state(seed: int, length: int, 
 
 def compare_orders_of_arrival(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
-    steps = History.drawn(seed, length).steps
+    steps = History.generate(seed, length).steps
     requests = [step for step in steps if not is_answer(step)]
     kept = [step for step in steps if is_answer(step) and random.random() < random.choice((0.5, 1))]
     kept += [step for step in kept if random.random() < 0.3]
@@ -100,7 +100,7 @@ def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingReq
 
 MUTANTS = {
     "the account of the first report": instead(machine, "_record_account", _take_the_first),
-    "an answer that settles all amends of its id": around(Answers, "_settle_chain", _answer_all),
+    "an answer that settles all amends with its id": around(Answers, "_settle_chain", _answer_all),
     "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 
@@ -126,7 +126,7 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
     loaded dumps, and orders that are resolved as done and then reported as open."""
     random = Random(shuffle)
     orders = Orders(max_orders=random.choice((3, 1000)))
-    for step in History.drawn(seed, length).steps:
+    for step in History.generate(seed, length).steps:
         if not is_answer(step) or random.random() < 0.8:
             feed(orders, step)
         match random.randrange(10):
@@ -192,8 +192,7 @@ def test_a_query_for_one_symbol_does_not_visit_the_others() -> None:
 
 
 def answers(number: int, kind: str) -> list[ExecutionReport]:
-    """Return the possible answers to the order with this number, all orders being sent with the same
-    ClOrdID."""
+    """Return possible answers to the order with this number; all orders are sent with the same ClOrdID."""
     key, order_id = f"1;{number + 1}", f"o{number}"
     new = report("new", key, order_id)
     unkeyed = {"order_id": order_id, "number": 20 + number}
@@ -220,15 +219,15 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
 def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_order(
-    drawn: list[str], shuffle: int
+    outcomes: list[str], shuffle: int
 ) -> None:
     random = Random(shuffle)
-    updates = [answer for number, kind in enumerate(drawn) for answer in answers(number, kind)]
+    updates = [answer for number, kind in enumerate(outcomes) for answer in answers(number, kind)]
     found = []
     for _ in range(4):
         random.shuffle(updates)
         orders = Orders()
-        feed(orders, *(place(qty=str(10 + number)) for number in range(len(drawn))), *updates)
+        feed(orders, *(place(qty=str(10 + number)) for number in range(len(outcomes))), *updates)
         found.append(
             sorted(
                 (str(order.order_id), order.state.name, order.filled_qty, order.placed.quantity)
@@ -238,9 +237,9 @@ def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_order(
         )
         # The number of unknown orders is correct, and no sent order has a wrong outcome.
         states = [order.state for order in orders]
-        assert states.count(OrderState.OPEN) == drawn.count("new") + drawn.count("pending")
-        assert states.count(OrderState.UNKNOWN) == drawn.count("unsure")
-        assert states.count(OrderState.SENT) == drawn.count("nothing")
+        assert states.count(OrderState.OPEN) == outcomes.count("new") + outcomes.count("pending")
+        assert states.count(OrderState.UNKNOWN) == outcomes.count("unsure")
+        assert states.count(OrderState.SENT) == outcomes.count("nothing")
     assert found == found[:1] * 4
 
 
@@ -248,7 +247,7 @@ def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_order(
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
 def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
-    steps = History.drawn(seed, length).steps
+    steps = History.generate(seed, length).steps
     orders = Orders()
     for count, step in enumerate(steps):
         feed(orders, step)
@@ -261,9 +260,9 @@ def test_live_and_copied_reports_interleave(seed: int, length: int, shuffle: int
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
+def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> None:
     random = Random(seed)
-    steps: list[Any] = list(History.drawn(seed, 40).steps)
+    steps: list[Any] = list(History.generate(seed, 40).steps)
     final = {row["order_id"]: row for row in model(steps)}
     for cut in range(2, len(steps) + 1):
         orders = Orders()
@@ -283,7 +282,8 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
             order_id = getattr(message, "order_id", "")
             about = orders.by_order_id(order_id) or next(filter(None, map(orders.by_cl_ord_id, names)), None)
             assert about is None or about.is_done or about.number in uncertain
-        # Lost reports are requested from drop copy, which contains neither rejects nor refusals.
+        # Lost reports are requested from drop copy, which contains neither rejected orders nor refused
+        # requests.
         sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
         mine = [step for step in steps if not is_answer(step) and step.MSG_TYPE == "D"]
         future = {step.cl_ord_id for step in mine} - sent
@@ -314,7 +314,7 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
 @settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.data())
 def test_a_loaded_dump_continues_from_the_same_state(seed: int, length: int, data: st.DataObject) -> None:
-    steps = History.drawn(seed, length).steps
+    steps = History.generate(seed, length).steps
     cut = data.draw(st.integers(0, len(steps)))
     orders, other = Orders("KalshiRT"), Orders("KalshiRT")
     feed(orders, *steps[:cut])

@@ -48,7 +48,7 @@ def test_the_order_that_was_done_first_is_evicted() -> None:
     ]
     assert [order.order_id for order in orders] == ["o1", "o3", "o4"]
     assert orders.by_order_id("o2") is orders.by_cl_ord_id("c2") is None
-    # An earlier fill may have been counted; a later one was not.
+    # A fill older than the last report may have been counted; a newer fill was not.
     trade: dict[str, Any] = {"cum": "4", "last": ("4", "0.40")}
     updates = feed(orders, DropCopyReport(report("trade", "1;2", "o2", "c2", **trade)))
     assert (names(updates), updates[0].order, updates[0].fills) == (["FORGOTTEN"], None, [])

@@ -68,9 +68,9 @@ def test_the_whole_state_survives_a_round_trip() -> None:
     orders, other = full(), Orders("KalshiRT")
     text = json.dumps(dump(orders))
     load(other, json.loads(text))
-    [*cut] = feed(orders, ENDED)
+    [*losses] = feed(orders, ENDED)
     assert views(other) == views(orders)
-    assert len(cut) > 0
+    assert len(losses) > 0
     assert [order.knowledge for order in other] == [order.knowledge for order in orders]
     assert [list(order.fills.values()) for order in other] == [list(order.fills.values()) for order in orders]
     assert str(next(iter(other)).price) == "0.4000"
@@ -86,15 +86,15 @@ def test_the_last_step_of_loading_replaces_the_state(
     monkeypatch: pytest.MonkeyPatch, session_type: str
 ) -> None:
     rows = json.loads(json.dumps(dump(full(session_type))))
-    whole, stepped, abandoned = (Orders(session_type) for _ in range(3))
-    expected = load(whole, rows)
+    loaded_at_once, stepped, abandoned = (Orders(session_type) for _ in range(3))
+    expected = load(loaded_at_once, rows)
     monkeypatch.setattr(index_module, "_SLICE", 2)
     empty = views(stepped)
     *before, (views_before, updates) = [(views(stepped), item) for item in stepped.load(rows)]
     # One pass over the rows reads the orders and another pass indexes them, two at a time.
-    assert len(before) >= len(whole)
+    assert len(before) >= len(loaded_at_once)
     assert before == [(empty, [])] * len(before)
-    assert views_before == views(stepped) == views(whole)
+    assert views_before == views(stepped) == views(loaded_at_once)
     assert [(update.order, update.lost_reports) for update in updates] == [
         (item.order, item.lost_reports) for item in expected
     ]
@@ -174,23 +174,23 @@ FULL: Any = dump(full())
 @settings(max_examples=100)
 @given(st.data())
 def test_a_damaged_dump_is_refused_or_loaded(data: st.DataObject) -> None:
-    spoilt = copy.deepcopy(FULL)
-    place_: Any = spoilt
+    damaged = copy.deepcopy(FULL)
+    container: Any = damaged
     while True:
-        if isinstance(place_, dict) and place_:
-            at: Any = data.draw(st.sampled_from(sorted(place_)))
-        elif isinstance(place_, list) and place_:
-            at = data.draw(st.integers(0, len(place_) - 1))
+        if isinstance(container, dict) and container:
+            at: Any = data.draw(st.sampled_from(sorted(container)))
+        elif isinstance(container, list) and container:
+            at = data.draw(st.integers(0, len(container) - 1))
         else:
             return
-        if isinstance(place_[at], (dict, list)) and place_[at] and data.draw(st.booleans()):
-            place_ = place_[at]
+        if isinstance(container[at], (dict, list)) and container[at] and data.draw(st.booleans()):
+            container = container[at]
             continue
-        place_[at] = data.draw(st.sampled_from([None, "x", -1, [], {}, "1;1", True, "NaN"]))
+        container[at] = data.draw(st.sampled_from([None, "x", -1, [], {}, "1;1", True, "NaN"]))
         break
     orders = full()
     before = json.dumps(dump(orders))
     try:
-        load(orders, spoilt)
+        load(orders, damaged)
     except ValueError:
         assert json.dumps(dump(orders)) == before

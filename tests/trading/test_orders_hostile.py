@@ -1,4 +1,4 @@
-"""No message of a venue about orders raises, and the resulting state can be dumped and loaded."""
+"""No order message from a venue makes the machines raise; the resulting state can be dumped and loaded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import Cash, DropCopyReport, FeeTerms, Orders, Positions, check_fees
 from tests.helpers import KEY_ID
+from tests.trading.damaged import damaged
 from tests.trading.order_flow import (
     ENDED,
     cancel,
@@ -26,7 +27,6 @@ from tests.trading.order_flow import (
     report,
     views,
 )
-from tests.trading.spoilt import spoilt
 
 MESSAGES = (
     report("new", "1;1"),
@@ -50,8 +50,10 @@ VALUES = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000001|EX
 
 
 @settings(max_examples=120)
-@given(st.lists(spoilt(MESSAGES, VALUES, 4), max_size=8), st.data())
-def test_no_message_of_a_venue_raises(messages: list[bytes], data: st.DataObject) -> None:
+@given(st.lists(damaged(MESSAGES, VALUES, 4), max_size=8), st.data())
+def test_no_order_message_from_a_venue_makes_the_machines_raise(
+    messages: list[bytes], data: st.DataObject
+) -> None:
     codec = Codec(DIALECT)
     orders, positions, cash = Orders(), Positions(), Cash()
     feed(orders, logged_on(), place(), place("b2"), change("b"), cancel("c", "b"))

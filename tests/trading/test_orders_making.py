@@ -1,6 +1,4 @@
-"""The next request about an order has the ids and values that the venue expects, and is valid in the
-dialect.
-"""
+"""The next request about an order has the ids and values that the venue expects, and is valid."""
 
 from __future__ import annotations
 
@@ -122,7 +120,7 @@ def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> 
     assert orders.replace(order, "b", leaves_qty=3).order_qty == 10
 
 
-def test_a_cancel_uses_the_order_ids_of_the_venue(orders: Orders) -> None:
+def test_a_cancel_uses_the_venues_order_ids(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
     order = opened(orders, party_ids=[Party(party_id=customer, party_role=24)])
     feed(orders, change("b"), report("replaced", "1;2", cl_ord_id="b", qty="20"))
@@ -179,7 +177,7 @@ def test_with_a_reserved_cap_only_one_change_may_be_in_flight() -> None:
     made = orders.replace(order, "b", leaves_qty=3)
     assert made.order_id == "o1"
     feed(orders, made)
-    with pytest.raises(OrderRequestError, match="a change of a is pending"):
+    with pytest.raises(OrderRequestError, match="a change to a is pending"):
         orders.replace(order, "d", leaves_qty=4)
     orders.cancel(order, "e")
     feed(orders, refusal("b"))

@@ -55,8 +55,8 @@ def harness() -> Harness:
     return Harness()
 
 
-@pytest.mark.parametrize("stating", range(4))
-def test_fills_are_booked_to_the_account_given_in_any_report(stating: int) -> None:
+@pytest.mark.parametrize("index", range(4))
+def test_fills_are_booked_to_the_account_given_in_any_report(index: int) -> None:
     fields: dict[str, Any] = {"last": ("4", "0.40"), "fee": "0.02", "balance": "-1.62"}
     reports = [
         report("new", "1;1"),
@@ -64,14 +64,14 @@ def test_fills_are_booked_to_the_account_given_in_any_report(stating: int) -> No
         report("trade", "1;3", cum="8", **fields),
         report("canceled", "1;4", cum="8"),
     ]
-    reports[stating].alloc_account = 5
+    reports[index].alloc_account = 5
     found = set()
     for permuted in permutations(reports):
         harness = Harness()
         harness.take(*permuted)
         harness.take(*permuted)
-        [(key, position)], [(whose, balance)] = harness.positions.items(), harness.cash.items()
-        assert (key.account, whose) == (Account(5), BalanceKey(Account(5), 0))
+        [(key, position)], [(balance_key, balance)] = harness.positions.items(), harness.cash.items()
+        assert (key.account, balance_key) == (Account(5), BalanceKey(Account(5), 0))
         assert (position.bought, position.bought_value, position.fees) == (d(8), d("3.2"), d("0.04"))
         assert position.incomplete_orders == {}
         assert (balance.fills, balance.change, balance.paid, balance.fees) == (
@@ -171,7 +171,7 @@ def trades(seed: int, count: int) -> list[Any]:
     return found
 
 
-def slow(found: Iterable[Any]) -> dict[str, Decimal]:
+def slow_totals(found: Iterable[Any]) -> dict[str, Decimal]:
     """Return the same totals, computed fill by fill."""
     totals = dict.fromkeys(("net", "cash", "fees", "change"), Decimal(0))
     for item in found:
@@ -194,7 +194,7 @@ def test_positions_and_balances_follow_from_the_fills_in_any_order(
     random.shuffle(updates)
     harness = Harness()
     harness.take(*updates)
-    expected = slow(found)
+    expected = slow_totals(found)
     position, balance = harness.positions.of(SYMBOL), harness.cash.of()
     assert (position.net, position.fees) == (expected["net"], expected["fees"])
     before_fees = expected["cash"] + expected["net"] * Decimal("0.37")
@@ -272,7 +272,7 @@ def test_a_settlement_closes_positions(harness: Harness, price: str, gain: str, 
     assert harness.positions.of(OTHER).net == 1
 
 
-def test_a_different_reported_position_is_a_discrepancy_without_missing_fills(harness: Harness) -> None:
+def test_a_different_reported_position_is_a_discrepancy_if_no_fills_are_missing(harness: Harness) -> None:
     harness.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
     [found] = harness.positions.discrepancies()
     assert (found.counted, found.reported_net, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
@@ -383,8 +383,8 @@ def test_the_whole_state_survives_a_round_trip(name: str) -> None:
     getattr(other, name).load(json.loads(text))
     assert json.dumps(getattr(other, name).dump()) == text
     for item in harness.positions.values() if name == "positions" else ():
-        again = other.positions[PositionKey(item.account, item.symbol)]
-        assert (again.net, again.reported_net, again.incomplete_orders) == (
+        reloaded = other.positions[PositionKey(item.account, item.symbol)]
+        assert (reloaded.net, reloaded.reported_net, reloaded.incomplete_orders) == (
             item.net,
             item.reported_net,
             item.incomplete_orders,

@@ -1,4 +1,4 @@
-"""Rate budgets: the bucket of each message, the wait for it, and the tokens reserved for cancels."""
+"""Rate budgets: the bucket and the wait of each message, and the tokens reserved for cancels."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ROUND = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capa
 
 
 def exact(tier: str | TokenLimits = ROUND, **changes: Any) -> RateBudget:
-    """Return a budget without safety margins in which a message costs 10 tokens, for round figures."""
+    """Return a budget that yields round figures: without safety margins, and 10 tokens per message."""
     return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0, "default_cost": 10} | changes))
 
 
@@ -84,7 +84,7 @@ def amend(shard: int | None = None) -> OrderCancelReplaceRequest:
 
 @pytest.fixture
 def budget() -> RateBudget:
-    """Return a budget of 300 tokens a second and 600 at once."""
+    """Return a budget of 300 tokens per second, and 600 at once."""
     return exact()
 
 
@@ -121,7 +121,7 @@ def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> Non
     assert budget.left(clock.now, bucket="read") == read * read_burst
 
 
-def test_a_change_of_five_percent_is_accepted(clock: Clock) -> None:
+def test_by_default_five_percent_of_the_limits_is_unused(clock: Clock) -> None:
     budget = RateBudget(ROUND)
     assert budget.left(clock.now) == pytest.approx(0.95 * 600)
     budget.spent(570, clock.now)
@@ -203,7 +203,9 @@ def test_heartbeats_are_sent_without_tokens(budget: RateBudget, clock: Clock) ->
     assert [budget.wait(item, clock.now) for item in (Heartbeat(), Logout())] == [0, 0]
 
 
-def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBudget, clock: Clock) -> None:
+def test_each_shard_has_the_full_budget_up_to_a_maximum_number_of_shards(
+    budget: RateBudget, clock: Clock
+) -> None:
     for shard in range(1, MAX_SHARDS + 1):
         budget.sent(order(ex_destination=shard), clock.now)
     for shard in range(1000, 100_000, 999):
@@ -213,14 +215,14 @@ def test_each_shard_has_the_whole_budget_up_to_a_number_of_shards(budget: RateBu
     assert budget.left(clock.now, shard=MAX_SHARDS) == 590
 
 
-def test_a_cancel_on_margin_has_a_separate_cost(clock: Clock) -> None:
+def test_a_cancel_for_the_margin_product_has_a_separate_cost(clock: Clock) -> None:
     budget = exact(product="margin")
     assert [budget.cost(item) for item in (cancel(), order())] == [limits.MARGIN_CANCEL_COST, 10]
     budget.sent(cancel(), clock.now)
     assert budget.left(clock.now) == 600 - limits.MARGIN_CANCEL_COST
 
 
-def test_margin_has_no_shards(clock: Clock) -> None:
+def test_the_margin_product_has_no_shards(clock: Clock) -> None:
     budget = exact(product="margin")
     budget.sent(order(ex_destination=1), clock.now)
     budget.spent(10, clock.now, shard=2)
@@ -230,7 +232,7 @@ def test_margin_has_no_shards(clock: Clock) -> None:
 # --- waits ----------------------------------------------------------------------------------------------
 
 
-def test_a_message_may_be_sent_exactly_after_the_wait() -> None:
+def test_a_message_may_be_sent_exactly_when_its_wait_has_passed() -> None:
     random = Random(3)
     for tier in limits.WRITE_TOKENS:
         clock, budget = Clock(random.random() * 1e6), RateBudget(tier)
@@ -247,7 +249,7 @@ def test_a_message_may_be_sent_exactly_after_the_wait() -> None:
 
 
 def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
-    """The slow model uses rational numbers and the whole history for each message."""
+    """For each message, the slow model computes the whole history again, with rational numbers."""
     limited = TokenLimits(100, 100, 100, 100)
     random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
     for _ in range(150):
@@ -382,7 +384,7 @@ def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
     assert budget.reserve_logon("c", 10, clock.now) == 0
 
 
-def test_a_waiter_that_does_not_ask_again_loses_its_place_in_the_queue(clock: Clock) -> None:
+def test_a_waiter_that_does_not_try_again_loses_its_place_in_the_queue(clock: Clock) -> None:
     budget = exact()
     count_without_waiting(budget, Logon, clock)
     assert budget.reserve_logon("gone", 10, clock.now) == pytest.approx(1)
@@ -442,7 +444,7 @@ def test_a_refusal_returns_no_tokens_and_other_rejects_do_not_count(budget: Rate
     assert budget.left(clock.now, bucket="read") == 600
 
 
-def test_tokens_spent_by_rest_are_deducted(budget: RateBudget, clock: Clock) -> None:
+def test_tokens_spent_via_rest_are_deducted(budget: RateBudget, clock: Clock) -> None:
     budget.spent(595, clock.now)
     budget.spent(10, clock.now, shard=2)
     budget.spent(10, clock.now, bucket="read", shard=2)
@@ -451,7 +453,7 @@ def test_tokens_spent_by_rest_are_deducted(budget: RateBudget, clock: Clock) -> 
     assert budget.left(clock.now, bucket="read") == 590
 
 
-def test_overspending_causes_a_wait_of_at_most_one_bucket(budget: RateBudget, clock: Clock) -> None:
+def test_overspending_is_limited_to_one_full_bucket(budget: RateBudget, clock: Clock) -> None:
     budget.spent(800, clock.now)
     assert budget.wait(order(), clock.now) == pytest.approx(0.7)
     budget.spent(1e300, clock.now)
@@ -507,25 +509,25 @@ def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None
         RateBudget(**({"tier": ROUND} | changes))
 
 
-def test_the_repr_of_a_budget_contains_its_owner() -> None:
+def test_the_repr_of_a_budget_contains_its_tier_and_product() -> None:
     assert repr(RateBudget("Prime", product="margin")) == "<RateBudget Prime margin>"
 
 
 # --- dumps ----------------------------------------------------------------------------------------------
 
 
-def test_a_loaded_dump_is_completed_by_later_reports(clock: Clock) -> None:
+def test_a_loaded_budget_continues_to_refill(clock: Clock) -> None:
     budget = RateBudget(ROUND, default_cost=10)
     for message in (order(), order(ex_destination=2), SNAPSHOT, MASS_CANCEL, Logon):
         for _ in range(20):
             budget.sent(message, clock.now)
     dumped = json.loads(json.dumps(budget.dump(clock.now)))
     clock.monotonic = 3.0  # in another process or on another machine
-    again = RateBudget(ROUND)
-    again.load(dumped, clock.now)
-    assert again.dump(clock.now) == dumped
+    reloaded = RateBudget(ROUND)
+    reloaded.load(dumped, clock.now)
+    assert reloaded.dump(clock.now) == dumped
     clock.advance(0.5)
-    assert again.left(clock.now) == pytest.approx(0.95 * (600 + 150) - 400)
+    assert reloaded.left(clock.now) == pytest.approx(0.95 * (600 + 150) - 400)
 
 
 def test_a_dump_of_a_higher_tier_fills_the_bucket_and_no_more(clock: Clock) -> None:

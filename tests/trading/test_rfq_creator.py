@@ -60,13 +60,13 @@ from tests.trading.rfq_flow import (
     accept_status,
     ack,
     covered,
-    ended,
     forwarded_quote,
-    heard,
+    incoming_rfq,
     logged_on,
-    over,
     received,
     report,
+    rfq_cancel_status,
+    rfq_reject,
     traded,
     unknown,
     unreadable,
@@ -231,7 +231,7 @@ def test_customers_of_clearing_members_are_repeated_in_requests(harness: Harness
 # --- the best quote -------------------------------------------------------------------------------------
 
 
-def test_the_best_quote_has_the_best_price_and_among_equals_the_highest_age(harness: Harness) -> None:
+def test_the_best_quote_has_the_best_price_and_is_the_oldest_among_equals(harness: Harness) -> None:
     harness.opened(
         forwarded_quote("a", "0.40", "0.50", "ann", seconds=3),
         forwarded_quote("b", "0.42", "0.50", "bob", seconds=2),
@@ -360,10 +360,10 @@ def test_a_better_quote_accepted_by_the_venue_determines_the_price(harness: Harn
 @pytest.mark.parametrize(
     ("end", "state"),
     [
-        (ended(code=0), RfqState.CANCELED),
-        (ended("R1", code=0), RfqState.CANCELED),
-        (ended("?", code=2, rfq_id="R1"), RfqState.EXPIRED),
-        (over("r1", "ended"), RfqState.REFUSED),
+        (rfq_cancel_status(code=0), RfqState.CANCELED),
+        (rfq_cancel_status("R1", code=0), RfqState.CANCELED),
+        (rfq_cancel_status("?", code=2, rfq_id="R1"), RfqState.EXPIRED),
+        (rfq_reject("r1", "ended"), RfqState.REFUSED),
     ],
 )
 def test_a_request_that_is_over_cannot_trade(harness: Harness, end: object, state: RfqState) -> None:
@@ -385,12 +385,12 @@ def test_a_request_that_is_over_cannot_trade(harness: Harness, end: object, stat
 def test_a_refused_cancel_keeps_the_request(harness: Harness) -> None:
     harness.opened()
     assert harness.creator.cancel(harness.rfq()) == RFQCancel(quote_req_id="r1")
-    harness.feed(RFQCancel(rfq_id="R1"), RFQCancel(rfq_id="?"), ended(code=1, text="no"))
+    harness.feed(RFQCancel(rfq_id="R1"), RFQCancel(rfq_id="?"), rfq_cancel_status(code=1, text="no"))
     assert (harness.state(), harness.rfq().text) == (RfqState.OPEN, "no")
 
 
 def test_a_refused_request_is_over_and_its_id_is_free(harness: Harness) -> None:
-    harness.feed(request(), over("r1", "too many"))
+    harness.feed(request(), rfq_reject("r1", "too many"))
     assert (harness.state(), harness.rfq().text) == (RfqState.REFUSED, "too many")
     [update] = harness.feed(request())
     assert (update.before, harness.state()) == (None, RfqState.SENT)
@@ -398,10 +398,11 @@ def test_a_refused_request_is_over_and_its_id_is_free(harness: Harness) -> None:
         harness.feed(request())
 
 
-@pytest.mark.parametrize("early", [False, True])
-def test_a_rejected_order_ends_the_acceptance_or_the_request(early: bool) -> None:
+@pytest.mark.parametrize("order_first", [False, True])
+def test_a_rejected_order_ends_the_acceptance_or_the_request(order_first: bool) -> None:
     rejected = report("c1", ExecType.REJECTED, 0, "EXPIRED")
-    # Before the quote was taken the acceptance itself was refused. The order of the messages does not matter.
+    # If only the rejection is received, the acceptance itself was refused. With the venue's answer, received
+    # before or after it, the order has failed.
     harness = Harness().opened()
     harness.by_order()
     harness.feed(rejected)
@@ -409,7 +410,7 @@ def test_a_rejected_order_ends_the_acceptance_or_the_request(early: bool) -> Non
     harness = Harness().opened()
     harness.by_order()
     both = [accept_status("q1", 0, "c1"), rejected]
-    harness.feed(*(reversed(both) if early else both))
+    harness.feed(*(reversed(both) if order_first else both))
     assert (harness.state(), harness.creator.exposure()) == (RfqState.FAILED, Exposure())
     harness = Harness().opened()
     harness.accept()
@@ -466,7 +467,7 @@ def test_an_acceptance_built_by_a_user_or_read_from_a_log_may_be_applied(harness
     assert harness.feed(plain) == []
     harness.feed(accept_status("q1"))
     assert harness.state() is RfqState.ACCEPTED
-    # The quote was not received: it costs at most a dollar per contract.
+    # A quote that was not received costs at most a dollar per contract.
     for side in (BUY, SELL):
         other = Harness()
         other.feed(request(), ack(), AcceptQuote(quote_id="?", rfq_id="R1", side=side))
@@ -474,7 +475,7 @@ def test_an_acceptance_built_by_a_user_or_read_from_a_log_may_be_applied(harness
     unknown_order = NewOrderSingle(
         cl_ord_id="z", order_qty=1, ord_type="2", price="0.5", side=BUY, symbol=MARKET, quote_id="?"
     )
-    assert harness.feed(AcceptQuote(quote_id="?", side=BUY), unknown_order, heard()) == []
+    assert harness.feed(AcceptQuote(quote_id="?", side=BUY), unknown_order, incoming_rfq()) == []
     assert harness.feed(MessageReceived(request("theirs"))) == []
     assert len(harness.creator) == 1
     other = Harness()
@@ -485,7 +486,7 @@ def test_an_acceptance_built_by_a_user_or_read_from_a_log_may_be_applied(harness
 # --- timeouts and disconnects ---------------------------------------------------------------------------
 
 
-def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> None:
+def test_an_overdue_trade_is_uncertain_and_still_counts_as_exposure(harness: Harness) -> None:
     harness.opened().accept()
     assert harness.creator.next_deadline() is None
     harness.feed(received(accept_status("q1", 0, "c1"), -2))
@@ -507,7 +508,7 @@ def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> N
 
 @pytest.mark.parametrize("lost", ["the answer", "the report"])
 @pytest.mark.parametrize(
-    ("range_", "proves"),
+    ("range_", "is_conclusive"),
     [
         (covered(), True),
         (covered(seconds=DUE - 1), False),
@@ -518,7 +519,7 @@ def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> N
     ],
 )
 def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
-    harness: Harness, lost: str, range_: DropCopyRange, proves: bool
+    harness: Harness, lost: str, range_: DropCopyRange, is_conclusive: bool
 ) -> None:
     harness.opened().feed(traded("5;1"))
     harness.accept()
@@ -532,7 +533,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     assert (harness.state(), harness.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {0: ExecKey(0, 5, 1)})
     assert harness.creator.copy_from(at(DUE), {0: ExecKey(0, 6, 1)}) == {}
     updates = harness.feed(range_)
-    if proves:
+    if is_conclusive:
         [update] = updates
         assert (update.before, update.answered) == (RfqState.UNKNOWN, harness.rfq().acceptances[0])
         assert (harness.state(), harness.uncertain()) == (RfqState.OPEN, [])
@@ -544,7 +545,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     assert harness.state() is RfqState.EXECUTED
 
 
-def test_reports_from_before_the_quote_precede_the_order_even_if_received_late(harness: Harness) -> None:
+def test_reports_older_than_the_quote_precede_the_order_even_if_received_late(harness: Harness) -> None:
     harness.opened(over_the_wire(forwarded_quote("q1"), at=at(3)))
     harness.accept()
     harness.feed(unknown(("UA", "q1")))
@@ -572,7 +573,7 @@ def test_without_a_cl_ord_id_drop_copy_is_not_conclusive(harness: Harness) -> No
     assert (harness.state(), harness.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {})
 
 
-def test_the_ack_gives_the_shard_of_the_market(harness: Harness) -> None:
+def test_the_ack_contains_the_shard_of_the_market(harness: Harness) -> None:
     other = traded("5;1;2")
     other.report.symbol = LONG
     harness.feed(other, request(), ack(ex_destination=2), forwarded_quote("q1"))
@@ -608,7 +609,7 @@ def test_a_disconnect_on_a_session_with_resend_causes_no_uncertainty(harness: Ha
     ],
 )
 def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None:
-    harness.feed(request("r2"), ack("r2", "R2"), request("r3"), request("r4"), over("r4"))
+    harness.feed(request("r2"), ack("r2", "R2"), request("r3"), request("r4"), rfq_reject("r4"))
     harness.opened().accept()
     harness.seconds = 5
     harness.feed(lost, lost)
@@ -621,7 +622,7 @@ def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None
     ]
     assert len(UncertainItems(harness.creator).by_remedy(at(5))[Remedy.DROP_COPY]) == 1
     assert harness.creator.exposure() != Exposure()
-    # A quote shows that its request is open, and an answer shows that the quote was taken.
+    # A quote shows that its request is open, and an answer shows that the quote was accepted.
     harness.feed(forwarded_quote("x", rfq_id="R2"), ack("r3", "R3"), accept_status("q1", 0, "c1"))
     assert harness.uncertain() == []
 
@@ -639,7 +640,7 @@ def test_requests_without_an_outcome_are_uncertain(harness: Harness) -> None:
     harness.by_order(cl_ord_id="c2")
     harness.feed(unknown(("D", "c2")))
     assert harness.uncertain() == [(UncertainRfqKind.ACCEPT_UNKNOWN, "q1")]
-    harness.feed(ended())
+    harness.feed(rfq_cancel_status())
     harness.feed(unknown(("D", "c2"), ("UE", "r1")))
     assert harness.uncertain() == []
 
@@ -683,7 +684,7 @@ def test_invalid_resolutions_are_refused(harness: Harness) -> None:
 
 
 def test_messages_about_unknown_objects_are_reported(harness: Harness) -> None:
-    found = harness.kinds(ack("?"), over("?"), ended("?"), accept_status("?"))
+    found = harness.kinds(ack("?"), rfq_reject("?"), rfq_cancel_status("?"), accept_status("?"))
     assert found == [Kind.UNKNOWN_RFQ] * 3 + [Kind.UNKNOWN_QUOTE]
     assert harness.feed(report("?")) == []
 
@@ -694,7 +695,7 @@ def test_unreadable_messages_are_reported(harness: Harness) -> None:
     assert harness.state() is RfqState.SENT
     harness.feed(ack(), ack(rfq_id="other"), forwarded_quote("q1"))
     harness.accept()
-    assert harness.kinds(accept_status("q1", 7, "c1"), ended(code=7)) == [Kind.UNREADABLE] * 2
+    assert harness.kinds(accept_status("q1", 7, "c1"), rfq_cancel_status(code=7)) == [Kind.UNREADABLE] * 2
     assert (harness.state(), harness.rfq().rfq_id) == (RfqState.ACCEPTING, "R1")
 
 
@@ -722,7 +723,7 @@ def test_quotes_and_acceptances_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(("volatile", "kind"), [((), "standard"), ((MARKET,), "high_volatility")])
-def test_the_windows_are_those_of_the_kind_of_market(volatile: tuple[str, ...], kind: str) -> None:
+def test_the_windows_depend_on_the_kind_of_market(volatile: tuple[str, ...], kind: str) -> None:
     harness = Harness(windows={}, volatile_symbols=volatile, grace=1)
     harness.opened().accept()
     harness.feed(accept_status("q1", 0, "c1"))

@@ -55,12 +55,12 @@ from tests.trading.rfq_flow import (
     cancel_status,
     confirm_status,
     covered,
-    heard,
-    heard_combo,
+    incoming_combo_rfq,
+    incoming_rfq,
     logged_on,
-    over,
     received,
     report,
+    rfq_reject,
     status,
     traded,
     unknown,
@@ -73,30 +73,30 @@ TERMS = QuoteTerms("0.40", "0.55")
 
 
 class Harness:
-    """A maker with the callbacks of its user and a clock."""
+    """A maker with its user's callbacks, and a clock."""
 
     def __init__(
         self,
         terms: QuoteTerms | None = TERMS,
         *,
-        confirms: bool = True,
+        will_confirm: bool = True,
         windows: dict[str, Any] = WINDOWS,
         **more: Any,
     ) -> None:
-        self.terms, self.confirms = terms, confirms
+        self.terms, self.will_confirm = terms, will_confirm
         self.shown: list[MakerRfq] = []
-        self.looked: list[MakerQuote] = []
+        self.decided: list[MakerQuote] = []
         ids = count(1)
-        self.maker = RfqMaker(self.offer, self.look, lambda: f"q{next(ids)}", **(windows | more))
+        self.maker = RfqMaker(self.offer, self.decide, lambda: f"q{next(ids)}", **(windows | more))
         self.seconds = 0.0
 
     def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
         self.shown.append(rfq)
         return self.terms
 
-    def look(self, quote: MakerQuote) -> bool:
-        self.looked.append(quote)
-        return self.confirms
+    def decide(self, quote: MakerQuote) -> bool:
+        self.decided.append(quote)
+        return self.will_confirm
 
     def feed(self, *event: object) -> list[MakerUpdate]:
         return [update for item in event for update in self.maker.apply(item, at(self.seconds))]
@@ -119,7 +119,7 @@ class Harness:
         return [(item.kind, item.quote_id) for item in self.maker.uncertain()]
 
     def accepted(self, side: Side = Side.BUY, **more: Any) -> Harness:
-        self.feed(heard(), status("q1", S.PENDING, bid_size=100, offer_size=90))
+        self.feed(incoming_rfq(), status("q1", S.PENDING, bid_size=100, offer_size=90))
         self.feed(status("q1", S.ACCEPTED, side=side, **more))
         return self
 
@@ -130,10 +130,10 @@ def harness() -> Iterator[Harness]:
     yield harness
     # After each test a dump must restore the complete state.
     dumped = json.loads(json.dumps(harness.maker.dump()))
-    assert again(harness, dumped).maker.dump() == harness.maker.dump() | {"on": False}
+    assert reloaded(harness, dumped).maker.dump() == harness.maker.dump() | {"on": False}
 
 
-def again(harness: Harness, dumped: Any) -> Harness:
+def reloaded(harness: Harness, dumped: Any) -> Harness:
     other = Harness()
     other.maker.load(dumped | {"on": False})
     assert other.maker.exposure() == harness.maker.exposure()
@@ -147,7 +147,7 @@ def test_extreme_times_are_decoded(harness: Harness, time: datetime) -> None:
     accepted.header = header(accepted, at=time)
     confirmed = confirm_status("q1")
     confirmed.header = header(confirmed, at=time)
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     for message in (accepted, confirmed):
         harness.maker.apply(MessageReceived(message), END)
     harness.maker.resolve(harness.quote(), QuoteState.CONFIRMED)
@@ -158,7 +158,7 @@ def test_extreme_times_are_decoded(harness: Harness, time: datetime) -> None:
 
 
 def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
-    [quote] = harness.sent(heard(quantity=100))
+    [quote] = harness.sent(incoming_rfq(quantity=100))
     assert (quote.quote_id, quote.quote_req_id, quote.symbol) == ("q1", "R1", MARKET)
     assert (quote.bid_px, quote.offer_px, quote.alloc_account) == (d("0.40"), d("0.55"), None)
     assert harness.state() is QuoteState.SENT
@@ -167,7 +167,7 @@ def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
     assert harness.maker.exposure() == Exposure()
     [confirm] = harness.sent(status("q1", S.ACCEPTED, side=Side.SELL, offer_size=60))
     assert confirm == QuoteConfirm(quote_id="q1", rfq_id="R1")
-    assert [item.quote_id for item in harness.looked] == ["q1"]
+    assert [item.quote_id for item in harness.decided] == ["q1"]
     assert harness.state() is QuoteState.CONFIRMING
     quote = harness.quote()
     assert (quote.side, quote.price, quote.quantity) == (Side.SELL, d("0.45"), d(60))
@@ -187,9 +187,9 @@ def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
     assert harness.maker.rfq("R1").is_closed  # type: ignore[union-attr]
 
 
-def test_the_known_fields_of_a_request_are_shown(harness: Harness) -> None:
+def test_the_known_fields_of_a_request_are_passed_to_the_callback(harness: Harness) -> None:
     harness.terms = None
-    [update] = harness.feed(heard_combo())
+    [update] = harness.feed(incoming_combo_rfq())
     [rfq] = harness.shown
     assert update.rfq is rfq
     assert (update.quote, update.send, rfq.quote) == (None, None, None)
@@ -200,10 +200,10 @@ def test_the_known_fields_of_a_request_are_shown(harness: Harness) -> None:
 
 
 def test_a_request_received_twice_is_quoted_once(harness: Harness) -> None:
-    assert len(harness.sent(heard(), heard())) == 1
+    assert len(harness.sent(incoming_rfq(), incoming_rfq())) == 1
 
 
-def _of(quote_id: str, rfq_id: str) -> dict[str, Any]:
+def _quote_fields(quote_id: str, rfq_id: str) -> dict[str, Any]:
     return {
         "quote_id": quote_id,
         "quote_req_id": rfq_id,
@@ -229,16 +229,16 @@ def test_a_one_sided_quote_is_accepted_on_its_side(harness: Harness) -> None:
         ("2", QuoteTerms(offer="0.4"), Side.SELL),
     ):
         harness.terms = terms
-        harness.feed(heard(f"R{name}"), status(f"q{name}", S.ACCEPTED, f"R{name}"))
+        harness.feed(incoming_rfq(f"R{name}"), status(f"q{name}", S.ACCEPTED, f"R{name}"))
         assert (harness.quote(f"q{name}").side, harness.state(f"q{name}")) == (side, QuoteState.CONFIRMING)
 
 
 @pytest.mark.parametrize("side", [None, Side.SELL, "7"])
 def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(harness: Harness, side: Any) -> None:
     harness.terms = QuoteTerms(bid="0.40") if side == Side.SELL else TERMS
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     assert harness.kinds(status("q1", S.ACCEPTED, side=side)) == [Kind.UNREADABLE]
-    assert (harness.looked, harness.state(), harness.maker.exposure()) == (
+    assert (harness.decided, harness.state(), harness.maker.exposure()) == (
         [],
         QuoteState.ACCEPTED,
         Exposure(),
@@ -252,14 +252,14 @@ def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(harness: Harness, si
         ({"quantity": 100}, TERMS, {"side": Side.BUY}, "100"),
         ({"quantity": 100}, TERMS, {"side": Side.BUY, "order_qty": 40}, "40"),
         ({"quantity": 100}, TERMS, {"side": Side.BUY, "order_qty": 40, "bid_size": 30}, "30"),
-        # With RestRemainder the order is for the whole quote.
+        # With RestRemainder the order is for the full size of the quote.
         (
             {"quantity": 100},
             QuoteTerms("0.4", rest_remainder=True),
             {"side": Side.BUY, "bid_size": 30},
             "100",
         ),
-        # An amount of cash buys its creator at most this many contracts.
+        # A cash amount buys the creator of the request at most this many contracts.
         ({"quantity": 0, "cash_order_qty": 60}, TERMS, {"side": Side.BUY}, "100"),
         ({"quantity": 0, "cash_order_qty": 45}, TERMS, {"side": Side.SELL}, "100"),
         ({"quantity": 0}, TERMS, {"side": Side.SELL}, "0"),
@@ -269,7 +269,7 @@ def test_the_contracts_that_may_trade_are_computed(
     entry: dict[str, Any], terms: QuoteTerms, accepted: dict[str, Any], quantity: str
 ) -> None:
     harness = Harness(terms)
-    harness.feed(heard(**entry), status("q1", S.ACCEPTED, **accepted))
+    harness.feed(incoming_rfq(**entry), status("q1", S.ACCEPTED, **accepted))
     assert harness.quote().quantity == d(quantity)
 
 
@@ -281,7 +281,7 @@ def test_reports_in_any_order_lead_to_the_same_state() -> None:
     ]
     for order in permutations(reports):
         harness = Harness()
-        harness.feed(heard(), QuoteConfirm(quote_id="q1"), *order, *order)
+        harness.feed(incoming_rfq(), QuoteConfirm(quote_id="q1"), *order, *order)
         assert harness.state() is QuoteState.CONFIRMED
         assert (harness.quote().quantity, harness.maker.next_deadline()) == (d(30), at(20))
         harness.feed(report("quote:0:q1"), *order)
@@ -295,8 +295,8 @@ def test_reports_in_any_order_lead_to_the_same_state() -> None:
     ("combo", "window"), [(False, RFQ_CONFIRMATION["standard"]), (True, RFQ_CONFIRMATION["high_volatility"])]
 )
 def test_no_quote_is_confirmed_after_the_deadline(combo: bool, window: int) -> None:
-    harness = Harness(confirms=False, windows={})
-    harness.feed(heard_combo() if combo else heard(), status("q1", S.ACCEPTED, side=Side.BUY))
+    harness = Harness(will_confirm=False, windows={})
+    harness.feed(incoming_combo_rfq() if combo else incoming_rfq(), status("q1", S.ACCEPTED, side=Side.BUY))
     assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.ACCEPTED, at(window))
     assert harness.maker.exposure() != Exposure()
     just_before = at(window) - timedelta(microseconds=1)
@@ -313,11 +313,11 @@ def test_no_quote_is_confirmed_after_the_deadline(combo: bool, window: int) -> N
 
 
 def test_the_user_may_confirm_later_and_the_clock_never_goes_back() -> None:
-    harness = Harness(confirms=False)
+    harness = Harness(will_confirm=False)
     harness.accepted()
     assert harness.maker.confirm(harness.quote(), at(29.9)) == QuoteConfirm(quote_id="q1", rfq_id="R1")
     assert harness.state() is QuoteState.CONFIRMING
-    late = Harness(confirms=False)
+    late = Harness(will_confirm=False)
     late.accepted()
     late.maker.handle_timer(at(30))
     with pytest.raises(RfqRequestError):
@@ -325,29 +325,29 @@ def test_the_user_may_confirm_later_and_the_clock_never_goes_back() -> None:
 
 
 def test_a_window_begins_at_the_time_in_the_venues_message(harness: Harness) -> None:
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     harness.seconds = 40
     harness.feed(received(status("q1", S.ACCEPTED, side=Side.BUY), seconds=10))
-    assert (harness.state(), harness.looked) == (QuoteState.LAPSED, [])
-    harness.feed(heard("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
+    assert (harness.state(), harness.decided) == (QuoteState.LAPSED, [])
+    harness.feed(incoming_rfq("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
     assert (harness.state("q2"), harness.quote("q2").deadline) == (QuoteState.CONFIRMING, at(42))
     # A venue whose clock is ahead gives no additional time.
-    harness.feed(heard("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
+    harness.feed(incoming_rfq("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
     assert harness.quote("q3").deadline == at(70)
 
 
 def test_times_and_markets_are_configurable() -> None:
     volatile: set[str] = set()
     harness = Harness(
-        confirms=False,
+        will_confirm=False,
         standard=RfqWindows(confirmation=20, execution=10),
         high_volatility=RfqWindows(confirmation=2, execution=1),
         volatile_symbols=volatile,
         grace=0.5,
     )
-    harness.feed(heard(), status("q1", S.ACCEPTED, side=Side.BUY))
+    harness.feed(incoming_rfq(), status("q1", S.ACCEPTED, side=Side.BUY))
     volatile.add(MARKET)
-    harness.feed(heard("R2"), status("q2", S.ACCEPTED, "R2", side=Side.BUY))
+    harness.feed(incoming_rfq("R2"), status("q2", S.ACCEPTED, "R2", side=Side.BUY))
     assert [harness.quote(name).deadline for name in ("q1", "q2")] == [at(20), at(2)]
     harness.maker.confirm(harness.quote("q2"), NOON)
     harness.feed(confirm_status("q2"))
@@ -356,7 +356,7 @@ def test_times_and_markets_are_configurable() -> None:
         RfqWindows(confirmation=-1, execution=1)
 
 
-def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> None:
+def test_an_overdue_trade_is_uncertain_and_still_counts_as_exposure(harness: Harness) -> None:
     harness.accepted(bid_size=100).feed(confirm_status("q1"))
     exposure = harness.maker.exposure()
     [update] = harness.maker.handle_timer(at(20))
@@ -373,7 +373,7 @@ def test_an_overdue_trade_is_uncertain_and_stays_exposure(harness: Harness) -> N
 
 
 def test_a_new_quote_replaces_the_resting_one(harness: Harness) -> None:
-    harness.feed(heard(), status("q1", S.PENDING))
+    harness.feed(incoming_rfq(), status("q1", S.PENDING))
     rfq = harness.shown[0]
     assert harness.maker.requote(rfq) is None  # with the same terms
     harness.terms = QuoteTerms("0.41", "0.55", post_only=True, rest_remainder=True)
@@ -386,19 +386,19 @@ def test_a_new_quote_replaces_the_resting_one(harness: Harness) -> None:
 
 
 def test_an_accepted_new_quote_implies_the_cancel_of_the_old_one(harness: Harness) -> None:
-    harness.feed(heard(), status("q1", S.PENDING))
+    harness.feed(incoming_rfq(), status("q1", S.PENDING))
     harness.terms = QuoteTerms("0.41")
     harness.maker.requote(harness.shown[0])
     updates = harness.feed(status("q2", S.PENDING))
     assert {update.quote.quote_id for update in updates if update.quote} == {"q1", "q2"}
     assert harness.state() is QuoteState.REPLACED
     # Other subaccounts have their own quotes.
-    harness.feed(Quote(**_of("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
+    harness.feed(Quote(**_quote_fields("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
     assert harness.state("q2") is QuoteState.OPEN
 
 
 def test_offering_no_terms_cancels_the_resting_quote(harness: Harness) -> None:
-    harness.feed(heard(), status("q1", S.PENDING))
+    harness.feed(incoming_rfq(), status("q1", S.PENDING))
     harness.terms = None
     rfq = harness.shown[0]
     assert harness.maker.requote(rfq) == QuoteCancel(quote_id="q1", rfq_id="R1")
@@ -414,27 +414,27 @@ def test_a_request_that_is_over_or_accepted_is_not_requoted(harness: Harness) ->
     rfq = harness.shown[0]
     harness.terms = QuoteTerms("0.1")
     assert harness.maker.requote(rfq) is None
-    harness.feed(heard("R2"), over("R2"))
+    harness.feed(incoming_rfq("R2"), rfq_reject("R2"))
     assert harness.maker.requote(harness.shown[1]) is None
     assert harness.state("q2") is QuoteState.CANCELED
-    assert harness.feed(over("R2"), over("R9")) == []
+    assert harness.feed(rfq_reject("R2"), rfq_reject("R9")) == []
 
 
 def test_a_refused_cancel_keeps_the_quote(harness: Harness) -> None:
-    harness.feed(heard(), status("q1", S.PENDING))
+    harness.feed(incoming_rfq(), status("q1", S.PENDING))
     harness.feed(harness.maker.cancel(harness.quote()))
     harness.feed(cancel_status("q1", 1, "EXCHANGE_PAUSED"))
     assert (harness.state(), harness.quote().text) == (QuoteState.OPEN, "EXCHANGE_PAUSED")
-    harness.feed(heard("R2"), confirm_status("q2"))
+    harness.feed(incoming_rfq("R2"), confirm_status("q2"))
     with pytest.raises(RfqRequestError, match="no longer"):
         harness.maker.cancel(harness.quote("q2"))
-    harness.feed(over())
+    harness.feed(rfq_reject())
     with pytest.raises(RfqRequestError, match="no longer"):
         harness.maker.cancel(harness.quote())
 
 
 def test_an_accepted_quote_can_be_cancelled() -> None:
-    harness = Harness(confirms=False).accepted()
+    harness = Harness(will_confirm=False).accepted()
     assert harness.maker.cancel(harness.quote()) == QuoteCancel(quote_id="q1", rfq_id="R1")
     harness.feed(cancel_status("q1"))
     assert (harness.state(), harness.maker.exposure()) == (QuoteState.CANCELED, Exposure())
@@ -444,10 +444,10 @@ def test_an_accepted_quote_can_be_cancelled() -> None:
 
 
 def test_a_refused_quote_is_over(harness: Harness) -> None:
-    harness.feed(heard(), status("q1", S.REJECTED, text="RFQ_CLOSED"))
+    harness.feed(incoming_rfq(), status("q1", S.REJECTED, text="RFQ_CLOSED"))
     assert (harness.state(), harness.quote().text) == (QuoteState.REJECTED, "RFQ_CLOSED")
     # The venue's page leaves the id empty.
-    harness.feed(heard("R2"), unreadable("35=AI|34=2|131=R2|297=5|58=no|"))
+    harness.feed(incoming_rfq("R2"), unreadable("35=AI|34=2|131=R2|297=5|58=no|"))
     assert (harness.state("q2"), harness.quote("q2").text) == (QuoteState.REJECTED, "no")
     assert harness.kinds(unreadable("35=AI|34=2|131=R2|297=5|58=no|")) == [Kind.UNKNOWN_QUOTE]
 
@@ -468,7 +468,7 @@ def test_a_refused_confirmation_can_be_sent_again_in_time(harness: Harness) -> N
     assert harness.state() is QuoteState.CONFIRMED
 
 
-def test_a_finally_rejected_order_has_no_exposure(harness: Harness) -> None:
+def test_a_rejected_order_of_a_confirmed_quote_has_no_exposure(harness: Harness) -> None:
     harness.accepted(bid_size=1).feed(
         confirm_status("q1"), report("quote:0:q1", ExecType.REJECTED, 0, "NO_MONEY")
     )
@@ -478,10 +478,10 @@ def test_a_finally_rejected_order_has_no_exposure(harness: Harness) -> None:
 
 def test_a_session_reject_refuses_the_message_it_refers_to(harness: Harness) -> None:
     reject = BusinessMessageReject(ref_seq_num=2, ref_msg_type="S", business_reject_reason=0, text="no")
-    [quote] = harness.sent(heard())
+    [quote] = harness.sent(incoming_rfq())
     harness.feed(RejectReceived(reject, 2, quote))
     assert (harness.state(), harness.quote().text) == (QuoteState.REJECTED, "no")
-    [quote] = harness.sent(heard("R2"))
+    [quote] = harness.sent(incoming_rfq("R2"))
     harness.feed(status("q2", S.PENDING, "R2"))
     harness.feed(RejectReceived(reject, 3, harness.maker.cancel(harness.quote("q2"))))
     assert harness.state("q2") is QuoteState.OPEN
@@ -496,14 +496,14 @@ def test_a_session_reject_refuses_the_message_it_refers_to(harness: Harness) -> 
 
 
 def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
-    [quote] = harness.sent(heard())
+    [quote] = harness.sent(incoming_rfq())
     harness.maker.withdraw(quote)
     assert (harness.maker.quote_of("q1"), harness.shown[0].quote) == (None, None)
     harness.maker.withdraw(quote)
-    again = harness.maker.requote(harness.shown[0])
-    assert isinstance(again, Quote)
+    second_quote = harness.maker.requote(harness.shown[0])
+    assert isinstance(second_quote, Quote)
     harness.feed(status("q2", S.PENDING))
-    harness.maker.withdraw(again)  # the message was sent after all
+    harness.maker.withdraw(second_quote)  # the message was sent after all
     assert harness.state("q2") is QuoteState.OPEN
     cancel = harness.maker.cancel(harness.quote("q2"))
     harness.maker.withdraw(cancel)
@@ -516,7 +516,7 @@ def test_an_unsent_message_is_withdrawn(harness: Harness) -> None:
 
 
 def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> None:
-    [quote] = harness.sent(heard())
+    [quote] = harness.sent(incoming_rfq())
     assert harness.feed(quote) == []
     harness.feed(status("q1", S.PENDING))
     [confirm] = harness.sent(status("q1", S.ACCEPTED, side=Side.BUY))
@@ -525,31 +525,35 @@ def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> N
 
 
 def test_quotes_built_by_a_user_or_read_from_a_log_may_be_applied() -> None:
-    harness = Harness(None, confirms=False)
-    harness.feed(heard(), Quote(**_of("mine", "R1"), rest_remainder=True), status("mine", S.PENDING))
+    harness = Harness(None, will_confirm=False)
+    harness.feed(
+        incoming_rfq(), Quote(**_quote_fields("mine", "R1"), rest_remainder=True), status("mine", S.PENDING)
+    )
     assert harness.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
     # A request that was not received, a quote that the venue refuses, and a quote that a creator receives.
-    harness.feed(Quote(**_of("other", "R2")), Quote(**_of("none", "R3") | {"bid_px": "0.99"}))
-    harness.feed(MessageReceived(Quote(**_of("theirs", "R4"))))
+    harness.feed(
+        Quote(**_quote_fields("other", "R2")), Quote(**_quote_fields("none", "R3") | {"bid_px": "0.99"})
+    )
+    harness.feed(MessageReceived(Quote(**_quote_fields("theirs", "R4"))))
     assert harness.state("other") is QuoteState.SENT
     assert [harness.maker.quote_of(name) for name in ("none", "theirs")] == [None, None]
-    assert harness.sent(heard("R2")) == []
+    assert harness.sent(incoming_rfq("R2")) == []
     harness.feed(status("mine", S.ACCEPTED, side=Side.BUY), QuoteConfirm(quote_id="mine"))
     assert harness.state("mine") is QuoteState.CONFIRMING
 
 
 def test_prices_on_a_session_in_cents_are_converted() -> None:
     harness = Harness(QuoteTerms("0.40"))
-    [quote] = harness.sent(logged_on(dollars=False), heard())
+    [quote] = harness.sent(logged_on(dollars=False), incoming_rfq())
     assert (quote.bid_px, quote.offer_px) == (d(40), None)
     harness.feed(Quote(quote_id="mine", quote_req_id="R1", symbol=MARKET, offer_px=55, bid_px=0))
     assert harness.quote("mine").terms == QuoteTerms(offer="0.55")
     harness.terms = QuoteTerms("0.405")
     with pytest.raises(RfqRequestError, match="whole cents"):
-        harness.feed(heard("R2"))
+        harness.feed(incoming_rfq("R2"))
     assert harness.maker.rfq("R2").quote is None  # type: ignore[union-attr]
     # The request remains available.
-    assert [update.rfq for update in harness.feed(heard("R2"))] == [harness.maker.rfq("R2")]
+    assert [update.rfq for update in harness.feed(incoming_rfq("R2"))] == [harness.maker.rfq("R2")]
 
 
 @pytest.mark.parametrize("prices", [(None, None), ("0", "0"), ("0.5", "0.51"), ("-0.1", "0.2"), ("1", None)])
@@ -560,16 +564,18 @@ def test_invalid_terms_are_refused(prices: Any) -> None:
 
 def test_a_duplicate_quote_id_raises(harness: Harness) -> None:
     harness.maker._new_id = lambda: "same"
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     with pytest.raises(RfqRequestError, match="already in use"):
-        harness.feed(heard("R2"))
+        harness.feed(incoming_rfq("R2"))
 
 
 # --- disconnects ----------------------------------------------------------------------------------------
 
 
 def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(harness: Harness) -> None:
-    harness.feed(logged_on(), heard(), heard("R2"), status("q2", S.PENDING, "R2"), heard("R3"))
+    harness.feed(
+        logged_on(), incoming_rfq(), incoming_rfq("R2"), status("q2", S.PENDING, "R2"), incoming_rfq("R3")
+    )
     harness.feed(status("q3", S.REJECTED, "R3"))
     harness.seconds = 5
     assert len(harness.feed(ENDED)) == 2
@@ -589,7 +595,7 @@ def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(h
 
 
 def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> None:
-    harness = Harness(confirms=False).accepted()
+    harness = Harness(will_confirm=False).accepted()
     harness.feed(logged_on(), ENDED, logged_on())
     assert (harness.state(), harness.uncertain()) == (QuoteState.ACCEPTED, [])
     harness.maker.confirm(harness.quote(), at(10))
@@ -598,7 +604,7 @@ def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> Non
 
 
 @pytest.mark.parametrize(
-    "cut",
+    "loss",
     [
         ENDED,
         MessagesLost(3, 9),
@@ -609,15 +615,15 @@ def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> Non
     ],
 )
 @pytest.mark.parametrize("confirmed", [False, True])
-def test_an_uncertain_confirmation_stays_exposure_until_resolved(
-    harness: Harness, cut: object, confirmed: bool
+def test_an_uncertain_confirmation_counts_as_exposure_until_resolved(
+    harness: Harness, loss: object, confirmed: bool
 ) -> None:
     harness.feed(logged_on())
     harness.accepted(bid_size=100)
     if confirmed:
         harness.feed(confirm_status("q1"))
     exposure = harness.maker.exposure()
-    harness.feed(cut)
+    harness.feed(loss)
     kind = UncertainRfqKind.EXECUTION_UNKNOWN if confirmed else UncertainRfqKind.CONFIRM_UNKNOWN
     assert (harness.uncertain(), harness.maker.exposure()) == ([(kind, "q1")], exposure)
     harness.maker.handle_timer(at(3600))
@@ -630,13 +636,13 @@ def test_a_late_answer_ends_the_uncertainty(harness: Harness) -> None:
     harness.accepted().feed(unknown(("U7", "q1")))
     harness.feed(confirm_status("q1"))
     assert harness.state() is QuoteState.CONFIRMED
-    harness.feed(heard("R2"), unknown(("S", "q2")))
+    harness.feed(incoming_rfq("R2"), unknown(("S", "q2")))
     assert harness.state("q2") is QuoteState.UNKNOWN
     harness.feed(status("q2", S.PENDING, "R2"))
     assert harness.state("q2") is QuoteState.OPEN
     harness.feed(MessageRejected(status("q2", S.ACCEPTED), ()))
     assert harness.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]
-    others = heard("R9").message, over("R2"), report("quote:0:?"), report("plain")
+    others = incoming_rfq("R9").message, rfq_reject("R2"), report("quote:0:?"), report("plain")
     harness.feed(MessageRejected(status("q1", S.ACCEPTED), (), will_be_resent=True))
     harness.feed(*(MessageRejected(other, ()) for other in others))
     assert harness.state() is QuoteState.CONFIRMED
@@ -661,7 +667,7 @@ def test_other_states_cannot_be_resolved(harness: Harness) -> None:
 
 def test_a_refused_cancel_implies_that_an_uncertain_quote_has_ended(harness: Harness) -> None:
     for number, name in enumerate(("R1", "R2", "R3"), 1):
-        harness.feed(heard(name), status(f"q{number}", S.PENDING, name))
+        harness.feed(incoming_rfq(name), status(f"q{number}", S.PENDING, name))
     harness.feed(ENDED)
     for number, text in enumerate(("NOT_FOUND", "EXPIRED", "QUOTE_ALREADY_CONFIRMED"), 1):
         harness.maker.cancel(harness.quote(f"q{number}"))
@@ -679,7 +685,7 @@ def test_a_refused_cancel_does_not_contradict_a_confirmation(harness: Harness) -
 
 
 @pytest.mark.parametrize(
-    ("range_", "proves"),
+    ("range_", "is_conclusive"),
     [
         (covered(), True),
         (covered("4;1", DUE + 60), True),
@@ -692,7 +698,7 @@ def test_a_refused_cancel_does_not_contradict_a_confirmation(harness: Harness) -
 )
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
-    harness: Harness, range_: DropCopyRange, proves: bool, confirmed: bool
+    harness: Harness, range_: DropCopyRange, is_conclusive: bool, confirmed: bool
 ) -> None:
     harness.feed(traded("5;1"))
     harness.accepted()
@@ -707,7 +713,7 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     assert harness.maker.next_deadline() == at(DUE)
     harness.seconds = DUE
     updates = harness.feed(traded("6;1"), range_)
-    if proves:
+    if is_conclusive:
         assert [(update.before, update.state_changed) for update in updates] == [(QuoteState.UNKNOWN, True)]
         assert (harness.state(), harness.uncertain()) == (QuoteState.NO_ORDER, [])
         assert (harness.maker.exposure(), harness.maker.copy_from(at(DUE))) == (Exposure(), {})
@@ -772,7 +778,7 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
 def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_its_order(
     harness: Harness,
 ) -> None:
-    harness.feed(heard(), status("q1", S.PENDING), traded("5;1"))
+    harness.feed(incoming_rfq(), status("q1", S.PENDING), traded("5;1"))
     harness.seconds = 60
     harness.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
     assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
@@ -783,7 +789,7 @@ def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_
 
 
 def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(harness: Harness) -> None:
-    harness.feed(traded("5;1"), heard(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
+    harness.feed(traded("5;1"), incoming_rfq(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
     assert harness.state() is QuoteState.CONFIRMING
     harness.seconds = 7
     harness.feed(ENDED)
@@ -810,14 +816,14 @@ def test_a_resolution_by_the_user_overrides_drop_copy(harness: Harness) -> None:
 def test_messages_about_unknown_objects_are_reported(harness: Harness) -> None:
     found = harness.kinds(status("?", S.ACCEPTED), confirm_status("?"), cancel_status("?"))
     assert found == [Kind.UNKNOWN_QUOTE] * 3
-    assert harness.feed(report("quote:0:?"), report("plain"), over("?")) == []
+    assert harness.feed(report("quote:0:?"), report("plain"), rfq_reject("?")) == []
     [update] = harness.feed(status("?", S.ACCEPTED))
     assert (update.rfq, update.state_changed) == (None, False)
     assert str(update.discrepancies[0]) == f"{Kind.UNKNOWN_QUOTE.value}: '?' is 0"
 
 
 def test_unknown_codes_are_reported(harness: Harness) -> None:
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     assert (
         harness.kinds(status("q1", 77), confirm_status("q1", 7), cancel_status("q1", 7))
         == [Kind.UNREADABLE] * 3
@@ -861,11 +867,11 @@ def test_a_confirmed_quote_counts_after_a_cancel(harness: Harness) -> None:
     assert other.state() is QuoteState.CONFIRMED
 
 
-def test_exceptions_of_the_users_callbacks_propagate() -> None:
+def test_exceptions_from_the_users_callbacks_propagate() -> None:
     harness = Harness()
     harness.maker._quote = lambda rfq: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
-        harness.feed(heard())
+        harness.feed(incoming_rfq())
     assert harness.maker.rfq("R1") is not None
 
 
@@ -874,20 +880,26 @@ def test_exceptions_of_the_users_callbacks_propagate() -> None:
 
 def test_requests_without_a_quote_are_evicted_first() -> None:
     harness = Harness(max_rfqs=3)
-    harness.feed(heard("R1"), heard("R2"), status("q2", S.REJECTED, "R2"), heard("R3"), heard("R4"))
+    harness.feed(
+        incoming_rfq("R1"),
+        incoming_rfq("R2"),
+        status("q2", S.REJECTED, "R2"),
+        incoming_rfq("R3"),
+        incoming_rfq("R4"),
+    )
     assert [rfq.rfq_id for rfq in harness.maker] == ["R1", "R3", "R4"]
-    harness.feed(status("q1", S.ACCEPTED, side=Side.BUY), heard("R5"))
+    harness.feed(status("q1", S.ACCEPTED, side=Side.BUY), incoming_rfq("R5"))
     assert [rfq.rfq_id for rfq in harness.maker] == ["R1", "R4", "R5"]
     assert (harness.maker.quote_of("q2"), harness.maker.quote_of("q3")) == (None, None)
     harness.feed(status("q4", S.ACCEPTED, "R4", side=Side.BUY), status("q5", S.ACCEPTED, "R5", side=Side.BUY))
-    assert harness.kinds(heard("R6")) == [Kind.TOO_MANY]
-    assert harness.kinds(Quote(**_of("mine", "R7"))) == [Kind.TOO_MANY]
+    assert harness.kinds(incoming_rfq("R6")) == [Kind.TOO_MANY]
+    assert harness.kinds(Quote(**_quote_fields("mine", "R7"))) == [Kind.TOO_MANY]
     assert len(harness.maker) == 3
 
 
-def test_quotes_of_a_request_are_evicted_for_new_ones() -> None:
+def test_old_quotes_of_a_request_are_evicted_for_new_ones() -> None:
     harness = Harness()
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     rfq = harness.shown[0]
     for number in range(1, 3 * MAX_QUOTES):
         harness.terms = QuoteTerms(Decimal(number) / 100)
@@ -899,13 +911,13 @@ def test_quotes_of_a_request_are_evicted_for_new_ones() -> None:
 
 def test_uncertain_quotes_are_not_evicted() -> None:
     harness = Harness()
-    harness.feed(heard())
+    harness.feed(incoming_rfq())
     for _ in range(MAX_QUOTES - 1):
         harness.feed(ENDED)
         harness.maker.requote(harness.shown[0])
     harness.feed(ENDED)
     assert len(harness.uncertain()) == MAX_QUOTES
-    with pytest.raises(RfqRequestError, match="not known to be over"):
+    with pytest.raises(RfqRequestError, match="not known to have ended"):
         harness.maker.requote(harness.shown[0])
     assert len(harness.uncertain()) == MAX_QUOTES
 
@@ -914,12 +926,19 @@ def test_uncertain_quotes_are_not_evicted() -> None:
 
 
 def test_the_dump_of_the_previous_process_is_loaded() -> None:
-    harness = Harness(confirms=False)
-    harness.feed(logged_on(), heard_combo("R2"), status("q1", S.ACCEPTED, "R2", side=Side.SELL), heard("R3"))
-    harness.feed(report("quote:0:q1", ExecType.REJECTED), heard("R4", quantity=0, cash_order_qty="12.34"))
+    harness = Harness(will_confirm=False)
+    harness.feed(
+        logged_on(),
+        incoming_combo_rfq("R2"),
+        status("q1", S.ACCEPTED, "R2", side=Side.SELL),
+        incoming_rfq("R3"),
+    )
+    harness.feed(
+        report("quote:0:q1", ExecType.REJECTED), incoming_rfq("R4", quantity=0, cash_order_qty="12.34")
+    )
     harness.feed(status("q3", S.ACCEPTED, "R4", side=Side.BUY))
     dumped = json.loads(json.dumps(harness.maker.dump()))
-    other = Harness(confirms=False)
+    other = Harness(will_confirm=False)
     updates = other.maker.load(dumped)
     assert [update.quote.quote_id for update in updates if update.quote] == ["q2"]  # the answer is lost
     assert other.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]

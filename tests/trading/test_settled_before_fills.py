@@ -35,7 +35,7 @@ LATER = date(2026, 11, 21)
 
 
 class Books:
-    """Orders and settlements, and the positions and the cash that follow from their updates."""
+    """Orders and settlements, and the positions and cash that follow from their updates."""
 
     def __init__(self, **bounds: int) -> None:
         self.orders, self.settlements = Orders("KalshiRT"), Settlements()
@@ -50,10 +50,10 @@ class Books:
 
     def reopen(self) -> Books:
         """Return the books loaded from the dumps, as in another process."""
-        again = Books()
+        reloaded = Books()
         for name, machine in vars(self).items():
-            load(getattr(again, name), json.loads(json.dumps(dump(machine))))
-        return again
+            load(getattr(reloaded, name), json.loads(json.dumps(dump(machine))))
+        return reloaded
 
     def figures(self) -> dict[Any, Any]:
         """Return all values that a user reads, by key."""
@@ -88,7 +88,7 @@ def fill(number: int, account: Account = PRIMARY, *, symbol: str = SYMBOL, shard
 
 
 HISTORY: tuple[Message, ...] = (
-    # Two accounts and a clearing member's customer trade in a market of shard 0, which is settled in three
+    # Two accounts and a clearing member's customer trade in a market on shard 0, which is settled in three
     # pages.
     *(fill(number) for number in (1, 2, 3)),
     *(fill(number, SECOND) for number in (4, 5)),
@@ -96,11 +96,11 @@ HISTORY: tuple[Message, ...] = (
     page("r1", party("me", "9.50", "0.01"), symbol=SYMBOL, last_fragment=False),
     page("r2", party("me_2", "19.00", "0.02"), party("ann", "0"), symbol=SYMBOL, last_fragment=True),
     page("r3", party("me", "0.25"), party("zoe", "3"), symbol=SYMBOL, last_fragment=False),
-    # A market of shard 2 is settled again on the next day at another price.
+    # A market on shard 2 is settled again on the next day, at another price.
     *(fill(number, symbol=OTHER, shard=2) for number in (7, 8)),
     page("s1", party("me", "20"), symbol=OTHER, settlement_price="100"),
     page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=LATER),
-    # One market has a settlement but no fill, another one a fill but no settlement.
+    # One market has a settlement but no fill; another market has a fill but no settlement.
     page("t1", party("me", "0", "0.5"), symbol="M3"),
     fill(10, symbol="M4", shard=2),
 )  # fmt: skip

@@ -96,7 +96,7 @@ def settlements() -> Settlements:
     return Settlements()
 
 
-def test_a_report_without_page_fields_is_a_whole_settlement(settlements: Settlements) -> None:
+def test_a_report_without_page_fields_is_a_complete_settlement(settlements: Settlements) -> None:
     update = apply_one(settlements, report("r1", party("ann", "41.10", "0.00006", long="42.5")))
     settled = Settlement(
         MARKET,
@@ -297,16 +297,16 @@ def test_pages_without_parties_are_also_bounded() -> None:
 
 
 def test_a_loaded_dump_restores_the_state_and_continues() -> None:
-    settlements, again = Settlements(), Settlements()
+    settlements, reloaded = Settlements(), Settlements()
     settlements.apply(report("r1", party("ann", "0.1000"), symbol="OTHER"))
     settlements.apply(report("r1", party("ann"), last_fragment=False))
     settlements.apply(report("r1", market_result="void", last_fragment=False, symbol="VOID", at=None))
-    again.load(json.loads(json.dumps(settlements.dump())))
-    assert (dict(again), again.incomplete()) == (dict(settlements), settlements.incomplete())
-    assert again.dump() == settlements.dump()
-    assert again.apply(report("r1", party("ann"), last_fragment=False)) is None
-    again.apply(report("r2", party("bob"), last_fragment=True))
-    assert again[MARKET, DAY].payout == 2
+    reloaded.load(json.loads(json.dumps(settlements.dump())))
+    assert (dict(reloaded), reloaded.incomplete()) == (dict(settlements), settlements.incomplete())
+    assert reloaded.dump() == settlements.dump()
+    assert reloaded.apply(report("r1", party("ann"), last_fragment=False)) is None
+    reloaded.apply(report("r2", party("bob"), last_fragment=True))
+    assert reloaded[MARKET, DAY].payout == 2
 
 
 # --- against a slow model -------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_a_loaded_dump_restores_the_state_and_continues() -> None:
 
 @st.composite
 def batches(draw: st.DrawFn) -> list[Message]:
-    """Draw all reports of some settlements, with a fixed number of pages each."""
+    """Draw all the reports of some settlements, each with a fixed number of pages."""
     messages: list[Message] = []
     for number in range(draw(st.integers(1, 3))):
         pages = draw(st.integers(1, 4))
@@ -341,36 +341,38 @@ def batches(draw: st.DrawFn) -> list[Message]:
     return messages
 
 
-def slowly(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | None]:
+def slow_totals(messages: Sequence[Message]) -> dict[str, tuple[Decimal, Decimal] | None]:
     """Return the payout and fee of each complete settlement by symbol, and None for incomplete ones."""
     found: dict[str, dict[str, Any]] = {}
     for message in messages:
         assert isinstance(message, MarketSettlementReport)
         found.setdefault(message.symbol, {})[message.market_settlement_report_id] = message
-    apply_one: dict[str, tuple[Decimal, Decimal] | None] = {}
+    totals_by_symbol: dict[str, tuple[Decimal, Decimal] | None] = {}
     for symbol, pages in found.items():
         totals = [item.tot_num_market_settlement_reports for item in pages.values()]
-        whole = len(pages) == totals[0] if totals[0] else any(item.last_fragment for item in pages.values())
+        is_complete = (
+            len(pages) == totals[0] if totals[0] else any(item.last_fragment for item in pages.values())
+        )
         parties = [item for page in pages.values() for item in page.market_settlement_party_ids]
         paid = sum((party.collateral_amount_changes[0].collateral_amount_change for party in parties), d(0))
         fees = sum((party.misc_fees[0].misc_fee_amt for party in parties), d(0))
-        apply_one[symbol] = (paid, fees) if whole else None
-    return apply_one
+        totals_by_symbol[symbol] = (paid, fees) if is_complete else None
+    return totals_by_symbol
 
 
 @given(st.data())
 def test_settlements_agree_with_a_slow_model_for_lost_duplicate_and_late_reports(data: st.DataObject) -> None:
     sent = data.draw(batches())
-    came = data.draw(st.lists(st.sampled_from(sent), max_size=2 * len(sent)))
+    received = data.draw(st.lists(st.sampled_from(sent), max_size=2 * len(sent)))
     settlements, shuffled = Settlements(), Settlements()
-    for message in came:
+    for message in received:
         settlements.apply(message)
-    for message in data.draw(st.permutations(came)):
+    for message in data.draw(st.permutations(received)):
         shuffled.apply(message)
     known: dict[str, tuple[Decimal, Decimal] | None] = {
         symbol: (settlement.payout, settlement.fee) for (symbol, _), settlement in settlements.items()
     }
     known |= dict.fromkeys((item.symbol for item in settlements.incomplete()), None)
-    assert known == slowly(came)
+    assert known == slow_totals(received)
     assert dict(shuffled) == dict(settlements)
     assert shuffled.incomplete() == settlements.incomplete()

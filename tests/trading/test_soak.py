@@ -8,19 +8,19 @@ from tests.trading.soak.mutants import MUTANTS, SEEDS
 from tests.trading.soak.play import play
 
 
-def test_the_books_of_traders_equal_the_ledger_or_are_uncertain() -> None:
+def test_the_state_of_the_traders_equals_the_ledger_or_is_uncertain() -> None:
     lines: list[int] = []
     tally = play(2_500, 3, faults=0.05, report=lambda tally: lines.append(tally.events))
     assert tally.first == {}
     assert tally.events >= lines[-1] >= 2_500
     assert len(tally.sizes) == 20
     assert tally.compared > 0.6 * tally.events
-    assert min(tally.losses, tally.deaths, tally.withheld, tally.listed_items, tally.copied) > 0
+    assert min(tally.losses, tally.crashes, tally.withheld, tally.listed_items, tally.copied) > 0
     assert min(tally.on_own_session, tally.settlements, tally.settled_first, tally.triggered) > 0
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_of_a_machine_is_detected(name: str) -> None:
+def test_a_fault_in_a_machine_is_detected(name: str) -> None:
     mutant, found = MUTANTS[name], {}
     with mutant.patch():
         for seed in (SEEDS.get(name, 1), *range(2, 12)):

@@ -1,4 +1,4 @@
-"""Requests without an outcome that the loaded state does not contain are adopted and shown as uncertain."""
+"""Requests that have no outcome and are missing from the loaded state are adopted and listed as uncertain."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ from tests.trading.rfq_flow import (
     cancel_status,
     confirm_status,
     forwarded_quote,
-    heard,
-    over,
+    incoming_rfq,
     received,
+    rfq_reject,
     status,
 )
 
@@ -119,9 +119,9 @@ REQUESTS: dict[str, tuple[Message, str]] = {
     "G": (change("a-2", "a-1"), "request a-2: the outcome of an amend or a cancel is unknown"),
     "F": (cancel("a-3", "a-1"), "request a-3: the outcome of an amend or a cancel is unknown"),
     "q": (OrderMassCancelRequest(cl_ord_id="m-1"), "mass cancel m-1: the orders"),
-    "UOG": (OrderGroupRequest.create(5), "1 new order groups: the venue may have created them"),
+    "UOG": (OrderGroupRequest.create(5), "1 new order group: the venue may have created it"),
     "UOG of a group": (OrderGroupRequest.reset(GROUP), f"order group {GROUP}: may have triggered"),
-    "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they are not requested yet"),
+    "U1": (EventResendRequest(begin_exec_id="7;1"), "reports from 7;1: they have not been requested yet"),
     "R": (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), "request r1: the venue"),
     "S": (Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40"), "quote q1 on request R1"),
     "Z": (QuoteCancel(quote_id="q1", rfq_id="R1"), "cancel of quote q1: the quote may"),
@@ -139,7 +139,7 @@ def test_every_kind_of_request_has_a_row() -> None:
     }
 
 
-@pytest.mark.parametrize("frame", ["whole", "damaged", "of another type"])
+@pytest.mark.parametrize("frame", ["intact", "damaged", "of another type"])
 @pytest.mark.parametrize(("message", "expected"), REQUESTS.values(), ids=REQUESTS)
 def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     message: Message, expected: str, frame: str
@@ -148,7 +148,7 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     [request] = event.requests
     other = next(each for each, _ in REQUESTS.values() if each.MSG_TYPE != message.MSG_TYPE)
     frames = {
-        "whole": request.frame,
+        "intact": request.frame,
         "damaged": request.frame[:-3],
         "of another type": open_request(other).frame,
     }
@@ -156,17 +156,23 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     machines = Machines()
     machines.apply(event)
     [item] = machines.shown()
-    if frame == "whole":
+    if frame == "intact":
         assert item.startswith(expected)
     machines.apply(event)
-    again = machines.reloaded()
-    again.apply(event)
-    assert machines.shown() == again.shown() == [item]
-    for machine in (again.orders, again.groups, again.copies, again.maker, again.creator):
+    reloaded_machines = machines.reloaded()
+    reloaded_machines.apply(event)
+    assert machines.shown() == reloaded_machines.shown() == [item]
+    for machine in (
+        reloaded_machines.orders,
+        reloaded_machines.groups,
+        reloaded_machines.copies,
+        reloaded_machines.maker,
+        reloaded_machines.creator,
+    ):
         for element in machine.uncertain():
             if element.unplaced is not None:
                 machine.unplaced.resolve(element.unplaced)
-                assert again.shown() == []
+                assert reloaded_machines.shown() == []
 
 
 def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
@@ -259,7 +265,7 @@ def test_a_reused_clordid_is_a_separate_request() -> None:
         assert [order.state for order in orders] == [OrderState.DONE]
         feed(orders, unanswered(place(qty="7")))
         assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
-    # Known orders are those whose outcome drop copy or the user has reported, and those that rest.
+    # An order is known if drop copy or the user has reported its outcome, or if it is resting.
     for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
         orders = restarted(place(), session_type="KalshiRT")
         feed(orders, ENDED, *found, unanswered(place()))
@@ -279,7 +285,7 @@ def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
     assert views(orders) == before
 
 
-def test_among_changes_under_one_clordid_the_one_with_the_terms_is_uncertain() -> None:
+def test_among_changes_under_one_clordid_the_one_with_matching_terms_is_uncertain() -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, unanswered(change("a", "a", "30")))
@@ -430,7 +436,7 @@ def test_an_answer_settles_a_create_of_the_previous_process() -> None:
     assert groups.lost_creates == 1
 
 
-def test_a_group_request_in_flight_is_not_that_of_the_previous_process() -> None:
+def test_a_group_request_in_flight_is_not_confused_with_one_of_the_previous_process() -> None:
     groups = OrderGroups()
     mine = OrderGroupRequest.create(7)
     groups.apply(mine)
@@ -448,10 +454,10 @@ def test_requests_remembered_from_previous_processes_are_bounded() -> None:
     assert len(groups.dump()["lost"]) == MAX_LOST
 
 
-def test_a_group_without_room_is_still_shown() -> None:
+def test_a_group_request_without_room_for_its_group_is_still_listed() -> None:
     groups = OrderGroups(max_groups=0)
     assert groups.apply(unanswered(OrderGroupRequest.reset(GROUP))) == []
-    assert [item.about for item in groups.uncertain()] == ["order group request of MsgSeqNum 3"]
+    assert [item.about for item in groups.uncertain()] == ["order group request with MsgSeqNum 3"]
 
 
 def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
@@ -483,12 +489,12 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
     copies.apply(unanswered(request), Instant(1.0, NOON))
     [pending] = copies.pending
     assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 1), None, 4)
-    alone = DropCopy()
-    alone.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
-    [pending] = alone.pending
+    other = DropCopy()
+    other.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
+    [pending] = other.pending
     assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
-    assert [item.about for item in alone.uncertain() if item.unplaced] == [
-        "past reports requested under MsgSeqNum 4"
+    assert [item.about for item in other.uncertain() if item.unplaced] == [
+        "past reports requested with MsgSeqNum 4"
     ]
 
 
@@ -508,7 +514,7 @@ PENDING = received(status("q1", QuoteStatus.PENDING))
 
 
 def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
-    maker = maker_with(heard())
+    maker = maker_with(incoming_rfq())
     [update] = maker.apply(unanswered(QUOTE, at=LATER), NOON)
     quote = maker.quote_of("q1")
     assert quote is not None
@@ -527,8 +533,8 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
     assert maker.uncertain() == []
 
 
-def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline() -> None:
-    maker = maker_with(heard(), QUOTE, PENDING, ACCEPTED)
+def test_a_confirmation_missing_from_the_state_still_counts_as_exposure_after_the_deadline() -> None:
+    maker = maker_with(incoming_rfq(), QUOTE, PENDING, ACCEPTED)
     lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
     maker.apply(lost, NOON)
     maker.handle_timer(NOON + timedelta(hours=1))
@@ -542,23 +548,23 @@ def test_a_confirmation_missing_in_the_state_stays_exposure_beyond_the_deadline(
     assert quote.state is QuoteState.CONFIRMED
 
 
-def test_a_cancel_missing_in_the_state_makes_its_quote_uncertain() -> None:
-    maker = maker_with(heard(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
+def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:
+    maker = maker_with(incoming_rfq(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
     assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
 
 
-def test_quotes_that_cannot_be_adopted_are_shown() -> None:
+def test_quotes_that_cannot_be_adopted_are_listed() -> None:
     full = maker_with(max_rfqs=0)
     full.apply(unanswered(QUOTE), NOON)
-    crowded = maker_with(heard(), *(attrs_quote(f"x{number}") for number in range(16)))
+    crowded = maker_with(incoming_rfq(), *(quote_with_id(f"x{number}") for number in range(16)))
     crowded.apply(unanswered(QUOTE), NOON)
-    refused = maker_with(heard())
+    refused = maker_with(incoming_rfq())
     refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
     for maker in (full, crowded, refused):
         assert [item.quote_id for item in maker.uncertain()] == ["q1"]
 
 
-def attrs_quote(quote_id: str) -> Quote:
+def quote_with_id(quote_id: str) -> Quote:
     return Quote(quote_id=quote_id, quote_req_id="R1", symbol=SYMBOL, bid_px="0.40")
 
 
@@ -614,8 +620,8 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert (state(creator, "r1"), creator.uncertain()) == (RfqState.EXECUTED, [])
     # An ended RFQ has no uncertain items, but its id may have been reused.
-    again = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
-    creator.apply(unanswered(again, RFQCancel(quote_req_id="r1")), NOON)
+    same_acceptance = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
+    creator.apply(unanswered(same_acceptance, RFQCancel(quote_req_id="r1")), NOON)
     assert creator.uncertain() == []
     creator.apply(unanswered(REQUESTED, at=LATER + timedelta(1)), NOON)
     assert state(creator, "r1") is RfqState.UNKNOWN
@@ -624,16 +630,16 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 
 
-def test_an_acceptance_of_an_unknown_rfq_is_exposure() -> None:
+def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
     creator = creator_with(unanswered(ACCEPT))
     assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
-    creator.apply(unanswered(attrs_accept("c2"), at=LATER), NOON)
+    creator.apply(unanswered(accept_with_cl_ord_id("c2"), at=LATER), NOON)
     assert len(creator) == 1
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert creator.uncertain() == []
 
 
-def attrs_accept(cl_ord_id: str) -> AcceptQuote:
+def accept_with_cl_ord_id(cl_ord_id: str) -> AcceptQuote:
     return AcceptQuote(quote_id="q2", rfq_id="R1", side=Side.BUY, cl_ord_id=cl_ord_id)
 
 
@@ -652,8 +658,8 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is
     ("message", "answer"),
     [
         (REQUESTED, ack()),
-        (REQUESTED, over("r1")),
-        (RFQCancel(quote_req_id="r1"), over("r1")),
+        (REQUESTED, rfq_reject("r1")),
+        (RFQCancel(quote_req_id="r1"), rfq_reject("r1")),
         (RFQCancel(quote_req_id="r1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
         (RFQCancel(rfq_id="R1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
         (ACCEPT, accept_status("q1", 1, "c1")),

@@ -76,17 +76,20 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
         cash.apply(update)
     first, *others = map(str, uncertain_items)
     assert first.startswith(
-        "settlement of M on 2026-11-20: the settlement is incomplete: 1 pages were received (since 2026-11-21"
+        "settlement of M on 2026-11-20: the settlement is incomplete: 1 page was received (since 2026-11-21"
     )
     assert others == [
         (
             "order a: it may have been filled or cancelled (since 2026-11-21 12:00:00 UTC); "
             "ask drop copy or REST"
         ),
-        "reports from 1;1: they are not requested yet (since 2026-11-21 12:01:00 UTC); ask drop copy or REST",
-        "KXHIGHNY-26NOV21-T55: position is 4 by its fills, 9 by the venue; ask REST",
-        "balance of 0 on shard 0: balance change of 1 fills is unknown; ask REST",
-        "1 new order groups: the venue may have created them; ask REST",
+        (
+            "reports from 1;1: they have not been requested yet (since 2026-11-21 12:01:00 UTC); "
+            "ask drop copy or REST"
+        ),
+        "KXHIGHNY-26NOV21-T55: position is 4 according to its fills, 9 according to the venue; ask REST",
+        "balance of 0 on shard 0: the balance change of 1 fill is unknown; ask REST",
+        "1 new order group: the venue may have created it; ask REST",
     ]
     assert len(uncertain_items) == 6
     found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON).items()}
@@ -129,7 +132,7 @@ def test_an_item_about_a_request_names_its_order() -> None:
     assert [item.about for item in orders.uncertain()] == ["order a", "request b about order a"]
 
 
-def test_items_about_groups_have_a_time_that_a_dump_keeps() -> None:
+def test_the_time_of_an_item_about_a_group_survives_a_dump() -> None:
     groups = OrderGroups()
     group = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
     groups.learn(group, limit=5)
@@ -151,8 +154,8 @@ def test_items_refused_for_lack_of_room_are_uncertain() -> None:
     for update in feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"))):
         positions.apply(update)
         cash.apply(update)
-    assert [str(uncertainitem) for uncertainitem in UncertainItems(positions, cash)] == [
-        "1 fills: effect on positions is not tracked (limit of positions reached); ask REST",
-        "1 fills or payouts: effect on balances is not tracked (max_balances reached); ask REST",
+    assert [str(item) for item in UncertainItems(positions, cash)] == [
+        "1 fill: effect on positions is not tracked (max_positions reached); ask REST",
+        "1 fill or payout: effect on balances is not tracked (max_balances reached); ask REST",
     ]
     assert cash.refused == Decimal(1)

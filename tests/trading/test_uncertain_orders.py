@@ -163,7 +163,9 @@ def test_copies_may_be_in_cents_on_a_session_in_dollars(orders: Orders) -> None:
     assert f"{order.average_price} {order.price}" == "0.39 0.40"
 
 
-def test_a_range_counts_for_its_shard_if_it_begins_and_was_requested_in_time(orders: Orders) -> None:
+def test_a_range_counts_for_its_shard_if_it_begins_early_enough_and_was_requested_after_the_loss(
+    orders: Orders,
+) -> None:
     early = covered(orders)
     feed(orders, place(), report("new", "1;2"), ENDED)
     order = only(orders)
@@ -198,7 +200,7 @@ def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders
     unverified = orders.epoch
     feed(
         orders, covered(orders, K2)
-    )  # this range begins after the last report that was known when they were sent
+    )  # the range begins after the last report known when the orders were sent
     assert [order.state for order in (b, c, d)] == [OrderState.UNKNOWN] * 3
     feed(orders, covered(orders, epoch=unverified - 1))
     assert b.state is OrderState.UNKNOWN
@@ -206,7 +208,7 @@ def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders
     assert (b.ending, d.ending) == (Ending.MISSING, Ending.MISSING)
     # The shard of these orders is unknown.
     assert c.state is e.state is OrderState.UNKNOWN
-    # A report overrides the absence of one.
+    # A report overrides the conclusion drawn from a missing report.
     feed(orders, report("new", "1;9", "o9", "b"))
     assert seen(b, "state") == (OrderState.OPEN,)
 
@@ -247,19 +249,19 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_order_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
     orders = Orders()
-    news = [report("rejected", "1;1", "o8"), report("new", "1;2", "o2")]
-    feed(orders, place(qty="10"), place(qty="20"), *(reversed(news) if swapped else news))
+    reports = [report("rejected", "1;1", "o8"), report("new", "1;2", "o2")]
+    feed(orders, place(qty="10"), place(qty="20"), *(reversed(reports) if swapped else reports))
     seen = {order.placed.quantity: order.state.name for order in orders if order.placed}
     assert seen == {10: "DONE", 20: "OPEN"}
 
 
-@pytest.mark.parametrize("through", ["8", "9"])
-def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Orders, through: str) -> None:
+@pytest.mark.parametrize("msg_type", ["8", "9"])
+def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Orders, msg_type: str) -> None:
     feed(orders, place(), report("new", "1;1"), change("b"))
     order = only(orders)
     [request] = order.pending
     answer = report("rejected", "-1;-1", "o1", "b", text=UNAVAILABLE)
-    feed(orders, answer if through == "8" else refusal("b", text=UNAVAILABLE))
+    feed(orders, answer if msg_type == "8" else refusal("b", text=UNAVAILABLE))
     assert (request.is_unknown, request.since, uncertain_items(orders)) == (True, NOON, ["REQUEST_UNKNOWN"])
     assert order.state is OrderState.OPEN
     feed(orders, covered(orders, K9))
@@ -272,10 +274,10 @@ def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Order
 def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), cancel("c"))
     feed(orders, refusal("c", text=UNAVAILABLE), cancel("c"))
-    again = refusal("c", number=9)
-    feed(orders, again)
+    refused_twice = refusal("c", number=9)
+    feed(orders, refused_twice)
     assert uncertain_items(orders) == ["REQUEST_UNKNOWN"]
-    assert feed(orders, again) == []
+    assert feed(orders, refused_twice) == []
     feed(orders, refusal("c", number=10))
     assert only(orders).pending == []
 
@@ -334,7 +336,7 @@ def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
     assert (first.ending, len(update.answered)) == (Ending.CLOSED, 1)
     orders.resolve(second, is_open=True)
     assert (second.state, uncertain_items(orders)) == (OrderState.OPEN, [])
-    # An old report does not contradict the user, a new one does.
+    # An old report does not contradict the user; a new one does.
     feed(orders, logged_on(), report("new", "1;1"))
     assert first.ending is Ending.CLOSED
     feed(orders, report("trade", "1;4", cum="4", last=("4", "0.40")))
@@ -378,7 +380,7 @@ def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
     assert seen(order, "state") == (OrderState.OPEN,)
 
 
-def test_an_uncertainty_keeps_the_time_of_its_beginning(orders: Orders) -> None:
+def test_an_uncertainty_keeps_its_start_time(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), ENDED)
     since = view(only(orders)), next(iter(orders.uncertain())).since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
@@ -390,7 +392,7 @@ def test_an_unreadable_report_does_not_affect_a_done_order(orders: Orders) -> No
     assert only(orders).state is OrderState.DONE
 
 
-def test_an_answer_without_a_header_is_recognized_again(orders: Orders) -> None:
+def test_a_redelivered_answer_without_a_header_is_recognized(orders: Orders) -> None:
     answer = refusal("c")
     answer.header = None
     feed(orders, place(), report("new", "1;1"), cancel("c"), answer, cancel("c"))

@@ -50,7 +50,7 @@ class Digits(StrEnum):
 
 
 class Numbers(IntEnum):
-    """An object that is equal to numbers."""
+    """Members that are equal to plain numbers."""
 
     ONE = 1
 
@@ -139,11 +139,11 @@ PLACES = list(places())
 def without_guards(layout: BlockLayout, place: Place) -> Check:
     """Return the checker without the fast paths for values that are obviously valid."""
 
-    def ask(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, __: object) -> list[str]:
+    def call_judge(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, __: object) -> list[str]:
         return [f"{writer._name(judge)}(p, v, {where})"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled._Writer, "_value_lines", ask)
+        patch.setattr(compiled._Writer, "_value_lines", call_judge)
         patch.setattr(compiled, "_plain_class", lambda _: None)
         return compile_rules(layout, place)
 
@@ -169,13 +169,15 @@ def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unkno
 def test_the_presence_check_reports_the_same_missing_fields(drawn: tuple[Any, Any]) -> None:
     (layout, name, session, sender), message = drawn
     place = Place(name, session, sender, layout.msg_type)
-    whole = outcome(block_checker(layout.body, place), message)
-    alone = outcome(presence_checker(layout.body, place), message)
-    if not isinstance(whole, str):
-        assert not isinstance(alone, str)
-        assert set(alone) <= set(whole)
-        missing = [problem for problem in whole if problem.reason is Reason.REQUIRED_TAG_MISSING]
-        assert [problem for problem in alone if problem.reason is Reason.REQUIRED_TAG_MISSING] == missing
+    complete = outcome(block_checker(layout.body, place), message)
+    presence_only = outcome(presence_checker(layout.body, place), message)
+    if not isinstance(complete, str):
+        assert not isinstance(presence_only, str)
+        assert set(presence_only) <= set(complete)
+        missing = [problem for problem in complete if problem.reason is Reason.REQUIRED_TAG_MISSING]
+        assert [
+            problem for problem in presence_only if problem.reason is Reason.REQUIRED_TAG_MISSING
+        ] == missing
 
 
 # A dialect has few rules. These tests try each kind of rule separately, on each kind of field and with any
@@ -234,27 +236,27 @@ def group(**settings: Any) -> GroupMember:
     return GroupMember(tiny_dialect.FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), **settings)
 
 
-def agree(
+def compare_checkers(
     members: tuple[FieldMember | GroupMember, ...], pools: dict[str, tuple[Any, ...]], *one_of: OneOf
 ) -> int:
     """Compare both checkers on all combinations of values; return the number of valid combinations."""
     layout = BlockLayout("Any", tiny_dialect.Order, members, encode=repr, one_of=one_of)
     place = Place("", "", Sender.CLIENT)
-    check, expected, sound = compile_rules(layout, place), without_guards(layout, place), 0
-    made = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    check, expected, valid = compile_rules(layout, place), without_guards(layout, place), 0
+    message = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
     for drawn in product(*pools.values()):
         for attribute, value in zip(pools, drawn, strict=True):
-            setattr(made, attribute, value)
-        text = outcome(check, made)
-        assert text == outcome(expected, made), (drawn, members, one_of)
-        sound += text == ()
-    return sound
+            setattr(message, attribute, value)
+        text = outcome(check, message)
+        assert text == outcome(expected, message), (drawn, members, one_of)
+        valid += text == ()
+    return valid
 
 
 @pytest.mark.parametrize("presence", Presence)
 def test_compiled_checks_of_presence_and_limits_agree(presence: Presence) -> None:
     limited = fields("text", [NO_LIMIT, *LIMITS])
-    assert sum(agree((FieldMember(field, presence),), {"text": ODD}) for field in limited)
+    assert sum(compare_checkers((FieldMember(field, presence),), {"text": ODD}) for field in limited)
 
 
 @pytest.mark.parametrize("terms", TERMS)
@@ -262,13 +264,13 @@ def test_compiled_checks_of_presence_and_limits_agree(presence: Presence) -> Non
 def test_conditions_are_checked(when: str, terms: tuple[str, ...] | None) -> None:
     for field in fields("side", [NO_LIMIT]):
         rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
-        requested, text = FieldMember(field), tiny_dialect.FIELDS[58]
-        agree((requested, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
-        agree((requested, group(**rule)), {"side": ODD, "party_ids": SOME})
+        tested, text = FieldMember(field), tiny_dialect.FIELDS[58]
+        compare_checkers((tested, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
+        compare_checkers((tested, group(**rule)), {"side": ODD, "party_ids": SOME})
     rule = {when: (Condition((("NoPartyIDs", terms),)), Condition((("Symbol", ()), ("Side", None))))}
     members = (group(), FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[54]))
     pools = {"party_ids": SOME, "symbol": SOME, "side": SOME, "text": SOME}
-    assert agree((*members, FieldMember(tiny_dialect.FIELDS[58], **rule)), pools)
+    assert compare_checkers((*members, FieldMember(tiny_dialect.FIELDS[58], **rule)), pools)
 
 
 @pytest.mark.parametrize("optional", [False, True])
@@ -276,20 +278,22 @@ def test_conditions_are_checked(when: str, terms: tuple[str, ...] | None) -> Non
 def test_choices_are_checked(optional: bool, at_least: bool) -> None:
     members = (FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[58]), group())
     rule = OneOf(("Symbol", "NoPartyIDs", "Text"), optional=optional, at_least=at_least)
-    assert agree(members, {"symbol": SOME, "text": SOME, "party_ids": SOME}, rule)
+    assert compare_checkers(members, {"symbol": SOME, "text": SOME, "party_ids": SOME}, rule)
 
 
 @pytest.mark.parametrize("presence", Presence)
-@pytest.mark.parametrize("least", [0, 1, 2])
-@pytest.mark.parametrize("most", [None, 2])
-def test_groups_are_checked(presence: Presence, least: int, most: int | None) -> None:
+@pytest.mark.parametrize("minimum", [0, 1, 2])
+@pytest.mark.parametrize("maximum", [None, 2])
+def test_groups_are_checked(presence: Presence, minimum: int, maximum: int | None) -> None:
     class Another(tiny_dialect.Party):
         """A class that the dialect does not know."""
 
-    unfit, other = tiny_dialect.Party(party_id="p"), Another(party_id="p")
-    unfit.party_id = None  # type: ignore[assignment]
-    lists = [[unfit], [PARTY, unfit], [other], [other, PARTY], [None], [PARTY, {}]]
-    agree((group(presence=presence, minimum=least, maximum=most),), {"party_ids": (*SOME, *lists)})
+    invalid, other = tiny_dialect.Party(party_id="p"), Another(party_id="p")
+    invalid.party_id = None  # type: ignore[assignment]
+    lists = [[invalid], [PARTY, invalid], [other], [other, PARTY], [None], [PARTY, {}]]
+    compare_checkers(
+        (group(presence=presence, minimum=minimum, maximum=maximum),), {"party_ids": (*SOME, *lists)}
+    )
 
 
 def test_the_number_of_entries_may_depend_on_another_field() -> None:
@@ -297,7 +301,7 @@ def test_the_number_of_entries_may_depend_on_another_field() -> None:
     counter = tiny_dialect.field(
         453, "NoPartyIDs", "no_party_ids", Kind.NUMINGROUP, limits=(Limit(maximum=2),)
     )
-    beside = (FieldMember(tiny_dialect.FIELDS[54]), FieldMember(tiny_dialect.FIELDS[58]))
+    neighbours = (FieldMember(tiny_dialect.FIELDS[54]), FieldMember(tiny_dialect.FIELDS[58]))
     member = GroupMember(
         counter, "party_ids", tiny_dialect.PARTY, (448,), maximum=4,
         limits=(
@@ -305,28 +309,30 @@ def test_the_number_of_entries_may_depend_on_another_field() -> None:
         ),
     )  # fmt: skip
     check = compile_rules(
-        BlockLayout("Any", tiny_dialect.Order, (*beside, member), encode=repr), Place("", "", Sender.CLIENT)
+        BlockLayout("Any", tiny_dialect.Order, (*neighbours, member), encode=repr),
+        Place("", "", Sender.CLIENT),
     )
-    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
-    for side, text, fit, expected in (
+    message: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    for side, text, valid_counts, expected in (
         ("2", None, {1, 2}, "expected 0 to 2"),
         ("1", None, {2, 3, 4}, "expected 2 or more when Side (54) is 1"),
         ("1", "x", {1}, "expected 0 to 1 when Text (58) is present"),
         ("2", "x", {1}, "expected 0 to 1 when Text (58) is present"),
     ):
-        made.side, made.text = side, text
+        message.side, message.text = side, text
         for number in range(1, 5):
-            made.party_ids = [PARTY] * number
-            output = [str(problem) for problem in check(made)]
+            message.party_ids = [PARTY] * number
+            output = [str(problem) for problem in check(message)]
             assert (
                 output == []
-                if number in fit
-                else output == [f"NoPartyIDs (453) has {number} entries: {expected}"]
+                if number in valid_counts
+                else output
+                == [f"NoPartyIDs (453) has {number} {'entry' if number == 1 else 'entries'}: {expected}"]
             )
-        made.party_ids = [PARTY] * 5
-        assert "NoPartyIDs (453) has 5 entries: expected 0 to 4" in map(str, check(made))
-        made.party_ids = []
-        assert check(made) == ()
+        message.party_ids = [PARTY] * 5
+        assert "NoPartyIDs (453) has 5 entries: expected 0 to 4" in map(str, check(message))
+        message.party_ids = []
+        assert check(message) == ()
 
 
 @pytest.mark.parametrize(
@@ -337,35 +343,35 @@ def test_a_field_with_several_codes_matches_each_of_them(sent: str | None, holds
     plain = tiny_dialect.field(54, "Side", "side", Kind.STRING, codes=tiny_dialect.OrdType)
     several = attrs.evolve(plain, fix_type="MULTIPLECHARVALUE")
     text = FieldMember(tiny_dialect.FIELDS[58], forbidden_when=(Condition((("Side", ("1",)),)),))
-    agree((FieldMember(several), text), {"side": (*ODD, "2 1", "1 6"), "text": SOME})
+    compare_checkers((FieldMember(several), text), {"side": (*ODD, "2 1", "1 6"), "text": SOME})
     block = BlockLayout("Any", tiny_dialect.Order, (FieldMember(several), text), encode=repr)
-    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, text="x")
-    made.side = sent
-    assert bool(compile_rules(block, Place("", "", Sender.CLIENT))(made)) is holds
-    among = FieldMember(several, limits=(Limit(values=("1", "2")),))
-    agree((among,), {"side": (*ODD, "2 1", "1 6")})
-    block = BlockLayout("Any", tiny_dialect.Order, (among,), encode=repr)
-    output = compile_rules(block, Place("", "", Sender.CLIENT))(made)
+    message: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, text="x")
+    message.side = sent
+    assert bool(compile_rules(block, Place("", "", Sender.CLIENT))(message)) is holds
+    limited = FieldMember(several, limits=(Limit(values=("1", "2")),))
+    compare_checkers((limited,), {"side": (*ODD, "2 1", "1 6")})
+    block = BlockLayout("Any", tiny_dialect.Order, (limited,), encode=repr)
+    output = compile_rules(block, Place("", "", Sender.CLIENT))(message)
     assert bool(output) is (sent in ("12", "2 12"))
 
 
 def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
     limit = Limit(Condition((("Text", ("q", "")),), Scope(products=("swap",))), values=("1", "7"))
     member = FieldMember(tiny_dialect.FIELDS[40], limits=(limit,))
-    beside = FieldMember(tiny_dialect.FIELDS[58])
-    block = BlockLayout("Any", tiny_dialect.Order, (member, beside), encode=repr)
-    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, ord_type="2")
-    (problem,) = compile_rules(block, Place("swap", "", Sender.CLIENT))(made)
+    neighbour = FieldMember(tiny_dialect.FIELDS[58])
+    block = BlockLayout("Any", tiny_dialect.Order, (member, neighbour), encode=repr)
+    message: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1, ord_type="2")
+    (problem,) = compile_rules(block, Place("swap", "", Sender.CLIENT))(message)
     assert str(problem) == (
         "OrdType (40) is '2': expected 1 (MARKET) or 7 on swap when Text (58) is q or absent"
     )
     assert limit_words(limit) == "1 or 7 on swap when Text is q or absent"
-    assert compile_rules(block, Place("spot", "", Sender.CLIENT))(made) == ()
-    made.text = "x"
-    assert compile_rules(block, Place("swap", "", Sender.CLIENT))(made) == ()
+    assert compile_rules(block, Place("spot", "", Sender.CLIENT))(message) == ()
+    message.text = "x"
+    assert compile_rules(block, Place("swap", "", Sender.CLIENT))(message) == ()
 
 
-class Asked(AssertionError):
+class JudgeCalled(AssertionError):
     """Raised when a value is passed to `ValueJudge`."""
 
 
@@ -373,35 +379,35 @@ def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.Monke
     check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> None:
-        raise Asked
+        raise JudgeCalled
 
-    made = tiny_dialect.Order(
+    message = tiny_dialect.Order(
         cl_ord_id="abc-1", order_qty=1, ord_type="2", price="0.5", side="1", symbol="K", text="hello"
     )
-    assert check(made) == ()
+    assert check(message) == ()
     monkeypatch.setattr(rules.ValueJudge, "__call__", refuse)
-    assert check(made) == ()
-    made.price, made.ord_type = None, tiny_dialect.OrdType.MARKET
-    assert check(made) == ()
-    made.party_ids = [tiny_dialect.Party(party_id="p", party_role=3)]
-    assert check(made) == ()
-    made.party_ids, made.alloc_account = [], 63
-    assert check(made) == ()
-    made.cl_ord_id = "ABC"
-    with pytest.raises(Asked):
-        check(made)
+    assert check(message) == ()
+    message.price, message.ord_type = None, tiny_dialect.OrdType.MARKET
+    assert check(message) == ()
+    message.party_ids = [tiny_dialect.Party(party_id="p", party_role=3)]
+    assert check(message) == ()
+    message.party_ids, message.alloc_account = [], 63
+    assert check(message) == ()
+    message.cl_ord_id = "ABC"
+    with pytest.raises(JudgeCalled):
+        check(message)
 
 
 def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "MAX_SOUND", 3)
+    monkeypatch.setattr(rules, "MAX_CACHED_VALID", 3)
     field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, minimum=1)
     judge = rules.ValueJudge(field, limit_check(field))
     problems: list[Problem] = []
     for value in (1, 2, 3, 4, 5, 0):
         judge.check_decimal(problems, Decimal(value), "")
-        assert len(judge.sound) <= 3
+        assert len(judge.valid_decimals) <= 3
     assert [problem.value for problem in problems] == ["0"]
-    assert judge.sound == {4, 5}
+    assert judge.valid_decimals == {4, 5}
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:
@@ -413,7 +419,7 @@ def test_absent_fields_are_those_the_encoder_omits() -> None:
     check = compile_rules(
         BlockLayout("Any", tiny_dialect.Order, members, encode=repr), Place("", "", Sender.CLIENT)
     )
-    made: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
+    message: Any = tiny_dialect.Order(cl_ord_id="a", order_qty=1)
     for text, parties, tags in (
         (None, [], []),
         (None, (), []),
@@ -422,5 +428,5 @@ def test_absent_fields_are_those_the_encoder_omits() -> None:
         (None, (PARTY,), [453]),
         (None, [PARTY], [453]),
     ):
-        made.text, made.party_ids = text, parties
-        assert [problem.tag for problem in check(made)] == tags
+        message.text, message.party_ids = text, parties
+        assert [problem.tag for problem in check(message)] == tags

@@ -35,18 +35,18 @@ def scope(*values: str, **settings: Any) -> Scope:
     return Scope(logon=(("NewFlag", values),), **settings)
 
 
-def judged(
+def problems_of(
     member: FieldMember | GroupMember, message: Any, logon: LogonFacts | None = (), **changes: Any
 ) -> str:
     """Return the problems that the rules of this member report in a message that also has a Side and a
     Text."""
-    beside = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
-    layout = BlockLayout("Any", Order, (member, *beside), encode=repr)
+    neighbours = tuple(FieldMember(FIELDS[tag]) for tag in (54, 58) if tag != member.tag)
+    layout = BlockLayout("Any", Order, (member, *neighbours), encode=repr)
     place = attrs.evolve(Place("swap", "OE", Sender.CLIENT, "D", logon), **changes)
     return "; ".join(map(str, block_checker(layout, place)(message)))
 
 
-def priced(price: Any, **values: Any) -> Order:
+def order_with_price(price: Any, **values: Any) -> Order:
     return Order(cl_ord_id="a", order_qty=1, price=price, **values)
 
 
@@ -96,7 +96,7 @@ def test_limits_depend_on_the_logon_and_are_skipped_if_it_is_unknown(
     logon: LogonFacts | None, value: str, text: str
 ) -> None:
     for _ in range(2):
-        assert judged(price(CENTS, DOLLARS), priced(value), logon) == text
+        assert problems_of(price(CENTS, DOLLARS), order_with_price(value), logon) == text
 
 
 def test_the_last_applicable_limit_is_used() -> None:
@@ -105,33 +105,36 @@ def test_the_last_applicable_limit_is_used() -> None:
         Limit(Condition(scope=Scope(products=("swap",))), 2),
         Limit(Condition(scope=Scope(sender=Sender.VENUE)), 3),
     )
-    assert "2 or more on swap" in judged(price(general, swap, client), priced(1))
-    assert "expected 1 or more" in judged(price(swap, general), priced(0))
-    assert "3 or more" in judged(price(general, swap, client), priced(2), sender=Sender.VENUE)
-    assert judged(price(general), priced(5)) == ""
-    assert "expected 7 or more" in judged(price(general, limits=(Limit(minimum=7),)), priced(5))
-    assert "expected 1 or more" in judged(price(general, swap), priced(0), product="spot")
-    assert judged(price(general, CENTS), priced(-1), None) == ""
+    assert "2 or more on swap" in problems_of(price(general, swap, client), order_with_price(1))
+    assert "expected 1 or more" in problems_of(price(swap, general), order_with_price(0))
+    assert "3 or more" in problems_of(price(general, swap, client), order_with_price(2), sender=Sender.VENUE)
+    assert problems_of(price(general), order_with_price(5)) == ""
+    assert "expected 7 or more" in problems_of(
+        price(general, limits=(Limit(minimum=7),)), order_with_price(5)
+    )
+    assert "expected 1 or more" in problems_of(price(general, swap), order_with_price(0), product="spot")
+    assert problems_of(price(general, CENTS), order_with_price(-1), None) == ""
 
 
 def test_limits_may_depend_on_another_field() -> None:
     buying = Limit(Condition((("Side", ("1",)),)), maximum=10)
     quiet = Limit(Condition((("Text", ("", "q")),)), maximum=5)
     member = price(Limit(maximum=100), buying, quiet)
-    assert "expected 5 or less" in judged(member, priced(6, side="1"))
-    assert "expected 5 or less" in judged(member, priced(6, text="q"))
-    assert "expected 10 or less" in judged(member, priced(11, side="1", text="x"))
-    assert "expected 100 or less" in judged(member, priced(101, side="2", text="x"))
-    assert judged(member, priced(100, side="2", text="x")) == ""
-    assert judged(price(buying), priced(11, side="2")) == ""
-    assert "expected 10 or less" in judged(price(buying), priced(11, side="1"))
-    assert "expected a Decimal" in judged(price(buying), unpriced("x"))
+    assert "expected 5 or less" in problems_of(member, order_with_price(6, side="1"))
+    assert "expected 5 or less" in problems_of(member, order_with_price(6, text="q"))
+    assert "expected 10 or less" in problems_of(member, order_with_price(11, side="1", text="x"))
+    assert "expected 100 or less" in problems_of(member, order_with_price(101, side="2", text="x"))
+    assert problems_of(member, order_with_price(100, side="2", text="x")) == ""
+    assert problems_of(price(buying), order_with_price(11, side="2")) == ""
+    assert "expected 10 or less" in problems_of(price(buying), order_with_price(11, side="1"))
+    assert "expected a Decimal" in problems_of(price(buying), order_with_invalid_price("x"))
 
 
-def unpriced(value: Any) -> Order:
-    made = priced(1)
-    made.price = value
-    return made
+def order_with_invalid_price(value: Any) -> Order:
+    """Return an order whose price is set without the constructor's check."""
+    message = order_with_price(1)
+    message.price = value
+    return message
 
 
 def test_a_member_may_be_allowed_in_some_messages_only() -> None:
@@ -139,27 +142,29 @@ def test_a_member_may_be_allowed_in_some_messages_only() -> None:
         FIELDS[58],
         only_when=(Condition(scope=Scope(sender=Sender.VENUE)), Condition(scope=Scope(messages=("D", "G")))),
     )
-    text = priced(1, text="x")
-    assert judged(member, text) == ""
-    assert judged(member, text, msg_type="A") == "Text (58) must not be sent here"
-    assert judged(member, text, msg_type="A", sender=Sender.VENUE) == ""
-    assert judged(member, priced(1), msg_type="A") == ""
+    text = order_with_price(1, text="x")
+    assert problems_of(member, text) == ""
+    assert problems_of(member, text, msg_type="A") == "Text (58) must not be sent here"
+    assert problems_of(member, text, msg_type="A", sender=Sender.VENUE) == ""
+    assert problems_of(member, order_with_price(1), msg_type="A") == ""
 
 
 def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> None:
     condition = Condition((("Side", ("1",)),), scope("Y"))
     member = FieldMember(FIELDS[58], only_when=(condition,))
     text = "Text (58) may be sent only with NewFlag Y in the Logon when Side (54) is 1"
-    assert judged(member, priced(1, text="x", side="1"), YES) == ""
-    assert judged(member, priced(1, text="x", side="2"), YES) == text
-    assert judged(member, priced(1, text="x"), YES) == text
-    assert judged(member, priced(1, side="2"), YES) == ""
-    assert judged(member, priced(1, text="x", side="1"), NO) == "Text (58) must not be sent here"
-    assert judged(member, priced(1, text="x", side="2"), None) == ""
+    assert problems_of(member, order_with_price(1, text="x", side="1"), YES) == ""
+    assert problems_of(member, order_with_price(1, text="x", side="2"), YES) == text
+    assert problems_of(member, order_with_price(1, text="x"), YES) == text
+    assert problems_of(member, order_with_price(1, side="2"), YES) == ""
+    assert (
+        problems_of(member, order_with_price(1, text="x", side="1"), NO) == "Text (58) must not be sent here"
+    )
+    assert problems_of(member, order_with_price(1, text="x", side="2"), None) == ""
     group = GroupMember(FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), only_when=(condition,))
-    with_party = priced(1, side="2", party_ids=[Party(party_id="p")])
-    assert "NoPartyIDs (453) may be sent only with" in judged(group, with_party, YES)
-    assert judged(group, priced(1, side="2"), YES) == ""
+    with_party = order_with_price(1, side="2", party_ids=[Party(party_id="p")])
+    assert "NoPartyIDs (453) may be sent only with" in problems_of(group, with_party, YES)
+    assert problems_of(group, order_with_price(1, side="2"), YES) == ""
 
 
 @pytest.mark.parametrize(
@@ -168,17 +173,17 @@ def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> Non
 )
 def test_logon_flags_may_require_a_member(logon: LogonFacts | None, text: str) -> None:
     member = FieldMember(FIELDS[58], required_when=(Condition(scope=scope("Y")),))
-    assert judged(member, priced(1), logon).startswith(text)
-    assert bool(judged(member, priced(1), logon)) == bool(text)
-    assert judged(member, priced(1, text="x"), logon) == ""
+    assert problems_of(member, order_with_price(1), logon).startswith(text)
+    assert bool(problems_of(member, order_with_price(1), logon)) == bool(text)
+    assert problems_of(member, order_with_price(1, text="x"), logon) == ""
 
 
 @pytest.mark.parametrize(("logon", "forbidden"), [(YES, True), (NO, False), (None, False)])
 def test_logon_flags_may_forbid_a_member(logon: LogonFacts | None, forbidden: bool) -> None:
     member = FieldMember(FIELDS[58], forbidden_when=(Condition((("Side", ("", "1")),), scope("Y")),))
-    assert bool(judged(member, priced(1, text="x"), logon)) is forbidden
-    assert bool(judged(member, priced(1, text="x", side="1"), logon)) is forbidden
-    assert judged(member, priced(1, text="x", side="2"), logon) == ""
+    assert bool(problems_of(member, order_with_price(1, text="x"), logon)) is forbidden
+    assert bool(problems_of(member, order_with_price(1, text="x", side="1"), logon)) is forbidden
+    assert problems_of(member, order_with_price(1, text="x", side="2"), logon) == ""
 
 
 @pytest.mark.parametrize(
@@ -197,19 +202,19 @@ def test_logon_flags_may_forbid_a_member(logon: LogonFacts | None, forbidden: bo
 def test_conditions_on_a_logon_have_several_forms(
     values: tuple[str, ...] | None, facts: LogonFacts, covered: bool
 ) -> None:
-    requested = Scope(logon=(("NewFlag", values),))
-    assert requested.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
-    assert requested.covers(Place("swap", "OE", Sender.CLIENT)) is None
-    words = limit_words(Limit(Condition(scope=requested), max_length=3, pattern="x"))
+    logon_scope = Scope(logon=(("NewFlag", values),))
+    assert logon_scope.covers(Place("swap", "OE", Sender.CLIENT, "D", facts)) is covered
+    assert logon_scope.covers(Place("swap", "OE", Sender.CLIENT)) is None
+    words = limit_words(Limit(Condition(scope=logon_scope), max_length=3, pattern="x"))
     assert words.startswith("at most 3 characters, the form x with NewFlag ")
 
 
 def test_logon_facts_contain_only_fields_that_rules_use() -> None:
-    asking = attrs.evolve(
+    body = attrs.evolve(
         LOGON.body,
         members=(*LOGON.body.members, FieldMember(FIELDS[58], only_when=(Condition(scope=scope("Y")),))),
     )
-    dialect: Dialect = attrs.evolve(DIALECT, messages={"A": attrs.evolve(LOGON, body=asking)})
+    dialect: Dialect = attrs.evolve(DIALECT, messages={"A": attrs.evolve(LOGON, body=body)})
     assert dialect.logon_names == {"NewFlag"}
     assert logon_facts(dialect, Logon(new_flag=True)) == YES
     assert logon_facts(dialect, Logon(password="x")) == ()
@@ -219,9 +224,9 @@ def test_logon_facts_contain_only_fields_that_rules_use() -> None:
     assert logon_facts(dialect, unwritable) == ()
 
 
-def test_unknown_codes_can_be_refused_if_only_presence_is_checked() -> None:
+def test_unknown_codes_can_be_refused_in_a_field_without_limits() -> None:
     member = FieldMember(FIELDS[54], Presence.REQUIRED)
-    assert judged(member, priced(1, side="Z")) == ""
-    text = judged(member, priced(1, side="Z"), allow_unknown_codes=False)
+    assert problems_of(member, order_with_price(1, side="Z")) == ""
+    text = problems_of(member, order_with_price(1, side="Z"), allow_unknown_codes=False)
     assert text == "Side (54) is 'Z': expected one of 1 (BUY), 2 (SELL); allow_unknown_codes permits others"
-    assert judged(member, priced(1, side="2"), allow_unknown_codes=False) == ""
+    assert problems_of(member, order_with_price(1, side="2"), allow_unknown_codes=False) == ""

@@ -44,10 +44,10 @@ def breaches(message: Any, **where: Any) -> list[tuple[Reason, int | None]]:
 
 def order(**values: Any) -> Order:
     """Return an order whose attributes are set without the constructor's checks."""
-    made = Order(cl_ord_id="a", order_qty=1)
+    message = Order(cl_ord_id="a", order_qty=1)
     for name, value in values.items():
-        setattr(made, name, value)
-    return made
+        setattr(message, name, value)
+    return message
 
 
 def parties(count: int) -> list[Party]:
@@ -141,7 +141,7 @@ def test_a_group_has_a_minimum_number_of_entries(monkeypatch: pytest.MonkeyPatch
         (problem,) = check(Request(related_sym=[RelatedSym(order_qty=1)]))
     finally:
         object.__setattr__(member, "minimum", 1)
-    assert str(problem) == "NoRelatedSym (146) has 1 entries: expected 2 or more"
+    assert str(problem) == "NoRelatedSym (146) has 1 entry: expected 2 or more"
 
 
 @pytest.mark.parametrize(

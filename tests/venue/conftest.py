@@ -35,7 +35,7 @@ def bob(harness: VenueHarness) -> Client:
 
 @pytest.fixture(scope="session")
 def seen(pytestconfig: pytest.Config) -> Seen:
-    """Return the record of all wire traffic of venues so far."""
+    """Return the record of all wire traffic with venues up to now."""
     return pytestconfig.stash.setdefault(SEEN, Seen())
 
 
@@ -45,14 +45,14 @@ def _watched(seen: Seen) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Move the tests of the record to the end, and skip them unless all tests that it covers are run."""
+    """Move the tests of the record to the end, and skip them unless all other venue tests are run too."""
     last = [item for item in items if item.path == LAST]
     if not last:
         return
     items[:] = [item for item in items if item.path != LAST] + last
-    parts = {item.path for item in items}
-    chosen = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
-    if chosen or not parts.issuperset(FOLDER.rglob("test_*.py")):
+    paths = {item.path for item in items}
+    is_selection = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
+    if is_selection or not paths.issuperset(FOLDER.rglob("test_*.py")):
         for item in last:
             item.add_marker(pytest.mark.skip(reason="needs all tests of the simulated venue in the same run"))
 

@@ -1,4 +1,4 @@
-"""Short methods for the commands of the exchange model, on a virtual clock."""
+"""Short methods for the commands of the exchange model, with a virtual clock."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def only(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
 
 
 def summary(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Return one line for each event of an order: the ClOrdID, a word, and the relevant values."""
+    """Return one line for each event of an order: the ClOrdID, a verb, and the relevant values."""
     return [line for outcome in outcomes if (line := _line(outcome)) is not None]
 
 

@@ -1,5 +1,5 @@
-"""Accounts that send as much as their rate budgets allow, on all shards and with REST requests in addition,
-against the simulated venue's own token buckets; in virtual time, with random delays of messages.
+"""A soak of the rate budgets against the simulated venue's own token buckets: accounts send as much as their
+budgets allow, on all shards and via REST, in virtual time and with random message delays.
 
 `python -m tests.venue.rate_soak --seconds 600 --seed 7` runs longer than the test.
 """
@@ -38,11 +38,11 @@ from tests.venue.exchange_harness import MARKET, PERP
 from tests.venue.venue_harness import Client, VenueHarness, accounts, amend, cancel, mass_cancel, order
 
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL
-LATE = 0.05
-"""Maximum delay of a message in seconds. A `use` of 0.95 in a bucket of one second compensates it."""
+MAX_DELAY = 0.05
+"""Maximum delay of a message in seconds. A `use` of 0.95 compensates for it in a bucket of one second."""
 SHARDS = (None, -1, 0, 1, 2)
 GROUP = "00000000-0000-4000-8000-000000000000"
-TURN = 0.004
+CHECK_INTERVAL = 0.004
 """Seconds between two checks of the budgets."""
 
 
@@ -63,21 +63,21 @@ class Outcome:
 
     @property
     def all_refused(self) -> int:
-        """Number of all messages, REST requests and logons over a limit."""
+        """Number of messages, REST requests and logons that were refused because of a limit."""
         return self.refused.total() + self.rest_refused + self.logons_refused
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self.messages.items()))
         uses = ", ".join(f"{name} {part:.1%}" for name, part in sorted(self.use.items()))
         return (
-            f"{self.seconds:g} s: {self.messages.total()} messages ({kinds}) and {self.rest} requests by "
+            f"{self.seconds:g} s: {self.messages.total()} messages ({kinds}) and {self.rest} requests via "
             f"REST, {self.all_refused} refused; use of the buckets: {uses}"
         )
 
 
 @attrs.define
 class Account:
-    """An owner on one product, with a budget that is informed of all spending."""
+    """An owner on one product, with a budget that records all spending."""
 
     owner: str
     product: Product
@@ -112,53 +112,53 @@ class Soak:
             Account("ann", "prediction", RateBudget(tiers[0], use=use)),
             Account("perp", "margin", RateBudget(tiers[1], product="margin", use=use)),
         )
-        self._on_the_way: list[tuple[float, int, Account, str, Message]] = []
+        self._in_transit: list[tuple[float, int, Account, str, Message]] = []
         self._arrivals: dict[str, float] = {}
-        """The last due time by key, because messages of one connection stay in order."""
+        """Latest arrival time by key; messages on one connection stay in order."""
         self._taken: Counter[str] = Counter()
 
     def run(self, seconds: float) -> Outcome:
         """Send for this long.
 
         In the first half every allowed message is sent immediately. The second half has idle seconds in which
-        buckets fill, so the next messages are a burst."""
+        the buckets fill, so the next messages are sent in a burst."""
         outcome, harness = Outcome(seconds), self.harness
-        self._watch()
+        self._count_spending()
         begin = harness.monotonic
         while harness.monotonic < begin + seconds / 2:
-            self._load(outcome)
+            self._send_once(outcome)
         for name, bucket in self._buckets():
             if not name.endswith(("logon", "mass cancel")):
-                most = bucket.rate * (harness.monotonic - begin) + bucket.capacity
-                outcome.use[name] = self._taken[name] / most
+                allowance = bucket.rate * (harness.monotonic - begin) + bucket.capacity
+                outcome.use[name] = self._taken[name] / allowance
         while harness.monotonic < begin + seconds:
-            busy = harness.monotonic + self.random.choice((0.1, 0.5, 2.0))
-            while harness.monotonic < busy:
-                self._load(outcome)
+            busy_until = harness.monotonic + self.random.choice((0.1, 0.5, 2.0))
+            while harness.monotonic < busy_until:
+                self._send_once(outcome)
             self._wait(self.random.choice((0.0, 0.5, 2.5)))
         self._wait(1.0)
         for account in self.accounts:
             for client in account.clients.values():
-                self._hear(client, outcome)
+                self._collect_refusals(client, outcome)
         return outcome
 
     # --- sending ----------------------------------------------------------------------------------------
 
-    def _load(self, outcome: Outcome) -> None:
+    def _send_once(self, outcome: Outcome) -> None:
         for account in self.accounts:
             self._send_all(account, outcome)
-        self._wait(TURN)
+        self._wait(CHECK_INTERVAL)
 
     def _send_all(self, account: Account, outcome: Outcome) -> None:
         budget, harness, random = account.budget, self.harness, self.random
-        for key, kinds in self._kinds(account):
+        for key, requests in self._requests_by_key(account):
             if key not in account.clients:
                 self._log_on(account, key, outcome)
                 continue
             if random.random() < 0.0005:
-                self._hear(account.clients.pop(key), outcome, leave=True)
+                self._collect_refusals(account.clients.pop(key), outcome, log_out=True)
                 continue
-            make = random.choice(kinds)
+            make = random.choice(requests)
             # Send as many as allowed, so a full bucket is spent in one burst.
             for _ in range(200):
                 message = make()
@@ -166,23 +166,23 @@ class Soak:
                     break
                 budget.sent(message, harness.now)
                 outcome.messages[message.MSG_TYPE] += 1
-                late = max(self._arrivals.get(key, 0.0), harness.monotonic + random.random() * LATE)
-                self._arrivals[key] = late
-                heappush(self._on_the_way, (late, next(self._numbers), account, key, message))
+                arrival = max(self._arrivals.get(key, 0.0), harness.monotonic + random.random() * MAX_DELAY)
+                self._arrivals[key] = arrival
+                heappush(self._in_transit, (arrival, next(self._numbers), account, key, message))
         if random.random() < 0.1:
-            self._ask_rest(account, outcome)
+            self._use_rest(account, outcome)
 
-    def _kinds(self, account: Account) -> Iterator[tuple[str, list[Callable[[], Message]]]]:
+    def _requests_by_key(self, account: Account) -> Iterator[tuple[str, list[Callable[[], Message]]]]:
         place: Callable[[], Message]
-        end: Callable[[], Message]
+        withdraw: Callable[[], Message]
         if account.owner == "perp":
             place = lambda: order(self._name(), Side.BUY, 1, "0.0001", symbol=PERP, time_in_force=IOC)  # noqa: E731
-            end = lambda: self._cancel(None)  # noqa: E731
-            yield "perp", [place, end, end, self._group, self._mass_cancel]
+            withdraw = lambda: self._cancel(None)  # noqa: E731
+            yield "perp", [place, withdraw, withdraw, self._group, self._mass_cancel]
             yield "perp-md", [lambda: MarketDataRequest.snapshot(PERP)]
         else:
-            end = lambda: self._cancel(self.random.choice(SHARDS))  # noqa: E731
-            yield "ann", [self._order, self._amend, end, end, self._group, self._mass_cancel]
+            withdraw = lambda: self._cancel(self.random.choice(SHARDS))  # noqa: E731
+            yield "ann", [self._order, self._amend, withdraw, withdraw, self._group, self._mass_cancel]
             yield "ann-2", [self._quote, self._quote_cancel, self._quote_confirm]
             yield "ann-md", [lambda: MarketDataRequest.snapshot(MARKET)]
 
@@ -228,8 +228,8 @@ class Soak:
         outcome.logons_refused += not client.is_logged_on
         account.clients[key] = client
 
-    def _ask_rest(self, account: Account, outcome: Outcome) -> None:
-        """Take tokens from the venue's own buckets, as REST does, if the budget has them."""
+    def _use_rest(self, account: Account, outcome: Outcome) -> None:
+        """Take tokens from the venue's own buckets, as REST requests do, if the budget has them."""
         now, random = self.harness.now, self.random
         choices: Any = [("write", None), ("read", None), ("write", 1), ("write", 2)]
         use, shard = random.choice(choices if account.owner == "ann" else choices[:2])
@@ -249,17 +249,17 @@ class Soak:
     def _wait(self, seconds: float) -> None:
         harness = self.harness
         end = harness.monotonic + seconds
-        while self._on_the_way and self._on_the_way[0][0] <= end:
-            at, _, account, key, message = heappop(self._on_the_way)
-            harness.wait(max(0.0, at - harness.monotonic))
+        while self._in_transit and self._in_transit[0][0] <= end:
+            arrival, _, account, key, message = heappop(self._in_transit)
+            harness.wait(max(0.0, arrival - harness.monotonic))
             client = account.clients.get(key)
             if client is not None:
                 client.session.send(message, harness.now)
                 harness.run()
         harness.wait(end - harness.monotonic)
 
-    def _hear(self, client: Client, outcome: Outcome, *, leave: bool = False) -> None:
-        if leave:
+    def _collect_refusals(self, client: Client, outcome: Outcome, *, log_out: bool = False) -> None:
+        if log_out:
             client.logout()
         for event in client.events:
             reject = event.reject if isinstance(event, RejectReceived) else None
@@ -274,7 +274,7 @@ class Soak:
         for key, bucket in self.harness.venue._rate_limits._buckets.items():
             yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
 
-    def _watch(self) -> None:
+    def _count_spending(self) -> None:
         """Count the tokens taken from the venue's buckets."""
         limits, taken = self.harness.venue._rate_limits, self._taken
         make = limits._bucket
@@ -302,7 +302,7 @@ class _Counted(TokenBucket):
 
 
 def soak(seconds: float, seed: int, tiers: tuple[str, str], use: float = 0.95) -> Outcome:
-    """Let two accounts of these tiers, on prediction and on margin, send for this long."""
+    """Let two accounts with these tiers, one on prediction and one on margin, send for this long."""
     return Soak(tiers, seed, use).run(seconds)
 
 

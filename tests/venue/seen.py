@@ -1,4 +1,4 @@
-"""Coverage of the dialect by the wire traffic of simulated venues in the tests.
+"""The parts of the dialect that the tests cover with the wire traffic of simulated venues.
 
 Every test in this folder that passes bytes through a `VenueModel` is observed, in both directions: only
 messages written by one side and received by the other count.
@@ -19,16 +19,16 @@ TEXT = b"58="
 MSG_TYPE = b"35="
 
 NOT_PRODUCED: Mapping[str, str] = {
-    "QuoteRequestType (303) 2 (AUTOMATIC)": "the dictionary lists it; the venue sends 1 alone",
-    "OrdRejReason (103) 13 (INCORRECT_QUANTITY)": "the session rejects it first; a market answers by 11",
-    "BusinessRejectReason (380) 2 (UNKNOWN_SECURITY)": "unknown markets have other answers",
+    "QuoteRequestType (303) 2 (AUTOMATIC)": "the dictionary lists it; the venue sends only 1",
+    "OrdRejReason (103) 13 (INCORRECT_QUANTITY)": "the session rejects it first; a market answers with 11",
+    "BusinessRejectReason (380) 2 (UNKNOWN_SECURITY)": "unknown markets get other answers",
     "SessionRejectReason (373) 7 (DECRYPTION_PROBLEM)": "FIX encrypts nothing since EncryptMethod is 0",
-    "SessionRejectReason (373) 8 (SIGNATURE_PROBLEM)": "a wrong signature is refused by Logout",
+    "SessionRejectReason (373) 8 (SIGNATURE_PROBLEM)": "a wrong signature is refused with a Logout",
     "SessionRejectReason (373) 12 (XML_VALIDATION_ERROR)": "no message carries XML",
     "SessionRejectReason (373) 17 (VALUE_INCLUDES_DELIMITER)": "a delimiter ends the value",
     "SessionRejectReason (373) 18 (UNSUPPORTED_APPL_VERSION)": "no message names its ApplVerID",
 }
-"""Parts of the dialect that no test covers, with the reason."""
+"""Parts of the dialect that no test covers, with the reasons."""
 
 
 class Seen:
@@ -40,7 +40,7 @@ class Seen:
         self._framers: WeakKeyDictionary[VenueModel, dict[tuple[int, str], Framer]] = WeakKeyDictionary()
 
     def take(self, venue: VenueModel, connection: int, direction: str, data: bytes) -> None:
-        """Add bytes of a connection, which may end in the middle of a message."""
+        """Add bytes from a connection; they may end in the middle of a message."""
         framer = self._framers.setdefault(venue, {}).setdefault((connection, direction), Framer())
         framer.feed(data)
         while (found := framer.next()) is not None:
@@ -85,8 +85,8 @@ def watch(seen: Seen) -> Iterator[None]:
 
 
 def expected() -> dict[str, tuple[bytes | None, bytes]]:
-    """Return the parts of the dialect: each MsgType, code value and Text as `tag=value` on the wire, a Text
-    together with its MsgType."""
+    """Return the parts of the dialect by name: the `tag=value` of each MsgType, code value and Text, and the
+    MsgType of each Text."""
     found: dict[str, tuple[bytes | None, bytes]] = {
         f"MsgType {layout.msg_type} ({layout.name})": (None, MSG_TYPE + layout.msg_type.encode())
         for layout in DIALECT.messages.values()
@@ -100,7 +100,7 @@ def expected() -> dict[str, tuple[bytes | None, bytes]]:
 
 
 def _coded() -> Iterator[FieldLayout]:
-    """Yield every field that is in a message and has code values, once."""
+    """Yield each field that has code values and is part of a message, once."""
     fields: dict[int, FieldLayout] = {}
     blocks = [layout.body for layout in DIALECT.messages.values()]
     while blocks:

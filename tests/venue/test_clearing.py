@@ -1,5 +1,5 @@
 """Operators (SenderSubID 50) and cap reservations that our own session would not send;
-dialogues/clearing.yaml and dialogues/daily_caps.yaml test the others."""
+dialogues/clearing.yaml and dialogues/daily_caps.yaml test all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_sansio import ExecutionReport, Logout, Reject, Side
 from kalshi_fix_venue.config import AccountConfig, CustomerConfig
 from tests.helpers import SUB_ID_LENGTH
 from tests.venue.exchange_harness import d
-from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all, framed, order, raw_logon
+from tests.venue.venue_harness import Client, VenueHarness, accounts, decode_all, order, raw_logon, reframed
 
 CUSTOMER = CustomerConfig(party_id="550e8400-e29b-41d4-a716-446655440000_customer1", balance=d(100))
 ACCOUNTS: tuple[AccountConfig, ...] = accounts(ann={"customers": (CUSTOMER,)})
@@ -30,7 +30,7 @@ def test_an_operator_is_printable_ascii_of_bounded_length(
     harness.run()
     assert [party.party_id for party in ann.take_only(ExecutionReport).party_ids] == [longest]
     ann.session.send(order("a2", Side.BUY, 1, "0.40"), harness.now, header_fields={"sender_sub_id": "joe"})
-    changed = framed(ann.session.data_to_send(), b"50=joe", b"50=" + operator.encode("latin-1"))
+    changed = reframed(ann.session.data_to_send(), b"50=joe", b"50=" + operator.encode("latin-1"))
     harness.venue.receive_data(ann.conn, changed, harness.now)
     (refused,) = decode_all(harness.venue.data_to_send(ann.conn))
     assert isinstance(refused, Reject)
@@ -38,7 +38,7 @@ def test_an_operator_is_printable_ascii_of_bounded_length(
 
 
 def test_a_logon_with_an_operator_is_refused(harness: VenueHarness) -> None:
-    logon = framed(raw_logon("ann"), b"56=KalshiNR\x01", b"56=KalshiNR\x0150=joe\x01")
+    logon = reframed(raw_logon("ann"), b"56=KalshiNR\x01", b"56=KalshiNR\x0150=joe\x01")
     conn, reply = harness.begin(logon)
     assert isinstance(reply, Logout)
     assert reply.text is not None

@@ -33,11 +33,11 @@ class FakePerformer:
 
     def __init__(self) -> None:
         self.done: list[Operation] = []
-        self.fails: Exception | None = None
+        self.error: Exception | None = None
 
     def perform(self, operation: Operation) -> Answer:
-        if self.fails is not None:
-            raise self.fails
+        if self.error is not None:
+            raise self.error
         self.done.append(operation)
         return {"text": "done"}
 
@@ -54,7 +54,7 @@ def channel(tmp_path: Path, performer: FakePerformer) -> Iterator[ControlServer]
 
 
 def raw(channel: ControlServer, data: bytes) -> dict[str, object]:
-    """Send bytes, which may be none; return the reply."""
+    """Send bytes, possibly none; return the reply."""
     with socket.create_connection(channel.server_address, 10) as connection:  # type: ignore[arg-type]
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -87,11 +87,11 @@ def test_an_existing_file_is_not_overwritten(channel: ControlServer, performer: 
     send_operation(channel.path, Status())
 
 
-def test_refusals_of_the_venue_are_reported(channel: ControlServer, performer: FakePerformer) -> None:
-    performer.fails = ConfigurationError("there is no market X")
+def test_refusals_by_the_venue_are_reported(channel: ControlServer, performer: FakePerformer) -> None:
+    performer.error = ConfigurationError("there is no market X")
     with pytest.raises(ControlError, match="there is no market X"):
         send_operation(channel.path, Halt(market="X"))
-    performer.fails = RuntimeError("not running")
+    performer.error = RuntimeError("not running")
     with pytest.raises(ControlError, match="the venue has stopped"):
         send_operation(channel.path, Status())
 
@@ -121,7 +121,7 @@ def test_without_the_token_no_operation_is_performed(
         ({"do": "pause", "with": {"what": 5}}, "is not one of"),
     ],
 )
-def test_wrong_requests_get_an_answer(
+def test_invalid_requests_get_an_error(
     channel: ControlServer, request_: bytes | dict[str, object], error: str
 ) -> None:
     if isinstance(request_, dict):
@@ -142,7 +142,7 @@ def test_a_dead_venue_is_distinguished_from_a_live_one(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     path.write_text(json.dumps({"host": "127.0.0.1", "port": port, "token": "t"}))
-    with pytest.raises(ControlError, match=r"no venue answers at port .* delete"):
+    with pytest.raises(ControlError, match=r"no venue answers on port .* delete"):
         send_operation(path, Status())
     for text in ("", "[]", '{"host": "127.0.0.1"}', '{"host": "127.0.0.1", "port": "x", "token": "t"}'):
         path.write_text(text)
@@ -171,7 +171,7 @@ def test_the_given_folder_takes_precedence(temporary: Path, performer: FakePerfo
         running_venue(named, environ)
 
 
-def linked(folder: Path) -> None:
+def replace_by_link(folder: Path) -> None:
     folder.rename(folder.with_name("elsewhere"))
     folder.symlink_to("elsewhere")
 
@@ -182,11 +182,11 @@ def linked(folder: Path) -> None:
     [
         (lambda folder: folder.chmod(0o777), None, r"can be written by other users \(mode 777; chmod 700 /"),
         (lambda folder: folder.chmod(0o770), None, r"\(mode 770; "),
-        (linked, None, "is a link, or not a folder"),
+        (replace_by_link, None, "is a link, or not a folder"),
         (lambda folder: None, 12345, r"belongs to another user \(id \d+\)"),
     ],
 )
-def test_a_folder_writable_by_others_is_refused(
+def test_a_folder_that_is_not_private_is_refused(
     change: Callable[[Path], None],
     uid: int | None,
     text: str,

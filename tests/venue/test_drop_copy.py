@@ -1,4 +1,4 @@
-"""Drop copy in pages, and its limit of requests; dialogues/drop_copy.yaml tests its ranges and refusals."""
+"""The pages of drop copy, and its limit on requests; dialogues/drop_copy.yaml tests ranges and refusals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_too_many_requests_in_a_minute_are_refused() -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
-def many(harness: VenueHarness, count: int) -> None:
+def place_orders(harness: VenueHarness, count: int) -> None:
     ann = harness.connect("ann-2")
     for number in range(count):
         ann.send(order(f"a{number}", BUY, 1, "0.01"))
@@ -54,10 +54,10 @@ def many(harness: VenueHarness, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [9, 10, 11, 20, 35])
-def test_a_long_answer_is_complete_and_in_pages(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+def test_a_long_answer_is_sent_completely_in_pages(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     harness = harness_with()
-    many(harness, count)
+    place_orders(harness, count)
     dc = harness.connect("ann", "KalshiDC")
     dc.take()
     dc.send(EventResendRequest(begin_exec_id="0;0"))
@@ -68,20 +68,20 @@ def test_a_long_answer_is_complete_and_in_pages(monkeypatch: pytest.MonkeyPatch,
     assert complete.resend_event_count == count
 
 
-def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_does_not_read_gets_no_further_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     harness = harness_with(max_unsent=8000)
-    many(harness, 100)
+    place_orders(harness, 100)
     dc = harness.connect("ann", "KalshiDC")
     dc.take()
-    dc.deaf = True
+    dc.stopped_reading = True
     dc.send(EventResendRequest(begin_exec_id="0;0"))
     harness.wait(5)
     # Another request before the answer is complete is refused.
     request = EventResendRequest(begin_exec_id="0;0")
     dc.send(request)
     assert dc.session.is_established
-    dc.deaf = False
+    dc.stopped_reading = False
     harness.run()
     harness.wait(0)
     *found, complete = dc.take()
@@ -93,7 +93,7 @@ def test_a_client_that_does_not_read_gets_no_further_page(monkeypatch: pytest.Mo
 def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     harness = harness_with()
-    many(harness, 25)
+    place_orders(harness, 25)
     ann = harness.connect("ann")
     ann.take()
     ann.session.send(EventResendRequest(begin_exec_id="0;0"), harness.now)
@@ -107,18 +107,18 @@ def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch
     assert complete.resend_event_count == 25
 
 
-def test_the_end_of_the_session_ends_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_not_continued_after_the_end_of_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_copy, "PAGE", 10)
     harness = harness_with()
-    many(harness, 25)
+    place_orders(harness, 25)
     dc = harness.connect("ann", "KalshiDC")
     dc.send(EventResendRequest(begin_exec_id="0;0"))
     dc.drop()
     harness.wait(1)
-    again = harness.connect("ann", "KalshiDC")
-    again.take()
+    reconnected = harness.connect("ann", "KalshiDC")
+    reconnected.take()
     harness.wait(1)
-    assert again.take() == []
-    again.send(EventResendRequest(begin_exec_id="0;0"))
+    assert reconnected.take() == []
+    reconnected.send(EventResendRequest(begin_exec_id="0;0"))
     harness.wait(0)
-    assert len(again.take()) == 26
+    assert len(reconnected.take()) == 26

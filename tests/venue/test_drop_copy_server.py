@@ -19,7 +19,7 @@ def test_pages_are_sent_in_sequence_over_a_socket() -> None:
     ):
         for name in sent:
             ann.send(order(name, Side.BUY, 1, "0.01"))
-        for _ in range(2 * len(sent)):  # the order is reported as pending and as new
+        for _ in range(2 * len(sent)):  # each order is reported as pending and as new
             report(ann)
         ann.send(EventResendRequest(begin_exec_id="0;0"))
         found = []

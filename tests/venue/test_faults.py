@@ -58,7 +58,7 @@ from tests.venue.venue_harness import (
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def armed(harness: VenueHarness) -> int:
+def armed_count(harness: VenueHarness) -> int:
     return len(harness.do("faults")["faults"])
 
 
@@ -67,7 +67,7 @@ def book(harness: VenueHarness) -> dict[str, OrderSnapshot]:
     return {order.cl_ord_id: order for order in harness.venue.exchange(PREDICTION).open_orders()}
 
 
-def garbage(client: Client) -> int:
+def garbage_size(client: Client) -> int:
     """Return the number of received bytes that are not part of a message."""
     framer, size = Framer(), 0
     framer.feed(bytes(client.wire))
@@ -96,10 +96,10 @@ def test_random_faults_are_reproducible_for_a_seed() -> None:
     assert faults_that_fired(2)[0] != first
 
 
-def test_release_ends_faults_of_a_name_or_all(harness: VenueHarness) -> None:
+def test_release_ends_the_faults_with_a_given_name_or_all_faults(harness: VenueHarness) -> None:
     for name, values in (("busy", {}), ("busy", {}), ("hold-key", {}), ("reject", {"text": "X"})):
         harness.do(name, **values)
-    assert armed(harness) == 4
+    assert armed_count(harness) == 4
     harness.do("release", fault="busy")
     assert [fault["fault"] for fault in harness.venue.faults()] == ["hold-key", "reject"]
     assert harness.do("release")["text"] == "2 faults released"
@@ -113,8 +113,8 @@ def test_armed_faults_are_bounded(harness: VenueHarness) -> None:
         harness.do("busy")
     with pytest.raises(ConfigurationError, match="release some"):
         harness.do("busy")
-    assert armed(harness) == MAX_ARMED
-    harness.do("cut")  # A fault that acts immediately needs no room.
+    assert armed_count(harness) == MAX_ARMED
+    harness.do("cut")  # A fault that acts immediately does not count as armed.
 
 
 # --- connection losses ----------------------------------------------------------------------------------
@@ -127,16 +127,16 @@ def test_a_cut_connection_ends_without_a_logout_and_frees_the_key(
     ann.take()
     answer = harness.do("cut", owner="ann")
     assert answer == {"text": "1 connection cut", "keys": [KEYS["ann"].key_id]}
-    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert ann.session_end().reason is CloseReason.CONNECTION_LOST
     assert bob.session.is_established
     assert set(book(harness)) == {"a"}
-    again = harness.connect("ann")
-    assert again.is_logged_on
+    reconnected = harness.connect("ann")
+    assert reconnected.is_logged_on
     bob.send(order("b", SELL, 2, "0.40"))
-    assert again.take_only(ExecutionReport).cum_qty == 2
+    assert reconnected.take_only(ExecutionReport).cum_qty == 2
 
 
-def test_a_connection_is_cut_before_it_has_logged_on(harness: VenueHarness) -> None:
+def test_a_connection_can_be_cut_before_it_has_logged_on(harness: VenueHarness) -> None:
     conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
     assert harness.do("cut")["text"] == "1 connection cut"
     assert harness.venue.should_close(conn)
@@ -146,7 +146,7 @@ def test_a_connection_is_cut_before_it_has_logged_on(harness: VenueHarness) -> N
     assert harness.do("cut") == {"text": "0 connections cut", "keys": []}
 
 
-def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(harness: VenueHarness) -> None:
+def test_a_report_cut_in_the_middle_is_recovered_by_a_resend(harness: VenueHarness) -> None:
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
     harness.do("cut", at="frame", message="ExecutionReport")
@@ -158,24 +158,24 @@ def test_a_cut_in_the_middle_of_a_report_is_repaired_by_resend(harness: VenueHar
     assert ann.take() == []
     assert not ann.session.is_established
     assert set(book(harness)) == {"a"}
-    again = harness.connect("ann", "KalshiRT", store=store)
-    (report,) = reports(again)
+    reconnected = harness.connect("ann", "KalshiRT", store=store)
+    (report,) = reports(reconnected)
     assert (report.cl_ord_id, report.exec_type) == ("a", ExecType.NEW)
 
 
-def test_a_request_at_which_the_connection_is_cut_was_never_read(harness: VenueHarness) -> None:
+def test_the_request_at_which_the_connection_is_cut_is_never_read(harness: VenueHarness) -> None:
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
     ann.send(order("a", BUY, 5, "0.40"))
     harness.do("cut", at="request", message="D")
     expected = harness.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT")
     ann.send(order("b", BUY, 5, "0.41"))
-    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert ann.session_end().reason is CloseReason.CONNECTION_LOST
     assert set(book(harness)) == {"a"}
     assert harness.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
 
 
-def test_requests_before_and_after_a_cut_are_separated_for_any_splitting() -> None:
+def test_a_cut_separates_the_same_requests_however_the_bytes_are_split() -> None:
     for size in (1, 7, 1000):
         harness = VenueHarness()
         ann = harness.connect("ann")
@@ -187,7 +187,7 @@ def test_requests_before_and_after_a_cut_are_separated_for_any_splitting() -> No
             harness.venue.receive_data(ann.conn, data[at : at + size], harness.now)
         harness.run()
         assert set(book(harness)) == {"a"}
-        assert ann.ending().reason is CloseReason.CONNECTION_LOST
+        assert ann.session_end().reason is CloseReason.CONNECTION_LOST
 
 
 def test_a_cut_that_waits_for_a_request_ignores_heartbeats_and_garbage(
@@ -215,7 +215,7 @@ def test_a_delayed_logout_is_sent_before_the_connection_closes(harness: VenueHar
     ann.logout()
     assert not harness.venue.should_close(ann.conn)
     harness.wait(1)
-    assert ann.ending().clean
+    assert ann.session_end().clean
 
 
 def test_delayed_output_is_bounded() -> None:
@@ -225,7 +225,7 @@ def test_delayed_output_is_bounded() -> None:
     for number in range(40):
         ann.session.send(order(f"o{number}", BUY, 1, "0.10"), harness.now)
     harness.run()
-    assert ann.ending().reason is CloseReason.CONNECTION_LOST
+    assert ann.session_end().reason is CloseReason.CONNECTION_LOST
 
 
 def test_heartbeats_are_delayed_and_other_messages_are_not(harness: VenueHarness) -> None:
@@ -234,7 +234,7 @@ def test_heartbeats_are_delayed_and_other_messages_are_not(harness: VenueHarness
     before = len(ann.wire)
     harness.wait(10.5)
     assert len(ann.wire) == before
-    ann.send(order("a", BUY, 1, "0.10"))  # The heartbeat has the lower sequence number.
+    ann.send(order("a", BUY, 1, "0.10"))  # The delayed heartbeat has the lower number, so it is sent first.
     assert [frame.count(b"\x0135=0\x01") for frame in (bytes(ann.wire[before:]),)] == [1]
     assert len(reports(ann)) == 1
     assert ann.session.is_established
@@ -254,7 +254,7 @@ def test_withheld_reports_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ann.take() == []
         ann.send(order(f"o{number}", BUY, 1, "0.10"))
     assert [report.cl_ord_id for report in reports(ann)] == ["o0", "o1", "o2", "o3"]
-    assert armed(harness) == 0
+    assert armed_count(harness) == 0
 
 
 # --- messages in transit --------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ GAPS = [("gap", {}), *(("garble", {"how": how}) for how in ("checksum", "body-le
 
 
 @pytest.mark.parametrize(("name", "values"), GAPS, ids=str)
-def test_a_lost_report_is_requested_again_with_resend(
+def test_a_lost_report_is_recovered_by_a_resend(
     harness: VenueHarness, name: str, values: dict[str, str]
 ) -> None:
     ann = harness.connect("ann", "KalshiRT")
@@ -277,7 +277,7 @@ def test_a_lost_report_is_requested_again_with_resend(
     assert [event.message.cl_ord_id for event in received] == ["a", "b"]  # type: ignore[attr-defined]
     assert received[0].poss_dup
     assert any(isinstance(event, GapDetected) for event in ann.events)
-    assert (garbage(ann) > 0) is (name == "garble")
+    assert (garbage_size(ann) > 0) is (name == "garble")
 
 
 def test_several_messages_of_one_type_can_be_lost(harness: VenueHarness) -> None:
@@ -304,7 +304,7 @@ def test_a_duplicate_has_its_original_number_and_is_delivered_once(harness: Venu
     assert (b"43=" in first, second[b"43="]) == (False, b"43=Y")
     assert second[b"34="] == first[b"34="]
     assert second[b"122"] == b"122=" + first[b"52="][3:]
-    assert garbage(ann) == 0
+    assert garbage_size(ann) == 0
     ann.send(order("a2", BUY, 1, "0.10"))
     assert len(reports(ann)) == 1
 
@@ -328,7 +328,7 @@ def test_a_message_with_wrong_comp_ids_is_refused_by_the_client(
     assert reports(ann) == []
     assert not ann.session.is_established
     assert set(book(harness)) == {"a"}
-    assert garbage(ann) == 0
+    assert garbage_size(ann) == 0
 
 
 # --- forged answers -------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ _CHANGE_TEXTS = [text for kind, text in TEXTS if kind == OrderCancelReject.MSG_T
 
 
 @pytest.mark.parametrize("text", [*_ORDER_TEXTS, "SOMETHING_NEW"])
-def test_an_order_is_refused_with_any_text_and_its_code(
+def test_an_order_is_refused_with_the_given_text_and_its_code(
     harness: VenueHarness, ann: Client, text: str
 ) -> None:
     harness.do("reject", text=text)
@@ -360,7 +360,7 @@ def test_an_order_is_refused_with_any_text_and_its_code(
 
 @pytest.mark.parametrize("text", [*_CHANGE_TEXTS, "SOMETHING_NEW"])
 @pytest.mark.parametrize("request_", [cancel("c", "a"), amend("c", "a", 3)], ids=["cancel", "amend"])
-def test_a_change_is_refused_with_any_text_and_its_code(
+def test_a_change_is_refused_with_the_given_text_and_its_code(
     harness: VenueHarness, ann: Client, text: str, request_: Message
 ) -> None:
     ann.send(order("a", BUY, 5, "0.40"))
@@ -381,7 +381,7 @@ def test_a_change_is_refused_with_any_text_and_its_code(
 
 @attrs.define
 class Trial:
-    """A random history with faults, and the state of the exchange at its end."""
+    """A random history of orders and faults."""
 
     harness: VenueHarness
     random: Random
@@ -430,11 +430,11 @@ class Trial:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_cash_is_conserved_under_all_faults(seed: int) -> None:
+def test_cash_is_conserved_despite_all_faults(seed: int) -> None:
     trial = Trial(VenueHarness(seed, fees={PREDICTION: NO_FEES}), Random(seed))
     for _ in range(150):
         trial.step()
-        assert _worth(trial.harness) == 2000
+        assert _total_value(trial.harness) == 2000
     venue, now = trial.harness.venue, trial.harness.now
     exchange = venue.exchange(PREDICTION)
     assert trial.sent > 30
@@ -448,9 +448,9 @@ def test_cash_is_conserved_under_all_faults(seed: int) -> None:
     assert book(trial.harness) == {}
 
 
-def _worth(harness: VenueHarness) -> Decimal:
-    """Return all cash plus the value of all contracts if YES paid: a contract pays a dollar to one of its two
-    sides.
+def _total_value(harness: VenueHarness) -> Decimal:
+    """Return all cash, plus the payout of all contracts if the result were YES: a contract pays one dollar to
+    one of its two sides.
     """
     accounts = harness.venue.exchange(PREDICTION).accounts()
     return sum((account.balance + account.holding(MARKET).position.long for account in accounts), Decimal(0))

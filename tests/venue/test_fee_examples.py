@@ -1,4 +1,4 @@
-"""The worked examples of the page on fee rounding: real orders through real sessions."""
+"""The worked examples on the venue's page about fee rounding, with real orders over real sessions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Example:
     """Three equal fills of one order, and the page's figures for each."""
 
     quantity: str
-    """The values of each fill."""
+    """The quantity of each fill."""
     price: str
     trade_fee: str
     rate: str
-    """The fee rate. The page does not state it; this rate results in the trade fees of the page."""
+    """The fee rate. The page does not state it; this rate results in the page's trade fees."""
     net_fees: tuple[str, str, str]
     balance_change: str
-    """The rounding fee of each fill without its rebate, as the page lists it."""
+    """The balance change of each fill without its rebate, as the page lists it."""
     rebates: tuple[str, str, str]
-    left: str
-    """The final overpayment."""
+    overpayment: str
+    """The overpayment after the last fill."""
 
 
 EXAMPLES = {
@@ -50,7 +50,7 @@ EXAMPLES = {
         ("0.010097", "0.000097", "0.000097"),
         "-0.02",
         ("0", "0.01", "0.01"),
-        # The page's table has 0.018791, the value before the rebate of the third fill.
+        # The page's table has 0.018791, the value before the third fill's rebate.
         "0.008791",
     ),
 }
@@ -66,7 +66,7 @@ def harness_for(example: Example) -> VenueHarness:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_worked_example_gives_the_figures_of_the_page(name: str) -> None:
+def test_a_worked_example_yields_the_figures_on_the_page(name: str) -> None:
     example = EXAMPLES[name]
     harness = harness_for(example)
     ann, bob = harness.connect("ann"), harness.connect("bob")
@@ -81,7 +81,7 @@ def test_a_worked_example_gives_the_figures_of_the_page(name: str) -> None:
     ]
     fees = [sum((fee.misc_fee_amt for fee in fill.misc_fees), Decimal(0)) for fill in fills]
     assert fees == [d(fee) for fee in example.net_fees]
-    assert sum(fees) - 3 * d(example.trade_fee) == d(example.left)
+    assert sum(fees) - 3 * d(example.trade_fee) == d(example.overpayment)
     changes = [change.collateral_amount_change for fill in fills for change in fill.collateral_amount_changes]
     expected = [d(example.balance_change) + d(rebate) for rebate in example.rebates]
     assert changes == expected

@@ -44,8 +44,8 @@ NOW = Instant(1000.0, START)
 HOUR = 3600.0
 
 
-class Watched(VenueModel):
-    """A venue that records all outcomes, and checks the books after each step."""
+class RecordingVenue(VenueModel):
+    """A venue that records all commands and outcomes, and checks the affected book after each command."""
 
     def __init__(self, config: VenueConfig) -> None:
         super().__init__(config, Random(1))
@@ -62,9 +62,9 @@ class Watched(VenueModel):
         return outcomes
 
 
-def watched(**settings: Any) -> Watched:
+def recording_venue(**settings: Any) -> RecordingVenue:
     values = {"seed": 11, "rate": 1.0} | settings
-    venue = Watched(VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(**values)))
+    venue = RecordingVenue(VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(**values)))
     venue.begin(NOW)
     return venue
 
@@ -83,7 +83,7 @@ def transcript(flow_seed: int, seconds: float) -> bytes:
     return bytes(client.wire)
 
 
-def test_a_seed_determines_the_bytes() -> None:
+def test_a_seed_determines_the_bytes_on_the_wire() -> None:
     first = transcript(7, 300)
     assert first.count(b"\x0135=X\x01") > 50
     assert transcript(7, 300) == first
@@ -91,7 +91,7 @@ def test_a_seed_determines_the_bytes() -> None:
 
 
 def test_the_actions_of_traders_do_not_depend_on_how_often_the_venue_is_called() -> None:
-    often, seldom = watched(), watched()
+    often, seldom = recording_venue(), recording_venue()
     now = NOW
     for _ in range(100):
         now = pass_time(often, 6, now)
@@ -101,7 +101,7 @@ def test_the_actions_of_traders_do_not_depend_on_how_often_the_venue_is_called()
 
 
 def test_the_flow_uses_every_kind_of_command_in_every_market_and_trades() -> None:
-    venue = watched(rate=5.0)
+    venue = recording_venue(rate=5.0)
     pass_time(venue, HOUR / 4, NOW)
     kinds = Counter((product, type(command).__name__) for product, command in venue.commands)
     for product in ("prediction", "margin"):
@@ -115,8 +115,8 @@ def test_the_flow_uses_every_kind_of_command_in_every_market_and_trades() -> Non
     assert min(traded[ticker] for ticker in (MARKET, OTHER, PERP)) > 50
 
 
-def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
-    venue = watched(rate=0.2)
+def test_over_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
+    venue = recording_venue(rate=0.2)
     config = FlowConfig()
     traders = config.maker_names + config.taker_names
     balances = {
@@ -167,7 +167,7 @@ def test_in_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
 
 
 def test_actions_missed_during_a_long_sleep_are_bounded() -> None:
-    venue = watched(rate=100.0)
+    venue = recording_venue(rate=100.0)
     venue.handle_timer(Instant(NOW.monotonic + HOUR, START + timedelta(hours=1)))
     assert len(venue.commands) <= MAX_AT_ONCE
     deadline = venue.next_deadline()
@@ -175,8 +175,8 @@ def test_actions_missed_during_a_long_sleep_are_bounded() -> None:
     assert deadline > NOW.monotonic + HOUR
 
 
-def test_no_trader_acts_in_a_pause_or_a_closed_market() -> None:
-    venue = watched(rate=5.0, markets=(MARKET,))
+def test_no_trader_acts_during_a_pause_or_in_a_closed_market() -> None:
+    venue = recording_venue(rate=5.0, markets=(MARKET,))
     venue.execute("prediction", SetPause(PauseState.TRADING_PAUSED), NOW)
     now = pass_time(venue, 60, NOW)
     assert len(venue.commands) == 1
@@ -190,9 +190,9 @@ def test_no_trader_acts_in_a_pause_or_a_closed_market() -> None:
     assert len(venue.commands) == count + 1
 
 
-def test_without_a_rate_or_before_its_start_the_flow_does_not_act() -> None:
-    still = watched(rate=0)
-    assert still.next_deadline() is None
+def test_the_flow_does_not_act_without_a_rate_or_before_the_venue_begins() -> None:
+    idle = recording_venue(rate=0)
+    assert idle.next_deadline() is None
     waiting = VenueModel(VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig()), Random(1))
     assert waiting.next_deadline() is None
     waiting.begin(NOW)
@@ -201,8 +201,10 @@ def test_without_a_rate_or_before_its_start_the_flow_does_not_act() -> None:
     assert waiting.next_deadline() == first
 
 
-def test_the_fair_price_begins_at_its_setting_and_stays_inside_the_market() -> None:
-    venue = watched(rate=5.0, volatility=3.0, middles={MARKET: d("0.98")}, markets=(MARKET,), takers=0)
+def test_the_fair_price_begins_at_its_setting_and_stays_within_the_price_range() -> None:
+    venue = recording_venue(
+        rate=5.0, volatility=3.0, middles={MARKET: d("0.98")}, markets=(MARKET,), takers=0
+    )
     now = pass_time(venue, 5, NOW)
     best = venue.exchange("prediction").levels(MARKET, Side.BUY)[0][0]
     assert d("0.9") < best <= d("0.98")
@@ -230,7 +232,7 @@ def test_an_unknown_market_and_a_reserved_trader_name_are_refused() -> None:
     with pytest.raises(
         ConfigurationError, match="the flow names 'NO-SUCH', which is not a market of the venue"
     ):
-        watched(markets=("NO-SUCH",))
+        recording_venue(markets=("NO-SUCH",))
     with pytest.raises(ConfigurationError, match="'flow-maker-1' is reserved for simulated traders"):
         VenueConfig(
             markets=MARKETS,
@@ -244,11 +246,11 @@ def test_in_real_time_the_flow_acts_without_requests(monkeypatch: pytest.MonkeyP
         moved = asyncio.Event()
         execute = VenueModel.execute
 
-        def watching(self: VenueModel, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
+        def record(self: VenueModel, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
             moved.set()
             return execute(self, product, command, now)
 
-        monkeypatch.setattr(VenueModel, "execute", watching)
+        monkeypatch.setattr(VenueModel, "execute", record)
         config = VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(rate=1000.0))
         async with VenueServer(config, Authority().issue()):
             await asyncio.wait_for(moved.wait(), 20)
@@ -256,7 +258,7 @@ def test_in_real_time_the_flow_acts_without_requests(monkeypatch: pytest.MonkeyP
     asyncio.run(scenario())
 
 
-def test_a_venue_and_a_flow_of_the_same_seed_draw_different_ids() -> None:
+def test_a_venue_and_a_flow_with_the_same_seed_draw_different_ids() -> None:
     settings = VenueConfig(markets=MARKETS, accounts=(), api_keys=(), flow=FlowConfig(seed=7))
     quiet, busy = VenueModel(settings, Random(7)), VenueModel(settings, Random(7))
     drawn = {quiet.new_id() for _ in range(5000)}

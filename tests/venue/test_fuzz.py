@@ -41,13 +41,13 @@ def mutate(frame: bytes, changes: list[tuple[str, int, int, bytes]]) -> bytes:
     """Change fields after the header, and correct BodyLength and CheckSum."""
     fields = frame.split(SOH)[2:-2]
     for kind, where, tag, value in changes:
-        place = 5 + where % max(1, len(fields) - 5)
+        index = 5 + where % max(1, len(fields) - 5)
         if kind == "add":
-            fields.insert(place, b"%d=%b" % (tag, value))
-        elif place < len(fields) and kind == "drop":
-            del fields[place]
-        elif place < len(fields):
-            fields[place] = fields[place].partition(b"=")[0] + b"=" + value
+            fields.insert(index, b"%d=%b" % (tag, value))
+        elif index < len(fields) and kind == "drop":
+            del fields[index]
+        elif index < len(fields):
+            fields[index] = fields[index].partition(b"=")[0] + b"=" + value
     return encode_frame("FIXT.1.1", SOH.join(fields) + SOH)
 
 

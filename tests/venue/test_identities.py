@@ -34,7 +34,7 @@ def test_other_host_names_can_be_requested() -> None:
     assert names.get_values_for_type(x509.DNSName) == ["venue.test"]
 
 
-def test_a_server_context_requires_tls_1_2_and_leaves_no_file(
+def test_a_server_context_requires_tls_1_2_and_leaves_no_file_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -59,7 +59,7 @@ def test_every_client_key_has_a_unique_id_and_hides_its_secret() -> None:
     assert "PRIVATE" not in repr(Authority().issue())
 
 
-def test_a_key_file_is_private_and_overwrites_no_file(tmp_path: Path) -> None:
+def test_a_key_file_is_private_and_never_overwrites_a_file(tmp_path: Path) -> None:
     key, path = ClientKey.generate(ed25519_key=True), tmp_path / "client.pem"
     key.write(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,4 +1,4 @@
-"""A venue that does not keep up: received bytes wait, and their age is measured at their arrival."""
+"""A venue that does not keep up: received bytes wait, and their age is measured on arrival."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, kinds, order, raw_logon
 
 BACKLOG = 100.0
-"""Seconds: longer than the tolerance for SendingTime and the timeout for a silent client."""
+"""Seconds that messages wait: more than the SendingTime tolerance and the timeout of a silent client."""
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def ann(harness: VenueHarness) -> Client:
 
 
 def fill(harness: VenueHarness, size: int = 2 * PIECE) -> int:
-    """Add waiting bytes of another connection; return it."""
+    """Let bytes from another connection wait; return that connection."""
     conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
     harness.venue.inbox.receive_data(conn, bytes(size), harness.now)
     return conn
 
 
-def leave_unread(harness: VenueHarness, client: Client) -> None:
-    """Put a client's outgoing bytes into the venue's inbox without further processing."""
+def leave_waiting(harness: VenueHarness, client: Client) -> None:
+    """Put a client's outgoing bytes into the venue's inbox, and leave them there."""
     harness.venue.inbox.receive_data(client.conn, client.session.data_to_send(), harness.now)
     harness.clients.remove(client)
 
@@ -56,10 +56,10 @@ def sent_to(client: Client) -> list[Any]:
     return found
 
 
-def test_the_age_of_a_message_is_measured_at_its_arrival(harness: VenueHarness, ann: Client) -> None:
+def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.wait(BACKLOG)
     assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats continue, and the client does not count as silent"
     process(harness)
@@ -74,7 +74,7 @@ def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarnes
         order("a1", Side.BUY, 1, "0.40"),
         Instant(harness.monotonic, harness.utc - timedelta(seconds=SENDING_TIME_TOLERANCE + 1)),
     )
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.wait(BACKLOG)
     sent_to(ann)
     process(harness)
@@ -84,7 +84,7 @@ def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarnes
 def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.wait(BACKLOG)
     process(harness)
     sent_to(ann)
@@ -95,7 +95,7 @@ def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann:
 def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
     fill(harness, 50 * PIECE)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.venue.inbox.process(harness.now)
     assert sent_to(ann) == []
     assert harness.venue.inbox.process(harness.now) == ann.conn
@@ -105,7 +105,7 @@ def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) 
 def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     assert harness.venue.sessions()
     process(harness)
@@ -118,7 +118,7 @@ def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(
 ) -> None:
     fill(harness)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_unread(harness, ann)
+    leave_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     harness.venue.inbox.drop(harness.now)
     assert harness.venue.exchange("prediction").find("ann", "a1") is None
@@ -140,23 +140,23 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
     assert backlog() == {"connections": 2, "bytes": 2 * PIECE, "seconds": 2 * BEHIND}
     with caplog.at_level(logging.WARNING):
         process(harness)
-    behind, done = (record.getMessage() for record in caplog.records)
+    behind, caught_up = (record.getMessage() for record in caplog.records)
     assert f"cannot keep up: messages wait for {2 * BEHIND:.1f} seconds" in behind
-    assert f"has caught up; it was behind by up to {2 * BEHIND:.1f} seconds" in done
+    assert f"has caught up; it was behind by up to {2 * BEHIND:.1f} seconds" in caught_up
     assert backlog()["connections"] == 0
 
 
 class Loop:
-    """The parts of an event loop that a driver needs, with turns controlled by the test."""
+    """The parts of an event loop that a driver needs; the test runs each iteration."""
 
     def __init__(self) -> None:
-        self.soon: list[Callable[[], object]] = []
+        self.callbacks: list[Callable[[], object]] = []
 
     def time(self) -> float:
         return 50.0
 
     def call_soon(self, callback: Callable[[], object]) -> None:
-        self.soon.append(callback)
+        self.callbacks.append(callback)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
         return asyncio.TimerHandle(when, callback, (), cast("asyncio.AbstractEventLoop", self))
@@ -167,9 +167,9 @@ class Loop:
     def get_debug(self) -> bool:
         return False
 
-    def turn(self) -> None:
-        soon, self.soon = self.soon, []
-        for callback in soon:
+    def run_once(self) -> None:
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
             callback()
 
 
@@ -192,60 +192,60 @@ class Transport(asyncio.Transport):
         pass
 
 
-def opened(driver: Driver) -> tuple[Transport, ClientProtocol]:
+def open_connection(driver: Driver) -> tuple[Transport, ClientProtocol]:
     transport, connection = Transport(), ClientProtocol(driver, "prediction", "KalshiNR")
     connection.connection_made(transport)
     return transport, connection
 
 
-def test_reading_from_sockets_of_a_busy_venue_is_bounded() -> None:
+def test_a_busy_venue_stops_reading_from_a_flooding_socket() -> None:
     loop = Loop()
     driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
-    (flood, flooding), (quiet, asking) = opened(driver), opened(driver)
-    flooding.data_received(bytes(MAX_WAITING))
+    (flood, flood_protocol), (quiet, quiet_protocol) = open_connection(driver), open_connection(driver)
+    flood_protocol.data_received(bytes(MAX_WAITING))
     reads = [flood.reading]
-    flooding.data_received(bytes(PIECE + 1))
+    flood_protocol.data_received(bytes(PIECE + 1))
     reads.append(flood.reading)
-    assert reads == [True, False], "one piece is processed immediately"
-    asking.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
+    assert reads == [True, False], "one chunk is processed immediately"
+    quiet_protocol.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
     assert quiet.written == b""
-    assert len(loop.soon) == 1
+    assert len(loop.callbacks) == 1
     for _ in range(2):
-        loop.turn()
+        loop.run_once()
     assert b"58=Invalid signature" in quiet.written
-    turns = 0
+    iterations = 0
     while not flood.reading:
-        loop.turn()
-        turns += 1
-    assert abs(turns - MAX_WAITING // 2 // PIECE) < 3
-    while loop.soon:
-        loop.turn()
+        loop.run_once()
+        iterations += 1
+    assert abs(iterations - MAX_WAITING // 2 // PIECE) < 3
+    while loop.callbacks:
+        loop.run_once()
     assert not driver.venue.inbox
 
 
-def test_one_check_is_prepared_per_turn_while_no_bytes_wait() -> None:
+def test_send_rules_are_prepared_one_per_idle_iteration() -> None:
     loop = Loop()
     driver = Driver(VenueModel(config(), Random(1)), cast("asyncio.AbstractEventLoop", loop))
-    (_, asking), (_, flooding) = opened(driver), opened(driver)
-    asking.data_received(raw_logon("ann", now=driver.now()))
+    (_, quiet_protocol), (_, flood_protocol) = open_connection(driver), open_connection(driver)
+    quiet_protocol.data_received(raw_logon("ann", now=driver.now()))
     (session,) = driver.venue.unprepared.values()
     rules = session._core.send_rules
-    loop.turn()
-    loop.turn()
+    loop.run_once()
+    loop.run_once()
     assert len(rules) == 2
     # Waiting bytes are processed first.
-    flooding.data_received(bytes(3 * PIECE))
+    flood_protocol.data_received(bytes(3 * PIECE))
     while driver.venue.inbox:
-        loop.turn()
+        loop.run_once()
     assert len(rules) == 2
-    while loop.soon:
-        loop.turn()
+    while loop.callbacks:
+        loop.run_once()
     assert len(rules) == 8
     assert not session.prepare()
     assert not driver.venue.unprepared
 
 
-def test_no_checks_are_prepared_for_an_ended_session(harness: VenueHarness, ann: Client) -> None:
+def test_no_send_rules_are_prepared_for_an_ended_session(harness: VenueHarness, ann: Client) -> None:
     harness.connect("bob")
     assert len(harness.venue.unprepared) == 2
     harness.venue.receive_eof(ann.conn, harness.now)

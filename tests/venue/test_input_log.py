@@ -1,4 +1,4 @@
-"""The input of a venue is logged, and replays to the same state and the same bytes."""
+"""The input of a venue is logged, and a replay of the log yields the same state and the same bytes."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "venue.input_log"
 
 
-def logged(harness: VenueHarness, input_log: InputLog, **changes: Any) -> LoggedVenue:
+def log_input(harness: VenueHarness, input_log: InputLog, **changes: Any) -> LoggedVenue:
     harness.venue = input_log.venue(config(**changes), Random(7))
     harness.venue.begin(harness.now)
     return harness.venue
 
 
 @contextmanager
-def replayed(path: Path) -> Iterator[LoggedVenue]:
-    """Yield a logged venue, and check at the end that its log replays to the same result."""
+def checked_by_replay(path: Path) -> Iterator[LoggedVenue]:
+    """Yield a venue with an input log, and check at the end that a replay has the same result."""
     with InputLog(path) as input_log:
         yield input_log.venue(config(), Random(1))
     found = replay(path)
@@ -85,13 +85,13 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def traded(path: Path, **changes: Any) -> VenueHarness:
+def log_short_day(path: Path, **changes: Any) -> VenueHarness:
     """Write the input log of a short day: logons, orders, fills, a pause, a disconnect, a refused logon,
     heartbeats.
     """
     with InputLog(path, state_every=10) as input_log:
         harness = VenueHarness(**changes)
-        logged(harness, input_log, **changes)
+        log_input(harness, input_log, **changes)
         ann, bob = harness.connect("ann"), harness.connect("bob", "KalshiRT", reset=True)
         md = harness.connect("ann-md", "KalshiMD")
         md.send(MarketDataRequest.subscribe(MARKET))
@@ -112,7 +112,7 @@ def traded(path: Path, **changes: Any) -> VenueHarness:
 
 
 def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
-    harness = traded(path, flow=FlowConfig(rate=1.0))
+    harness = log_short_day(path, flow=FlowConfig(rate=1.0))
     found = replay(path)
     assert found.is_same, found.difference
     assert found.torn is None
@@ -130,7 +130,7 @@ def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
 def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
     with InputLog(path, state_every=10) as input_log:
         harness = VenueHarness()
-        venue = logged(harness, input_log, flow=FlowConfig(rate=2.0))
+        venue = log_input(harness, input_log, flow=FlowConfig(rate=2.0))
         ann = harness.connect("ann")
         md = harness.connect("ann-md", "KalshiMD")
         md.send(MarketDataRequest.subscribe(MARKET))
@@ -156,8 +156,8 @@ def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
     assert {"raised": "ConfigurationError"} in lines_of(path)
 
 
-def test_a_log_replays_in_another_process_with_other_hashes(path: Path) -> None:
-    traded(path, flow=FlowConfig(rate=1.0))
+def test_a_log_replays_in_another_process_with_a_different_hash_seed(path: Path) -> None:
+    log_short_day(path, flow=FlowConfig(rate=1.0))
     script = (
         "import sys; from pathlib import Path; from kalshi_fix_venue.input_log import replay; "
         "found = replay(Path(sys.argv[1])); print(found.difference, found.torn)"
@@ -174,8 +174,8 @@ def test_a_log_replays_in_another_process_with_other_hashes(path: Path) -> None:
 
 
 def test_every_call_that_changes_a_venue_is_logged() -> None:
-    """A new public method of VenueModel is either an input or read-only and listed here."""
-    looks = {
+    """Each public method of VenueModel is either logged as an input, or read-only and listed here."""
+    read_only = {
         "exchange",
         "drop_copy",
         "faults",
@@ -196,11 +196,11 @@ def test_every_call_that_changes_a_venue_is_logged() -> None:
     }
     own = {name for name, member in vars(LoggedVenue).items() if inspect.isfunction(member)}
     own = {name for name in own - {"finish"} if not name.startswith("_")}
-    assert own == public - looks
+    assert own == public - read_only
 
 
 def test_an_input_log_contains_no_secrets(path: Path) -> None:
-    traded(path)
+    log_short_day(path)
     written = path.read_bytes()
     for key in KEYS.values():
         for line in key.private_key_pem.splitlines():
@@ -213,10 +213,10 @@ def test_an_input_log_contains_no_secrets(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_logon_received_byte_by_byte_leaves_no_part_of_its_signature(path: Path) -> None:
+def test_a_logon_received_byte_by_byte_leaves_no_part_of_its_signature_in_the_log(path: Path) -> None:
     logon = raw_logon("ann")
     signature = logon.split(b"\x0196=")[1].split(b"\x01")[0].decode()
-    with replayed(path) as venue:
+    with checked_by_replay(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         for number in range(len(logon)):
             venue.receive_data(conn, logon[number : number + 1], NOW)
@@ -224,20 +224,20 @@ def test_a_logon_received_byte_by_byte_leaves_no_part_of_its_signature(path: Pat
         venue.receive_data(conn, b"8=FIXT.1.1\x019=9\x0135=A\x0195=88\x0196=" + signature.encode()[:50], NOW)
         venue.receive_eof(conn, NOW)
     text = path.read_text()
-    pieces = [json.loads(line).get("data", "") for line in text.splitlines() if '"of"' in line]
-    whole = "".join(pieces)
-    assert "=" + "*" * 88 + "\x01" in whole
-    assert whole.endswith("\x0196=" + "*" * 50)
-    assert signature[:8] not in whole + text
+    chunks = [json.loads(line).get("data", "") for line in text.splitlines() if '"of"' in line]
+    joined = "".join(chunks)
+    assert "=" + "*" * 88 + "\x01" in joined
+    assert joined.endswith("\x0196=" + "*" * 50)
+    assert signature[:8] not in joined + text
 
 
 def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) -> None:
-    with replayed(path) as venue:
+    with checked_by_replay(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         venue.receive_data(conn, raw_logon("ann", signer="bob"), NOW)
         assert b"Invalid signature" in venue.data_to_send(conn)
     assert {"verdict": False} in lines_of(path)
-    # Without the recorded refusal the replay must fail.
+    # If the recorded verdict is reversed, the replay differs.
     path.write_text(path.read_text().replace('{"verdict":false}', '{"verdict":true}'))
     difference = replay(path).difference
     assert difference is not None
@@ -245,7 +245,7 @@ def test_a_refused_signature_is_refused_again_without_being_checked(path: Path) 
 
 
 def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
-    with replayed(path) as venue:
+    with checked_by_replay(path) as venue:
         busy, conn = (venue.connection_made("prediction", "KalshiNR", NOW) for _ in range(2))
         venue.receive_data(conn, raw_logon("ann", now=NOW), NOW)
         venue.inbox.receive_data(busy, bytes(2 * PIECE), NOW)
@@ -256,9 +256,9 @@ def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
             venue.inbox.process(later)
         assert venue.exchange("prediction").find("ann", "a1")
         venue.data_to_send(conn)
-    again = replay(path).venue
-    assert again is not None
-    assert again.exchange("prediction").find("ann", "a1")
+    venue_after = replay(path).venue
+    assert venue_after is not None
+    assert venue_after.exchange("prediction").find("ann", "a1")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
     ids=["no length", "wrong length", "zeros", "odd value", "CheckSum", "twice", "garbage before", "garbage"],
 )
 def test_invalid_logons_are_replayed(path: Path, data: bytes) -> None:
-    with replayed(path) as venue:
+    with checked_by_replay(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         venue.receive_data(conn, data, NOW)
         venue.data_to_send(conn)
@@ -284,7 +284,7 @@ def test_invalid_logons_are_replayed(path: Path, data: bytes) -> None:
         venue.data_to_send(conn)
 
 
-def test_hiding_keeps_the_length_and_a_correct_check_sum() -> None:
+def test_redaction_keeps_the_length_and_corrects_the_check_sum() -> None:
     frame = raw_logon("ann")
     shown = redacted(frame)
     assert len(shown) == len(frame)
@@ -296,39 +296,39 @@ def test_hiding_keeps_the_length_and_a_correct_check_sum() -> None:
     assert redacted(b"") == b""
 
 
-def test_incomplete_bytes_are_not_held_back_without_limit(path: Path) -> None:
-    with replayed(path) as venue:
+def test_bytes_of_an_incomplete_message_are_held_only_up_to_a_limit(path: Path) -> None:
+    with checked_by_replay(path) as venue:
         conn = venue.connection_made("prediction", "KalshiNR", NOW)
         for _ in range(20):
             venue.receive_data(conn, b"x" * 100_000, NOW)
-        held = [line for line in lines_of(path) if line.get("do") == "receive_data"]
-        received = [line for line in lines_of(path) if "of" in line]
-        assert (len(held) - len(received)) * 100_000 <= MAX_HELD
+        calls = [line for line in lines_of(path) if line.get("do") == "receive_data"]
+        written = [line for line in lines_of(path) if "of" in line]
+        assert (len(calls) - len(written)) * 100_000 <= MAX_HELD
 
 
 # --- truncated input logs -------------------------------------------------------------------------------
 
 
-def cut_off(path: Path, size: int) -> Replayed:
+def replay_truncated(path: Path, size: int) -> Replayed:
     shorter = path.with_suffix(".cut")
     shorter.write_bytes(path.read_bytes()[:size])
     return replay(shorter)
 
 
 def test_a_truncated_input_log_replays_up_to_its_end(path: Path) -> None:
-    traded(path)
+    log_short_day(path)
     data = path.read_bytes()
     header = data.index(b"\n") + 1
     step = (len(data) - header) // 25
     before = 0
     for size in range(header, len(data), step):
-        found = cut_off(path, size)
+        found = replay_truncated(path, size)
         assert found.is_same, (size, found.difference)
-        whole = data[:size].endswith(b"\n")
-        assert whole or found.torn is not None, size
+        is_complete = data[:size].endswith(b"\n")
+        assert is_complete or found.torn is not None, size
         assert found.entries >= before - 1
         before = found.entries
-    torn = cut_off(path, len(data) - 5).torn
+    torn = replay_truncated(path, len(data) - 5).torn
     assert torn is not None
     assert torn.endswith(": the last line is incomplete and was skipped")
 
@@ -364,29 +364,30 @@ while True:
     assert found.entries > 20
 
 
-def changed_lines(path: Path) -> Iterator[tuple[str, str]]:
+def altered_logs(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the contents of altered copies of a log, each with the expected problem."""
     lines = path.read_text().splitlines()
-    for word, other, text in (
+    for word, replacement, problem in (
         ('"do":"execute"', None, "the venue sends"),
         ('"do":"data_to_send"', ('"sent":[', '"sent":[9'), "bytes, not"),
-        ('{"state"', ('{"state":"', '{"state":"x'), "is in another state"),
+        ('{"state"', ('{"state":"', '{"state":"x'), "is in a different state"),
         ('"raised"', ("ValueError", "KeyError"), "raises ValueError"),
-        ('"verdict"', None, "asks for a signature that was not checked"),
+        ('"verdict"', None, "checks a signature that was not checked before"),
     ):
         at = next(number for number, line in enumerate(lines) if word in line)
-        changed = [] if other is None else [lines[at].replace(*other)]
-        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), text
+        changed = [] if replacement is None else [lines[at].replace(*replacement)]
+        yield "\n".join([*lines[:at], *changed, *lines[at + 1 :], ""]), problem
 
 
 def test_a_diverging_replay_reports_the_line(path: Path) -> None:
-    traded(path)
-    for text, output in changed_lines(path):
+    log_short_day(path)
+    for text, problem in altered_logs(path):
         other = path.with_suffix(".other")
         other.write_text(text)
         difference = replay(other).difference
-        assert difference is not None, output
+        assert difference is not None, problem
         assert difference.startswith(f"{other}:")
-        assert output in difference
+        assert problem in difference
 
 
 @pytest.mark.parametrize(
@@ -408,10 +409,10 @@ def test_an_invalid_input_log_is_reported(path: Path, content: bytes, text: str)
 
 
 def test_an_unknown_call_in_a_log_is_refused(path: Path) -> None:
-    traded(path)
+    log_short_day(path)
     text = path.read_text()
     path.write_text(text.replace('"do":"begin"', '"do":"__init__"', 1))
-    with pytest.raises(InputLogError, match="'__init__' is not a call of a venue"):
+    with pytest.raises(InputLogError, match="'__init__' is not a call to a venue"):
         replay(path)
     path.write_text(text.replace("SetPause", "SetPorridge"))
     with pytest.raises(InputLogError, match="a value cannot be read"):
@@ -430,23 +431,23 @@ def test_an_input_log_ends_at_its_size_limit_and_the_venue_continues(
 ) -> None:
     with InputLog(path, max_bytes=20_000) as input_log:
         harness = VenueHarness()
-        logged(harness, input_log, flow=FlowConfig(rate=5.0))
+        log_input(harness, input_log, flow=FlowConfig(rate=5.0))
         harness.wait(300)
-        assert input_log.ended == "has its maximum size (20000 bytes)"
+        assert input_log.ended == "has reached its maximum size (20000 bytes)"
         assert harness.connect("ann").is_logged_on
     assert path.stat().st_size <= 20_000
     assert [record.message for record in caplog.records] == [
-        f"the input log {path} has its maximum size (20000 bytes); the venue continues without it"
+        f"the input log {path} has reached its maximum size (20000 bytes); the venue continues without it"
     ]
     assert replay(path).is_same
 
 
-def test_a_full_disk_ends_the_input_log_and_not_the_venue(
+def test_a_full_disk_ends_the_input_log_but_not_the_venue(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with InputLog(path) as input_log:
         harness = VenueHarness()
-        logged(harness, input_log)
+        log_input(harness, input_log)
         monkeypatch.setattr(
             os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
         )
@@ -480,11 +481,11 @@ def test_a_server_also_logs_resets(path: Path) -> None:
 
 def test_every_setting_and_every_operation_can_be_logged() -> None:
     scenario = load_scenario(EXAMPLE)
-    whole = scenario.config(scenario.make_keys())
+    settings = scenario.config(scenario.make_keys())
     stand_in = load_private_key(KEYS["ann"].private_key_pem).verifier
-    back = load_config(json.loads(json.dumps(dump_config(whole))), stand_in)
-    keys = tuple(attrs.evolve(key, public_key=stand_in) for key in whole.api_keys)
-    assert back == attrs.evolve(whole, api_keys=keys)
+    loaded = load_config(json.loads(json.dumps(dump_config(settings))), stand_in)
+    keys = tuple(attrs.evolve(key, public_key=stand_in) for key in settings.api_keys)
+    assert loaded == attrs.evolve(settings, api_keys=keys)
     values = {"market": "A", "text": "x", "key": "k", "msg-type": "D"}
     for name, cls in OPERATIONS.items():
         required = [parameter for parameter in parameters(cls) if parameter.required]
@@ -500,7 +501,7 @@ def test_every_setting_and_every_operation_can_be_logged() -> None:
 
 
 def sample(kind: Any) -> Any:
-    """Return a sample value of an annotation."""
+    """Return a sample value for an annotation."""
     if get_origin(kind) is UnionType:
         kind = get_args(kind)[0]
     if kind is MarketRules:

@@ -1,4 +1,4 @@
-"""Listeners on margin, and the scopes of keys that trade. `dialogues/listeners.yaml` has all other cases."""
+"""Listeners on margin, and the scopes of keys that trade; dialogues/listeners.yaml tests all other cases."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_margin_has_listeners_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scopes", "may"),
+    ("scopes", "allowed"),
     [*(({READING_SCOPES[0], scope}, True) for scope in TRADING_SCOPES), ({READING_SCOPES[0]}, False)],
 )
-def test_a_key_needs_a_scope_for_trading_to_send_orders(scopes: set[str], may: bool) -> None:
+def test_a_key_needs_a_trading_scope_to_send_orders(scopes: set[str], allowed: bool) -> None:
     key = attrs.evolve(api_key("ann"), scopes=frozenset(scopes))
     ann = VenueHarness(api_keys=(key,)).connect("ann")
     ann.send(order("a1", BUY, 1, "0.40"))
-    assert bool(reports(ann)) is may
+    assert bool(reports(ann)) is allowed

@@ -1,5 +1,5 @@
-"""Over random histories a listener's live reports, the reports from drop copy afterwards and those of a
-session with resend after a reconnect are the same."""
+"""In random histories, a listener receives the same reports live, from drop copy afterwards, and after a
+reconnect on a session with resend."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ ACCOUNTS = accounts(
 )
 
 
-def bare(report: Message) -> str:
+def body_of(report: Message) -> str:
     report.header = report.trailer = None
     return repr(report)
 
 
 def reports(messages: list[Message]) -> list[ExecutionReport]:
-    """Return the reports without those of refused orders, which drop copy does not contain."""
+    """Return the execution reports, except those of refused orders, which drop copy does not contain."""
     return [m for m in messages if isinstance(m, ExecutionReport) and m.exec_type != "8"]
 
 
 class Day:
-    """A history in which Ann trades on two keys against Bob."""
+    """A random history in which Ann and Bob trade."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -73,14 +73,14 @@ class Day:
         elif kind == 3:
             trader.send(mass_cancel(f"m{number}"))
         elif kind < 11 and names:
-            place = -1 - random.randrange(min(3, len(names)))
-            name, side = names[place]
+            index = -1 - random.randrange(min(3, len(names)))
+            name, side = names[index]
             if kind < 5:
                 trader.send(cancel(f"c{number}", name, side=side))
             else:
                 trader.send(amend(f"g{number}", name, random.randint(1, 9), side=side))
                 if harness.venue.exchange("prediction").find(trader.name.partition("-")[0], f"g{number}"):
-                    names[place] = (f"g{number}", side)
+                    names[index] = (f"g{number}", side)
         else:
             side = random.choice([BUY, SELL])
             names.append((f"o{number}", side))
@@ -119,33 +119,33 @@ def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
     listener = day.harness.connect("ann-reader", listener_session=True)
     listener.take()
     store = MemoryStore()
-    away = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
-    away.drop()
+    offline = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    offline.drop()
     for number in range(200):
         day.step(number)
     live = reports(listener.take())
     kinds = {report.exec_type for report in live}
     assert len(live) > 60
     assert {"0", "4", "5", "F"} <= kinds
-    written = [bare(report) for report in live]
+    written = [body_of(report) for report in live]
     ids = [report.exec_id for report in live]
     assert len(set(ids)) == len(ids)
     # Compare all past reports, and any range of them.
     listener.logout()
     dc = day.harness.connect("ann-reader", "KalshiDC")
-    assert [bare(report) for report in day.past(dc, "0;0")] == written
+    assert [body_of(report) for report in day.past(dc, "0;0")] == written
     for _ in range(10):
         first, last = sorted(day.random.sample(range(len(ids)), 2))
         part = day.past(dc, ids[first], ids[last])
-        assert [bare(report) for report in part] == written[first : last + 1]
+        assert [body_of(report) for report in part] == written[first : last + 1]
     # Compare the queued reports.
-    again = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
+    reconnected = day.harness.connect("ann-2", "KalshiRT", listener_session=True, store=store)
     day.harness.wait(0.5)
-    assert [bare(report) for report in reports(again.take())] == written
+    assert [body_of(report) for report in reports(reconnected.take())] == written
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cash_follows_from_past_reports_only(seed: int) -> None:
+def test_cash_and_positions_follow_from_past_reports_alone(seed: int) -> None:
     day = Day(seed)
     for number in range(150):
         day.step(number)

@@ -1,4 +1,4 @@
-"""Logons at the venue: which are accepted, and the Text for those refused."""
+"""Logons to the venue: which are accepted, and the Text with which others are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers import bounds
 from tests.venue.exchange_harness import d
 from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, encode, order, raw_logon
 
-EVERYWHERE = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
+PORTS = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
 
 
 def answer(data: bytes, session_type: str = "KalshiNR", product: str = "prediction") -> str | None:
@@ -40,7 +40,7 @@ def refusal(*args: Any) -> str:
     return text
 
 
-@pytest.mark.parametrize(("product", "session_type"), EVERYWHERE)
+@pytest.mark.parametrize(("product", "session_type"), PORTS)
 def test_every_session_type_of_both_products_accepts_a_logon(
     harness: VenueHarness, product: str, session_type: str
 ) -> None:
@@ -50,15 +50,15 @@ def test_every_session_type_of_both_products_accepts_a_logon(
     harness.wait(300)
     assert client.session.is_established
     client.logout()
-    ended = client.ending()
+    ended = client.session_end()
     assert (ended.reason, ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
 def test_there_are_ten_ports() -> None:
-    assert len(EVERYWHERE) == 10
+    assert len(PORTS) == 10
 
 
-def test_an_rsa_key_logs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_rsa_key_can_log_on(monkeypatch: pytest.MonkeyPatch) -> None:
     key = ClientKey.generate(key_id="key-rsa")
     monkeypatch.setitem(KEYS, "rsa", key)
     accounts = (AccountConfig(owner="rsa", product="prediction", balance=d(1)),)
@@ -105,8 +105,8 @@ def test_keys_are_not_shared_between_products() -> None:
 @pytest.mark.parametrize(("seconds", "refused"), [(0, False), (1, True)])
 @pytest.mark.parametrize("direction", [-1, 1])
 def test_the_sending_time_must_be_within_the_tolerance(seconds: int, refused: bool, direction: int) -> None:
-    off = timedelta(seconds=direction * (SENDING_TIME_TOLERANCE + seconds))
-    text = answer(raw_logon("ann", now=Instant(50.0, START + off)))
+    difference = timedelta(seconds=direction * (SENDING_TIME_TOLERANCE + seconds))
+    text = answer(raw_logon("ann", now=Instant(50.0, START + difference)))
     assert (text == f"SendingTime is more than {SENDING_TIME_TOLERANCE} seconds off") is refused
 
 
@@ -122,9 +122,9 @@ def test_sessions_without_resend_must_reset_their_numbers(flag: bool | None) -> 
 
 def test_heartbeats_have_a_minimum_interval() -> None:
     for name, product in (("ann", "prediction"), ("perp", "margin")):
-        shortest = SHORTEST_HEARTBEAT[product]
-        assert answer(raw_logon(name, heart_bt_int=shortest), product=product) is None
-        text = answer(raw_logon(name, heart_bt_int=shortest - 1), product=product)
+        minimum = SHORTEST_HEARTBEAT[product]
+        assert answer(raw_logon(name, heart_bt_int=minimum), product=product) is None
+        text = answer(raw_logon(name, heart_bt_int=minimum - 1), product=product)
         assert text is not None
         assert "HeartBtInt" in text
 
@@ -133,7 +133,7 @@ def test_heartbeats_have_a_minimum_interval() -> None:
     ("fields", "word"),
     [({"default_appl_ver_id": "8"}, "DefaultApplVerID"), ({"encrypt_method": 1}, "EncryptMethod")],
 )
-def test_constants_of_the_logon_are_checked(fields: dict[str, Any], word: str) -> None:
+def test_constant_fields_of_the_logon_are_checked(fields: dict[str, Any], word: str) -> None:
     assert word in refusal(raw_logon("ann", **fields))
 
 
@@ -165,7 +165,7 @@ def test_the_logon_flags_of_listeners_are_checked(fields: dict[str, Any], word: 
         ("KalshiMD", "prediction", {"receive_settlement_reports": True}),
     ],
 )
-def test_flags_are_refused_on_other_session_types(
+def test_flags_for_one_session_type_are_refused_on_others(
     session_type: str, product: str, fields: dict[str, Any]
 ) -> None:
     name = "perp" if product == "margin" else "ann"
@@ -180,9 +180,7 @@ def test_flags_are_refused_on_other_session_types(
         for product in session_type.products
     ],
 )
-def test_flags_without_a_session_type_are_accepted_on_every_session_type(
-    product: str, session_type: str
-) -> None:
+def test_flags_for_no_particular_session_type_are_accepted_on_all(product: str, session_type: str) -> None:
     flags: dict[str, Any] = dict.fromkeys(
         (
             "cancel_orders_on_disconnect",
@@ -199,8 +197,8 @@ def test_flags_without_a_session_type_are_accepted_on_every_session_type(
 
 
 def test_the_retention_period_has_a_limit() -> None:
-    most = bounds("MessageRetentionPeriod").maximum or 0
-    for hours, refused in ((most, False), (most + 1, True)):
+    maximum = bounds("MessageRetentionPeriod").maximum or 0
+    for hours, refused in ((maximum, False), (maximum + 1, True)):
         logon = raw_logon("ann", "KalshiRT", message_retention_period=hours)
         assert (answer(logon, "KalshiRT") is not None) == refused
 
@@ -208,7 +206,7 @@ def test_the_retention_period_has_a_limit() -> None:
 def test_a_key_has_one_connection_at_a_time(harness: VenueHarness) -> None:
     first = harness.connect("ann")
     second = harness.connect("ann", "KalshiMD")
-    ended = second.ending()
+    ended = second.session_end()
     assert (ended.reason, ended.text) == (CloseReason.LOGON_REFUSED, "already exists")
     assert first.session.is_established
     assert harness.connect("ann-2").is_logged_on
@@ -219,7 +217,7 @@ def test_a_key_has_one_connection_at_a_time(harness: VenueHarness) -> None:
 def test_a_dead_connection_blocks_its_key_until_the_heartbeat_timeout(harness: VenueHarness) -> None:
     first = harness.connect("ann")
     harness.clients.remove(first)
-    assert harness.connect("ann").ending().text == "already exists"
+    assert harness.connect("ann").session_end().text == "already exists"
     harness.wait(80)
     assert harness.connect("ann").is_logged_on
 

@@ -1,4 +1,4 @@
-"""Orders in a closed market, on the exchange only; dialogues/market_life.yaml tests the other states."""
+"""Orders in a closed market of the exchange model; dialogues/market_life.yaml tests the other states."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from kalshi_fix_venue.exchange import Advance, CancelCause, MarketState, SetMark
 from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
 from tests.venue.exchange_harness import BUY, MARKET, ExchangeHarness, summary
 
-RESTS = int(ORDERS_REST_AFTER_CLOSE.total_seconds())
+REST_SECONDS = int(ORDERS_REST_AFTER_CLOSE.total_seconds())
 
 
 def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired() -> None:
     harness = ExchangeHarness()
-    moments = [harness.now.replace(second=second) for second in (RESTS - 1, RESTS, RESTS + 1)]
-    for name, time in zip("abc", moments, strict=True):
+    times = [harness.now.replace(second=REST_SECONDS + offset) for offset in (-1, 0, 1)]
+    for name, time in zip("abc", times, strict=True):
         harness.place("ann", name, BUY, 1, "0.40", tif=TimeInForce.GOOD_TILL_DATE, expire=time)
     harness.market_state(MarketState.CLOSED)
-    harness.now = moments[-1]
+    harness.now = times[-1]
     assert summary(harness.exchange.apply(Advance(), harness.now)) == [
         "a canceled EXPIRED",
         "b canceled EXPIRED",

@@ -59,7 +59,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
             "cut: message: 'ExecutionReprt' is neither a MsgType nor",
         ),
         ("delay", {}, "delay needs by: delay"),
-        ("delay", {"by": -1}, "delay: by: -1 is not a time"),
+        ("delay", {"by": -1}, "delay: by: -1 is not a duration"),
         ("delay", {"by": "soon"}, "delay: by: 'soon' is not a number"),
         ("delay", {"by": "nan"}, "delay: by: 'nan' is not a finite number"),
         ("delay", {"by": True}, "delay: by: True is not a number"),
@@ -113,7 +113,7 @@ def test_a_market_settles_from_any_earlier_state(harness: VenueHarness) -> None:
         harness.venue.perform(Open(market=MARKET[:-1]), harness.now)
 
 
-def test_a_result_is_given_once_and_may_be_corrected(harness: VenueHarness) -> None:
+def test_a_result_needs_to_be_given_only_once_and_may_be_corrected(harness: VenueHarness) -> None:
     values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
     assert harness.venue.perform(operation("determine", values), harness.now)["state"] == "determined"
     assert harness.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
@@ -148,7 +148,7 @@ def test_only_the_selected_sessions_are_logged_out_with_the_text(
     assert answer["keys"] == [KEYS[name].key_id for name in names]
     for name, client in clients.items():
         if name in names:
-            assert "see you" in client.ending().text
+            assert "see you" in client.session_end().text
         else:
             assert not any(type(event).__name__ == "SessionEnded" for event in client.events)
 
@@ -158,7 +158,7 @@ def test_each_session_is_logged_out_once(harness: VenueHarness) -> None:
     assert len(harness.venue.perform(LogOut(), harness.now)["keys"]) == 1
     assert harness.venue.perform(LogOut(), harness.now)["keys"] == []
     harness.run()
-    assert client.ending().clean
+    assert client.session_end().clean
     assert harness.venue.perform(LogOut(), harness.now)["text"] == "0 sessions logged out"
 
 

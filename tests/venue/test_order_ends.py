@@ -1,4 +1,4 @@
-"""Orders that end immediately: reduce-only on margin, and impossible settlement bounds."""
+"""Reduce-only orders on margin; dialogues/order_ends.yaml tests the other orders that end immediately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds of order groups: the number of groups of an owner, and the number of fills that the exchange keeps
+"""Bounds on order groups: the number of groups of an owner, and the number of fills that the exchange keeps
 for a group."""
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def test_the_window_holds_one_entry_for_each_millisecond_with_fills(
 def test_the_groups_of_an_owner_are_bounded() -> None:
     harness = VenueHarness(accounts=accounts(ann={"subaccounts": {2: Decimal(100)}}))
     ann, bob = harness.connect("ann"), harness.connect("bob")
-    most = {product: harness.venue.exchange(product)._state.groups.maximum for product in ORDER_GROUPS}
-    assert most == dict(ORDER_GROUPS)
+    maxima = {product: harness.venue.exchange(product)._state.groups.maximum for product in ORDER_GROUPS}
+    assert maxima == dict(ORDER_GROUPS)
     harness.venue.exchange("prediction")._state.groups.maximum = 3
     first = create(ann)
     create(ann)
-    create(ann, alloc_account=2)  # The groups count for the owner, whatever the account.
+    create(ann, alloc_account=2)  # The limit applies to the owner, across all subaccounts.
     ann.send(OrderGroupRequest.create(5))
     refused = decode_all(bytes(ann.wire))[-1]
     assert isinstance(refused, BusinessMessageReject)

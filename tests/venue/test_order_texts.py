@@ -1,8 +1,8 @@
-"""Every Text (58) that the spec lists for execution reports (8) and cancel rejects (9), through real
+"""Every Text (58) that the spec lists for execution reports (8) and cancel rejects (9), over real
 sessions.
 
-A new Text of the spec fails here until a dialogue of order_texts.yaml produces it, or until it is listed in
-`ELSEWHERE` with the test that produces it or in `NOT_PRODUCED` with the reason."""
+A Text that is new in the spec fails here until a dialogue in order_texts.yaml produces it, or until it is
+listed in `ELSEWHERE` with the test that produces it or in `NOT_PRODUCED` with the reason."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ DIALOGUES: Mapping[tuple[str, str], Dialogue] = {
     for msg_type, text in [dialogue.name.split()]
 }
 ELSEWHERE: Mapping[tuple[str, str], str] = {
-    ("8", "EXPIRED"): "tests/venue/dialogues/rfq_creators.yaml::an_order_for_a_quote_that_is_over_is_stale",
+    ("8", "EXPIRED"): "tests/venue/dialogues/rfq_creators.yaml::an_order_for_a_quote_that_has_ended_is_stale",
 }
 """Texts that another test produces."""
 NOT_PRODUCED: Mapping[tuple[str, str], str] = {}
-"""Texts that the simulated venue does not send, with the reason."""
-EVERY = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCancelReject.MSG_TYPE)]
+"""Texts that the simulated venue does not send, with the reasons."""
+EXPECTED = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCancelReject.MSG_TYPE)]
 
 
 def test_every_text_of_the_spec_is_produced_or_listed_as_not_produced() -> None:
-    assert sorted([*DIALOGUES, *ELSEWHERE, *NOT_PRODUCED]) == sorted(EVERY)
+    assert sorted([*DIALOGUES, *ELSEWHERE, *NOT_PRODUCED]) == sorted(EXPECTED)
     for name in ELSEWHERE.values():
         path, _, dialogue = name.partition("::")
         assert f"\n{dialogue}:" in (ROOT / path).read_text("utf-8")

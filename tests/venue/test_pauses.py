@@ -1,4 +1,4 @@
-"""Schedules of pauses; dialogues/pauses.yaml tests their effects."""
+"""Pause schedules; dialogues/pauses.yaml tests their effects."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def test_manual_pauses_are_bounded() -> None:
     assert len(pauses._windows) == MAX_COMMANDED
 
 
-def test_a_pause_by_command_does_not_end_a_scheduled_one() -> None:
+def test_a_manual_pause_does_not_end_a_scheduled_one() -> None:
     scheduled = PauseWindow(begins=START, ends=START + timedelta(hours=1), state=PauseState.EXCHANGE_PAUSED)
     pauses = Pauses((scheduled,), EASTERN)
     now = START
-    for minutes, what in ((1, PauseState.TRADING_PAUSED), (2, PauseState.TRADING_PAUSED)):
+    for minutes, manual in ((1, PauseState.TRADING_PAUSED), (2, PauseState.TRADING_PAUSED)):
         now = START + timedelta(minutes=minutes)
-        pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=what))
+        pauses.pause(PauseWindow(begins=now, ends=now + timedelta(minutes=5), state=manual))
         pauses.change(now)
         assert pauses.states[PREDICTION] is PauseState.EXCHANGE_PAUSED
-    pauses.resume(None, now)  # this ends both pauses
+    pauses.resume(None, now)  # this ends the manual and the scheduled pauses
     pauses.change(now)
     assert pauses.states[PREDICTION] is PauseState.OPEN
 
@@ -55,7 +55,7 @@ def test_a_pause_by_command_does_not_end_a_scheduled_one() -> None:
         (datetime(2026, 10, 29, 6, tzinfo=EASTERN), datetime(2026, 11, 5, 8, tzinfo=UTC)),
         (datetime(2026, 3, 6, 4, tzinfo=UTC), datetime(2026, 3, 12, 7, tzinfo=UTC)),
     ],
-    ids=["before", "in it", "after, into summer time", "into winter time", "Friday in London"],
+    ids=["before", "during it", "after, into summer time", "into winter time", "Friday in London"],
 )
 def test_maintenance_follows_new_york_time_in_summer_and_winter(now: datetime, begins: datetime) -> None:
     window = MAINTENANCE.window(EASTERN, now.astimezone(UTC))
@@ -63,7 +63,7 @@ def test_maintenance_follows_new_york_time_in_summer_and_winter(now: datetime, b
     assert window.ends == begins + timedelta(hours=2)
 
 
-def test_a_venue_that_begins_in_the_middle_of_maintenance_is_paused() -> None:
+def test_a_venue_that_begins_during_maintenance_is_paused() -> None:
     venue = VenueModel(config(pauses=(MAINTENANCE,)), Random(1))
     now = Instant(5.0, datetime(2026, 8, 27, 4, tzinfo=EASTERN).astimezone(UTC))
     venue.begin(now)

@@ -1,4 +1,4 @@
-"""Prices and quantities that the rules of a market accept; dialogues/prices.yaml tests the answers."""
+"""Prices and quantities that a market's rules accept; dialogues/prices.yaml tests the answers."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_all_price_structures_are_tested() -> None:
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_each_price_structure_has_its_steps(structure: str) -> None:
     rules = prediction_market(MARKET, structure=structure)
-    taken, refused = STEPS[structure]
-    assert [price for price in taken.split() if not rules.accepts_price(d(price))] == []
+    accepted, refused = STEPS[structure]
+    assert [price for price in accepted.split() if not rules.accepts_price(d(price))] == []
     assert [price for price in ("0", "1", *refused.split()) if rules.accepts_price(d(price))] == []
 
 
 @pytest.mark.parametrize(
-    ("rules", "taken", "refused"),
+    ("rules", "accepted", "refused"),
     [
         (prediction_market(MARKET), ("0.01", "1.55", "10"), ("0.001", "1.555")),
         (prediction_market(MARKET, fractional=False), ("1", "10"), ("0.01", "1.5")),
@@ -54,9 +54,9 @@ def test_each_price_structure_has_its_steps(structure: str) -> None:
     ids=["fractional", "whole", "perpetual"],
 )
 def test_quantities_must_match_the_steps_of_the_market(
-    rules: MarketRules, taken: tuple[str, ...], refused: tuple[str, ...]
+    rules: MarketRules, accepted: tuple[str, ...], refused: tuple[str, ...]
 ) -> None:
-    assert all(rules.accepts_quantity(d(quantity)) for quantity in taken)
+    assert all(rules.accepts_quantity(d(quantity)) for quantity in accepted)
     assert not any(rules.accepts_quantity(d(quantity)) for quantity in refused)
 
 

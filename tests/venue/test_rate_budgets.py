@@ -1,4 +1,4 @@
-"""Rate budgets that are informed of all spending, against the simulated venue's own token buckets."""
+"""Rate budgets that record all spending, against the simulated venue's own token buckets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kalshi_fix_sansio._generated.limits import RFQ_SHARD
 from tests.venue.rate_soak import soak
 
 
-def test_budgets_informed_of_all_spending_are_never_refused() -> None:
+def test_requests_within_budgets_that_record_all_spending_are_never_refused() -> None:
     outcome = soak(5, 3, ("Basic", "Basic"))
     assert outcome.all_refused == 0, outcome
     assert outcome.rest > 20
@@ -15,5 +15,5 @@ def test_budgets_informed_of_all_spending_are_never_refused() -> None:
     assert max(outcome.use.values()) < 0.951, outcome
 
 
-def test_without_a_margin_budgets_are_refused_because_of_variable_delays() -> None:
+def test_without_a_reserve_requests_are_refused_because_of_variable_delays() -> None:
     assert soak(2, 3, ("Basic", "Basic"), use=1.0).all_refused > 0

@@ -45,13 +45,13 @@ TIER = "Advanced"
 COST, RATE = limits.DEFAULT_COST, limits.WRITE_TOKENS[TIER]
 CAPACITY = RATE * limits.WRITE_BURST[TIER]
 BURST, LEFT = divmod(CAPACITY, COST)
-"""Orders that a full bucket covers, and the tokens left after them."""
+"""Number of orders that a full bucket covers, and the tokens left after them."""
 READ_BURST = limits.READ_TOKENS[TIER] * limits.READ_BURST[TIER] // COST
 INTERVAL = limits.MASS_CANCEL_INTERVAL
 
 
 def limited(tier: str | None = TIER, **changes: Any) -> VenueHarness:
-    """Return a venue on which Ann and the trader on margin have a tier, and Bob has none."""
+    """Return a venue on which Ann and the margin trader have a tier, and Bob has none."""
     return VenueHarness(accounts=accounts(ann={"tier": tier}, perp={"tier": tier}), **changes)
 
 
@@ -66,7 +66,7 @@ def refusals(client: Client) -> list[BusinessMessageReject]:
     return [reject for reject in found if isinstance(reject, BusinessMessageReject)]
 
 
-def taken(client: Client, message: Any, count: int) -> int:
+def accepted_count(client: Client, message: Any, count: int) -> int:
     """Send `count` messages without a pause; return the number of messages within the limits."""
     for number in range(count):
         client.send(message(number))
@@ -86,17 +86,17 @@ def snapshot(number: int) -> MarketDataRequest:
 # --- the limit ------------------------------------------------------------------------------------------
 
 
-def test_a_full_bucket_is_the_burst_and_refills_with_time(harness: VenueHarness, ann: Client) -> None:
-    assert taken(ann, new, BURST + 10) == BURST
-    assert taken(ann, lambda number: new(1000 + number), 1) == 0
+def test_a_full_bucket_covers_the_burst_and_refills_over_time(harness: VenueHarness, ann: Client) -> None:
+    assert accepted_count(ann, new, BURST + 10) == BURST
+    assert accepted_count(ann, lambda number: new(1000 + number), 1) == 0
     harness.wait((COST - LEFT) / RATE - 0.0005)
-    assert taken(ann, lambda number: new(2000 + number), 1) == 0
+    assert accepted_count(ann, lambda number: new(2000 + number), 1) == 0
     harness.wait(0.001)
-    assert taken(ann, lambda number: new(3000 + number), 2) == 1
+    assert accepted_count(ann, lambda number: new(3000 + number), 2) == 1
     harness.wait(1)
-    assert taken(ann, lambda number: new(4000 + number), 2 * BURST) == RATE // COST
+    assert accepted_count(ann, lambda number: new(4000 + number), 2 * BURST) == RATE // COST
     harness.wait(3600)
-    assert taken(ann, lambda number: new(5000 + number), BURST + 10) == BURST
+    assert accepted_count(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
 def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange() -> None:
@@ -113,12 +113,12 @@ def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange
 
 
 def test_an_account_without_a_tier_is_not_limited(bob: Client) -> None:
-    assert taken(bob, new, 200) == 200
+    assert accepted_count(bob, new, 200) == 200
 
 
 def test_there_are_no_limits_by_default() -> None:
     harness = VenueHarness()
-    assert taken(harness.connect("ann"), new, 200) == 200
+    assert accepted_count(harness.connect("ann"), new, 200) == 200
     for _ in range(30):
         harness.connect("bob").logout()
     assert harness.connect("bob").is_logged_on
@@ -133,27 +133,27 @@ def test_all_keys_of_an_account_share_its_buckets_and_others_do_not(harness: Ven
         harness.connect("ann-2", "KalshiRT"),
         harness.connect("perp", product="margin"),
     )
-    assert taken(ann, new, BURST - 20) == BURST - 20
-    assert taken(second, lambda number: new(1000 + number), 40) == 20
-    assert taken(perp, lambda number: new(number, symbol=PERP, price="1.00"), BURST + 10) == BURST
+    assert accepted_count(ann, new, BURST - 20) == BURST - 20
+    assert accepted_count(second, lambda number: new(1000 + number), 40) == 20
+    assert accepted_count(perp, lambda number: new(number, symbol=PERP, price="1.00"), BURST + 10) == BURST
 
 
 def test_reads_and_writes_have_separate_buckets(harness: VenueHarness) -> None:
     ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
-    assert taken(ann, new, BURST + 1) == BURST
-    assert taken(md, snapshot, READ_BURST + 10) == READ_BURST
-    assert taken(ann, lambda number: new(1000 + number), 1) == 0
+    assert accepted_count(ann, new, BURST + 1) == BURST
+    assert accepted_count(md, snapshot, READ_BURST + 10) == READ_BURST
+    assert accepted_count(ann, lambda number: new(1000 + number), 1) == 0
 
 
 def test_heartbeats_test_requests_and_logout_are_free(harness: VenueHarness) -> None:
     ann = harness.connect("ann", heart_bt_int=10)
-    assert taken(ann, new, BURST) == BURST
+    assert accepted_count(ann, new, BURST) == BURST
     for number in range(100):
         ann.session.test_request(harness.now, test_req_id=str(number))
         harness.run()
     assert refusals(ann) == []
     ann.logout()
-    assert ann.ending().clean
+    assert ann.session_end().clean
 
 
 # --- costs ----------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ SHARDS = {"prediction": (0, 1, 2), "margin": (0,)}
 
 
 def charged(message: Message, product: str = "prediction") -> tuple[str, int | None, float]:
-    """Return the bucket of a message and its cost."""
+    """Return the bucket to which a message is charged, and the cost."""
     buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
     login = Login("key", "ann", "KalshiRT", product, True, True)
     assert buckets.takes(message, login, 0.0)
@@ -230,16 +230,16 @@ def test_an_order_that_accepts_a_quote_is_charged_to_one_shard_and_clients_allow
     reasons = {refusal.business_reject_reason for refusal in refusals(ann)}
     assert reasons == {BusinessRejectReason.UNKNOWN_ID}
     other = lambda number: new(1000 + number, ex_destination=shard)  # noqa: E731
-    assert taken(ann, other, BURST + 1) == (0 if by_market else BURST)
-    assert taken(ann, lambda number: new(3000 + number, quote_id="q"), 1) == 0
+    assert accepted_count(ann, other, BURST + 1) == (0 if by_market else BURST)
+    assert accepted_count(ann, lambda number: new(3000 + number, quote_id="q"), 1) == 0
 
 
 def test_each_shard_has_the_whole_budget_and_an_unknown_one_has_none() -> None:
     markets = {"prediction": (prediction_market(MARKET, shard=1),), "margin": ()}
     harness = limited(markets=markets)
     ann = harness.connect("ann")
-    assert taken(ann, lambda number: new(number, ex_destination=1), BURST + 10) == BURST
-    assert taken(ann, lambda number: new(1000 + number), BURST + 10) == BURST
+    assert accepted_count(ann, lambda number: new(number, ex_destination=1), BURST + 10) == BURST
+    assert accepted_count(ann, lambda number: new(1000 + number), BURST + 10) == BURST
     for shard in range(1000, 1198):
         ann.send(new(5000 + shard, ex_destination=shard))
     assert len(refusals(ann)) == 198
@@ -257,13 +257,13 @@ def mass_cancels(number: int) -> Message:
 def test_mass_cancels_must_be_separated_by_an_interval(tier: str | None) -> None:
     harness = limited(tier)
     ann = harness.connect("ann")
-    assert taken(ann, mass_cancels, 3) == 1
+    assert accepted_count(ann, mass_cancels, 3) == 1
     harness.wait(INTERVAL - 0.001)
-    assert taken(ann, mass_cancels, 1) == 0
+    assert accepted_count(ann, mass_cancels, 1) == 0
     harness.wait(0.001)
     assert ann.answer_to(mass_cancel("m9"), OrderMassCancelReport).cl_ord_id == "m9"
     harness.wait(10 * INTERVAL)
-    assert taken(ann, mass_cancels, 2) == 1
+    assert accepted_count(ann, mass_cancels, 2) == 1
 
 
 def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> None:
@@ -279,10 +279,10 @@ def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> Non
 def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediately() -> None:
     harness = limited()
     ann = harness.connect("ann")
-    assert taken(ann, new, BURST) == BURST
-    assert taken(ann, mass_cancels, 1) == 0
+    assert accepted_count(ann, new, BURST) == BURST
+    assert accepted_count(ann, mass_cancels, 1) == 0
     harness.wait((COST - LEFT) / RATE + 0.001)
-    assert taken(ann, mass_cancels, 1) == 1
+    assert accepted_count(ann, mass_cancels, 1) == 1
 
 
 # --- logons ---------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediatel
 
 def test_a_tier_without_fix_is_refused() -> None:
     harness = limited("Basic")
-    assert "API usage level is not allowed for FIX" in harness.connect("ann").ending().text
+    assert "API usage level is not allowed for FIX" in harness.connect("ann").session_end().text
     assert harness.connect("bob").is_logged_on
 
 
@@ -298,25 +298,25 @@ def test_logons_have_a_separate_limit() -> None:
     harness = limited()
     for number in range(LOGON_BURST):
         client = harness.connect("ann")
-        assert taken(client, lambda _, number=number: new(number), 1) == 1
+        assert accepted_count(client, lambda _, number=number: new(number), 1) == 1
         client.logout()
-    assert "rate limit exceeded" in harness.connect("ann").ending().text
+    assert "rate limit exceeded" in harness.connect("ann").session_end().text
     assert harness.connect("bob").is_logged_on
     harness.wait(0.9)
-    assert "rate limit exceeded" in harness.connect("ann").ending().text
+    assert "rate limit exceeded" in harness.connect("ann").session_end().text
     harness.wait(0.2)
     ann = harness.connect("ann")
-    assert taken(ann, lambda number: new(100 + number), 30) == 30
+    assert accepted_count(ann, lambda number: new(100 + number), 30) == 30
 
 
-def test_an_unknown_tier_is_refused_with_the_valid_ones() -> None:
+def test_an_unknown_tier_is_refused_with_a_list_of_the_valid_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'premier'; use Basic, .*Prestige, or None"):
         limited("premier")
 
 
 def test_the_limit_is_checked_before_faults(harness: VenueHarness, ann: Client) -> None:
     harness.perform(Unavailable(skip=BURST))
-    assert taken(ann, new, BURST + 1) == BURST
+    assert accepted_count(ann, new, BURST + 1) == BURST
     assert harness.venue.faults()[0]["fault"] == "unavailable"
     harness.wait(1)
     ann.send(new(1000))
@@ -324,12 +324,12 @@ def test_the_limit_is_checked_before_faults(harness: VenueHarness, ann: Client) 
     assert report.text == "EXCHANGE_UNAVAILABLE"
 
 
-def test_margin_has_the_budgets_of_prediction_and_mass_cancels_cost_tokens() -> None:
+def test_margin_has_the_same_budgets_as_prediction_and_mass_cancels_cost_tokens() -> None:
     harness = limited()
     perp = harness.connect("perp", product="margin")
-    assert taken(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), BURST + 5) == BURST
+    assert accepted_count(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), BURST + 5) == BURST
     ann = harness.connect("ann")
     ann.send(mass_cancel())
-    assert taken(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), BURST) == BURST - 1
+    assert accepted_count(ann, lambda n: order(f"a{n}", BUY, 1, "0.01"), BURST) == BURST - 1
     ann.send(order("more", BUY, 1, "0.01"))
     assert [refused.text for refused in refusals(ann)] == ["Rate limit exceeded"]

@@ -1,4 +1,4 @@
-"""All of the dialect, except for the parts listed, is on the wire of the simulated venue in these tests."""
+"""Every part of the dialect, except for those listed, is on the simulated venue's wire in these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The venue on real TLS sockets on loopback, in a thread and in an event loop."""
+"""The venue with real TLS sockets on loopback, in a thread and in an event loop."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def client_of(server: VenueServer, authority: Authority, name: str) -> blocking.
     return blocking.order_entry(**options(server, authority, name))
 
 
-def trust(authority: Authority) -> ssl.SSLContext:
+def tls_context(authority: Authority) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=authority.certificate_pem.decode())
 
 
@@ -67,20 +67,20 @@ def report(client: blocking.Client) -> ExecutionReport:
     return message
 
 
-def reported(client: blocking.Client, placed: NewOrderSingle) -> list[str]:
-    """Return the ExecTypes of the first two reports of an order."""
-    client.send(placed)
+def place(client: blocking.Client, new_order: NewOrderSingle) -> list[str]:
+    """Place an order, and return the ExecTypes of its first two reports."""
+    client.send(new_order)
     return [report(client).exec_type for _ in range(2)]
 
 
-def ending(client: blocking.Client) -> SessionEnded:
+def end_event(client: blocking.Client) -> SessionEnded:
     return next(event for event in client.events(PATIENCE) if isinstance(event, SessionEnded))
 
 
 def test_a_client_trades_over_tls_and_logs_out(server: VenueServer, authority: Authority) -> None:
     with client_of(server, authority, "ann") as ann, client_of(server, authority, "bob") as bob:
-        assert reported(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
-        assert reported(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
+        assert place(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
+        assert place(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
         assert report(ann).ord_status == "2"
     assert ann.ended is not None
     assert ann.ended.clean
@@ -90,7 +90,7 @@ def test_the_operator_reaches_the_venue_from_another_thread(
     server: VenueServer, authority: Authority
 ) -> None:
     with client_of(server, authority, "ann") as ann:
-        assert reported(ann, order("a1", Side.BUY, 5, "0.40", cancel_order_on_pause=True)) == ["A", "0"]
+        assert place(ann, order("a1", Side.BUY, 5, "0.40", cancel_order_on_pause=True)) == ["A", "0"]
         server.execute("prediction", SetPause(PauseState.TRADING_PAUSED))
         assert report(ann).text == "TRADING_PAUSED"
         assert server.inspect(lambda venue: venue.exchange("prediction").pause) is PauseState.TRADING_PAUSED
@@ -98,19 +98,19 @@ def test_the_operator_reaches_the_venue_from_another_thread(
             server.execute("prediction", SetMarketState("NO-SUCH", MarketState.CLOSED))
 
 
-def test_a_timer_of_the_venue_ends_an_overdue_logon(authority: Authority) -> None:
+def test_a_timer_of_the_venue_closes_a_connection_whose_logon_is_overdue(authority: Authority) -> None:
     with VenueServer(config(logon_timeout=0.05), authority.issue(), ports={NR: 0}) as server:
         raw = socket.create_connection((server.host, server.port(*NR)), PATIENCE)
-        with trust(authority).wrap_socket(raw, server_hostname="localhost") as client:
+        with tls_context(authority).wrap_socket(raw, server_hostname="localhost") as client:
             assert client.recv(1) == b""
 
 
-def test_a_certificate_of_another_authority_is_refused(server: VenueServer) -> None:
+def test_a_certificate_from_another_authority_is_refused(server: VenueServer) -> None:
     with (
         socket.create_connection((server.host, server.port(*NR)), PATIENCE) as raw,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
-        trust(Authority()).wrap_socket(raw, server_hostname="localhost")
+        tls_context(Authority()).wrap_socket(raw, server_hostname="localhost")
 
 
 def test_every_session_type_has_its_own_port(server: VenueServer) -> None:
@@ -134,7 +134,7 @@ def test_a_server_can_be_started_in_an_event_loop(authority: Authority) -> None:
 def test_stopping_the_server_disconnects_clients(authority: Authority) -> None:
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         client = client_of(server, authority, "ann").open()
-    assert not ending(client).clean
+    assert not end_event(client).clean
     with pytest.raises(RuntimeError, match="not running"):
         server.inspect(lambda venue: venue)
 
@@ -143,24 +143,24 @@ def test_a_restarted_server_keeps_the_previous_trades(authority: Authority) -> N
     with VenueServer(config(), authority.issue(), ports={NR: 0}) as server:
         port = server.port(*NR)
         ann = client_of(server, authority, "ann").open()
-        assert reported(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
+        assert place(ann, order("a1", Side.BUY, 5, "0.40")) == ["A", "0"]
         with server.down():
-            assert not ending(ann).clean
+            assert not end_event(ann).clean
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection((server.host, port), PATIENCE)
         assert server.port(*NR) == port
         with client_of(server, authority, "bob") as bob:
-            assert reported(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
+            assert place(bob, order("b1", Side.SELL, 5, "0.40")) == ["A", "F"]
 
 
-def test_an_occupied_port_is_reported_and_leaves_no_resources(authority: Authority) -> None:
+def test_an_occupied_port_is_reported_and_leaves_no_resources_open(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         server = VenueServer(config(), authority.issue(), ports={("margin", "KalshiNR"): 0, NR: number})
         with pytest.raises(OSError, match="address already in use"), server:
             pass
-    with VenueServer(config(), authority.issue(), ports={NR: number}) as again:
-        assert again.port(*NR) == number
+    with VenueServer(config(), authority.issue(), ports={NR: number}) as restarted:
+        assert restarted.port(*NR) == number
 
 
 class SlowTransport(asyncio.Transport):

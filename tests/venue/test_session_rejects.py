@@ -1,4 +1,4 @@
-"""Answers of a venue session to messages that break the rules of the session layer."""
+"""Answers from a venue session to messages that break the rules of the session layer."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def rejects(*args: Any, **kwargs: Any) -> list[Reject]:
         ("D", f"{ORDER}2964=9|", SessionRejectReason.VALUE_INCORRECT),
         ("D", ORDER.replace("38=1", "38=a"), SessionRejectReason.INCORRECT_DATA_FORMAT),
         ("D", f"{ORDER}453=1|452=24|448=a|", SessionRejectReason.GROUP_FIELDS_OUT_OF_ORDER),
+        ("D", f"{ORDER}453=2|448=a|452=24|", SessionRejectReason.WRONG_NUM_IN_GROUP),
         ("ZZ", "", SessionRejectReason.INVALID_MSG_TYPE),
     ],
 )

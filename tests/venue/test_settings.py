@@ -1,4 +1,4 @@
-"""Settings of a venue that are refused, with the problem."""
+"""Venue settings that are refused, with the reported problem."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def customers(*party_ids: str) -> tuple[CustomerConfig, ...]:
     return tuple(CustomerConfig(party_id=item, balance=d(1)) for item in party_ids)
 
 
-def account(**changes: Any) -> dict[str, Any]:
+def with_account(**changes: Any) -> dict[str, Any]:
     """Return settings with only this account, and without keys."""
     values: dict[str, Any] = {"owner": "ann", "product": "prediction", "balance": d(1)}
     return {"accounts": (AccountConfig(**(values | changes)),), "api_keys": ()}
 
 
-def allocated(allocation: dict[int, str]) -> dict[str, Any]:
+def with_allocation(allocation: dict[int, str]) -> dict[str, Any]:
     shares = {shard: d(percent) for shard, percent in allocation.items()}
     return {"markets": SHARDED, "accounts": accounts(ann={"allocation": shares})}
 
 
-def grouped(*groups: MarketGroup) -> dict[str, Any]:
+def with_groups(*groups: MarketGroup) -> dict[str, Any]:
     markets = (
         prediction_market("CUP-A"),
         prediction_market("CUP-B"),
@@ -48,11 +48,11 @@ def grouped(*groups: MarketGroup) -> dict[str, Any]:
     return {"markets": {"prediction": markets}, "market_groups": groups}
 
 
-def bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE) -> dict[str, Any]:
-    return grouped(MarketGroup(name="bad", markets=markets, kind=kind))
+def with_bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE) -> dict[str, Any]:
+    return with_groups(MarketGroup(name="bad", markets=markets, kind=kind))
 
 
-def held(product: str, owner: str, ticker: str) -> dict[str, Any]:
+def with_held(product: str, owner: str, ticker: str) -> dict[str, Any]:
     entry = Held(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
     return {"programme": Programme(held=(entry,))}
 
@@ -64,12 +64,12 @@ RESTING = Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), lev
     ("settings", "problem"),
     [
         ({"markets": {"options": ()}}, "'options' is not a product"),
-        ({"accounts": account()["accounts"] * 2, "api_keys": ()}, "two accounts"),
+        ({"accounts": with_account()["accounts"] * 2, "api_keys": ()}, "two accounts"),
         ({"api_keys": (api_key("ann"),) * 2}, "key-ann is defined twice"),
         ({"accounts": ()}, "'ann', who has no prediction account"),
         # Customer accounts
         *(
-            (account(customers=customers(party_id)), "is not a customer account")
+            (with_account(customers=customers(party_id)), "is not a customer account")
             for party_id in (
                 MEMBER,
                 f"{MEMBER}_",
@@ -96,25 +96,31 @@ RESTING = Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), lev
             r"shard \d",
         ),
         ({"api_keys": (), "markets": {"prediction": (prediction_market("X", shard=-1),)}}, r"shard -\d"),
-        (account(on_shards={0: {0: d(1)}}), r"shard \d"),
-        (account(product="margin", on_shards={1: {0: d(1)}}), r"shard \d"),
-        (allocated({0: "80"}), "does not add up to 100"),
-        (allocated({0: "120", 2: "-20"}), "does not add up to 100"),
-        (allocated({0: "80", 7: "20"}), "names shard 7"),
+        (with_account(on_shards={0: {0: d(1)}}), r"shard \d"),
+        (with_account(product="margin", on_shards={1: {0: d(1)}}), r"shard \d"),
+        (with_allocation({0: "80"}), "does not add up to 100"),
+        (with_allocation({0: "120", 2: "-20"}), "does not add up to 100"),
+        (with_allocation({0: "80", 7: "20"}), "names shard 7"),
         # Market groups
-        (bad_group("CUP-A", "CUP-D"), "market group bad.*names CUP-D"),
-        (bad_group("CUP-A"), "market group bad.*two or more"),
-        (bad_group("CUP-A", "CUP-A"), "market group bad.*different markets"),
-        (bad_group("CUP-A", "CUP-C", kind=GroupKind.DIRECTIONAL), "different shards"),
-        (grouped(GROUP, attrs.evolve(GROUP, name="more")), "in another group"),
-        (grouped(GROUP, GROUP), "defined twice"),
+        (with_bad_group("CUP-A", "CUP-D"), "market group bad.*names CUP-D"),
+        (with_bad_group("CUP-A"), "market group bad.*two or more"),
+        (with_bad_group("CUP-A", "CUP-A"), "market group bad.*different markets"),
+        (with_bad_group("CUP-A", "CUP-C", kind=GroupKind.DIRECTIONAL), "different shards"),
+        (with_groups(GROUP, attrs.evolve(GROUP, name="more")), "in another group"),
+        (with_groups(GROUP, GROUP), "defined twice"),
         # The programme
         (
-            held("prediction", "ann", MARKET),
+            with_held("prediction", "ann", MARKET),
             "needs a prediction account of 'liquidity', .*; add AccountConfig",
         ),
-        (held("margin", "ann", PERP), "needs a margin account of 'ann', the owner; add AccountConfig"),
-        (held("margin", "perp", "NO"), r"Held\('NO'\) names no margin market; add it to `markets`"),
+        (
+            with_held("margin", "ann", PERP),
+            "needs a margin account of 'ann', the owner; add AccountConfig",
+        ),
+        (
+            with_held("margin", "perp", "NO"),
+            r"Held\('NO'\) names no margin market; add it to `markets`",
+        ),
         ({"programme": Programme(resting=(RESTING,))}, "needs a margin account of 'liquidity'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Groups of settlement reports on the wire; dialogues/settlements.yaml tests their contents and
+"""The repeating groups of settlement reports on the wire; dialogues/settlements.yaml tests their contents and
 recipients."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Budgets of the tiers, by requests on the wire."""
+"""Budgets of the tiers, measured with requests on the wire."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def read() -> Message:
     return MarketDataRequest.unsubscribe("NO-SUCH")
 
 
-def taken(client: Client, message: Callable[[], Message], count: int) -> int:
-    """Send `count` requests in one piece; return the number within the limits. The others must be refused
+def accepted_count(client: Client, message: Callable[[], Message], count: int) -> int:
+    """Send `count` requests in one write; return the number within the limits. The others must be refused
     with 380=8."""
     harness = client.harness
     for _ in range(count):
@@ -45,7 +45,7 @@ def taken(client: Client, message: Callable[[], Message], count: int) -> int:
 def test_a_tier_allows_its_burst_of_requests_and_then_its_rate_per_second(
     tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The lowest tier has budgets, but no FIX.
+    # The lowest tier has budgets, but no FIX access.
     monkeypatch.setattr(RateLimits, "may_use_fix", lambda *_: True)
     reading, writing = limits.READ_TOKENS[tier], limits.WRITE_TOKENS[tier]
     harness = VenueHarness(
@@ -58,7 +58,7 @@ def test_a_tier_allows_its_burst_of_requests_and_then_its_rate_per_second(
         (harness.connect("perp-md", "KalshiMD", product="margin"), read, reading, limits.MARGIN_READ_BURST),
     ):
         burst, left = divmod(budget * seconds, limits.DEFAULT_COST)
-        assert taken(client, message, burst + 3) == burst
+        assert accepted_count(client, message, burst + 3) == burst
         harness.wait(1)
         a_second_later = min(left + budget, budget * seconds) // limits.DEFAULT_COST
-        assert taken(client, message, a_second_later + 3) == a_second_later
+        assert accepted_count(client, message, a_second_later + 3) == a_second_later

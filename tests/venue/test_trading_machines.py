@@ -1,5 +1,5 @@
-"""The orders, positions and money of a trader's state machines, compared with the ledger of the venue over
-real sessions."""
+"""The orders, positions and money of a trader's state machines, compared with the venue's ledger over real
+sessions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUY, SELL = Side.BUY, Side.SELL
 START = Decimal(1000)
 
 
-def on_terms(*, direct: bool = True) -> tuple[AccountConfig, ...]:
+def accounts_with_terms(*, direct: bool = True) -> tuple[AccountConfig, ...]:
     changes = {"balance": START, "drop_copy": True, "terms": AccountTerms(direct_member=direct)}
     return accounts(ann=changes, bob=changes)
 
@@ -49,22 +49,22 @@ class Trader:
         self.client: Client | None = None
         self.count = 0
 
-    def id(self) -> str:
+    def next_id(self) -> str:
         self.count += 1
         return f"{self.name}{self.count}"
 
     def log_on(self) -> None:
         self.client = self.harness.connect(self.name, **self.logon)
-        self.follow()
+        self.apply_events()
 
-    def follow(self) -> None:
+    def apply_events(self) -> None:
         if self.client is not None:
             events = list(self.client.events)
             self.client.events.clear()
             for event in events:
-                self.take(event)
+                self.apply(event)
 
-    def take(self, event: object) -> None:
+    def apply(self, event: object) -> None:
         for received in self.orders.apply(event):
             assert not received.discrepancies, [str(discrepancy) for discrepancy in received.discrepancies]
             self.positions.apply(received)
@@ -72,10 +72,10 @@ class Trader:
 
     def send(self, request: Any) -> None:
         if self.client is not None:
-            self.take(request)
+            self.apply(request)
             self.client.session.send(request, self.harness.now)
 
-    def lose(self) -> None:
+    def lose_connection(self) -> None:
         """Break the connection; messages in transit to this side are lost."""
         client, self.client = self.client, None
         if client is not None:
@@ -83,9 +83,9 @@ class Trader:
             client.drop()
             client.session.receive_eof(self.harness.now)
             for event in client.session.events():
-                self.take(event)
+                self.apply(event)
 
-    def ask_drop_copy(self) -> None:
+    def request_drop_copy(self) -> None:
         copies = DropCopy("KalshiDC")
         client = self.harness.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
         copies.request(self.orders.copy_from(), self.orders.epoch, self.harness.now)
@@ -93,7 +93,7 @@ class Trader:
             events, client.events[:] = list(client.events), []
             for event in events:
                 for received in copies.apply(event, self.harness.now):
-                    self.take(received)
+                    self.apply(received)
             requests = copies.handle_timer(self.harness.now)
             if not requests:
                 break
@@ -121,14 +121,14 @@ class Trader:
         balance = exchange.account(account).balance
         return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
 
-    def kept(self) -> tuple[list[Wire], Decimal, Decimal]:
-        """Return the state of the trader's machines in the same form."""
+    def machine_state(self) -> tuple[list[Wire], Decimal, Decimal]:
+        """Return the state of the trader's machines in the same form as `ledger`."""
         names = ("order_id", "cl_ord_id", "filled_qty", "leaves_qty", "price", "value")
         found = [{name: getattr(item, name) for name in names} for item in self.orders.live()]
         return sorted(found, key=by_id), self.positions.of(MARKET).net, START + self.cash.of().change
 
     def check(self) -> None:
-        assert self.kept() == self.ledger()
+        assert self.machine_state() == self.ledger()
         assert not self.orders.uncertain()
         assert not self.positions.discrepancies()
         fees = FeeTerms(taker_rate=Decimal("0.07"), precision=self.precision)
@@ -150,21 +150,21 @@ def act(trader: Trader, random: Random) -> None:
                 chosen = random.choice(live)
                 price = random.choice([None, f"0.{random.randint(40, 60)}"])
                 trader.send(
-                    orders.replace(chosen, trader.id(), price=price, leaves_qty=random.randint(0, 15))
+                    orders.replace(chosen, trader.next_id(), price=price, leaves_qty=random.randint(0, 15))
                 )
             case "cancel" if live:
-                trader.send(orders.cancel(random.choice(live), trader.id()))
-            case "late" if live:  # two requests about the same order; the second one arrives too late
+                trader.send(orders.cancel(random.choice(live), trader.next_id()))
+            case "late" if live:  # two requests for the same order; the second one arrives too late
                 chosen = random.choice(live)
-                trader.send(orders.cancel(chosen, trader.id()))
-                trader.send(orders.replace(chosen, trader.id(), leaves_qty=5))
+                trader.send(orders.cancel(chosen, trader.next_id()))
+                trader.send(orders.replace(chosen, trader.next_id(), leaves_qty=5))
             case _:
                 tif = random.choice([TimeInForce.GOOD_TILL_CANCEL] * 3 + [TimeInForce.IMMEDIATE_OR_CANCEL])
                 price = f"0.{random.randint(40, 60)}"
                 side, quantity = random.choice((BUY, SELL)), Decimal(random.randint(1, 1500)) / 100
                 if random.random() < 0.05:
                     quantity = Decimal(50_000)  # more than the account can pay
-                made = orders.new(trader.id(), MARKET, side, quantity, price, time_in_force=tif)
+                made = orders.new(trader.next_id(), MARKET, side, quantity, price, time_in_force=tif)
                 trader.send(made)
     except OrderRequestError:
         return
@@ -173,10 +173,8 @@ def act(trader: Trader, random: Random) -> None:
 @pytest.mark.parametrize("pending", [False, True])
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("seed", range(2))
-def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
-    seed: int, direct: bool, pending: bool
-) -> None:
-    harness, random = VenueHarness(seed, accounts=on_terms(direct=direct)), Random(seed)
+def test_the_state_kept_by_a_trader_equals_the_venues_ledger(seed: int, direct: bool, pending: bool) -> None:
+    harness, random = VenueHarness(seed, accounts=accounts_with_terms(direct=direct)), Random(seed)
     traders = [Trader(harness, name, skip_pending_exec_reports=not pending) for name in ("ann", "bob")]
     for trader in traders:
         trader.precision = Decimal("0.0001" if direct else "0.01")
@@ -185,7 +183,7 @@ def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
         act(random.choice(traders), random)
         harness.wait(0.2)
         for trader in traders:
-            trader.follow()
+            trader.apply_events()
         for trader in traders:
             trader.check()
     assert sum(len(order.fills) for trader in traders for order in trader.orders) > 30
@@ -196,7 +194,7 @@ def test_the_state_kept_by_a_trader_equals_the_ledger_of_the_venue(
 def test_orders_with_lost_reports_are_uncertain_until_drop_copy_delivers_the_reports(
     seed: int, cancel_on_disconnect: bool
 ) -> None:
-    harness, random = VenueHarness(seed, accounts=on_terms()), Random(seed)
+    harness, random = VenueHarness(seed, accounts=accounts_with_terms()), Random(seed)
     ann = Trader(harness, "ann", cancel_orders_on_disconnect=cancel_on_disconnect)
     bob = Trader(harness, "bob")
     unverified = 0
@@ -207,20 +205,20 @@ def test_orders_with_lost_reports_are_uncertain_until_drop_copy_delivers_the_rep
         for _ in range(random.randint(1, 25)):
             act(random.choice((ann, bob)), random)
             harness.wait(0.2)
-            ann.follow()
-            bob.follow()
+            ann.apply_events()
+            bob.apply_events()
         if ann.orders.live():
             act(ann, random)  # If the request reaches the venue, its answer is lost.
             if random.random() < 0.7:
                 harness.run()
-        ann.lose()
+        ann.lose_connection()
         assert not any(order.state in (OrderState.OPEN, OrderState.SENT) for order in ann.orders)
         unverified += len(list(ann.orders.live()))
         for _ in range(10):
             act(bob, random)
             harness.wait(0.2)
-            bob.follow()
-        ann.ask_drop_copy()
+            bob.apply_events()
+        ann.request_drop_copy()
         ann.check()
         bob.check()
         if cancel_on_disconnect:
@@ -229,23 +227,23 @@ def test_orders_with_lost_reports_are_uncertain_until_drop_copy_delivers_the_rep
 
 
 def test_the_orders_of_the_previous_process_are_loaded_from_its_dump() -> None:
-    harness = VenueHarness(accounts=on_terms())
+    harness = VenueHarness(accounts=accounts_with_terms())
     ann, bob = Trader(harness, "ann"), Trader(harness, "bob")
     ann.log_on()
     bob.log_on()
     ann.send(order("a", BUY, 10, "0.40"))
     harness.run()
-    ann.follow()
+    ann.apply_events()
     dumped = dict(ann.orders.dump()), ann.positions.dump(), ann.cash.dump()
-    ann.lose()
+    ann.lose_connection()
     bob.send(order("b", SELL, 4, "0.40"))
     harness.run()
-    again = Trader(harness, "ann")
-    for _ in again.orders.load(dumped[0]):
+    restarted = Trader(harness, "ann")
+    for _ in restarted.orders.load(dumped[0]):
         pass
-    again.positions.load(dumped[1])
-    again.cash.load(dumped[2])
-    assert [item.state for item in again.orders] == [OrderState.UNVERIFIED]
-    again.ask_drop_copy()
-    again.check()
-    assert again.positions.of(MARKET).net == 4
+    restarted.positions.load(dumped[1])
+    restarted.cash.load(dumped[2])
+    assert [item.state for item in restarted.orders] == [OrderState.UNVERIFIED]
+    restarted.request_drop_copy()
+    restarted.check()
+    assert restarted.positions.of(MARKET).net == 4

@@ -1,4 +1,4 @@
-"""Bytes that are not fetched while faults hold back others."""
+"""Bytes that are not fetched while faults delay later bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_venue.operations import operation
 from tests.venue.venue_harness import Client, VenueHarness, order
 
 
-def test_messages_behind_unfetched_bytes_have_no_deadline(harness: VenueHarness, ann: Client) -> None:
+def test_delayed_messages_behind_unfetched_bytes_have_no_deadline(harness: VenueHarness, ann: Client) -> None:
     venue = harness.venue
     venue.perform(operation("delay", {"by": 5}), harness.now)
     for name in ("a1", "a2"):
@@ -18,7 +18,7 @@ def test_messages_behind_unfetched_bytes_have_no_deadline(harness: VenueHarness,
         venue.connections_with_output()
         harness.monotonic += 1
         harness.utc += timedelta(seconds=1)
-    # The bytes are not read: the first report is ready at 5 seconds, the second one at 6.
+    # The bytes are not fetched: the first report is ready at 5 seconds, the second one at 6.
     for _ in range(6):
         harness.monotonic += 1
         harness.utc += timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""The whole venue: sessions, orders, market data, disconnects and resends on a virtual clock."""
+"""The whole venue: sessions, orders, market data, disconnects and resends, with a virtual clock."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def test_orders_are_cancelled_on_disconnect_and_on_logout() -> None:
         assert exchange.find("ann", "a1") is not None
 
 
-def test_an_order_outlives_its_connection_and_can_be_cancelled_from_the_next(
+def test_an_order_outlives_its_connection_and_can_be_cancelled_on_the_next_one(
     harness: VenueHarness, ann: Client
 ) -> None:
     ann.send(order("a1", BUY, 1, "0.40"))
     ann.drop()
-    again = harness.connect("ann")
-    again.take()
-    again.send(mass_cancel("m1"))
-    report, canceled = again.take()
+    reconnected = harness.connect("ann")
+    reconnected.take()
+    reconnected.send(mass_cancel("m1"))
+    report, canceled = reconnected.take()
     assert report.MSG_TYPE == "r"
     assert isinstance(canceled, ExecutionReport)
     assert canceled.cl_ord_id == "a1"
@@ -94,35 +94,35 @@ def test_reports_missed_on_rt_are_resent_after_the_reconnect(harness: VenueHarne
     ann.drop()
     for number in (1, 2):
         bob.send(order(f"b{number}", SELL, 2, "0.40"))
-    again = harness.connect("ann", "KalshiRT", store=store)
-    (gap,) = (event for event in again.events if isinstance(event, GapDetected))
+    reconnected = harness.connect("ann", "KalshiRT", store=store)
+    (gap,) = (event for event in reconnected.events if isinstance(event, GapDetected))
     assert (gap.begin, gap.end, gap.recoverable) == (3, 4, True)
-    found = [event for event in again.events if isinstance(event, MessageReceived)]
+    found = [event for event in reconnected.events if isinstance(event, MessageReceived)]
     assert [event.poss_dup for event in found] == [True, True]
     reports = [event.message for event in found]
     assert [r.cum_qty for r in reports if isinstance(r, ExecutionReport)] == [2, 4]
-    assert again.session.is_established
-    again.events.clear()
+    assert reconnected.session.is_established
+    reconnected.events.clear()
     bob.send(order("b3", SELL, 1, "0.40"))
-    assert again.take_only(ExecutionReport).cum_qty == 5
+    assert reconnected.take_only(ExecutionReport).cum_qty == 5
 
 
-def test_sequence_numbers_continue_over_reconnects_unless_reset(harness: VenueHarness) -> None:
+def test_sequence_numbers_continue_across_reconnects_unless_reset(harness: VenueHarness) -> None:
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
     ann.send(order("a1", BUY, 10, "0.40"))
     ann.logout()
     assert (store.next_outgoing, store.next_incoming) == (4, 4)
-    again = harness.connect("ann", "KalshiRT", store=store)
-    assert again.is_logged_on
+    reconnected = harness.connect("ann", "KalshiRT", store=store)
+    assert reconnected.is_logged_on
     assert (store.next_outgoing, store.next_incoming) == (5, 5)
-    again.logout()
+    reconnected.logout()
     fresh = harness.connect("ann", "KalshiRT", reset=True)
     assert fresh.is_logged_on
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_orders_expire_when_their_time_comes(harness: VenueHarness) -> None:
+def test_orders_expire_at_their_expire_time(harness: VenueHarness) -> None:
     ann = harness.connect("ann", use_expired_ord_status=True)
     end = harness.utc + timedelta(seconds=45)
     ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
@@ -149,38 +149,39 @@ def test_orders_and_deadlines_call_only_the_affected_sessions(
     ann = harness.connect("ann")
     idle = [harness.venue.connection_made("prediction", "KalshiDC", harness.now) for _ in range(50)]
     harness.wait(5)
-    requested: set[int] = set()
+    called: set[int] = set()
 
-    def counted(name: str) -> None:
+    def count_calls_of(name: str) -> None:
         function = getattr(Session, name)
 
         def call(session: Session, *args: Any) -> Any:
-            requested.add(id(session))
+            called.add(id(session))
             return function(session, *args)
 
         monkeypatch.setattr(Session, name, call)
 
-    def look() -> int:
-        """Return the number of sessions that the venue has called since the last time."""
+    def count_called() -> int:
+        """Return the number of sessions that the venue has called since this function last ran."""
         harness.venue.connections_with_output()
         assert not harness.venue.connections_to_close() & {ann.conn, *(other.conn for other in others)}
         harness.venue.next_deadline()
-        found = len(requested)
-        requested.clear()
+        found = len(called)
+        called.clear()
         return found
 
     for name in ("next_deadline", "data_to_send", "events", "handle_timer"):
-        counted(name)
+        count_calls_of(name)
     ann.session.send(order("a1", BUY, 1, "0.40"), harness.now)
     data = ann.session.data_to_send()
-    look()
+    count_called()
     harness.venue.receive_data(ann.conn, data, harness.now)
-    assert look() <= 2  # Ann's session, and the session with the earliest deadline
+    assert count_called() <= 2  # Ann's session, and the session with the earliest deadline
     harness.venue.handle_timer(harness.now)  # no deadline is due
-    assert look() <= 2
-    harness.monotonic += 10  # all sessions that never logged on
+    assert count_called() <= 2
+    harness.monotonic += 10  # the logon of the idle sessions is overdue
     harness.venue.handle_timer(harness.now)
-    assert len(idle) <= look() <= len(idle) + len(others) + 1  # the deadlines have moved since the logon
+    # The deadlines of the other sessions have moved since they logged on.
+    assert len(idle) <= count_called() <= len(idle) + len(others) + 1
     assert harness.venue.connections_to_close() == set(idle)
 
 
@@ -189,20 +190,20 @@ def test_a_client_that_stops_reading_is_disconnected_and_loses_no_reports_on_rt(
     ann, bob = harness.connect("ann", "KalshiRT", store=store), harness.connect("bob")
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.take()
-    ann.deaf = True
+    ann.stopped_reading = True
     for number in range(40):
         bob.send(order(f"b{number}", SELL, 1, "0.40"))
     resting = harness.venue.exchange("prediction").find("ann", "a1")
     assert resting is not None
     assert resting.filled_qty == 40
     assert len([m for m in bob.take() if isinstance(m, ExecutionReport)]) == 40
-    ann.deaf = False
+    ann.stopped_reading = False
     harness.run()
     seen = [m.cum_qty for m in ann.take() if isinstance(m, ExecutionReport)]
     assert 0 < len(seen) < 40
-    again = harness.connect("ann", "KalshiRT", store=store)
+    reconnected = harness.connect("ann", "KalshiRT", store=store)
     harness.wait(0.1)  # The resend is sent in pages.
-    seen += [m.cum_qty for m in again.take() if isinstance(m, ExecutionReport)]
+    seen += [m.cum_qty for m in reconnected.take() if isinstance(m, ExecutionReport)]
     assert seen == [d(number) for number in range(1, 41)]
 
 
@@ -210,10 +211,10 @@ def test_subscriptions_of_an_ended_session_are_dropped(harness: VenueHarness) ->
     ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
     md.send(MarketDataRequest.subscribe(MARKET))
     md.drop()
-    again = harness.connect("ann-md", "KalshiMD")
-    again.take()
+    reconnected = harness.connect("ann-md", "KalshiMD")
+    reconnected.take()
     ann.send(order("a1", BUY, 1, "0.40"))
-    assert again.take() == []
+    assert reconnected.take() == []
 
 
 def test_calls_for_closed_connections_are_ignored(harness: VenueHarness, ann: Client) -> None:

@@ -1,4 +1,4 @@
-"""A venue and its clients in memory, on one virtual clock; bytes move when `run` is called."""
+"""A venue and its clients in memory, with one virtual clock; bytes move when `run` is called."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def api_key(name: str) -> ApiKey:
 
 
 def accounts(**changes: dict[str, Any]) -> tuple[AccountConfig, ...]:
-    """Return all accounts, with 1,000 dollars unless an owner's `changes` has another amount."""
+    """Return all accounts, with 1,000 dollars each unless the owner's `changes` contain another balance."""
     return tuple(
         AccountConfig(
             **{"owner": owner, "product": product, "balance": Decimal(1000), **changes.get(owner, {})}
@@ -98,15 +98,15 @@ class Client:
     events: list[Event] = attrs.field(factory=list)
     wire: bytearray = attrs.field(factory=bytearray)
     """Every byte received."""
-    deaf: bool = False
-    """Whether it has stopped reading."""
+    stopped_reading: bool = False
+    """Whether the client has stopped reading."""
 
     def send(self, message: Message) -> None:
         self.session.send(message, self.harness.now)
         self.harness.run()
 
     def raw(self, message: Message) -> list[Message]:
-        """Send a message that the session would refuse as the session's next message, and return the answers.
+        """Send a message with the session's next number but without its checks, and return the answers.
         The session cannot send afterwards."""
         harness, session_type = self.harness, self.session.config.session_type.name
         data = encode(self.name, session_type, self.session.next_outgoing, harness.now, message)
@@ -141,11 +141,11 @@ class Client:
         return message
 
     def answer_to(self, message: Message, kind: type[M]) -> M:
-        """Send a message, and return the only message received since the last call of `take`."""
+        """Send a message, and return the only message received since the last call to `take`."""
         self.send(message)
         return self.take_only(kind)
 
-    def ending(self) -> SessionEnded:
+    def session_end(self) -> SessionEnded:
         (ended,) = (event for event in self.events if isinstance(event, SessionEnded))
         return ended
 
@@ -176,7 +176,7 @@ class VenueHarness:
         heart_bt_int: int = 30,
         **logon_fields: Any,
     ) -> Client:
-        """Log on; prices are in dollars and there are no pending reports unless the fields set otherwise."""
+        """Log on, with prices in dollars and without pending reports unless the fields request otherwise."""
         kind = DIALECT.session_types[session_type]
         fields = {"use_dollars": True} | logon_fields
         if session_type in ("KalshiNR", "KalshiRT"):
@@ -207,15 +207,14 @@ class VenueHarness:
     def begin(
         self, data: bytes, session_type: str = "KalshiNR", product: str = "prediction"
     ) -> tuple[int, Message]:
-        """Open a connection with these bytes; return the connection and the only message that answers
-        them."""
+        """Open a connection and send these bytes; return the connection and the single answer."""
         conn = self.venue.connection_made(product, session_type, self.now)
         self.venue.receive_data(conn, data, self.now)
         (reply,) = decode_all(self.venue.data_to_send(conn))
         return conn, reply
 
     def execute(self, command: Command, product: str = "prediction") -> None:
-        """Give the exchange of a product a command, and deliver the resulting messages."""
+        """Pass a command to the exchange of a product, and deliver the resulting messages."""
         self.venue.execute(product, command, self.now)
         self.run()
 
@@ -239,7 +238,7 @@ class VenueHarness:
                 if data:
                     moved = True
                     self.venue.receive_data(client.conn, data, self.now)
-                if not client.deaf:
+                if not client.stopped_reading:
                     reply = self.venue.data_to_send(client.conn)
                     if reply:
                         moved = True
@@ -269,7 +268,7 @@ class VenueHarness:
                 return
 
     def _move_to(self, monotonic: float, begin: Instant | None = None) -> None:
-        # Computed from the beginning, so rounding errors of many steps do not add up.
+        # Computed from the beginning, so the rounding errors of many steps do not add up.
         begin = begin or self.now
         self.utc = begin.utc + timedelta(seconds=monotonic - begin.monotonic)
         self.monotonic = monotonic
@@ -326,7 +325,7 @@ def reports(client: Client) -> list[ExecutionReport]:
 
 
 def encode(key: str, session_type: str, seq_num: int, now: Instant, message: Message) -> bytes:
-    """Return a message in wire form as a client would write it, without checks."""
+    """Return a message in wire format, as a client would write it but without checks."""
     header = Header(
         msg_type=message.MSG_TYPE,
         sender_comp_id=KEYS[key].key_id,
@@ -346,7 +345,7 @@ def raw_logon(
     signed_for: str | None = None,
     **fields: Any,
 ) -> bytes:
-    """Return a Logon in wire form as a client would write it, without checks. A field that is None is
+    """Return a Logon in wire format, as a client would write it but without checks. A field that is None is
     omitted."""
     now = now or Instant(50.0, START)
     sending_time = now.utc.strftime("%Y%m%d-%H:%M:%S.") + f"{now.utc.microsecond // 1000:03}"
@@ -366,8 +365,8 @@ def decode_all(data: bytes) -> list[Message]:
     return found
 
 
-def framed(message: bytes, old: bytes, new: bytes) -> bytes:
-    """Return a message with `old` replaced by `new`, and a correct BodyLength and CheckSum."""
+def reframed(message: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a message with `old` replaced by `new`, and with a correct BodyLength and CheckSum."""
     body = message.split(b"\x01", 2)[2].rsplit(b"10=", 1)[0].replace(old, new)
     return encode_frame("FIXT.1.1", body)
 

@@ -19,12 +19,12 @@ class Assumptions:
 
     accepted_quotes_use_market_shard: bool = setting(
         "Whether an order that accepts a quote draws on the write budget of its market's shard. Otherwise "
-        "it draws on the one of RFQs, whichever shard its market is on.",
+        "it draws on the budget of RFQs, whichever shard its market is on.",
         default=False,
     )
     balance_change_includes_rebate: bool = setting(
         "Whether CollateralAmountChange (1704) of a Trade includes the rebate of rounding fees. "
-        "Otherwise it is the change of the balance without it.",
+        "Otherwise it is the change in the balance without the rebate.",
         default=True,
     )
     blocks_are_reported_to_order_sessions: bool = setting(
@@ -75,13 +75,13 @@ class Assumptions:
         default=True,
     )
     unconfirmed_acceptance_closes_rfq: bool = setting(
-        "Whether a quote that was accepted and not confirmed in time, or taken back, takes its RFQ "
-        "with it: the creator receives RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ is open again "
-        "with its other quotes.",
+        "Whether an RFQ is closed if its accepted quote is cancelled, or not confirmed in time: the "
+        "creator receives RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ is open again with its "
+        "other quotes.",
         default=True,
     )
     unknown_orders_have_text: bool = setting(
         "Whether OrderCancelRejects with CxlRejReason (102) 1 and 0 have the Text ORDER_NOT_FOUND and "
-        "ORDER_ALREADY_FILLED. Otherwise they have no Text.",
+        "ORDER_ALREADY_FILLED, respectively. Otherwise they have no Text.",
         default=True,
     )

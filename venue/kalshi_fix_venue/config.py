@@ -36,7 +36,7 @@ from kalshi_fix_venue.programme import Held, Programme, Resting
 SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
 """Default scopes of a key."""
 MAX_SUBACCOUNT = ALLOC_ACCOUNT.maximum or 0
-"""The highest number of a subaccount."""
+"""The highest subaccount number."""
 TRADING_ZONE = "America/New_York"
 _CUSTOMER = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}_[A-Za-z0-9]{1,16}")
 """Format of a customer account (Kalshi's page on order entry)."""
@@ -63,7 +63,7 @@ class ApiKey:
     key_id: str
     public_key: Verifier = attrs.field(repr=False)
     owner: str
-    """Owner of the account of the key."""
+    """Owner of the key's account."""
     product: str
     """`prediction` or `margin`; keys are not shared between the two."""
     scopes: frozenset[str] = attrs.field(default=SCOPES)
@@ -90,7 +90,7 @@ class CustomerConfig:
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balances on further shards; 0 where none is given."""
     daily_cap: Decimal | None = None
-    """Daily limit of its orders on sessions with UseCapReservation; None if it may place no such orders."""
+    """Daily cap on its orders on sessions with UseCapReservation; None if it may place no such orders."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +110,7 @@ class AccountConfig:
     subaccounts: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balance on shard 0 by subaccount number (AllocAccount 79, from 1)."""
     on_shards: Mapping[int, Mapping[int, Decimal]] = attrs.field(factory=dict)
-    """Balances on further shards: by shard (1 or higher), then by number of the subaccount (0 is the primary
+    """Balances on further shards: by shard (1 or higher), then by subaccount number (0 is the primary
     account)."""
     tier: str | None = None
     """API usage level, such as `Premier`, which limits the request rate; unlimited without one."""
@@ -153,7 +153,7 @@ class VenueConfig:
     """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
     """Maximum number of messages that wait or are kept for resend, per key, on KalshiRT and KalshiPT. Beyond
-    it the oldest are dropped, even before MessageRetentionPeriod is over."""
+    it the oldest are dropped, even before the end of MessageRetentionPeriod."""
     max_kept_bytes: int = MAX_KEPT_BYTES
     """Maximum total size in bytes of the messages that `max_kept_messages` counts."""
     max_past_events: int = MAX_EVENTS
@@ -223,10 +223,10 @@ class VenueConfig:
         found: dict[AccountId, Decimal] = {}
         for account in accounts:
             for shard in sorted(shards | {0}):
-                here = account.on_shards.get(shard, {})
+                on_shard = account.on_shards.get(shard, {})
                 if shard == 0:
-                    here = {0: account.balance, **account.subaccounts}
-                for number, balance in {0: Decimal(0), **here}.items():
+                    on_shard = {0: account.balance, **account.subaccounts}
+                for number, balance in {0: Decimal(0), **on_shard}.items():
                     found[AccountId(account.owner, number, shard)] = balance
                 for customer in account.customers:
                     balance = customer.on_shards.get(shard, Decimal(0)) if shard else customer.balance
@@ -261,7 +261,7 @@ class VenueConfig:
                 if rules.shard < 0 or (rules.shard and product == MARGIN):
                     raise ConfigurationError(
                         f"market {rules.ticker} cannot be on shard {rules.shard}: "
-                        "use 0, or on prediction a higher number"
+                        "use 0, or a higher number for prediction"
                     )
         for account in self.accounts:
             customers = (shard for customer in account.customers for shard in customer.on_shards)
@@ -269,7 +269,7 @@ class VenueConfig:
                 if shard < 1 or account.product == MARGIN:
                     raise ConfigurationError(
                         f"on_shards of {account.owner} names shard {shard}: "
-                        "use 1 or higher, on prediction alone; shard 0 has `balance` and `subaccounts`"
+                        "use 1 or higher, for prediction only; shard 0 has `balance` and `subaccounts`"
                     )
             self._check_allocation(account)
 
@@ -316,9 +316,9 @@ class VenueConfig:
                 raise ConfigurationError(f"{subject} names no {each.product} market; add it to `markets`")
             for owner in owners:
                 if (owner, each.product) not in accounts:
-                    why = "the other side of resting orders" if owner == LIQUIDITY else "the owner"
+                    role = "the other side of resting orders" if owner == LIQUIDITY else "the owner"
                     raise ConfigurationError(
-                        f"{subject} needs a {each.product} account of {owner!r}, {why}; add "
+                        f"{subject} needs a {each.product} account of {owner!r}, {role}; add "
                         f"AccountConfig(owner={owner!r}, product={each.product!r}, balance=...) to `accounts`"
                     )
 

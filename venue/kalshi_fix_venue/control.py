@@ -1,7 +1,7 @@
 """The control channel of a running venue: operations by name from another process of the same user.
 
 The venue listens on a port of the loopback interface and writes the port, with a token, to a file that only
-its owner may read. A client sends one line of JSON and gets one back: `{"token", "do", "with"}`, then `{"ok":
+its owner may read. A client sends one line of JSON, `{"token", "do", "with"}`, and gets one back, `{"ok":
 true, "answer": ...}` or `{"ok": false, "error": ...}`.
 """
 
@@ -34,7 +34,7 @@ FOLDER_VARIABLE = "KALSHI_FIX_VENUE_FOLDER"
 LOOPBACK = "127.0.0.1"
 MAX_LINE = 64 * 1024
 """Maximum bytes of a request."""
-POLLS_EVERY = 0.1
+POLL_INTERVAL = 0.1
 """Seconds between checks for a requested stop."""
 PATIENCE = 10.0
 """Seconds that either side waits for the other."""
@@ -65,20 +65,20 @@ class ControlServer(socketserver.ThreadingTCPServer):
         self.token: str = secrets.token_hex(32)
         self.path: Path = folder / CONTROL_FILE
         self._thread = threading.Thread(
-            target=self.serve_forever, args=(POLLS_EVERY,), name="venue control", daemon=True
+            target=self.serve_forever, args=(POLL_INTERVAL,), name="venue control", daemon=True
         )
 
     def __enter__(self) -> Self:
         """Listen, and write the file.
 
         Raises:
-            FileExistsError: another venue has its file there.
+            FileExistsError: the folder contains the file of another venue.
             OSError: the port or the file cannot be created.
         """
         try:
             self.server_bind()
             self.server_activate()
-            where = {
+            contents = {
                 "host": LOOPBACK,
                 "port": self.server_address[1],
                 "token": self.token,
@@ -86,7 +86,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
             }
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                json.dump(where, file)
+                json.dump(contents, file)
         except BaseException:
             self.server_close()
             raise
@@ -160,8 +160,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the control file of the selected venue: that of the folder, else of the folder in the
-    environment, else of the only venue of this user that runs in a temporary folder.
+    """Return the control file of the selected venue: that in the given folder, else that in the folder named
+    by the environment, else that of this user's only venue in a temporary folder.
 
     Raises:
         ControlError: there is none, or more than one.
@@ -202,7 +202,7 @@ def check_private(folder: Path) -> None:
     """Check that no other user can change the files in a folder. The files are keys and a shell script.
 
     Raises:
-        ControlError: another user can.
+        ControlError: another user can change them.
         OSError: the folder cannot be read.
     """
     found = folder.lstat()
@@ -227,8 +227,8 @@ def send_operation(path: Path, command: Operation) -> Answer:
         ControlError: no venue answers there, or it refuses; the text states the reason.
     """
     try:
-        where = json.loads(path.read_text())
-        address, token = (str(where["host"]), int(where["port"])), str(where["token"])
+        contents = json.loads(path.read_text())
+        address, token = (str(contents["host"]), int(contents["port"])), str(contents["token"])
     except OSError as error:
         raise ControlError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -241,7 +241,7 @@ def send_operation(path: Path, command: Operation) -> Answer:
                 line = file.readline()
     except OSError as error:
         raise ControlError(
-            f"no venue answers at port {address[1]} ({error}); if it was killed, delete {path}"
+            f"no venue answers on port {address[1]} ({error}); if it was killed, delete {path}"
         ) from None
     try:
         reply = json.loads(line)
@@ -250,5 +250,5 @@ def send_operation(path: Path, command: Operation) -> Answer:
             return answer
         refusal = str(reply["error"])
     except (ValueError, KeyError, TypeError):
-        raise ControlError(f"the server at port {address[1]} is not a venue") from None
+        raise ControlError(f"the server on port {address[1]} is not a venue") from None
     raise ControlError(refusal)

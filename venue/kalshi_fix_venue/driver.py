@@ -15,11 +15,11 @@ from kalshi_fix_venue.venue import VenueModel
 from kalshi_fix_venue.virtual_time import pass_time
 
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-"""SO_LINGER on with zero seconds: closing resets."""
+"""SO_LINGER switched on with zero seconds, so closing resets the connection."""
 
 
 class Driver:
-    """Carries bytes and time to a venue, and bytes from it."""
+    """Passes received bytes and the time to a venue, and writes the bytes that it sends."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Driver:
         """None until `stop` is called; then set once all connections are closed."""
 
     def now(self) -> Instant:
-        """Return the current time by both clocks of the venue."""
+        """Return the current time on both of the venue's clocks."""
         return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
 
     def opened(self, connection: ClientProtocol) -> int:
@@ -73,8 +73,8 @@ class Driver:
         self.flush()
 
     def _schedule_processing(self) -> None:
-        """Schedule the processing of waiting bytes, or the preparation of the venue, for the next turn of the
-        loop, after the sockets have been read."""
+        """Schedule the processing of waiting bytes, or the preparation of the venue, for the next iteration
+        of the loop, after the sockets have been read."""
         if (self.venue.inbox or self.venue.unprepared) and not self._is_scheduled:
             self._is_scheduled = True
             self.loop.call_soon(self._process)
@@ -105,7 +105,7 @@ class Driver:
     def flush(self) -> None:
         """Write pending output, close ended connections and set the timer. It is called after every call to
         the venue, because each call may affect any connection."""
-        # Written first: the venue lists a connection as ended only once all its output was fetched.
+        # Written first: the venue lists a connection as ended only once all its output has been fetched.
         self._write()
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
@@ -137,13 +137,13 @@ class Driver:
             self._timer = self.loop.call_at(when, self._due)
 
     def skip(self, seconds: float) -> None:
-        """Skip seconds of the venue's time: everything due in them happens, each at its own time."""
+        """Skip seconds of the venue's time: each event that is due in them happens, at its own time."""
         pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
         self.ahead += seconds
         self.flush()
 
     def replace(self, venue: VenueModel) -> None:
-        """Switch to another venue; every connection to the present one is cut."""
+        """Switch to another venue; every connection to the current one is cut."""
         for connection in self._connections.values():
             connection.detach()
         self._connections.clear()
@@ -217,7 +217,7 @@ class ClientProtocol(asyncio.Protocol):
             self._driver.flush()
 
     def stop_reading(self) -> None:
-        """Stop reading; the system buffers what the client sends."""
+        """Stop reading; the system buffers the bytes that the client sends."""
         self.is_reading = False
         if self._transport is not None:
             self._transport.pause_reading()

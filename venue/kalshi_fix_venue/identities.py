@@ -56,10 +56,10 @@ class ServerIdentity:
 
 
 class Authority:
-    """A certificate authority that lives as long as this object."""
+    """A certificate authority that exists as long as this object."""
 
     def __init__(self) -> None:
-        """Make an authority with a new key."""
+        """Create an authority with a new key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Simulated Kalshi, throwaway CA")])
         self._certificate = (
@@ -107,7 +107,7 @@ class ClientKey:
 
     @classmethod
     def generate(cls, *, ed25519_key: bool = False, key_id: str | None = None) -> Self:
-        """Make a new key pair: RSA with 2048 bits, or Ed25519; the id is a new UUID unless given."""
+        """Generate a new key pair: RSA with 2048 bits, or Ed25519; the id is a new UUID unless given."""
         key = (
             ed25519.Ed25519PrivateKey.generate()
             if ed25519_key

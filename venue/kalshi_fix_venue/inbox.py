@@ -1,8 +1,8 @@
-"""Bytes that were read from connections but not processed by the venue yet.
+"""Bytes read from connections that the venue has not processed yet.
 
 Sockets are read whether or not the venue keeps up, so the arrival time of waiting bytes is known, and the
-SendingTime (52) of a message is compared with the arrival time. Connections are served in turn: a client that
-sends a lot delays others little.
+SendingTime (52) of a message is compared with the arrival time. Connections are served in turn, so a client
+that sends a lot hardly delays the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 PIECE = 16 * 1024
 """Bytes that are processed at a time."""
 MAX_WAITING = 4 * 1024 * 1024
-"""Waiting bytes at which a connection is no longer read; reading continues at half of them."""
+"""Waiting bytes at which a connection is no longer read; reading resumes at half this number."""
 BEHIND = 1.0
 """Waiting time in seconds at which the venue is considered behind."""
 
@@ -29,13 +29,13 @@ class Processor(Protocol):
     """The consumer of the bytes: a `VenueModel`."""
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Process bytes of a connection."""
+        """Process bytes from a connection."""
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Record that a connection is closed."""
 
     def pause_reading(self, conn: int, now: Instant) -> None:
-        """Record that bytes of a connection wait."""
+        """Record that bytes from a connection are waiting."""
 
     def resume_reading(self, conn: int, waited: float, now: Instant) -> None:
         """Record that the following bytes have waited for this many seconds."""
@@ -55,10 +55,10 @@ class Backlog:
 class _Queue:
     """Unprocessed input of one connection."""
 
-    pieces: deque[tuple[float, bytes]] = attrs.field(factory=deque)
-    """The pieces with their arrival times, in seconds of `Instant.monotonic`."""
+    chunks: deque[tuple[float, bytes]] = attrs.field(factory=deque)
+    """The chunks with their arrival times, in seconds of `Instant.monotonic`."""
     size: int = 0
-    is_over: bool = False
+    is_closed: bool = False
     """Whether the connection closed after these bytes."""
 
 
@@ -66,7 +66,7 @@ class Inbox:
     """Bytes that wait for a venue, in a queue for each connection."""
 
     def __init__(self, venue: Processor) -> None:
-        """Begin empty."""
+        """Create an empty inbox."""
         self._venue = venue
         self._queues: OrderedDict[int, _Queue] = OrderedDict()
         """Nonempty queues, the next one first."""
@@ -74,7 +74,7 @@ class Inbox:
         """The longest wait since the venue fell behind; 0 while it keeps up."""
 
     def __bool__(self) -> bool:
-        """Return whether any data waits."""
+        """Return whether any data is waiting."""
         return bool(self._queues)
 
     def is_full(self, conn: int) -> bool:
@@ -88,14 +88,14 @@ class Inbox:
     def backlog(self, now: Instant) -> Backlog:
         """Return the amount and age of the waiting bytes."""
         oldest = min(
-            (queue.pieces[0][0] for queue in self._queues.values() if queue.pieces), default=now.monotonic
+            (queue.chunks[0][0] for queue in self._queues.values() if queue.chunks), default=now.monotonic
         )
         size = sum(queue.size for queue in self._queues.values())
         return Backlog(len(self._queues), size, max(0.0, now.monotonic - oldest))
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Queue bytes that have just been read. If the queues were empty, the venue processes one piece at
-        once."""
+        """Queue bytes that have just been read. If the queues were empty, the venue processes the first chunk
+        at once."""
         if not self._queues:
             self._venue.receive_data(conn, data[:PIECE], now)
             data = data[PIECE:]
@@ -106,34 +106,34 @@ class Inbox:
             self._venue.pause_reading(conn, now)
         queue = self._queues[conn]
         queue.size += len(data)
-        queue.pieces.extend(
+        queue.chunks.extend(
             (now.monotonic, data[begin : begin + PIECE]) for begin in range(0, len(data), PIECE)
         )
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Record that a connection is closed; bytes received before are processed first."""
         if conn in self._queues:
-            self._queues[conn].is_over = True
+            self._queues[conn].is_closed = True
         else:
             self._venue.receive_eof(conn, now)
 
     def process(self, now: Instant) -> int | None:
-        """Let the venue process one piece; return its connection, or None if the queues are empty."""
+        """Let the venue process one chunk; return its connection, or None if the queues are empty."""
         if not self._queues:
             return None
         conn, queue = next(iter(self._queues.items()))
-        arrived, data = queue.pieces.popleft()
+        arrived, data = queue.chunks.popleft()
         queue.size -= len(data)
         waited = max(0.0, now.monotonic - arrived)
-        self._watch(waited)
+        self._record_wait(waited)
         self._venue.resume_reading(conn, waited, now)
         self._venue.receive_data(conn, data, now)
-        if queue.pieces:
+        if queue.chunks:
             self._venue.pause_reading(conn, now)
             self._queues.move_to_end(conn)
             return conn
         del self._queues[conn]
-        if queue.is_over:
+        if queue.is_closed:
             self._venue.receive_eof(conn, now)
         if not self._queues and self._behind:
             _log.warning("the venue has caught up; it was behind by up to %.1f seconds", self._behind)
@@ -141,19 +141,19 @@ class Inbox:
         return conn
 
     def drop(self, now: Instant) -> None:
-        """Discard all waiting bytes; report the end of connections whose end was waiting too."""
-        gone = [conn for conn, queue in self._queues.items() if queue.is_over]
+        """Discard all waiting bytes; report to the venue the connections that have closed in the meantime."""
+        closed = [conn for conn, queue in self._queues.items() if queue.is_closed]
         self._queues.clear()
-        for conn in gone:
+        for conn in closed:
             self._venue.receive_eof(conn, now)
 
-    def _watch(self, waited: float) -> None:
+    def _record_wait(self, waited: float) -> None:
         if waited < BEHIND:
             return
         if not self._behind:
             _log.warning(
                 "the venue cannot keep up: messages wait for %.1f seconds before it processes them; send "
-                "less, or on fewer connections",
+                "less, or over fewer connections",
                 waited,
             )
         self._behind = max(self._behind, waited)

@@ -22,7 +22,7 @@ class Kind:
     """The type of a parameter's values."""
 
     word: str
-    """Placeholder for a line of help, such as `SECONDS`."""
+    """Placeholder in a line of help, such as `SECONDS`."""
     read: Callable[[object], Any]
     """Convert a given value, which may be text. Raises ValueError with the accepted values."""
     choices: tuple[str, ...] = ()
@@ -61,7 +61,9 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
         for field in attrs.fields(cls)
         if _KEY in field.metadata
     ]
-    return tuple(each for inherited in (False, True) for was, each in found if was is inherited)
+    return tuple(
+        each for inherited in (False, True) for is_inherited, each in found if is_inherited is inherited
+    )
 
 
 def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
@@ -89,7 +91,7 @@ def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
 
 
 def shown(name: str) -> str:
-    """Return a parameter's name as a command line and a YAML file write it."""
+    """Return a parameter's name in the form that command lines and YAML files use."""
     return name.replace("_", "-")
 
 
@@ -116,14 +118,14 @@ def _number(value: object) -> float:
     return number
 
 
-_LONGEST = 10**7
-"""Four months in seconds. A longer time does not fit a timer and is a mistake."""
+_MAX_SECONDS = 10**7
+"""Almost four months. A longer time is a mistake, and does not fit a timer."""
 
 
 def _seconds(value: object) -> float:
     seconds = _number(value)
-    if not 0 <= seconds <= _LONGEST:
-        raise ValueError(f"{value!r} is not a time from 0 to {_LONGEST} seconds")
+    if not 0 <= seconds <= _MAX_SECONDS:
+        raise ValueError(f"{value!r} is not a duration from 0 to {_MAX_SECONDS} seconds")
     return seconds
 
 
@@ -153,7 +155,7 @@ def _flag(value: object) -> bool:
 
 
 def _amount(value: object) -> Decimal:
-    # A float of a YAML file means its decimal text.
+    # A float from a YAML file is taken as its decimal text.
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

@@ -16,10 +16,10 @@ _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAU
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK = timedelta(days=7)
 MAX_COMMANDED = 100
-"""Maximum number of pauses by command at a time."""
+"""Maximum number of commanded pauses at a time."""
 
 
-def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 as attrs calls it
+def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 attrs calls it
     if not 0 <= value <= 6:
         raise ValueError(f"weekday {value} is not 0 (Monday) to 6 (Sunday)")
 
@@ -46,7 +46,7 @@ class PauseWindow:
 
 @attrs.frozen(kw_only=True)
 class WeeklyPause:
-    """A weekly pause, by the clock of the venue's zone."""
+    """A weekly pause, in the venue's time zone."""
 
     weekday: int = attrs.field(validator=_weekday)
     """0 for Monday."""
@@ -64,7 +64,7 @@ class WeeklyPause:
             raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
 
     def window(self, zone: tzinfo, now: datetime) -> PauseWindow:
-        """Return the pause of this week, or of the next week if that is over."""
+        """Return this week's pause or, if it has ended, next week's."""
         local = now.astimezone(zone)
         day = local.date() + timedelta(days=(self.weekday - local.weekday()) % 7)
         if now >= datetime.combine(day, self.ends, zone):
@@ -97,10 +97,11 @@ class Pauses:
         self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
         self._scheduled = [each for each in schedule if isinstance(each, PauseWindow)]
         self._windows: list[PauseWindow] = []
-        """Pauses by command."""
+        """Commanded pauses."""
         self._skipped: dict[WeeklyPause, PauseWindow] = {}
         """Occurrences that were ended early."""
-        self._on: list[PauseWindow] = []
+        self._active: list[PauseWindow] = []
+        """Active pauses, as of the last `change`."""
         self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
         """By product, as of the last `change`."""
         self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
@@ -109,7 +110,7 @@ class Pauses:
         """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether a pause begins or ends."""
+        """Return whether a pause is due to begin or end."""
         return not self._is_current or (self._next is not None and self._next <= now)
 
     def next_change(self) -> datetime | None:
@@ -153,15 +154,15 @@ class Pauses:
         windows = [*self._scheduled, *self._windows, *weekly]
         for singles in (self._scheduled, self._windows):
             singles[:] = [each for each in singles if each.ends is None or now < each.ends]
-        before, self._on = self._on, [each for each in windows if each.holds(now)]
+        before, self._active = self._active, [each for each in windows if each.holds(now)]
         for product in PRODUCTS:
-            mine = [each for each in self._on if product in each.products]
-            states = (PauseState.OPEN, *(each.state for each in mine))
+            active = [each for each in self._active if product in each.products]
+            states = (PauseState.OPEN, *(each.state for each in active))
             self.states[product] = max(states, key=_SEVERITY.index)
-            self.takes_logons[product] = all(each.takes_logons for each in mine)
+            self.takes_logons[product] = all(each.takes_logons for each in active)
         times = [at for each in windows for at in (each.begins, each.ends) if at is not None]
         self._next = min((at for at in times if at > now), default=None)
-        return [each for each in self._on if each not in before]
+        return [each for each in self._active if each not in before]
 
     def _window(self, weekly: WeeklyPause, now: datetime) -> PauseWindow:
         window = weekly.window(self._zone, now)

@@ -38,7 +38,7 @@ class Held:
     quantity: Decimal
     """Contracts; negative for short (NO)."""
     price: Decimal
-    """Opening price, dollars a contract."""
+    """Opening price in dollars per contract."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +61,7 @@ class Programme:
 
 
 class Agenda:
-    """The steps of a programme that are not yet done."""
+    """The steps of a programme that have not been performed yet."""
 
     def __init__(self, programme: Programme) -> None:
         """Hold the steps back until `begin`."""

@@ -4,8 +4,8 @@
         with order_entry(**kalshi_venue.options()) as client:
             ...
 
-Every test gets a fresh venue; keys, certificates and threads are made once. It works with blocking code and
-every event loop, together with any plugin that runs asynchronous tests.
+Every test gets a fresh venue; keys, certificates and threads are created once. It works with blocking code
+and every event loop, together with any plugin that runs asynchronous tests.
 
 pytest loads this module in every run, even if the fixture is not used. It therefore imports the project
 only when the fixture is used.
@@ -31,8 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the setting for the ini file."""
     parser.addini(
         "kalshi_venue",
-        f"How clients reach the venue of the fixture kalshi_venue: {IN_PROCESS} (without sockets of the "
-        f"network and without TLS) or {TLS} (on loopback ports).",
+        f"How clients reach the venue of the fixture kalshi_venue: {IN_PROCESS} (without network "
+        f"sockets and TLS) or {TLS} (on loopback ports).",
         default=IN_PROCESS,
     )
 
@@ -41,8 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "kalshi_venue(tls=False, owners=('me', 'other'), ...): settings of the fixture kalshi_venue, as "
-        "kalshi_fix_venue.testing.Venue has them.",
+        "kalshi_venue(tls=False, owners=('me', 'other'), ...): settings of the fixture kalshi_venue: "
+        "arguments of kalshi_fix_venue.testing.Venue.",
     )
 
 
@@ -96,9 +96,9 @@ def kalshi_venue(request: pytest.FixtureRequest, _kalshi_venues: _Venues) -> Ite
     """
     marker = request.node.get_closest_marker("kalshi_venue")
     settings = dict(marker.kwargs) if marker is not None else {}
-    way = request.config.getini("kalshi_venue")
-    if way not in (IN_PROCESS, TLS):
-        raise pytest.UsageError(f"kalshi_venue is {way!r} in the ini file; write {IN_PROCESS} or {TLS}")
-    settings.setdefault("tls", way == TLS)
+    transport = request.config.getini("kalshi_venue")
+    if transport not in (IN_PROCESS, TLS):
+        raise pytest.UsageError(f"kalshi_venue is {transport!r} in the ini file; write {IN_PROCESS} or {TLS}")
+    settings.setdefault("tls", transport == TLS)
     with _kalshi_venues.lend(settings) as venue:
         yield venue

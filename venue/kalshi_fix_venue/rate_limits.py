@@ -30,7 +30,8 @@ from kalshi_fix_venue.gateway.logins import Login
 TIERS = tuple(limits.WRITE_TOKENS)
 """The tiers of accounts, the lowest first."""
 QUOTE_CONFIRM_COST_WITH_RFQ_ID = 2
-"""Tokens of a QuoteConfirm (U7) with RfqId; the venue documents only that it is cheaper than one without."""
+"""Tokens that a QuoteConfirm (U7) with RfqId costs; the venue documents only that it is cheaper than one
+without."""
 
 
 @attrs.frozen
@@ -58,8 +59,8 @@ class RateLimits:
         Args:
             tiers: the tiers, by owner and product.
             shards: the shards of each product.
-            market_shard: returns the shard of a prediction market. Orders that accept a quote draw on its
-                budget, or without this function on the budget of the RFQ shard.
+            market_shard: returns the shard of a prediction market. Orders that accept a quote draw on that
+                shard's budget or, without this function, on the budget of the RFQ shard.
         """
         self._tiers = dict(tiers)
         self._shards = {product: frozenset(known) for product, known in shards.items()}
@@ -71,7 +72,7 @@ class RateLimits:
         """Return whether the account's tier includes FIX."""
         return self._tiers.get((owner, product)) != TIERS[0]
 
-    def takes_logon(self, owner: str, product: str, now: float) -> bool:
+    def accepts_logon(self, owner: str, product: str, now: float) -> bool:
         """Count a Logon; return whether it is within the Logon limit, which is separate from the request
         limit."""
         if (owner, product) not in self._tiers:
@@ -85,7 +86,7 @@ class RateLimits:
         if isinstance(message, OrderMassCancelRequest):
             key = _Key(login.owner, login.product, "mass cancel")
             bucket = self._bucket(key, 1 / limits.MASS_CANCEL_INTERVAL, 1, now)
-            # If either bucket is short, no tokens are taken from the other.
+            # If one of the two buckets is short, no tokens are taken from the other.
             return not bucket.missing(1) and self._charge(message, login, tier, now) and _takes(bucket, 1)
         return self._charge(message, login, tier, now)
 

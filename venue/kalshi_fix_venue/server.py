@@ -32,8 +32,8 @@ from kalshi_fix_venue.venue import VenueModel
 Port = tuple[str, str]
 """Product and session type."""
 ANY_PORT = 0
-MAX_TURNS = 100
-"""Maximum number of event loop turns for which `execute` and `inspect` wait for bytes that clients have
+MAX_CATCH_UP_ROUNDS = 100
+"""Maximum number of times that `execute` and `inspect` let the event loop read bytes that clients have
 written."""
 TLS_TIMEOUT = 10.0
 """Seconds allowed for the TLS handshake and for the TLS shutdown."""
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def all_ports() -> tuple[Port, ...]:
-    """Return every session type of every product that has it."""
+    """Return each product with each of its session types."""
     return tuple(
         (product, session_type.name)
         for session_type in SESSION_TYPES.values()
@@ -89,7 +89,7 @@ class VenueServer:
         """Seconds that were skipped before the server was stopped."""
         self._listeners: list[asyncio.Server] = []
         self._joining: set[asyncio.Task[None]] = set()
-        """Connections from this process that are being made; the loop has only weak references to them."""
+        """Tasks that attach connections from this process; the loop has only weak references to them."""
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class VenueServer:
         ours, theirs = socket.socketpair()
         try:
             driver.loop.call_soon_threadsafe(self._join, driver, theirs, product, session_type)
-        except RuntimeError:  # the loop was closed meanwhile
+        except RuntimeError:  # the loop was closed in the meantime
             ours.close()
             theirs.close()
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)) from None
@@ -129,7 +129,7 @@ class VenueServer:
             return
         end.setblocking(False)
         connection = ClientProtocol(driver, product, session_type)
-        task = driver.loop.create_task(_carry(driver.loop, connection, end))
+        task = driver.loop.create_task(_attach(driver.loop, connection, end))
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
@@ -251,7 +251,7 @@ class VenueServer:
     # The operator
 
     def execute(self, product: str, command: Command) -> Sequence[Outcome]:
-        """Execute a command at a product's exchange, such as a pause.
+        """Execute a command on a product's exchange, such as a pause.
 
         Can be called from any thread if the server runs in a background thread, otherwise only from its event
         loop.
@@ -282,7 +282,7 @@ class VenueServer:
         """Perform an operation by name; callable from the same threads as `execute`.
 
         Raises:
-            ConfigurationError: the operation is not possible at this venue.
+            ConfigurationError: the operation is not possible on this venue.
             RuntimeError: the server is not running.
         """
         return self.run(lambda venue, now: venue.perform(operation, now))
@@ -343,15 +343,15 @@ class VenueServer:
         return self._driver
 
 
-async def _carry(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, end: socket.socket) -> None:
+async def _attach(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, end: socket.socket) -> None:
     await loop.create_connection(lambda: connection, sock=end)
 
 
 async def _catch_up(driver: Driver) -> None:
     """Read the bytes that clients have already written, so the caller sees their effect."""
-    for _ in range(MAX_TURNS):
+    for _ in range(MAX_CATCH_UP_ROUNDS):
         seen = driver.input_count
-        # Twice: the first turn may have polled the sockets before the clients wrote.
+        # Twice: the first iteration of the loop may have polled the sockets before the clients wrote.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if driver.input_count == seen:
@@ -362,10 +362,10 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
         # An interrupted wait leaves unfinished tasks.
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        unfinished = asyncio.all_tasks(loop)
+        for task in unfinished:
             task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left))
+        if unfinished:
+            loop.run_until_complete(asyncio.wait(unfinished))
     finally:
         loop.close()

@@ -165,7 +165,7 @@ class VenueModel:
         """Open the initial positions, place the resting orders, and start the programme and the simulated
         traders.
 
-        Does nothing if the venue has begun already.
+        Does nothing if the venue has already begun.
         """
         self._last = now
         if self._begun:
@@ -238,14 +238,15 @@ class VenueModel:
         return connection.id
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Process bytes of a connection. Bytes of a closed connection are ignored."""
+        """Process bytes from a connection. Bytes from a closed connection are ignored."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is None or connection.is_cut:
             return
         if connection.faults is not None:
             data = connection.faults.inward(data, connection.who, now)
-        # Done before the session reads: a ResendRequest must not get messages whose retention period is over.
+        # Done before the session reads: a ResendRequest must not get messages whose retention period has
+        # ended.
         if connection.login in self._offline_queues:
             self._offline_queues[connection.login].forget(now)
         connection.session.receive_data(data, now)
@@ -257,7 +258,7 @@ class VenueModel:
         """Compile the checks of one more type of message for sessions that have logged on, in up to 3 ms, so
         the first message of the type is sent without that delay.
 
-        Call it while `unprepared` is not empty and no bytes wait. It changes no result.
+        Call it while `unprepared` is not empty and no bytes are waiting. It does not change any result.
         """
         for conn, session in list(self.unprepared.items()):
             if session.prepare():
@@ -265,8 +266,8 @@ class VenueModel:
             del self.unprepared[conn]
 
     def pause_reading(self, conn: int, now: Instant) -> None:
-        """Record that the caller holds unprocessed bytes of a connection: its silence does not count as a
-        timeout."""
+        """Record that the caller holds unprocessed bytes from a connection: until reading resumes, the
+        client's silence does not cause a timeout."""
         self._advance(now)
         connection = self._connections.get(conn)
         if connection is not None:
@@ -315,15 +316,15 @@ class VenueModel:
     def connections_to_close(self) -> set[int]:
         """Return the connections that have ended and whose output has been fetched."""
         self._refresh()
-        return set(self._connections.over)
+        return set(self._connections.to_close)
 
     def should_close(self, conn: int) -> bool:
         """Return whether a connection must be closed, or is closed already."""
         self._refresh()
-        return self._connections.get(conn) is None or conn in self._connections.over
+        return self._connections.get(conn) is None or conn in self._connections.to_close
 
     def should_reset(self, conn: int) -> bool:
-        """Return whether a fault requires a connection to be closed by a reset (TCP RST)."""
+        """Return whether a fault requires a connection to be closed with a reset (TCP RST)."""
         connection = self._connections.get(conn)
         return connection is not None and connection.is_reset
 
@@ -349,8 +350,8 @@ class VenueModel:
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_timer(self, now: Instant) -> None:
-        """Process everything due: heartbeats and timeouts of sessions, expiries of orders, timers of
-        gateways, the flow of orders."""
+        """Process everything that is due: session heartbeats and timeouts, order expiries, gateway timers,
+        and the order flow."""
         self._advance(now)
         # A seed's result depends on the order of these steps, because they draw ids: if it changed, existing
         # input logs would no longer replay.
@@ -385,8 +386,8 @@ class VenueModel:
 
     def _advance(self, now: Instant) -> None:
         """Record the time and apply the pause changes that are due. Called before an input is processed."""
-        # A fault takes effect after the call that triggered it and before the next one, independent of the
-        # order in which output is fetched, and of whether it is fetched.
+        # A fault takes effect after the call that triggered it and before the next one, regardless of whether
+        # output is fetched, and in which order.
         if self._armed.inspects_bytes:
             self._refresh()
         self._last = now
@@ -406,7 +407,7 @@ class VenueModel:
     # The operator
 
     def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-        """Execute a command at a product's exchange, such as a pause, and notify the sessions concerned.
+        """Execute a command on a product's exchange, such as a pause, and notify the sessions concerned.
 
         Raises:
             ValueError: the command cannot be executed (see `Exchange.apply`).
@@ -415,7 +416,7 @@ class VenueModel:
         outcomes = self._execute(product, command, now)
         if isinstance(command, SetPause):
             # `_pauses` decides whether Logons are accepted, when a pause ends, and which of several pauses
-            # applies, so it must know of this one too.
+            # applies, so it must know of this pause, too.
             if command.state is PauseState.OPEN:
                 self.resume(product, now)
             else:
@@ -425,8 +426,8 @@ class VenueModel:
 
     def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
         gateway = self._gateways[product]
-        # Work that was due before the command is done before it; otherwise a late `handle_timer` would change
-        # the result.
+        # Work that was due before the command is done first; otherwise a late `handle_timer` would change the
+        # result.
         self._deliver(gateway.handle_timer(now.utc), now)
         deliveries, outcomes = gateway.execute(command, now.utc)
         self._deliver(deliveries, now)
@@ -477,7 +478,7 @@ class VenueModel:
         return [armed.describe() for armed in self._armed]
 
     def _require_known(self, who: SessionOperation) -> None:
-        """Reject a misspelt name: it would match no session, and the test would pass without testing
+        """Reject a misspelt name: it would not match any session, and the test would pass without testing
         anything."""
         owners = {account.owner for account in self._config.accounts}
         if who.owner is not None and who.owner not in owners:
@@ -499,7 +500,7 @@ class VenueModel:
         return [connection.login.key_id for connection in connections if connection.login is not None]
 
     def backlog(self, now: Instant) -> Backlog:
-        """Return the amount of unprocessed input, for a venue that does not keep up."""
+        """Return the amount of unprocessed input, which grows if the venue does not keep up."""
         return self.inbox.backlog(now)
 
     @property
@@ -548,7 +549,7 @@ class VenueModel:
         return self._gateways[product].trades
 
     def new_id(self) -> str:
-        """Draw an order id."""
+        """Generate an order id."""
         return self._new_id()
 
     def logged_on(self) -> dict[str, str]:
@@ -559,7 +560,7 @@ class VenueModel:
         }
 
     def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
-        """Return the sequence numbers of a key on a session type; None if it is not logged on there and
+        """Return the sequence numbers of a key on a session type; None if the key is not logged on there and
         no numbers are stored for it."""
         conn = self._logged_on.get(key_id)
         if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
@@ -676,7 +677,7 @@ class VenueModel:
         for login, message in deliveries:
             if self._faults.withholds(login, message, now):
                 continue
-            # A message that was sent is in the queue's store already: the session records it there under its
+            # A message that was sent is already in the queue's store: the session records it there under its
             # number.
             if not self._send(login, message, now) and login in self._offline_queues:
                 self._offline_queues[login].post(message, now)
@@ -688,7 +689,7 @@ class VenueModel:
         self._connections.touch(connection)
         try:
             connection.session.send(message, now)
-        # These two LocalProtocolErrors are bugs of the gateway, and must not be mistaken for a slow reader.
+        # These two LocalProtocolErrors are bugs in the gateway, and must not be mistaken for a slow reader.
         except (InvalidMessageError, EncodeError):
             raise
         except LocalProtocolError:

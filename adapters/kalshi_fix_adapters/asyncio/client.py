@@ -43,8 +43,8 @@ class _Adapter(AsyncAdapter):
         """The timeout of the current connection attempt."""
         self._protocol: ClientProtocol | None = None
         """The established connection; None if there is none."""
-        self._turned = True
-        """Whether the loop has run an iteration since the last call of `before`."""
+        self._has_iterated = True
+        """Whether the loop has run an iteration since the last call to `before`."""
         super().__init__(plan)
 
     @staticmethod
@@ -61,11 +61,11 @@ class _Adapter(AsyncAdapter):
             asyncio.get_running_loop().call_soon(self._protocol.step)
 
     def enter_loop(self) -> None:
-        """Remember the running loop."""
+        """Store the running loop."""
         self._loop = asyncio.get_running_loop()
 
     def call_committed(self) -> None:
-        """Schedule a call of `committed` in the loop, from any thread."""
+        """Schedule a call to `committed` in the loop, from any thread."""
         if self._loop is not None:
             # The loop may have been closed in the meantime.
             with contextlib.suppress(RuntimeError):
@@ -90,8 +90,8 @@ class _Adapter(AsyncAdapter):
         finally:
             task = asyncio.current_task()
             if cancelled and task is not None:
-                # Cancel later, and only if the cancellation is not withdrawn before (`uncancel`), as the end
-                # of `asyncio.timeout` does.
+                # Cancel later, and only if the cancellation has not been withdrawn by then (`uncancel`), as
+                # it is at the end of `asyncio.timeout`.
                 asyncio.get_running_loop().call_soon(_cancel_again, task)
 
     def give_up(self) -> None:
@@ -113,14 +113,14 @@ class _Adapter(AsyncAdapter):
         read received data before the user's message is sent.
         """
         self.before_due = time.monotonic() + SLICE
-        if not self._turned:
+        if not self._has_iterated:
             await asyncio.sleep(0)
         else:
-            self._turned = False
-            asyncio.get_running_loop().call_soon(self._end_turn)
+            self._has_iterated = False
+            asyncio.get_running_loop().call_soon(self._record_iteration)
 
-    def _end_turn(self) -> None:
-        self._turned = True
+    def _record_iteration(self) -> None:
+        self._has_iterated = True
 
     async def start(self) -> None:
         """Start the task."""
@@ -149,7 +149,7 @@ class _Adapter(AsyncAdapter):
         # opened again in another loop.
         self.users.close()
         self.changes.close()
-        self.before_due, self._turned = 0.0, True
+        self.before_due, self._has_iterated = 0.0, True
 
     async def connect(self, attempt: Attempt) -> None:
         """Make one connection, and serve it until it has ended."""
@@ -163,7 +163,7 @@ class _Adapter(AsyncAdapter):
         finally:
             self._protocol = None
             protocol.abort()
-            # After `failure` the core is over, and has no connection to close.
+            # After `failure` the core has ended, and has no connection to close.
             if not self.core.over:
                 self.core.disconnected()
 

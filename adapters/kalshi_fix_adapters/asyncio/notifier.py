@@ -30,7 +30,7 @@ class Timer:
         if due < self.due:
             self.cancel()
             self.due = due
-            # Set with a delay instead of a time, because the loop's clock may differ from `time.monotonic`.
+            # Set with a delay rather than a time, because the loop's clock may differ from `time.monotonic`.
             self._handle = asyncio.get_running_loop().call_later(due - time.monotonic(), self._fire)
 
     def cancel(self) -> None:

@@ -47,7 +47,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """
         self._may_write = True
         """Whether the transport accepts more bytes: False from `pause_writing` to `resume_writing`."""
-        self._reads = False
+        self._is_reading = False
         """Whether the transport reads; it is paused at first."""
         self._lost = asyncio.Event()
         """Set by `connection_lost`, after which no bytes are received."""
@@ -82,7 +82,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             self.step(self._core.receive, self._early)
         else:
             self.step()
-        # If so, the connection was lost before the core was connected.
+        # If `_lost` is set, the connection was lost before the core was connected.
         if self._lost.is_set():
             self.step(self._core.receive, b"")
 
@@ -130,7 +130,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if not transport.is_closing():
             transport.pause_reading()
 
-    # Callbacks of asyncio
+    # Callbacks called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Store the transport, and pause reading."""
@@ -173,7 +173,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         # The venue's last bytes, which may contain a fill, must be read before the end of the stream is
         # reported.
         if self._begun and not self.finished.is_set():
-            self._read_what_is_left()
+            self._read_remaining()
         if self._begun and not self.finished.is_set():
             self.step(self._core.receive, b"")
 
@@ -214,7 +214,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         if tls.ended:
             self._core.receive(b"")
 
-    def _read_what_is_left(self) -> None:
+    def _read_remaining(self) -> None:
         # The transport is closed, perhaps because it could not write its buffer. asyncio closes the socket
         # only after `connection_lost`, so data from the venue can still be read from it.
         raw = self._raw
@@ -261,7 +261,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._send(chunk if self._tls is None else self._tls.encrypt(chunk))
         return len(chunk)
 
-    # Steps of the core
+    # Steps that call the core
 
     def step(self, act: Callable[..., object] | None = None, *args: object) -> None:
         """Call a method of the core, apply the consequences, and wake waiting calls."""
@@ -279,7 +279,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._users.notify()
 
     def flush(self) -> None:
-        """Write the output, and update the transport and the timer, after a change of the core."""
+        """Write the output, and update the transport and the timer, after a change to the core."""
         core, transport = self._core, self._transport
         if transport is None or self.finished.is_set():
             return
@@ -290,9 +290,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
             # report before `connection_lost`. Data from the venue can still be read.
             elif transport.is_closing():
                 core.write_failed()
-            if core.wants_read is not self._reads:
-                self._reads = core.wants_read
-                (transport.resume_reading if self._reads else transport.pause_reading)()
+            if core.wants_read is not self._is_reading:
+                self._is_reading = core.wants_read
+                (transport.resume_reading if self._is_reading else transport.pause_reading)()
             due = core.due()
             if due is not None and due < self._timer.due:
                 self._timer.set(due)

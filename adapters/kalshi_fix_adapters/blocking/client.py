@@ -70,7 +70,8 @@ class Client(ClientBase):
             self._shared.wait(self._first_logon, None)
         except BaseException:
             # An interrupt may occur anywhere, so check what this call has started. If `_thread` is not the
-            # thread of this call, another thread has opened the client, and there is nothing to undo.
+            # thread that this call created, another thread has opened the client, and there is nothing to
+            # undo.
             if self._thread is thread:
                 self._change(self._core.abort, "interrupted")
                 thread.call_off()
@@ -83,7 +84,7 @@ class Client(ClientBase):
         shared = self._shared
         with shared.lock:
             if self._thread is not None and self._thread.alive:
-                raise LocalProtocolError("the client is open already; use one client for each connection")
+                raise LocalProtocolError("the client is already open; use one client for each connection")
             # Set first: from here on, this call must close everything that is open.
             self._thread = thread
             shared.open()
@@ -95,13 +96,13 @@ class Client(ClientBase):
     ) -> Standby:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
-        primary has gone.
+        primary is gone.
 
-        Enter this context instead of the client. It also waits while the server of the store cannot be
-        reached. The client repeats a failed first logon, at short intervals while the venue still has the
-        connection of the former primary. If the store is lost, the session ends, and leaving the context
-        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
-        as the standby.
+        Enter this context instead of the client. It also waits while the store's server cannot be reached.
+        The client repeats a failed first logon, at short intervals while the venue still has the connection
+        of the former primary. If the store is lost, the session ends, and leaving the context raises
+        SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again as the
+        standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -144,22 +145,22 @@ class Client(ClientBase):
 
         When this returns, the message is durable in the client's store, and its bytes have been passed to the
         operating system, unless the system's buffer is full. A message is never queued for a later
-        connection. Messages of several threads share the waits for the disk. If an interrupt occurs during
-        such a wait, the message is still sent.
+        connection. Messages from several threads may share one wait for the disk. If an interrupt occurs
+        during such a wait, the message is still sent.
 
         Args:
             message: the message to send.
             header_fields: further attributes of its header, such as `{"poss_resend": True}`.
             allow_unknown_codes: whether to send code values that this version does not know, because the
                 venue may have added them since.
-            timeout: maximum wait in seconds while the venue does not read earlier messages, or the client's
-                `budget` has no tokens.
+            timeout: maximum number of seconds to wait while the venue does not read earlier messages, or the
+                client's `budget` has no tokens.
 
         Raises:
             InvalidMessageError: the message violates the dialect. As with the other errors, it was not sent.
             EncodeError: a value cannot be encoded in FIX.
             ClientTimeoutError: the message could not be sent in time.
-            NotConnectedError: the client is not logged on, or no longer.
+            NotConnectedError: the client is not, or no longer, logged on.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
         number, ticket = self._number(message, header_fields, allow_unknown_codes, timeout)
@@ -212,7 +213,7 @@ class Client(ClientBase):
                 sent = shared.wait(send_in_turn, timeout, NotConnectedError)
             finally:
                 with shared.lock:
-                    if turn.waits and not core.changing:
+                    if turn.is_waiting and not core.changing:
                         shared.change(core.leave_queue, turn)
         if sent is None:
             raise no_room() if core.congested else no_tokens()
@@ -262,7 +263,7 @@ class Client(ClientBase):
                 found = self._shared.wait(look, timeout)
             except Ended:
                 return
-            # There must be no call here, not even of `isinstance`: after a call, a signal handler could raise
+            # There must be no call here, not even to `isinstance`: after a call, a signal handler could raise
             # an exception, and the event that was taken would be lost.
             match found:
                 case None:
@@ -277,7 +278,7 @@ class Client(ClientBase):
 
         Raises:
             ClientTimeoutError: the Heartbeat did not arrive within `timeout` seconds.
-            NotConnectedError: the client is not logged on, or no longer.
+            NotConnectedError: the client is not, or no longer, logged on.
             SendFailedError: the store failed.
         """
         shared = self._shared
@@ -320,7 +321,7 @@ class Client(ClientBase):
         """
         try:
             self._change(self._core.logout, text)
-            closed = self._join(self._longest_logout())
+            closed = self._join(self._logout_timeout())
         except BaseException:
             # The wait was interrupted: end at once, without another wait.
             self._change(self._core.abort, "interrupted")
@@ -342,7 +343,7 @@ class Client(ClientBase):
             shared.wake()
 
     def _join(self, timeout: float) -> bool:
-        """Wait until the connection is closed and the thread has ended; return whether it has."""
+        """Wait until the connection is closed and the I/O thread has ended; return whether it has."""
         return self._thread is None or self._thread.join(timeout)
 
     def _close(self, *, clean: bool) -> None:

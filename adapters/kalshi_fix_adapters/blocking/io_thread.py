@@ -26,8 +26,8 @@ class IoThread:
     def __init__(self, shared: SharedCore) -> None:
         self._shared = shared
         self._thread = threading.Thread(target=self._run, name="kalshi-fix", daemon=True)
-        self._runs = False
-        """Whether `_run` has begun, which closes the shared core at the end."""
+        self._has_begun = False
+        """Whether `_run` has begun; it closes the shared core at the end."""
         self._called_off = False
         """Whether `call_off` has closed the shared core, so that `_run` must not begin."""
 
@@ -38,7 +38,7 @@ class IoThread:
     def call_off(self) -> None:
         """Prevent the thread from running if it has not begun, and close the shared core in that case."""
         with self._shared.lock:
-            if not self._runs:
+            if not self._has_begun:
                 self._called_off = True
                 self._shared.close()
 
@@ -59,7 +59,7 @@ class IoThread:
         with shared.lock:
             if self._called_off:
                 return
-            self._runs = True
+            self._has_begun = True
         # Every exception is caught, because calls that wait for this thread would never return if it ended
         # silently.
         try:
@@ -126,7 +126,7 @@ class IoThread:
                 shared.attach(transport)
             while True:
                 with shared.lock:
-                    if not shared.turn(transport, ready=ready):
+                    if not shared.serve(transport, ready=ready):
                         break
                     seconds = shared.prepare(transport)
                 # Sleep without the lock, so that other threads can send in the meantime.
@@ -172,7 +172,7 @@ class _CancellableWait:
         # Name resolution cannot be interrupted, so it runs in a separate thread, which may be abandoned.
         threading.Thread(target=resolve, name="kalshi-fix-resolver", daemon=True).start()
         end = time.monotonic() + seconds
-        # A wake-up before the sleep is not lost, because its byte waits in the sleeper's socket.
+        # A wake-up before the sleep is not lost, because its byte stays in the sleeper's socket.
         while not results:
             self._raise_if_abandoned()
             left = end - time.monotonic()

@@ -2,14 +2,14 @@
 threads.
 
 The I/O thread (`io_thread`) connects, runs timers and closes, and reads while no call waits. A user's thread
-that waits (`wait`) reads, if no other does; the others sleep until `notify` is called. The user's thread
-writes the messages that it sends (`change`), or the store's thread does when they are durable (`committed`),
-so the operating system has the bytes when `send` returns.
+that waits (`wait`) reads if no other thread does; the others sleep until `notify` is called. The user's
+thread writes the messages that it sends (`change`), or the store's thread does when they are durable
+(`committed`), so the operating system has the bytes when `send` returns.
 
-Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. In the middle
-of a change, such an interrupt leaves the core or the stream inconsistent. Therefore `core.changing` is set
-during a change, and a thread that later finds it set ends the client rather than continue with uncertain
-numbers. No thread sleeps in the middle of a change.
+Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
+the middle of a change leaves the core or the stream inconsistent. Therefore `core.changing` is set during a
+change, and a thread that later finds it set ends the client rather than continue with uncertain numbers. No
+thread sleeps in the middle of a change.
 
 The class of an exception is irrelevant, because a signal handler may raise any exception. If `core.changing`
 is still set afterwards, the exception has interrupted a change. Otherwise the client is unchanged, and `wait`
@@ -34,7 +34,7 @@ from kalshi_fix_adapters.observe.locks import Lock, ReentrantLock
 if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
 
-_READS_PER_TURN = 8
+_READS_PER_CALL = 8
 """Number of reads after which the thread runs timers and writes, even if more data is available, because a
 venue that never pauses must not delay heartbeats.
 """
@@ -55,7 +55,7 @@ class _Reader:
         point releases it.
         """
         self.listener: Sleeper | None = None
-        """Where the call sleeps until the socket is readable or the call is notified."""
+        """The sleeper in which the call waits until the socket is readable or the call is notified."""
         self.sleeps = False
         """Whether the call sleeps, or is about to, and was not notified."""
 
@@ -75,7 +75,7 @@ class SharedCore:
         )
         self.lock: ReentrantLock = ReentrantLock()
         self._interrupted_by: BaseException | None = None
-        """The exception that interrupted a change of the core (`core.changing`)."""
+        """The exception that interrupted a change to the core (`core.changing`)."""
         self.forked: bool = False
         """Whether this is the copy in a forked child, which has no I/O thread. The parent's client
         continues.
@@ -97,12 +97,12 @@ class SharedCore:
         time.
         """
         self._reader: _Reader | None = None
-        """The waiting call that reads. An interrupt may leave a call here that has ended."""
+        """The waiting call that reads. After an interrupt it may be a call that has ended."""
         self._listener: Sleeper | None = None
-        """Where the reader sleeps; None while there is no I/O thread, or if the system does not support a
-        reader.
+        """The sleeper in which the reader waits; None while there is no I/O thread, or if the system does not
+        support a reader.
         """
-        # Closed, because `wake` may be called before `open`, and has no effect on a closed sleeper.
+        # Close it now, because `wake` may be called before `open`, and has no effect on a closed sleeper.
         self.close()
         _all.add(self)
 
@@ -118,7 +118,7 @@ class SharedCore:
         self.sleeper.close()
         self.notify()
         listener, self._listener = self._listener, None
-        # A reader may still sleep there, and closes it in `_stop_reading`.
+        # A reader may still be sleeping in it, and closes it in `_stop_reading`.
         if listener is not None and not self._has_reader():
             listener.close()
 
@@ -152,7 +152,7 @@ class SharedCore:
         self._waiters.clear()
         reader = self._reader
         if reader is not None and reader.sleeps and reader.listener is not None:
-            # In this order: an interrupt in between only repeats the notification.
+            # The order matters: an interrupt between these lines only repeats the notification.
             reader.listener.wake()
             reader.sleeps = False
 
@@ -177,7 +177,7 @@ class SharedCore:
     # Changes that must complete or end the client
 
     def change(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function that changes the core, and then write the core's output. An interrupt in between
+        """Call a function that changes the core, and then write the core's output. An interrupt while it runs
         ends the client.
 
         If the function raises without having changed the core, it must clear `core.changing` first. A
@@ -202,8 +202,8 @@ class SharedCore:
         return result
 
     def _wake_if_needed(self) -> None:
-        """Wake the I/O thread if it must wait until the socket is writable, if there is a deadline before
-        the end of its sleep, such as that of a Logout, or if the connection is finished.
+        """Wake the I/O thread if it must wait until the socket is writable, if a deadline (such as the one
+        for a Logout) precedes the end of its sleep, or if the connection is finished.
         """
         core = self.core
         due = core.due()
@@ -215,7 +215,7 @@ class SharedCore:
             self.wake()
 
     def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
-        """Raise the error of an interrupted change, and wake the I/O thread, which ends the client."""
+        """Raise the error for an interrupted change, and wake the I/O thread, which ends the client."""
         self.wake()
         raise kind(_FORKED if self.forked else _INTERRUPTED) from self._interrupted_by
 
@@ -239,8 +239,8 @@ class SharedCore:
             self._transport = self._write = None
 
     def prepare(self, transport: Transport) -> float | None:
-        """Set the events that end the sleep before the next turn; return the number of seconds to sleep, None
-        for no limit.
+        """Set the events that end the sleep before the next call to `serve`; return the number of seconds to
+        sleep, None for no limit.
         """
         core = self.core
         due = self._due = core.due()
@@ -257,7 +257,7 @@ class SharedCore:
             return 0.0
         return None if due is None else max(0.0, due - time.monotonic())
 
-    def turn(self, transport: Transport, *, ready: bool) -> bool:
+    def serve(self, transport: Transport, *, ready: bool) -> bool:
         """Read if the socket is `ready`, run timers, write, and wake waiting calls; return whether the
         connection continues."""
         core = self.core
@@ -279,7 +279,7 @@ class SharedCore:
         # Read before the deadline is checked, because received bytes may move it, as they show that the peer
         # is not silent.
         if ready or transport.unread:
-            for _ in range(_READS_PER_TURN):
+            for _ in range(_READS_PER_CALL):
                 if not core.wants_read or (data := transport.read()) is None:
                     break
                 core.receive(data)
@@ -300,8 +300,8 @@ class SharedCore:
         timeout: float | None,
         error: type[SessionClosedError] = SessionClosedError,
     ) -> T | None:
-        """Call `look` whenever its result may have changed, until it returns one. Return the result, or None
-        after `timeout` seconds. Exceptions raised by `look` propagate.
+        """Call `look` whenever its result may have changed, until the result is not None. Return the result,
+        or None after `timeout` seconds. Exceptions raised by `look` propagate.
 
         `look` is called with the lock held and may change the core; an interrupt in the middle of a change
         ends the client. After any other exception, an event that `look` has taken is put back. So `look`
@@ -377,7 +377,7 @@ class SharedCore:
             reader.sleeps = True
             return None
         self._stop_reading(reader)
-        # Acquired once here, and a second time to wait. A notification in between is not missed.
+        # Acquired once here, and a second time to wait. A notification between the two is not missed.
         waiter = threading.Lock()
         waiter.acquire()
         self._waiters.add(waiter)
@@ -423,7 +423,7 @@ class SharedCore:
             assert call.listener is not None  # noqa: S101 - for mypy
             found = call.listener.sleep(left)
             return bool(found & READY), bool(found) or deadline is None or time.monotonic() < deadline
-        # A lock accepts no timeout beyond TIMEOUT_MAX, but a user may pass a longer one.
+        # A lock accepts no timeout longer than TIMEOUT_MAX, but a user may pass one.
         if call.acquire(timeout=-1.0 if left is None else min(left, threading.TIMEOUT_MAX)):
             return False, True
         with self.lock:

@@ -1,9 +1,9 @@
 """The publisher's side: which events are published together, in which order, and with which ids.
 
 The messages of a session are published in lanes. A market data session has a lane for each bucket of symbols,
-so that consumers can follow some symbols only, and one lane for messages about several buckets. Every other
-session has one lane. The order within a lane is kept. Every message contains the MsgSeqNum of the previous
-message of its lane (`previous`), so that consumers detect missing messages.
+so that consumers can follow only some symbols, and one lane for messages about several buckets. Every other
+session has one lane. The order within a lane is preserved. Every message contains the MsgSeqNum of the
+previous message of its lane (`previous`), so that consumers detect missing messages.
 """
 
 from __future__ import annotations
@@ -21,19 +21,15 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 
 BATCH: Final = "batch"
-"""Takes the place of MsgType in the subjects of market data, where a bucket or MIXED takes the place of the
-symbol.
-"""
+"""Replaces MsgType in the subjects of market data, where a bucket or MIXED replaces the symbol."""
 EVENT: Final = "event"
-"""Takes the place of MsgType in the subjects of events, where the name of the event's class takes the place
-of the symbol.
-"""
+"""Replaces MsgType in the subjects of events, where the name of the event's class replaces the symbol."""
 MIXED: Final = "mixed"
 SESSION: Final = "session"
 """The lane of a session that has only one lane."""
 MAX_FRAMES: Final = 2048
-"""Maximum number of the venue's messages in one message of the bus. Publishing a message of the bus takes as
-much processor time as adding 80 messages to it. A consumer splits it in one step, in about 1 ms.
+"""Maximum number of the venue's messages in one bus message. Publishing a bus message takes as much processor
+time as adding 80 messages to it. A consumer splits it in one step, in about 1 ms.
 """
 CACHED: Final = 10_000
 """Maximum number of cached lanes and subjects."""
@@ -80,7 +76,7 @@ class Round:
         last: The last event whose publication ends with this round; None if the event continues in the next
             round.
         count: The number of events whose publication ends with this round.
-        size: Number of bytes of its messages.
+        size: Total size of its messages in bytes.
     """
 
     messages: tuple[Outgoing, ...]
@@ -91,7 +87,7 @@ class Round:
 
 @attrs.define
 class _Batch:
-    """A message of the bus that is being collected."""
+    """A bus message that is being collected."""
 
     lane: str
     subject: str
@@ -139,7 +135,7 @@ class Batcher:
 
         Args:
             channel: the session whose events are published.
-            fence: a number higher than that of every earlier publisher of the channel.
+            fence: a number higher than the fence of every earlier publisher of the channel.
             lasting: whether the sequence numbers of the session continue in the next process. If so,
                 MsgSeqNum and the generation of the store identify a message. Otherwise the publisher begins a
                 new generation at every logon.
@@ -152,7 +148,7 @@ class Batcher:
         self._channel, self._fence, self._lasting = channel, fence, lasting
         self._max_bytes, self._buckets = max_bytes, buckets
         self._market_data = is_market_data(channel)
-        self._places: dict[object, tuple[str, str]] = {}
+        self._routes: dict[object, tuple[str, str]] = {}
         """Cached lanes and subjects, by symbol for market data, otherwise by MsgType and symbol."""
         self._rounds: deque[_Collected] = deque()
         self._lanes: dict[str, int] = {}
@@ -203,7 +199,7 @@ class Batcher:
         """
         if not self._market_data or not isinstance(event, MessageReceived):
             return False
-        lane, _ = self._place(event.message)
+        lane, _ = self._route(event.message)
         self._lanes[lane] = self._number = _number_of(event)
         self.dropped += 1
         return True
@@ -222,7 +218,7 @@ class Batcher:
 
     def _add_message(self, event: MessageReceived) -> None:
         frame, number = event.frame, _number_of(event)
-        lane, subject = self._place(event.message)
+        lane, subject = self._route(event.message)
         previous = self._lanes.get(lane, self._first)
         self._lanes[lane] = self._number = number
         rounds = self._rounds
@@ -243,15 +239,15 @@ class Batcher:
     def _begin(
         self, lane: str, subject: str, previous: int | None, number: int, data: bytes, event: int = 0
     ) -> None:
-        """Begin a message of the bus, in the last round if possible. A message that must keep its order
+        """Begin a bus message, in the last round if possible. A message that must keep its order
         relative to all lanes, or a part of a large message, gets a separate round.
         """
         rounds, size = self._rounds, self._max_bytes
         parts = -(-len(data) // size) or 1
-        alone = event > 0 or lane == MIXED or parts > 1
+        separate = event > 0 or lane == MIXED or parts > 1
         for part in range(parts):
-            if alone or not rounds or rounds[-1].is_full or lane in rounds[-1].batches:
-                rounds.append(_Collected(is_full=alone))
+            if separate or not rounds or rounds[-1].is_full or lane in rounds[-1].batches:
+                rounds.append(_Collected(is_full=separate))
             frame = data[part * size : (part + 1) * size]
             rounds[-1].batches[lane] = _Batch(
                 lane,
@@ -277,36 +273,36 @@ class Batcher:
             if self._logons > 1:
                 self._first = 0
 
-    def _place(self, message: Any) -> tuple[str, str]:
+    def _route(self, message: Any) -> tuple[str, str]:
         """Return the lane and the subject of a message."""
         symbol = getattr(message, "symbol", None)
         if not self._market_data:
             key = (message.msg_type, symbol)
-            return self._places.get(key) or self._add_place(key, SESSION, message.msg_type, symbol)
+            return self._routes.get(key) or self._add_route(key, SESSION, message.msg_type, symbol)
         if symbol is not None:
-            return self._places.get(symbol) or self._add_bucket(symbol)
+            return self._routes.get(symbol) or self._add_bucket(symbol)
         found = None
         for entry in getattr(message, "md_entries", None) or ():
             symbol = getattr(entry, "symbol", None)
-            place = self._places.get(symbol) or self._add_bucket(symbol)
-            if found is not None and place != found:
+            route = self._routes.get(symbol) or self._add_bucket(symbol)
+            if found is not None and route != found:
                 return self._add_bucket(None)
-            found = place
+            found = route
         return found or self._add_bucket(None)
 
     def _add_bucket(self, symbol: object) -> tuple[str, str]:
         lane = str(bucket_of(symbol, self._buckets)) if isinstance(symbol, str) else MIXED
-        return self._add_place(symbol, lane, BATCH, lane)
+        return self._add_route(symbol, lane, BATCH, lane)
 
-    def _add_place(self, key: object, lane: str, msg_type: str, symbol: object) -> tuple[str, str]:
-        if len(self._places) >= CACHED:
-            self._places.clear()
+    def _add_route(self, key: object, lane: str, msg_type: str, symbol: object) -> tuple[str, str]:
+        if len(self._routes) >= CACHED:
+            self._routes.clear()
         subject = self._channel.subject(msg_type, symbol if isinstance(symbol, str) else "")
-        found = self._places[key] = lane, subject
+        found = self._routes[key] = lane, subject
         return found
 
     def _message(self, batch: _Batch) -> Outgoing:
-        number = BatchId(
+        batch_id = BatchId(
             account=self._channel.account,
             session=self._channel.session,
             fence=self._fence,
@@ -317,7 +313,7 @@ class Batcher:
             part=batch.part,
             parts=batch.parts,
         )
-        return Outgoing(batch.subject, number, batch.lane, batch.previous, b"".join(batch.frames))
+        return Outgoing(batch.subject, batch_id, batch.lane, batch.previous, b"".join(batch.frames))
 
 
 def _number_of(event: Any) -> int:

@@ -1,7 +1,7 @@
 """Messages that other processes send through a session, and the answers to them.
 
-A command is a message of the user in its wire format, with a deadline. It has one answer: Sent, Refused (and
-not sent), or Unknown. Commands are never stored, and never repeated automatically.
+A command is a user's message in wire format, with a deadline. It has one answer: Sent, Refused (and not
+sent), or Unknown. Commands are never stored, and never repeated automatically.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Refused:
     """The message was not sent, and will not be sent.
 
     Attributes:
-        reason: The reason, for humans.
+        reason: The human-readable reason.
     """
 
     reason: str
@@ -57,13 +57,13 @@ class Refused:
 @attrs.frozen
 class Unknown:
     """The message may have been sent, or may still be sent. It can be sent until its deadline on the clock of
-    the session process, or later if it waits for a commit of the store, which takes at most `commit_timeout`.
+    the session process, or later if it waits for a commit by the store, which takes at most `commit_timeout`.
 
     A second command with the same message and ClOrdID is safe: the message is sent at most once. Otherwise
     look for the message in the events of the session.
 
     Attributes:
-        reason: The reason, for humans.
+        reason: The human-readable reason.
     """
 
     reason: str
@@ -77,7 +77,7 @@ class Refusal:
     """The result of a check that refuses a message.
 
     Attributes:
-        reason: The reason, for humans.
+        reason: The human-readable reason.
     """
 
     reason: str
@@ -123,7 +123,7 @@ def decode_answer(data: bytes) -> Answer:
                 return Unknown(reason)
     except (ValueError, RecursionError):
         pass
-    return Unknown("the answer of the session process cannot be read")
+    return Unknown("the answer from the session process cannot be read")
 
 
 def request_id(message: Message) -> str | None:
@@ -141,7 +141,7 @@ class Commands:
     """Sends the messages of commands through a client, each message once.
 
     Attributes:
-        waiting: Number of commands that are not answered yet.
+        waiting: Number of commands that have not been answered yet.
         sent: Number of messages sent.
         known: Number of commands whose message had been sent before.
         refused: Number of refused commands.
@@ -170,7 +170,7 @@ class Commands:
         """The tasks of messages that are being sent. They may continue after the deadline of their
         command.
         """
-        self._begun: dict[str, asyncio.Task[Answer]] = {}
+        self._by_id: dict[str, asyncio.Task[Answer]] = {}
         """The tasks in `_sending` whose message has an id, by id."""
         self.waiting: int = 0
         self.sent: int = 0
@@ -214,33 +214,33 @@ class Commands:
         name = request_id(message)
         if name is None:
             return await self._send(message, None, deadline)
-        while (begun := self._begun.get(name)) is not None:
-            if not await self._wait(begun, deadline):
-                return Unknown(f"an earlier command with the id {name} is not finished")
-        before = self._client.sent_request(name)
-        if before is not None:
-            if before.msg_type == message.msg_type:
-                return Sent(before.seq_num, known=True)
-            return Refused(f"{name} is the id of an earlier message of type {before.msg_type}")
+        while (earlier := self._by_id.get(name)) is not None:
+            if not await self._wait(earlier, deadline):
+                return Unknown(f"an earlier command with the id {name} has not finished")
+        previous = self._client.sent_request(name)
+        if previous is not None:
+            if previous.msg_type == message.msg_type:
+                return Sent(previous.seq_num, known=True)
+            return Refused(f"{name} is the id of an earlier message of type {previous.msg_type}")
         return await self._send(message, name, deadline)
 
     async def _send(self, message: Message, name: str | None, deadline: float) -> Answer:
-        left = deadline - self._clock()
-        if not 0 < left <= MAX_WITHIN + self._clock_difference:
+        remaining = deadline - self._clock()
+        if not 0 < remaining <= MAX_WITHIN + self._clock_difference:
             return Refused(
-                f"received {-left:.3f} s after its deadline"
-                if left <= 0
-                else f"its deadline is {left:.3f} s away, above {MAX_WITHIN:g} s: check both clocks"
+                f"received {-remaining:.3f} s after its deadline"
+                if remaining <= 0
+                else f"its deadline is {remaining:.3f} s away, above {MAX_WITHIN:g} s: check both clocks"
             )
         refusal = None if self._check is None else self._check(message)
         if refusal is not None:
             return Refused(refusal.reason)
-        task = asyncio.create_task(self._outcome(message, left))
+        task = asyncio.create_task(self._outcome(message, remaining))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
         if name is not None:
-            self._begun[name] = task
-            task.add_done_callback(lambda _: self._begun.pop(name))
+            self._by_id[name] = task
+            task.add_done_callback(lambda _: self._by_id.pop(name))
         try:
             done = await self._wait(task, deadline)
         except asyncio.CancelledError:
@@ -252,13 +252,13 @@ class Commands:
         """Wait for a message that is being sent; return whether it was finished by the deadline. The task is
         not cancelled, because the message may already be in the store.
         """
-        left = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
-        await asyncio.wait({task}, timeout=left)
+        remaining = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
+        await asyncio.wait({task}, timeout=remaining)
         return task.done()
 
-    async def _outcome(self, message: Message, left: float) -> Answer:
+    async def _outcome(self, message: Message, remaining: float) -> Answer:
         try:
-            return Sent(await self._client.send(message, timeout=left))
+            return Sent(await self._client.send(message, timeout=remaining))
         except SendFailedError as error:
             # Nothing was sent, but the failed store may contain the message. In this case the next session
             # process answers Sent.

@@ -54,7 +54,7 @@ def encode_event(event: object) -> bytes:
 
 
 def decode_event(data: bytes) -> Any:
-    """Return the event of a JSON text.
+    """Return the event encoded in a JSON text.
 
     Raises:
         ValueError: the data is not the JSON of a published event.
@@ -104,7 +104,7 @@ def _frame(message: Message) -> Any:
     try:
         return {"message": encode(message).decode("latin-1")}
     except KalshiFixError:
-        # A malformed message from the venue may lack a field that its encoding needs.
+        # A malformed message from the venue may lack a field that is needed to encode it.
         return None
 
 

@@ -9,14 +9,14 @@ from typing import Any, Final, Protocol, Self
 
 import attrs
 
-MAX_WHOLE: Final = 64 * 1024 * 1024
+MAX_CONTENT: Final = 64 * 1024 * 1024
 """Maximum size in bytes of a message that was published in parts, or of the state in a snapshot."""
 _VERSION: Final = 1
 
 
 class Machine(Protocol):
-    """A machine of `kalshi_fix_sansio.trading` whose state can be saved in a snapshot, such as
-    `OrderBooks`.
+    """A machine of `kalshi_fix_sansio.trading`, such as `OrderBooks`, whose state can be saved in a
+    snapshot.
     """
 
     def apply(self, event: Any) -> Any:
@@ -49,7 +49,7 @@ class Mark:
     """The position after an event, from which another process can continue.
 
     Attributes:
-        sequence: The broker's number of the last message whose events were all returned; 0 before the first
+        sequence: The broker's number for the last message whose events were all returned; 0 before the first
             message.
         fence: The highest fence received.
         event: The consecutive number of the last event from the publisher with this fence; messages are not
@@ -97,7 +97,7 @@ def encode_snapshot(mark: Mark, machine: Machine) -> bytes:
 
 
 def load_snapshot(data: bytes, machine: Machine) -> Mark:
-    """Replace the state of a machine with the state of a snapshot; return the mark of the snapshot.
+    """Replace the state of a machine with the state in a snapshot; return the mark in the snapshot.
 
     Raises:
         ValueError: the data is not a snapshot of this machine, or has another version; the machine is
@@ -105,12 +105,12 @@ def load_snapshot(data: bytes, machine: Machine) -> Mark:
     """
     inflated = zlib.decompressobj()
     try:
-        text = inflated.decompress(data, MAX_WHOLE)
+        text = inflated.decompress(data, MAX_CONTENT)
         plain = json.loads(text) if inflated.eof else {}
     except (zlib.error, ValueError, RecursionError) as error:
         raise ValueError(f"not a snapshot: {error}") from error
     if not isinstance(plain, dict) or plain.get("version") != _VERSION:
-        raise ValueError(f"not a snapshot of version {_VERSION}, or one of more than {MAX_WHOLE} bytes")
+        raise ValueError(f"not a snapshot of version {_VERSION}, or larger than {MAX_CONTENT} bytes")
     mark = Mark.load(plain.get("mark"))
     machine.load(plain.get("state"))
     return mark

@@ -1,7 +1,7 @@
 """Subjects and ids of published messages.
 
 A subject is `kalshi.<environment>.<product>.<session>.<account>.<MsgType>.<symbol>`. In each of these names,
-every byte of UTF-8 except letters, digits, `-` and `_` is written as `=XX`, and an empty name as `=`. The
+every UTF-8 byte except letters, digits, `-` and `_` is written as `=XX`, and an empty name as `=`. The
 result is valid in subjects and in keys of the key-value store.
 """
 
@@ -14,7 +14,7 @@ import attrs
 
 ROOT: Final = "kalshi"
 COMMANDS: Final = "kalshi-commands"
-"""The first name in the subjects of commands. No stream may capture these subjects, because a stored order
+"""The first name in every command subject. No stream may capture these subjects, because a stored order
 could be sent much later.
 """
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -70,7 +70,7 @@ class Channel:
         """Return the channel with a name such as `demo.prediction.KalshiRT.desk`.
 
         Raises:
-            ValueError: the text is not the name of a channel.
+            ValueError: the text is not a channel name.
         """
         names = name.split(".")
         if len(names) != 4:

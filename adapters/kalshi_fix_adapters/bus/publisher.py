@@ -10,9 +10,9 @@ from kalshi_fix_adapters.bus.batches import Batcher, Outgoing
 from kalshi_fix_adapters.errors import SessionClosedError
 
 AtLimit = Literal["wait", "drop"]
-"""What happens while too many events are not acknowledged. `wait`: the publisher takes no further events from
-the client, whose queue fills until the client stops reading; nothing is lost. `drop`: market data is dropped,
-and consumers detect the gap. Heartbeats and sent orders continue in both cases.
+"""The action while too many events are unacknowledged. `wait`: the publisher takes no further events from the
+client, whose queue fills until the client stops reading; nothing is lost. `drop`: market data is dropped, and
+consumers detect the gap. Heartbeats and sent orders continue in both cases.
 """
 
 
@@ -21,7 +21,7 @@ class NotAcknowledged(Exception):  # noqa: N818 - not an error: the message is p
 
 
 class Source(Protocol):
-    """An asyncio client with the option `explicit_confirm`."""
+    """An asyncio client with `explicit_confirm`."""
 
     async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """Wait for the next event."""
@@ -42,7 +42,7 @@ class Publisher:
         acknowledged: Number of messages that the broker has acknowledged.
         redelivered: Number of repetitions of messages that the broker did not acknowledge in time.
         waiting: Number of events that were taken from the client and are not yet acknowledged.
-        waiting_bytes: Number of bytes of these events.
+        waiting_bytes: Total size of these events in bytes.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Publisher:
             batcher: turns the client's events into messages.
             publish: publishes a message, and returns when the broker has stored it; raises NotAcknowledged if
                 the broker did not confirm this.
-            limit: maximum number of events that wait for their acknowledgement; it must be below the client's
+            limit: maximum number of events that wait for acknowledgement; it must be below the client's
                 `queue_limit`.
-            limit_bytes: number of bytes of waiting events at which no further event is taken.
-            at_limit: what happens at either limit; `drop` is for market data only.
+            limit_bytes: total size of the waiting events, in bytes, at which no further event is taken.
+            at_limit: the action at either limit; `drop` is for market data only.
             retry: seconds before a message is published again.
         """
         self._client, self._batcher, self._publish = client, batcher, publish
@@ -82,7 +82,7 @@ class Publisher:
 
     @property
     def is_full(self) -> bool:
-        """Whether the events that wait have reached a limit."""
+        """Whether the waiting events have reached a limit."""
         return self.waiting >= self._limit or self.waiting_bytes >= self._limit_bytes
 
     @property

@@ -2,7 +2,8 @@
 
 JetStream drops a message with a repeated id for two minutes only, and a publisher that continues after a
 crash may batch messages differently. So a receiver recognizes duplicates by their numbers, which only rise
-within a lane and a generation. This works however late a duplicate is received, and in bounded memory.
+within a lane (see `batches`) and a generation. This works however late a duplicate is received, and in
+bounded memory.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import attrs
 
 from kalshi_fix_adapters.bus.batches import EVENT
 from kalshi_fix_adapters.bus.event_json import decode_event
-from kalshi_fix_adapters.bus.marks import MAX_WHOLE, Mark, Position
+from kalshi_fix_adapters.bus.marks import MAX_CONTENT, Mark, Position
 from kalshi_fix_adapters.bus.names import BatchId
 from kalshi_fix_sansio.events import MessagesLost
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
@@ -25,15 +26,15 @@ MAX_LANES: Final = 4096
 """Maximum number of lanes that a receiver remembers."""
 _NUMBER: Final = re.compile(rb"\x0134=(\d{1,18})\x01")
 _START: Final = 24
-"""Number of bytes at the start of a message that is enough to include BodyLength and the tag of MsgType."""
+"""Number of bytes at the start of a message that always include BodyLength and the tag of MsgType."""
 
 
 class Verdict(Enum):
-    """What the receiver has done with a message of the bus.
+    """How the receiver has handled a bus message.
 
     Attributes:
         APPLIED: The message contained a new event or message from the venue, or a part of one.
-        DUPLICATE: The whole content was received before.
+        DUPLICATE: All of the content had been received before.
         FENCED: A later publisher has taken over. Its messages contain the content of this message if it is
             still missing.
     """
@@ -50,7 +51,7 @@ NOWHERE: Final = Position(-1, -1, 0)
 
 @attrs.define
 class _Parts:
-    whole: BatchId
+    batch: BatchId
     count: int = 0
     data: bytearray = attrs.field(factory=bytearray)
 
@@ -76,7 +77,7 @@ class Receiver:
         """The verdict on the last message."""
 
     def mark(self, sequence: int = 0) -> Mark:
-        """Return the position after the last message; `sequence` is the broker's number of that message."""
+        """Return the position after the last message; `sequence` is the broker's number for that message."""
         return Mark(sequence, self._fence, self._event, self._generation, dict(self._lanes), self.unproven)
 
     def suspect(self) -> None:
@@ -109,15 +110,15 @@ class Receiver:
         if known:
             self.verdict = Verdict.DUPLICATE
             return []
-        whole = data if batch.parts == 1 else self._collect(batch, data)
-        lost = None if whole is None else self._lost(batch, lane, previous)
-        events = [] if whole is None else self._read(batch, lane, whole)
+        content = data if batch.parts == 1 else self._collect(batch, data)
+        lost = None if content is None else self._lost(batch, lane, previous)
+        events = [] if content is None else self._read(batch, lane, content)
         # Apart from the collected parts, the state changes only below, after everything that can raise an
         # exception, so an unreadable message changes nothing else.
         if batch.fence > self._fence:
             self._fence, self._event = batch.fence, 0
         self.verdict = Verdict.APPLIED
-        if whole is None:
+        if content is None:
             return []
         # One MessagesLost covers all unproven lanes.
         self.unproven = frozenset() if lost is not None else self.unproven - {lane}
@@ -141,18 +142,18 @@ class Receiver:
         """Return the loss that a new message reveals; None if nothing is missing."""
         unproven = lane in self.unproven
         if lane == EVENT:
-            before = self._event if batch.fence == self._fence else 0
-            is_missing = batch.event > before + 1 or (unproven and batch.fence > self._fence)
+            last_event = self._event if batch.fence == self._fence else 0
+            is_missing = batch.event > last_event + 1 or (unproven and batch.fence > self._fence)
             return MessagesLost(1, max(batch.last, 1)) if self._fence and is_missing else None
         at = self._lanes.get(lane, NOWHERE)
-        continues = at.generation == batch.generation
-        last = at.number if continues else 0
+        same_generation = at.generation == batch.generation
+        last = at.number if same_generation else 0
         if at is not NOWHERE and previous is not None and previous > last:
             return MessagesLost(last + 1, previous)
         # A generation begins with LoggedOn. The stream has dropped that event, and perhaps messages after it.
-        if not continues and batch.generation != self._generation and self._event:
+        if not same_generation and batch.generation != self._generation and self._event:
             return MessagesLost(1, max(batch.first - 1, 1))
-        if unproven and not (continues and (previous is not None or batch.first <= last + 1)):
+        if unproven and not (same_generation and (previous is not None or batch.first <= last + 1)):
             return MessagesLost(last + 1, max(batch.first - 1, last + 1))
         return None
 
@@ -167,19 +168,19 @@ class Receiver:
         return [*frames]
 
     def _collect(self, batch: BatchId, data: bytes) -> bytes | None:
-        """Return the whole message after its last part; None before the last part, if an earlier part is
-        missing, or if the parts exceed MAX_WHOLE before the last one. In the last two cases, the next message
-        of the lane reveals that this message is missing.
+        """Return the complete message after its last part. Return None before the last part, if an earlier
+        part is missing, or if the parts exceed MAX_CONTENT before the last one. In the last two cases, the
+        next message of the lane reveals that this message is missing.
         """
-        whole = attrs.evolve(batch, part=1)
+        first = attrs.evolve(batch, part=1)
         if batch.part == 1:
-            self._parts = _Parts(whole)
+            self._parts = _Parts(first)
         parts = self._parts
-        if parts is None or parts.whole != whole or batch.part != parts.count + 1:
+        if parts is None or parts.batch != first or batch.part != parts.count + 1:
             return None
         parts.data += data
         parts.count = batch.part
-        if len(parts.data) <= MAX_WHOLE and batch.part < batch.parts:
+        if len(parts.data) <= MAX_CONTENT and batch.part < batch.parts:
             return None
         self._parts = None
         return bytes(parts.data) if batch.part == batch.parts else None

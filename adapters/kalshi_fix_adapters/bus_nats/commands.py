@@ -32,7 +32,7 @@ from kalshi_fix_sansio.dialect.base import Message
 
 ROLE: Final = "server"
 """The role of the process that answers commands, in the key of its fence."""
-_ENDED_EVERY: Final = 0.2
+_CHECK_SECONDS: Final = 0.2
 """Seconds between two checks whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
 """The accepted reply subjects: inboxes of a NATS client, which may contain the name of a user."""
@@ -71,8 +71,8 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
 
         subscription = await link.client.subscribe(subject, cb=begin)
         try:
-            while client.ended is None:  # noqa: ASYNC110 - `publish` takes the events of the end
-                await asyncio.sleep(_ENDED_EVERY)
+            while client.ended is None:  # noqa: ASYNC110 - `publish` takes the final events
+                await asyncio.sleep(_CHECK_SECONDS)
         finally:
             try:
                 await subscription.unsubscribe()
@@ -98,7 +98,7 @@ class RemoteSession:
         self.channel = channel
         self._link = link
         self._fence: int | None = None
-        """The fence of the process that answered last; None if the fence must be looked up."""
+        """The fence of the last process that answered; None if the fence must be looked up."""
 
     async def send(self, message: Message, *, within: float = 1.0) -> Answer:
         """Send a message through the session process, and return its answer.

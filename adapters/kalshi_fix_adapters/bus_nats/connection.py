@@ -26,7 +26,7 @@ from kalshi_fix_sansio.trading import OrderBooks
 
 TIMEOUT: Final = 2.0
 """Maximum number of seconds to wait for an acknowledgement from JetStream."""
-_OURS: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
+_RESERVED: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect", "error_cb")
 """Options of the NATS client that only the bus may set."""
 
 
@@ -39,7 +39,8 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
     in the publisher.
 
     Args:
-        servers: the address of a server, such as `tls://nats.example:4222`, or several of one cluster.
+        servers: the address of a server, such as `tls://nats.example:4222`, or several addresses of one
+            cluster.
         within: maximum number of seconds for the first connection, including repeated attempts.
         options: further arguments of `nats.connect`, such as `tls`, `user_credentials` or `name`.
 
@@ -47,10 +48,10 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
         ConfigurationError: one of the options is reserved for the bus.
         ConnectionFailedError: no server has accepted the connection within this time.
     """
-    if wrong := sorted(options.keys() & set(_OURS)):
+    if wrong := sorted(options.keys() & set(_RESERVED)):
         raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
 
-    errors = ["none answers"]
+    errors = ["no server answered"]
 
     async def log(error: Exception) -> None:
         errors[0] = text_of(error)
@@ -112,7 +113,7 @@ class Bus:
         await self._link.create(max_age, max_bytes, replicas)
 
     async def publisher(self, client: Client, **options: Unpack[PublisherOptions]) -> Publisher:
-        """Return a publisher of a client's events. Its method `run` starts it, and its attributes are
+        """Return a publisher of a client's events. Its `run` method starts it, and its attributes are
         metrics.
 
         Args:
@@ -165,7 +166,7 @@ class Bus:
         """Write snapshots of a machine's state until cancelled. Consumers that start late continue from a
         snapshot.
 
-        Run this in one process for each channel, such as a recorder. If two processes write snapshots, the
+        Run this in one process, such as a recorder, for each channel. If two processes write snapshots, the
         newest snapshot is used.
 
         Args:
@@ -191,16 +192,16 @@ class Bus:
     async def serve(
         self, client: Client, *, check: Check | None = None, clock_difference: float = 0.5
     ) -> None:
-        """Send messages of other processes through a client, until the client has ended.
+        """Send messages from other processes through a client, until the client has ended.
 
         Args:
             client: the client. Its store must keep the ids of sent requests, so that a repeated command is
                 recognized, even by a process that takes the session over.
             check: called with each new message. If it returns a Refusal, the message is not sent.
             clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
-                of this host. Because deadlines are compared with the clock of this host, commands of a host
-                whose clock is ahead can be sent up to that much after their deadline, and commands of a host
-                whose clock is behind are refused too early.
+                of this host. Because deadlines are compared with the clock of this host, commands from a host
+                whose clock is ahead can be sent up to that much after their deadline, and commands from a
+                host whose clock is behind are refused too early.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep ids.
@@ -256,7 +257,7 @@ class Bus:
         return await operators.publishers(self._link, may_send=may_send)
 
     async def permissions(self, channel: Channel | str) -> operators.Permissions:
-        """Test what the user of this connection may do in a channel. No message is stored.
+        """Test the permissions of this connection's user in a channel. No message is stored.
 
         Raises:
             ValueError: `channel` is not the name of a channel.

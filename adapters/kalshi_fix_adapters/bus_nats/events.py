@@ -54,13 +54,13 @@ class Events:
 
     Attributes:
         channel: The channel whose events are returned.
-        received: Number of messages of the bus that were received.
-        redelivered: Number of messages that were received before, and skipped.
-        fenced: Number of messages of a publisher that were sent after another publisher had taken over, and
+        received: Number of bus messages that were received.
+        redelivered: Number of messages that had been received before; they are skipped.
+        fenced: Number of messages that a publisher sent after another publisher had taken over; they are
             skipped.
         unreadable: Number of messages that were not made by this library; they are skipped and logged.
         lag: Number of messages that the server still had to deliver when it delivered the last message.
-        updates: The result of the machine for the last event that was returned.
+        updates: The machine's result for the last event that was returned.
     """
 
     def __init__(
@@ -85,15 +85,15 @@ class Events:
         self._fetched_at = -math.inf
         """Monotonic time of the end of the last request for messages, even if it returned no message."""
         self._interrupted = False
-        """Whether a request was cancelled, so that messages may have been lost."""
+        """Whether a request was cancelled, so messages may have been lost."""
         self._messages: deque[Msg] = deque()
         """Received messages whose events are not in `_events` yet."""
         self._oldest = 0
         """The result of `_find_oldest` when these messages were received."""
         self._events: deque[Any] = deque()
-        """Events of one message that were not returned yet."""
+        """Events of one message that have not been returned yet."""
         self._batch: tuple[Mark, BatchId, str] | None = None
-        """The position before the message with these events, its id and its lane."""
+        """Of the message that contained these events: the position before it, its id, and its lane."""
         self._taken: Any = None
         """The last event returned from that message; bytes if it is a message from the venue."""
         self.received: int = 0
@@ -209,8 +209,8 @@ class Events:
     def _continue(self, mark: Mark) -> None:
         self._receiver = Receiver(mark)
         self._sequence = self._complete = mark.sequence
-        """The stream's number of the last message that the receiver has processed, and of the last one that
-        had events. A mark contains the second, so it never lies between the parts of a split message.
+        """Sequence numbers in the stream: of the last message processed, and of the last message with events.
+        A mark contains the latter, so it is never between the parts of a split message.
         """
 
     async def _begin(self) -> None:
@@ -242,7 +242,7 @@ class Events:
     async def _check(self) -> None:
         """Stop the subscription, so that the next request creates a new one, if the server no longer knows
         this consumer (after a restart), or if messages from the server did not arrive (after a lost
-        connection).
+        connection). After another NATS error, only pause.
         """
         if self._pull is None:
             return
@@ -259,10 +259,10 @@ class Events:
                 await self._stop()
 
     async def _find_oldest(self) -> int:
-        """Return the number of the oldest message in the stream if it may have dropped messages that this
-        consumer has not received; otherwise 0.
+        """Return the number of the oldest message in the stream if the stream may have dropped messages that
+        this consumer has not received; otherwise 0.
 
-        The server is only asked if the consumer may be behind.
+        The server is only queried if the consumer may be behind.
         """
         if not self._sequence or (not self.lag and time.monotonic() - self._fetched_at < 2 * IDLE):
             return 0

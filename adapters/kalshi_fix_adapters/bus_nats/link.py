@@ -34,25 +34,25 @@ _Found = TypeVar("_Found")
 
 
 async def cancellable(call: Awaitable[_Found]) -> _Found:
-    """Await a call of the NATS client. Raise CancelledError if the task was cancelled in the meantime.
+    """Await a call to the NATS client. Raise CancelledError if the task was cancelled in the meantime.
 
     The NATS client uses `asyncio.wait_for`. On Python 3.11, if a result and a cancellation arrive in the same
     iteration of the event loop, `wait_for` returns the result and loses the cancellation. A loop in the
     calling task would then continue, and its TaskGroup would never end.
     """
     task: Any = asyncio.current_task()
-    before = task.cancelling()
+    cancellations = task.cancelling()
     try:
         return await call
     finally:
-        if task.cancelling() > before:
+        if task.cancelling() > cancellations:
             raise asyncio.CancelledError
 
 
 async def fetch(
     pull: JetStreamContext.PullSubscription,
     count: int,
-    timeout: float,  # noqa: ASYNC109 - as the client has it
+    timeout: float,  # noqa: ASYNC109 - same signature as the client
 ) -> list[Msg]:
     """Return up to `count` messages that arrive before a timeout.
 
@@ -72,11 +72,11 @@ class NatsClient(Client):
 
 @attrs.define(eq=False)
 class Link:
-    """A connection to NATS, as the parts of the bus use it.
+    """A connection to NATS, shared by the parts of the bus.
 
     Attributes:
         client: The connection.
-        jetstream: JetStream of this connection.
+        jetstream: The JetStream context of this connection.
         name: The name of this process, for operators.
     """
 
@@ -99,7 +99,7 @@ class Link:
             ) from error
         except ServerError as error:
             raise ConfigurationError(
-                f"the server has no room for max_bytes={max_bytes} on {replicas} servers: {error}"
+                f"the server has no room for max_bytes={max_bytes} with replicas={replicas}: {error}"
             ) from error
 
     async def store(self) -> KeyValue:

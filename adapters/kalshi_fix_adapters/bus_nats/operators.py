@@ -44,7 +44,7 @@ class Stored:
 
     Attributes:
         subject: Subject of the message.
-        sequence: The stream's number of the message.
+        sequence: Sequence number of the message in the stream.
         time: The time at which the server stored it.
         id: Id of the message; None if it was not made by this library.
         data: Payload of the message.
@@ -115,7 +115,7 @@ class Permissions:
         send: Whether the user may send commands, such as orders.
         serve: Whether the user may receive commands.
         captured: Whether a stream stores commands, which must not happen.
-        clock_ahead: Number of seconds by which the clock of this host is ahead of the server's clock; None if
+        clock_ahead: Number of seconds by which this host's clock is ahead of the server's clock; None if
             the user may not read.
     """
 
@@ -173,8 +173,8 @@ async def stream(link: Link) -> StreamState:
 
 
 async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool) -> AsyncIterator[Stored]:
-    """Yield messages from the time `since` on; without it, all stored messages or, with `follow`, only new
-    messages.
+    """Yield the messages stored since a time; without `since`, all stored messages or, with `follow`, only
+    new messages.
 
     Ends at the last stored message unless `follow` is set.
     """
@@ -243,14 +243,14 @@ async def last_message(link: Link, channel: Channel) -> Stored | None:
 def _stored(message: Msg) -> Stored:
     metadata = message.metadata
     try:
-        number = BatchId.parse((message.headers or {}).get(MESSAGE_ID, ""))
+        batch_id = BatchId.parse((message.headers or {}).get(MESSAGE_ID, ""))
     except ValueError:
-        number = None
+        batch_id = None
     return Stored(
         subject=message.subject,
         sequence=metadata.sequence.stream,
         time=metadata.timestamp,
-        id=number,
+        id=batch_id,
         data=message.data,
         pending=metadata.num_pending or 0,
     )
@@ -275,7 +275,7 @@ async def consumers(link: Link) -> list[ConsumerLag]:
 
 
 async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherState]:
-    """Return the publisher of each channel; with `may_send`, also whether a process answers commands."""
+    """Return the publisher of each channel. With `may_send`, find out whether a process answers commands."""
     keys = f"$KV.{NAME}.*.*.*.*.publisher"
     found = await link.jetstream.stream_info(f"KV_{NAME}", subjects_filter=keys)
     channels = [
@@ -287,13 +287,13 @@ async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherSta
             each,
             await link.read_fence(each, "publisher"),
             await last_message(link, each),
-            await _serves(link, each) if may_send else None,
+            await _has_server(link, each) if may_send else None,
         )
         for each in channels
     ]
 
 
-async def _serves(link: Link, channel: Channel) -> bool | None:
+async def _has_server(link: Link, channel: Channel) -> bool | None:
     """Return whether a process answers commands: send an empty command, which is refused."""
     try:
         fence = await link.read_fence(channel, ROLE)
@@ -306,18 +306,18 @@ async def _serves(link: Link, channel: Channel) -> bool | None:
 
 
 async def permissions(link: Link, channel: Channel) -> Permissions:
-    """Test what the user may do. No message is stored."""
+    """Test the user's permissions. No message is stored."""
     command = command_subject(channel, 0, "0")
     clock_ahead = await _read(link, channel)
-    publish = await _ask(link, channel.subject("event", "check"))
-    send = await _ask(link, command)
-    before = link.client.last_error
+    publish = await _probe(link, channel.subject("event", "check"))
+    send = await _probe(link, command)
+    last_error = link.client.last_error
     subscription = await link.client.subscribe(command)
     # The server reports a violation before it answers a later ping. Two flushes are necessary, because the
     # client writes the subscription in a separate task, and the first flush may overtake it.
     await link.client.flush()
     await link.client.flush()
-    serve = link.client.last_error is before
+    serve = link.client.last_error is last_error
     await subscription.unsubscribe()
     return Permissions(
         clock_ahead is not None, bool(publish), send is not None, serve, bool(send), clock_ahead
@@ -336,18 +336,18 @@ async def _read(link: Link, channel: Channel) -> float | None:
         mem_storage=True,
         name=f"check-{token_hex(8)}",
     )
-    begun = time.time()
+    started = time.time()
     try:
         info = await link.jetstream.add_consumer(NAME, config, timeout=_WAIT)
-        ahead = (begun + time.time()) / 2 - info.created.timestamp()
+        offset = (started + time.time()) / 2 - info.created.timestamp()
         with contextlib.suppress(KeyNotFoundError):
             await link.read_fence(channel, ROLE)
     except (NoRespondersError, TimeoutError):
         return None
-    return ahead
+    return offset
 
 
-async def _ask(link: Link, subject: str) -> bool | None:
+async def _probe(link: Link, subject: str) -> bool | None:
     """Send a message that no stream stores; return whether a stream captures the subject, or None if sending
     is forbidden.
     """

@@ -1,4 +1,4 @@
-"""The publisher of a client's events to JetStream."""
+"""Publishes a client's events to JetStream."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class PublisherOptions(TypedDict, total=False):
     Attributes:
         limit: Maximum number of events that wait for the broker, 5,000 by default; it must be below the
             client's `queue_limit`.
-        limit_bytes: Number of bytes of waiting events at which no further event is taken, 64 MiB by default.
-        at_limit: What happens at either limit. `wait`: take no further events from the client, which stops
+        limit_bytes: Total size of the waiting events, in bytes, at which no further event is taken, 64 MiB by
+            default.
+        at_limit: The action at either limit. `wait`: take no further events from the client, which stops
             reading when its own queue is full; nothing is lost. `drop`, for market data only: drop messages;
             consumers detect the gap.
         buckets: Number of groups of symbols whose market data is published together, 8 by default. All
@@ -63,10 +64,10 @@ async def make_publisher(
     if client.logged_on is not None:
         batcher.continue_generation(client.logged_on)
 
-    is_late = False
+    is_failing = False
 
     async def publish(message: Outgoing) -> None:
-        nonlocal is_late
+        nonlocal is_failing
         headers = {MESSAGE_ID: str(message.id)}
         if message.previous is not None:
             headers[PREVIOUS] = str(message.previous)
@@ -78,10 +79,10 @@ async def make_publisher(
             if isinstance(error, BadRequestError) and error.err_code != _ACCOUNT_IS_FULL:
                 raise
             # Repeated attempts while the server is down or its disk is full must not fill the log.
-            LOGGER.log(DEBUG if is_late else WARNING, "not acknowledged: %s (%s)", message.id, error)
-            is_late = True
+            LOGGER.log(DEBUG if is_failing else WARNING, "not acknowledged: %s (%s)", message.id, error)
+            is_failing = True
             raise NotAcknowledged from error
-        is_late = False
+        is_failing = False
 
     return Publisher(client, batcher, publish, at_limit=at_limit, **limits)
 

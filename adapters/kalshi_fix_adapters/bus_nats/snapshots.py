@@ -21,7 +21,7 @@ from kalshi_fix_adapters.bus_nats.link import LOGGER, Link
 _ID_SIZE: Final = 8
 _ROOM: Final = 1024
 """Number of bytes of a message that are reserved for headers."""
-_TRIES: Final = 5
+_MAX_ATTEMPTS: Final = 5
 
 
 def _key(channel: Channel, machine: Machine) -> str:
@@ -29,27 +29,27 @@ def _key(channel: Channel, machine: Machine) -> str:
 
 
 async def write_snapshot(link: Link, channel: Channel, machine: Machine, mark: Mark) -> None:
-    """Write a snapshot with the state of a machine at a mark. It replaces the last snapshot but one."""
+    """Write a snapshot with the state of a machine at a mark. It replaces the second-to-last snapshot."""
     store, key = await link.store(), _key(channel, machine)
     head = await _read_head(link, key)
-    place = 1 - head["place"] if head is not None else 0
-    number, data = token_bytes(_ID_SIZE), encode_snapshot(mark, machine)
+    slot = 1 - head["place"] if head is not None else 0
+    snapshot_id, data = token_bytes(_ID_SIZE), encode_snapshot(mark, machine)
     size = link.client.max_payload - _ROOM - _ID_SIZE
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     for index, part in enumerate(parts):
-        await store.put(f"{key}.{place}.{index}", number + part)
-    plain = {"place": place, "parts": len(parts), "id": number.hex(), "sequence": mark.sequence}
+        await store.put(f"{key}.{slot}.{index}", snapshot_id + part)
+    plain = {"place": slot, "parts": len(parts), "id": snapshot_id.hex(), "sequence": mark.sequence}
     await store.put(key, json.dumps(plain).encode())
 
 
 async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark | None:
     """Load the last snapshot into a machine; return the mark, or None if there is no usable snapshot."""
     store, key = await link.store(), _key(channel, machine)
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         head = await _read_head(link, key)
         if head is None:
             return None
-        number = bytes.fromhex(head["id"])
+        snapshot_id = bytes.fromhex(head["id"])
         try:
             found = [
                 (await store.get(f"{key}.{head['place']}.{index}")).value or b""
@@ -57,7 +57,7 @@ async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark 
             ]
         except KeyNotFoundError:
             continue
-        if all(each.startswith(number) for each in found):
+        if all(each.startswith(snapshot_id) for each in found):
             try:
                 return load_snapshot(b"".join(each[_ID_SIZE:] for each in found), machine)
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""`kalshi-fix bus`: shows operators what session processes publish to NATS."""
+"""`kalshi-fix bus`: shows operators the messages that session processes publish to NATS."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus
     from kalshi_fix_adapters.bus_nats.operators import PublisherState, Stored, StreamState
 
-_NEEDED: Final = {"reader": ("read",), "sender": ("read", "send"), "session": ("read", "publish", "serve")}
+_REQUIRED: Final = {"reader": ("read",), "sender": ("read", "send"), "session": ("read", "publish", "serve")}
 """The permissions that each role needs."""
-_MAY: Final = {
+_PERMISSIONS: Final = {
     "read": "read events",
     "publish": "publish events",
     "send": "send commands",
@@ -44,7 +44,7 @@ _timeout = click.option(
 
 @click.group()
 def bus() -> None:
-    """Show and check what a session process publishes to NATS.
+    """Show and check the messages that session processes publish to NATS.
 
     The environment variable KALSHI_FIX_BUS can contain the address of the server. If the address begins with
     tls://, the connection uses TLS.
@@ -72,11 +72,11 @@ def tail(
     timeout: float,
 ) -> None:
     """Print the messages of SUBJECT, and wait for new ones: FIX messages as `kalshi-fix decode` does, and
-    events of the session by their names.
+    session events by name.
 
-    SUBJECT may contain the wildcards * and >, or be the name of a channel, such as
+    SUBJECT may contain the wildcards * and >, or be a channel name such as
     demo.prediction.KalshiRT.desk. The printed time is the time at which the server stored the message.
-    Without --since, new messages are printed or, with --once, all stored messages. Exit status: 0, 1 if a
+    Without --since, only new messages are printed, or all stored ones with --once. Exit status: 0, 1 if a
     message had problems, 3 if no message was found, 130 after Ctrl-C.
     """
     selected = filters.make(types, tags, client_ids, symbols)
@@ -108,17 +108,17 @@ class _Printer:
 
     def print(self, message: Stored) -> None:
         """Print the content of a message."""
-        number = message.id
-        if number is None:
+        message_id = message.id
+        if message_id is None:
             print_stderr(f"message {message.sequence} of {message.subject} was not made by this library")
-        elif number.event:
+        elif message_id.event:
             self._print_event(message)
         else:
             # Formatted as lines of a wire log. The parts of a large message form one line.
-            before = b"" if number.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
-            lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + before + b"8=FIXT")
-            after = b"\n" if number.part == number.parts else b""
-            self._output.add(self._decoder.batch(self._reader.feed(before + lines + after)))
+            origin = b"" if message_id.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
+            lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + origin + b"8=FIXT")
+            end = b"\n" if message_id.part == message_id.parts else b""
+            self._output.add(self._decoder.batch(self._reader.feed(origin + lines + end)))
 
     def _print_event(self, message: Stored) -> None:
         if self._options.filters.any:
@@ -145,7 +145,7 @@ def lag(server: Server, timeout: float) -> None:
 
     For a publisher: the age of its last message, and the time from this message's SendingTime, which the
     venue set, until the server stored the message. The difference between the two clocks is included. For a
-    consumer: the number of messages that it has not yet received. The user needs the permission to list
+    consumer: the number of messages that it has not yet received. The user needs permission to list
     consumers.
     """
 
@@ -162,10 +162,10 @@ def lag(server: Server, timeout: float) -> None:
             for each in publishers
         ]
         screen.table("Publishers", ("Channel", "Last message, s ago", "Delay, s"), rows)
-        read = [
+        consumer_rows = [
             (each.name, each.subject, str(each.pending), "yes" if each.reads else "no") for each in consumers
         ]
-        screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), read)
+        screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), consumer_rows)
         screen.flush()
 
     with plain_errors():
@@ -175,19 +175,19 @@ def lag(server: Server, timeout: float) -> None:
 @bus.command()
 @click.option(
     "--role",
-    type=click.Choice(list(_NEEDED)),
+    type=click.Choice(list(_REQUIRED)),
     default="reader",
     show_default=True,
-    help="What the user does: read events, send orders through a session, or run a session.",
+    help="The user's task: read events, send orders through a session, or run a session.",
 )
 @click.option(
-    "--channel", metavar="CHANNEL", help="Channel to test the permissions for. Default: the first channel."
+    "--channel", metavar="CHANNEL", help="Channel whose permissions are tested. Default: the first channel."
 )
 @_timeout
 @server_options
 def check(server: Server, role: str, channel: str | None, timeout: float) -> None:
-    """Check server, JetStream, stream, permissions, retention, clock and publishers step by step, and print
-    the remedy if a step fails.
+    """Check the server, JetStream, stream, permissions, clock, retention and publishers step by step, and
+    print the remedy if a step fails.
 
     Nothing is published, and no order is sent. Exit status: 0, or 1 if a step failed.
     """
@@ -201,7 +201,7 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
             connected = await stack.enter_async_context(server.connect(seconds))
             version = ".".join(map(str, connected.server_version))
             if connected.server_version < OLDEST:
-                raise CommandError(f"version {version} is too old; the bus needs 2.9")
+                raise CommandError(f"version {version} is too old; the bus needs 2.9 or later")
         print_step("server", "ok", f"version {version} at {server}")
         with step("stream"):
             stream = await connected.stream()
@@ -223,19 +223,19 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
             found = await connected.permissions(channel)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        missing = [_MAY[each] for each in _NEEDED[role] if not getattr(found, each)]
+        missing = [_PERMISSIONS[each] for each in _REQUIRED[role] if not getattr(found, each)]
         if missing:
             raise CommandError(
-                f"a {role} must be able to {' and '.join(missing)} of {channel}; see docs/how-to/nats.conf"
+                f"a {role} must be able to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
             )
         if found.captured:
             raise CommandError("a stream captures kalshi-commands.>; it would send stored orders late")
-    can = [text for name, text in _MAY.items() if getattr(found, name)]
-    print_step("permissions", "ok", f"may {', '.join(can)} of {channel}")
-    ahead = found.clock_ahead or 0.0
-    fine = abs(ahead) < CLOCK_MARGIN
-    text = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the server's"
-    print_step("clock", "ok" if fine else "warning", text if fine else f"{text}; set it by NTP")
+    can = [text for name, text in _PERMISSIONS.items() if getattr(found, name)]
+    print_step("permissions", "ok", f"may {', '.join(can)} on {channel}")
+    offset = found.clock_ahead or 0.0
+    is_ok = abs(offset) < CLOCK_MARGIN
+    text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the server's"
+    print_step("clock", "ok" if is_ok else "warning", text if is_ok else f"{text}; synchronize it with NTP")
     return found.send
 
 
@@ -245,27 +245,29 @@ def _check_retention(stream: StreamState) -> None:
     text = f"events of {age} and {size}, on {counted(stream.replicas, 'server')}"
     if not stream.drops_oldest:
         print_step(
-            "retention", "warning", f"{text}; publishing fails at the limit: discard the oldest instead"
+            "retention",
+            "warning",
+            f"{text}; publishing fails at the limit: discard the oldest messages instead",
         )
     elif 0 < stream.max_bytes < stream.size * 1.1:
-        print_step("retention", "warning", f"{text}; the size limits the age: raise it in Bus.create")
+        print_step("retention", "warning", f"{text}; the size limits the age: raise the size in Bus.create")
     else:
         print_step("retention", "ok", text)
 
 
 def _check_publisher(state: PublisherState) -> None:
-    serves = {True: "; commands are answered", False: "; no process answers commands now", None: ""}
-    after = serves[state.serves]
+    texts = {True: "; commands are answered", False: "; no process answers commands now", None: ""}
+    commands = texts[state.serves]
     if state.last is None:
-        print_step("publisher", "warning", f"{state.channel}: the stream has no message{after}")
+        print_step("publisher", "warning", f"{state.channel}: the stream has no message{commands}")
         return
     seconds = (datetime.now(UTC) - state.last.time).total_seconds()
     is_newest = state.last.id is not None and state.last.id.fence == state.fence
     text = f"{state.channel}: last message {seconds:.0f} s ago"
     if not is_newest:
-        text += ", of an earlier publisher than the newest"
-    fine = is_newest and state.serves is not False
-    print_step("publisher", "ok" if fine else "warning", text + after)
+        text += ", from an earlier publisher than the newest"
+    is_ok = is_newest and state.serves is not False
+    print_step("publisher", "ok" if is_ok else "warning", text + commands)
 
 
 def _size(stream: StreamState) -> str:

@@ -22,8 +22,8 @@ from kalshi_fix_adapters.cli.kit.subcommand import Subcommand
 _OWN: Mapping[str, Subcommand] = {
     name: Subcommand(f"kalshi_fix_adapters.cli.{module}", summary)
     for name, module, summary in (
-        ("amend", "sessions.amend", "Change price and quantity of an open order."),
-        ("bus", "bus", "Show and check what a session process publishes to NATS."),
+        ("amend", "sessions.amend", "Change the price and quantity of an open order."),
+        ("bus", "bus", "Show and check the messages that session processes publish to NATS."),
         ("cancel", "sessions.cancel", "Cancel an open order."),
         ("decode", "logs.decode", "Print the FIX messages of a log, and their problems."),
         ("dictionary", "dictionary", "Write QuickFIX dictionaries, or a FIX Orchestra repository."),
@@ -51,7 +51,7 @@ _VENUE_COMMANDS = ("demo", "venue")
 def subcommands() -> Mapping[str, Subcommand]:
     """Return all subcommands by name, including those of other distributions.
 
-    Each entry point of the group `kalshi_fix.commands` names a mapping of names to `Subcommand`.
+    Each entry point of the group `kalshi_fix.commands` refers to a mapping from names to `Subcommand`.
     """
     found = dict(_OWN)
     for entry_point in entry_points(group="kalshi_fix.commands"):
@@ -69,8 +69,8 @@ class _Subcommands(click.Group):
         **extra: Any,
     ) -> Any:
         """Run the command; report a failure in one sentence, and exit with the status of the failure."""
-        more = {"standalone_mode": False, **extra}
-        run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **more)
+        options = {"standalone_mode": False, **extra}
+        run: Callable[[], Any] = partial(super().main, args, prog_name, complete_var, **options)
         if not standalone_mode:
             return run()
         status: int
@@ -81,7 +81,7 @@ class _Subcommands(click.Group):
 
             print_stderr(sentence(error))
             status = error.exit_code
-        except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, whose line is unfinished
+        except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, which leaves its line unfinished
             click.echo(err=True)
             status = INTERRUPTED
         sys.exit(status)

@@ -1,4 +1,4 @@
-"""`kalshi-fix dictionary`: the dialect in the formats of other FIX engines."""
+"""`kalshi-fix dictionary`: writes the dialect in the formats of other FIX engines."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ ORCHESTRA = "orchestra"
 
 
 @click.command()
-@click.argument("what", type=click.Choice([*PRODUCTS, ORCHESTRA]))
+@click.argument("selection", type=click.Choice([*PRODUCTS, ORCHESTRA]))
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     help="Folder to write into.  [default: the current one]",
 )
-def dictionary(what: str, out: Path) -> None:
+def dictionary(selection: str, out: Path) -> None:
     """Write QuickFIX data dictionaries of a product (FIXT11.xml and FIX50SP2.xml), or the whole dialect as a
     FIX Orchestra repository (orchestra.xml)."""
     shipped = files("kalshi_fix_sansio") / "dictionaries"
     found = (
         [shipped / "orchestra.xml"]
-        if what == ORCHESTRA
-        else sorted((shipped / what).iterdir(), key=lambda each: each.name)
+        if selection == ORCHESTRA
+        else sorted((shipped / selection).iterdir(), key=lambda each: each.name)
     )
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -39,8 +39,8 @@ RSA_BITS = 4096
 def keygen(file: Path, kind: str, passphrase: bool) -> None:
     """Generate a private key in a new FILE, and its public key in FILE.pub.
 
-    Paste the public key at Kalshi, under Account, API keys; Kalshi then shows the key's id. The private key
-    never leaves this machine.
+    Paste the public key on Kalshi's website, under Account > API keys; Kalshi then shows the key's id. The
+    private key never leaves this machine.
     """
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase:
@@ -60,17 +60,17 @@ def keygen(file: Path, kind: str, passphrase: bool) -> None:
     screen.lines([plain(f"private key: {file} (keep it secret; only you can read it)")])
     screen.lines([plain(f"public key:  {public_file}"), ()])
     screen.text([*public.decode().splitlines(), ""])
-    what_next = (
-        "Paste the public key at Kalshi under Account, API keys. Then set these variables, with the id shown "
-        "there:"
+    next_steps = (
+        "Paste the public key on Kalshi's website, under Account > API keys. Then set these variables, with "
+        "the id shown there:"
     )
-    screen.lines([plain(what_next), ()])
+    screen.lines([plain(next_steps), ()])
     screen.text(["export KALSHI_KEY_ID=...", f"export KALSHI_PRIVATE_KEY_PATH={file.absolute()}"])
     if passphrase:
         screen.text(["export KALSHI_PRIVATE_KEY_PASSPHRASE=..."])
 
 
 def _write(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a new file that is created with this mode."""
+    """Create a file with this mode, and write it."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources import files
-from xml.etree.ElementTree import Element, fromstring  # only the file of this package is parsed
+from xml.etree.ElementTree import Element, fromstring  # only this package's file is parsed
 
 import attrs
 import click
@@ -42,21 +42,21 @@ def spec(word: tuple[str, ...]) -> None:
     """Explain a tag, field, message, code value or Text: `spec 150`, `spec cl_ord_id`, `spec
     ExecutionReport`, `spec POST_ONLY_CROSS`.
 
-    If none has that name, list those whose descriptions contain all words: `spec self trade`. The exit
-    status is 1 if nothing was found.
+    If none of them has that name, list those whose descriptions contain all words: `spec self trade`. The
+    exit status is 1 if there are none.
     """
     entries = list(_entries())
     query = _normalized("".join(word))
     found = [entry for entry in entries if query in entry.words]
     screen = Screen()
     if not found:
-        about = [entry for entry in entries if entry.mentions(word)]
-        if about:
-            _list(screen, " ".join(word), about)
+        matching = [entry for entry in entries if entry.mentions(word)]
+        if matching:
+            _list(screen, " ".join(word), matching)
             return
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
-        near = get_close_matches(query, known, n=5)
-        hint = f"; similar: {', '.join(near)}" if near else ""
+        similar = get_close_matches(query, known, n=5)
+        hint = f"; similar: {', '.join(similar)}" if similar else ""
         raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
     for number, entry in enumerate(found):
         screen.lines([*([()] if number else []), *_shown(entry, screen.text_width)])
@@ -103,8 +103,8 @@ def _entries() -> Iterator[Entry]:
         yield _message(message, groups)
     for name, code_set in code_sets.items():
         for code in code_set.iter(f"{_NAMESPACE}code"):
-            about = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
-            yield Entry(frozenset({_normalized(code.attrib["name"])}), about, _text(code))
+            title = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
+            yield Entry(frozenset({_normalized(code.attrib["name"])}), title, _text(code))
     yield from _texts()
 
 
@@ -127,17 +127,17 @@ def _field(
     if codes is not None:
         for code in codes.iter(f"{_NAMESPACE}code"):
             rows += [(f"{code.attrib['value']} {code.attrib['name']}", _text(code))]
-    holders = dict.fromkeys(
+    containers = dict.fromkeys(
         message.attrib["name"]
         for message in messages
         if any(tag in found for found in _members(message, groups))
     )
-    rows.append(("in", ", ".join(holders) or "every message"))
+    rows.append(("in", ", ".join(containers) or "every message"))
     return Entry(frozenset({tag, _normalized(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
 
 
 def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str, Element]]:
-    """Yield the fields of a message by tag, and the fields of the entries of each group."""
+    """Yield the fields of a message by tag, then for each group the fields of its entries."""
     todo = [message]
     while todo:
         block = todo.pop()
@@ -155,8 +155,8 @@ def _message(message: Element, groups: dict[str, Element]) -> Entry:
             rows.append((f"{each.attrib['name']} ({each.attrib['id']})", _description(each)))
         elif each.tag == f"{_NAMESPACE}groupRef":
             count = groups[each.attrib["name"]].find(f"{_NAMESPACE}numInGroup")
-            about = "" if count is None else f" ({count.attrib['id']})"
-            rows.append((f"{each.attrib['name']}{about}", _description(each)))
+            tag = "" if count is None else f" ({count.attrib['id']})"
+            rows.append((f"{each.attrib['name']}{tag}", _description(each)))
     product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
     words = frozenset({_normalized(name), msg_type.lower(), f"35={msg_type.lower()}"})
     return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))

@@ -1,4 +1,4 @@
-"""`kalshi-fix store`: `show` prints the owner, sequence numbers, open requests and user's rows of message
+"""`kalshi-fix store`: `show` prints the owner, sequence numbers, open requests and user rows of message
 stores; `migrate` moves a store to another key.
 """
 
@@ -18,7 +18,15 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, StatusLine, plain, print_stderr, printable
+from kalshi_fix_adapters.cli.kit.terminal import (
+    Line,
+    Screen,
+    StatusLine,
+    counted,
+    plain,
+    print_stderr,
+    printable,
+)
 from kalshi_fix_adapters.config.stores import is_url, stores_at
 from kalshi_fix_adapters.store_sqlite import StoreSummary, migrate_store, read_summary
 from kalshi_fix_sansio import DIALECT
@@ -35,7 +43,7 @@ _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
 )
 _SECRET_WORDS: Final = ("password", "passphrase", "privatekey", "secret", "token")
-"""Rows are defined by the user. Values whose names contain one of these words are not shown either."""
+"""The user defines the rows, so values whose names contain one of these words are hidden too."""
 _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
@@ -59,34 +67,34 @@ def store() -> None:
 
 
 @store.command()
-@click.argument("place", metavar="PATH|URL")
+@click.argument("location", metavar="PATH|URL")
 @click.option(
-    "--json", "as_object", is_flag=True, help="Print a JSON object; for a folder, an entry for each file."
+    "--json", "as_object", is_flag=True, help="Print a JSON object; for a folder, one entry per file."
 )
 @click.option(
     "--rows",
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="Number of your rows to print, the last ones in the order of their keys.",
+    help="Maximum number of your rows to print. The rows with the last keys are printed.",
 )
-def show(place: str, as_object: bool, rows: int) -> None:
+def show(location: str, as_object: bool, rows: int) -> None:
     """Print the contents of a message store, or of each store in a folder or at a URL: the owner, sequence
     numbers, messages kept for resend, sent requests without a known outcome, and your rows.
 
-    Rows have no timestamps. If their keys begin with a time or an ExecID, the last rows are the newest. A
-    running session may be using the file, which is only read, as of the session's last commit. Messages, and
-    secrets in rows, are not shown. Exit status: 1 if there is no store, or if a store is damaged or cannot be
-    read.
+    Rows have no timestamps. If their keys begin with a time or an ExecID, the last rows are the newest. The
+    file is only read, so a running session may be using it; the output is as of the session's last commit.
+    Messages are not shown, nor are secrets in rows. Exit status: 1 if there is no store, or if a store is
+    damaged or cannot be read.
     """
     with plain_errors():
-        if not is_url(place) and not Path(place).is_dir():
-            _print(_with_status(partial(read_summary, place, rows=rows)), as_object)
+        if not is_url(location) and not Path(location).is_dir():
+            _print(_with_status(partial(read_summary, location, rows=rows)), as_object)
             return
-        stores = stores_at(place)
+        stores = stores_at(location)
         names = stores.names()
     if not names:
-        raise CommandError(f"{stores} contains no store; a client with the option store creates one")
+        raise CommandError(f"{stores} contains no store; a client that is given `store=` creates one")
     summaries: dict[str, StoreSummary] = {}
     failed = False
     for name in names:
@@ -105,33 +113,33 @@ def show(place: str, as_object: bool, rows: int) -> None:
 
 
 @store.command()
-@click.argument("place", metavar="FILE|URL")
+@click.argument("location", metavar="FILE|URL")
 @click.option("--store", "name", metavar="NAME", help="Name of the store, at a URL.")
 @click.option("--key-id", metavar="ID", help="Id of the account's new API key.")
-@click.option("--account", metavar="NAME", help="Name of the store, for the option `account` of clients.")
-def migrate(place: str, name: str | None, key_id: str | None, account: str | None) -> None:
+@click.option("--account", metavar="NAME", help="Name of the store, as in the clients' `account` option.")
+def migrate(location: str, name: str | None, key_id: str | None, account: str | None) -> None:
     """Move the store FILE, or a store at a URL, to another API key or to a named account.
 
     Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
     restart at 1, and the open requests are reported as unknown. The store is renamed. Close every session
     that uses it first.
     """
-    if is_url(place) is (name is None):
-        raise click.UsageError("give --store for a URL, and only then")
+    if is_url(location) is (name is None):
+        raise click.UsageError("give --store with a URL, and only with a URL")
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
     with plain_errors():
         new: Path | str
         if name is None:
-            new = migrate_store(place, key_id=key_id, account=account)
+            new = migrate_store(location, key_id=key_id, account=account)
             summary = read_summary(new)
         else:
-            stores = stores_at(place)
+            stores = stores_at(location)
             new = stores.migrate(name, key_id=key_id, account=account)
             summary = stores.summary(new)
-    held = f"{summary.rows:,} user rows and {len(summary.open_requests):,} open requests"
+    rows, requests = counted(summary.rows, "user row"), counted(len(summary.open_requests), "open request")
     screen = Screen()
-    screen.lines([plain(f"{new} has {held}, for {summary.owner}")])
+    screen.lines([plain(f"{new} has {rows} and {requests}, for {summary.owner}")])
     screen.flush()
 
 
@@ -152,9 +160,9 @@ def _print_object(value: dict[str, Any]) -> None:
     Screen().text([json.dumps(value)])
 
 
-def _print_tables(summary: StoreSummary, *before: Line) -> None:
+def _print_tables(summary: StoreSummary, *heading: Line) -> None:
     screen = Screen()
-    screen.lines([*before, *_lines(summary)])
+    screen.lines([*heading, *_lines(summary)])
     if summary.open_requests:
         requests = [
             (
@@ -182,11 +190,11 @@ class _Working:
 
     def __init__(self, line: StatusLine) -> None:
         self._line = line
-        self._begin = time.monotonic()
+        self._started = time.monotonic()
 
     def __call__(self) -> None:
         if self._line.is_due():
-            self._line.show(f"reading and checking the file: {time.monotonic() - self._begin:.0f} s")
+            self._line.show(f"reading and checking the file: {time.monotonic() - self._started:.0f} s")
 
 
 def _row_lines(key: str, text: str) -> Iterator[Line]:
@@ -196,9 +204,7 @@ def _row_lines(key: str, text: str) -> Iterator[Line]:
 
 
 def _value(key: str, text: str) -> Any:
-    """Return the content of a row, without secrets. A text that is not JSON was written by another
-    program.
-    """
+    """Return the content of a row, without secrets. Text that is not JSON was written by another program."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -207,7 +213,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, in which values with the name or the form of a secret are replaced."""
+    """Return a row's value, with the values replaced that have the name or the form of a secret."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
@@ -258,7 +264,7 @@ def _format_time(at: datetime) -> str:
 
 def _as_json(summary: StoreSummary) -> dict[str, Any]:
     return {
-        # The account is part of the name of a store, but not of its content.
+        # The account is part of a store's name, but not of its content.
         "owner": attrs.asdict(summary.owner, filter=lambda field, _: field.name != "account"),
         "next_outgoing": summary.next_outgoing,
         "next_incoming": summary.next_incoming,

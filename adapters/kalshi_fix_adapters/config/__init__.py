@@ -1,4 +1,4 @@
-"""Configuration of a client: arguments and environment variables, combined to a plan of its connections.
+"""Configuration of a client: arguments and environment variables, combined into a plan of its connections.
 
 `environment` finds credentials and endpoints; `plan` checks and combines the options; `toml_file` reads
 options from a file; `stores` finds the store; `reconnect` decides when to reconnect; `budget` is the

@@ -44,7 +44,7 @@ class Budget(Protocol):
         """End the reservation of a Logon, or the wait for one."""
 
     def spent(self, tokens: float, now: Instant, *, bucket: Bucket, shard: int | None) -> None:
-        """Record tokens spent outside the client, such as by REST."""
+        """Record tokens spent outside the client, for example via REST."""
 
     def apply(self, event: object, now: Instant) -> object:
         """Apply a reject from the venue."""

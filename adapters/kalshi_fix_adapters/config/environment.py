@@ -141,7 +141,11 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         with path.expanduser().open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             pem = file.read(MAX_KEY_FILE + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # also an unknown home folder, or NUL in the name
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # includes an unknown home folder, and NUL in the name
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
         # Raised outside the handler, because the caught error would be shown as context, with the unmasked
@@ -175,7 +179,7 @@ def find_endpoint(
     environ: Mapping[str, str] | None = None,
 ) -> Endpoint:
     """Return the endpoint of a session type: from the arguments, or else from the environment variables, or
-    else that of Kalshi.
+    else Kalshi's own.
 
     Raises:
         ConfigurationError: Kalshi has no such environment, or it does not offer the session type.
@@ -249,7 +253,7 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
 
 
 def export_lines(product: str, values: Mapping[str, Any]) -> list[str]:
-    """Return shell lines that set variables of a product. Names are given without prefix, such as `{"KEY_ID":
+    """Return shell lines that set variables of a product. Names are given without the prefix: `{"KEY_ID":
     ...}`.
     """
     prefix = _prefix(product)

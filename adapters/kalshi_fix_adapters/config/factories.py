@@ -90,7 +90,7 @@ class Factories(Generic[C]):
 
     @hides_locals
     def rfq(self, *, config: ClientConfig | None = None, **options: Unpack[Options]) -> C:
-        """Return a client for KalshiRFQ, for market makers in requests for quotes (prediction only)."""
+        """Return a client for KalshiRFQ, for market makers that answer RFQs (prediction only)."""
         return self._make("rfq", config, options)
 
     def _make(

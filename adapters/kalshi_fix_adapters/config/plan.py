@@ -120,7 +120,7 @@ class Options(TypedDict, total=False):
         tls: Trusted certificates, see `kalshi_fix_adapters.net.tls`.
         heart_bt_int: HeartBtInt (108) in seconds; 30 by default.
         logon_fields: Flags of the Logon, such as `LogonFields(cancel_orders_on_disconnect=True)`. UseDollars
-            is set on prediction by default.
+            is set for prediction by default.
         timeout: Maximum time in seconds for each of connecting, the Logon and the Logout; 10 by default.
         reconnect: When to reconnect after a lost connection; None for never.
         store: Where the state of the session is kept across processes: a folder, in which each account and
@@ -134,7 +134,7 @@ class Options(TypedDict, total=False):
         reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, regardless of the numbers
             in the store.
         shapes: File with the shapes of the venue's messages, whose decoders are compiled during the first
-            logon. Default: a file next to that in the folder `store`, or none.
+            logon. Default: a file next to the session's file in the folder `store`, or none.
         freeze: Collect garbage only in quiet moments, and exempt the objects that exist then from later
             collections; off by default. Applies to the whole process, see docs/performance.md.
         queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.
@@ -151,7 +151,7 @@ class Options(TypedDict, total=False):
             `kalshi_fix_adapters.observe.observer`.
         wire_log: Log in which every message is recorded, see `kalshi_fix_adapters.observe.wire_log`.
         budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`; messages wait
-            until it has tokens for them. All clients of one account on one product must share one budget.
+            until it has tokens for them. All clients of one account and product must share one budget.
     """
 
     product: Product
@@ -203,7 +203,7 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
     for name in settings:
         if name not in known:
             raise ConfigurationError(
-                f"there is no setting {shown(name)} for the session of a client; there are "
+                f"there is no setting {shown(name)} for a client's session; there are "
                 f"{', '.join(sorted(known))}"
             )
     return cast("SessionSettings", dict(settings))
@@ -226,7 +226,7 @@ def _known_security(instance: object, attribute: attrs.Attribute[Any], value: ob
     # An SSLContext without verification, or False, must not be mistaken for the default.
     if not (value is None or isinstance(value, Tls | Plaintext | InProcess)):
         raise ConfigurationError(
-            "tls must be a Tls, a Plaintext, an InProcess or None, of kalshi_fix_adapters.net.tls, "
+            "tls must be a Tls, a Plaintext, an InProcess or None, from kalshi_fix_adapters.net.tls, "
             f"not {type(value).__name__}"
         )
 
@@ -327,7 +327,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         private_key_path=config.private_key_path,
         passphrase=config.passphrase,
     )
-    # On prediction, prices are in dollars only if the Logon requests it; on margin, they always are.
+    # For prediction, prices are in dollars only if the Logon requests it; for margin, they always are.
     logon_fields = _no_logon_fields()
     if config.product == "prediction":
         logon_fields.use_dollars = True
@@ -338,7 +338,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         session_type=session_type,
         product=config.product,
         sender_comp_id=credentials.key_id,
-        # At Kalshi, TargetCompID (56) is the session type, and SenderCompID (49) is the API key's id.
+        # Kalshi requires the session type as TargetCompID (56), and the API key's id as SenderCompID (49).
         target_comp_id=session_type.name,
         heart_bt_int=config.heart_bt_int,
         logon_fields=attrs.evolve(logon_fields, **values_of(config.logon_fields)),

@@ -33,7 +33,7 @@ class Cure(Enum):
     TIME = "time"
     """The next attempt can succeed after some time."""
     ACTION = "action"
-    """The next attempt can succeed only after an action of the user."""
+    """The next attempt can succeed only after an action by the user."""
     UNCLEAR = "unclear"
     """Unknown, so a limited number of attempts is made."""
     SAME = "same"
@@ -85,7 +85,7 @@ class Failure(Value):
 
     Attributes:
         why: The reason, for display.
-        at_least: Number of seconds before which another attempt cannot succeed.
+        at_least: Number of seconds during which another attempt cannot succeed.
         key_in_use: Whether the venue refused the logon because the API key has another connection.
         times: Number of consecutive failures of this kind, including this one; failures during maintenance do
             not count.
@@ -140,7 +140,7 @@ class ReconnectPolicy(Value):
         cap: Maximum of this limit.
         attempts: Number of consecutive failures after which the client gives up; None for no limit. Failures
             during maintenance do not count.
-        unclear_attempts: Number of consecutive failures with unclear cause (such as a refusal with an unknown
+        unclear_attempts: Number of consecutive failures of unclear cause (such as a refusal with an unknown
             Text) after which the client gives up.
         same_failures: Number of consecutive connections ended by the same fault, such as a message that is
             too large, after which the client gives up. A protocol violation later than `stable_after`

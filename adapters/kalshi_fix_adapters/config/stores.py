@@ -1,4 +1,4 @@
-"""Finds the stores at a place, which is a folder or the URL of another kind of store."""
+"""Finds the stores at a location, which is a folder or the URL of another kind of store."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ BACKENDS: Final = {
     "sqlite": "kalshi_fix_adapters.store_sqlite.folder",
     "postgresql": "kalshi_fix_adapters.store_postgres.factory",
 }
-"""For each scheme of a URL, the module whose `stores_at(place, sync=...)` returns the StoreFactory. The
-module is imported when it is used, so that other clients do not load its library.
+"""For each URL scheme, the module whose `stores_at(location, sync=...)` returns the StoreFactory. The module
+is imported when it is used, so that other clients do not load its library.
 """
 _SCHEME: Final = re.compile("([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
-def is_url(place: str | Path) -> bool:
-    """Return whether a place is a URL rather than a folder."""
-    return _SCHEME.match(str(place)) is not None
+def is_url(location: str | Path) -> bool:
+    """Return whether a location is a URL rather than a folder."""
+    return _SCHEME.match(str(location)) is not None
 
 
-def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
-    """Return the factory that opens the stores at a place.
+def stores_at(location: str | Path, *, sync: Sync = "full") -> StoreFactory:
+    """Return the factory that opens the stores at a location.
 
     Args:
-        place: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores` or
+        location: a folder of SQLite files, or a URL, such as `sqlite:///var/lib/stores` or
             `postgresql://user@host/database?failover=none`.
         sync: the durability of SQLite files.
 
@@ -38,11 +38,11 @@ def stores_at(place: str | Path, *, sync: Sync = "full") -> StoreFactory:
         ConfigurationError: there is no store for the URL's scheme. The text does not contain the URL, because
             it may contain a password.
     """
-    found = _SCHEME.match(str(place))
+    found = _SCHEME.match(str(location))
     scheme = "sqlite" if found is None else found[1].lower()
     if scheme not in BACKENDS:
         raise ConfigurationError(
             f"there is no store for URLs that begin with {scheme}://; there are {', '.join(BACKENDS)}, and "
             "folders"
         )
-    return cast("StoreFactory", import_module(BACKENDS[scheme]).stores_at(str(place), sync=sync))
+    return cast("StoreFactory", import_module(BACKENDS[scheme]).stores_at(str(location), sync=sync))

@@ -3,7 +3,7 @@
     environment = "production"        # options of every session
     timeout = 5.0
 
-    [sessions.orders]                 # options of one session, by a name of yours
+    [sessions.orders]                 # options of one session, under a name that you choose
     key_id = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
     private_key_path = "orders.pem"
 
@@ -39,7 +39,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _SECRETS: Final = ("private_key", "passphrase")
 _FILES: Final = ("private_key_path", "store", "shapes", "wire_log", "ca_file", "pinned_file")
-"""Options that are the path of a file or a folder, relative to the folder of the TOML file."""
+"""Options that are the path of a file or folder, relative to the folder of the TOML file."""
 _KINDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     int: "an integer",
@@ -100,7 +100,7 @@ class _Reader:
             found = _LINE.search(str(error))
             line = int(found[1]) if found else text.count("\n") + 1
             problem = f"is not valid TOML: {_LINE.sub('', str(error))}"
-        except ValueError:  # of int()
+        except ValueError:  # from int()
             problem = _INTEGER
         except RecursionError:
             problem = "is nested too deeply"
@@ -186,4 +186,4 @@ class _Reader:
         try:
             return self.path.parent / path.expanduser()
         except RuntimeError:
-            self.refuse(key, "begins with ~, but that home folder is unknown; write the whole path")
+            self.refuse(key, "begins with ~, but that home folder is unknown; write the full path")

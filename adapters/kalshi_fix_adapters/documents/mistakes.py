@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 MAX_TEXT = 1000
-"""Maximum number of characters of a text in a mistake that are shown."""
+"""Maximum number of characters that are shown of a text in a mistake."""
 
 
 @attrs.frozen(order=True)

@@ -25,7 +25,7 @@ _TAG = "tag:yaml.org,2002:"
 
 @attrs.frozen(kw_only=True)
 class Bounds:
-    """Limits for the content of a file."""
+    """Limits on the content of a file."""
 
     depth: int
     """Maximum depth of mappings and lists."""
@@ -58,7 +58,7 @@ class Seq:
 
     @property
     def line(self) -> int:
-        """The line number of the beginning."""
+        """The number of the first line."""
         return self.location.line
 
 
@@ -73,7 +73,7 @@ class Map:
 
     @property
     def line(self) -> int:
-        """The line number of the beginning."""
+        """The number of the first line."""
         return self.location.line
 
     def get(self, key: str) -> Node | None:
@@ -119,13 +119,13 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
         root = _Loader(text, bounds).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = f"is not valid YAML: {error.problem or error.context}"
+        problem = f"is not valid YAML: {error.problem or error.context}"
         advice = "correct the syntax (quote text that holds `: `, ` #` or starts with a special character)"
-        mistakes.refuse(Location(file, mark.line + 1 if mark else 1), what, advice)
+        mistakes.refuse(Location(file, mark.line + 1 if mark else 1), problem, advice)
     except ReaderError as error:
         where = Location(file, text[: error.position].count("\n") + 1)
-        what = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
-        mistakes.refuse(where, what, "remove it, and save the file as UTF-8")
+        problem = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
+        mistakes.refuse(where, problem, "remove it, and save the file as UTF-8")
     if root is None:
         mistakes.refuse(Location(file, 1), "is empty", if_empty)
     node = _Converter(file, bounds, mistakes).convert(root, ())
@@ -156,8 +156,8 @@ class _Loader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
-    def _refuse(self, why: str) -> None:
-        raise ComposerError(None, None, why, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+    def _refuse(self, reason: str) -> None:
+        raise ComposerError(None, None, reason, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
 
 # By default, PyYAML follows YAML 1.1, where NO is false, 1:30 is 90, 0.10 is a float and 2024-09-01 a date.
@@ -217,11 +217,11 @@ class _Converter:
             case "int" if len(text.removeprefix("-")) <= MAX_DIGITS:
                 return Scalar(int(text), text, location)
             case "int":
-                what = f"a number has more than {MAX_DIGITS} digits"
-                self.mistakes.add(location, what, "correct it, or put it in quotes if it is text")
+                problem = f"a number has more than {MAX_DIGITS} digits"
+                self.mistakes.add(location, problem, "correct it, or put it in quotes if it is text")
             case _:
-                what = f"the tag {node.tag} has no meaning here"
-                self.mistakes.add(location, what, "write the value without a tag")
+                problem = f"the tag {node.tag} has no meaning here"
+                self.mistakes.add(location, problem, "write the value without a tag")
         return Scalar(None, text, location)
 
     def _mapping(self, node: yaml.MappingNode, location: Location, inner: tuple[yaml.Node, ...]) -> Map:
@@ -234,8 +234,8 @@ class _Converter:
                 continue
             key = key_node.value
             if key in entries:
-                what = f"`{key}` is a duplicate (first in line {keys[key].line})"
-                self.mistakes.add(where, what, "keep one of the two")
+                problem = f"`{key}` is a duplicate (first on line {keys[key].line})"
+                self.mistakes.add(where, problem, "keep one of the two")
                 continue
             entries[key] = self.convert(value, inner)
             keys[key] = where

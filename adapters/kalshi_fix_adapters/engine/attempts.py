@@ -18,7 +18,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import SessionEnded
 
-OLD_CONNECTION = 2.0
+DEAD_CONNECTION_INTERVALS = 2.0
 """Time after which the venue has dropped a dead connection, in multiples of HeartBtInt (Kalshi's page on
 authentication).
 """
@@ -58,7 +58,7 @@ class Retries:
         self.policy = policy
         self.due: float = now.monotonic
         """Monotonic time of the next attempt."""
-        self._expiry = OLD_CONNECTION * heart_bt_int
+        self._expiry = DEAD_CONNECTION_INTERVALS * heart_bt_int
         """Time in seconds after which the venue has dropped a dead connection."""
         self._random = random
         self._failures = 0
@@ -67,7 +67,7 @@ class Retries:
         """Consecutive unclear failures without a logon in between."""
         self._fault: Fault | None = None
         """The fault that ended the last logged-on connection, if it may recur."""
-        self._same = 0
+        self._recurrences = 0
         """Consecutive connections that this fault has ended."""
         self._lost_at: float | None = None
         """Monotonic time at which the last logged-on connection was lost."""
@@ -84,20 +84,20 @@ class Retries:
             self._failures = 0
         self._unclear = 0
         # `failed` does not clear the fault, which is still the same after failed attempts in between.
-        if fault != self._fault or (stable and fault is not None and not fault.at_one_place):
-            self._fault, self._same = fault, 0
+        if fault != self._fault or (stable and fault is not None and not fault.identifies_message):
+            self._fault, self._recurrences = fault, 0
         cure = cure_of(error)
         if fault is None or cure is not Cure.TIME:
             return self._decide(Failure(cure=cure, why=str(error)), now)
         why = f"{error}; {fault.advice}"
-        verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._same + 1), now)
+        verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._recurrences + 1), now)
         # Here and below, failures during the venue's maintenance are not counted.
-        self._same += isinstance(verdict, Wait) and verdict.counts
+        self._recurrences += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
         """Return the decision after a failed attempt."""
-        cure, at_least = cure_of(error), self._at_least(error, now)
+        cure, at_least = cure_of(error), self._key_in_use_for(error, now)
         verdict = self._decide(
             Failure(
                 cure=cure,
@@ -118,8 +118,8 @@ class Retries:
             self.due = now.monotonic + verdict.seconds
         return verdict
 
-    def _at_least(self, error: KalshiFixError, now: Instant) -> float:
-        """Return the number of seconds for which the venue may still keep a connection of this API key.
+    def _key_in_use_for(self, error: KalshiFixError, now: Instant) -> float:
+        """Return the number of seconds for which the venue may still keep a connection with this API key.
 
         0 unless the venue reported such a connection. If this client lost a connection recently, the time is
         measured from that loss. Otherwise another client has the connection, and the time is measured from
@@ -149,7 +149,7 @@ class Attempts:
         self._number = 0
         """Number of the current or last attempt; 0 after a logon."""
         self._stopped = False
-        """Whether the user requested that no connection is made after the current one."""
+        """Whether the user requested that no connection be made after the current one."""
         self._ever_logged_on = False
         """Whether a logon was completed; until then `open` raises the failure, unless
         `ReconnectPolicy.retry_first` is set."""
@@ -168,8 +168,8 @@ class Attempts:
 
     def logged_on(self) -> bool:
         """Record a completed logon; return whether it is the first on the connection, and not a reset."""
-        # A reset within the session emits LoggedOn again, and finds the number 0, because no attempt was made
-        # since.
+        # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt was made
+        # since the first.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first

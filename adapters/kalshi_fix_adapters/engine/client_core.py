@@ -9,7 +9,7 @@ An adapter has one task or thread that moves the bytes:
             wait until woken, at most until core.due()
             continue
         try:
-            transport = connect to attempt.endpoint by attempt.security within attempt.timeout seconds;
+            transport = connect to attempt.endpoint with attempt.security within attempt.timeout seconds;
                 core.tcp_connected() between TCP and TLS
         except KalshiFixError as error:
             core.connect_failed(error)
@@ -129,8 +129,8 @@ class ClientCore:
         self._failure: BaseException | None = None
         """The exception passed to `failure`: a bug in the adapter or in this class."""
         self._unconfirmed: deque[ClientEvent] = deque()
-        """The session events that were taken but not confirmed. Without `explicit_confirm` there is at most
-        one, which the next `take` or `close` confirms; otherwise `confirm` does.
+        """The session events that have been taken but not confirmed. Without `explicit_confirm` there is at
+        most one, which the next `take` or `close` confirms; otherwise `confirm` does.
         """
         self.last_taken: ClientEvent | None = None
         """The last event taken, of the session or the connection, for `give_back`; None after the next event
@@ -166,8 +166,8 @@ class ClientCore:
         """Monotonic time of the next batch of renewals."""
         self._connection: Connection | None = None
         self.output: bytearray = bytearray()
-        """Unwritten bytes, oldest first. This is the bytearray of the connection rather than a property,
-        because adapters check it after each message.
+        """Unwritten bytes, oldest first. This is the connection's bytearray rather than a property, because
+        adapters check it after each message.
         """
         self.wants_read: bool = False
         """Whether to read from the transport now: the session has not ended, and the queue has room."""
@@ -179,7 +179,7 @@ class ClientCore:
         """Monotonic time of the next quiet moment; None if there is no work for one."""
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
-        """Error because of which the session of this connection could not begin."""
+        """Error that prevented the session of this connection from beginning; None if there is none."""
         self._logged_on: LoggedOn | None = None
         """The last logon, of this connection or an earlier one."""
         self._ended: SessionEnded | None = None
@@ -252,20 +252,20 @@ class ClientCore:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, when the client is over; None before, and if there was no session."""
+        """The end of the last session, once the client has ended; None before, or without a session."""
         return self._ended if self.over else None
 
     @property
     def error(self) -> KalshiFixError | None:
-        """Error because of which the client gave up or the first connection failed; None otherwise."""
+        """Error that made the client give up, or with which the first connection failed; None otherwise."""
         return self._attempts.error
 
-    # The life of a client
+    # Opening and closing
 
     def begin(self) -> None:
         """Open the client, so that the first attempt is due at once. The caller must call `close` at the end.
 
-        Events that were not taken before are dropped; on a session type with resend they are delivered again.
+        Events that have not been taken are dropped; on a session type with resend they are delivered again.
 
         Raises:
             LocalProtocolError: the client is already open.
@@ -273,11 +273,12 @@ class ClientCore:
             ConfigurationError: the wire log cannot be written.
         """
         if not self.over:
-            raise LocalProtocolError("the client is open already; use one client for each connection")
+            raise LocalProtocolError("the client is already open; use one client for each connection")
         # If the client ended but its user did not close it, its store and wire log are still open.
         self.close(clean=False)
         self._open = True
-        # Set before the other steps, so that `close` closes the observers even after Ctrl-C in between.
+        # Set before the other steps, so that `close` closes the observers even after Ctrl-C during those
+        # steps.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self._sequence.open()
@@ -312,15 +313,16 @@ class ClientCore:
         try:
             # With `explicit_confirm`, events that the user has not confirmed, and all later events, stay
             # unconfirmed.
-            confirms = clean and not (self.plan.explicit_confirm and self._unconfirmed)
+            may_confirm = clean and not (self.plan.explicit_confirm and self._unconfirmed)
             taken = self._unconfirmed[-1] if self._unconfirmed else None
-            if confirms and (
+            if may_confirm and (
                 taken is None or self._current_task() == self._taken_by or self._is_done_with(taken)
             ):
                 if taken is not None:
                     self._confirm()
-                # A user that only sends takes no events. Events without a message (Logons, Heartbeats) are
-                # confirmed for such a user; otherwise the next process would request their messages again.
+                # A user that only sends takes no events. Events that `messages` would skip (Logons,
+                # Heartbeats) are confirmed for such a user; otherwise the next process would request these
+                # messages again.
                 for _ in range(self._queue.without_message()):
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
@@ -399,8 +401,8 @@ class ClientCore:
         self._wake()
 
     def failure(self, error: BaseException) -> None:
-        """Record an internal failure of the adapter: the client is over, and `take` and `send` raise an error
-        caused by it.
+        """Record an internal failure of the adapter: the client ends, and `take` and `send` raise an error
+        whose cause is `error`.
         """
         self._failure = error
         self._attempts.phase = Phase.OVER
@@ -414,13 +416,14 @@ class ClientCore:
     def next_attempt(self) -> Attempt | None:
         """Return the connection to make now.
 
-        Return None while none is due, when the client is over, and while reading is paused for a full queue.
+        Return None while none is due, after the client has ended, and while reading is paused because the
+        queue is full.
         """
         attempts, pacing = self._attempts, self.pacing
         if attempts.phase is not Phase.WAITING or self._queue.paused or self.timeout() != 0:
             return None
-        # Reserved before connecting, because a connected client cannot delay its Logon until there are
-        # tokens. The reservation lasts longer than an attempt may take.
+        # Reserved before connecting, because a connected client cannot delay its Logon until tokens are
+        # available. The reservation lasts longer than an attempt may take.
         if pacing is not None and not pacing.try_reserve_logon(2 * self.plan.timeout, self._clocks()):
             return None
         attempt = attempts.next()
@@ -474,8 +477,8 @@ class ClientCore:
 
         `write` is called with `output` and returns how many bytes it has written from its beginning, or 0 if
         none can be written now. The written bytes are removed from `output`. If `write` raises OSError, the
-        transport can no longer be written to, but reading continues to the end of the stream, because data of
-        the venue may still be readable.
+        transport can no longer be written to, but reading continues to the end of the stream, because data
+        from the venue may still be readable.
         """
         while self.output:
             try:
@@ -625,7 +628,7 @@ class ClientCore:
             error = logon_error(self._ended, str(self.plan.endpoint))
             self._emit_outcome(self._attempts.failed(error, now))
         else:
-            fault = self._faults.behind(self._ended)
+            fault = self._faults.cause(self._ended)
             self._emit_outcome(self._attempts.lost(self._ended, fault, connection.logged_on_at, now))
 
     # The user
@@ -644,8 +647,8 @@ class ClientCore:
         With ticket 0, the message is already in `output`, and the caller must write it: see `flush`.
         Otherwise it is released when its commit is durable: see `is_committed`.
 
-        A caller that can wait passes a `turn`, its place in the queue for the budget. After None, it calls
-        again whenever waiting callers are woken, while holding `turn.held`.
+        A caller that can wait passes a `turn`, its place in the queue for the budget. If the result is None,
+        it calls again whenever waiting callers are woken, while holding `turn.held`.
 
         Raises:
             NotConnectedError: the client is not logged on.
@@ -680,7 +683,7 @@ class ClientCore:
         return number, session.ticket if session.unreleased else 0
 
     def is_committed(self, ticket: int) -> bool | None:
-        """Return True when the messages of this ticket are durable and released; None before.
+        """Return True once the messages of this ticket are durable and released; None before.
 
         Raises:
             SendFailedError: the messages could not be made durable.
@@ -690,7 +693,7 @@ class ClientCore:
             # This holds even if a later commit has failed since, because these messages were sent.
             return True
         try:
-            # If the messages are durable but not released yet, the adapter is about to call `store_changed`,
+            # If the messages are durable but not yet released, the adapter is about to call `store_changed`,
             # which releases them.
             if self._sequence.durable >= ticket and (
                 connection is None or connection.session.is_released(ticket)
@@ -729,7 +732,7 @@ class ClientCore:
             ValueError: `tokens` is negative or not a number.
         """
         if self.pacing is None:
-            raise LocalProtocolError("the client has no rate budget; give it one by the option `budget`")
+            raise LocalProtocolError("the client has no rate budget; set its `budget` option")
         self.pacing.spent(tokens, bucket, shard, self._clocks())
 
     def test_request(self) -> str:
@@ -818,7 +821,7 @@ class ClientCore:
             LocalProtocolError: another thread or task may still be processing the previous event; or, with
                 `explicit_confirm`, too many events are not confirmed.
             SessionClosedError: the client itself has failed, and the queue is empty.
-            The exception that `at_end` returns: the client is over, and the queue is empty.
+            The exception that `at_end` returns: the client has ended, and the queue is empty.
         """
         task = self._current_task()
         unconfirmed = self._unconfirmed
@@ -902,7 +905,7 @@ class ClientCore:
 
     @property
     def ended_cleanly(self) -> bool:
-        """Whether the client is over because the user left it, with a completed Logout handshake."""
+        """Whether the client has ended because the user left it, with a completed Logout handshake."""
         return self.over and self.leaving and self._ended is not None and self._ended.clean
 
     def closed_error(self, kind: type[SessionClosedError] = SessionClosedError) -> SessionClosedError:
@@ -971,7 +974,7 @@ class ClientCore:
     def _deliver(self, connection: Connection, now: Instant) -> None:
         """Collect the session's output and events, and act on them.
 
-        Must be called after every input to the session. The sequence of the statements matters.
+        Must be called after every input to the session. The order of the statements matters.
         """
         # Attributes are looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
@@ -983,7 +986,7 @@ class ClientCore:
         moved = state is not connection.state
         # Done before the events are handled, because LoggedOn renews subscriptions, which needs `can_send`.
         if moved:
-            connection.moved_to(state)
+            connection.set_state(state)
         for event in events:
             # Queued before it is handled, so that Resubscribed follows its LoggedOn.
             queue.put(event)
@@ -1000,7 +1003,7 @@ class ClientCore:
                 self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
         if moved:
             observers.state(state, now)
-            # If the state has changed again, the store has failed while subscriptions were renewed, which
+            # If the state has changed again, the store failed while subscriptions were being renewed, which
             # ended the session. Deliver its events now, after those above.
             if session.state is not state:
                 self._deliver(connection, now)
@@ -1020,7 +1023,7 @@ class ClientCore:
                     self._subscribe(self._subscriptions, connection, now)
         elif isinstance(event, SessionEnded):
             self._ended, self.wants_read, self._preparing = event, False, False
-        # A rejection for the rate limit shows that the budget was wrong.
+        # A rejection for exceeding the rate limit shows that the budget was wrong.
         elif self.pacing is not None and isinstance(event, RejectReceived):
             self.pacing.apply(event, now)
 
@@ -1039,10 +1042,10 @@ class ClientCore:
             if seconds:
                 self._subscribe_at = now.monotonic + seconds
                 break
-            number = _send_again(connection, request, now)
+            number = _renew(connection, request, now)
             if number is None:
                 break
-            subscriptions.sent(request, number, again=True)
+            subscriptions.sent(request, number, is_renewal=True)
             self._emit(Resubscribed(request, number))
 
     def _pace_reading(self) -> None:
@@ -1070,7 +1073,7 @@ class ClientCore:
             self._wake()
 
 
-def _send_again(connection: Connection, request: Message, now: Instant) -> int | None:
+def _renew(connection: Connection, request: Message, now: Instant) -> int | None:
     """Renew a subscription; return its MsgSeqNum, or None if a store failure has ended the session.
 
     In that case the caller delivers the session's events.

@@ -13,13 +13,12 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""Number of unwritten bytes at which no further output of the session is collected, which paces long
-resends.
+"""Number of unwritten bytes at which no more of the session's output is collected, which paces long resends.
 """
 LINGER = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
 MAX_TESTS = 1_000
-"""Maximum number of unanswered TestRequests of the user that are kept. With more, the oldest is dropped."""
+"""Maximum number of the user's unanswered TestRequests that are kept. Beyond it, the oldest is dropped."""
 
 
 def read_clocks() -> Instant:
@@ -32,7 +31,7 @@ class Connection:
 
     `now` is the time of the call; the caller reads the clocks once per input. After every input to the
     session, the caller calls `collect`, fetches the session's `events`, passes them to `handle` (except
-    MessageReceived, which has no effect), and calls `moved_to` if the state has changed. `test_request`, and
+    MessageReceived, which has no effect), and calls `set_state` if the state has changed. `test_request`, and
     `collect` after `session.send` or after a write, add no events unless they end the session
     (`session.wants_close`).
     """
@@ -42,7 +41,7 @@ class Connection:
     ) -> None:
         self.session = session
         self.state: State = State.DISCONNECTED
-        """The state last passed to `moved_to`."""
+        """The state last passed to `set_state`."""
         self.can_send: bool = False
         """Whether a message can be sent now."""
         self.logged_on_at: float | None = None
@@ -50,7 +49,7 @@ class Connection:
         self.output: bytearray = bytearray()
         """Unwritten bytes, oldest first."""
         self.holds_back: bool = False
-        """Whether the session may have more output when some of `output` has been written."""
+        """Whether the session may have more output once some of `output` has been written."""
         self._clocks = clocks
         self.on_wire = on_wire
         """Function that is called with all bytes sent and received; None for none."""
@@ -82,18 +81,18 @@ class Connection:
         return self._answers.pop(test_req_id, None)
 
     def handle(self, event: Event, now: Instant) -> None:
-        """Process an event of the session."""
+        """Process an event from the session."""
         if isinstance(event, HeartbeatReceived):
-            begun = self._tests.pop(event.test_req_id, None)
-            if begun is not None:
-                self._answers[event.test_req_id] = now.monotonic - begun
+            sent_at = self._tests.pop(event.test_req_id, None)
+            if sent_at is not None:
+                self._answers[event.test_req_id] = now.monotonic - sent_at
         # Only the first LoggedOn is the logon, because a reset within the session emits another.
         elif isinstance(event, LoggedOn) and self.logged_on_at is None:
             self.logged_on_at = now.monotonic
         elif isinstance(event, SessionEnded):
             self.close_by = now.monotonic + LINGER
 
-    def moved_to(self, state: State) -> None:
+    def set_state(self, state: State) -> None:
         """Record the session's new state."""
         self.state = state
         self.can_send = self.session.is_established and not self._mute
@@ -113,8 +112,8 @@ class Connection:
     def collect(self) -> bool:
         """Append the session's output to `output`, unless `output` is full; return whether there was any.
 
-        Must be called after every input to the session, after a commit of its store, and after a write while
-        `holds_back`.
+        Must be called after every input to the session, after a commit by its store, and after a write while
+        `holds_back` is set.
         """
         output = self.output
         self.holds_back = len(output) >= HIGH_WATER

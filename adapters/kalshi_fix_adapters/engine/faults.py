@@ -28,11 +28,11 @@ class Fault:
     key: tuple[object, ...]
     """Key that identifies the same fault on another connection."""
     advice: str = attrs.field(eq=False)
-    at_one_place: bool = attrs.field(default=True, eq=False)
+    identifies_message: bool = attrs.field(default=True, eq=False)
     """Whether the key identifies a message from the venue (by number or type).
 
-    If so, the fault counts as the same however long the connection lasted. Otherwise a connection that lasted
-    at least `ReconnectPolicy.stable_after` restarts the count.
+    If so, the fault counts as the same one, however long the connection lasted. Otherwise a connection that
+    lasted at least `ReconnectPolicy.stable_after` restarts the count.
     """
 
 
@@ -46,7 +46,7 @@ class Faults:
         """The open sequence gap."""
 
     def handle(self, event: Event) -> None:
-        """Process an event of the session."""
+        """Process an event from the session."""
         if isinstance(event, MessageTooLarge):
             self._too_large = event
         elif isinstance(event, GapDetected):
@@ -54,7 +54,7 @@ class Faults:
         elif isinstance(event, GapClosed):
             self._gap = None
 
-    def behind(self, ended: SessionEnded) -> Fault | None:
+    def cause(self, ended: SessionEnded) -> Fault | None:
         """Return the fault that ended the session; None if the next connection will probably succeed."""
         too_large, gap = self._too_large, self._gap
         # Checked before the gap, because a message skipped for its size leaves a gap, and the advice for gaps
@@ -69,7 +69,7 @@ class Faults:
             return Fault(
                 ("gap", gap.begin),
                 f"the venue does not resend its message {gap.begin}: look up what it may have reported via "
-                "drop copy or REST, and report it to the venue",
+                "drop copy or REST, and report the gap to the venue",
             )
         if ended.reason is CloseReason.SEQUENCE_TOO_LOW:
             return Fault((ended.reason, ended.text), RESET_ADVICE)
@@ -78,7 +78,7 @@ class Faults:
         if ended.reason is CloseReason.PROTOCOL_ERROR:
             return Fault(
                 (ended.reason, ended.text),
-                "report it to the venue; the option wire_log records its messages",
-                at_one_place=False,
+                "report this to the venue; the wire_log option records the venue's messages",
+                identifies_message=False,
             )
         return None

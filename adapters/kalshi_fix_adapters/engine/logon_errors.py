@@ -1,6 +1,6 @@
 """The reason why a logon failed, and the remedy, according to the venue's Text (58).
 
-The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text with
+The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text with an
 unknown meaning, the client tries again, up to `ReconnectPolicy.unclear_attempts` times.
 """
 
@@ -28,9 +28,9 @@ RESET_ADVICE = (
     "reset_seq_num=True, and look up missed reports via drop copy or REST"
 )
 NUMBERS = "SequenceNumber"
-"""Name of the refusal because of sequence numbers."""
+"""Name of the refusal for wrong sequence numbers."""
 ALREADY_CONNECTED = "SessionExists"
-"""Name of the refusal because of another connection of the same API key."""
+"""Name of the refusal for an API key that already has a connection."""
 
 _ADVICE = {
     "Signature": "check that the private key belongs to this API key id, and that both are for this product "
@@ -47,7 +47,7 @@ _ADVICE = {
     "RateLimit": "wait a little longer before each attempt",
     "NotReady": "the venue is not ready; try again a little later",
 }
-_UNKNOWN = "see the venue's reason, and check API key, product, environment and session type"
+_UNKNOWN = "see the venue's reason, and check the API key, product, environment and session type"
 
 MAX_SEARCHED = 256
 """Maximum number of characters of a Text that are searched. A Text may be as long as a message, and matching
@@ -85,8 +85,8 @@ def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
         text = f"{peer} did not answer the Logon in time; check that it is a FIX gateway, or allow more time"
     elif ended.reason is CloseReason.CONNECTION_LOST:
         text = (
-            f"{peer} closed the connection before it answered the Logon; check product, environment and "
-            f"session type, and whether it is in maintenance ({Maintenance()})"
+            f"{peer} closed the connection before it answered the Logon; check the product, environment and "
+            f"session type, and whether the venue is in maintenance ({Maintenance()})"
         )
     elif ended.reason is CloseReason.SEQUENCE_TOO_LOW:
         text = f"the logon to {peer} failed: {ended.text}; {RESET_ADVICE}"

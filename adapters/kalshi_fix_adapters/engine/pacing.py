@@ -1,4 +1,4 @@
-"""Rate limiting by a budget: the queues of senders that wait for tokens.
+"""Rate limiting with a budget: the queues of senders that wait for tokens.
 
 Senders whose messages draw on the same bucket are served first come, first served. Cancels have a separate
 queue and reserved tokens (`RateBudget`), so they overtake other messages. Clients in several threads may
@@ -28,12 +28,13 @@ class Turn:
     at any point gives up the place.
     """
 
-    __slots__ = ("held", "lane", "waits")
+    __slots__ = ("held", "is_waiting", "lane")
 
     def __init__(self, lane: str = "") -> None:
         self.lane: str = lane
+        """The name of the queue; messages in different queues do not block each other."""
         self.held: Lock = Lock()
-        self.waits: bool = False
+        self.is_waiting: bool = False
         """Whether the sender is in the queue."""
 
 
@@ -66,8 +67,8 @@ class Pacing:
                 finally:
                     self.leave(turn, now)
         queue = self._queues.setdefault(turn.lane, deque())
-        if not turn.waits:
-            turn.waits = True
+        if not turn.is_waiting:
+            turn.is_waiting = True
             queue.append(turn)
         # Drop places whose senders were interrupted before they could leave the queue.
         while not queue[0].held.locked():
@@ -84,9 +85,9 @@ class Pacing:
     def leave(self, turn: Turn, now: Instant) -> None:
         """Leave the queue, and let the next sender try at once."""
         queue = self._queues.get(turn.lane)
-        if not turn.waits or queue is None:
+        if not turn.is_waiting or queue is None:
             return
-        turn.waits = False
+        turn.is_waiting = False
         with contextlib.suppress(ValueError):
             queue.remove(turn)
         if queue:

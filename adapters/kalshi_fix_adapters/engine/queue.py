@@ -87,15 +87,15 @@ class EventQueue:
 
     def without_message(self) -> int:
         """Return the number of session events before the first one that `messages` returns or raises."""
-        found = 0
+        count = 0
         for event in self.events:
             if event.__class__ in CONNECTION_EVENTS:
                 continue
             # The session confirms events in sequence, so no later event can be confirmed before this one.
             if message_or_error(event) is not None:
                 break
-            found += 1
-        return found
+            count += 1
+        return count
 
     def update_paused(self, *, bounded: bool) -> ReadingPaused | ReadingResumed | None:
         """Pause reading when a limit is reached, and resume when the queue is at most half of both limits.

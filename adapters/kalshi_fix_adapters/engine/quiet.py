@@ -1,5 +1,5 @@
-"""Work that would delay messages, and that a client therefore does at the logon and in quiet moments:
-compiling decoders and collecting garbage.
+"""Work that would delay messages, so a client does it at the logon and in quiet moments: compiling decoders
+and collecting garbage.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ PATIENCE = 1.0
 SHORT = 0.002
 """Seconds without received bytes after which a quiet moment begins when `PATIENCE` has passed."""
 MAX_SHAPES = 64
-"""Maximum number of shapes in a file. With more, the oldest are dropped."""
+"""Maximum number of shapes in a file. Beyond it, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
 """Maximum size of a file of shapes, in bytes. A shape takes less than twice the size of a deferred
 message.
 """
 ALLOCATIONS = 5_000
-"""Number of new objects from which on garbage is collected in a quiet moment, which takes about 1 ms."""
+"""Number of new objects after which garbage is collected in a quiet moment; this takes about 1 ms."""
 MAX_ALLOCATIONS = 1_000_000
 """Number of new objects after which Python collects garbage without waiting for a quiet moment."""
 
@@ -47,7 +47,7 @@ class QuietWork:
         self.freeze: bool = plan.freeze
         """Whether quiet moments are also used for garbage collection (option `freeze`)."""
         self._is_frozen = False
-        """Whether the objects of this connection's logon are frozen."""
+        """Whether objects have been frozen since the logon of this connection."""
         self.codec: Codec = plan.config.codec.deferring()
         """The codec of the client's sessions. While it has `deferred` shapes, there is work for a quiet
         moment.
@@ -61,10 +61,10 @@ class QuietWork:
 
     def begin(self, store: Path | None) -> None:
         """Read the shapes to prepare, from the plan's file or the file next to the store; if there are none,
-        use the examples of the spec.
+        use the spec's examples.
         """
-        beside = None if store is None else store.with_name(f"{store.name}.shapes")
-        self._path = self._plan.shapes or beside
+        next_to_store = None if store is None else store.with_name(f"{store.name}.shapes")
+        self._path = self._plan.shapes or next_to_store
         self._known = [] if self._path is None else read_shapes(self._path)
         self._frames = iter(self._known or self._examples())
 
@@ -83,7 +83,7 @@ class QuietWork:
             _freezing.add(id(self))
 
     def close(self) -> None:
-        """Let Python collect garbage automatically again, unless another client has the option `freeze`."""
+        """Let Python collect garbage automatically again, unless another client needs `freeze`."""
         if id(self) in _freezing:
             _freezing.discard(id(self))
             if not _freezing:
@@ -97,7 +97,7 @@ class QuietWork:
         return now + (QUIET if now < self._due_since + PATIENCE else SHORT)
 
     def work(self, session: Session) -> bool:
-        """Do one piece of work, unless requests wait for their answers; return whether to call this again."""
+        """Do one unit of work, unless requests are awaiting answers; return whether to call this again."""
         if session.open_requests or not session.is_established:
             return False
         self._due_since = None

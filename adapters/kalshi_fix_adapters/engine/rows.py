@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from kalshi_fix_sansio.errors import LocalProtocolError
 
-MAX_KEY = 256
+MAX_KEY_BYTES = 256
 """Maximum size of a key in bytes."""
 
 
@@ -36,7 +36,7 @@ class RowStore(Protocol):
 
 
 class RowBuffer:
-    """The user's changes since the last confirmation, which hide the rows of a store."""
+    """The user's changes since the last confirmation, which take precedence over the rows of a store."""
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
@@ -103,8 +103,8 @@ class Rows(MutableMapping[str, Any]):
     """Your own data, stored as rows by key in the client's store. Values must be JSON-serializable.
 
     The commit that confirms the last event taken, when you request the next one, also writes your changes, so
-    after a crash either both are stored or neither. If an exception leaves an event unconfirmed, the changes
-    are dropped too. Available while the client is open.
+    after a crash either both are stored or neither is. If an exception leaves an event unconfirmed, the
+    changes are dropped too. Available while the client is open.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class Rows(MutableMapping[str, Any]):
 
         Raises:
             LocalProtocolError: the value exceeds the limits of the store, or the client is not open or has no
-                store in a file.
-            TypeError, ValueError: the value is not JSON-serializable, or the key is not text of at most 256
-                bytes.
+                store that keeps rows.
+            TypeError, ValueError: the value is not JSON-serializable, or the key is not a string of at most
+                256 bytes.
         """
-        if len(key.encode()) > MAX_KEY:
-            raise ValueError(f"a key has at most {MAX_KEY} bytes, not {len(key.encode())}")
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise ValueError(f"a key has at most {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         with self._locked():
             self._rows().set(key, text)
@@ -154,5 +154,6 @@ class Rows(MutableMapping[str, Any]):
 def no_rows() -> LocalProtocolError:
     """Return the error for a client that cannot store rows."""
     return LocalProtocolError(
-        "no rows can be kept: the client is not open, or has no file; set its `store` option to a folder"
+        "no rows can be kept: the client is not open, or its store cannot keep rows; set its `store` option "
+        "to a folder"
     )

@@ -39,7 +39,7 @@ class SequenceNumbers(Value):
         next_outgoing: MsgSeqNum (34) of the next message to send.
         next_incoming: MsgSeqNum expected next from the venue. Equal to `next_unconfirmed` while the client is
             not open.
-        next_unconfirmed: The lowest MsgSeqNum of the venue whose message you have not confirmed. After a
+        next_unconfirmed: The lowest MsgSeqNum from the venue whose message you have not confirmed. After a
             crash, messages from this number on are delivered again, on a session type with resend.
         reset_due: Whether the next Logon restarts both directions at 1, because a reset is due, or was sent
             and not answered.
@@ -115,8 +115,8 @@ class SequenceState:
     @property
     def outlive_process(self) -> bool:
         """Whether the next process continues from these numbers."""
-        lasts = self._plan.store is not None and not isinstance(self._plan.store, MemoryStore)
-        return lasts and self._plan.config.session_type.resend
+        is_persistent = self._plan.store is not None and not isinstance(self._plan.store, MemoryStore)
+        return is_persistent and self._plan.config.session_type.resend
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id.
@@ -128,8 +128,8 @@ class SequenceState:
         closed = self._factory is not None and self._opened is None
         if closed or not isinstance(self._store, SentRequestStore):
             raise LocalProtocolError(
-                "no ids of sent requests are kept: the client is not open, or has no file; set its `store` "
-                "option to a folder"
+                "no ids of sent requests are kept: the client is not open, or its store does not keep them; "
+                "set its `store` option to a folder"
             )
         return self._store.sent_request(request_id)
 
@@ -230,11 +230,11 @@ class SequenceState:
         # Otherwise the next logon would reset the numbers, as a client without a store does until a logon has
         # been completed with its numbers.
         self._agreed = True
-        costs: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
+        losses: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
             why = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
-            costs.append(OutcomesUnknown(tuple(uncertain), why))
-        return tuple(costs)
+            losses.append(OutcomesUnknown(tuple(uncertain), why))
+        return tuple(losses)
 
     def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
@@ -288,7 +288,7 @@ class SequenceState:
         self._agreed = True
 
     def disputed(self) -> None:
-        """Record that the venue has other numbers, so that those in memory are invalid."""
+        """Record that the venue has other numbers, so those in memory are invalid."""
         self._agreed = False
 
     @property
@@ -315,8 +315,7 @@ def _commit(store: MessageStore) -> None:
 
 
 def _guarded(sign: SignLogon | None) -> SignLogon | None:
-    """Return a signer that raises only KalshiFixErrors, even if the key is in a device or service of the
-    user.
+    """Return a signer that raises only KalshiFixErrors, even if it calls the user's own device or service.
 
     The text of the original exception may contain a secret, so the exception is only attached as the cause.
     """

@@ -66,20 +66,20 @@ class Takeover:
         self._core = core
         self._on_wait = on_wait
         self._manager = ServiceManager()
-        self._waits = False
+        self._is_waiting = False
         self.every: float = every
         """Seconds between attempts to open the store."""
 
     def begin(self) -> None:
         """Report that this process has started."""
-        self._waits = False
+        self._is_waiting = False
         self._manager.start_watchdog()
         self._manager.notify("READY=1")
 
     def wait(self, error: StoreUnavailableError) -> None:
         """Report that the store cannot be opened yet."""
-        if not self._waits:
-            self._waits = True
+        if not self._is_waiting:
+            self._is_waiting = True
             LOG.info("waiting: %s", error)
             self._manager.notify(f"STATUS=standby: {error}")
         if self._on_wait is not None:
@@ -91,14 +91,14 @@ class Takeover:
         self._manager.notify("STATUS=primary")
 
     def is_lost(self) -> bool:
-        """Return whether the store was lost, so that this process is no longer the primary. After the client
-        is closed, the only evidence is a session that has ended for this reason.
+        """Return whether the store was lost, so that this process is no longer the primary. Call this before
+        closing the client: afterwards it is true only if the session ended for this reason.
         """
         return self._core.is_store_lost
 
     def leave(self, error: BaseException | None, *, lost: bool = False) -> None:
-        """Report that this process ends, with `error`; `lost` is the result of `is_lost` before the client
-        was closed.
+        """Report that this process is ending, with `error`; `lost` is the result of `is_lost` before the
+        client was closed.
 
         Raises:
             SystemExit: (with the status `LOST`) the store was lost.

@@ -1,6 +1,6 @@
 """The active market data subscriptions, for renewal on the next connection.
 
-At Kalshi, MarketDataRequest has no MDReqID (262). Subscriptions are identified by Symbol (55), requests are
+Kalshi's MarketDataRequest has no MDReqID (262). Subscriptions are identified by Symbol (55), requests are
 answered in sequence by one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not identify
 the request that it rejects (Kalshi's page on market data).
 """
@@ -34,7 +34,7 @@ _OF_INTEREST = frozenset(
 """MsgTypes that may concern a subscription; most received messages do not."""
 
 _Live = dict[str, set[int] | None]
-"""Subscriptions by symbol, in the sequence of the requests. The value is the set of MsgSeqNums of this
+"""Subscriptions by symbol, in the order of the requests. The value is the set of MsgSeqNums of this
 connection's requests for the symbol that may still be rejected, which is empty if it was not requested on
 this connection; or None after one of the requests was answered.
 """
@@ -45,7 +45,7 @@ class _PendingRequest:
     """A MarketDataRequest whose answer is not complete."""
 
     seq_num: int
-    subscribes: bool
+    is_subscription: bool
     """Whether the request asks for updates, not only for one snapshot."""
     awaited: set[str]
     """The symbols whose snapshots have not been received."""
@@ -66,14 +66,14 @@ class Subscriptions:
         self._statuses: _Live = {}
         """Subscriptions of SecurityStatusRequest (e)."""
         self._pending: deque[_PendingRequest] = deque()
-        """MarketDataRequests of this connection, oldest first, which is the sequence of their answers."""
-        self._again: set[int] = set()
+        """MarketDataRequests of this connection, oldest first, in the order of their answers."""
+        self._renewals: set[int] = set()
         """MsgSeqNums of this connection's renewals, which the client sent automatically."""
 
     def start_connection(self) -> None:
         """Mark all subscriptions as not requested yet, because a new connection is logged on."""
         self._pending.clear()
-        self._again.clear()
+        self._renewals.clear()
         for live in (self._books, self._statuses):
             live.update({symbol: set() for symbol in live})
 
@@ -82,17 +82,17 @@ class Subscriptions:
 
         `sent` may be called for each request before the iteration continues.
         """
-        symbols = [symbol for symbol, owners in self._books.items() if owners == set()]
+        symbols = [symbol for symbol, seq_nums in self._books.items() if seq_nums == set()]
         size = self._per_request or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
         # `sent`, if called during the iteration, changes the sets of symbols but adds no symbol to the dict.
-        for symbol, owners in self._statuses.items():
-            if owners == set():
+        for symbol, seq_nums in self._statuses.items():
+            if seq_nums == set():
                 yield SecurityStatusRequest.subscribe(symbol)
 
-    def sent(self, message: Message, seq_num: int, *, again: bool = False) -> None:
-        """Record a sent message; `again` marks a renewal by the client."""
+    def sent(self, message: Message, seq_num: int, *, is_renewal: bool = False) -> None:
+        """Record a sent message; `is_renewal` marks a renewal by the client."""
         match message:
             case MarketDataRequest():
                 self._sent_books(message, seq_num)
@@ -100,9 +100,9 @@ class Subscriptions:
                 if kind == _OFF:
                     self._statuses.pop(symbol, None)
                 elif kind == _ON:
-                    _own(self._statuses, symbol, seq_num)
-        if again:
-            self._again.add(seq_num)
+                    _add_request(self._statuses, symbol, seq_num)
+        if is_renewal:
+            self._renewals.add(seq_num)
 
     def _sent_books(self, message: MarketDataRequest, seq_num: int) -> None:
         kind, symbols = message.subscription_request_type, [entry.symbol for entry in message.related_sym]
@@ -114,32 +114,32 @@ class Subscriptions:
         self._pending.append(_PendingRequest(seq_num, kind == _ON, set(symbols)))
         if kind == _ON:
             for symbol in symbols:
-                _own(self._books, symbol, seq_num)
+                _add_request(self._books, symbol, seq_num)
 
     def received(self, event: Event) -> bool:
         """Process a received event; return whether to send `requests` again shortly.
 
-        That is necessary if the venue rejected a renewal for its rate limit.
+        That is necessary if the venue rejected a renewal for exceeding the rate limit.
         """
         if isinstance(event, MessageReceived):
             if event.message.msg_type not in _OF_INTEREST:
                 return False
             match event.message:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
-                    self._answered(symbol)
+                    self._record_snapshot(symbol)
                 case MarketDataRequestReject():
                     # Y does not identify its request. Requests are answered in sequence, and a request that
                     # was answered by a snapshot was not rejected.
                     first = next((pending for pending in self._pending if not pending.begun), None)
                     if first is not None:
-                        self._refused(first.seq_num, event.message)
+                        self._record_rejection(first.seq_num, event.message)
                 case SecurityStatus(symbol=symbol, security_trading_status=SecurityTradingStatus.SETTLED):
                     self._statuses.pop(symbol, None)
         elif isinstance(event, RejectReceived):
-            return event.ref_seq_num is not None and self._refused(event.ref_seq_num, event.reject)
+            return event.ref_seq_num is not None and self._record_rejection(event.ref_seq_num, event.reject)
         return False
 
-    def _answered(self, symbol: str) -> None:
+    def _record_snapshot(self, symbol: str) -> None:
         # Requests are answered in sequence, so this snapshot answers the oldest request that awaits the
         # symbol.
         for pending in self._pending:
@@ -148,13 +148,13 @@ class Subscriptions:
                 pending.begun = True
                 if not pending.awaited:
                     self._pending.remove(pending)
-                if pending.subscribes and symbol in self._books:
+                if pending.is_subscription and symbol in self._books:
                     self._books[symbol] = None
                 return
 
-    def _refused(self, seq_num: int, reject: Message) -> bool:
-        put_off = (
-            seq_num in self._again
+    def _record_rejection(self, seq_num: int, reject: Message) -> bool:
+        is_postponed = (
+            seq_num in self._renewals
             and isinstance(reject, BusinessMessageReject)
             and reject.business_reject_reason == BusinessRejectReason.RATE_LIMIT_EXCEEDED
         )
@@ -164,16 +164,16 @@ class Subscriptions:
                 break
         for live in (self._books, self._statuses):
             # An accepted subscription (None) stays, because a rejected repetition does not end it.
-            for symbol in [symbol for symbol, owners in live.items() if owners and seq_num in owners]:
-                owners = live[symbol] or set()
-                owners.discard(seq_num)
+            for symbol in [symbol for symbol, seq_nums in live.items() if seq_nums and seq_num in seq_nums]:
+                seq_nums = live[symbol] or set()
+                seq_nums.discard(seq_num)
                 # If postponed, the empty set stays, and `requests` yields the symbol again.
-                if not owners and not put_off:
+                if not seq_nums and not is_postponed:
                     del live[symbol]
-        return put_off
+        return is_postponed
 
 
-def _own(live: _Live, symbol: str, seq_num: int) -> None:
-    owners = live.setdefault(symbol, set())
-    if owners is not None:
-        owners.add(seq_num)
+def _add_request(live: _Live, symbol: str, seq_num: int) -> None:
+    seq_nums = live.setdefault(symbol, set())
+    if seq_nums is not None:
+        seq_nums.add(seq_num)

@@ -1,4 +1,4 @@
-"""The part of a client's user side that does not depend on the event loop."""
+"""The part of the user's API that does not depend on the event loop."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ClientBase:
         core: ClientCore,
         lock: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Use a core; `lock` returns the lock to hold while the core is read, if any."""
+        """Use a core; `lock` returns the lock, if any, to hold while the core is read."""
         self._core = core
         self._locked = lock
         # `take` itself, for `receive` and `events`, because a method around it would cost a call per message.
@@ -123,13 +123,13 @@ class ClientBase:
 
         Args:
             next_outgoing: MsgSeqNum (34) of the next Logon; None for no change.
-            next_incoming: the next expected MsgSeqNum of the venue; None for no change.
+            next_incoming: the next expected MsgSeqNum from the venue; None for no change.
 
         Returns:
             The resulting losses and uncertainties as session events, to handle and to pass to `apply` of the
                 trading machines: MessagesLost with the skipped numbers, and OutcomesUnknown with the open
                 requests whose answers may be lost or whose numbers will be used again. The client reports
-                these requests once more at the next logon, in whichever process.
+                these requests once more at the next logon, in whichever process that is.
 
         Raises:
             LocalProtocolError: the client is open, the session type restarts its numbers at every logon, a
@@ -250,8 +250,8 @@ class ClientBase:
     def _end_of_messages(self) -> Exception:
         return Ended() if self._core.ended_cleanly else self._core.closed_error()
 
-    def _longest_logout(self) -> float:
-        """Return the number of seconds after which an unfinished logout has failed.
+    def _logout_timeout(self) -> float:
+        """Return the number of seconds after which an unfinished logout counts as failed.
 
         The session's deadline for the venue's answer is the plan's `timeout`.
         """
@@ -287,7 +287,7 @@ def no_tokens() -> ClientTimeoutError:
 
 
 def no_event(timeout: float | None) -> ClientTimeoutError:
-    """Return the error for a wait without an event."""
+    """Return the error for a wait during which no event occurred."""
     return ClientTimeoutError(f"no event within {timeout:g} s; wait longer, or check the sent messages")
 
 

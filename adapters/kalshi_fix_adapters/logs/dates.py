@@ -1,4 +1,4 @@
-"""The choice of the dialect for a message of a log: by its SendingTime, unless a date is set."""
+"""Chooses the dialect for each message of a log by its SendingTime, unless a date is set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_DAYS: Final = 4096
 
 
 class Judge:
-    """Decodes messages with the dialect of their dates, or of one date.
+    """Decodes each message with the dialect of its date, or all messages with the dialect of one date.
 
     The codec of the previous message is tried first, because the messages of a log are nearly in time order.
     So hardly any message is decoded twice, and reading today's logs costs nothing extra.

@@ -92,28 +92,28 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
     """
     reader, judge = LogReader(), Judge(as_of)
-    for data in pieces_of(log):
-        # All messages of a piece are extracted before the first is decoded. Alternating between the two steps
+    for data in chunks_of(log):
+        # All messages of a chunk are extracted before the first is decoded. Alternating between the two steps
         # takes a quarter longer, because the code of neither step stays in the processor's caches.
         yield from map(entry_of, list(reader.feed(data)), repeat(judge))
     yield from map(entry_of, reader.close(), repeat(judge))
 
 
-def pieces_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a log in pieces; `log` is as in `read_log`."""
+def chunks_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a log in chunks; `log` is as in `read_log`."""
     if not isinstance(log, str | Path):
-        yield from _pieces(log)
+        yield from _chunks(log)
         return
     path = Path(log)
     if path.suffix == ".gz":
         with gzip.open(path) as packed:
-            yield from _pieces(packed)
+            yield from _chunks(packed)
     else:
         with path.open("rb") as file:
-            yield from _pieces(file)
+            yield from _chunks(file)
 
 
-def _pieces(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     # On a pipe, `read1` returns the available bytes without waiting for a complete chunk.
     read = getattr(file, "read1", file.read)
     while data := read(CHUNK):
@@ -151,9 +151,9 @@ def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int 
 
 
 def _direction(before: bytes) -> Direction | None:
-    ways = [_DIRECTIONS[word] for word in _WORD.findall(before.lower()) if word in _DIRECTIONS]
+    directions = [_DIRECTIONS[word] for word in _WORD.findall(before.lower()) if word in _DIRECTIONS]
     # The last matching word is used, because a name earlier on the line may contain such a word.
-    return ways[-1] if ways else None
+    return directions[-1] if directions else None
 
 
 def _time(found: re.Match[bytes]) -> datetime | None:

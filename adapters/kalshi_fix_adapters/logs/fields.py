@@ -1,4 +1,4 @@
-"""Restores the fields of a logged message from its pieces, and interprets line breaks inside the message."""
+"""Restores the fields of a logged message from fragments, and interprets line breaks inside the message."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,
 
 
 class Fragments:
-    """The pieces of one message: the texts between separators and line ends, in the order of the log."""
+    """The fragments of one message: the texts between separators and line ends, in the order of the log."""
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
         self._found = [b"8=FIXT.1.1"]
         self._breaks: dict[int, bytes] = {}
-        """For each piece after a line that ended without a separator: the index of the piece and its indent.
-        At this place, the line end either replaces a separator, or is inside a value.
+        """For each fragment after a line that ended without a separator: the index of the fragment and its
+        indent. The line end before this fragment either replaces a separator, or is inside a value.
         """
         self._indent = b""
         self._broken = False
@@ -41,14 +41,14 @@ class Fragments:
         return self._broken
 
     def add(self, texts: list[bytes]) -> None:
-        """Add the next pieces of a line, at least one."""
+        """Add the next fragments of a line, at least one."""
         if self._broken:
             self._breaks[len(self._found)] = self._indent
         self._found += texts
         self._indent, self._broken = b"", False
 
     def end_line(self, text: bytes) -> None:
-        """Add the rest of a line. After a final separator, the last piece is empty and ignored."""
+        """Add the rest of a line. After a final separator, the last fragment is empty and ignored."""
         *texts, last = text.split(self.separator)
         if texts:
             self.add(texts)
@@ -58,7 +58,7 @@ class Fragments:
             self._broken = self.separator != b"\n"
 
     def begin_line(self, indent: bytes) -> None:
-        """Record the indent before the first piece of a line."""
+        """Record the indent before the first fragment of a line."""
         self._indent = indent
 
     def frame(self) -> bytes:
@@ -72,52 +72,52 @@ class Fragments:
         while not FIELD.match(self._found[end - 1]):
             end -= 1  # text after the last separator of a log line, such as a bracket
         found = self._found[:end]
-        breaks = [(place, indent) for place, indent in self._breaks.items() if place < end]
+        breaks = [(index, indent) for index, indent in self._breaks.items() if index < end]
         # Among results with equal scores the first is kept: the one that treats a line beginning with a tag
         # as a new field.
-        best, most = b"", -1
+        best, best_score = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)
             score = _score(frame)
-            if score > most:
-                best, most = frame, score
-            if most == _BEST_SCORE:
+            if score > best_score:
+                best, best_score = frame, score
+            if best_score == _BEST_SCORE:
                 return best
         return _unescaped(best)
 
     def _read(self, found: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
-        # The parts are joined once at the end, because a value may consist of a quarter of a million pieces.
+        # The parts are joined once at the end, because a value may consist of 250,000 fragments.
         glued: dict[int, bytes] = {}
         parts: list[bytes] = []
         begin = 0
-        for place, indent in breaks:
-            glue = reading(found[place], indent)
+        for index, indent in breaks:
+            glue = reading(found[index], indent)
             if glue is not None:
-                glued[place] = glue
-                parts += (SOH.join(found[begin:place]), glue)
-                begin = place
+                glued[index] = glue
+                parts += (SOH.join(found[begin:index]), glue)
+                begin = index
         frame = b"".join((*parts, SOH.join(found[begin:]), SOH))
         if self.separator == SOH or _TEXT_BEGINS not in frame or _score(frame) == _BEST_SCORE:
             return frame
-        pieces: list[list[bytes]] = []
-        for place, text in enumerate(found):
-            if place in glued:
-                pieces[-1] += (glued[place], text)
+        joined: list[list[bytes]] = []
+        for index, text in enumerate(found):
+            if index in glued:
+                joined[-1] += (glued[index], text)
             else:
-                pieces.append([text])
+                joined.append([text])
         fields: list[list[bytes]] = []
-        for piece in map(b"".join, pieces):
-            # A piece that does not begin like a field belongs to a Text field that contains the separator.
-            if FIELD.match(piece) or not fields[-1][0].startswith(_TEXT):
-                fields.append([piece])
+        for each in map(b"".join, joined):
+            # A fragment that does not begin like a field belongs to a Text field that contains the separator.
+            if FIELD.match(each) or not fields[-1][0].startswith(_TEXT):
+                fields.append([each])
             else:
-                fields[-1].append(piece)
+                fields[-1].append(each)
         return SOH.join(map(self.separator.join, fields)) + SOH
 
 
 _Reading = Callable[[bytes, bytes], bytes | None]
-"""A function that receives a piece and its indent, and returns the text for the line end before the piece;
-None if the piece is a new field.
+"""A function that receives a fragment and its indent, and returns the text for the line end before the
+fragment; None if the fragment is a new field.
 """
 
 

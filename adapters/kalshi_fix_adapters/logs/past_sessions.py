@@ -79,45 +79,45 @@ def replay(
     """Replay a recording or log through machines; return the number of its messages and events.
 
     A machine is any object with `apply(event)` or `apply(event, now)`. Each machine also receives the updates
-    returned by the machines before it. So pass `DropCopy` before `Orders`, and `Orders` before `Positions`
+    returned by the machines before it, so pass `DropCopy` before `Orders`, and `Orders` before `Positions`
     and `Cash`.
 
     Args:
-        source: a file, or several files in order of time. A file is decompressed if its name ends with .gz.
-            Pass a `Recording` to find the skipped damaged ranges in `damaged` afterwards.
+        source: a file, or several files in chronological order. A file is decompressed if its name ends with
+            .gz. Pass a `Recording` to find the skipped damaged ranges in `damaged` afterwards.
         machines: the objects whose `apply` is called.
         session_type: replay only sessions of this type; the default is all. Set this if a file contains
             several sessions, because they end at different times.
         as_of: as in `read_log`.
 
     Raises:
-        RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
+        RecordingError, OSError, EOFError: as raised by `Recording` and `read_log`.
     """
     steps = [_step(machine) for machine in machines]
     # A single machine without a time argument, such as books, takes a faster path.
-    alone = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
+    single = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
     count = 0
-    for time, of_type, what in _passed(source, as_of):
+    for time, of_type, what in _iter_events(source, as_of):
         if session_type is not None and of_type != session_type:
             continue
         count += 1
-        if alone is not None:
+        if single is not None:
             try:  # noqa: SIM105 - a context manager would be entered for each message
-                alone(what)
+                single(what)
             except LocalProtocolError:
                 pass  # as below
             continue
         items: list[object] = [what]
-        for apply, timed, replaces in steps:
+        for apply, time_type, replaces_event in steps:
             events: list[object] = []
             for item in items:
                 try:
-                    found = apply(item, _now(timed, time)) if timed else apply(item)
+                    found = apply(item, _now(time_type, time)) if time_type else apply(item)
                 except LocalProtocolError:
                     continue  # the machine rejects this message, which was nevertheless sent
                 if found is not None:
                     events += found if isinstance(found, list) else [found]
-            items = events if replaces else items + events
+            items = events if replaces_event else items + events
     return count
 
 
@@ -129,52 +129,52 @@ result replaces the event for later machines.
 
 def _step(machine: Any) -> _Step:
     parameters = list(signature(machine.apply).parameters.values())
-    timed = None
+    time_type = None
     if len(parameters) > 1:
-        timed = Instant if "Instant" in str(parameters[1].annotation) else datetime
-    return machine.apply, timed, isinstance(machine, DropCopy)
+        time_type = Instant if "Instant" in str(parameters[1].annotation) else datetime
+    return machine.apply, time_type, isinstance(machine, DropCopy)
 
 
-def _now(timed: type, time: datetime) -> object:
-    return Instant(time.timestamp(), time) if timed is Instant else time
+def _now(time_type: type, time: datetime) -> object:
+    return Instant(time.timestamp(), time) if time_type is Instant else time
 
 
 def read_events(source: Source | Iterable[Source], *, as_of: AsOf = None) -> Iterator[SessionEvent]:
     """Yield the events and sent messages of recordings, wire logs and other logs, in order.
 
-    Invalid FIX messages are skipped and, in a log, messages without a direction. Damage in a recording is
-    reported as lost messages for every open session. See `read_log` for `as_of`.
+    Invalid FIX messages are skipped, and so are messages without a direction in a log. Damage in a recording
+    is reported as lost messages for every open session. See `read_log` for `as_of`.
 
     Raises:
-        RecordingError, OSError, EOFError: as from `Recording` and `read_log`.
+        RecordingError, OSError, EOFError: as raised by `Recording` and `read_log`.
     """
-    for passed in _passed(source, as_of):
-        yield SessionEvent(*passed)
+    for values in _iter_events(source, as_of):
+        yield SessionEvent(*values)
 
 
-_Passed = tuple[datetime, str, object]
+_EventTuple = tuple[datetime, str, object]
 """The values of a `SessionEvent`."""
 
 
-def _passed(source: Source | Iterable[Source], as_of: AsOf) -> Iterator[_Passed]:
+def _iter_events(source: Source | Iterable[Source], as_of: AsOf) -> Iterator[_EventTuple]:
     sources = [source] if isinstance(source, str | Path | Recording) else list(source)
     sessions = _Sessions()
     for each in sources:
         if isinstance(each, Recording):
-            yield from _recorded(each, sessions, as_of)
+            yield from _recording_events(each, sessions, as_of)
         elif is_recording(each):
-            yield from _recorded(Recording(each), sessions, as_of)
+            yield from _recording_events(Recording(each), sessions, as_of)
         else:
-            yield from _logged(each, sessions, as_of)
+            yield from _log_events(each, sessions, as_of)
 
 
-def _recorded(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterator[_Passed]:
+def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterator[_EventTuple]:
     decode = Judge(as_of).decode
-    time, left_out = _UNKNOWN_TIME, 0
+    time, skipped = _UNKNOWN_TIME, 0
     for record in recording:
         time = record.time
-        if recording.damaged_bytes != left_out:
-            left_out = recording.damaged_bytes
+        if recording.damaged_bytes != skipped:
+            skipped = recording.damaged_bytes
             yield from sessions.lose(time)
         session = sessions.of(record.connection)
         if record.kind is Kind.RECEIVED:
@@ -198,11 +198,11 @@ def _recorded(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterato
             events = session.lose()
         for what in events:
             yield time, session.session_type, what
-    if recording.damaged_bytes != left_out:
+    if recording.damaged_bytes != skipped:
         yield from sessions.lose(time)
 
 
-def _logged(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[_Passed]:
+def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[_EventTuple]:
     for entry in read_log(path, as_of=as_of):
         message = entry.message
         if message is None or entry.direction is None:
@@ -236,7 +236,7 @@ class _Sessions:
             session = self._open[key] = _Session()
         return session
 
-    def lose(self, time: datetime) -> Iterator[_Passed]:
+    def lose(self, time: datetime) -> Iterator[_EventTuple]:
         """Record that messages of any session may be missing; yield the resulting events of every open
         session.
         """
@@ -245,13 +245,13 @@ class _Sessions:
                 yield time, session.session_type, what
 
     def end(self, key: Any) -> list[object]:
-        """Remove a connection; return the events of its end."""
+        """Remove a connection; return the events that this produces."""
         session = self._open.pop(key, None)
         return [] if session is None else session.end()
 
     def others(self, ids: Any, connection: int | None) -> list[Any]:
-        """Return the keys of earlier connections between these CompIDs, which have ended if this connection
-        is new.
+        """If this connection is new, return the keys of earlier connections between these CompIDs, which must
+        have ended.
         """
         if (ids, connection) in self._open:
             return []
@@ -269,11 +269,11 @@ class _Session:
         self._expected: int | None = None
         self._missing: list[range] = []
         self._sent: dict[int, Message] = {}
-        self._on = False
+        self._is_logged_on = False
 
     def sent(self, message: Message) -> list[object]:
         """Record a sent message; return the arguments for `apply`."""
-        self._place(message.header.target_comp_id)
+        self._set_session_type(message.header.target_comp_id)
         if isinstance(message, Logon):
             events = self.end()
             values = values_of(message).items()
@@ -301,17 +301,17 @@ class _Session:
     def _received(self, message: Message, number: int | None, frame: bytes) -> list[object]:
         events: list[object] = []
         header: Any = message.header
-        self._place(header.sender_comp_id)
-        again = header.poss_dup_flag is True
+        self._set_session_type(header.sender_comp_id)
+        poss_dup = header.poss_dup_flag is True
         if isinstance(message, Logon):
             events += self.end()
-            self._on = True
+            self._is_logged_on = True
             reset = message.reset_seq_num_flag is True
             if reset or not self._resend:
                 self._expected = None
                 self._missing.clear()
             events.append(LoggedOn(message, message.heart_bt_int or 0, reset, self._flags))
-        if number is not None and not self._counts(number, again=again, events=events):
+        if number is not None and not self._is_new(number, poss_dup=poss_dup, events=events):
             return events
         match message:
             case Logout():
@@ -321,16 +321,18 @@ class _Session:
                     RejectReceived(message, message.ref_seq_num, self._sent.get(message.ref_seq_num or 0))
                 )
             case SequenceReset():
-                after = message.new_seq_no
-                if after is not None:
-                    self._expected = after if self._expected is None else max(after, self._expected)
-                    self._missing = [range(max(each.start, after), each.stop) for each in self._missing]
+                new_seq_no = message.new_seq_no
+                if new_seq_no is not None:
+                    self._expected = new_seq_no if self._expected is None else max(new_seq_no, self._expected)
+                    self._missing = [range(max(each.start, new_seq_no), each.stop) for each in self._missing]
             case _ if message.__class__ not in _SESSION_MESSAGES:
-                events.append(MessageReceived(message, again, header.poss_resend is True, frame))
+                events.append(MessageReceived(message, poss_dup, header.poss_resend is True, frame))
         return events
 
-    def _counts(self, number: int, *, again: bool, events: list[object]) -> bool:
-        """Record a sequence number; return whether its message is new."""
+    def _is_new(self, number: int, *, poss_dup: bool, events: list[object]) -> bool:
+        """Record a sequence number, and append MessagesLost to `events` if the numbers before it are missing
+        and will not be resent. Return False for a possible duplicate that does not fill a gap.
+        """
         expected = self._expected
         if expected is None or number == expected:
             self._expected = number + 1
@@ -342,16 +344,16 @@ class _Session:
             elif len(self._missing) < MAX_MISSING:
                 self._missing.append(range(expected, number))
             return True
-        for place, missing in enumerate(self._missing):
+        for index, missing in enumerate(self._missing):
             if number in missing:
                 # Resent messages are in order, and a gap fill replaces the messages that are not resent.
-                self._missing[place] = range(number + 1, missing.stop)
+                self._missing[index] = range(number + 1, missing.stop)
                 self._missing = [each for each in self._missing if each]
                 return True
-        return not again
+        return not poss_dup
 
     def lose(self) -> list[object]:
-        """Record that messages are missing in the recording; return the resulting events."""
+        """Record that messages are missing from the recording; return the resulting events."""
         self.framer = Framer()
         expected, self._expected = self._expected, None
         return [MessagesLost(expected, expected)] if expected is not None else []
@@ -364,10 +366,10 @@ class _Session:
         clean: bool = False,
     ) -> list[object]:
         """Record the end of the connection; return a SessionEnded if the session was logged on."""
-        on, self._on = self._on, False
-        return [SessionEnded(reason, text, clean)] if on else []
+        was_logged_on, self._is_logged_on = self._is_logged_on, False
+        return [SessionEnded(reason, text, clean)] if was_logged_on else []
 
-    def _place(self, venue_id: str | None) -> None:
+    def _set_session_type(self, venue_id: str | None) -> None:
         if not self.session_type:
             kind = DIALECT.session_types.get(venue_id or "")
             if kind is not None:

@@ -1,6 +1,6 @@
 """Finds FIX messages in logs, with any surrounding text, separators (SOH or a replacement) and line breaks.
 
-`LogReader` accepts bytes in pieces of any size and yields each message as one frame with SOH between its
+`LogReader` accepts bytes in chunks of any size and yields each message as one frame with SOH between its
 fields. A frame may be incomplete; `Codec.inspect` diagnoses it. The memory used is bounded for any input.
 
 A message begins at `8=FIXT.1.1` and ends with its CheckSum (10), before the next message, at an empty line,
@@ -33,9 +33,9 @@ START = re.compile(
     )
 )
 """The beginning of a message, which may follow any text."""
-LONGEST_START = 20
+MAX_START_SIZE = 20
 """Maximum length of a match of `START`, in bytes."""
-_LONGEST_SEPARATOR = max(map(len, SEPARATORS))
+_MAX_SEPARATOR_SIZE = max(map(len, SEPARATORS))
 _ENDS = {each: re.compile(re.escape(each) + rb"|\n") for each in (*SEPARATORS, b"\n")}
 """For each separator, the end of a field. In a log with one field on each line, the line end is the
 separator.
@@ -51,7 +51,7 @@ _LINES = re.compile(rb"(?:[ \t]*+(?!10=|8=FIXT\.1\.1)[0-9]{1,9}=[^\n8]*+(?:8(?!=
 _BLANKS = re.compile(rb"[ \t]*")
 _CHECKSUM_BEGINS = b"10="
 _CHECKSUM = re.compile(rb"10=[0-9]*")
-_MAX_REMARKS = 1
+_MAX_UNRELATED_LINES = 1
 """Maximum number of consecutive unrelated lines within one message."""
 
 
@@ -60,7 +60,7 @@ class LoggedMessage:
     """One message in a log.
 
     Attributes:
-        frame: The fields from BeginString on, with SOH after each.
+        frame: The fields, beginning with BeginString, with SOH after each.
         line: Number of the line on which the message begins, counted from 1.
         truncated: Whether the message was truncated because it was too long.
         before: The text before the message on the same line, such as a time and the origin of the message; at
@@ -83,19 +83,19 @@ class _Pending:
     room: int
     """Number of bytes that the message may still contain."""
     at_line_start: bool = False
-    remarks: int = 0
+    unrelated_lines: int = 0
 
 
 class _Step(Enum):
     WAIT = auto()
     """More of the log is needed to continue."""
-    GO_ON = auto()
+    CONTINUE = auto()
     DONE = auto()
     TRUNCATED = auto()
 
 
 class LogReader:
-    """Extracts messages from a log given in pieces of any size."""
+    """Extracts messages from a log given in chunks of any size."""
 
     def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
         """Create a reader that is not inside a message.
@@ -108,9 +108,9 @@ class LogReader:
         self._max_message = max_message
         self._buffer = bytearray()
         self._at = 0
-        self._blank_to = self._looked_to = 0
-        """The positions up to which blanks were skipped, and up to which the end was searched in vain. They
-        avoid repeated scans of incomplete data.
+        self._blank_to = self._searched_to = 0
+        """The positions up to which blanks were skipped, and up to which the end was searched for in vain.
+        They avoid repeated scans of incomplete data.
         """
         self._line = line
         self._before = before
@@ -120,19 +120,19 @@ class LogReader:
 
     @property
     def position(self) -> int:
-        """Number of consumed bytes of the first piece."""
+        """Number of bytes consumed. It is only meaningful after a single `feed`."""
         return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
         """Add the next bytes of the log; yield the messages that are complete."""
         # Some bytes before the position are kept, because a digit before `8=FIXT.1.1` means that no message
         # starts there, unless the digit belongs to a separator.
-        kept = max(self._at - _LONGEST_SEPARATOR, 0)
+        kept = max(self._at - _MAX_SEPARATOR_SIZE, 0)
         del self._buffer[:kept]
         self._buffer += data
         self._at -= kept
         self._blank_to -= kept
-        self._looked_to -= kept
+        self._searched_to -= kept
         yield from self._scan()
 
     def close(self) -> Iterator[LoggedMessage]:
@@ -147,9 +147,9 @@ class LogReader:
                 found = self._seek()
                 if found is None:
                     return
-                whole = self._take_whole(found)
-                if whole is not None:
-                    yield whole
+                complete = self._take_complete(found)
+                if complete is not None:
+                    yield complete
                     continue
                 step = self._begin(found)
             elif message.at_line_start:
@@ -159,7 +159,7 @@ class LogReader:
             if step is _Step.WAIT:
                 return
             message = self._message
-            if message is not None and step is not _Step.GO_ON:
+            if message is not None and step is not _Step.CONTINUE:
                 self._message = None
                 if len(message.fragments) > 1:
                     frame = message.fragments.frame()
@@ -176,13 +176,13 @@ class LogReader:
             self._before += self._buffer[begin : min(position, begin + MAX_BEFORE - len(self._before))]
         if self._message is not None:
             self._message.room -= position - self._at
-        self._at = self._blank_to = self._looked_to = position
+        self._at = self._blank_to = self._searched_to = position
 
     def _wait(self, message: _Pending) -> _Step:
-        self._looked_to = max(self._looked_to, len(self._buffer))
-        # An end of the message within the limit may be detected up to LONGEST_START bytes after the limit.
-        is_over = self._looked_to - self._at > message.room + LONGEST_START
-        return _Step.TRUNCATED if is_over else _Step.WAIT
+        self._searched_to = max(self._searched_to, len(self._buffer))
+        # Detecting an end within the limit can take up to MAX_START_SIZE further bytes.
+        exceeds_limit = self._searched_to - self._at > message.room + MAX_START_SIZE
+        return _Step.TRUNCATED if exceeds_limit else _Step.WAIT
 
     def _seek(self) -> re.Match[bytes] | None:
         """Advance to the start of the next message and return its match; return None if more data is
@@ -190,13 +190,13 @@ class LogReader:
         """
         found = START.search(self._buffer, self._at)
         if found is None:
-            end = len(self._buffer) if self._final else len(self._buffer) - LONGEST_START
+            end = len(self._buffer) if self._final else len(self._buffer) - MAX_START_SIZE
             self._advance(max(self._at, end))
             return None
         self._advance(found.start())
         return found
 
-    def _take_whole(self, found: re.Match[bytes]) -> LoggedMessage | None:
+    def _take_complete(self, found: re.Match[bytes]) -> LoggedMessage | None:
         """Return a valid message that is complete on one line; None if the slower steps must process the
         message.
 
@@ -232,7 +232,7 @@ class LogReader:
         self._message = message
         self._advance(found.end())
         message.at_line_start = found[1] is None
-        return _Step.GO_ON
+        return _Step.CONTINUE
 
     def _take_fields(self, message: _Pending) -> _Step:
         """Read the complete fields at this position, up to the end of the line, the next message or
@@ -244,26 +244,26 @@ class LogReader:
         fragments, room_end = message.fragments, at + message.room
         separator = fragments.separator
         # A start or separator that was incomplete at the last search begins before the searched position.
-        looked_to = max(at, self._looked_to - LONGEST_START)
-        found = _STOPS[separator].search(buffer, looked_to, max(room_end, at) + LONGEST_START)
+        searched_to = max(at, self._searched_to - MAX_START_SIZE)
+        found = _STOPS[separator].search(buffer, searched_to, max(room_end, at) + MAX_START_SIZE)
         if found is not None and found.start() <= room_end:
             end = found.start()
             if found[0] == _CHECKSUM_BEGINS:
                 fragments.add(bytes(buffer[at : end - len(separator)]).split(separator))
                 self._advance(end)
-                return _Step.GO_ON
+                return _Step.CONTINUE
             fragments.end_line(bytes(buffer[at:end]))
             if found[0] != b"\n":
                 self._advance(end)
                 return _Step.DONE
             message.at_line_start = True
             self._advance(end + 1)
-            return _Step.GO_ON
-        last = buffer.rfind(separator, looked_to, max(room_end, 0) + len(separator))
+            return _Step.CONTINUE
+        last = buffer.rfind(separator, searched_to, max(room_end, 0) + len(separator))
         if last >= 0:
             fragments.add(bytes(buffer[at:last]).split(separator))
             self._advance(last + len(separator))
-            return _Step.GO_ON
+            return _Step.CONTINUE
         if not self._final:
             return self._wait(message)
         if len(buffer) > room_end:
@@ -277,8 +277,8 @@ class LogReader:
         buffer, at = self._buffer, self._at
         separator = message.fragments.separator
         # The separator may have been incomplete at the last search.
-        looked_to = max(at, self._looked_to - len(separator) + 1)
-        found = _ENDS[separator].search(buffer, looked_to)
+        searched_to = max(at, self._searched_to - len(separator) + 1)
+        found = _ENDS[separator].search(buffer, searched_to)
         if found is None and not self._final:
             return self._wait(message)
         begin, end = (len(buffer), len(buffer)) if found is None else found.span()
@@ -294,21 +294,21 @@ class LogReader:
         return _Step.DONE
 
     def _begin_line(self, message: _Pending) -> _Step:
-        """Decide whether a line after a line of the message belongs to the message."""
+        """Decide whether the next line continues the message."""
         buffer, at = self._buffer, self._at
         if message.fragments.separator == b"\n" and self._take_lines(message):
-            return _Step.GO_ON
+            return _Step.CONTINUE
         blanks = _BLANKS.match(buffer, self._blank_to)
         first = self._blank_to if blanks is None else blanks.end()
         self._blank_to = first
-        head = bytes(buffer[first : first + LONGEST_START])
+        head = bytes(buffer[first : first + MAX_START_SIZE])
         if FIELD.match(head) and not _BEGIN_STRING.startswith(head[: len(_BEGIN_STRING)]):
             return self._continue(message, first)
-        if not self._final and len(head) < LONGEST_START and b"\n" not in head:
+        if not self._final and len(head) < MAX_START_SIZE and b"\n" not in head:
             return self._wait(message)
         if not head.strip(b"\r\n") or head.lstrip(b"\r").startswith(b"\n"):
             return _Step.DONE
-        newline = buffer.find(b"\n", max(first, self._looked_to))
+        newline = buffer.find(b"\n", max(first, self._searched_to))
         if newline < 0 and not self._final:
             return self._wait(message)
         end = len(buffer) if newline < 0 else newline + 1
@@ -318,11 +318,11 @@ class LogReader:
             return _Step.DONE
         if message.fragments.broken and message.fragments.separator in buffer[first:end]:
             return self._continue(message, first)
-        message.remarks += 1
-        if message.remarks > _MAX_REMARKS:
+        message.unrelated_lines += 1
+        if message.unrelated_lines > _MAX_UNRELATED_LINES:
             return _Step.DONE
         self._advance(end)
-        return _Step.GO_ON
+        return _Step.CONTINUE
 
     def _take_lines(self, message: _Pending) -> bool:
         """Read several lines with one field each at once. Return False if there are none, and the next line
@@ -335,13 +335,13 @@ class LogReader:
         end = found.end()
         lines = bytes(buffer[at : end - 1]).split(b"\n")
         message.fragments.add([line.lstrip(b" \t").rstrip(b" \t\r") for line in lines])
-        message.remarks = 0
+        message.unrelated_lines = 0
         self._advance(end)
         return True
 
     def _continue(self, message: _Pending, first: int) -> _Step:
         message.fragments.begin_line(bytes(self._buffer[self._at : first]))
-        message.remarks = 0
+        message.unrelated_lines = 0
         message.at_line_start = False
         self._advance(first)
-        return _Step.GO_ON
+        return _Step.CONTINUE

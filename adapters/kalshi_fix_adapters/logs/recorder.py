@@ -1,4 +1,4 @@
-"""Writes a recording, as the observer of a client, or with bytes passed by a program with its own loop."""
+"""Writes a recording, as the observer of a client, or from bytes passed by a program with its own loop."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder(Observer):
-    """Writes the bytes that a client receives, in the pieces in which they were read, and the messages that
+    """Writes the bytes that a client receives, in the chunks in which they were read, and the messages that
     the client sends, without secrets. Each record has a time.
 
     Pass the recorder as `observer`. An existing file is continued. If its last record is incomplete after a
-    crash, this record is removed; other damage is kept and logged (`damaged`). Errors of the file system
-    never affect the session: records that cannot be written are counted, and a later record contains this
-    count. Records are not buffered, so a crash of the process loses none. Only one client of one process may
-    use a file at a time.
+    crash, this record is removed; other damage is kept and logged (`damaged`). File system errors never
+    affect the session: records that cannot be written are counted, and a later record contains this count.
+    Records are not buffered, so a crash of the process loses none. Only one client in one process may use a
+    file at a time.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Recorder(Observer):
         self._framer: Framer | None = None
         """Parser of the sent bytes; None between two connections."""
         try:
-            size = self._mend()
+            size = self._repair()
             self._file = LogFile(self.path, max_bytes, backups)
             if not size:
                 self._file.append(MAGIC)
@@ -75,7 +75,7 @@ class Recorder(Observer):
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _mend(self) -> int:
+    def _repair(self) -> int:
         """Remove an incomplete record at the end of the file; return the remaining size of the file."""
         if not self.path.exists():
             return 0

@@ -34,7 +34,7 @@ _SUM_FROM: Final = 8
 MAX_DATA: Final = 16 * 1024 * 1024
 """Maximum size of a record's data in bytes."""
 MAX_CONNECTION: Final = 2**32 - 1
-"""Highest number of a connection. The next connection has the number 1 again."""
+"""Highest number of a connection. The connection after it has number 1 again."""
 MAX_DAMAGED: Final = 1_000
 """Maximum number of damaged ranges listed for a file."""
 _CHUNK: Final = 1024 * 1024
@@ -67,7 +67,7 @@ class Kind(IntEnum):
     """The kind of a record.
 
     Attributes:
-        RECEIVED: Received bytes, in the pieces in which they were read.
+        RECEIVED: Received bytes, in the chunks in which they were read.
         SENT: A sent message; signatures and passwords are replaced by `*`.
         ENDED: The end of the connection.
         LOST: The number of records before this record that could not be written, as decimal digits in the
@@ -150,10 +150,10 @@ class _Reader:
         values of the head are possible. The end position is 0 if there is no head, or if the record would be
         too large.
         """
-        buffer, place = self.window(at, HEAD.size)
-        if place + HEAD.size > len(buffer):
+        buffer, index = self.window(at, HEAD.size)
+        if index + HEAD.size > len(buffer):
             return 0, 0, False
-        length, total, microseconds, _, kind = HEAD.unpack_from(buffer, place)
+        length, total, microseconds, _, kind = HEAD.unpack_from(buffer, index)
         end = at + HEAD.size + length if length <= MAX_DATA else 0
         return end, total, end > 0 and microseconds in _TIMES and kind < len(_KINDS)
 
@@ -170,8 +170,8 @@ class _Reader:
 
     def sum(self, at: int, end: int) -> int:
         """Return the checksum of a record from `at` to `end`."""
-        buffer, place = self.window(at, end - at)
-        return crc32(buffer[place + _SUM_FROM : place + end - at])
+        buffer, index = self.window(at, end - at)
+        return crc32(buffer[index + _SUM_FROM : index + end - at])
 
     def search(self, damaged: int) -> int | None:
         """Return the position of the next complete record after a damaged record; None if there is none."""
@@ -182,11 +182,11 @@ class _Reader:
         summed, running = damaged + _SUM_FROM, 0
         at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
         while at + HEAD.size <= stop:
-            buffer, place = self.window(at, HEAD.size)
-            if len(buffer) - place < HEAD.size:
+            buffer, index = self.window(at, HEAD.size)
+            if len(buffer) - index < HEAD.size:
                 break  # the file was truncated in the meantime
-            for found in _HEAD_PATTERN.finditer(buffer, place, place + stop - at):
-                start = at + found.start() - place
+            for found in _HEAD_PATTERN.finditer(buffer, index, index + stop - at):
+                start = at + found.start() - index
                 if self.end_of(start) is None:
                     continue
                 if not intact:
@@ -196,12 +196,12 @@ class _Reader:
                 # This is a part of the damaged record, unless the checksum is correct for a record that ends
                 # here.
                 while summed < start:
-                    piece, offset = self.window(summed, min(_CHUNK, start - summed))
-                    part = piece[offset : offset + start - summed]
+                    chunk, offset = self.window(summed, min(_CHUNK, start - summed))
+                    part = chunk[offset : offset + start - summed]
                     running, summed = crc32(part, running), summed + len(part)
                 if running == total:
                     return start
-            at += len(buffer) - place - HEAD.size + 1
+            at += len(buffer) - index - HEAD.size + 1
         if intact:
             return end
         self._is_last = True
@@ -209,11 +209,11 @@ class _Reader:
 
     def _end_by_sum(self, at: int, total: int) -> int | None:
         """Return the end of a record with a wrong size: the position for which the checksum is correct."""
-        buffer, place = self.window(at, self.size - at)
-        running = crc32(buffer[place + _SUM_FROM : place + HEAD.size])
-        for end in range(place + HEAD.size, place + self.size - at + 1):
+        buffer, index = self.window(at, self.size - at)
+        running = crc32(buffer[index + _SUM_FROM : index + HEAD.size])
+        for end in range(index + HEAD.size, index + self.size - at + 1):
             if running == total:
-                return at + end - place
+                return at + end - index
             running = crc32(buffer[end : end + 1], running)
         return None
 
@@ -224,7 +224,7 @@ class _Reader:
 
 
 class Recording:
-    """Reads a recording record by record, in little memory. Only one iteration is possible at a time.
+    """Reads a recording record by record, using little memory. Only one iteration is possible at a time.
 
     Damaged records are skipped, and reading continues with the next complete record. `damaged` lists the
     skipped ranges, and a warning is logged.
@@ -234,7 +234,7 @@ class Recording:
         """Store the path; the file is opened when the iteration begins."""
         self.path: Path = Path(path)
         self.whole: int = 0
-        """Size of the file without an incomplete record at its end. It is set when all records were read."""
+        """Size of the file without an incomplete record at its end, set once all records have been read."""
         self.torn: int = 0
         """Size of the incomplete record that a crash left at the end; 0 until all records are read."""
         self.damaged: list[range] = []
@@ -253,20 +253,20 @@ class Recording:
         self.damaged = []
         with self.path.open("rb") as file:
             reader = _Reader(file)
-            at = self._begin(reader)
+            at = self._first_record(reader)
             head_size, unpack = HEAD.size, HEAD.unpack_from
             while at < reader.size:
-                buffer, place = reader.window(at, head_size)
+                buffer, index = reader.window(at, head_size)
                 first, size = at, len(buffer)
-                while place + head_size <= size:
-                    length, total, microseconds, connection, kind = unpack(buffer, place)
-                    begin = place + head_size
+                while index + head_size <= size:
+                    length, total, microseconds, connection, kind = unpack(buffer, index)
+                    begin = index + head_size
                     end = begin + length
                     if end > size:
                         break
                     # The checksum covers the bytes after itself.
                     if (
-                        crc32(buffer[place + _SUM_FROM : end]) != total
+                        crc32(buffer[index + _SUM_FROM : end]) != total
                         or length > MAX_DATA
                         or microseconds not in _TIMES
                         or kind >= len(_KINDS)
@@ -274,7 +274,7 @@ class Recording:
                         reader.spent += length
                         break
                     at += head_size + length
-                    place = end
+                    index = end
                     time = _EPOCH + timedelta(microseconds=microseconds)
                     yield Record(time, connection, _KINDS[kind], buffer[begin:end])
                 if at > first or reader.end_of(at) is not None:
@@ -288,7 +288,7 @@ class Recording:
                 at = found
             self.whole = reader.size - self.torn
 
-    def _begin(self, reader: _Reader) -> int:
+    def _first_record(self, reader: _Reader) -> int:
         """Return the position of the first record."""
         if not reader.begins_a_recording():
             raise RecordingError(f"{self.path} is not a recording of this version")

@@ -1,5 +1,5 @@
-"""Reads a log in several processes. The log is split at the ends of messages, so each part is read as in the
-complete log.
+"""Reads a log in several processes. The log is split at the ends of messages, so each part is read as it
+would be in the complete log.
 
 Splitting at an end is correct because a message always begins at `8=FIXT.1.1`, and a reader keeps no state
 about a message that it has yielded. If no end is found near the end of a part, the reader of this part
@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 
 from kalshi_fix_adapters.logs.dates import AsOf, Judge
-from kalshi_fix_adapters.logs.entries import LogEntry, entry_of, pieces_of
+from kalshi_fix_adapters.logs.entries import LogEntry, chunks_of, entry_of
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PART: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
-"""Number of bytes at the end of a part in which a place to split is searched for."""
+"""Number of bytes at the end of a part in which a position to split at is searched for."""
 _PARTS_AHEAD: Final = 2
 """Number of parts that wait for a process, in addition to the parts that are being processed."""
 
@@ -54,10 +54,10 @@ def map_log(
         as_of: as in `read_log`.
 
     Raises:
-        OSError, EOFError: as from `read_log`, and any exception of the function.
+        OSError, EOFError: as raised by `read_log`. Exceptions from the function are raised too.
     """
     work: Work[list[_T]] = _Each(function, as_of)
-    for found in in_processes(work, pieces_of(log), processes):
+    for found in in_processes(work, chunks_of(log), processes):
         yield from found
 
 
@@ -72,7 +72,7 @@ class _Each:
         return [result for result in results if result is not None]
 
 
-def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Iterator[_T]:
+def in_processes(work: Work[_T], chunks: Iterable[bytes], processes: int) -> Iterator[_T]:
     """Yield the results of `work` for the messages of each part of a log, in the order of the log."""
     # Imported here, because reading a log in one process does not need these modules.
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -82,7 +82,7 @@ def in_processes(work: Work[_T], pieces: Iterable[bytes], processes: int) -> Ite
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         try:
             reader: LogReader | Future[tuple[_T, LogReader]] = LogReader()
-            for part in _parts(pieces):
+            for part in _parts(chunks):
                 if isinstance(reader, Future):
                     reader = reader.result()[1]
                 running.append(pool.submit(_read, work, reader, part.data, closed=part.follows is not None))
@@ -110,18 +110,18 @@ class _Part:
     """The reader for the next part; None if the reader of this part continues with the next part."""
 
 
-def _parts(pieces: Iterable[bytes]) -> Iterator[_Part]:
+def _parts(chunks: Iterable[bytes]) -> Iterator[_Part]:
     line, before, waiting = 1, b"", bytearray()
-    for piece in pieces:
-        waiting += piece
+    for chunk in chunks:
+        waiting += chunk
         if len(waiting) < PART:
             continue
         end = _end_of_message(waiting)
         data = bytes(waiting[:end])
         newline = data.rfind(b"\n")
-        begin = b"" if newline >= 0 else before
+        line_start = b"" if newline >= 0 else before
         line += data.count(b"\n")
-        before = (begin + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
+        before = (line_start + data[newline + 1 :][:MAX_BEFORE])[:MAX_BEFORE]
         yield _Part(data, None if end is None else LogReader(line=line, before=before))
         del waiting[:end]
     yield _Part(bytes(waiting), LogReader())

@@ -2,7 +2,7 @@
 
 The bytes of a log are searched for the IDs of the order, and only the messages around matches are parsed.
 When a new ID is found, such as the OrderID in the first report, the rest of the pass searches for this ID
-too. A further pass searches the bytes before this position.
+too. A further pass searches for it in the bytes before the position at which it was found.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import attrs
 from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import (
-    LONGEST_START,
     MAX_BEFORE,
     MAX_MESSAGE,
+    MAX_START_SIZE,
     START,
     LoggedMessage,
     LogReader,
@@ -43,8 +43,8 @@ affect an order.
 """
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
-FEW: Final = 8
-"""Maximum number of IDs that are searched for separately."""
+MAX_SEPARATE: Final = 8
+"""Maximum number of IDs that are searched for one by one. More IDs are searched for together."""
 
 _BEGIN = b"8=FIXT.1.1"
 _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
@@ -81,8 +81,8 @@ _NAME_NO_ORDER: Final = frozenset(
 """In these messages OrderID may mean "none", or identify an operation instead of an order."""
 
 Log = Callable[[], Iterable[bytes]]
-"""A function that yields the bytes of a log in pieces. It is called for each pass."""
-_Place = tuple[int, int]
+"""A function that yields the bytes of a log in chunks. It is called for each pass."""
+_Position = tuple[int, int]
 """The index of a log, and a position in this log in bytes."""
 _Kind = tuple[str, bytes]
 _Number = tuple[int, bytes, bytes, bytes]
@@ -123,7 +123,7 @@ class Trace:
     steps: tuple[Step, ...]
     """The messages. Those of one log are in the order of the log; different logs are merged by time."""
     client_ids: tuple[str, ...]
-    """The ClOrdIDs of the order, in the order of their use."""
+    """The ClOrdIDs of the order, oldest first."""
     order_ids: tuple[str, ...]
     complete: bool
     """Whether the trace is complete, because no limit was reached."""
@@ -145,17 +145,17 @@ class _Block:
     """A part of a log. Except for the last block, it ends before the beginning of a message."""
 
     data: bytes
-    place: _Place
+    position: _Position
     line: int
     before: bytes
     """The text before the block on its first line."""
 
-    def messages(self, places: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
-        """Yield the messages that contain one of these places, each with its position in the log."""
+    def messages(self, positions: Iterable[int]) -> Iterator[tuple[int, LoggedMessage]]:
+        """Yield the messages that contain one of these positions, each with its own position in the log."""
         done = counted = 0
         line = self.line
-        for at in sorted(places):
-            # This place is in the message that was yielded last.
+        for at in sorted(positions):
+            # This position is in the message that was yielded last.
             if at < done:
                 continue
             begin = last_start(self.data, 0, at)
@@ -174,7 +174,7 @@ class _Block:
             end = len(self.data) if following is None else following.end()
             found = next(chain(reader.feed(self.data[begin:end]), reader.close()), None)
             if found is not None:
-                yield self.place[1] + begin, found
+                yield self.position[1] + begin, found
 
 
 def last_start(data: bytes, first: int, end: int) -> int:
@@ -187,17 +187,17 @@ def last_start(data: bytes, first: int, end: int) -> int:
     return at
 
 
-def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
-    waiting, offset, line, before, looked_to = b"", 0, 1, b"", 0
-    for piece in chain(pieces, (None,)):
+def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
+    waiting, offset, line, before, searched_to = b"", 0, 1, b"", 0
+    for chunk in chain(chunks, (None,)):
         end = len(waiting)
-        if piece is not None:
-            waiting += piece
+        if chunk is not None:
+            waiting += chunk
             # If no message begins within the largest message size, the bytes are not part of a message.
-            end = last_start(waiting, max(looked_to, 1), len(waiting))
-            if end < 0 and len(waiting) > MAX_MESSAGE + LONGEST_START:
+            end = last_start(waiting, max(searched_to, 1), len(waiting))
+            if end < 0 and len(waiting) > MAX_MESSAGE + MAX_START_SIZE:
                 end = len(waiting)
-            looked_to = max(0, len(waiting) - LONGEST_START)
+            searched_to = max(0, len(waiting) - MAX_START_SIZE)
             if end < 0:
                 continue
         data = waiting[:end]
@@ -207,7 +207,7 @@ def _blocks(number: int, pieces: Iterable[bytes]) -> Iterator[_Block]:
         line += data.count(b"\n")
         offset += end
         waiting = waiting[end:]
-        looked_to = max(0, looked_to - end)
+        searched_to = max(0, searched_to - end)
 
 
 class _ValuesOfTag:
@@ -218,7 +218,7 @@ class _ValuesOfTag:
         self._values: set[bytes] = set()
         self._sizes: set[int] = set()
         self._heads: set[bytes] = set()
-        """The prefixes of the values, with the length of the shortest value."""
+        """The prefixes of the values, each as long as the shortest value."""
         self._size = 0
 
     def add(self, value: bytes) -> None:
@@ -234,7 +234,7 @@ class _ValuesOfTag:
         # The data is split at the tag. If a value contains the tag, only the part before it can be compared.
         return value.partition(self._tag)[0][: self._size]
 
-    def places(self, data: bytes) -> Iterator[int]:
+    def positions(self, data: bytes) -> Iterator[int]:
         """Yield the positions of the tag followed by one of the values."""
         size, heads, tag = self._size, self._heads, self._tag
         parts = data.split(tag)
@@ -256,23 +256,23 @@ class _Search:
 
     def __init__(self, ids: Iterable[_Kind]) -> None:
         self.ids: list[_Kind] = []
-        self._behind = {kind: [_ValuesOfTag(tag) for tag in tags] for kind, tags in _TAGS.items()}
+        self._values_by_kind = {kind: [_ValuesOfTag(tag) for tag in tags] for kind, tags in _TAGS.items()}
         for each in ids:
             self.add(each)
 
     def add(self, identifier: _Kind) -> None:
         self.ids.append(identifier)
-        for behind in self._behind[identifier[0]]:
-            behind.add(identifier[1])
+        for values in self._values_by_kind[identifier[0]]:
+            values.add(identifier[1])
 
-    def places(self, data: bytes) -> Iterator[int]:
+    def positions(self, data: bytes) -> Iterator[int]:
         """Yield positions at which one of the IDs may occur."""
-        if len(self.ids) > FEW:
+        if len(self.ids) > MAX_SEPARATE:
             # With many IDs, separate searches would take too long.
             kinds = {kind for kind, _ in self.ids}
             for kind in kinds:
-                for behind in self._behind[kind]:
-                    yield from behind.places(data)
+                for values in self._values_by_kind[kind]:
+                    yield from values.positions(data)
             return
         for value in {value for _, value in self.ids}:
             sought = b"=" + value
@@ -284,7 +284,7 @@ class _Search:
                 at = data.find(sought, end)
 
 
-def _places_of_marks(data: bytes) -> Iterator[int]:
+def _positions_of_marks(data: bytes) -> Iterator[int]:
     for sought in _MARKS:
         at = data.find(sought)
         while at >= 0:
@@ -300,7 +300,7 @@ class _Tracer:
         """IDs found in this pass."""
         self._all = _Search(())
         """IDs found in this and the previous pass."""
-        self._steps: dict[_Place, Step] = {}
+        self._steps: dict[_Position, Step] = {}
         self._size = 0
         self._complete = True
         self._rejects: list[Step] = []
@@ -309,8 +309,8 @@ class _Tracer:
         self._logons: dict[tuple[str, str], LoggedMessage] = {}
 
     def run(self, logs: Sequence[Log]) -> Trace:
-        until: _Place = (0, 0)
-        """The last pass did not search for its new IDs before this position."""
+        until: _Position = (0, 0)
+        """The IDs found in the previous pass still have to be searched for up to this position."""
         # The requested ID is searched for everywhere in the first pass.
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):
@@ -324,26 +324,26 @@ class _Tracer:
         self._add_rejects()
         return self._result(len(logs))
 
-    def _pass(self, logs: Sequence[Log], until: _Place, *, first: bool) -> _Place:
-        """Read the logs until no IDs are left to search for; return the position at which the last new ID was
-        found.
+    def _pass(self, logs: Sequence[Log], until: _Position, *, first: bool) -> _Position:
+        """Read the logs until no IDs are left to search for; return the position of the block in which the
+        last new ID was found. The first pass also collects Rejects and Logons.
         """
-        last: _Place = (0, 0)
+        last: _Position = (0, 0)
         for number, log in enumerate(logs):
             for block in _blocks(number, log()):
                 if first:
                     self._take_marks(block)
-                sought = self._all if block.place < until else self._new
+                sought = self._all if block.position < until else self._new
                 if not sought.ids:
                     return last
                 while sought.ids:
                     count = len(self._new.ids)
-                    for offset, found in block.messages(sought.places(block.data)):
-                        self._take(block.place[0], offset, found)
+                    for offset, found in block.messages(sought.positions(block.data)):
+                        self._take(block.position[0], offset, found)
                     # This block may also contain the IDs that were just found.
                     sought = _Search(self._new.ids[count:])
                     if sought.ids:
-                        last = block.place
+                        last = block.position
         return last
 
     def _take(self, log: int, offset: int, found: LoggedMessage) -> None:
@@ -366,13 +366,13 @@ class _Tracer:
             self._all.add(kind)
 
     def _add(self, step: Step) -> None:
-        place = step.log, step.offset
-        if place in self._steps:
+        position = step.log, step.offset
+        if position in self._steps:
             return
-        if self._keeps(len(self._steps) < MAX_STEPS, step.logged):
-            self._steps[place] = step
+        if self._reserve(len(self._steps) < MAX_STEPS, step.logged):
+            self._steps[position] = step
 
-    def _keeps(self, has_room: bool, found: LoggedMessage) -> bool:
+    def _reserve(self, has_room: bool, found: LoggedMessage) -> bool:
         size = len(found.frame)
         if not has_room or self._size + size > MAX_STEP_BYTES:
             self._complete = False
@@ -381,14 +381,14 @@ class _Tracer:
         return True
 
     def _take_marks(self, block: _Block) -> None:
-        for offset, found in block.messages(_places_of_marks(block.data)):
-            step = _step(block.place[0], offset, found)
+        for offset, found in block.messages(_positions_of_marks(block.data)):
+            step = _step(block.position[0], offset, found)
             msg_type = step.header.get(b"35")
-            if msg_type == _LOGON and self._keeps(self._reset_count < MAX_MARKS, found):
+            if msg_type == _LOGON and self._reserve(self._reset_count < MAX_MARKS, found):
                 self._reset_count += 1
                 self._resets.setdefault((step.log, _session(step)), []).append(offset)
                 self._logons[step.sender, step.target] = found
-            elif msg_type in _REJECTS and self._keeps(len(self._rejects) < MAX_MARKS, found):
+            elif msg_type in _REJECTS and self._reserve(len(self._rejects) < MAX_MARKS, found):
                 self._rejects.append(step)
 
     def _add_rejects(self) -> None:
@@ -397,11 +397,11 @@ class _Tracer:
         for step in self._steps.values():
             by_number.setdefault(_number(step, b"49", b"56", b"34"), []).append(step)
         for reject in self._rejects:
-            about = by_number.get(_number(reject, b"56", b"49", b"45"), ())
-            if any(self._is_about(reject, step) for step in about):
+            candidates = by_number.get(_number(reject, b"56", b"49", b"45"), ())
+            if any(self._refers_to(reject, step) for step in candidates):
                 self._add(reject)
 
-    def _is_about(self, reject: Step, step: Step) -> bool:
+    def _refers_to(self, reject: Step, step: Step) -> bool:
         """Return whether a Reject refers to a message whose MsgSeqNum equals its RefSeqNum."""
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False

@@ -1,5 +1,5 @@
-"""The part of `AsyncClient` for the loop: the methods that an adapter to an event loop implements and
-inherits.
+"""The base class of the adapters through which `AsyncClient` uses an event loop: the methods that an adapter
+implements, and those that it inherits.
 
 docs/write-an-adapter.md is a tutorial. Timings here and in `asyncio` and `trio` were measured with CPython
 3.11 on one machine, on which an iteration of either loop takes about 3 µs.
@@ -70,7 +70,7 @@ class AsyncAdapter(ABC):
         """
         self.before_due: float = 0.0
         """Monotonic time until which users' calls skip `before`. Set by an adapter that needs `before` only
-        from time to time, which saves most calls a coroutine.
+        from time to time, so that most calls run no additional coroutine.
         """
         self.has_after: bool = type(self).after is not AsyncAdapter.after
         """Whether `after` is overridden, to avoid a coroutine that does nothing."""
@@ -96,7 +96,7 @@ class AsyncAdapter(ABC):
     @staticmethod
     @abstractmethod
     def current_task() -> object:
-        """Return the running task, as an object that differs from the objects of all other tasks."""
+        """Return an object that identifies the running task and no other task."""
 
     @staticmethod
     def has_ended(task: Any) -> bool:
@@ -105,18 +105,18 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     def enter_loop(self) -> None:
-        """Remember the running loop for `call_committed`."""
+        """Store the running loop for `call_committed`."""
 
     @abstractmethod
     def call_committed(self) -> None:
-        """Schedule a call of `committed` in the loop. May be called in any thread, and has no effect if the
+        """Schedule a call to `committed` in the loop. May be called in any thread, and has no effect if the
         loop is not running.
         """
 
     @abstractmethod
     async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
         """Wait as `wait` does, without a timeout. A cancellation takes effect only afterwards, because the
-        message of the waiting call is already being sent.
+        waiting call's message is already being sent.
         """
 
     @abstractmethod
@@ -129,8 +129,8 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def finish(self) -> None:
-        """Wait until the task of `start` has ended. If this call is cancelled, end the task promptly if
-        possible, but still wait for it.
+        """Wait until the task that `start` started has ended. If this call is cancelled, end the task
+        promptly if possible, but still wait for it.
         """
 
     async def enter(self) -> None:  # noqa: B027
@@ -172,7 +172,7 @@ class AsyncAdapter(ABC):
             self.give_up()
 
     def notify_tasks(self) -> None:
-        """Wake the adapter's tasks that a call of the core may affect.
+        """Wake the adapter's tasks that a call to the core may affect.
 
         Usually there are none, because a received or sent message leaves no output, and moves `due` to a
         later time.
@@ -206,7 +206,7 @@ class AsyncAdapter(ABC):
 
     def _call_in_thread(self, act: Callable[[], object]) -> list[BaseException | None]:
         """Call a function in a thread, and wake the users afterwards. The returned list then contains the
-        exception of the function, or None.
+        function's exception, or None.
         """
         self.enter_loop()
         errors: list[BaseException | None] = []
@@ -224,7 +224,7 @@ class AsyncAdapter(ABC):
         return errors
 
     async def run(self) -> None:
-        """Make connections until the core is over."""
+        """Make connections until the core has ended."""
         core = self.core
         try:
             while not core.over:
@@ -240,9 +240,9 @@ class AsyncAdapter(ABC):
                     core.connect_failed(error)
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            core.failure(_alone(error))
-        # The task was cancelled from outside before the client was over. Without the failure, waiting calls
-        # would never return.
+            core.failure(_unwrapped(error))
+        # The task was cancelled from outside before the client had ended. If no failure were recorded,
+        # waiting calls would never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -262,7 +262,7 @@ class AsyncAdapter(ABC):
                 data = await receive(CHUNK)
             except self.broken:
                 data = b""
-            # For the core, too, b"" is the end of the stream.
+            # For the core, too, b"" means the end of the stream.
             self.core.receive(bytes(data))
             self.users.notify()
             self.notify_tasks()
@@ -321,7 +321,7 @@ class AsyncAdapter(ABC):
         end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
-            # Without `after`, because other tasks have run during the wait.
+            # `after` is not called, because other tasks have run during the wait.
             if found is not None:
                 return found
             # Usually the wake-up was for another task.
@@ -333,8 +333,8 @@ class AsyncAdapter(ABC):
         return ready()
 
 
-def _alone(error: Exception) -> Exception:
-    """Return an error without the exception groups of nurseries."""
+def _unwrapped(error: Exception) -> Exception:
+    """Return an error without the exception groups in which nurseries wrap it."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

@@ -37,7 +37,7 @@ T = TypeVar("T")
 class AsyncClient(ClientBase):
     """A client of one session type.
 
-    Its methods may be called from any number of tasks of one loop, but only one task may take the events,
+    Its methods may be called from any number of tasks in one loop, but only one task may take the events,
     because taking an event confirms the previous one. Another task gets a LocalProtocolError until the task
     that took a message has ended.
     """
@@ -73,13 +73,13 @@ class AsyncClient(ClientBase):
     ) -> AsyncStandby[Self]:
         """Return a context that waits until no other process uses the client's store, and then opens the
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
-        primary has gone.
+        primary is gone.
 
-        Enter this context instead of the client. It also waits while the server of the store cannot be
-        reached. The client repeats a failed first logon, at short intervals while the venue still has the
-        connection of the former primary. If the store is lost, the session ends, and leaving the context
-        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
-        as the standby.
+        Enter this context instead of the client. It also waits while the store's server cannot be reached.
+        The client repeats a failed first logon, at short intervals while the venue still has the connection
+        of the former primary. If the store is lost, the session ends, and leaving the context raises
+        SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again as the
+        standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -122,7 +122,7 @@ class AsyncClient(ClientBase):
             ClientTimeoutError: the connection could not be closed in time.
         """
         self._core.logout(text)
-        if not await self._adapter.wait(lambda: self._core.over or None, self._longest_logout()):
+        if not await self._adapter.wait(lambda: self._core.over or None, self._logout_timeout()):
             raise not_closed("try again")
         if not self._entered:
             await self._leave(clean=True)
@@ -139,10 +139,10 @@ class AsyncClient(ClientBase):
         """Send a message and return its MsgSeqNum.
 
         Waits while the venue reads too slowly or the client's `budget` has no tokens, and until the message
-        is durable in the client's store. Messages of several tasks may be committed together. If the call is
-        cancelled, the message was not sent: once it is sent, the call cannot be cancelled. A message is never
-        queued for a later connection. `allow_unknown_codes` allows code values that this version does not
-        know.
+        is durable in the client's store. Messages from several tasks may be committed together. If the call
+        is cancelled, the message was not sent: once it is sent, the call cannot be cancelled. A message is
+        never queued for a later connection. `allow_unknown_codes` allows code values that this version does
+        not know.
 
         Raises:
             LocalProtocolError: (or a subclass) the message is not allowed, and was not sent.
@@ -175,13 +175,13 @@ class AsyncClient(ClientBase):
         allow_unknown_codes: bool,
         timeout: float | None,  # noqa: ASYNC109 - the caller's parameter
     ) -> Sent:
-        """Send a message when its turn has come and there is room in the output."""
+        """Send a message when it is first in its queue and there is room in the output."""
         adapter, core = self._adapter, self._core
         turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
             sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn)
-            # Write the message, or update the time of the next try.
+            # Write the message, or update the time of the next attempt.
             adapter.flush()
             return sent
 
@@ -189,7 +189,7 @@ class AsyncClient(ClientBase):
             try:
                 sent = await adapter.wait(send_in_turn, timeout)
             finally:
-                if turn.waits:
+                if turn.is_waiting:
                     core.leave_queue(turn)
                     adapter.flush()
         if sent is None:
@@ -263,7 +263,7 @@ class AsyncClient(ClientBase):
 
         Raises:
             ClientTimeoutError: the Heartbeat did not arrive within `timeout` seconds.
-            NotConnectedError: the client is not logged on, or no longer.
+            NotConnectedError: the client is not, or no longer, logged on.
             SendFailedError: the store failed.
         """
         test_req_id = self._core.test_request()

@@ -10,7 +10,7 @@ wait, with the primitives of the loop. An adapter whose loop has no sockets perf
         dialer.check_address(address)
         connect to it                                   or raise dialer.not_connected(the last error)
     if dialer.context is not None:
-        TLS handshake by dialer.context as dialer.server_name   or raise dialer.not_secured(error)
+        TLS handshake with dialer.context and dialer.server_name   or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
 If all stages together take longer than `timeout` seconds, raise `late(Stage)`.
@@ -69,7 +69,7 @@ class Dialer:
     """One attempt to connect."""
 
     def __init__(self, host: str, port: int, security: Security, timeout: float) -> None:
-        """Check the settings, before any connection.
+        """Check the settings before any connection is made.
 
         Args:
             host: name or address to connect to.
@@ -184,7 +184,7 @@ class Dialer:
         )
 
     def not_secured(self, error: BaseException) -> TlsError:
-        """Return the error for a failed TLS handshake, for any exception of the event loop."""
+        """Return the error for a failed TLS handshake, whichever exception the event loop raised."""
         cause = _system_error(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateRejectedError(self._explain_certificate(cause))
@@ -193,7 +193,7 @@ class Dialer:
         reason = "end of file" if cause is None or isinstance(cause, ssl.SSLError) else cause.strerror
         return TlsError(
             f"{self.peer} closed the connection during the TLS handshake ({reason or 'end of file'}); "
-            "check that host and port are a TLS gateway"
+            "check that the host and port are those of a TLS gateway"
         )
 
     def late(self, stage: Stage | None = None) -> ConnectTimeoutError:
@@ -307,8 +307,8 @@ class Steps(Protocol[Carrier_co]):
 async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], object]) -> Carrier_co:
     """Connect; return the result of `steps.secure`. `on_tcp` is called after TCP is connected, before TLS.
 
-    The dialer's `timeout` is for all stages together. The caller must limit the time of this coroutine with
-    the primitives of its loop, and then raise `dialer.late()`.
+    The dialer's `timeout` is for all stages together. The caller must limit the duration of this coroutine
+    with the primitives of its loop, and raise `dialer.late()` when the limit is reached.
 
     Raises:
         ConnectionFailedError: or a subclass, with the remedy.
@@ -416,7 +416,7 @@ def open_socket(
         port: TCP port.
         security: TLS settings, `Plaintext()`, or an `InProcess`.
         timeout: seconds for name resolution, TCP and TLS together. By default the system's name resolution
-            cannot be interrupted: if it takes longer, the attempt fails only afterwards.
+            cannot be interrupted: if it takes longer, the attempt fails only when the resolution ends.
         on_tcp: called when TCP is connected, before TLS.
         waiting: performs the waits. An exception raised by it ends the attempt.
 
@@ -461,12 +461,12 @@ class _ThreadSteps:
         secured = raw
         try:
             if dialer.context is not None:
-                secured = shaking = dialer.context.wrap_socket(
+                secured = tls_socket = dialer.context.wrap_socket(
                     raw, server_hostname=dialer.server_name, do_handshake_on_connect=False
                 )
-                while (interest := _shake_hands(shaking)) is not None:
-                    self._waiting.until_ready(shaking, interest, dialer.seconds_left())
-                dialer.check_certificate(shaking.getpeercert(binary_form=True))
+                while (interest := _continue_handshake(tls_socket)) is not None:
+                    self._waiting.until_ready(tls_socket, interest, dialer.seconds_left())
+                dialer.check_certificate(tls_socket.getpeercert(binary_form=True))
             secured.settimeout(None)
         except BaseException:
             secured.close()
@@ -491,7 +491,7 @@ def _is_connected(raw: socket.socket) -> bool:
     return True
 
 
-def _shake_hands(secured: ssl.SSLSocket) -> int | None:
+def _continue_handshake(secured: ssl.SSLSocket) -> int | None:
     """Continue the handshake; return the event to wait for, or None if the handshake is done."""
     try:
         secured.do_handshake()

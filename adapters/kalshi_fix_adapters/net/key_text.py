@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LONGEST_SHOWN: Final = 300
+MAX_SHOWN: Final = 300
 """Maximum number of characters of a setting that an error quotes."""
 _KEY_TEXT: Final = re.compile(r"-----|[\x00-\x1f\x7f]|\\n|M[A-Za-z0-9+/]{39}")
-"""PEM markers, line ends (also written as backslash and n), or the base64 text of a key, which starts with M,
-because every key is a SEQUENCE in DER.
+"""PEM markers, line ends (including those written as backslash and n), or the base64 text of a key, which
+starts with M, because every key is a SEQUENCE in DER.
 """
 
 
@@ -30,6 +30,6 @@ def shown(value: object) -> str:
     text = str(value)
     if looks_like_key(text):
         return f"<{len(text)} characters that look like a key, not shown>"
-    if len(text) > LONGEST_SHOWN:
-        text = f"{text[:LONGEST_SHOWN]}... ({len(text)} characters)"
+    if len(text) > MAX_SHOWN:
+        text = f"{text[:MAX_SHOWN]}... ({len(text)} characters)"
     return repr(text) if isinstance(value, str) else text

@@ -1,4 +1,4 @@
-"""Reports to the service manager that has started this process, with the protocol of systemd (sd_notify).
+"""Reports to the service manager that started this process, with systemd's protocol (sd_notify).
 
 Without a service manager, or on a system without Unix sockets, these functions do nothing.
 """
@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import Final
 
-_PINGS: Final = 3
+_REPORTS_PER_PERIOD: Final = 3
 """Number of reports within the period after which the service manager kills a process that does not
 report.
 """
@@ -38,26 +38,30 @@ class ServiceManager:
             connection.sendto(state.replace("\n", " ").encode(), self._address)
 
     def start_watchdog(self) -> None:
-        """Report regularly that this process runs, if the service manager requires it (WATCHDOG_USEC)."""
+        """Report regularly that this process is running, if the manager requires it (WATCHDOG_USEC)."""
         microseconds = os.environ.get("WATCHDOG_USEC", "")
         for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
         if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
-        # Each thread has its own event, so that an earlier thread still ends if it has not yet seen its
-        # event.
+        # Each thread has its own event, so that an earlier thread still ends even if it has not yet seen its
+        # event set.
         self._stopped = threading.Event()
-        interval = int(microseconds) / 1_000_000 / _PINGS
+        interval = int(microseconds) / 1_000_000 / _REPORTS_PER_PERIOD
         threading.Thread(
-            target=self._ping, args=(interval, self._stopped), name="kalshi-fix-watchdog", daemon=True
+            target=self._report_regularly,
+            args=(interval, self._stopped),
+            name="kalshi-fix-watchdog",
+            daemon=True,
         ).start()
 
     def stop_watchdog(self) -> None:
-        """Stop reporting that this process runs."""
+        """Stop reporting that this process is running."""
         self._stopped.set()
 
-    def _ping(self, interval: float, stopped: threading.Event) -> None:
-        # A separate thread sends the reports, so they only show that the process runs, not that its work
-        # makes progress. The client itself detects a commit or a connection that hangs, and ends the session.
+    def _report_regularly(self, interval: float, stopped: threading.Event) -> None:
+        # A separate thread sends the reports, so they only show that the process is running, not that its
+        # work makes progress. The client itself detects a commit or a connection that hangs, and ends the
+        # session.
         self.notify("WATCHDOG=1")
         while not stopped.wait(interval):
             self.notify("WATCHDOG=1")

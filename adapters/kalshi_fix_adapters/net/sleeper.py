@@ -13,11 +13,11 @@ WRITE: Final = selectors.EVENT_WRITE
 READY, WOKEN = 1, 2
 """Why a sleep ended: the socket is ready, or another thread called `wake`."""
 MAX_SLEEP: Final = 86_400.0
-"""Maximum duration of a sleep in seconds. Some systems do not accept more than some days, and a sleep may end
-early anyway.
+"""Maximum duration of a sleep in seconds. Some systems do not accept more than a few days, and a sleep may
+end early anyway.
 """
 UNKNOWN: Final = -1
-"""The interest of a sleeper after an interrupted call of `watch`; the next call repairs it."""
+"""The interest of a sleeper after an interrupted call to `watch`; the next call repairs it."""
 
 
 class Sleeper:
@@ -71,7 +71,7 @@ class Sleeper:
         return found
 
     def _woken(self) -> int:
-        # Read the bytes of all calls of `wake`, because several calls have the effect of one.
+        # Read the bytes of all calls to `wake`, because several calls have the effect of one.
         self._receiver.recv(4096)
         return WOKEN
 
@@ -90,8 +90,8 @@ class Sleeper:
 class EpollSleeper(Sleeper):
     """A sleeper on Linux.
 
-    It calls epoll without `selectors`, whose code would add a seventh to a tick-to-order of the blocking
-    client, because after each sleep the processor must load it into its caches again.
+    It calls epoll without `selectors`, whose code would add a seventh to the blocking client's tick-to-order
+    time, because the processor must load that code into its caches again after each sleep.
     """
 
     can_watch_in_sleep = True

@@ -85,7 +85,7 @@ class Tls(Value):
         import ssl
 
         try:
-            # Without cafile or cadata this loads the system's authorities.
+            # Without cafile or cadata, this loads the system's authorities.
             context = ssl.create_default_context(
                 cafile=None if self.ca_file is None else str(self.ca_file), cadata=self.ca_data
             )
@@ -147,9 +147,9 @@ class Plaintext(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InProcess(Value):
-    """A connection within this process, without network and TLS, for example to a simulated venue in a test.
+    """A connection within this process, without a network or TLS, for example to a simulated venue in a test.
 
-    Only clients that connect by `net.dial.dial` support it; the host is not resolved.
+    Only clients that connect with `net.dial.dial` support it; the host is not resolved.
 
     Attributes:
         connect: A function that is called with the client's host and port. It returns one end of a

@@ -1,8 +1,8 @@
 """TLS in memory buffers, independent of sockets and event loops.
 
-The streams of an event loop close both directions when writing fails, so unread data of the peer is lost. The
-async clients therefore use the socket directly, and after a failed write continue to read to the end of the
-stream.
+The streams of an event loop close both directions when writing fails, so unread data from the peer is lost.
+The async clients therefore use the socket directly, and after a failed write continue to read to the end of
+the stream.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TlsBytes:
         """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""
         """Data that could not be encrypted yet, because in TLS 1.2 a peer may request a renegotiation, during
-        which nothing can be written. OpenSSL requires the same bytes at the next attempt.
+        which no data can be written. OpenSSL requires the same bytes at the next attempt.
         """
         self._queued = bytearray()
         """Data to encrypt after `_held`."""
@@ -101,11 +101,11 @@ class TlsBytes:
     def encrypt(self, data: bytes | bytearray) -> bytes:
         """Encrypt data; return the bytes to write.
 
-        While the peer renegotiates, these bytes contain only messages of TLS itself. The data follows in the
+        While the peer renegotiates, these bytes contain only TLS protocol messages. The data follows in the
         `outgoing` bytes after a later `decrypt`.
 
         Raises:
-            OSError: TLS has ended, or more than MAX_HELD bytes wait for a renegotiation.
+            OSError: TLS has ended, or more than MAX_HELD bytes are waiting for the end of a renegotiation.
         """
         if not self._held:
             try:

@@ -1,4 +1,4 @@
-"""Observability of a client: observers, standard logging, the wire log, timings.
+"""Observability of a client: observers, standard logging, the wire log and timings.
 
 `observer` is the interface that users implement; `dispatch` calls observers, logs and timings; `redact`
 removes secrets from written data; `locks` contains locks that an interrupt cannot leave held. This package

@@ -1,4 +1,4 @@
-"""Calls everything that observes a client: observers of the user, wire log, `logging`, timings.
+"""Calls everything that observes a client: the user's observers, the wire log, `logging` and timings.
 
 A client has one `Dispatcher`, and makes these calls:
 
@@ -53,7 +53,7 @@ class Dispatcher:
 
         Args:
             name: name of the client in logs.
-            observer: one or several observers of the user.
+            observer: the user's observer, or several of them.
             wire_log: a wire log, which the user closes, or a path; clients with the same path share one log.
 
         Raises:
@@ -88,7 +88,7 @@ class Dispatcher:
         if isinstance(event, Connecting):
             self._timings.connecting(now.monotonic)
         elif isinstance(event, PeerSilent):
-            # The session sent this TestRequest itself; measure it like a TestRequest of the user.
+            # The session sent this TestRequest itself; measure it like a TestRequest sent by the user.
             self.tested(event.test_req_id, now)
         timing = self._timings.event(event, now.monotonic)
         if timing is not None:
@@ -118,8 +118,8 @@ class Dispatcher:
     @property
     def on_wire(self) -> OnWire | None:
         """The function to call with the bytes of the current connection; None if no observer needs them."""
-        looks = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
-        return self.wire if looks else None
+        is_needed = self._hooks["on_wire"] or self._logged is not None or self._transcript is not None
+        return self.wire if is_needed else None
 
     def wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Report bytes sent or received."""
@@ -143,7 +143,7 @@ class Dispatcher:
             self._notify("on_state", old, state, now)
 
     def sent(self, message: Message, now: Instant) -> None:
-        """Report that the session has accepted a message of the user."""
+        """Report that the session has accepted a user's message."""
         if self.follows_orders:
             self._timings.sent(message, now.monotonic)
 
@@ -182,7 +182,7 @@ class Dispatcher:
         for observer in self._hooks[hook]:
             try:
                 getattr(observer, hook)(*arguments)
-            except Exception as error:  # noqa: BLE001 - no error of an observer may affect the session
+            except Exception as error:  # noqa: BLE001 - no error in an observer may affect the session
                 # The lists are replaced rather than changed, because one is being iterated over.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]

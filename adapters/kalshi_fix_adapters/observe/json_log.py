@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats each record as a JSON object in one line.
+    """Formats each record as a JSON object on one line.
 
     Keys: `time` (UTC), `level`, `logger`, `message`; `fix` with the fields that this library adds to a
     record, such as `session` and `event`; `exception` with a traceback. Other attributes of a record are left
@@ -16,7 +16,7 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without its end."""
+        """Return the line without a trailing newline."""
         entry: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

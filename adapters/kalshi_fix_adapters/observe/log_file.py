@@ -56,7 +56,7 @@ class LogFile:
             OSError: the data could not be appended; a partial write is undone if possible.
         """
         file = self._open()
-        begin = self._size
+        start = self._size
         try:
             while data:
                 written = os.write(file, data)
@@ -66,8 +66,8 @@ class LogFile:
             # The disk may fill up in the middle of a write. Remove the partial line, because the next line
             # would be appended to it.
             with contextlib.suppress(OSError):
-                os.ftruncate(file, begin)
-                self._size = begin
+                os.ftruncate(file, start)
+                self._size = start
             raise
 
     def rotate(self) -> None:

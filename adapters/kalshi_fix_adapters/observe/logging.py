@@ -57,7 +57,7 @@ WIRE: Final = logging.getLogger("kalshi_fix_adapters.wire")
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 MAX_IDS: Final = 10
-"""Maximum number of request ids in a line."""
+"""Maximum number of request ids on one line."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_FACTS: Final[Mapping[str, object]] = MappingProxyType({})
 _Entry = tuple[logging.Logger, int, str]
@@ -89,7 +89,7 @@ class EventLog:
         self._write(CONNECTION, INFO, "disconnected")
 
     def state(self, old: State, new: State) -> None:
-        """Log a change of the session's state."""
+        """Log a change in the session's state."""
         self._write(SESSION, DEBUG, f"{old.value} -> {new.value}", {"old": old.value, "new": new.value})
 
     def timing(self, timing: Timing) -> None:
@@ -103,23 +103,23 @@ class EventLog:
         """Log a line of the transcript."""
         self._log(WIRE, DEBUG, line)
 
-    def failed(self, what: str, error: Exception) -> None:
+    def failed(self, source: str, error: Exception) -> None:
         """Log that an observer has raised an exception, without its text, which may contain a signature."""
-        where = "".join(traceback.format_tb(error.__traceback__))
-        self._log(SESSION, ERROR, f"{what} raised {type(error).__name__} and is disabled, from\n{where}")
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        self._log(SESSION, ERROR, f"{source} raised {type(error).__name__} and is disabled, from\n{frames}")
 
     def _write(
         self, logger: logging.Logger, level: int, text: str, facts: Mapping[str, object] = _NO_FACTS
     ) -> None:
         if logger.isEnabledFor(level):
-            # Text of the venue may contain line breaks, which could forge log lines.
+            # Text from the venue may contain line breaks, which could forge log lines.
             text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
             self._log(logger, level, text, facts)
 
     def _log(
         self, logger: logging.Logger, level: int, text: str, facts: Mapping[str, object] = _NO_FACTS
     ) -> None:
-        # A logging filter of the user may raise, but must not end a session.
+        # A user's logging filter may raise, but must not end a session.
         with contextlib.suppress(Exception):
             logger.log(level, "%s: %s", self._name, text, extra={"fix": {"session": self._name, **facts}})
 
@@ -216,8 +216,8 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case GapClosed():
             return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
         case GapDetected():
-            then = "requested a resend" if event.recoverable else "no resend is possible"
-            return SESSION, WARNING, f"missed {_messages(event.begin, event.end)}; {then}"
+            consequence = "requested a resend" if event.recoverable else "no resend is possible"
+            return SESSION, WARNING, f"missed {_messages(event.begin, event.end)}; {consequence}"
         case SequenceSkipped():
             level = INFO if event.gap_fill else WARNING
             return SESSION, level, f"the venue skipped {_messages(event.begin, event.end)}"

@@ -82,7 +82,7 @@ _BUS: Final = (
     (CounterMetricFamily, "dropped", "Market data messages that were dropped at the limit"),
     (CounterMetricFamily, "received", "Messages that a consumer has received"),
     (CounterMetricFamily, "redelivered", "Messages published again, or received before"),
-    (CounterMetricFamily, "fenced", "Messages of a publisher that another publisher had replaced"),
+    (CounterMetricFamily, "fenced", "Messages from a publisher that another publisher had replaced"),
     (CounterMetricFamily, "unreadable", "Messages that this library did not write"),
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
     (GaugeMetricFamily, "waiting_bytes", "Bytes of these events"),

@@ -61,7 +61,7 @@ class HeartbeatTiming:
     """The time from a TestRequest (1) to the Heartbeat that answers it.
 
     Attributes:
-        seconds: Duration by the monotonic clock.
+        seconds: Duration, measured with the monotonic clock.
         test_req_id: TestReqID (112) of both.
     """
 
@@ -74,7 +74,7 @@ class OrderTiming:
     """The time from a sent message with a ClOrdID (11) to the first report or reject with that id.
 
     Attributes:
-        seconds: Duration by the monotonic clock.
+        seconds: Duration, measured with the monotonic clock.
         cl_ord_id: ClOrdID (11) of both.
         request: Name of the sent message, such as NewOrderSingle.
         answer: The answer, usually an ExecutionReport, with ExecType PENDING_NEW if the venue sends such a
@@ -100,7 +100,7 @@ class Observer:
         """
 
     def on_state(self, old: State, new: State, now: Instant) -> None:
-        """Handle a change of the session's state.
+        """Handle a change in the session's state.
 
         Every connection begins and ends with DISCONNECTED. Intermediate states while the session processes
         one input are left out.

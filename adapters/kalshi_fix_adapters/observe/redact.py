@@ -35,14 +35,14 @@ SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
 # Does not match after a digit other than 0, which would be part of another tag. In bytes that are not a
 # message, the end of a value is unknown, so everything after the tag is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
-_ODD: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
+_ESCAPED: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
-_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in _ODD} | {1: "|"}
+_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in _ESCAPED} | {1: "|"}
 
 
 def printable(data: bytes) -> str:
-    """Return bytes of the wire as printable ASCII."""
-    if data.translate(None, _ODD) == data:
+    """Return bytes from the wire as printable ASCII."""
+    if data.translate(None, _ESCAPED) == data:
         return data.translate(_TO_BARS).decode("ascii")
     return data.decode("latin-1").translate(_ESCAPES)
 

@@ -45,12 +45,12 @@ class Timings:
     def connected(self, now: float, *, secured: bool) -> None:
         """Record that the transport is connected."""
         self._connected = now
-        # Without TLS there is no time between the two, and an adapter may not have called `tcp_connected`.
+        # Without TLS, TCP is connected at the same time, and an adapter may not have called `tcp_connected`.
         if not secured:
             self._tcp = now
 
     def sent(self, message: Message, now: float) -> None:
-        """Record a message of the user that the session has accepted."""
+        """Record a user's message that the session has accepted."""
         # Not every message has a ClOrdID.
         cl_ord_id = getattr(message, "cl_ord_id", None)
         if cl_ord_id:
@@ -67,8 +67,8 @@ class Timings:
         if isinstance(event, RejectReceived):
             return None if event.sent is None else self._answered(event.sent, event.reject, now)
         if isinstance(event, HeartbeatReceived):
-            begun = self._tests.pop(event.test_req_id, None)
-            return None if begun is None else HeartbeatTiming(now - begun, event.test_req_id)
+            started = self._tests.pop(event.test_req_id, None)
+            return None if started is None else HeartbeatTiming(now - started, event.test_req_id)
         if isinstance(event, LoggedOn) and self._connected is not None:
             timing = LogonTiming(
                 self._tcp - self._connecting, self._connected - self._tcp, now - self._connected
@@ -77,8 +77,8 @@ class Timings:
             return timing
         return None
 
-    def _answered(self, named_in: Message, answer: Message, now: float) -> OrderTiming | None:
-        cl_ord_id = getattr(named_in, "cl_ord_id", None)
+    def _answered(self, request: Message, answer: Message, now: float) -> OrderTiming | None:
+        cl_ord_id = getattr(request, "cl_ord_id", None)
         found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
         return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)
 

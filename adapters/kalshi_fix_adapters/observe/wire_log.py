@@ -37,8 +37,8 @@ class WireLog:
     """A file for the messages of any number of connections, from any number of threads of one process.
 
     Messages are written at once, in the thread or event loop of their client, so put the file on a local
-    disk. When a write fails, the error is logged once, the lost lines are counted, and the session continues;
-    once writes succeed again the log continues with a line that contains the count.
+    disk. When a write fails, the error is logged once, the lost lines are counted, and the session continues.
+    Once writes succeed again, the log continues with a line that contains the count.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class WireLog:
             self._open_connections.pop(number, None)
 
     def write(self, number: int, lines: Sequence[str], now: Instant) -> None:
-        """Write lines of a connection. Errors of the file system are logged and never raised."""
+        """Write lines of a connection. File system errors are logged and never raised."""
         at = stamp(now.utc)
         data = "".join(f"{at} {number} {line}\n" for line in lines).encode("ascii")
         notes: list[str] = []
@@ -129,7 +129,7 @@ class WireLog:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
                 self._lost += len(lines)
                 self._consecutive_lost += len(lines)
-        # Logged without holding the lock, because a logging handler of the user may write to this wire log.
+        # Logged without holding the lock, because a user's logging handler may write to this wire log.
         for text in notes:
             _log.warning("the wire log %s %s", self.path, text)
 
@@ -141,10 +141,12 @@ class WireLog:
 
     def _append(self, data: bytes, stamp: str, notes: list[str]) -> None:
         if self._consecutive_lost:
-            gap = f"lacks {self._consecutive_lost} lines here"
-            self._file.append(f"{stamp} 0 the log {gap}\n".encode("ascii") + data)
+            lost = self._consecutive_lost
+            self._file.append(f"{stamp} 0 lines missing here: {lost}\n".encode("ascii") + data)
             self._consecutive_lost = 0
-            notes.append(f"can be written again; it {gap}")
+            notes.append(
+                f"can be written again; {lost} {'line is' if lost == 1 else 'lines are'} missing from it"
+            )
         else:
             self._file.append(data)
 

@@ -57,7 +57,7 @@ def connect(dsn: str, **options: Any) -> Connection:
 
 @contextlib.contextmanager
 def errors_of(place: object) -> Iterator[None]:
-    """Convert errors of the database into a StoreError."""
+    """Convert errors from the database into a StoreError."""
     try:
         yield
     except psycopg.Error as error:
@@ -70,14 +70,14 @@ def errors_of(place: object) -> Iterator[None]:
 
 
 def explain(place: object, error: psycopg.Error) -> StoreError:
-    """Return the StoreError for an error of the database."""
+    """Return the StoreError for an error from the database."""
     text = " ".join(str(error).split())
     if error.sqlstate == FENCED:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
     # Without a SQLSTATE there is no connection. Class 53 means that the server lacks disk space, memory or a
-    # free connection; class 57 that it is starting, stopping or recovering.
+    # free connection; class 57 means that it is starting, stopping or recovering.
     state = error.sqlstate or "57"
     unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError
@@ -86,10 +86,10 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
 
 @contextlib.contextmanager
 def durable_transaction(connection: Connection, place: object, seconds: float) -> Iterator[None]:
-    """Run a transaction whose commit waits for the disk. It waits at most this many seconds for a lock.
+    """Run a transaction whose commit waits for the disk. It waits at most `seconds` for a lock.
 
     Raises:
-        StoreInUseError: another process held a lock on the store for longer.
+        StoreInUseError: another process held a lock on the store for longer than that.
     """
     try:
         with connection.transaction():
@@ -101,7 +101,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
             yield
     except psycopg.errors.LockNotAvailable:
         raise StoreInUseError(
-            f"{place} is in use: a commit of another process has not ended within {seconds:g} s"
+            f"{place} is in use: a commit by another process did not finish within {seconds:g} s"
         ) from None
 
 

@@ -70,7 +70,7 @@ class Database:
 
     Raises:
         StoreInUseError: another process has the lease.
-        KeyChangedError: the store is missing, and there is a store of another key that may be the intended
+        KeyChangedError: the store is missing, and there is a store for another key that may be the intended
             one.
         StoreError: the store belongs to another owner or to a newer version of the library, or the server may
             lose commits.
@@ -83,7 +83,8 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Otherwise a write to a broken network, or the wait for an answer, would take minutes to fail.
+        # Without these options, a write to a broken network, or the wait for an answer, would take minutes to
+        # fail.
         limit = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
         try:
@@ -140,14 +141,14 @@ class Database:
 
         Args:
             pending: the changes. If there are none, only the lease is renewed.
-            retention: decides which rows of expired messages and ids are deleted.
+            retention: decides which rows of expired messages and ids to delete.
 
         Raises:
-            StoreError: the transaction may be durable on this server only, not on the replica.
+            StoreError: the transaction may be durable on this server only, and not on the replica.
         """
         numbers, ids_since = pending.numbers, None
-        restarts = pending.restarts_at is not None
-        if restarts:
+        is_restart = pending.restarts_at is not None
+        if is_restart:
             retention.restart()
         if ids := pending.sent_requests.values():
             ids_since = retention.expired_ids_before(
@@ -162,7 +163,7 @@ class Database:
                 self._failover,
                 self._lease,
                 None if numbers is None else list(numbers_row(self._owner, numbers)),
-                restarts,
+                is_restart,
                 numbers is not None and retention.must_delete_rows(numbers.oldest_kept),
                 *_columns(4, [message_row(number, message) for number, message in pending.sent.items()]),
                 list(pending.settled),
@@ -183,7 +184,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the connection. The lease is not ended, and expires."""
+        """Close the connection. The lease is not ended; it expires."""
         self._connection.close()
 
     def _record_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:

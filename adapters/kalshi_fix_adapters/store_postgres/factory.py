@@ -1,4 +1,4 @@
-"""The stores of a database."""
+"""The stores in a database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PostgresDatabase:
     Attributes:
         dsn: The database, see `PostgresStore`.
         failover: Which server may continue after a failure, see `PostgresStore`. Only `open` needs this.
-        lease: Seconds after which another process may take a store over.
+        lease: Seconds after which another process may take over a store.
     """
 
     dsn: str = attrs.field(repr=False)
@@ -40,8 +40,8 @@ class PostgresDatabase:
         """Open an owner's store; create it if it does not exist.
 
         Raises:
-            StoreInUseError: another process holds its lease.
-            KeyChangedError: the store is missing, but another store of the database may be the intended one.
+            StoreInUseError: another process holds the store's lease.
+            KeyChangedError: the store is missing, but another store in the database may be the intended one.
             StoreError: the store cannot be used.
             ConfigurationError: `failover` is missing.
         """
@@ -56,7 +56,7 @@ class PostgresDatabase:
 
         Raises:
             StoreError: the store cannot be read.
-            KeyChangedError: the store is missing, but another store of the database may be the intended one.
+            KeyChangedError: the store is missing, but another store in the database may be the intended one.
         """
         with errors_of(self), closing(connect(self.dsn)) as connection:
             exists = check_version(connection, self) and find_store(connection, self, self.dsn, owner)
@@ -110,7 +110,7 @@ class PostgresDatabase:
         """Move a store that is not in use to another API key, or to a named account; return its new name.
 
         Raises:
-            ConfigurationError: neither a key nor an account is given, or both.
+            ConfigurationError: neither a key nor an account is given, or both are.
             StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
         """
         return migrate_store(self.dsn, name, key_id=key_id, account=account)

@@ -1,4 +1,4 @@
-"""Changes of the API key: find the other stores of a database, and move a store to a new key."""
+"""Changes to the API key: find the other stores in a database, and move a store to a new key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kalshi_fix_adapters.store_postgres.connection import (
     place_of,
 )
 from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
-from kalshi_fix_adapters.stores.keys import explain_missing, moved
+from kalshi_fix_adapters.stores.keys import explain_missing, moved_owner
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.rows import (
     Numbers,
@@ -49,8 +49,8 @@ _CHANGE = """
         generation = %s, check_sum = %s
     WHERE store = %s
 """
-_LOCKED = 5.0
-"""Maximum number of seconds that a migration waits for a commit of another process."""
+_LOCK_TIMEOUT = 5.0
+"""Maximum number of seconds that a migration waits for a commit by another process."""
 
 
 def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwner) -> bool:
@@ -58,7 +58,7 @@ def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwne
 
     Raises:
         KeyChangedError: the store is missing, and the database has one that may be the intended one: a store
-            of another key or, for a named account, of this key.
+            for another key or, for a named account, for this key.
     """
     rows = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
     others = [name for (name,) in rows]
@@ -107,21 +107,21 @@ def change_key(
 def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: str | None = None) -> str:
     """Move a store to another API key, or to a named account, in one transaction; return its new name.
 
-    What the store keeps is described at `store_sqlite.migrate_store`.
+    `store_sqlite.migrate_store` describes which data the store keeps.
 
     Raises:
-        ConfigurationError: neither a key nor an account is given, or both.
+        ConfigurationError: neither a key nor an account is given, or both are.
         StoreError: the store is missing, in use, damaged or cannot be written, or the new name is taken.
     """
     place = place_of(dsn)
     with errors_of(place), closing(connect(dsn)) as connection:
         if not check_version(connection, place):
             raise StoreError(f"{place} has no store {name}")
-        with durable_transaction(connection, place, _LOCKED):
+        with durable_transaction(connection, place, _LOCK_TIMEOUT):
             connection.execute("SELECT kalshi_fix.check_server('none')")
             store, _, row = acquire(connection, place, name, 0)
             found, numbers = session_of(row)
-            owner = moved(found, key_id=key_id, account=account)
+            owner = moved_owner(found, key_id=key_id, account=account)
             new = store_name(owner)
             if new == name:
                 raise StoreError(f"store {name} already has this name: nothing was changed")
@@ -132,7 +132,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
             try:
                 connection.execute("UPDATE kalshi_fix.session SET name = %s WHERE store = %s", (new, store))
             except psycopg.errors.UniqueViolation:
-                raise StoreError(f"store {new} in {place} exists already: nothing was changed") from None
+                raise StoreError(f"store {new} in {place} already exists: nothing was changed") from None
     return new
 
 

@@ -119,8 +119,8 @@ BEGIN
 END $$;
 """
 # A commit is one statement, so the row of the session is locked only while the server executes this
-# statement. With several statements, a client that stops between two of them would keep the lock. The setting
-# of `synchronous_commit` ends with the transaction, so it is safe behind a connection pooler.
+# statement. With several statements, a client that stops between two of them would keep the lock. The
+# `synchronous_commit` setting ends with the transaction, so it is safe behind a connection pooler.
 _WRITE: Final = f"""
 CREATE FUNCTION kalshi_fix.write(
     of_store bigint, own_fence bigint, failover text, lease interval, numbers bigint[], restarts boolean,
@@ -174,7 +174,7 @@ BEGIN
 END $$;
 """
 MIGRATIONS: Final = (_TABLES + _CHECK_SERVER + _WRITE,)
-"""The statements that lead from each version to the next. Released statements are never changed."""
+"""The statements that migrate each version to the next. Released statements are never changed."""
 VERSION: Final = len(MIGRATIONS)
 
 
@@ -199,7 +199,7 @@ def migrate(connection: Connection, place: object) -> None:
     with connection.transaction():
         connection.execute("SELECT set_config('synchronous_commit', 'on', true)")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        # Another process may have migrated them in the meantime.
+        # Another process may have migrated the tables in the meantime.
         for statements in MIGRATIONS[check_version(connection, place) :]:
             connection.execute(statements)
         connection.execute("UPDATE kalshi_fix.version SET version = %s", (VERSION,))
@@ -214,7 +214,7 @@ def check_version(connection: Connection, place: object) -> int:
     version = read_version(connection)
     if version > VERSION:
         raise StoreError(
-            f"{place} was written by a newer version of kalshi-fix-sansio (tables {version}, this one knows "
-            f"{VERSION}): update this one"
+            f"{place} was written by a newer version of kalshi-fix-sansio (tables {version}; this version "
+            f"knows {VERSION}): update the library"
         )
     return version

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import MAX_KEPT_BYTES, MemoryStore, StoredMessage
 
 LEASE: Final = 3.0
-"""The default number of seconds after which another process may take the store over, if the lease is not
+"""The default number of seconds after which another process may take over the store, if the lease is not
 renewed.
 """
 
@@ -32,13 +32,13 @@ renewed.
 class PostgresStore(DurableStore):
     """A `MessageStore` in Postgres: one account on one session, one process at a time on any host.
 
-    The whole content is also in memory, from where it is read. A thread writes the changes, as with
+    The entire content is also held in memory, from which it is read. A thread writes the changes, as with
     `SqliteStore`. When the previous holder has not renewed its lease in time, opening the store takes it over
-    and fences this holder, so all later writes of the holder are rejected. A process that cannot renew its
+    and fences that holder, so all the holder's later writes are rejected. A process that cannot renew its
     lease in time gives up before the lease ends.
 
-    After a StoreError the outcome of the last commit is unknown. The store can then only be closed. Opening
-    it again reads the content of the database.
+    After a StoreError the outcome of the last commit is unknown, and the store can only be closed. Opening it
+    again reads the content from the database.
 
     Args:
         dsn: the database in a form accepted by libpq, such as `postgresql://user@host/database`. The tables
@@ -50,12 +50,12 @@ class PostgresStore(DurableStore):
         max_age: messages that are older than the newest message by more than this are deleted.
         max_messages: maximum number of kept messages; the oldest are deleted.
         max_bytes: maximum total size of the kept messages; the oldest are deleted.
-        max_rows: maximum number of rows of the user (`row`).
-        max_row_bytes: maximum total size of their keys and texts, in bytes.
+        max_rows: maximum number of the user's rows (`row`).
+        max_row_bytes: maximum total size of the keys and texts of these rows, in bytes.
 
     Raises:
         StoreInUseError: another process holds the lease.
-        KeyChangedError: the store is missing, and the database has a store of another key that may be the
+        KeyChangedError: the store is missing, and the database has a store for another key that may be the
             intended one.
         StoreError: the store belongs to another owner, is damaged, or cannot be read or written; or the
             server may lose commits, because `fsync` or `full_page_writes` is off.
@@ -96,9 +96,9 @@ class PostgresStore(DurableStore):
             self._database = Database(dsn, owner, failover, lease, place)
             self._lease.start(since)
             try:
-                if (took := now() - since) > lease / 2:  # for example because a commit waited for a replica
+                if (elapsed := now() - since) > lease / 2:  # a commit may have waited for a replica
                     raise StoreUnavailableError(
-                        f"{place} answered after {took:.1f} s, too late to keep a lease of {lease:g} s"
+                        f"{place} answered after {elapsed:.1f} s, too late to keep a lease of {lease:g} s"
                     )
                 self._numbers = self._database.numbers
                 self._retention = Retention(max_age, max_messages, max_bytes)
@@ -151,15 +151,15 @@ class PostgresStore(DurableStore):
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
         """Set both numbers, regardless of their previous values. If the outgoing number changes, all messages
-        are deleted. Use this only if you know that the peer expects these numbers, and while no session uses
-        the store.
+        are deleted. Use this only if you know that the peer expects these numbers, and only while no session
+        uses the store.
 
         Raises:
             ValueError: a number is below 1, or too large for a store.
         """
-        changes = next_outgoing != self.next_outgoing
+        is_changed = next_outgoing != self.next_outgoing
         super().renumber(next_outgoing, next_incoming)
-        if changes:
+        if is_changed:
             self._kept.renumber(next_outgoing, next_incoming)
 
     def record_request(self, request: OpenRequest) -> None:
@@ -205,7 +205,7 @@ class PostgresStore(DurableStore):
 
     @property
     def row_sizes(self) -> dict[str, int]:
-        """The size in bytes of each row including its key, by key."""
+        """The size of each row in bytes, including its key, by key."""
         return {key: len(key.encode()) + len(text) for key, text in self._rows.items()}
 
     def row(self, key: str) -> str | None:

@@ -1,11 +1,11 @@
 """A message store that survives the process: one SQLite file for each account and session.
 
 Modules:
-- `folder`: the stores of a folder
+- `folder`: the stores in a folder
 - `store`: the store itself
 - `owner`: the file name for an owner
 - `keys`: moving a store to another API key
-- `lock`: one process at a time for each file
+- `lock`: restricts each file to one process at a time
 - `tables`: the tables, and the creation of a file
 - `failures`: error texts with remedies
 - `summary`: the inspection of a file, which may be in use

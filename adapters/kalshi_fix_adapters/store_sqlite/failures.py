@@ -8,13 +8,13 @@ from pathlib import Path
 from kalshi_fix_adapters.stores.rows import DamagedRowError
 from kalshi_fix_sansio.errors import StoreError
 
-BEGIN_ANEW = (
+START_OVER = (
     "move it away together with the files next to it (-wal, -shm), log on again with a reset, and look up "
     "earlier activity via drop copy or REST; do not restore an old copy, because its numbers have been used"
 )
 
-_WORDS = {
-    sqlite3.SQLITE_FULL: "could not be written, the disk is full: make room and open the store again",
+_EXPLANATIONS = {
+    sqlite3.SQLITE_FULL: "could not be written; the disk is full: free space and open the store again",
     sqlite3.SQLITE_READONLY: "is not writable: give this user write permission for the file and its folder",
     sqlite3.SQLITE_PERM: "is not writable: give this user write permission for the file and its folder",
     sqlite3.SQLITE_CANTOPEN: (
@@ -28,7 +28,7 @@ _WORDS = {
     sqlite3.SQLITE_PROTOCOL: "is being opened by too many programs at once: open the store again",
     sqlite3.SQLITE_NOMEM: "could not be read or written for lack of memory: open the store again",
     sqlite3.SQLITE_NOTADB: (
-        f"is not a store, or its header is damaged: choose another file, or {BEGIN_ANEW}"
+        f"is not a store, or its header is damaged: choose another file, or {START_OVER}"
     ),
 }
 
@@ -45,7 +45,7 @@ def explain(path: Path, error: FileError) -> StoreError:
             f"{path} cannot be opened ({error.strerror}): give this user write permission for its folder"
         )
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    words = _WORDS.get(code & 0xFF) if code is not None else None
-    if words is None:
-        words = f"is damaged: {BEGIN_ANEW}"
-    return StoreError(f"{path} {words} ({error})")
+    explanation = _EXPLANATIONS.get(code & 0xFF) if code is not None else None
+    if explanation is None:
+        explanation = f"is damaged: {START_OVER}"
+    return StoreError(f"{path} {explanation} ({error})")

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 _LOG_LIMIT = 4 * 1024 * 1024
 """Size in bytes beyond which the write-ahead log is merged into the file and restarted."""
-_AT_ONCE = 64
+_MAX_PER_QUERY = 64
 """Maximum number of messages that one query reads for a resend."""
 
 _MESSAGES = """
@@ -73,8 +73,8 @@ _NUMBERS = """
 class StoreFile:
     """The SQLite database of a store, opened for its owner, and created if it is missing.
 
-    With `wait_for_disk`, every commit that must survive a loss of power waits for the disk. Otherwise only
-    commits that merge the log into the file wait (`may_wait`).
+    With `wait_for_disk`, every commit that must survive a loss of power waits for the disk. Otherwise only a
+    commit that merges the log into the file, or begins a new log, waits (`may_wait`).
 
     Raises:
         StoreError: the file belongs to another owner, is not a store, or cannot be created.
@@ -118,7 +118,7 @@ class StoreFile:
                 self._database.execute("PRAGMA wal_autocheckpoint = 0")
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-                raise StoreError(f"{path} cannot have a write-ahead log: put it on a disk of this machine")
+                raise StoreError(f"{path} cannot have a write-ahead log: put it on a local disk")
             rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
             self.kept_bytes: int = rows.fetchone()[0]
             """Total size of the kept messages in bytes when the file was opened."""
@@ -141,15 +141,16 @@ class StoreFile:
         self._log_limit = _LOG_LIMIT
         self.may_wait: bool = True
         """Whether the next `write` may wait for the disk. With `wait_for_disk` this is always True; otherwise
-        when the log must be merged, or is new, because SQLite flushes the header of a new log to the disk.
+        it is True when the log must be merged, or is new, because SQLite flushes the header of a new log to
+        the disk.
         """
         self._row = numbers_row(owner, self.numbers)
         """The row of numbers that this store last read from or wrote to the file."""
         self._waits_for_disk: bool | None = None
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
-        """Return up to `_AT_ONCE` messages, the first from `begin` to `end` inclusive, in order."""
-        rows = self._reader.execute(_MESSAGES, (begin, end, _AT_ONCE))
+        """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
+        rows = self._reader.execute(_MESSAGES, (begin, end, _MAX_PER_QUERY))
         return [message_of(row) for row in rows.fetchall()]
 
     def requests(self) -> list[OpenRequest]:
@@ -169,7 +170,7 @@ class StoreFile:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:
-            StoreError: another program has written to the file. This method has left the file unchanged.
+            StoreError: another program has written to the file. This method leaves the file unchanged.
         """
         database, kept = self._database, self.numbers
         wait_for_disk = self._wait_for_disk and pending.must_be_durable
@@ -226,7 +227,7 @@ class StoreFile:
         database.execute("COMMIT")
         self._row, self.numbers = row, numbers
         if not self._wait_for_disk:
-            # Another program that reads the file may prevent a merge of the log. In this case the next commit
+            # Another program that reads the file may prevent a merge of the log. In that case the next commit
             # tries again.
             self.may_wait = self._log.stat().st_size > self._log_limit
         pending.resize(self.row_sizes)

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.stores.summary import StoreSummary
 
 @attrs.frozen
 class SqliteFolder:
-    """A `StoreFactory` for the files of a folder.
+    """A `StoreFactory` for the files in a folder.
 
     Attributes:
         folder: The folder, which is created with the first store.
@@ -35,7 +35,7 @@ class SqliteFolder:
 
         Raises:
             StoreError: the store cannot be used.
-            KeyChangedError: the store is missing, but another store of the folder may be the intended one.
+            KeyChangedError: the store is missing, but another store in the folder may be the intended one.
         """
         return SqliteStore(find_store(self.folder, owner), owner=owner, sync=self.sync)
 
@@ -44,7 +44,7 @@ class SqliteFolder:
 
         Raises:
             StoreError: the store cannot be read.
-            KeyChangedError: the store is missing, but another store of the folder may be the intended one.
+            KeyChangedError: the store is missing, but another store in the folder may be the intended one.
         """
         path = find_store(self.folder, owner)
         return read_summary(path) if path.exists() else None
@@ -69,5 +69,5 @@ class SqliteFolder:
 
 
 def stores_at(place: str, *, sync: Sync) -> SqliteFolder:
-    """Return the stores of a folder, which may be given as `sqlite://FOLDER`."""
+    """Return the stores in a folder, which may be given as `sqlite://FOLDER`."""
     return SqliteFolder(place.removeprefix("sqlite://"), sync)

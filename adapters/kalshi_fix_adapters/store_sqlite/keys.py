@@ -1,4 +1,4 @@
-"""Changes of the API key: find the other stores of a folder, and move a store to a new key."""
+"""Changes to the API key: find the other stores in a folder, and move a store to a new key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kalshi_fix_adapters.store_sqlite.lock import FileLock
 from kalshi_fix_adapters.store_sqlite.mark import Mark, mark_path
 from kalshi_fix_adapters.store_sqlite.owner import other_stores, store_path
 from kalshi_fix_adapters.store_sqlite.summary import read_summary
-from kalshi_fix_adapters.stores.keys import explain_missing, moved
+from kalshi_fix_adapters.stores.keys import explain_missing, moved_owner
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_sansio.errors import StoreError
 
@@ -25,8 +25,8 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
     """Return the path of this owner's store in a folder. The store need not exist.
 
     Raises:
-        KeyChangedError: the store is missing, and the folder has one that may be the intended one: a store of
-            another key or, for a named account, of this key.
+        KeyChangedError: the store is missing, and the folder has one that may be the intended one: a store
+            for another key or, for a named account, for this key.
     """
     path = store_path(folder, owner)
     if path.exists():
@@ -52,11 +52,11 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
     call is interrupted between the two steps, no client opens the file, and a second call completes the move.
 
     Raises:
-        ConfigurationError: neither a key nor an account is given, or both.
+        ConfigurationError: neither a key nor an account is given, or both are.
         StoreError: the store is missing, in use, damaged or cannot be written, or the new file exists.
     """
     old = Path(store).resolve()
-    owner = moved(read_summary(old).owner, key_id=key_id, account=account)
+    owner = moved_owner(read_summary(old).owner, key_id=key_id, account=account)
     new = store_path(old.parent, owner)
     if new == old:
         raise StoreError(f"{old} already has this name: nothing was changed")
@@ -65,8 +65,8 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
             locks.callback(FileLock(path).release)
         if new.exists():
             raise StoreError(
-                f"{new} exists already: nothing was changed; if it is not needed, move it away together with "
-                "the files beside it"
+                f"{new} already exists: nothing was changed; if it is not needed, move it away together with "
+                "the files next to it"
             )
         try:
             with contextlib.closing(tables.connect(old, "rw")) as database:

@@ -2,7 +2,7 @@
 
 The operating system releases the lock when the process ends for any reason. The locks of SQLite are not
 sufficient: they let two programs write in turn, and they are released when the same process closes any other
-handle of the file.
+handle to the file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ else:
 
     def _acquire(descriptor: int) -> None:
         # `lockf` is not suitable, because its locks belong to the process: a second store in this process
-        # could acquire the same lock, and closing any handle of the file would release it.
+        # could acquire the same lock, and closing any handle to the file would release it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _release(descriptor: int) -> None:
@@ -50,7 +50,7 @@ class FileLock:
     """Holds the lock of a store until `release`; any thread may release it.
 
     Raises:
-        StoreInUseError: another store object has the lock, in this process or in another.
+        StoreInUseError: another store object holds the lock, in this process or another.
         StoreError: the file cannot be opened.
     """
 
@@ -84,7 +84,7 @@ class FileLock:
             if isinstance(error, _HELD_BY_ANOTHER):
                 raise StoreInUseError(_in_use(store, holder)) from None
             raise StoreError(
-                f"{path} cannot be locked ({error.strerror}): put the store on a disk of this machine"
+                f"{path} cannot be locked ({error.strerror}): put the store on a local disk"
             ) from None
 
     def _is_named(self) -> bool:
@@ -110,8 +110,8 @@ class FileLock:
     def release(self) -> None:
         """Release the lock."""
         # The lock is released explicitly, because a child process that is being started may still have a copy
-        # of the descriptor. The file is not removed. Otherwise one process could lock the old file, and
-        # another process a new file.
+        # of the descriptor. The file is not removed. Otherwise one process could hold the lock on the old
+        # file, and another process the lock on a new file.
         _release(self._file.fileno())
         self.forget()
 
@@ -133,8 +133,8 @@ _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
-    """Close the copies of the locks in a forked child. Otherwise the locks would remain after the end of the
-    parent.
+    """Close the copies of the locks in a forked child. Otherwise the locks would remain after the parent
+    ends.
     """
     for lock in list(_held):
         lock.forget()

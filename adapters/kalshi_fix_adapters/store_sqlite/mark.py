@@ -2,9 +2,9 @@
 detect lost commits, because SQLite silently treats a damaged log as a truncated log.
 
 Each frame of the write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and drops
-the rest. This is correct after a loss of power, but not after a flipped bit: committed numbers would be used
-again. The mark survives the end of the process as the log does, so a store with lower numbers than its mark
-is damaged, or an older copy. The mark also contains the numbers of the last commit that survives a loss of
+the rest. This is correct after a loss of power, but wrong after a bit flip: committed numbers would be used
+again. The mark, like the log, survives the end of the process, so a store with lower numbers than its mark is
+damaged, or an older copy. The mark also contains the numbers of the last commit that survives a loss of
 power.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.failures import START_OVER
 from kalshi_fix_adapters.stores.rows import Numbers
 from kalshi_fix_sansio.errors import StoreError
 
@@ -27,7 +27,7 @@ _NONE = b"\n" * _SIZE
 
 
 @attrs.frozen
-class Reached:
+class ReachedNumbers:
     """The numbers of a commit: `next_outgoing` and `next_incoming`."""
 
     outgoing: int = 0
@@ -53,12 +53,12 @@ class Mark:
         self._file: int | None = None
 
     def clear(self) -> None:
-        """Delete the recorded numbers, before the numbers of the store are reset or set.
+        """Delete the recorded numbers before the numbers of the store are reset or set.
 
         Raises:
             OSError: the mark cannot be cleared. An old mark would make the store look damaged.
         """
-        self._durable = Reached()
+        self._durable = ReachedNumbers()
         descriptor = self._open()
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, _NONE)
@@ -66,15 +66,15 @@ class Mark:
 
     def record(self, numbers: Numbers, *, durable: bool) -> None:
         """Record a commit, and whether it survives a loss of power."""
-        reached = Reached(numbers.next_outgoing, numbers.next_incoming)
+        reached = ReachedNumbers(numbers.next_outgoing, numbers.next_incoming)
         if durable:
             self._durable = reached
         durable_numbers = f"{self._durable.outgoing} {self._durable.incoming}"
         text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
         # The commit is safe without a mark, and a mark with lower numbers than the store is harmless. So
-        # errors are ignored, and this method does not wait for the disk. A mark that is half written after a
-        # loss of power is ignored.
+        # errors are ignored, and this method does not wait for the disk. A mark that is only half written
+        # after a loss of power is ignored.
         with contextlib.suppress(OSError):
             descriptor = self._open()
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -107,7 +107,7 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
         raise StoreError(
             f"{store} is damaged, or an older copy: its next numbers are {numbers.next_outgoing} (outgoing) "
             f"and {numbers.next_incoming} (incoming), but it had already reached {known.outgoing} and "
-            f"{known.incoming}: {BEGIN_ANEW}"
+            f"{known.incoming}: {START_OVER}"
         )
 
 
@@ -120,15 +120,17 @@ def read_mark(store: Path) -> bytes | None:
         return None
 
 
-def _parsed(mark: bytes | None) -> tuple[str, Reached, Reached]:
-    """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to the
-    disk.
-    """
+def _parsed(mark: bytes | None) -> tuple[str, ReachedNumbers, ReachedNumbers]:
+    """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to disk."""
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):
         outgoing, incoming, durable_outgoing, durable_incoming = map(int, parts[1:-1])
-        return parts[0], Reached(outgoing, incoming), Reached(durable_outgoing, durable_incoming)
-    return "", Reached(), Reached()  # torn by a loss of power, or cleared
+        return (
+            parts[0],
+            ReachedNumbers(outgoing, incoming),
+            ReachedNumbers(durable_outgoing, durable_incoming),
+        )
+    return "", ReachedNumbers(), ReachedNumbers()  # torn by a loss of power, or cleared
 
 
 def _boot_id() -> str:

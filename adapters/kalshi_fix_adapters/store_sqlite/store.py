@@ -49,8 +49,8 @@ class SqliteStore(DurableStore):
         max_age: messages that are older than the newest message by more than this are deleted.
         max_messages: maximum number of kept messages; the oldest are deleted.
         max_bytes: maximum total size of the kept messages; the oldest are deleted.
-        max_rows: maximum number of rows of the user (`row`).
-        max_row_bytes: maximum total size of their keys and texts, in bytes.
+        max_rows: maximum number of the user's rows (`row`).
+        max_row_bytes: maximum total size of the keys and texts of these rows, in bytes.
 
     Raises:
         StoreError: the file is in use, belongs to another owner, is not a store, is damaged, or cannot be
@@ -109,14 +109,14 @@ class SqliteStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose sent message is known. Messages are deleted during commits."""
+        """The lowest number whose sent message is known. Commits delete messages, so it may increase."""
         restarts_at = self._unwritten().restarts_at
         return self._file.numbers.oldest_kept if restarts_at is None else restarts_at
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id, whether it was answered or not; None if there is none. A
-        reset or a change of the key does not delete ids. They are kept for `max_age`, and up to
-        `max_messages` of them (sometimes 256 more).
+        reset or a change of key does not delete ids. They are kept for `max_age`, and up to `max_messages` of
+        them (sometimes 256 more).
         """
         self._check_usable()
         pending = self._unwritten()
@@ -149,11 +149,11 @@ class SqliteStore(DurableStore):
         found |= pending.requests
         return tuple(found[key] for key in sorted(found))
 
-    # Rows of the user
+    # The user's rows
 
     @property
     def row_sizes(self) -> dict[str, int]:
-        """The size in bytes of each row including its key, by key."""
+        """The size of each row in bytes, including its key, by key."""
         pending = self._unwritten()
         sizes = dict(self._file.row_sizes)
         pending.resize(sizes)
@@ -175,8 +175,8 @@ class SqliteStore(DurableStore):
         return self._file.may_wait
 
     def _write(self, pending: Pending) -> None:
-        """Write changes to the file: in the thread for commits or, if the write does not wait for the disk,
-        in the caller's.
+        """Write changes to the file: in the commit thread or, if the write does not wait for the disk, in the
+        caller's.
         """
         try:
             self._lock.check()
@@ -191,8 +191,8 @@ class SqliteStore(DurableStore):
     def _unwritten(self) -> Pending:
         """Return all changes that may not be in the file.
 
-        Call this before reading the file: a commit that completes in between is then found in both. In the
-        other order it could be missed.
+        Call this before reading the file: a commit that completes in the meantime is then found in both. In
+        the opposite order it could be missed.
         """
         found = Pending()
         for each in (*self._commits.waiting(), self._pending):

@@ -1,4 +1,4 @@
-"""Inspection of a store's file, even while a session of another process has it open."""
+"""Inspection of a store's file, even while a session in another process has it open."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? 
 _SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
 _STEPS: Final = 1_000_000
-"""Instructions of SQLite's virtual machine between two calls of `working`; they take a few hundredths of
-a second.
+"""Instructions of SQLite's virtual machine between two calls to `working`; they take a few hundredths of a
+second.
 """
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from kalshi_fix_adapters.store_sqlite.failures import BEGIN_ANEW
+from kalshi_fix_adapters.store_sqlite.failures import START_OVER
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.rows import (
@@ -114,8 +114,8 @@ BUSY_SECONDS = 5.0
 def create(path: Path, owner: StoreOwner) -> None:
     """Create an empty store.
 
-    The file gets its name only when it is complete and on the disk. So an empty file with this name is not
-    new, but damaged.
+    The file gets its name only once it is complete and on the disk, so an empty file with this name is
+    damaged rather than new.
 
     Raises:
         StoreError: files of an older store exist.
@@ -158,8 +158,8 @@ def connect(
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
-    # Text that is not UTF-8 is not an error here: its checksum detects the damage. The error of the sqlite3
-    # module would show the text.
+    # Text that is not UTF-8 is not an error here: its checksum detects the damage. The sqlite3 module's own
+    # error would show the text.
     database.text_factory = _text
     return database
 
@@ -176,15 +176,15 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
     if application_id != APPLICATION_ID:
         raise StoreError(
             f"{path} is empty or belongs to another program: choose another file; if it was a store, "
-            f"{BEGIN_ANEW}"
+            f"{START_OVER}"
         )
     if version > VERSION:
         raise StoreError(
-            f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}, this one knows "
-            f"{VERSION}): update this one, or choose another file"
+            f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}; this version "
+            f"knows {VERSION}): update the library, or choose another file"
         )
     if version != VERSION:
-        raise StoreError(f"{path} has the unknown layout version {version}: {BEGIN_ANEW}")
+        raise StoreError(f"{path} has the unknown layout version {version}: {START_OVER}")
     return session_of(database.execute(_READ).fetchone())
 
 

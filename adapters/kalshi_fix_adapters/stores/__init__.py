@@ -9,8 +9,8 @@ Modules:
 - `rows`: the encoding of values as rows with checksums
 - `sent_requests`: the ids of sent requests, which are kept longer than the messages
 - `retention`: when old messages are deleted
-- `keys`: changes of the API key
-- `lease`: the time until another process may take a store over
+- `keys`: changes to the API key
+- `lease`: the time until another process may take over a store
 - `summary`: the content of a store, for inspection
 """
 

@@ -20,9 +20,9 @@ B = TypeVar("B", bound=Batch)
 
 
 class CommitThread(Generic[B]):
-    """Writes batches, one after the other. Batches that are added during a write are merged into one, which
-    is written next. A batch whose write need not wait for a disk is written in the caller's thread, because a
-    hand-over to the other thread would take longer.
+    """Writes batches, one after the other. Batches added during a write are merged into one, which is written
+    next. A batch whose write need not wait for a disk is written in the caller's thread, because a hand-over
+    to the other thread would take longer.
 
     Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
     loses the batches that were not written yet, as in a crash.
@@ -32,20 +32,21 @@ class CommitThread(Generic[B]):
         self,
         write: Callable[[B], None],
         on_commit: Callable[[], object],
-        waits: Callable[[], bool] = lambda: True,
+        may_wait: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare the thread. It is started for the first batch that it must write.
 
         Args:
-            write: makes a batch durable. If it raises an exception, the batch may be durable or not, and no
-                further batches are written.
-            on_commit: called in this thread after each of its writes.
-            waits: returns whether the next write may wait for a disk or a database.
+            write: makes a batch durable. If it raises an exception, the batch may or may not be durable, and
+                no further batches are written.
+            on_commit: called in the thread after each of the thread's writes.
+            may_wait: returns whether the next write may wait for a disk or a database.
         """
         self._write = write
-        self._waits = waits
+        self._may_wait = may_wait
         self._on_commit = on_commit
-        # Reentrant: an interrupt of the user's thread that leaves the lock held must not stop that thread.
+        # Reentrant: an interrupt may leave the lock held by the user's thread, which must then be able to
+        # acquire it again.
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
         self._writing: B | None = None
@@ -91,7 +92,7 @@ class CommitThread(Generic[B]):
         with self._changed:
             self.raise_error()
             idle = self._writing is None and self._queued is None
-            if idle and not self._waits():
+            if idle and not self._may_wait():
                 self._write_now(batch)
                 return self.begun
             if self._queued is None:

@@ -13,7 +13,7 @@ import attrs
 from kalshi_fix_adapters.stores.commits import CommitThread
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
-from kalshi_fix_adapters.stores.rows import LARGEST_NUMBER, Numbers
+from kalshi_fix_adapters.stores.rows import MAX_NUMBER, Numbers
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.events import OpenRequest
@@ -32,7 +32,7 @@ class DurableStore(ABC):
 
     Changes are kept in memory until `begin_commit`. The thread writes them as one transaction; changes
     recorded during this transaction are combined in the next one. If the write need not wait for a disk,
-    `begin_commit` itself writes the changes. A subclass opens the file or database, sets `_numbers`, and
+    `begin_commit` writes the changes itself. A subclass opens the file or database, sets `_numbers`, and
     implements the methods that read.
 
     Args:
@@ -74,19 +74,19 @@ class DurableStore(ABC):
 
     @property
     def next_incoming(self) -> int:
-        """The lowest MsgSeqNum of the peer whose message the user has not confirmed."""
+        """The lowest MsgSeqNum from the peer whose message the user has not confirmed."""
         return self._numbers.next_incoming
 
     @property
     def generation(self) -> int:
-        """How often the outgoing numbers were restarted since the store was created, by `reset` or by
-        `renumber` with another outgoing number; counted for each API key.
+        """How many times the outgoing numbers were restarted since the store was created, by `reset` or by
+        `renumber` with another outgoing number; counted separately for each API key.
         """
         return self._numbers.generation
 
     @property
     def durable(self) -> int:
-        """The last ticket of `begin_commit` whose changes are durable, as far as the options of the store
+        """The last ticket of `begin_commit` whose changes are durable, to the extent that the store's options
         (`sync` of `SqliteStore`) guarantee it.
 
         Raises:
@@ -106,8 +106,8 @@ class DurableStore(ABC):
             self._give_up(
                 f"number {seq_num} cannot be used: the next number is {self._numbers.next_outgoing}"
             )
-        if seq_num >= LARGEST_NUMBER:
-            self._give_up(f"there are no numbers beyond {LARGEST_NUMBER}: log on again with a reset")
+        if seq_num >= MAX_NUMBER:
+            self._give_up(f"there are no numbers beyond {MAX_NUMBER}: log on again with a reset")
         self._numbers.next_outgoing = seq_num + 1
         self._pending.record_message(seq_num, message)
 
@@ -118,11 +118,11 @@ class DurableStore(ABC):
         self._check_usable()
         if next_incoming <= self._numbers.next_incoming:
             return
-        if next_incoming > LARGEST_NUMBER:
+        if next_incoming > MAX_NUMBER:
             self._give_up(f"the peer's number {next_incoming} is too large: log on again with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
-        # If bytes wait to be sent, the commit that they wait for includes this change.
+        # If bytes are waiting to be sent, the commit that they are waiting for includes this change.
         if not self._pending.must_be_durable:
             self.begin_commit()
 
@@ -142,15 +142,15 @@ class DurableStore(ABC):
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
         """Set both numbers, regardless of their previous values. If the outgoing number changes, all messages
-        are deleted. Use this only if you know that the peer expects these numbers, and while no session uses
-        the store.
+        are deleted. Use this only if you know that the peer expects these numbers, and only while no session
+        uses the store.
 
         Raises:
             ValueError: a number is below 1, or too large for a store.
         """
         self._check_usable()
-        if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > LARGEST_NUMBER:
-            raise ValueError(f"sequence numbers start at 1 and end at {LARGEST_NUMBER}")
+        if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > MAX_NUMBER:
+            raise ValueError(f"sequence numbers start at 1 and end at {MAX_NUMBER}")
         if next_outgoing != self._numbers.next_outgoing:
             self._numbers = Numbers(next_outgoing, generation=self._numbers.generation + 1)
             self._pending.restart(oldest_kept=next_outgoing)
@@ -186,8 +186,8 @@ class DurableStore(ABC):
         self._pending.record_rows(rows)
 
     def begin_commit(self) -> int:
-        """Begin to write the recorded changes; return their ticket. They are written once `durable` has
-        reached it.
+        """Begin to write the recorded changes; return their ticket. They are durable once `durable` has
+        reached the ticket.
         """
         self._check_usable()
         pending = self._pending
@@ -223,7 +223,7 @@ class DurableStore(ABC):
         False.
 
         Raises:
-            StoreError: the write failed. The changes may be durable or not.
+            StoreError: the write failed. The changes may or may not be durable.
         """
 
     @abstractmethod
@@ -242,7 +242,7 @@ class DurableStore(ABC):
             return
         self._closed = True
         if getpid() != self._pid:
-            return  # A forked child must not touch the files and connections of its parent.
+            return  # A forked child must not touch its parent's files and connections.
         try:
             # Skipped if the caller has already seen an error and knows that the last commits are lost.
             if not self._unusable and not self._commits.is_reported:

@@ -33,10 +33,10 @@ class OpenedStore(MessageStore, Protocol):
 
 @runtime_checkable
 class StoreFactory(Protocol):
-    """A place with the stores of several owners, such as a folder or a database.
+    """A container for the stores of several owners, such as a folder or a database.
 
-    A client opens its store at the start of its `with` block and closes it at the end, so a later `with`
-    block can use the same client again. All methods may wait for a disk or a network, and may raise
+    A client opens its store at the start of its `with` block and closes it at the end, so the same client can
+    be used again in a later `with` block. All methods may wait for a disk or a network, and may raise
     StoreError.
     """
 

@@ -1,4 +1,4 @@
-"""Changes of the API key: the error for a missing store, and the owner of a moved store."""
+"""Changes to the API key: the error for a missing store, and the owner of a moved store."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 
 def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], migrate: str) -> tuple[str, str]:
-    """Return an error text and a command for an owner whose store is missing, when an existing store of
+    """Return an error text and a command for an owner whose store is missing, when an existing store for
     another key or account may be the intended one.
 
     Args:
         place: the folder or the database without the store.
         owner: the owner of the missing store.
-        others: the names of the existing stores, the most recently written first.
+        others: the names of the existing stores, most recently written first.
         migrate: the arguments of `kalshi-fix store migrate` that select the first of `others`.
     """
     if owner.account is None:
@@ -46,11 +46,11 @@ def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
     return True if owner.account is not None and same_but_key else None
 
 
-def moved(owner: StoreOwner, *, key_id: str | None, account: str | None) -> StoreOwner:
+def moved_owner(owner: StoreOwner, *, key_id: str | None, account: str | None) -> StoreOwner:
     """Return the owner of a store after a move to another API key, or to a named account.
 
     Raises:
-        ConfigurationError: neither a key nor an account is given, or both.
+        ConfigurationError: neither a key nor an account is given, or both are.
     """
     if (key_id is None) is (account is None):
         raise ConfigurationError("give either the new key's id or the account's name")

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-# Unlike the monotonic clock, this clock also counts the time while the machine is suspended.
+# Unlike the monotonic clock, this clock also advances while the machine is suspended.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARGIN = 0.1
 """The fraction of a lease by which its holder gives up early, because two clocks may run at different
@@ -28,8 +28,8 @@ class Lease:
 
     Args:
         seconds: the duration of the lease.
-        renew: begins a renewal, without waiting for its end.
-        lose: called once, when the lease was lost.
+        renew: begins a renewal, without waiting for it to finish.
+        lose: called once, when the lease is lost.
         clock: returns the time in seconds, which must advance while the machine is suspended.
     """
 
@@ -50,12 +50,12 @@ class Lease:
         self._thread = threading.Thread(target=self._run, name="kalshi-fix-lease", daemon=True)
 
     def start(self, since: float) -> None:
-        """Start to watch the lease, which was requested at this time (`now`)."""
+        """Start watching the lease, which was requested at the time `since` (see `now`)."""
         self.renewed(since)
         self._thread.start()
 
     def renewed(self, since: float) -> None:
-        """Record a renewal that was requested at this time (`now`)."""
+        """Record a renewal that was requested at the time `since` (see `now`)."""
         self._ends = since + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:
@@ -71,7 +71,7 @@ class Lease:
         self._closed.set()
 
     def due_in(self) -> float | None:
-        """Return the number of seconds until the next call of `step`; None after the lease was lost."""
+        """Return the number of seconds until the next call to `step`; None once the lease is lost."""
         return None if self._is_lost else max(0.0, min(self._seconds / 3, self._ends - self._clock()))
 
     def step(self) -> None:

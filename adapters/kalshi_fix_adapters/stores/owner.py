@@ -8,7 +8,7 @@ import re
 import attrs
 
 _NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
-_LONGEST_PART = 40
+_MAX_PART_LENGTH = 40
 
 
 @attrs.frozen(kw_only=True)
@@ -20,8 +20,9 @@ class StoreOwner:
         product: `prediction` or `margin`.
         sender_comp_id: Id of the API key: SenderCompID (49) of sent messages.
         target_comp_id: The session type, such as KalshiRT: TargetCompID (56) of sent messages.
-        account: Name of the account, which stays the same when the API key changes; None for a store of this
-            key only. The name of the store contains the account, its content does not.
+        account: Name of the account, which stays the same when the API key changes; None for a store that
+            belongs to this key only. The name of the store contains the account; the store's content does
+            not.
     """
 
     environment: str
@@ -42,7 +43,7 @@ def store_name(owner: StoreOwner) -> str:
     """
     name = owner.sender_comp_id if owner.account is None else owner.account
     values = (owner.environment, owner.product, name, owner.target_comp_id)
-    parts = [_NOT_PLAIN.sub("_", value)[:_LONGEST_PART] for value in values]
+    parts = [_NOT_PLAIN.sub("_", value)[:_MAX_PART_LENGTH] for value in values]
     # The digest must differ for an account and a key with the same text.
     kind = () if owner.account is None else ("account",)
     digest = hashlib.sha256("\0".join((*values, *kind)).encode()).hexdigest()[:12]

@@ -15,12 +15,12 @@ class Pending:
 
     def __init__(self) -> None:
         self.numbers: Numbers | None = None
-        """The numbers including these changes, set when the commit begins. A store in SQLite ignores
+        """The numbers, including these changes, set when the commit begins. A store in SQLite ignores
         `oldest_kept` and `kept`, and computes them while writing.
         """
         self.restarts_at: int | None = None
-        """If not None, the commit deletes all messages written before, and the next outgoing message has this
-        number.
+        """If not None, the commit deletes all messages written earlier, and the next outgoing message has
+        this number.
         """
         self.renumbered: bool = False
         """Whether a number may be lower than the number in the store."""
@@ -85,15 +85,15 @@ class Pending:
 
     def settle(self, keys: Iterable[int]) -> None:
         """Record that these requests are settled."""
-        # This need not survive a loss of power. After a loss, the request is open again and reported once
-        # more, but no request is missing.
+        # This need not survive a loss of power. After such a loss, the request is open again and reported
+        # once more, but no request is missing.
         self.is_empty = False
         for key in keys:
             self.requests.pop(key, None)
             self.settled.add(key)
 
     def record_rows(self, rows: Mapping[str, str | None]) -> None:
-        """Record rows of the user."""
+        """Record changes to the user's rows."""
         # Rows alone do not require a commit that survives a loss of power.
         self.is_empty = False
         self.rows.update(rows)

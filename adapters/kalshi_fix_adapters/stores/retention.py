@@ -11,10 +11,11 @@ from datetime import timedelta
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _AHEAD = 256
-"""Number of the oldest messages checked at once, and maximum number of expired messages or ids still stored:
-rows are deleted in batches, because each deletion rewrites their page."""
+"""How many of the oldest messages are checked at once, and the maximum number of expired messages or ids that
+are still stored: rows are deleted in batches, because each deletion rewrites their page.
+"""
 _IDLE_BYTES = 1024 * 1024
-"""Maximum size in bytes of expired messages still stored."""
+"""Maximum size in bytes of the expired messages that are still stored."""
 
 
 class Retention:
@@ -35,8 +36,8 @@ class Retention:
         self._kept_bytes = kept_bytes
         self._idle_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
-        # The first commit deletes the expired rows, because an earlier process may have left some. Otherwise
-        # their number could exceed the limits after many restarts.
+        # The first commit deletes the expired rows, because an earlier process may have left some behind.
+        # Otherwise their number could exceed the limits after many restarts.
         self._new_ids = _AHEAD
         """Number of ids of sent requests that were added since expired ids were last deleted."""
         self._cleared: int | None = None

@@ -17,8 +17,8 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 Row = tuple[Any, ...]
 
-LARGEST_NUMBER = 2**63 - 1
-"""The largest integer of the databases."""
+MAX_NUMBER = 2**63 - 1
+"""The largest integer that the databases can store."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -30,7 +30,7 @@ class DamagedRowError(Exception):
 
 @attrs.define
 class Numbers:
-    """The state of a store except its messages, requests and rows."""
+    """The state of a store, except its messages, requests and rows."""
 
     next_outgoing: int = 1
     next_incoming: int = 1
@@ -39,7 +39,7 @@ class Numbers:
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
     generation: int = 0
-    """How often the outgoing numbers were restarted."""
+    """How many times the outgoing numbers were restarted."""
 
 
 def microseconds(value: datetime | timedelta) -> int:
@@ -168,7 +168,7 @@ def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
-    """Return the numbers of an earlier key of the store, without messages; the initial ones if there is no
+    """Return the numbers of an earlier key of the store, without messages; the initial numbers if there is no
     row.
 
     Raises:

@@ -17,11 +17,11 @@ class SentRequest:
     """A request that was sent, or may have been.
 
     Attributes:
-        request_id: The ClOrdID, or other id, by which answers refer to the request.
+        request_id: The ClOrdID or other id by which answers refer to the request.
         msg_type: MsgType of the request.
         seq_num: MsgSeqNum of the request.
-        generation: How often the outgoing numbers had been restarted before the request. Together with
-            `seq_num` it is unique.
+        generation: How many times the outgoing numbers had been restarted before the request. Together with
+            `seq_num` it identifies the request.
         sent_at: SendingTime of the request, in UTC.
     """
 

@@ -19,18 +19,18 @@ class StoreSummary:
     Attributes:
         owner: The account and session of the sequence numbers.
         next_outgoing: MsgSeqNum of the next message to be sent.
-        next_incoming: The lowest MsgSeqNum of the peer whose message the user has not processed.
+        next_incoming: The lowest MsgSeqNum from the peer whose message the user has not processed.
         reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
             reset too.
-        generation: How often the outgoing numbers were restarted since the store was created.
+        generation: How many times the outgoing numbers were restarted since the store was created.
         kept: The number of messages kept for resend.
-        oldest_kept: The lowest number for which it is known whether a message is kept.
+        oldest_kept: The lowest number for which the store knows whether a message is kept.
         oldest: The oldest message kept.
         newest: The newest message kept.
         open_requests: Sent requests without a known outcome, oldest first.
-        rows: The number of rows of the user (`Client.rows`).
+        rows: The number of the user's rows (`Client.rows`).
         row_bytes: Total size of the keys and texts of these rows, in bytes.
-        last_rows: Keys and texts (JSON) of the requested number of rows with the largest keys, the largest
+        last_rows: Keys and texts (JSON) of the requested number of rows, those with the largest keys, largest
             first. Rows have no times.
     """
 

@@ -24,7 +24,7 @@ import; no other client imports them.
 """
 
 try:
-    import trio as _trio  # noqa: F401 - only whether it is there
+    import trio as _trio  # noqa: F401 - only to check that it is installed
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "the trio client needs trio; install it with: pip install 'kalshi-fix-sansio[trio]'", name=_error.name

@@ -43,7 +43,8 @@ class _Notifier(Notifier):
         if self._waiting:
             for task in self._waiting:
                 trio.lowlevel.reschedule(task)
-            # trio does not abort a rescheduled task, so `give_up` below is called only for listed tasks.
+            # trio does not abort a rescheduled task, so `give_up` below is called only for tasks in
+            # `_waiting`.
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
@@ -114,7 +115,7 @@ class _Adapter(AsyncAdapter):
         super().__init__(plan)
 
     async def enter(self) -> None:
-        """Open the nursery. Not with `async with`, which would wrap exceptions in groups."""
+        """Open the nursery, without `async with`, which would wrap exceptions in groups."""
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
 
@@ -124,11 +125,11 @@ class _Adapter(AsyncAdapter):
         await self._manager.__aexit__(None, None, None)
 
     def enter_loop(self) -> None:
-        """Remember the running loop."""
+        """Store the running loop."""
         self._token = trio.lowlevel.current_trio_token()
 
     def call_committed(self) -> None:
-        """Schedule a call of `committed` in the loop, from any thread."""
+        """Schedule a call to `committed` in the loop, from any thread."""
         if self._token is not None:
             with contextlib.suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self.committed, idempotent=True)
@@ -157,7 +158,7 @@ class _Adapter(AsyncAdapter):
     async def start(self) -> None:
         """Start the task that moves the bytes."""
         if self._nursery is None:
-            raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it by `async with`")
+            raise LocalProtocolError("a trio client runs its tasks in a nursery; enter it with `async with`")
         self.enter_loop()
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
@@ -199,7 +200,7 @@ class _Adapter(AsyncAdapter):
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
             # Called after the tasks have ended, because close_notify also reads and writes, and trio allows
-            # only one task to wait for either.
+            # only one task at a time to wait for each.
             with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(OSError):
                 await transport.close_notify()
         finally:
@@ -212,8 +213,8 @@ class _Adapter(AsyncAdapter):
         core = self.core
         while True:
             await (transport.readable() if core.wants_read else self.changes.wait(None))
-            # Checked again, because the queue may have become full in the meantime, or the wake-up had
-            # another reason.
+            # Checked again, because the queue may have become full in the meantime, or the wake-up may have
+            # had another reason.
             if not core.wants_read:
                 continue
             data = transport.read()

@@ -1,7 +1,7 @@
 """A connection under trio that can be written to without waiting.
 
-Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. They would therefore
-need a separate task for writing, and two iterations of the scheduler (3 µs each) for each message.
+Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. The client would
+therefore need a separate task for writing, and two iterations of the scheduler (3 µs each) for each message.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class TlsTransport(Transport):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Encrypted once, in the sequence of the stream. Bytes that the socket does not accept are kept, so
-        # the core counts the chunk as written; no more is accepted until they are written (`full`).
+        # Encrypted once, in the order of the stream. Bytes that the socket does not accept are kept, so the
+        # core counts the chunk as written; no more is accepted until they are written (`full`).
         encrypted = self._unwritten + self._tls.encrypt(chunk)
         self._unwritten = encrypted[super().write(encrypted) :]
         return len(chunk)

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
 """Types that pages give for a field whose values are Y and N."""
-# Decimal type by the end of the field's name; AMT if none matches.
+# Decimal type by suffix of the field's name; AMT if none matches.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
 
@@ -37,7 +37,7 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     presence, settings = _presence(fact)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     scoped = ""
-    # PRODUCTS is replaced later, when it is known whether the sources of all products contain it.
+    # PRODUCTS is replaced later, when it is known whether the sources of all products contain the field.
     if block.message is not None and len({place.product for place in spec.places(block.message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
         scoped = f"{among} `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}`"
@@ -52,7 +52,7 @@ def of_header(evidence: Evidence, fact: MemberFact, name: str, messages: Sequenc
     where, text = spec.dialect.header[-1].location, f"after it, among the members of the header `{member}`"
     # The header is inherited from another spec folder.
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):
-        where, text = spec.file("header.yaml"), f"in it\nmembers:\n  {member}"
+        where, text = spec.end_of_file("header.yaml"), f"in it\nmembers:\n  {member}"
     return [*edits, Edit(where, text, sources=sources)]
 
 
@@ -63,7 +63,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     # The family whose messages most often have this source.
     origin = evidence.origin_of(sections[0].location) if sections else ""
     families = [each.family for each in spec.dialect.messages if origin in each.source.split(", ")]
-    file = spec.file(f"messages/{max(families, key=families.count)}.yaml" if families else "messages")
+    file = spec.end_of_file(f"messages/{max(families, key=families.count)}.yaml" if families else "messages")
     rows = [fact for fact in evidence.facts(MemberFact) if fact.block == msg_type]
     flows = next((fact.flows for fact in evidence.facts(FlowsFact) if fact.msg_type == msg_type), frozenset())
     lines = [f"{name}:", f"  msg_type: {msg_type}", '  doc: "…"']
@@ -80,7 +80,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
 
 
 def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) -> Edit:
-    """Return the edit for a value of Text, after those of its message; `meaning` is a field and a code."""
+    """Return the edit that adds a value of Text to its message's values; `meaning` is a field and a code."""
     spec, sources = evidence.spec, (evidence.origin_of(fact.location),)
     means = f"means: {{{': '.join(meaning)}}}, " if meaning else ""
     line = f'{fact.text}: {{{means}source: SOURCES, doc: "…"}}'
@@ -88,13 +88,13 @@ def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) ->
     if own:
         return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=sources)
     lines = f"after it\n{spec.block_name(fact.message)}:\n  {line}"
-    return Edit(spec.file("texts.yaml"), lines, sources=sources)
+    return Edit(spec.end_of_file("texts.yaml"), lines, sources=sources)
 
 
 def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) -> list[Edit]:
     """Return the edits for a new tag, including its values if the source lists them."""
     spec = evidence.spec
-    file = spec.file("fields.yaml")
+    file = spec.end_of_file("fields.yaml")
     near = spec.location("fields", before.field.name) if before is not None else file
     kind = datatype(fact, spec)
     codes = {
@@ -112,7 +112,7 @@ def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) ->
     if codes:
         listed = [code_line(value, code.label) for value, code in codes.items()]
         lines = [f"{fact.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
-        edits.append(Edit(spec.file("codesets.yaml"), "after it\n" + "\n".join(lines)))
+        edits.append(Edit(spec.end_of_file("codesets.yaml"), "after it\n" + "\n".join(lines)))
     return edits
 
 
@@ -136,7 +136,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
     if (kind is None and fact.default in ("Y", "N")) or (kind in _LETTERS and fact.yes_no):
         return "BOOLEAN"
     # `NoLegs` is a counter even if its text does not mention it.
-    if kind == "INT" and (fact.counts or re.match(r"No[A-Z]", fact.name)):
+    if kind == "INT" and (fact.is_counter or re.match(r"No[A-Z]", fact.name)):
         return "NUMINGROUP"
     if kind == "DECIMAL":
         guess = next((name for end, name in _DECIMALS.items() if fact.name.endswith(end)), "AMT")

@@ -57,8 +57,8 @@ class Block:
     def member_of(self, fact: MemberFact) -> PlacedMember | None:
         """Return the member of the spec that a row describes, or None.
 
-        Matched by tag, current or former; if no field of the spec has both this tag and this name, by name,
-        in which case the tag differs.
+        The row is matched by its tag, current or former. If no field of the spec has both this tag and this
+        name, the row is matched by its name, and its tag differs.
         """
         if fact.tag in self._by_tag:
             return self._by_tag[fact.tag]
@@ -73,7 +73,7 @@ class Block:
             return None
         return self._in_header.get(fact.tag)
 
-    # Looked up for every row: the standard has messages of 1,500 fields. Of equal keys, the first is used.
+    # Looked up for every row: the standard has messages with 1,500 fields. Of equal keys, the first is used.
     @cached_property
     def _by_tag(self) -> dict[int, PlacedMember]:
         return {tag: each for each in reversed(self.members) for tag in each.tags}
@@ -89,10 +89,10 @@ class Block:
     @cached_property
     def plain(self) -> frozenset[int]:
         """Tags that the source has as plain fields."""
-        return frozenset(each.tag for each in self.rows if each.counts is False)
+        return frozenset(each.tag for each in self.rows if each.is_counter is False)
 
-    def seen(self, rows: Iterable[MemberFact]) -> set[int]:
-        """Return the tags, as in the spec, of the members that the rows describe."""
+    def described_tags(self, rows: Iterable[MemberFact]) -> set[int]:
+        """Return the spec's tags of the members that the rows describe."""
         return {placed.field.tag for row in rows if (placed := self.member_of(row)) is not None}
 
     def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ _CHANGES: dict[str, Callable[[tuple[str, ...]], object]] = {
     "moved": lambda key: key[1:],
     "rewritten": lambda key: key[1],
 }
-"""Findings about a judged entry, by the parts of its key that are as before."""
+"""Findings about an entry that has a disposition, each with the unchanged parts of the entry's key."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -31,25 +31,25 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     kept = {(text(each, "date"), *text(each, "entry").split("-")): each.location for each in notes}
     entries = evidence.facts(EntryFact)
     free = {key: kept[key] for key in kept.keys() - {each.key for each in entries}}
-    # A judged entry whose text no longer names the dialect is still compared.
+    # An entry that has a disposition is compared even if its text no longer names the dialect.
     left = [each for each in entries if each.key not in kept]
-    # The closest matches first: entries of one day may share a title, and entries with the same title may
-    # share a text.
+    # The closest matches first: entries of the same day may share a title, and entries with the same title
+    # may share a text.
     for what, part_of in _CHANGES.items():
         for entry in left:
-            judged = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)
-            if judged is not None:
+            earlier = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)
+            if earlier is not None:
                 left = [each for each in left if each is not entry]
-                yield _report(evidence, what, entry, free.pop(judged), judged[0])
+                yield _report(evidence, what, entry, free.pop(earlier), earlier[0])
     for entry in left:
         if entry.about:
-            yield _report(evidence, "new", entry, spec.file(FILE))
+            yield _report(evidence, "new", entry, spec.end_of_file(FILE))
     oldest = min((each.date for each in entries), default="")
     for (date, title, *_), location in sorted(free.items()):
         if oldest and date >= oldest:
             page = Fact(Location(evidence.readings[0].file, 1))
             yield evidence.report("entry absent", page, location, date=date, title=title)
-    yield from evidence.unread()
+    yield from evidence.unreadable()
 
 
 def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, was: str = "") -> Finding:
@@ -66,8 +66,8 @@ def versions(evidence: Evidence) -> Iterator[Finding]:
     own, dates = evidence.spec.versions(), evidence.spec.dates()
     entries = evidence.facts(VersionFact)
     for each in entries:
-        own_date, location = own.get(each.version, ("", evidence.spec.manifest("versions")))
-        # An entry without a version number is identified by its day, or by the month of an observation.
+        own_date, location = own.get(each.version, ("", evidence.spec.manifest_location("versions")))
+        # An entry without a version number is identified by its day, or its month if the spec has only that.
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 yield evidence.report("version undated", each, location, version=each.date)

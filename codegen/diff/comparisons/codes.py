@@ -82,7 +82,7 @@ class _Values:
         stated = {code.value for fact in self.lists for code in fact.codes}
         complete = grouped((fact for fact in self.lists if fact.complete), lambda each: each.message)
         for code in self.field.codes:
-            if not self._belongs(code) or code.pedigree.is_over:
+            if not self._belongs(code) or code.pedigree.is_removed:
                 continue
             # A value missing from a complete list was removed. Without a complete list, it was removed only
             # if no list contains it.
@@ -157,7 +157,7 @@ class _Values:
 
 
 def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Finding]:
-    """Yield fields that have rows, and values in the spec from this source, but no values in the source now.
+    """Yield fields with rows whose values in the spec are from this source, which no longer lists any.
 
     A dictionary that lists values for few of its coded fields omits them on purpose.
     """
@@ -192,4 +192,4 @@ def _message_types(evidence: Evidence, lists: Sequence[CodesFact]) -> Iterator[F
         # `messages` reports a defined message together with its fields.
         elif message is None and value not in defined:
             values = {"name": value, "label": code.label}
-            yield evidence.report("new message listed", code, spec.file("manifest.yaml"), **values)
+            yield evidence.report("new message listed", code, spec.end_of_file("manifest.yaml"), **values)

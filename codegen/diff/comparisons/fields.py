@@ -35,7 +35,7 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
         if isinstance(fact, FieldFact) and fact.tag not in laid_out:
             about = f", probably of {spec.block_name(fact.message)}" if fact.message else ", in no message"
             values = {"name": fact.name or str(fact.tag), "given": fact.name, "tag": fact.tag, "about": about}
-            yield evidence.report("new field listed", fact, spec.file("fields.yaml"), **values)
+            yield evidence.report("new field listed", fact, spec.end_of_file("fields.yaml"), **values)
         return
     if named and named.tag != fact.tag and (field is None or folded(field.name) != folded(fact.name)):
         yield _differs(evidence, "tag", fact, named, tag=fact.tag)
@@ -75,11 +75,11 @@ def _own_type(evidence: Evidence, written: str, field: model.Field, *, yes_no: b
 
 
 def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:
-    """Yield tags in running text that neither the spec nor a table of the source has."""
+    """Yield tags in running text that neither the spec nor a table of the source contains."""
     known = {str(tag) for tag in laid_out | evidence.spec.fields.keys()}
     for tag, mentions in evidence.mentions("field", known).items():
         # First mention with a name next to the number.
         name = next((each.name for each in mentions if each.name), "")
-        given, file = f" ({name})" if name else "", evidence.spec.file("fields.yaml")
+        given, file = f" ({name})" if name else "", evidence.spec.end_of_file("fields.yaml")
         values = {"name": name or tag, "given": given, "tag": tag, "placeholder": name or "…"}
         yield evidence.report("new field mentioned", mentions, file, **values)

@@ -1,7 +1,7 @@
 """Compare the positions of table rows with the groups of the spec.
 
-Most pages mark few of the fields of a group, so the position counts: a counter must be followed by the fields
-of its group only, beginning with the field that opens an entry.
+Most pages mark few of the fields of a group, so the position matters: a counter must be followed only by the
+fields of its group, beginning with the field that opens an entry.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Row = tuple[MemberFact, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
-    """Yield rows that are in a different group than in the spec, wrong first fields, and group sizes."""
+    """Yield rows in a different group than in the spec, wrong first fields, and wrong group sizes."""
     rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
@@ -42,7 +42,7 @@ def compare(block: Block) -> Iterator[Finding]:
 def _outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
-    """Yield fields of a group with its own table that are in another table and not in that one."""
+    """Yield fields of a group with its own tables that are in another table and not in one of its own."""
     inside = {fact.tag for each in own for fact, _ in each}
     for fact, placed in table:
         # Direct members only: a nested group has its own table, or none.
@@ -53,21 +53,21 @@ def _outside(
 
 def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check one table that contains a counter and the fields of its group."""
-    # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `behind` of those after
-    # the counter.
+    # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `after` of the group's
+    # fields after the counter.
     at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
     path = (*counter.path, counter.field.tag)
     inner = [n for n, (_, placed) in enumerate(table) if placed.path[: len(path)] == path]
     if at is None or not inner:
         return
-    behind = [n for n in inner if n > at]
+    after = [n for n in inner if n > at]
     under = table[0][0].under
     tags = [fact.tag for fact, _ in table[inner[0] : at + 1]]
-    if not behind and under is None and tags == sorted(tags):
+    if not after and under is None and tags == sorted(tags):
         return  # Sorted by tag with the counter last: the order carries no information.
     # All rows are before the counter, under the heading of another group: on the page they belong to that
     # group.
-    if not behind and under is not None:
+    if not after and under is not None:
         for n in inner:
             yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
         return
@@ -75,16 +75,16 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
         if n < at:
             yield _moved(block, *table[n], f"before {counter.field.name}")
     # Only fields of the group may appear between the counter and the group's last field.
-    for n in range(at + 1, behind[-1] if behind else at):
+    for n in range(at + 1, after[-1] if after else at):
         fact, placed = table[n]
-        if n not in behind and fact.inside is None:
+        if n not in after and fact.inside is None:
             yield _moved(block, fact, placed, f"among the fields of {counter.field.name}")
     # A field after the group may belong to it, unless the spec has it there too.
     before = list(block.members[: block.members.index(counter)])
-    for fact, placed in table[behind[-1] + 1 :] if behind else ():
+    for fact, placed in table[after[-1] + 1 :] if after else ():
         if placed in before and placed.path == counter.path and fact.inside is None:
             yield _moved(block, fact, placed, f"after the fields of {counter.field.name}")
-    yield from _first(block, [table[n] for n in behind], counter)
+    yield from _first(block, [table[n] for n in after], counter)
 
 
 def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
@@ -104,7 +104,7 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
     """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    Messages share groups, so the largest number is used, or no number if any message omits it.
+    Messages share groups, so the largest number is used, or none if the text of any message omits it.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}

@@ -89,8 +89,8 @@ class _Row:
         """Compare the group that the field is in."""
         fact, placed, name_of = self.fact, self.placed, self.block.spec.field_name
         grouped = placed.member.group is not None
-        if fact.counts is not None and fact.counts != grouped:
-            theirs, ours = ("a group", "a plain field") if fact.counts else ("a plain field", "a group")
+        if fact.is_counter is not None and fact.is_counter != grouped:
+            theirs, ours = ("a group", "a plain field") if fact.is_counter else ("a plain field", "a group")
             yield self.differs("group or field", theirs=theirs, ours=ours)
         # At any depth: a page writes `in NoPartyIDs` for fields of nested groups too.
         elsewhere = fact.inside is not None and fact.inside not in placed.path
@@ -130,7 +130,8 @@ class _Row:
         block, written = self.block, "=".join(when)
         condition, required = block.condition(when), self.fact.required
         if condition is None:
-            what, where = f"`{written}` in the heading is about no field of {block.name}", self.fact.location
+            where = self.fact.location
+            what = f"the condition `{written}` in the heading names no field of {block.name}"
             yield block.evidence.report("source unread", self.fact, where, address=str(where), what=what)
             return
         name, value = condition
@@ -143,8 +144,8 @@ class _Row:
             yield self.differs(f"{word} when", when=written, name=name, value=value)
 
     def _everywhere(self, holds: Callable[[Place], bool]) -> bool:
-        """Return whether a predicate is true at every place; for either sender, if a page covers both in one
-        row.
+        """Return whether a predicate is true at every place. If a page covers both senders in one row, all
+        places of one sender are enough.
         """
         senders = {place.sender for place in self.allowed}
         if self.fact.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
@@ -175,8 +176,8 @@ class _Row:
             yield self.differs("length", maximum=fact.max_length, own=field.max_length or "any number")
 
     def ties(self) -> Iterator[Finding]:
-        """Yield fields that the text requires or forbids together with this one, without a condition in the
-        spec.
+        """Yield fields that the text requires or forbids together with this one, if the spec has no condition
+        on both.
         """
         # The wording varies too much to parse the kind of tie: any condition on both fields is accepted.
         for tag in map(self.block.spec.vocabulary.tag_of, self.fact.ties):
@@ -268,7 +269,7 @@ def _absent(block: Block) -> Iterator[Finding]:
 
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
-    # None: tables that cover both senders. A block without rows counts as laid out for both.
+    # None means tables that cover both senders. A block without rows counts as laid out for both.
     covered = {fact.sender for fact in block.rows} or {None}
     sides: list[str | None] = [None]
     if covered != {None}:
@@ -292,7 +293,9 @@ def _location(block: Block) -> Location:
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group that is missing completely is reported once."""
-    seen = block.seen(fact for fact in block.rows if sender is None or fact.sender in (None, sender))
+    seen = block.described_tags(
+        fact for fact in block.rows if sender is None or fact.sender in (None, sender)
+    )
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
         seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}
@@ -301,10 +304,10 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     for placed in block.members:
         field = placed.field
         # Pages do not list the length of a data field; a dictionary does.
-        passed_over = placed.implied and block.evidence.is_pages
-        over = placed.member.pedigree.is_over or field.pedigree.is_over
+        is_unlisted = placed.implied and block.evidence.is_pages
+        is_removed = placed.member.pedigree.is_removed or field.pedigree.is_removed
         # Removed fields need no row, nor do fields of a group that is already reported.
-        if field.tag in seen or passed_over or over or reported & set(placed.path):
+        if field.tag in seen or is_unlisted or is_removed or reported & set(placed.path):
             continue
         if not placed.allowed(places) or not block.evidence.expects(placed.member.source):
             continue
@@ -338,7 +341,7 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
     """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
     listed = {fact.tag for fact in evidence.facts(MemberFact)}
     headings = evidence.by(MessageFact, lambda each: each.msg_type)
-    # On many pages header and trailer have no heading.
+    # On many pages, the header and the trailer have no heading.
     for key in (*(key for key in headings if key in evidence.spec.messages), "header", "trailer"):
         if key in laid_out:
             continue
@@ -369,7 +372,7 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
 def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Finding]:
     """Compare which fields the groups of a component have, at which depth, and which of them are required.
 
-    A component without uses has no effect, but a venue that revises one intends a change.
+    An unused component has no effect, but a venue that revises one intends a change.
     """
     name = facts[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
@@ -379,10 +382,10 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
     # Fields outside groups are not compared: the spec has no members of a component apart from messages.
-    for counter in (each for each in facts if each.path == () and each.counts):
-        fitting = [group for key, group in known.items() if counters.get(key) == counter.tag]
+    for counter in (each for each in facts if each.path == () and each.is_counter):
+        matching = [group for key, group in known.items() if counters.get(key) == counter.tag]
         # By name, else any group with that counter: QuickFIX names components differently.
-        same = [group for group in fitting if group.name == name] or fitting
+        same = [group for group in matching if group.name == name] or matching
         if not same:
             yield _of_component(evidence, "unknown group", counter, counter.name)
             continue
@@ -419,4 +422,4 @@ def _entries(
 def _of_component(evidence: Evidence, what: str, fact: MemberFact, name: str, **values: Any) -> Finding:
     address = f"{fact.block}.{name}" if name else fact.block
     values = {"block": fact.block, "address": address, "name": name, **values}
-    return evidence.report(f"component {what}", fact, evidence.spec.file("components.yaml"), **values)
+    return evidence.report(f"component {what}", fact, evidence.spec.end_of_file("components.yaml"), **values)

@@ -26,7 +26,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     yield from _texts(evidence)
     yield from _pages(evidence)
     yield from _edition(evidence)
-    yield from evidence.unread()
+    yield from evidence.unreadable()
 
 
 def report(
@@ -96,11 +96,11 @@ def _same_name(heading: str, own: str, *, exact: bool) -> bool:
     if exact or folded(heading) == folded(own):
         return heading == own or not exact
     # The words of the heading must occur in order in the name; a single word such as Request would match too
-    # many.
-    words, among = (
+    # many names.
+    words, candidates = (
         [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (heading, own)
     )
-    left = iter(among)
+    left = iter(candidates)
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
 
 
@@ -112,7 +112,7 @@ def _gone(evidence: Evidence) -> Iterator[Finding]:
     layers = {spec.messages[each].admin for each in defined if each in spec.messages}
     for message in spec.dialect.messages:
         places = [place for product in evidence.products for place in spec.places(message, product)]
-        if message.msg_type in defined or message.pedigree.is_over or not places:
+        if message.msg_type in defined or message.pedigree.is_removed or not places:
             continue
         if evidence.expects(message.source) if evidence.is_pages else message.admin in layers:
             expected_in = message.source if evidence.is_pages else ", ".join(spec.origins)
@@ -132,7 +132,7 @@ def _flows(evidence: Evidence, gone: Container[str]) -> Iterator[Finding]:
             continue
         if folded(fact.name) != folded(message.name):
             yield report(evidence, "name", fact, message, name=fact.name, write=fact.name)
-        # A row without a session type covers all of the product's.
+        # A row without a session type covers all session types of the product.
         theirs = {(s, sender) for name, sender in fact.flows for s in ({name} if name else sessions)}
         ours = {(place.session, place.sender) for place in spec.places(message, evidence.product)}
         if theirs != ours:
@@ -178,14 +178,14 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
             values = {"name": name, "word": word, "own": mine, "meaning": ": ".join(meaning)}
             yield evidence.report("text meaning", each, own.location, **values)
     for key, own in known.items() if evidence.is_pages else ():
-        expected = evidence.expects(own.source) and not own.pedigree.is_over
+        expected = evidence.expects(own.source) and not own.pedigree.is_removed
         if key not in stated and expected and spec.places(own.message, evidence.product):
             name = f"{own.message.name} {own.value}"
             yield evidence.report("text absent", (), own.location, expected_in=own.source, name=name)
 
 
 def _meaning(evidence: Evidence, fact: TextFact) -> tuple[str, str]:
-    """Return the field and code that a text accompanies, by the spec's names if known."""
+    """Return the field and the code that a text accompanies, under the spec's names if it has them."""
     spec = evidence.spec
     tag = int(fact.field) if fact.field.isdigit() else spec.vocabulary.tag_of(fact.field)
     # Columns spell fields more freely than headings: `Execution Type` for ExecType, `OrdRejReason value`.
@@ -209,7 +209,9 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
         if page not in known:
             first = Fact(Location(reading.file, 1))
             values = {"page": page, "name": page.rpartition("/")[2], "count": len(reading.facts)}
-            yield evidence.report("page new", first, spec.manifest("sources"), group="new pages", **values)
+            yield evidence.report(
+                "page new", first, spec.manifest_location("sources"), group="new pages", **values
+            )
     for page, origin in known.items():
         here = origin.name in evidence.covered and spec.product_of_page(page) == evidence.product
         if page not in given and here:

@@ -21,7 +21,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     for environment, rows in tables.items():
         yield from _sessions(evidence, environment, rows)
     yield from _no_endpoints(evidence, set(tables))
-    # Session types in running text that neither the spec nor a table of endpoints has.
+    # Session types in running text that neither the spec nor a table of endpoints contains.
     known = {*evidence.spec.vocabulary.sessions, *(fact.name for fact in evidence.facts(SessionFact))}
     for name, mentions in evidence.mentions("session", known).items():
         yield _new_session(evidence, name, None, mentions)
@@ -34,7 +34,7 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact])
     known = {each.name: each for each in spec.dialect.session_types}
     where = f" in {environment}" if environment else ""
     if environment and environment not in spec.dialect.environments:
-        at = spec.manifest("environments")
+        at = spec.manifest_location("environments")
         yield evidence.report("environment new", rows[:1], at, name=environment)
     for row in rows:
         own = known.get(row.name)
@@ -65,7 +65,7 @@ def _no_endpoints(evidence: Evidence, with_tables: set[str]) -> Iterator[Finding
     for environment in spec.dialect.environments:
         if environment not in with_tables:
             values = {"name": environment, "product": evidence.product}
-            at = spec.manifest("environments")
+            at = spec.manifest_location("environments")
             yield evidence.report("environment absent", (), at, expected_in=next(iter(sources)), **values)
 
 
@@ -73,7 +73,7 @@ def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequenc
     settings = ['purpose: "…"', *([f"port: {port}"] if port else []), "host: …"]
     settings += [f"products: {evidence.product}"] if evidence.product else []
     line = f"`{name}: {{{', '.join([*settings, 'resend: …', 'reset_required: …'])}}}`"
-    file = evidence.spec.file
+    file = evidence.spec.end_of_file
     edits = [
         Edit(file("sessions.yaml"), line),
         Edit(file("messages"), f"add {name} to the `flows` of its messages"),
@@ -119,7 +119,7 @@ def _host(
     evidence: Evidence, what: str, facts: Sequence[Fact], key: tuple[str, str], label: str, **values: Any
 ) -> Finding:
     """Return a finding about the host of an environment and role."""
-    entry, at = evidence.spec.source.hosts.get(key[0]), evidence.spec.file("sessions.yaml")
+    entry, at = evidence.spec.source.hosts.get(key[0]), evidence.spec.end_of_file("sessions.yaml")
     if entry is not None:
         hosts = entry.node.mapping(evidence.product or "")
         at = hosts.at(key[1]) if hosts.entries else entry.location
@@ -129,10 +129,12 @@ def _host(
 
 
 def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
-    """Yield hosts in running text and examples that neither the spec nor a list of hosts has."""
+    """Yield hosts in running text and examples that neither the spec nor a list of hosts contains."""
     hosts = evidence.facts(HostFact)
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in hosts if each.role or each.session}
     unknown = grouped((each for each in hosts if each.host not in known), lambda each: each.host)
     for host, facts in unknown.items():
-        yield evidence.report("mentioned host new", facts, evidence.spec.file("sessions.yaml"), host=host)
+        yield evidence.report(
+            "mentioned host new", facts, evidence.spec.end_of_file("sessions.yaml"), host=host
+        )

@@ -1,4 +1,4 @@
-"""Parser of the venue's changelog: one page with an entry for each change of any of its APIs.
+"""Parser of the venue's changelog: one page with an entry for each change to any of its APIs.
 
 An entry is a component such as `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`, whose names
 the manifest lists. It has no number, so it is identified by its date and title. `changelog.yaml` of the spec
@@ -11,7 +11,7 @@ import re
 
 from codegen.diff.documents import headings, markdown
 from codegen.diff.documents.inline import fingerprint, plain
-from codegen.diff.facts import EntryFact, EntryForm, Fact, Unread, Vocabulary
+from codegen.diff.facts import EntryFact, EntryForm, Fact, Unreadable, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Possessive, as in `markdown`: there is only one way to split the text.
@@ -39,14 +39,14 @@ def outside(page: str, form: EntryForm) -> str:
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     """Return all entries of the page, and what could not be parsed, such as entries in another form."""
     found: list[Fact] = []
-    strange: dict[str, list[int]] = {}
+    unexpected: dict[str, list[int]] = {}
     form, lines = vocabulary.entry, page.splitlines()
     opened: markdown.Component | None = None
     # An entry without an end tag extends to the next one, or to the end of the page.
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, form.component)):
         match block:
             case markdown.Unparsable(line, what):
-                found.append(Unread(Location(file, line), what))
+                found.append(Unreadable(Location(file, line), what))
             # An entry spans the lines from its tag to its end, including nested components.
             case markdown.Component(name=form.component) | markdown.End(name=form.component):
                 if opened is not None:
@@ -56,17 +56,17 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                 opened = block if isinstance(block, markdown.Component) else None
                 for name in opened.attributes if opened else ():
                     if name not in form.attributes:
-                        strange.setdefault(f"the attribute {name} of <{form.component}>", []).append(
-                            block.line
-                        )
+                        at = unexpected.setdefault(f"the attribute {name} of <{form.component}>", [])
+                        at.append(block.line)
             case markdown.Component(line, name) if opened is None:
-                strange.setdefault(f"the component <{name}> outside of entries", []).append(line)
+                unexpected.setdefault(f"the component <{name}> outside of entries", []).append(line)
             case markdown.Heading(line, _, text) if opened is None and headings.date_in(text):
-                strange.setdefault("a heading with a date outside of entries", []).append(line)
-    for what, at in strange.items():
-        found.append(Unread(Location(file, at[0]), f"{what}, {len(at)} times"))
+                unexpected.setdefault("a heading with a date outside of entries", []).append(line)
+    for what, at in unexpected.items():
+        times = "once" if len(at) == 1 else f"{len(at)} times"
+        found.append(Unreadable(Location(file, at[0]), f"{what}, {times}"))
     what = f"a changelog without an entry <{form.component} {form.date}=…>"
-    return found or [Unread(Location(file, 1), what)]
+    return found or [Unreadable(Location(file, 1), what)]
 
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
@@ -74,13 +74,13 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
     at = _TITLE.search(feed)
-    # Title of the feed; a page without one has it in the description.
+    # The title for the feed; an entry without one has its title in the description.
     title = block.attributes.get(form.description, "")
     if at is not None:
         string = _STRING.search(feed, at.end())
         title = re.sub(r"\\(.)", r"\1", string[1] or string[2] or "") if string else ""
     if not date or not title:
-        return Unread(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
+        return Unreadable(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
     tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get(form.tags, "")))))
     text = plain(content)
     tagged = any(form.about in re.findall("[A-Z]+", tag.upper()) for tag in tags)
@@ -91,7 +91,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
         or vocabulary.has_limit(text)
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
-    # Without the label, so that an entry whose date is corrected is the same one.
+    # Without the label, so that an entry whose date is corrected remains the same entry.
     prints = _print(title), _print(content.replace(label, "", 1))
     return EntryFact(location, date, title, tags, *prints, bool(about), words)
 

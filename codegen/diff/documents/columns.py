@@ -56,14 +56,14 @@ _KINDS = {
     "NUMINGROUP": r"(?:repeating )?group",
     "CODED": r"enum(?:eration)?|code",
 }
-"""Words of pages for a type, by lexical kind; INT includes lengths, counts and sequence numbers."""
+"""Words that pages use for a type, by lexical kind; INT includes lengths, counts and sequence numbers."""
 
 
 def roles(header: Sequence[str]) -> dict[str, int]:
     """Return the column index of each role by the column headings; the first of two with the same role wins.
 
     A column about a field, such as `Text (58)`, has the role `field 58`; a column of hosts the role `host`,
-    or `host order entry` if the heading names one.
+    or `host order entry` if the heading names the hosts' role.
     """
     found: dict[str, int] = {}
     for index, cell in enumerate(header):
@@ -89,7 +89,7 @@ def _role(text: str) -> str | None:
 
 
 def required(cell: str) -> str | None:
-    """Return Y, N or C for the cell of a column on required fields; None for an unknown word."""
+    """Return Y, N or C for a cell of the column that marks required fields; None for an unknown word."""
     text = plain(cell).strip().lower()
     for flag, words in _REQUIRED.items():
         if re.fullmatch(words, text):

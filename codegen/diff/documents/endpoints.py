@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from os.path import commonprefix
 
 from codegen.diff.documents.headings import sender_by_arrow
-from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, Unread, Vocabulary
+from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, Unreadable, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # At least three labels: `example.com` in running text is not a gateway.
@@ -27,8 +27,8 @@ _MIN_PREFIX = 4
 def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
     """Return the session types that a text names: known ones, and words of the same pattern.
 
-    If all known ones share a prefix (KalshiNR, KalshiRT), any other word with that prefix before capitals
-    counts too, and `KalshiNR/RT` names both.
+    If all known ones share a prefix (KalshiNR, KalshiRT), any other word that consists of the prefix and
+    capitals is a session type too, and `KalshiNR/RT` names both.
     """
     prefix = commonprefix(vocabulary.sessions)  # noqa: RUF071 - of names, not of paths
     if len(vocabulary.sessions) < 2 or len(prefix) < _MIN_PREFIX:
@@ -71,12 +71,12 @@ def is_host(text: str) -> bool:
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
-def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | Unread:
+def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | Unreadable:
     """Parse a row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
-        return Unread(location, f"`{name}` is not a TargetCompID")
+        return Unreadable(location, f"`{name}` is not a TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
-        return Unread(location, f"`{port}` is not a port")
+        return Unreadable(location, f"`{port}` is not a port")
     return SessionFact(location, environment, name, int(port))
 
 
@@ -85,23 +85,23 @@ def flows(
 ) -> Fact:
     """Parse the flows of a message from a row of a table of messages.
 
-    `sessions` is None if the table has no such column; `direction` may name them then: `Both (RT only)`. A
-    direction that names its own sessions (`KalshiRT: Client -> Server; …`) applies to those only.
+    `sessions` is None if the table has no such column; then `direction` may name them: `Both (RT only)`. A
+    direction that names its own sessions (`KalshiRT: Client -> Server; …`) applies only to those.
     """
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
-        return Unread(location, f"`{sessions}` names no session type")
+        return Unreadable(location, f"`{sessions}` names no session type")
     found: set[tuple[str, str]] = set()
     named: set[str] = set()
     for part in direction.split(";"):
         senders = _senders(part, vocabulary.venue)
         if senders is None:
-            return Unread(location, f"`{part.strip()}` is not a direction")
+            return Unreadable(location, f"`{part.strip()}` is not a direction")
         own = session_names(part, vocabulary)
         named.update(own)
         found |= {(session, sender) for session in own or listed or [""] for sender in senders}
     if named and listed and named != set(listed):
-        return Unread(location, f"`{sessions}` and `{direction}` name different session types")
+        return Unreadable(location, f"`{sessions}` and `{direction}` name different session types")
     return FlowsFact(location, msg_type, name, frozenset(found))
 
 

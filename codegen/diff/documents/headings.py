@@ -58,7 +58,7 @@ class ParsedHeading:
     about: str | None = None
     """MsgType of the only message whose name is one of the heading's words."""
     title: str = ""
-    """Name that it gives the message."""
+    """Name that the heading gives the message."""
     block: str | None = None
     """`header` or `trailer`."""
     tag: int | None = None
@@ -81,7 +81,7 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     # A heading with 35=… is about that message, and its brackets contain no field or condition.
     messages = tuple(dict.fromkeys(NAMED_MSG_TYPE.findall(text)))
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
-    # A type in brackets alone, as in `Logon (A)`, counts after a known name.
+    # A type in brackets without 35=, as in `Logon (A)`, is recognized only after a known message name.
     named = None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))
     tagged = None if messages else _TAGGED.search(text)
     condition = None if messages else _CONDITION.search(text)
@@ -129,7 +129,7 @@ def date_in(text: str) -> str:
 
 
 def sender_by_arrow(text: str, venue: str) -> str | None:
-    """Return the sender left of an arrow, as in `Client → Server`: `client` or `venue`, or None."""
+    """Return the sender to the left of an arrow, as in `Client → Server`: `client` or `venue`, or None."""
     arrow = _ARROW.search(text)
     if arrow is None:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from codegen.diff.documents import codelists
 from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Item
-from codegen.diff.facts import TEXT, CodesFact, Fact, TextFact, Unread, Vocabulary
+from codegen.diff.facts import TEXT, CodesFact, Fact, TextFact, Unreadable, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # `POST_ONLY_CROSS: the order would have …`: the value, then its meaning.
@@ -22,7 +22,7 @@ def read(
 ) -> list[Fact]:
     """Return the facts of a list of values of a field.
 
-    With `certain`, a heading announces the list, and an item without a value is reported as unread.
+    With `certain`, a heading announces the list, and an item without a value is reported as unreadable.
     Otherwise, or if the field is not known to have values, the list is used only if every item has a value.
     """
     located = [(item, Location(file, item.line)) for item in items]
@@ -35,14 +35,16 @@ def read(
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
     what = f"an item of a list of values of {tag} has no value"
-    unread = [Unread(location, what) for location, code in found if code is None]
+    unread = [Unreadable(location, what) for location, code in found if code is None]
     return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unread]
 
 
 def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
-        return Unread(location, "an item of a list of values of Text names no value, or no message has it")
+        return Unreadable(
+            location, "an item of a list of values of Text has no value, or belongs to no message"
+        )
     mapped = _MAPS_TO.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
     return TextFact(location, message, match[1], field, code)

@@ -114,7 +114,7 @@ MAX_TAG_LINES = 50
 MAX_NESTING = 40
 """Maximum depth of lists and quotes; a list and its item count as one each."""
 _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
-# Strings may contain any characters, also braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that
+# Strings may contain any characters, even braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that
 # there is only one way to split the text, and the time stays linear.
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
@@ -191,7 +191,7 @@ def _parser() -> MarkdownIt:
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse text up to the next block, also if that is indented by four, which CommonMark does not allow."""
+    """Parse text up to the next block, even if that is indented by four spaces, unlike CommonMark."""
     del end, silent
     rules = state.md.block.ruler.getRules("paragraph")
     previous, state.parentType = state.parentType, "paragraph"
@@ -299,7 +299,7 @@ def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
     kept: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
-            yield Unparsable(line, "a row of a table without a proper head")
+            yield Unparsable(line, "a table row without a proper header")
         elif kept or not _INCLUDE.match(text):
             kept.append(text)
     if kept:
@@ -330,7 +330,9 @@ def _html_rows(line: int, text: str) -> Block:
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
         return Unparsable(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
-        return Unparsable(line, "a table in HTML without rows, or with cells that span several")
+        return Unparsable(
+            line, "a table in HTML without rows, or with cells that span several rows or columns"
+        )
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
         return Unparsable(line, "a table in HTML with rows of different lengths")
     return Table(rows[0], tuple(rows[1:]))

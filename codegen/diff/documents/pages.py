@@ -17,7 +17,7 @@ import attrs
 from codegen.diff.documents import endpoints, examples, headings, lists, markdown, tables
 from codegen.diff.documents.headings import NAMED_MSG_TYPE, ParsedHeading
 from codegen.diff.documents.inline import is_bold, plain
-from codegen.diff.facts import Fact, HostFact, MentionFact, MessageFact, Unread, VersionFact, Vocabulary
+from codegen.diff.facts import Fact, HostFact, MentionFact, MessageFact, Unreadable, VersionFact, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Deeper than any heading, so any heading ends it.
@@ -82,7 +82,7 @@ class _PageReader:
                     if opened == name:
                         break
             case markdown.Unparsable(line, what):
-                self.facts.append(Unread(self._at(line), what))
+                self.facts.append(Unreadable(self._at(line), what))
             # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
@@ -119,7 +119,7 @@ class _PageReader:
         # Headings contain dates for many reasons; only in a changelog is a date an entry.
         if heading.version or (heading.date and self._in_changelog()):
             self.facts.append(VersionFact(self._at(line), heading.version, heading.date))
-        # A heading with two types lays out neither; a table below it is reported as unread.
+        # A heading with two types lays out neither; a table below it is reported as unreadable.
         if len(heading.messages) == 1:
             self.facts.append(MessageFact(self._at(line), heading.messages[0], heading.title))
 
@@ -132,11 +132,11 @@ class _PageReader:
         line, attributes = block.line, block.attributes
         # Pages of other APIs lay out a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
         if block.name.endswith("Field"):
-            self.facts.append(Unread(self._at(line), f"<{block.name}> lays out a field without a table"))
+            self.facts.append(Unreadable(self._at(line), f"<{block.name}> lays out a field without a table"))
         if block.empty:
             if _INCLUDED.fullmatch(block.name):
                 what = f"<{block.name}/> is filled from another file"
-                self.facts.append(Unread(self._at(line), what))
+                self.facts.append(Unreadable(self._at(line), what))
             return
         # Headings inside a component end with it: those above it apply again after its end.
         self._components.append((block.name, list(self._stack)))

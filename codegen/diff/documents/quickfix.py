@@ -1,7 +1,7 @@
 """Parse the facts of a QuickFIX data dictionary, including invalid ones.
 
 `codegen.read.quickfix_xml` rejects invalid dictionaries; this module uses all valid parts, each with its
-line, and reports everything else as unread.
+line, and reports everything else as unreadable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from codegen.diff.facts import (
     FieldFact,
     MemberFact,
     MessageFact,
-    Unread,
+    Unreadable,
 )
 from codegen.read import bounded_xml, quickfix_xml
 from codegen.read.bounded_xml import Element
@@ -39,7 +39,7 @@ def read(data: bytes, file: str) -> list[Fact]:
     document = bounded_xml.parse(data, file)
     if document.root is None or document.root.kind != "fix":
         line, why = document.problem or (1, OTHER)
-        return [Unread(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
+        return [Unreadable(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
     # Fields first: members refer to them by name, and tags are defined there.
     line, version = quickfix_xml.edition(document)
@@ -62,16 +62,18 @@ class _Reader:
         """Yield the fields with their values."""
         for section in self._root.children:
             if section.kind not in _SECTIONS:
-                yield Unread(section.location, f"<{section.kind}> is not part of a dictionary")
+                yield Unreadable(section.location, f"<{section.kind}> is not part of a dictionary")
         names: dict[int, str] = {}
         for field in (each for part in self._root.of("fields") for each in part.children):
             number, name = field.get("number"), field.name
             if field.kind != "field" or not _TAG.fullmatch(number) or not name:
-                yield Unread(field.location, "a field without number or name")
+                yield Unreadable(field.location, "a field without a number or a name")
                 continue
             tag = int(number)
             if tag in names or name in self._tags:
-                yield Unread(field.location, f"{tag} {name} is declared twice, or its tag or name is taken")
+                yield Unreadable(
+                    field.location, f"{tag} {name} is declared twice, or its tag or name is taken"
+                )
                 continue
             names[tag] = name
             self._tags[name] = tag
@@ -84,18 +86,18 @@ class _Reader:
                 if value.kind == "value" and value.get("enum"):
                     codes.append(CodeFact(value.location, value.get("enum"), value.get("description")))
                 else:
-                    yield Unread(value.location, "a value without enum")
+                    yield Unreadable(value.location, "a value without an enum attribute")
             if codes:
                 yield CodesFact(field.location, tag, tuple(codes), complete=True)
 
     def blocks(self) -> Iterator[Fact]:
-        """Yield header, trailer, messages, and the components that none of them uses."""
+        """Yield the header, the trailer, the messages, and the components that none of them uses."""
         for part in (*self._root.of("header"), *self._root.of("trailer")):
             yield from self._members(part, part.kind)
         for message in (each for part in self._root.of("messages") for each in part.children):
             msg_type, name, category = message.get("msgtype"), message.name, message.get("msgcat")
             if message.kind != "message" or not msg_type or not name:
-                yield Unread(message.location, "a message without msgtype or name")
+                yield Unreadable(message.location, "a message without a msgtype or a name")
                 continue
             yield MessageFact(message.location, msg_type, name, category == "admin" if category else None)
             yield from self._members(message, msg_type)
@@ -114,32 +116,34 @@ class _Reader:
         optional: bool = False,
     ) -> Iterator[Fact]:
         for child in parent.children:
-            # Components that contain two others each would double the members with every level.
+            # If each component contained the next one twice, the members would double at every level.
             self._remaining -= 1
             if self._remaining < 0:
                 if self._remaining == -1:  # reported once
-                    yield Unread(child.location, f"the blocks have more than {MAX_MEMBERS} members")
+                    yield Unreadable(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
             location, name, flag = child.location, child.name, child.get("required")
             tag, component = self._tags.get(name), self._components.get(name)
             # A member required by an optional component is optional in the message.
             required = "N" if optional and flag == "Y" else flag
             if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
-                yield Unread(location, f"<{child.kind}> {name} with required='{flag}'")
+                yield Unreadable(location, f"<{child.kind}> {name} with required='{flag}'")
             elif child.kind == "component" and len(enclosing) >= MAX_NESTING:
-                yield Unread(location, f"component {name} is nested too deep")
+                yield Unreadable(location, f"component {name} is nested too deeply")
             elif child.kind == "component" and (component is None or name in enclosing):
-                yield Unread(location, f"component {name} is not defined, or contains itself")
+                yield Unreadable(location, f"component {name} is not defined, or contains itself")
             elif child.kind == "component" and component is not None:
                 self._used.add(name)
                 inner = (*enclosing, name)
                 yield from self._members(component, block, path, inner, optional=required != "Y")
             elif tag is None:
-                yield Unread(location, f"{name} is not declared among the fields")
+                yield Unreadable(location, f"{name} is not declared among the fields")
             else:
-                counts, written = child.kind == "group", self._types[name]
-                yield MemberFact(location, block, tag, name, written, required, path=path, counts=counts)
-                if counts:
+                is_counter, written = child.kind == "group", self._types[name]
+                yield MemberFact(
+                    location, block, tag, name, written, required, path=path, is_counter=is_counter
+                )
+                if is_counter:
                     yield from self._members(child, block, (*path, tag), enclosing)
                 elif child.children:
-                    yield Unread(location, f"field {name} has members, but is not a group")
+                    yield Unreadable(location, f"field {name} has members, but is not a group")

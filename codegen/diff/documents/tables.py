@@ -20,7 +20,7 @@ from codegen.diff.facts import (
     HostFact,
     MemberFact,
     TextFact,
-    Unread,
+    Unreadable,
     Vocabulary,
     folded,
 )
@@ -55,7 +55,7 @@ _ENTRIES = tuple(
         r"\b(?:must be|always) N\b",
     )
 )
-# Clause after such a word; field names in it are tied to the row's field.
+# The clause after one of these words; field names in it are tied to the row's field.
 _TIED = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
@@ -91,9 +91,9 @@ class _Row:
         """Return the plain text of a cell."""
         return plain(self.cell(role))
 
-    def unread(self, role: str, what: str) -> Unread:
+    def unreadable(self, role: str, what: str) -> Unreadable:
         """Return the fact for a cell that could not be parsed."""
-        return Unread(self.location, f"`{self.plain(role)}` {what}")
+        return Unreadable(self.location, f"`{self.plain(role)}` {what}")
 
 
 def read(table: Table, context: Context) -> list[Fact]:
@@ -139,7 +139,7 @@ def _fields(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     if len(context.messages) > 1:
         listed = " and ".join(context.messages)
         what = f"the heading above a table of fields names {listed} at once"
-        yield Unread(Location(context.file, context.line), what)
+        yield Unreadable(Location(context.file, context.line), what)
         return
     # Counters above the current row, nearest last.
     counters: list[int] = []
@@ -161,7 +161,7 @@ class _FieldRow:
         row, context, location = self.row, self.context, self.row.location
         tag, name, depth = self._names()
         if tag is None:
-            yield Unread(location, f"`{row.plain('tag') or plain(name)}` is not a tag")
+            yield Unreadable(location, f"`{row.plain('tag') or plain(name)}` is not a tag")
             return
         codes = self._codes(row.cell("values"), tag)
         role = "type_or_values" if "type_or_values" in row.roles else "type"
@@ -170,17 +170,17 @@ class _FieldRow:
             written = ""
             codes = self._codes(row.cell(role), tag) if role == "type_or_values" else ()
             if not codes:
-                expected = "no type that is known here"
+                problem = "is not a known type"
                 if role == "type_or_values":
-                    expected = "neither a type nor a list of values"
-                yield row.unread(role, f"is {expected}")
+                    problem = "is neither a type nor a list of values"
+                yield row.unreadable(role, problem)
         block = context.block or (context.messages[0] if context.messages else None)
         if block is None:
             yield FieldFact(location, tag, name, written, context.about or "")
         else:
             required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
-                yield row.unread("required", f"does not state whether {name} is required")
+                yield row.unreadable("required", f"does not state whether {name} is required")
             yield self._member(block, tag, name, written, required or "", depth)
         # A column of values is more reliable than the description, which mentions values of other fields.
         codes = codes or self._codes(row.cell("description"), tag)
@@ -213,8 +213,8 @@ class _FieldRow:
         context, tag_of = self.context, self.context.vocabulary.tag_of
         text = self.row.plain("description")
         inside = self._inside(tag, text, depth)
-        counts = self._is_counter(tag, name, written, text)
-        if counts:
+        is_counter = self._is_counter(tag, name, written, text)
+        if is_counter:
             self.counters.append(tag)
         under = tag_of(context.group) if context.group else None
         words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
@@ -236,7 +236,7 @@ class _FieldRow:
             max_length=int(length[1]) if length else None,
             table=context.line,
             under=under if under != tag else None,
-            max_entries=_max_entries(text) if counts else None,
+            max_entries=_max_entries(text) if is_counter else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
             in_header=_IN_HEADER.search(text) is not None,
@@ -256,13 +256,13 @@ class _FieldRow:
         return counter if counter != tag else None
 
     def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
-        """Return whether a row is the counter of a group: a known one, or named and described like one."""
+        """Return whether a row is a group's counter: a known one, or named and described like one."""
         # The text matters only for a new tag.
         known = self.context.vocabulary.kinds.get(tag)
         if known is not None:
             return known == "NUMINGROUP"
-        counts = re.match(r"No[A-Z]", name) is not None
-        return counts and (_OPENS_GROUP.search(text) is not None or folded(written) == "numingroup")
+        is_named_so = re.match(r"No[A-Z]", name) is not None
+        return is_named_so and (_OPENS_GROUP.search(text) is not None or folded(written) == "numingroup")
 
 
 def _max_entries(text: str) -> int | None:
@@ -285,11 +285,11 @@ def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     tag = context.tag or 0
     codes: list[CodeFact] = []
     for row in rows:
-        # The heading of the names' column varies; the most specific one is used.
+        # The heading of the column of names varies; the most specific one is used.
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
         code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:
-            yield row.unread("code", f"is not a value of {tag}")
+            yield row.unreadable("code", f"is not a value of {tag}")
         else:
             codes.append(code)
     if codes:
@@ -300,7 +300,7 @@ def _messages(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     for row in rows:
         msg_type = row.plain("msg_type")
         if not re.fullmatch(r"\w{1,6}", msg_type):
-            yield row.unread("msg_type", "is not a MsgType")
+            yield row.unreadable("msg_type", "is not a MsgType")
             continue
         sessions = row.plain("sessions") if "sessions" in row.roles else None
         # A table without a column for the direction lists messages that either side sends.
@@ -329,7 +329,9 @@ def _texts(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         others = (role for role in row.roles if role.startswith("field ") and role != f"field {TEXT}")
         other = next(others, "")
         if len(context.messages) != 1 or not re.fullmatch(r"[A-Za-z][\w ]*", text):
-            yield Unread(row.location, "a row on values of Text names no value, or no message has it")
+            yield Unreadable(
+                row.location, "a row of a table of values of Text has no value, or belongs to no message"
+            )
             continue
         code = row.plain(other)
         yield TextFact(row.location, context.messages[0], text, other.removeprefix("field "), code)

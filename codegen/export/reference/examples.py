@@ -44,19 +44,19 @@ class Example:
     session: str
     sender: str
     source: str
-    """Python source that assigns it to `message`."""
+    """Python source that assigns the message to `message`."""
     location: Location
     header: tuple[int, ...] = ()
     """Tags of the header in the order of the sender's messages; empty for the library's order."""
     wire: str = ""
-    """The whole message, with SOH replaced by `|`."""
+    """The complete message, with SOH replaced by `|`."""
 
 
 def load(dialect: Dialect, folder: Path) -> dict[str, list[Example]]:
     """Read the examples of a spec folder by message; every message must have one.
 
     Raises:
-        SpecError: the file contains unknown names, or lacks a message.
+        SpecError: the file contains unknown names, or lacks an example of a message.
     """
     path = folder / FILE
     mistakes = Mistakes()
@@ -99,7 +99,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         capture_output=True,
         text=True,
         check=False,
-        # The library as just generated, not an installed one.
+        # The library as just generated, rather than an installed one.
         env={**os.environ, "PYTHONPATH": str(_SOURCES)},
     )
     mistakes = Mistakes()

@@ -9,12 +9,12 @@ import attrs
 from codegen.model import Dialect, Element, Member, walk
 from codegen.prose import sentence
 
-_VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "removed": "gone"}
+_VERBS = {"added": "added", "updated": "changed", "deprecated": "deprecated", "removed": "removed"}
 
 
 @attrs.frozen
 class Step:
-    """The changes of one version or day."""
+    """The changes made in one version or on one day."""
 
     version: str
     """Empty if the venue gave none."""
@@ -59,7 +59,7 @@ def _elements(dialect: Dialect) -> Iterator[tuple[Element, str]]:
 
 def _members(members: tuple[Member, ...], owner: str) -> Iterator[tuple[Element, str]]:
     for member, holders in walk(members):
-        # Changes of the field itself are listed once, with the field.
+        # Changes to the field itself are listed once, with the field.
         if member.pedigree != member.field.pedigree:
             inside = " in ".join([*(each.field.name for each in reversed(holders)), owner])
             yield member, f"{member.field.name} ({member.field.tag}) of {inside}"

@@ -28,8 +28,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 MARK = "<!-- Written by `python -m codegen`; edit the spec instead. -->"
 _PRESENCE = {"required": "yes", "constant": "yes", "optional": "no", "forbidden": "never"}
 
-_LONGEST_ACRONYM = 3
-"""Maximum length of a name of a message family that is written in capitals, such as RFQ."""
+_MAX_ACRONYM_LENGTH = 3
+"""Maximum length of a message family's name that is written in capitals, such as RFQ."""
 
 
 @attrs.frozen
@@ -64,7 +64,7 @@ class Use:
     message: str
     link: str
     where: str
-    """The group in the message, empty if in none."""
+    """The group in the message; empty if the tag is not in a group."""
     text: str
 
 
@@ -144,7 +144,7 @@ def _families(dialect: Dialect) -> Iterator[tuple[str, list[tuple[Message, str, 
     found: dict[str, list[tuple[Message, str, str]]] = {}
     for message in dialect.messages:
         words = message.family.replace("_", " ")
-        title = words.upper() if len(words) <= _LONGEST_ACRONYM else words.capitalize()
+        title = words.upper() if len(words) <= _MAX_ACRONYM_LENGTH else words.capitalize()
         who = " and ".join(dict.fromkeys(sender for sender, _, _ in _flows(dialect, message)))
         found.setdefault(title, []).append((message, message_path(message), who))
     yield from found.items()
@@ -157,7 +157,7 @@ def _products(dialect: Dialect, message: Message) -> tuple[str, ...]:
 
 
 def _flows(dialect: Dialect, message: Message) -> Iterator[tuple[str, str, str]]:
-    """Yield sender, product and session types."""
+    """Yield the sender, the product and the session types of each flow."""
     for product in _products(dialect, message):
         found: dict[str, list[str]] = {}
         for place in places_of(message, places(dialect, product)):

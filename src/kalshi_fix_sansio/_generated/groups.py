@@ -85,8 +85,8 @@ class Party(Block):
 
     Attributes:
         party_id: PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an
-            underscore and 1 to 16 letters and digits; that of the user who sent an order is its SenderSubID
-            (50). Required.
+            underscore and 1 to 16 letters and digits; the id of the user who sent an order is the order's
+            SenderSubID (50). Required.
         party_role: PartyRole (452): Role of the party in the message. Known values: `PartyRole`. Only
             CUSTOMER_ACCOUNT from the client. Required from the client. Optional elsewhere.
     """
@@ -134,7 +134,7 @@ def encode_party(entry: Party, checked: bool = True, text: str = "") -> str:
 
 
 def to_party_list(values: Iterable[Party]) -> list[Party]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a Party."""
     return to_entries(Party, values)
 
 
@@ -211,13 +211,13 @@ def encode_misc_fee(entry: MiscFee, checked: bool = True, text: str = "") -> str
 
 
 def to_misc_fee_list(values: Iterable[MiscFee]) -> list[MiscFee]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MiscFee."""
     return to_entries(MiscFee, values)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class CollateralAmountChange(Block):
-    """An entry of CollateralAmountChanges: Change of the account's money.
+    """An entry of CollateralAmountChanges: Changes to the account's money.
 
     An entry begins with CollateralAmountChange (1704). Source: order-entry, margin order-entry,
     market-settlement.
@@ -280,7 +280,7 @@ def encode_collateral_amount_change(
 def to_collateral_amount_change_list(
     values: Iterable[CollateralAmountChange],
 ) -> list[CollateralAmountChange]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a CollateralAmountChange."""
     return to_entries(CollateralAmountChange, values)
 
 
@@ -328,7 +328,7 @@ def encode_md_req_symbol(entry: MDReqSymbol, checked: bool = True, text: str = "
 
 
 def to_md_req_symbol_list(values: Iterable[MDReqSymbol]) -> list[MDReqSymbol]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MDReqSymbol."""
     return to_entries(MDReqSymbol, values)
 
 
@@ -412,13 +412,13 @@ def encode_md_full_entry(entry: MDFullEntry, checked: bool = True, text: str = "
 
 
 def to_md_full_entry_list(values: Iterable[MDFullEntry]) -> list[MDFullEntry]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MDFullEntry."""
     return to_entries(MDFullEntry, values)
 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MDIncEntry(Block):
-    """An entry of MDIncGrp: Changes of levels, and trades.
+    """An entry of MDIncGrp: Changes to levels, and trades.
 
     An entry begins with MDUpdateAction (279). Source: market-data, margin market-data.
 
@@ -438,10 +438,10 @@ class MDIncEntry(Block):
         trd_type: TrdType (828): Marks a trade outside the book; only on such trades. Known values: `TrdType`.
             Optional. Since 2026-08-27.
         trade_id: TradeID (1003): Id of the trade; only on trades. Optional. Since 2026-10.
-        cl_ord_id: ClOrdID (11): ClOrdID of the order of your own that changed the level, if it has one; only
+        cl_ord_id: ClOrdID (11): ClOrdID of your own order that changed the level, if the order has one; only
             on levels. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
-        alloc_account: AllocAccount (79): Subaccount of the order of your own that changed the level, 0 for
-            the primary account; only on levels. From 0 to 63. Optional. Since 2026-09-03.
+        alloc_account: AllocAccount (79): Subaccount of your own order that changed the level, 0 for the
+            primary account; only on levels. From 0 to 63. Optional. Since 2026-09-03.
     """
 
     LAYOUT = groups.MD_INC_ENTRY
@@ -547,7 +547,7 @@ def encode_md_inc_entry(entry: MDIncEntry, checked: bool = True, text: str = "")
 
 
 def to_md_inc_entry_list(values: Iterable[MDIncEntry]) -> list[MDIncEntry]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MDIncEntry."""
     return to_entries(MDIncEntry, values)
 
 
@@ -650,7 +650,7 @@ def encode_market_settlement_party(entry: MarketSettlementParty, checked: bool =
 
 
 def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> list[MarketSettlementParty]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MarketSettlementParty."""
     return to_entries(MarketSettlementParty, values)
 
 
@@ -671,16 +671,16 @@ class QuoteRequestSymbol(Block):
         cash_order_qty: CashOrderQty (152): Maximum cost of the trade, instead of a number of contracts. In
             dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
         target_cost_excludes_fees: TargetCostExcludesFees (21033): Y: CashOrderQty excludes the taker's fees,
-            which are charged in addition; outside of the group the venue ignores it silently. Not allowed
-            from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
+            which are charged in addition; outside the group the venue ignores it silently. Not allowed from
+            the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
         obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id: all hidden creators are
             shown with the same id. Not allowed from the venue. Optional elsewhere. Absent means N. Since
             2026-10.
-        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book. Outside of the group
-            the venue ignores it silently. Not allowed from the venue. Optional elsewhere. Absent means N.
+        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book. Outside the group the
+            venue ignores it silently. Not allowed from the venue. Optional elsewhere. Absent means N.
         replace_existing: ReplaceExisting (21016): Y closes the oldest open requests of the same creator, so
-            that at most two remain, including this one; outside of the group the venue ignores it silently.
-            Not allowed from the venue. Optional elsewhere. Absent means N.
+            that at most two remain, including this one; outside the group the venue ignores it silently. Not
+            allowed from the venue. Optional elsewhere. Absent means N.
         transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
         party_ids: NoPartyIDs (453): The customer of a clearing member; for makers, the creator's public id,
@@ -779,7 +779,7 @@ def encode_quote_request_symbol(entry: QuoteRequestSymbol, checked: bool = True,
 
 
 def to_quote_request_symbol_list(values: Iterable[QuoteRequestSymbol]) -> list[QuoteRequestSymbol]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a QuoteRequestSymbol."""
     return to_entries(QuoteRequestSymbol, values)
 
 
@@ -855,7 +855,7 @@ def encode_multivariate_selected_leg(
 def to_multivariate_selected_leg_list(
     values: Iterable[MultivariateSelectedLeg],
 ) -> list[MultivariateSelectedLeg]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MultivariateSelectedLeg."""
     return to_entries(MultivariateSelectedLeg, values)
 
 
@@ -908,5 +908,5 @@ def encode_mve_offending_leg(entry: MVEOffendingLeg, checked: bool = True, text:
 
 
 def to_mve_offending_leg_list(values: Iterable[MVEOffendingLeg]) -> list[MVEOffendingLeg]:
-    """Return the entries as a new list; raise TypeError if one is of another class."""
+    """Return the entries as a new list; raise TypeError if one of them is not a MVEOffendingLeg."""
     return to_entries(MVEOffendingLeg, values)

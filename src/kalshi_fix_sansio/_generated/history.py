@@ -307,7 +307,7 @@ HISTORY = History(
         Change(
             date(2026, 9, 3),
             date(2026, 9, 3),
-            ("InsufficientBandwidth (2) of MDReqRejReason: A session takes 100,000 subscriptions"),
+            ("InsufficientBandwidth (2) of MDReqRejReason: A session allows 100,000 subscriptions"),
         ),
         Change(
             date(2026, 9, 10),
@@ -320,8 +320,8 @@ HISTORY = History(
             date(2026, 9, 17),
             date(2026, 9, 17),
             (
-                "EventResendRequest (U1): Works on KalshiNR too, and on either only for accounts "
-                "that the venue has enabled"
+                "EventResendRequest (U1): Works on KalshiNR too, and on both sessions only for "
+                "accounts that the venue has enabled"
             ),
         ),
         Change(

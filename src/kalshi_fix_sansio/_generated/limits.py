@@ -33,7 +33,7 @@ and hours in New York.
 Source: connectivity, margin connectivity.
 """
 REBALANCING_INTERVAL: Final = 10
-"""How often balances are divided among shards, for accounts with target allocations. In seconds.
+"""Interval at which balances are divided among shards, for accounts with target allocations. In seconds.
 
 Source: exchange sharding.
 """

@@ -21,7 +21,7 @@ PRODUCTS: Mapping[str, str] = MappingProxyType(
         "margin": "KALSHI_PERPS",
     }
 )
-"""The products that use the dialect, with the prefix of the environment variables of their keys."""
+"""The products that use the dialect, each with the prefix of the environment variables for its key."""
 
 ENVIRONMENTS: tuple[str, ...] = (
     "production",
@@ -107,7 +107,7 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             port=8232,
             host_role="orders",
             service="rfq",
-            purpose="Quotes of market makers in answer to RFQs.",
+            purpose="Quotes from market makers in answer to RFQs.",
             comp_ids=("KalshiRFQ", "Kalshi"),
         ),
         "KalshiMD": SessionType(
@@ -152,4 +152,4 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(name="RateLimit", pattern="busy|rate limit|too many", cure="time"),
     Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", cure="time"),
 )
-"""Reasons for which a Logon is rejected. The first whose pattern matches the Text applies."""
+"""Reasons for refusing a Logon. The first one whose pattern matches the Text applies."""

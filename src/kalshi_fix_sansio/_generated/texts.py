@@ -20,56 +20,56 @@ class ExecutionReportText(StrEnum):
 
     Attributes:
         EXCHANGE_UNAVAILABLE: The gateway does not know whether the order was accepted: look it up, or resend
-            it with the same ClOrdID. Goes with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only for
+            it with the same ClOrdID. Sent with OrdRejReason OTHER. Changed in 1.0.30 (2026-06-04): Only for
             an unknown outcome.
         INTERNAL_ERROR: The exchange refused the order for an unspecified reason; it was not accepted and may
-            be sent again. Goes with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
-        MARKET_ALREADY_CLOSED: The market accepts no more orders. Goes with OrdRejReason EXCHANGE_CLOSED.
-        MARKET_INACTIVE: The market does not trade at present. Goes with OrdRejReason EXCHANGE_CLOSED.
-        MARKET_NOT_FOUND: No market has this symbol. Goes with OrdRejReason UNKNOWN_SYMBOL.
-        SELF_CROSS_ATTEMPT: The order would have traded with another of the same owner. Goes with ExecType
-            CANCELED.
+            be sent again. Sent with OrdRejReason OTHER. Since 1.0.30 (2026-06-04).
+        MARKET_ALREADY_CLOSED: The market accepts no more orders. Sent with OrdRejReason EXCHANGE_CLOSED.
+        MARKET_INACTIVE: The market is not trading at present. Sent with OrdRejReason EXCHANGE_CLOSED.
+        MARKET_NOT_FOUND: No market has this symbol. Sent with OrdRejReason UNKNOWN_SYMBOL.
+        SELF_CROSS_ATTEMPT: The order would have traded with another order of the same owner. Sent with
+            ExecType CANCELED.
         SELF_CROSS_ATTEMPT_PARTIALLY_FILLED: The rest of a partially filled order would have traded with
-            another of the same owner. Goes with ExecType CANCELED.
-        ORDER_ALREADY_EXISTS: An open order has this ClOrdID. Goes with OrdRejReason DUPLICATE_ORDER.
-        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or the order would trigger it. Goes
+            another order of the same owner. Sent with ExecType CANCELED.
+        ORDER_ALREADY_EXISTS: An open order has this ClOrdID. Sent with OrdRejReason DUPLICATE_ORDER.
+        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or the order would trigger it. Sent
             with OrdRejReason ORDER_EXCEEDS_LIMIT.
-        INSUFFICIENT_BALANCE: The balance does not cover the order. Goes with OrdRejReason
+        INSUFFICIENT_BALANCE: The balance does not cover the order. Sent with OrdRejReason
             ORDER_EXCEEDS_LIMIT.
-        EXCHANGE_PAUSED: The exchange is paused; cancels are refused too. Goes with OrdRejReason
+        EXCHANGE_PAUSED: The exchange is paused; cancels are refused too. Sent with OrdRejReason
             EXCHANGE_CLOSED.
-        TRADING_PAUSED: Trading is paused; cancels still work. Goes with OrdRejReason EXCHANGE_CLOSED.
-        INVALID_ORDER: The order's values do not fit the market or one another. Goes with OrdRejReason
+        TRADING_PAUSED: Trading is paused; cancels still work. Sent with OrdRejReason EXCHANGE_CLOSED.
+        INVALID_ORDER: The order's values do not fit the market or one another. Sent with OrdRejReason
             UNSUPPORTED_ORDER_CHARACTERISTIC.
-        ORDER_GROUP_NOT_FOUND: SecondaryClOrdID names no order group of this subaccount. Goes with
+        ORDER_GROUP_NOT_FOUND: SecondaryClOrdID names no order group of this subaccount. Sent with
             OrdRejReason UNSUPPORTED_ORDER_CHARACTERISTIC.
-        EXCEEDED_PER_MARKET_RISK_LIMIT: The position in this market would grow too large. Goes with
+        EXCEEDED_PER_MARKET_RISK_LIMIT: The position in this market would grow too large. Sent with
             OrdRejReason ORDER_EXCEEDS_LIMIT.
-        EXCEEDED_SELL_POSITION_FLOOR: The order would sell more than the position allows. Goes with
+        EXCEEDED_SELL_POSITION_FLOOR: The order would sell more than the position allows. Sent with
             OrdRejReason ORDER_EXCEEDS_LIMIT.
-        CUSTOMER_ACCOUNT_NOT_FOUND: PartyID names no customer account. Goes with OrdRejReason UNKNOWN_ACCOUNT.
-        PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT: The key may not trade for this customer account. Goes with
+        CUSTOMER_ACCOUNT_NOT_FOUND: PartyID names no customer account. Sent with OrdRejReason UNKNOWN_ACCOUNT.
+        PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT: The key may not trade for this customer account. Sent with
             OrdRejReason UNKNOWN_ACCOUNT.
-        FOK_INSUFFICIENT_VOLUME: There was not enough volume to fill a fill-or-kill order completely. Goes
+        FOK_INSUFFICIENT_VOLUME: There was not enough volume to fill a fill-or-kill order completely. Sent
             with ExecType CANCELED.
-        POST_ONLY_CROSS: A post-only order would have traded at once. Goes with ExecType CANCELED. Since
+        POST_ONLY_CROSS: A post-only order would have traded at once. Sent with ExecType CANCELED. Since
             1.0.31 (2026-06-04).
-        ORDER_GROUP_CANCEL: The order's group triggered, or was deleted. Goes with ExecType CANCELED.
+        ORDER_GROUP_CANCEL: The order's group triggered, or was deleted. Sent with ExecType CANCELED.
         TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The incoming order was cancelled because it would have traded
-            with another of the same owner. Goes with ExecType CANCELED.
+            with another order of the same owner. Sent with ExecType CANCELED.
         MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The resting order was cancelled because it would have traded
-            with another of the same owner. Goes with ExecType CANCELED.
-        IMMEDIATE_OR_CANCELLED: There was no counterparty for the rest of an immediate-or-cancel order. Goes
+            with another order of the same owner. Sent with ExecType CANCELED.
+        IMMEDIATE_OR_CANCELLED: There was no counterparty for the rest of an immediate-or-cancel order. Sent
             with ExecType CANCELED.
         EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
-            does not cover the order. Goes with OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
+            does not cover the order. Sent with OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
         EVENT_CONTRACT_DAILY_CAP_NOT_FOUND: The customer account has no daily cap on event contracts, which
-            UseCapReservation requires. Goes with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
-        REDUCE_ONLY: There is no position that the reduce-only order could reduce. Goes with ExecType
+            UseCapReservation requires. Sent with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
+        REDUCE_ONLY: There is no position that the reduce-only order could reduce. Sent with ExecType
             CANCELED. Since 2026-10-01.
-        SETTLEMENT_BOUNDS_CANCEL: The price of the order is outside of the bounds of settlement. Goes with
-            ExecType CANCELED. Since 2026-10.
-        EXPIRED: The quote that the order accepts had expired. Goes with OrdRejReason STALE_ORDER.
+        SETTLEMENT_BOUNDS_CANCEL: The price of the order is outside the settlement bounds. Sent with ExecType
+            CANCELED. Since 2026-10.
+        EXPIRED: The quote that the order accepts had expired. Sent with OrdRejReason STALE_ORDER.
     """
 
     EXCHANGE_UNAVAILABLE = "EXCHANGE_UNAVAILABLE"
@@ -107,21 +107,21 @@ class OrderCancelRejectText(StrEnum):
     """Known values of Text (58) in OrderCancelReject (9). The venue may send others.
 
     Attributes:
-        INVALID_AMEND_QTY_FOR_ORDER: The new quantity is below the filled quantity. Goes with CxlRejReason
+        INVALID_AMEND_QTY_FOR_ORDER: The new quantity is below the filled quantity. Sent with CxlRejReason
             BROKER.
-        CANNOT_UPDATE_FILLED_ORDER: The order is completely filled. Goes with CxlRejReason BROKER.
-        ORDER_AMEND_IN_PROGRESS: The previous change has no outcome yet, and UseCapReservation allows one at a
-            time. Goes with CxlRejReason BROKER. Since 2026-10.
-        ORDER_ATTRIBUTES_MISMATCH: Symbol or side differ from the order's, on a session with
-            UseCapReservation. Goes with CxlRejReason UNKNOWN_ORDER. Since 2026-10.
+        CANNOT_UPDATE_FILLED_ORDER: The order is completely filled. Sent with CxlRejReason BROKER.
+        ORDER_AMEND_IN_PROGRESS: The previous change has no outcome yet, and UseCapReservation allows only one
+            change at a time. Sent with CxlRejReason BROKER. Since 2026-10.
+        ORDER_ATTRIBUTES_MISMATCH: Symbol or side differs from the order's, on a session with
+            UseCapReservation. Sent with CxlRejReason UNKNOWN_ORDER. Since 2026-10.
         EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
-            does not cover the change. Goes with CxlRejReason BROKER. Since 2026-10.
-        SELF_CROSS_ATTEMPT: The changed order would trade with another of the same owner. Goes with
+            does not cover the change. Sent with CxlRejReason BROKER. Since 2026-10.
+        SELF_CROSS_ATTEMPT: The changed order would trade with another order of the same owner. Sent with
             CxlRejReason INVALID_PRICE_INCREMENT.
-        INVALID_PRICE: The market does not accept this price; the order is unchanged. Goes with CxlRejReason
+        INVALID_PRICE: The market does not accept this price; the order is unchanged. Sent with CxlRejReason
             OTHER. Since 2026-07.
-        MARKET_NOT_FOUND: No such market. Goes with CxlRejReason OTHER. Since 2026-07.
-        ORDER_ALREADY_EXISTS: Another request had this ClOrdID. Goes with CxlRejReason DUPLICATE_CL_ORD_ID.
+        MARKET_NOT_FOUND: No such market. Sent with CxlRejReason OTHER. Since 2026-07.
+        ORDER_ALREADY_EXISTS: Another request had this ClOrdID. Sent with CxlRejReason DUPLICATE_CL_ORD_ID.
             Since 2026-07.
     """
 
@@ -173,7 +173,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.EXCHANGE_CLOSED,
         ),
         ("8", "MARKET_INACTIVE"): TextMeaning(
-            meaning="The market does not trade at present.",
+            meaning="The market is not trading at present.",
             attribute="ord_rej_reason",
             code=OrdRejReason.EXCHANGE_CLOSED,
         ),
@@ -181,13 +181,13 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             meaning="No market has this symbol.", attribute="ord_rej_reason", code=OrdRejReason.UNKNOWN_SYMBOL
         ),
         ("8", "SELF_CROSS_ATTEMPT"): TextMeaning(
-            meaning="The order would have traded with another of the same owner.",
+            meaning="The order would have traded with another order of the same owner.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
         ("8", "SELF_CROSS_ATTEMPT_PARTIALLY_FILLED"): TextMeaning(
             meaning=(
-                "The rest of a partially filled order would have traded with another of the same owner."
+                "The rest of a partially filled order would have traded with another order of the same owner."
             ),
             attribute="exec_type",
             code=ExecType.CANCELED,
@@ -264,15 +264,16 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
         ),
         ("8", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"): TextMeaning(
             meaning=(
-                "The incoming order was cancelled because it would have traded with another of "
-                "the same owner."
+                "The incoming order was cancelled because it would have traded with another order"
+                " of the same owner."
             ),
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
         ("8", "MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION"): TextMeaning(
             meaning=(
-                "The resting order was cancelled because it would have traded with another of the same owner."
+                "The resting order was cancelled because it would have traded with another order "
+                "of the same owner."
             ),
             attribute="exec_type",
             code=ExecType.CANCELED,
@@ -302,7 +303,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "SETTLEMENT_BOUNDS_CANCEL"): TextMeaning(
-            meaning="The price of the order is outside of the bounds of settlement.",
+            meaning="The price of the order is outside the settlement bounds.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -320,12 +321,15 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             meaning="The order is completely filled.", attribute="cxl_rej_reason", code=CxlRejReason.BROKER
         ),
         ("9", "ORDER_AMEND_IN_PROGRESS"): TextMeaning(
-            meaning=("The previous change has no outcome yet, and UseCapReservation allows one at a time."),
+            meaning=(
+                "The previous change has no outcome yet, and UseCapReservation allows only one "
+                "change at a time."
+            ),
             attribute="cxl_rej_reason",
             code=CxlRejReason.BROKER,
         ),
         ("9", "ORDER_ATTRIBUTES_MISMATCH"): TextMeaning(
-            meaning="Symbol or side differ from the order's, on a session with UseCapReservation.",
+            meaning="Symbol or side differs from the order's, on a session with UseCapReservation.",
             attribute="cxl_rej_reason",
             code=CxlRejReason.UNKNOWN_ORDER,
         ),
@@ -338,7 +342,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.BROKER,
         ),
         ("9", "SELF_CROSS_ATTEMPT"): TextMeaning(
-            meaning="The changed order would trade with another of the same owner.",
+            meaning="The changed order would trade with another order of the same owner.",
             attribute="cxl_rej_reason",
             code=CxlRejReason.INVALID_PRICE_INCREMENT,
         ),

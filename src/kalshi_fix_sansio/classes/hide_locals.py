@@ -1,7 +1,7 @@
 """A decorator that keeps secrets out of the tracebacks of exceptions.
 
 A traceback keeps the local variables of its frames, and crash reporters record them. If a private key is
-rejected, they would include the key.
+rejected, these variables would include the key.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def _clear(error: BaseException, handled: BaseException | None) -> None:
     # Imported here because importing it is slow.
     from traceback import clear_frames
 
-    waiting: list[BaseException | None] = [error]
+    pending: list[BaseException | None] = [error]
     # The user's code may have made a cycle of causes.
     cleared = {id(handled)}
-    while waiting:
-        each = waiting.pop()
+    while pending:
+        each = pending.pop()
         if each is None or id(each) in cleared:
             continue
         cleared.add(id(each))
         clear_frames(each.__traceback__)
-        waiting += (each.__cause__, each.__context__)
+        pending += (each.__cause__, each.__context__)

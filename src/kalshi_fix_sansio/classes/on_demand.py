@@ -11,25 +11,25 @@ from importlib import import_module
 from typing import Any
 
 
-def imported(name: str) -> Any:
+def import_object(name: str) -> Any:
     """Return the object with a dotted name, importing its module if necessary."""
     module, _, attribute = name.rpartition(".")
     return getattr(import_module(module), attribute)
 
 
 def exports(namespace: dict[str, Any], names: Mapping[str, Iterable[str]]) -> Callable[[str], Any]:
-    """Return a `__getattr__` for a module that exports names of other modules, imported on first access.
+    """Return a `__getattr__` for a module that exports names from other modules, imported on first access.
 
     Args:
         namespace: the module's `globals()`, in which accessed names are cached.
-        names: the exported names by the names of their modules.
+        names: the exported names, by module name.
     """
-    places = {name: module for module, several in names.items() for name in several}
+    modules = {name: module for module, exported in names.items() for name in exported}
 
     def find(name: str) -> Any:
-        if name not in places:
+        if name not in modules:
             raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
-        value = namespace[name] = imported(f"{places[name]}.{name}")
+        value = namespace[name] = import_object(f"{modules[name]}.{name}")
         return value
 
     return find

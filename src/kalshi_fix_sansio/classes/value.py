@@ -52,9 +52,9 @@ def _compared(value: object) -> tuple[object, ...]:
 def quick_init(cls: _C) -> _C:
     """Replace the constructor of a frozen attrs class whose instances are created for each message.
 
-    The constructor of attrs calls `object.__setattr__` for each field. This one sets the slots directly and
-    takes two thirds of the time, which saves 3 % of a send. Validators, converters and factories are not
-    supported.
+    The constructor of attrs calls `object.__setattr__` for each field. This replacement sets the slots
+    directly and takes two thirds of the time, which saves 3 % of a send. Validators, converters and factories
+    are not supported.
     """
     names: dict[str, Any] = {}
     parameters, lines = ["self"], []

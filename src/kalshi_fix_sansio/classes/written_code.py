@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def make_function(signature: str, lines: Iterable[str], names: dict[str, Any], what: str) -> Any:
+def make_function(signature: str, lines: Iterable[str], names: dict[str, Any], file_name: str) -> Any:
     """Return a function with this signature, such as `check(m)`, and these lines as its body.
 
-    `names` is the namespace of the lines; `what` is the file name shown in tracebacks.
+    `names` is the namespace of the lines; `file_name` is shown in tracebacks.
     """
     source = f"def {signature}:\n" + "".join(f"    {line}\n" for line in lines)
-    exec(compile(source, f"<{what}>", "exec"), names)  # noqa: S102 - see above
+    exec(compile(source, f"<{file_name}>", "exec"), names)  # noqa: S102 - see above
     return names[signature.partition("(")[0]]

@@ -1,4 +1,4 @@
-"""The codec of one dialect: decodes messages from bytes to typed objects, and encodes them."""
+"""The codec of one dialect: decodes messages from bytes into typed objects, and encodes them."""
 
 from __future__ import annotations
 
@@ -127,13 +127,14 @@ class Codec:
         """Decode a message, and raise DecodeError unless it is valid.
 
         In addition to the problems that `decode` lists, these are errors: tags that the dialect does not
-        define, or not in this place; fields of header, body or trailer in a different part; group entries
-        whose fields are not in the dialect's sequence; values that violate the limits of a field.
-        `validation.validate` checks rules that depend on the product, the session type or other fields.
+        define, or does not define in this place; fields in the wrong part of the message (header, body or
+        trailer); group entries whose fields are not in the dialect's sequence; values that violate the limits
+        of a field. `validation.validate` checks rules that depend on the product, the session type or other
+        fields.
 
         Raises:
             DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 of those
-                that `decode` lists and 1,000 others are included, followed by the number of the rest.
+                that `decode` lists and 1,000 others are included, followed by a count of the rest.
         """
         message, problems = self.check(frame)
         if problems:
@@ -243,7 +244,7 @@ class Codec:
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(
-                "the body cannot be passed on: removing its fields of header and trailer would change "
+                "the body cannot be passed on: removing its header and trailer fields would change "
                 "which bytes a length counts as data"
             )
         msg_type = next(token.value for token in tokens if token.tag == MSG_TYPE_TAG)

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
 
 CODEC_TAGS = frozenset((8, 9, 10, 35))
-"""Fields of header and trailer that `Codec.encode` sets."""
+"""Fields of the header and the trailer that `Codec.encode` sets."""
 ENCODE_ERRORS = (AttributeError, KeyError, TypeError, ValueError)
 """Exceptions that a generated encoder raises for values it cannot encode."""
 
@@ -27,7 +27,7 @@ def raise_if_unencodable(block: Any, layout: BlockLayout, where: str = "") -> No
 
     Raises:
         EncodeError: a value has no FIX representation. The text contains the name of the field, followed by
-            `where`, the place of its entry.
+            `where`, the location of its entry.
     """
     format_unknown(block.unknown)
     for member in layout.members:
@@ -77,9 +77,9 @@ def check_unknown(
     for attribute, entry_table in table.groups:
         entries = getattr(block, attribute)
         if entries:
-            around = (table, *enclosing)
+            outer = (table, *enclosing)
             for entry in entries:
-                check_unknown(entry, entry_table, tables, around)
+                check_unknown(entry, entry_table, tables, outer)
 
 
 def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
@@ -113,7 +113,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
         if own is not None and tag not in superseded and _is_superseded(own, block):
             superseded.add(tag)
             own = None
-        if own is not None or tag in tables.outer_tags or any(tag in place.slots for place in enclosing):
+        if own is not None or tag in tables.outer_tags or any(tag in outer.slots for outer in enclosing):
             raise EncodeError(
                 f"{_label(tag, tables)} cannot be sent as an unknown field of {table.layout.name}"
             )

@@ -117,8 +117,8 @@ class Explainer:
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
         """Return the problems in wire order; with `strict`, include those that only strict decoding reports.
 
-        At most `MAX_PROBLEMS` problems of `decode`, and as many others, are listed; a last problem contains
-        the number of the rest.
+        At most `MAX_PROBLEMS` of the problems that `decode` reports, and as many others, are listed; a final
+        problem contains the number of the rest.
         """
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
@@ -137,13 +137,13 @@ class Explainer:
         sections = self._tables.sections(self.body.table)
         groups = self._open
         plain, counted = TokenForm.PLAIN, TokenForm.COUNTED
-        before: Token | None = None
+        previous: Token | None = None
         for position, token in enumerate(self.tokens):
             self._position = position
             tag, _, form = token
-            if form is not plain and form is not counted and not self._is_field(token, before):
+            if form is not plain and form is not counted and not self._is_field(token, previous):
                 continue
-            before = token
+            previous = token
             # Entries take precedence: if both an open entry and the body define a tag, it belongs to the
             # entry.
             group = self._group_of(tag) if groups else None
@@ -164,10 +164,10 @@ class Explainer:
             self._put(block, slot, token)
         self._position = len(self.tokens)
 
-    def _is_field(self, token: Token, before: Token | None) -> bool:
-        """Return whether a token is a field; if not, record the problem. `before` is the previous field."""
+    def _is_field(self, token: Token, previous: Token | None) -> bool:
+        """Return whether a token is a field; if not, record the problem. `previous` is the previous field."""
         if token.form is TokenForm.INVALID:
-            self._record_invalid(token, before)
+            self._record_invalid(token, previous)
         elif token.form is TokenForm.TRUNCATED:
             self._find(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
         else:
@@ -183,12 +183,12 @@ class Explainer:
                 return groups[depth]
         return None
 
-    def _record_invalid(self, token: Token, before: Token | None) -> None:
+    def _record_invalid(self, token: Token, previous: Token | None) -> None:
         """Record a malformed field. Its value is hidden if it may be the rest of secret data that contains
         SOH and has no length.
         """
         fields = self._dialect.fields
-        data = None if before is None or before.form is TokenForm.COUNTED else fields.get(before.tag)
+        data = None if previous is None or previous.form is TokenForm.COUNTED else fields.get(previous.tag)
         known = fields.get(token.tag)
         secret = (data is not None and data.secret and data.kind is Kind.DATA) or (
             known is not None and known.secret

@@ -1,4 +1,4 @@
-"""Problems of a message: positions and texts."""
+"""Problems with a message: positions and texts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Convert messages to and from dicts and JSON, with FIX names or tags as keys.
 
 A dict contains Python values; JSON contains wire text as strings, so that no reader converts a price to a
-float. Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in sequence.
-The header is converted separately, with `block_to_dict(dialect, message.header)`.
+float. Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in order. The
+header is converted separately, with `block_to_dict(dialect, message.header)`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _Value = Callable[[FieldLayout, Any], Any]
 
 
 def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, Any]:
-    """Return a message as a dict: MsgType, then the fields set in its body, in the sequence of the spec.
-    Groups are lists of dicts, with the name of the counter as the key.
+    """Return a message as a dict: MsgType, then the fields set in its body, in the order of the spec. Groups
+    are lists of dicts, with the name of the counter as the key.
     """
     return {_msg_type_key(dialect, by): message.msg_type, **block_to_dict(dialect, message, by)}
 
 
 def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, Any]:
     """Return the fields set in a header, a trailer or a group entry as a dict."""
-    return _written(dialect, block, by, lambda _, value: value, lambda value: value)
+    return _fields_set(dialect, block, by, lambda _, value: value, lambda value: value)
 
 
 def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
@@ -49,7 +49,7 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
     Raises:
         EncodeError: a value has no FIX representation.
     """
-    body = _written(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
+    body = _fields_set(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
     return json.dumps({_msg_type_key(dialect, by): message.msg_type, **body})
 
 
@@ -97,7 +97,7 @@ def _msg_type_key(dialect: Dialect, by: By) -> str:
     return str(MSG_TYPE) if by == "tag" else dialect.header.by_tag[MSG_TYPE].name
 
 
-def _written(
+def _fields_set(
     dialect: Dialect, block: Block, by: By, plain: _Value, raw: Callable[[bytes], Any]
 ) -> dict[str, Any]:
     if by not in ("name", "tag"):
@@ -109,7 +109,7 @@ def _written(
             continue
         key = str(member.tag) if by == "tag" else member.name
         if isinstance(member, GroupMember):
-            found[key] = [_written(dialect, entry, by, plain, raw) for entry in value]
+            found[key] = [_fields_set(dialect, entry, by, plain, raw) for entry in value]
         else:
             found[key] = HIDDEN if member.field.secret else plain(member.field, value)
     if block.unknown:
@@ -154,7 +154,7 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
     field = member.field
     # The type is checked first, because comparing bytes with a string warns under `python -b`.
     if field.secret and isinstance(value, str) and value == HIDDEN:
-        raise DecodeError(f"{layout.name}.{member.attribute} is hidden; put its value in")
+        raise DecodeError(f"{layout.name}.{member.attribute} is hidden; replace it with its value")
     # Enum members may be strings too; they need no parsing.
     if type(value) is not str:
         return value

@@ -47,7 +47,7 @@ class _Reading:
     def message(
         self, table: BlockTable, slots: Mapping[str, ReaderSlot], required: frozenset[str]
     ) -> Message:
-        """Read header, body and trailer."""
+        """Read the header, the body and the trailer."""
         tags, texts, strict = self._tags, self._texts, self._strict
         find = slots.get
         blocks = (self._tables.header.blank(), table.blank(), self._tables.trailer.blank())
@@ -71,7 +71,7 @@ class _Reading:
                 part, attribute, convert, limit_or_group = slot
                 if part != section:
                     if part < section:
-                        raise ValueError  # such as a field of the header in the body
+                        raise ValueError  # for example, a header field in the body
                     section, block = part, blocks[part]
                 value = convert(text)
                 if limit_or_group is not None:
@@ -121,8 +121,8 @@ class _Reading:
             raise ValueError  # no entry can begin with this field
         entries: list[Any] = []
         while tags[at] == opener:
-            made, at = self._entry(table, opener, at)
-            entries.append(made)
+            entry, at = self._entry(table, opener, at)
+            entries.append(entry)
         if len(entries) != count:
             raise ValueError
         return entries, at
@@ -130,7 +130,7 @@ class _Reading:
     def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
         """Read the entry that begins at the field `at`; return the entry, and the index after it."""
         tags, texts, find = self._tags, self._texts, table.reader_slots.get
-        made = table.blank()
+        entry = table.blank()
         unknown: list[tuple[int, bytes]] = []
         last = -1
         while True:
@@ -156,11 +156,11 @@ class _Reading:
                     value, at = self._entries(limit_or_group, value, at)
                 elif self._strict and limit_or_group(value, text) is not None:  # type: ignore[operator]
                     raise ValueError
-            setattr(made, attribute, value)
+            setattr(entry, attribute, value)
         if unknown:
-            made.unknown = tuple(unknown)
-        _require(table, made)
-        return made, at
+            entry.unknown = tuple(unknown)
+        _require(table, entry)
+        return entry, at
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
         """Return the tag and value of a field that the dialect does not define; raise ValueError if the

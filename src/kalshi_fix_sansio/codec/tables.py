@@ -34,7 +34,7 @@ HEADER, BODY, TRAILER = range(3)
 
 
 class CodeValues(dict[str, Any]):
-    """Maps wire text to an enum member. Other text is parsed to a plain value, which is not cached.
+    """Maps wire text to an enum member. Other text is parsed into a plain value, which is not cached.
 
     Look values up with `[]`: `get` does not call `__missing__`, and returns None for unknown values.
     """
@@ -150,13 +150,13 @@ class BlockTable:
 
     def blank(self) -> Any:
         """Create an empty instance without calling its constructor: see `BlockItem.build`."""
-        made = object.__new__(self.layout.cls)
+        block = object.__new__(self.layout.cls)
         for attribute in self.fields:
-            setattr(made, attribute, None)
+            setattr(block, attribute, None)
         for attribute, _ in self.groups:
-            setattr(made, attribute, [])
-        made.unknown = ()
-        return made
+            setattr(block, attribute, [])
+        block.unknown = ()
+        return block
 
 
 def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
@@ -199,8 +199,8 @@ class _ReaderTables(dict[str, ReaderTable]):
         self._make = make
 
     def __missing__(self, key: str) -> ReaderTable:
-        made = self[key] = self._make(key)
-        return made
+        table = self[key] = self._make(key)
+        return table
 
 
 @attrs.define(eq=False)
@@ -222,7 +222,7 @@ class Tables:
     block that has them.
     """
     outer_tags: frozenset[int] = attrs.field(init=False)
-    """Every tag of header and trailer, including their groups."""
+    """Every tag of the header and the trailer, including their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
@@ -245,17 +245,17 @@ class Tables:
         self.length_tags = {data: length for length, data in self.data_tags.items()}
         self.tags.update((str(tag), tag) for tag in (*self.dialect.fields, *self.data_tags))
         # A venue may use a tag of the standard for a different field.
-        taken = self.dialect.fields.keys() | self.data_tags.keys()
+        defined = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
             length: data
             for length, data in self.dialect.standard_data.items()
-            if length not in taken and data not in taken
+            if length not in defined and data not in defined
         }
         self.standard_length_tags = {data: length for length, data in self.standard_data_tags.items()}
 
     @property
     def session_tags(self) -> frozenset[int]:
-        """Every tag of header, trailer and session messages.
+        """Every tag of the header, the trailer and the session messages.
 
         FIXT 1.1 separates the session layer from the version of the application messages, so other tags are
         undefined in session messages.
@@ -267,7 +267,8 @@ class Tables:
 
     def sections(self, body: BlockTable) -> dict[int, tuple[int, Slot]]:
         """Return the part of the message that each tag belongs to, and its slot there. A body may redefine
-        tags of header and trailer."""
+        tags of the header and the trailer.
+        """
         sections = self._sections.get(id(body))
         if sections is None:
             # For a tag in several parts, the last assignment counts, so fields of the body take precedence

@@ -34,7 +34,7 @@ class TokenForm(Enum):
     """How a token was delimited, or why it is not a field."""
 
     PLAIN = "a field that ends at the next SOH"
-    COUNTED = "a data field read by the length given before it"
+    COUNTED = "a data field read with the length given before it"
     MISCOUNTED = "a data field that does not end at the length given before it"
     INVALID = "not a field: no `=`, or a tag that is not a positive number without leading zeros"
     TRUNCATED = "a field without its SOH at the very end"

@@ -64,7 +64,7 @@ class Choice(Generic[T]):
             self._attribute = name
 
     def of(self, message: Message) -> tuple[T, ...]:
-        """Return the options that apply to a message, in the sequence in which they were given."""
+        """Return the options that apply to a message, in the order in which they were given."""
         if self._attribute is not None:
             return self._by_value.get(getattr(message, self._attribute), self._otherwise)
         return self._chosen(message)

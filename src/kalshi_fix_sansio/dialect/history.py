@@ -30,7 +30,7 @@ _NOWHERE: Final = (Scope(sessions=("",)),)
 
 @attrs.frozen(eq=False, repr=False)
 class Change(Value):
-    """A change of the dialect, with the parts that it replaced.
+    """A change to the dialect, with the parts that it replaced.
 
     Attributes:
         first_day: The first day on which the change may have applied.
@@ -80,7 +80,7 @@ class History(Value):
         return state
 
     def unknown_on(self, day: date) -> tuple[str, ...]:
-        """Return sentences about facts that are not known for that day."""
+        """Return sentences about facts that are not known for a day."""
         return tuple(self._unknown(day))
 
     def _unknown(self, day: date) -> Iterator[str]:
@@ -92,12 +92,12 @@ class History(Value):
             elif day < change.first_day and not change.block:
                 is_month = change.first_day != change.settled
                 when = f"in {change.first_day:%Y-%m}" if is_month else f"on {change.settled}"
-                yield f"changed {when}, of which only a description is known: {change.text}"
+                yield f"changed {when}; only a description of the change is known: {change.text}"
 
 
 @attrs.frozen(eq=False)
 class _Earlier:
-    """Undoes the changes that may not have applied yet on a day."""
+    """Undoes the changes that may not have applied yet on a given day."""
 
     day: date
     pending: Iterable[Change]
@@ -122,17 +122,17 @@ class _Earlier:
         body = self._block(layout.body)
         is_later = any(
             change.tag is None and not change.had and self.day < change.first_day
-            for change in self._of(layout.body)
+            for change in self._changes_to(layout.body)
         )
         if body is layout.body and not is_later:
             return layout
         return attrs.evolve(layout, body=body, flows=_NOWHERE if is_later else layout.flows)
 
-    def _of(self, layout: BlockLayout) -> list[Change]:
+    def _changes_to(self, layout: BlockLayout) -> list[Change]:
         return [change for change in self.pending if change.block == layout.name]
 
     def _block(self, layout: BlockLayout) -> BlockLayout:
-        changes = self._of(layout)
+        changes = self._changes_to(layout)
         members = tuple(
             self._member(member, [change for change in changes if change.tag == member.tag])
             for member in layout.members

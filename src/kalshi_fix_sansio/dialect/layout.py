@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
-from kalshi_fix_sansio.classes.on_demand import imported
+from kalshi_fix_sansio.classes.on_demand import import_object
 from kalshi_fix_sansio.classes.value import Value
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class FieldLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PresenceRule(Value):
-    """A presence that replaces that of the member where `scope` applies; the last matching rule counts."""
+    """A presence that replaces that of the member where `scope` applies; the last matching rule applies."""
 
     scope: Scope
     presence: Presence
@@ -264,7 +264,7 @@ class GroupMember(Value):
         limits: Limits on the number of entries in addition to `minimum` and `maximum`; they replace the
             counter's limits where they apply.
         minimum: The smallest number of entries if the group is present. An empty list means that the group is
-            absent, unless the group is required and the minimum is 0: then a count of 0 is sent.
+            absent, unless the group is required and the minimum is 0; in that case, a count of 0 is sent.
     """
 
     counter: FieldLayout
@@ -308,7 +308,7 @@ class OneOf(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class BlockLayout(Value):
-    """The members, in sequence, and the class of a block: a message body, a group entry, the header or the
+    """The members, in order, and the class of a block: a message body, a group entry, the header or the
     trailer.
     """
 
@@ -328,7 +328,7 @@ class BlockLayout(Value):
     @cached_property
     def cls(self) -> type[Any]:
         """The class whose attributes are the members."""
-        found: type[Any] = imported(self._cls) if isinstance(self._cls, str) else self._cls
+        found: type[Any] = import_object(self._cls) if isinstance(self._cls, str) else self._cls
         return found
 
     @cached_property
@@ -341,7 +341,9 @@ class BlockLayout(Value):
         instance or an entry, because a receiver might interpret them differently. Strings are checked only
         for SOH; the codec checks the text of the whole message for NUL and for characters beyond latin-1.
         """
-        found: Callable[..., str] = imported(self._encode) if isinstance(self._encode, str) else self._encode
+        found: Callable[..., str] = (
+            import_object(self._encode) if isinstance(self._encode, str) else self._encode
+        )
         return found
 
     @by_tag.default
@@ -413,7 +415,7 @@ class MessageLayout(Value):
         admin: Whether it is a session message rather than an application message.
         flows: Scopes in which the message may be sent; empty for no restriction.
         request: For a request, the attributes by which answers may identify it; `msg_seq_num` is that of the
-            header. The first that has a value identifies the request to users. Only messages of the client
+            header. The first that has a value identifies the request to users. Only messages from the client
             are requests.
         answers: The ways in which the message answers requests, at most one request of each type. The first
             way that matches an open request is used.
@@ -450,13 +452,13 @@ class SessionType(Value):
         host_role: Which host of an environment serves it: `orders` or `market_data`.
         service: The service that it provides, such as `orders`, `drop_copy` or `market_data`; None if the
             spec does not state it.
-        purpose: Description of the purpose, in a sentence.
+        purpose: Description of the purpose, in one sentence.
         comp_ids: SenderCompID values that the venue may use on it.
         max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for the
             default.
         requests_per_second: Maximum number of requests per second; None if unknown.
         symbols_per_request: Maximum number of different symbols in one request; None if undocumented.
-        subscriptions: Maximum number of subscriptions of a session; None if undocumented.
+        subscriptions: Maximum number of subscriptions in a session; None if undocumented.
         past_reports_hours: Maximum age in hours of the past execution reports that the venue sends; None if
             it sends none.
         retention_hours: Number of hours for which the venue keeps messages for resend, unless the Logon sets
@@ -502,7 +504,7 @@ class Refusal(Value):
 
     Attributes:
         pattern: A regular expression that is searched for in the Text, ignoring case.
-        cure: Whether a later Logon can succeed after an action of the user (`action`) or after some time
+        cure: Whether a later Logon can succeed after an action by the user (`action`) or after some time
             (`time`); `unclear` if it may be either.
     """
 
@@ -582,7 +584,7 @@ class Dialect(Value):
 
         Message classes, code values and limits of values are the current ones. Presence is that of the day:
         fields added later are forbidden, and fields required then are required. If a field changed on an
-        unknown day of that month, it is not required. For earlier days, the first known state is
+        unknown day of the same month, it is not required. For earlier days, the first known state is
         returned; `unknown_as_of` lists the facts that are not known. Each state is computed once.
         """
         latest = self._latest or self
@@ -590,14 +592,14 @@ class Dialect(Value):
         return latest if history is None else history.dialect_on(day, latest)
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
-        """Return sentences about facts of the dialect that are not known for a day: later changes of which
-        the spec contains only a description, and changes on an unknown day of that month.
+        """Return sentences about facts of the dialect that are not known for a day: later changes that the
+        spec only describes, and changes on an unknown day of the same month.
         """
         history = (self._latest or self)._load_history()
         return () if history is None else history.unknown_on(day)
 
     def _load_history(self) -> History | None:
-        found: History | None = None if self._history is None else imported(self._history)
+        found: History | None = None if self._history is None else import_object(self._history)
         return found
 
 

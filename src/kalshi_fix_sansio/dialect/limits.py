@@ -44,7 +44,7 @@ def limit_check(
     """
     checks = (
         *_checks(field, allow_unknown_codes=allow_unknown_codes),
-        *(_limited(field, limit, siblings) for limit in limits),
+        *(_single_limit_check(field, limit, siblings) for limit in limits),
     )
     if not checks:
         return None
@@ -61,7 +61,7 @@ def limit_check(
 def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
     checks: list[_Check] = []
     if field.codes is not None and not (allow_unknown_codes and field.open_codes):
-        checks.append(_known(field))
+        checks.append(_code_check(field))
     if field.pattern is not None:
         form = re.compile(field.pattern)
         checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {field.pattern}"))
@@ -77,7 +77,7 @@ def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
     return checks
 
 
-def _known(field: FieldLayout) -> _Check:
+def _code_check(field: FieldLayout) -> _Check:
     values = frozenset(member.value for member in field.codes)
     expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
     if field.open_codes:
@@ -87,10 +87,10 @@ def _known(field: FieldLayout) -> _Check:
     return (lambda value, _: value not in values), expected
 
 
-def _limited(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
+def _single_limit_check(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
     minimum, maximum, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
     form = None if limit.pattern is None else re.compile(limit.pattern)
-    values, several = frozenset(limit.values), field.fix_type in MULTIPLE
+    values, is_multiple = frozenset(limit.values), field.fix_type in MULTIPLE
 
     def broken(value: Any, wire: str) -> bool:
         return (
@@ -99,7 +99,7 @@ def _limited(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -
             or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
             or (length is not None and len(wire) > length)
             or (form is not None and form.fullmatch(wire) is None)
-            or (bool(values) and not values.issuperset(wire.split(" ") if several else (wire,)))
+            or (bool(values) and not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
         )
 
     return broken, limit_words(limit, field, siblings)
@@ -140,16 +140,18 @@ def where_words(when: Condition, siblings: Mapping[str, Member] = NO_SIBLINGS) -
     scope = when.scope
     words = [f"on {' and '.join(names)}" for names in (scope.products, scope.sessions) if names]
     for name, values in scope.logon:
-        words.append(f"with {name} {_shown(values)} in the Logon")
-    terms = [f"{_label(siblings.get(name), name)} is {_shown(values)}" for name, values in when.terms]
+        words.append(f"with {name} {_value_words(values)} in the Logon")
+    terms = [
+        f"{_member_words(siblings.get(name), name)} is {_value_words(values)}" for name, values in when.terms
+    ]
     return " ".join([*words, f"when {' and '.join(terms)}"] if terms else words)
 
 
-def _label(member: Member | None, name: str) -> str:
+def _member_words(member: Member | None, name: str) -> str:
     return name if member is None else f"{name} ({member.tag})"
 
 
-def _shown(values: tuple[str, ...] | None) -> str:
+def _value_words(values: tuple[str, ...] | None) -> str:
     if values is None:
         return "absent"
     return " or ".join(value or "absent" for value in values) if values else "present"

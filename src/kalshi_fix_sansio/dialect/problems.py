@@ -1,4 +1,4 @@
-"""Problems of a message, classified by SessionRejectReason (373)."""
+"""Problems with a message, classified by SessionRejectReason (373)."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ EMPTY: Final = ()
 because CPython has a single empty tuple; any other empty sequence is converted, with the same result.
 """
 MAX_NAMES: Final = 256
-"""Maximum total length, in characters, of the names in a header that an encoder caches as text for the next
-message.
+"""Maximum total length, in characters, of the CompIDs at the beginning of a header that an encoder caches as
+text for the next message.
 """
 MAX_SHOWN: Final = 60
 """Maximum number of characters of a value that an error text contains."""
@@ -84,7 +84,9 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
     entries = list(values)
     for value in entries:
         if not isinstance(value, entry):
-            raise TypeError(f"expected a list of {entry.__name__}, not one with {type(value).__name__} in it")
+            raise TypeError(
+                f"expected a list of {entry.__name__}, not one that contains {type(value).__name__}"
+            )
     return entries
 
 
@@ -104,7 +106,7 @@ def constructor_error(
             if field is not None:
                 secret, codes = field.secret, field.codes
             break
-    shown = "what was given" if secret else shown_value(given[name])
+    shown = "the given value" if secret else shown_value(given[name])
     text = f"{type(block).__name__}.{name}{label} cannot be {shown}: {error}"
     if codes is not None:
         text += f"; known values are {codes_listed(codes)}"

@@ -94,10 +94,10 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     Empty if and only if `is_frame` returns True.
     """
     fields = data.split(SOH, 3)
-    for place, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
+    for index, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
         # The part after the last SOH is not a complete field.
-        if place >= len(fields) - 1 or not fields[place].startswith(b"%d=" % tag):
-            ordinal = ("first", "second", "third")[place]
+        if index >= len(fields) - 1 or not fields[index].startswith(b"%d=" % tag):
+            ordinal = ("first", "second", "third")[index]
             text = f"{name} ({tag}) is not the {ordinal} field"
             return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
     problems = []

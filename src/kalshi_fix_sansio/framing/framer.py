@@ -74,8 +74,8 @@ _SUMS_BY_END: Final = {
 """The sum of all bytes of a message modulo 256, by its last bytes: the SOH before CheckSum, and CheckSum."""
 _END_SIZE: Final = 1 + CHECK_SUM_SIZE
 MAX_HEADS: Final = 1024
-"""Maximum number of message beginnings whose size is cached. When it is reached, all of them are
-discarded.
+"""Maximum number of message beginnings for which the message size is cached. When it is reached, all of them
+are discarded.
 """
 
 
@@ -83,13 +83,13 @@ class Framer:
     """Splits a stream into messages. Pass in bytes with `feed`, in chunks of any size; get complete messages
     with `next`.
 
-    Bytes that are not a message are skipped and reported in one piece, before the next message. A complete
+    Bytes that are not a message are skipped and reported together, before the next message. A complete
     message with a wrong CheckSum is reported at once. A message that is too large is reported when its length
     is known, and then skipped. The results do not depend on how the stream was split into chunks, and the
     work is linear in the length of the stream, for any content.
 
-    All stored positions (`_at`, `_required`, `_looked_to`, those in `_sums`) are relative to the beginning of
-    the buffer; `feed` adjusts them when it removes bytes there.
+    All stored positions (`_at`, `_required`, `_searched_to`, those in `_sums`) are relative to the beginning
+    of the buffer; `feed` adjusts them when it removes bytes there.
 
     Messages of other FIX versions that follow a complete message are returned too, because the session
     answers them. Check `Frame.begin_string`.
@@ -99,7 +99,6 @@ class Framer:
         "_at",
         "_buffer",
         "_head_size",
-        "_looked_to",
         "_lost",
         "_max_body_length",
         "_next",
@@ -108,6 +107,7 @@ class Framer:
         "_report_now",
         "_required",
         "_sample",
+        "_searched_to",
         "_sizes",
         "_skip_by_check_sum",
         "_start",
@@ -137,7 +137,7 @@ class Framer:
         # Enough bytes to contain BodyLength, with any number of digits, and `35=`.
         self._head_size = len(self._start) + len(f"{max_body_length}\x0135=")
         self._sizes: dict[bytes, int] = {}
-        """Size of messages by their first bytes, which include BodyLength and MsgType."""
+        """Message sizes, keyed by the first bytes of the message, which include BodyLength and MsgType."""
         self._buffer = bytearray()
         self._at = 0
         """Position at which the next message begins, or may begin."""
@@ -145,7 +145,7 @@ class Framer:
         """The buffer length required before another scan can make progress."""
         self._lost = False
         """Whether the position was reached by skipping, so that only the expected version can begin there."""
-        self._looked_to = 0
+        self._searched_to = 0
         """Position up to which a search has found no CheckSum field."""
         self._sums = Sums()
         self._reason = ""
@@ -171,14 +171,14 @@ class Framer:
 
     def feed(self, data: bytes) -> None:
         """Append the next chunk of the stream."""
-        # Processed bytes are removed only here, so positions are stable between two calls of `feed`.
+        # Processed bytes are removed only here, so positions are stable between two calls to `feed`.
         at = self._at
         if at:
             del self._buffer[:at]
             if self._sums.end:
                 self._sums.shift(at)
             self._required -= at
-            self._looked_to -= at
+            self._searched_to -= at
             self._at = 0
         self._buffer += data
 
@@ -214,7 +214,8 @@ class Framer:
 
     def _garbage_first(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
         """Return a report of the bytes skipped before a message or, if there are none, the message."""
-        # Returned at once. Garbage before it is reported later, together with the bytes of the large message.
+        # An Oversized is returned at once. Garbage before it is reported later, together with the bytes of
+        # the large message.
         if isinstance(frame, Oversized):
             return frame
         if self.skipped and (frame is not None or self._report_now):
@@ -264,9 +265,9 @@ class Framer:
                 continue
             actual = self._check_sum(at, sum_end)
             if actual != int(check_sum[1]):
-                self._give_up_whole(f"CheckSum is {check_sum[1].decode()}, expected {actual:03d}", end)
+                self._give_up_complete(f"CheckSum is {check_sum[1].decode()}, expected {actual:03d}", end)
                 if self._report_now:
-                    break  # `next` reports it before the message after it is complete
+                    break  # `next` reports it at once, even if the next message is incomplete
                 continue
             self._at = end
             self._required = end + 1
@@ -297,7 +298,7 @@ class Framer:
     def _give_up(self, reason: str) -> None:
         """Skip to the position at which the next message may begin."""
         found = self._buffer.find(self._start, self._at + 1)
-        self._skip_to(len(self._buffer) - self._start_begun() if found < 0 else found, reason)
+        self._skip_to(len(self._buffer) - self._partial_start_size() if found < 0 else found, reason)
         self._lost = True
 
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
@@ -308,7 +309,7 @@ class Framer:
         self._give_up(f"BodyLength {length} is over the limit of {limit}")
         return Oversized(length, limit, msg_type)
 
-    def _give_up_whole(self, reason: str, end: int) -> None:
+    def _give_up_complete(self, reason: str, end: int) -> None:
         """Skip a complete message with a wrong CheckSum, unless another begins inside it."""
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
@@ -328,7 +329,7 @@ class Framer:
         size, limit = len(self._buffer), sum_end + self._max_body_length
         # Begin at the SOH before the expected CheckSum, or where the last search ended, so that bytes are not
         # searched again with each chunk.
-        found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._looked_to), limit)
+        found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._searched_to), limit)
         if found is not None:
             self._lost = False
             self._skip_to(found.end(), reason)
@@ -336,7 +337,7 @@ class Framer:
             self._give_up(reason)
         else:
             # The last bytes may be the beginning of a CheckSum field.
-            self._looked_to = size - _CHECK_SUM_FIELD_SIZE + 1
+            self._searched_to = size - _CHECK_SUM_FIELD_SIZE + 1
             self._required = size + 1
 
     def _skip_to(self, found: int, reason: str) -> None:
@@ -347,9 +348,9 @@ class Framer:
         self.skipped += found - at
         self._at = found
         self._required = found + 1
-        self._looked_to = 0
+        self._searched_to = 0
 
-    def _start_begun(self) -> int:
+    def _partial_start_size(self) -> int:
         """Return the number of bytes at the end of the buffer that may be the beginning of a message."""
         buffer = self._buffer
         for size in range(min(len(self._start), self.pending) - 1, 0, -1):

@@ -11,16 +11,17 @@ class Sums:
     Without this class, nested message beginnings with the same end would each be summed over their whole
     length, which is quadratic work that a peer could cause.
 
-    The range is divided into blocks. The sum up to each block is stored, so the sum of whole blocks is one
-    difference, and only the bytes of incomplete blocks at both ends are summed for each range. Positions are
-    those in the framer's buffer; `shift` adjusts them when bytes are removed from its beginning.
+    The range is divided into blocks. The sum up to the start of each block is stored, so the sum of whole
+    blocks is one difference, and only the bytes of incomplete blocks at both ends are summed for each range.
+    Positions are those in the framer's buffer; `shift` adjusts them when bytes are removed from its
+    beginning.
     """
 
     __slots__ = ("_base", "_totals", "end")
 
     def __init__(self) -> None:
         self._base = 0
-        """Offset of the first block; negative once bytes of that block were removed from the buffer."""
+        """Offset of the first block; negative once bytes of that block have been removed from the buffer."""
         self._totals = [0]
         """Sum from `_base` to each multiple of the block size after it."""
         self.end: int = 0

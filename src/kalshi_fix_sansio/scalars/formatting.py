@@ -29,7 +29,7 @@ def format_string(value: str) -> str:
     if not value:
         raise EncodeError("an empty string has no FIX form; leave the field None")
     if "\x01" in value or "\0" in value:
-        raise EncodeError("a string cannot hold SOH or NUL")
+        raise EncodeError("a string cannot contain SOH or NUL")
     if not value.isascii():
         require_latin_1(value)
     return value
@@ -40,7 +40,7 @@ def require_latin_1(value: str) -> None:
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        raise EncodeError("a string can hold latin-1 characters only") from None
+        raise EncodeError("a string can contain only latin-1 characters") from None
 
 
 def format_char(value: str) -> str:

@@ -40,7 +40,8 @@ LEXICAL: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DATA: r"(?s:.+)",
     }
 )
-"""The lexical form of each kind as a regular expression without capturing groups, to be matched whole."""
+"""The lexical form of each kind as a regular expression without capturing groups; the whole text must match.
+"""
 
 LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -76,7 +77,7 @@ EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SEQNUM: f"a sequence number: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.NUMINGROUP: f"a count: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.DECIMAL: (
-            f"a decimal without exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
+            f"a decimal without an exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
         ),
         Kind.BOOLEAN: "Y or N",
         Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimals",

@@ -32,17 +32,17 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
 
 
 parse_string: Callable[[str], str] = _parser(Kind.STRING, str)
-"""Read a STRING (also CURRENCY, EXCHANGE and the like): any text without SOH, not empty."""
+"""Read a STRING (or CURRENCY, EXCHANGE and the like): any text without SOH that is not empty."""
 parse_char: Callable[[str], str] = _parser(Kind.CHAR, str)
 """Read a CHAR: exactly one character that is not SOH."""
 parse_int: Callable[[str], int] = _parser(Kind.INT, int)
 """Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
 parse_length: Callable[[str], int] = _parser(Kind.LENGTH, int)
-"""Read a LENGTH: digits without a sign; bytes of the data field that follows."""
+"""Read a LENGTH: digits without a sign; the number of bytes in the data field that follows."""
 parse_seqnum: Callable[[str], int] = _parser(Kind.SEQNUM, int)
 """Read a SEQNUM: digits without a sign."""
 parse_numingroup: Callable[[str], int] = _parser(Kind.NUMINGROUP, int)
-"""Read a NUMINGROUP: digits without a sign; entries of the group that follows."""
+"""Read a NUMINGROUP: digits without a sign; the number of entries in the group that follows."""
 parse_decimal: Callable[[str], Decimal] = _parser(Kind.DECIMAL, Decimal)
 """Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale of the text."""
 parse_boolean: Callable[[str], bool] = _parser(Kind.BOOLEAN, "Y".__eq__)
@@ -86,7 +86,7 @@ def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
         try:
             return convert(raw)
         except ValueError:
-            raise ValueError("expected a day that the calendar has, in the years 1 to 9999") from None
+            raise ValueError("expected a day that exists, in the years 1 to 9999") from None
 
     return converted
 

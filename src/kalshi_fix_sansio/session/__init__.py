@@ -11,24 +11,25 @@ Modules:
   still has)
 - `answers`: the matching of messages with open requests; `open_requests`: open requests and resting orders
 - `resend`: the answer to the peer's ResendRequest
-- `timers`: deadlines, and the evidence for wrong clocks
+- `timers`: deadlines, and the range of SendingTime that is accepted
 - `send_validator`: the checks before sending; `outbound`: all outgoing messages
 - `store`: the state that survives the process; `ledger`: the state that survives a connection
 
-Where to find:
+Where to look:
 
-- The sequence in which a message is processed: `Receiver._take_in_session`, then `_take_numbered` for the
-  checks of MsgSeqNum. A number that is too low is answered there with a Logout, which ends the session;
-  `Handshake` does the same for a Logon.
-- When a ResendRequest is sent, and its limits: `Recovery._ask` and `stalled`. One is sent for each gap, and
-  another after each `resend_timeout` without progress; after `resend_attempts` failures the session logs out.
+- The steps in which a message is processed: `Receiver._take_in_session`, then `_take_numbered` for the checks
+  of MsgSeqNum. A number that is too low is answered there with a Logout, which ends the session; `Handshake`
+  does the same for a Logon.
+- When a ResendRequest is sent, and its limits: `Recovery._request` and `stalled`. One is sent for each gap,
+  and another after each `resend_timeout` without progress; after `resend_attempts` failures the session logs
+  out.
 - Durability before bytes are sent: `Outbound.commit` records the number and the request before the bytes are
   in the buffer; `Session.data_to_send` commits the store before it returns the buffer.
 - The ways in which a session ends: `Core` lists them.
-- Where to add a new rule of the venue. A rule about a message or a field belongs in `spec/`: `validation`
-  applies it to outgoing and, on a strict session, incoming messages, and this package does not change. A rule
-  about the session belongs in `checks` if any message can violate it, else in the module of its message. A
-  choice that differs between peers is a setting of `ProtocolOptions`.
+- A new venue rule: a rule about a message or a field belongs in `spec/`: `validation` applies it to outgoing
+  and, on a strict session, incoming messages, and this package does not change. A rule about the session
+  belongs in `checks` if any message can violate it, and otherwise in the module of its message. A choice that
+  differs between peers is a setting of `ProtocolOptions`.
 """
 
 from kalshi_fix_sansio.events import OpenRequest

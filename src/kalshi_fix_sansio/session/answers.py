@@ -68,7 +68,7 @@ class RequestMatcher:
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
                 if answers.makes is not None:
-                    core.ledger.open.makers.add(answers.makes[0])
+                    core.ledger.open.creating_types.add(answers.makes[0])
                     self._created_ids[layout.cls] = answers.makes[1]
 
     def _learn(self, message: Message) -> tuple[_Lookup, ...]:
@@ -91,7 +91,7 @@ class RequestMatcher:
         known = ledger.open.answered
         id_attribute = self._created_ids.get(message.__class__)
         answered: list[OpenRequest] = []
-        unsure: list[OpenRequest] = []
+        uncertain_requests: list[OpenRequest] = []
         for lookup in lookups:
             attribute = lookup.attribute
             name = lookup.value if attribute is None else getattr(message, attribute)
@@ -114,7 +114,7 @@ class RequestMatcher:
                     continue
                 answered.append(request)
                 if rule.open_when and holds(rule.open_when, message):
-                    unsure.append(request)
+                    uncertain_requests.append(request)
                     # The order may be open nevertheless. Record its id, so its fills are not mistaken for the
                     # answer to another order with this ClOrdID.
                     created_id = id_attribute
@@ -124,12 +124,13 @@ class RequestMatcher:
                     known.add(name, getattr(message, created_id) if created_id else None)
                 if found is request:
                     break  # no other request has this name
-        # The caller settles the requests in `unsure` with OutcomesUnknown, which it emits after this message.
-        if unsure:
-            answered = [request for request in answered if request not in unsure]
+        # The caller settles the requests in `uncertain_requests` with OutcomesUnknown, which it emits after
+        # this message.
+        if uncertain_requests:
+            answered = [request for request in answered if request not in uncertain_requests]
         if answered:
             ledger.answered(answered)
-        return unsure
+        return uncertain_requests
 
     def rejected(self, message: Any) -> None:
         """Emit RejectReceived for a Reject (3) or BusinessMessageReject (j), with the message that it
@@ -146,7 +147,7 @@ class RequestMatcher:
 
 def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
     """Yield the ways in which a message answers requests, grouped by the value that identifies them."""
-    for (attribute, names, value), group in groupby(ways, key=_place):
+    for (attribute, names, value), group in groupby(ways, key=_lookup_key):
         rules = (
             (_rule(answers, body), terms(answers.when, body), terms(answers.unless, body))
             for answers in group
@@ -154,7 +155,7 @@ def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests)
         yield _Lookup(requests.index(names), attribute, value, Choice(rules))
 
 
-def _place(answers: Answers) -> tuple[str | None, str, str]:
+def _lookup_key(answers: Answers) -> tuple[str | None, str, str]:
     if answers.attribute is None:
         return None, UNNAMED, next(iter(answers.requests))
     return answers.attribute, answers.names, ""

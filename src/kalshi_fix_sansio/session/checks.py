@@ -97,8 +97,8 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
     # A type that this session does not serve has no rules; the receiver rejects it.
     if not is_served(layout, config):
         return ()
-    of_header, of_body = rules.get(header.msg_type) or rules.learn(layout)
-    return of_header(header) + of_body(message)
+    check_header, check_body = rules.get(header.msg_type) or rules.learn(layout)
+    return check_header(header) + check_body(message)
 
 
 class PeerRules(dict[str, tuple[Check, Check]]):

@@ -162,7 +162,7 @@ class Core:
     def store_failed(self, error: StoreError) -> None:
         """End the session because the store failed; messages that are not durable must not be sent."""
         self.store_error = self.store_error or error
-        self.ledger.broken = True  # first, because `end` must not use the store any more
+        self.ledger.broken = True  # set first, because `end` must not use the store any more
         if self.state is not State.CLOSED:
             self.end(Input.STORE_FAILED, CloseReason.STORE_FAILED, str(error))
         self.outbound.drop()
@@ -234,7 +234,7 @@ class Core:
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
         # A Logon with number 1 is the peer's first message since its reset, so the earlier process cannot
-        # have lost a message of the peer.
+        # have lost a message from the peer.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation
@@ -284,13 +284,13 @@ class Core:
 
     def send_logout(self, text: str | None, now: Instant) -> None:
         """Send a Logout; characters that cannot be sent are replaced in its Text."""
-        fitting = None if text is None else plain_text(text)
-        self.outbound.post(self.outbound.admin(LOGOUT, text=fitting), now, keep=False)
+        valid_text = None if text is None else plain_text(text)
+        self.outbound.post(self.outbound.admin(LOGOUT, text=valid_text), now, keep=False)
 
     def fail(
         self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION
     ) -> None:
-        """End at once because of a mistake of the peer, with a Logout that contains the reason."""
+        """End at once because of a mistake by the peer, with a Logout that contains the reason."""
         self.send_logout(text, now)
         self.end(what, reason, text)
 
@@ -303,7 +303,7 @@ class Core:
         what: Input = Input.PEER_VIOLATION,
         with_logout: bool,
     ) -> None:
-        """End at once because of a mistake of the peer; with `with_logout`, send a Logout that contains the
+        """End at once because of a mistake by the peer; with `with_logout`, send a Logout that contains the
         reason.
         """
         if with_logout:
@@ -312,7 +312,7 @@ class Core:
             self.end(what, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
-        """End an established session because of a mistake of the peer: send a Logout, and with
+        """End an established session because of a mistake by the peer: send a Logout, and with
         `ProtocolOptions.linger` wait for the peer's Logout.
 
         `rejected` means that a Reject with the same `text` was sent before.

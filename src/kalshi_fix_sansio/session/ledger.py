@@ -28,8 +28,8 @@ EndedBy = tuple[int, Hashable]
 
 
 class Ledger:
-    """Counts incoming messages, records in the store which are confirmed, and tracks records that are not
-    durable yet.
+    """Counts incoming messages, records in the store which of them are confirmed, and tracks records that are
+    not durable yet.
     """
 
     __slots__ = (
@@ -238,11 +238,11 @@ class Ledger:
         self.ticket = self.released = 0
         self._void_marks()
 
-    def begin_commit(self, *, leaving: bool) -> int:
-        """Begin a commit, if there are records that must be durable or, with `leaving` (bytes wait to be
+    def begin_commit(self, *, sending: bool) -> int:
+        """Begin a commit, if there are records that must be durable or, with `sending` (bytes wait to be
         sent), any records. Return the ticket of the commit that makes everything recorded so far durable.
         """
-        if self.unsaved or (leaving and self._stale):
+        if self.unsaved or (sending and self._stale):
             if self.broken:
                 raise StoreError(FAILED_BEFORE)
             self.ticket = self.store.begin_commit()

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.session.checks import (
 )
 from kalshi_fix_sansio.session.core import LOGON, LOGOUT, REJECT, Core
 from kalshi_fix_sansio.session.own_logon import (
-    RESET_FROM_ELSEWHERE,
+    RESET_NOT_AT_ONE,
     OwnLogon,
     Resets,
     next_expected_of,
@@ -45,9 +45,9 @@ from kalshi_fix_sansio.session.store import MessageStore
 from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
-UNSOUND = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
+INVALID_LOGON = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
 """Problems that make a message an invalid Logon: `ProtocolOptions.explain_violation` decides whether a Logout
-answers it. A Logon with another problem is refused for its content, and `explain_refusal` decides.
+answers it. A Logon with another problem is refused because of its content, and `explain_refusal` decides.
 """
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
@@ -147,13 +147,13 @@ class Handshake:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
         if failure is not None:
-            reason, text, unsound = failure
+            reason, text, is_invalid = failure
             options = core.config.protocol_options
             core.refuse(
                 reason,
                 text,
                 now,
-                with_logout=options.explain_violation if unsound else options.explain_refusal,
+                with_logout=options.explain_violation if is_invalid else options.explain_refusal,
             )
             return
         core.learn_peer(header.sender_comp_id)
@@ -177,7 +177,7 @@ class Handshake:
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
         if problem is not None:
-            return CloseReason.LOGON_REFUSED, problem.text, problem.reason in UNSOUND
+            return CloseReason.LOGON_REFUSED, problem.text, problem.reason in INVALID_LOGON
         if header.msg_seq_num is None:
             return CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", True
         if header.sending_time is None:
@@ -191,7 +191,7 @@ class Handshake:
                 text = f"ResetSeqNumFlag must be Y on {config.session_type.name}"
                 return CloseReason.LOGON_REFUSED, text, False
         elif header.msg_seq_num != 1:
-            return CloseReason.LOGON_REFUSED, RESET_FROM_ELSEWHERE, False
+            return CloseReason.LOGON_REFUSED, RESET_NOT_AT_ONE, False
         return None
 
     def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
@@ -200,12 +200,12 @@ class Handshake:
         core.require(Input.ACCEPT)
         # Check the numbers and encode the answer before switching to the store: if `sign_logon` raises, or
         # the dialect forbids `fields`, the session is unchanged, and the caller can accept or refuse again.
-        numbers = core.store if store is None else store
+        peer_store = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
-        if numbers.reset_unanswered and not reset:
-            self.resets.accept(logon, numbers, fields, now)
+        if peer_store.reset_unanswered and not reset:
+            self.resets.accept(logon, peer_store, fields, now)
             return
-        expected = 1 if reset else self._expected_in(numbers)
+        expected = 1 if reset else self._expected_in(peer_store)
         number = logon.header.msg_seq_num
         verdict = classify(number, expected, poss_dup=False)
         impossible: Failure | None = None
@@ -215,12 +215,12 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
         elif number == LAST_NUMBER:  # there is no next number to expect
             impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
-        seq_num = 1 if reset else usable(numbers.next_outgoing)
+        seq_num = 1 if reset else usable(peer_store.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
         if impossible is not None:
-            core.ledger.use_store(numbers)  # the Logout uses a number from this peer's store
+            core.ledger.use_store(peer_store)  # the Logout uses a number from this peer's store
             core.fail(*impossible, now)
             return
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
@@ -232,7 +232,7 @@ class Handshake:
             processed=awaited - 1,
             next_expected=None if offered is None else awaited,
         )
-        core.ledger.use_store(numbers)
+        core.ledger.use_store(peer_store)
         if reset:
             core.outbound.restart(unanswered=False)
         core.outbound.commit(seq_num, frame, now)
@@ -289,10 +289,10 @@ class Handshake:
         # `last` is read first, because `begin` may send a ResendRequest, which the peer cannot be missing
         # yet.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
-        unasked = offered is not None and core.config.offer_next_expected
+        unrequested = offered is not None and core.config.offer_next_expected
         resetting = self._resetting
         core.logged_on(logon, core.config.heart_bt_int, now, reset=resetting, requested=resetting)
-        self._recovery.begin(logon.header.msg_seq_num, now, unrequested=unasked)
+        self._recovery.begin(logon.header.msg_seq_num, now, unrequested=unrequested)
         if offered is not None and not self._resetting:
             self._resender.offer(offered, last, now)
 
@@ -311,7 +311,7 @@ class Handshake:
         # A peer that answers a reset with number 1 has reset its numbers, even if it omits the flag.
         if resets or self._resetting:
             if number != 1:
-                return CloseReason.PROTOCOL_ERROR, RESET_FROM_ELSEWHERE if resets else RESET_NOT_ANSWERED
+                return CloseReason.PROTOCOL_ERROR, RESET_NOT_AT_ONE if resets else RESET_NOT_ANSWERED
         elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
@@ -334,7 +334,7 @@ class Handshake:
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
-        """Return the first problem of a Logon; None if there is none. A strict session also applies the
+        """Return the first problem with a Logon; None if there is none. A strict session also applies the
         dialect's rules.
         """
         core, config, header = self._core, self._core.config, logon.header

@@ -29,8 +29,8 @@ class Session:
 
     An adapter calls `connect` when the transport is open. After every call it writes `data_to_send`, handles
     `events`, closes the transport if `wants_close`, and sleeps until bytes arrive, the store has committed
-    (`MessageStore.on_commit`), or `next_deadline` is reached. Errors of the caller raise a LocalProtocolError
-    and leave the session unchanged; errors of the peer become events. A session serves one connection. The
+    (`MessageStore.on_commit`), or `next_deadline` is reached. Errors by the caller raise a LocalProtocolError
+    and leave the session unchanged; errors by the peer become events. A session serves one connection. The
     next connection needs a new Session that `continues` this one or, after a restart, is created with the
     same store.
 
@@ -61,7 +61,9 @@ class Session:
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
         elif store is not None or continues.state not in {State.CLOSED, State.DISCONNECTED}:
-            raise LocalProtocolError("a session continues one that has ended, on the store that this one had")
+            raise LocalProtocolError(
+                "a session can continue only one that has ended, and uses that session's store"
+            )
         else:
             # The ledger is read before `hand_over`, which gives the previous session a new one.
             self._core = Core(config, continues._core.ledger)
@@ -96,12 +98,12 @@ class Session:
 
     @property
     def store_error(self) -> StoreError | None:
-        """The error of the store that ended the session; None while the store works."""
+        """The store's error that ended the session; None while the store works."""
         return self._core.store_error
 
     @property
     def took_number(self) -> bool:
-        """Whether the last call of `send`, `forward` or `test_request` used a number. If the call raised an
+        """Whether the last call to `send`, `forward` or `test_request` used a number. If the call raised an
         exception, for example from a signal handler, and this is False, the session is unchanged.
         """
         return self._core.outbound.took_number
@@ -231,7 +233,7 @@ class Session:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
             raise LocalProtocolError(
-                f"{len(core.events)} events wait, made of {core.event_bytes} bytes; take events() before "
+                f"{len(core.events)} events wait ({core.event_bytes} bytes); take events() before "
                 "receiving more"
             )
         if self._explicit_confirm and len(core.ledger.handed) + len(core.events) >= self._max_events:
@@ -295,8 +297,8 @@ class Session:
         This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
-        # Needed even without unconfirmed events, because the store also advances past session messages. Done
-        # before the events are collected, because a failure of the store emits another event.
+        # Needed even without unconfirmed events, because the store also advances past session messages. It
+        # precedes the collection of the events, because a failure of the store emits another event.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -321,7 +323,9 @@ class Session:
         """
         ledger = self._core.ledger
         if count is not None and not 0 <= count <= len(ledger.handed):
-            raise LocalProtocolError(f"cannot confirm {count} events: {len(ledger.handed)} wait for it")
+            raise LocalProtocolError(
+                f"cannot confirm {count} events: the number of unconfirmed events is {len(ledger.handed)}"
+            )
         try:
             ledger.confirm(count)
         except StoreError as error:
@@ -368,7 +372,7 @@ class Session:
         # Records without bytes are committed too, such as the peer's answer to a reset.
         if outbound.buffer or ledger.unsaved:
             try:
-                ticket = ledger.begin_commit(leaving=bool(outbound.buffer))
+                ticket = ledger.begin_commit(sending=bool(outbound.buffer))
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
@@ -386,7 +390,7 @@ class Session:
         core = self._core
         ledger, outbound = core.ledger, core.outbound
         try:
-            ticket = ledger.begin_commit(leaving=bool(outbound.buffer))
+            ticket = ledger.begin_commit(sending=bool(outbound.buffer))
             if outbound.buffer:
                 outbound.assign(ticket, ledger.store.durable)
         except StoreError as error:
@@ -444,9 +448,9 @@ class Session:
         """Send an application message that was received elsewhere, with an unchanged body; return its
         MsgSeqNum.
 
-        `frame` is the whole message, such as `MessageReceived.frame`. Its header and trailer are replaced;
+        `frame` is the complete message, such as `MessageReceived.frame`. Its header and trailer are replaced;
         `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError if the frame is not one
-        complete message, InvalidMessageError also if its body has problems, EncodeError if the body would be
+        complete message, InvalidMessageError if its body has problems, EncodeError if the body would be
         decoded differently after another header, and the exceptions of `send`.
         """
         core, whole = self._core, Frame(frame)
@@ -545,8 +549,8 @@ class Session:
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
-                    # Evaluated for each deadline in turn, because an action may move the next deadline or end
-                    # the session: a TestRequest to a silent peer replaces the due Heartbeat.
+                    # The deadlines are evaluated one at a time, because an action may move the next deadline
+                    # or end the session: a TestRequest to a silent peer replaces the due Heartbeat.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
@@ -563,8 +567,8 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Handle a lack of complete messages: first search behind an incomplete message, then send a
-        TestRequest, then end the session.
+        """Handle a lack of complete messages: first search for a message behind an incomplete one, then send
+        a TestRequest, then end the session.
 
         An incomplete message with no other message behind it is only late.
         """

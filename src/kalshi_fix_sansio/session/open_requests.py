@@ -2,8 +2,8 @@
 
 `OpenRequests` finds requests by the fields of an answer. A request is identified by its key, because no other
 attribute is unique: a QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and numbers
-restart with a reset. Every operation takes constant time, regardless of the number of open requests and of
-the number that share a name.
+restart with a reset. Every operation takes constant time, regardless of how many requests are open and how
+many of them share a name.
 
 `RestingOrders` holds the orders resting at the peer, according to its reports on this connection. Without
 resend, the session does not learn about changes to them while it is disconnected. It therefore reports them
@@ -41,8 +41,8 @@ MsgType. An answer without any id settles the oldest such request of its type.
 """
 
 MAX_REMEMBERED: Final = 40_000
-"""Number of hashes after which a new set begins; at most twice as many are kept. An answer needs up to
-two.
+"""Number of hashes after which a new set begins; at most twice as many are kept. An answer can add two
+hashes.
 """
 
 
@@ -53,29 +53,31 @@ class Remembered:
     Two sets used in turn limit the size without recording the sequence of the names.
     """
 
-    __slots__ = ("before", "recent")
+    __slots__ = ("previous", "recent")
 
     def __init__(self) -> None:
         self.recent: set[int] = set()
-        self.before: set[int] = set()
+        self.previous: set[int] = set()
 
-    def __contains__(self, what: object) -> bool:
+    def __contains__(self, item: object) -> bool:
         """Return whether a recorded answer contained this name, or this pair of a name and an OrderID."""
-        known = hash(what)
-        return known in self.recent or known in self.before
+        known = hash(item)
+        return known in self.recent or known in self.previous
 
     def __len__(self) -> int:
-        return len(self.recent) + len(self.before)
+        return len(self.recent) + len(self.previous)
 
-    def add(self, name: str, made: str | None) -> None:
-        """Record an answer. When a set is full, the older set is discarded."""
+    def add(self, name: str, created_id: str | None) -> None:
+        """Record an answer; `created_id` is the id of the object that its request created, if any. When a set
+        is full, the older set is discarded.
+        """
         recent = self.recent
         if len(recent) >= MAX_REMEMBERED:
-            self.before, self.recent = recent, set()
+            self.previous, self.recent = recent, set()
             recent = self.recent
         recent.add(hash(name))
-        if made:
-            recent.add(hash((name, made)))
+        if created_id:
+            recent.add(hash((name, created_id)))
 
 
 class Several:
@@ -121,7 +123,7 @@ class OpenRequests:
         "_names",
         "answered",
         "by_key",
-        "makers",
+        "creating_types",
         "size",
     )
 
@@ -134,7 +136,7 @@ class OpenRequests:
         """The names of each request, by its key."""
         self.size: int = 0
         """Total bytes of the messages of all requests."""
-        self.makers: set[str] = set()
+        self.creating_types: set[str] = set()
         """MsgTypes of requests that create an object, such as an order (`layout.Answers.makes`)."""
         self.answered: Remembered = Remembered()
         """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
@@ -154,19 +156,19 @@ class OpenRequests:
         self._names[key] = names
         for attribute, value in names:
             index = self._by_name[attribute]
-            there = index.get(value)
-            if there is None:
+            holder = index.get(value)
+            if holder is None:
                 index[value] = request
-            elif isinstance(there, Several):
-                there.add(request)
+            elif isinstance(holder, Several):
+                holder.add(request)
             else:
-                index[value] = Several(there, request)
+                index[value] = Several(holder, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
         """Return whether a request creates an object, and another request had the same name, so that reports
         may concern either object.
         """
-        if msg_type not in self.makers:
+        if msg_type not in self.creating_types:
             return False
         attribute, value = names[0]
         return value in self._by_name[attribute] or value in self.answered
@@ -182,9 +184,9 @@ class OpenRequests:
         self.size -= len(request.frame)
         for attribute, value in names:
             index = self._by_name[attribute]
-            there = index.pop(value)
-            if there is not request and isinstance(there, Several) and there.remove(request):
-                index[value] = there
+            holder = index.pop(value)
+            if holder is not request and isinstance(holder, Several) and holder.remove(request):
+                index[value] = holder
 
     def numbered(self, seq_num: int) -> OpenRequest | None:
         """Return the request that was sent with this number; None if there is none."""
@@ -238,8 +240,8 @@ class RestingOrders:
         self.rules: dict[type[Message], TrackingRule] = {}
         """The rules by class of message; empty if orders are not tracked."""
         self._reports: dict[str, bytes] = {}
-        """By the venue's id, the last report of each order, as received. Reports are decoded only when they
-        are emitted, because a decoded report takes many times the memory of its bytes.
+        """The last report of each order, as received, by the venue's id of the order. Reports are decoded
+        only when they are emitted, because a decoded report takes many times the memory of its bytes.
         """
         self._size = 0
         """Bytes of all reports."""
@@ -259,18 +261,18 @@ class RestingOrders:
             return
         reports = self._reports
         if holds(rule.resting, message):
-            before = reports.get(order_id)
-            size = self._size + len(frame) - (0 if before is None else len(before))
-            if size > self._max_bytes or (before is None and len(reports) >= self._max_orders):
+            earlier = reports.get(order_id)
+            size = self._size + len(frame) - (0 if earlier is None else len(earlier))
+            if size > self._max_bytes or (earlier is None and len(reports) >= self._max_orders):
                 # An order that is already tracked keeps its earlier report; a new order is left out.
-                self._complete = self._complete and before is not None
+                self._complete = self._complete and earlier is not None
                 return
             reports[order_id] = frame
             self._size = size
         elif holds(rule.done, message):
-            before = reports.pop(order_id, None)
-            if before is not None:
-                self._size -= len(before)
+            earlier = reports.pop(order_id, None)
+            if earlier is not None:
+                self._size -= len(earlier)
 
     def unverified(self, codec: Codec) -> OrdersUnverified | None:
         """Return the event that reports the orders at the end of the session, and remove the orders; None if

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 from kalshi_fix_sansio.session.timers import Timers
 
 MAX_TEXT = 200
-"""Longest Text (58) that the session generates."""
+"""Maximum length of a Text (58) that the session generates."""
 
 
 _FROM_TO = ((115, 128), (116, 129), (144, 145))
@@ -165,7 +165,7 @@ class Outbound:
                 self._own_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
-        # Encoded before anything is recorded: if encoding raises, no number is used.
+        # Encoded before the number is recorded: if encoding raises, no number is used.
         frame = self._codec.encode(message, header)
         self.commit(
             seq_num,
@@ -207,7 +207,7 @@ class Outbound:
         """Use a number: record the encoded message in the store, then append it to the buffer."""
         ledger, recorded = self._ledger, self._recorded
         self.took_number = True
-        # The store first: if it fails, the message has not reached the buffer.
+        # Recorded in the store first: if the store fails, the message has not reached the buffer.
         if names is None:
             ledger.use_number(seq_num, stored, None, ())
         else:

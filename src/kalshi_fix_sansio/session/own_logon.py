@@ -65,7 +65,7 @@ class OwnLogon:
     ) -> bytes:
         """Build, sign, check and encode a Logon; its SendingTime is `now`.
 
-        `processed` is the last number of the peer that was processed since the last reset.
+        `processed` is the last number from the peer that was processed since the last reset.
 
         Raises InvalidMessageError when the dialect does not allow it, and the exceptions of `sign_logon`.
         """
@@ -127,7 +127,7 @@ def _is_secret(member: Member) -> bool:
     return isinstance(member, FieldMember) and member.field.secret
 
 
-RESET_FROM_ELSEWHERE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
+RESET_NOT_AT_ONE = "MsgSeqNum must be 1 with ResetSeqNumFlag=Y"
 
 
 class Resets:
@@ -175,7 +175,7 @@ class Resets:
 
     def complete(self, logon: Any, now: Instant) -> None:
         """Complete a reset that this side requested."""
-        if not self._is_sound(logon, self._core.store.next_outgoing, now):
+        if not self._is_valid_reset(logon, self._core.store.next_outgoing, now):
             return
         # Called before `reset_answered` sets the expected number to 1, because missing messages are reported
         # with their old numbers.
@@ -188,7 +188,7 @@ class Resets:
         """Apply a Logon with ResetSeqNumFlag=Y that this side did not request: both directions restart at 1,
         and the answer is a Logon with the same flag.
         """
-        if not self._is_sound(logon, 1, now):
+        if not self._is_valid_reset(logon, 1, now):
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
@@ -200,13 +200,13 @@ class Resets:
         self._restart(frame, now, unanswered=False)
         self._complete(logon, now, requested=False)
 
-    def _is_sound(self, logon: Any, maximum: int, now: Instant) -> bool:
+    def _is_valid_reset(self, logon: Any, maximum: int, now: Instant) -> bool:
         """Return whether a Logon that resets the numbers has number 1 and expects at most `maximum` next; end
         the session otherwise.
         """
         offered = next_expected_of(logon, self._core.config)
         if logon.header.msg_seq_num != 1:
-            text = RESET_FROM_ELSEWHERE
+            text = RESET_NOT_AT_ONE
         elif offered is not None and offered > maximum:
             text = next_expected_text(offered, maximum)
         else:

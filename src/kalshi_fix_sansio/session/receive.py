@@ -69,8 +69,8 @@ and `recovery` checks it when it is received.
 """
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
-        SENDING_TIME: "set this machine's clock; if it is right, report the peer's to its operator, or set "
-        "sending_time_tolerance",
+        SENDING_TIME: "set this machine's clock; if it is right, report the peer's clock to its operator, or "
+        "set sending_time_tolerance",
         SENDER_COMP_ID: "if the name by which the peer calls itself (the message is in MessageRejected) is "
         "right, add it to accepted_sender_comp_ids",
         ORIG_SENDING_TIME: "the peer resends with OrigSendingTime after SendingTime: report it to its "
@@ -89,7 +89,9 @@ _CLOSED: Final = State.CLOSED
 
 
 class Receiver:
-    """Splits received bytes into messages, and processes each message by the rules of the session layer."""
+    """Splits received bytes into messages, and processes each message according to the rules of the session
+    layer.
+    """
 
     __slots__ = (
         "_answers",
@@ -138,7 +140,7 @@ class Receiver:
 
     def restart_waits(self, now: Instant) -> None:
         """Restart the timers for the peer's answers, which could not be read while the caller was blocked,
-        and for the store's commit, whose end could not be noticed.
+        and for the store's commit, whose completion could not be noticed.
         """
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
@@ -153,7 +155,7 @@ class Receiver:
         """Process all complete messages, until a Logon waits for the user's decision or the session is
         over.
         """
-        core, noted_alive = self._core, False
+        core, marked_alive = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
         # Attributes used for each message, looked up once.
         next_frame, decode, emit, mark = (
@@ -163,8 +165,8 @@ class Receiver:
             ledger.marks.append,
         )
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
-        # Done before the first message is checked, because the message may have arrived while the caller was
-        # blocked.
+        # Called before the first message is checked, because the message may have arrived while the caller
+        # was blocked.
         if times.record_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
@@ -183,9 +185,9 @@ class Receiver:
                 times.catch_up()  # the next message may have arrived earlier and waited behind these bytes
                 self._end_on_garbage(now)
                 continue
-            if not noted_alive:
+            if not marked_alive:
                 # Only a complete message shows that the peer is alive; garbage does not.
-                noted_alive = True
+                marked_alive = True
                 core.timers.last_received, core.timers.probed_at = now.monotonic, None
             data = found.data
             if strict or not data.startswith(start):
@@ -212,15 +214,15 @@ class Receiver:
             # `tests/session/test_receive.py` passes messages through both.
             times.catching_up = False
             # Requests are settled with the next event, so call `match` before adding the mark of the event.
-            unsure = self._answers.match(message) if ledger.open.by_key else None
+            uncertain_requests = self._answers.match(message) if ledger.open.by_key else None
             # Equal to `ledger.mark`, because the store is held at an earlier number only while a gap is open.
             mark(number)
             ledger.expected = number + 1
             emit(MessageReceived(message, False, header.poss_resend is True, data))
             if message.__class__ in resting.rules:
                 resting.update(message, data)
-            if unsure:
-                core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
+            if uncertain_requests:
+                core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
 
     def _take_carefully(self, frame: Frame, now: Instant) -> None:
         """Process a message with another BeginString, or on a strict session."""
@@ -256,7 +258,7 @@ class Receiver:
             core.break_off(CloseReason.PROTOCOL_ERROR, text, now)
 
     def _take(self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant) -> None:
-        """Process a message by the rules of the current state."""
+        """Process a message according to the rules of the current state."""
         state = self._core.state
         if state is State.AWAITING_LOGON:
             self.handshake.receive_first(message, problems, frame, now)
@@ -321,15 +323,15 @@ class Receiver:
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
         # During a reset no message is resent either, because the answer ends the old numbers.
-        kept = core.config.session_type.resend and core.state is not State.RESETTING
+        is_resent = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
-        if only_late and not kept and number == expected and self._is_for_the_user(message):
+        if only_late and not is_resent and number == expected and self._is_for_the_user(message):
             # `_process` delivers the message, and therefore counts it.
             message.problems = (*message.problems, fatal)
             self._process(message, (), frame, now)
             core.send_reject(message, fatal, now)
         else:
-            core.reject(message, (fatal,), now, will_be_resent=kept and number >= expected)
+            core.reject(message, (fatal,), now, will_be_resent=is_resent and number >= expected)
         core.blame(number, fatal.tag, ADVICE[fatal.tag])
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
@@ -492,17 +494,17 @@ class Receiver:
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
-            unsure = self._answers.match(message)  # before the event: see `drain`
+            uncertain_requests = self._answers.match(message)  # before the event: see `drain`
             core.emit(
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame.data)
             )
             core.resting.update(message, frame.data)
-            if unsure:
+            if uncertain_requests:
                 # Counted first, as in `drain`. After a restart, the store shows these requests as uncertain.
                 # So once the message is confirmed, it need not be received again, even if OutcomesUnknown was
                 # not confirmed.
                 core.ledger.expected = header.msg_seq_num + 1
-                core.give_up_on(unsure, Uncertainty.PEER_UNSURE)
+                core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
 
     def send_heartbeat(self, now: Instant) -> None:
         """Send a Heartbeat, because no message was sent for HeartBtInt seconds."""

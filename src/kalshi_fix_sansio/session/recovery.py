@@ -30,7 +30,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.checks import too_high_text
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
-from kalshi_fix_sansio.session.states import OVER_STATES, Input, State
+from kalshi_fix_sansio.session.states import ENDED_STATES, Input, State
 
 ABOUT_THE_HEADER = (
     Reason.COMP_ID_PROBLEM,
@@ -72,7 +72,7 @@ class Search:
     """The peer has sent the message with this number, or it is the first number that is not missing."""
 
     @property
-    def over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the search is complete: `low` is the oldest message that the peer has."""
         return self.low >= self.high
 
@@ -125,7 +125,7 @@ class Recovery:
         """
         self._held_bytes = 0
         self._order: list[int] = []
-        """The numbers held, as a heap."""
+        """The numbers of the held messages, as a heap."""
         self._highest = 0
         """The highest number received since the gap was detected, held or not. The gap is closed when the
         expected number exceeds it.
@@ -144,7 +144,7 @@ class Recovery:
         self._suspected = False
         """Whether a Reject without RefSeqNum was received that may refer to the ResendRequest."""
         self._sent_before = 0
-        """The first outgoing number whose answer cannot be among the missing messages."""
+        """Requests sent with this or a higher MsgSeqNum cannot have been answered by a missing message."""
         self._skip_to = 0
         """The number to which `settle` advances; it may be far above the expected number."""
         self._skip_why = Skip.FILL
@@ -166,8 +166,8 @@ class Recovery:
         be held.
 
         No resend is requested during a reset, or after a Logout was sent, because the next logon requests it.
-        With `unrequested`, the peer is expected to resend without a request, which is sent only if it does
-        not. Messages received during a search are not held, because they are resent later.
+        With `unrequested`, the peer is expected to resend without a request; a request is sent only if the
+        peer does not. Messages received during a search are not held, because they are resent later.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -212,7 +212,7 @@ class Recovery:
         """Continue after a message in sequence: deliver held messages, advance past skipped numbers, and
         check whether others are missing.
 
-        A held message is delivered even if a gap fill of the peer includes its number.
+        A held message is delivered even if a gap fill from the peer includes its number.
         """
         core, ledger = self._core, self._core.ledger
         while True:
@@ -227,7 +227,7 @@ class Recovery:
                     # The event is emitted only now, so its bytes count as received now.
                     core.event_bytes += len(held.data)
                     self._process(held, now)
-                    if core.state in OVER_STATES:
+                    if core.state in ENDED_STATES:
                         # The message may have been rejected and not counted, so do not advance past it.
                         return
             elif self._skip_to > expected:
@@ -340,7 +340,7 @@ class Recovery:
         there on.
         """
         self._attempts = 0
-        if not search.over:
+        if not search.is_complete:
             self._repeat(now)
             return
         self._search = None

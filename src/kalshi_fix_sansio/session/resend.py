@@ -2,10 +2,10 @@
 
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows are resent with
 PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
-sent in pages, each when the previous one is written, so it is never in memory as a whole. One call of the
-session reads a limited number of stored messages, whether they are resent or not, so that no ResendRequest
-blocks the caller. If an order or another request is not resent, the peer may never receive it; an event
-reports this.
+sent in pages, each once the previous page has been written, so it is never in memory as a whole. One call to
+the session reads a limited number of stored messages, whether they are resent or not, so that no
+ResendRequest blocks the caller. If an order or another request is not resent, the peer may never receive it;
+an event reports this.
 
 No new numbers are used: resent messages and gap fills have the original numbers.
 """
@@ -27,10 +27,10 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
 """Number of unsent bytes at which a resend pauses; `max_unsent` if that is less."""
-MESSAGES_A_TURN = 500
-"""Maximum number of stored messages read in one call of the session, for all its ResendRequests."""
-BYTES_A_TURN = 256 * 1024
-"""Number of bytes of stored messages after which one call of the session stops reading."""
+MESSAGES_PER_TURN = 500
+"""Maximum number of stored messages read in one call to the session, for all its ResendRequests."""
+BYTES_PER_TURN = 256 * 1024
+"""Number of bytes of stored messages after which one call to the session stops reading."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
@@ -73,7 +73,7 @@ class Resender:
 
     def _begin_turn(self, now: Instant) -> None:
         self._turn = now
-        self._messages_left, self._bytes_left = MESSAGES_A_TURN, BYTES_A_TURN
+        self._messages_left, self._bytes_left = MESSAGES_PER_TURN, BYTES_PER_TURN
 
     def _turn_is_over(self) -> bool:
         return self._messages_left <= 0 or self._bytes_left <= 0
@@ -97,8 +97,8 @@ class Resender:
         """Resend the messages that are missing according to the peer's NextExpectedMsgSeqNum (789), without a
         ResendRequest.
 
-        If a ResendRequest for the range would be refused, nothing is resent: the peer will send one, which is
-        refused.
+        If a ResendRequest for the range would be refused, nothing is resent: the peer will send such a
+        request, and it is refused.
         """
         if begin <= end and self._forgotten(begin) is None:
             self._start(max(begin, 1), end, None, now)
@@ -154,7 +154,9 @@ class Resender:
         self._produce(now)
 
     def _produce(self, now: Instant) -> None:
-        """Produce the next page, if the previous ones are written and this turn may read more messages."""
+        """Produce the next page, if the previous pages have been written and this turn may read more
+        messages.
+        """
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
@@ -191,12 +193,12 @@ class Resender:
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
         """Stop the resend, because the store has dropped the next messages in the meantime, and a gap fill in
-        their place would hide the loss. If the peer requested them, the request is rejected as if it were
-        received now. Otherwise (NextExpectedMsgSeqNum) the peer will request them, and that request is
-        rejected.
+        their place would hide the loss.
 
-        If the last of several requests begins with a message that is still kept, the resend continues from
-        there.
+        If the peer requested these messages, requests among them are reported as not resent, and the
+        ResendRequest is rejected as if it were received now. Otherwise (NextExpectedMsgSeqNum) the peer will
+        send a ResendRequest for them, and that one is rejected. If the last of several ResendRequests begins
+        with a message that is still kept, the resend continues from there.
         """
         self._fill(job, job.next_to_read, now)
         self.forget()
@@ -228,8 +230,8 @@ class Resender:
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=usable(new_seq_no))
         # FIXT 1.1, "Standard message header": if the original time is unknown, OrigSendingTime is
         # SendingTime.
-        again = {"poss_dup_flag": True, "orig_sending_time": now.utc}
-        header = outbound.header(SEQUENCE_RESET, job.position, now, fields=again)
+        duplicate = {"poss_dup_flag": True, "orig_sending_time": now.utc}
+        header = outbound.header(SEQUENCE_RESET, job.position, now, fields=duplicate)
         self._give_up_between(job.position, new_seq_no)
         outbound.write(self._core.codec.encode(fill, header), now)
         job.position = new_seq_no

@@ -65,7 +65,8 @@ class SendValidator:
 
     def prepare(self) -> bool:
         """Compile the rules for one more type of message that this side may send; return False if none is
-        left. The rules that allow unknown codes, rarely needed, are compiled for the first such message.
+        left. The rules that allow unknown codes are rarely needed, so they are compiled for the first such
+        message.
         """
         config = self._core.config
         if self._core.client_logon is None:
@@ -116,13 +117,14 @@ class SendValidator:
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(
-                f"{count} requests have no answer yet, and {ledger.settling} have one that is not "
-                "confirmed; wait for some, or raise max_open_requests"
+                f"too many open requests: {count} without an answer, and {ledger.settling} with an answer "
+                "that is not confirmed; wait for some, or raise max_open_requests"
             )
         if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:
             raise LocalProtocolError(
-                f"requests of {requests.size} bytes have no answer yet, of {ledger.settling_bytes} bytes one "
-                "that is not confirmed; wait for some, or raise max_open_request_bytes"
+                f"too many open requests: {requests.size} bytes without an answer, and "
+                f"{ledger.settling_bytes} bytes with an answer that is not confirmed; wait for some, or "
+                "raise max_open_request_bytes"
             )
         return names_of(message, rules.layout)
 
@@ -132,7 +134,7 @@ class SendValidator:
         if layout is None:
             raise LocalProtocolError(f"{cls.__name__} is not a message of {config.dialect.name}")
         if layout.admin:
-            raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it by itself")
+            raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it itself")
         sender = config.role.sender
         place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         # The dialect defines which types are requests. An acceptor that sends such a message expects no
@@ -145,7 +147,7 @@ class SendValidator:
     def _header_problems(
         self, layout: MessageLayout, fields: Mapping[str, Any], *, allow_unknown_codes: bool
     ) -> tuple[Problem, ...]:
-        """Return the problems of the header attributes that the user passes."""
+        """Return the problems with the header attributes that the user passes."""
         for attribute in fields:
             if attribute in MANAGED_HEADER_FIELDS:
                 raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")

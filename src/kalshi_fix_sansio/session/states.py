@@ -2,7 +2,7 @@
 
 The table does not depend on the role: an initiator and an acceptor differ only in the transition from
 DISCONNECTED. The table is complete: every input in every state leads to a state or to None, which means
-LocalProtocolError. While there is a connection, only inputs of the caller lead to None.
+LocalProtocolError. While there is a connection, only inputs from the caller lead to None.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class Input(Enum):
     PEER_CAUGHT_UP = "the gap is filled"
     PEER_LOST = "a gap that cannot be filled"
     PEER_VIOLATION = "a protocol error that ends the session at once"
-    PEER_VIOLATION_LOGOUT = "a protocol error answered by a Logout"
+    PEER_VIOLATION_LOGOUT = "a protocol error answered with a Logout"
     PEER_GONE = "the end of the connection"
     LOGON_OVERDUE = "the logon timeout"
     LOGOUT_OVERDUE = "the logout timeout"
     RESEND_OVERDUE = "a resend that does not complete in time"
-    SILENCE = "a TestRequest without answer"
+    SILENCE = "a TestRequest without an answer"
     STORE_FAILED = "a store that fails"
 
     @property
@@ -108,7 +108,7 @@ Row = Mapping[Input, State | None]
 
 
 def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
-    """Complete a row: the other inputs of the caller are refused, and all other inputs keep the state."""
+    """Complete a row: the other inputs from the caller are refused, and all other inputs keep the state."""
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
 
@@ -204,8 +204,8 @@ TRANSITIONS: Mapping[State, Row] = MappingProxyType(
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
 """States in which the user may send messages."""
-OVER_STATES = frozenset({State.ENDING, State.CLOSED})
-"""States in which no message but the peer's Logout is processed."""
+ENDED_STATES = frozenset({State.ENDING, State.CLOSED})
+"""States in which no message except the peer's Logout is processed."""
 RECEIVING_STATES = frozenset(
     state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
 )

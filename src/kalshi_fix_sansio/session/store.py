@@ -15,7 +15,7 @@ from kalshi_fix_sansio.classes.value import quick_init
 from kalshi_fix_sansio.events import OpenRequest
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
-"""Default limit of the messages kept for resend, in bytes."""
+"""Default limit on the total size of the messages kept for resend, in bytes."""
 
 
 @quick_init
@@ -37,15 +37,15 @@ class StoredMessage:
 class MessageStore(Protocol):
     """The interface of a store. A store belongs to one pair of CompIDs, and to one session at a time.
 
-    The methods that change the store only record, and may write later. `begin_commit` starts to make the
-    records durable, and returns a ticket without waiting. When `durable` has reached the ticket, everything
-    recorded before that call survives a crash. If the process crashes earlier, any prefix of the other
-    records may survive, but nothing else. No byte that depends on a record is sent before the record is
+    The methods that change the store only record the change, and may write it later. `begin_commit` starts to
+    make the records durable, and returns a ticket without waiting. When `durable` has reached the ticket,
+    everything recorded before that call survives a crash. If the process crashes earlier, any prefix of the
+    other records may survive, but nothing else. No byte that depends on a record is sent before the record is
     durable. Any method may raise StoreError; the store is then unusable until it is opened again.
 
     A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
     or a database does so in a separate thread. A store in a database answers reads from memory: its content
-    is limited, and was loaded when it was opened.
+    is limited in size, and was loaded when the store was opened.
 
     Attributes:
         on_commit: Set by the user of the store. The store calls it, in any thread and without holding a lock,
@@ -63,8 +63,9 @@ class MessageStore(Protocol):
 
     @property
     def generation(self) -> int:
-        """How often the outgoing numbers were restarted since the store was created, by `reset` or by
-        `renumber` with another outgoing number. Together with MsgSeqNum it identifies a sent message.
+        """How many times the outgoing numbers were restarted since the store was created, by `reset` or by
+        `renumber` with another outgoing number. Together with MsgSeqNum, this number identifies a sent
+        message.
         """
 
     @property
@@ -73,7 +74,7 @@ class MessageStore(Protocol):
 
     @property
     def next_incoming(self) -> int:
-        """The lowest MsgSeqNum of the peer whose message the user has not confirmed."""
+        """The lowest of the peer's MsgSeqNums whose message the user has not confirmed."""
 
     @property
     def reset_unanswered(self) -> bool:
@@ -83,9 +84,7 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number from which on the store still has the messages; messages with lower numbers were
-        dropped.
-        """
+        """The lowest number from which on no message has been dropped."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
@@ -115,9 +114,9 @@ class MessageStore(Protocol):
 
     def begin_commit(self) -> int:
         """Begin a commit of everything recorded so far; return its ticket. Tickets never decrease, and the
-        records of a lower ticket are durable no later than those of a higher one. A store that is durable at
-        once returns `durable`. While a commit is in progress, the records of all further calls may share the
-        next commit.
+        records of a lower ticket are durable no later than those of a higher one. A store whose records are
+        durable at once returns `durable`. While a commit is in progress, the records of all further calls may
+        share the next commit.
         """
 
     def find(self, seq_num: int) -> StoredMessage | None:
@@ -168,8 +167,7 @@ class MemoryStore:
         self._bytes = 0
         """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
-        """The numbers of the messages in ascending sequence. The first `_forgotten` of them are no longer
-        kept.
+        """The numbers of the messages in ascending order. The first `_forgotten` of them are no longer kept.
         """
         self._forgotten = 0
 
@@ -265,5 +263,5 @@ class MemoryStore:
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
         numbers = self._kept_numbers
-        for place in range(bisect_left(numbers, begin, self._forgotten), bisect_right(numbers, end)):
-            yield self._messages[numbers[place]]
+        for index in range(bisect_left(numbers, begin, self._forgotten), bisect_right(numbers, end)):
+            yield self._messages[numbers[index]]

@@ -67,7 +67,7 @@ class Timers:
     """Time at which the resend to the peer continues; None until its previous part is written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
-        """Start this side's heartbeats, and the deadline for those of the peer."""
+        """Start this side's heartbeats, and the deadline for the peer's."""
         self.heart_bt_int = heart_bt_int
         if heart_bt_int:
             self.commit_limit = min(self.commit_limit, heart_bt_int * COMMIT_SHARE)
@@ -147,13 +147,13 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""The deadlines that apply in each state, in the sequence in which they are handled: a late commit first,
+"""The deadlines that apply in each state, in the order in which they are handled: a late commit first,
 because no message can be sent without it, and silence before the heartbeat, because a TestRequest replaces a
 Heartbeat. After a Logout, no heartbeats are sent, and the deadline for its answer ends the session.
 """
 
 
-SHORTEST_CALL = 1.0
+MIN_CALL_INTERVAL = 1.0
 """Minimum interval of the required calls, in seconds. The interval is a third of the tolerance if that is
 longer.
 """
@@ -184,7 +184,7 @@ class SendingTimes:
         """Range of SendingTimes of messages that may have arrived earlier."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
-        self._call_within = NEVER if tolerance is None else max(SHORTEST_CALL, tolerance / 3)
+        self._call_within = NEVER if tolerance is None else max(MIN_CALL_INTERVAL, tolerance / 3)
         self._grace = self._call_within / 2
         """Maximum delay of a call, in seconds, before the caller counts as blocked."""
 
@@ -200,8 +200,8 @@ class SendingTimes:
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
         # `latest` is the time of the last call by the wall clock, plus the tolerance. Either clock may miss a
         # gap: the monotonic clock may stop while a computer is suspended, and the wall clock may be set back.
-        held_up = monotonic > timers.call_at + self._grace or utc > self.latest
-        if held_up:
+        was_blocked = monotonic > timers.call_at + self._grace or utc > self.latest
+        if was_blocked:
             # Time since the last call, by each clock. The tolerance is added, because a message sent shortly
             # before that call may itself be late by the tolerance.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
@@ -209,7 +209,7 @@ class SendingTimes:
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
         timers.call_at = monotonic + self._call_within
         self.earliest, self.latest = utc - tolerance, utc + tolerance
-        return held_up
+        return was_blocked
 
     def catch_up(self, since: datetime = BEGINNING, until: datetime = END) -> None:
         """Expect messages that were sent between these times and have not been read yet."""

@@ -61,9 +61,9 @@ class CopyState(Enum):
         FAILED: Use REST, or request the range again with `DropCopy.request`.
     """
 
-    WAITING = "not requested yet"
-    REQUESTED = "requested"
-    FAILED = "not available from drop copy"
+    WAITING = "have not been requested yet"
+    REQUESTED = "have been requested"
+    FAILED = "are not available from drop copy"
 
 
 class CopyRange(NamedTuple):
@@ -184,14 +184,14 @@ class DropCopy:
 
         Args:
             session_type: KalshiDC, or KalshiNR.
-            product: prediction or margin. On margin, prices are in dollars regardless of the Logon.
+            product: prediction or margin. For margin, prices are in dollars regardless of the Logon.
             logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
                 them. Default: UseDollars.
             pause: seconds before a range is requested again; doubled after each further failure.
             max_pause: longest pause, in seconds.
             max_faults: number of faults of the venue after which a range is FAILED. A reject for exceeding
                 the rate limit does not count.
-            max_reports: maximum number of reports of one answer that are kept to verify the count, about 250
+            max_reports: maximum number of reports in one answer that are kept to verify the count, about 250
                 bytes each. A range with more reports is FAILED.
         """
         self._session_type, self._product = session_type, product
@@ -211,7 +211,7 @@ class DropCopy:
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
         self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
-        """Requests with unknown outcome that could not be decoded."""
+        """Requests with an unknown outcome that could not be decoded."""
 
     # --- queries --------------------------------------------------------------------------------------
 
@@ -237,13 +237,13 @@ class DropCopy:
             found.append(
                 UncertainItem(
                     what="not requested, because there are too many shards",
-                    about=f"{self.left_out} ranges of reports",
+                    about=f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports",
                 )
             )
         found.extend(
             UncertainItem(
                 what="the requested range is unknown",
-                about=f"past reports requested under MsgSeqNum {each.seq_num}",
+                about=f"past reports requested with MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
                 unplaced=each,
             )
@@ -253,7 +253,7 @@ class DropCopy:
 
     @property
     def dollars(self) -> bool:
-        """Whether prices of the session are in dollars rather than cents."""
+        """Whether the session's prices are in dollars rather than cents."""
         return self._product == MARGIN or self._logon.get("use_dollars") is True
 
     # --- requests to send -----------------------------------------------------------------------------
@@ -261,7 +261,7 @@ class DropCopy:
     def request(
         self, begin: Mapping[int, ExecKey], epoch: int, now: Instant, *, end: ExecKey | None = None
     ) -> None:
-        """Request all reports from the given keys on. Pass `orders.copy_from()` and `orders.epoch`.
+        """Request all reports, starting at the given keys. Pass `orders.copy_from()` and `orders.epoch`.
 
         If a range of a shard is already waiting, the new range is merged with it.
 
@@ -348,7 +348,8 @@ class DropCopy:
                 self._handle_unanswered(message, now)
             case LoggedOn(flags=flags):
                 self._logon, self._on = dict(flags), True
-            # Neither session type of drop copy has resend, so an incomplete answer must be requested again.
+            # Neither drop copy session type supports resends, so an incomplete answer must be requested
+            # again.
             case SessionEnded():
                 self._on = False
                 if self._reply is not None:
@@ -383,7 +384,7 @@ class DropCopy:
                 self.request({begin.shard: begin}, 0, now, end=end)
 
     def _handle_report(self, report: Any) -> list[object]:
-        """Return a report as a copy, if it may be one."""
+        """Return a report as a DropCopyReport, if it may be a copy."""
         copied: list[object] = [DropCopyReport(report, self.dollars)]
         try:
             key = ExecKey.parse(report.exec_id or "")
@@ -399,7 +400,7 @@ class DropCopy:
             else:
                 reply.overflow = True
             return copied
-        # On a session only for drop copy, each report is a copy, regardless of the requested range.
+        # On a session used only for drop copy, each report is a copy, regardless of the requested range.
         return copied if self._session_type == DROP_COPY else []
 
     def _handle_complete(self, complete: Any, now: Instant) -> list[object]:
@@ -583,7 +584,7 @@ def _due(pending: PendingRange) -> float:
 def _uncertain_item(pending: PendingRange) -> UncertainItem:
     failed = pending.state is CopyState.FAILED
     return UncertainItem(
-        what=f"they are {pending.state.value}" + (f" ({pending.why})" if pending.why else ""),
+        what=f"they {pending.state.value}" + (f" ({pending.why})" if pending.why else ""),
         about=f"reports from {pending.begin}" + ("" if pending.end is None else f" to {pending.end}"),
         since=pending.since,
         remedies=(Remedy.REST,) if failed else (Remedy.DROP_COPY, Remedy.REST),

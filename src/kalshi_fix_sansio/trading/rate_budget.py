@@ -1,9 +1,9 @@
 """A model of the venue's token buckets: how many tokens are left, and how long the next message must wait.
 
 A bucket refills continuously, up to its capacity; a message is accepted if the bucket covers its cost
-(Kalshi's page on rate limits). For each product the venue has one read and one write bucket, and one more
-write bucket for each shard that messages name. REST requests draw on the same buckets. Heartbeats and other
-session messages are free, except Logons.
+(Kalshi's page on rate limits). For each product the venue has one read and one write bucket, and an
+additional write bucket for each shard that messages name. REST requests draw on the same buckets. Heartbeats
+and other session messages are free, except Logons.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
 _PATIENCE: Final = 5.0
-"""Seconds by which a client that waits for a Logon may be late for its next call before it loses its
-place.
+"""Seconds by which a client that waits for a Logon may be late for its next call before it loses its place in
+the queue.
 """
 _ROUNDING: Final = 1e-4
 """Tolerance in tokens, because times are floats of a clock that may have run for years."""
@@ -105,8 +105,8 @@ class TokenLimits:
 
     @classmethod
     def of_tier(cls, tier: str, product: Product = "prediction") -> TokenLimits:
-        """Return the limits of a tier, such as "Premier". Margin is assumed to have the same rates as
-        prediction.
+        """Return the limits of a tier, such as "Premier". The margin product is assumed to
+        have the same rates as the prediction product.
 
         Raises:
             ConfigurationError: the tier does not exist.
@@ -176,11 +176,11 @@ class _State:
 
 
 class RateBudget:
-    """The token buckets of one account on one product, shared by all its sessions and REST.
+    """The token buckets of one account for one product, shared by all its sessions and REST.
 
     Call `wait` before sending a message, and `sent` when it is sent; or pass the budget to the clients, which
-    do both. Pass every event to `apply`: a reject for the rate limit (BusinessRejectReason (380) 8) empties
-    the bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
+    do both. Pass every event to `apply`: a reject because of the rate limit (BusinessRejectReason (380) 8)
+    empties the bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
     """
 
     __slots__ = (
@@ -211,8 +211,8 @@ class RateBudget:
         Args:
             tier: the tier of the account, such as "Premier", or its limits.
             product: the product that the account trades; each has separate buckets.
-            use: the fraction of rate and capacity to use. The rest is a margin for unknown effects, such as
-                messages that reach the venue closer together than they were sent.
+            use: the fraction of rate and capacity to use. The rest is a safety margin for unknown effects,
+                such as messages that reach the venue closer together than they were sent.
             kept_back: the fraction of a write bucket reserved for cancels, which orders and quotes cannot
                 use.
             costs: costs in tokens by MsgType (35) that override `TOKEN_COSTS`, such as
@@ -232,8 +232,8 @@ class RateBudget:
         self._reserved: dict[Hashable, float] = {}
         """The end of the reservation of each owner's unsent Logon, in monotonic seconds."""
         self._waiting: dict[Hashable, float] = {}
-        """Owners that wait to reserve a Logon, in the sequence of their first calls, with the time at which
-        each loses its place.
+        """Owners that wait to reserve a Logon, in the order of their first calls, with the time at which
+        each loses its place in the queue.
         """
         self._check()
 
@@ -282,7 +282,7 @@ class RateBudget:
         again.
 
         The bucket does not refill the token of a reserved Logon while it is held, so Logons reserved at
-        different times may be sent at once. Waiting owners are served in the sequence of their first calls.
+        different times may be sent at once. Waiting owners are served in the order of their first calls.
 
         Args:
             owner: identifies the reservation.
@@ -309,7 +309,7 @@ class RateBudget:
         return 0.0
 
     def settle_logon(self, owner: Hashable, now: Instant, *, sent: bool) -> None:
-        """End the reservation of a Logon, or the wait for one, because the Logon was sent or is given up."""
+        """End the reservation of a Logon, or the wait for one, because the Logon was sent or abandoned."""
         bucket = self._bucket(_LOGON, now)
         self._waiting.pop(owner, None)
         # A reservation that has expired counts as sent.
@@ -322,7 +322,7 @@ class RateBudget:
         """Record tokens that were spent elsewhere, such as by REST requests.
 
         Args:
-            tokens: number of tokens; 0 for a request that was refused for the rate limit (429).
+            tokens: number of tokens; 0 for a request that was refused because of the rate limit (429).
             now: the current time.
             bucket: the bucket that the request drew on.
             shard: the shard of a single order, amend or cancel; None for all other requests.
@@ -341,7 +341,7 @@ class RateBudget:
         return self._bucket(self._name(bucket, shard), now).level
 
     def apply(self, event: object, now: Instant) -> bool:
-        """Apply an event of a session or client; return whether it was a reject for the rate limit.
+        """Apply an event of a session or client; return whether it was a reject because of the rate limit.
 
         Such a reject empties the bucket that the rejected message drew on. If that message is not known, its
         MsgType determines whether all write buckets or the read bucket are emptied.
@@ -439,7 +439,7 @@ class RateBudget:
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
         """Replace the levels with the levels of a dump, refilled for the time that has passed since the dump
-        by the wall clock.
+        according to the wall clock.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
@@ -451,7 +451,7 @@ class RateBudget:
                 rate, capacity = self._figures(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
-                    raise ValueError(f"{name!r} is not a bucket, or {level!r} not a level")
+                    raise ValueError(f"{name!r} is not a bucket, or {level!r} is not a level")
                 bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
                 bucket.refill(now.monotonic)
                 bucket.spend(0)

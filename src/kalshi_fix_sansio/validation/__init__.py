@@ -3,11 +3,11 @@
 The session validates messages before sending, so `send` raises for a message that the peer would reject; a
 strict session applies the same rules to incoming messages. The dialect defines the rules: where a message may
 be sent, which members are required, optional or forbidden there, conditions between fields, the number of
-group entries, and limits of values.
+group entries, and limits on values.
 
-The rules of a layout are compiled once for each place (product, session type, side, settings of the Logon) to
-a function that returns the problems, and the function is cached. `compiled` writes the function; `rules`
-determines the rules for a place and the texts of the problems.
+The rules of a layout are compiled once for each `Place` (product, session type, side, settings of the Logon)
+into a function that returns the problems, and the function is cached. `compiled` writes the function; `rules`
+determines the rules for a `Place` and the texts of the problems.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
-"""Maximum number of compiled checks kept; far more than a dialect has layouts in all its session types."""
+"""Maximum number of compiled checks kept; far more than a dialect needs for all its session types."""
 
 
 def validate(
@@ -55,7 +55,7 @@ def validate(
     logon: LogonFacts | None = None,
     allow_unknown_codes: bool = True,
 ) -> tuple[Problem, ...]:
-    """Return all problems of a message that a side wants to send; empty if it may be sent.
+    """Return all problems with a message that a side wants to send; empty if it may be sent.
 
     Args:
         message: an instance of the layout's class.
@@ -73,8 +73,10 @@ def validate(
 
 
 def checker(layout: MessageLayout, place: Place) -> Check:
-    """Return `validate` for messages of one layout in one place, for repeated calls."""
-    return _lookup(layout, _message_judge, place)
+    """Return the check that `validate` makes of messages with this layout at this `Place`, for repeated
+    calls.
+    """
+    return _lookup(layout, _compile_message_check, place)
 
 
 def validate_block(
@@ -87,20 +89,22 @@ def validate_block(
     msg_type: str = "",
     logon: LogonFacts | None = None,
 ) -> tuple[Problem, ...]:
-    """Return all problems of one block: a body, a header, a trailer or a group entry.
+    """Return all problems with one block: a body, a header, a trailer or a group entry.
 
-    `msg_type` is the MsgType of the message, which is needed only for a header; `logon` is as in `validate`.
+    `msg_type` is the MsgType (35) of the message, needed only for a header; `logon` is as in `validate`.
     """
     return block_checker(layout, Place(product, session, sender, msg_type, logon))(block)
 
 
 def block_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return `validate_block` for blocks of one layout in one place, for repeated calls."""
+    """Return the check that `validate_block` makes of blocks with this layout at this `Place`, for repeated
+    calls.
+    """
     return _lookup(layout, compile_rules, place)
 
 
 def presence_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return `block_checker` without limits of values: only missing and forbidden members."""
+    """Like `block_checker`, but without limits on values: report only missing and forbidden members."""
     return _lookup(layout, compile_presence, place)
 
 
@@ -119,20 +123,20 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
 _kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 
-def _lookup(layout: _L, work_out: Callable[[_L, Place], Check], place: Place) -> Check:
-    """Return the check of a layout in one place, compiled on first use."""
+def _lookup(layout: _L, compile_check: Callable[[_L, Place], Check], place: Place) -> Check:
+    """Return the check of a layout at a `Place`, compiled on first use."""
     # The key contains the layout's `id`, because hashing a layout visits all its members each time.
-    key = (id(layout), place, work_out)
+    key = (id(layout), place, compile_check)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
         # Keep the layout with its check: while the layout exists, no other layout can have its `id`.
-        kept = _kept[key] = (layout, work_out(layout, place))
+        kept = _kept[key] = (layout, compile_check(layout, place))
     return kept[1]
 
 
-def _message_judge(layout: MessageLayout, place: Place) -> Check:
+def _compile_message_check(layout: MessageLayout, place: Place) -> Check:
     check = compile_rules(layout.body, place)
     if layout.allowed(place.product, place.session, place.sender):
         return check

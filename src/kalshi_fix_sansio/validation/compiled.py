@@ -7,8 +7,8 @@ compared with 35 µs if the rules are interpreted one by one from a list.
 
 The function is generated at run time because a place includes the settings of the session's Logon.
 
-Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names with `x` are entries
-of `_Writer.names`):
+Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names that begin with `x`
+are entries of `_Writer.names`):
 
     def check(m):
         p = []
@@ -56,14 +56,14 @@ from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
 
 Check = Callable[[Any], tuple[Problem, ...]]
-"""A function that returns all problems of a message."""
+"""A function that returns all problems with a message."""
 
 _TEXTS: Final = frozenset((Kind.STRING, Kind.CHAR))
 _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP))
 
 
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
-    """Compile the check of a block in one place, which takes 1 to 2 ms.
+    """Compile the check of a block at a `Place`, which takes 1 to 2 ms.
 
     The check raises EncodeError or TypeError if a condition or a limit must evaluate a value that has no FIX
     form.
@@ -72,7 +72,7 @@ def compile_rules(layout: BlockLayout, place: Place) -> Check:
 
 
 def compile_presence(layout: BlockLayout, place: Place) -> Check:
-    """Compile a check only of presence, without limits of values."""
+    """Compile a check of presence only, without limits on values."""
     return _compiled(layout, _Writer(place, limits=False))
 
 
@@ -95,8 +95,8 @@ class _Writer:
         """Return the lines that check the block in the variable `at`.
 
         `where` is the source of an expression for the text that identifies the group entry. Problems are
-        reported in the sequence of the lines: missing members, forbidden members, limits, conditions,
-        choices, groups.
+        reported in the order of the lines: missing members, forbidden members, limits, conditions, choices,
+        groups.
         """
         by_name = {member.name: member for member in layout.members}
         required: list[str] = []
@@ -130,9 +130,9 @@ class _Writer:
         ]
         return [*required, *forbidden, *limits, *conditions, *choices, *groups]
 
-    def _name(self, thing: object) -> str:
+    def _name(self, value: object) -> str:
         name = f"x{len(self.names)}"
-        self.names[name] = thing
+        self.names[name] = value
         return name
 
     def _problem(self, make: Callable[..., Problem], *arguments: str) -> str:
@@ -141,14 +141,14 @@ class _Writer:
     # --- values -------------------------------------------------------------------------------------
 
     def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
-        always, instead = rules.limits_of(member, self.place)
-        judge = self._judge(member, always)
-        if not instead and judge.limit is None:
+        base, overrides = rules.limits_of(member, self.place)
+        judge = self._judge(member, base)
+        if not overrides and judge.limit is None:
             return []  # the encoder reports a value without a FIX form
-        lines = self._value_lines(member, judge, where, always)
-        if instead:
+        lines = self._value_lines(member, judge, where, base)
+        if overrides:
             lines = self._limit_choice_lines(
-                instead,
+                overrides,
                 lambda limit: self._value_lines(
                     member, self._judge(member, (limit,), by_name), where, (limit,)
                 ),
@@ -160,17 +160,17 @@ class _Writer:
 
     def _limit_choice_lines(
         self,
-        instead: tuple[Limit, ...],
+        overrides: tuple[Limit, ...],
         check: Callable[[Limit], list[str]],
         otherwise: list[str],
         at: str,
         by_name: dict[str, Member],
     ) -> list[str]:
-        """Return the lines that check the limit that applies, which is the last one whose condition holds;
-        the conditions are therefore tested in reverse.
+        """Return the lines that check the limit that applies, the last one whose condition holds; the
+        conditions are therefore tested in reverse.
         """
         lines: list[str] = []
-        for limit in reversed(instead):
+        for limit in reversed(overrides):
             lines += [
                 f"{'elif' if lines else 'if'} {self._holds(limit.when, at, by_name)}:",
                 *_inner(check(limit)),
@@ -187,8 +187,8 @@ class _Writer:
     def _value_lines(
         self, member: FieldMember, judge: rules.ValueJudge, where: str, limits: tuple[Limit, ...]
     ) -> list[str]:
-        """Return the lines that call `ValueJudge` for values that are not clearly within the limits of field
-        and place.
+        """Return the lines that call `ValueJudge` for values that are not clearly within the limits of the
+        field and the place.
         """
         field = member.field
         limited = bool(limits)
@@ -202,7 +202,7 @@ class _Writer:
             check = f"{self._name(judge.check_decimal)}(p, v, {where})"
             return [
                 "try:",
-                f"    if v.__class__ is not Decimal or v not in {self._name(judge.sound)}: {check}",
+                f"    if v.__class__ is not Decimal or v not in {self._name(judge.valid_decimals)}: {check}",
                 f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
         if coded and not ranged and not formed and not limited:
@@ -230,7 +230,7 @@ class _Writer:
         guard = f"if {' or '.join(guards)}: " if guards else ""
         return [f"{guard}{self._name(judge)}(p, v, {where})"]
 
-    # --- neighboring members ------------------------------------------------------------------------
+    # --- neighbouring members ------------------------------------------------------------------------
 
     def _conditions(
         self, member: Member, when: rules.Conditions, at: str, where: str, by_name: dict[str, Member]
@@ -259,7 +259,8 @@ class _Writer:
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
         """Return the source of an expression that is true if a block satisfies a condition.
 
-        A condition without terms depends only on the place. It holds, or it would have been left out.
+        A condition without terms depends only on the place. It holds there; conditions that do not hold were
+        left out.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
@@ -269,8 +270,8 @@ class _Writer:
 
     def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
         present = _present(member, value)
-        # See `layout.Terms`: None requires absence, an empty tuple presence, and "" among the values allows
-        # absence.
+        # See `layout.Terms`: None requires absence, an empty tuple requires presence, and "" among the values
+        # allows absence.
         if values is None:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
@@ -310,15 +311,13 @@ class _Writer:
     ) -> list[str]:
         # Including `at` keeps the variable names of nested groups distinct.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
-        counted = self._counted(member, entries, where, member.minimum, member.maximum)
-        always, instead = rules.limits_of(member, self.place)
-        check = partial(self._counted_here, member, entries, where, by_name)
-        limited = [line for limit in always for line in check(limit)]
-        counted += self._limit_choice_lines(instead, check, limited, at, by_name) if instead else limited
+        counted = self._count_lines(member, entries, where, member.minimum, member.maximum)
+        base, overrides = rules.limits_of(member, self.place)
+        check = partial(self._limited_count_lines, member, entries, where, by_name)
+        limited = [line for limit in base for line in check(limit)]
+        counted += self._limit_choice_lines(overrides, check, limited, at, by_name) if overrides else limited
         cls = self._name(member.entry.cls)
-        inner = self.block(
-            member.entry, entry, f"{self._name(rules.place_of_entry(member))}({number}, {where})"
-        )
+        inner = self.block(member.entry, entry, f"{self._name(rules.entry_words(member))}({number}, {where})")
         lines = [
             f"{entries} = {at}.{member.attribute}",
             f"if {entries}:",
@@ -327,7 +326,7 @@ class _Writer:
                     *counted,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
-                    f"        {self._problem(rules.no_entry(member), where, number, entry)}",
+                    f"        {self._problem(rules.not_an_entry(member), where, number, entry)}",
                     *([] if not inner else ["    else:", *_inner(_inner(inner))]),
                 ]
             ),
@@ -336,10 +335,10 @@ class _Writer:
             lines += [f"else: {self._problem(rules.missing(member), where)}"]
         return lines
 
-    def _counted_here(
+    def _limited_count_lines(
         self, member: GroupMember, entries: str, where: str, by_name: Mapping[str, Member], limit: Limit
     ) -> list[str]:
-        return self._counted(
+        return self._count_lines(
             member,
             entries,
             where,
@@ -348,14 +347,14 @@ class _Writer:
             f" {where_words(limit.when, by_name)}",
         )
 
-    def _counted(
+    def _count_lines(
         self,
         member: GroupMember,
         entries: str,
         where: str,
         minimum: Decimal | int,
         maximum: Decimal | int | None,
-        after: str = "",
+        suffix: str = "",
     ) -> list[str]:
         # A group that is present has at least one entry.
         wrong = [f"len({entries}) < {minimum}"] if minimum > 1 else []
@@ -364,7 +363,7 @@ class _Writer:
             return []
         bounds = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
         statement = self._problem(
-            rules.miscounted(member, f"{bounds}{after}".rstrip()), where, f"len({entries})"
+            rules.miscounted(member, f"{bounds}{suffix}".rstrip()), where, f"len({entries})"
         )
         return [f"if {' or '.join(wrong)}: {statement}"]
 

@@ -1,4 +1,4 @@
-"""The requirements for the members of a layout in one place, and the texts for violations."""
+"""The requirements for the members of a layout at a given `Place`, and the texts for violations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from kalshi_fix_sansio.scalars import FORMATTERS
 ProblemFactory = Callable[[str], Problem]
 """A function that returns a problem, for the text that identifies the group entry (empty outside groups)."""
 
-MAX_SOUND: Final = 2048
+MAX_CACHED_VALID: Final = 2048
 """Maximum number of valid decimals cached for a field. When it is reached, all of them are discarded."""
 
 
-# --- requirements of a place -------------------------------------------------------------------------
+# --- requirements at a place -------------------------------------------------------------------------
 
 
 def presence_of(member: Member, place: Place) -> Presence:
@@ -74,22 +74,22 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return the limits of a member in this place that apply regardless of other members, and those that
+    """Return the limits of a member at this `Place` that apply regardless of other members, and those that
     replace them when their terms hold; if several hold, the last one applies. A limit that depends on unknown
     settings is not applied, and cancels the limits before it.
     """
-    always: tuple[Limit, ...] = ()
-    instead: tuple[Limit, ...] = ()
+    base: tuple[Limit, ...] = ()
+    overrides: tuple[Limit, ...] = ()
     field = member.counter if isinstance(member, GroupMember) else member.field
     for limit in (*field.limits, *member.limits):
         applies = limit.when.scope.covers(place)
         if applies is False:
             continue
         if limit.when.terms and applies:
-            instead = (*instead, limit)
+            overrides = (*overrides, limit)
         else:
-            always, instead = ((limit,) if applies else ()), ()
-    return always, instead
+            base, overrides = ((limit,) if applies else ()), ()
+    return base, overrides
 
 
 # --- texts for violations ----------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def label(member: Member) -> str:
 
 
 def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
-    """Return text for the user about conditions of which one is enough."""
+    """Return a description of conditions of which only one must hold, for error texts."""
     return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
@@ -109,21 +109,21 @@ def missing(member: Member, when: str = "") -> ProblemFactory:
     """Return a function that builds the problem for a missing required member; `when` is text from
     `where_words`.
     """
-    after = when and f" {when}"
+    suffix = when and f" {when}"
     return lambda where: Problem(
-        Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{after}", member.tag
+        Reason.REQUIRED_TAG_MISSING, f"{label(member)} is required{where}{suffix}", member.tag
     )
 
 
-def unwanted(member: Member, before: str, after: str = "") -> ProblemFactory:
+def unwanted(member: Member, text: str, suffix: str = "") -> ProblemFactory:
     """Return a function that builds the problem for a forbidden member."""
     return lambda where: Problem(
-        Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {before}{where}{after}", member.tag
+        Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {text}{where}{suffix}", member.tag
     )
 
 
 def none_of(members: tuple[Member, ...]) -> ProblemFactory:
-    """Return a function that builds the problem for the case that none of these members is present."""
+    """Return a function that builds the problem for a block without any of these members."""
     names = ", ".join(map(label, members))
     return lambda where: Problem(
         Reason.REQUIRED_TAG_MISSING, f"one of {names} is required{where}", members[0].tag
@@ -131,35 +131,35 @@ def none_of(members: tuple[Member, ...]) -> ProblemFactory:
 
 
 def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
-    """Return a function that builds the problem for the case that several of these members are present. Its
-    second argument contains, for each member, whether it is present.
+    """Return a function that builds the problem for a block with more than one of these members. Its second
+    argument contains, for each member, whether it is present.
     """
     names = ", ".join(map(label, members))
 
-    def say(where: str, there: tuple[bool, ...]) -> Problem:
-        _, second, *_ = (member for member, is_there in zip(members, there, strict=True) if is_there)
+    def problem(where: str, present: tuple[bool, ...]) -> Problem:
+        _, second, *_ = (member for member, is_present in zip(members, present, strict=True) if is_present)
         text = f"only one of {names} may be sent{where}"
         return Problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, text, second.tag)
 
-    return say
+    return problem
 
 
 def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
     """Return a function that builds the problem for a group with too few or too many entries."""
     return lambda where, count: Problem(
         Reason.VALUE_INCORRECT,
-        f"{label(member)}{where} has {count} entries: expected {bounds}",
+        f"{label(member)}{where} has {count} {'entry' if count == 1 else 'entries'}: expected {bounds}",
         member.tag,
         str(count),
     )
 
 
-def place_of_entry(member: GroupMember) -> Callable[[int, str], str]:
-    """Return a function that builds the text that identifies an entry, counted from 1."""
+def entry_words(member: GroupMember) -> Callable[[int, str], str]:
+    """Return a function that builds the text that identifies an entry by its number, from 1."""
     return lambda number, where: f" in entry {number} of {label(member)}{where}"
 
 
-def no_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
+def not_an_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
     """Return a function that builds the problem for an object that is not an entry of this group."""
     expected = member.entry.cls.__name__
     return lambda where, number, entry: Problem(
@@ -175,14 +175,14 @@ class ValueJudge:
 
     field: FieldLayout
     limit: LimitCheck | None
-    sound: set[Any] = attrs.field(factory=set)
+    valid_decimals: set[Any] = attrs.field(factory=set)
     """Cache of valid decimals, because prices and quantities repeat: a lookup takes 0.2 µs, the check of
     range and step 7 µs. An equal decimal with too many digits to be encoded passes too, but the encoder
     rejects it.
     """
 
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
-        """Add the problems of a value."""
+        """Add the problems with a value."""
         field = self.field
         # Encode first, because comparing a value that has no FIX form, such as NaN, with a limit may raise.
         try:
@@ -199,13 +199,13 @@ class ValueJudge:
             problems.append(Problem(Reason.VALUE_INCORRECT, text, field.tag, shown))
 
     def check_decimal(self, problems: list[Problem], value: Any, where: str) -> None:
-        """Add the problems of a decimal, and cache it if it is valid."""
+        """Add the problems with a decimal, and cache it if it is valid."""
         before = len(problems)
         self(problems, value, where)
         if len(problems) == before:
-            if len(self.sound) >= MAX_SOUND:
-                self.sound.clear()
-            self.sound.add(value)
+            if len(self.valid_decimals) >= MAX_CACHED_VALID:
+                self.valid_decimals.clear()
+            self.valid_decimals.add(value)
 
 
 def formatted(member: FieldMember) -> Callable[[Any], str]:
@@ -214,5 +214,5 @@ def formatted(member: FieldMember) -> Callable[[Any], str]:
 
 
 def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
-    """Return the values that a condition requires, or a limit allows."""
+    """Return those of the values that a condition or a limit allows."""
     return frozenset(value for value in values if formatted(member)(value) in terms)

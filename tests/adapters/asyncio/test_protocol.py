@@ -1,4 +1,4 @@
-"""asyncio's protocol on a socket that accepts only a few bytes at a time, or none, plain and over TLS."""
+"""The asyncio protocol on a socket that accepts few bytes at a time, or none, with and without TLS."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Core:
         self.output = bytearray()
         self.received: list[bytes] = []
         self.heard = asyncio.Event()
-        """Set when bytes were received."""
-        self.heard_end = asyncio.Event()
+        """Set when bytes have been received."""
+        self.end_received = asyncio.Event()
         self.failed_writes = 0
         self.wants_read = True
         self.finished = False
@@ -47,7 +47,7 @@ class Core:
         self.heard.set()
         if not data:
             self.finished, self.wants_read = True, False
-            self.heard_end.set()
+            self.end_received.set()
 
     def write_failed(self) -> None:
         self.failed_writes += 1
@@ -66,25 +66,25 @@ class Core:
 class SlowSocket:
     """A socket whose `send` accepts as many bytes as a function returns, or blocks if it returns None."""
 
-    def __init__(self, raw: socket.socket, accepts: Callable[[], int | None]) -> None:
+    def __init__(self, raw: socket.socket, next_capacity: Callable[[], int | None]) -> None:
         self._raw = raw
-        self._accepts = accepts
+        self._next_capacity = next_capacity
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def send(self, data: bytes) -> int:
-        taken = self._accepts()
-        if taken is None:
+        capacity = self._next_capacity()
+        if capacity is None:
             raise BlockingIOError
-        return self._raw.send(data[:taken])
+        return self._raw.send(data[:capacity])
 
 
 def run(
     secure: bool,
     handler: Handler,
     use: Callable[[ClientProtocol, Core, socket.socket], Awaitable[None]],
-    accepts: Callable[[], int | None] | None = None,
+    next_capacity: Callable[[], int | None] | None = None,
 ) -> None:
     """Connect to a peer, and use the connection."""
 
@@ -98,8 +98,8 @@ def run(
         try:
             async with asyncio.timeout(LONG):
                 await protocol.connect(raw, Dialer(HOST, port, TRUST if secure else Plaintext(), LONG))
-                if accepts is not None:
-                    protocol._raw = cast("socket.socket", SlowSocket(raw, accepts))
+                if next_capacity is not None:
+                    protocol._raw = cast("socket.socket", SlowSocket(raw, next_capacity))
                 await use(protocol, core, raw)
                 await protocol.close()
         finally:
@@ -110,54 +110,54 @@ def run(
         asyncio.run(main(port), debug=True)
 
 
-@pytest.mark.parametrize("waits", [False, True], ids=["writes at once", "writes waiting bytes"])
-@pytest.mark.parametrize("reads", [True, False], ids=["reading", "paused"])
-def test_bytes_received_before_a_failed_write_are_read(secure: bool, waits: bool, reads: bool) -> None:
-    begun, text = threading.Event(), threading.Event()
+@pytest.mark.parametrize("queued", [False, True], ids=["writes at once", "writes queued bytes"])
+@pytest.mark.parametrize("reading", [True, False], ids=["reading", "paused"])
+def test_bytes_received_before_a_failed_write_are_read(secure: bool, queued: bool, reading: bool) -> None:
+    begun, sent = threading.Event(), threading.Event()
 
     def send_and_close(connection: socket.socket) -> None:
         assert begun.wait(LONG)
         connection.sendall(BIG[:1000])
         connection.sendall(BIG[1000:3000])
-        text.set()
+        sent.set()
         keep_silent(connection)
         if isinstance(connection, ssl.SSLSocket):
             with contextlib.suppress(OSError):
                 connection.unwrap()
 
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
-        core.wants_read = reads
+        core.wants_read = reading
         protocol.begin()
         # Nothing is read meanwhile, because this blocks the event loop.
         begun.set()
-        assert text.wait(LONG)
+        assert sent.wait(LONG)
         raw.shutdown(socket.SHUT_WR)
         core.output += b"order"
         protocol.flush()
         assert core.received == []
-        if not waits:
+        if not queued:
             assert core.failed_writes == 1
         core.wants_read = True
         protocol.step()
-        await core.heard_end.wait()
+        await core.end_received.wait()
         assert b"".join(core.received) == BIG[:3000]
         assert core.received.count(b"") == 1
         assert core.failed_writes
 
-    run(secure, send_and_close, use, (lambda: None) if waits else None)
+    run(secure, send_and_close, use, (lambda: None) if queued else None)
 
 
 @pytest.mark.parametrize(
-    "accepts", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
+    "capacities", [(1,), (None,), (None, 1, 5000), (100_000,)], ids=["one", "none", "changing", "all"]
 )
 def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
-    secure: bool, accepts: tuple[int | None]
+    secure: bool, capacities: tuple[int | None]
 ) -> None:
-    reads = threading.Event()
+    may_read = threading.Event()
     found = bytearray()
 
     def read_late(connection: socket.socket) -> None:
-        assert reads.wait(LONG)
+        assert may_read.wait(LONG)
         while len(found) < len(BIG):
             found.extend(connection.recv(4096))
         connection.sendall(b"thanks")
@@ -172,27 +172,27 @@ def test_bytes_are_sent_in_order_however_few_the_socket_accepts_at_a_time(
             protocol.flush()
         assert left
         core.output += left
-        reads.set()
+        may_read.set()
         await core.heard.wait()
         assert core.received == [b"thanks"]
         assert not core.output
         core.finished, core.wants_read = True, False
         protocol.step()
 
-    run(secure, read_late, use, itertools.cycle(accepts).__next__)
+    run(secure, read_late, use, itertools.cycle(capacities).__next__)
     assert found == BIG
 
 
 def test_bytes_after_the_handshake_reach_the_core(secure: bool) -> None:
-    text = threading.Event()
+    sent = threading.Event()
 
     def send_and_close(connection: socket.socket) -> None:
         connection.sendall(b"hello")
-        text.set()
+        sent.set()
         keep_silent(connection)
 
     async def use(protocol: ClientProtocol, core: Core, raw: socket.socket) -> None:
-        assert text.wait(LONG)
+        assert sent.wait(LONG)
         for _ in range(5):
             await asyncio.sleep(0)
         assert core.received == []

@@ -24,7 +24,7 @@ from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 E = TypeVar("E")
 options = partial(of_one_connection, reconnect=ReconnectPolicy())
-"""Options of a client of the sandbox's venue that reconnects."""
+"""Return the options of a client that reconnects to the sandbox's venue."""
 
 
 def next_of(client: Client, kind: type[E]) -> E:
@@ -35,20 +35,20 @@ def next_of(client: Client, kind: type[E]) -> E:
     pytest.fail(f"no {kind.__name__} was received")
 
 
-def taken(client: Client) -> str:
+def next_cl_ord_id(client: Client) -> str:
     """Wait for the next message and return its ClOrdID."""
     found: str = next_of(client, MessageReceived).message.cl_ord_id  # type: ignore[attr-defined]
     return found
 
 
 class Orders:
-    """A peer that sends messages when a test requests it."""
+    """A peer that sends messages at a test's request."""
 
     def __init__(self) -> None:
-        self.wanted: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
+        self.requests: queue.Queue[Callable[[Acceptor], object] | None] = queue.Queue()
 
     def __call__(self, peer: Acceptor) -> None:
-        while (act := self.wanted.get(timeout=LONG)) is not None:
+        while (act := self.requests.get(timeout=LONG)) is not None:
             act(peer)
         for _ in peer.received():
             pass
@@ -58,7 +58,7 @@ class Orders:
             for name in names:
                 peer.send(report(name))
 
-        self.wanted.put(send)
+        self.requests.put(send)
 
     def beat(self, test_req_id: str) -> None:
         """Send a Heartbeat. Any thread may take its event."""
@@ -68,10 +68,10 @@ class Orders:
             peer.session._core.outbound.post(beat, read_clocks(), keep=False)
             peer._flush()
 
-        self.wanted.put(send)
+        self.requests.put(send)
 
     def end(self) -> None:
-        self.wanted.put(None)
+        self.requests.put(None)
 
 
 @contextmanager

@@ -66,10 +66,10 @@ def test_a_first_connection_that_fails_leaves_no_thread(sandbox: Sandbox) -> Non
     assert client_threads() == before
 
 
-# --- without a context
+# --- without a context manager
 
 
-def test_without_a_context_the_logout_confirms(sandbox: Sandbox) -> None:
+def test_without_a_context_manager_the_logout_confirms(sandbox: Sandbox) -> None:
     store = MemoryStore()
     client = order_entry(retransmission=True, **options(sandbox, "KalshiRT", store=store, reset_seq_num=True))
     client.open()
@@ -126,7 +126,7 @@ def test_an_interrupt_in_the_middle_of_a_call_drops_the_connection(
         for send in (lambda: client.send(order()), client.test_request):
             with pytest.raises(NotConnectedError, match="interrupted halfway"):
                 send()
-    # It can be opened again, with matching numbers.
+    # The client can be opened again, with matching sequence numbers.
     with client:
         assert client.send(order()) == 2
 
@@ -138,7 +138,7 @@ def test_an_interrupt_while_waiting_changes_nothing(
         list(client.events(0))
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", _interrupt)
-            # The venue may have answered before the first look.
+            # The venue may have answered before the first check.
             patch.setattr(client, "_answer", lambda _: None)
             for use in (client.receive, client.test_request):
                 with pytest.raises(KeyboardInterrupt):
@@ -194,7 +194,7 @@ def test_session_messages_are_not_resent_to_a_client_that_takes_no_events(
         assert not any(isinstance(event, GapDetected) for event in client.events(timeout=0))
 
 
-# --- a venue that comes back
+# --- reconnects
 
 
 def test_a_market_data_client_is_subscribed_again_after_a_reconnect() -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C while a blocking client connects ends it at once, in every stage of connecting.
+"""Ctrl-C while a blocking client connects ends the attempt at once, in every stage of connecting.
 
 The signals are real, and every connection timeout is days long, so only the interrupt can end an attempt.
 """
@@ -28,11 +28,11 @@ from kalshi_fix_adapters.net.tls import Plaintext, Tls
 
 stage, port = sys.argv[1], int(sys.argv[2])
 
-def told(function):
-    def tell(*args, **options):
+def announced(function):
+    def announce(*args, **options):
         print("waiting", flush=True)
         return function(*args, **options)
-    return tell
+    return announce
 
 if stage == "resolve":
     found = socket.getaddrinfo
@@ -43,10 +43,10 @@ if stage == "resolve":
         threading.Event().wait()
     socket.getaddrinfo = hang
 elif stage == "logon":
-    transport.Transport = told(transport.Transport)
+    transport.Transport = announced(transport.Transport)
 else:
-    waits = io_thread._CancellableWait
-    waits.until_ready = told(waits.until_ready)
+    wait = io_thread._CancellableWait
+    wait.until_ready = announced(wait.until_ready)
 client = order_entry(
     host="venue.invalid" if stage == "resolve" else "127.0.0.1",
     port=port,
@@ -64,7 +64,7 @@ except KeyboardInterrupt:
 
 @contextlib.contextmanager
 def unanswered_stage(stage: str) -> Iterator[int]:
-    """Yield a port at which this stage of connecting never ends."""
+    """Yield a port on which this stage of connecting never ends."""
     if stage == "resolve":  # the name is never resolved
         yield unused_port()
         return

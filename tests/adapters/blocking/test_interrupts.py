@@ -39,15 +39,15 @@ from tests.adapters.net.peers import Acceptor
 FILES = {module.__file__ for module in (shared_core, transport, sleeper, client, user)}
 OPENING = {module.__file__ for module in (client_core, sequence, store, lock)}
 MAX_POINTS = 2_000
-"""Limit of the points in one call; every call has fewer."""
+"""Limit on the points in one call; every call has fewer."""
 
 
 class Alarm(Exception):
-    """Raised by a program's own signal handler, as for a timeout."""
+    """Raised by a program's own signal handler, for example for a timeout."""
 
 
 class Refused(SessionClosedError):
-    """An exception of a class that the client's own calls raise, raised by a handler."""
+    """Raised by a handler; the client's own calls raise exceptions of its base class."""
 
     def __init__(self) -> None:
         super().__init__("raised by a signal handler")
@@ -123,16 +123,16 @@ CALLS: dict[str, Callable[[Client], object]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("beside", [False, True], ids=["one user", "two users"])
-def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, beside: bool) -> None:
+@pytest.mark.parametrize("second_user", [False, True], ids=["one user", "two users"])
+def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, second_user: bool) -> None:
     threads = set(threading.enumerate())
-    works = dropped = 0
+    usable = dropped = 0
     tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
     rates = RateBudget(tight, **COSTS) if CALLS[name] is trade_within_budget else None
     client = order_entry(**options(sandbox, budget=rates))
     client.open()
     for at in range(MAX_POINTS):
-        other = threading.Thread(target=_ask if beside else bool, args=(client,))
+        other = threading.Thread(target=_request_test if second_user else bool, args=(client,))
         other.start()
         interrupter = Interrupter(at, FILES)
         try:
@@ -144,7 +144,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, besi
         assert not other.is_alive()
         assert_lock_is_free(client, interrupter.where)
         if still_works(client):
-            works += 1
+            usable += 1
         else:
             dropped += 1
             client.logout()
@@ -153,7 +153,7 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, besi
             break
     client.logout()
     assert threads.issuperset(threading.enumerate())
-    assert works
+    assert usable
     assert at > 1
 
 
@@ -169,37 +169,37 @@ def next_message(client: Client) -> str | None:
         return "GarbledReceived"
 
 
-@pytest.mark.parametrize("look", [next_event, next_message])
-@pytest.mark.parametrize("raises", RAISED)
+@pytest.mark.parametrize("take", [next_event, next_message])
+@pytest.mark.parametrize("error", RAISED)
 def test_an_event_lost_to_an_interrupt_is_redelivered(
-    sandbox: Sandbox, look: Callable[[Client], str | None], raises: type[BaseException]
+    sandbox: Sandbox, take: Callable[[Client], str | None], error: type[BaseException]
 ) -> None:
-    def speak(peer: Acceptor) -> None:
+    def send_garbage_and_report(peer: Acceptor) -> None:
         peer.session.send(report("1"), read_clocks())
         peer.connection.sendall(b"garbage" + peer.session.data_to_send())
 
-    at, works, interrupted = 0, 0, True
+    at, usable, interrupted = 0, 0, True
     while interrupted:
         with trading(sandbox) as (client, orders):
             while interrupted:
-                orders.wanted.put(speak)
+                orders.requests.put(send_garbage_and_report)
                 seen: list[str | None] = []
-                interrupter = Interrupter(at, FILES | {client_core.__file__}, raises)
-                with contextlib.suppress(raises, SessionClosedError, StopIteration), interrupter:
-                    seen.append(look(client))
+                interrupter = Interrupter(at, FILES | {client_core.__file__}, error)
+                with contextlib.suppress(error, SessionClosedError, StopIteration), interrupter:
+                    seen.append(take(client))
                 # Iterating over a client that is already closed ends at once, so there was nothing to
                 # interrupt.
                 at, interrupted = at + 1, interrupter.where is not None or not seen
                 try:
                     while "1" not in seen:
-                        seen.append(look(client))
+                        seen.append(take(client))
                 except SessionClosedError:  # the core was interrupted while it changed its state
                     break
-                if "SessionEnded" in seen:  # the interrupt was treated as an exception of the signer
+                if "SessionEnded" in seen:  # the interrupt was treated as an exception from the signer
                     break
                 assert seen == ["GarbledReceived", "1"], interrupter.where
-                works += 1
-    assert works > 1
+                usable += 1
+    assert usable > 1
 
 
 # If the interrupt prevents an assignment, the garbage collector closes the object.
@@ -221,7 +221,7 @@ def test_an_interrupt_at_every_point_of_opening(sandbox: Sandbox, tmp_path: Path
         assert_lock_is_free(client, interrupter.where)
         for lock_file in tmp_path.rglob("*.lock"):
             FileLock(lock_file.with_suffix("")).release()
-    # `close` waits for the last commit only; the thread that made it ends a little later.
+    # `close` waits for the last commit only; the thread for commits ends a little later.
     for thread in set(threading.enumerate()) - threads:
         thread.join(LONG)
         assert not thread.is_alive()
@@ -260,22 +260,22 @@ def test_an_interrupt_while_the_thread_is_starting(
         next_of(client, MessageReceived)
 
 
-def is_coverage_measured() -> bool:
-    """Return whether coverage.py is active: an interrupt inside it leaves its own lock held for ever."""
+def is_coverage_active() -> bool:
+    """Return whether coverage.py is active: an interrupt inside it leaves a lock of coverage.py held."""
     coverage = sys.modules.get("coverage")
     return coverage is not None and coverage.Coverage.current() is not None
 
 
-@pytest.mark.skipif(is_coverage_measured(), reason="the signals would interrupt coverage.py too")
+@pytest.mark.skipif(is_coverage_active(), reason="the signals would interrupt coverage.py too")
 def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
     draw = random.Random(7)
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    works = dropped = 0
+    usable = dropped = 0
     client = order_entry(**options(sandbox))
     client.open()
     # Python ignores exceptions that a signal handler raises in a `__del__` during garbage collection.
-    # asyncio's transports have one: the venue in this process leaves them behind, and any thread may collect
-    # them.
+    # asyncio's transports have this method: the venue in this process leaves transports behind, and any
+    # thread may collect them.
     gc.disable()
     try:
         for _ in range(300):
@@ -287,7 +287,7 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
                 pass
             assert_lock_is_free(client)
             if still_works(client):
-                works += 1
+                usable += 1
             else:
                 dropped += 1
                 client.logout()
@@ -297,10 +297,10 @@ def test_hundreds_of_signals_leave_the_client_usable(sandbox: Sandbox) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
         client.logout()
-    assert works
+    assert usable
     assert dropped
 
 
-def _ask(client: Client) -> None:
+def _request_test(client: Client) -> None:
     with contextlib.suppress(NotConnectedError):
         client.test_request(LONG)

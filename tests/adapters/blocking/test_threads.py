@@ -21,7 +21,7 @@ from kalshi_fix_adapters.net.sleeper import READ, WRITE, Sleeper, make_sleeper
 from kalshi_fix_sansio.events import HeartbeatReceived, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session.timers import Timers
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.blocking.kit import next_of, options, taken, trading
+from tests.adapters.blocking.kit import next_cl_ord_id, next_of, options, trading
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import order, plaintext_options
 from tests.adapters.engine.stage import plan
@@ -56,14 +56,14 @@ def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
         orders.report("1")
         while not queued(client):
             pass
-        assert taken(client) == "1"
+        assert next_cl_ord_id(client) == "1"
 
 
-def test_the_thread_does_not_read_while_a_user_waits_that_reads(sandbox: Sandbox, users_read: bool) -> None:
+def test_the_thread_does_not_read_while_a_waiting_user_reads(sandbox: Sandbox, users_read: bool) -> None:
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         shared = client._shared
         for name in ("1", "2"):
-            waiting = pool.submit(taken, client)
+            waiting = pool.submit(next_cl_ord_id, client)
             until_waiting(client, 1)
             with shared.lock:
                 assert shared.sleeper.interest == (0 if users_read else READ)
@@ -73,7 +73,7 @@ def test_the_thread_does_not_read_while_a_user_waits_that_reads(sandbox: Sandbox
                 assert shared.sleeper.interest == READ
 
 
-def test_the_thread_reads_again_after_an_interrupt_of_the_user_that_reads(
+def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -87,22 +87,22 @@ def test_the_thread_reads_again_after_an_interrupt_of_the_user_that_reads(
         orders.report("1")
         while not queued(client):
             pass
-        assert taken(client) == "1"
+        assert next_cl_ord_id(client) == "1"
 
 
 def test_a_polling_user_reads_in_its_own_thread(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that never waits may leave the client's own thread no time to run."""
     with trading(sandbox) as (client, orders), monkeypatch.context() as patch:
-        shared, sleeps, go = client._shared, threading.Event(), threading.Event()
+        shared, is_sleeping, go = client._shared, threading.Event(), threading.Event()
 
         def sleep(_: float | None) -> int:
-            sleeps.set()
+            is_sleeping.set()
             assert go.wait(LONG)
             return 0
 
         patch.setattr(shared.sleeper, "sleep", sleep)
         shared.wake()
-        assert sleeps.wait(LONG)
+        assert is_sleeping.wait(LONG)
         for name in ("1", "2"):
             orders.report(name)
             while not (found := list(client.messages(0))):
@@ -124,7 +124,7 @@ def test_each_waiting_user_gets_its_own_result(sandbox: Sandbox) -> None:
         assert client.send(order()) == 2
 
 
-def test_users_can_receive_measure_and_send_concurrently(sandbox: Sandbox) -> None:
+def test_users_can_receive_measure_round_trips_and_send_concurrently(sandbox: Sandbox) -> None:
     with order_entry(**options(sandbox)) as client, ThreadPoolExecutor(6) as pool:
 
         def receive() -> int:
@@ -147,7 +147,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
 
     def take_first() -> str:
         first.append(threading.get_ident())
-        return taken(client)
+        return next_cl_ord_id(client)
 
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         sleep = client._shared._sleep
@@ -163,7 +163,7 @@ def test_an_interrupted_user_leaves_the_others_waiting(
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_sleep", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                pool.submit(taken, client).result(LONG)
+                pool.submit(next_cl_ord_id, client).result(LONG)
         orders.report("1")
         assert waiting.result(LONG) == "1"
         until_waiting(client, 0)
@@ -210,9 +210,9 @@ def test_an_interrupt_with_an_unwritten_message_ends_the_client(
 # --- failures of the thread
 
 
-@pytest.mark.parametrize("fails", [(ClientCore, "receive"), (SharedCore, "prepare")])
+@pytest.mark.parametrize("failing_method", [(ClientCore, "receive"), (SharedCore, "prepare")])
 def test_a_failure_in_the_thread_reaches_every_user(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fails: tuple[type, str]
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, failing_method: tuple[type, str]
 ) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
@@ -220,9 +220,9 @@ def test_a_failure_in_the_thread_reaches_every_user(
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         with monkeypatch.context() as patch:
             patch.setattr(client._shared, "_listener", None)  # so that no user reads
-            waiting = [pool.submit(taken, client) for _ in range(2)]
+            waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
             until_waiting(client, 2)
-        monkeypatch.setattr(*fails, fail)
+        monkeypatch.setattr(*failing_method, fail)
         orders.beat("1")
         assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
         with pytest.raises(NotConnectedError, match="ZeroDivisionError"):
@@ -244,7 +244,7 @@ def test_a_failed_core_is_not_disconnected_again(sandbox: Sandbox, monkeypatch: 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tmp_path: Path) -> None:
-    text = tmp_path / "error"
+    error_file = tmp_path / "error"
     with order_entry(**options(sandbox)) as client, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -253,12 +253,12 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(sandbox: Sandbox, tm
                 try:
                     client.receive(LONG)
                 except SessionClosedError as error:
-                    text.write_text(str(error))
+                    error_file.write_text(str(error))
                 client.logout()
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
-        assert "this process was forked" in text.read_text()
+        assert "this process was forked" in error_file.read_text()
         assert client.send(order()) == 2
         next_of(client, MessageReceived)
         client.test_request(LONG)
@@ -302,7 +302,7 @@ def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
             shared.prepare(shared._transport)
             assert sleeper.interest == (WRITE if output else 0)
             client._core.output.clear()
-        assert [taken(client) for _ in range(20)] == list(map(str, range(20)))
+        assert [next_cl_ord_id(client) for _ in range(20)] == list(map(str, range(20)))
         sleeper.close()
 
 
@@ -347,7 +347,7 @@ def test_heartbeats_are_sent_whatever_the_user_does(
     assert heard.is_set()
 
 
-class Watched:
+class ReportingLock:
     """A lock that reports when another thread tries to acquire it."""
 
     def __init__(self, lock: threading.RLock, report: Callable[[], object]) -> None:
@@ -363,17 +363,17 @@ class Watched:
 
 
 def test_a_call_in_progress_does_not_end_a_connection_attempt() -> None:
-    shared, expected = SharedCore(plan()), threading.Event()
+    shared, contended = SharedCore(plan()), threading.Event()
     shared.open()
     waits = io_thread._CancellableWait(shared)
-    shared.lock = Watched(shared.lock, expected.set)  # type: ignore[assignment]
+    shared.lock = ReportingLock(shared.lock, contended.set)  # type: ignore[assignment]
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         with shared.lock:
             shared.core.changing = True
             waiting = pool.submit(waits.until_ready, ours, WRITE, LONG)
-            waiting.add_done_callback(lambda _: expected.set())
-            assert expected.wait(LONG)
+            waiting.add_done_callback(lambda _: contended.set())
+            assert contended.wait(LONG)
             shared.core.changing = False
         assert waiting.result(LONG) is None
     shared.close()

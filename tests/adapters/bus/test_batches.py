@@ -1,4 +1,4 @@
-"""From events to messages of the bus and back: order, bounds, gaps, restarts, several publishers."""
+"""From events to bus messages and back: order, bounds, gaps, restarts, several publishers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def streams(draw: st.DrawFn) -> list[object]:
     return events
 
 
-def of(symbol: str, events: list[object]) -> list[object]:
+def about_symbol(symbol: str, events: list[object]) -> list[object]:
     """Return the messages about a symbol, and the events without a message."""
     return [
         event
@@ -91,7 +91,7 @@ def test_consumers_get_every_event_once_and_in_order(
             found += apply(receiver, data.draw(st.permutations(messages)))
     assert not [event for event in found if isinstance(event, MessagesLost)]
     for symbol in SYMBOLS:
-        assert of(symbol, found) == of(symbol, events)
+        assert about_symbol(symbol, found) == about_symbol(symbol, events)
 
 
 @given(streams(), st.data())
@@ -99,12 +99,12 @@ def test_missing_messages_are_reported_before_the_next_message_of_their_lane(
     events: list[object], data: st.DataObject
 ) -> None:
     messages = [item for item in published(batcher(buckets=3), events) if not item.id.event]
-    gone = data.draw(st.sets(st.sampled_from(range(len(messages))))) if messages else set()
+    dropped = data.draw(st.sets(st.sampled_from(range(len(messages))))) if messages else set()
     receiver = Receiver()
     followed: set[str] = set()
     missing: set[str] = set()
     for index, each in enumerate(messages):
-        if index in gone:
+        if index in dropped:
             missing.add(each.lane)
             continue
         found = apply(receiver, [each])
@@ -134,10 +134,10 @@ def test_batches_are_bounded() -> None:
     by_count = published(batcher(max_bytes=10**6), events)
     assert [len(split_frames(item.data)) for item in by_count] == [MAX_FRAMES, MAX_FRAMES, MAX_FRAMES - 1]
     by_bytes = published(batcher(max_bytes=3 * size), events[:7])
-    assert [len(split_frames(byte.data)) for byte in by_bytes] == [3, 3, 1]
+    assert [len(split_frames(item.data)) for item in by_bytes] == [3, 3, 1]
 
 
-def test_a_message_about_several_buckets_is_a_round_of_its_own() -> None:
+def test_a_message_about_several_buckets_has_a_round_of_its_own() -> None:
     first, second = (next(s for s in SYMBOLS if bucket_of(s, 2) == bucket) for bucket in range(2))
     events = [delta(1, first), delta(2, first, second), delta(3, second), delta(4, first)]
     publisher = batcher(buckets=2)
@@ -168,7 +168,7 @@ def test_other_sessions_keep_the_order_of_all_messages() -> None:
     assert apply(Receiver(), messages) == events
 
 
-def test_messages_without_a_symbol_have_an_empty_one() -> None:
+def test_the_subject_of_a_message_without_a_symbol_has_an_empty_symbol() -> None:
     [message] = published(batcher(REPORTS), [received(1, Heartbeat())])
     assert message.subject == "kalshi.demo.prediction.KalshiRT.desk.0.="
 
@@ -183,7 +183,7 @@ def test_a_message_above_the_limit_is_published_in_parts() -> None:
     parts = [message for message in messages if message.id.parts > 1]
     assert all(len(part.data) <= 1000 for part in parts)
     assert b"".join(part.data for part in parts) == large.frame
-    # An event is complete when its last part was acknowledged; only then may it be confirmed.
+    # An event is complete when its last part has been acknowledged; only then may it be confirmed.
     assert [item.last for item in found[1 : len(parts) + 1] if item is not None] == [
         *[None] * (len(parts) - 1),
         large,
@@ -203,7 +203,7 @@ def test_a_message_with_a_missing_part_is_reported_as_lost(missing: int) -> None
     assert found[1] == MessagesLost(2, 2)
 
 
-def test_events_of_the_process_are_confirmed_without_a_message() -> None:
+def test_process_local_events_are_confirmed_but_not_published() -> None:
     events = [HeartbeatReceived("1"), delta(1, "KX"), ReadingResumed(), ENDED, HeartbeatReceived("2")]
     publisher = batcher()
     for event in events:
@@ -262,7 +262,7 @@ def test_messages_redelivered_to_the_next_process_are_applied_once(again: list[i
     assert numbers(apply(receiver, second)) == [number for number in again if number > 5]
 
 
-def test_restarted_numbers_are_applied_and_their_repetition_is_not() -> None:
+def test_messages_with_restarted_numbers_are_applied_once() -> None:
     receiver = Receiver()
     for fence in (1, 2):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Commands of other processes, without a broker: deadlines, checks, repeated commands, answers."""
+"""Commands from other processes, without a broker: deadlines, checks, repeated commands, answers."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
     asyncio.run(main())
 
 
-def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_unknown() -> None:
+def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_with_unknown() -> None:
     """The answer is in time for every repetition, and the message is sent once."""
 
     async def main() -> None:
@@ -176,7 +176,7 @@ def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_unkno
     asyncio.run(main())
 
 
-def test_messages_that_wait_for_the_store_beyond_their_deadline_are_bounded() -> None:
+def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
     async def main() -> None:
         client = Client()
         client.may_send.clear()
@@ -223,7 +223,7 @@ def test_a_message_that_the_client_did_not_send_is_refused_with_the_reason(error
     asyncio.run(main())
 
 
-def test_a_message_that_may_have_been_sent_is_unknown() -> None:
+def test_a_message_that_may_have_been_sent_is_answered_with_unknown() -> None:
     async def main() -> None:
         client = Client()
         client.error = StoreError("disk")
@@ -262,7 +262,7 @@ def test_the_check_is_applied_to_new_messages_only() -> None:
     asyncio.run(main())
 
 
-def test_messages_without_an_id_are_sent_every_time_and_waiting_commands_are_bounded() -> None:
+def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting_is_bounded() -> None:
     async def main() -> None:
         client = Client()
         handler = commands(client)

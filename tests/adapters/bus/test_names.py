@@ -35,7 +35,7 @@ def test_encoded_names_are_valid_and_decode_to_the_original_text(text: str) -> N
         ("", "="),
     ],
 )
-def test_examples(text: str, name: str) -> None:
+def test_encoded_examples(text: str, name: str) -> None:
     assert escape(text) == name
 
 
@@ -46,7 +46,9 @@ def test_other_names_are_refused(name: str) -> None:
 
 
 @given(TEXT, TEXT, TEXT, TEXT, TEXT, TEXT)
-def test_subjects(environment: str, product: str, session: str, account: str, kind: str, symbol: str) -> None:
+def test_subjects_round_trip(
+    environment: str, product: str, session: str, account: str, kind: str, symbol: str
+) -> None:
     channel = Channel(environment, product, session, account)
     subject = channel.subject(kind, symbol)
     assert subject.count(".") == 6
@@ -63,7 +65,7 @@ def test_other_subjects_are_refused(subject: str) -> None:
 
 
 @given(TEXT, TEXT, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, st.integers(1, 99), st.integers(0, 99))
-def test_ids(
+def test_ids_round_trip(
     account: str,
     session: str,
     fence: int,

@@ -26,15 +26,15 @@ class Client:
         self.events = list(events)
         self.taken: list[Any] = []
         self.confirmed = 0
-        self.ends = True
+        self.ends_when_empty = True
         self.arrived = asyncio.Event()
 
-    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as in real clients
         await asyncio.sleep(0)
-        if not self.events and not self.ends:
+        if not self.events and not self.ends_when_empty:
             await self.arrived.wait()
         if not self.events:
-            raise SessionClosedError("over", None)
+            raise SessionClosedError("closed", None)
         self.taken.append(self.events.pop(0))
         return self.taken[-1]
 
@@ -109,10 +109,10 @@ FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(item.frame) for item in FIVE[1
         ({"limit": 5}, 5),
         ({"limit_bytes": FIVE_BYTES}, 5),
         ({"limit_bytes": FIVE_BYTES + 1}, 6),
-        # An event above the limit is published when no other one waits.
+        # An event above the limit is published when no other event waits.
         ({"limit_bytes": 1}, 1),
     ],
-    ids=["events", "bytes", "a byte more", "less than one event"],
+    ids=["events", "bytes", "one byte more", "less than one event"],
 )
 def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
     limits: dict[str, Any], waiting: int, max_bytes: int
@@ -139,7 +139,7 @@ def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_
 def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, Any]) -> None:
     async def main() -> None:
         client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
-        client.ends = False
+        client.ends_when_empty = False
         broker.up.clear()
         publisher = Publisher(client, batcher(), broker.publish, at_limit="drop", **limits)
         task = asyncio.create_task(publisher.run())
@@ -148,7 +148,7 @@ def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[s
         broker.up.set()
         await until_idle()
         client.events.append(delta(20, "KX"))
-        client.ends = True
+        client.ends_when_empty = True
         client.arrived.set()
         await task
         found = apply(Receiver(), broker.stored)
@@ -158,13 +158,13 @@ def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[s
     run(main())
 
 
-def test_an_error_of_the_broker_is_raised_unchanged() -> None:
+def test_an_error_from_the_broker_is_raised_unchanged() -> None:
     async def refuse(message: Outgoing) -> None:
         raise PermissionError(message.subject)
 
     async def main() -> None:
         client = Client(report(1))
-        client.ends = False
+        client.ends_when_empty = False
         with pytest.raises(PermissionError):
             await Publisher(client, batcher(REPORTS), refuse).run()
         assert client.confirmed == 0
@@ -173,7 +173,7 @@ def test_an_error_of_the_broker_is_raised_unchanged() -> None:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop that skips the time in which all tasks sleep."""
+    """An event loop that skips the time during which all tasks sleep."""
 
     now = 0.0
 
@@ -192,14 +192,15 @@ HOUR = 3600.0
 @pytest.mark.parametrize(
     ("lost", "delay", "confirmed", "redelivered"),
     [(0, HOUR / 10, 4, 0), (1, 2.0, 4, 4), (10**6, 2.0, 0, 1714)],
-    ids=["late", "at the second time", "never"],
+    ids=["late", "on the second attempt", "never"],
 )
-def test_an_hour_with_a_broker_that_acknowledges(
+def test_messages_are_redelivered_until_they_are_acknowledged(
     lost: int, delay: float, confirmed: int, redelivered: int
 ) -> None:
-    """It stores each message every time; its first acknowledgements of each are lost, the others late."""
+    """The test lasts one virtual hour. The broker stores every delivery, but loses the first `lost`
+    acknowledgements of a message and delays the rest."""
     client, stored = Client(*map(report, range(1, 5))), list[Outgoing]()
-    client.ends = False
+    client.ends_when_empty = False
 
     async def publish(message: Outgoing) -> None:
         stored.append(message)
@@ -212,7 +213,7 @@ def test_an_hour_with_a_broker_that_acknowledges(
         task = asyncio.create_task(publisher.run())
         await asyncio.wait({task}, timeout=HOUR)
         assert (client.confirmed, publisher.redelivered) == (confirmed, redelivered)
-        # One that is never acknowledged delays those after it.
+        # A message that is never acknowledged delays the messages after it.
         assert apply(Receiver(), stored) == client.taken[: confirmed or 1]
         task.cancel()
         await asyncio.wait({task})

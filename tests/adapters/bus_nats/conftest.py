@@ -1,4 +1,4 @@
-"""A NATS server for the tests of a module, and venues with a client that publishes."""
+"""A NATS server for each test."""
 
 from __future__ import annotations
 

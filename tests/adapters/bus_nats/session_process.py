@@ -1,4 +1,4 @@
-"""A session process that kills itself before an answer. Its options are read from stdin."""
+"""A session process that kills itself before it sends a certain answer. Its options are read from stdin."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kalshi_fix_adapters.bus_nats import connect
 from kalshi_fix_adapters.net.tls import Tls
 
 
-async def main(url: str, ca: str, options: dict[str, Any], die_before_answer: int) -> None:
-    """Serve commands, and kill the process before answer number `die_before_answer`; 0 means never."""
+async def main(url: str, ca: str, options: dict[str, Any], kill_before_answer: int) -> None:
+    """Serve commands, and kill the process before answer number `kill_before_answer`; 0 means never."""
     publish, given = Client.publish, 0
 
-    async def publish_or_die(self: Client, subject: str, *rest: Any, **options: Any) -> None:
+    async def publish_or_kill(self: Client, subject: str, *rest: Any, **options: Any) -> None:
         nonlocal given
         if subject.startswith("_INBOX"):
             given += 1
-            if given == die_before_answer:
+            if given == kill_before_answer:
                 os.kill(os.getpid(), signal.SIGKILL)
         await publish(self, subject, *rest, **options)
 
-    Client.publish = publish_or_die  # type: ignore[method-assign]
+    Client.publish = publish_or_kill  # type: ignore[method-assign]
     session = order_entry(**options, tls=Tls(ca_data=ca), explicit_confirm=True)
     async with (
         connect(url) as bus,

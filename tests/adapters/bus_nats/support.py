@@ -48,12 +48,12 @@ class Client:
     def end(self) -> None:
         self.queue.put_nowait(None)
 
-    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as clients have it
+    async def receive(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as in real clients
         event = await self.queue.get()
         self.taken += 1
         self.changed.set()
         if event is None:
-            raise SessionClosedError("over", None)
+            raise SessionClosedError("closed", None)
         return event
 
     def confirm(self, event: Any) -> None:
@@ -72,7 +72,7 @@ class Client:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test for a bounded time, also if one of its tasks does not end when it is cancelled."""
+    """Run a test for a bounded time, even if one of its tasks does not end when it is cancelled."""
 
     async def bounded() -> None:
         task = asyncio.create_task(main)

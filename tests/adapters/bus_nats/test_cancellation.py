@@ -1,4 +1,4 @@
-"""Tasks of the bus end when they are cancelled, also while an answer of the server arrives."""
+"""The bus's tasks end when they are cancelled, even while an answer from the server arrives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.adapters.bus_nats.test_events import publish
 from tests.nats import NatsServer
 
 TURNS = 10
-"""Turns of the event loop after an answer within which it has reached the task."""
+"""Number of turns of the event loop within which an answer reaches the task."""
 
 
 def market() -> list[Any]:
-    """Return events of which each message of the bus has one only."""
+    """Return events that the bus publishes one per message."""
     return [logged_on(), *(delta(number, f"KX{number % 2}") for number in range(1, 200))]
 
 
@@ -45,7 +45,7 @@ async def keep_sending(bus: Bus) -> None:
         await bus.session(MARKET_DATA).send(order("x"))
 
 
-async def keep_looking(bus: Bus) -> None:
+async def keep_listing(bus: Bus) -> None:
     while True:
         await bus.publishers()
 
@@ -55,7 +55,7 @@ async def keep_snapshots(bus: Bus) -> None:
 
 
 @pytest.mark.parametrize(
-    "use", [keep_publishing, keep_iterating, keep_tailing, keep_sending, keep_looking, keep_snapshots]
+    "use", [keep_publishing, keep_iterating, keep_tailing, keep_sending, keep_listing, keep_snapshots]
 )
 @pytest.mark.parametrize("answer", [3, 5])
 def test_a_task_cancelled_when_an_answer_arrives_ends(server: NatsServer, use: Any, answer: int) -> None:
@@ -68,13 +68,13 @@ def test_a_task_cancelled_when_an_answer_arrives_ends(server: NatsServer, use: A
                 await cancel_at(bus, task, answer, turns)
                 # A task that continues would use the whole time of the test.
                 await asyncio.wait({task}, timeout=LONG / 2)
-                assert task.cancelled(), f"after {turns} turns"
+                assert task.cancelled(), f"turns after the answer: {turns}"
 
     run(main())
 
 
 async def cancel_at(bus: Bus, task: asyncio.Task[None], answer: int, turns: int) -> None:
-    """Cancel a task some turns of the event loop after its connection has received that many messages."""
+    """Cancel a task `turns` turns of the event loop after its connection has received `answer` messages."""
     client: Any = bus._link.client
     process, done, left = client._process_msg, asyncio.Event(), answer
     loop = asyncio.get_running_loop()

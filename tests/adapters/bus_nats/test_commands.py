@@ -1,4 +1,4 @@
-"""Orders of other processes over a real server: answers, deadlines, takeovers, permissions."""
+"""Orders from other processes over a real server: answers, deadlines, takeovers, permissions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def venue() -> Iterator[Venue]:
         yield running
 
 
-def priced(name: str, **changes: Any) -> NewOrderSingle:
+def valid_order(name: str, **changes: Any) -> NewOrderSingle:
     return order(name, symbol="KXHIGHNY-26DEC31-B50", **changes)
 
 
@@ -55,26 +55,26 @@ async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> As
 async def fence(bus: Bus, client: Client) -> int:
     try:
         return await bus._link.read_fence(channel_of(client), "server")
-    except Exception:  # noqa: BLE001 - there is none yet
+    except Exception:  # noqa: BLE001 - there is no fence yet
         return 0
 
 
-def test_an_order_of_another_process_is_sent_once(server: NatsServer, venue: Venue, tmp_path: Path) -> None:
+def test_an_order_from_another_process_is_sent_once(server: NatsServer, venue: Venue, tmp_path: Path) -> None:
     async def main() -> None:
         async with connected(server) as bus, connected(server) as other:
             async with serving(bus, venue, tmp_path) as client:
                 session = other.session(str(channel_of(client)))
-                first = await session.send(priced("a1"))
+                first = await session.send(valid_order("a1"))
                 assert first == Sent(client.numbers.next_outgoing - 1)
-                assert await session.send(priced("a1")) == Sent(first.number, known=True)
-                bad = await session.send(priced("a2", price="-1"))
+                assert await session.send(valid_order("a1")) == Sent(first.number, known=True)
+                bad = await session.send(valid_order("a2", price="-1"))
                 assert isinstance(bad, Refused)
                 report = await client.receive(5)
                 while not hasattr(report, "message"):
                     report = await client.receive(5)
             # A successor on the same store, as after a takeover.
             async with serving(bus, venue, tmp_path) as client:
-                assert await session.send(priced("a1")) == Sent(first.number, known=True)
+                assert await session.send(valid_order("a1")) == Sent(first.number, known=True)
 
     run(main())
 
@@ -84,14 +84,16 @@ def test_the_check_refuses_orders_and_without_a_server_nothing_is_sent(
 ) -> None:
     async def main() -> None:
         async with connected(server) as bus:
-            nowhere = await bus.session("demo.prediction.KalshiNR.nobody").send(priced("b0"))
+            nowhere = await bus.session("demo.prediction.KalshiNR.nobody").send(valid_order("b0"))
             assert nowhere == Refused("no process has ever served demo.prediction.KalshiNR.nobody")
             async with serving(bus, venue, tmp_path, lambda message: Refusal("not now")) as client:
                 session = bus.session(channel_of(client))
-                assert await session.send(priced("b1")) == Refused("not now")
-            assert await session.send(priced("b1")) == Refused(f"no process serves {session.channel} now")
+                assert await session.send(valid_order("b1")) == Refused("not now")
+            assert await session.send(valid_order("b1")) == Refused(
+                f"no process serves {session.channel} now"
+            )
             with pytest.raises(ValueError, match="at most 30 seconds"):
-                await session.send(priced("b1"), within=31)
+                await session.send(valid_order("b1"), within=31)
 
     run(main())
 
@@ -105,7 +107,7 @@ def test_serving_needs_a_store_that_keeps_the_ids(server: NatsServer, venue: Ven
     run(main())
 
 
-def test_an_order_given_while_disconnected_is_not_kept_for_later(
+def test_an_order_given_while_disconnected_is_not_sent_later(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
     async def main() -> None:
@@ -115,7 +117,7 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
             serving(bus, venue, tmp_path) as client,
         ):
             session = other.session(channel_of(client))
-            assert isinstance(await session.send(priced("c1")), Sent)
+            assert isinstance(await session.send(valid_order("c1")), Sent)
             lost = asyncio.Event()
 
             async def disconnected() -> None:
@@ -124,13 +126,13 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
             other._link.client._disconnected_cb = disconnected
             server.kill()
             await lost.wait()
-            found = await session.send(priced("c2"))
+            found = await session.send(valid_order("c2"))
             assert isinstance(found, Refused)
             server.start()
-            while isinstance(answer := await session.send(priced("c3"), within=0.2), Refused):
+            while isinstance(answer := await session.send(valid_order("c3"), within=0.2), Refused):
                 pass
             while isinstance(answer, Unknown):
-                answer = await session.send(priced("c3"), within=0.2)
+                answer = await session.send(valid_order("c3"), within=0.2)
             assert isinstance(answer, Sent)
             assert client.sent_request("c2") is None
 
@@ -138,7 +140,7 @@ def test_an_order_given_while_disconnected_is_not_kept_for_later(
 
 
 @pytest.mark.parametrize("within", [0.01, 20.0], ids=["after its deadline", "before its deadline"])
-def test_a_reconnection_sends_no_order_of_the_time_without_connection(
+def test_a_reconnection_sends_no_order_that_was_given_while_disconnected(
     server: NatsServer, venue: Venue, tmp_path: Path, within: float
 ) -> None:
     async def main() -> None:
@@ -150,29 +152,29 @@ def test_a_reconnection_sends_no_order_of_the_time_without_connection(
             ):
                 commands = await bus._link.client.subscribe("kalshi-commands.>")
                 session = other.session(channel_of(client))
-                assert isinstance(await session.send(priced("r1")), Sent)
-                await asyncio.to_thread(relay.go_away)
+                assert isinstance(await session.send(valid_order("r1")), Sent)
+                await asyncio.to_thread(relay.stop_listening)
                 client_of_nats: Any = other._link.client
-                while client_of_nats.is_connected:  # noqa: ASYNC110 - a state of the client
+                while client_of_nats.is_connected:  # noqa: ASYNC110 - the client's own state
                     await asyncio.sleep(0)
                 before = time.time()
-                assert isinstance(await session.send(priced("r2"), within=within), Refused)
-                # With the shorter time, the connection returns after the deadline.
-                while within < 1 and time.time() < before + within:  # noqa: ASYNC110 - of the clock
+                assert isinstance(await session.send(valid_order("r2"), within=within), Refused)
+                # With the shorter timeout, the connection is restored after the deadline.
+                while within < 1 and time.time() < before + within:  # noqa: ASYNC110 - waits for the clock
                     await asyncio.sleep(0)
-                relay.come_back()
+                relay.listen()
                 while not client_of_nats.is_connected:  # noqa: ASYNC110
                     await asyncio.sleep(0)
-                assert isinstance(await session.send(priced("r3")), Sent)
-                messages: list[Any] = [decode(item.data) async for item in taken(commands)]
+                assert isinstance(await session.send(valid_order("r3")), Sent)
+                messages: list[Any] = [decode(item.data) async for item in pending_messages(commands)]
                 assert [message.cl_ord_id for message in messages] == ["r1", "r3"]
                 assert client.sent_request("r2") is None
 
     run(main())
 
 
-async def taken(subscription: Any) -> AsyncIterator[Any]:
-    """Yield the messages of a subscription that have arrived."""
+async def pending_messages(subscription: Any) -> AsyncIterator[Any]:
+    """Yield the messages that have arrived for a subscription."""
     while subscription.pending_msgs:
         yield await subscription.next_msg()
 
@@ -180,7 +182,7 @@ async def taken(subscription: Any) -> AsyncIterator[Any]:
 @pytest.mark.parametrize(
     "reply", ["kalshi.demo.prediction.KalshiNR.desk.8.KX", "$JS.API.STREAM.PURGE.KALSHI", ""]
 )
-def test_answers_go_only_to_inboxes_and_without_the_headers_of_the_sender(
+def test_answers_go_only_to_inboxes_and_omit_the_headers_of_the_command(
     server: NatsServer, venue: Venue, tmp_path: Path, reply: str
 ) -> None:
     async def main() -> None:
@@ -193,11 +195,13 @@ def test_answers_go_only_to_inboxes_and_without_the_headers_of_the_sender(
             headers = {DEADLINE: repr(time.time() + 5), "Nats-Rollup": "all"}
             everything = await other._link.client.subscribe(">")
             nats = other._link.client
-            await nats.publish(subject, encode_command(priced("x1")), reply=reply, headers=headers)
-            answer = await nats.request(subject, encode_command(priced("x2")), timeout=5, headers=headers)
+            await nats.publish(subject, encode_command(valid_order("x1")), reply=reply, headers=headers)
+            answer = await nats.request(
+                subject, encode_command(valid_order("x2")), timeout=5, headers=headers
+            )
             assert answer.headers is None
             assert isinstance(decode_answer(answer.data), Sent)
-            seen = [message.subject async for message in taken(everything)]
+            seen = [message.subject async for message in pending_messages(everything)]
             assert reply not in seen
             assert client.sent_request("x1") is None
 
@@ -214,15 +218,15 @@ def test_an_order_that_arrives_after_its_deadline_is_refused(
             serving(bus, venue, tmp_path) as client,
         ):
             session = other.session(channel_of(client))
-            assert isinstance(await session.send(priced("d1")), Sent)
+            assert isinstance(await session.send(valid_order("d1")), Sent)
             server.freeze()
-            found = await session.send(priced("d2"), within=0.05)
+            found = await session.send(valid_order("d2"), within=0.05)
             assert isinstance(found, Unknown)
             server.thaw()
             # The broker has delivered d2 before this answer.
             answer: Any = found
             while not isinstance(answer, Sent):
-                answer = await session.send(priced("d3"), within=2)
+                answer = await session.send(valid_order("d3"), within=2)
             assert client.sent_request("d2") is None
 
     run(main())
@@ -238,14 +242,14 @@ def test_a_suspended_process_that_resumes_after_a_takeover_gets_no_commands(
             serving(bus, venue, tmp_path / "1") as client,
         ):
             session = standby.session(channel_of(client))
-            assert isinstance(await session.send(priced("e1")), Sent)
-            # The other process takes over the role, as a standby does once it holds the lease of the store.
+            assert isinstance(await session.send(valid_order("e1")), Sent)
+            # The other process takes over the role, as a standby does once it holds the store's lease.
             successor = await standby._link.new_fence(channel_of(client), "server")
             subject = command_subject(channel_of(client), successor, "*")
-            taken = await standby._link.client.subscribe(subject)
+            subscription = await standby._link.client.subscribe(subject)
             session._fence = None
-            assert isinstance(await session.send(priced("e2"), within=0.2), Unknown)
-            assert DEADLINE in ((await taken.next_msg(1)).headers or {})
+            assert isinstance(await session.send(valid_order("e2"), within=0.2), Unknown)
+            assert DEADLINE in ((await subscription.next_msg(1)).headers or {})
             assert client.sent_request("e2") is None
 
     run(main())
@@ -269,7 +273,7 @@ def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: 
             publishing = tasks.create_task(bus.publish(client))
             async with login("strategy") as strategy, login("risk") as risk, login("recorder") as recorder:
                 session = strategy.session(NAME)
-                while not isinstance(await session.send(priced("p1")), Sent):
+                while not isinstance(await session.send(valid_order("p1")), Sent):
                     pass
                 # Every login receives the report.
                 for reader in (strategy, risk, recorder):
@@ -278,9 +282,9 @@ def test_the_documented_permissions_decide_who_may_send(venue: Venue, tmp_path: 
                             break
                 # `risk` may send cancels only, and `recorder` may send nothing.
                 cancel = OrderMassCancelRequest(cl_ord_id="p2", mass_cancel_request_type="6")
-                assert isinstance(await recorder.session(NAME).send(priced("p3"), within=0.3), Unknown)
+                assert isinstance(await recorder.session(NAME).send(valid_order("p3"), within=0.3), Unknown)
                 assert isinstance(await recorder.session(NAME).send(cancel, within=0.3), Unknown)
-                assert isinstance(await risk.session(NAME).send(priced("p4"), within=0.3), Unknown)
+                assert isinstance(await risk.session(NAME).send(valid_order("p4"), within=0.3), Unknown)
                 found = await risk.session(NAME).send(cancel)
                 assert isinstance(found, Sent | Refused)
                 assert [client.sent_request(name) for name in ("p3", "p4")] == [None, None]

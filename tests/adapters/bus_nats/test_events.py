@@ -122,7 +122,7 @@ def state(books: Any) -> Any:
 
 
 def market(first: int, count: int) -> list[Any]:
-    """Return deltas of ten markets, each of which adds a level."""
+    """Return deltas for ten markets; each delta adds a level."""
     return [
         delta(number, f"KX{number % 10}", price=f"0.{number % 9000 + 1:04}")
         for number in range(first, first + count)
@@ -184,9 +184,9 @@ def test_the_messages_of_a_superseded_publisher_are_discarded(server: NatsServer
     async def main() -> None:
         async with connected(server) as bus:
             old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
-            sleeper = await bus.publisher(old)
+            suspended = await bus.publisher(old)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(sleeper.run())
+                tasks.create_task(suspended.run())
                 events = bus.events(REPORTS)
                 found = await take(events, 3)
                 # The successor received 2 again, because its predecessor had not confirmed it to the store.
@@ -221,9 +221,9 @@ def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel
             for index, mark in enumerate(marks[:-1]):
                 again = bus.events(channel, mark=mark, decode=index % 2 == 0)
                 expected = whole if index % 2 == 0 else received
-                for place in range(index, len(whole)):
-                    assert await anext(again) == expected[place]
-                    assert again.mark.dump() == marks[place + 1].dump()
+                for position in range(index, len(whole)):
+                    assert await anext(again) == expected[position]
+                    assert again.mark.dump() == marks[position + 1].dump()
                 await again.close()
 
     run(main())
@@ -237,7 +237,7 @@ def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
             events = bus.events(MARKET_DATA)
             await take(events, 2)
             mark = events.mark.dump()
-            # The parts of the snapshot have been received, and its event was not taken.
+            # The parts of the snapshot have been received, but its event has not been taken.
             assert await events.wait(1.0)
             assert events.mark.dump() == mark
             assert await take(bus.events(MARKET_DATA, mark=Mark.load(mark)), 2) == given[2:]
@@ -251,7 +251,7 @@ def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
     ("missing", "rest", "lost"),
     [
         ([delta(3, "KX")], [delta(4, "KX")], MessagesLost(3, 3)),
-        # The lane of another market has no message before it.
+        # The logon and the first snapshot of a new session are missing.
         ([logged_on(), snapshot(1, "KX")], [delta(2, "KX")], MessagesLost(1, 1)),
         ([MessagesLost(3, 4)], [SequenceSkipped(5, 6, gap_fill=True)], MessagesLost(1, 2)),
         ([logged_on()], [SequenceSkipped(5, 6, gap_fill=True)], MessagesLost(1, 1)),

@@ -27,28 +27,28 @@ EXPECTED = {
     "strategy.py": ["Sent(", f"{ExecType.NEW.value} "],
     "watch": ["KXHIGHNY-26DEC31-B50"],
 }
-"""Words of the lines that each program prints, in this order."""
+"""Words in the lines that each program prints, in this order."""
 
 
 @pytest.fixture
-def place(server: NatsServer, tmp_path: Path) -> Iterator[Place]:
-    with example_place(tmp_path) as made:
-        key_id, key_path = made.second_key
-        made.environ |= {
+def environment(server: NatsServer, tmp_path: Path) -> Iterator[Place]:
+    with example_place(tmp_path) as prepared:
+        key_id, key_path = prepared.second_key
+        prepared.environ |= {
             "KALSHI_FIX_BUS": server.url,
             "KALSHI_KEY_ID_2": key_id,
             "KALSHI_PRIVATE_KEY_PATH_2": str(key_path),
         }
-        yield made
+        yield prepared
 
 
-def replayed() -> str:
-    """Return what `kalshi-fix replay` prints about the recorder's file."""
+def replay_output() -> str:
+    """Return the output of `kalshi-fix replay` for the recorder's file."""
     return CliRunner().invoke(commands, ["replay", "desk.log"]).stdout
 
 
 def test_a_session_process_serves_a_recorder_and_two_strategies(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, block = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)
@@ -58,9 +58,9 @@ def test_a_session_process_serves_a_recorder_and_two_strategies(
             program, name, *arguments = shlex.split(line)
             if program == "kalshi-fix":
                 return running.enter_context(
-                    run_script(place.environ, "-m", "kalshi_fix_adapters.cli", name, *arguments)
+                    run_script(environment.environ, "-m", "kalshi_fix_adapters.cli", name, *arguments)
                 )
-            return running.enter_context(run_script(place.environ, ROOT / name, *arguments))
+            return running.enter_context(run_script(environment.environ, ROOT / name, *arguments))
 
         for line in block.splitlines():
             script = start(line)
@@ -68,17 +68,17 @@ def test_a_session_process_serves_a_recorder_and_two_strategies(
                 script.expect(words)
         assert len(block.splitlines()) == len(EXPECTED) + 1
         # The recorder reads the same events as the strategies, perhaps later.
-        assert any("north-" in replayed() for _ in range(1000))
+        assert any("north-" in replay_output() for _ in range(1000))
 
 
-def test_the_others_continue_when_the_session_process_is_killed_and_restarted(
-    place: Place, tmp_path: Path
+def test_the_other_programs_continue_when_the_session_process_is_killed_and_restarted(
+    environment: Place, tmp_path: Path
 ) -> None:
     session = ("bus/session.py", str(tmp_path / "state"), SYMBOL)
     with ExitStack() as running:
 
         def start(name: str, *arguments: object) -> Script:
-            return running.enter_context(run_script(place.environ, EXAMPLES / str(name), *arguments))
+            return running.enter_context(run_script(environment.environ, EXAMPLES / str(name), *arguments))
 
         first = start(*session)
         first.expect("publishing")

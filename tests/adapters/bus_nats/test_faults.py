@@ -23,13 +23,13 @@ def numbers(events: list[Any]) -> list[int]:
     return [event.message.header.msg_seq_num for event in events if hasattr(event, "message")]
 
 
-def through(relay: Relay) -> Any:
+def connect_through(relay: Relay) -> Any:
     return connect(f"nats://127.0.0.1:{relay.port}", reconnect_time_wait=0.02)
 
 
 @pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
 @pytest.mark.parametrize("away", ["restarted", "slow"])
-def test_a_consumer_away_longer_than_the_retention_learns_of_the_loss_from_the_next_publisher(
+def test_a_consumer_that_was_away_longer_than_the_retention_is_notified_of_the_loss(
     server: NatsServer, channel: Channel, away: str
 ) -> None:
     async def main() -> None:
@@ -54,11 +54,11 @@ def test_a_consumer_away_longer_than_the_retention_learns_of_the_loss_from_the_n
 
 
 def test_messages_that_arrive_after_a_wait_are_returned_by_the_next_wait(server: NatsServer) -> None:
-    """A new request instead would never succeed if every answer took longer than the wait."""
+    """If each wait made a new request, none would succeed when every answer took longer than a wait."""
 
     async def main() -> None:
         with Relay(server.port) as relay:
-            async with connected(server) as direct, through(relay) as bus:
+            async with connected(server) as direct, connect_through(relay) as bus:
                 events = bus.events(REPORTS)
                 assert not await events.wait(0.05)
                 pull = events._pull
@@ -77,7 +77,7 @@ def test_messages_that_arrive_after_a_wait_are_returned_by_the_next_wait(server:
 def test_a_message_lost_with_a_connection_is_fetched_again_automatically(server: NatsServer) -> None:
     async def main() -> None:
         with Relay(server.port) as relay:
-            async with connected(server) as bus, through(relay) as other:
+            async with connected(server) as bus, connect_through(relay) as other:
                 client: Any = Client(REPORTS, [logged_on(), report(1)])
                 publisher = await bus.publisher(client)
                 async with asyncio.TaskGroup() as tasks:
@@ -125,7 +125,7 @@ def test_a_message_received_by_a_cancelled_call_is_delivered_by_the_next_call(se
 
 
 @pytest.mark.parametrize("who", ["publisher", "consumer"])
-def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
+def test_nothing_is_lost_or_repeated_over_a_network_that_pauses(
     server: NatsServer, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The network first delays the server's answers, then drops the connections."""
@@ -133,7 +133,7 @@ def test_nothing_is_lost_or_repeated_behind_a_network_that_pauses(
 
     async def main() -> None:
         with Relay(server.port) as relay:
-            async with connected(server) as direct, through(relay) as paused:
+            async with connected(server) as direct, connect_through(relay) as paused:
                 client: Any = Client(REPORTS, [logged_on()])
                 publisher = await (paused if who == "publisher" else direct).publisher(client)
                 events = (paused if who == "consumer" else direct).events(REPORTS)
@@ -170,7 +170,7 @@ def test_a_slow_consumer_delays_no_publisher_and_misses_nothing(server: NatsServ
             slow = other.events(REPORTS)
             await publish(bus, REPORTS, logged_on())
             await take(slow, 1)
-            # All are acknowledged, and so confirmed, while the consumer takes none.
+            # All events are acknowledged, and therefore confirmed, while the consumer takes none.
             await publish(bus, REPORTS, logged_on(1), *map(report, range(1, 3001)))
             found = await take(slow, 3001)
             assert numbers(found) == [*range(1, 3001)]

@@ -22,13 +22,13 @@ SYMBOL = "KXHIGHNY-26DEC31-B50"
 
 
 def program(page: str, server: NatsServer) -> dict[str, Any]:
-    """Return the names that the Python of a page defines, with the address of the server."""
+    """Return the names that a page's Python code defines; the code connects to this server."""
     blocks = re.findall(
         r"^```python\n(.*?)^```$", (HOW_TO / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     source = "\n".join(blocks).replace("asyncio.run(main())", "").replace("nats://127.0.0.1", server.url)
     made: dict[str, Any] = {"__name__": page}
-    # A small disk has no room for the default.
+    # A small disk has no room for a stream of the default size.
     exec(compile(source.replace("create()", "create(max_bytes=1024**3)"), page, "exec"), made)
     return made
 
@@ -83,7 +83,7 @@ def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp
 
 
 async def end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel tasks; raise the error of one that has failed."""
+    """Cancel the tasks, and raise the error of a task that failed."""
     for task in tasks:
         task.cancel()
     for found in await asyncio.gather(*tasks, return_exceptions=True):

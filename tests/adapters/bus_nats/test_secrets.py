@@ -1,4 +1,4 @@
-"""No key material, signature or password is anywhere on the bus."""
+"""No key material, signature or password appears anywhere on the bus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kalshi_fix_sansio.signing import Signer
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.stream import REPORTS, logged_on
 from tests.adapters.bus_nats.support import connected, run
-from tests.adapters.bus_nats.test_commands import NAME, priced
+from tests.adapters.bus_nats.test_commands import NAME, valid_order
 from tests.adapters.bus_nats.test_events import publish
 from tests.nats import NatsServer
 
@@ -39,7 +39,7 @@ def texts(message: Msg) -> list[bytes]:
     """Return the parts of a message in which a secret could be."""
     headers = repr(message.headers).encode()
     found = [message.subject.encode(), message.reply.encode(), headers, message.data]
-    # A snapshot is compressed after the id of its parts.
+    # The data of a snapshot is compressed; the id of its parts precedes it.
     with suppress(zlib.error):
         found.append(zlib.decompress(message.data[8:]))
     return found
@@ -76,7 +76,7 @@ def test_no_secret_is_in_a_subject_payload_header_or_value(
                     tasks.create_task(bus.serve(client)),
                     tasks.create_task(bus.keep_snapshots(NAME, every=0.01)),
                 ]
-                while not isinstance(await bus.session(NAME).send(priced("order-1")), Sent):
+                while not isinstance(await bus.session(NAME).send(valid_order("order-1")), Sent):
                     pass
                 await has_snapshot.wait()
                 for task in running:

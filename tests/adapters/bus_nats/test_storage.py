@@ -21,13 +21,13 @@ from kalshi_fix_adapters.bus_nats import Bus, Events, Sent, connect, connection
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus_nats.support import connected, run
-from tests.adapters.bus_nats.test_commands import NAME, priced
+from tests.adapters.bus_nats.test_commands import NAME, valid_order
 from tests.nats import NatsServer
 
 
 @contextmanager
 def small_disk() -> Iterator[NatsServer]:
-    """Run a server whose disk has 4 MiB."""
+    """Run a server with a disk of 4 MiB."""
     with NatsServer() as server:
         server.kill()
         folder = server.folder / "jetstream"
@@ -51,7 +51,7 @@ async def full_disk(server: NatsServer, bus: Bus) -> AsyncIterator[None]:
             pass
     yield
     filler.unlink()
-    # After a message that was written in part, server 2.9.10 serves its connection no more.
+    # After a message that could only be written in part, server 2.9.10 no longer serves its connection.
     server.kill()
     server.start()
 
@@ -90,7 +90,7 @@ def test_full_storage_delays_events_but_no_orders(
             publisher = await bus.publisher(client)
             running = [tasks.create_task(publisher.run()), tasks.create_task(commands.serve(client))]
             session, events = commands.session(NAME), commands.events(NAME)
-            while not isinstance(await session.send(priced("s1")), Sent):
+            while not isinstance(await session.send(valid_order("s1")), Sent):
                 pass
             await until_reported(events, "s1")
             async with full(server, bus):
@@ -98,7 +98,7 @@ def test_full_storage_delays_events_but_no_orders(
                 # The first reports may fit in the last page of a file.
                 while publisher.redelivered < 3:
                     number += 1
-                    assert isinstance(await session.send(priced(f"s{number}")), Sent)
+                    assert isinstance(await session.send(valid_order(f"s{number}")), Sent)
                 assert publisher.waiting
             await until_reported(events, f"s{number}")
             for task in running:
@@ -107,7 +107,7 @@ def test_full_storage_delays_events_but_no_orders(
     with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
         run(main(server, venue))
     warned = [record for record in caplog.records if "not acknowledged" in record.message]
-    # There were three attempts at least.
+    # Fewer warnings than attempts: there were at least three.
     assert 1 <= len(warned) < 3
 
 
@@ -117,7 +117,7 @@ async def until_reported(events: Events, name: str) -> None:
             return
 
 
-def test_a_stream_for_which_the_server_has_no_room_is_refused_by_name() -> None:
+def test_the_error_for_a_stream_too_large_for_the_server_names_the_option() -> None:
     async def main(server: NatsServer) -> None:
         async with connect(server.url) as bus:
             with pytest.raises(ConfigurationError, match="max_bytes"):

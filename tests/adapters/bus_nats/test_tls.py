@@ -24,8 +24,8 @@ OWN, OTHER = Issuer(), Issuer()
 
 
 @contextmanager
-def secured(folder: Path, issuer: Issuer, name: str = "127.0.0.1") -> Iterator[NatsServer]:
-    """Run a server with a certificate for a name, which accepts connections over TLS only."""
+def tls_server(folder: Path, issuer: Issuer, name: str = "127.0.0.1") -> Iterator[NatsServer]:
+    """Run a server that has a certificate for `name` and accepts only connections over TLS."""
     identity = issuer.issue(names=[name])
     (folder / "cert.pem").write_bytes(identity.certificate_pem)
     (folder / "key.pem").write_bytes(identity.private_key_pem)
@@ -40,7 +40,7 @@ def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
             await publish(bus, REPORTS, *given)
             assert await take(bus.events(REPORTS), len(given)) == given
 
-    with secured(tmp_path, OWN) as server:
+    with tls_server(tmp_path, OWN) as server:
         run(main(server))
 
 
@@ -51,7 +51,7 @@ def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
         ("127.0.0.1", {}, "CERTIFICATE_VERIFY_FAILED"),
         ("nats.example", {"tls": ssl.create_default_context(cadata=OWN.pem)}, "IP address mismatch"),
     ],
-    ids=["another authority", "the authorities of the system", "another name"],
+    ids=["another CA's certificate", "the system's CA certificates", "another name"],
 )
 def test_a_server_that_does_not_prove_its_name_gets_no_connection(
     tmp_path: Path, name: str, options: dict[str, Any], reason: str
@@ -62,5 +62,5 @@ def test_a_server_that_does_not_prove_its_name_gets_no_connection(
                 pass
         assert "secret-word" not in str(raised.value)
 
-    with secured(tmp_path, OWN, name) as server:
+    with tls_server(tmp_path, OWN, name) as server:
         run(main(server))

@@ -24,7 +24,7 @@ def environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def workdir(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Change to a folder that contains a log, with the variables that `env.sh` sets."""
     monkeypatch.chdir(tmp_path)
     for name, value in environ.items():
@@ -33,7 +33,7 @@ def place(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the command's wait for further reports: the simulated venue sends all reports of an answer at
+def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the command's wait for further reports: the simulated venue sends all reports of an answer at
     once."""
     monkeypatch.setattr("kalshi_fix_adapters.cli.sessions.outcome.SETTLING", 0.0)

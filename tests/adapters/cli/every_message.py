@@ -1,4 +1,4 @@
-"""The examples of the spec as messages, and the log that `python -m codegen` writes of them."""
+"""The examples of the spec as messages, and the log that `python -m codegen` writes from them."""
 
 from __future__ import annotations
 

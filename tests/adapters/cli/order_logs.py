@@ -36,8 +36,8 @@ def line(
     venue: str = "KalshiNR",
 ) -> bytes:
     """Return a line of a wire log."""
-    before = f"2026-08-17 {at}Z {connection} {'sent    ' if sent else 'received'} "
-    return before.encode() + wire(msg_type, body, number, sent=sent, venue=venue) + b"\n"
+    prefix = f"2026-08-17 {at}Z {connection} {'sent    ' if sent else 'received'} "
+    return prefix.encode() + wire(msg_type, body, number, sent=sent, venue=venue) + b"\n"
 
 
 def report(client_id: str, exec_id: str, exec_type: str, more: str = "", order_id: str = ORDER_ID) -> str:
@@ -60,4 +60,4 @@ ORDERS = (
     + line("16:00:09.000000", "F", f"11=a3|41=a2|{DETAILS}", 2, sent=True, connection=2)
     + line("16:00:09.004000", "8", report("a3", "1;1;4", "4", "41=a2|"), 2, connection=2)
 )
-"""The messages of an order from beginning to end, over two connections, and of another order."""
+"""All messages of an order, over two connections, and the messages of another order."""

@@ -48,9 +48,9 @@ def started(
     watchdog.cancel()
 
 
-def interrupted(process: Piped, by: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
+def interrupted(process: Piped, number: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
     """Interrupt the process and return its exit status and output."""
-    process.send_signal(by)
+    process.send_signal(number)
     text = process.stderr.read()
     return process.wait(PATIENCE), text
 
@@ -63,4 +63,4 @@ def lines_until(process: Piped, text: str) -> list[str]:
         lines.append(line)
         if text in line:
             return lines
-    raise AssertionError(f"{text!r} has not come: {lines}")
+    raise AssertionError(f"{text!r} was not printed: {lines}")

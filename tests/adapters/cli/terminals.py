@@ -1,4 +1,4 @@
-"""Pseudo-terminals: a command in a separate process on one, or in this process writing to one."""
+"""The command on a pseudo-terminal, in a separate process or in this one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def plain(text: str) -> str:
 
 
 class Terminal:
-    """The command on its own terminal, which has a size, and on which Ctrl-C interrupts it."""
+    """The command in a process with a terminal of its own, of a given size; Ctrl-C interrupts the process."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Terminal:
         """Read until this text is in the output since the last call; return that output."""
         deadline = time.monotonic() + PATIENCE
         while text not in plain(self.output[self._seen :]):
-            self._read(deadline, f"{text!r} has not come")
+            self._read(deadline, f"{text!r} was not printed")
         found = self.output[self._seen :]
         self._seen = len(self.output)
         return plain(found)
@@ -113,27 +113,27 @@ class Terminal:
         while self._process.poll() is None:
             self._take(0.05)
             if time.monotonic() > deadline:
-                pytest.fail(f"it has not ended: {plain(self.output)[-3000:]}")
+                pytest.fail(f"the process has not ended: {plain(self.output)[-3000:]}")
         while self._take(0.0):
             pass
         return self._process.returncode
 
     def interrupt(self) -> None:
-        """Press Ctrl-C at a question, again if it had no effect: a Python that is just about to wait for a
-        line notices the signal with the next one."""
+        """Press Ctrl-C at a prompt, and again if it had no effect: if Python was just about to wait for a
+        line, it handles the signal only when the next signal arrives."""
         deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None and time.monotonic() < deadline:
             self.type("\x03")
-            again = time.monotonic() + 2.0
-            while self._process.poll() is None and time.monotonic() < again:
+            retry_at = time.monotonic() + 2.0
+            while self._process.poll() is None and time.monotonic() < retry_at:
                 self._take(0.05)
 
-    def _read(self, deadline: float, what: str) -> None:
-        is_over = self._process.poll() is not None
-        if not self._take(0.0 if is_over else 1.0) and is_over:
-            pytest.fail(f"{what}, and it is over: {plain(self.output)}")
+    def _read(self, deadline: float, problem: str) -> None:
+        has_ended = self._process.poll() is not None
+        if not self._take(0.0 if has_ended else 1.0) and has_ended:
+            pytest.fail(f"{problem}, and the process has ended: {plain(self.output)}")
         if time.monotonic() > deadline:
-            pytest.fail(f"{what}: {plain(self.output)[-3000:]}")
+            pytest.fail(f"{problem}: {plain(self.output)[-3000:]}")
 
     def _take(self, seconds: float) -> bool:
         if not select.select([self._master], [], [], seconds)[0]:
@@ -147,23 +147,23 @@ class Terminal:
         return termios.tcgetattr(self._slave) == self._modes
 
     def frames(self) -> list[list[str]]:
-        """Return the pictures drawn; each begins at the upper left corner."""
-        pictures = self.output.split("\x1b[H")[1:]
-        return [[line.rstrip() for line in plain(picture).split("\n")] for picture in pictures]
+        """Return the screens that were drawn; each begins at the upper left corner."""
+        screens = self.output.split("\x1b[H")[1:]
+        return [[line.rstrip() for line in plain(screen).split("\n")] for screen in screens]
 
 
 def on_terminal(
     monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str], *, columns: int = 60
 ) -> tuple[int, str, str]:
-    """Run the command in this process on a terminal; return its status and its output."""
-    came: list[bytes] = [b"", b""]
+    """Run the command in this process on a terminal; return its status, and its two outputs."""
+    outputs: list[bytes] = [b"", b""]
     files: list[Any] = []
     readers = []
 
     def read(number: int, descriptor: int) -> None:
         with contextlib.suppress(OSError):
             while data := os.read(descriptor, 65536):
-                came[number] += data
+                outputs[number] += data
 
     masters = []
     for number in range(2):
@@ -190,4 +190,4 @@ def on_terminal(
     for reader, master in zip(readers, masters, strict=True):
         reader.join()
         os.close(master)
-    return status, came[0].decode(), came[1].decode()
+    return status, outputs[0].decode(), outputs[1].decode()

@@ -1,4 +1,4 @@
-"""The page of bad inputs agrees with the command: every row is run, in a pipe and on a terminal."""
+"""The page on bad input agrees with the command: every row is run, in a pipe and on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
 WITHOUT = {"the extra `cli` is not installed": "click", "the extra `mcp` is not installed": "mcp"}
-"""The module that is missing in rows with these descriptions."""
+"""The module that is missing, by the description of the row."""
 WITHOUT_MODULE = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
@@ -36,7 +36,7 @@ BEGIN = "kalshi-fix: "
 
 class Row(NamedTuple):
     command: str
-    what: str
+    description: str
     expected: str
     status: str
 
@@ -49,8 +49,8 @@ def rows() -> list[Row]:
     found = []
     for line in PAGE.read_text("utf-8").splitlines():
         if line.startswith("| `") and "kalshi-fix" in line.split("`")[1]:
-            command, what, text, status = re.split(r"(?<!\\)\|", line)[1:-1]
-            found.append(Row(code(command), what.strip(), code(text), status.strip()))
+            command, description, text, status = re.split(r"(?<!\\)\|", line)[1:-1]
+            found.append(Row(code(command), description.strip(), code(text), status.strip()))
     return found
 
 
@@ -58,11 +58,11 @@ ROWS = rows()
 
 
 @pytest.fixture(autouse=True)
-def _files(place: None) -> None:
+def _files(workdir: None) -> None:
     """Create the files that the page names."""
     stranger = ClientKey.generate(ed25519_key=True).private_key_pem
     texts = {
-        "notes.txt": b"Nothing of FIX.\n",
+        "notes.txt": b"No FIX in here.\n",
         "wrong.log": ORDERS.replace(b"11=a1|38=10|", b"11=a1|38=1x|", 1),
         "old.log": b"8=FIX.4.4|9=5|35=0|10=000|\n",
         "empty.log": b"",
@@ -87,8 +87,8 @@ def _files(place: None) -> None:
     Path("shared").chmod(0o777)
 
 
-def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Set up the conditions of a row and return its command's arguments."""
+def prepare(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Set the environment variables of a row and return its command's arguments."""
     words = shlex.split(row.command)
     while words[0] != "kalshi-fix":
         name, _, value = words.pop(0).partition("=")
@@ -96,7 +96,7 @@ def prepared(row: Row, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return words[1:]
 
 
-def masked(text: str) -> str:
+def mask_varying_values(text: str) -> str:
     """Return the text with values that vary from run to run replaced by placeholders."""
     text = text.replace(str(Path.cwd()), "/home/you")
     text = re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT", text)
@@ -105,28 +105,32 @@ def masked(text: str) -> str:
 
 
 def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Run a row; return its last line and its status."""
-    arguments = prepared(row, monkeypatch)
-    if row.what in WITHOUT:
-        command = [sys.executable, "-c", WITHOUT_MODULE, WITHOUT[row.what], *arguments]
+    """Run the command of a row; return the documented error and the exit status."""
+    arguments = prepare(row, monkeypatch)
+    if row.description in WITHOUT:
+        command = [sys.executable, "-c", WITHOUT_MODULE, WITHOUT[row.description], *arguments]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ended.stdout == ""
         return ended.stderr.removeprefix("kalshi-fix: ").rstrip("\n"), str(ended.returncode)
     result = CliRunner().invoke(commands, arguments, input="")
     assert isinstance(result.exception, SystemExit), result.exception
     assert "\x1b" not in result.output
-    return placed(result.stdout, result.stderr), str(result.exit_code)
+    return documented_error(result.stdout, result.stderr), str(result.exit_code)
 
 
-def placed(shown: str, output: str) -> str:
-    """Return the documented error: a sentence on standard error, otherwise the refusal, otherwise a problem
-    of a message."""
-    sentences = [line.removeprefix(BEGIN) for line in masked(output).splitlines() if line.startswith(BEGIN)]
+def documented_error(stdout: str, stderr: str) -> str:
+    """Return the error that the page documents: the sentences on standard error; without one, the refusal;
+    without either, the problems with messages."""
+    sentences = [
+        line.removeprefix(BEGIN)
+        for line in mask_varying_values(stderr).splitlines()
+        if line.startswith(BEGIN)
+    ]
     if sentences:
         return " / ".join(sentences)
-    if "refused" in shown:
-        return " ".join(masked(shown).split())
-    return " / ".join(line.strip() for line in shown.splitlines() if line.startswith("  ! "))
+    if "refused" in stdout:
+        return " ".join(mask_varying_values(stdout).split())
+    return " / ".join(line.strip() for line in stdout.splitlines() if line.startswith("  ! "))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.command[:60])
@@ -139,10 +143,10 @@ def test_a_bad_input_is_answered_as_documented(row: Row, monkeypatch: pytest.Mon
 def test_on_a_terminal_errors_fit_and_no_word_is_split(
     row: Row, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if row.what in WITHOUT:
+    if row.description in WITHOUT:
         return
     monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
-    arguments = prepared(row, monkeypatch)
+    arguments = prepare(row, monkeypatch)
     with open(os.devnull) as nothing:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdin", nothing)
         status, shown, output = on_terminal(monkeypatch, arguments)
@@ -150,7 +154,7 @@ def test_on_a_terminal_errors_fit_and_no_word_is_split(
     assert "\x1b" not in output
     assert "\x1b" not in shown or not no_color
     everything = plain(shown) + output
-    printed = masked(everything)
+    printed = mask_varying_values(everything)
     for line in everything.splitlines():
         assert len(line) <= 60 or " " not in line.strip(), line
     assert set(row.expected.split()) - {"/"} <= set(printed.split()), printed

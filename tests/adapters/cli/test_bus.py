@@ -34,7 +34,7 @@ def server() -> Iterator[NatsServer]:
 
 
 def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
-    """Publish events until the server has acknowledged them."""
+    """Publish events, and wait until the server has acknowledged them."""
 
     async def run() -> None:
         client = Client(channel, events)
@@ -58,7 +58,7 @@ def steps(result: Result) -> list[tuple[str, str]]:
 # --- tail
 
 
-def test_tail_prints_messages_as_decode_does_and_events_by_their_names(server: NatsServer) -> None:
+def test_tail_prints_messages_as_decode_does_and_events_with_their_names(server: NatsServer) -> None:
     result = run(server, "bus", "tail", "--once")
     assert (result.exit_code, result.stderr) == (0, "")
     found = [re.sub(r"^\S+ \S+ ", "", line) for line in result.stdout.splitlines()]
@@ -117,7 +117,7 @@ def test_tail_waits_for_new_messages_across_a_restart_of_the_server() -> None:
             assert interrupted(tail) == (130, b"")
 
 
-def test_a_message_of_another_program_is_reported() -> None:
+def test_a_message_from_another_program_is_reported() -> None:
     async def intrude(server: NatsServer) -> None:
         async with connected(server) as bus:
             await bus._link.client.publish("kalshi.x", b"else")
@@ -140,7 +140,7 @@ def test_lag_shows_publishers_and_consumers() -> None:
         async def consume() -> Result:
             async with connected(server) as bus:
                 await bus.events(MARKET_DATA).wait(1)
-                await bus._link.jetstream.pull_subscribe("kalshi.>", stream="KALSHI", durable="behind")
+                await bus._link.jetstream.pull_subscribe("kalshi.>", stream="KALSHI", durable="lagging")
                 return await asyncio.to_thread(run, server, "bus", "lag")
 
         result = asyncio.run(consume())
@@ -148,7 +148,7 @@ def test_lag_shows_publishers_and_consumers() -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result.stdout.splitlines()]
     by_name = {row[0]: row[1:] for row in rows if row}
     assert [int(by_name[str(MARKET_DATA)][0]) >= 0, float(by_name[str(MARKET_DATA)][1]) > 0] == [True, True]
-    assert by_name["behind"][:2] == ["kalshi.>", "3"]
+    assert by_name["lagging"][:2] == ["kalshi.>", "3"]
     [reader] = [row for name, row in by_name.items() if " on " in name]
     assert reader[:2] == [f"{MARKET_DATA.prefix}.>", "0"]
 
@@ -171,7 +171,7 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
 @pytest.mark.parametrize(
     ("user", "role", "text"),
     [
-        ("recorder", "reader", "may read events of demo"),
+        ("recorder", "reader", "may read events on demo"),
         ("recorder", "sender", "must be able to send commands"),
         ("strategy", "session", "must be able to publish events and answer commands"),
         ("session", "reader", "must be able to read events"),
@@ -192,35 +192,35 @@ def test_check_tries_the_permissions_of_a_role(user: str, role: str, text: str) 
     shown = result.stdout + result.stderr
     assert text in shown
     assert f"{user}:{user}" not in shown
-    fine = text.startswith("may")
-    assert (result.exit_code, ("permissions", "ok") in steps(result)) == (0 if fine else 1, fine)
+    permitted = text.startswith("may")
+    assert (result.exit_code, ("permissions", "ok") in steps(result)) == (0 if permitted else 1, permitted)
 
 
-async def _nothing(server: NatsServer) -> None:
+async def _change_nothing(server: NatsServer) -> None:
     """Leave the server as it is."""
 
 
-async def _no_bucket(server: NatsServer) -> None:
+async def _delete_bucket(server: NatsServer) -> None:
     async with connected(server) as bus:
         await bus._link.jetstream.delete_key_value("KALSHI")
 
 
-async def _captured(server: NatsServer) -> None:
+async def _capture_commands(server: NatsServer) -> None:
     async with connected(server) as bus:
         await bus._link.jetstream.add_stream(name="ALL", subjects=["kalshi-commands.>"])
 
 
 @pytest.mark.parametrize(
-    ("spoil", "step", "text"),
+    ("damage", "step", "text"),
     [
-        (_nothing, ("stream", "FAILED"), "call Bus.create once"),
-        (_no_bucket, ("stream", "FAILED"), "call Bus.create once"),
-        (_captured, ("permissions", "FAILED"), "a stream captures kalshi-commands.>"),
+        (_change_nothing, ("stream", "FAILED"), "call Bus.create once"),
+        (_delete_bucket, ("stream", "FAILED"), "call Bus.create once"),
+        (_capture_commands, ("permissions", "FAILED"), "a stream captures kalshi-commands.>"),
     ],
 )
-def test_check_fails_at_the_faulty_step(spoil: Any, step: tuple[str, str], text: str) -> None:
+def test_check_fails_at_the_faulty_step(damage: Any, step: tuple[str, str], text: str) -> None:
     with NatsServer() as server:
-        asyncio.run(spoil(server))
+        asyncio.run(damage(server))
         result = run(server, "bus", "check")
     assert result.exit_code == 1
     assert steps(result)[-1] == step
@@ -238,11 +238,11 @@ def test_check_needs_jetstream_and_a_server() -> None:
     assert "secret" not in result.stderr
 
 
-def test_check_warns_of_a_publisher_and_a_retention_that_lose_events() -> None:
+def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> None:
     with NatsServer() as server:
         publish(server, MARKET_DATA, BOOKS)
 
-        async def spoil() -> None:
+        async def prepare() -> None:
             async with connected(server) as bus:
                 jetstream = bus._link.jetstream
                 await bus.publisher(Client(MARKET_DATA))  # type: ignore[arg-type]
@@ -250,21 +250,21 @@ def test_check_warns_of_a_publisher_and_a_retention_that_lose_events() -> None:
                 found = await jetstream.stream_info("KALSHI")
                 await jetstream.update_stream(found.config, max_bytes=found.state.bytes)
 
-        asyncio.run(spoil())
+        asyncio.run(prepare())
         result = run(server, "bus", "check")
     assert (result.exit_code, steps(result)[-3:]) == (
         0,
         [("retention", "warning"), ("publisher", "warning"), ("publisher", "warning")],
     )
     assert "the size limits the age" in result.stdout
-    assert "of an earlier publisher than the newest" in result.stdout
+    assert "from an earlier publisher than the newest" in result.stdout
     assert "the stream has no message" in result.stdout
 
 
 # --- watch
 
 
-def test_watch_shows_books_of_the_bus_once(server: NatsServer) -> None:
+def test_watch_shows_books_from_the_bus_once(server: NatsServer) -> None:
     result = run(server, "watch", MARKET, "--bus", str(MARKET_DATA), "--once")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "5      0.35" in result.stdout

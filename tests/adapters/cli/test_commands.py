@@ -28,7 +28,7 @@ STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
 
 
 def doctor(environ: dict[str, Any], *args: str) -> Result:
-    """Run the command; a variable that is None is not set."""
+    """Run the command; a variable with the value None is unset."""
     return CliRunner().invoke(commands, ["doctor", *args], env=environ)
 
 
@@ -37,16 +37,16 @@ def steps(result: Result) -> dict[str, str]:
     return {line[:11].rstrip(): line[13:20].rstrip() for line in result.stdout.splitlines()}
 
 
-def failed(step: str, result: Result) -> str:
+def failure_of(step: str, result: Result) -> str:
     """Return the sentence about the failed step, which must be the last step."""
     *before, (last, verdict) = steps(result).items()
     assert (last, verdict) == (step, "FAILED")
     assert "FAILED" not in dict(before).values()
     result.stdout_bytes = b""
-    return refused(result)
+    return error_of(result)
 
 
-def refused(result: Result) -> str:
+def error_of(result: Result) -> str:
     """Return the error of a failed command, which must be a single sentence."""
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -93,10 +93,12 @@ def test_an_unsynchronized_clock_is_a_warning_and_not_a_failure(
     assert text in result.stdout
 
 
-def test_doctor_with_a_pinned_certificate(environ: dict[str, str], sandbox: Sandbox) -> None:
+def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiNR"))
     elsewhere = ("--host", "127.0.0.1", "--port", port)
-    assert "is not the pinned one" in failed("certificate", doctor(environ, *elsewhere, "--pin", "00" * 32))
+    assert "is not the pinned one" in failure_of(
+        "certificate", doctor(environ, *elsewhere, "--pin", "00" * 32)
+    )
     fingerprint = re.search(
         r"SHA-256 is ([0-9a-f]{64})", doctor(environ, *elsewhere, "--pin", "00" * 32).stderr
     )
@@ -135,19 +137,19 @@ def test_doctor_reports_which_step_failed_and_why(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("other.pem").write_bytes(Authority().certificate_pem)
-    assert text in failed(step, doctor(environ | changes, *arguments))
+    assert text in failure_of(step, doctor(environ | changes, *arguments))
 
 
 def test_doctor_reports_a_refusal_by_the_venue(environ: dict[str, str], sandbox: Sandbox) -> None:
     port = str(sandbox.server.port("prediction", "KalshiMD"))
-    assert "TargetCompID" in failed("logon", doctor(environ, "--port", port))
+    assert "TargetCompID" in failure_of("logon", doctor(environ, "--port", port))
 
 
 def test_doctor_reports_a_peer_that_is_not_a_venue(environ: dict[str, str]) -> None:
     for handler, text in ((keep_silent, "did not answer the Logon"), (hang_up, "closed the connection")):
         with listening(handler) as port:
             elsewhere = ("--host", "127.0.0.1", "--port", str(port), "--plaintext", "--timeout", "0.3")
-            assert text in failed("logon", doctor(environ, *elsewhere))
+            assert text in failure_of("logon", doctor(environ, *elsewhere))
 
 
 # --- venue
@@ -207,8 +209,8 @@ def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "of-before"))
-    assert "no venue is running" in refused(CliRunner().invoke(commands, ["venue", "env"]))
+    monkeypatch.setenv("KALSHI_FIX_VENUE_FOLDER", str(tmp_path / "previous"))
+    assert "no venue is running" in error_of(CliRunner().invoke(commands, ["venue", "env"]))
     with started("venue", environ={"TMPDIR": str(tmp_path)}) as process:
         lines_until(process, "export KALSHI_FIX_VENUE_FOLDER=")
         [folder] = tmp_path.iterdir()
@@ -224,7 +226,7 @@ def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: 
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
-    text = refused(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
+    text = error_of(CliRunner().invoke(commands, ["venue", "--folder", str(folder)]))
     assert "can be written by other users (mode 777" in text
     assert list(folder.iterdir()) == []
 
@@ -233,7 +235,7 @@ def test_venue_cannot_listen_on_ports_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         arguments = ["venue", "--folder", str(tmp_path / "new"), "--first-port", port]
-        assert "in use" in refused(CliRunner().invoke(commands, arguments))
+        assert "in use" in error_of(CliRunner().invoke(commands, arguments))
 
 
 USUAL_PORTS = """
@@ -247,8 +249,8 @@ commands()
 
 
 def free_ports() -> int:
-    """Return the first of a row of free ports, enough for a venue, below the range from which the system
-    picks ports."""
+    """Return the first of as many consecutive free ports as a venue uses, below the range from which the
+    system picks ports."""
     for first in range(20_000, 30_000, 100):
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for number in range(len(all_ports())):

@@ -16,13 +16,13 @@ from tests.adapters.net.peers import keep_silent, listening
 
 MARKET = "KXHIGHNY-26DEC31-B50"
 LONG = 120
-"""Repetitions of `MUCH` that take some seconds."""
+"""Number of repetitions of `MUCH` that take a few seconds to read."""
 MUCH = ORDERS * (512 * 1024 // len(ORDERS))
 """More than a pipe buffers: once all of it is written, the reader has begun to read."""
 
 
-def drained(process: Piped) -> threading.Thread:
-    """Read its output in the background, to keep it running."""
+def drain(process: Piped) -> threading.Thread:
+    """Read the process's output in the background, so the process is not blocked."""
     reader = threading.Thread(target=process.stdout.read)
     reader.start()
     return reader
@@ -35,7 +35,7 @@ def drained(process: Piped) -> threading.Thread:
 )
 def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
-        reader = drained(process)
+        reader = drain(process)
         process.stdin.write(MUCH)
         process.stdin.flush()
         assert interrupted(process) == (130, b"")
@@ -47,7 +47,7 @@ def test_ctrl_c_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path)
     fifo = tmp_path / "long.log"
     os.mkfifo(fifo)
     with started(*arguments, str(fifo)) as process:
-        reader = drained(process)
+        reader = drain(process)
         with fifo.open("wb") as file:
             file.write(MUCH)
             file.flush()
@@ -99,7 +99,7 @@ def test_ctrl_c_while_a_log_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "until"),
+    ("arguments", "expected"),
     [
         (["doctor"], "address      ok"),
         (["order", "buy", MARKET, "1", "0.10", "--yes"], "prediction, demo: KalshiNR"),
@@ -109,7 +109,7 @@ def test_ctrl_c_while_a_log_is_followed(tmp_path: Path) -> None:
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_ctrl_c_while_waiting_for_an_answer(
-    environ: dict[str, str], arguments: list[str], until: str | None
+    environ: dict[str, str], arguments: list[str], expected: str | None
 ) -> None:
     arrived = threading.Event()
 
@@ -120,14 +120,14 @@ def test_ctrl_c_while_waiting_for_an_answer(
     with listening(silent) as port:
         elsewhere = ["--host", "127.0.0.1", "--port", str(port), "--plaintext"]
         with started(*arguments, *elsewhere, environ=environ) as process:
-            if until is not None:
+            if expected is not None:
                 stream = process.stderr if arguments[0] == "order" else process.stdout
-                assert any(until in line.decode() for line in stream)
+                assert any(expected in line.decode() for line in stream)
             assert arrived.wait(PATIENCE)
             assert interrupted(process) == (130, b"")
 
 
-def test_ctrl_c_at_a_question_sends_nothing(environ: dict[str, str]) -> None:
+def test_ctrl_c_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
         terminal.interrupt()
@@ -136,7 +136,7 @@ def test_ctrl_c_at_a_question_sends_nothing(environ: dict[str, str]) -> None:
         assert after.replace("^C", "") == "\nkalshi-fix: nothing was sent\n"
 
 
-def test_end_of_input_at_a_question_sends_nothing(environ: dict[str, str]) -> None:
+def test_end_of_input_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
         terminal.type("\x04")

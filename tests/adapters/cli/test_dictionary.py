@@ -17,7 +17,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, ["dictionary", *map(str, arguments)])
 
 
-def test_the_dictionary_of_each_product_and_the_repository_are_written_unchanged(tmp_path: Path) -> None:
+def test_the_dictionaries_and_the_orchestra_repository_are_written_unchanged(tmp_path: Path) -> None:
     expected = shipped.render(load_dialect(REPOSITORY / "spec" / "kalshi"))
     for product in ("prediction", "margin"):
         result = run(product, "--out", tmp_path / product)

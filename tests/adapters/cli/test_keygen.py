@@ -21,7 +21,7 @@ def test_the_key_file_is_private_and_the_public_key_is_printed(tmp_path: Path, k
     public = (tmp_path / "key.pem.pub").read_text()
     assert public in result.stdout
     assert "PRIVATE KEY-----" not in result.stdout
-    signature = load_private_key(file.read_bytes())(b"what is signed")
+    signature = load_private_key(file.read_bytes())(b"payload")
     assert signature
 
 
@@ -32,14 +32,14 @@ def test_a_passphrase_is_requested_twice_and_required(tmp_path: Path) -> None:
     assert "sesame" not in result.output
     with pytest.raises(KeyFileError):
         load_private_key(file.read_bytes())
-    assert load_private_key(file.read_bytes(), "sesame")(b"what is signed")
+    assert load_private_key(file.read_bytes(), "sesame")(b"payload")
 
 
-@pytest.mark.parametrize("there", ["key.pem", "key.pem.pub"])
-def test_an_existing_file_is_kept_and_no_partial_file_is_left(tmp_path: Path, there: str) -> None:
-    (tmp_path / there).write_text("kept")
+@pytest.mark.parametrize("existing", ["key.pem", "key.pem.pub"])
+def test_an_existing_file_is_kept_and_no_partial_file_is_left(tmp_path: Path, existing: str) -> None:
+    (tmp_path / existing).write_text("kept")
     result = CliRunner().invoke(keygen, [str(tmp_path / "key.pem")])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"{there}: File exists" in result.stderr
-    assert [item.name for item in tmp_path.iterdir()] == [there]
-    assert (tmp_path / there).read_text() == "kept"
+    assert f"{existing}: File exists" in result.stderr
+    assert [item.name for item in tmp_path.iterdir()] == [existing]
+    assert (tmp_path / existing).read_text() == "kept"

@@ -51,11 +51,11 @@ PRINTED = [
     "watch KXHIGHNY-26DEC31-B50 KXNBA-27-NYK --once",
 ]
 FOR_PROGRAMS = ("-----", "export ")
-"""Prefix of lines that are meant to be copied unchanged."""
+"""Prefixes of lines that are meant to be copied unchanged."""
 
 
 @pytest.fixture(autouse=True)
-def _files(place: None) -> None:
+def _files(workdir: None) -> None:
     """Create the files that the commands read."""
     Path("scenario.yaml").write_text("{}\n")
     with SqliteStore(Path("store.sqlite3").absolute(), owner=OWNER) as store:
@@ -75,8 +75,8 @@ def words(line: str, name: str) -> list[str]:
         assert CliRunner().invoke(commands, order).exit_code == 0
         arguments[1] = f"{name}-{placed}"
     if "--id" in arguments:
-        place = arguments.index("--id") + 1
-        arguments[place] = f"{name}-{arguments[place]}-new"
+        index = arguments.index("--id") + 1
+        arguments[index] = f"{name}-{arguments[index]}-new"
     if arguments[:2] == ["venue", "do"]:
         del arguments[-2:]
     return arguments
@@ -114,7 +114,7 @@ def test_every_subcommand_is_tested() -> None:
     assert {line.split()[0] for line in PRINTED} >= set(subcommands())
 
 
-def test_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     arguments = ["trace", "a1", "orders.log", "--html", "page.html"]
     _, _, output = on_terminal(monkeypatch, arguments)

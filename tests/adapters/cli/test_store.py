@@ -1,4 +1,4 @@
-"""`kalshi-fix store`: shows the contents of a store's file."""
+"""`kalshi-fix store`: shows the contents of a store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fill(store: SqliteStore) -> None:
     store.commit()
 
 
-def look(path: Path, *options: str) -> Result:
+def show_store(path: Path, *options: str) -> Result:
     result = CliRunner().invoke(commands, ["store", *options, str(path)])
     assert SECRET.decode() not in result.output
     return result
@@ -43,7 +43,7 @@ def look(path: Path, *options: str) -> Result:
 
 def test_a_new_store_is_shown(path: Path) -> None:
     SqliteStore(path, owner=OWNER).close()
-    result = look(path)
+    result = show_store(path)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         f"KalshiRT as {KEY_ID} (demo, prediction)",
@@ -98,9 +98,9 @@ def test_a_store_in_use_by_another_process_is_shown_as_last_committed(path: Path
 
 def test_a_store_is_shown_as_json(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
-        assert json.loads(look(path, "--json").stdout)["newest"] is None
+        assert json.loads(show_store(path, "--json").stdout)["newest"] is None
         fill(store)
-        found = json.loads(look(path, "--json").stdout)
+        found = json.loads(show_store(path, "--json").stdout)
     assert found == {
         "owner": {
             "environment": "demo",
@@ -142,7 +142,7 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.reset(unanswered=True)
         store.record_sent(1, StoredMessage(1, START, SECRET))
-    text = look(path).stdout
+    text = show_store(path).stdout
     assert "unanswered: the next logon resets again" in text
     assert "1 message, 1 (" in text
 
@@ -150,11 +150,11 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_a_file_that_is_not_a_store_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
     path = tmp_path / "notes"
-    result = look(path, *options)
+    result = show_store(path, *options)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"kalshi-fix: there is no file {path}\n"
     path.write_bytes(SECRET * 100)
-    result = look(path, *options)
+    result = show_store(path, *options)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"kalshi-fix: {path} is not a store")
 
@@ -174,13 +174,13 @@ def test_a_folder_without_stores_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_each_store_of_a_folder_is_shown(count: int, tmp_path: Path) -> None:
+def test_each_store_in_a_folder_is_shown(count: int, tmp_path: Path) -> None:
     owners = [attrs.evolve(OWNER, sender_comp_id=f"key-{number}") for number in range(count)]
     for owner in owners:
         SqliteStore(store_path(tmp_path, owner), owner=owner).close()
-    shown, as_object = in_folder(tmp_path), in_folder(tmp_path, "--json")
-    assert (shown.exit_code, as_object.exit_code) == (0, 0)
-    found = json.loads(as_object.stdout)
+    shown, as_json = in_folder(tmp_path), in_folder(tmp_path, "--json")
+    assert (shown.exit_code, as_json.exit_code) == (0, 0)
+    found = json.loads(as_json.stdout)
     for owner in owners:
         name = store_path(tmp_path, owner).name
         assert f"{name}\n{owner}\n  next number to send         1\n" in shown.stdout
@@ -199,9 +199,9 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
     new = attrs.evolve(OWNER, sender_comp_id="new-key")
     target = store_path(path.parent, new)
-    held = "1 user rows and 2 open requests"
+    held = "1 user row and 2 open requests"
     assert (result.exit_code, result.stdout) == (0, f"{target} has {held}, for {new}\n")
-    assert "next number to send         1\n" in look(target).stdout
+    assert "next number to send         1\n" in show_store(target).stdout
     result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
     assert result.exit_code == 0
     for wrong, status in (((), 2), (("--key-id", "a", "--account", "b"), 2), (("--key-id", "a"), 1)):
@@ -222,14 +222,14 @@ ROWS = {
 }
 
 
-def test_rows_of_the_user_are_shown_without_secrets(path: Path) -> None:
+def test_user_rows_are_shown_without_secrets(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.record_rows(ROWS)
         store.commit()
-        shown = look(path, "--rows", "10").stdout
-        last = look(path).stdout
-        none = look(path, "--rows", "0").stdout
-        found = json.loads(look(path, "--json", "--rows", "99").stdout)
+        shown = show_store(path, "--rows", "10").stdout
+        last = show_store(path).stdout
+        none = show_store(path, "--rows", "0").stdout
+        found = json.loads(show_store(path, "--json", "--rows", "99").stdout)
     for printed in (shown, last, json.dumps(found)):
         assert "not-to-be-shown" not in printed
         assert "\x1b" not in printed
@@ -258,7 +258,7 @@ def test_a_damaged_row_is_reported(path: Path) -> None:
         store.record_rows({"mine": '"0.40"'})
         store.commit()
     execute(path, """UPDATE journal SET value = '"0.41"'""")
-    result = look(path)
+    result = show_store(path)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "damaged" in result.stderr
 
@@ -270,9 +270,9 @@ def test_reading_a_large_store_shows_progress_on_a_terminal(
         fill(store)
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
-    assert look(path).stderr == ""
+    assert show_store(path).stderr == ""
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.columns_of", lambda _: 60)
-    assert "reading and checking the file: 0 s" in look(path).stderr
+    assert "reading and checking the file: 0 s" in show_store(path).stderr
 
 
 def test_an_interrupt_while_a_store_is_read_ends_the_command(
@@ -284,5 +284,5 @@ def test_an_interrupt_while_a_store_is_read_ends_the_command(
     SqliteStore(path, owner=OWNER).close()
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
     monkeypatch.setattr("kalshi_fix_adapters.cli.store._Working.__call__", interrupt)
-    result = look(path)
+    result = show_store(path)
     assert (result.exit_code, result.output) == (130, "")

@@ -1,4 +1,4 @@
-"""The variables that `kalshi-fix venue` prints for an owner, for a sandbox."""
+"""For a sandbox, the environment variables that `kalshi-fix venue` prints for an owner."""
 
 from __future__ import annotations
 

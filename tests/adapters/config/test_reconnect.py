@@ -1,5 +1,4 @@
-"""The reconnect policy without a client: it takes failures and times and returns a wait, or None to give
-up."""
+"""The reconnect policy without a client: it takes failures and times, and returns a `Wait` or `GiveUp`."""
 
 from __future__ import annotations
 
@@ -121,12 +120,12 @@ def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
         ((2026, 12, 3, 10, 0), False),
     ],
 )
-def test_the_window_is_in_new_yorks_time(utc: tuple[int, int, int, int, int], inside: bool) -> None:
+def test_the_window_is_in_new_york_time(utc: tuple[int, int, int, int, int], inside: bool) -> None:
     at = datetime(*utc, tzinfo=UTC)
     thursday = Maintenance(weekday=3, begin=time(3), end=time(5))
     assert thursday.contains(at) is inside
-    elsewhere = at.astimezone(tz=None) + timedelta(0)
-    assert thursday.contains(elsewhere) is inside
+    local = at.astimezone(tz=None) + timedelta(0)
+    assert thursday.contains(local) is inside
 
 
 def test_the_maintenance_window_is_configurable() -> None:

@@ -56,19 +56,19 @@ def signs_like_the_key(signer: Signer) -> bool:
 # --- credentials
 
 
-def test_a_key_from_the_environment_as_text() -> None:
+def test_a_key_may_be_given_as_text_in_the_environment() -> None:
     found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM})
     assert found.key_id == KEY_ID
     assert signs_like_the_key(found.signer)
 
 
-def test_line_ends_of_a_key_may_be_escaped() -> None:
+def test_line_breaks_in_a_key_may_be_escaped() -> None:
     escaped = PEM.replace("\n", "\\n")
     found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": escaped})
     assert signs_like_the_key(found.signer)
 
 
-def test_a_key_file_with_a_passphrase(tmp_path: Path) -> None:
+def test_a_key_file_may_have_a_passphrase(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(ENCRYPTED)
     path.chmod(0o600)
@@ -80,7 +80,7 @@ def test_a_key_file_with_a_passphrase(tmp_path: Path) -> None:
     assert signs_like_the_key(find_credentials("margin", environ=environ).signer)
 
 
-def test_a_key_of_one_product_is_not_used_for_the_other() -> None:
+def test_a_key_for_one_product_is_not_used_for_the_other() -> None:
     environ = {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM}
     with pytest.raises(ConfigurationError, match="KALSHI_PERPS_KEY_ID is not set"):
         find_credentials("margin", environ=environ)
@@ -140,7 +140,7 @@ def test_missing_or_invalid_settings_are_named(
 
 PASTED = {
     "PEM text": PEM,
-    "escaped line ends": PEM.replace("\n", "\\n"),
+    "escaped line breaks": PEM.replace("\n", "\\n"),
     "on one line": PEM.replace("\n", " "),
     "base64 only": PEM.splitlines()[1],
 }
@@ -159,11 +159,11 @@ def full_text(error: BaseException) -> str:
 
 @pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
 @pytest.mark.parametrize(
-    "place", ["path", "variable", "endpoints", "host", "ca_file", "ca variable", "product"]
+    "setting", ["path", "variable", "endpoints", "host", "ca_file", "ca variable", "product"]
 )
-def test_a_key_pasted_into_another_setting_is_not_repeated(place: str, pasted: str) -> None:
+def test_a_key_pasted_into_another_setting_is_not_repeated(setting: str, pasted: str) -> None:
     def use() -> None:
-        match place:
+        match setting:
             case "path":
                 find_credentials("prediction", key_id=KEY_ID, private_key_path=pasted, environ={})
             case "variable":
@@ -235,12 +235,12 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "the signer": ("", lambda: load_private_key(PEM.encode(), PASSPHRASE)),
     "the verifier": ("", lambda: load_public_key(PEM.encode())),
 }
-"""The content of a key file and a call with it that is refused, by description."""
+"""By description: the content of a key file, and a call that is refused with it."""
 
 
 @pytest.mark.filterwarnings("ignore::kalshi_fix_adapters.config.environment.KeyFileWarning")
 @pytest.mark.parametrize(("text", "use"), REFUSALS.values(), ids=REFUSALS)
-def test_no_secret_is_in_the_frames_of_a_refusal(
+def test_no_secret_is_in_the_stack_frames_of_a_refusal(
     text: str | bytes, use: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -257,7 +257,7 @@ def test_a_config_does_not_show_a_key_that_was_given_as_a_path() -> None:
     assert "keys/demo.pem" in repr(ClientConfig(private_key_path="keys/demo.pem"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="files have other permissions here")
+@pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
 def test_a_key_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(PEM)
@@ -374,7 +374,7 @@ def _find_both(environ: dict[str, str]) -> None:
     ("name", "value"),
     [("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234"), ("KALSHI_FIX_CA_FILE", "/ca.pem")],
 )
-def test_production_is_refused_with_endpoints_of_the_environment(name: str, value: str) -> None:
+def test_production_is_refused_with_endpoints_from_environment_variables(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):
         _find_both({name: value})
 
@@ -415,7 +415,7 @@ def test_invalid_settings_are_refused(changes: dict[str, Any], text: str) -> Non
         ClientConfig(**changes)
 
 
-def test_a_budget_of_the_other_product_is_refused() -> None:
+def test_a_budget_for_the_other_product_is_refused() -> None:
     config = attrs.evolve(CONFIG, budget=RateBudget("Prime"))
     assert make_plan("KalshiNR", config).budget is config.budget
     with pytest.raises(ConfigurationError, match="the budget is for prediction, and the client for margin"):
@@ -456,7 +456,7 @@ def test_options_override_the_config_and_the_environment_supplies_the_rest(
     ],
 )
 @pytest.mark.parametrize("moved", [{"product": "margin"}, {"environment": "production"}])
-def test_a_config_with_key_or_address_cannot_change_product_or_environment(
+def test_a_config_with_a_key_or_address_cannot_change_its_product_or_environment(
     kept: str, value: Any, moved: dict[str, Any]
 ) -> None:
     config = ClientConfig(**{kept: value})
@@ -466,11 +466,11 @@ def test_a_config_with_key_or_address_cannot_change_product_or_environment(
         merge(config, moved)  # type: ignore[arg-type]
     assert "sesame" not in str(caught.value)
     assert "PRIVATE" not in str(caught.value)
-    moved_anew: dict[str, Any] = {**moved, kept: None}
-    assert getattr(merge(config, moved_anew), kept) is None  # type: ignore[arg-type]
+    moved_without_it: dict[str, Any] = {**moved, kept: None}
+    assert getattr(merge(config, moved_without_it), kept) is None  # type: ignore[arg-type]
 
 
-def test_a_config_without_key_or_address_may_change_the_environment() -> None:
+def test_a_config_without_a_key_or_address_may_change_the_environment() -> None:
     config = ClientConfig(timeout=3.0)
     assert merge(config, {"product": "margin", "environment": "production"}).timeout == 3.0
     # Naming the same product again is not a conflict.
@@ -539,8 +539,8 @@ DECIDED = {
     *("logon_timeout", "logout_timeout", "heart_bt_int", "logon_fields", "max_message_size", "reset_seq_num"),
     *("min_heart_bt_int", "max_heart_bt_int", "reject_forgotten_resend", "explicit_confirm"),
 }
-"""Session settings that the option `session` does not accept: set by or derived from other client options, or
-only for acceptors."""
+"""Session settings that the option `session` does not accept: they are set by or derived from other client
+options, or exist only for acceptors."""
 
 
 def test_every_session_setting_is_a_client_option_or_derived() -> None:
@@ -564,7 +564,7 @@ def test_settings_reach_the_session(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["explicit_confirm", "role", "stict", PEM])
-def test_an_acceptor_setting_is_refused(name: str) -> None:
+def test_a_setting_that_clients_do_not_have_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no setting .* there are .*strict") as caught:
         ClientConfig(session=cast("SessionSettings", {name: True}))
     assert "PRIVATE KEY" not in str(caught.value)
@@ -600,7 +600,7 @@ def test_a_store_may_be_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("account", ["", "a\nb", PEM])
-def test_an_account_is_a_plain_name_of_a_file_in_a_folder(account: str, tmp_path: Path) -> None:
+def test_an_account_is_the_plain_name_of_a_file_in_a_folder(account: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="account must be a short name") as caught:
         FACTORIES.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)

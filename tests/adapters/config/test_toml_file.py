@@ -115,14 +115,14 @@ def test_every_option_is_a_key_a_table_or_refused(tmp_path: Path) -> None:
     for name, value in PLAIN.items():
         expected = Path(value) if str(value).startswith("/") else value
         assert getattr(config, name) == expected
-        assert getattr(config, name) != getattr(ClientConfig(), name), "the default shows nothing"
+        assert getattr(config, name) != getattr(ClientConfig(), name), "the default would prove nothing"
 
 
 ONE = "[sessions.one]\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "problem"),
+    ("text", "location", "problem"),
     [
         # syntax errors: the line is named
         ("timeout = \n", ":1", "is not valid TOML: Invalid value"),
@@ -166,7 +166,7 @@ ONE = "[sessions.one]\n"
         (ONE + "tls = {pinned_sha256 = 'ab'}", ": sessions.one.tls", "64 hexadecimal digits"),
         (ONE + "reconnect = {cap = 0}", ": sessions.one.reconnect", "cap must be above 0 seconds"),
         (ONE + "account = ''", ": sessions.one", "account must be a short name"),
-        # an option of one product or environment, shared with another
+        # an option for one product or environment, shared with another
         ("key_id = 'a'\n" + ONE + "product = 'margin'", ": sessions.one", "key_id of this config is for"),
         ("host = 'a'\n" + ONE + "environment = 'production'", ": sessions.one", "host of this config is for"),
         (ONE + "store = '~unknown-user/store'", ": sessions.one.store", "begins with ~"),
@@ -183,7 +183,7 @@ ONE = "[sessions.one]\n"
         ),
         (ONE + f"heart_bt_int = 0x{'f' * 4000}", ": sessions.one.heart_bt_int", "more than 64 bits"),
         (ONE + f"timeout = {'9' * 4301}", "", "has an integer of more than 64 bits"),
-        # what a file cannot contain
+        # options that a file cannot contain
         (ONE + "observer = 'x'", ": sessions.one.observer", "cannot be set in a file; pass it to the client"),
         (ONE + "budget = 5", ": sessions.one.budget", "cannot be set in a file"),
         (ONE + "session = {resend_policy = 'x'}", ": sessions.one.session.resend_policy", "cannot be set"),
@@ -198,29 +198,31 @@ ONE = "[sessions.one]\n"
         ("private_key = 'sesame'\n" + ONE, ": private_key", "is a secret; give private_key_path"),
     ],
 )
-def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, place: str, problem: str) -> None:
+def test_a_mistake_is_reported_with_its_location(
+    tmp_path: Path, text: str, location: str, problem: str
+) -> None:
     with pytest.raises(ConfigFileError) as raised:
         load(tmp_path, text)
     path = tmp_path / "desk.toml"
-    assert str(raised.value).startswith(f"{path}{place}: ")
+    assert str(raised.value).startswith(f"{path}{location}: ")
     assert problem in str(raised.value)
     assert raised.value.path == path
     line, key = raised.value.line, raised.value.key
-    assert place == (f":{line}" if line else f": {key}" if key else "")
+    assert location == (f":{line}" if line else f": {key}" if key else "")
     assert isinstance(raised.value, ConfigurationError)
     assert "sesame" not in str(raised.value)
 
 
-@pytest.mark.parametrize("write", ["nothing", "a folder", "latin-1"])
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, write: str) -> None:
+@pytest.mark.parametrize("content", ["nothing", "a folder", "latin-1"])
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "desk.toml"
-    if write == "a folder":
+    if content == "a folder":
         path.mkdir()
-    elif write == "latin-1":
+    elif content == "latin-1":
         path.write_bytes(b"timeout = 5\naccount = 'd\xe9sk'\n")
     with pytest.raises(ConfigFileError) as raised:
         load_configs(path)
-    expected = f"{path}:2: is not UTF-8" if write == "latin-1" else f"{path}: cannot be read ("
+    expected = f"{path}:2: is not UTF-8" if content == "latin-1" else f"{path}: cannot be read ("
     assert str(raised.value).startswith(expected)
 
 

@@ -46,14 +46,14 @@ def relay(sandbox: Sandbox) -> Iterator[Relay]:
 
 
 @pytest.fixture(autouse=True)
-def _brief_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+def _brief_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("engine.connection.LINGER", "asyncio.protocol.CLOSE_TIMEOUT", "trio.client.CLOSE_TIMEOUT"):
         monkeypatch.setattr(f"kalshi_fix_adapters.{name}", BRIEF)
     monkeypatch.setattr("anyio_client.CLOSE_TIMEOUT", BRIEF)
 
 
 @pytest.fixture(autouse=True)
-def _no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _no_logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fail the test if an event loop logged an error, because it cannot raise one."""
     yield
     found = [record for record in caplog.get_records("call") if record.name in {"asyncio", "trio"}]

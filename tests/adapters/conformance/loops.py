@@ -45,13 +45,13 @@ def _example(name: str) -> ModuleType:
 
 
 class Loop(ABC):
-    """An event loop and the client for it; the blocking client has none."""
+    """An event loop and the client for it; the blocking client has no loop."""
 
     name: str
     module: Any
 
     def client(self, session: str, /, **options: Any) -> Any:
-        """Return the client of a session type."""
+        """Return a client for a session type."""
         names = {
             "KalshiDC": "drop_copy",
             "KalshiMD": "market_data",
@@ -75,8 +75,8 @@ class Loop(ABC):
         """Run functions concurrently with the body, and wait for them at the end."""
 
     async def within(self, seconds: float, function: Main[T]) -> T:
-        """Await an awaitable under a deadline of the loop."""
-        raise AssertionError("blocking code has none")
+        """Await a function's result with a deadline of the loop."""
+        raise AssertionError("blocking code has no such deadline")
 
     async def until(self, event: threading.Event) -> None:
         """Wait for an event that another thread sets."""
@@ -170,7 +170,7 @@ class Blocking(Loop):
     module = kalshi_fix_adapters.blocking
 
     def client(self, session: str, /, **options: Any) -> Any:
-        return _Face(super().client(session, **options))
+        return _AsyncClient(super().client(session, **options))
 
     def run(self, main: Main[T]) -> T:
         coroutine = main()
@@ -179,7 +179,7 @@ class Blocking(Loop):
         except StopIteration as end:
             result: T = end.value
             return result
-        raise AssertionError("something has waited in a way that blocking code cannot")
+        raise AssertionError("the test waited in a way that blocking code cannot")
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         return function()
@@ -210,7 +210,7 @@ class Blocking(Loop):
             raise BaseExceptionGroup("in threads", failures)
 
 
-class _Face:
+class _AsyncClient:
     """A blocking client with asynchronous methods."""
 
     def __init__(self, client: Any) -> None:

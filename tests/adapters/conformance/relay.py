@@ -1,4 +1,4 @@
-"""A relay on loopback between clients and a server that simulates network failures."""
+"""A relay on loopback, between clients and a server, that simulates network failures."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class Relay:
         """Forward to a port, or to the socket that a function connects."""
         self._target = target
         self._changed = threading.Condition()
-        self._swallows: frozenset[str] = frozenset()
+        self._swallowed_sides: frozenset[str] = frozenset()
         self._answers_pass = threading.Event()
         """Cleared while the relay holds the server's bytes."""
         self._answers_pass.set()
         self.swallowed = 0
-        """Bytes that were not forwarded."""
+        """Number of bytes that were not forwarded."""
         self._pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
         self.opened = 0
-        """Connections so far."""
+        """Number of connections so far."""
         self.closed = 0
-        """Connections that their client has ended, or that were dropped."""
+        """Number of connections that have ended, by the client or by a test."""
         self.port = 0
 
     def __enter__(self) -> Self:
-        self.come_back()
+        self.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.go_away()
+        self.stop_listening()
         for thread in self._threads:
             thread.join(_PATIENCE)
 
@@ -49,10 +49,10 @@ class Relay:
         """Forward later connections to another server."""
         self._target = port
 
-    def swallow(self, *of: str) -> None:
+    def swallow(self, *sides: str) -> None:
         """Read the bytes of one side ("client", "server"), or both, and forward nothing, as if the peer had
         vanished."""
-        self._swallows = frozenset(of)
+        self._swallowed_sides = frozenset(sides)
 
     def hold(self) -> None:
         """Hold the bytes that the server sends from now on, until `release`."""
@@ -73,7 +73,7 @@ class Relay:
         # Some clients have already reconnected.
         self.wait(lambda: not ended & self._pairs.keys())
 
-    def go_away(self) -> None:
+    def stop_listening(self) -> None:
         """Stop listening, and end every connection."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
@@ -82,8 +82,8 @@ class Relay:
             self._listener = None
         self.cut()
 
-    def come_back(self) -> None:
-        """Listen again on the same port."""
+    def listen(self) -> None:
+        """Listen, on the same port as before if there was one."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._start(partial(self._accept, self._listener))
@@ -137,12 +137,12 @@ class Relay:
             while data := source.recv(_CHUNK):
                 if side == "server":
                     assert self._answers_pass.wait(_PATIENCE)
-                if side not in self._swallows:
+                if side not in self._swallowed_sides:
                     sink.sendall(data)
                     continue
                 with self._changed:
                     self.swallowed += len(data)
                     self._changed.notify_all()
-        if side not in self._swallows:
+        if side not in self._swallowed_sides:
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)

@@ -20,7 +20,8 @@ AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 
 
 def options(sandbox: Sandbox, session: str = "KalshiNR", key: int = 0, **changes: Any) -> Options:
-    """Return options for a client of the sandbox's venue; a single connection unless a policy is given."""
+    """Return options for a client of the sandbox's venue, which does not reconnect unless a policy is
+    given."""
     chosen: Any = {**sandbox.options(ME, "prediction", session, key), "reconnect": None, **changes}
     return cast("Options", chosen)
 
@@ -60,7 +61,7 @@ async def acknowledged(client: Any, cl_ord_id: str | None = None) -> ExecutionRe
             and cl_ord_id in {None, message.cl_ord_id}
         ):
             return message
-    raise AssertionError("no report came")
+    raise AssertionError("no report was received")
 
 
 async def event_of(client: Any, kind: type) -> Any:
@@ -68,7 +69,7 @@ async def event_of(client: Any, kind: type) -> Any:
     async for event in client.events(LONG):
         if isinstance(event, kind):
             return event
-    raise AssertionError(f"no {kind.__name__} came")
+    raise AssertionError(f"no {kind.__name__} was received")
 
 
 async def place_order(client: Any) -> int:

@@ -40,8 +40,8 @@ def cancel(placed: Any) -> OrderCancelRequest:
 
 
 async def until_calls_wait(client: Any, *, number: int = 1) -> None:
-    """Return once `number` calls wait for the budget. The test requests meanwhile also show that the session
-    is alive."""
+    """Return once `number` calls wait for the budget. The test requests sent meanwhile also show that the
+    session is alive."""
     while sum(map(len, client._core.pacing._queues.values())) < number:
         await client.test_request(LONG)
 
@@ -58,7 +58,7 @@ async def test_orders_are_sent_at_the_rate_of_the_budget(loop: Loop, sandbox: Sa
 
 
 async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -> None:
-    """The session stays alive meanwhile, and its end ends the wait."""
+    """The session stays alive meanwhile, and the end of the session ends the orders' waits."""
     ended: list[type] = []
 
     async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
@@ -100,11 +100,11 @@ async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> N
     rates = budget(0.001)
     async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
         client.spent(145)
-        left = False
+        sent = False
         with suppress(TimeoutError, trio.TooSlowError):
             await loop.within(0.01, lambda: client.send(order(), timeout=None))
-            left = True
-        assert not left
+            sent = True
+        assert not sent
         assert client._core.pacing._queues == {}
         assert await client.send(cancel(order())) == 2
 

@@ -36,7 +36,7 @@ from tests.adapters.net.peers import Acceptor, keep_silent, logged_on_peer
 
 T = TypeVar("T")
 MAX_POINTS = 1000
-"""Limit of the points at which a scenario waits; every scenario has fewer."""
+"""Limit on the number of points at which a scenario waits; every scenario has fewer."""
 pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
@@ -46,14 +46,14 @@ def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -
     resume: Callable[[], Any] = partial(main.send, None)
     while True:
         try:
-            waits_for = resume()
+            awaited = resume()
         except StopIteration as end:
             result: T = end.value
             return result
         at_suspension()
         try:
-            value = yield waits_for
-        except BaseException as error:  # noqa: BLE001 - it is the coroutine's
+            value = yield awaited
+        except BaseException as error:  # noqa: BLE001 - the coroutine handles it
             resume = partial(main.throw, error)
         else:
             resume = partial(main.send, value)
@@ -117,7 +117,7 @@ def at_every_point(
             # A resource that was left open would warn now, and warnings are errors here.
             gc.collect()
             return at
-    raise AssertionError("it never came to its end")
+    raise AssertionError("the scenario was cancelled at every point that was tried")
 
 
 @pytest.mark.parametrize("times", [1, 2, MAX_POINTS])
@@ -187,7 +187,7 @@ def test_a_cancelled_wait_loses_no_event(loop: Loop, sandbox: Sandbox, relay: Re
         return cancelled
 
     for at in range(MAX_POINTS):
-        # How often `take` waits after the first time depends on how the reports arrive: try again.
+        # How many more times `take` waits depends on how the reports arrive: try again.
         if not any(loop.run(partial(main, at)) for _ in range(3)):
             break
     assert at > 0
@@ -245,7 +245,7 @@ def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, sandbox: Sandbox) -
 
 
 @pytest.mark.usefixtures("brief_logouts")
-def test_an_interrupt_during_the_logout_ends_it(loop: Loop, sandbox: Sandbox) -> None:
+def test_an_interrupt_during_the_logout_ends_the_wait(loop: Loop, sandbox: Sandbox) -> None:
     def ignore(peer: Acceptor) -> None:
         for name in peer.received():
             if name == "Logout":

@@ -25,18 +25,18 @@ from tests.adapters.conformance.support import acknowledged, event_of, options, 
 
 
 class SlowDisk:
-    """Holds back the writes of a client's file until a test allows them."""
+    """Holds back the writes to a client's file until a test allows them."""
 
     def __init__(self) -> None:
         self.writes = 0
         self.held = threading.Event()
         """Set when a write is held back."""
-        self.is_full = self.fails_at_rows = False
+        self.is_full = self.is_full_for_rows = False
         self._gate = threading.Event()
         self._gate.set()
 
     def write(self, original: Any, *arguments: Any, **named: Any) -> None:
-        if self.fails_at_rows and arguments[1].rows:
+        if self.is_full_for_rows and arguments[1].rows:
             raise OSError(28, "No space left on device")
         if self.is_full and arguments[1].must_be_durable:  # not the confirmation of an earlier event
             raise OSError(28, "No space left on device")
@@ -71,7 +71,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
     return found
 
 
-async def test_messages_that_are_sent_during_a_commit_share_the_next_one(
+async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
@@ -211,14 +211,14 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
-async def test_errors_of_opening_and_closing_in_a_thread_are_raised(
+async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
     client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
     await client.__aenter__()
     await place_order(client)
     client.rows["a"] = 1
-    disk.fails_at_rows = True
+    disk.is_full_for_rows = True
     with pytest.raises(StoreError, match="No space left on device"):
         await client.__aexit__(None, None, None)
     (tmp_path / "file").write_text("")

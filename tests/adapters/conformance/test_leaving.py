@@ -34,7 +34,7 @@ class OwnError(Exception):
     """An exception of the user's code."""
 
 
-# --- exceptions of the user
+# --- exceptions from the user's code
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_an_exception_without_a_connection_propagates(
 ) -> None:
     with pytest.raises(OwnError):  # noqa: PT012
         async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=NEVER)) as client:
-            relay.go_away()
+            relay.stop_listening()
             await event_of(client, Disconnected)
             raise OwnError
     assert client.ended.reason is CloseReason.CONNECTION_LOST
@@ -110,7 +110,7 @@ async def test_a_client_works_inside_a_user_defined_context_manager(loop: Loop, 
 # --- logouts, and other users of the client
 
 
-async def test_a_logout_ends_the_waits_of_others(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_logout_ends_the_waits_of_other_tasks(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         waiting = threading.Event()
 
@@ -203,14 +203,14 @@ async def test_a_logout_while_waiting_to_connect_again(loop: Loop, sandbox: Sand
         assert relay.opened == 1
 
 
-async def test_a_logout_while_shaking_hands(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
+async def test_a_logout_during_the_handshake(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     reached = threading.Event()
 
-    def say_nothing(connection: Any) -> None:
+    def stay_silent(connection: Any) -> None:
         reached.set()
         keep_silent(connection)
 
-    with listening(say_nothing) as silent:
+    with listening(stay_silent) as silent:
         # A thread cannot be interrupted in the handshake, but a task can.
         timeout = 0.5 if loop.name == "blocking" else 2 * LONG
         settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, timeout=timeout)
@@ -248,10 +248,10 @@ async def test_a_client_can_stop_reconnecting_and_be_left_while_the_venue_is_dow
 ) -> None:
     soon = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=soon)) as client:
-        relay.go_away()
+        relay.stop_listening()
         await event_of(client, ConnectFailed)
     assert client.ended.reason is CloseReason.CONNECTION_LOST
-    relay.come_back()
+    relay.listen()
     async with client:
         assert isinstance(await event_of(client, LoggedOn), LoggedOn)
     assert client.ended.clean

@@ -27,8 +27,8 @@ from tests.adapters.net.peers import hang_up, keep_silent, listening, talk_nonse
 from tests.helpers import order
 
 
-def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:
-    """Open a client that cannot log on and return the exception."""
+def logon_error(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedError) -> Any:
+    """Open a client that cannot log on, and return the exception."""
 
     async def main() -> Exception:
         client = loop.client("KalshiNR", **settings)
@@ -42,21 +42,21 @@ def refused(loop: Loop, settings: Any, kind: type[AdapterError] = LogonRefusedEr
 
 def test_a_key_that_does_not_match_the_key_id_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     stranger = ClientKey.generate(ed25519_key=True)
-    error = refused(loop, options(sandbox, private_key=stranger.private_key_pem))
+    error = logon_error(loop, options(sandbox, private_key=stranger.private_key_pem))
     assert "private key belongs to this API key id" in str(error)
     assert not error.retryable
 
 
 def test_an_unknown_key_is_refused(loop: Loop, sandbox: Sandbox) -> None:
-    assert "check the API key id" in str(refused(loop, options(sandbox, key_id=str(uuid4()))))
+    assert "check the API key id" in str(logon_error(loop, options(sandbox, key_id=str(uuid4()))))
 
 
-def test_a_logon_at_the_port_of_another_session_type_is_refused(loop: Loop, sandbox: Sandbox) -> None:
+def test_a_logon_on_the_port_of_another_session_type_is_refused(loop: Loop, sandbox: Sandbox) -> None:
     port = sandbox.server.port("prediction", "KalshiMD")
-    assert "TargetCompID" in str(refused(loop, options(sandbox, port=port)))
+    assert "TargetCompID" in str(logon_error(loop, options(sandbox, port=port)))
 
 
-async def test_the_checks_of_messages_are_compiled_before_the_first_message_is_sent(
+async def test_the_checks_for_messages_are_compiled_before_the_first_message_is_sent(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
@@ -99,7 +99,7 @@ def test_a_peer_that_does_not_answer_the_logon_is_reported(
     loop: Loop, sandbox: Sandbox, handler: Any, timeout: float, text: str
 ) -> None:
     with listening(handler) as port:
-        error = refused(loop, plaintext_options(sandbox, port, timeout=timeout), LogonFailedError)
+        error = logon_error(loop, plaintext_options(sandbox, port, timeout=timeout), LogonFailedError)
     assert text in str(error)
 
 
@@ -111,9 +111,9 @@ async def test_the_first_connection_is_retried_on_request(loop: Loop, sandbox: S
 
         def on_event(self, event: object, now: Instant) -> None:
             if isinstance(event, ConnectFailed):
-                relay.come_back()
+                relay.listen()
 
-    relay.go_away()
+    relay.stop_listening()
     settings = options(sandbox, port=relay.port, reconnect=policy, observer=Listen())
     async with loop.client("KalshiNR", **settings) as client:
         kinds = [type(await client.receive(LONG)) for _ in range(4)]

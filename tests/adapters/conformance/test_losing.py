@@ -99,21 +99,21 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
 
 async def test_nothing_is_sent_without_a_connection(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-        relay.go_away()
+        relay.stop_listening()
         await event_of(client, Disconnected)
         assert not client.is_logged_on
         with pytest.raises(NotConnectedError, match="nothing was sent"):
             await client.send(order())
         failed = [await event_of(client, ConnectFailed) for _ in range(2)]
         assert all("refused the connection" in str(event.error) for event in failed)
-        await loop.in_thread(relay.come_back)
+        await loop.in_thread(relay.listen)
         await event_of(client, LoggedOn)
         assert await place_order(client) == 2
 
 
 async def test_reconnecting_can_be_stopped(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
     async with loop.client("KalshiNR", **options(sandbox, port=relay.port, reconnect=SOON)) as client:
-        relay.go_away()
+        relay.stop_listening()
         await event_of(client, ConnectFailed)
         client.stop_reconnecting()
         await gather(client.events(LONG))
@@ -167,11 +167,11 @@ async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, re
 
 
 async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None:
-    def say_half(peer: Acceptor) -> None:
+    def send_half(peer: Acceptor) -> None:
         peer.send(report(1))
         peer.connection.sendall(b"8=FIXT.1.1\x019=400\x0135=8\x0134=3\x01")
 
-    with logged_on_peer(say_half) as port:
+    with logged_on_peer(send_half) as port:
         async with loop.client("KalshiNR", **plaintext_options(sandbox, port)) as client:
             events = await gather(client.events(LONG))
             kinds = [type(event) for event in events]
@@ -182,11 +182,11 @@ async def test_half_a_message_is_discarded(loop: Loop, sandbox: Sandbox) -> None
 async def test_messages_before_the_venue_closed_are_read(loop: Loop, sandbox: Sandbox) -> None:
     reports = 2000
 
-    def say_and_go(peer: Acceptor) -> None:
+    def send_and_leave(peer: Acceptor) -> None:
         for number in range(reports):
             peer.send(report(number))
 
-    with logged_on_peer(say_and_go) as port:
+    with logged_on_peer(send_and_leave) as port:
         async with loop.client("KalshiNR", **plaintext_options(sandbox, port, queue_limit=50)) as client:
             events = await gather(client.events(LONG))
             assert sum(isinstance(event, MessageReceived) for event in events) == reports
@@ -198,19 +198,19 @@ async def test_messages_are_read_when_writing_fails(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secure: bool
 ) -> None:
     if loop.name.startswith("anyio"):
-        pytest.skip("what is read after a write that failed, anyio's streams decide: on asyncio nothing")
-    entered, text, written = threading.Event(), threading.Event(), threading.Event()
+        pytest.skip("anyio's streams decide which bytes are read after a failed write: on asyncio none")
+    entered, sent, written = threading.Event(), threading.Event(), threading.Event()
 
-    def say_and_go(connection: socket.socket) -> None:
+    def send_and_leave(connection: socket.socket) -> None:
         peer = Acceptor(connection)
         assert entered.wait(LONG)
         peer.send(report())
-        text.set()
+        sent.set()
         assert written.wait(LONG)
 
     def breaking(send: Any) -> Any:
         def break_pipe(self: socket.socket, *args: Any) -> Any:
-            if text.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
+            if sent.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
                 raise BrokenPipeError
             return send(self, *args)
 
@@ -219,12 +219,12 @@ async def test_messages_are_read_when_writing_fails(
     for kind in (socket.socket, ssl.SSLSocket):
         monkeypatch.setattr(kind, "send", breaking(kind.send))
 
-    with listening(say_and_go, GOOD.ssl_context() if secure else None) as port:
+    with listening(send_and_leave, GOOD.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
         async with loop.client("KalshiNR", **settings) as client:
             # This blocks the event loop, so nothing is read before the order is written.
             entered.set()
-            assert text.wait(LONG)
+            assert sent.wait(LONG)
             await client.send(order())
             written.set()
             events = await gather(client.events(LONG))
@@ -299,8 +299,8 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
         async with loop.client("KalshiRT", **settings) as client:
             number = await place_order(client)
             relay.swallow("server")
-            unheard = order()
-            assert await client.send(unheard) == number + 1
+            unreported = order()
+            assert await client.send(unreported) == number + 1
             await loop.in_thread(lambda: relay.wait(lambda: relay.swallowed > 0))
             await loop.in_thread(lambda: restart(sandbox, relay, "KalshiRT"))
             relay.cut()
@@ -309,7 +309,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
             assert not logged_on.reset
             assert logged_on.resend_expected
             assert logged_on.flags["use_dollars"]
-            found = await reports_of(client, unheard.cl_ord_id)
+            found = await reports_of(client, unreported.cl_ord_id)
             assert all(event.poss_dup for event in found)
             await place_order(client)
         if not durable:
@@ -323,7 +323,7 @@ async def test_with_resend_no_report_is_lost(loop: Loop, tmp_path: Path, durable
 # --- confirmation and redelivery
 
 
-@pytest.mark.parametrize("how", ["asked for the next", "left", "raised"])
+@pytest.mark.parametrize("how", ["requested the next", "left", "raised"])
 async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, how: str) -> None:
     """On a session with resend a message is confirmed once the next event is requested, or the context is
     left without an exception."""
@@ -337,7 +337,7 @@ async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, 
                 number = event.message.header.msg_seq_num
                 assert isinstance(number, int)
                 return number
-        raise AssertionError("no message came")
+        raise AssertionError("no message was received")
 
     with Sandbox((ME,)) as sandbox:
         settings = options(sandbox, "KalshiRT", store=tmp_path)
@@ -346,7 +346,7 @@ async def test_unconfirmed_messages_are_redelivered(loop: Loop, tmp_path: Path, 
             async with loop.client("KalshiRT", **settings) as client:
                 await client.send(order())
                 taken = await take_one(client)
-                if how == "asked for the next":
+                if how == "requested the next":
                     await client.receive(LONG)
                 if how != "left":
                     raise OwnError
@@ -391,7 +391,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
             assert again.message.header.msg_seq_num == number
 
 
-async def test_another_task_may_take_events_after_the_first_one_ended(loop: Loop, sandbox: Sandbox) -> None:
+async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop, sandbox: Sandbox) -> None:
     async with loop.client("KalshiNR", **options(sandbox)) as client:
         for _ in range(3):
             placed = order()
@@ -423,9 +423,9 @@ async def test_iterating_over_messages_reports_unknown_outcomes(
         await place_order(client)
 
 
-@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("next_is_requested", [False, True])
 async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
-    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path, goes_on: bool
+    loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path, next_is_requested: bool
 ) -> None:
     settings = options(sandbox, port=relay.port, store=tmp_path)
     lost = order()
@@ -444,11 +444,11 @@ async def test_after_a_crash_iteration_reports_losses_until_they_are_confirmed(
                 await gather(client.messages(LONG))
             assert caught.value.request_ids == (lost.cl_ord_id,)
             assert caught.value.why is Uncertainty.RESTARTED
-            if not goes_on:
+            if not next_is_requested:
                 raise caught.value
             assert await gather(client.messages(0)) == []
     async with loop.client("KalshiNR", **settings) as client:
-        if goes_on:
+        if next_is_requested:
             assert await gather(client.messages(0)) == []
         else:
             with pytest.raises(OutcomesUnknownError):
@@ -461,7 +461,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
     store = FailingStore()
     settings = options(sandbox, store=store, reconnect=AT_ONCE)
     async with loop.client("KalshiNR", **settings) as client:
-        store.fails = "begin_commit"
+        store.failing_method = "begin_commit"
         with pytest.raises(SendFailedError, match="nothing was sent") as caught:
             await client.send(order())
         assert not caught.value.may_have_been_sent
@@ -469,7 +469,7 @@ async def test_a_store_that_fails_as_a_message_is_sent_raises_and_ends_the_sessi
         assert ended.reason is CloseReason.STORE_FAILED
         with pytest.raises(NotConnectedError):
             await client.send(order())
-        store.fails = None
+        store.failing_method = None
 
 
 # --- internal failures of a client
@@ -494,7 +494,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
             monkeypatch.setattr(ClientCore, "flush", fail)
         if method in {"receive", "wrote"}:
             # A blocking client raises the exception unchanged in the calling thread, because it cannot
-            # distinguish it from one raised by a signal handler.
+            # distinguish the exception from one raised by a signal handler.
             with contextlib.suppress(Mistake):
                 await client.send(order())
         elif method != "tick":

@@ -1,5 +1,5 @@
-"""State and sequence numbers of every client: readable at any time, settable where this makes sense, and all
-consequences are reported."""
+"""The state and the sequence numbers of every client can be read at any time, and the numbers can be set
+where this makes sense; all consequences are reported."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SESSION = "KalshiRT"
 RESETTING = sorted(name for name, kind in DIALECT.session_types.items() if kind.reset_required)
 
 
-def at_venue(sandbox: Sandbox) -> SeqNums:
-    """Return the venue's sequence numbers of a session that it stores."""
+def venue_numbers(sandbox: Sandbox) -> SeqNums:
+    """Return the sequence numbers that the venue stores for the session."""
     key_id = str(sandbox.options(ME, "prediction", SESSION)["key_id"])
     found = sandbox.server.inspect(lambda model: model.seq_nums(key_id, SESSION))
     assert found is not None
@@ -49,7 +49,7 @@ class Crash(Exception):
     """An exception of the user's code while it handles an event."""
 
 
-async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
+async def trade_once(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Options:
     """Trade with new numbers and log out; return the options that continue the session."""
     settings = options(sandbox, SESSION, store=store)
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
@@ -57,7 +57,7 @@ async def begun(loop: Loop, sandbox: Sandbox, store: Path | MemoryStore) -> Opti
     return settings
 
 
-async def unanswered(loop: Loop, settings: Any, count: int = 1) -> list[str]:
+async def send_and_crash(loop: Loop, settings: Any, count: int = 1) -> list[str]:
     """Send orders, and crash before any answer is taken; return their ids."""
     sent = [order() for _ in range(count)]
     with suppress(Crash):
@@ -100,7 +100,7 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert not left.reset_due
     # Another process, which has only the file, reads the same numbers.
     assert loop.client(SESSION, **settings).numbers == left
-    assert at_venue(sandbox).incoming == left.next_outgoing
+    assert venue_numbers(sandbox).incoming == left.next_outgoing
 
 
 async def test_the_state_of_a_reconnecting_client_is_reconnecting(loop: Loop, sandbox: Sandbox) -> None:
@@ -146,10 +146,10 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await place_order(client)
         await place_order(client)
-    known = at_venue(sandbox)
+    known = venue_numbers(sandbox)
     for store in (tmp_path / "new", None, MemoryStore()):
         client = loop.client(SESSION, **options(sandbox, SESSION, store=store))
-        now = at_venue(sandbox)
+        now = venue_numbers(sandbox)
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
         # The new store knows no earlier messages, so all of them count as skipped.
         assert lost == (MessagesLost(1, now.outgoing - 1),)
@@ -159,7 +159,7 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
             assert not logon.reset
             assert logon.missing is None
             await place_order(client)
-    assert at_venue(sandbox).incoming > known.incoming
+    assert venue_numbers(sandbox).incoming > known.incoming
 
 
 async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
@@ -239,13 +239,13 @@ async def test_a_client_that_gave_up_must_be_closed_first(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The usual case: the venue reports which number it expects."""
-    settings = await begun(loop, sandbox, tmp_path)
-    expected = at_venue(sandbox).incoming
+    settings = await trade_once(loop, sandbox, tmp_path)
+    expected = venue_numbers(sandbox).incoming
     client = loop.client(SESSION, **settings)
     client.set_numbers(next_outgoing=expected - 1)
     with pytest.raises(LogonRefusedError) as refused:
         async with client:
-            raise AssertionError("it was let in")
+            raise AssertionError("the logon was accepted")
     assert str(expected) in refused.value.text
     client.set_numbers(next_outgoing=expected)
     async with client:
@@ -271,10 +271,10 @@ async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sa
 async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = await begun(loop, sandbox, tmp_path)
-    ids = await unanswered(loop, settings, 2)
+    settings = await trade_once(loop, sandbox, tmp_path)
+    ids = await send_and_crash(loop, settings, 2)
     client = loop.client(SESSION, **settings)
-    begin, end = client.numbers.next_incoming, at_venue(sandbox).outgoing
+    begin, end = client.numbers.next_incoming, venue_numbers(sandbox).outgoing
     assert begin < end
     lost, item = client.set_numbers(next_incoming=end)
     assert lost == MessagesLost(begin, end - 1)
@@ -307,14 +307,14 @@ async def test_a_lower_incoming_number_redelivers_messages(
 
 
 async def test_a_higher_outgoing_number_is_gap_filled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = await begun(loop, sandbox, tmp_path)
+    settings = await trade_once(loop, sandbox, tmp_path)
     client = loop.client(SESSION, **settings)
     ahead = client.numbers.next_outgoing + 1_000_000
     assert client.set_numbers(next_outgoing=ahead) == ()
     async with client:
         await place_order(client)
         assert client.numbers.next_outgoing > ahead
-    assert at_venue(sandbox).incoming == client.numbers.next_outgoing
+    assert venue_numbers(sandbox).incoming == client.numbers.next_outgoing
 
 
 async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
@@ -324,7 +324,7 @@ async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
     async with loop.client(SESSION, **settings, reset_seq_num=True) as client:
         await place_order(client)
         below = client.numbers.next_outgoing
-    ids = await unanswered(loop, settings)
+    ids = await send_and_crash(loop, settings)
     client = loop.client(SESSION, **settings)
     assert client.set_numbers(next_outgoing=client.numbers.next_outgoing + 5) == ()
     (item,) = client.set_numbers(next_outgoing=below)
@@ -334,11 +334,11 @@ async def test_requests_whose_numbers_are_reused_have_unknown_outcomes(
 
 
 @pytest.mark.parametrize("durable", [True, False])
-async def test_a_reset_is_done_at_the_next_logon_and_reported(
+async def test_a_reset_takes_place_at_the_next_logon_and_is_reported(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, durable: bool
 ) -> None:
-    settings = await begun(loop, sandbox, tmp_path if durable else MemoryStore())
-    ids = await unanswered(loop, settings)
+    settings = await trade_once(loop, sandbox, tmp_path if durable else MemoryStore())
+    ids = await send_and_crash(loop, settings)
     client = loop.client(SESSION, **settings)
     for _ in range(2):
         (item,) = client.reset_numbers()
@@ -346,7 +346,7 @@ async def test_a_reset_is_done_at_the_next_logon_and_reported(
         assert client.numbers == SequenceNumbers(
             next_outgoing=1, next_incoming=1, next_unconfirmed=1, reset_due=True
         )
-    # The next client to log on does the reset.
+    # The next client that logs on performs the reset.
     async with loop.client(SESSION, **settings) as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)
@@ -362,8 +362,8 @@ async def test_a_reset_is_done_at_the_next_logon_and_reported(
 async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    settings = await begun(loop, sandbox, tmp_path)
-    ids = await unanswered(loop, settings)
+    settings = await trade_once(loop, sandbox, tmp_path)
+    ids = await send_and_crash(loop, settings)
     client = loop.client(SESSION, **settings)
     before = client.numbers
     client.reset_numbers()
@@ -376,8 +376,8 @@ async def test_a_withdrawn_reset_keeps_the_unknown_outcomes(
 
 
 async def test_set_numbers_override_the_reset_option(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    settings = await begun(loop, sandbox, tmp_path)
-    now = at_venue(sandbox)
+    settings = await trade_once(loop, sandbox, tmp_path)
+    now = venue_numbers(sandbox)
     client = loop.client(SESSION, **settings, reset_seq_num=True)
     client.set_numbers(next_outgoing=now.incoming)
     async with client:

@@ -71,7 +71,7 @@ class Notes(Observer):
 
 
 class Raising(Observer):
-    """Fails at the first call of every hook."""
+    """Fails in every hook."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -165,7 +165,7 @@ async def test_an_observer_continues_across_connections(
     assert text.count(" connected to KalshiNR prediction at ") == text.count(" disconnected\n") >= 2
 
 
-async def test_exceptions_of_observers_do_not_affect_the_session(
+async def test_exceptions_from_observers_do_not_affect_the_session(
     loop: Loop, sandbox: Sandbox, everything: io.StringIO
 ) -> None:
     raising, other, notes = Raising(), Raising(), Notes()

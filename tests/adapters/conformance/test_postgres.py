@@ -50,7 +50,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
         [(committed,)] = execute(NUMBERS)
         assert committed == before + 1
         async with loop.client("KalshiRT", **found) as client:
-            # The venue has not received the order. Its number is not used again, and its outcome is reported.
+            # The venue has not received the order. The number is not used again, and the outcome is reported.
             unknown = await event_of(client, OutcomesUnknown)
             assert unknown.request_ids == (placed.cl_ord_id,)
             assert await place_order(client) > before

@@ -26,17 +26,17 @@ class Renegotiating:
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-        self._writes = True
+        self._can_write = True
         self.refused = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def begin(self) -> None:
-        self._writes = False
+        self._can_write = False
 
     def write(self, data: bytes) -> int:
-        if not self._writes:
+        if not self._can_write:
             self.refused += 1
             raise ssl.SSLWantReadError
         written: int = self._inner.write(data)
@@ -44,7 +44,7 @@ class Renegotiating:
 
     def read(self, size: int) -> bytes:
         data: bytes = self._inner.read(size)
-        self._writes = True
+        self._can_write = True
         return data
 
 
@@ -65,7 +65,7 @@ class Memory:
         return self.to_read.pop(0)[:size]
 
 
-def renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
+def make_renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
     memory = Memory()
     tls = TlsBytes(ssl.create_default_context(), "venue.example")
     inner = Renegotiating(memory)
@@ -74,7 +74,7 @@ def renegotiating() -> tuple[TlsBytes, Renegotiating, Memory]:
 
 
 def test_bytes_that_cannot_be_written_wait_in_order() -> None:
-    tls, inner, memory = renegotiating()
+    tls, inner, memory = make_renegotiating()
     tls.encrypt(b"a")
     inner.begin()
     for data in (b"b", b"c", b"d"):
@@ -91,7 +91,7 @@ def test_bytes_that_cannot_be_written_wait_in_order() -> None:
 
 
 def test_waiting_bytes_are_bounded() -> None:
-    tls, inner, _ = renegotiating()
+    tls, inner, _ = make_renegotiating()
     inner.begin()
     half = bytes(MAX_HELD // 2)
     tls.encrypt(half)
@@ -101,7 +101,7 @@ def test_waiting_bytes_are_bounded() -> None:
 
 
 def test_an_error_while_writing_waiting_bytes_is_raised() -> None:
-    tls, inner, memory = renegotiating()
+    tls, inner, memory = make_renegotiating()
     inner.begin()
     tls.encrypt(b"a")
 
@@ -109,12 +109,12 @@ def test_an_error_while_writing_waiting_bytes_is_raised() -> None:
         raise ssl.SSLError(1, "no renegotiation")
 
     vars(memory)["write"] = fail
-    memory.to_read = [b"what came before"]
-    assert tls.decrypt() == b"what came before"
+    memory.to_read = [b"earlier data"]
+    assert tls.decrypt() == b"earlier data"
     assert tls.ended
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(GOOD.private_key_pem)
     (tmp_path / "certificate").write_bytes(GOOD.certificate_pem)
@@ -135,7 +135,7 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
         with socket.create_connection((HOST, port), LONG) as raw:
             tls = TlsBytes(TRUST.context(), HOST)
 
-            def turn() -> bytes:
+            def exchange() -> bytes:
                 tls.feed(raw.recv(65536))
                 data = tls.decrypt()
                 raw.sendall(tls.outgoing())
@@ -147,11 +147,11 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
             raw.sendall(tls.outgoing() + tls.encrypt(b"hello\n"))
             assert any(line == "hello\n" for line in text)
             server.stdin.write("r\n")
-            turn()
+            exchange()
             raw.sendall(tls.encrypt(b"first\n") + tls.encrypt(b"second\n"))
             assert tls._held == b"first\n"
             while tls._held:
-                turn()
+                exchange()
             assert any(line == "first\n" for line in text)
             assert any(line == "second\n" for line in text)
             assert not tls.ended
@@ -159,7 +159,7 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
 
 
 class Socket:
-    """The methods of an SSLSocket with a renegotiating peer that `Transport` calls."""
+    """The methods that `Transport` calls, of an SSLSocket whose peer is renegotiating."""
 
     def __init__(self) -> None:
         self.answers: list[type[Exception] | bytes] = []
@@ -193,7 +193,7 @@ def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loop.name.startswith("anyio"):
-        pytest.skip("TLS is anyio's own there, whose two tasks then read at once")
+        pytest.skip("anyio has its own TLS streams, whose two tasks would then read at the same time")
     armed: list[bool] = []
     refused: list[bool] = []
 
@@ -207,13 +207,13 @@ def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
         return refuse
 
     def reading(read: Any) -> Any:
-        def look(self: Any, *args: Any) -> Any:
+        def read_and_disarm(self: Any, *args: Any) -> Any:
             data = read(self, *args)
             if not self.server_side:
                 armed.clear()
             return data
 
-        return look
+        return read_and_disarm
 
     monkeypatch.setattr(ssl.SSLObject, "write", refusing(ssl.SSLObject.write))
     monkeypatch.setattr(ssl.SSLObject, "read", reading(ssl.SSLObject.read))

@@ -1,4 +1,4 @@
-"""Rows of the user and the events they belong to: after a crash either both are stored or neither is."""
+"""User rows and the events they belong to: after a crash either both are stored or neither is."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ async def test_rows_are_present_at_the_next_start(loop: Loop, sandbox: Sandbox, 
 async def test_rows_and_events_are_confirmed_together_or_not_at_all(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Crash while each event is handled, once also after sending an order, whose commit must not include the
-    rows of the event."""
+    """Crash while an event is handled, after sending an order: the order's commit must not include the rows
+    of the event."""
     settings = options(sandbox, "KalshiRT", store=tmp_path)
     seen: list[str] = []
     async with loop.client("KalshiRT", **settings, reset_seq_num=True) as client:
@@ -166,7 +166,7 @@ async def test_a_request_is_recognised_by_the_next_process(
         number = await client.send(placed)
         await acknowledged(client, placed.cl_ord_id)
     async with loop.client(session, **settings) as client:
-        # The numbers have started again, and the order is answered.
+        # The numbers have restarted, and the order has been answered.
         assert client.open_requests == ()
         found = client.sent_request(placed.cl_ord_id)
         assert (found.request_id, found.msg_type, found.seq_num) == (placed.cl_ord_id, "D", number)

@@ -1,4 +1,4 @@
-"""A client that waits until no other process uses its store, and takes over."""
+"""A client that waits until no other process uses its store, and then takes over."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def durable(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
 async def test_a_standby_takes_over_and_continues_the_numbers(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    waits, leaves = threading.Event(), threading.Event()
+    is_waiting, has_left = threading.Event(), threading.Event()
     reasons: list[Exception] = []
 
     def note(reason: Exception) -> None:
         reasons.append(reason)
-        waits.set()
+        is_waiting.set()
 
     async def run_primary() -> None:
         client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
         async with client.standby(every=EVERY) as primary:
             await place_order(primary)
             entered.set()
-            await loop.until(waits)
+            await loop.until(is_waiting)
             # The standby reads the number that the primary has used; the primary commits nothing after it.
             assert client.numbers.next_outgoing == 3
-        leaves.set()
+        has_left.set()
 
     entered = threading.Event()
     async with loop.together() as start:
@@ -54,14 +54,14 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
         client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
         async with client.standby(every=EVERY, on_wait=note) as standby:
             assert isinstance(reasons[0], StoreInUseError)
-            # Logon, order and Logout of the primary, then the Logon of the standby.
+            # The primary's Logon, order and Logout, then the standby's Logon.
             assert standby.numbers.next_outgoing == 5
             assert await place_order(standby) == 5
-        await loop.until(leaves)
+        await loop.until(has_left)
 
 
 @pytest.mark.parametrize("raised", [None, KeyError()], ids=["send failed", "error without text"])
-async def test_a_lost_store_ends_the_process_with_its_own_status(
+async def test_a_lost_store_ends_the_process_with_a_status_of_its_own(
     loop: Loop,
     sandbox: Sandbox,
     tmp_path: Path,
@@ -90,7 +90,7 @@ async def test_a_lost_store_ends_the_process_with_its_own_status(
     assert f"this process is no longer the primary: {reason}" in caplog.messages
 
 
-async def test_an_exception_of_the_user_is_raised_unchanged(
+async def test_an_exception_from_the_user_is_raised_unchanged(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyError):
@@ -133,7 +133,7 @@ async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: 
         ({}, 0.0, "every must be above 0"),
     ],
 )
-def test_a_standby_needs_a_place_for_its_store_and_reconnects(
+def test_a_standby_requires_the_location_of_a_store_and_a_reconnect_policy(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, changes: dict[str, Any], every: float, match: str
 ) -> None:
     client = loop.client("KalshiRT", **durable(sandbox, tmp_path, **changes))

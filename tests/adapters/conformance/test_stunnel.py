@@ -1,4 +1,4 @@
-"""Clients without TLS behind the real stunnel on this machine.
+"""Clients without TLS that connect through a real stunnel on this machine.
 
 Runs where stunnel is installed or `make stunnel` has fetched it; `STUNNEL_REQUIRED=1` turns a skip into a
 failure.
@@ -46,7 +46,7 @@ _BOUND = re.compile(r"bound to 127\.0\.0\.1:(\d+)")
 
 @pytest.fixture(scope="module")
 def binary() -> str:
-    """Return the stunnel to run."""
+    """Return the path of the stunnel to run."""
     for candidate in ("stunnel4", "stunnel", str(CACHE / "stunnel" / "stunnel")):
         found = shutil.which(candidate)
         if found and not subprocess.run([found, "-version"], capture_output=True, check=False).returncode:
@@ -77,7 +77,7 @@ class Tunnel:
         self._lines.put(None)
 
     def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        """Wait until stunnel writes this into its log."""
+        """Wait until stunnel writes a line that contains this pattern to its log."""
         text = ""
         while (line := self._lines.get(timeout=LONG)) is not None:
             text += line
@@ -86,7 +86,7 @@ class Tunnel:
         pytest.fail(f"stunnel has ended: {text}")
 
     def stop(self) -> None:
-        """End it and wait for its exit."""
+        """Kill stunnel, and wait for its exit."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
@@ -103,8 +103,8 @@ def tunnel(binary: str, folder: Path, host: str, port: int, ca_pem: str) -> Iter
         running.stop()
 
 
-def through(sandbox: Sandbox, running: Tunnel) -> Options:
-    """Return options for a client without TLS."""
+def options_for(sandbox: Sandbox, running: Tunnel) -> Options:
+    """Return options for a client that connects to stunnel, without TLS."""
     return options(sandbox, host="127.0.0.1", port=running.port, tls=Plaintext())
 
 
@@ -119,18 +119,18 @@ def to_venue(binary: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Tunnel]:
 async def test_an_order_is_acknowledged_through_stunnel(
     loop: Loop, sandbox: Sandbox, to_venue: Tunnel
 ) -> None:
-    async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+    async with loop.client("KalshiNR", **options_for(sandbox, to_venue)) as client:
         await place_order(client)
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
-    """Assert that a client cannot log on through this tunnel and reports what it can know about the
+def assert_refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
+    """Assert that a client cannot log on through this tunnel, and reports as much as it can know about the
     cause."""
 
     async def main() -> None:
-        async with loop.client("KalshiNR", **through(sandbox, running)):
-            pytest.fail("it has connected")
+        async with loop.client("KalshiNR", **options_for(sandbox, running)):
+            pytest.fail("the client has connected")
 
     # A connection reset may arrive before the client first reads.
     text = "closed the connection before it answered the Logon|cannot be reached"
@@ -138,25 +138,27 @@ def refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
         loop.run(main)
 
 
-def test_a_venue_that_stunnel_does_not_trust_is_a_failed_connection(
+def test_a_venue_that_stunnel_does_not_trust_is_reported_as_a_failed_connection(
     binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     server, stranger = sandbox.server, Authority().certificate_pem.decode()
     port = server.port("prediction", "KalshiNR")
     with tunnel(binary, tmp_path, server.host, port, stranger) as running:
-        refused(loop, sandbox, running)
+        assert_refused(loop, sandbox, running)
         running.wait_for(re.compile("certificate verify failed"))
 
 
-def test_stunnel_without_a_server_is_a_failed_connection(
+def test_stunnel_without_a_server_is_reported_as_a_failed_connection(
     binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     with tunnel(binary, tmp_path, "127.0.0.1", unused_port(), sandbox.ca_pem) as running:
-        refused(loop, sandbox, running)
+        assert_refused(loop, sandbox, running)
 
 
-async def test_the_death_of_stunnel_is_a_disconnect(loop: Loop, sandbox: Sandbox, to_venue: Tunnel) -> None:
-    async with loop.client("KalshiNR", **through(sandbox, to_venue)) as client:
+async def test_the_end_of_stunnel_is_reported_as_a_disconnect(
+    loop: Loop, sandbox: Sandbox, to_venue: Tunnel
+) -> None:
+    async with loop.client("KalshiNR", **options_for(sandbox, to_venue)) as client:
         to_venue.stop()
         ended = await event_of(client, SessionEnded)
         assert ended.reason is CloseReason.CONNECTION_LOST

@@ -19,7 +19,7 @@ from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import HOST, TLS_CASES, TlsCase
 
 NOWHERE = "192.0.2.1"
-"""An address of the range that RFC 5737 reserves for documentation; no host has it."""
+"""An address in a range that RFC 5737 reserves for documentation; no host has it."""
 
 
 def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
@@ -27,7 +27,7 @@ def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
 
     async def main() -> None:
         async with loop.client("KalshiNR", **options(sandbox, **changes)):
-            pytest.fail("it has connected")
+            pytest.fail("the client has connected")
 
     with pytest.raises(KalshiFixError) as caught:
         loop.run(main)
@@ -35,7 +35,7 @@ def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
 
 
 @pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
-def test_tls_errors_of_the_peer_are_reported(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
+def test_tls_errors_caused_by_the_peer_are_reported(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
     case = attrs.evolve(case)
     with case.serve() as port:
         error = failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)

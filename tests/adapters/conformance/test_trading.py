@@ -85,12 +85,14 @@ async def test_a_reject_is_linked_to_the_sent_message(loop: Loop, sandbox: Sandb
         assert (await event_of(client, RejectReceived)).sent == request
 
 
-async def test_a_client_can_be_opened_again_and_without_a_context(loop: Loop, sandbox: Sandbox) -> None:
+async def test_a_client_can_be_opened_again_and_without_a_context_manager(
+    loop: Loop, sandbox: Sandbox
+) -> None:
     client = loop.client("KalshiNR", **options(sandbox))
     for _ in range(2):
         async with client:
             assert await client.send(order()) == 2
-            with pytest.raises(LocalProtocolError, match="open already"):
+            with pytest.raises(LocalProtocolError, match="already open"):
                 await client.open()
             assert client.is_logged_on
             await client.logout("enough")
@@ -168,12 +170,12 @@ async def test_an_unanswered_test_request_times_out(loop: Loop, sandbox: Sandbox
 async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
     loop: Loop, sandbox: Sandbox
 ) -> None:
-    reads = threading.Event()
+    may_read = threading.Event()
     full = threading.Event()
     big = order(symbol="X" * 20_000)
 
     def read_late(peer: Acceptor) -> None:
-        assert reads.wait(LONG)
+        assert may_read.wait(LONG)
         list(peer.received())
 
     with logged_on_peer(read_late) as port:
@@ -183,14 +185,14 @@ async def test_a_venue_that_stops_reading_blocks_senders_until_it_reads_again(
                 while True:
                     number = await client.send(big, timeout=0.2)
 
-            async def send_on() -> None:
+            async def send_next() -> None:
                 full.set()
                 assert await client.send(big, timeout=LONG) == number + 1
 
             async with loop.together() as start:
-                start(send_on)
+                start(send_next)
                 await loop.until(full)
-                reads.set()
+                may_read.set()
         assert client.ended.clean
 
 
@@ -214,20 +216,20 @@ async def test_leaving_a_venue_that_never_reads_again_ends_in_time(loop: Loop, s
 @pytest.mark.usefixtures("brief_heartbeats")
 async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox: Sandbox) -> None:
     reports = 400
-    beats = threading.Event()
+    heartbeat_sent = threading.Event()
 
     def report_and_listen(peer: Acceptor) -> None:
         for number in range(reports):
             peer.send(report(number))
         for name in peer.received():
             if name == "Heartbeat":
-                beats.set()
+                heartbeat_sent.set()
 
     with logged_on_peer(report_and_listen) as port:
         settings = plaintext_options(sandbox, port, heart_bt_int=SHORTEST, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still sends heartbeats while nothing is read.
-            await loop.until(beats)
+            await loop.until(heartbeat_sent)
             paused = await client.receive(LONG)
             assert isinstance(paused, ReadingPaused)
             assert paused.waiting >= 5

@@ -1,4 +1,4 @@
-"""The client fixture of these tests."""
+"""The fixture that these tests share."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.adapters.engine.stage import Stage, opened
 
 @pytest.fixture
 def stage() -> Stage:
-    """A client that is logged on to a venue in memory."""
+    """A client that is logged on to an in-memory venue."""
     return opened()

@@ -1,4 +1,4 @@
-"""A client's core and a venue in memory, under a clock that only a test advances."""
+"""A client's core and an in-memory venue, with a clock that only a test advances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENDPOINT = Endpoint("venue.example", 1)
 
 
 def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **changes: Any) -> ConnectionPlan:
-    """Return a client's plan; `session` changes settings of the session, keywords change settings of the
+    """Return a client's plan; `session` overrides settings of the session, keywords override settings of the
     plan."""
     if isinstance(changes.get("store"), Path):
         changes["store"] = SqliteFolder(changes["store"])
@@ -38,7 +38,7 @@ def plan(name: str = "KalshiNR", *, session: dict[str, Any] | None = None, **cha
 
 
 def report(cl_ord_id: str) -> ExecutionReport:
-    """Return the venue's report of an order."""
+    """Return the venue's report on an order."""
     return ExecutionReport(
         order_id="1",
         cl_ord_id=cl_ord_id,
@@ -57,11 +57,10 @@ def report(cl_ord_id: str) -> ExecutionReport:
 class FailingStore(MemoryStore):
     """A store in which a chosen method fails, as if the disk were full."""
 
-    fails: str | None = None
-    """The method's name."""
+    failing_method: str | None = None
 
     def _call(self, name: str) -> None:
-        if name == self.fails:
+        if name == self.failing_method:
             raise StoreError("the disk is full")
 
     def begin_commit(self) -> int:
@@ -87,7 +86,7 @@ class FailingStore(MemoryStore):
 
 
 class Stage:
-    """Moves bytes between a client and acceptor sessions of its kind, as an adapter would."""
+    """Moves bytes between a client and acceptor sessions of the client's type, as an adapter would."""
 
     def __init__(self, the_plan: ConnectionPlan | None = None) -> None:
         self.clock = Clock()
@@ -107,12 +106,12 @@ class Stage:
         self.venue_settings: dict[str, Any] = {}
         self.at_venue: list[Event] = []
         self.attempts: list[tuple[float, Attempt]] = []
-        """Events, each with the seconds since the beginning."""
-        self.fails: KalshiFixError | None = None
-        """The error of attempts to connect; None lets them succeed."""
-        self.refuses: str | None = None
+        """Connection attempts, each with the seconds since the start."""
+        self.connect_error: KalshiFixError | None = None
+        """The error with which connection attempts fail; None lets them succeed."""
+        self.logon_refusal: str | None = None
         """The Text with which logons are refused; None accepts them."""
-        self.on_the_way: Callable[[bytes], bytes] = bytes
+        self.transform: Callable[[bytes], bytes] = bytes
         """Applied to the venue's bytes before they reach the client."""
         self.mute = False
         """Whether no bytes reach the client any more."""
@@ -152,12 +151,12 @@ class Stage:
     def _step(self) -> bool:
         core = self.core
         self._wait_for_store()
-        self._nothing_is_overlooked()
+        self._check_copied_state()
         attempt = core.next_attempt()
         if attempt is not None:
             self.attempts.append((self.clock.monotonic - self._begin, attempt))
-            if self.fails is not None:
-                core.connect_failed(self.fails)
+            if self.connect_error is not None:
+                core.connect_failed(self.connect_error)
             else:
                 self.accept()
             return True
@@ -174,7 +173,7 @@ class Stage:
             return True
         return moved
 
-    def _nothing_is_overlooked(self) -> None:
+    def _check_copied_state(self) -> None:
         """Check that the core's copy of the session's state agrees with the session."""
         connection = self.core._connection
         if connection is None:
@@ -202,10 +201,10 @@ class Stage:
         fresh = venue.events()
         self.at_venue += fresh
         if any(isinstance(event, LogonRequested) for event in fresh):
-            if self.refuses is None:
+            if self.logon_refusal is None:
                 venue.accept_logon(self.clock.now)
             else:
-                venue.refuse_logon(self.refuses, self.clock.now)
+                venue.refuse_logon(self.logon_refusal, self.clock.now)
         return bool(data or fresh)
 
     def _carry_to_client(self, venue: Session) -> bool:
@@ -213,7 +212,7 @@ class Stage:
             return False
         data = venue.data_to_send()
         if data:
-            self.core.receive(self.on_the_way(data))
+            self.core.receive(self.transform(data))
         elif venue.wants_close:
             self.core.receive(b"")
         return bool(data)
@@ -248,7 +247,7 @@ class Stage:
         self.run()
         self.core.close(clean=True)
 
-    def say(self, *messages: Message) -> None:
+    def venue_sends(self, *messages: Message) -> None:
         """Send messages from the venue."""
         for message in messages:
             self.venue.send(message, self.clock.now)
@@ -276,11 +275,11 @@ class Stage:
         ]
 
 
-def opened(the_plan: ConnectionPlan | None = None, before: Callable[[Stage], object] | None = None) -> Stage:
+def opened(the_plan: ConnectionPlan | None = None, prepare: Callable[[Stage], object] | None = None) -> Stage:
     """Return a client that is logged on and has taken its first events."""
     stage = Stage(the_plan)
-    if before is not None:
-        before(stage)
+    if prepare is not None:
+        prepare(stage)
     stage.open()
     assert stage.core.is_logged_on, stage.core.error
     stage.take()

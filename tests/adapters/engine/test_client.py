@@ -1,4 +1,4 @@
-"""A client's core against a venue in memory, in virtual time: life cycle, queue and confirmations."""
+"""A client's core against an in-memory venue, in virtual time: life cycle, queue and confirmations."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from tests.helpers import order
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
 
-# --- the life of a client
+# --- a client from beginning to end
 
 
-def test_the_life_of_a_client_from_the_first_attempt_to_the_last_event() -> None:
+def test_a_client_from_the_first_attempt_to_the_last_event() -> None:
     stage = Stage()
     core = stage.core
     assert core.over
@@ -50,7 +50,7 @@ def test_the_life_of_a_client_from_the_first_attempt_to_the_last_event() -> None
     stage.run()
     assert only(stage.at_venue, MessageReceived).message == order()
     assert core.take() is None
-    stage.say(report("a1"))
+    stage.venue_sends(report("a1"))
     assert stage.ids() == ["a1"]
     core.logout("good night")
     stage.run()
@@ -89,7 +89,7 @@ def test_before_a_client_begins_nothing_is_sent_or_received() -> None:
 
 def test_the_first_connection_is_tried_once() -> None:
     stage = Stage()
-    stage.fails = DOWN
+    stage.connect_error = DOWN
     stage.open()
     assert stage.core.over
     assert stage.core.error is DOWN
@@ -101,15 +101,15 @@ def test_the_first_connection_is_tried_once() -> None:
 # --- leaving
 
 
-@pytest.mark.parametrize("comes_up", [True, False])
-def test_leaving_during_a_connection_attempt_ends_the_attempt(comes_up: bool) -> None:
+@pytest.mark.parametrize("connected", [True, False])
+def test_leaving_during_a_connection_attempt_ends_the_attempt(connected: bool) -> None:
     stage = Stage()
     stage.core.begin()
     assert stage.core.next_attempt() is not None
     assert stage.core.next_attempt() is None
     stage.core.logout()
     assert stage.core.leaving
-    if comes_up:
+    if connected:
         stage.core.connected()
         assert stage.core.finished
         assert stage.core.output == b""
@@ -166,8 +166,8 @@ def test_without_a_policy_there_is_one_connection() -> None:
     assert "open the client again" in str(stage.core.closed_error())
 
 
-def test_a_failure_of_the_adapter_is_raised_after_all_events(stage: Stage) -> None:
-    stage.say(report("a"))
+def test_a_failure_in_the_adapter_is_raised_after_all_events(stage: Stage) -> None:
+    stage.venue_sends(report("a"))
     stage.core.failure(OSError(9, "bad"))
     assert stage.core.over
     assert stage.ids() == ["a"]
@@ -183,12 +183,12 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
     large = report("large")
     large.text = "x" * 40_000
     for waiting in (1, 2):
-        stage.say(large)
+        stage.venue_sends(large)
         assert (stage.core._queue.waiting, stage.core.wants_read) == (waiting, True)
-    stage.say(large)
+    stage.venue_sends(large)
     assert stage.core._queue.held > 100_000 > 2 * 40_000
     reads = [stage.core.wants_read]
-    stage.say(report("small"))
+    stage.venue_sends(report("small"))
     assert stage.core.take() == ReadingPaused(3)
     for _ in range(2):
         stage.core.take()
@@ -250,14 +250,14 @@ def test_senders_wait_while_the_venue_does_not_read(stage: Stage) -> None:
 def full(limit: int = 4) -> Stage:
     """Return a client whose queue of reports is full."""
     stage = opened(plan(queue_limit=limit, session={"heart_bt_int": 30}))
-    stage.say(*(report(str(number)) for number in range(limit)))
+    stage.venue_sends(*(report(str(number)) for number in range(limit)))
     return stage
 
 
 def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -> None:
     stage = full()
     assert not stage.core.wants_read
-    stage.say(report("late"))
+    stage.venue_sends(report("late"))
     assert stage.core.take() == ReadingPaused(4)
     assert stage.core._queue.waiting == 4
     first = stage.core.take()
@@ -271,11 +271,11 @@ def test_reading_stops_when_the_queue_is_full_and_the_user_is_notified_first() -
     assert stage.ids() == ["2", "3", "late"]
 
 
-def test_the_bound_of_the_queue_replaces_that_of_the_session() -> None:
-    """A session with explicit confirmation bounds its unconfirmed events; the client bounds its queue."""
+def test_the_limit_of_the_queue_replaces_the_limit_of_the_session() -> None:
+    """A session with explicit confirmation limits its unconfirmed events; the client limits its queue."""
     stage = opened(plan(session={"max_events": 2}))
     for number in range(5):
-        stage.say(report(str(number)))
+        stage.venue_sends(report(str(number)))
     assert stage.core.wants_read
     assert stage.ids() == ["0", "1", "2", "3", "4"]
 
@@ -308,7 +308,7 @@ def test_no_connection_attempt_is_made_while_the_queue_is_full() -> None:
 def test_untaken_connection_attempts_are_merged_into_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_CONNECTION_EVENTS", 6)
     stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
-    stage.fails = DOWN
+    stage.connect_error = DOWN
     stage.cut()
     stage.advance(3600)
     events = stage.take()
@@ -326,8 +326,8 @@ def rt(**changes: Any) -> Stage:
     return opened(plan("KalshiRT", **changes))
 
 
-def confirmed(stage: Stage) -> int:
-    """Return the number up to which the store has confirmed."""
+def next_unconfirmed(stage: Stage) -> int:
+    """Return the first MsgSeqNum that the store has not confirmed."""
     store = stage.core._sequence._store
     assert store is not None
     return store.next_incoming
@@ -335,42 +335,42 @@ def confirmed(stage: Stage) -> int:
 
 def test_requesting_the_next_event_confirms_the_previous_one() -> None:
     stage = rt()
-    stage.say(report("a"), report("b"))
-    assert confirmed(stage) == 1  # only LoggedOn has been taken
+    stage.venue_sends(report("a"), report("b"))
+    assert next_unconfirmed(stage) == 1  # only LoggedOn has been taken
     stage.core.take()
-    assert confirmed(stage) == 2
+    assert next_unconfirmed(stage) == 2
     stage.core.take()
-    assert confirmed(stage) == 3
+    assert next_unconfirmed(stage) == 3
     assert stage.core.take() is None
-    assert confirmed(stage) == 4
+    assert next_unconfirmed(stage) == 4
     assert stage.core.take() is None
-    assert confirmed(stage) == 4
+    assert next_unconfirmed(stage) == 4
 
 
 @pytest.mark.parametrize(("clean", "reached"), [(True, 3), (False, 2)])
 def test_leaving_without_an_exception_confirms_the_last_event(clean: bool, reached: int) -> None:
     stage = rt()
-    stage.say(report("a"), report("b"))
+    stage.venue_sends(report("a"), report("b"))
     stage.core.take()
     stage.core.logout()
     stage.run()
     stage.core.close(clean=clean)
-    assert confirmed(stage) == reached
+    assert next_unconfirmed(stage) == reached
     stage.take()
-    assert confirmed(stage) == reached
+    assert next_unconfirmed(stage) == reached
     stage.open()
     assert stage.ids() == (["b"] if clean else ["a", "b"])
 
 
-@pytest.mark.parametrize(("is_over", "reached"), [(False, 2), (True, 4)])
+@pytest.mark.parametrize(("has_ended", "reached"), [(False, 2), (True, 4)])
 def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process(
-    is_over: bool, reached: int
+    has_ended: bool, reached: int
 ) -> None:
     stage = opened(plan("KalshiRT"))
     core = stage.core
-    core._has_ended = lambda _: is_over
+    core._has_ended = lambda _: has_ended
     core._current_task = lambda: "busy"
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     assert isinstance(core.take(), MessageReceived)
     stage.venue.test_request(stage.clock.now)
     stage.run()
@@ -382,30 +382,30 @@ def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process
 
 def test_events_keep_their_order_across_connections() -> None:
     stage = rt()
-    stage.say(report("a"), report("b"))
+    stage.venue_sends(report("a"), report("b"))
     stage.cut()
     stage.advance(1)
-    stage.say(report("c"))
-    assert confirmed(stage) == 1
+    stage.venue_sends(report("c"))
+    assert next_unconfirmed(stage) == 1
     events = stage.take()
     assert [type(event).__name__ for event in events] == [
         *("MessageReceived", "MessageReceived", "SessionEnded", "Disconnected"),
         *("Connecting", "LoggedOn", "MessageReceived"),
     ]
-    assert confirmed(stage) == 5
+    assert next_unconfirmed(stage) == 5
     assert stage.core.take() is None
-    assert confirmed(stage) == 6
+    assert next_unconfirmed(stage) == 6
     assert not any(event.poss_dup for event in events if isinstance(event, MessageReceived))
 
 
 def test_events_can_be_confirmed_after_the_session_has_ended() -> None:
     stage = rt(reconnect=None)
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     stage.cut()
     assert stage.core.over
     stage.take()
     assert stage.core.take() is None
-    assert confirmed(stage) == 3
+    assert next_unconfirmed(stage) == 3
 
 
 def test_an_unwritable_wire_log_is_a_configuration_error(tmp_path: Any) -> None:
@@ -474,7 +474,7 @@ def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_
     assert core.is_logged_on
 
 
-def test_a_client_that_is_left_compiles_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_being_closed_compiles_no_more_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, calls = Stage(), []
 
     def leave(*_: object) -> bool:
@@ -499,7 +499,7 @@ def test_a_step_of_the_wall_clock_does_not_move_connection_attempts(stage: Stage
 
 
 def test_a_permanent_failure_ends_the_client(stage: Stage) -> None:
-    stage.refuses = "Signature verification failed"
+    stage.logon_refusal = "Signature verification failed"
     stage.cut()
     stage.advance(1)
     assert stage.core.over

@@ -49,14 +49,14 @@ def after_loss(stage: Stage) -> None:
     stage.take()
 
 
-# --- when
+# --- when the client reconnects
 
 
 def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
-    stage.fails = DOWN
+    stage.connect_error = DOWN
     stage.cut()
     stage.advance(0.5)
-    stage.fails = None
+    stage.connect_error = None
     stage.advance(1)
     ended, lost, first, failed, second, logged_on = stage.take()
     assert isinstance(ended, SessionEnded)
@@ -69,7 +69,7 @@ def test_every_step_of_a_reconnect_is_reported(stage: Stage) -> None:
 
 def test_waits_grow_with_each_consecutive_failure() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(cap=8.0)))
-    stage.fails = DOWN
+    stage.connect_error = DOWN
     stage.cut()
     stage.advance(20)
     times = [time for time, _ in stage.attempts]
@@ -90,8 +90,8 @@ def test_attempts_never_overlap(stage: Stage) -> None:
 def test_a_session_that_lasts_resets_the_waits() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(stable_after=30.0)))
     waits = []
-    for lasts in (1, 1, 1, 40, 1):
-        stage.advance(lasts)
+    for seconds in (1, 1, 1, 40, 1):
+        stage.advance(seconds)
         stage.cut()
         waits.append(only(stage.take(), Disconnected).retry_in)
         stage.advance(waits[-1])
@@ -112,7 +112,7 @@ def test_sessions_that_end_soon_after_the_logon_count_as_failures(stage: Stage) 
 
 def test_attempts_can_be_limited() -> None:
     stage = opened(plan(reconnect=ReconnectPolicy(attempts=2)))
-    stage.fails = DOWN
+    stage.connect_error = DOWN
     stage.cut()
     stage.advance(100)
     assert len(stage.attempts) == 3
@@ -142,7 +142,7 @@ def test_the_client_reconnects_to_a_silent_venue(stage: Stage) -> None:
 
 def test_missing_messages_lead_to_a_new_connection(stage: Stage) -> None:
     stage.venue_store.record_sent(stage.venue_store.next_outgoing, None)
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     assert only(stage.take(), Disconnected).ended.reason is CloseReason.SEQUENCE_GAP
     stage.advance(1)
     assert stage.core.is_logged_on
@@ -150,19 +150,19 @@ def test_missing_messages_lead_to_a_new_connection(stage: Stage) -> None:
 
 @pytest.mark.parametrize("text", ["rate limit exceeded", "FIX logon service busy; retry with backoff"])
 def test_the_client_reconnects_to_a_busy_venue(stage: Stage, text: str) -> None:
-    stage.refuses = text
+    stage.logon_refusal = text
     stage.cut()
     stage.advance(0.5)
     failed = only(stage.take(), ConnectFailed)
     assert isinstance(failed.error, LogonRefusedError)
     assert failed.retry_in == 1.0
-    stage.refuses = None
+    stage.logon_refusal = None
     stage.advance(1)
     assert stage.core.is_logged_on
 
 
 def test_a_reconnect_waits_until_the_venue_forgets_the_old_connection(stage: Stage) -> None:
-    stage.refuses = "session already exists"
+    stage.logon_refusal = "session already exists"
     stage.cut()
     stage.advance(0.5)
     failed = only(stage.take(), ConnectFailed)
@@ -172,38 +172,38 @@ def test_a_reconnect_waits_until_the_venue_forgets_the_old_connection(stage: Sta
     stage.advance(60)
     failed = only(stage.take(), ConnectFailed)
     assert failed.retry_in == 60 + 0.5  # after that time, the key must be in use by another client
-    stage.refuses = None
+    stage.logon_refusal = None
     stage.advance(61)
     assert stage.core.is_logged_on
 
 
 def test_the_first_logon_also_waits_for_a_key_that_is_in_use_elsewhere() -> None:
     stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True)))
-    stage.refuses = "already exists"
+    stage.logon_refusal = "already exists"
     stage.open()
     assert only(stage.take(), ConnectFailed).retry_in == 60.5
 
 
 def test_a_standby_tries_often_while_another_client_has_the_key() -> None:
     stage = Stage(plan(reconnect=ReconnectPolicy(retry_first=True, key_in_use=0.2)))
-    stage.refuses = "already exists"
+    stage.logon_refusal = "already exists"
     stage.open()
     stage.advance(2.1)
     waits = {event.retry_in for event in stage.take() if isinstance(event, ConnectFailed)}
     assert (waits, len(stage.attempts)) == ({0.2}, 11)
-    stage.refuses = None
+    stage.logon_refusal = None
     stage.advance(0.2)
     assert stage.core.is_logged_on
 
 
-# --- when not
+# --- unclear and permanent failures
 
 
 @pytest.mark.parametrize(
     "text", ["Internal error", "Gateway restarting", "no reason that anybody knows", "SendingTime accuracy"]
 )
 def test_unclear_failures_are_retried_a_bounded_number_of_times(stage: Stage, text: str) -> None:
-    stage.refuses = text
+    stage.logon_refusal = text
     stage.cut()
     stage.advance(10_000)
     assert len(stage.attempts) == 1 + 8
@@ -216,10 +216,10 @@ def test_unclear_failures_are_retried_a_bounded_number_of_times(stage: Stage, te
 
 def test_the_client_waits_for_a_restarting_gateway(stage: Stage) -> None:
     for _ in range(3):
-        stage.refuses = "Gateway restarting"
+        stage.logon_refusal = "Gateway restarting"
         stage.cut()
         stage.advance(60)
-        stage.refuses = None
+        stage.logon_refusal = None
         stage.advance(130)
         assert stage.core.is_logged_on
     assert len(stage.attempts) > 3 * 4
@@ -227,19 +227,19 @@ def test_the_client_waits_for_a_restarting_gateway(stage: Stage) -> None:
 
 def test_a_temporarily_wrong_clock_does_not_end_the_client(stage: Stage) -> None:
     """The machine has just resumed, so its Logon is a minute old."""
-    right = stage.core._clocks
-    stage.core._clocks = lambda: attrs.evolve(right(), utc=right().utc - timedelta(seconds=60))
+    correct = stage.core._clocks
+    stage.core._clocks = lambda: attrs.evolve(correct(), utc=correct().utc - timedelta(seconds=60))
     stage.cut()
     stage.advance(5)
     assert not stage.core.over
     assert stage.kinds().count("ConnectFailed") == 3
-    stage.core._clocks = right
+    stage.core._clocks = correct
     stage.advance(60)
     assert stage.core.is_logged_on
 
 
 @pytest.mark.parametrize(
-    ("error", "again"),
+    ("error", "retried"),
     [
         (HostNotFoundError("no DNS"), True),
         (CertificateRejectedError("another certificate"), True),
@@ -247,16 +247,16 @@ def test_a_temporarily_wrong_clock_does_not_end_the_client(stage: Stage) -> None
     ],
 )
 def test_failed_connections_are_retried_or_given_up(
-    stage: Stage, error: ConnectionFailedError, again: bool
+    stage: Stage, error: ConnectionFailedError, retried: bool
 ) -> None:
-    stage.fails = error
+    stage.connect_error = error
     stage.cut()
     stage.advance(0.5)
-    assert stage.core.over is not again
+    assert stage.core.over is not retried
 
 
 def test_the_client_gives_up_if_the_certificate_stays_invalid(stage: Stage) -> None:
-    stage.fails = CertificateRejectedError("another certificate")
+    stage.connect_error = CertificateRejectedError("another certificate")
     stage.cut()
     stage.advance(10_000)
     assert (
@@ -278,7 +278,7 @@ def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
 @pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
 def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str) -> None:
     stage.clock.utc = IN_MAINTENANCE
-    stage.refuses = text
+    stage.logon_refusal = text
     stage.cut()
     lost = only(stage.take(), Disconnected)
     assert lost.retry_in == 45
@@ -287,7 +287,7 @@ def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str
     failed = only(stage.take(), ConnectFailed)
     assert failed.retry_in == 45
     assert "maintenance" in failed.note
-    stage.refuses = None
+    stage.logon_refusal = None
     stage.advance(45)
     assert stage.core.is_logged_on
 
@@ -295,8 +295,8 @@ def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str
 # --- failures of the signer
 
 
-def signing(stage: Stage, *results: Exception | bytes) -> None:
-    """Sign the Logons of a client with these results in turn; the last result is repeated."""
+def sign_with(stage: Stage, *results: Exception | bytes) -> None:
+    """Let the client's signer return or raise these results in turn; the last result is repeated."""
     left = list(results)
 
     def sign(_: LogonToSign) -> bytes:
@@ -312,8 +312,8 @@ def signing(stage: Stage, *results: Exception | bytes) -> None:
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: str) -> None:
     stage = opened(plan(name))
-    signing(stage, KeyFileError("the key is gone"))
-    stage.say(report("a"), report("b"))
+    sign_with(stage, KeyFileError("the key is gone"))
+    stage.venue_sends(report("a"), report("b"))
     stage.cut()
     stage.advance(1)
     assert stage.core.over
@@ -330,12 +330,12 @@ def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: s
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])
 def test_a_signer_may_fail_temporarily(name: str) -> None:
     stage = opened(plan(name))
-    signing(stage, TimeoutError("key 4711 did not answer"), OSError("gone"), b"c2ln")
-    stage.say(report("a"), report("b"))
+    sign_with(stage, TimeoutError("key 4711 did not answer"), OSError("gone"), b"c2ln")
+    stage.venue_sends(report("a"), report("b"))
     stage.cut()
     stage.advance(10)
     assert stage.core.is_logged_on
-    stage.say(report("c"))
+    stage.venue_sends(report("c"))
     events = stage.take()
     first, _ = (event.error for event in events if isinstance(event, ConnectFailed))
     assert isinstance(first, SigningError)
@@ -346,7 +346,7 @@ def test_a_signer_may_fail_temporarily(name: str) -> None:
 
 
 def test_a_signer_that_keeps_failing_ends_the_client(stage: Stage) -> None:
-    signing(stage, TimeoutError())
+    sign_with(stage, TimeoutError())
     stage.cut()
     stage.advance(10_000)
     assert isinstance(only(stage.take(), GaveUp).error, SigningError)
@@ -355,17 +355,17 @@ def test_a_signer_that_keeps_failing_ends_the_client(stage: Stage) -> None:
 
 @pytest.mark.parametrize("error", [TimeoutError(), KeyFileError("the key is gone")])
 def test_a_signer_may_fail_when_the_venue_resets_during_the_session(error: Exception) -> None:
-    made = 0
+    signed = 0
 
     def sign(_: LogonToSign) -> bytes:
-        nonlocal made
-        made += 1
-        if made == 2:
+        nonlocal signed
+        signed += 1
+        if signed == 2:
             raise error
         return b"c2ln"
 
     stage = opened(plan("KalshiRT", session={"sign_logon": sign}, store=MemoryStore()))
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     stage.venue.reset(stage.clock.now)
     stage.run()
     stage.advance(1)
@@ -378,12 +378,12 @@ def test_a_signer_may_fail_when_the_venue_resets_during_the_session(error: Excep
 
 def test_a_signer_failure_at_the_first_logon_is_raised() -> None:
     stage = Stage()
-    signing(stage, RuntimeError())
+    sign_with(stage, RuntimeError())
     stage.open()
     assert isinstance(stage.core.error, SigningError)
 
 
-# --- which numbers
+# --- sequence numbers
 
 
 def rt(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
@@ -400,7 +400,7 @@ def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() 
     stage.venue_store.record_sent(1, None)  # the venue remembers the numbers of an earlier process
     stage.open()
     assert resets(stage) == [True]
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     venue = stage.venue
     venue.send(report("b"), stage.clock.now)
     venue.data_to_send()
@@ -423,13 +423,13 @@ def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() 
 
 def test_a_store_continues_without_a_reset() -> None:
     store, venue_store = MemoryStore(), MemoryStore()
-    for begun in range(2):
+    for number in range(2):
         stage = rt(store)
         stage.venue_store = venue_store
         stage.open()
         assert resets(stage) == [False]
-        stage.say(report(f"r{begun}"))
-        assert stage.ids() == [f"r{begun}"]
+        stage.venue_sends(report(f"r{number}"))
+        assert stage.ids() == [f"r{number}"]
         stage.leave()
     assert store.next_incoming > 5
 
@@ -481,7 +481,7 @@ def test_a_folder_keeps_the_numbers_for_the_next_process(tmp_path: Path) -> None
         stage = rt(store=tmp_path / "numbers")
         stage.venue_store = venue_store
         stage.open()
-        stage.say(report("a"), report("b"))
+        stage.venue_sends(report("a"), report("b"))
         seen.append(stage.kinds())
         with pytest.raises(StoreError, match="in use"):
             rt(store=tmp_path / "numbers").core.begin()
@@ -500,7 +500,7 @@ def test_unconfirmed_messages_are_redelivered_to_the_next_process(tmp_path: Path
     first.venue_store = venue_store
     first.open()
     first.take()
-    first.say(report("a"), report("b"))
+    first.venue_sends(report("a"), report("b"))
     first.core.take()
     first.core.take()  # which confirms the previous event
     first.core.close(clean=False)
@@ -527,12 +527,14 @@ SENDING: dict[str, Callable[[ClientCore], object]] = {
 }
 
 
-@pytest.mark.parametrize("fails", ["record_sent", "begin_commit"])
+@pytest.mark.parametrize("method", ["record_sent", "begin_commit"])
 @pytest.mark.parametrize("call", SENDING)
-def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(call: str, fails: str) -> None:
+def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(
+    call: str, method: str
+) -> None:
     store, budget = FailingStore(), RateBudget("Basic")
     stage = opened(plan("KalshiRT", store=store, budget=budget))
-    store.fails = fails
+    store.failing_method = method
     stage.core.changing, woken, tokens = True, stage.woken, budget.left(stage.clock.now)
     with pytest.raises(
         SendFailedError, match=r"nothing was sent: the store failed \(the disk is full"
@@ -549,7 +551,7 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
     # The store may contain the message nevertheless; the next process would report it.
     unknown = [event for event in events if isinstance(event, OutcomesUnknown)]
     assert [item.request_ids for item in unknown] == (
-        [("a1",)] if fails == "begin_commit" and "send" in call else []
+        [("a1",)] if method == "begin_commit" and "send" in call else []
     )
     assert "the disk is full" in only(events, GaveUp).reason
     assert stage.core.over
@@ -558,9 +560,9 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(c
 def test_a_store_that_fails_at_a_confirmation_ends_the_client() -> None:
     store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     stage.core.take()
-    store.fails = "advance_incoming"
+    store.failing_method = "advance_incoming"
     woken = stage.woken
     ended = stage.core.take()
     assert isinstance(ended, SessionEnded)

@@ -18,34 +18,34 @@ from tests.helpers import raw
 START = b"8=FIXT.1.1\x01"
 
 
-def changed(tag: int, value: str) -> Callable[[bytes], bytes]:
+def change_field(tag: int, value: str) -> Callable[[bytes], bytes]:
     """Return a function that changes a header field of reports and nothing else."""
 
     def change(data: bytes) -> bytes:
         frames = [frame.decode("latin-1").split("\x01") for frame in data.split(START)[1:]]
-        made = b""
+        result = b""
         for fields in frames:
             body = [f for f in fields if f and not f.startswith(("9=", "10="))]
             if "35=8" in body:
                 body = [f"{tag}={value}" if f.startswith(f"{tag}=") else f for f in body]
-            made += raw("|".join(body))
-        return made
+            result += raw("|".join(body))
+        return result
 
     return change
 
 
-def resumed() -> Stage:
+def reconnecting() -> Stage:
     return opened(plan("KalshiRT", reconnect=ReconnectPolicy()))
 
 
 @pytest.mark.parametrize(("tag", "value"), [(52, "20260821-14:00:00"), (49, "Mallory")])
 def test_a_fill_refused_once_is_delivered_after_the_reconnect(tag: int, value: str) -> None:
-    stage = resumed()
-    stage.on_the_way = changed(tag, value)
-    stage.say(report("a1"), report("a2"))
+    stage = reconnecting()
+    stage.transform = change_field(tag, value)
+    stage.venue_sends(report("a1"), report("a2"))
     events = stage.take()
     assert only(events, MessageRejected).will_be_resent
-    stage.on_the_way = bytes
+    stage.transform = bytes
     stage.advance(only(events, Disconnected).retry_in)
     assert stage.ids() == ["a1", "a2"]
 
@@ -58,7 +58,7 @@ def test_fills_received_while_the_client_was_suspended_are_delivered(
     """The event loop was busy, the process was stopped, or the computer was suspended."""
     stage = opened(plan(name, reconnect=ReconnectPolicy()))
     stage.mute = True
-    stage.say(report("a1"), report("a2"))
+    stage.venue_sends(report("a1"), report("a2"))
     waiting = stage.venue.data_to_send()
     stage.clock.monotonic += monotonic
     stage.clock.utc += timedelta(seconds=utc)
@@ -70,9 +70,9 @@ def test_fills_received_while_the_client_was_suspended_are_delivered(
 
 
 def test_a_second_identical_refusal_ends_the_client_with_advice() -> None:
-    stage = resumed()
-    stage.on_the_way = changed(49, "Mallory")
-    stage.say(report("a1"))
+    stage = reconnecting()
+    stage.transform = change_field(49, "Mallory")
+    stage.venue_sends(report("a1"))
     stage.advance(only(stage.take(), Disconnected).retry_in)
     gave_up = only(stage.take(), GaveUp)
     assert "accepted_sender_comp_ids" in gave_up.reason

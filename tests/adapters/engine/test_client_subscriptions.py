@@ -50,7 +50,9 @@ def book(symbol: str) -> MarketDataSnapshotFullRefresh:
     return MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[])
 
 
-def rejected(number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER) -> BusinessMessageReject:
+def business_reject(
+    number: int, reason: BusinessRejectReason = BusinessRejectReason.OTHER
+) -> BusinessMessageReject:
     return BusinessMessageReject(ref_seq_num=number, ref_msg_type="V", business_reject_reason=reason)
 
 
@@ -72,19 +74,19 @@ class Failing(MemoryStore):
         return super().begin_commit()
 
 
-def come_back(stage: Stage) -> list[Message]:
-    """Lose the connection; return the requests repeated on the next one, all of which the venue has
-    received."""
+def reconnect(stage: Stage) -> list[Message]:
+    """Lose the connection and reconnect; return the requests that the client repeated, all of which the venue
+    has received."""
     stage.take()
     stage.cut()
     stage.at_venue.clear()
     stage.advance(100)
     assert stage.core.is_logged_on
     events = [event for event in stage.take() if isinstance(event, Resubscribed)]
-    got = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
-    assert got == [event.request for event in events]
-    assert [event.seq_num for event in events] == [message.header.msg_seq_num for message in got]
-    return got
+    received = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
+    assert received == [event.request for event in events]
+    assert [event.seq_num for event in events] == [message.header.msg_seq_num for message in received]
+    return received
 
 
 def test_active_subscriptions_are_repeated_in_few_requests() -> None:
@@ -92,7 +94,7 @@ def test_active_subscriptions_are_repeated_in_few_requests() -> None:
     for request in (books("A", "B"), status("A"), books("C"), status("D"), books("A")):
         stage.core.send(request)
     for _ in range(3):
-        assert come_back(stage) == [books("A", "B", "C"), status("A"), status("D")]
+        assert reconnect(stage) == [books("A", "B", "C"), status("A"), status("D")]
 
 
 def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
@@ -112,10 +114,10 @@ def test_long_lists_of_symbols_are_split_into_several_requests() -> None:
     symbols = [f"S{number}" for number in range(maximum + 1)]
     stage.core.send(books(*symbols[:maximum]))
     stage.core.send(books(symbols[maximum]))
-    assert [len(request.related_sym) for request in come_back(stage)] == [maximum, 1]  # type: ignore[attr-defined]
+    assert [len(request.related_sym) for request in reconnect(stage)] == [maximum, 1]  # type: ignore[attr-defined]
 
 
-def test_without_a_bound_all_symbols_are_in_one_request() -> None:
+def test_without_a_limit_all_symbols_are_in_one_request() -> None:
     subscriptions = Subscriptions()
     assert list(subscriptions.requests()) == []
     symbols = [f"S{number}" for number in range(5000)]
@@ -176,12 +178,12 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
 
 
 @pytest.mark.parametrize(
-    ("what", "left", "later"),
+    ("attribute", "left", "later"),
     # Once logged on, the client makes one commit for the reset that the Logon confirmed.
     [("numbers", 1, False), ("commits", 2, False), ("numbers", 0, True), ("commits", 0, True)],
 )
 def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a_store_error(
-    what: str, left: int, later: bool
+    attribute: str, left: int, later: bool
 ) -> None:
     store = Failing()
     stage = opened(plan("KalshiMD", session={"logon_fields": None}, store=store))
@@ -199,18 +201,18 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     venue.send(SecurityStatus(symbol="S0", security_trading_status=2), stage.clock.now)
     if later:
         stage.run()
-        setattr(store, what, left)
+        setattr(store, attribute, left)
         stage.clock.advance(SUBSCRIBE_AGAIN)
         core.tick()
     else:
-        setattr(store, what, left)
+        setattr(store, attribute, left)
         core.receive(venue.data_to_send())
     # The failure is reported even if no event is taken.
     reported = [type(event).__name__ for event in core._queue.events]
     # The messages received after the Logon are delivered first, then the end.
     assert reported == ["Connecting", "LoggedOn", *reported[2:-2], "MessageReceived", "SessionEnded"]
     assert set(reported[2:-2]) == {"Resubscribed"}
-    # The venue has not read the earlier bytes; the client does not wait for it for ever.
+    # The venue has not read the earlier bytes; the client does not wait for the venue for ever.
     core.output.extend(b"x")
     assert (core.finished, core.timeout()) == (False, LINGER)
     stage.clock.advance(LINGER)
@@ -226,24 +228,24 @@ def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
     stage = md()
     for symbol in "ABC":
         stage.core.send(status(symbol))
-    come_back(stage)
+    reconnect(stage)
     stage.at_venue.clear()
-    stage.say(rejected(3, TOO_MANY), rejected(4, TOO_MANY))
+    stage.venue_sends(business_reject(3, TOO_MANY), business_reject(4, TOO_MANY))
     stage.core.send(status("C", OFF))
     stage.run()
     stage.at_venue.clear()
     assert stage.core.timeout() == SUBSCRIBE_AGAIN
     stage.advance(SUBSCRIBE_AGAIN)
     assert [event.message for event in stage.at_venue if isinstance(event, MessageReceived)] == [status("B")]
-    assert come_back(stage) == [status("A"), status("B")]
+    assert reconnect(stage) == [status("A"), status("B")]
 
 
 def test_postponed_subscriptions_are_repeated_on_the_next_connection() -> None:
     stage = md()
     stage.core.send(status("A"))
-    come_back(stage)
-    stage.say(rejected(2, TOO_MANY))
-    assert come_back(stage) == [status("A")]
+    reconnect(stage)
+    stage.venue_sends(business_reject(2, TOO_MANY))
+    assert reconnect(stage) == [status("A")]
 
 
 REFUSED = MarketDataRequestReject()
@@ -255,9 +257,9 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
     "never subscribed": ([books("A", kind=OFF), status("A", OFF)], []),
     "a snapshot only": ([books("A", kind=SNAPSHOT)], []),
     "subscribed again": ([books("A"), books("A", kind=OFF), books("A")], [books("A")]),
-    "rejected by RefSeqNum": ([books("A", "B"), status("C"), rejected(2)], [status("C")]),
+    "rejected by RefSeqNum": ([books("A", "B"), status("C"), business_reject(2)], [status("C")]),
     "rejected by the session": ([books("A", "B"), status("C"), Reject(ref_seq_num=2)], [status("C")]),
-    "a status refused": ([books("A"), status("C"), rejected(3)], [books("A")]),
+    "a status refused": ([books("A"), status("C"), business_reject(3)], [books("A")]),
     # The reject applies to the oldest unanswered request.
     "rejected without RefSeqNum": (
         [
@@ -269,7 +271,15 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
     "partly answered": ([books("A", "B"), books("C"), book("A"), REFUSED], [books("A", "B")]),
     # The subscription was granted earlier, and stays active.
     "a repetition refused": (
-        [books("A"), book("A"), books("A", "B"), status("C"), status("C"), rejected(3), rejected(5)],
+        [
+            books("A"),
+            book("A"),
+            books("A", "B"),
+            status("C"),
+            status("C"),
+            business_reject(3),
+            business_reject(5),
+        ],
         [books("A"), status("C")],
     ),
     "an unsolicited book": ([books("A"), books("A", kind=OFF), book("A"), book("B")], []),
@@ -281,7 +291,7 @@ HISTORIES: dict[str, tuple[list[Message], list[Message]]] = {
         ],
         [status("B")],
     ),
-    "rejected by the rate limit": ([status("A"), rejected(2, TOO_MANY)], []),
+    "rejected by the rate limit": ([status("A"), business_reject(2, TOO_MANY)], []),
 }
 
 
@@ -298,19 +308,19 @@ def test_subscriptions_active_after_a_history_are_repeated(name: str) -> None:
             stage.run()
         else:
             stage.run()
-            stage.say(message)
+            stage.venue_sends(message)
     for _ in range(2):
-        assert come_back(stage) == left
+        assert reconnect(stage) == left
 
 
 def test_a_reject_without_ref_seq_num_rejects_the_repeated_request() -> None:
     stage = md()
     stage.core.send(books("A", "B"))
-    stage.say(book("A"), book("B"))
-    assert come_back(stage) == [books("A", "B")]
-    stage.say(REFUSED)
-    assert come_back(stage) == []
-    stage.say(REFUSED)  # no request is left that it could reject
+    stage.venue_sends(book("A"), book("B"))
+    assert reconnect(stage) == [books("A", "B")]
+    stage.venue_sends(REFUSED)
+    assert reconnect(stage) == []
+    stage.venue_sends(REFUSED)  # no request is left that it could reject
 
 
 def test_a_reopened_client_has_no_subscriptions() -> None:
@@ -318,7 +328,7 @@ def test_a_reopened_client_has_no_subscriptions() -> None:
     stage.core.send(status("A"))
     stage.leave()
     stage.open()
-    assert come_back(stage) == []
+    assert reconnect(stage) == []
 
 
 def test_other_session_types_repeat_no_requests(stage: Stage) -> None:
@@ -336,7 +346,7 @@ def test_a_subscription_lost_during_the_logon_is_repeated_on_the_next_connection
     attempt = stage.core.next_attempt()
     assert attempt is not None
     stage.accept()
-    # The Logon and the Logout arrive in one piece, so the subscriptions cannot be requested between them.
+    # The Logon and the Logout arrive in one chunk, so the subscriptions cannot be requested between them.
     stage.venue.receive_data(bytes(stage.core.output), stage.clock.now)
     stage.venue.accept_logon(stage.clock.now)
     stage.venue.abort("not now", stage.clock.now)
@@ -356,4 +366,4 @@ def test_a_message_of_unknown_type_does_not_affect_subscriptions() -> None:
     (event,) = stage.take()
     assert isinstance(event, MessageReceived)
     assert isinstance(event.message, UnknownMessage)
-    assert come_back(stage) == [books("A")]
+    assert reconnect(stage) == [books("A")]

@@ -1,5 +1,5 @@
-"""The work of a client's core per message, and work that it must avoid: reading clocks, notifying observers,
-copying."""
+"""The work that a client's core does per message, and work that it must avoid: reading clocks, notifying
+observers, copying."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_call_reads_the_clocks_twice(stage: Stage) -> None:
 
 
 def calls(act: Callable[[], object]) -> int:
-    """Return the number of calls of Python functions in the two packages; C code does not count."""
+    """Return the number of calls to Python functions in the two packages; C code does not count."""
     count = 0
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
@@ -89,7 +89,7 @@ def test_an_order_and_its_report_take_the_documented_number_of_function_calls() 
     stage = opened()
     core, venue = stage.core, stage.venue
 
-    def go(name: str) -> tuple[int, int]:
+    def trade(name: str) -> tuple[int, int]:
         message = order(name)
         out = calls(lambda: core.send(message))
         core.wrote(len(core.output))
@@ -99,11 +99,11 @@ def test_an_order_and_its_report_take_the_documented_number_of_function_calls() 
         return out, back
 
     for number in range(2 * SIGHTINGS_TO_COMPILE):  # compiles the decoder for the shape of the report
-        go(f"{number:04}")
+        trade(f"{number:04}")
     stage.clock.monotonic += QUIET
     core.tick()
-    go("next")  # uses this decoder for the first time
-    out, back = go("last")
+    trade("next")  # uses this decoder for the first time
+    out, back = trade("last")
     # docs/architecture.md describes these calls; if you add one, explain it there.
     assert (out, back) <= (30, 40), (out, back)
 
@@ -124,7 +124,7 @@ def test_an_order_is_timed_from_send_to_report() -> None:
     stage.clock.advance(0.25)
     stage.run()
     stage.clock.advance(0.5)
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     stage.clock.advance(1)
     assert stage.ids() == ["a"]
     assert timings == [OrderTiming(0.75, "a", "NewOrderSingle", report("a"))]
@@ -139,7 +139,7 @@ def test_an_observer_with_only_on_event_gets_messages() -> None:
 
     stage = opened(plan(observer=Events()))
     reported.clear()
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     assert reported == [(MessageReceived(report("a")), stage.clock.now)]
 
 
@@ -152,7 +152,7 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
 
     stage = opened(plan(observer=Wire()))
     stage.core.send(order("a"))
-    stage.say(report("b"))
+    stage.venue_sends(report("b"))
     assert [passed["sent"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=D\x01")] == [1, 1]
     assert [passed["received"].count(kind) for kind in (b"\x0135=A\x01", b"\x0135=8\x01")] == [1, 1]
 
@@ -160,9 +160,9 @@ def test_an_observer_with_on_wire_gets_all_bytes() -> None:
 def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("nobody looks"))
+    monkeypatch.setattr(Dispatcher, "wire", lambda *_: pytest.fail("no observer needs the bytes"))
     stage = opened(plan(observer=Observer()))
-    stage.say(report("a"))
+    stage.venue_sends(report("a"))
     monkeypatch.undo()
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.wire"):
         stage.cut()
@@ -191,7 +191,7 @@ def hold_back(stage: Stage) -> None:
     stage.core.receive(stage.venue.data_to_send())
 
 
-def test_data_written_in_pieces_is_sent_exactly_once(stage: Stage) -> None:
+def test_data_written_in_chunks_is_sent_exactly_once(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     sent = 0
     while len(core.output) < HIGH_WATER:
@@ -201,9 +201,9 @@ def test_data_written_in_pieces_is_sent_exactly_once(stage: Stage) -> None:
     for _ in range(100):
         hold_back(stage)
     while core.output:
-        piece = bytes(core.output[:1000])
-        venue.receive_data(piece, stage.clock.now)
-        core.wrote(len(piece))
+        chunk = bytes(core.output[:1000])
+        venue.receive_data(chunk, stage.clock.now)
+        core.wrote(len(chunk))
     arrived = [event.message.cl_ord_id for event in venue.events() if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
     assert arrived == [f"o{number}" for number in range(sent)]
 
@@ -214,7 +214,7 @@ def test_a_store_failure_for_held_back_bytes_ends_the_client() -> None:
     while not stage.core.congested:
         stage.core.send(order())
     hold_back(stage)
-    store.fails = "durable"
+    store.failing_method = "durable"
     stage.core.wrote(len(stage.core.output))
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert not stage.core.is_logged_on
@@ -247,11 +247,11 @@ def test_a_transport_that_accepts_few_bytes_gets_everything_in_order(stage: Stag
 def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
     core, venue = stage.core, stage.venue
     core.send(order())
-    pieces = iter([5])
+    sizes = iter([5])
 
     def write(_: bytearray) -> int:
         try:
-            return next(pieces)
+            return next(sizes)
         except StopIteration:
             raise BrokenPipeError from None
 
@@ -270,7 +270,7 @@ def test_a_store_failure_while_writing_ends_the_session() -> None:
     while not stage.core.congested:
         stage.core.send(order())
     hold_back(stage)
-    store.fails = "durable"
+    store.failing_method = "durable"
     stage.core.flush(len)
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert stage.core.finished
@@ -384,7 +384,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
 
 
 @pytest.mark.parametrize("how", ["fails", "is lost", "ends"])
-def test_a_ticket_of_a_store_that_fails_raises(how: str) -> None:
+def test_a_ticket_from_a_store_that_fails_raises(how: str) -> None:
     store = LateStore()
     stage = opened(plan("KalshiRT", store=store, reconnect=None))
     core, store.at_once = stage.core, False

@@ -1,4 +1,4 @@
-"""Confirmation of events by `confirm`, while several may be in progress."""
+"""Confirmation of events with `confirm`, while several may be in progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.engine.stage import Stage, opened, plan, report
 
 
-def explicit(**changes: Any) -> tuple[Stage, MemoryStore]:
+def explicit_client(**changes: Any) -> tuple[Stage, MemoryStore]:
     """Return a client that confirms explicitly, and has confirmed its logon."""
     store = MemoryStore()
     stage = opened(plan("KalshiRT", store=store, explicit_confirm=True, **changes))
@@ -22,13 +22,13 @@ def explicit(**changes: Any) -> tuple[Stage, MemoryStore]:
 
 
 def messages(stage: Stage, *names: str) -> list[MessageReceived]:
-    """Return the events of reports that the client takes."""
-    stage.say(*map(report, names))
+    """Send reports from the venue, and return the events that the client takes."""
+    stage.venue_sends(*map(report, names))
     return [event for event in stage.take() if isinstance(event, MessageReceived)]
 
 
 def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
-    stage, store = explicit()
+    stage, store = explicit_client()
     first, second, third = messages(stage, "a1", "a2", "a3")
     assert store.next_incoming == 2
     stage.core.confirm(second)
@@ -42,7 +42,7 @@ def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
 
 
 def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
-    stage, store = explicit()
+    stage, store = explicit_client()
     messages(stage, "a1")
     stage.cut()
     stage.advance(5)
@@ -56,8 +56,8 @@ def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
     assert store.next_incoming == stage.core.numbers.next_incoming
 
 
-def test_unconfirmed_events_stay_unconfirmed_when_the_client_is_left() -> None:
-    stage, store = explicit()
+def test_unconfirmed_events_stay_unconfirmed_when_the_client_is_closed() -> None:
+    stage, store = explicit_client()
     first, _ = messages(stage, "a1", "a2")
     stage.core.confirm(first)
     stage.leave()
@@ -65,8 +65,8 @@ def test_unconfirmed_events_stay_unconfirmed_when_the_client_is_left() -> None:
 
 
 def test_unconfirmed_events_are_bounded() -> None:
-    stage, _ = explicit(queue_limit=5)
-    stage.say(*map(report, ("a1", "a2", "a3", "a4", "a5", "a6")))
+    stage, _ = explicit_client(queue_limit=5)
+    stage.venue_sends(*map(report, ("a1", "a2", "a3", "a4", "a5", "a6")))
     while len(stage.core._unconfirmed) < 5:
         assert stage.core.take() is not None
     with pytest.raises(LocalProtocolError, match="5 events are not confirmed; confirm some first"):
@@ -78,7 +78,7 @@ def test_unconfirmed_events_are_bounded() -> None:
 def test_without_explicit_confirm_an_event_can_be_confirmed_before_the_next_is_taken() -> None:
     store = MemoryStore()
     stage = opened(plan("KalshiRT", store=store))
-    stage.say(report("a1"), report("a2"))
+    stage.venue_sends(report("a1"), report("a2"))
     first = stage.core.take()
     assert first is not None
     assert store.next_incoming == 2

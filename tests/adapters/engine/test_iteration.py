@@ -148,7 +148,7 @@ def test_errors_contain_the_identifiers_of_their_events() -> None:
     assert "300 bytes" in str(GarbledReceivedError(GarbledReceived("CheckSum is 001", b"secret", 300)))
 
 
-def test_an_error_text_names_ten_of_many_identifiers() -> None:
+def test_an_error_text_names_at_most_ten_identifiers() -> None:
     requests = tuple(OpenRequest(f"o{number}", "D", number, START, b"", 1) for number in range(1, 12))
     error = OutcomesUnknownError(OutcomesUnknown(requests, Uncertainty.RESET))
     assert "o10, ...; look" in str(error)
@@ -171,7 +171,7 @@ def iterate(stage: Stage) -> list[Any]:
 def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     stage = opened(plan("KalshiRT"))
     stage.mute = True
-    stage.say(*[report(f"f{number}") for number in range(5)])
+    stage.venue_sends(*[report(f"f{number}") for number in range(5)])
     stage.venue.data_to_send()
     stage.mute = False
     stage.venue_store._max_messages = 2

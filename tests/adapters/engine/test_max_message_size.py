@@ -43,13 +43,13 @@ from tests.helpers import KEY_ID
 
 SIGNER = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 LEVELS = 9_999
-"""Prices in dollars with four decimals, above 0 and below 1."""
+"""Number of prices above 0 and below 1 dollar, with four decimals."""
 NANOSECONDS = 3
-"""Digits that a time on the wire may have in addition to those of Python's datetime."""
+"""Number of digits that a time on the wire may have in addition to those of Python's datetime."""
 
 
 def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
-    """Return a book with this many levels a side."""
+    """Return a book with this many levels on each side."""
     return MarketDataSnapshotFullRefresh(
         symbol="KX",
         md_entries=[
@@ -66,7 +66,7 @@ def snapshot(levels: int, size: str = "10.00") -> MarketDataSnapshotFullRefresh:
     )
 
 
-def test_the_largest_book_of_the_venue_is_accepted() -> None:
+def test_the_largest_book_that_the_venue_can_send_is_accepted() -> None:
     book = snapshot(LEVELS, size="999999999999.99")
     book.symbol = "S" * 100
     frame = encode(book)
@@ -108,7 +108,7 @@ def watch_large_book(stage: Stage, seconds: int) -> None:
         stage.advance(1)
 
 
-def watching(**changes: Any) -> Stage:
+def subscribed(**changes: Any) -> Stage:
     stage = opened(plan("KalshiMD", session={"max_message_size": 4096}, **changes))
     stage.core.send(MarketDataRequest(subscription_request_type="1", related_sym=[MDReqSymbol(symbol="KX")]))
     stage.run()
@@ -116,7 +116,7 @@ def watching(**changes: Any) -> Stage:
 
 
 def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
-    stage = watching()
+    stage = subscribed()
     watch_large_book(stage, 1_000)
     events = stage.take()
     too_large = [event for event in events if isinstance(event, MessageTooLarge)]
@@ -132,14 +132,14 @@ def test_a_book_that_is_too_large_ends_the_client_with_advice() -> None:
 
 
 def test_the_number_of_repetitions_is_an_option_and_excludes_maintenance() -> None:
-    stage = watching(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
+    stage = subscribed(reconnect=ReconnectPolicy(same_failures=5, maintenance=None))
     watch_large_book(stage, 1_000)
     assert sum(isinstance(event, MessageTooLarge) for event in stage.take()) == 5
     assert stage.core.over
 
 
 def test_the_error_while_iterating_names_the_option_to_set() -> None:
-    stage = watching()
+    stage = subscribed()
     watch_large_book(stage, 1)
     event = only(stage.take(), MessageTooLarge)
     error = message_or_error(event)
@@ -162,8 +162,8 @@ def test_the_same_gap_on_every_connection_ends_the_client_with_advice(stage: Sta
 
 
 def test_gaps_at_different_numbers_are_different_failures(stage: Stage) -> None:
-    for turn in range(10):
-        for _ in range(turn % 2):
+    for number in range(10):
+        for _ in range(number % 2):
             stage.venue.test_request(stage.clock.now)
             stage.run()
         store = stage.venue._core.ledger.store
@@ -185,7 +185,7 @@ def fault(reason: CloseReason, *events: Any, text: str = "text") -> Fault | None
     faults = Faults()
     for event in events:
         faults.handle(event)
-    return faults.behind(ended(reason, text))
+    return faults.cause(ended(reason, text))
 
 
 GAP = GapDetected(5, 7, recoverable=True)

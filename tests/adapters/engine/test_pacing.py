@@ -1,4 +1,4 @@
-"""A client with a rate budget: which calls wait, for how long and in which order, and what they are
+"""A client with a rate budget: which calls wait, for how long and in which order, and how much each is
 charged."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.helpers import order
 
 
 def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget:
-    """Return a budget of one order a second and two at once; a cancel costs a fifth of an order."""
+    """Return a budget for one order a second, and two at once; a cancel costs a fifth of an order."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
     fixed: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
@@ -60,7 +60,7 @@ class Senders:
         self.waiting: dict[Turn, Any] = {}
         self.begin = stage.clock.monotonic
         self.sent: list[tuple[float, str]] = []
-        """The ClOrdIDs sent, each with the seconds since the beginning."""
+        """The ClOrdIDs sent, each with the seconds since the start."""
 
     def send(self, *messages: Message) -> None:
         for message in messages:
@@ -68,20 +68,20 @@ class Senders:
             turn = self.stage.core.pacing.turn(message)
             assert turn.held.acquire(blocking=False)
             self.waiting[turn] = message
-        self.look()
+        self.check()
 
-    def look(self) -> None:
+    def check(self) -> None:
         self.stage.run()
-        looked = True
-        while looked:
-            looked = False
+        has_sent = True
+        while has_sent:
+            has_sent = False
             # The worst order: the latest callers check first.
             for turn, message in reversed(tuple(self.waiting.items())):
                 if self.stage.core.send(message, turn=turn) is not None:
                     del self.waiting[turn]
                     turn.held.release()
                     self.sent.append((round(self.stage.clock.monotonic - self.begin, 6), message.cl_ord_id))
-                    looked = True
+                    has_sent = True
 
     def give_up(self, turn: Turn) -> None:
         del self.waiting[turn]
@@ -93,7 +93,7 @@ class Senders:
         while (left := end - self.stage.clock.monotonic) > 0:
             due = self.stage.core.timeout()
             self.stage.advance(left if due is None else min(left, due))
-            self.look()
+            self.check()
 
 
 def senders(rates: RateBudget, **changes: Any) -> Senders:
@@ -154,20 +154,20 @@ def test_the_next_message_is_sent_when_a_caller_gives_up() -> None:
     line.wait(0.5)
     for _ in range(2):
         line.send(cancel(0))  # which uses the tokens that the next order waits for
-    gone = next(iter(line.waiting))
-    line.give_up(gone)
+    abandoned = next(iter(line.waiting))
+    line.give_up(abandoned)
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "c0", "c0", "a4"]
-    line.stage.core.leave_queue(gone)
+    line.stage.core.leave_queue(abandoned)
 
 
 def test_an_abandoned_wait_delays_no_other_message() -> None:
     line = senders(budget())
     for number in range(1, 5):
         line.send(order(f"a{number}"))
-    gone = next(iter(line.waiting))
-    del line.waiting[gone]
-    gone.held.release()
+    abandoned = next(iter(line.waiting))
+    del line.waiting[abandoned]
+    abandoned.held.release()
     line.wait(3)
     assert [name for _, name in line.sent] == ["a1", "a2", "a4"]
 
@@ -184,7 +184,7 @@ def test_all_messages_wait_for_a_venue_that_does_not_read() -> None:
     assert len(line.waiting) == waiting
     del line.stage._carry_to_venue
     for _ in range(100):
-        line.look()
+        line.check()
     assert not line.waiting
 
 
@@ -206,7 +206,7 @@ def test_a_lost_connection_ends_the_wait_and_nothing_is_sent_or_charged() -> Non
     line.send(order("a3"))
     line.stage.cut()
     with pytest.raises(NotConnectedError):
-        line.look()
+        line.check()
     line.give_up(next(iter(line.waiting)))
     line.stage.advance(5)
     assert rates.left(line.stage.clock.now) == 20
@@ -222,7 +222,7 @@ def test_a_rate_limit_refusal_empties_the_bucket() -> None:
     reject = BusinessMessageReject(
         ref_seq_num=2, ref_msg_type="D", business_reject_reason=BusinessRejectReason.RATE_LIMIT_EXCEEDED
     )
-    line.stage.say(reject)
+    line.stage.venue_sends(reject)
     assert any(isinstance(event, RejectReceived) for event in line.stage.take())
     assert rates.left(line.stage.clock.now) == 0
     line.send(order("a2"))
@@ -252,10 +252,10 @@ def test_two_clients_of_an_account_share_its_budget() -> None:
     second.send(order("b2"))
     assert (first.sent, second.sent) == ([(0, "a1")], [(0, "b1")])
     first.wait(1)
-    second.look()
+    second.check()
     assert (first.sent[-1], len(second.sent)) == ((1, "a2"), 1)
     first.wait(1)
-    second.look()
+    second.check()
     assert second.sent[-1] == (2, "b2")
 
 
@@ -266,7 +266,7 @@ def test_the_end_of_a_wait_is_reported_once() -> None:
     line.send(order("a3"))
     line.stage.advance(1)
     assert line.stage.core.timeout() != 0
-    line.look()
+    line.check()
     assert line.sent[-1] == (1, "a3")
 
 
@@ -288,7 +288,7 @@ def test_logons_are_charged_and_wait_for_the_budget() -> None:
     assert rates.wait(Logon, stage.clock.now) > 0.9
 
 
-def test_clients_that_begin_together_stay_within_the_rate_of_logons() -> None:
+def test_clients_that_begin_together_stay_within_the_logon_rate() -> None:
     rates = budget()
     stages = [Stage(plan(budget=rates)) for _ in range(20)]
     connecting = []
@@ -314,7 +314,7 @@ def test_clients_that_begin_together_stay_within_the_rate_of_logons() -> None:
 
 
 def connecting(rates: RateBudget, **changes: Any) -> Stage:
-    """Return a client that connects."""
+    """Return a client that is connecting."""
     stage = Stage(plan(budget=rates, **changes))
     stage.core.begin()
     assert stage.core.next_attempt() is not None
@@ -322,7 +322,7 @@ def connecting(rates: RateBudget, **changes: Any) -> Stage:
 
 
 def waiting_for_logon(rates: RateBudget) -> Stage:
-    """Return a client that waits for a Logon."""
+    """Return a client that waits until the budget allows its Logon."""
     stage = Stage(plan(budget=rates))
     for owner in range(9):
         assert not rates.reserve_logon(owner, 0.1, stage.clock.now)
@@ -333,30 +333,30 @@ def waiting_for_logon(rates: RateBudget) -> Stage:
     return stage
 
 
-def left_while_connecting(rates: RateBudget) -> None:
+def leave_while_connecting(rates: RateBudget) -> None:
     stage = connecting(rates)
     stage.core.logout()
     stage.core.connected()
 
 
-def given_up(rates: RateBudget, call: str, *args: Any) -> None:
+def end_while_waiting(rates: RateBudget, call: str, *args: Any) -> None:
     stage = waiting_for_logon(rates)
     getattr(stage.core, call)(*args)
     assert stage.core.over
 
 
-def not_signed(_: object) -> bytes:
+def fail_to_sign(_: object) -> bytes:
     raise ValueError("no key")
 
 
 NOT_SENT: dict[str, Callable[[RateBudget], object]] = {
     "no connection": lambda rates: connecting(rates).core.connect_failed(ConnectionFailedError("refused")),
-    "left while it connects": left_while_connecting,
-    "no signature": lambda rates: connecting(rates, session={"sign_logon": not_signed}).core.connected(),
+    "left while it connects": leave_while_connecting,
+    "no signature": lambda rates: connecting(rates, session={"sign_logon": fail_to_sign}).core.connected(),
     "an internal error": lambda rates: connecting(rates).core.failure(OSError()),
-    "left while it waits": lambda rates: given_up(rates, "logout"),
-    "stopped while it waits": lambda rates: given_up(rates, "stop_reconnecting"),
-    "failed while it waits": lambda rates: given_up(rates, "failure", OSError()),
+    "left while it waits": lambda rates: end_while_waiting(rates, "logout"),
+    "stopped while it waits": lambda rates: end_while_waiting(rates, "stop_reconnecting"),
+    "failed while it waits": lambda rates: end_while_waiting(rates, "failure", OSError()),
 }
 
 
@@ -372,41 +372,41 @@ def test_the_tokens_of_an_unsent_logon_are_returned(why: str) -> None:
     assert logons == (10 if "waits" not in why else 1)
 
 
-def test_repeated_reconnects_stay_within_the_rate_of_logons() -> None:
+def test_repeated_reconnects_stay_within_the_logon_rate() -> None:
     stage = opened(plan(budget=budget()))
     stage.drawn = 0.0  # the policy adds no wait
     for _ in range(20):
         stage.cut()
         stage.advance(1)
-    moments = [at for at, _ in stage.attempts]
-    assert len(moments) > 15
+    times = [at for at, _ in stage.attempts]
+    assert len(times) > 15
     for begin in count():
-        if begin + 10 >= len(moments):
+        if begin + 10 >= len(times):
             break
-        assert moments[begin + 10] - moments[begin] >= 1 - 1e-6
+        assert times[begin + 10] - times[begin] >= 1 - 1e-6
 
 
 def test_repeated_subscriptions_are_charged_and_wait_for_the_budget() -> None:
     rates = budget()
     stage = opened(plan("KalshiMD", budget=rates))
     stage.drawn = 0.0  # the policy adds no wait
-    most = SESSION_TYPES["KalshiMD"].symbols_per_request or 0
-    symbols = [f"S{number}" for number in range(2 * most + 1)]
-    for begin in range(0, len(symbols), most):
-        assert stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + most]))
+    maximum = SESSION_TYPES["KalshiMD"].symbols_per_request or 0
+    symbols = [f"S{number}" for number in range(2 * maximum + 1)]
+    for begin in range(0, len(symbols), maximum):
+        assert stage.core.send(MarketDataRequest.subscribe(*symbols[begin : begin + maximum]))
         stage.advance(5)  # the budget is full again
     stage.take()
     stage.at_venue.clear()
     stage.cut()
 
-    def got() -> int:
+    def received_count() -> int:
         return sum(isinstance(event, MessageReceived) for event in stage.at_venue)
 
     assert stage.core.is_logged_on
-    assert got() == 2
+    assert received_count() == 2
     assert rates.left(stage.clock.now, bucket="read") < 1
     stage.advance(0.9)
-    assert got() == 2
+    assert received_count() == 2
     stage.advance(0.2)
-    assert got() == 3
+    assert received_count() == 3
     assert sum(isinstance(event, Resubscribed) for event in stage.take()) == 3

@@ -1,5 +1,5 @@
-"""Work that is done during the logon and in idle moments: compiling decoders of remembered shapes, collecting
-garbage."""
+"""Work that is done during the logon and in idle moments: compiling decoders for remembered shapes, and
+collecting garbage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.helpers import order
 from tests.trading import feed, order_flow
 
 
-class Started(Stage):
+class FreshStage(Stage):
     """A client in a new process, whose codec has no compiled decoders."""
 
     def __init__(self, **changes: Any) -> None:
@@ -48,16 +48,16 @@ class Started(Stage):
             self.core.tick()
 
 
-def reported(stage: Started, count: int = SIGHTINGS_TO_DEFER) -> bytes:
+def receive_new_shape(stage: FreshStage, count: int = SIGHTINGS_TO_DEFER) -> bytes:
     """Let a client receive reports of a new shape; return the last one."""
     data = [stage.report(f"{number}") for number in range(count)][-1]
     assert not stage.has_decoder(data)
     return data
 
 
-def learned(stage: Started) -> bytes:
+def learn_shape(stage: FreshStage) -> bytes:
     """Let a client learn the shape of a report."""
-    data = reported(stage)
+    data = receive_new_shape(stage)
     stage.idle()
     assert stage.has_decoder(data)
     return data
@@ -65,7 +65,7 @@ def learned(stage: Started) -> bytes:
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """Restore the settings of the process."""
+    """Check that the test has restored the collector's settings."""
     before = gc.get_threshold()
     yield
     assert gc.get_threshold() == before
@@ -76,8 +76,8 @@ def collector() -> Iterator[None]:
 
 
 def test_a_new_shape_is_compiled_when_no_message_is_received() -> None:
-    stage = Started()
-    reported(stage)
+    stage = FreshStage()
+    receive_new_shape(stage)
     stage.idle(QUIET / 2)
     data = stage.report("late")
     stage.idle(QUIET / 2)
@@ -87,8 +87,8 @@ def test_a_new_shape_is_compiled_when_no_message_is_received() -> None:
 
 
 def test_during_a_steady_stream_a_shape_is_compiled_after_a_limited_time() -> None:
-    stage = Started()
-    data = reported(stage)
+    stage = FreshStage()
+    data = receive_new_shape(stage)
     for number in range(int(PATIENCE / SHORT / 2)):
         stage.idle(2 * SHORT)
         assert not stage.has_decoder(data)
@@ -100,12 +100,12 @@ def test_during_a_steady_stream_a_shape_is_compiled_after_a_limited_time() -> No
 
 
 def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
-    stage = Started()
-    data = reported(stage)
+    stage = FreshStage()
+    data = receive_new_shape(stage)
     stage.core.send(order("a1"))
     stage.idle(10 * QUIET)
     assert not stage.has_decoder(data)
-    # Meanwhile only timers of the session are due.
+    # Meanwhile only the session's timers are due.
     assert (stage.core.timeout() or 0) > 1
     stage.report("a1")
     stage.idle()
@@ -113,12 +113,12 @@ def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
 
 
 def test_the_next_process_has_the_decoders_before_its_first_message(tmp_path: Path) -> None:
-    stage = Started(store=tmp_path)
-    data = learned(stage)
+    stage = FreshStage(store=tmp_path)
+    data = learn_shape(stage)
     (path,) = tmp_path.glob("*.shapes")
     assert b"KXHIGH" not in path.read_bytes()
     stage.leave()
-    again = Started(store=tmp_path)
+    again = FreshStage(store=tmp_path)
     assert again.has_decoder(data)
     again.leave()
 
@@ -128,17 +128,17 @@ def test_a_shape_file_given_by_the_user_is_read_and_extended(tmp_path: Path) -> 
     other = Codec(DIALECT).prepare(next(quiet.QuietWork(plan())._examples()))
     assert other is not None
     write_shapes(path, [other])
-    stage = Started(shapes=path)
+    stage = FreshStage(shapes=path)
     assert stage.has_decoder(other)
-    learned(stage)
+    learn_shape(stage)
     assert len(read_shapes(path)) == 2
     assert read_shapes(path)[0] == other
     stage.leave()
 
 
 @pytest.mark.parametrize("name", DIALECT.session_types)
-def test_the_first_process_has_the_decoders_of_the_examples(name: str) -> None:
-    """The fields have the order of the venue's examples, with MsgSeqNum and SendingTime first."""
+def test_the_first_process_has_the_decoders_for_the_examples(name: str) -> None:
+    """The fields are in the order of the venue's examples, with MsgSeqNum and SendingTime first."""
     examples = list(quiet.QuietWork(plan(name))._examples())
     assert examples
     assert all(b"\x0134=7\x0152=" in example.split(b"\x0149=")[0] + b"\x01" for example in examples)
@@ -147,7 +147,7 @@ def test_the_first_process_has_the_decoders_of_the_examples(name: str) -> None:
 
 
 def test_examples_are_compiled_before_the_answer_to_the_logon_is_read() -> None:
-    stage = Started()
+    stage = FreshStage()
     assert all(map(stage.has_decoder, quiet.QuietWork(stage.core.plan)._examples()))
     stage.leave()
 
@@ -166,20 +166,20 @@ def test_examples_are_compiled_before_the_answer_to_the_logon_is_read() -> None:
 def test_a_damaged_shape_file_is_ignored_and_replaced(
     tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data = learned(Started(shapes=tmp_path / "shapes"))
+    data = learn_shape(FreshStage(shapes=tmp_path / "shapes"))
     path = tmp_path / "shapes"
     path.write_bytes(damage(path.read_bytes()))
     with caplog.at_level(logging.WARNING):
-        stage = Started(shapes=path)
+        stage = FreshStage(shapes=path)
     if not stage.has_decoder(data):
-        learned(stage)
+        learn_shape(stage)
     assert "is damaged and is ignored" in caplog.text
     assert len(read_shapes(path)) == 1
 
 
 def test_a_shape_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    stage = Started(shapes=tmp_path)
-    learned(stage)
+    stage = FreshStage(shapes=tmp_path)
+    learn_shape(stage)
     assert "cannot be read" in caplog.text
     assert "cannot be written" in caplog.text
     assert stage.core.is_logged_on
@@ -188,12 +188,12 @@ def test_a_shape_file_that_cannot_be_used_is_logged(tmp_path: Path, caplog: pyte
 def test_a_shape_file_keeps_the_newest_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet, "MAX_SHAPES", 1)
     path = tmp_path / "shapes"
-    stage = Started(shapes=path)
+    stage = FreshStage(shapes=path)
     write_shapes(
         path, [stage.codec.prepare(example) or b"" for example in quiet.QuietWork(plan())._examples()][:1]
     )
-    stage = Started(shapes=path)
-    data = learned(stage)
+    stage = FreshStage(shapes=path)
+    data = learn_shape(stage)
     assert read_shapes(path) == [stage.codec.prepare(data)]
 
 
@@ -210,11 +210,11 @@ class Cycle:
         self.freed.append(self.name)
 
 
-def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(
+def test_garbage_is_collected_in_quiet_moments_and_the_rest_is_frozen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     freed: list[str] = []
-    stage = Started(freeze=True)
+    stage = FreshStage(freeze=True)
     assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
     Cycle(freed, "before")
     frozen = gc.get_freeze_count()
@@ -223,7 +223,7 @@ def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(
     stage.idle(QUIET / 2)
     assert freed == ["before"]
     assert gc.get_freeze_count() > 10_000
-    # After that, only if there may be garbage.
+    # After that, a collection runs only if there may be garbage.
     Cycle(freed, "few")
     stage.report()
     stage.idle()
@@ -247,7 +247,7 @@ def test_garbage_is_collected_in_quiet_moments_and_what_remains_is_frozen(
 
 def test_frozen_garbage_is_found_after_the_next_logon() -> None:
     freed: list[str] = []
-    stage, cycle = Started(freeze=True), Cycle(freed, "frozen")
+    stage, cycle = FreshStage(freeze=True), Cycle(freed, "frozen")
     stage.idle()
     del cycle
     stage.report()
@@ -260,8 +260,8 @@ def test_frozen_garbage_is_found_after_the_next_logon() -> None:
     stage.leave()
 
 
-def test_the_last_client_that_freezes_restores_automatic_collections() -> None:
-    one, two = Started(freeze=True), Started(freeze=True)
+def test_the_last_client_that_freezes_restores_automatic_collection() -> None:
+    one, two = FreshStage(freeze=True), FreshStage(freeze=True)
     one.leave()
     assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
     two.leave()
@@ -269,16 +269,16 @@ def test_the_last_client_that_freezes_restores_automatic_collections() -> None:
 
 def test_without_the_option_the_collector_is_unchanged() -> None:
     before = gc.get_freeze_count(), gc.get_threshold()
-    stage = Started()
+    stage = FreshStage()
     stage.report()
     stage.idle()
     assert (gc.get_freeze_count(), gc.get_threshold()) == before
     assert stage.core.timeout() != 0
 
 
-def test_a_session_and_the_trading_machines_make_no_cycles() -> None:
+def test_a_session_and_the_trading_machines_create_no_reference_cycles() -> None:
     """Reference counts free everything, so the collector has nothing to find."""
-    stage, orders, books = Started(), [Orders()], [OrderBooks()]
+    stage, orders, books = FreshStage(), [Orders()], [OrderBooks()]
 
     def trade(number: int) -> None:
         name = f"o{number}"

@@ -48,7 +48,7 @@ def test_known_texts_have_advice(text: str, advice: str, cure: Cure) -> None:
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda value: value.name)
-def test_every_reason_of_the_spec_has_specific_advice(refusal: Refusal) -> None:
+def test_every_reason_in_the_spec_has_specific_advice(refusal: Refusal) -> None:
     assert set(_ADVICE) == {item.name for item in REFUSALS}
     assert list(_ADVICE.values()).count(_ADVICE[refusal.name]) == 1
     assert Cure(refusal.cure) in {Cure.ACTION, Cure.TIME, Cure.UNCLEAR}
@@ -67,11 +67,11 @@ def test_only_the_beginning_of_a_long_text_is_matched() -> None:
     assert explain_refusal("x" * (MAX_SEARCHED - 3) + "busy")[1] is Cure.UNCLEAR
 
 
-def ended(reason: CloseReason, text: str = "text of the venue") -> SessionEnded:
+def ended(reason: CloseReason, text: str = "text from the venue") -> SessionEnded:
     return SessionEnded(reason, text, clean=False)
 
 
-def test_a_refusal_keeps_the_text_of_the_venue() -> None:
+def test_a_refusal_keeps_the_text_from_the_venue() -> None:
     error = logon_error(ended(CloseReason.LOGON_REFUSED, "rate limit exceeded"), "host:1")
     assert isinstance(error, LogonRefusedError)
     assert (error.text, error.retryable) == ("rate limit exceeded", True)
@@ -83,10 +83,10 @@ def test_a_refusal_keeps_the_text_of_the_venue() -> None:
     [
         (CloseReason.LOGON_TIMEOUT, "host:1 did not answer the Logon in time"),
         (CloseReason.CONNECTION_LOST, "host:1 closed the connection before it answered"),
-        (CloseReason.PROTOCOL_ERROR, "text of the venue"),
+        (CloseReason.PROTOCOL_ERROR, "text from the venue"),
     ],
 )
-def test_other_causes_of_an_end_are_errors_with_that_cause(reason: CloseReason, text: str) -> None:
+def test_the_error_for_another_cause_names_the_cause(reason: CloseReason, text: str) -> None:
     error = logon_error(ended(reason), "host:1")
     assert isinstance(error, LogonFailedError)
     assert text in str(error)

@@ -1,4 +1,4 @@
-"""Rows of the user with a store that fails, and with one in memory."""
+"""User rows with a store in memory, which can fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Store(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fails = False
+        self.is_full = False
         self.recorded: dict[str, str | None] = {}
         self.written: list[tuple[dict[str, str | None], int]] = []
         """Rows, each with the sequence number that was committed with it."""
@@ -39,7 +39,7 @@ class Store(MemoryStore):
         self.begin_commit()
 
     def begin_commit(self) -> int:
-        if self.fails:
+        if self.is_full:
             raise StoreError("the disk is full")
         if self.recorded:
             self.written.append((self.recorded, self.next_incoming))
@@ -55,11 +55,11 @@ def trading(store: Store) -> tuple[Stage, Rows]:
 def test_rows_are_written_with_the_sequence_number_of_their_event() -> None:
     store = Store()
     stage, rows = trading(store)
-    stage.say(report("a1"), report("a2"))
+    stage.venue_sends(report("a1"), report("a2"))
     for name in ("a1", "a2"):
         assert stage.core.take() is not None
         rows[name] = 1
-        stage.core.send(order(f"other-{name}"))  # the commit for this order includes no rows of the event
+        stage.core.send(order(f"other-{name}"))  # the commit for this order includes none of the event's rows
         stage.run()
     assert store.written == [({"a1": "1"}, 3)]
     stage.core.take()
@@ -77,10 +77,10 @@ def test_rows_of_an_event_without_a_sequence_number_are_written_too() -> None:
 def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
     store = Store()
     stage, rows = trading(store)
-    stage.say(report("a1"), report("a2"))
+    stage.venue_sends(report("a1"), report("a2"))
     stage.core.take()
     rows["a1"] = 1
-    store.fails = True
+    store.is_full = True
     with pytest.raises(StoreError, match="the disk is full"):
         stage.core.take()
     stage.run()
@@ -92,7 +92,7 @@ def test_a_commit_that_fails_is_raised_and_ends_the_session() -> None:
 def test_leaving_writes_rows_only_if_it_confirms_their_event(clean: bool) -> None:
     store = Store()
     stage, rows = trading(store)
-    stage.say(report("a1"))
+    stage.venue_sends(report("a1"))
     stage.core.take()
     rows["a1"] = 1
     stage.core.logout()

@@ -37,7 +37,7 @@ REPORT = (
     "151=10.00|14=0.00|6=0.0000|60=20260831-12:00:00|"
 )
 CANCEL = f"35=F|34=2|49={KEY}|56=KalshiNR|52=%s|11=a2|41=a1|54=1|55={MARKET}|38=10|"
-FORMER = tag_of("ResendEventCount")  # the tag was SkipPendingExecReports then
+FORMER = tag_of("ResendEventCount")  # the tag of SkipPendingExecReports at that time
 OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|{FORMER}=Y|95=3|96=abc|"
 NO_DATE = "MDEntryDate (272) is required in entry 1 of NoMDEntries (268)"
 NO_TIME = "MDEntryTime (273) is required in entry 1 of NoMDEntries (268)"
@@ -54,12 +54,12 @@ def at(day: str) -> str:
     return f"{day.replace('-', '')}-12:00:00.000"
 
 
-def decoded(log: bytes, *options: str) -> Result:
+def run_decode(log: bytes, *options: str) -> Result:
     return CliRunner().invoke(commands, ["decode", *options], input=log)
 
 
 def problems(body: str, time: str, *options: str) -> list[str]:
-    result = decoded(frame(body, time) + b"\n", *options)
+    result = run_decode(frame(body, time) + b"\n", *options)
     assert not result.exception or isinstance(result.exception, SystemExit)
     return [line.partition(": ")[2] for line in result.output.splitlines() if line.startswith("  ! ")]
 
@@ -67,17 +67,17 @@ def problems(body: str, time: str, *options: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "day", "expected"),
     [
-        # The field was added on an unknown day of August, and is required since.
+        # The field was added on an unknown day in August, and has been required since.
         (SNAPSHOT, "2026-06-15", []),
         (SNAPSHOT, "2026-07-31", []),
         (SNAPSHOT, "2026-08-01", []),
         (SNAPSHOT, "2026-08-31", []),
-        # The log does not show the product: prediction requires them from September on, both products from
-        # November on.
+        # Prediction requires the fields from September on, both products from November on, and the log does
+        # not show the product.
         (SNAPSHOT, "2026-09-01", []),
         (SNAPSHOT, "2026-10-31", []),
         (SNAPSHOT, "2026-11-01", [NO_DATE, NO_TIME]),
-        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as it does on demo
+        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as demo does
         (DATED, "2026-11-01", []),
         # The field was added on a known day.
         (QUOTE, "2026-09-30", []),
@@ -141,7 +141,7 @@ def test_an_option_sets_the_date_of_the_dialect(body: str, day: str, as_of: str,
     # The result is the same in every form of output.
     log = frame(body, at(day)) + b"\n"
     for form in ("--json", "--summary", "--full"):
-        assert decoded(log, form, "--as-of", as_of).exit_code == bool(expected)
+        assert run_decode(log, form, "--as-of", as_of).exit_code == bool(expected)
 
 
 def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
@@ -149,22 +149,22 @@ def test_messages_with_dates_in_any_order_are_checked_one_by_one() -> None:
     frames = [frame(body, at(day)) for day in days for body in (SNAPSHOT, CANCEL)]
     frames.insert(5, frames[5][:-4] + b"999\x01")  # damaged: CheckSum
     log = b"\n".join(frames) + b"\n"
-    alone = [problem for item in frames for problem in decoded(item + b"\n").output.split("  ! ")[1:]]
-    result = decoded(log)
+    alone = [problem for item in frames for problem in run_decode(item + b"\n").output.split("  ! ")[1:]]
+    result = run_decode(log)
     found = [line for line in result.output.splitlines() if line.startswith("  ! ")]
     assert [item.partition(": ")[2] for item in found] == [
         line.strip().partition(": ")[2] for item in alone for line in item.splitlines()[:1]
     ]
     assert len(found) > len(days)
     # The same in several processes, and with another date.
-    assert decoded(log, "--processes", "2").output == result.output
-    latest = decoded(log, "--processes", "2", "--as-of", "latest").output
-    assert latest == decoded(log, "--as-of", "latest").output != result.output
+    assert run_decode(log, "--processes", "2").output == result.output
+    latest = run_decode(log, "--processes", "2", "--as-of", "latest").output
+    assert latest == run_decode(log, "--as-of", "latest").output != result.output
 
 
 @pytest.mark.parametrize("text", ["june", "2026-06", "2026-02-30", ""])
-def test_a_wrong_date_is_refused(text: str) -> None:
-    result = decoded(frame(SNAPSHOT, at("2026-06-15")), "--as-of", text)
+def test_an_invalid_date_is_refused(text: str) -> None:
+    result = run_decode(frame(SNAPSHOT, at("2026-06-15")), "--as-of", text)
     assert result.exit_code == 2
     assert "is neither a date such as 2026-06-30 nor 'latest'" in result.output
 
@@ -196,8 +196,8 @@ def test_a_field_that_only_an_older_dialect_has_is_kept_and_shown() -> None:
         (entry,) = read_log(io.BytesIO(log))
         assert entry.message is not None, number
         assert entry.message.get_unknown(38) == b"10"
-    assert "OrderQty=10" in decoded(log).output
-    assert '"OrderQty": "10"' in decoded(log, "--json").output
+    assert "OrderQty=10" in run_decode(log).output
+    assert '"OrderQty": "10"' in run_decode(log, "--json").output
     (entry,) = read_log(io.BytesIO(frame(OLD_LOGON, at("2025-06-11")) + b"\n"))
     assert (entry.problems, entry.message.skip_pending_exec_reports) == ((), True)  # type: ignore[union-attr]
 
@@ -244,7 +244,7 @@ def wires() -> list[examples.Example]:
 
 
 def strip(block: Block, layout: BlockLayout) -> None:
-    """Remove the elements that did not exist at the date of the layout."""
+    """Remove the elements that did not exist on the date of the layout."""
     for member in layout.members:
         value = getattr(block, member.attribute)
         later = member.presence is Presence.FORBIDDEN and not member.rules
@@ -278,9 +278,9 @@ def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     day: date, wires: list[examples.Example]
 ) -> None:
     frames = [example_on(wire.wire, day) for wire in wires]
-    there = [frame for frame in frames if frame is not None]
-    assert len(there) > 30
-    result = decoded(b"\n".join(there) + b"\n")
+    existing = [frame for frame in frames if frame is not None]
+    assert len(existing) > 30
+    result = run_decode(b"\n".join(existing) + b"\n")
     assert result.exit_code == 0, [line for line in result.output.splitlines() if line.startswith("  ! ")]
-    assert len(result.output.splitlines()) == len(there)
-    assert [names(item) for item in read_log(io.BytesIO(b"\n".join(there)))] == [""] * len(there)
+    assert len(result.output.splitlines()) == len(existing)
+    assert [names(item) for item in read_log(io.BytesIO(b"\n".join(existing)))] == [""] * len(existing)

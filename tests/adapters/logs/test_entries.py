@@ -27,8 +27,8 @@ def only_entry(log: bytes) -> LogEntry:
     return entry
 
 
-def parse_origin(before: str) -> tuple[object, ...]:
-    entry = only_entry(before.encode() + VALID)
+def parse_origin(prefix: str) -> tuple[object, ...]:
+    entry = only_entry(prefix.encode() + VALID)
     return entry.time, entry.direction, entry.connection
 
 
@@ -50,7 +50,7 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "expected"),
+    ("prefix", "expected"),
     [
         ("", (None, None, None)),
         ("20261121-12:00:00.123 : ", (NOON.replace(microsecond=123000), None, None)),
@@ -65,8 +65,8 @@ def test_a_wire_log_has_time_direction_and_connection(tmp_path: Path) -> None:
         ("resent within ", (None, None, None)),
     ],
 )
-def test_time_and_direction_are_read_from_other_logs(before: str, expected: tuple[object, ...]) -> None:
-    assert parse_origin(before) == expected
+def test_time_and_direction_are_read_from_other_logs(prefix: str, expected: tuple[object, ...]) -> None:
+    assert parse_origin(prefix) == expected
 
 
 def test_the_format_of_a_wire_log_does_not_apply_to_other_logs() -> None:

@@ -1,4 +1,4 @@
-"""Replaying a recording or a log restores the state that the trading state had at the time."""
+"""Replaying a recording or a log restores the trading state as it was at the time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from kalshi_fix_sansio.trading import BookState, Cash, DropCopy, OrderBooks, Ord
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = "8a1c0c8e-0000-4000-8000-000000000001"
 MARKET = "KXHIGHNY-26NOV21-B60"
-Passed = tuple[str, Message]
+Directed = tuple[str, Message]
 
 
 def frame(direction: str, number: int, message: Message, session: str, *, again: bool = False) -> bytes:
@@ -109,9 +109,11 @@ def order(cl_ord_id: str) -> Message:
     )
 
 
-def passing(session: str, messages: Iterable[Passed | tuple[str, Message, int]]) -> list[tuple[str, bytes]]:
-    """Return the numbered frames of one connection. A third item of a message replaces its number; below the
-    next number the frame has PossDup."""
+def numbered_frames(
+    session: str, messages: Iterable[Directed | tuple[str, Message, int]]
+) -> list[tuple[str, bytes]]:
+    """Return the numbered frames of one connection. A third item of a tuple replaces the number of its
+    message; a frame with a number below the next one has PossDupFlag."""
     numbers = {"sent": 1, "received": 1}
     found = []
     for way, message, *number in messages:
@@ -121,25 +123,25 @@ def passing(session: str, messages: Iterable[Passed | tuple[str, Message, int]])
     return found
 
 
-def write(path: Path, *connections: Any, log: bool, pieces: int = 1 << 20, ended: bool = True) -> Path:
+def write(path: Path, *connections: Any, log: bool, chunk_size: int = 1 << 20, ended: bool = True) -> Path:
     """Write connections, one after the other, as a recording or as a wire log."""
     step = 0
     kept: Any
     with WireLog(path) if log else Recorder(path) as kept:
         for frames in connections:
             connection: Any = kept.connect("somewhere", Instant(0.0, NOON)) if log else None
-            tell = connection.wire if log else kept.on_wire
+            record = connection.wire if log else kept.on_wire
             for way, data in frames:
                 step += 1
                 now = Instant(float(step), NOON + timedelta(seconds=step))
-                for begin in range(0, len(data), pieces):
-                    tell(way, data[begin : begin + pieces], now)
+                for begin in range(0, len(data), chunk_size):
+                    record(way, data[begin : begin + chunk_size], now)
             if ended:
                 (connection.close if log else kept.end)(Instant(float(step), NOON + timedelta(seconds=step)))
     return path
 
 
-TRADING = passing(
+TRADING = numbered_frames(
     "KalshiNR",
     [
         ("sent", logon()),
@@ -152,7 +154,7 @@ TRADING = passing(
         ("sent", order("c")),
     ],
 )
-DATA = passing(
+DATA = numbered_frames(
     "KalshiMD",
     [
         ("sent", logon()),
@@ -164,17 +166,17 @@ DATA = passing(
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
-@pytest.mark.parametrize("pieces", [1 << 20, 7])
-def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, pieces: int) -> None:
-    path = write(tmp_path / "day", TRADING, log=log, pieces=pieces)
+@pytest.mark.parametrize("chunk_size", [1 << 20, 7])
+def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, chunk_size: int) -> None:
+    path = write(tmp_path / "day", TRADING, log=log, chunk_size=chunk_size)
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
     # the events that a user would have applied at the time
     reported: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
     reported += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
     reported += [MessageReceived(report("b", 3)), order("c")]
-    for what in reported:
-        for update in live.apply(what):
+    for item in reported:
+        for update in live.apply(item):
             live_positions.apply(update)
     count = replay(path, orders, positions, cash)
     assert count == 7 + (not log)  # a wire log has no record for the end of a connection
@@ -209,14 +211,16 @@ def events_of(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bool) -> None:
-    frames = passing("KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)])
+    frames = numbered_frames(
+        "KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)]
+    )
     path = write(tmp_path / "day", frames, log=log)
     lost = [event.what for event in read_events(path) if isinstance(event.what, MessagesLost)]
     assert [(item.begin, item.end) for item in lost] == [(2, 3)]
 
 
 def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -> None:
-    frames = passing(
+    frames = numbered_frames(
         "KalshiRT",
         [
             ("sent", logon()),
@@ -243,7 +247,7 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log: bool) -> None:
     refusal = BusinessMessageReject(ref_msg_type="D", business_reject_reason=0, ref_seq_num=2, text="no")
-    first = passing(
+    first = numbered_frames(
         "KalshiNR",
         [
             ("sent", logon()),
@@ -266,7 +270,9 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
 
 
 def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
-    frames = passing("KalshiDC", [*[("sent", logon()), ("received", logon())], ("received", report("x", 1))])
+    frames = numbered_frames(
+        "KalshiDC", [*[("sent", logon()), ("received", logon())], ("received", report("x", 1))]
+    )
     path = write(tmp_path / "day", frames, log=False)
     orders = Orders()
     replay(path, DropCopy(), orders)
@@ -292,30 +298,30 @@ def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:
 
 def test_unwritten_records_make_books_stale(tmp_path: Path) -> None:
     path = tmp_path / "day"
-    path.write_bytes(MAGIC + packed(DATA) + pack(NOON, 1, Kind.LOST, b"3"))
+    path.write_bytes(MAGIC + pack_frames(DATA) + pack(NOON, 1, Kind.LOST, b"3"))
     books = OrderBooks()
     replay(path, books)
     assert books[MARKET].state is BookState.STALE
 
 
-def packed(frames: Iterable[tuple[str, bytes]]) -> bytes:
+def pack_frames(frames: Iterable[tuple[str, bytes]]) -> bytes:
     kinds = {"sent": Kind.SENT, "received": Kind.RECEIVED}
     return b"".join(pack(NOON, 1, kinds[way], data) for way, data in frames)
 
 
-@pytest.mark.parametrize("behind", [b"", pack(NOON, 2, Kind.ENDED, b"")], ids=["at the end", "in the middle"])
-def test_damage_makes_books_stale_and_is_reported_by_the_command(behind: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rest", [b"", pack(NOON, 2, Kind.ENDED, b"")], ids=["at the end", "in the middle"])
+def test_damage_makes_books_stale_and_is_reported_by_the_command(rest: bytes, tmp_path: Path) -> None:
     path = tmp_path / "day"
     damaged = b"!" + pack(NOON, 1, Kind.RECEIVED, b"?")[1:]
-    whole = MAGIC + packed(DATA)
-    path.write_bytes(whole + damaged + behind)
+    whole = MAGIC + pack_frames(DATA)
+    path.write_bytes(whole + damaged + rest)
     books, recording = OrderBooks(), Recording(path)
     replay(recording, books)
     assert books[MARKET].state is BookState.STALE
     assert recording.damaged == [range(len(whole), len(whole) + len(damaged))]
     reported = f"kalshi-fix: {path} is damaged (bytes {len(whole):,} to {len(whole) + len(damaged):,}"
     assert run(path).stderr.startswith(f"{reported}, {len(damaged)} bytes in total)")
-    path.write_bytes(whole + damaged + packed(DATA) + damaged + behind + damaged[1:5])
+    path.write_bytes(whole + damaged + pack_frames(DATA) + damaged + rest + damaged[1:5])
     result = run(path)
     assert f"{reported} and 1 more, {2 * len(damaged)} bytes in total)" in result.stderr
     assert f"{path} ends in an incomplete record of 4 bytes" in result.stderr
@@ -324,7 +330,7 @@ def test_damage_makes_books_stale_and_is_reported_by_the_command(behind: bytes, 
 
 def test_a_sent_record_that_is_not_a_message_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day"
-    path.write_bytes(MAGIC + pack(NOON, 1, Kind.SENT, b"no message") + packed(DATA))
+    path.write_bytes(MAGIC + pack(NOON, 1, Kind.SENT, b"not a message") + pack_frames(DATA))
     assert replay(path, OrderBooks()) == 3
 
 
@@ -350,10 +356,10 @@ def test_the_command_prints_the_state(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("log", [True, False])
 def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
-    reports: list[Passed] = [("received", report("a", number)) for number in range(10)]
-    sent: list[Passed] = [("sent", order(f"{number}")) for number in range(10)]
-    passed = passing("KalshiNR", [("received", logon()), *sent, *reports])
-    path, out = write(tmp_path / "day", passed, log=log), tmp_path / "shapes"
+    reports: list[Directed] = [("received", report("a", number)) for number in range(10)]
+    sent: list[Directed] = [("sent", order(f"{number}")) for number in range(10)]
+    frames = numbered_frames("KalshiNR", [("received", logon()), *sent, *reports])
+    path, out = write(tmp_path / "day", frames, log=log), tmp_path / "shapes"
 
     def learn(*args: str) -> Any:
         return CliRunner().invoke(commands, ["shapes", *args, "--out", str(out), str(path)])

@@ -17,10 +17,10 @@ ORDER = b"8=FIXT.1.1|9=%d|%s10=123|" % (len(BODY), BODY)
 LOGON = b"8=FIXT.1.1|9=10|35=A|98=0|10=001|"
 
 
-def read(log: bytes, *, max_message: int = 1024, piece: int = 1 << 30) -> list[LoggedMessage]:
+def read(log: bytes, *, max_message: int = 1024, chunk_size: int = 1 << 30) -> list[LoggedMessage]:
     reader = LogReader(max_message)
-    pieces = (log[at : at + piece] for at in range(0, len(log), piece))
-    return [*(message for item in pieces for message in reader.feed(item)), *reader.close()]
+    chunks = (log[at : at + chunk_size] for at in range(0, len(log), chunk_size))
+    return [*(message for chunk in chunks for message in reader.feed(chunk)), *reader.close()]
 
 
 def frames(log: bytes) -> list[bytes]:
@@ -39,15 +39,15 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        # Text around a message is ignored, and the line needs no line end.
+        # Text around a message is ignored, and the last line needs no line break.
         (b"12:00:01,123 [io] <- '" + ORDER + b"' 99 bytes\n", [ORDER]),
         (ORDER, [ORDER]),
         (ORDER.rstrip(b"|"), [ORDER]),
         # A line contains several messages, with different separators.
         (ORDER + LOGON + b" then " + ORDER + b"\n" + LOGON, [ORDER, LOGON, ORDER, LOGON]),
         (ORDER.replace(b"|", b"\x01") + LOGON + ORDER.replace(b"|", b"^A"), [ORDER, LOGON, ORDER]),
-        # A message spans several lines, which end with or without a separator, and with a remark between
-        # them.
+        # A message spans several lines, which end with or without a separator, and with unrelated text
+        # between them.
         (
             ORDER.replace(b"|11=", b"|\n11=").replace(b"|55=", b"|\r\n   55=").replace(b"|10=", b"|  \n\t10=")
             + b"\n"
@@ -87,8 +87,8 @@ def test_a_text_may_contain_the_separator() -> None:
 
 
 def test_body_length_distinguishes_a_broken_value_from_two_fields() -> None:
-    for place in range(ORDER.index(b"35="), ORDER.index(b"10=123") - 1):
-        assert frames(ORDER[:place] + b"\n" + ORDER[place:]) == [ORDER], place
+    for position in range(ORDER.index(b"35="), ORDER.index(b"10=123") - 1):
+        assert frames(ORDER[:position] + b"\n" + ORDER[position:]) == [ORDER], position
 
 
 def test_a_text_may_contain_escapes_like_the_separators() -> None:
@@ -127,7 +127,7 @@ def test_a_message_without_an_end_is_truncated() -> None:
     assert second.line == 2
 
 
-def test_a_message_of_too_many_fields_is_truncated() -> None:
+def test_a_message_with_too_many_fields_is_truncated() -> None:
     [first, second] = read(b"8=FIXT.1.1|35=D|" + b"11=1|" * 1000 + LOGON)
     assert first.truncated
     assert len(first.frame) < 1100
@@ -152,34 +152,34 @@ class SearchCounter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, reader: LogReader) -> None:
         self.bytes = 0
-        looks = self
+        counter = self
 
         class Pattern:
             def __init__(self, pattern: re.Pattern[bytes]) -> None:
                 self._pattern = pattern
 
             def search(self, buffer: bytes, start: int, end: int = 1 << 62) -> Any:
-                return looks.noted(self._pattern.search(buffer, start, end), start, min(end, len(buffer)))
+                return counter.count(self._pattern.search(buffer, start, end), start, min(end, len(buffer)))
 
             def match(self, buffer: bytes, start: int = 0, end: int = 1 << 62) -> Any:
                 found = self._pattern.match(buffer, start, end)
-                return looks.noted(found, start, start)
+                return counter.count(found, start, start)
 
             def findall(self, buffer: bytes, start: int, end: int) -> list[bytes]:
-                looks.bytes += end - start
+                counter.bytes += end - start
                 return self._pattern.findall(buffer, start, end)
 
         class Buffer(bytearray):
             def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
                 at = super().find(what, start, end)
                 stop = len(self) if end is None else min(end, len(self))
-                looks.bytes += (stop if at < 0 else at) - start
+                counter.bytes += (stop if at < 0 else at) - start
                 return at
 
             def rfind(self, what: Any, start: Any = 0, end: Any = None) -> int:
                 at = super().rfind(what, start, end)
                 stop = len(self) if end is None else min(end, len(self))
-                looks.bytes += stop - (start if at < 0 else at)
+                counter.bytes += stop - (start if at < 0 else at)
                 return at
 
         for name in ("START", "_BLANKS", "_CHECKSUM", "_LINES"):
@@ -189,12 +189,12 @@ class SearchCounter:
             monkeypatch.setattr(log_reader, name, patterns)
         monkeypatch.setattr(reader, "_buffer", Buffer())
 
-    def noted(self, found: re.Match[bytes] | None, start: int, end: int) -> re.Match[bytes] | None:
+    def count(self, found: re.Match[bytes] | None, start: int, end: int) -> re.Match[bytes] | None:
         self.bytes += (end if found is None else found.end()) - start
         return found
 
 
-@pytest.mark.parametrize("piece", [1, 7, 100, 30_000])
+@pytest.mark.parametrize("chunk_size", [1, 7, 100, 30_000])
 @pytest.mark.parametrize(
     "log",
     [
@@ -215,26 +215,26 @@ class SearchCounter:
         b"8=FIXT.1.1|" * 2_000,
         b"8=FIXT.1.1|10=0|" * 1_200,
         b"8=FIXT.1.1" * 2_000,
-        # In each of these, BodyLength leads to a CheckSum.
+        # In each of the next two logs, the BodyLength of every message leads to a CheckSum.
         b"".join(b"8=FIXT.1.1|9=%05d|" % (19 * (1000 - item)) for item in range(1, 1001)) + b"10=000|",
         b"".join(b"8=FIXT.1.1|9=00005|35=0|10=000|" for item in range(600)),
         b"8" * 20_000,
     ],
 )
 def test_every_byte_is_examined_a_bounded_number_of_times(
-    log: bytes, piece: int, monkeypatch: pytest.MonkeyPatch
+    log: bytes, chunk_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = LogReader()
-    looks = SearchCounter(monkeypatch, reader)
-    for at in range(0, len(log), piece):
-        list(reader.feed(log[at : at + piece]))
+    counter = SearchCounter(monkeypatch, reader)
+    for at in range(0, len(log), chunk_size):
+        list(reader.feed(log[at : at + chunk_size]))
     list(reader.close())
-    # The start of a message may be split anywhere, so with each piece a few searches examine it again.
-    assert looks.bytes <= 6 * len(log) + 100 * (len(log) // piece + 1)
+    # The start of a message may be split anywhere, so with each chunk a few searches examine it again.
+    assert counter.bytes <= 6 * len(log) + 100 * (len(log) // chunk_size + 1)
 
 
 @pytest.mark.parametrize("rest", [b"|" * 1_000_000, b"y|z\n" * 50_000, b"|z" * 300_000])
-def test_a_text_of_many_pieces_is_joined_once(rest: bytes) -> None:
+def test_a_text_of_many_parts_is_joined_once(rest: bytes) -> None:
     """This used to take quadratic time: two minutes for a million separators."""
     log = b"8=FIXT.1.1|35=0|58=x" + rest + b"|10=000|"
     [message] = read(log, max_message=2_000_000)
@@ -242,7 +242,7 @@ def test_a_text_of_many_pieces_is_joined_once(rest: bytes) -> None:
     assert message.frame == b"8=FIXT.1.1\x0135=0\x0158=%b\x0110=000\x01" % text
 
 
-PIECES = st.sampled_from(
+FRAGMENTS = st.sampled_from(
     [
         ORDER,
         LOGON,
@@ -273,7 +273,7 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(PIECES, max_size=25).map(b"".join), st.lists(st.integers(0, 600), max_size=12))
+@given(st.lists(FRAGMENTS, max_size=25).map(b"".join), st.lists(st.integers(0, 600), max_size=12))
 def test_the_result_does_not_depend_on_how_a_log_is_split(log: bytes, cuts: list[int]) -> None:
     reader = LogReader(256)
     found: list[LoggedMessage] = []
@@ -286,9 +286,9 @@ def test_the_result_does_not_depend_on_how_a_log_is_split(log: bytes, cuts: list
     assert found == read(log, max_message=256)
 
 
-@given(st.binary(max_size=300) | st.lists(PIECES, max_size=25).map(b"".join))
+@given(st.binary(max_size=300) | st.lists(FRAGMENTS, max_size=25).map(b"".join))
 def test_reading_byte_by_byte_gives_the_same_result(log: bytes) -> None:
-    assert read(log, max_message=256, piece=1) == read(log, max_message=256)
+    assert read(log, max_message=256, chunk_size=1) == read(log, max_message=256)
 
 
 SEPARATOR = st.sampled_from(SEPARATORS)
@@ -313,7 +313,7 @@ def test_every_message_is_found_unchanged(
 
 
 def fields(*values: str) -> bytes:
-    """A valid message as a log shows it, with | for SOH."""
+    """Return a valid message as in a log, with | for SOH."""
     body = "".join(f"{value}\x01" for value in values)
     text = f"8=FIXT.1.1\x019={len(body)}\x01{body}"
     return f"{text}10={sum(text.encode()) % 256:03}\x01".replace("\x01", "|").encode()
@@ -349,22 +349,22 @@ NEARLY_VALID = [
 
 
 @given(st.lists(st.sampled_from(NEARLY_VALID), max_size=12).map(b"".join), st.integers(1, 60))
-def test_the_fast_path_agrees_with_the_full_reader(log: bytes, piece: int) -> None:
+def test_the_fast_path_agrees_with_the_full_reader(log: bytes, chunk_size: int) -> None:
     careful = Careful(1024)
-    assert read(log, piece=piece) == [*careful.feed(log), *careful.close()]
+    assert read(log, chunk_size=chunk_size) == [*careful.feed(log), *careful.close()]
 
 
 def test_a_message_has_the_text_before_it_on_its_line() -> None:
     stamp = b"2026-11-21 12:00:00.123456Z 1 sent     "
     log = b"begin\n" + stamp + VALID + b" and " + VALID + b"\n" + VALID + b"\n" + b"x" * 1000 + VALID
     expected = [stamp, (stamp + VALID + b" and ")[:MAX_BEFORE], b"", b"x" * MAX_BEFORE]
-    for piece in (len(log), 1):
-        assert [message.before for message in read(log, piece=piece)] == expected
+    for chunk_size in (len(log), 1):
+        assert [message.before for message in read(log, chunk_size=chunk_size)] == expected
 
 
-def test_a_valid_message_with_a_malformed_field_is_read_alike_in_any_pieces() -> None:
+def test_a_valid_message_with_a_malformed_field_is_read_identically_in_chunks_of_any_size() -> None:
     log = fields("35=5", "58=a", "ba", "b")
     whole = read(log)
-    assert read(log, piece=1) == whole
+    assert read(log, chunk_size=1) == whole
     # BodyLength and CheckSum show that the Text contained no |.
     assert [message.frame for message in whole] == [log.replace(b"|", b"\x01")]

@@ -26,7 +26,7 @@ def at(seconds: float) -> Instant:
     return Instant(seconds, NOON + timedelta(seconds=seconds))
 
 
-def recorded(path: Path) -> list[tuple[float, int, Kind, bytes]]:
+def read_records(path: Path) -> list[tuple[float, int, Kind, bytes]]:
     return [
         ((item.time - NOON).total_seconds(), item.connection, item.kind, item.data)
         for item in Recording(path)
@@ -42,7 +42,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> 
         recorder.on_wire("received", b"", at(2.000001))
         recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(3))
         recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(4))
-    first, *rest = recorded(path)
+    first, *rest = read_records(path)
     assert first[:3] == (1, 1, Kind.SENT)
     assert b"SECRET" not in path.read_bytes()
     assert b"96=******" in first[3]
@@ -55,7 +55,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> 
     with Recorder(path) as recorder:
         assert recorder.truncated_bytes == 0
         recorder.on_wire("received", b"more", at(5))
-    assert recorded(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
+    assert read_records(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
 
 
 def test_a_truncated_file_is_shortened_to_its_complete_records(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def record(data: bytes, *, seconds: float = 0) -> bytes:
     return pack(at(seconds).utc, 1, Kind.RECEIVED, data)
 
 
-def flipped(data: bytes, place: int, bit: int = 0x80) -> bytes:
-    return data[:place] + bytes((data[place] ^ bit,)) + data[place + 1 :]
+def flip_bit(data: bytes, position: int, bit: int = 0x80) -> bytes:
+    return data[:position] + bytes((data[position] ^ bit,)) + data[position + 1 :]
 
 
 ONE, TWO, THREE = record(b"one"), record(b"two"), record(b"three")
@@ -97,27 +97,27 @@ OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
     ("data", "read", "damaged"),
     [
         *(
-            (ONE + flipped(TWO, place) + THREE, [b"one", b"three"], [(EACH, 2 * EACH)])
-            for place in range(EACH)
+            (ONE + flip_bit(TWO, position) + THREE, [b"one", b"three"], [(EACH, 2 * EACH)])
+            for position in range(EACH)
         ),
-        *((ONE + flipped(TWO, place), [b"one"], [(EACH, 2 * EACH)]) for place in range(EACH)),
-        (flipped(ONE, 2, 1) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
+        *((ONE + flip_bit(TWO, position), [b"one"], [(EACH, 2 * EACH)]) for position in range(EACH)),
+        (flip_bit(ONE, 2, 1) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
         (
-            flipped(ONE, 21) + TWO + flipped(ONE, 22) + THREE,
+            flip_bit(ONE, 21) + TWO + flip_bit(ONE, 22) + THREE,
             [b"two", b"three"],
             [(0, EACH), (2 * EACH, 3 * EACH)],
         ),
-        (flipped(ONE, 21) + flipped(TWO, 0) + THREE, [b"three"], [(0, 2 * EACH)]),
+        (flip_bit(ONE, 21) + flip_bit(TWO, 0) + THREE, [b"three"], [(0, 2 * EACH)]),
         (ONE + bytes(4096) + TWO, [b"one", b"two"], [(EACH, EACH + 4096)]),
         (ONE + bytes(4096), [b"one"], [(EACH, EACH + 4096)]),
         (OUT_OF_RANGE + ONE, [b"one"], [(0, HEAD.size)]),
         (HOSTILE + THREE, [b"<" + ONE + TWO, b"three"], []),
-        (flipped(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
-        (flipped(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
-        (flipped(HOSTILE, 4), [], [(0, len(HOSTILE))]),
+        (flip_bit(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
+        (flip_bit(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
+        (flip_bit(HOSTILE, 4), [], [(0, len(HOSTILE))]),
         # The stated size leads to the end of the next record; the checksum reveals the actual end.
-        (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
-        (flipped(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
+        (flip_bit(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
+        (flip_bit(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
     ],
 )
 def test_damage_affects_only_the_damaged_record_and_is_reported(
@@ -145,7 +145,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
 @pytest.mark.parametrize("size", range(1, EACH))
 def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
-    kept = MAGIC + flipped(ONE, 2) + TWO
+    kept = MAGIC + flip_bit(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])
     with Recorder(path) as recorder:
         assert (recorder.truncated_bytes, recorder.damaged) == (size, [range(START, START + EACH)])
@@ -154,22 +154,22 @@ def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, tm
 
 def test_damaged_first_bytes_of_the_file_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
-    path.write_bytes(flipped(MAGIC, 3) + ONE)
+    path.write_bytes(flip_bit(MAGIC, 3) + ONE)
     assert is_recording(path)
     recording = Recording(path)
     assert [item.data for item in recording] == [b"one"]
     assert recording.damaged == [range(START)]
-    path.write_bytes(flipped(MAGIC, START - 1) + ONE)  # another version
+    path.write_bytes(flip_bit(MAGIC, START - 1) + ONE)  # another version
     assert not is_recording(path)
     with pytest.raises(RecordingError):
         list(recording)
 
 
-def test_damage_across_pieces_of_the_file_is_skipped(tmp_path: Path) -> None:
+def test_damage_across_chunks_of_the_file_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     large = record(b"8=FIXT.1.1" * 300_000)
     other = record(b"\x00" * 3_000_000)
-    path.write_bytes(MAGIC + flipped(large, 0) + TWO + flipped(other, 100) + ONE)
+    path.write_bytes(MAGIC + flip_bit(large, 0) + TWO + flip_bit(other, 100) + ONE)
     recording = Recording(path)
     assert [item.data for item in recording] == [b"two", b"one"]
     assert [len(item) for item in recording.damaged] == [len(large), len(other)]
@@ -178,7 +178,7 @@ def test_damage_across_pieces_of_the_file_is_skipped(tmp_path: Path) -> None:
 def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording.MAX_DAMAGED", 2)
     path = tmp_path / "day.rec"
-    path.write_bytes(MAGIC + (flipped(ONE, 5) + TWO) * 3)
+    path.write_bytes(MAGIC + (flip_bit(ONE, 5) + TWO) * 3)
     recording = Recording(path)
     assert len(list(recording)) == 3
     assert (len(recording.damaged), recording.damaged_bytes) == (2, 3 * EACH)
@@ -200,8 +200,8 @@ def test_record_headers_with_false_sizes_are_read_in_linear_time(
     size = 200_000
     false = HEAD.pack(size // 2, 0, 0, 1, 0)
     # First only false headers, then false headers alternating with complete records.
-    for piece in (false, false + record(b"")):
-        data = MAGIC + piece * (size // len(piece))
+    for pattern in (false, false + record(b"")):
+        data = MAGIC + pattern * (size // len(pattern))
         path.write_bytes(data + ONE)
         recording = Recording(path)
         summed = 0
@@ -225,10 +225,10 @@ def test_connection_numbers_wrap_around_after_the_last_one(tmp_path: Path) -> No
     path.write_bytes(MAGIC + pack(NOON, MAX_CONNECTION, Kind.ENDED, b""))
     with Recorder(path) as recorder:
         recorder.on_wire("received", b"new", at(1))
-    assert recorded(path)[-1] == (1, 1, Kind.RECEIVED, b"new")
+    assert read_records(path)[-1] == (1, 1, Kind.RECEIVED, b"new")
 
 
-def test_a_large_recording_is_read_in_pieces(tmp_path: Path) -> None:
+def test_a_large_recording_is_read_in_chunks(tmp_path: Path) -> None:
     path = tmp_path / "day.rec"
     sizes = [0, 1, 1_000_000, 1_100_000, 5, MAX_DATA]
     path.write_bytes(MAGIC + b"".join(pack(NOON, 1, Kind.RECEIVED, b"x" * size) for size in sizes))
@@ -260,7 +260,7 @@ def test_a_full_recording_is_rotated(tmp_path: Path) -> None:
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == ["day.rec", "day.rec.1", "day.rec.2"]
     assert all(file.stat().st_size <= 100 for file in files)
-    kept = [data for file in reversed(files) for _, _, _, data in recorded(file)]
+    kept = [data for file in reversed(files) for _, _, _, data in read_records(file)]
     assert kept == [b"%02d" % number for number in range(20 - len(kept), 20)]
 
 
@@ -281,7 +281,7 @@ def test_a_full_disk_is_reported_and_does_not_affect_the_session(
         monkeypatch.setattr(LogFile, "append", append)
         recorder.on_wire("received", b"four", at(3))
     assert recorder.lost == 2
-    assert [item[2:] for item in recorded(path)] == [
+    assert [item[2:] for item in read_records(path)] == [
         (Kind.RECEIVED, b"one"),
         (Kind.LOST, b"2"),
         (Kind.RECEIVED, b"four"),

@@ -1,4 +1,4 @@
-"""A log split among processes is read as it is in one process."""
+"""A log that is split among processes is read as in one process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.adapters.logs.test_reader import NEARLY_VALID, VALID, read
 SENT = b"2026-11-21 12:00:00.123456Z 1 sent     " + VALID + b"\n"
 
 
-def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
+def read_in_parts(log: bytes, chunk_size: int) -> tuple[list[LoggedMessage], int]:
     """Return the messages that the processes would find and the number of parts."""
     found: list[LoggedMessage] = []
     reader, number = LogReader(), 0
-    for part in split._parts(log[at : at + piece] for at in range(0, len(log), piece)):
+    for part in split._parts(log[at : at + chunk_size] for at in range(0, len(log), chunk_size)):
         found += reader.feed(part.data)
         number += 1
         if part.follows is not None:
@@ -34,19 +34,19 @@ def in_parts(log: bytes, piece: int) -> tuple[list[LoggedMessage], int]:
     st.integers(1, 80),
     st.integers(20, 400),
 )
-def test_the_parts_of_a_log_contain_the_messages_of_the_whole(log: bytes, piece: int, size: int) -> None:
+def test_the_parts_of_a_log_contain_the_messages_of_the_whole(log: bytes, chunk_size: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(split, "PART", size)
         patch.setattr(split, "_END_OF_PART", 100)
-        found, _ = in_parts(log, piece)
+        found, _ = read_in_parts(log, chunk_size)
     assert found == read(log)
 
 
 def test_a_log_is_split_between_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 1_000)
-    _, number = in_parts(SENT * 100, 64)
+    _, number = read_in_parts(SENT * 100, 64)
     assert number > 5
-    assert in_parts((b"3" + SENT) * 100, 64)[0] == read((b"3" + SENT) * 100)
+    assert read_in_parts((b"3" + SENT) * 100, 64)[0] == read((b"3" + SENT) * 100)
 
 
 def test_a_part_that_begins_after_a_digit_does_not_begin_with_a_message(
@@ -55,8 +55,8 @@ def test_a_part_that_begins_after_a_digit_does_not_begin_with_a_message(
     monkeypatch.setattr(split, "PART", 50)
     # Only one message ends in the first part, so the split may be anywhere.
     log = b"8=FIXT.1.1^A35=0^A58=" + b"x" * 40 + b"5" + VALID + b" more^A10=000^A\n" + SENT * 3
-    for piece in range(50, 70):
-        assert in_parts(log, piece)[0] == read(log)
+    for chunk_size in range(50, 70):
+        assert read_in_parts(log, chunk_size)[0] == read(log)
 
 
 def line_of(entry: LogEntry) -> tuple[int, str] | None:
@@ -65,7 +65,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
 
 def test_several_processes_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 2_000)
-    # No message ends in the middle, so the parts wait for each other.
+    # No message ends in the middle of the log, so the parts wait for each other.
     log = SENT * 100 + b"58=x\n" * 2_000 + SENT * 100
     expected = [line_of(entry) for entry in read_log(io.BytesIO(log)) if entry.message is not None]
     assert list(map_log(line_of, io.BytesIO(log), processes=2)) == expected

@@ -20,10 +20,10 @@ from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import options, order, place_order
 
 
-def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
+def test_a_trio_client_must_be_entered(sandbox: Sandbox) -> None:
     async def main() -> None:
         client = kalshi_fix_adapters.trio.order_entry(**options(sandbox))
-        with pytest.raises(LocalProtocolError, match="enter it by `async with`"):
+        with pytest.raises(LocalProtocolError, match="enter it with `async with`"):
             await client.open()
         async with client:
             assert client.is_logged_on
@@ -34,7 +34,7 @@ def test_tasks_of_trio_need_an_owner(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("factory", ["lazy", "eager"])
 def test_an_asyncio_client_works_in_debug_mode_and_with_eager_tasks(sandbox: Sandbox, factory: str) -> None:
     async def main() -> None:
-        # Eager tasks exist since Python 3.12; on older versions the two cases are equal.
+        # Eager tasks need Python 3.12; on older versions the two cases are the same.
         if factory == "eager" and hasattr(asyncio, "eager_task_factory"):
             asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
         async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
@@ -52,11 +52,11 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
 
     async def turns(seconds: float) -> int:
         """Return the number of turns of the loop while messages are sent and waiting events are taken."""
-        turned = 0
+        count = 0
 
         def turn() -> None:
-            nonlocal turned
-            turned += 1
+            nonlocal count
+            count += 1
             again.append(loop.call_soon(turn))
 
         loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
             for _ in range(many):
                 await client.send(order())
             again[-1].cancel()
-        return turned
+        return count
 
     assert asyncio.run(turns(1000.0)) == 1
     assert asyncio.run(turns(0.0)) > many / 2
@@ -122,7 +122,7 @@ def test_an_asyncio_client_can_be_reopened_in_another_loop(sandbox: Sandbox) -> 
         asyncio.run(open_and_trade())
 
 
-def test_every_call_of_trios_client_is_one_checkpoint(sandbox: Sandbox) -> None:
+def test_every_call_to_a_trio_client_is_one_checkpoint(sandbox: Sandbox) -> None:
     async def main() -> None:
         async with kalshi_fix_adapters.trio.order_entry(**options(sandbox)) as client:
             with trio.testing.assert_checkpoints():

@@ -16,19 +16,19 @@ pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
 def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
-    """Use a notifier, and a function that lets other tasks run."""
+    """Call `use` with a notifier and a function that lets other tasks run."""
 
     async def main() -> None:
         module: Any = loop.module
         notifier = (module.AnyioAdapter if isinstance(loop, AnyIo) else module.client._Adapter).notifier()
 
-        async def turn() -> None:
+        async def let_others_run() -> None:
             for _ in range(10):
                 assert await notifier.wait(-1) is False
 
         async def used() -> None:
-            await turn()
-            await use(notifier, turn)
+            await let_others_run()
+            await use(notifier, let_others_run)
 
         if loop.name != "trio":
             await used()
@@ -42,7 +42,7 @@ def run(loop: Loop, use: Callable[[Notifier, Callable[[], Awaitable[None]]], Awa
 
 
 def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) -> None:
-    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, let_others_run: Callable[[], Awaitable[None]]) -> None:
         woken = []
 
         async def wait(seconds: float | None) -> None:
@@ -52,7 +52,7 @@ def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) 
         async with loop.together() as start:
             for seconds in (None, LONG, None, 2 * LONG):
                 start(partial(wait, seconds))
-            await turn()
+            await let_others_run()
             assert woken == []
             notifier.notify()
             notifier.notify()
@@ -64,7 +64,7 @@ def test_a_notification_wakes_all_current_waiters_and_no_later_ones(loop: Loop) 
 
 
 def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
-    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, let_others_run: Callable[[], Awaitable[None]]) -> None:
         reported: list[tuple[float, bool]] = []
 
         async def wait(seconds: float) -> None:
@@ -73,7 +73,7 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
         async with loop.together() as start:
             for seconds in (LONG, 0.08, 0.02, 0.05):
                 start(partial(wait, seconds))
-                await turn()
+                await let_others_run()
             while len(reported) < 3:
                 await notifier.wait(-1)
             notifier.notify()
@@ -87,7 +87,7 @@ def test_each_waiter_has_its_own_timeout(loop: Loop) -> None:
 
 
 def test_a_cancelled_waiter_is_removed(loop: Loop) -> None:
-    async def use(notifier: Notifier, turn: Callable[[], Awaitable[None]]) -> None:
+    async def use(notifier: Notifier, let_others_run: Callable[[], Awaitable[None]]) -> None:
         for _ in range(3):
             with pytest.raises((TimeoutError, trio.TooSlowError)):
                 await loop.within(0.001, lambda: notifier.wait(None))

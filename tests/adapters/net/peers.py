@@ -1,4 +1,4 @@
-"""Single-purpose servers on loopback: peers other than a venue."""
+"""Single-purpose servers on loopback, in place of the simulated venue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Handler = Callable[[socket.socket], object]
 
 
 def keep_silent(connection: socket.socket) -> None:
-    """Read and send nothing until the client closes."""
+    """Read until the client closes the connection, and send nothing."""
     with contextlib.suppress(OSError):
         while connection.recv(4096):
             pass
@@ -42,7 +42,7 @@ def talk_nonsense(connection: socket.socket) -> None:
 def listening(
     handler: Handler, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> Iterator[int]:
-    """Serve one connection; yields the port."""
+    """Serve one connection; yield the port."""
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def unused_port() -> int:
 
 @contextlib.contextmanager
 def full_backlog() -> Iterator[int]:
-    """Listen with a full backlog, so no further client gets an answer; yields the port."""
+    """Listen with a full backlog, so no further client gets an answer; yield the port."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.socket())
         server.bind(("127.0.0.1", 0))
@@ -86,7 +86,7 @@ def full_backlog() -> Iterator[int]:
 
 
 class Acceptor:
-    """A hand-written KalshiNR venue: accepts the Logon, then sends only what a test sends."""
+    """A hand-written KalshiNR venue: accepts the Logon, and leaves all other decisions to a test."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -131,5 +131,5 @@ class Acceptor:
 
 
 def logged_on_peer(handle: Callable[[Acceptor], object]) -> contextlib.AbstractContextManager[int]:
-    """Serve one connection of KalshiNR, without TLS; yields the port."""
+    """Serve one KalshiNR connection, without TLS; yield the port."""
     return listening(lambda connection: handle(Acceptor(connection)))

@@ -26,13 +26,13 @@ def at(*hosts: str) -> list[AddressInfo]:
 
 
 class Steps:
-    """Answers each address from `answers`, and takes no time unless a test advances `clock`."""
+    """Answers each address from `answers`; only name resolution and timeouts take (virtual) time."""
 
     def __init__(self, found: Sequence[AddressInfo] | Exception, *answers: BaseException | None) -> None:
         self._found = found
         self._answers = iter(answers)
-        self.fails: BaseException | None = None
-        """The exception raised when the socket is taken over."""
+        self.secure_error: BaseException | None = None
+        """The exception raised when the socket is secured."""
         self.tried: list[socket.socket] = []
         self.allowed: list[float] = []
         """Seconds allowed for each address."""
@@ -64,9 +64,9 @@ class Steps:
     async def secure(self, raw: socket.socket, dialer: Dialer) -> str:
         self.seen.append("secure")
         raw.close()
-        if self.fails is not None:
-            raise self.fails
-        return "carried"
+        if self.secure_error is not None:
+            raise self.secure_error
+        return "transport"
 
 
 def run(steps: Steps, monkeypatch: pytest.MonkeyPatch, dialer: Dialer | None = None) -> str:
@@ -76,8 +76,8 @@ def run(steps: Steps, monkeypatch: pytest.MonkeyPatch, dialer: Dialer | None = N
     try:
         coroutine.send(None)
     except StopIteration as done:
-        carried: str = done.value
-        return carried
+        transport: str = done.value
+        return transport
     raise AssertionError
 
 
@@ -86,14 +86,14 @@ LOCAL = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 def test_the_transport_is_the_result_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at("127.0.0.1"), None)
-    assert run(steps, monkeypatch) == "carried"
+    assert run(steps, monkeypatch) == "transport"
     assert steps.seen == ["resolve", "tcp", "secure"]
     assert steps.allowed == [6.0]
 
 
 def test_an_unreachable_address_leaves_time_for_the_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at(*LOCAL), TimeoutError(), ConnectionRefusedError(), None)
-    assert run(steps, monkeypatch) == "carried"
+    assert run(steps, monkeypatch) == "transport"
     assert steps.allowed == [2.0, 2.0, 4.0]
     assert [raw.fileno() for raw in steps.tried] == [-1] * 3
 
@@ -101,7 +101,7 @@ def test_an_unreachable_address_leaves_time_for_the_other_addresses(monkeypatch:
 def test_the_name_and_the_connection_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at(*LOCAL[:2]), ConnectionRefusedError(), None)
     steps.resolving = 4.0
-    assert run(steps, monkeypatch) == "carried"
+    assert run(steps, monkeypatch) == "transport"
     assert steps.allowed == [1.0, 2.0]
 
 
@@ -153,7 +153,7 @@ def test_addresses_of_an_unsupported_family_are_skipped(
     made = socket.socket
     monkeypatch.setattr("kalshi_fix_adapters.net.dial.socket.socket", make)
     v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 1))
-    assert run(Steps([v6, *at("127.0.0.1")], None), monkeypatch) == "carried"
+    assert run(Steps([v6, *at("127.0.0.1")], None), monkeypatch) == "transport"
     with pytest.raises(ConnectionFailedError, match="Address family not supported"):
         run(Steps([v6]), monkeypatch)
 
@@ -170,14 +170,14 @@ def test_a_cancellation_closes_a_connecting_socket(
 
 def test_a_handshake_failure_has_a_readable_error(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(at("127.0.0.1"), None)
-    steps.fails = ConnectionResetError(104, "reset")
+    steps.secure_error = ConnectionResetError(104, "reset")
     with pytest.raises(TlsError, match="closed the connection during the TLS handshake"):
         run(steps, monkeypatch)
     steps = Steps(at("127.0.0.1"), None)
-    steps.fails = CertificateRejectedError("not the pinned one")
+    steps.secure_error = CertificateRejectedError("not the pinned one")
     dialer = Dialer("venue.example", 1, Plaintext(), 6.0)
     with pytest.raises(CertificateRejectedError) as caught:
         run(steps, monkeypatch, dialer)
-    assert caught.value is steps.fails
+    assert caught.value is steps.secure_error
     assert dialer.stage is Stage.HANDSHAKE
     assert str(dialer.late()) == str(dialer.late(Stage.HANDSHAKE))

@@ -12,7 +12,7 @@ from kalshi_fix_adapters.net.sleeper import READ, READY, UNKNOWN, WOKEN, WRITE, 
 
 
 @pytest.mark.parametrize("make", [Sleeper, make_sleeper])
-def test_a_sleeper_ends_by_wake_up_or_timeout(make: Callable[[], Sleeper]) -> None:
+def test_a_sleep_ends_after_a_wake_up_or_a_timeout(make: Callable[[], Sleeper]) -> None:
     sleeper = make()
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -1,6 +1,6 @@
 """The sockets that a blocking client opens.
 
-`conformance` tests all faults of the peer with every client.
+All faults of the peer are tested with every client in `conformance`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.adapters.net.peers import full_backlog, keep_silent, listening, unuse
 from tests.adapters.net.tls_cases import GOOD, HOST, ISSUER, TRUST, TRUSTED
 
 
-def shake_hands(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST) -> str | None:
+def handshake(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST) -> str | None:
     """Connect to a server with this identity; return the TLS version."""
     with (
         listening(keep_silent, identity.ssl_context()) as port,
@@ -46,19 +46,19 @@ def shake_hands(settings: Tls, identity: ServerIdentity = GOOD, host: str = HOST
 def test_a_private_certificate_authority_may_be_given_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(ISSUER.pem)
-    assert shake_hands(Tls(ca_file=path))
+    assert handshake(Tls(ca_file=path))
 
 
 def test_the_server_name_may_differ_from_the_host() -> None:
     elsewhere = ISSUER.issue(names=["fix.example"])
     with pytest.raises(CertificateRejectedError, match="is not for localhost"):
-        shake_hands(TRUST, elsewhere, host="localhost")
-    assert shake_hands(attrs.evolve(TRUST, server_name="fix.example"), elsewhere)
+        handshake(TRUST, elsewhere, host="localhost")
+    assert handshake(attrs.evolve(TRUST, server_name="fix.example"), elsewhere)
 
 
 @pytest.mark.parametrize("settings", TRUSTED.values(), ids=TRUSTED)
 def test_valid_trust_settings_are_accepted(settings: Tls) -> None:
-    assert shake_hands(settings) in {"TLSv1.2", "TLSv1.3"}
+    assert handshake(settings) in {"TLSv1.2", "TLSv1.3"}
 
 
 def _raiser(error: BaseException) -> Callable[..., Any]:
@@ -73,8 +73,8 @@ def test_a_pinned_certificate_needs_no_authority(tmp_path: Path) -> None:
     path.write_text("subject=/CN=localhost\n" + leaf(GOOD))
     pin = fingerprint(GOOD)
     colons = ":".join(pin[i : i + 2].upper() for i in range(0, 64, 2))
-    assert shake_hands(Tls(pinned_file=path))
-    assert shake_hands(Tls(pinned_sha256=colons), host="localhost")
+    assert handshake(Tls(pinned_file=path))
+    assert handshake(Tls(pinned_sha256=colons), host="localhost")
 
 
 def test_tls_1_1_is_refused() -> None:
@@ -104,7 +104,7 @@ def test_an_invalid_server_name_is_refused(name: str) -> None:
         open_socket(HOST, 1, attrs.evolve(TRUST, server_name=name), 10)
 
 
-# --- obstacles
+# --- failed connections
 
 
 def test_an_unreachable_network_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,9 @@ def test_connecting_to_a_host_with_a_full_backlog_times_out() -> None:
         open_socket(HOST, port, Tls(), 0.2)
 
 
-def test_a_server_that_closes_before_the_handshake_is_a_tls_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_closes_before_the_handshake_causes_a_tls_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(
         ssl.SSLContext, "wrap_socket", _raiser(ssl.SSLError(1, "Closed before TLS handshake"))
     )

@@ -59,18 +59,18 @@ def old_tls() -> ssl.SSLContext:
 
 @attrs.frozen
 class TlsCase:
-    """One server, the client's trust settings, and the error it must raise."""
+    """One server, the client's trust settings, and the error that the client must raise."""
 
     name: str
     error: type[ConnectionFailedError]
     text: str
-    """A regular expression for the text after the peer's name, `{peer}`."""
+    """A regular expression for the error's text, with `{peer}` in place of the peer's address."""
     settings: Tls = TRUST
     server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = GOOD
     timeout: float = 10.0
 
     def serve(self) -> contextlib.AbstractContextManager[int]:
-        """Serve one connection; yields the port."""
+        """Serve one connection; yield the port."""
         if isinstance(self.server, ServerIdentity):
             return listening(self.assert_no_byte_is_sent, self.server.ssl_context())
         if self.server is old_tls:
@@ -91,7 +91,7 @@ class TlsCase:
         assert b"".join(self.received) == b""
 
 
-_GATEWAY = "check that host and port are a TLS gateway"
+_GATEWAY = "check that the host and port are those of a TLS gateway"
 _CLOSED = r"{peer} closed the connection during the TLS handshake \(%s\); " + _GATEWAY
 _OUTDATED = r"the certificate of {peer} is not valid at this time \(%s\); check this machine's clock"
 _UNKNOWN = (

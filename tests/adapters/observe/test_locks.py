@@ -1,4 +1,4 @@
-"""An interrupt at any point of a `with` leaves its lock free."""
+"""An interrupt at any point of a `with` statement leaves the lock free."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_free(lock: Any) -> bool:
 
 
 def interrupt_at(lock: Any, at: int) -> bool:
-    """Interrupt a `with` statement of a lock at this point; return whether there is such a point."""
+    """Interrupt a `with` statement that uses a lock at this point; return whether there is such a point."""
     interrupter = Interrupter(at, {__file__, locks.__file__})
 
     def use() -> None:

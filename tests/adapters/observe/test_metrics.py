@@ -1,4 +1,4 @@
-"""The observer for Prometheus; the page on metrics runs it against the simulated venue."""
+"""The observer for Prometheus; the test of the docs page on metrics runs it against the simulated venue."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_without_prometheus_client_the_error_names_the_extra() -> None:
     assert last.endswith("metrics need prometheus-client: pip install 'kalshi-fix-sansio[metrics]'")
 
 
-def test_attributes_of_publishers_and_consumers_of_the_bus_are_metrics() -> None:
+def test_the_attributes_of_bus_publishers_and_consumers_are_metrics() -> None:
     def exported(metric: str, name: str) -> float | None:
         return REGISTRY.get_sample_value(f"fix_bus_{metric}", {"channel": "c", "name": name})
 

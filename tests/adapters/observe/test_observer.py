@@ -349,9 +349,9 @@ def test_messages_are_logged_only_when_enabled(clock: Clock, caplog: pytest.LogC
 
 RESTING = RestingOrder("o1", "a1", "KX", "1", None, None)
 OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
-SOME = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
+PROBLEM = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
 REPORT, BAD_REPORT = report("a").message, report("a").message
-REPORT.problems, BAD_REPORT.problems = (), (SOME,)
+REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         (MessageReceived(REPORT), "session", "", ""),
         (
             MessageReceived(BAD_REPORT),
-            *("session", "DEBUG", f"ExecutionReport with problems: {SOME}"),
+            *("session", "DEBUG", f"ExecutionReport with problems: {PROBLEM}"),
         ),
         (
             RejectReceived(REJECT, 7, order("a")),
@@ -405,10 +405,10 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
             *("session", "WARNING", "the venue rejects a message, MsgSeqNum None: no reason given"),
         ),
         (
-            MessageRejected(BAD_REPORT, (SOME,)),
-            *("session", "WARNING", f"ExecutionReport rejected: {SOME}"),
+            MessageRejected(BAD_REPORT, (PROBLEM,)),
+            *("session", "WARNING", f"ExecutionReport rejected: {PROBLEM}"),
         ),
-        (MessageRejected(None, (SOME,)), "session", "WARNING", f"a message rejected: {SOME}"),
+        (MessageRejected(None, (PROBLEM,)), "session", "WARNING", f"a message rejected: {PROBLEM}"),
         (
             GarbledReceived("no head", b"hush", 4),
             *("session", "WARNING", "skipped 4 bytes that are not a message: no head"),
@@ -460,7 +460,7 @@ REPORT.problems, BAD_REPORT.problems = (), (SOME,)
         (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped messages 2 to 3"),
     ],
 )
-def test_the_log_line_of_each_event(
+def test_each_event_has_its_log_line(
     event: ClientEvent,
     logger: str,
     level: str,

@@ -45,7 +45,7 @@ def shown(frame: bytes) -> str:
     return frame.replace(b"\x01", b"|").decode()
 
 
-def in_log(path: Path) -> list[bytes]:
+def logged_frames(path: Path) -> list[bytes]:
     """Return the messages that `kalshi-fix decode` finds in a log."""
     reader = LogReader()
     return [logged.frame for logged in [*reader.feed(path.read_bytes()), *reader.close()]]
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
 # --- contents
 
 
-def test_oversized_messages_are_noted(path: Path) -> None:
+def test_oversized_messages_are_reported(path: Path) -> None:
     with WireLog(path) as log:
         for limit in (len(ORDER), 60):
             connection = log.connect("KalshiNR", NOW, max_message_size=limit)
@@ -68,10 +68,10 @@ def test_oversized_messages_are_noted(path: Path) -> None:
     reported = [line for line in path.read_text().splitlines() if "skipping" in line]
     assert len(reported) == 1
     assert "bytes, above the limit of 60" in reported[0]
-    assert in_log(path)[0] == ORDER
+    assert logged_frames(path)[0] == ORDER
 
 
-def test_the_lines_of_a_connection_from_beginning_to_end(path: Path) -> None:
+def test_a_connection_is_logged_from_beginning_to_end(path: Path) -> None:
     with WireLog(path) as log:
         connection = log.connect("KalshiNR at 127.0.0.1:8228", NOW)
         connection.wire("sent", HEARTBEAT, later(0.5))
@@ -87,7 +87,7 @@ def test_the_lines_of_a_connection_from_beginning_to_end(path: Path) -> None:
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert repr(log) == f"<WireLog {path}>"
-    assert in_log(path) == [HEARTBEAT, ORDER]
+    assert logged_frames(path) == [HEARTBEAT, ORDER]
 
 
 def test_times_are_in_utc_in_every_time_zone(path: Path) -> None:
@@ -324,9 +324,9 @@ def test_invalid_settings_are_refused(path: Path, tmp_path: Path) -> None:
         WireLog(path, max_bytes=0)
     with pytest.raises(ConfigurationError, match="backups must be 0 or more"):
         WireLog(path, backups=-1)
-    for place in (tmp_path, tmp_path / "missing" / "wire.log", Path(os.devnull)):
+    for unwritable in (tmp_path, tmp_path / "missing" / "wire.log", Path(os.devnull)):
         with pytest.raises(ConfigurationError, match=r"cannot be written .*; choose another path"):
-            WireLog(place)
+            WireLog(unwritable)
 
 
 def test_several_threads_may_write(path: Path) -> None:
@@ -376,7 +376,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
     return disk
 
 
-def test_a_full_disk_is_reported_once_and_counted(
+def test_a_full_disk_is_reported_once_and_lost_lines_are_counted(
     path: Path, disk: FullDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = WireLog(path)
@@ -393,10 +393,12 @@ def test_a_full_disk_is_reported_once_and_counted(
     connection.wire("sent", ORDER, NOW)
     assert log.lost == 6
     assert [line[28:] for line in path.read_text().splitlines()[1:]] == [
-        "0 the log lacks 6 lines here",
+        "0 lines missing here: 6",
         f"1 sent     {shown(ORDER)}",
     ]
-    assert caplog.records[1].message == f"the wire log {path} can be written again; it lacks 6 lines here"
+    assert (
+        caplog.records[1].message == f"the wire log {path} can be written again; 6 lines are missing from it"
+    )
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
     disk.room = 0
     connection.wire("sent", ORDER, NOW)
@@ -404,7 +406,7 @@ def test_a_full_disk_is_reported_once_and_counted(
     log.close()
 
 
-def test_a_file_size_limit_of_the_system_is_reported(path: Path) -> None:
+def test_a_file_size_limit_set_by_the_system_is_reported(path: Path) -> None:
     resource = pytest.importorskip("resource")
     log = WireLog(path)
     connection = log.connect("x", NOW)
@@ -452,6 +454,6 @@ def test_the_same_path_shares_one_log(path: Path, monkeypatch: pytest.MonkeyPatc
     give_back(two)
     two.connect("x", NOW)
     assert two.lost == 1
-    anew = borrow(path)
-    assert anew is not one
-    give_back(anew)
+    fresh = borrow(path)
+    assert fresh is not one
+    give_back(fresh)

@@ -217,10 +217,8 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
     assert execute_at(either, "SHOW synchronous_commit") == [("off",)]
 
 
-@pytest.mark.parametrize(("how", "fails"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
-def test_a_commit_that_fails_or_warns_ends_the_store(
-    dsn: str, execute: Execute, how: str, fails: str
-) -> None:
+@pytest.mark.parametrize(("how", "text"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
+def test_a_commit_that_fails_or_warns_ends_the_store(dsn: str, execute: Execute, how: str, text: str) -> None:
     store = opened(dsn)
     execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -230,16 +228,14 @@ def test_a_commit_that_fails_or_warns_ends_the_store(
         FOR EACH ROW EXECUTE FUNCTION refuse();
     """)
     send(store, 1)
-    with pytest.raises(StoreError, match=fails):
+    with pytest.raises(StoreError, match=text):
         store.commit()
     store.close()  # ends the lease, because the connection still works
     with opened(dsn) as store:  # the database determines the outcome
         assert store.next_outgoing == (1 if how == "EXCEPTION" else 2)
 
 
-def test_a_wait_for_a_replica_that_is_cancelled_ends_the_store(
-    dsn: str, server: Server, execute: Execute
-) -> None:
+def test_cancelling_the_wait_for_a_replica_ends_the_store(dsn: str, server: Server, execute: Execute) -> None:
     store = opened(dsn)
     server.configure("synchronous_standby_names", "missing")
     try:
@@ -282,7 +278,7 @@ def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execut
     opened(dsn).close()
     with psycopg.connect(dsn) as other:
         other.execute("SELECT * FROM kalshi_fix.session FOR UPDATE")
-        with pytest.raises(StoreInUseError, match=r"a commit of another process has not ended within 0\.1 s"):
+        with pytest.raises(StoreInUseError, match=r"another process did not finish within 0\.1 s"):
             opened(dsn, lease=0.1)
     opened(dsn).close()
 
@@ -292,13 +288,13 @@ def test_a_store_can_be_closed_while_its_server_does_not_answer(
 ) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSING", 0.01)
     store = opened(dsn)
-    answers = threading.Event()
+    may_answer = threading.Event()
     release = store._database.release
-    monkeypatch.setattr(store._database, "release", lambda: answers.wait(LONG) and release())
+    monkeypatch.setattr(store._database, "release", lambda: may_answer.wait(LONG) and release())
     store.close()
     with pytest.raises(StoreInUseError):
         opened(dsn)
-    answers.set()
+    may_answer.set()
 
 
 def test_a_lost_connection_ends_the_store(dsn: str, execute: Execute) -> None:
@@ -325,18 +321,18 @@ def test_a_newer_version_and_damaged_data_are_errors(dsn: str, execute: Execute)
 
 
 def test_a_database_lists_and_summarizes_its_stores(dsn: str) -> None:
-    place = stores_at(f"{dsn}&failover=none&lease={LONG}")
-    assert (place.names(), place.read(OWNER)) == ([], None)
+    stores = stores_at(f"{dsn}&failover=none&lease={LONG}")
+    assert (stores.names(), stores.read(OWNER)) == ([], None)
     with pytest.raises(ConfigurationError, match="failover"):
         PostgresDatabase(dsn).open(OWNER)
-    with place.open(OWNER) as store:  # type: ignore[attr-defined]
+    with stores.open(OWNER) as store:  # type: ignore[attr-defined]
         send(store, 3)
         store.record_request(asked(1, 3))
         store.record_rows({"a": "1", "b": "2"})
         store.commit()
-        [name] = place.names()
-        summary = place.summary(name, rows=1)
+        [name] = stores.names()
+        summary = stores.summary(name, rows=1)
     assert (summary.owner, summary.next_outgoing, summary.kept, summary.rows) == (OWNER, 4, 3, 2)
     assert summary.last_rows == (("b", "2"),)
     assert summary.open_requests == (asked(1, 3),)
-    assert summary == place.summary(name, rows=1)
+    assert summary == stores.summary(name, rows=1)

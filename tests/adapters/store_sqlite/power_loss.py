@@ -3,11 +3,11 @@
 SQLite writes a commit as frames at the end of the log (`-wal`) and, with `synchronous = FULL`, waits until
 they are on the disk. Occasionally, when the whole log is on the disk, it copies the pages of the log into the
 database (a checkpoint), waits for that too, and restarts the log at its beginning. So the log is safe up to
-some length; any part of the later writes may be on the disk, with arbitrary bytes in the other places.
+some length; any part of the later writes may be on the disk, with arbitrary bytes everywhere else.
 
-`Disk` determines that length by watching the statements of the store and reading the index of the log. It can
+`Disk` determines that length by watching the store's statements and reading the index of the log. It can
 truncate, mix and damage the files as they are now, or as they were before the last commit, and write them to
-another place as if the machine had restarted. (Reading a file closes SQLite's own locks on it within this
+another folder as if the machine had restarted. (Reading a file closes SQLite's own locks on it within this
 process, which does not matter here: no other process uses it.)
 """
 
@@ -45,7 +45,7 @@ class Files:
         return cls(path.read_bytes(), log.read_bytes() if log.exists() else b"")
 
     def write(self, path: Path) -> Path:
-        """Write the files to a place where a store can be opened."""
+        """Write the files to this path, so a store can be opened there."""
         path.parent.mkdir(parents=True, exist_ok=True)
         for target, data in ((path, self.database), (log_of(path), self.log)):
             # Some file systems wait for the disk only when an existing file is overwritten.
@@ -54,7 +54,7 @@ class Files:
         return path
 
     def cut(self, length: int, rest: bytes = b"") -> Files:
-        """Return the files with only this much of the log, followed by other bytes."""
+        """Return the files with only the first `length` bytes of the log, followed by `rest`."""
         return attrs.evolve(self, log=self.log[:length] + rest)
 
 
@@ -63,7 +63,7 @@ def log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
-def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
+def mix_sectors(old: bytes, new: bytes, random: Random, begin: int = 0) -> bytes:
     """Return `new` written over `old`, in which some of the sectors from `begin` on did not reach the disk.
     They contain the old bytes, or zeros where there were none. The write may also end early, at any byte."""
     mixed = bytearray(new)
@@ -78,11 +78,12 @@ def sectors_mixed(old: bytes, new: bytes, random: Random, begin: int = 0) -> byt
 
 
 class Disk:
-    """The disk under one store.
+    """The disk that contains one store.
 
     Args:
         path: the store's file.
-        checkpoint_pages: after how many pages in the log SQLite makes a checkpoint; its default is 1000.
+        checkpoint_pages: the number of pages in the log at which SQLite makes a checkpoint; its default is
+            1000.
         remember: whether to keep a copy of the files as they were before each commit, which takes time.
     """
 
@@ -123,7 +124,7 @@ class Disk:
         store = WatchedStore(self.path, owner=owner, **options)
         if self._checkpoint_pages is not None:
             store._file._log_limit = self._checkpoint_pages * 4096
-        self._look()
+        self._read_index()
         self.synced = self._end
         self.restarts, self.restarted = 0, False
         return store
@@ -134,7 +135,7 @@ class Disk:
         return self.synced == self._end
 
     def files(self) -> Files:
-        """Return the current files: the next process finds them if this one is killed."""
+        """Return the current files, which the next process finds if this one is killed."""
         return Files.read(self.path)
 
     def after_power_loss(self, random: Random) -> Files:
@@ -151,21 +152,21 @@ class Disk:
             return self.before
         # SQLite syncs the header of a restarted log before it writes frames.
         begin = _LOG_HEADER if self.restarted else self.synced_before
-        return attrs.evolve(self.before, log=sectors_mixed(self.before.log, self.files().log, random, begin))
+        return attrs.evolve(self.before, log=mix_sectors(self.before.log, self.files().log, random, begin))
 
     def within_checkpoint(self, random: Random) -> Files:
         """Return the files as they may be if the power failed during the last checkpoint of `sync="normal"`,
         which begins when the whole log is on the disk."""
-        database = sectors_mixed(self.unmerged.database, self.merged.database, random)
+        database = mix_sectors(self.unmerged.database, self.merged.database, random)
         return attrs.evolve(self.unmerged, database=database)
 
-    def _watch(self, statement: str) -> None:
+    def _before(self, statement: str) -> None:
         if statement == "COMMIT" and self._remember:
             self.before = self.files()
         elif statement.startswith("PRAGMA wal_checkpoint") and self._remember:
             self.unmerged = self.files()
 
-    def _watched(self, statement: str) -> None:
+    def _after(self, statement: str) -> None:
         if statement.startswith("PRAGMA synchronous"):
             self._full = statement.endswith("FULL")
         elif statement.startswith("PRAGMA wal_checkpoint") and self._remember:
@@ -173,9 +174,9 @@ class Disk:
         elif statement == "COMMIT":
             self.commits += 1
             self.synced_before = self.synced
-            self._look()
+            self._read_index()
 
-    def _look(self) -> None:
+    def _read_index(self) -> None:
         """Find the end of the log and how much of it is on the disk. If the log was restarted, the database
         contains everything in the previous log."""
         with self.path.with_name(self.path.name + "-shm").open("rb") as index:
@@ -197,7 +198,7 @@ class _Watched(sqlite3.Connection):
     disk: Disk
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
-        self.disk._watch(sql)
+        self.disk._before(sql)
         cursor = super().execute(sql, *arguments)
-        self.disk._watched(sql)
+        self.disk._after(sql)
         return cursor

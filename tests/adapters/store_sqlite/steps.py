@@ -3,7 +3,7 @@ some number of steps. The memory store computes that state.
 
 As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its
 standard input; for each it forks a child, which prints its process id and continues from that step, printing
-the number of each finished step until it is killed. Then the program prints "dead"."""
+the number of each finished step until it is killed. Then the program prints "killed"."""
 
 from __future__ import annotations
 
@@ -88,4 +88,4 @@ if __name__ == "__main__":
         if not child:
             run(Path(sys.argv[1]), sys.argv[2], int(line))
         os.waitpid(child, 0)
-        os.write(1, b"dead\n")
+        os.write(1, b"killed\n")

@@ -19,7 +19,7 @@ from tests.helpers import KEY_ID, START
 OWNER = StoreOwner(environment="demo", product="prediction", sender_comp_id=KEY_ID, target_comp_id="KalshiRT")
 FILE = "store.sqlite3"
 ROOT = Path(__file__).resolve().parents[3]
-"""The folder from which programs import the tests' own modules."""
+"""The folder from which programs import the modules of the tests."""
 
 
 def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
@@ -31,7 +31,7 @@ def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
 
 
 def asked(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
-    """Return a request sent with this number; every fourth id repeats."""
+    """Return a request sent with this number; there are three different ids, which repeat."""
     sent_at = START + timedelta(seconds=number)
     return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)
 
@@ -68,7 +68,7 @@ def contents(store: MessageStore) -> tuple[Any, ...]:
 
 
 def opened(path: Path, **options: Any) -> SqliteStore:
-    """Open a store of OWNER; in the file of a folder if one is given."""
+    """Open OWNER's store in this file, or in the file FILE of this folder."""
     return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)
 
 

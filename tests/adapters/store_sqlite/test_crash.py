@@ -22,7 +22,7 @@ from tests.adapters.store_sqlite.stores import FILE, OWNER, ROOT, contents, exec
 State = tuple[Any, ...]
 
 
-class Course:
+class History:
     """The contents of a store after each number of steps."""
 
     def __init__(self) -> None:
@@ -34,39 +34,40 @@ class Course:
             self._known.append(next(self._states))
         return self._known[number]
 
-    def which(self, state: State, first: int, last: int) -> int:
+    def steps_to(self, state: State, first: int, last: int) -> int:
         """Return the number of steps between `first` and `last` after which the store has this state."""
         [number] = [number for number in range(first, last + 1) if self.after(number) == state]
         return number
 
 
-def found(path: Path) -> State:
+def reopened_state(path: Path) -> State:
     """Return the contents of a store when it is opened again."""
     with opened(path, sync="normal", max_messages=KEEP) as store:
         return (*contents(store), {key: store.row(key) for key in store.row_sizes})
 
 
-def glimpse(path: Path) -> State:
-    """Return the summary of a file that is read without opening it for use."""
+def summary_of_file(path: Path) -> State:
+    """Return the summary of a file, which is read without opening the store for use."""
     seen = read_summary(path)
     ends = (seen.oldest, seen.newest)
     numbers = (seen.next_outgoing, seen.next_incoming, seen.oldest_kept, seen.reset_unanswered)
     return (*numbers, seen.kept, *ends, seen.open_requests)
 
 
-def glimpsed(state: State) -> State:
+def summary_of_state(state: State) -> State:
     """Return the summary of a state."""
     *numbers, messages, requests, _ = state
     ends = (messages[0], messages[-1]) if messages else (None, None)
     return (*numbers, len(messages), *ends, requests)
 
 
-# --- the process dies
+# --- the process is killed
 
 
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
-    """Yield a function that starts a process after this many steps and reports each further step."""
+    """Yield a function that starts a process which continues after this many steps; the function returns the
+    process id and the stream to which the process reports each further step."""
     command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -84,41 +85,43 @@ def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
-def test_a_killed_process_leaves_every_step_that_it_reported(tmp_path: Path, sync: str) -> None:
-    random, course, done, path = Random(4), Course(), 0, tmp_path / FILE
+def test_every_step_that_a_killed_process_reported_is_in_the_store(tmp_path: Path, sync: str) -> None:
+    random, history, done, path = Random(4), History(), 0, tmp_path / FILE
     with writing(path, sync) as start:
         for kill in range(40):
-            victim, reported = start(done)
+            pid, reported = start(done)
             lines = [reported.readline() for _ in range(random.randrange(1, 60))]
-            os.kill(victim, signal.SIGKILL)
-            lines += iter(reported.readline, "dead\n")
+            os.kill(pid, signal.SIGKILL)
+            lines += iter(reported.readline, "killed\n")
             last = int(lines[-1])
             if kill % 2:
-                done = course.which(found(path), last, last + 1)
-            else:  # and leaves it unchanged for the next process
-                [done] = [n for n in (last, last + 1) if glimpsed(course.after(n)) == glimpse(path)]
+                done = history.steps_to(reopened_state(path), last, last + 1)
+            else:  # reading the summary leaves the file unchanged for the next process
+                [done] = [
+                    n for n in (last, last + 1) if summary_of_state(history.after(n)) == summary_of_file(path)
+                ]
     assert done > 400
 
 
 def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_path: Path) -> None:
-    course, path = Course(), tmp_path / FILE
+    history, path = History(), tmp_path / FILE
     with writing(path, "normal") as start:
-        victim, reported = start(0)
+        pid, reported = start(0)
         seen = []
         for _ in range(50):
             reported.readline()
-            seen.append(glimpse(path))
-        os.kill(victim, signal.SIGKILL)
-        *_, last = iter(reported.readline, "dead\n")
-    true = [glimpsed(course.after(number)) for number in range(int(last) + 2)]
-    assert all(item in true for item in seen)
+            seen.append(summary_of_file(path))
+        os.kill(pid, signal.SIGKILL)
+        *_, last = iter(reported.readline, "killed\n")
+    expected = [summary_of_state(history.after(number)) for number in range(int(last) + 2)]
+    assert all(item in expected for item in seen)
 
 
 # --- the machine loses power
 
 
-def with_small_pages(path: Path) -> None:
-    """Give an empty store pages of 512 bytes, so a test can try every byte of a commit."""
+def create_with_small_pages(path: Path) -> None:
+    """Create an empty store with pages of 512 bytes, so a test can try every byte of a commit."""
     opened(path).close()
     execute(
         path, "PRAGMA journal_mode = DELETE", "PRAGMA page_size = 512", "VACUUM", "PRAGMA journal_mode = WAL"
@@ -129,8 +132,8 @@ def with_small_pages(path: Path) -> None:
     "rest", [b"", bytes(600), bytes(range(256)) * 3], ids=["shorter", "zeros", "garbage"]
 )
 def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, rest: bytes) -> None:
-    course, disk = Course(), Disk(tmp_path / FILE)
-    with_small_pages(disk.path)
+    history, disk = History(), Disk(tmp_path / FILE)
+    create_with_small_pages(disk.path)
     torn = tmp_path / "torn" / FILE
     with disk.open(OWNER, sync="full", max_messages=KEEP) as store:
         for number in range(1, 5):
@@ -139,22 +142,25 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
             assert disk.synced == len(files.log)
             if number not in (3, 4):  # one message; then two messages and a request
                 continue
-            before, after = glimpsed(course.after(number - 1)), glimpsed(course.after(number))
-            seen, true = [], []
+            before, after = (
+                summary_of_state(history.after(number - 1)),
+                summary_of_state(history.after(number)),
+            )
+            seen, expected = [], []
             for length in range(disk.synced_before, disk.synced):
                 cut = files.cut(length, rest)
                 cut.write(torn)
-                seen.append(glimpse(torn))
+                seen.append(summary_of_file(torn))
                 # Bytes of the old log may follow.
-                true.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
-            assert seen == true
+                expected.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
+            assert seen == expected
             files.cut(disk.synced, rest).write(torn)
-            assert glimpse(torn) == after
+            assert summary_of_file(torn) == after
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
 def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str) -> None:
-    random, course = Random(5), Course()
+    random, history = Random(5), History()
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE
     safe = lost = 0
@@ -166,20 +172,20 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
             if disk.restarted:  # the log is restarted only when the database contains all of it
                 safe = number - 1
             disk.within_last_commit(random).write(torn)
-            course.which(found(torn), safe, number)
+            history.steps_to(reopened_state(torn), safe, number)
             if disk.all_synced:
                 safe = number
             assert disk.all_synced or not must_be_durable or sync == "normal"
             disk.after_power_loss(random).write(torn)
-            lost += number - course.which(found(torn), safe, number)
+            lost += number - history.steps_to(reopened_state(torn), safe, number)
     assert disk.restarts > 5
-    # With "full", only changes on which no sent bytes depend may be lost: which of the peer's messages were
-    # handled since the last send.
+    # With "full", a change may be lost only if no sent bytes depend on it: the record of which messages from
+    # the peer were handled since the last send.
     assert 0 < lost < 40 if sync == "full" else lost > 100
 
 
 def test_a_checkpoint_torn_by_a_power_loss_loses_nothing(tmp_path: Path) -> None:
-    random, course = Random(6), Course()
+    random, history = Random(6), History()
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE
     checkpoints = 0
@@ -192,5 +198,5 @@ def test_a_checkpoint_torn_by_a_power_loss_loses_nothing(tmp_path: Path) -> None
             checkpoints += 1
             for _ in range(10):
                 disk.within_checkpoint(random).write(torn)
-                assert found(torn) == course.after(number - 1)
+                assert reopened_state(torn) == history.after(number - 1)
     assert checkpoints > 5

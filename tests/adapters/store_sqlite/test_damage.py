@@ -32,14 +32,14 @@ from tests.adapters.store_sqlite.stores import (
 )
 
 
-def refused(path: Path) -> str:
-    """Return the error when this file is opened for use; opening it for reading must fail too."""
+def open_error(path: Path) -> str:
+    """Return the error that opening this file for use raises; opening it for reading must raise it too."""
     with pytest.raises(StoreError) as opening:
         opened(path)
     if path.exists():
-        with pytest.raises(StoreError) as looking:
+        with pytest.raises(StoreError) as reading:
             read_summary(path)
-        assert str(looking.value) == str(opening.value)
+        assert str(reading.value) == str(opening.value)
     # A refused `open` keeps no lock.
     with pytest.raises(StoreError) as again:
         opened(path)
@@ -64,18 +64,18 @@ def path(tmp_path: Path) -> Path:
 def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_text("35=A" * 2000)
-    assert "is not a store, or its header is damaged" in refused(path)
+    assert "is not a store, or its header is damaged" in open_error(path)
     assert path.read_text() == "35=A" * 2000
 
 
 def test_an_empty_file_is_not_taken_for_a_new_store(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
-    assert "is empty or belongs to another program" in refused(tmp_path / FILE)
+    assert "is empty or belongs to another program" in open_error(tmp_path / FILE)
 
 
 def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     execute(tmp_path / FILE, "CREATE TABLE session (a)", "PRAGMA user_version = 1")
-    assert "is empty or belongs to another program" in refused(tmp_path / FILE)
+    assert "is empty or belongs to another program" in open_error(tmp_path / FILE)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
         (VERSION - 1, f"has the unknown layout version {VERSION - 1}"),
     ],
 )
-def test_stores_of_other_layouts_are_refused(path: Path, version: int, text: str) -> None:
+def test_stores_with_other_layouts_are_refused(path: Path, version: int, text: str) -> None:
     execute(path, f"PRAGMA user_version = {version}")
-    assert text in refused(path)
+    assert text in open_error(path)
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
 def test_a_log_without_its_database_is_refused(path: Path) -> None:
     log_of(path).write_bytes(b"x")
     path.unlink()
-    assert f"is missing, but {FILE}-wal next to it is not" in refused(path)
+    assert f"is missing, but {FILE}-wal next to it is not" in open_error(path)
     log_of(path).write_bytes(b"")
     opened(path).close()
 
@@ -122,14 +122,14 @@ def test_an_interrupted_creation_is_repeated(tmp_path: Path, monkeypatch: pytest
 
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", fail)
-        assert "(Input/output error)" in refused(tmp_path / FILE)
+        assert "(Input/output error)" in open_error(tmp_path / FILE)
     assert {item.name for item in tmp_path.iterdir()} == {f"{FILE}.new", f"{FILE}.lock"}
     opened(tmp_path).close()
     assert {item.name for item in tmp_path.iterdir()} == {FILE, f"{FILE}.lock"}
 
 
-def is_noticed(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
-    """Return whether damage is noticed when the whole store is read; if not, all values must be correct."""
+def is_detected(path: Path, data: bytes, truth: tuple[Any, ...]) -> bool:
+    """Return whether damage is detected when the whole store is read; if not, all values must be correct."""
     path.unlink()
     path.write_bytes(data)
     try:
@@ -147,20 +147,20 @@ def test_a_truncated_file_is_detected(path: Path) -> None:
     whole = path.read_bytes()
     with opened(path) as store:
         truth = contents(store)
-    assert all(is_noticed(path, whole[:length], truth) for length in range(0, len(whole), 500))
-    assert not is_noticed(path, whole, truth)
+    assert all(is_detected(path, whole[:length], truth) for length in range(0, len(whole), 500))
+    assert not is_detected(path, whole, truth)
 
 
 def test_a_file_with_a_changed_byte_never_gives_wrong_numbers_or_messages(path: Path) -> None:
     random, whole = Random(3), path.read_bytes()
     with opened(path) as store:
         truth = contents(store)
-    noticed = 0
+    detected = 0
     for _ in range(600):
         data = bytearray(whole)
         data[random.randrange(len(data))] ^= random.randrange(1, 256)
-        noticed += is_noticed(path, bytes(data), truth)
-    assert noticed > 180  # the other changes affect bytes without content
+        detected += is_detected(path, bytes(data), truth)
+    assert detected > 180  # the other changes affect unused bytes
 
 
 def test_a_changed_message_is_not_returned(path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
 )
 def test_changed_numbers_are_detected(path: Path, statement: str, output: str) -> None:
     execute(path, statement)
-    text = refused(path)
+    text = open_error(path)
     assert "is damaged" in text
     assert output in text
 
@@ -238,7 +238,7 @@ def failing(statement: str) -> type[SqliteStore]:
 @pytest.mark.parametrize(
     ("statement", "text"),
     [
-        ("PRAGMA max_page_count = 12", "the disk is full: make room"),
+        ("PRAGMA max_page_count = 12", "the disk is full: free space"),
         ("PRAGMA query_only = ON", "is not writable"),
     ],
 )
@@ -298,7 +298,7 @@ store.close()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limits of file sizes")
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no file size limits")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
     committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
@@ -318,10 +318,10 @@ def lock_is_a_folder(folder: Path) -> Path:
     return folder / FILE
 
 
-@pytest.mark.parametrize("place", [not_a_folder, lock_is_a_folder])
-def test_an_unwritable_place_is_an_error(tmp_path: Path, place: Callable[[Path], Path]) -> None:
+@pytest.mark.parametrize("make_path", [not_a_folder, lock_is_a_folder])
+def test_an_unwritable_path_is_an_error(tmp_path: Path, make_path: Callable[[Path], Path]) -> None:
     with pytest.raises(StoreError, match=r"cannot be opened.*give this user write permission"):
-        SqliteStore(place(tmp_path), owner=OWNER)
+        SqliteStore(make_path(tmp_path), owner=OWNER)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="this user may write everywhere")

@@ -32,7 +32,7 @@ NAMED = attrs.evolve(OWNER, account="maker")
 
 
 def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
-    """Create a store with a row, an open request and numbers in a folder."""
+    """In a folder, create a store with a row, an open request and numbers."""
     path = store_path(folder, owner)
     with SqliteStore(path, owner=owner) as store:
         send(store, 3)
@@ -92,7 +92,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
         patch.setattr(keys, "_rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             migrate_store(old, key_id=NEW_KEY)
-    # Until it is completed neither key can start.
+    # Until the migration is completed, no client can start with either key.
     with pytest.raises(StoreError, match="belongs to"):
         SqliteStore(find_store(tmp_path, OWNER), owner=OWNER)
     with pytest.raises(KeyChangedError):

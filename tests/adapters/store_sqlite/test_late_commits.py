@@ -119,10 +119,10 @@ def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk
     assert disk.commits == before + 2
     assert tickets == sorted(set(tickets))
     assert store.durable == tickets[-1]
-    with_all = (kept(store), store.open_requests(), store.generation, store.reset_unanswered)
+    expected = (kept(store), store.open_requests(), store.generation, store.reset_unanswered)
     store.close()
     with opened(store.path.parent) as again:
-        assert (kept(again), again.open_requests(), again.generation, again.reset_unanswered) == with_all
+        assert (kept(again), again.open_requests(), again.generation, again.reset_unanswered) == expected
 
 
 def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
@@ -148,27 +148,27 @@ class Log:
     """Records the thread in which a store restarts its log, and holds back the merging of the log."""
 
     def __init__(self, path: Path) -> None:
-        self.begun_in: dict[bytes, str] = {}
+        self.threads_by_log: dict[bytes, str] = {}
         """The thread of the first commit of each log, by the salts in its header."""
         self.merging = threading.Semaphore(0)
         self.gate = threading.Event()
         self.gate.set()
         log, file = self, path.with_name(f"{path.name}-wal")
 
-        class Noted(sqlite3.Connection):
+        class RecordingConnection(sqlite3.Connection):
             def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
                 if "wal_checkpoint" in sql and not log.gate.is_set():
                     log.merging.release()
                     assert log.gate.wait(LONG)
                 found = super().execute(sql, *arguments)
                 if sql == "COMMIT":
-                    log.begun_in.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
+                    log.threads_by_log.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
                 return found
 
-        class NotedStore(SqliteStore):
-            connection_class = Noted
+        class RecordingStore(SqliteStore):
+            connection_class = RecordingConnection
 
-        self.store = NotedStore(path, owner=OWNER, sync="normal")
+        self.store = RecordingStore(path, owner=OWNER, sync="normal")
 
 
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
             store.begin_commit()
         store.commit()
         assert len(kept(store)) == 261
-    assert len(log.begun_in) >= 3
-    assert set(log.begun_in.values()) == {"kalshi-fix-store"}
+    assert len(log.threads_by_log) >= 3
+    assert set(log.threads_by_log.values()) == {"kalshi-fix-store"}
 
 
 def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The mark next to a store: committed changes are never lost silently."""
+"""The mark file next to a store: committed changes are never lost silently."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
 
 def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
-    """Return a store's files as left by a process that dies after some commits."""
-    alive, dead = tmp_path / "alive", tmp_path / "dead"
-    alive.mkdir()
-    dead.mkdir()
-    with opened(alive, sync=sync) as store:
+    """Return the path of a store as left by a process that was killed after some commits."""
+    original, left = tmp_path / "original", tmp_path / "left"
+    original.mkdir()
+    left.mkdir()
+    with opened(original, sync=sync) as store:
         send(store, 5)
-    store = opened(alive, sync=sync)
+    store = opened(original, sync=sync)
     for number in range(1, 9):
         send(store, 1, size=200)
         store.commit()
         store.advance_incoming(number + 1)
         store.commit()
-    for file in alive.iterdir():
-        shutil.copy(file, dead)
+    for file in original.iterdir():
+        shutil.copy(file, left)
     store.close()
-    return dead / FILE
+    return left / FILE
 
 
 def numbers(store: SqliteStore) -> tuple[int, int]:
@@ -53,12 +53,12 @@ def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path,
     log = files[log_of(path)]
     refused = 0
     for begin in range(LOG_HEADER, len(log), FRAME_HEADER + PAGE):
-        for place in (begin + 5, begin + 20, begin + FRAME_HEADER + 100):
+        for position in (begin + 5, begin + 20, begin + FRAME_HEADER + 100):
             for file, data in files.items():
                 file.unlink(missing_ok=True)
                 file.write_bytes(data)
             damaged = bytearray(log)
-            damaged[place] ^= 1
+            damaged[position] ^= 1
             log_of(path).write_bytes(damaged)
             log_of(path).with_name(path.name + "-shm").unlink()
             try:
@@ -79,9 +79,9 @@ def test_undamaged_files_open_unchanged(tmp_path: Path) -> None:
 def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
     path = left_by_a_kill(tmp_path)
     log_of(path).unlink()
-    for look in (opened, read_summary):
+    for read in (opened, read_summary):
         with pytest.raises(StoreError, match=r"an older copy: its next numbers are 6 .* 14 and 9"):
-            look(path)
+            read(path)
 
 
 def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,12 +114,12 @@ def test_with_sync_normal_a_power_loss_may_revert_any_commit(
         assert numbers(store) == (6, 1)
 
 
-@pytest.mark.parametrize("to", [None, (3, 5), (21, 4), (90, 1)])
+@pytest.mark.parametrize("target", [None, (3, 5), (21, 4), (90, 1)])
 def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
-    tmp_path: Path, to: tuple[int, int] | None
+    tmp_path: Path, target: tuple[int, int] | None
 ) -> None:
-    died = []
-    outgoing, incoming = to or (1, 1)
+    interrupted = []
+    outgoing, incoming = target or (1, 1)
     for step in range(1, 40):
         folder = tmp_path / str(step)
         folder.mkdir()
@@ -127,7 +127,7 @@ def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
             send(store, 20)
             store.advance_incoming(9)
 
-        class Dying(sqlite3.Connection):
+        class InterruptedConnection(sqlite3.Connection):
             left = step
 
             def execute(self, *args: object) -> sqlite3.Cursor:
@@ -136,35 +136,35 @@ def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
                     raise KeyboardInterrupt
                 return super().execute(*args)  # type: ignore[arg-type]
 
-        class DyingStore(SqliteStore):
-            connection_class = Dying
+        class InterruptedStore(SqliteStore):
+            connection_class = InterruptedConnection
 
         try:
-            store = DyingStore(folder / FILE, owner=store.owner)
-            if to is None:
+            store = InterruptedStore(folder / FILE, owner=store.owner)
+            if target is None:
                 store.reset()
             else:
-                store.renumber(*to)
+                store.renumber(*target)
             store.commit()
             send(store, 1)
             store.commit()
             store.close()
         except (KeyboardInterrupt, StoreError):  # in `__init__`, or in the thread for commits
-            died.append(step)
+            interrupted.append(step)
         else:
             break
         store.close()
         with opened(folder) as store:
             assert numbers(store) in {(21, 9), (outgoing, incoming), (outgoing + 1, incoming)}
-    assert len(died) > 3
+    assert len(interrupted) > 3
 
 
-@pytest.mark.parametrize("note", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])
-def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, note: bytes | None) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])
+def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, content: bytes | None) -> None:
     path = left_by_a_kill(tmp_path)
     mark_path(path).unlink()
-    if note is not None:
-        mark_path(path).write_bytes(note)
+    if content is not None:
+        mark_path(path).write_bytes(content)
     with opened(path) as store:
         assert numbers(store) == (14, 9)
         send(store, 1)
@@ -207,7 +207,7 @@ def test_new_folders_are_synced_before_their_contents(
 
     monkeypatch.setattr(os, "fsync", fsync)
     if not Path("/proc/self/fd").is_dir():
-        pytest.skip("this system does not tell the name of an open file")
+        pytest.skip("this system does not report the name of an open file")
     opened(tmp_path / "a" / "b" / "c" / FILE).close()
     folders = [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")]
     assert synced[:3] == folders

@@ -16,7 +16,7 @@ from tests.adapters.store_sqlite.stores import execute, opened
 from tests.helpers import START
 
 
-def place(store: SqliteStore, *names: str) -> None:
+def record_orders(store: SqliteStore, *names: str) -> None:
     """Record orders as a session does, one message a second."""
     for name in names:
         number = store.next_outgoing
@@ -31,7 +31,7 @@ def sent(name: str, number: int, generation: int = 0) -> SentRequest:
 
 def test_an_id_is_found_before_and_after_its_commit_whether_settled_or_not(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        place(store, "a1", "a2")
+        record_orders(store, "a1", "a2")
         assert (store.sent_request("a1"), store.sent_request("other")) == (sent("a1", 1), None)
         store.settle_requests([1])
         store.commit()
@@ -45,12 +45,12 @@ def test_an_id_is_found_before_and_after_its_commit_whether_settled_or_not(tmp_p
 
 def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        place(store, "a1", "a2")
+        record_orders(store, "a1", "a2")
         store.reset(unanswered=True)
         # The first request now has other data; the time at which it was sent is unchanged.
         store.record_request(OpenRequest("a1", "D", 1, START, b"frame", key=1, uncertain=True))
         store.record_sent(1, None)
-        place(store, "a2")
+        record_orders(store, "a2")
         assert store.sent_request("a1") == sent("a1", 1)
         store.commit()
         assert (store.sent_request("a1"), store.sent_request("a2")) == (sent("a1", 1), sent("a2", 2, 1))
@@ -61,7 +61,7 @@ def test_ids_survive_resets_and_changed_numbers(tmp_path: Path) -> None:
 
 def test_ids_belong_to_the_account(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        place(store, "a1")
+        record_orders(store, "a1")
     path = migrate_store(store.path, key_id="another-key")
     owner = attrs.evolve(store.owner, sender_comp_id="another-key")
     with SqliteStore(path, owner=owner) as store:
@@ -74,7 +74,7 @@ def test_ids_belong_to_the_account(tmp_path: Path) -> None:
 def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object], minimum: int) -> None:
     with opened(tmp_path, sync="normal", **limits) as store:
         for begin in range(0, 2000, 50):
-            place(store, *(f"o{number}" for number in range(begin, begin + 50)))
+            record_orders(store, *(f"o{number}" for number in range(begin, begin + 50)))
             store.commit()
             [count] = execute(store.path, "SELECT count(*) FROM sent_request")
             assert count <= minimum + 300
@@ -86,14 +86,14 @@ def test_the_oldest_ids_are_forgotten(tmp_path: Path, limits: dict[str, object],
 def test_expired_ids_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for process in range(5):
         with opened(tmp_path, sync="normal", max_messages=10) as store:
-            place(store, *(f"{process}-{number}" for number in range(200)))
+            record_orders(store, *(f"{process}-{number}" for number in range(200)))
             store.commit()
             assert execute(store.path, "SELECT count(*) FROM sent_request") <= [10 + 256]
 
 
 def test_a_damaged_id_is_an_error(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        place(store, "a1")
+        record_orders(store, "a1")
         store.commit()
         execute(store.path, "UPDATE sent_request SET seq_num = 7")
         with pytest.raises(StoreError, match="is damaged"):

@@ -196,7 +196,7 @@ def test_numbers_beyond_the_range_of_the_file_are_refused(tmp_path: Path, number
 def test_the_last_number_of_the_file_cannot_be_exceeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.LARGEST_NUMBER", 3)
+    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.MAX_NUMBER", 3)
     with opened(tmp_path) as store:
         send(store, 2)
         store.commit()
@@ -488,7 +488,7 @@ def test_the_owner_is_read_from_the_file_and_not_from_its_name(tmp_path: Path) -
         opened(store_path(tmp_path, OWNER))
 
 
-# --- rows of the user
+# --- user rows
 
 
 def test_rows_are_written_with_the_next_commit(tmp_path: Path) -> None:
@@ -497,13 +497,13 @@ def test_rows_are_written_with_the_next_commit(tmp_path: Path) -> None:
         store.record_rows({"gone": None, "never": None})
         assert [store.row(key) for key in ("a", "ä", "gone", "other")] == ["1", "2", None, None]
         assert store.row_sizes == {"a": 2, "ä": 3}
-        left = Files.read(store.path)
+        before = Files.read(store.path)
         store.advance_incoming(5)
         store.commit()
-        taken = Files.read(store.path)
-    with opened(left.write(tmp_path / "before")) as store:
+        after = Files.read(store.path)
+    with opened(before.write(tmp_path / "before")) as store:
         assert (store.row_sizes, store.next_incoming) == ({}, 1)
-    with opened(taken.write(tmp_path / "after")) as store:
+    with opened(after.write(tmp_path / "after")) as store:
         assert (store.row_sizes, store.next_incoming) == ({"a": 2, "ä": 3}, 5)
         store.reset()
         store.record_rows({"a": None})

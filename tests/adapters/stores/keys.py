@@ -1,4 +1,4 @@
-"""A store that is filled under one API key, and the command that moves it to another one."""
+"""A store that is filled under one API key, and the command that moves it to another key."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
 NAMED = attrs.evolve(OWNER, account="maker")
 ROTATED = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
 
-Place: TypeAlias = Any
+Stores: TypeAlias = Any
 """A `SqliteFolder` or a `PostgresDatabase`."""
 
 
-def name_of(place: Place, owner: StoreOwner) -> str:
-    return store_name(owner) + (".sqlite3" if isinstance(place, SqliteFolder) else "")
+def name_of(stores: Stores, owner: StoreOwner) -> str:
+    return store_name(owner) + (".sqlite3" if isinstance(stores, SqliteFolder) else "")
 
 
-def fill(place: Place, owner: StoreOwner = OWNER) -> str:
+def fill(stores: Stores, owner: StoreOwner = OWNER) -> str:
     """Create a store with a row, an open request and numbers; return its name."""
-    with place.open(owner) as store:
+    with stores.open(owner) as store:
         send(store, 3)
         store.record_request(asked(1, 3))
         store.record_rows({"position": '"5"'})
         store.advance_incoming(9)
-    return name_of(place, owner)
+    return name_of(stores, owner)
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -33,8 +33,9 @@ class Disk:
         self.begun = threading.Semaphore(0)
         self._allowed = threading.Semaphore(0)
         self.notified = threading.Semaphore(0)
-        self.waits = True
-        self.commits = CommitThread(self._write, self.notified.release, lambda: self.waits)
+        self.threaded = True
+        """Whether batches are written by the thread, and not by the caller."""
+        self.commits = CommitThread(self._write, self.notified.release, lambda: self.threaded)
 
     def _write(self, batch: Numbers) -> None:
         self.begun.release()
@@ -46,12 +47,12 @@ class Disk:
     def allow(self, writes: int = 1) -> None:
         self._allowed.release(writes)
 
-    def under_way(self) -> None:
+    def until_begun(self) -> None:
         """Wait until a write has begun."""
         assert self.begun.acquire(timeout=LONG)
 
-    def notification(self) -> None:
-        """Wait for a call of `on_commit`."""
+    def until_notified(self) -> None:
+        """Wait for a call to `on_commit`."""
         assert self.notified.acquire(timeout=LONG)
 
 
@@ -65,18 +66,18 @@ def disk() -> Iterator[Disk]:
     assert found.commits.close(LONG)
 
 
-def test_batches_added_during_a_write_share_the_next_one(disk: Disk) -> None:
+def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
     commits = disk.commits
     first = commits.add(Numbers(1))
-    disk.under_way()
+    disk.until_begun()
     others = [commits.add(Numbers(number)) for number in (2, 3, 4)]
     assert [batch.numbers for batch in commits.waiting()] == [[1], [2, 3, 4]]
     assert (commits.durable, commits.begun) == (0, others[-1])
     assert not commits.wait(first, timeout=0)
     disk.allow()
     assert commits.wait(first)
-    disk.notification()
-    disk.under_way()
+    disk.until_notified()
+    disk.until_begun()
     assert commits.durable == first
     disk.allow()
     assert commits.wait(others[-1])
@@ -93,11 +94,11 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
     disk.allow()
     done = commits.add(Numbers(1))
     assert commits.wait(done)
-    disk.notification()
+    disk.until_notified()
     disk.error = error
     failed = commits.add(Numbers(2))
     disk.allow()
-    disk.notification()
+    disk.until_notified()
     uses: list[Callable[[], object]] = [
         lambda: commits.durable,
         lambda: commits.wait(failed),
@@ -113,11 +114,11 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
 def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:
     commits = disk.commits
     ticket = commits.add(Numbers(1))
-    disk.under_way()
+    disk.until_begun()
     commits.fail(StoreError("another process has taken over"))
-    disk.notification()
+    disk.until_notified()
     disk.allow()
-    disk.notification()
+    disk.until_notified()
     with pytest.raises(StoreError, match="taken over"):
         commits.wait(ticket)
     commits.fail(StoreError("again"))
@@ -127,7 +128,7 @@ def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -
 def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Disk) -> None:
     commits = disk.commits
     commits.add(Numbers(1))
-    disk.under_way()
+    disk.until_begun()
     commits.add(Numbers(2))
     assert not commits.close(timeout=0)
     disk.allow(2)
@@ -137,23 +138,23 @@ def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Dis
 
 def test_a_batch_written_in_the_callers_thread_is_durable_at_once(disk: Disk) -> None:
     threads = threading.active_count()
-    disk.waits = False
+    disk.threaded = False
     disk.allow(2)
     tickets = [disk.commits.add(Numbers(number)) for number in (1, 2)]
     assert (tickets, disk.commits.durable, disk.written) == ([1, 2], 2, [[1], [2]])
     assert threading.active_count() == threads
 
 
-def test_no_batch_overtakes_batches_of_the_writer_thread_in_the_callers_thread(disk: Disk) -> None:
+def test_a_batch_of_the_calling_thread_does_not_overtake_batches_of_the_writer_thread(disk: Disk) -> None:
     disk.commits.add(Numbers(1))
-    disk.under_way()
-    disk.waits = False
+    disk.until_begun()
+    disk.threaded = False
     assert disk.commits.add(Numbers(2)) == 2
     assert (disk.commits.durable, disk.written) == (0, [])
     disk.allow(2)
     assert disk.commits.wait(2)
-    disk.notification()
-    disk.notification()
+    disk.until_notified()
+    disk.until_notified()
     disk.allow()
     assert disk.commits.add(Numbers(3)) == disk.commits.durable == 3
     assert disk.written == [[1], [2], [3]]
@@ -166,7 +167,7 @@ def test_no_batch_overtakes_batches_of_the_writer_thread_in_the_callers_thread(d
 def test_no_write_follows_a_failed_write_in_the_callers_thread(
     disk: Disk, error: BaseException, text: str
 ) -> None:
-    disk.waits = False
+    disk.threaded = False
     disk.allow(2)
     disk.commits.add(Numbers(1))
     disk.error = error

@@ -1,4 +1,4 @@
-"""Stores that a client opens itself: from a folder, a URL or a factory of the user."""
+"""Stores that a client opens itself: from a folder, a URL or the user's factory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.adapters.store_sqlite.stores import OWNER, send
 from tests.helpers import order
 
 
-def test_places_are_folders_or_urls(tmp_path: Path) -> None:
+def test_stores_are_located_by_a_folder_or_a_url(tmp_path: Path) -> None:
     assert stores_at(tmp_path, sync="normal") == SqliteFolder(tmp_path, "normal")
     assert stores_at(f"sqlite://{tmp_path}") == SqliteFolder(tmp_path, "full")
-    assert [is_url(place) for place in ("sqlite:///a", "a/b", "C:/a", Path("/a"))] == [
+    assert [is_url(location) for location in ("sqlite:///a", "a/b", "C:/a", Path("/a"))] == [
         True,
         False,
         False,

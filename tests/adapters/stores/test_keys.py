@@ -1,5 +1,5 @@
-"""A new API key does not silently start with an empty store, and a store can be moved to it: in a folder and
-in a database."""
+"""A new API key does not silently start with an empty store, and a store can be moved to the new key: in a
+folder and in a database."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kalshi_fix_adapters.errors import KeyChangedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from tests.adapters.store_sqlite.stores import OWNER, asked, contents, execute, kept, send
-from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Place, fill, name_of, run
+from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Stores, fill, name_of, run
 from tests.helpers import KEY_ID
 from tests.postgres import execute_at
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Stores:
     if request.param == "sqlite":
         return SqliteFolder(tmp_path)
     dsn = request.getfixturevalue("dsn")
@@ -30,15 +30,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def change(place: Place) -> Callable[[str], object]:
+def change(stores: Stores) -> Callable[[str], object]:
     """Return a function that runs a statement in the only store, as another program would; {} is the prefix
-    of the tables."""
+    of the table names."""
 
     def run(statement: str) -> object:
-        if isinstance(place, SqliteFolder):
-            [name] = place.names()
-            return execute(place.folder / name, statement.format(""))
-        return execute_at(place.dsn, statement.format("kalshi_fix."))
+        if isinstance(stores, SqliteFolder):
+            [name] = stores.names()
+            return execute(stores.folder / name, statement.format(""))
+        return execute_at(stores.dsn, statement.format("kalshi_fix."))
 
     return run
 
@@ -49,19 +49,19 @@ def names(error: KeyChangedError) -> list[str]:
 
 @pytest.mark.parametrize("use", ["read", "open"])
 def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_command(
-    place: Place, use: str
+    stores: Stores, use: str
 ) -> None:
-    old = fill(place)
+    old = fill(stores)
     with pytest.raises(KeyChangedError, match=r"has no store of KalshiRT as 9d3c6b0c.*run: ") as caught:
-        getattr(place, use)(NEW)
+        getattr(stores, use)(NEW)
     assert names(caught.value) == [old]
     assert caught.value.command in str(caught.value)
     program, command, *arguments = shlex.split(caught.value.command)
     assert (program, command, arguments[-2:]) == ("kalshi-fix", "store", ["--key-id", NEW_KEY])
     status, output = run(*arguments)
     assert status == 0
-    assert output.endswith(f"{name_of(place, NEW)} has 1 user rows and 1 open requests, for {NEW}\n")
-    assert place.read(NEW).owner == NEW
+    assert output.endswith(f"{name_of(stores, NEW)} has 1 user row and 1 open request, for {NEW}\n")
+    assert stores.read(NEW).owner == NEW
 
 
 @pytest.mark.parametrize(
@@ -73,23 +73,23 @@ def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_c
     ids=lambda change: next(iter(change)),
 )
 def test_accounts_environments_products_and_session_types_have_separate_stores(
-    place: Place, other: dict[str, str]
+    stores: Stores, other: dict[str, str]
 ) -> None:
-    fill(place)
-    place.open(attrs.evolve(NEW, **other)).close()
-    assert len(place.names()) == 2
+    fill(stores)
+    stores.open(attrs.evolve(NEW, **other)).close()
+    assert len(stores.names()) == 2
 
 
-def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(place: Place) -> None:
-    old = fill(place)
-    new = place.migrate(old, key_id=NEW_KEY)
-    assert (new, place.names()) == (name_of(place, NEW), [new])
-    with place.open(NEW) as store:
+def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(stores: Stores) -> None:
+    old = fill(stores)
+    new = stores.migrate(old, key_id=NEW_KEY)
+    assert (new, stores.names()) == (name_of(stores, NEW), [new])
+    with stores.open(NEW) as store:
         assert (store.row("position"), store.open_requests()) == ('"5"', (asked(1, 3, uncertain=True),))
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (1, 1, 1, [])
         send(store, 2)
-    assert place.migrate(new, key_id=KEY_ID) == old
-    with place.open(OWNER) as store:
+    assert stores.migrate(new, key_id=KEY_ID) == old
+    with stores.open(OWNER) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (4, 9, 4, [])
         assert store.row("position") == '"5"'
         send(store, 1)
@@ -97,64 +97,66 @@ def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(p
         assert kept(store) == [4]
 
 
-def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(place: Place) -> None:
-    old = fill(place)
+def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(stores: Stores) -> None:
+    old = fill(stores)
     with pytest.raises(KeyChangedError, match="has no store 'maker' for") as caught:
-        place.open(NAMED)
+        stores.open(NAMED)
     assert caught.value.command.endswith("--account maker")
-    with place.open(OWNER) as store:
+    with stores.open(OWNER) as store:
         before = contents(store)
-    assert place.migrate(old, account="maker") == name_of(place, NAMED)
-    with place.open(NAMED) as store:
+    assert stores.migrate(old, account="maker") == name_of(stores, NAMED)
+    with stores.open(NAMED) as store:
         assert (contents(store), store.row("position")) == (before, '"5"')
-    with place.open(ROTATED) as store:
+    with stores.open(ROTATED) as store:
         assert (store.row("position"), store.next_outgoing, store.next_incoming) == ('"5"', 1, 1)
         assert store.open_requests() == (asked(1, 3, uncertain=True),)
         send(store, 7)
-    assert place.read(NAMED).owner.sender_comp_id == NEW_KEY
-    with place.open(NAMED) as store:
+    assert stores.read(NAMED).owner.sender_comp_id == NEW_KEY
+    with stores.open(NAMED) as store:
         assert (store.next_outgoing, store.next_incoming) == (4, 9)
-    with place.open(ROTATED) as store:
+    with stores.open(ROTATED) as store:
         assert store.next_outgoing == 8
 
 
 def test_damaged_numbers_of_an_earlier_key_are_not_used(
-    place: Place, change: Callable[[str], object]
+    stores: Stores, change: Callable[[str], object]
 ) -> None:
-    fill(place, NAMED)
-    place.open(ROTATED).close()
+    fill(stores, NAMED)
+    stores.open(ROTATED).close()
     change("UPDATE {}earlier_key SET next_outgoing = 3")
     with pytest.raises(StoreError, match="is damaged"):
-        place.open(NAMED)
-    place.open(ROTATED).close()
+        stores.open(NAMED)
+    stores.open(ROTATED).close()
 
 
-def test_a_refused_migration_changes_nothing(place: Place) -> None:
+def test_a_refused_migration_changes_nothing(stores: Stores) -> None:
     with pytest.raises(StoreError, match=r"has no store missing|there is no file"):
-        place.migrate("missing", account="maker")
-    old = fill(place)
-    before = place.summary(old)
+        stores.migrate("missing", account="maker")
+    old = fill(stores)
+    before = stores.summary(old)
     for key_id, account in ((None, None), (NEW_KEY, "maker")):
         with pytest.raises(ConfigurationError, match="give either"):
-            place.migrate(old, key_id=key_id, account=account)
+            stores.migrate(old, key_id=key_id, account=account)
     with pytest.raises(StoreError, match="already has this name"):
-        place.migrate(old, key_id=KEY_ID)
-    with place.open(OWNER), pytest.raises(StoreInUseError):
-        place.migrate(old, key_id=NEW_KEY)
-    assert (place.names(), place.summary(old)) == ([old], before)
-    old = place.migrate(old, account="other")
-    new = fill(place, NAMED)
-    with pytest.raises(StoreError, match="exists already: nothing was changed"):
-        place.migrate(old, account="maker")
-    assert (sorted(place.names()), place.summary(old)) == (sorted([old, new]), before)
+        stores.migrate(old, key_id=KEY_ID)
+    with stores.open(OWNER), pytest.raises(StoreInUseError):
+        stores.migrate(old, key_id=NEW_KEY)
+    assert (stores.names(), stores.summary(old)) == ([old], before)
+    old = stores.migrate(old, account="other")
+    new = fill(stores, NAMED)
+    with pytest.raises(StoreError, match="already exists: nothing was changed"):
+        stores.migrate(old, account="maker")
+    assert (sorted(stores.names()), stores.summary(old)) == (sorted([old, new]), before)
 
 
 @pytest.mark.parametrize(
     "damage", ["UPDATE {}journal SET value = '\"6\"'", "UPDATE {}request SET seq_num = 1"]
 )
-def test_a_damaged_store_is_not_migrated(place: Place, change: Callable[[str], object], damage: str) -> None:
-    old = fill(place)
+def test_a_damaged_store_is_not_migrated(
+    stores: Stores, change: Callable[[str], object], damage: str
+) -> None:
+    old = fill(stores)
     change(damage)
     with pytest.raises(StoreError, match="is damaged"):
-        place.migrate(old, key_id=NEW_KEY)
-    assert place.names() == [old]
+        stores.migrate(old, key_id=NEW_KEY)
+    assert stores.names() == [old]

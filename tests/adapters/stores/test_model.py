@@ -159,7 +159,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.recorded()
 
     @rule(key=keys, uncertain=st.booleans())
-    def ask(self, key: int, uncertain: bool) -> None:
+    def record_request(self, key: int, uncertain: bool) -> None:
         request = asked(key, self.model.next_outgoing, uncertain=uncertain)
         self.store.record_request(request)
         self.model.record_request(request)
@@ -263,7 +263,7 @@ class SqliteMachine(DurableMachine):
 
 
 class PostgresMachine(DurableMachine):
-    """A row of a database; after a takeover all writes of the previous holder are ignored."""
+    """A row in a database; after a takeover all writes by the previous holder are ignored."""
 
     store: PostgresStore
     dsn: str
@@ -279,7 +279,7 @@ class PostgresMachine(DurableMachine):
         return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
 
     def recorded(self) -> None:
-        self.model.forget()  # immediately, because it is also in memory
+        self.model.forget()  # immediately, because the store also keeps the messages in memory
         super().recorded()
 
     @rule()
@@ -292,7 +292,7 @@ class PostgresMachine(DurableMachine):
         self.former.append(self.store)
         while self.store is self.former[-1]:
             execute_at(self.dsn, "UPDATE kalshi_fix.session SET leased_until = '-infinity'")
-            with suppress(StoreInUseError):  # a commit of the holder has renewed the lease
+            with suppress(StoreInUseError):  # a commit by the holder has renewed the lease
                 self.store = self.opened()
 
     @rule()

@@ -1,4 +1,4 @@
-"""The connection that trio's client writes to without waiting, plain and over TLS."""
+"""The transport to which the trio client writes without waiting, with and without TLS."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(secure: bool, handler: Handler, use: Use) -> None:
 
 
 async def write_all(transport: Transport, data: bytes) -> int:
-    """Write the data as the client does; return how often it had to wait."""
+    """Write the data as the client does; return the number of waits."""
     waits = 0
     while data or transport.full:
         if transport.full:
@@ -57,11 +57,11 @@ async def write_all(transport: Transport, data: bytes) -> int:
 
 
 def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> None:
-    reads = threading.Event()
+    may_read = threading.Event()
     found = bytearray()
 
     def read_late(connection: socket.socket) -> None:
-        assert reads.wait(LONG)
+        assert may_read.wait(LONG)
         while len(found) < len(BIG):
             found.extend(connection.recv(4096))
         connection.sendall(b"thanks")
@@ -71,7 +71,7 @@ def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> No
         data = BIG
         while not transport.full:
             data = data[transport.write(data[:65536]) :]
-        reads.set()
+        may_read.set()
         assert await write_all(transport, data)
         text = b""
         while text != b"thanks":
@@ -84,7 +84,7 @@ def test_all_bytes_are_sent_however_often_the_socket_is_full(secure: bool) -> No
 
 
 def test_bytes_sent_before_the_end_are_read_before_it(secure: bool) -> None:
-    def say_and_go(connection: socket.socket) -> None:
+    def send_and_close(connection: socket.socket) -> None:
         connection.sendall(BIG)
         with contextlib.suppress(OSError):
             # Over TLS only the end of the stream is announced; the socket stays open.
@@ -101,7 +101,7 @@ def test_bytes_sent_before_the_end_are_read_before_it(secure: bool) -> None:
         with contextlib.suppress(OSError):
             await transport.close_notify()
 
-    run(secure, say_and_go, use)
+    run(secure, send_and_close, use)
 
 
 def test_reading_without_data_returns_no_bytes(secure: bool) -> None:
@@ -121,7 +121,7 @@ def test_a_reset_connection_counts_as_ended(secure: bool) -> None:
         while not transport.ended:
             await transport.readable()
             assert transport.read() == b""
-        with pytest.raises(OSError):  # noqa: PT011 - which one, the system decides
+        with pytest.raises(OSError):  # noqa: PT011 - the system decides which one
             await write_all(transport, BIG)
 
     run(secure, reset, use)

@@ -1,4 +1,4 @@
-"""Small changes to a page or a dictionary, such as a venue makes, that `diff` must report."""
+"""Small changes to a page or a dictionary, like those a venue makes, all of which `diff` must report."""
 
 from __future__ import annotations
 

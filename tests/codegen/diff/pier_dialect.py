@@ -39,7 +39,7 @@ class Scratch(SpecCopy):
 
     @property
     def index(self) -> SpecIndex:
-        """Return the spec, loaded again if it was edited, otherwise the cached original."""
+        """Return the spec: the cached original, or a newly loaded one if the copy was edited."""
         files = sorted(self.spec.rglob("*.yaml"))
         texts = {path.relative_to(self.spec): path.read_text(encoding="utf-8") for path in files}
         if texts == _originals():

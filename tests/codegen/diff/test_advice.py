@@ -160,7 +160,7 @@ def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
     assert "`PIER_CLOSED: {means: {RefusalReason: NoBerth}, source: bookings, doc: " in found.edits[0].text
 
 
-def test_a_condition_is_missed_only_on_the_pages_of_its_product(scratch: Scratch) -> None:
+def test_a_missing_condition_is_reported_only_on_the_pages_of_its_product(scratch: Scratch) -> None:
     """Both pages mark a field as optional that the spec requires only on freight."""
     members = scratch.spec / "messages/bookings.yaml"
     deck = "      Deck:        {required_when: {products: freight, BookingKind: Take}}"

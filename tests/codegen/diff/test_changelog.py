@@ -1,4 +1,4 @@
-"""The changelog of all APIs of a venue: entries, their states, and the last date that the spec covers."""
+"""The changelog of all APIs of a venue: entries, their dispositions, and the last date the spec covers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_title_may_contain_any_characters(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "text", "counts"),
+    ("tags", "text", "is_reported"),
     [
         ('["FIX", "Freight"]', "Nothing else.", True),
         ('["REST"]', "Nothing else.", False),
@@ -96,14 +96,14 @@ def test_a_title_may_contain_any_characters(title: str) -> None:
         ("", "The page is new. See [there](/fix/there); a prefix.", False),
     ],
 )
-def test_only_entries_that_are_tagged_fix_or_mention_it_count(
-    scratch: Scratch, tags: str, text: str, counts: bool
+def test_only_entries_that_are_tagged_fix_or_mention_it_are_reported(
+    scratch: Scratch, tags: str, text: str, is_reported: bool
 ) -> None:
     found = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", tags, text)))
-    assert [item.element for item in found] == (["entry"] if counts else [])
+    assert [item.element for item in found] == (["entry"] if is_reported else [])
 
 
-def test_each_entry_needs_a_disposition_such_as_the_proposed_line(scratch: Scratch) -> None:
+def test_each_entry_needs_a_disposition_and_the_report_proposes_one(scratch: Scratch) -> None:
     path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
     lines = advised(scratch, path)
     assert len(lines) == 3
@@ -234,7 +234,7 @@ def test_a_long_changelog_is_read_in_linear_time() -> None:
     )
     assert len(entry_fact.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
-    assert [type(item).__name__ for item in read(unended)] == ["Unread"]
+    assert [type(item).__name__ for item in read(unended)] == ["Unreadable"]
 
 
 def test_an_entry_without_an_end_extends_to_the_next_entry() -> None:

@@ -74,7 +74,7 @@ def test_remaining_work_is_reported_as_json(scratch: Scratch) -> None:
     assert edit["file"].endswith("messages/bookings.yaml")
 
 
-def test_the_line_of_the_report_keeps_a_difference(scratch: Scratch) -> None:
+def test_an_entry_proposed_by_the_report_keeps_a_difference(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier/sessions.md", "**PierBK only.**", "**PierBK and PierTD only.**")
     lines = diff(scratch.spec, scratch.pages).stdout.splitlines()

@@ -28,16 +28,18 @@ class Answer:
 
 
 class Site:
-    """A server on this machine that serves pages and an index of them; a test may replace answers by path."""
+    """A server on this machine that serves pages and an index of them; a test may replace the answer to the
+    request for a path.
+    """
 
     def __init__(self, pages: Path) -> None:
         self.answers: dict[str, Answer] = {}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                site.asked.append(self.path)
+                site.requested.append(self.path)
                 answer = site.answers.get(self.path, Answer(b"no", 404))
                 self.send_response(answer.status)
                 headers = {"Content-Type": "text/markdown; charset=utf-8", **answer.headers}
@@ -95,7 +97,7 @@ def test_the_pages_about_the_dialect_are_fetched_and_agree_with_the_spec(site: S
     assert result.stdout.splitlines() == [
         str(tmp_path / "out" / page.relative_to(PAGES)) for page in sorted(PAGES.rglob("*.md"))
     ]
-    assert "/rest/orders.md" not in site.asked
+    assert "/rest/orders.md" not in site.requested
     compared = run("--spec", SPEC, "diff", "--partial", tmp_path / "out")
     assert compared.exit_code == 0
 
@@ -131,7 +133,7 @@ def test_the_addresses_are_those_of_the_manifest(site: Site, tmp_path: Path) -> 
     assert (tmp_path / "out/pier.xml").is_file()
 
 
-def test_the_index_may_write_its_links_in_several_ways() -> None:
+def test_the_links_of_the_index_may_have_several_forms() -> None:
     text = (
         "[a](/pier/a.md) [b](<pier/b.md>) [again](https://h.example/pier/a.md#part)\n"
         "https://h.example/pier/c.mdx and https://h.example/pier/c.html, [d](https://h.example:8443/pier/d.md)\n"
@@ -147,7 +149,7 @@ def test_the_index_may_write_its_links_in_several_ways() -> None:
     ]
 
 
-def test_a_page_without_address_and_date_gets_those_of_the_download(site: Site) -> None:
+def test_a_page_without_an_address_and_a_date_gets_those_of_the_download(site: Site) -> None:
     site.put("/pier/tides.md", "# Tides\n", Last_Modified="Mon, 03 Jun 2024 10:00:00 GMT")
     site.put("/pier/messages.md", "# Messages\n", Last_Modified="some day")
     pages = {page.path: page.text for page in fetch.fetch(f"{site.url}/llms.txt", original())}
@@ -176,7 +178,7 @@ def test_a_redirect_is_followed_only_on_the_same_host(site: Site, tmp_path: Path
         assert "/pier/tides.md: " in result.stderr
     site.answers["/pier/tides.md"] = Answer(b"", 302, {"Location": "/pier/tides.md"})
     assert fetched(site, tmp_path / "other").exit_code == 2
-    assert site.asked.count("/pier/tides.md") < 20
+    assert site.requested.count("/pier/tides.md") < 20
 
 
 def failing(path: str, answer: Answer) -> Callable[[Site], None]:

@@ -22,9 +22,9 @@ CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
 def without_section(path: Path, heading: str) -> None:
     """Remove a second-level section from a page."""
     page = path.read_text(encoding="utf-8")
-    cut = re.sub(rf"## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
-    assert cut != page
-    path.write_text(cut, encoding="utf-8")
+    shortened = re.sub(rf"## {re.escape(heading)}\n.*?(?=\n## |\Z)", "", page, flags=re.DOTALL)
+    assert shortened != page
+    path.write_text(shortened, encoding="utf-8")
 
 
 def test_a_page_is_compared_only_with_the_elements_it_covers(scratch: Scratch) -> None:
@@ -173,7 +173,9 @@ def test_a_condition_is_compared_only_where_it_applies(scratch: Scratch) -> None
         ("{values: [Take, Extend, Leave]}", True),
     ],
 )
-def test_values_excluded_by_limits_are_not_missed(scratch: Scratch, limits: str, is_reported: bool) -> None:
+def test_values_excluded_by_limits_are_not_reported_as_absent(
+    scratch: Scratch, limits: str, is_reported: bool
+) -> None:
     listed = "`1`=Take, `2`=Extend (for longer), `3`=Leave."
     scratch.edit(scratch.pages / "pier/bookings.md", listed, "`1`=Take, `2`=Extend (for longer).")
     messages = scratch.spec / "messages/bookings.yaml"
@@ -182,7 +184,7 @@ def test_values_excluded_by_limits_are_not_missed(scratch: Scratch, limits: str,
     assert (missed in reported(scratch.diff_pages())) is is_reported
 
 
-def test_one_finding_for_the_same_statement_of_two_products(scratch: Scratch) -> None:
+def test_the_same_statement_about_two_products_is_one_finding(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9005 | Deck        |", "| 9005 | DeckNo      |")
     scratch.edit(scratch.pages / "pier-tours/bookings.md", "| Deck        | 9005 |", "| DeckNo      | 9005 |")
     (finding,) = scratch.diff_pages()
@@ -214,13 +216,13 @@ def test_a_new_tag_after_a_group_may_belong_to_the_group(scratch: Scratch) -> No
 
 
 @pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))
-def test_a_change_of_a_page_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
+def test_a_change_to_a_page_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.pages / case["file"], case["old"], case["new"])
     assert tuple(case["found"]) in reported(scratch.diff_pages())
 
 
 @pytest.mark.parametrize("case", CASES["dictionary"], ids=lambda case: " ".join(case["found"]))
-def test_a_change_of_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
+def test_a_change_to_a_dictionary_is_found(scratch: Scratch, case: dict[str, Any]) -> None:
     scratch.edit(scratch.dictionary / case["file"], case["old"], case["new"])
     assert tuple(case["found"]) in reported(scratch.diff_dictionary())
 
@@ -232,7 +234,7 @@ def test_a_dictionary_of_another_edition_is_reported(scratch: Scratch) -> None:
     assert reported(scratch.diff_dictionary()) == {("different", "source", "dictionary 2.0", "edition 2.1")}
 
 
-def test_a_message_without_tables_of_one_sender_is_reported(scratch: Scratch) -> None:
+def test_a_message_without_tables_for_one_sender_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/sessions.md"
     whole = page.read_text(encoding="utf-8")
     whole = whole.replace("### Required Fields\n", "### Required Fields, Ship \u2192 Exchange\n")
@@ -257,7 +259,7 @@ def test_a_flag_with_a_missing_or_new_value_is_reported(scratch: Scratch) -> Non
     assert reported(scratch.diff_pages()) == {("new", "code", "QuietReports=M", "present")}
 
 
-def test_a_table_about_a_message_of_another_page_is_compared(scratch: Scratch) -> None:
+def test_a_table_about_a_message_on_another_page_is_compared(scratch: Scratch) -> None:
     rows = "| Tag | Name |\n| --- | ---- |\n| 9030 | QuietReports |\n| 9003 | Length |\n"
     scratch.append(scratch.pages / "pier/tides.md", f"\n## Logon for tides\n\n{rows}")
     assert reported(scratch.diff_pages()) == {("new", "member", "Logon.Length", "present")}

@@ -44,13 +44,13 @@ def text_of(scratch: Scratch, page: str) -> str:
     return (scratch.pages / page).read_text(encoding="utf-8")
 
 
-def moved(page: str, row: str, other: str, lay: Callable[[str, str], str]) -> Change:
+def moved(page: str, row: str, other: str, join: Callable[[str, str], str]) -> Change:
     def change(scratch: Scratch) -> None:
         path = scratch.pages / page
         line = row_of(path, row)
         scratch.edit(path, line, "")
         target = row_of(path, other)
-        scratch.edit(path, target, lay(line, target))
+        scratch.edit(path, target, join(line, target))
 
     return change
 
@@ -60,7 +60,7 @@ def move(page: str, row: str, before: str) -> Change:
     return moved(page, row, before, lambda line, target: line + target)
 
 
-def move_behind(page: str, row: str, after: str) -> Change:
+def move_after(page: str, row: str, after: str) -> Change:
     return moved(page, row, after, lambda line, target: target + line)
 
 
@@ -119,27 +119,27 @@ CHANGES: list[tuple[str, Change, set[Reported]]] = [
     ),
     (
         "from a group into its inner one",
-        move_behind(BOOKINGS, "| 9012 |", "| 9014 |"),
+        move_after(BOOKINGS, "| 9012 |", "| 9014 |"),
         member("BookingRequest.LotWeight", "in NoSeals"),
     ),
     (
-        "from the body among the rows of a group",
+        "from the body into the rows of a group",
         move(TIDES, "| 9006 | Until | UTCTimestamp | N |", "| 9022 |"),
         member("TideReport.Until", "among the fields of NoTides"),
     ),
     (
-        "from the rows of a group in front of its counter",
+        "from the rows of a group to before its counter",
         move(TIDES, "| 9022 |", "| 9020 |"),
         member("TideReport.TideLevel", "before NoTides"),
     ),
     (
-        "from the body behind the rows of a group",
-        move_behind(TIDES, "| 9006 | Until | UTCTimestamp | N | How far it looks", "| 9022 |"),
+        "from the body to after the rows of a group",
+        move_after(TIDES, "| 9006 | Until | UTCTimestamp | N | How far it looks", "| 9022 |"),
         member("TideReport.Until", "after the fields of NoTides"),
     ),
     (
-        "a counter behind the rows of its group",
-        move_behind(TIDES, "| 9020 |", "| 9022 |"),
+        "a counter to after the rows of its group",
+        move_after(TIDES, "| 9020 |", "| 9022 |"),
         member("TideReport.TideKind", "before NoTides") | member("TideReport.TideLevel", "before NoTides"),
     ),
     (
@@ -153,7 +153,7 @@ CHANGES: list[tuple[str, Change, set[Reported]]] = [
         member("TideReport.TideLevel", "first of NoTides"),
     ),
     (
-        "a group gets a most",
+        "a group gets a maximum number of entries",
         replace(TIDES, "Number of tides.", "Number of tides, up to 4."),
         member("TideReport.NoTides", "at most 4 entries"),
     ),

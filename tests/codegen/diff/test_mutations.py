@@ -51,7 +51,7 @@ def kinds(unnoticed: Iterable[tuple[str, Mutation]]) -> list[tuple[str, int, str
     return [(page, mutation.line, mutation.what) for page, mutation in unnoticed]
 
 
-def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
+def test_every_change_to_a_page_is_noticed(scratch: Scratch) -> None:
     spec = SpecIndex(scratch.spec)
     given = sources.gather([PAGES], spec, None)
     count = sum(1 for reading in given.readings for _ in of_page(reading.text))
@@ -63,7 +63,7 @@ def test_every_change_of_a_page_is_noticed(scratch: Scratch) -> None:
     assert trial.by_facts > 0.9 * count
 
 
-def test_every_change_of_a_dictionary_is_noticed(scratch: Scratch) -> None:
+def test_every_change_to_a_dictionary_is_noticed(scratch: Scratch) -> None:
     spec = SpecIndex(scratch.spec)
     given = sources.gather([scratch.dictionary], spec, "freight")
     count = sum(1 for reading in given.readings for _ in of_dictionary(reading.text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codegen.diff.documents import pages
-from codegen.diff.facts import MentionFact, Unread
+from codegen.diff.facts import MentionFact, Unreadable
 from tests.codegen.diff.pier_dialect import vocabulary
 
 
@@ -188,7 +188,7 @@ def test_subheadings_belong_to_the_message_above() -> None:
     ]
 
 
-def test_a_message_may_be_identified_by_its_name_only() -> None:
+def test_a_message_may_be_identified_only_by_its_name() -> None:
     row = table("Tag | Name", "9002 | Berth")
     assert facts(f"## Booking Request\n\n{row}\n\n## Logon flags\n\n{row}\n") == [
         "5: member B1 9002 Berth",
@@ -344,9 +344,9 @@ def test_values_of_text_are_read() -> None:
     assert facts(text)[1:] == [
         "5: text NO_BERTH in B2 with Answer Refused",
         "6: text TOO_LONG in B2",
-        "7: could not read: an item of a list of values of Text names no value, or no message has it",
+        "7: could not read: an item of a list of values of Text has no value, or belongs to no message",
         "11: text NO_WAY in B2 with 9008 Other",
-        "12: could not read: a row on values of Text names no value, or no message has it",
+        "12: could not read: a row of a table of values of Text has no value, or belongs to no message",
     ]
 
 
@@ -378,7 +378,7 @@ def test_mentions_in_running_text_are_read() -> None:
         (
             B1 + table("Tag | Name | Type", "9001 | BookingID | Blob"),
             4,
-            "`Blob` is no type that is known here",
+            "`Blob` is not a known type",
         ),
         (B1 + table("Tag | Name", "9001 | BookingID | more"), 4, "a row has 3 cells, the table 2"),
         (B1 + table("Name | Required", "Speed | Y"), 4, "`Speed` is not a tag"),
@@ -387,12 +387,12 @@ def test_mentions_in_running_text_are_read() -> None:
             2,
             "the heading above a table of fields names B1 and B2 at once",
         ),
-        ("| Tag | Name |\n| 1 | A |\n", 1, "a row of a table without a proper head"),
+        ("| Tag | Name |\n| 1 | A |\n", 1, "a table row without a proper header"),
         ("```fix\n8=FIX\n", 1, "a code block has no end"),
         (
             "<table>\n<tr></tr>\n</table>\n",
             1,
-            "a table in HTML without rows, or with cells that span several",
+            "a table in HTML without rows, or with cells that span several rows or columns",
         ),
         (
             "<table>\n<tr><td>a</td></tr><tr><td>a<td>b</tr></table>\n",
@@ -409,8 +409,8 @@ def test_mentions_in_running_text_are_read() -> None:
     ],
 )
 def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, what: str) -> None:
-    unread = [item for item in pages.read(text, "page.md", vocabulary()) if isinstance(item, Unread)]
-    assert [(item.location.line, item.what) for item in unread] in (
+    unreadable = [item for item in pages.read(text, "page.md", vocabulary()) if isinstance(item, Unreadable)]
+    assert [(item.location.line, item.what) for item in unreadable] in (
         [(line, what)],
         [(line, what), (line + 1, what)],
     )

@@ -42,7 +42,7 @@ def test_reviewed_text_is_kept_only_as_fingerprints(scratch: Scratch) -> None:
 def test_a_changed_sentence_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "Tides are told on", "Tides are whispered on")
-    assert unreviewed(scratch) == [f"pier/tides: changed text in line {line_of(page, 'whispered')}"]
+    assert unreviewed(scratch) == [f"pier/tides: changed text on line {line_of(page, 'whispered')}"]
     assert review(scratch).exit_code == 0
     assert unreviewed(scratch) == []
 
@@ -65,20 +65,20 @@ def test_text_that_is_new_on_several_pages_is_reported_once(scratch: Scratch) ->
     assert shown.count("Ships wait their turn.") == 1
     assert all(page.as_posix() in shown for page in pages)
     scratch.edit(pages[0], "Ships wait their turn.", "")
-    assert unreviewed(scratch) == [f"pier/bookings: new text in line {line_of(pages[1], 'Ships wait')}"]
+    assert unreviewed(scratch) == [f"pier/bookings: new text on line {line_of(pages[1], 'Ships wait')}"]
 
 
 def test_new_and_removed_text_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "A ship asks for a berth.\n", "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n")
     line = line_of(page, "It may.")
-    assert unreviewed(scratch) == [f"pier/bookings: new text in lines {line} to {line + 2}"]
+    assert unreviewed(scratch) == [f"pier/bookings: new text on lines {line} to {line + 2}"]
     scratch.edit(page, "A ship asks for a berth.\n\nIt may.\n\n* Or not.\n", "")
     heading = line_of(page, "## Booking Request")
     assert unreviewed(scratch) == [f"pier/bookings: 1 passage gone after line {heading}"]
 
 
-def test_changes_of_layout_are_not_reported(scratch: Scratch) -> None:
+def test_changes_to_the_layout_are_not_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     scratch.edit(
         page,
@@ -95,10 +95,10 @@ def test_a_changed_example_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "9003=80.5", "9003=81.5")
     line = line_of(page, "```fix Example")
-    assert unreviewed(scratch) == [f"pier/bookings: changed text in line {line}"]
+    assert unreviewed(scratch) == [f"pier/bookings: changed text on line {line}"]
 
 
-def test_a_section_that_only_moved_need_not_be_read_again(scratch: Scratch) -> None:
+def test_a_section_that_only_moved_need_not_be_reviewed_again(scratch: Scratch) -> None:
     tides, bookings = scratch.pages / "pier/tides.md", scratch.pages / "pier/bookings.md"
     scratch.append(tides, "\n## Fog\n\nShips wait in fog.\n")
     assert review(scratch).exit_code == 0
@@ -123,7 +123,7 @@ def test_changes_without_facts_are_reported_as_text(scratch: Scratch) -> None:
     page = scratch.pages / "pier/bookings.md"
     scratch.edit(page, "| 9002 | Berth     | String       | N ", "| 9002 | Berth     | String       | C ")
     assert unreviewed(scratch) == [
-        f"pier/bookings: changed text in line {line_of(page, '| 9002 | Berth     |')}"
+        f"pier/bookings: changed text on line {line_of(page, '| 9002 | Berth     |')}"
     ]
 
 
@@ -132,14 +132,14 @@ def test_a_page_that_no_parser_reads_is_reported(scratch: Scratch) -> None:
     page.write_text("# Fees\n\nThere are none.\n", encoding="utf-8")
     assert unreviewed(scratch) == [
         "page pier/fees: is not among the sources; 0 facts were read from it",
-        "pier/fees: new text in line 3",
+        "pier/fees: new text on line 3",
     ]
     scratch.edit(
         scratch.spec / "manifest.yaml",
         "  changes:        page pier/changes\n",
         "  changes:        page pier/changes\n  fees:           page pier/fees\n",
     )
-    assert unreviewed(scratch) == ["pier/fees: new text in lines 1 to 3"]
+    assert unreviewed(scratch) == ["pier/fees: new text on lines 1 to 3"]
 
 
 def test_changed_comments_of_a_dictionary_are_reported(scratch: Scratch) -> None:
@@ -148,7 +148,7 @@ def test_changed_comments_of_a_dictionary_are_reported(scratch: Scratch) -> None
     path = scratch.dictionary / "FIX50SP2.xml"
     scratch.edit(path, "<components />", "<!-- Seals may come. -->\n <components />")
     (finding,) = scratch.diff_dictionary()
-    assert finding.what == f"dictionary FIX50SP2: new text in line {line_of(path, 'Seals may come')}"
+    assert finding.what == f"dictionary FIX50SP2: new text on line {line_of(path, 'Seals may come')}"
     run("--spec", scratch.spec, "diff", *arguments)
     for item in sorted(scratch.dictionary.iterdir()):
         item.rename(item.with_name(f"pier-{item.name}"))

@@ -102,14 +102,14 @@ def test_unreadable_elements_are_reported_with_their_lines() -> None:
             "21: could not read: component Notes is not defined, or contains itself"
         ),
         ("number='600' name='LegName'", "number='x' name='LegName'"): (
-            "40: could not read: a field without number or name"
+            "40: could not read: a field without a number or a name"
         ),
         ("number='701' name='Note'", "number='702' name='Note'"): (
             "43: could not read: 702 Extra is declared twice, or its tag or name is taken"
         ),
-        ("<value enum='2'/>", "<value/>"): "36: could not read: a value without enum",
+        ("<value enum='2'/>", "<value/>"): "36: could not read: a value without an enum attribute",
         ("<trailer/>", "<footer/>"): "7: could not read: <footer> is not part of a dictionary",
-        (" msgtype='D'", ""): "9: could not read: a message without msgtype or name",
+        (" msgtype='D'", ""): "9: could not read: a message without a msgtype or a name",
         ("<field name='Extra' required='Y'/>", "<field name='Extra' required='Y'><field/></field>"): (
             "25: could not read: field Extra has members, but is not a group"
         ),

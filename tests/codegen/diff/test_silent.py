@@ -1,7 +1,7 @@
-"""Changes at the venue that `diff` once missed, because a source was not read or changed text was not
-reported.
+"""Changes to the venue's documents that `diff` once missed, because a source was not read or changed text was
+not reported.
 
-Each row changes the site of the pier; the test then fetches and compares it as the daily workflow does.
+Each row changes the pier's site; the test then fetches and compares it as the daily workflow does.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def remove(*names: str) -> Change:
     return change
 
 
-def rename_folder_alone(pages: Path) -> None:
+def rename_only_folder(pages: Path) -> None:
     (pages / "pier-tours").rename(pages / "pier-trips")
 
 
 def rename_folder(pages: Path) -> None:
-    rename_folder_alone(pages)
+    rename_only_folder(pages)
     for path in (pages / "pier-trips").iterdir():
         text = path.read_text(encoding="utf-8").replace("pier-tours", "pier-trips")
         path.write_text(text, encoding="utf-8")
@@ -137,7 +137,7 @@ ROWS: list[tuple[str, Change, str]] = [
     ("a folder is renamed", rename_folder, "pier-trips: a folder that no product of the spec has"),
     (
         "a folder is renamed, but not the addresses of its pages",
-        rename_folder_alone,
+        rename_only_folder,
         "pier-trips: a folder that no product of the spec has, with 2 pages",
     ),
     ("the index lacks a guide", remove("guides/rates.md"), "rates (guide guides/rates) was not read"),

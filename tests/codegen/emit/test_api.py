@@ -41,7 +41,7 @@ def request(package: ModuleType, **given: Any) -> Any:
     return cls(**{**required, **given})
 
 
-def test_only_setting_a_deprecated_field_warns_at_the_line_that_sets_it(
+def test_a_deprecated_field_warns_only_if_it_is_set_and_at_that_line(
     deprecated: ModuleType,
 ) -> None:
     given: dict[str, Any] = {"arrival": datetime(2026, 1, 1, tzinfo=UTC)}
@@ -103,58 +103,58 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("source: BerthRequest.draught is gone", f"{REQUEST} draught", GONE),
     ("source: BerthRequest.beam is new and required", f"{REQUEST} beam", BEAM | {"required": True}),
     ("source: BerthRequest.draught must be given", f"{REQUEST} draught required", True),
-    ("source: BerthRequest.draught is str, and was Decimal", f"{REQUEST} draught type", "str"),
+    ("source: BerthRequest.draught is str, was Decimal", f"{REQUEST} draught type", "str"),
     ("source: BerthKind.QUAY is gone", "enums BerthKind QUAY", GONE),
     ("source: enum BerthKind is gone", "enums BerthKind", GONE),
     ("source: session type DESK is gone", "sessions DESK", GONE),
     ("source: BerthRequest.at_quay() is gone", "constructors BerthRequest", GONE),
     ("typing: BerthRequest.flag may be None", f"{REQUEST} flag none", True),
     (
-        "typing: BerthRequest.flag is Flag | str | int, and was Flag | str",
+        "typing: BerthRequest.flag is Flag | str | int, was Flag | str",
         f"{REQUEST} flag type",
         "Flag | str | int",
     ),
-    ("wire: BerthRequest.draught is tag 7, and was 5003", f"{REQUEST} draught tag", 7),
-    ("wire: BerthKind.QUAY is '9', and was '1'", "enums BerthKind QUAY", "9"),
-    ("wire: BerthRequest is MsgType U9, and was U1", "msg_types BerthRequest", "U9"),
+    ("wire: BerthRequest.draught is tag 7, was 5003", f"{REQUEST} draught tag", 7),
+    ("wire: BerthKind.QUAY is '9', was '1'", "enums BerthKind QUAY", "9"),
+    ("wire: BerthRequest is MsgType U9, was U1", "msg_types BerthRequest", "U9"),
     ("venue: BerthRequest.beam_ is now: No. Before: Optional.", f"{REQUEST} beam_ rules", "No."),
     ("venue: BerthRequest is no longer sent from the client on DESK", "flows BerthRequest", []),
     ("venue: BerthOffer has a new rule: One.", "rules BerthOffer", ["One."]),
-    ("venue: session type DESK: resend is 0, and was 1", "sessions DESK resend", 0),
-    ("venue: session type DESK: port is 8230, and was not set", "sessions DESK port", 8230),
+    ("venue: session type DESK: resend is 0, was 1", "sessions DESK resend", 0),
+    ("venue: session type DESK: port is 8230, was not set", "sessions DESK port", 8230),
     (
-        "venue: session type DESK: comp_ids is DESK, QUAY, and was DESK",
+        "venue: session type DESK: comp_ids is DESK, QUAY, was DESK",
         "sessions DESK comp_ids",
         ["DESK", "QUAY"],
     ),
     (
-        "venue: session type DESK: requests_per_second is not set, and was 9",
+        "venue: session type DESK: requests_per_second is not set, was 9",
         "sessions DESK requests_per_second",
         None,
     ),
     ("venue: host live sea orders is gone", "hosts|live sea orders", GONE),
     (
-        "venue: host live sea orders: name is b.example, and was a.example",
+        "venue: host live sea orders: name is b.example, was a.example",
         "hosts|live sea orders|name",
         "b.example",
     ),
     ("source: limit TIDES is gone", "limits TIDES", GONE),
     ("source: limit TIDES: neap is gone", "limits TIDES neap", GONE),
     (
-        "source: limit TIDES: type is Mapping[str, Decimal], and was Mapping[str, int]",
+        "source: limit TIDES: type is Mapping[str, Decimal], was Mapping[str, int]",
         "limits TIDES type",
         "Mapping[str, Decimal]",
     ),
-    ("venue: limit TIDES: neap is 4, and was 3", "limits TIDES neap", "4"),
-    ("venue: limit TIDES: unit is hours, and was minutes", "limits TIDES unit", "hours"),
+    ("venue: limit TIDES: neap is 4, was 3", "limits TIDES neap", "4"),
+    ("venue: limit TIDES: unit is hours, was minutes", "limits TIDES unit", "hours"),
     ("source: refused logon bad_key is gone", "refusals bad_key", GONE),
-    ("venue: refused logon bad_key: pattern is keys?, and was key", "refusals bad_key pattern", "keys?"),
-    ("venue: refused logon bad_key: cure is time, and was action", "refusals bad_key cure", "time"),
-    ("venue: text OfferText.FULL: code is NONE, and was FULL", "texts OfferText.FULL code", "NONE"),
-    ("venue: BerthRequest.draught: unit is feet, and was metres", f"{REQUEST} draught unit", "feet"),
-    ("venue: BerthRequest.draught: default is 3, and was not set", f"{REQUEST} draught default", "3"),
+    ("venue: refused logon bad_key: pattern is keys?, was key", "refusals bad_key pattern", "keys?"),
+    ("venue: refused logon bad_key: cure is time, was action", "refusals bad_key cure", "time"),
+    ("venue: text OfferText.FULL: code is NONE, was FULL", "texts OfferText.FULL code", "NONE"),
+    ("venue: BerthRequest.draught: unit is feet, was metres", f"{REQUEST} draught unit", "feet"),
+    ("venue: BerthRequest.draught: default is 3, was not set", f"{REQUEST} draught default", "3"),
     ("source: product sea is gone", "products sea", GONE),
-    ("venue: product sea: env_prefix is HIGH_SEA, and was SEA", "products sea env_prefix", "HIGH_SEA"),
+    ("venue: product sea: env_prefix is HIGH_SEA, was SEA", "products sea env_prefix", "HIGH_SEA"),
 ]
 COMPATIBLE: list[tuple[str, str, Any]] = [
     ("source: class Tug is new", "classes Tug", {}),
@@ -224,7 +224,7 @@ def test_each_difference_names_the_affected_users(old: api.Api, words: str, path
         ("ship_id", {}, []),  # required
         ("draught", {"required": True}, ["BREAKING source: BerthRequest.depth must be given"]),
         ("ship_id", {"required": False}, ["compatible source: BerthRequest.depth may be left out"]),
-        ("draught", {"unit": "feet"}, ["BREAKING venue: BerthRequest.depth: unit is feet, and was metres"]),
+        ("draught", {"unit": "feet"}, ["BREAKING venue: BerthRequest.depth: unit is feet, was metres"]),
     ],
 )
 def test_a_renamed_field_is_one_difference_in_addition_to_its_other_changes(
@@ -236,7 +236,7 @@ def test_a_renamed_field_is_one_difference_in_addition_to_its_other_changes(
     assert [str(item) for item in api.compare(old, new)] == [renamed, *more]
 
 
-def test_a_change_of_the_logon_is_one_difference(kalshi: Dialect) -> None:
+def test_a_change_to_the_logon_is_one_difference(kalshi: Dialect) -> None:
     old = api.describe(kalshi)
     paths = ("classes LogonFields cancel_orders_on_disconnect rules", "classes Logon use_dollars rules")
     changes = [
@@ -327,7 +327,7 @@ def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     git(copy.folder, "commit", "--quiet", "--message", "Another form")
     copy.edit("messages/berths.yaml", "message_type: U1", "msg_type: U1")
     other = run("--spec", copy.spec, "api", "--against", "HEAD").output.splitlines()
-    assert other[0] == "HEAD: this codegen cannot read its spec"
+    assert other[0] == "HEAD: this version of codegen cannot read its spec"
     assert other[1].startswith("HEAD:tests/codegen/harbour/messages/berths.yaml:")
 
 

@@ -81,7 +81,7 @@ def test_preset_fields_determine_the_arguments(harbour: ModuleType) -> None:
     }
 
 
-def test_the_message_equals_one_that_its_class_creates(harbour: ModuleType) -> None:
+def test_the_message_equals_one_created_with_its_class(harbour: ModuleType) -> None:
     about: dict[str, Any] = {
         "length": "90",
         "arrival": ARRIVAL,

@@ -149,7 +149,7 @@ def test_a_family_may_not_have_the_name_of_a_common_module(copy: SpecCopy) -> No
         rendered(copy.spec)
 
 
-def test_the_error_of_a_failing_formatter_names_the_file() -> None:
+def test_the_error_for_a_failing_formatter_names_the_file() -> None:
     with pytest.raises(FormatError, match=r"(?s)cannot be formatted: .*blocks\.py"):
         format_sources({"blocks.py": "class :\n", "groups.py": "a = 1\n"})
 
@@ -224,7 +224,7 @@ def test_without_a_group_unknown_fields_are_at_the_end(harbour: ModuleType) -> N
     assert encoded(request(harbour, unknown=((9003, b"m"), (9004, b"n"))))[-2:] == ["9003=m", "9004=n"]
 
 
-def test_a_required_group_that_may_be_empty_is_sent_as_zero(harbour: ModuleType) -> None:
+def test_a_required_group_that_may_be_empty_is_sent_with_a_count_of_zero(harbour: ModuleType) -> None:
     offer = harbour.BerthOffer(ship_id="DE123", answer="refused", unknown=((9003, b"m"),))
     assert encoded(offer) == ["5001=DE123", "5022=refused", "15=USD", "9003=m", "5018=0"]
     offer.berths.append(harbour.Berth(berth_id="B1", fee=3))
@@ -251,7 +251,7 @@ def test_values_are_converted_when_a_message_is_created(harbour: ModuleType) -> 
     assert message.flag is harbour.Flag.HOME  # type: ignore[attr-defined]
     assert message.berth_kind is harbour.BerthKind.QUAY  # type: ignore[attr-defined]
     assert message.cargo == [harbour.CargoLot(cargo_name="Tea", weight=Decimal("0.50"))]  # type: ignore[attr-defined]
-    with pytest.raises(TypeError, match="expected a list of CargoLot, not one with dict in it"):
+    with pytest.raises(TypeError, match="expected a list of CargoLot, not one that contains dict"):
         request(harbour, cargo=[{"cargo_name": "Tea"}])
 
 

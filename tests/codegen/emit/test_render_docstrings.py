@@ -80,9 +80,9 @@ def test_the_scope_of_a_condition_is_described() -> None:
         "sent from the client on spot, on Orders in NewOrder and Cancel with Urgent N or absent in the Logon "
         "and Side is 1 or absent"
     )
-    asked = Scope(logon=(("Urgent", None), ("Level", ())))
+    on_logon = Scope(logon=(("Urgent", None), ("Level", ())))
     assert (
-        prose.condition_text(Condition((), asked), {})
+        prose.condition_text(Condition((), on_logon), {})
         == "sent with Urgent absent in the Logon with Level present in the Logon"
     )
 
@@ -130,7 +130,7 @@ def test_the_only_allowed_values_are_described() -> None:
     assert prose.limits_text(kind, (limit,)).endswith("when Flag is H and FirstDay is absent.")
 
 
-def test_limits_of_a_counter_count_entries() -> None:
+def test_limits_of_a_counter_are_numbers_of_entries() -> None:
     fields = load_dialect(HARBOUR).fields
     counter = next(field for field in fields if field.datatype.kind == "NUMINGROUP")
     client = Condition(scope=Scope(sender="client"))

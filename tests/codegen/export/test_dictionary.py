@@ -1,4 +1,4 @@
-"""QuickFIX dictionaries meet the requirements of QuickFIX's loader and validation, checked on their text.
+"""QuickFIX dictionaries meet the requirements of QuickFIX's loader and validation, checked in their text.
 
 `make interop` loads the same files into QuickFIX itself.
 """
@@ -88,7 +88,7 @@ def test_each_message_is_in_one_file_of_each_of_its_products(
     kalshi: Dialect, parsed: dict[tuple[str, str], ET.Element]
 ) -> None:
     for product in PRODUCTS:
-        wanted = {
+        expected = {
             message.msg_type
             for message in kalshi.messages
             if not message.flows
@@ -99,7 +99,7 @@ def test_each_message_is_in_one_file_of_each_of_its_products(
             for name in ("FIXT11.xml", "FIX50SP2.xml")
             for item in parsed[product, name].findall("messages/message")
         ]
-        assert sorted(found) == sorted(wanted)
+        assert sorted(found) == sorted(expected)
     assert parsed["margin", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is None
     assert parsed["prediction", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is not None
 
@@ -129,12 +129,14 @@ def test_a_constant_is_required(parsed: dict[tuple[str, str], ET.Element]) -> No
 
 
 def test_the_first_member_of_a_group_opens_its_entries(kalshi: Dialect) -> None:
-    def turned(member: Member) -> Member:
+    def with_reversed_group(member: Member) -> Member:
         if member.group is None:
             return member
         return attrs.evolve(member, group=attrs.evolve(member.group, members=member.group.members[::-1]))
 
-    root = ET.fromstring(dictionary.render(changed(kalshi, turned), "prediction")["FIX50SP2.xml"])
+    root = ET.fromstring(
+        dictionary.render(changed(kalshi, with_reversed_group), "prediction")["FIX50SP2.xml"]
+    )
     [group] = message(root, "MarketDataIncrementalRefresh").findall("group")
     assert names(group)[0] == "MDUpdateAction"
     assert names(group)[-1] == "Symbol"
@@ -154,13 +156,15 @@ def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kal
     assert len(side) == 0
     assert "<!-- known values, others may occur: 1 BUY, 2 SELL -->" in text
 
-    def closed(member: Member) -> Member:
+    def with_closed_codeset(member: Member) -> Member:
         if member.field.codeset is None:
             return member
         codeset = attrs.evolve(member.field.codeset, open=False)
         return attrs.evolve(member, field=attrs.evolve(member.field, codeset=codeset))
 
-    root = ET.fromstring(dictionary.render(changed(kalshi, closed), "prediction")["FIX50SP2.xml"])
+    root = ET.fromstring(
+        dictionary.render(changed(kalshi, with_closed_codeset), "prediction")["FIX50SP2.xml"]
+    )
     [side] = root.findall("fields/field[@name='Side']")
     assert [value.attrib for value in side] == [
         {"enum": "1", "description": "BUY"},

@@ -118,7 +118,7 @@ def test_the_library_sends_and_reads_the_examples(
         ),
     ],
 )
-def test_a_mistake_in_an_example_is_named_with_its_place(
+def test_a_mistake_in_an_example_is_reported_with_its_location(
     kalshi: Dialect, tmp_path: Path, before: str, after: str, complaint: str
 ) -> None:
     text = (SPEC / examples.FILE).read_text(encoding="utf-8")

@@ -200,11 +200,11 @@ def test_parts_that_a_spec_cannot_express_are_listed_with_their_lines(old: Path,
     place = f"{old.as_posix()}:"
     notes = {line.removeprefix(place).partition(": ")[2] for line in result.stderr.splitlines()}
     assert notes == {
-        "Symbol in IOI; left out: Symbol would be duplicate",
-        "News in IOI; left out: News would be duplicate",
+        "Symbol in IOI; left out: Symbol would occur twice",
+        "News in IOI; left out: News would occur twice",
         "Nothing in IOI; left out: there is no such component",
         "Loop in Loop; left out: the component includes itself",
-        "Header in IOI; left out: every message has another header",
+        "Header in IOI; left out: every message already has a header attribute",
         "NoLegs in IOI; left out: it counts a group that has no members",
         "Nowhere in IOI; left out: there is no such field",
         "NoEmpty in IOI; left out: it has no field that opens an entry",

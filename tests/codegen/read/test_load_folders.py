@@ -182,7 +182,7 @@ def test_the_error_for_a_wrong_base_names_it(tmp_path: Path, extends: str, what:
     assert advice in mistake.advice
 
 
-def test_a_folder_without_manifest_is_not_a_dialect(tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_is_not_a_dialect(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(tmp_path)
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
     assert mistake.what.startswith("cannot be read")
@@ -223,7 +223,7 @@ def test_an_unused_file_is_a_mistake(tmp_path: Path, name: str, file: str, advic
 
 
 @pytest.mark.parametrize("name", ["header", "trailer"])
-def test_a_dialect_needs_header_and_trailer(tmp_path: Path, name: str) -> None:
+def test_a_dialect_needs_a_header_and_a_trailer(tmp_path: Path, name: str) -> None:
     changes: dict[str, str | None] = {name: None}
     (mistake,) = mistakes_of(write(tmp_path, **changes))
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)

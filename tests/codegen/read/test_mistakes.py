@@ -17,16 +17,16 @@ STRUCTURAL_MISTAKES: dict[str, Any] = yaml.safe_load(
 
 @pytest.mark.parametrize("kind", STRUCTURAL_MISTAKES, ids=lambda kind: kind.replace(" ", "-"))
 def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str) -> None:
-    slip = STRUCTURAL_MISTAKES[kind]
-    changed = {file: edited(file, old, new) for file, old, new in (slip["change"], *slip.get("and", ()))}
-    named, passage = slip["named"]
+    case = STRUCTURAL_MISTAKES[kind]
+    changed = {file: edited(file, old, new) for file, old, new in (case["change"], *case.get("and", ()))}
+    named, passage = case["named"]
     texts = FILES | {path_of(file): text for file, text in changed.items()}
     found = mistakes_of(write(tmp_path, **changed))
     assert [(Path(m.location.file).relative_to(tmp_path).as_posix(), m.location.line) for m in found] == [
         (path_of(named), line_of(texts[path_of(named)], passage))
     ]
-    assert found[0].what.startswith(slip["what"])
-    assert found[0].advice.startswith(slip["advice"])
+    assert found[0].what.startswith(case["what"])
+    assert found[0].advice.startswith(case["advice"])
 
 
 def test_every_element_needs_a_source(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ LOGON = """\
         ("{Side: [Buy, absent]}", model.Condition((("Side", ("1", "")),))),
     ],
 )
-def test_a_condition_also_states_where_it_holds(
+def test_a_condition_may_restrict_where_it_applies(
     tmp_path: Path, written: str, expected: model.Condition
 ) -> None:
     text = edited("messages_orders", "{Side: Buy, Price: present}", written)
@@ -183,7 +183,7 @@ def test_the_only_allowed_values_may_be_codes_or_wire_values(tmp_path: Path) -> 
     assert [limit.values for limit in member(dialect, "Rank").limits] == [("7", "-1")]
 
 
-def test_limits_of_a_group_count_its_entries(tmp_path: Path) -> None:
+def test_limits_of_a_group_are_numbers_of_entries(tmp_path: Path) -> None:
     fields = FILES["fields.yaml"].replace("{tag: 555, ", "{tag: 555, limits: {maximum: 9}, ")
     orders = edited(
         "messages_orders",
@@ -195,13 +195,13 @@ def test_limits_of_a_group_count_its_entries(tmp_path: Path) -> None:
     assert [(limit.when.terms, limit.minimum) for limit in legs.limits] == [((("Side", ("1",)),), "2")]
 
 
-def test_only_forbids_all_other_message_flows(dialect: model.Dialect) -> None:
+def test_a_member_with_only_is_forbidden_in_all_other_flows(dialect: model.Dialect) -> None:
     urgent = member(dialect, "Urgent")
     assert (urgent.presence, urgent.default) == ("optional", "N")
     assert urgent.rules == (model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),)
 
 
-def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
+def test_a_member_with_only_is_forbidden_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
     text = edited(
         "messages_session",
         "members: {}",
@@ -215,13 +215,13 @@ def test_only_forbids_outside_each_of_its_dimensions(tmp_path: Path) -> None:
     )
 
 
-def test_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
+def test_a_member_with_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
     """Only clients send NewOrder, and only on Orders, so a scope with these values restricts nothing."""
     text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
     assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
 
 
-def test_rules_of_presence_keep_the_order_of_the_file(tmp_path: Path) -> None:
+def test_presence_rules_keep_the_order_of_the_file(tmp_path: Path) -> None:
     text = edited(
         "messages_orders",
         "{required_on: {products: futures}}",
@@ -323,7 +323,7 @@ def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
         ("2026-12", date(2026, 12, 1), date(2027, 1, 1)),
     ],
 )
-def test_a_change_in_an_unknown_day_of_a_month_applies_from_its_end(
+def test_a_change_dated_by_month_certainly_applies_from_the_next_month(
     written: str, first_day: date, settled: date
 ) -> None:
     change = model.Change("added", None, written)

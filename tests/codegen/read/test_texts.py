@@ -106,7 +106,7 @@ def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
-        ("cure: action", "cure: time", "4: refusal `Tide` is after `Locked`, which time cures"),
+        ("cure: action", "cure: time", "4: refusal `Tide` is after `Locked`, which has `cure: time`"),
         ("cure: unclear", "cure: sleep", "4: `refusals.Tide.cure` is `sleep`"),
         ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
         (', doc: "Come again."', "", "5: `refusals.Busy` has no `doc`"),

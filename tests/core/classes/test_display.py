@@ -17,7 +17,7 @@ from kalshi_fix_sansio import (
     Party,
     Side,
 )
-from kalshi_fix_sansio.classes.display import MOST_ROWS, table
+from kalshi_fix_sansio.classes.display import MAX_ROWS, table
 from kalshi_fix_sansio.dialect.layout import BY_SESSION
 from kalshi_fix_sansio.trading import Cash, OrderBooks, Orders, Positions
 from tests.helpers import START
@@ -104,10 +104,10 @@ def test_positions_and_balances_are_displayed() -> None:
 
 
 def test_a_long_table_is_truncated_visibly() -> None:
-    rows = [(str(number),) for number in range(MOST_ROWS)]
+    rows = [(str(number),) for number in range(MAX_ROWS)]
     assert "..." not in table("All", ["number"], rows)
     shown = table("All", ["number"], [*rows, ("one more",)])
-    assert shown.count("<tr>") == MOST_ROWS + 2
+    assert shown.count("<tr>") == MAX_ROWS + 2
     assert "one more" not in shown
     assert '<tr><td colspan="1">...</td></tr>' in shown
 

@@ -1,4 +1,4 @@
-"""Exceptions raised under `hides_locals` keep no arguments or local variables in their frames."""
+"""Exceptions raised inside `hides_locals` keep no arguments or local variables in their frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers import locals_of
 SECRET = "-----BEGIN PRIVATE KEY-----"
 
 
-def refuse(text: str) -> None:
+def raise_lookup_error(text: str) -> None:
     copy = text + "!"
     try:
         raise KeyError
@@ -19,27 +19,27 @@ def refuse(text: str) -> None:
 
 
 @hides_locals
-def refused(text: str) -> None:
-    """Refuse a text."""
-    refuse(text)
+def wrapped_function(text: str) -> None:
+    """Raise an error."""
+    raise_lookup_error(text)
 
 
 @init_hides_locals
-class Refused:
+class WrappedClass:
     def __init__(self, text: str) -> None:
-        refuse(text)
+        raise_lookup_error(text)
 
 
 def test_line_numbers_are_kept_and_local_variables_removed() -> None:
-    for call in (refused, Refused):
+    for call in (wrapped_function, WrappedClass):
         with pytest.raises(LookupError) as caught:
             call(SECRET)
-        assert caught.traceback[-1].name == "refuse"
+        assert caught.traceback[-1].name == "raise_lookup_error"
         assert SECRET not in locals_of(caught.value)
     with pytest.raises(LookupError) as caught:
-        refuse(SECRET)
+        raise_lookup_error(SECRET)
     assert SECRET in locals_of(caught.value)
-    assert refused.__doc__ == "Refuse a text."
+    assert wrapped_function.__doc__ == "Raise an error."
 
 
 def test_an_exception_that_the_caller_was_handling_keeps_its_local_variables() -> None:
@@ -51,7 +51,7 @@ def test_an_exception_that_the_caller_was_handling_keeps_its_local_variables() -
         try:
             fail()
         except ValueError:
-            refused(SECRET)
+            wrapped_function(SECRET)
 
     with pytest.raises(LookupError) as caught:
         handle()
@@ -60,18 +60,18 @@ def test_an_exception_that_the_caller_was_handling_keeps_its_local_variables() -
     assert SECRET not in found
 
 
-def test_causes_in_a_circle_are_cleared_once() -> None:
+def test_causes_in_a_cycle_are_cleared_once() -> None:
     @hides_locals
-    def circle(text: str) -> None:
+    def cycle(text: str) -> None:
         try:
-            refuse(text)
+            raise_lookup_error(text)
         except LookupError as error:
             other = ValueError()
             error.__cause__ = other
             raise other from error
 
     with pytest.raises(ValueError) as caught:  # noqa: PT011
-        circle(SECRET)
+        cycle(SECRET)
     assert SECRET not in locals_of(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""The driver of a session does the work of an adapter, without a transport or real time."""
+"""A driver for a session: it does the work of an adapter, without a transport or real time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Driver:
             self.session.handle_timer(self.clock.now)
             self.settle()
         else:
-            raise AssertionError("the session's timers never rest")
+            raise AssertionError("the session's timers never stop firing")
         self.clock.advance(seconds - self.clock.monotonic)
 
     def settle(self) -> None:
@@ -67,7 +67,7 @@ class Driver:
             if deadline is None or deadline > self.clock.monotonic or not self.may_write:
                 return
             self.session.handle_timer(self.clock.now)
-        raise AssertionError("the session's timers never rest")
+        raise AssertionError("the session's timers never stop firing")
 
     def _flush(self) -> None:
         if not self.may_write or self._closed:

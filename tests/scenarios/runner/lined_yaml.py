@@ -44,7 +44,7 @@ def _convert(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
             if not isinstance(key, str):
                 raise ScenarioError(f"line {line}: {key!r} cannot be a key; quote it if it is a word")
             if key in mapping:
-                raise ScenarioError(f"line {key_node.start_mark.line + 1}: {key} is here twice")
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: {key} appears twice")
             mapping[key] = _convert(loader, value_node)
         return mapping
     if isinstance(node, yaml.SequenceNode):

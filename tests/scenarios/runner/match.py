@@ -29,7 +29,7 @@ class Matcher:
     clock: Clock
     start: Clock
 
-    def is_like(self, frame: bytes, pattern: Fields) -> bool:
+    def matches_message(self, frame: bytes, pattern: Fields) -> bool:
         """Return whether a message has every field of a pattern."""
         found = fields_of(frame)
         return all(self._value_matches(found.get(tag), value) for tag, value in pattern)
@@ -45,7 +45,7 @@ class Matcher:
         clock = self.start if time.from_start else self.clock
         return wire_time(clock.utc + timedelta(seconds=time.seconds))
 
-    def is_told(self, event: Event, pattern: EventPattern) -> bool:
+    def matches_event(self, event: Event, pattern: EventPattern) -> bool:
         """Return whether an event has the class and every attribute of a pattern."""
         return type(event).__name__ == pattern.name and all(
             self._attribute_matches(getattr(event, name), value) for name, value in pattern.attributes.items()

@@ -1,4 +1,4 @@
-"""The contents of a scenario file, for one role of our side."""
+"""The contents of a scenario file, for our side in one role."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Moment:
 
 @attrs.frozen
 class Part:
-    """Matches any text that contains this."""
+    """Matches any text that contains this text."""
 
     text: str
 
@@ -46,7 +46,7 @@ class MessageSpec:
 
 @attrs.frozen
 class PeerSends:
-    """Messages and other bytes, delivered in one piece unless `cut` is set."""
+    """Messages and other bytes, delivered in one chunk unless `cut` is set."""
 
     parts: tuple[MessageSpec | bytes, ...]
     cut: int | None = None
@@ -62,12 +62,12 @@ class PeerCloses:
 class PeerReads:
     """The peer stops reading, or reads again."""
 
-    reads: bool
+    is_reading: bool
 
 
 @attrs.frozen
 class UserCalls:
-    """A call of the session's user."""
+    """A call by the session's user."""
 
     name: str
     text: str | None = None
@@ -78,7 +78,7 @@ class UserCalls:
 class UserWatches:
     """The user stops fetching events, or resumes."""
 
-    watches: bool
+    is_watching: bool
 
 
 Action = PeerSends | PeerCloses | PeerReads | UserCalls | UserWatches

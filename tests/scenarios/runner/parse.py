@@ -77,7 +77,7 @@ def load(path: Path, role: Role) -> Scenario:
         return _Reader(tree, path, role).scenario()
 
 
-class _located:  # noqa: N801 - reads as the statement it makes
+class _located:  # noqa: N801 - it is used like a function
     """Add the file name to every ScenarioError."""
 
     def __init__(self, path: Path) -> None:

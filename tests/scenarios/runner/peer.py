@@ -69,7 +69,7 @@ class Peer:
             clock = self.start if value.from_start else self.clock
             return wire_time(clock.utc + timedelta(seconds=value.seconds))
         assert value is not None
-        assert not isinstance(value, Part), "the peer sends whole texts"
+        assert not isinstance(value, Part), "the peer cannot send only a part of a text"
         return value
 
     def _frame(self, body: bytes, framing: dict[int, Value]) -> bytes:

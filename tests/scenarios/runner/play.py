@@ -64,7 +64,7 @@ class _Player:
         self._config = self._settings()
         self._store = scenario.new_store()
         self._number = self._store.next_outgoing
-        """MsgSeqNum expected in the next message of our side."""
+        """MsgSeqNum expected in the next message from our side."""
         self._peer = self._new_peer()
         self._history: list[str] = []
         self._session: Session | None = None
@@ -124,7 +124,7 @@ class _Player:
         for action in actions:
             self._act(action)
             outcome = self._settle()
-            self._look(outcome)
+            self._parse_sent(outcome)
             if outcome.raised is not None:
                 raise ScenarioFailed(self._report("before the first step", [f"{outcome.raised!r}"]))
         if self._session is None or self._session.state is not State.ESTABLISHED:
@@ -136,7 +136,7 @@ class _Player:
         if step.at is not None:
             target = self._start.monotonic + step.at
             if target < self._clock.monotonic:
-                raise self._failed(step, ["at lies in the past"])
+                raise self._failed(step, ["`at` is in the past"])
             if self._transport is None:
                 self._clock.advance(target - self._clock.monotonic)
             else:
@@ -145,7 +145,7 @@ class _Player:
         self._act(step.action)
         outcome = self._settle()
         try:
-            frames = self._look(outcome)
+            frames = self._parse_sent(outcome)
         except ScenarioFailed as error:
             raise self._failed(step, [str(error)]) from None
         problems = [
@@ -155,7 +155,7 @@ class _Player:
         ]
         ended = any(isinstance(event, SessionEnded) for event in outcome.events)
         if ended and not (outcome.closed or isinstance(step.action, PeerCloses)):
-            problems.append("the session has ended, and the connection is still open")
+            problems.append("the session has ended, but the connection is still open")
         if problems:
             raise self._failed(step, problems)
 
@@ -183,9 +183,9 @@ class _Player:
             self._history.append("    <- end of file")
             transport.end()
         elif isinstance(action, PeerReads):
-            transport.reads = action.reads
+            transport.is_reading = action.is_reading
         elif isinstance(action, UserWatches):
-            transport.watches = action.watches
+            transport.is_watching = action.is_watching
 
     def _write(self, part: MessageSpec | bytes) -> bytes:
         if isinstance(part, bytes):
@@ -245,24 +245,25 @@ class _Player:
             return Outcome(b"", [], None, closed=True)
         return self._transport.settle()
 
-    def _look(self, outcome: Outcome) -> list[bytes]:
+    def _parse_sent(self, outcome: Outcome) -> list[bytes]:
         """Split the sent bytes into messages and check the rules that every message must meet."""
         framer = Framer(self._scenario.dialect.begin_string)
         framer.feed(outcome.sent)
         frames = []
         while (found := framer.next()) is not None:
             if not isinstance(found, Frame):
-                raise ScenarioFailed(f"our side sent no message but {found}")
+                raise ScenarioFailed(f"our side sent {found}, which is not a message")
             self._history.append(f"    -> {self._matcher.show(found.data)}")
             self._check(found)
             frames.append(found.data)
         if framer.pending:
-            raise ScenarioFailed(f"our side sent {framer.pending} bytes that are no whole message")
-        self._history.extend(f"    tells the user {event}" for event in outcome.events)
+            raise ScenarioFailed(f"our side sent {framer.pending} bytes that do not form a complete message")
+        self._history.extend(f"    the user receives {event}" for event in outcome.events)
         return frames
 
     def _check(self, frame: Frame) -> None:
-        """Check that a message of ours is valid, has our CompIDs, and has the next number or PossDupFlag."""
+        """Check that a message from our side is valid, and has our CompIDs and the next number or
+        PossDupFlag."""
         _, problems = self._codec.check(frame)
         fields = fields_of(frame.data)
         faults = [str(problem) for problem in problems]
@@ -273,35 +274,35 @@ class _Player:
             self._number = 1
         if fields.get(POSS_DUP) != "Y":
             if number != self._number:
-                faults.append(f"MsgSeqNum is {number}; {self._number} is next")
+                faults.append(f"MsgSeqNum is {number}, not {self._number}")
             self._number = number + 1
         if faults:
             raise ScenarioFailed(f"our side sent {self._matcher.show(frame.data)}: {'; '.join(faults)}")
 
     def _compare_raised(self, raised: Exception | None, expected: tuple[str, str] | None) -> list[str]:
         if raised is None:
-            return [] if expected is None else [f"the user gets no {expected[0]}"]
+            return [] if expected is None else [f"the user does not get {expected[0]}"]
         if expected is not None and type(raised).__name__ == expected[0] and expected[1] in str(raised):
             return []
         return [f"the user gets {type(raised).__name__}: {raised}"]
 
     def _compare_sent(self, frames: Sequence[bytes], expected: Sequence[Fields]) -> list[str]:
         matcher = self._matcher
-        for place, pattern in enumerate(expected):
-            if place == len(frames):
+        for index, pattern in enumerate(expected):
+            if index == len(frames):
                 return [f"our side did not send {matcher.show_pattern(pattern)}"]
-            if not matcher.is_like(frames[place], pattern):
-                return [f"our side sent {matcher.show(frames[place])}, not {matcher.show_pattern(pattern)}"]
+            if not matcher.matches_message(frames[index], pattern):
+                return [f"our side sent {matcher.show(frames[index])}, not {matcher.show_pattern(pattern)}"]
         return [f"our side also sent {matcher.show(frame)}" for frame in frames[len(expected) :]]
 
     def _compare_events(self, events: Sequence[Event], expected: Sequence[EventPattern]) -> list[str]:
         matcher = self._matcher
-        for place, pattern in enumerate(expected):
-            if place == len(events):
-                return [f"the user is not told {matcher.show_event_pattern(pattern)}"]
-            if not matcher.is_told(events[place], pattern):
-                return [f"the user is told {events[place]}, not {matcher.show_event_pattern(pattern)}"]
-        return [f"the user is also told {event}" for event in events[len(expected) :]]
+        for index, pattern in enumerate(expected):
+            if index == len(events):
+                return [f"the user did not receive {matcher.show_event_pattern(pattern)}"]
+            if not matcher.matches_event(events[index], pattern):
+                return [f"the user received {events[index]}, not {matcher.show_event_pattern(pattern)}"]
+        return [f"the user also received {event}" for event in events[len(expected) :]]
 
     def _failed(self, step: Step, problems: Sequence[str]) -> ScenarioFailed:
         return ScenarioFailed(self._report(f"step {step.number} (line {step.line})", problems))

@@ -42,19 +42,19 @@ class Outcome:
 class Transport(Protocol):
     """One connection, from the peer's point of view, with the session at the other end."""
 
-    reads: bool
+    is_reading: bool
     """Whether the peer reads."""
-    watches: bool
+    is_watching: bool
     """Whether the user fetches events."""
 
-    def send(self, pieces: Sequence[bytes]) -> None:
-        """Send the peer's bytes, split into these pieces."""
+    def send(self, chunks: Sequence[bytes]) -> None:
+        """Send the peer's bytes, in these chunks."""
 
     def end(self) -> None:
         """End the peer's side of the stream."""
 
     def call(self, call: Call) -> None:
-        """Run a call by the user, once all bytes sent before have arrived."""
+        """Run a call by the user, once all bytes sent earlier have arrived."""
 
     def wait_until(self, seconds: float) -> None:
         """Advance the clock."""
@@ -72,26 +72,26 @@ class InMemory:
     def __init__(self, session: Session, clock: Clock) -> None:
         self._buffer = bytearray()
         self._closed = False
-        self._driver = Driver(session, clock, self._buffer.extend, self._note_close)
+        self._driver = Driver(session, clock, self._buffer.extend, self._record_close)
         self._raised: Exception | None = None
-        self.watches = True
+        self.is_watching = True
 
-    def _note_close(self) -> None:
+    def _record_close(self) -> None:
         self._closed = True
 
     @property
-    def reads(self) -> bool:
+    def is_reading(self) -> bool:
         """Whether the peer reads. While it does not, the session keeps its outgoing bytes."""
         return self._driver.may_write
 
-    @reads.setter
-    def reads(self, value: bool) -> None:
+    @is_reading.setter
+    def is_reading(self, value: bool) -> None:
         self._driver.may_write = value
 
-    def send(self, pieces: Sequence[bytes]) -> None:
-        """Send the peer's bytes, split into these pieces."""
-        for piece in pieces:
-            self._driver.receive(piece)
+    def send(self, chunks: Sequence[bytes]) -> None:
+        """Send the peer's bytes, in these chunks."""
+        for chunk in chunks:
+            self._driver.receive(chunk)
 
     def end(self) -> None:
         """End the peer's side of the stream."""
@@ -114,7 +114,7 @@ class InMemory:
         sent = bytes(self._buffer)
         self._buffer.clear()
         raised, self._raised = self._raised, None
-        return Outcome(sent, self._driver.session.events() if self.watches else [], raised, self._closed)
+        return Outcome(sent, self._driver.session.events() if self.is_watching else [], raised, self._closed)
 
     def close(self) -> None:
         """Do nothing; no resource is open."""
@@ -137,17 +137,17 @@ class Loopback:
         self._raised: Exception | None = None
         self._ended = False
         self._closed = False
-        self.reads = True
-        self.watches = True
+        self.is_reading = True
+        self.is_watching = True
         self._side = _Side(ours, session, clock, self._calls, self._results)
         self._thread = threading.Thread(target=self._side.run)
         self._thread.start()
 
-    def send(self, pieces: Sequence[bytes]) -> None:
-        """Send the peer's bytes, split into these pieces as far as TCP allows."""
-        for piece in pieces:
-            assert not MARK.search(piece), "a scenario cannot send a mark"
-            self._socket.sendall(piece)
+    def send(self, chunks: Sequence[bytes]) -> None:
+        """Send the peer's bytes, in these chunks as far as TCP allows."""
+        for chunk in chunks:
+            assert not MARK.search(chunk), "a scenario cannot send a mark"
+            self._socket.sendall(chunk)
 
     def end(self) -> None:
         """End the peer's side of the stream; our side then ends its own."""
@@ -157,7 +157,7 @@ class Loopback:
         self._join()
 
     def call(self, call: Call) -> None:
-        """Run a call by the user, once all bytes sent before have arrived."""
+        """Run a call by the user, once all bytes sent earlier have arrived."""
         self._mark(call, None)
 
     def wait_until(self, seconds: float) -> None:
@@ -170,7 +170,7 @@ class Loopback:
         sent = bytes(MARK.sub(b"", self._received))
         self._received.clear()
         raised, self._raised = self._raised, None
-        return Outcome(sent, self._session.events() if self.watches else [], raised, self._closed)
+        return Outcome(sent, self._session.events() if self.is_watching else [], raised, self._closed)
 
     def close(self) -> None:
         """Drop the connection and let the thread end."""
@@ -178,7 +178,7 @@ class Loopback:
         self._join()
 
     def _mark(self, call: Call | None, seconds: float | None) -> None:
-        """Let the session's side perform an action at this point of the stream, and wait for its end."""
+        """Let the session's side perform an action at this point of the stream, and wait until it is done."""
         if self._ended:
             self._raised = self._side.perform(call, seconds) or self._raised
             return
@@ -191,7 +191,7 @@ class Loopback:
             raise raised
         assert done == number
         self._raised = raised or self._raised
-        if self.reads and not self._closed:
+        if self.is_reading and not self._closed:
             self._read_until(mark)
 
     def _read_until(self, mark: bytes | None) -> None:
@@ -205,7 +205,7 @@ class Loopback:
 
     def _join(self) -> None:
         self._thread.join(DEADLINE)
-        assert not self._thread.is_alive(), "the thread of the session hangs"
+        assert not self._thread.is_alive(), "the session's thread hangs"
 
 
 class _Side:
@@ -254,11 +254,12 @@ class _Side:
             if self._open:
                 self._socket.sendall(found[0])
             self._results.put((number, raised))
-        half = self._pending.rfind(b"\x00", max(len(self._pending) - MARK_SIZE, 0))
-        whole = len(self._pending) if half < 0 else half
-        if whole:
-            self._driver.receive(self._pending[:whole])
-            self._pending = self._pending[whole:]
+        # The end of the data may be the beginning of a mark.
+        start = self._pending.rfind(b"\x00", max(len(self._pending) - MARK_SIZE, 0))
+        size = len(self._pending) if start < 0 else start
+        if size:
+            self._driver.receive(self._pending[:size])
+            self._pending = self._pending[size:]
 
     def perform(self, call: Call | None, seconds: float | None) -> Exception | None:
         """Perform the action of a mark; return the exception raised to the user."""

@@ -51,7 +51,7 @@ def dialect_of(session_type: str) -> Dialect:
 
 
 def tag_of(dialect: Dialect, name: str) -> int:
-    """Return the tag of a field's FIX name, or of its number."""
+    """Return the tag of a field, given its FIX name or its number."""
     if name == "seq":
         return MSG_SEQ_NUM
     if name.isdecimal():
@@ -63,7 +63,7 @@ def tag_of(dialect: Dialect, name: str) -> int:
 
 
 def msg_type_of(dialect: Dialect, name: str) -> str:
-    """Return the MsgType of a message's name."""
+    """Return the MsgType of the message with this name."""
     for layout in dialect.messages.values():
         if layout.name == name:
             return layout.msg_type

@@ -37,13 +37,13 @@ MUTANTS = {
     "a gap after which more bytes are held": caught_by(
         _settings(max_held_bytes=bounds.MAX_HELD_BYTES + ONE_MESSAGE), "unbounded"
     ),
-    "a record of more bytes": caught_by(
+    "a larger record of sent messages": caught_by(
         _settings(max_sent_record_bytes=bounds.MAX_RECORD_BYTES + ONE_MESSAGE), "unbounded"
     ),
-    "open requests of more bytes": caught_by(
+    "open requests with more bytes": caught_by(
         _settings(max_open_request_bytes=2 * bounds.MAX_OPEN_BYTES), "unbounded"
     ),
-    "one resting order more": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
+    "one more resting order": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
     "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
     "a resend that reads more messages": caught_by(around(Resender, "_begin_turn", _read_more), "unbounded"),
 }

@@ -1,4 +1,4 @@
-"""Sessions that handle incoming messages wrongly."""
+"""Sessions that handle incoming messages incorrectly."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def _hold_without_bound(config: Any, world: World, side: Side, **named: Any) -> 
     return attrs.evolve(config(world, side, **named), max_held=10**6)
 
 
-def _raise_at_garbage(take: Any, framer: Framer) -> Any:
+def _raise_on_garbage(take: Any, framer: Framer) -> Any:
     raise ValueError(f"garbage: {take(framer).reason}")
 
 
-def _end_at_a_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
-    receiver._core.break_off(CloseReason.PROTOCOL_ERROR, "a Heartbeat came", now)
+def _end_on_heartbeat(receiver: Receiver, message: Any, now: Any) -> None:
+    receiver._core.break_off(CloseReason.PROTOCOL_ERROR, "a Heartbeat was received", now)
 
 
 def _count_refused_messages(refuse: Any, receiver: Receiver, message: Any, *rest: Any) -> None:
@@ -92,9 +92,9 @@ MUTANTS = {
     "a gap after which all messages are held": caught_by(
         around(World, "config", _hold_without_bound), "unbounded"
     ),
-    "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_at_garbage), "ValueError"),
+    "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_on_garbage), "ValueError"),
     "a session that ends without a reason": caught_by(
-        every(50, Receiver, "_heartbeat", _end_at_a_heartbeat), "unexplained"
+        every(50, Receiver, "_heartbeat", _end_on_heartbeat), "unexplained"
     ),
     "a session that counts refused messages": caught_by(
         around(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"
@@ -108,7 +108,7 @@ MUTANTS = {
     "a session that does not notice that it was blocked": caught_by(
         instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
-    "a session that accepts one name of its peer": caught_by(
+    "a session that accepts only one name of its peer": caught_by(
         around(Core, "learn_peer", _accept_one_name), "unexplained"
     ),
     "a gap that is not requested": caught_by(instead(Recovery, "_request", _request_nothing), "unsettled"),

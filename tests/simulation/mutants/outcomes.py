@@ -25,10 +25,10 @@ def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
         index.add(request, request_names)
 
 
-def _settle_unknown(note: Any, book: RequestMatcher, message: Any) -> Any:
-    unsure = note(book, message)
+def _settle_unknown(match: Any, matcher: RequestMatcher, message: Any) -> Any:
+    unsure = match(matcher, message)
     if unsure:
-        book._core.ledger.answered(unsure)
+        matcher._core.ledger.answered(unsure)
     return ()
 
 

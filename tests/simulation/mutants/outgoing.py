@@ -1,4 +1,4 @@
-"""Sessions that write messages they must not write, or write them late."""
+"""Sessions that write messages they must not write, or write messages late."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _delay_heartbeat(receiver: Receiver, now: Any) -> None:
     outbound.post(outbound.admin(HEARTBEAT), now, keep=True)
 
 
-def _fill_the_wrong_way(fill: Any, resender: Resender, job: Any, new_seq_no: int, now: Any) -> None:
+def _fill_backwards(fill: Any, resender: Resender, job: Any, new_seq_no: int, now: Any) -> None:
     if new_seq_no > job.position:
         outbound = resender._core.outbound
         message = outbound.admin("4", gap_fill_flag=True, new_seq_no=job.position)
@@ -71,7 +71,7 @@ MUTANTS = {
     "a resend that omits a message": caught_by(
         every(3, Resender, "_resend_message", _omit_message), "unsettled", "silent loss"
     ),
-    "a resend with another OrigSendingTime": caught_by(
+    "a resend with a different OrigSendingTime": caught_by(
         around(Resender, "_resend_message", _change_orig_sending_time), "changed"
     ),
     "a resend of session messages": caught_by(
@@ -80,7 +80,7 @@ MUTANTS = {
     "a resend that declines reports": caught_by(
         around(World, "config", _decline_reports), "lost to a gap fill"
     ),
-    "a gap fill with a wrong NewSeqNo": caught_by(around(Resender, "_fill", _fill_the_wrong_way), "gap fill"),
+    "a gap fill with a wrong NewSeqNo": caught_by(around(Resender, "_fill", _fill_backwards), "gap fill"),
     "a number that is used twice": caught_by(
         every(50, Outbound, "commit", _reuse_number), "number reused", "altered"
     ),

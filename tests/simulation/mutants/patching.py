@@ -1,4 +1,4 @@
-"""Creation of mutants: an attribute is replaced while a context is active."""
+"""Functions that create mutants: a mutant replaces an attribute while its context is active."""
 
 from __future__ import annotations
 

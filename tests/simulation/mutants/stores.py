@@ -78,13 +78,13 @@ MUTANTS = {
     "a release before the commit is durable": caught_by(
         around(Outbound, "release", _release_at_once), "left early", "number reused"
     ),
-    "a commit that may take any time": caught_by(
+    "a commit that may take any amount of time": caught_by(
         around(Outbound, "release", _wait_forever), "late heartbeat"
     ),
     "a shared store without a fence": caught_by(
         instead(SharedStore, "_check_fence", _nothing), "overwritten", "number reused", "left early"
     ),
-    "a renewal that outlives a commit that hangs": caught_by(
+    "a lease that is renewed while a commit hangs": caught_by(
         instead(SharedStore, "_renew", _renew_during_hanging_commit), "late takeover"
     ),
     "a primary that continues after its lease": caught_by(
@@ -97,7 +97,7 @@ MUTANTS = {
     "a session that begins before the confirmed number": caught_by(
         around(Ledger, "__init__", _begin_too_low), "repeated"
     ),
-    "a restart that is not reported after a crash": caught_by(
+    "a reset that is not reported after a crash": caught_by(
         instead(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
     ),
 }

@@ -42,18 +42,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most-differences", type=int, default=100)
+    parser.add_argument("--max-differences", type=int, default=100)
     given = parser.parse_args()
     progress = Progress()
-    tally = play(given.events, given.seed, max_differences=given.most_differences, report=progress)
+    tally = play(given.events, given.seed, max_differences=given.max_differences, report=progress)
     progress(tally)
     for kind, times in tally.differences.items():
-        print(f"{kind}: {times} times")
+        print(f"{times} x {kind}")
     counts = {name: value for name, value in attrs.asdict(tally).items() if isinstance(value, int)}
     print(f"seed {given.seed}:", ", ".join(f"{value} {name}" for name, value in counts.items()))
     if tally.sizes:
         half = len(tally.sizes) // 2
-        print(f"bytes kept at most: {max(tally.sizes[:half], default=0)}, then {max(tally.sizes[half:])}")
+        first, second = max(tally.sizes[:half], default=0), max(tally.sizes[half:])
+        print(f"maximum bytes kept: {first} in the first half, {second} in the second half")
     print(progress.line(tally))
     return 1 if tally.differences else 0
 

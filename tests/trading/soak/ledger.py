@@ -32,7 +32,7 @@ class Difference(AssertionError):
         return "; ".join(map(str, self.args))
 
 
-def same(kind: str, kept: object, ledger: object, *details: object) -> None:
+def check_equal(kind: str, kept: object, ledger: object, *details: object) -> None:
     """Compare a value kept by a machine with the ledger.
 
     Raises:
@@ -43,7 +43,7 @@ def same(kind: str, kept: object, ledger: object, *details: object) -> None:
 
 
 def open_orders(trader: Trader) -> dict[str, OrderSnapshot]:
-    """Return the open orders of an owner, by OrderID."""
+    """Return the open orders of a trader, by OrderID."""
     exchange = trader.market.exchange
     return {order.order_id: order for order in exchange.open_orders() if order.account.owner == trader.name}
 
@@ -66,7 +66,7 @@ def compare(trader: Trader) -> None:
         # Orders that were sent but have not reached the venue are known only by their ClOrdID.
         unsent = {order.cl_ord_id for order in machines.orders.live() if order.state is OrderState.SENT}
         kept = {name: row for name, row in kept.items() if row[0] not in unsent}
-        same("orders", kept, ledger)
+        check_equal("orders", kept, ledger)
     if not trader.unanswered:
         _compare_answers(machines)
     _compare_positions(trader)
@@ -94,14 +94,14 @@ def _compare_positions(trader: Trader) -> None:
         for symbol, holding in exchange.account(AccountId(trader.name, number, shard)).holdings.items()
         if holding.position.net
     }
-    same("positions", machines.held(), ledger)
+    check_equal("positions", machines.held(), ledger)
     for symbol, price in trader.market.settled.items():
         for number in SUBACCOUNTS:
             with localcontext(machines.context):
                 position = machines.positions.of(symbol, Account(number))
                 counted, settled_at = position.counted, position.settled_at
             if counted:
-                same("settlement of a position", settled_at, price, symbol, position)
+                check_equal("settlement of a position", settled_at, price, symbol, position)
 
 
 def _compare_money(trader: Trader) -> None:
@@ -111,14 +111,15 @@ def _compare_money(trader: Trader) -> None:
         on_shards = {
             shard: exchange.account(AccountId(trader.name, number, shard)).balance for shard in SHARDS
         }
-        whole = sum(on_shards.values(), Decimal(0))
-        same("money", machines.balance(START * len(SHARDS), account), whole, account, on_shards)
+        total = sum(on_shards.values(), Decimal(0))
+        check_equal("money", machines.balance(START * len(SHARDS), account), total, account, on_shards)
         for shard, balance in on_shards.items():
-            same("money of a shard", machines.balance(START, account, shard), balance, account, shard)
+            check_equal("money of a shard", machines.balance(START, account, shard), balance, account, shard)
 
 
 def compare_groups(trader: Trader) -> None:
-    """Compare the order groups that exist, whether they accept orders, and how much may still fill.
+    """Compare which order groups exist, whether they accept orders, and how many contracts may still be
+    filled.
 
     Raises:
         Difference: a group differs from the ledger.
@@ -126,17 +127,17 @@ def compare_groups(trader: Trader) -> None:
     now, groups = trader.harness.utc, trader.machines.groups
     if groups.in_flight is not None:
         return
-    there = list(order_groups(trader))
-    ledger = {group.id: (group.account.subaccount, group.limit, group.triggered) for group in there}
+    venue_groups = list(order_groups(trader))
+    ledger = {group.id: (group.account.subaccount, group.limit, group.triggered) for group in venue_groups}
     kept = {
         item.group_id: (item.alloc_account, item.limit, item.state is GroupState.TRIGGERED)
         for item in groups.values()
     }
-    same("order groups", kept, ledger)
+    check_equal("order groups", kept, ledger)
     # The exchange removes fills from the window only at its next command.
     counted = trader.market.exchange._state.groups
     counted.advance(now)
-    for group in there:
+    for group in venue_groups:
         known = groups[group.id]
         # A reset may precede or follow a fill at the same time, and a lost reset may precede or follow any
         # earlier fill.
@@ -146,16 +147,16 @@ def compare_groups(trader: Trader) -> None:
         with localcontext(trader.machines.context):
             room = groups.room(group.id, now)
         expected = Decimal(0) if group.triggered else group.limit - group.window.volume
-        same("room of an order group", room, expected, group.id, group.limit)
+        check_equal("room of an order group", room, expected, group.id, group.limit)
 
 
 def order_groups(trader: Trader) -> Iterator[Any]:
-    """Iterate over the order groups of an owner."""
+    """Iterate over the order groups of a trader."""
     return (group for group in trader.market.exchange.order_groups() if group.account.owner == trader.name)
 
 
 def compare_uncertain(trader: Trader) -> None:
-    """Compare while items are uncertain: an order that differs must be among them.
+    """Compare while items are uncertain: an order that differs must be among the uncertain items.
 
     Raises:
         Difference: an order that differs is not uncertain.

@@ -50,14 +50,14 @@ class Market:
     count: int = 0
 
     def __attrs_post_init__(self) -> None:
-        there = dict.fromkeys(SUBACCOUNTS, START)
+        balances = dict.fromkeys(SUBACCOUNTS, START)
         accounts = tuple(
             AccountConfig(
                 owner=owner,
                 product="prediction",
                 balance=START,
                 subaccounts={number: START for number in SUBACCOUNTS if number},
-                on_shards={shard: there for shard in SHARDS if shard},
+                on_shards={shard: balances for shard in SHARDS if shard},
                 drop_copy=True,
                 terms=AccountTerms(direct_member=True),
             )

@@ -63,13 +63,13 @@ def _ignore_limit(extend: Any, group: OrderGroup, index: int) -> None:
 
 
 MUTANTS = {
-    "a refusal that answers all requests of its ClOrdID": caught_by(
+    "a refusal that answers all requests with its ClOrdID": caught_by(
         around(Orders, "_handle_cancel_reject", _refuse_all),
         "requests without an answer",
         "a request is settled without its answer",
         "a discrepancy",
     ),
-    "a change back to an earlier ClOrdID that older reports answer": caught_by(
+    "a change back to an earlier ClOrdID, wrongly answered by older reports": caught_by(
         instead(Order, "origins", lambda *_: frozenset()),
         "a request is settled without its answer",
         "requests without an answer",
@@ -93,17 +93,17 @@ MUTANTS = {
     "order groups that no lower limit triggers": caught_by(
         instead(OrderGroup, "_check_update", _nothing), "order groups"
     ),
-    "order groups that count two fills of three": caught_by(
+    "order groups that count two out of three fills": caught_by(
         every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
     ),
     "order groups that ignore answers": caught_by(
         around(OrderGroups, "apply", _drop(OrderGroupResponse)),
         "an answered order group request is in flight",
     ),
-    "a settlement before the first fill that is lost": caught_by(
+    "a lost settlement that precedes the first fill": caught_by(
         around(Positions, "apply", _drop_early_settlement), "positions"
     ),
-    "a payout before the first fill that stays on no shard": caught_by(
+    "a payout that is not moved to the shard revealed by the first fill": caught_by(
         instead(Cash, "_move_payouts", lambda *_: iter(())), "money of a shard"
     ),
     "positions that settle at another price": caught_by(
@@ -123,9 +123,9 @@ MUTANTS = {
 SEEDS = {
     "orders that ignore the requests of an earlier process": 2,
     "orders that do not become uncertain": 4,
-    "a change back to an earlier ClOrdID that older reports answer": 7,
+    "a change back to an earlier ClOrdID, wrongly answered by older reports": 7,
     "order groups that ignore the requests of an earlier process": 3,
     "order groups that no lower limit triggers": 6,
-    "order groups that count two fills of three": 5,
+    "order groups that count two out of three fills": 5,
 }
-"""The seed whose run detects a fault soonest, if it is not the first seed."""
+"""The seed of the run that detects a fault soonest, if it is not the first seed."""

@@ -1,4 +1,4 @@
-"""The main loop of the soak: the turns of two traders, and the events between turns."""
+"""The main loop of the soak: the turns of two traders, and the events between their turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.trading.soak.market import OWNERS, Market
 from tests.trading.soak.trader import Counts, Trader
 
 SETTLEMENT_INTERVAL = 60
-"""Turns between two settlements."""
+"""Number of turns between two settlements."""
 
 
 @attrs.define(eq=False)
@@ -27,7 +27,7 @@ class Tally(Counts):
     differences: Counter[str] = attrs.field(factory=Counter)
     """Differences by kind. A difference ends a run, and the next seed begins another run."""
     first: dict[str, str] = attrs.field(factory=dict)
-    """The place at which each kind was first found."""
+    """Where each kind was first found."""
     sizes: list[int] = attrs.field(factory=list)
     """Size of the traders' state in bytes, measured twenty times."""
 
@@ -83,11 +83,11 @@ class Run:
 
     def lose_reports(self, trader: Trader) -> None:
         """Lose reports: withhold them, or lose the connection or the process."""
-        match self.random.choices(("withhold", "lose", "die"), (4, 4, 2))[0]:
+        match self.random.choices(("withhold", "lose", "crash"), (4, 4, 2))[0]:
             case "withhold":
                 trader.withhold()
-            case "die":
-                trader.die()
+            case "crash":
+                trader.crash()
             case _:
                 if self.random.random() < 0.7:
                     trader.act()  # If the request reaches the venue, its answer is lost.
@@ -96,8 +96,9 @@ class Run:
                 trader.lose()
 
     def settle(self, trader: Trader) -> None:
-        """End a market, sometimes one in which a trader has traded without knowing it yet, because the report
-        is lost or arrives after the settlement."""
+        """End a market, sometimes one in which a trader has a fill that it does not know about, because the
+        report is lost or arrives after the settlement.
+        """
         market = self.market
         if self.random.random() < 0.5 and self.has_no_uncertainty(trader):
             other = next(item for item in self.traders if item is not trader)

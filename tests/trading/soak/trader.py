@@ -41,7 +41,14 @@ from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.commands import ChangeGroup
 from kalshi_fix_venue.exchange.terms import GroupAction
 from tests.helpers import HOSTILE_CONTEXTS
-from tests.trading.soak.ledger import Difference, compare, compare_uncertain, open_orders, order_groups, same
+from tests.trading.soak.ledger import (
+    Difference,
+    check_equal,
+    compare,
+    compare_uncertain,
+    open_orders,
+    order_groups,
+)
 from tests.trading.soak.market import PARTIES, START, SUBACCOUNTS, Market
 from tests.venue.testing.machines import Machines
 from tests.venue.venue_harness import CODEC, Client
@@ -54,7 +61,7 @@ REFUSALS = (EventResendRejectReason.TOO_MANY_REQUESTS, EventResendRejectReason.S
 
 @attrs.define(eq=False)
 class Counts:
-    """Event counts over both traders."""
+    """Event counts for both traders together."""
 
     events: int = 0
     compared: int = 0
@@ -64,7 +71,7 @@ class Counts:
     uncertain: int = 0
     """Number of turns after which all certain values were compared."""
     losses: int = 0
-    deaths: int = 0
+    crashes: int = 0
     withheld: int = 0
     listed_items: int = 0
     copied: int = 0
@@ -74,7 +81,7 @@ class Counts:
     """Number of uncertain items that drop copy did not resolve."""
     settlements: int = 0
     settled_first: int = 0
-    """The number of settlements received before fills of the market."""
+    """The number of settlements received before fills in the market."""
     triggered: int = 0
     kept_ids: int = 0
     """The number of amends that keep the ClOrdID of their order."""
@@ -86,32 +93,33 @@ class Trader:
     def __init__(self, market: Market, name: str, random: Random, counts: Counts) -> None:
         self.market, self.harness, self.name = market, market.harness, name
         self.random, self.counts = random, counts
-        self.machines = self.fresh()
+        self.machines = self.new_machines()
         self.client: Client | None = None
         self.copier: Client | None = None
         """The drop copy session, if there is a separate one."""
         self.post: Client | None = None
-        """The session of settlements."""
+        """The post-trade session, which receives settlements."""
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
         """Events received but not applied yet."""
         self.blind = False
-        """Whether a report was withheld that the session has not missed yet."""
+        """Whether a report was withheld and the session has not yet noticed."""
         self.recovers = False
         """Whether drop copy must resolve the uncertainty after a loss."""
         self.stale = False
         """Whether the process continued from a journal older than its last event."""
         self.unnamed = False
         """Whether the process crashed and its store has not yet listed the requests sent after the last
-        journal entry. """
+        journal entry.
+        """
         self.unanswered = 0
-        """Requests that have not reached the venue."""
-        self.asked: set[tuple[str, str]] = set()
+        """Number of sent requests that have not reached the venue."""
+        self.sent_requests: set[tuple[str, str]] = set()
         """ClOrdID and OrigClOrdID of the last order requests sent on this connection."""
         self.logged_on: LoggedOn | None = None
         self.count = 0
 
-    def fresh(self) -> Machines:
+    def new_machines(self) -> Machines:
         return Machines(
             Orders("KalshiNR", max_orders=MAX_ORDERS),
             Positions(max_positions=40),
@@ -139,10 +147,10 @@ class Trader:
         if self.client is None:
             return
         if self.unanswered == 0:  # The venue answers all other requests.
-            self.asked.clear()
+            self.sent_requests.clear()
         self.unanswered += 1
         if request.MSG_TYPE in ("F", "G"):
-            self.asked.add((request.cl_ord_id, request.orig_cl_ord_id))
+            self.sent_requests.add((request.cl_ord_id, request.orig_cl_ord_id))
         self.take(request)
         try:
             with localcontext(self.machines.context):
@@ -166,7 +174,7 @@ class Trader:
                         self.send(self.replace(chosen, chosen.cl_ord_id))
                 case "cancel" if chosen:
                     self.send(orders.cancel(chosen, self.id()))
-                case "late" if chosen:  # two requests about the same order; the second one arrives too late
+                case "late" if chosen:  # two requests about the same order; the second arrives too late
                     self.send(orders.cancel(chosen, self.id()))
                     self.send(orders.replace(chosen, self.id(), leaves_qty=5))
                 case "all":
@@ -202,7 +210,7 @@ class Trader:
         own = [item.id for item in order_groups(self) if item.account == AccountId(self.name, number, shard)]
         group = random.choice(own) if own and random.random() < 0.6 else None
         # The group of an order that is not resting triggers without a cancel.
-        rests = random.random() < (0.8 if group is None else 0.5)
+        is_resting = random.random() < (0.8 if group is None else 0.5)
         if price is None:  # a small distance apart, so some orders rest
             price = self.price(40, 52) if side is Side.BUY else self.price(48, 60)
         with localcontext(self.machines.context):
@@ -212,7 +220,7 @@ class Trader:
                 side,
                 quantity,
                 price,
-                time_in_force=TimeInForce.GOOD_TILL_CANCEL if rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+                time_in_force=TimeInForce.GOOD_TILL_CANCEL if is_resting else TimeInForce.IMMEDIATE_OR_CANCEL,
                 alloc_account=number or None,
                 ex_destination=shard,
                 secondary_cl_ord_id=group if group in self.machines.groups else None,
@@ -270,11 +278,11 @@ class Trader:
 
     def lost(self) -> None:
         self.recovers, self.blind = True, False
-        self.asked.clear()
+        self.sent_requests.clear()
         self.counts.losses += 1
         self.counts.listed_items += len(list(self.machines.orders.uncertain()))
 
-    def die(self) -> None:
+    def crash(self) -> None:
         """Crash the process with requests in transit, and continue from its journal, which may be older than
         the last events.
         """
@@ -298,17 +306,16 @@ class Trader:
                 other.drop()
         self.queue.clear()
         self.copier = self.post = None
-        self.machines = self.fresh()
+        self.machines = self.new_machines()
         self.machines.load(journal)
         self.unnamed = True
         if self.stale:
             self.delete_groups()
-        self.counts.deaths += 1
+        self.counts.crashes += 1
         self.lost()
 
     def delete_groups(self) -> None:
-        """Delete all order groups by REST, because only the lost process knew which orders had joined
-        them."""
+        """Delete all order groups via REST, because only the lost process knew which orders are in them."""
         for group in list(order_groups(self)):
             action = ChangeGroup(action=GroupAction.DELETE, group_id=group.id, account=group.account)
             self.harness.execute(action)
@@ -316,7 +323,9 @@ class Trader:
             self.machines.groups.forget(group_id)
 
     def withhold(self) -> None:
-        """Lose the venue's next message; the session notices by the number of the following one."""
+        """Lose the venue's next message; the session notices it from the sequence number of the message after
+        it.
+        """
         assert self.client is not None
         self.act()
         self.reach_venue()
@@ -331,7 +340,7 @@ class Trader:
         self.unanswered = 0
 
     def begin_copy(self) -> None:
-        """Request the uncertain ranges from drop copy, on its own session or on that of the orders."""
+        """Request the uncertain ranges from drop copy, on a separate session or on the order session."""
         machines, orders = self.machines, self.machines.orders
         dump = machines.copies.dump()
         kind = self.random.choice(("KalshiDC", "KalshiNR"))
@@ -378,8 +387,8 @@ class Trader:
 
     def look_up(self) -> None:
         """Query REST for items that drop copy does not cover."""
-        there = open_orders(self)
-        names = {value.cl_ord_id for value in there.values()}
+        open_at_venue = open_orders(self)
+        names = {value.cl_ord_id for value in open_at_venue.values()}
         orders = self.machines.orders
         for item in orders.uncertain():
             self.counts.looked_up += 1
@@ -389,7 +398,9 @@ class Trader:
             elif item.unplaced is not None:
                 orders.unplaced.resolve(item.unplaced)
             for order in filter(None, about):
-                is_open = order.cl_ord_id in names if order.order_id is None else order.order_id in there
+                is_open = (
+                    order.cl_ord_id in names if order.order_id is None else order.order_id in open_at_venue
+                )
                 self.take_updates(orders.resolve(order, is_open=is_open))
         self.machines.learn_groups(list(order_groups(self)))
         self.recovers = self.stale = False
@@ -452,7 +463,8 @@ class Trader:
             compare(self)
 
     def take_updates(self, updates: list[Any]) -> None:
-        # A copy may concern an order that was evicted to make room; only orders that are done are evicted.
+        # A drop copy report may concern an order that was evicted to make room; only orders that are done are
+        # evicted.
         found = [
             discrepancy
             for discrepancy in self.machines.discrepancies
@@ -472,13 +484,15 @@ class Trader:
         return not unread and self.copier is None and not self.machines.copies.pending
 
     def check_turn(self) -> None:
-        """Compare at the end of a turn all values that are not uncertain."""
+        """At the end of a turn, compare all values that are not uncertain."""
         if not (self.blind or self.stale or self.unnamed or (self.is_quiet() and self.machines.is_certain())):
             self.counts.uncertain += 1
             compare_uncertain(self)
 
     def pending_of(self, message: Any) -> tuple[Order | None, list[PendingRequest]]:
-        """Return the order with a request that a message may answer, and the requests with that ClOrdID."""
+        """Return the order whose request a message may answer, and the order's pending requests with the
+        ClOrdID of the message.
+        """
         refused = isinstance(message, OrderCancelReject)
         if not refused and getattr(message, "exec_type", None) is not ExecType.REPLACED:
             return None, []
@@ -490,24 +504,26 @@ class Trader:
     def check_answer(self, message: Any, order: Order, pending: list[PendingRequest]) -> None:
         """Check that an answer settles the oldest of the requests that it may answer, and no other."""
         answered = next((item for item in pending if item.orig_cl_ord_id == message.orig_cl_ord_id), None)
-        if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.asked:
+        if answered is None and (message.cl_ord_id, message.orig_cl_ord_id) in self.sent_requests:
             raise Difference("a request is settled without its answer", message, order, order.pending)
         expected = [item for item in pending if item is not answered and not order.is_done]
         left = [item for item in order.pending if item in pending]
-        same("requests without an answer", left, expected, message)
+        check_equal("requests without an answer", left, expected, message)
 
     def check_report(self, report: Any) -> None:
-        """Compare order and position with their values in the report."""
+        """Compare the order and its position with the values in the report."""
         order = self.machines.orders.by_order_id(report.order_id)
         if order is None or order.state is OrderState.UNVERIFIED or order.unreported_qty:
             return
         self.counts.reports_compared += 1
         kept = (order.filled_qty, order.leaves_qty, order.account.subaccount)
-        same("an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0))
+        check_equal(
+            "an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0)
+        )
         if report.exec_type is ExecType.TRADE:
             held = self.machines.positions.of(report.symbol, order.account)
             if not self.machines.positions.may_miss_fills(held):
-                same("a position at its report", held.counted, report.long_qty - report.short_qty)
+                check_equal("a position at its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:
         """Check that every request listed by the session is known to be uncertain or to have ended."""
@@ -521,7 +537,7 @@ class Trader:
                     order = orders.by_cl_ord_id(sent.orig_cl_ord_id)
                     known |= order is not None and order.is_done
                 case "q":
-                    # Without own orders a mass cancel causes no uncertainty.
+                    # A mass cancel causes no uncertainty if the trader has no orders of its own.
                     own = any(order.placed for order in orders.live())
                     known |= event.why is not Uncertainty.RESTARTED or not own
                 case "UOG":

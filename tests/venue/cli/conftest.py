@@ -1,6 +1,6 @@
-"""The simulated venue and the environment variables that point the command to it, shared with the other
-subcommands."""
+"""The simulated venue and the environment variables that point the command to it, shared with the
+tests of the other subcommands."""
 
-from tests.adapters.cli.conftest import environ, place, sandbox
+from tests.adapters.cli.conftest import environ, sandbox, workdir
 
-__all__ = ["environ", "place", "sandbox"]
+__all__ = ["environ", "sandbox", "workdir"]

@@ -51,10 +51,10 @@ def test_a_pause_and_its_end_are_performed_and_reported(folder: Path) -> None:
     assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_options_may_precede_or_follow_the_operation(folder: Path, place: int) -> None:
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_options_may_precede_or_follow_the_operation(folder: Path, index: int) -> None:
     words = ["pause", "trading"]
-    words[place:place] = ["--json", "--folder", str(folder)]
+    words[index:index] = ["--json", "--folder", str(folder)]
     result = CliRunner().invoke(commands, ["venue", "do", *words])
     assert result.exit_code == 0, result.output
     assert "trading paused" in json.loads(result.stdout)["text"]

@@ -51,7 +51,7 @@ def test_replay_fails_with_the_line_where_it_diverges(input_log: Path) -> None:
     )
     result = CliRunner().invoke(commands, ["venue", "replay", str(input_log)])
     assert result.exit_code == 1
-    assert "the venue is in another state" in result.stderr
+    assert "the venue is in a different state" in result.stderr
     assert f"{input_log}:{len(lines) + 1}: " in result.stderr
 
 

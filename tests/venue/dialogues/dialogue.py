@@ -1,7 +1,7 @@
-"""Player of dialogues: messages sent to a venue in memory, and the messages that each client receives, line
-by line.
+"""Plays dialogues line by line: messages sent to a venue in memory, and the messages that each client
+receives.
 
-README.md of this folder defines the format. Received messages are compared on the wire, field by field.
+README.md in this folder defines the format. Received messages are compared on the wire, field by field.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tests.venue.venue_harness import CODEC, Client, VenueHarness, encode
 
 TYPES = {layout.name: layout.msg_type for layout in DIALECT.messages.values()}
 HEADER = "34=2|49=sender|56=target|52=20260820-15:00:00.000|"
-UNHEARD = ("0", "1", "A")
+IGNORED = ("0", "1", "A")
 """MsgTypes that are not compared: Heartbeat, TestRequest and Logon."""
 Make = Callable[[Mapping[str, Any]], VenueHarness]
 
@@ -71,7 +71,7 @@ FIGURES["rest_after_close"] = ORDERS_REST_AFTER_CLOSE.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
 """The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"
-HOLE = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
+PLACEHOLDER = re.compile(r"\{(\d|\*)(?:\|([^}]*))?\}")
 
 
 def load(path: Path) -> Iterator[Dialogue]:
@@ -87,27 +87,27 @@ def load(path: Path) -> Iterator[Dialogue]:
         for number, row in enumerate(rows):
             cells = dict(zip(columns, row, strict=True))
             venue, lines = (
-                _fill(part, r"<([^<>]+)>", cells) for part in (entry.get("venue", {}), entry["lines"])
+                _substitute(part, r"<([^<>]+)>", cells) for part in (entry.get("venue", {}), entry["lines"])
             )
             venue = yaml.safe_load(venue) if isinstance(venue, str) else venue
             lines = re.sub(r"\[\[(.+?)\]\]", lambda match: str(round(eval(match[1], FIGURES), 3)), lines)
             yield Dialogue(
                 name=f"{name}-{number + 1}" if columns else name,
                 lines="\n".join(_expand(lines, head.get("blocks", {}))),
-                venue=_fill({**head.get("venue", {}), **venue}, r"\$(\w+)", names),
+                venue=_substitute({**head.get("venue", {}), **venue}, r"\$(\w+)", names),
                 clients=head["clients"],
                 words=head.get("words", {}),
                 names=names,
             )
 
 
-def _fill(part: Any, reference: str, values: Mapping[str, str]) -> Any:
+def _substitute(part: Any, reference: str, values: Mapping[str, str]) -> Any:
     """Replace each reference to one of the values, as matched by a pattern, in texts and settings."""
     if isinstance(part, dict):
-        filled = {key: _fill(value, reference, values) for key, value in part.items()}
-        return {_fill(key, reference, values): value for key, value in filled.items()}
+        filled = {key: _substitute(value, reference, values) for key, value in part.items()}
+        return {_substitute(key, reference, values): value for key, value in filled.items()}
     if isinstance(part, list):
-        return [_fill(item, reference, values) for item in part]
+        return [_substitute(item, reference, values) for item in part]
     if not isinstance(part, str):
         return part
     return re.sub(reference, lambda match: values.get(match[1], match[0]), part)
@@ -119,22 +119,22 @@ def _expand(lines: str, blocks: Mapping[str, str]) -> Iterator[str]:
         line = re.sub(r"(^|\s+)#.*", "", line).strip()
         words = line.split()
         if words and words[0] in blocks:
-            yield from _expand(_filled(blocks[words[0]], words[1:]), blocks)
+            yield from _expand(_fill_template(blocks[words[0]], words[1:]), blocks)
         elif line:
             yield line
 
 
-def _filled(template: str, words: list[str]) -> str:
+def _fill_template(template: str, words: list[str]) -> str:
     """Fill the placeholders of a template: `{0}` and so on with words that do not set a field, `{*}` with the
     other words."""
     given = [word for word in words if "=" not in word]
 
-    def fill(hole: re.Match[str]) -> str:
-        if hole[1] == "*":
+    def fill(placeholder: re.Match[str]) -> str:
+        if placeholder[1] == "*":
             return " ".join(word for word in words if "=" in word)
-        return given[int(hole[1])] if int(hole[1]) < len(given) else hole[2] or ""
+        return given[int(placeholder[1])] if int(placeholder[1]) < len(given) else placeholder[2] or ""
 
-    return HOLE.sub(fill, template)
+    return PLACEHOLDER.sub(fill, template)
 
 
 @attrs.define
@@ -145,7 +145,7 @@ class Play:
     harness: VenueHarness
     names: dict[str, str]
     clients: dict[str, Client] = attrs.field(factory=dict)
-    _heard: dict[str, int] = attrs.field(factory=dict)
+    _compared: dict[str, int] = attrs.field(factory=dict)
     """Number of bytes already compared, by client."""
     _stores: dict[str, MemoryStore] = attrs.field(factory=dict)
     _unchecked: dict[str, int] = attrs.field(factory=dict)
@@ -158,22 +158,22 @@ class Play:
             AssertionError: the result differs; the message contains the line.
         """
         lines = self.dialogue.lines.splitlines()
-        spoken = [line.split()[0] for line in lines]
+        first_words = [line.split()[0] for line in lines]
         explicit = {line.split()[1] for line in lines if line.startswith(("on ", "refused "))}
         for name, how in self.dialogue.clients.items():
-            if name in spoken and name not in explicit:
+            if name in first_words and name not in explicit:
                 self._on(name, *shlex.split(how))
         while lines:
             line = lines.pop(0)
-            # The messages of one client may take several lines.
+            # The expected messages of one client may span several lines.
             while re.match(r"\S+ < ", line) and lines and lines[0].startswith(f"{line.split()[0]} < "):
                 line += f" ; {lines.pop(0).split(' < ', 1)[1]}"
             try:
-                self._do(*shlex.split(re.sub(r"\$(\w+)", self._named, line)))
+                self._do(*shlex.split(re.sub(r"\$(\w+)", self._value_of, line)))
             except AssertionError as wrong:
                 raise AssertionError(f"{self.dialogue.name}: {line}\n{wrong}") from None
 
-    def _named(self, found: re.Match[str]) -> str:
+    def _value_of(self, found: re.Match[str]) -> str:
         """Return the value of a name, or the reference itself while the name has no value."""
         return self.names.get(found[1], found[0])
 
@@ -199,24 +199,24 @@ class Play:
             case ("logs", "out"):
                 client.logout()
             case ("ends", reason):
-                assert client.ending().reason.name == reason
+                assert client.session_end().reason.name == reason
             case ("stays",):
                 assert client.session.is_established
             case _:
-                raise AssertionError(f"what does {first} do?")
+                raise AssertionError(f"unknown action of {first}")
 
     # --- messages sent and received ---------------------------------------------------------------------
 
-    def _in_full(self, words: list[str]) -> list[str]:
+    def _expand_abbreviation(self, words: list[str]) -> list[str]:
         """Return a message with its abbreviation expanded."""
         template = self.dialogue.words.get(words[0])
         if template is None:
             return words
-        filled = _filled(re.sub(r"\$(\w+)", self._named, template), words[1:])
+        filled = _fill_template(re.sub(r"\$(\w+)", self._value_of, template), words[1:])
         return [*shlex.split(filled), *(word for word in words[1:] if "=" in word)]
 
     def _message(self, words: list[str]) -> Message:
-        kind, *parts = self._in_full(words)
+        kind, *parts = self._expand_abbreviation(words)
         fields: dict[str, str] = {}
         for part in parts:
             name, _, value = part.partition("=")
@@ -242,14 +242,14 @@ class Play:
     def received(self, name: str) -> list[list[tuple[int, str]]]:
         """Return the fields of the messages that a client has received since the last call."""
         client, framer = self.clients[name], Framer()
-        framer.feed(bytes(client.wire[self._heard.get(name, 0) :]))
-        self._heard[name] = len(client.wire)
+        framer.feed(bytes(client.wire[self._compared.get(name, 0) :]))
+        self._compared[name] = len(client.wire)
         found = []
         while (item := framer.next()) is not None:
             assert isinstance(item, Frame)
             pairs = [field.partition("=") for field in item.data.decode("latin-1").split("\x01")[:-1]]
             found.append([(int(tag), value) for tag, _, value in pairs])
-        return [fields for fields in found if dict(fields)[35] not in UNHEARD]
+        return [fields for fields in found if dict(fields)[35] not in IGNORED]
 
     def _expect(self, name: str, words: str) -> None:
         found = self.received(name)
@@ -259,7 +259,7 @@ class Play:
         shown = "\n".join(_shown(fields) for fields in found) or "nothing"
         assert len(found) == len(expected), f"{name} receives {shown}"
         for fields, requested in zip(found, expected, strict=True):
-            kind, *parts = self._in_full(requested)
+            kind, *parts = self._expand_abbreviation(requested)
             assert dict(fields)[35] == TYPES.get(kind, kind), f"{name} receives {shown}"
             for part in parts:
                 self._compare(fields, part, shown)
@@ -275,28 +275,28 @@ class Play:
         elif how == "=" and expected == "-":
             assert not values, f"not {part}: {shown}"
         elif how in ("=~", "!="):
-            right = (expected in item if how == "=~" else item != expected for item in values[:1])
-            assert any(right), f"not {part}: {shown}"
+            matches = (expected in item if how == "=~" else item != expected for item in values[:1])
+            assert any(matches), f"not {part}: {shown}"
         else:
             requested = expected.split(",")
             same = _same_text if how == "==" else _same
             assert values, f"there is no {match[1]} in {shown}"
-            several = how == "=" and len(requested) == 1
-            assert several or len(requested) == len(values), f"not {part}: {shown}"
+            for_all = how == "=" and len(requested) == 1
+            assert for_all or len(requested) == len(values), f"not {part}: {shown}"
             pairs = zip(values, requested, strict=False)
             assert all(same(value, _code(tag, each)) for value, each in pairs), f"not {part}: {shown}"
 
     # --- all other lines --------------------------------------------------------------------------------
 
     def _on(self, name: str, session_type: str, *settings: str) -> None:
-        """Log a client on. `key=` selects a key other than that of its name, and `store=` names a store of
-        sequence numbers that a later session can continue."""
+        """Log a client on. `key=` selects a key other than the one with the client's name, and `store=` names
+        a store of sequence numbers that a later session can continue."""
         found = {key: _setting(value) for key, _, value in (setting.partition("=") for setting in settings)}
         key = found.pop("key", name)
         if "store" in found:
             found["store"] = self._stores.setdefault(found["store"], MemoryStore())
         self.clients[name] = self.harness.connect(key, session_type, **found)
-        self._heard[name] = 0
+        self._compared[name] = 0
         if "store" not in found:
             self.received(name)
 
@@ -304,7 +304,7 @@ class Play:
         """Let a client of `clients` try to log on with other settings, and check that it is refused."""
         known = shlex.split(self.dialogue.clients[name])[1:]
         self._on(name, session_type, *known, *settings)
-        self._heard[name] = 0
+        self._compared[name] = 0
         assert not self.clients[name].is_logged_on
 
     def _wait(self, seconds: str) -> None:
@@ -329,7 +329,7 @@ class Play:
         found = None if deadline is None else round((deadline - self.harness.utc).total_seconds(), 3)
         assert found == (None if seconds == "never" else float(seconds)), found
 
-    def _hear(self, *names: str) -> None:
+    def _discard(self, *names: str) -> None:
         """Discard the messages received by these clients, or by all."""
         for name in names or self.clients:
             self.received(name)
@@ -363,7 +363,7 @@ class Play:
         """Check the room left under the daily cap of the customer $CAPPED."""
         cap = self.harness.venue.exchange("prediction").daily_cap(self.names["CAPPED"])
         assert cap is not None
-        self._is(cap.limit - cap.reserved - cap.used, dollars)
+        self._check_amount(cap.limit - cap.reserved - cap.used, dollars)
 
     def _fails(self, problem: str, *line: str) -> None:
         """Run another line, which must fail with this text."""
@@ -387,20 +387,20 @@ class Play:
         assert found["text"].startswith(f"{count} fault"), found
 
     def _net(self, owner: str, quantity: str, ticker: str = MARKET) -> None:
-        self._is(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
+        self._check_amount(self._exchange(ticker).position(_account(owner), ticker).net, quantity)
 
     def _balance(self, owner: str, dollars: str, shard: str = "0") -> None:
         account = attrs.evolve(_account(owner), shard=int(shard))
-        self._is(self.harness.venue.exchange("prediction").account(account).balance, dollars)
+        self._check_amount(self.harness.venue.exchange("prediction").account(account).balance, dollars)
 
     def _reserved(self, owner: str, dollars: str, shard: str = "0") -> None:
         account = attrs.evolve(_account(owner), shard=int(shard))
-        self._is(self.harness.venue.exchange("prediction").account(account).reserved, dollars)
+        self._check_amount(self.harness.venue.exchange("prediction").account(account).reserved, dollars)
 
     def _sum(self, dollars: str, *owners: str) -> None:
         """Check the total balance of these owners."""
         accounts = (self.harness.venue.exchange("prediction").account(_account(owner)) for owner in owners)
-        self._is(sum((account.balance for account in accounts), Decimal(0)), dollars)
+        self._check_amount(sum((account.balance for account in accounts), Decimal(0)), dollars)
 
     def _bids(self, *levels: str) -> None:
         self._book(Side.BUY, *levels)
@@ -423,7 +423,7 @@ class Play:
         exchanges = [self.harness.venue.exchange(product) for product in ("prediction", "margin")]
         return next((exchange for exchange in exchanges if ticker in exchange.markets), exchanges[0])
 
-    def _is(self, found: Decimal, expected: str) -> None:
+    def _check_amount(self, found: Decimal, expected: str) -> None:
         assert found == Decimal(expected), found
 
 

@@ -1,4 +1,4 @@
-"""Every dialogue of this folder, played against a venue in memory."""
+"""Every dialogue in this folder, played against a venue in memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_dialogue_has_the_expected_messages(dialogue: Dialogue) -> None:
             "",
         ),
         ("ann > ask r1 5\nbob < QuoteRequest OrderQty==5", "not OrderQty==5"),
-        ("ann sings", "what does ann do?"),
+        ("ann sings", "unknown action of ann"),
         ("net ann 1", "0"),
         ("bids 1@0.40", "[]"),
         ("due 5", "None"),

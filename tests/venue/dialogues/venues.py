@@ -75,7 +75,7 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
 
 
 def _with_orders(changes: dict[str, Any]) -> VenueHarness:
-    """Return a venue of orders: `accounts`, `keys` and `markets` change the default ones by name."""
+    """Return a venue for orders: `accounts`, `keys` and `markets` change the defaults with the same names."""
     owners: dict[str, dict[str, Any]] = {
         "ann": {
             "subaccounts": {2: Decimal(100), 3: Decimal(100)},

@@ -1,5 +1,5 @@
-"""A slow model of fees: a history of fills computed in fractions, step by step, following the page on fee
-rounding."""
+"""A slow model of fees: a history of fills, computed in fractions, step by step, as on the venue's page about
+fee rounding."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ CENT = Fraction(1, 100)
 CENTICENT = Fraction(1, 10_000)
 
 
-def up(amount: Fraction, step: Fraction) -> Fraction:
+def round_up(amount: Fraction, step: Fraction) -> Fraction:
     return ceil(amount / step) * step
 
 
-def down(amount: Fraction, step: Fraction) -> Fraction:
+def round_down(amount: Fraction, step: Fraction) -> Fraction:
     return floor(amount / step) * step
 
 
 @attrs.define
 class SlowFees:
-    """Fees of fills, with `precisions` by owner and the overpayment of each order by its name."""
+    """Fees of fills: `precisions` are by owner, `overpaid` is by order name."""
 
     precisions: dict[str, Fraction]
     rate: Fraction = Fraction(7, 100)
@@ -30,12 +30,12 @@ class SlowFees:
     yes: dict[str, Fraction] = attrs.field(factory=dict)
     no: dict[str, Fraction] = attrs.field(factory=dict)
     overpaid: dict[str, Fraction] = attrs.field(factory=dict)
-    kept: Fraction = Fraction(0)
+    fees_kept: Fraction = Fraction(0)
 
     def fill(
         self, owner: str, order: str, *, buys: bool, price: Fraction, quantity: Fraction, taker: bool
     ) -> tuple[Fraction, Fraction, Fraction]:
-        """Return trade fee, rounding fee and rebate."""
+        """Return the trade fee, the rounding fee and the rebate."""
         held, other = (self.yes, self.no) if buys else (self.no, self.yes)
         held[owner] = held.get(owner, Fraction(0)) + quantity
         pairs = min(held[owner], other.get(owner, Fraction(0)))
@@ -43,10 +43,10 @@ class SlowFees:
         if pairs:
             other[owner] -= pairs
         revenue = pairs - quantity * (price if buys else 1 - price)
-        trade_fee = up(self.rate * quantity * price * (1 - price), CENTICENT) if taker else Fraction(0)
+        trade_fee = round_up(self.rate * quantity * price * (1 - price), CENTICENT) if taker else Fraction(0)
         change = revenue - trade_fee
-        rounding_fee = change - down(change, self.precisions[owner])
-        self.balances[owner] += down(change, self.precisions[owner])
+        rounding_fee = change - round_down(change, self.precisions[owner])
+        self.balances[owner] += round_down(change, self.precisions[owner])
         total = self.overpaid.get(order, Fraction(0)) + rounding_fee
         rebate = Fraction(0)
         if total > CENT:
@@ -55,5 +55,5 @@ class SlowFees:
             rebate = min(expected, affordable) * CENT
         self.overpaid[order] = total - rebate
         self.balances[owner] += rebate
-        self.kept += trade_fee + rounding_fee - rebate
+        self.fees_kept += trade_fee + rounding_fee - rebate
         return trade_fee, rounding_fee, rebate

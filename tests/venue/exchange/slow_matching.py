@@ -1,4 +1,4 @@
-"""A slow matching model: one list of resting orders that is searched from its beginning each time."""
+"""A slow matching model: one list of resting orders, which is searched from the beginning each time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class SlowOrder:
     side: Side
     price: Decimal
     total: Decimal
-    left: Decimal
+    leaves: Decimal
     post_only: bool
     filled_qty: Decimal = Decimal(0)
 
 
 @attrs.define
 class SlowBook:
-    """One book, with `resting` in time order: an order that loses its priority is moved to the end."""
+    """One book; `resting` is in time order, and an order that loses its priority moves to the end."""
 
     resting: list[SlowOrder] = attrs.field(factory=list)
     fills: list[Fill] = attrs.field(factory=list)
@@ -46,9 +46,9 @@ class SlowBook:
         order = SlowOrder(name, owner, side, price, quantity, quantity, post_only)
         if post_only and self._counterparts(order):
             return
-        if tif is TimeInForce.FILL_OR_KILL and self._fills_nothing(order, stp):
+        if tif is TimeInForce.FILL_OR_KILL and self._is_killed(order, stp):
             return
-        if self._trade(order, stp) and order.left and tif is TimeInForce.GOOD_TILL_CANCEL:
+        if self._trade(order, stp) and order.leaves and tif is TimeInForce.GOOD_TILL_CANCEL:
             self.resting.append(order)
 
     def cancel(self, name: str) -> None:
@@ -62,23 +62,23 @@ class SlowBook:
         if quantity == order.filled_qty:
             self.cancel(name)
             return
-        moved = attrs.evolve(order, price=price, total=quantity, left=quantity - order.filled_qty)
+        moved = attrs.evolve(order, price=price, total=quantity, leaves=quantity - order.filled_qty)
         if any(other.owner == order.owner for other in self._counterparts(moved)):
             return
         if quantity <= order.total and price == order.price:
-            order.total, order.left = moved.total, moved.left
+            order.total, order.leaves = moved.total, moved.leaves
             return
         self.resting.remove(order)
         if moved.post_only and self._counterparts(moved):
             return
-        if self._trade(moved, stp) and moved.left:
+        if self._trade(moved, stp) and moved.leaves:
             self.resting.append(moved)
 
     def levels(self, side: Side) -> dict[Decimal, Decimal]:
         sizes: dict[Decimal, Decimal] = {}
         for order in self.resting:
             if order.side is side:
-                sizes[order.price] = sizes.get(order.price, Decimal(0)) + order.left
+                sizes[order.price] = sizes.get(order.price, Decimal(0)) + order.leaves
         return sizes
 
     def _counterparts(self, order: SlowOrder) -> list[SlowOrder]:
@@ -89,9 +89,10 @@ class SlowBook:
         found = [o for o in self.resting if o.side is Side.BUY and o.price >= order.price]
         return sorted(found, key=lambda o: -o.price)
 
-    def _fills_nothing(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
-        """Return whether the quantity is too small for a fill-or-kill order, which trades the available
-        quantity if it meets an order of its owner.
+    def _is_killed(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
+        """Return whether the available quantity is too small for a fill-or-kill order.
+
+        An order that meets an order of the same owner is not killed: it trades the available quantity.
         """
         volume = Decimal(0)
         for other in self._counterparts(order):
@@ -99,24 +100,24 @@ class SlowBook:
                 break
             if other.owner == order.owner:
                 return False
-            volume += other.left
+            volume += other.leaves
         return volume < order.total
 
     def _trade(self, order: SlowOrder, stp: SelfTradePrevention) -> bool:
         """Trade an order; return whether its remaining quantity stays open."""
         for other in self._counterparts(order):
-            if not order.left:
+            if not order.leaves:
                 break
             if other.owner == order.owner:
                 if stp is SelfTradePrevention.TAKER_AT_CROSS:
                     return False
                 self.resting.remove(other)
                 continue
-            quantity = min(order.left, other.left)
-            for one in (order, other):
-                one.left -= quantity
-                one.filled_qty += quantity
+            quantity = min(order.leaves, other.leaves)
+            for side in (order, other):
+                side.leaves -= quantity
+                side.filled_qty += quantity
             self.fills.append((order.name, other.name, other.price, quantity))
-            if not other.left:
+            if not other.leaves:
                 self.resting.remove(other)
         return True

@@ -1,4 +1,4 @@
-"""Guaranteed payouts of positions in groups of markets, computed by enumerating all possible outcomes."""
+"""The guaranteed payouts of positions in market groups, computed by enumerating all possible outcomes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from kalshi_fix_venue.exchange.netting import GroupKind, MarketGroup
 Outcome = Mapping[str, bool]
 
 
-def possible(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
+def possible_outcomes(group: MarketGroup, known: Outcome) -> Iterator[Outcome]:
     """Yield every possible outcome of a group, given the known results."""
     for results in product((False, True), repeat=len(group.markets)):
         if group.kind is GroupKind.DIRECTIONAL:
-            fits = all(before or not after for before, after in pairwise(results))
+            is_consistent = all(before or not after for before, after in pairwise(results))
         else:
-            fits = sum(results) == 1 if group.exhaustive else sum(results) <= 1
+            is_consistent = sum(results) == 1 if group.exhaustive else sum(results) <= 1
         outcome = dict(zip(group.markets, results, strict=True))
-        if fits and all(outcome[market] == result for market, result in known.items()):
+        if is_consistent and all(outcome[market] == result for market, result in known.items()):
             yield outcome
 
 
 @attrs.define
 class SlowBalance:
-    """All YES and NO contracts that an account ever bought, and their cost. Selling YES is modelled as buying
-    NO.
+    """All YES and NO contracts that an account has ever bought, and their cost. Selling YES is modelled as
+    buying NO.
     """
 
     paid: Fraction = Fraction(0)
@@ -52,6 +52,6 @@ class SlowBalance:
     def worst_loss(self, groups: tuple[MarketGroup, ...]) -> Fraction:
         """Return the loss in the worst outcome, which equals the required collateral."""
         return self.paid - sum(
-            (min(self.payout(outcome) for outcome in possible(group, {})) for group in groups),
+            (min(self.payout(outcome) for outcome in possible_outcomes(group, {})) for group in groups),
             Fraction(0),
         )

@@ -1,4 +1,4 @@
-"""The exchange model against the slow model, on random sequences of requests."""
+"""The exchange model against the slow model, with random sequences of requests."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Place:
     post_only: bool
     stp: SelfTradePrevention
 
-    def on(self, harness: ExchangeHarness, name: str, price: Decimal) -> tuple[Outcome, ...]:
-        """Place the order at the exchange model, at this price."""
+    def place_in(self, harness: ExchangeHarness, name: str, price: Decimal) -> tuple[Outcome, ...]:
+        """Place the order in the exchange model, at this price."""
         return harness.place(
             self.owner,
             name,
@@ -92,8 +92,8 @@ amends = st.builds(Amend, st.integers(0, 50), quantities, prices)
 requests = st.lists(st.one_of(places, places, places, places, cancels, amends), max_size=60)
 
 
-def crowd(seed: int, length: int) -> list[Place | Cancel | Amend]:
-    """Return a long sequence with many trades; Hypothesis prefers short sequences with few trades."""
+def busy_market(seed: int, length: int) -> list[Place | Cancel | Amend]:
+    """Return many requests that lead to many trades; Hypothesis prefers few requests with few trades."""
     random = Random(seed)
 
     def number(step: Decimal, low: int, high: int) -> Decimal:
@@ -120,12 +120,12 @@ def crowd(seed: int, length: int) -> list[Place | Cancel | Amend]:
     return [request() for _ in range(length)]
 
 
-def _first_id(cl_ord_id: str) -> str:
+def _original_id(cl_ord_id: str) -> str:
     return cl_ord_id.partition(".")[0]
 
 
 class Match:
-    """Plays every request to both models and keeps the values derived from the outcomes."""
+    """Applies each request to both models, and keeps the values derived from the outcomes."""
 
     def __init__(self, balance: str) -> None:
         self.harness = ExchangeHarness(balances=dict.fromkeys(OWNERS, balance))
@@ -136,7 +136,7 @@ class Match:
         self.fills: list[Fill] = []
         self.rebuilt: dict[Side, dict[Decimal, Decimal]] = {BUY: {}, SELL: {}}
 
-    def play(self, number: int, request: Place | Cancel | Amend) -> None:
+    def apply(self, number: int, request: Place | Cancel | Amend) -> None:
         if isinstance(request, Place):
             self._place(f"o{number}", request)
         elif self.slow.resting:
@@ -159,7 +159,7 @@ class Match:
 
     def _place(self, name: str, place: Place) -> None:
         self.stps[name], self.ids[name] = place.stp, name
-        self._take(place.on(self.harness, name, place.price))
+        self._take(place.place_in(self.harness, name, place.price))
         self.slow.place(
             name,
             place.owner,
@@ -176,7 +176,7 @@ class Match:
         for taker, maker in zip(trades[::2], trades[1::2], strict=True):
             assert (taker.aggressor, maker.aggressor) == (True, False)
             assert taker.order.side is opposite(maker.order.side)
-            names = (_first_id(taker.order.cl_ord_id), _first_id(maker.order.cl_ord_id))
+            names = (_original_id(taker.order.cl_ord_id), _original_id(maker.order.cl_ord_id))
             self.fills.append((*names, maker.price, maker.quantity))
             assert (taker.trade_id, taker.price, taker.quantity) == (
                 maker.trade_id,
@@ -185,7 +185,7 @@ class Match:
             )
         for outcome in outcomes:
             if isinstance(outcome, OrderReplaced):
-                self.ids[_first_id(outcome.order.cl_ord_id)] = outcome.order.cl_ord_id
+                self.ids[_original_id(outcome.order.cl_ord_id)] = outcome.order.cl_ord_id
             if isinstance(outcome, BookChanged):
                 for change in outcome.changes:
                     levels = self.rebuilt[change.side]
@@ -200,10 +200,10 @@ class Match:
 
 
 def compare(sequence: list[Place | Cancel | Amend]) -> int:
-    """Play a sequence, comparing after each step; return the number of trades."""
+    """Apply requests to both models and compare the models after each; return the number of trades."""
     match = Match("1000000")
     for number, request in enumerate(sequence):
-        match.play(number, request)
+        match.apply(number, request)
         assert match.fills == match.slow.fills
         for side in (BUY, SELL):
             assert match.levels(side) == match.slow.levels(side) == match.rebuilt[side]
@@ -218,5 +218,5 @@ def test_matching_agrees_with_the_slow_model(sequence: list[Place | Cancel | Ame
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_matching_agrees_with_the_slow_model_in_a_crowd(seed: int) -> None:
-    assert compare(crowd(seed, 300)) > 50
+def test_matching_agrees_with_the_slow_model_in_a_busy_market(seed: int) -> None:
+    assert compare(busy_market(seed, 300)) > 50

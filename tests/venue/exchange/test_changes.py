@@ -1,4 +1,4 @@
-"""Cancels, amends, mass cancels, pauses and market states at the exchange model."""
+"""Cancels, amends, mass cancels, pauses and market states in the exchange model."""
 
 from __future__ import annotations
 
@@ -79,19 +79,19 @@ def test_a_cancel_may_have_any_cl_ord_id(harness: ExchangeHarness, cl_ord_id: st
 def test_a_cancel_must_contain_the_correct_order_fields() -> None:
     harness = ExchangeHarness(balances={"ann": "100", "ann/1": "100", "bob": "100"})
     harness.place("ann", "a1", BUY, 3, "0.40")
-    wrong = [
+    attempts = [
         harness.cancel("ann", "c", "zz"),
         harness.cancel("ann", "c", "a1", SELL),
         harness.cancel("ann", "c", "a1", order_id="order-zz"),
         harness.cancel("ann/1", "c", "a1"),
         harness.cancel("bob", "c", "a1"),
     ]
-    assert [summary(outcomes) for outcomes in wrong] == [["c refused ORDER_NOT_FOUND"]] * 5
-    assert all(isinstance(o[0], RequestRefused) and o[0].order is None for o in wrong)
+    assert [summary(outcomes) for outcomes in attempts] == [["c refused ORDER_NOT_FOUND"]] * 5
+    assert all(isinstance(o[0], RequestRefused) and o[0].order is None for o in attempts)
     assert summary(harness.cancel("ann", "c", "a1", order_id="order-a1")) == ["c canceled REQUESTED"]
 
 
-def test_a_cancel_of_a_done_order_is_refused_with_its_ending(harness: ExchangeHarness) -> None:
+def test_the_refusal_of_a_cancel_shows_how_the_order_ended(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 3, "0.40")
     harness.place("bob", "b1", SELL, 3, "0.40")
     refused = only(harness.cancel("ann", "c", "a1"), RequestRefused)
@@ -252,7 +252,7 @@ def test_outdated_expiries_are_bounded() -> None:
     assert registry.next_expiry() is None
 
 
-def test_the_new_quantity_is_a_total(harness: ExchangeHarness) -> None:
+def test_the_quantity_of_an_amend_includes_the_filled_quantity(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 5, "0.40")
     harness.place("bob", "b1", SELL, 2, "0.40")
     replaced = first(harness.amend("ann", "a2", "a1", 6), OrderReplaced)
@@ -343,7 +343,7 @@ def test_a_trading_pause_permits_cancels_and_an_exchange_pause_does_not(harness:
     assert harness.bids() == "5@0.40"
 
 
-def test_a_halt_keeps_orders_and_its_end_cancels_them(harness: ExchangeHarness) -> None:
+def test_orders_are_kept_during_a_halt_and_cancelled_when_it_ends(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 5, "0.40", on_pause=True)
     harness.place("ann", "a2", BUY, 5, "0.40")
     halted = harness.market_state(MarketState.INACTIVE)
@@ -368,7 +368,7 @@ def test_market_states_only_advance(harness: ExchangeHarness) -> None:
     assert harness.exchange.markets[MARKET].state is MarketState.SETTLED
 
 
-def test_an_impossible_state_change_does_not_even_expire_orders(harness: ExchangeHarness) -> None:
+def test_an_impossible_state_change_does_not_expire_overdue_orders(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 5, "0.40", tif=TimeInForce.DAY)
     harness.wait(days=2)
     with pytest.raises(ValueError, match="cannot become settled"):

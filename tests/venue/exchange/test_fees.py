@@ -1,4 +1,4 @@
-"""Fees of trades: rounding, the accumulator of an order, and the fees kept by the exchange."""
+"""Fees of trades: rounding, the overpayment of an order, and the fees kept by the exchange."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.venue.exchange.test_against_slow_model import (
     Amend,
     Cancel,
     Place,
-    crowd,
+    busy_market,
     requests,
 )
 from tests.venue.exchange_harness import BUY, MARKET, SELL, ExchangeHarness, d, ds, summary, trades
@@ -33,8 +33,8 @@ TERMS = {owner: AccountTerms(direct_member=step == CENTICENT) for owner, step in
 SUBPENNY = (prediction_market(MARKET, subpenny=True),)
 
 
-def test_a_rebate_waits_until_the_fee_is_as_large() -> None:
-    """With 0.0099 overpaid a fill has almost no fee, and a rebate of a cent would make the fee negative."""
+def test_a_rebate_waits_until_a_fee_is_at_least_as_large() -> None:
+    """After an overpayment of 0.0099 a fill has almost no fee, and a rebate would make the fee negative."""
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=True).net == d("0.0002")
     assert order.overpaid == d("0.0101")
@@ -46,13 +46,13 @@ def test_a_setting_makes_rebates_immediate() -> None:
     order = FeeAccumulator(d("0.0099"))
     assert order.charge(d("-0.5098"), d(0), CENT, rebate_waits=False).net == d("-0.0098")
     harness = ExchangeHarness(fees=None, terms=TERMS, assumptions=Assumptions(rebate_waits_for_a_fee=False))
-    assert least_net_fee(harness) < 0
-    assert least_net_fee(ExchangeHarness(fees=None, terms=TERMS)) >= 0
+    assert lowest_net_fee(harness) < 0
+    assert lowest_net_fee(ExchangeHarness(fees=None, terms=TERMS)) >= 0
 
 
-def least_net_fee(harness: ExchangeHarness) -> Decimal:
-    """Return the lowest net fee of an order that makes many small trades of 1 and 99 hundredths without a
-    trade fee."""
+def lowest_net_fee(harness: ExchangeHarness) -> Decimal:
+    """Return the lowest net fee of a resting order that has no trade fee and many small trades, of 1 or 99
+    hundredths each."""
     harness.place("bob", "b1", BUY, 100, "0.51")
     found = []
     for number in range(40):
@@ -104,14 +104,14 @@ def test_a_setting_changes_the_collateral_of_a_perpetual() -> None:
 
 
 def test_a_market_may_have_its_own_fees() -> None:
-    free = attrs.evolve(PREDICTION_FEES, taker_rate=d("0.14"))
-    harness = ExchangeHarness(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=free),))
+    doubled = attrs.evolve(PREDICTION_FEES, taker_rate=d("0.14"))
+    harness = ExchangeHarness(fees=None, markets=(attrs.evolve(SUBPENNY[0], fees=doubled),))
     harness.place("bob", "b1", SELL, 100, "0.50")
     taker, _ = trades(harness.place("ann", "a1", BUY, 100, "0.50"))
     assert taker.charge.net == d("3.5")
 
 
-def test_an_order_that_opens_needs_its_fee_in_the_balance() -> None:
+def test_an_order_that_opens_a_position_needs_balance_for_its_fee() -> None:
     harness = ExchangeHarness(fees=None, balances={"ann": "50", "bob": "100"})
     assert summary(harness.place("ann", "a1", BUY, 100, "0.50")) == ["a1 rejected INSUFFICIENT_BALANCE"]
     assert summary(harness.place("ann", "a1", BUY, 96, "0.50")) == ["a1 accepted"]
@@ -123,7 +123,7 @@ def test_an_order_that_opens_needs_its_fee_in_the_balance() -> None:
     assert summary(harness.place("ann", "a4", SELL, 96, "0.52")) == ["a4 accepted"]
 
 
-def test_a_cost_limit_includes_no_fees() -> None:
+def test_a_cost_limit_does_not_include_fees() -> None:
     harness = ExchangeHarness(fees=None)
     harness.place("bob", "b1", SELL, 10, "0.50")
     assert "canceled" in summary(harness.place("ann", "a1", BUY, 10, "0.50", max_cost="4.99"))[1]
@@ -131,7 +131,7 @@ def test_a_cost_limit_includes_no_fees() -> None:
 
 
 def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) -> int:
-    """Play a sequence, comparing each fill with the slow model; return the number of fills."""
+    """Apply a sequence of requests and compare each fill with the slow model; return the number of fills."""
     harness = ExchangeHarness(
         balances=dict.fromkeys(OWNERS, "1000"), fees=None, terms=TERMS, markets=SUBPENNY
     )
@@ -143,7 +143,7 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
         outcomes: tuple[Outcome, ...] = ()
         if isinstance(request, Place):
             placed.append((f"o{number}", request.owner, request.side))
-            outcomes = request.on(harness, f"o{number}", request.price + step * (number % 7))
+            outcomes = request.place_in(harness, f"o{number}", request.price + step * (number % 7))
         elif placed:
             name, owner, side = placed[request.which % len(placed)]
             if isinstance(request, Cancel):
@@ -167,7 +167,7 @@ def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) 
             assert charge.net >= 0
             assert charge.rebate % CENT == 0
         assert {owner: harness.balance(owner) for owner in OWNERS} == slow.balances
-        assert harness.exchange.fees_kept == slow.kept
+        assert harness.exchange.fees_kept == slow.fees_kept
         held = sum((max(harness.net(owner), Decimal(0)) for owner in OWNERS), Decimal(0))
         balances = sum((harness.balance(owner) for owner in OWNERS), Decimal(0))
         assert balances + held + harness.exchange.fees_kept == 1000 * len(OWNERS)
@@ -181,8 +181,8 @@ def test_fees_agree_with_the_slow_model(sequence: list[Place | Cancel | Amend], 
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_fees_agree_with_the_slow_model_in_a_crowd(seed: int) -> None:
-    assert check_fees(crowd(seed, 300), step=CENT if seed % 2 else CENTICENT) > 100
+def test_fees_agree_with_the_slow_model_in_a_busy_market(seed: int) -> None:
+    assert check_fees(busy_market(seed, 300), step=CENT if seed % 2 else CENTICENT) > 100
 
 
 @pytest.mark.parametrize(
@@ -190,14 +190,15 @@ def test_fees_agree_with_the_slow_model_in_a_crowd(seed: int) -> None:
     [(1, False), (3, False), (30, False), (100, False), (100, True), (170, True)],
 )
 def test_many_small_fills_cost_the_same_as_one_large_one(quantity: int, rebate_waits: bool) -> None:
-    """Quantities are in hundredths. The costs differ by the possible overpayment of an order and by the trade
-    fees, which are rounded up for each fill. A waiting rebate is paid if a large enough fee follows."""
+    """Quantities are in hundredths. The costs differ at most by the possible overpayment of an order and by
+    the trade fees, which are rounded up for each fill. A waiting rebate is paid if a sufficiently large fee
+    follows."""
     assumptions = Assumptions(rebate_waits_for_a_fee=rebate_waits)
 
-    def cost(lots: int) -> Decimal:
+    def cost(fills: int) -> Decimal:
         harness = ExchangeHarness(fees=None, terms=TERMS, assumptions=assumptions)
-        for number in range(lots):
-            harness.place("ann", f"a{number}", SELL, str(quantity * CENT * (100 // lots)), "0.37")
+        for number in range(fills):
+            harness.place("ann", f"a{number}", SELL, str(quantity * CENT * (100 // fills)), "0.37")
         outcomes = harness.place("bob", "b1", BUY, quantity, "0.37")
         return sum((trade.charge.net for trade in trades(outcomes) if trade.aggressor), Decimal(0))
 

@@ -1,6 +1,6 @@
-"""Cash and contracts over long random histories with every feature: two shards, subaccounts, customers, whole
-cents and less, daily caps, market groups, order groups, quotes, block trades, transfers, halts, pauses,
-settlements. Each amount is computed from the outcomes, independently of the exchange.
+"""Cash and contracts in long random histories with every feature: two shards, subaccounts, customers, whole
+cents and fractions of cents, daily caps, market groups, order groups, quotes, block trades, transfers, halts,
+pauses, settlements. Each amount is computed from the outcomes, independently of the exchange.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ from tests.venue.exchange_harness import BUY, EASTERN, PERP, SELL, START, d
 
 CUSTOMER = "550e8400-e29b-41d4-a716-446655440000_one"
 RACE = ("RACE-A", "RACE-B", "RACE-C")
-WHOLE, FINE, ELSEWHERE = "WHOLE", "FINE", "ELSEWHERE"
+WHOLE, FINE, OTHER_SHARD = "WHOLE", "FINE", "OTHER"
 PREDICTIONS = (
     prediction_market(WHOLE),
     prediction_market(FINE, subpenny=True),
     *(prediction_market(ticker) for ticker in RACE),
-    prediction_market(ELSEWHERE, shard=2),
+    prediction_market(OTHER_SHARD, shard=2),
 )
 OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
-A_THIRD = ROLLING / 3
-"""A third of the window of order groups."""
+THIRD = ROLLING / 3
+"""A third of the time window of order groups."""
 
 
 def balances(product: str) -> dict[AccountId, Decimal]:
@@ -84,7 +84,7 @@ def balances(product: str) -> dict[AccountId, Decimal]:
 
 
 class History:
-    """A random history at an exchange, with independent totals."""
+    """A random history on an exchange, with independent totals."""
 
     def __init__(self, product: str, seed: int) -> None:
         self.random = Random(seed)
@@ -108,7 +108,7 @@ class History:
         self.nets: dict[tuple[AccountId, str], Decimal] = defaultdict(Decimal)
         self.fees = Decimal(0)
         self.open: dict[str, PlaceOrder] = {}
-        """The placed orders by OrderID."""
+        """Open orders by OrderID, as the requests that placed them."""
         self.quoted: set[str] = set()
         """OrderIDs of orders created from quotes, which reserve nothing under a daily cap."""
         self.groups: list[tuple[AccountId, str]] = []
@@ -118,8 +118,15 @@ class History:
 
     # --- commands ---------------------------------------------------------------------------------------
 
-    def step(self) -> None:
-        steps = (0 * A_THIRD, 0 * A_THIRD, timedelta(milliseconds=1), A_THIRD / 5, A_THIRD, 120 * A_THIRD)
+    def play_random(self) -> None:
+        steps = (
+            0 * THIRD,
+            0 * THIRD,
+            timedelta(milliseconds=1),
+            THIRD / 5,
+            THIRD,
+            120 * THIRD,
+        )
         self.now += self.random.choice(steps)
         command = self._command()
         if command is not None:
@@ -128,7 +135,7 @@ class History:
     def play(self, command: Command) -> None:
         try:
             outcomes = self.exchange.apply(command, self.now)
-        except ValueError:  # an empty command has no effect
+        except ValueError:  # a refused command has no effect
             self.seen[f"{type(command).__name__} refused"] += 1
             outcomes = ()
         else:
@@ -137,7 +144,7 @@ class History:
                 self.cash[command.source] -= command.amount
                 self.cash[command.target] += command.amount
         for outcome in outcomes:
-            self._count(outcome)
+            self._record(outcome)
         self.check()
 
     def _command(self) -> Command | None:
@@ -301,9 +308,11 @@ class History:
         if self.product == MARGIN:
             return None
         markets = self.exchange.markets
-        away = [item for item in markets.values() if item.state in (MarketState.INACTIVE, MarketState.CLOSED)]
-        if away:
-            return SetMarketState(self.random.choice(away).ticker, MarketState.ACTIVE)
+        inactive = [
+            item for item in markets.values() if item.state in (MarketState.INACTIVE, MarketState.CLOSED)
+        ]
+        if inactive:
+            return SetMarketState(self.random.choice(inactive).ticker, MarketState.ACTIVE)
         market = markets[self.random.choice(self.rules).ticker]
         if market.state is MarketState.ACTIVE and self.random.randrange(12):
             return SetMarketState(
@@ -311,9 +320,9 @@ class History:
             )
         if market.state is MarketState.DETERMINED and self.random.randrange(2):
             return SetMarketState(market.ticker, MarketState.DISPUTED)
-        return self._end(market.ticker)
+        return self._next_final_state(market.ticker)
 
-    def _end(self, ticker: str) -> SetMarketState:
+    def _next_final_state(self, ticker: str) -> SetMarketState:
         if self.exchange.markets[ticker].state is MarketState.DISPUTED:
             return SetMarketState(ticker, MarketState.AMENDED)
         if self.exchange.markets[ticker].result is not None:
@@ -324,7 +333,7 @@ class History:
 
     # --- independent totals -----------------------------------------------------------------------------
 
-    def _count(self, outcome: Outcome) -> None:
+    def _record(self, outcome: Outcome) -> None:
         self.seen[type(outcome).__name__] += 1
         if isinstance(outcome, OrderRejected | OrderCanceled):
             self.seen[outcome.cause.name] += 1
@@ -365,7 +374,7 @@ class History:
         exchange = self.exchange
         accounts = {account.id: account for account in exchange.accounts()}
         assert {key: account.balance for key, account in accounts.items()} == self.cash
-        if self.product == PREDICTION:  # On margin a loss may be larger than the balance.
+        if self.product == PREDICTION:  # On margin a loss may exceed the balance.
             assert all(account.available >= 0 for account in accounts.values())
         held: dict[tuple[AccountId, str], Decimal] = {
             (key, ticker): holding.position.net
@@ -379,8 +388,8 @@ class History:
         self.check_orders()
 
     def check_orders(self) -> None:
-        """Check that every ended order was reported, and that books, accounts and the daily cap agree on the
-        open orders."""
+        """Check that every ended order was reported, and that the books, the accounts and the daily cap agree
+        about the open orders."""
         orders = self.exchange.open_orders()
         assert self.open.keys() == {order.order_id for order in orders}
         working: dict[tuple[AccountId, str, Side], Decimal] = defaultdict(Decimal)
@@ -414,7 +423,7 @@ class History:
             for holding in account.holdings.values():
                 position = holding.position
                 if isinstance(account.collateral, MarginCollateral):
-                    # The posted amount plus the gain or loss against a price common to all positions.
+                    # The posted amount, plus the gain or loss relative to one price for all positions.
                     total += position.entry_value * account.collateral.rate
                     total += position.entry_value * (1 if position.net < 0 else -1)
                 else:
@@ -422,8 +431,8 @@ class History:
                     total += position.long
         return total
 
-    def end(self) -> None:
-        """End the pause, cancel all orders as the exchange does, and settle all markets."""
+    def finish(self) -> None:
+        """End the pause, cancel all orders, and settle all markets."""
         self.play(SetPause(PauseState.OPEN))
         for owner in OWNERS:
             self.play(CancelAll(origin=owner, cause=CancelCause.DISCONNECTED))
@@ -431,7 +440,7 @@ class History:
         if self.product == PREDICTION:
             for rules in self.rules:
                 while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
-                    self.play(self._end(rules.ticker))
+                    self.play(self._next_final_state(rules.ticker))
         self.now += ROLLING
         self.play(CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED))
         assert not self.exchange._state.groups._fills
@@ -443,8 +452,8 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
     for item in range(seed, seed + 3):
         history = History(PREDICTION, item)
         for _ in range(1000):
-            history.step()
-        history.end()
+            history.play_random()
+        history.finish()
         accounts = history.exchange.accounts()
         assert not any(
             account.holdings[ticker].position.net for account in accounts for ticker in account.holdings
@@ -455,8 +464,8 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
         assert history.seen["OrderTraded"] > 50
         assert history.seen["MarketSettled"] == len(PREDICTIONS)
         seen.update(history.seen)
-    # Every kind of event must occur; otherwise the other checks would prove nothing.
-    for what in (
+    # Every kind of event must occur; otherwise the other checks prove nothing.
+    for kind in (
         "PrintBlockTrade",
         "ORDER_GROUP",
         "REDUCE_ONLY",
@@ -464,22 +473,22 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
         "INSUFFICIENT_BALANCE",
         "EVENT_CONTRACT_DAILY_CAP_EXCEEDED",
     ):
-        assert seen[what], seen
+        assert seen[kind], seen
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_value_is_conserved_on_margin(seed: int) -> None:
     history = History(MARGIN, seed)
     for _ in range(1000):
-        history.step()
-    history.end()
+        history.play_random()
+    history.finish()
     assert history.seen["OrderTraded"] > 50
 
 
-def test_the_conservation_check_detects_a_missing_cent() -> None:
+def test_the_conservation_check_detects_a_hundredth_of_a_cent() -> None:
     history = History(PREDICTION, 1)
     for _ in range(50):
-        history.step()
+        history.play_random()
     next(iter(history.exchange.accounts())).balance += d("0.0001")
     with pytest.raises(AssertionError):
         history.check()

@@ -1,4 +1,4 @@
-"""Balances, positions, reserved money and fees at the exchange model."""
+"""Balances, positions, reserved money and fees in the exchange model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
     assert (harness.net("ann"), harness.net("bob")) == ds(10, -10)
 
 
-def test_closing_a_position_returns_money_and_needs_none() -> None:
+def test_closing_a_position_returns_money_and_reserves_none() -> None:
     harness = ExchangeHarness(balances={"ann": "4", "bob": "100"})
     harness.place("bob", "b1", SELL, 10, "0.40")
     harness.place("ann", "a1", BUY, 10, "0.40")
@@ -60,9 +60,9 @@ def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(harne
     assert (taker.long_quantity, taker.short_quantity) == ds(0, 5)
 
 
-def test_the_cheapest_way_to_close_is_not_assumed() -> None:
-    """With ten long and two sales of ten, the sale at the better price trades first and closes the position,
-    so money is reserved for the other one."""
+def test_money_is_reserved_for_the_order_that_may_trade_last() -> None:
+    """With a long position of ten and two sell orders of ten, the order with the better price trades first
+    and closes the position, so money is reserved for the other order."""
     harness = ExchangeHarness(balances={"ann": "6", "bob": "100"})
     harness.place("bob", "b1", SELL, 10, "0.40")
     harness.place("ann", "a1", BUY, 10, "0.40")
@@ -73,7 +73,7 @@ def test_the_cheapest_way_to_close_is_not_assumed() -> None:
     assert summary(harness.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
 
 
-def test_an_account_in_debt_may_still_close() -> None:
+def test_an_account_in_debt_may_still_close_its_position() -> None:
     harness = ExchangeHarness(product=MARGIN, balances={"ann": "100", "bob": "1000000"})
     harness.place("bob", "b1", SELL, 10, "100")
     harness.place("ann", "a1", BUY, 10, "100")
@@ -114,7 +114,7 @@ def test_fees_are_deducted_from_the_balance() -> None:
     assert harness.balance("ann") == d("9948.25")
 
 
-def test_margin_posts_a_fraction_and_settles_the_difference() -> None:
+def test_a_margin_trade_posts_a_fraction_and_a_close_settles_the_difference() -> None:
     harness = ExchangeHarness(product=MARGIN)
     harness.place("bob", "b1", SELL, 10, "20")
     taker, maker = trades(harness.place("ann", "a1", BUY, 10, "20"))
@@ -136,6 +136,6 @@ def test_a_partial_close_on_margin_never_loses_a_fraction_of_a_cent() -> None:
     assert returned == posted + 33 - d("30.0002")
 
 
-def test_opening_costs_the_same_on_both_sides_of_a_perpetual() -> None:
+def test_opening_a_position_costs_the_same_on_both_sides_of_a_perpetual() -> None:
     collateral = MarginCollateral(rate=d("0.2"))
     assert collateral.opening(BUY, d(10)) == collateral.opening(SELL, d(10)) == 2

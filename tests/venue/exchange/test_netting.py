@@ -1,4 +1,4 @@
-"""Market groups: the guaranteed joint payout of positions in several markets is returned immediately."""
+"""Market groups: the payout that positions in several markets jointly guarantee is returned immediately."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.exchange.accounts import AccountTerms
 from kalshi_fix_venue.exchange.netting import GroupResults
 from kalshi_fix_venue.exchange.outcomes import MarketSettled, OrderTraded, Outcome
-from tests.venue.exchange.slow_netting import SlowBalance, possible
+from tests.venue.exchange.slow_netting import SlowBalance, possible_outcomes
 from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness, account, d, ds, summary
 
 RACE = ("CUP-ARG", "CUP-BRA", "CUP-CHI")
 RANGES = ("GDP-T1", "GDP-T2", "GDP-T3")
-ALONE = "RAIN"
+UNGROUPED = "RAIN"
 EXCLUSIVE = MarketGroup(name="CUP", markets=RACE)
 EXHAUSTIVE = MarketGroup(name="CUP", markets=RACE, exhaustive=True)
 DIRECTIONAL = MarketGroup(name="GDP", markets=RANGES, kind=GroupKind.DIRECTIONAL)
-SINGLE = MarketGroup(name="alone", markets=(ALONE,))
-"""The slow model's group for a market without a group; the exchange does not have it."""
+UNGROUPED_GROUP = MarketGroup(name="alone", markets=(UNGROUPED,))
+"""The group that the slow model uses for the market without a group; the exchange does not have it."""
 OWNERS = ("ann", "bob", "cat")
 
 
 def netting_harness(*groups: MarketGroup, balance: str = "100") -> ExchangeHarness:
-    markets = tuple(prediction_market(ticker) for ticker in (*RACE, *RANGES, ALONE))
+    markets = tuple(prediction_market(ticker) for ticker in (*RACE, *RANGES, UNGROUPED))
     return ExchangeHarness(markets=markets, balances=dict.fromkeys(OWNERS, balance), market_groups=groups)
 
 
@@ -53,7 +53,7 @@ def trade(
     return next(o for o in outcomes if isinstance(o, OrderTraded) and o.aggressor)
 
 
-def test_two_shorts_of_exclusive_markets_guarantee_one_payout() -> None:
+def test_short_positions_in_two_exclusive_markets_guarantee_one_payout() -> None:
     harness = netting_harness(EXCLUSIVE)
     first = trade(harness, "ann", SELL, 10, "0.30", RACE[0])
     assert (first.ranged_return, first.balance_change) == ds(0, -7)
@@ -61,13 +61,13 @@ def test_two_shorts_of_exclusive_markets_guarantee_one_payout() -> None:
     assert (second.ranged_return, second.collateral_returned, second.balance_change) == ds(4, 0, "0.8")
     third = trade(harness, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
-    # The remaining cost is that of the worst result, in which the first market is decided YES.
+    # The remaining cost is the loss in the worst case, in which the first market is decided YES.
     assert harness.balance("ann") == 100 - 7 + d("1.6")
-    # Cat is long in all three and may lose everything, because there may be no winner.
+    # Cat is long in all three markets and may lose everything, because there may be no winner.
     assert harness.balance("cat") == 100 - 3 - d("1.6")
 
 
-def test_longs_of_all_markets_guarantee_one_payout_if_one_must_win() -> None:
+def test_long_positions_in_all_markets_guarantee_one_payout_if_one_must_win() -> None:
     harness = netting_harness(EXHAUSTIVE)
     for market in RACE[:2]:
         assert trade(harness, "ann", BUY, 10, "0.30", market).ranged_return == 0
@@ -75,7 +75,7 @@ def test_longs_of_all_markets_guarantee_one_payout_if_one_must_win() -> None:
     assert harness.balance("ann") == 100 - 3 - 3 - d("1.8") + 6
 
 
-def test_a_long_below_and_a_short_above_guarantee_one_payout() -> None:
+def test_a_long_position_below_and_a_short_one_above_guarantee_one_payout() -> None:
     harness = netting_harness(DIRECTIONAL)
     trade(harness, "ann", BUY, 10, "0.60", RANGES[0])
     above = trade(harness, "ann", SELL, 7, "0.40", RANGES[2])
@@ -86,7 +86,7 @@ def test_a_long_below_and_a_short_above_guarantee_one_payout() -> None:
     assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
 
 
-def test_closing_takes_back_the_collateral_no_longer_guaranteed() -> None:
+def test_closing_takes_back_the_return_that_is_no_longer_guaranteed() -> None:
     harness = netting_harness(EXCLUSIVE)
     for market in RACE[:2]:
         trade(harness, "ann", SELL, 10, "0.30", market)
@@ -101,13 +101,13 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     for market in RACE[:2]:
         trade(harness, "ann", SELL, 10, "0.50", market)
     assert harness.balance("ann") == 10
-    harness.place("ann", "a1", BUY, 10, "0.70", market=ALONE)
+    harness.place("ann", "a1", BUY, 10, "0.70", market=UNGROUPED)
     assert harness.available("ann") == 3
     assert summary(harness.place("ann", "a2", BUY, 10, "0.31", market=RACE[0])) == [
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
     assert summary(harness.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
-    # The other market cannot be closed as well: closing takes back no return, but costs the price.
+    # Only the first of the two closes takes back a return, so the second needs no free money.
     assert harness.available("ann") == 0
     assert summary(harness.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
     harness.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
@@ -116,11 +116,11 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     assert harness.available("ann") == d("0.7")
 
 
-def test_markets_of_different_groups_or_without_a_group_are_not_netted() -> None:
+def test_markets_in_different_groups_or_without_a_group_are_not_netted() -> None:
     harness = netting_harness(EXCLUSIVE, DIRECTIONAL)
     trade(harness, "ann", SELL, 10, "0.30", RACE[0])
     assert trade(harness, "ann", SELL, 10, "0.30", RANGES[0]).ranged_return == 0
-    assert trade(harness, "ann", SELL, 10, "0.30", ALONE).ranged_return == 0
+    assert trade(harness, "ann", SELL, 10, "0.30", UNGROUPED).ranged_return == 0
     without = netting_harness()
     trade(without, "ann", SELL, 10, "0.30", RACE[0])
     assert trade(without, "ann", SELL, 10, "0.30", RACE[1]).ranged_return == 0
@@ -148,7 +148,7 @@ def settle(
 
 
 @pytest.mark.parametrize("winner", [*RACE, None])
-def test_settlements_pay_the_part_that_was_not_advanced(winner: str | None) -> None:
+def test_settlements_pay_the_part_that_has_not_been_advanced(winner: str | None) -> None:
     harness = netting_harness(EXCLUSIVE)
     for market in RACE:
         trade(harness, "ann", SELL, 10, "0.30", market)
@@ -167,9 +167,9 @@ def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> 
         trade(harness, "ann", SELL, 10, "0.30", market)
     paid = settle(harness, RACE[0], MarketResult.YES)
     (ann, cat) = paid.positions
-    # 20 had been advanced, and the other two are now sure to pay 20.
+    # 20 dollars had been advanced, and the other two markets are now certain to pay 20.
     assert (ann.payout, cat.payout) == ds(0, 10)
-    # There is no other winner, so the other two pay nothing to cat and nothing more to ann.
+    # There is no other winner, so the other two markets pay nothing to cat and nothing more to ann.
     for market in RACE[1:]:
         assert [position.payout for position in settle(harness, market, MarketResult.NO).positions] == [0, 0]
 
@@ -203,20 +203,20 @@ def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
 ) -> None:
     markets = ("A", "B", "C", "D")
     group = MarketGroup(name="g", markets=markets, kind=kind[0], exhaustive=kind[1])
-    final = random.choice(list(possible(group, {})))
+    final = random.choice(list(possible_outcomes(group, {})))
     known = {market: final[market] for market in markets if random.random() < 0.3}
     balance = SlowBalance()
-    positions = {markets[place]: Decimal(net) for place, net in held.items() if markets[place] not in known}
+    positions = {markets[index]: Decimal(net) for index, net in held.items() if markets[index] not in known}
     for market, net in positions.items():
         balance.buy(market, yes=net > 0, price=Fraction(0), quantity=Fraction(abs(net)))
-    slow = min(balance.payout(outcome) for outcome in possible(group, known))
+    slow = min(balance.payout(outcome) for outcome in possible_outcomes(group, known))
     settled = {market: Decimal(int(result)) for market, result in known.items()}
     assert GroupResults(group, settled).guaranteed(positions) == slow
 
 
 @attrs.define
-class Exchange:
-    """An exchange harness and the slow model, with the same trades."""
+class ComparedExchange:
+    """An exchange and the slow model, with the same trades."""
 
     harness: ExchangeHarness
     groups: tuple[MarketGroup, ...]
@@ -249,16 +249,16 @@ class Exchange:
         assert balances + held == start * len(OWNERS)
 
 
-def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGroup]) -> Exchange:
-    """Play random orders of three owners with little money in seven markets; compare all state after each
+def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGroup]) -> ComparedExchange:
+    """Play random orders in seven markets by three owners with little money, and compare all state after each
     order."""
     random = Random(seed)
     harness = netting_harness(*kinds, balance=str(start))
-    model = Exchange(harness, (*kinds, SINGLE), {owner: SlowBalance() for owner in OWNERS})
+    model = ComparedExchange(harness, (*kinds, UNGROUPED_GROUP), {owner: SlowBalance() for owner in OWNERS})
     placed: list[tuple[str, str, Side, str]] = []
     for number in range(length):
         owner = random.choice(OWNERS)
-        market = random.choice((*RACE, *RANGES, ALONE))
+        market = random.choice((*RACE, *RANGES, UNGROUPED))
         side = random.choice((BUY, SELL))
         quantity = str(Decimal(random.randint(1, 800)) / 100)
         price = str(Decimal(random.randint(30, 60)) / 100)
@@ -290,7 +290,7 @@ def test_balances_are_reduced_by_exactly_the_worst_loss(seed: int, race: MarketG
     random = Random(seed)
     results: dict[str, bool] = {}
     for group in model.groups:
-        results |= random.choice(list(possible(group, {})))
+        results |= random.choice(list(possible_outcomes(group, {})))
     for market in random.sample(sorted(results), len(results)):
         settle(harness, market, MarketResult.YES if results[market] else MarketResult.NO)
         assert all(harness.balance(owner) >= 0 for owner in OWNERS)

@@ -1,4 +1,4 @@
-"""New orders at the exchange model: priority, time in force, and every reason for a rejection."""
+"""New orders in the exchange model: priority, time in force, and every reason for a rejection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_better_prices_trade_first_then_older_orders(harness: ExchangeHarness) -
     assert (harness.bids(), harness.asks()) == ("", "1@0.50")
 
 
-def test_both_sides_get_the_same_trade_with_their_own_role(harness: ExchangeHarness) -> None:
+def test_both_sides_receive_the_same_trade_each_with_its_own_role(harness: ExchangeHarness) -> None:
     harness.place("ann", "a1", BUY, 3, "0.60")
     outcomes = harness.place("bob", "b1", SELL, 3, "0.55")
     taker, maker = (o for o in outcomes if isinstance(o, OrderTraded))
@@ -97,7 +97,7 @@ def test_an_fok_order_trades_fully_or_not_at_all(harness: ExchangeHarness) -> No
     ]
 
 
-def test_an_fok_order_does_not_count_the_orders_of_its_owner(harness: ExchangeHarness) -> None:
+def test_an_fok_order_does_not_count_orders_of_the_same_owner(harness: ExchangeHarness) -> None:
     harness.place("bob", "b0", SELL, 3, "0.60")
     harness.place("ann", "a1", SELL, 5, "0.61")
     blocked = harness.place("bob", "b1", BUY, 5, "0.61", tif=TimeInForce.FILL_OR_KILL)
@@ -153,7 +153,7 @@ def test_a_gtd_order_in_the_past_is_immediate_or_cancel(harness: ExchangeHarness
     ]
 
 
-def test_a_filled_order_does_not_expire_again(harness: ExchangeHarness) -> None:
+def test_a_filled_order_does_not_expire(harness: ExchangeHarness) -> None:
     tif = TimeInForce.GOOD_TILL_DATE
     harness.place("ann", "a1", SELL, 1, "0.40", tif=tif, expire=START + timedelta(seconds=10))
     harness.place("bob", "b1", BUY, 1, "0.40")
@@ -243,7 +243,7 @@ def test_each_market_has_its_own_price_steps() -> None:
     assert summary(margin.place("ann", "a2", BUY, "1.5", "19.5")) == ["a2 rejected INVALID_ORDER"]
 
 
-def test_settings_that_contradict_each_other_are_invalid(harness: ExchangeHarness) -> None:
+def test_order_fields_that_contradict_each_other_are_invalid(harness: ExchangeHarness) -> None:
     ioc, fok, gtd = (
         TimeInForce.IMMEDIATE_OR_CANCEL,
         TimeInForce.FILL_OR_KILL,
@@ -259,7 +259,7 @@ def test_settings_that_contradict_each_other_are_invalid(harness: ExchangeHarnes
     assert [summary(outcomes) for outcomes in refused] == [["a1 rejected INVALID_ORDER"]] * 5
 
 
-def test_a_cl_ord_id_may_be_reused_only_when_its_order_is_done(harness: ExchangeHarness) -> None:
+def test_a_cl_ord_id_may_be_reused_only_after_its_order_has_ended(harness: ExchangeHarness) -> None:
     harness.place("ann", "x", BUY, 1, "0.40")
     assert summary(harness.place("ann", "x", BUY, 1, "0.30")) == ["x rejected ORDER_ALREADY_EXISTS"]
     assert summary(harness.place("bob", "x", BUY, 1, "0.30")) == ["x accepted"]

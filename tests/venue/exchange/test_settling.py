@@ -1,4 +1,4 @@
-"""The end of a market: results, payouts, and their effects on orders, positions and money."""
+"""The end of a market: results, payouts, and the effects on orders, positions and money."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def harness() -> ExchangeHarness:
         (SCALAR, "1.0000", "1", "10", "0"),
     ],
 )
-def test_positions_pay_by_the_result(
+def test_positions_pay_according_to_the_result(
     harness: ExchangeHarness, result: MarketResult, price: str | None, yes_pays: str, ann: str, bob: str
 ) -> None:
     before = {owner: harness.balance(owner) for owner in ("ann", "bob", "cat")}
@@ -75,7 +75,7 @@ def test_positions_pay_by_the_result(
     assert [harness.net(owner) for owner in ("ann", "bob", "cat")] == [0, 0, 0]
 
 
-def test_the_total_payout_equals_the_total_payment(harness: ExchangeHarness) -> None:
+def test_the_total_payout_equals_the_amount_paid_for_the_contracts(harness: ExchangeHarness) -> None:
     outcome = settle(harness, SCALAR, "0.0001")
     assert sum(paid(outcome).values()) == 10
     assert sum((harness.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0)) == 300
@@ -94,7 +94,7 @@ def test_a_position_is_paid_once(harness: ExchangeHarness) -> None:
     assert harness.balance("ann") == balance
 
 
-def test_the_end_cancels_open_orders_and_releases_their_money(harness: ExchangeHarness) -> None:
+def test_the_end_of_a_market_cancels_open_orders_and_releases_their_money(harness: ExchangeHarness) -> None:
     harness.place("ann", "a2", SELL, 10, "0.90")
     harness.place("cat", "c3", BUY, 10, "0.10")
     assert harness.available("cat") == 99
@@ -140,7 +140,7 @@ def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
     assert harness.balance("ann") == d("40.6030")
 
 
-def test_fees_and_payouts_together_equal_the_payments() -> None:
+def test_fees_and_payouts_together_equal_the_amount_paid_for_the_contracts() -> None:
     harness = ExchangeHarness(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
     harness.place("bob", "b1", SELL, "3.33", "0.0333")
     harness.place("ann", "a1", BUY, "1.11", "0.0333")
@@ -159,7 +159,7 @@ def test_fees_and_payouts_together_equal_the_payments() -> None:
         (datetime(2026, 8, 21, 4, 0, 0, tzinfo=UTC), date(2026, 8, 21)),
     ],
 )
-def test_a_settlement_clears_on_the_date_of_new_york(
+def test_a_settlement_clears_on_the_date_in_new_york(
     harness: ExchangeHarness, time: datetime, clears: date
 ) -> None:
     harness.now = time
@@ -226,10 +226,10 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
         (GroupKind.DIRECTIONAL, False, [YES, NO], NO, None),
     ],
 )
-def test_a_result_may_not_contradict_those_of_its_group(
+def test_a_result_may_not_contradict_the_other_results_in_its_group(
     kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, expected: str | None
 ) -> None:
-    """Otherwise the money returned by the group would have to be taken back."""
+    """Otherwise the collateral returned for the group would have to be taken back."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
     harness = ExchangeHarness(
         markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,)

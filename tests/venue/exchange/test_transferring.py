@@ -1,4 +1,4 @@
-"""Cash moved by its owner between shards and subaccounts."""
+"""Cash that its owner moves between shards and subaccounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kalshi_fix_venue.operations.operator import Transfer
 from tests.venue.exchange_harness import BUY, MARKET, START, ExchangeHarness, d, ds
 from tests.venue.venue_harness import VenueHarness, accounts
 
-HERE, SAVED, THERE = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 1)
+PRIMARY, SUBACCOUNT, OTHER_SHARD = AccountId("ann"), AccountId("ann", 1), AccountId("ann", 0, 1)
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def harness() -> ExchangeHarness:
 
 
 def balances(harness: ExchangeHarness) -> tuple[Decimal, ...]:
-    return tuple(harness.exchange.account(each).balance for each in (HERE, SAVED))
+    return tuple(harness.exchange.account(each).balance for each in (PRIMARY, SUBACCOUNT))
 
 
 def test_free_cash_can_be_moved_and_moved_back(harness: ExchangeHarness) -> None:
-    assert harness.exchange.apply(MoveCash(HERE, SAVED, d("3.9999")), START) == ()
+    assert harness.exchange.apply(MoveCash(PRIMARY, SUBACCOUNT, d("3.9999")), START) == ()
     assert balances(harness) == ds("6.0001", "3.9999")
-    harness.exchange.apply(MoveCash(SAVED, HERE, d("3.9999")), START)
+    harness.exchange.apply(MoveCash(SUBACCOUNT, PRIMARY, d("3.9999")), START)
     assert balances(harness) == ds(10, 0)
 
 
@@ -46,7 +46,7 @@ def test_free_cash_can_be_moved_and_moved_back(harness: ExchangeHarness) -> None
         ({"amount": d(-1)}, "multiple of 0.0001"),
         ({"amount": d("0.00001")}, "multiple of 0.0001"),
         ({"target": AccountId("bob")}, "ann cannot move cash to bob"),
-        ({"target": THERE}, "there is no account 0 of ann on shard 1"),
+        ({"target": OTHER_SHARD}, "there is no account 0 of ann on shard 1"),
         ({"source": AccountId("cat")}, "there is no account 0 of cat"),
     ],
     ids=str,
@@ -55,7 +55,7 @@ def test_an_impossible_transfer_changes_nothing(
     harness: ExchangeHarness, change: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
-        harness.exchange.apply(attrs.evolve(MoveCash(HERE, SAVED, d(1)), **change), START)
+        harness.exchange.apply(attrs.evolve(MoveCash(PRIMARY, SUBACCOUNT, d(1)), **change), START)
     assert balances(harness) == ds(10, 0)
 
 

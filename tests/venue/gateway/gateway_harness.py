@@ -1,4 +1,4 @@
-"""A product's gateway without sessions: it takes requests and returns the messages for each login."""
+"""A product's gateway without sessions: it accepts requests and returns the messages for each login."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ M = TypeVar("M", bound=Message)
 
 
 class GatewayHarness:
-    """Checks every message for a login against the dialect, as a session would do. `settings` are those of
-    the exchange (see `ExchangeHarness`).
+    """Checks every message to a login against the dialect, as a session would. `settings` are passed to the
+    exchange (see `ExchangeHarness`).
     """
 
     def __init__(

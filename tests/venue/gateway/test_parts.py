@@ -1,4 +1,4 @@
-"""Logon flags, units of prices and amounts, and the ids of events."""
+"""Logon flags, the units of prices and amounts, and event ids."""
 
 from __future__ import annotations
 

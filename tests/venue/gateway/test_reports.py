@@ -16,7 +16,7 @@ from tests.venue.gateway.gateway_harness import GatewayHarness, reports
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def test_margin_is_always_in_dollars_and_has_no_prediction_fields() -> None:
+def test_reports_on_margin_are_always_in_dollars_and_have_no_prediction_fields() -> None:
     harness = GatewayHarness(MARGIN)
     ann, bob = harness.login("ann", split_collateral_return=True), harness.login("bob")
     harness.send(ann, harness.order("a1", BUY, 4, "19.5"))
@@ -25,7 +25,7 @@ def test_margin_is_always_in_dollars_and_has_no_prediction_fields() -> None:
 
 
 @pytest.mark.parametrize(("included", "change"), [(True, "-0.29"), (False, "-0.30")])
-def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: bool, change: str) -> None:
+def test_a_trade_reports_its_net_fee_and_the_change_in_the_balance(included: bool, change: str) -> None:
     """The second of two fills, in which a cent of rounding fees is rebated."""
     harness = GatewayHarness(
         markets=(prediction_market(MARKET, subpenny=True),),
@@ -44,7 +44,7 @@ def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: boo
 
 
 @pytest.mark.parametrize(
-    ("product", "utc", "cleared"),
+    ("product", "utc", "date"),
     [
         (PREDICTION, "2026-08-21T03:59:59.999999", "2026-08-20"),
         (PREDICTION, "2026-08-21T04:00:00", "2026-08-21"),
@@ -56,7 +56,7 @@ def test_a_trade_reports_its_net_fee_and_the_change_of_the_balance(included: boo
         (MARGIN, "2026-12-01T21:00:00", "2026-12-02"),
     ],
 )
-def test_a_trade_clears_on_the_date_of_new_york(product: str, utc: str, cleared: str) -> None:
+def test_a_trade_clears_on_the_date_in_new_york(product: str, utc: str, date: str) -> None:
     harness = GatewayHarness(product)
     ann, bob = harness.login("ann"), harness.login("bob")
     harness.now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
@@ -65,4 +65,4 @@ def test_a_trade_clears_on_the_date_of_new_york(product: str, utc: str, cleared:
     deliveries = harness.send(bob, harness.order("b1", SELL, 1, price))
     for login in (ann, bob):
         (trade,) = reports(deliveries, login)
-        assert str(trade.clearing_business_date) == cleared
+        assert str(trade.clearing_business_date) == date

@@ -1,4 +1,4 @@
-"""Requests at the gateway: which are refused, by which component, and with which Text."""
+"""Requests to the gateway: which are refused, by which component, and with which Text."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def test_cancels_and_amends_are_refused_with_a_reason(harness: GatewayHarness) -
     unknown, other = CxlRejReason.UNKNOWN_ORDER, CxlRejReason.OTHER
     rejected, partly = OrdStatus.REJECTED, OrdStatus.PARTIALLY_FILLED
     assert refusal(harness.cancel("c", "zz", BUY)) == (0, f, unknown, "ORDER_NOT_FOUND", rejected)
-    less = harness.amend("c", "a1", BUY, 1)
-    assert refusal(less) == (1, g, CxlRejReason.BROKER, "INVALID_AMEND_QTY_FOR_ORDER", partly)
+    smaller = harness.amend("c", "a1", BUY, 1)
+    assert refusal(smaller) == (1, g, CxlRejReason.BROKER, "INVALID_AMEND_QTY_FOR_ORDER", partly)
     crossing = harness.amend("c", "a1", BUY, 5, price="0.60")
     assert refusal(crossing) == (1, g, CxlRejReason.INVALID_PRICE_INCREMENT, "SELF_CROSS_ATTEMPT", partly)
-    no_limit = harness.amend("c", "a2", SELL, 5, ord_type="1")
-    assert refusal(no_limit) == (0, g, other, "INVALID_ORDER", rejected)
+    market_order = harness.amend("c", "a2", SELL, 5, ord_type="1")
+    assert refusal(market_order) == (0, g, other, "INVALID_ORDER", rejected)
     harness.send(bob, harness.order("b2", SELL, 3, "0.40"))
     filled, more, late = OrdStatus.FILLED, harness.amend("c", "a1", BUY, 9), harness.cancel("c", "a1", BUY)
     assert refusal(more) == (0, g, CxlRejReason.BROKER, "CANNOT_UPDATE_FILLED_ORDER", filled)
     assert refusal(late) == (0, f, CxlRejReason.TOO_LATE_TO_CANCEL, "ORDER_ALREADY_FILLED", filled)
     harness.send(ann, harness.cancel("a3", "a2", SELL))
-    again = harness.cancel("c", "a2", SELL)
-    assert refusal(again) == (0, f, unknown, "ORDER_NOT_FOUND", OrdStatus.CANCELED)
+    repeated = harness.cancel("c", "a2", SELL)
+    assert refusal(repeated) == (0, f, unknown, "ORDER_NOT_FOUND", OrdStatus.CANCELED)
 
 
 def test_a_cancel_reject_contains_the_order_id_if_the_order_exists(
@@ -112,7 +112,7 @@ def test_values_unknown_to_the_venue_make_an_order_invalid(
     assert rejected.exec_id == "1;1"
 
 
-def test_rejects_of_the_exchange_follow_the_pending_report(harness: GatewayHarness) -> None:
+def test_rejects_from_the_exchange_follow_the_pending_report(harness: GatewayHarness) -> None:
     ann = harness.login("ann", skip_pending=False)
     pending, rejected = reports(harness.send(ann, harness.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
     assert pending.exec_type == ExecType.PENDING_NEW
@@ -137,7 +137,7 @@ def test_an_expire_time_without_gtd_is_ignored(ann: Login, harness: GatewayHarne
     assert (new.exec_type, new.expire_time) == (ExecType.NEW, None)
 
 
-def test_self_trade_prevention_follows_its_type(ann: Login, harness: GatewayHarness) -> None:
+def test_self_trade_prevention_follows_the_requested_type(ann: Login, harness: GatewayHarness) -> None:
     harness.send(ann, harness.order("a1", SELL, 1, "0.40"))
     taker = reports(harness.send(ann, harness.order("a2", BUY, 1, "0.40", self_trade_prevention_type=0)), ann)
     assert [(r.cl_ord_id, r.text) for r in taker] == [("a2", "TAKER_CANCEL_FOR_SELF_TRADE_PREVENTION")]
@@ -180,8 +180,8 @@ def test_a_mass_cancel_is_answered_and_a_report_follows_for_each_order(harness: 
 
 
 def test_an_impossible_mass_cancel_is_refused(ann: Login, harness: GatewayHarness) -> None:
-    odd = OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="7")
-    answer = only(harness.send(ann, odd), OrderMassCancelReport)
+    invalid = OrderMassCancelRequest(cl_ord_id="m1", mass_cancel_request_type="7")
+    answer = only(harness.send(ann, invalid), OrderMassCancelReport)
     assert answer.mass_cancel_response == MassCancelResponse.REJECTED
     gtd = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": START + timedelta(seconds=5)}
     harness.send(ann, harness.order("a1", BUY, 1, "0.40", **gtd))

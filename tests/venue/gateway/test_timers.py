@@ -1,4 +1,4 @@
-"""Delayed actions of gateways are performed once, in order and when they are due, unless they are
+"""A gateway performs its delayed actions once, in order and when they are due, unless they are
 cancelled."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SECOND = timedelta(seconds=1)
 INSTANT = timedelta(microseconds=1)
 
 
-def does_nothing(now: datetime) -> Result:
+def do_nothing(now: datetime) -> Result:
     return [], ()
 
 
@@ -24,100 +24,100 @@ def drain(timers: Timers, now: datetime) -> None:
         action(now)
 
 
-def writes(diary: list[str], what: str) -> Action:
-    def write(now: datetime) -> Result:
-        diary.append(f"{what} {(now - START).total_seconds():g}")
+def recorder(log: list[str], name: str) -> Action:
+    def record(now: datetime) -> Result:
+        log.append(f"{name} {(now - START).total_seconds():g}")
         return [], ()
 
-    return write
+    return record
 
 
 def test_an_action_is_due_at_its_time_and_not_just_before() -> None:
-    timers, diary = Timers(), list[str]()
-    timers.at(START + SECOND, writes(diary, "a"))
+    timers, log = Timers(), list[str]()
+    timers.at(START + SECOND, recorder(log, "a"))
     drain(timers, START + SECOND - INSTANT)
-    assert (diary, timers.next_deadline()) == ([], START + SECOND)
+    assert (log, timers.next_deadline()) == ([], START + SECOND)
     drain(timers, START + SECOND)
     drain(timers, START + 9 * SECOND)
-    assert (diary, timers.next_deadline()) == (["a 1"], None)
+    assert (log, timers.next_deadline()) == (["a 1"], None)
 
 
 def test_actions_are_ordered_by_time_and_then_by_creation() -> None:
-    timers, diary = Timers(), list[str]()
+    timers, log = Timers(), list[str]()
     for name, seconds in (("c", 3), ("a", 1), ("b", 1)):
-        timers.at(START + seconds * SECOND, writes(diary, name))
+        timers.at(START + seconds * SECOND, recorder(log, name))
     drain(timers, START + 9 * SECOND)
-    assert diary == ["a 9", "b 9", "c 9"]
+    assert log == ["a 9", "b 9", "c 9"]
 
 
 def test_a_cancelled_action_is_not_performed_and_sets_no_deadline() -> None:
-    timers, diary = Timers(), list[str]()
-    first = timers.at(START + SECOND, writes(diary, "a"))
-    timers.at(START + 2 * SECOND, writes(diary, "b"))
+    timers, log = Timers(), list[str]()
+    first = timers.at(START + SECOND, recorder(log, "a"))
+    timers.at(START + 2 * SECOND, recorder(log, "b"))
     timers.cancel(first)
     timers.cancel(first)
     timers.cancel(None)
     assert (first.is_open, timers.next_deadline()) == (False, START + 2 * SECOND)
     drain(timers, START + 9 * SECOND)
     timers.cancel(first)
-    assert diary == ["b 9"]
+    assert log == ["b 9"]
 
 
 def test_an_action_may_schedule_another_one() -> None:
-    timers, diary = Timers(), list[str]()
+    timers, log = Timers(), list[str]()
 
-    def again(now: datetime) -> Result:
-        diary.append("again")
-        if len(diary) < 3:
-            timers.at(now, again)
+    def repeat(now: datetime) -> Result:
+        log.append("repeat")
+        if len(log) < 3:
+            timers.at(now, repeat)
         return [], ()
 
-    timers.at(START, again)
+    timers.at(START, repeat)
     drain(timers, START)
-    assert diary == ["again"] * 3
+    assert log == ["repeat"] * 3
 
 
 def test_cancelled_timers_do_not_accumulate() -> None:
     timers = Timers()
-    timers.at(START + SECOND, does_nothing)
+    timers.at(START + SECOND, do_nothing)
     for number in range(20 * MAX_CANCELED):
-        timers.cancel(timers.at(START + (number + 2) * SECOND, does_nothing))
+        timers.cancel(timers.at(START + (number + 2) * SECOND, do_nothing))
     # The earliest action stays open, so only the bound removes the others.
     assert len(timers._heap) < 3 * MAX_CANCELED
     assert timers.next_deadline() == START + SECOND
 
 
-def a_word(to: Login, text: str) -> Action:
-    """Return an action that sends a message."""
+def send_report(to: Login, text: str) -> Action:
+    """Return an action that sends a message with this ClOrdID."""
     template = OrderMassCancelReport(cl_ord_id=text, order_id="x", mass_cancel_response="6")
     return lambda now: ([(to, template)], ())
 
 
-def words(deliveries: list[Delivery]) -> list[str | None]:
+def received_ids(deliveries: list[Delivery]) -> list[str | None]:
     return [getattr(message, "cl_ord_id", None) for _, message in deliveries]
 
 
 def test_the_gateway_performs_due_actions_before_it_processes_a_message(
     harness: GatewayHarness, ann: Login
 ) -> None:
-    harness.gateway.timers.at(harness.now + SECOND, a_word(ann, "due"))
+    harness.gateway.timers.at(harness.now + SECOND, send_report(ann, "due"))
     assert harness.gateway.next_deadline() == harness.now + SECOND
     harness.wait(seconds=1)
-    assert words(harness.send(ann, harness.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
+    assert received_ids(harness.send(ann, harness.order("a1", Side.BUY, 1, "0.40"))) == ["due", "a1"]
 
 
 def test_the_gateway_does_not_perform_actions_early(harness: GatewayHarness, ann: Login) -> None:
-    harness.gateway.timers.at(harness.now + SECOND, a_word(ann, "due"))
+    harness.gateway.timers.at(harness.now + SECOND, send_report(ann, "due"))
     assert harness.gateway.handle_timer(harness.now + SECOND - INSTANT) == []
-    assert words(harness.gateway.handle_timer(harness.now + SECOND)) == ["due"]
+    assert received_ids(harness.gateway.handle_timer(harness.now + SECOND)) == ["due"]
     assert harness.gateway.next_deadline() is None
 
 
-def test_timers_and_order_expiries_are_processed_by_time(harness: GatewayHarness, ann: Login) -> None:
+def test_timers_and_order_expiries_are_processed_in_time_order(harness: GatewayHarness, ann: Login) -> None:
     for cl_ord_id, seconds in (("first", 1), ("third", 3)):
         at = {"time_in_force": TimeInForce.GOOD_TILL_DATE, "expire_time": harness.now + seconds * SECOND}
         harness.send(ann, harness.order(cl_ord_id, Side.BUY, 1, "0.40", **at))
-    harness.gateway.timers.at(harness.now + 2 * SECOND, a_word(ann, "second"))
-    harness.gateway.timers.at(harness.now + 3 * SECOND, a_word(ann, "last"))
-    assert words(harness.gateway.handle_timer(harness.now + 2 * SECOND)) == ["first", "second"]
-    assert words(harness.gateway.handle_timer(harness.now + 3 * SECOND)) == ["third", "last"]
+    harness.gateway.timers.at(harness.now + 2 * SECOND, send_report(ann, "second"))
+    harness.gateway.timers.at(harness.now + 3 * SECOND, send_report(ann, "last"))
+    assert received_ids(harness.gateway.handle_timer(harness.now + 2 * SECOND)) == ["first", "second"]
+    assert received_ids(harness.gateway.handle_timer(harness.now + 3 * SECOND)) == ["third", "last"]

@@ -1,4 +1,4 @@
-"""Creators and makers at a venue in memory, with complete sessions, the bytes between them and one virtual
+"""Creators and makers on a venue in memory, with complete sessions that exchange bytes, and one virtual
 clock."""
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def key(name: str) -> ApiKey:
 
 
 def accounts(**balances: int) -> tuple[AccountConfig, ...]:
-    """Return all accounts, with 1,000 dollars unless `balances` has another amount."""
+    """Return all accounts, with 1,000 dollars each unless `balances` contains another amount."""
     return tuple(
         AccountConfig(
             owner=owner,
@@ -134,17 +134,17 @@ class RfqHarness(VenueHarness):
 def request(
     quote_req_id: str, quantity: Any = 100, *, symbol: str | None = MARKET, **fields: Any
 ) -> QuoteRequest:
-    """Return a request for contracts; `cash_order_qty` makes it one for cash."""
-    around = {"alloc_account", "multivariate_collection_ticker", "multivariate_selected_legs"} & fields.keys()
-    body = {name: fields.pop(name) for name in around}
+    """Return a request for contracts; `cash_order_qty` makes it a request for an amount of cash."""
+    outer = {"alloc_account", "multivariate_collection_ticker", "multivariate_selected_legs"} & fields.keys()
+    body = {name: fields.pop(name) for name in outer}
     if "cash_order_qty" in fields:
         quantity = None
     entry = QuoteRequestSymbol(symbol=symbol, order_qty=quantity, **fields)
     return QuoteRequest(quote_req_id=quote_req_id, related_sym=[entry], **body)
 
 
-def ask(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
-    """Send a request, which must be accepted, and return its id at the venue."""
+def request_quotes(creator: Client, quote_req_id: str = "r1", quantity: Any = 100, **fields: Any) -> str:
+    """Send a request, which must be accepted, and return the venue's id for it."""
     creator.send(request(quote_req_id, quantity, **fields))
     acks = [message for message in creator.take() if isinstance(message, QuoteRequestAck)]
     assert len(acks) == 1
@@ -165,13 +165,13 @@ def quote(
     return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
 
 
-def quoted(creator: Client, maker: Client) -> str:
+def request_and_quote(creator: Client, maker: Client) -> str:
     """Send request `r1` of the creator and quote `q1` of the maker, discard the messages received, and return
-    the venue's id of the request.
+    the venue's id for the request.
     """
-    rfq_id = ask(creator)
+    rfq_id = request_quotes(creator)
     maker.send(quote(rfq_id))
-    hear(creator, maker)
+    discard(creator, maker)
     return rfq_id
 
 
@@ -212,7 +212,7 @@ def refusal(client: Client) -> BusinessMessageReject:
     return last
 
 
-def hear(*clients: Client) -> None:
+def discard(*clients: Client) -> None:
     """Discard the messages received by these clients."""
     for client in clients:
         client.take()

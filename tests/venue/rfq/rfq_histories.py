@@ -1,4 +1,4 @@
-"""Histories of a creator and two makers who use RfqCreator and RfqMaker at the simulated venue, and slow
+"""Histories of a creator and two makers who use RfqCreator and RfqMaker on the simulated venue, and slow
 models that derive the expected state from all messages."""
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ PENDING = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLA
 
 
 class Participant:
-    """A participant: a machine with its session, and every event applied to it."""
+    """A state machine with its session, and every event applied to it."""
 
     machine: Any
 
@@ -71,20 +71,20 @@ class Participant:
         self.steps: list[Step] = []
         self.store = MemoryStore()
         self.losses = 0
-        self.unheard = False
-        """Whether answers to its messages fail to reach this participant."""
-        self.arrives = True
-        """Whether the messages it sends then reach the venue."""
-        self.forgot = False
-        """Whether its process crashed and its store has not yet listed the requests missing from the
-        journal. """
+        self.answers_lost = False
+        """Whether the answers to its messages are lost."""
+        self.requests_arrive = True
+        """Whether, if so, its messages reach the venue."""
+        self.crashed = False
+        """Whether its process has crashed, and its store has not yet listed the requests missing from the
+        journal."""
 
     def log_on(self) -> None:
         self.client = self.connect()
-        self.follow()
-        self.forgot = False
+        self.apply_received()
+        self.crashed = False
 
-    def fresh(self) -> Any:
+    def new_machine(self) -> Any:
         """Return the machine of a new process."""
         raise AssertionError
 
@@ -95,14 +95,14 @@ class Participant:
         self.steps.append((message, self.story.now))
         client, harness = self.client, self.story.harness
         assert client is not None
-        if not self.unheard:
+        if not self.answers_lost:
             client.send(message)
             return
         client.session.send(message, harness.now)
-        if self.arrives:
+        if self.requests_arrive:
             harness.venue.receive_data(client.conn, client.session.data_to_send(), harness.now)
 
-    def take(self, event: object) -> None:
+    def apply(self, event: object) -> None:
         self.steps.append((event, self.story.now))
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
             updates = self.machine.apply(event, self.story.now)
@@ -111,11 +111,12 @@ class Participant:
             message = getattr(update, "send", None)
             if message is None:
                 continue
-            if self.story.cuts and isinstance(message, QuoteConfirm) and self.story.random.random() < 0.3:
-                self.unheard, self.arrives = True, self.story.random.random() < 0.5
+            may_disconnect = self.story.with_disconnects and isinstance(message, QuoteConfirm)
+            if may_disconnect and self.story.random.random() < 0.3:
+                self.answers_lost, self.requests_arrive = True, self.story.random.random() < 0.5
                 self.send(message)
-                self.unheard = False
-                self.lose()
+                self.answers_lost = False
+                self.disconnect()
                 return
             self.send(message)
         if isinstance(event, OutcomesUnknown):
@@ -127,7 +128,7 @@ class Participant:
         """Return whether the machine has a quote, a request or an acceptance with this id."""
         raise AssertionError
 
-    def follow(self) -> bool:
+    def apply_received(self) -> bool:
         """Apply the received messages; return whether there were any."""
         if self.client is None or not self.client.events:
             return False
@@ -135,12 +136,12 @@ class Participant:
         self.client.events.clear()
         losses = self.losses
         for event in events:
-            self.take(event)
-            if self.losses > losses:  # together with the messages in transit
+            self.apply(event)
+            if self.losses > losses:  # the remaining messages were in transit, and are lost
                 break
         return True
 
-    def lose(self) -> None:
+    def disconnect(self) -> None:
         """Break the connection; messages in transit to this side are lost."""
         client, self.client = self.client, None
         assert client is not None
@@ -149,25 +150,25 @@ class Participant:
         client.drop()
         client.session.receive_eof(self.story.harness.now)
         for event in client.session.events():
-            self.take(event)
+            self.apply(event)
 
-    def die(self) -> None:
+    def crash(self) -> None:
         """Crash the process with requests in transit, and continue from its journal."""
         if self.client is None:
             return
         journal = json.dumps(self.machine.dump())
-        self.unheard = True
+        self.answers_lost = True
         # On a session with resend the store lists the requests that have never arrived.
-        self.arrives = isinstance(self, Maker) and self.story.random.random() < 0.8
+        self.requests_arrive = isinstance(self, Maker) and self.story.random.random() < 0.8
         for _ in range(self.story.random.randint(1, 4)):
             self.act()
-        self.unheard = False
+        self.answers_lost = False
         if self.client is not None:
             client, self.client = self.client, None
             client.drop()
-        self.machine = self.fresh()
+        self.machine = self.new_machine()
         self.machine.load(json.loads(journal))
-        self.forgot = True
+        self.crashed = True
 
     def act(self) -> None:
         raise AssertionError
@@ -177,10 +178,10 @@ class Maker(Participant):
     def __init__(self, story: Story, name: str) -> None:
         super().__init__(story, name)
         self.count = 0
-        self.machine = self.fresh()
+        self.machine = self.new_machine()
 
-    def fresh(self) -> RfqMaker:
-        return RfqMaker(self.offer, self.look, self.new_id, volatile_symbols={VOLATILE})
+    def new_machine(self) -> RfqMaker:
+        return RfqMaker(self.offer, self.last_look, self.new_id, volatile_symbols={VOLATILE})
 
     def knows(self, request_id: str) -> bool:
         return self.machine.quote_of(request_id) is not None
@@ -196,7 +197,7 @@ class Maker(Participant):
             client.events.clear()
             for event in events:
                 for result in copies.apply(event, harness.now):
-                    self.take(result)
+                    self.apply(result)
             for due in copies.handle_timer(harness.now):
                 copies.apply(due, harness.now)
                 client.send(due)
@@ -218,7 +219,7 @@ class Maker(Participant):
         offer = random.choice(("0.30", "0.45")) if bid is None else random.choice((None, "0.41", "0.55"))
         return QuoteTerms(bid, offer, rest_remainder=random.random() < 0.2)
 
-    def look(self, quote: MakerQuote) -> bool:
+    def last_look(self, quote: MakerQuote) -> bool:
         return self.story.random.random() < 0.6
 
     def act(self) -> None:
@@ -229,7 +230,7 @@ class Maker(Participant):
         rfqs = [rfq for rfq in machine if not rfq.is_closed]
         quotes = [rfq.quote for rfq in rfqs if rfq.quote is not None]
         try:
-            match random.choice(["requote", "requote", "requote", "cancel", "confirm", "confirm", "lose"]):
+            match random.choice(["requote"] * 3 + ["cancel"] + ["confirm"] * 2 + ["disconnect"]):
                 case "requote" if rfqs:
                     message = machine.requote(random.choice(rfqs))
                     if message is not None:
@@ -238,8 +239,8 @@ class Maker(Participant):
                     self.send(machine.cancel(random.choice(quotes)))
                 case "confirm" if quotes:
                     self.send(machine.confirm(random.choice(quotes), self.story.now))
-                case "lose" if self.story.cuts:
-                    self.lose()
+                case "disconnect" if self.story.with_disconnects:
+                    self.disconnect()
         except RfqRequestError:
             return
 
@@ -248,9 +249,9 @@ class Creator(Participant):
     def __init__(self, story: Story, name: str) -> None:
         super().__init__(story, name)
         self.count = 0
-        self.machine = self.fresh()
+        self.machine = self.new_machine()
 
-    def fresh(self) -> RfqCreator:
+    def new_machine(self) -> RfqCreator:
         return RfqCreator(volatile_symbols={VOLATILE})
 
     def knows(self, request_id: str) -> bool:
@@ -316,10 +317,19 @@ class Creator(Participant):
 
 
 class Story:
-    """Ann sends RFQs; bob and cat quote."""
+    """Ann sends RFQs; Bob and Cat quote."""
 
-    def __init__(self, seed: int, *, cuts: bool = False, deaths: bool = False, reopens: bool = False) -> None:
-        self.random, self.cuts, self.deaths, self.reopens = Random(seed), cuts, deaths, reopens
+    def __init__(
+        self,
+        seed: int,
+        *,
+        with_disconnects: bool = False,
+        with_crashes: bool = False,
+        reopening: bool = False,
+    ) -> None:
+        self.random = Random(seed)
+        self.with_disconnects, self.with_crashes = with_disconnects, with_crashes
+        self.reopening = reopening
         keys = tuple(f"{name}-dc" for name in ("bob", "cat"))
         KEYS.update({name: named(name) for name in keys if name not in KEYS})
         self.harness = RfqHarness(
@@ -327,12 +337,12 @@ class Story:
             api_keys=tuple(key(name) for name in (*NAMES, *keys)),
             combos=COLLECTIONS,
             rfqs=RfqSettings(lifetime=120),
-            assumptions=Assumptions(unconfirmed_acceptance_closes_rfq=not reopens),
+            assumptions=Assumptions(unconfirmed_acceptance_closes_rfq=not reopening),
         )
         self.ann = Creator(self, "ann")
         self.makers = [Maker(self, "bob"), Maker(self, "cat")]
         self.sides: list[Participant] = [self.ann, *self.makers]
-        if cuts:
+        if with_disconnects:
             for maker in self.makers:
                 self.place_orders(f"{maker.name}-dc")
         for side in self.sides:
@@ -354,15 +364,15 @@ class Story:
             self.wait(self.random.choice((0.5, 1, 3, 15, 29.999, 30)))
         else:
             who = self.random.choice(self.sides)
-            if self.deaths and self.random.random() < 0.05:
-                who.die()
+            if self.with_crashes and self.random.random() < 0.05:
+                who.crash()
             else:
                 who.act()
         self.settle()
 
     def settle(self) -> None:
         """Let every participant apply its messages until no message is left."""
-        while sum(side.follow() for side in self.sides):
+        while sum(side.apply_received() for side in self.sides):
             pass
 
     def wait(self, seconds: float) -> None:
@@ -410,7 +420,7 @@ def messages(steps: Iterable[Step]) -> list[Message]:
     return [event.message for event, _ in steps if isinstance(event, MessageReceived)]
 
 
-def unique(found: Iterable[Any]) -> int:
+def distinct_count(found: Iterable[Any]) -> int:
     """Return the number of distinct messages."""
     return len({(item.header.msg_seq_num, item.header.sending_time) for item in found})
 
@@ -420,48 +430,48 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
 
     Assumes that no message is too late and no connection was lost.
     """
-    text: dict[str, set[str]] = defaultdict(set)
+    statuses: dict[str, set[str]] = defaultdict(set)
     refusals: dict[str, list[Any]] = defaultdict(list)
     closed: set[str] = set()
     for item in messages(steps):
         match item:
             case QuoteStatusReport():
-                text[item.quote_id].add(QuoteStatus(item.quote_status).name)
+                statuses[item.quote_id].add(QuoteStatus(item.quote_status).name)
             case QuoteConfirmStatus(quote_confirm_status=0):
-                text[item.quote_id].add("CONFIRMED")
+                statuses[item.quote_id].add("CONFIRMED")
             case QuoteConfirmStatus():
                 refusals[item.quote_id].append(item)
             case QuoteCancelStatus(quote_cancel_status=0):
-                text[item.quote_id].add("CANCELED")
+                statuses[item.quote_id].add("CANCELED")
             case ExecutionReport() if item.exec_type not in PENDING:
                 quote_id = item.cl_ord_id.split(":")[2]
-                text[quote_id].add("FAILED" if item.exec_type == ExecType.REJECTED else "EXECUTED")
+                statuses[quote_id].add("FAILED" if item.exec_type == ExecType.REJECTED else "EXECUTED")
             case QuoteRequestReject():
                 closed.add(item.quote_req_id)
     sent = [message for message, _ in steps if isinstance(message, Quote)]
     confirms = [message.quote_id for message, _ in steps if isinstance(message, QuoteConfirm)]
-    closed |= {item.quote_req_id for item in sent if text[item.quote_id] & {"EXECUTED", "FAILED"}}
+    closed |= {item.quote_req_id for item in sent if statuses[item.quote_id] & {"EXECUTED", "FAILED"}}
     found = {}
     for number, quote in enumerate(sent):
-        words = text[quote.quote_id]
+        known = statuses[quote.quote_id]
         later = [item for item in sent[number + 1 :] if item.quote_req_id == quote.quote_req_id]
         strongest = ("EXECUTED", "FAILED", "CONFIRMED", "CANCELED", "REJECTED")
-        state = next((word for word in strongest if word in words), None)
-        if state is None and confirms.count(quote.quote_id) > unique(refusals[quote.quote_id]):
+        state = next((word for word in strongest if word in known), None)
+        if state is None and confirms.count(quote.quote_id) > distinct_count(refusals[quote.quote_id]):
             state = "CONFIRMING"
         if state is None and quote.quote_req_id in closed:
             state = "CANCELED"
-        if state is None and "ACCEPTED" in words:
+        if state is None and "ACCEPTED" in known:
             state = "ACCEPTED"
-        if state is None and any("PENDING" in text[item.quote_id] for item in later):
+        if state is None and any("PENDING" in statuses[item.quote_id] for item in later):
             state = "REPLACED"
-        found[quote.quote_id] = state or ("OPEN" if "PENDING" in words else "SENT")
+        found[quote.quote_id] = state or ("OPEN" if "PENDING" in known else "SENT")
     return found
 
 
 def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
     """Return the state of each RFQ sent and its live quotes, under the assumptions of `model_of_maker`."""
-    text: dict[str, set[str]] = defaultdict(set)
+    statuses: dict[str, set[str]] = defaultdict(set)
     accepted: dict[str, set[str]] = defaultdict(set)
     ids: dict[str, str] = {}
     quotes: dict[str, dict[str, Quote]] = defaultdict(dict)
@@ -470,9 +480,9 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
             case QuoteRequestAck():
                 ids[each.quote_req_id] = each.rfq_id or ""
             case QuoteRequestReject():
-                text[each.quote_req_id].add("REFUSED")
+                statuses[each.quote_req_id].add("REFUSED")
             case RFQCancelStatus() if each.rfq_cancel_status != 1:
-                text[each.quote_req_id].add("EXPIRED" if each.rfq_cancel_status == 2 else "CANCELED")
+                statuses[each.quote_req_id].add("EXPIRED" if each.rfq_cancel_status == 2 else "CANCELED")
             case Quote():
                 quotes[each.quote_req_id][each.quote_id] = each
             case AcceptQuoteStatus():
@@ -492,42 +502,42 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
             if isinstance(each, AcceptQuote | NewOrderSingle) and each.rfq_id == rfq_id and rfq_id
         ]
         refused = [
-            "taken" not in words and ("refused" in words or ("rejected" in words and by_order))
-            for by_order, words in attempts
+            "taken" not in known and ("refused" in known or ("rejected" in known and by_order))
+            for by_order, known in attempts
         ]
-        counts = [words for (_, words), no in zip(attempts, refused, strict=True) if not no]
-        if any("executed" in words for _, words in attempts):
+        counted = [known for (_, known), is_refused in zip(attempts, refused, strict=True) if not is_refused]
+        if any("executed" in known for _, known in attempts):
             state = "EXECUTED"
-        elif any("rejected" in words for words in counts):
+        elif any("rejected" in known for known in counted):
             state = "FAILED"
         else:
-            ends = (item for item in ("EXPIRED", "CANCELED", "REFUSED") if item in text[name])
+            ends = (item for item in ("EXPIRED", "CANCELED", "REFUSED") if item in statuses[name])
             state = next(ends, "")
-            if not state and counts:
-                state = "ACCEPTED" if "taken" in counts[-1] else "ACCEPTING"
+            if not state and counted:
+                state = "ACCEPTED" if "taken" in counted[-1] else "ACCEPTING"
             state = state or ("SENT" if rfq_id is None else "OPEN")
         newest: dict[str, Quote] = {}
-        for quote in sorted(quotes[rfq_id or ""].values(), key=_age):
+        for quote in sorted(quotes[rfq_id or ""].values(), key=_sort_key):
             newest[quote.party_ids[0].party_id] = quote
-        is_over = state not in ("SENT", "OPEN", "ACCEPTING", "ACCEPTED")
-        found[name] = state, [] if is_over else sorted(value.quote_id for value in newest.values())
+        has_ended = state not in ("SENT", "OPEN", "ACCEPTING", "ACCEPTED")
+        found[name] = state, [] if has_ended else sorted(value.quote_id for value in newest.values())
     return found
 
 
-def _age(quote: Quote) -> tuple[Any, ...]:
+def _sort_key(quote: Quote) -> tuple[Any, ...]:
     assert quote.header is not None
     return quote.transact_time, quote.header.sending_time, quote.header.msg_seq_num
 
 
 def state_of_machine(machine: RfqMaker | RfqCreator) -> dict[str, Any]:
-    """Return the state of a machine in the same form."""
+    """Return the state of a machine in the same form as the models."""
     if isinstance(machine, RfqCreator):
         return {rfq.quote_req_id: (rfq.state.name, sorted(rfq.quotes)) for rfq in machine}
     return {quote.quote_id: quote.state.name for rfq in machine for quote in rfq.quotes.values()}
 
 
 def exposure_at_the_venue(story: Story, who: Participant) -> dict[str, Decimal]:
-    """Return the contracts by market, and the dollars, of a participant's accepted or confirmed quotes at the
+    """Return the contracts by market, and the dollars, of a participant's accepted or confirmed quotes on the
     venue.
     """
     found: dict[str, Decimal] = defaultdict(Decimal)

@@ -23,7 +23,16 @@ from kalshi_fix_venue.exchange import ListMarket, MarketState, prediction_market
 from kalshi_fix_venue.exchange.fees import PREDICTION_FEES
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
 from tests.venue.exchange_harness import MARKET, ds
-from tests.venue.rfq.rfq_harness import RfqHarness, accept, ask, confirm, hear, only, quote, request
+from tests.venue.rfq.rfq_harness import (
+    RfqHarness,
+    accept,
+    confirm,
+    discard,
+    only,
+    quote,
+    request,
+    request_quotes,
+)
 from tests.venue.venue_harness import Client, kinds, order
 
 COLLECTION = "KXMVECROSSCATEGORY"
@@ -51,22 +60,22 @@ def harness() -> RfqHarness:
     return RfqHarness(combos=COLLECTIONS)
 
 
-def legs(*named: Leg) -> list[MultivariateSelectedLeg]:
+def legs(*selected: Leg) -> list[MultivariateSelectedLeg]:
     return [
         MultivariateSelectedLeg(
             multivariate_selected_event_ticker=event,
             multivariate_selected_market_ticker=market,
             multivariate_selected_side=side,
         )
-        for event, market, side in named
+        for event, market, side in selected
     ]
 
 
-def combo(*named: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str, Any]:
+def combo(*selected: Leg, collection: str = COLLECTION, **fields: Any) -> dict[str, Any]:
     return {
         "symbol": None,
         "multivariate_collection_ticker": collection,
-        "multivariate_selected_legs": legs(*named),
+        "multivariate_selected_legs": legs(*selected),
         **fields,
     }
 
@@ -89,21 +98,23 @@ def test_a_combination_becomes_a_market_named_in_the_ack(
 def test_the_same_legs_are_the_same_market_in_any_order(harness: RfqHarness) -> None:
     tickers = []
     before = len(harness.venue.exchange("prediction").markets)
-    for name, named in (("ann", (HIGH, A)), ("dan", (A, HIGH)), ("cat", (HIGH, NOT_A))):
+    for name, selected in (("ann", (HIGH, A)), ("dan", (A, HIGH)), ("cat", (HIGH, NOT_A))):
         creator = harness.creator(name)
-        creator.send(request("r1", **combo(*named)))
+        creator.send(request("r1", **combo(*selected)))
         tickers.append(creator.take_only(QuoteRequestAck).symbol)
     assert tickers[0] == tickers[1] != tickers[2]
     assert len(harness.venue.exchange("prediction").markets) == before + 2
 
 
-def test_an_rfq_on_a_combination_uses_the_short_times(harness: RfqHarness, ann: Client, bob: Client) -> None:
+def test_an_rfq_on_a_combination_uses_the_short_windows(
+    harness: RfqHarness, ann: Client, bob: Client
+) -> None:
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
     assert ack.rfq_id is not None
     assert ack.symbol is not None
     watcher = harness.connect("cat", "KalshiMD")
     watcher.send(MarketDataRequest.subscribe(ack.symbol))
-    hear(bob, watcher)
+    discard(bob, watcher)
     bob.send(quote(ack.rfq_id, "q1", "0.201", "0.7", symbol=ack.symbol))
     ann.send(accept())
     harness.wait(2.999)
@@ -150,7 +161,7 @@ def test_an_rfq_on_a_combination_may_be_for_contracts_or_cash(
 
 
 @pytest.mark.parametrize(
-    ("named", "code", "offending"),
+    ("selected", "code", "offending"),
     [
         ((HIGH, HIGH), MVEValidationReasonCode.DUPLICATED_LEGS, [MARKET]),
         ((HIGH, A, A), MVEValidationReasonCode.DUPLICATED_LEGS, ["KXGAME-A"]),
@@ -171,10 +182,10 @@ def test_an_rfq_on_a_combination_may_be_for_contracts_or_cash(
     ],
 )
 def test_invalid_legs_are_reported(
-    harness: RfqHarness, ann: Client, bob: Client, named: tuple[Leg, ...], code: str, offending: list[str]
+    harness: RfqHarness, ann: Client, bob: Client, selected: tuple[Leg, ...], code: str, offending: list[str]
 ) -> None:
     before = set(harness.venue.exchange("prediction").markets)
-    reject = ann.answer_to(request("r1", **combo(*named)), QuoteRequestReject)
+    reject = ann.answer_to(request("r1", **combo(*selected)), QuoteRequestReject)
     assert reject.quote_request_reject_reason == QuoteRequestRejectReason.OTHER
     assert (reject.mve_validation_reason_code, bool(reject.text)) == (code, True)
     assert [leg.mve_offending_market_ticker for leg in reject.mve_offending_legs] == offending
@@ -182,9 +193,9 @@ def test_invalid_legs_are_reported(
     assert set(harness.venue.exchange("prediction").markets) == before
 
 
-@pytest.mark.parametrize("named", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
-def test_outcomes_that_may_both_occur_can_be_combined(ann: Client, named: tuple[Leg, ...]) -> None:
-    ann.send(request("r1", **combo(*named)))
+@pytest.mark.parametrize("selected", [(RAINS, SNOWS), (NOT_A, B), (HIGH, RAINS, SNOWS)])
+def test_outcomes_that_may_both_occur_can_be_combined(ann: Client, selected: tuple[Leg, ...]) -> None:
+    ann.send(request("r1", **combo(*selected)))
     assert kinds(ann.take()) == ["b"]
 
 
@@ -222,11 +233,11 @@ def test_a_market_cannot_be_listed_twice(harness: RfqHarness) -> None:
     with pytest.raises(ValueError, match=MARKET):
         harness.execute(ListMarket(prediction_market(MARKET)))
     harness.execute(ListMarket(prediction_market("KXNEW-26")))
-    assert ask(harness.creator(), symbol="KXNEW-26")
+    assert request_quotes(harness.creator(), symbol="KXNEW-26")
 
 
-@pytest.mark.parametrize(("rested", "swapped"), [(-0.001, True), (0, False)])
-def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: float, swapped: bool) -> None:
+@pytest.mark.parametrize(("offset", "swapped"), [(-0.001, True), (0, False)])
+def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(offset: float, swapped: bool) -> None:
     harness = RfqHarness(combos=COLLECTIONS, fees={"prediction": PREDICTION_FEES})
     ann, bob, dan = harness.creator(), harness.maker(), harness.connect("dan-nr", "KalshiNR")
     ack = ann.answer_to(request("r1", 10, **combo(HIGH, A)), QuoteRequestAck)
@@ -234,8 +245,8 @@ def test_a_quoter_that_takes_a_new_resting_order_pays_the_makers_fee(rested: flo
     assert ack.symbol is not None
     bob.send(quote(ack.rfq_id, "q1", None, "0.55", symbol=ack.symbol))
     dan.send(order("d1", Side.BUY, 5, "0.46", symbol=ack.symbol))
-    hear(ann, bob, dan)
-    harness.wait(QUOTER_FEE_SWAP + rested - 1)
+    discard(ann, bob, dan)
+    harness.wait(QUOTER_FEE_SWAP + offset - 1)
     ann.send(accept())
     bob.send(confirm())
     harness.wait(1)

@@ -9,12 +9,12 @@ import pytest
 from kalshi_fix_sansio import QuoteRequestReject
 from kalshi_fix_venue.sessions.tolerance import CODECS
 from tests.helpers import TAGS, raw
-from tests.venue.rfq.rfq_harness import RfqHarness, ask, request
-from tests.venue.venue_harness import Client, decode_all, encode, framed
+from tests.venue.rfq.rfq_harness import RfqHarness, request, request_quotes
+from tests.venue.venue_harness import Client, decode_all, encode, reframed
 
 
 def numbered(fields: str) -> bytes:
-    """Return a complete message with some named fields."""
+    """Return a complete message; its fields may be given by name."""
     return raw(re.sub(r"[A-Z]\w+(?==)", lambda name: str(TAGS[name[0]]), fields))
 
 
@@ -38,10 +38,10 @@ def test_flags_outside_the_group_are_dropped(body: str, flag: str) -> None:
 
 
 def test_replace_existing_outside_the_group_has_no_effect(harness: RfqHarness, ann: Client) -> None:
-    ask(ann, "r1")
+    request_quotes(ann, "r1")
     data = encode("ann", "KalshiRT", ann.session.next_outgoing, harness.now, request("r2"))
     harness.venue.receive_data(
-        ann.conn, framed(data, b"\x01146=", b"\x01%d=Y\x01146=" % TAGS["ReplaceExisting"]), harness.now
+        ann.conn, reframed(data, b"\x01146=", b"\x01%d=Y\x01146=" % TAGS["ReplaceExisting"]), harness.now
     )
     (answer,) = decode_all(harness.venue.data_to_send(ann.conn))
     assert isinstance(answer, QuoteRequestReject)

@@ -13,12 +13,12 @@ from tests.venue.rfq.rfq_harness import (
     BUY,
     RfqHarness,
     accept,
-    ask,
     cancel_quote,
     cancel_rfq,
     confirm,
     quote,
     request,
+    request_quotes,
 )
 from tests.venue.rfq.test_combos import COLLECTIONS, HIGH, RAINS, combo
 from tests.venue.test_fuzz import VALUES, mutate
@@ -77,7 +77,7 @@ def messages(rfq_id: str) -> list[tuple[str, Message]]:
 def test_odd_fields_never_break_an_rfq(data: st.DataObject) -> None:
     harness = RfqHarness(combos=COLLECTIONS)
     clients = {"ann": harness.creator(), "bob": harness.maker()}
-    rfq_id = ask(clients["ann"])
+    rfq_id = request_quotes(clients["ann"])
     clients["bob"].send(quote(rfq_id))
     numbers = {name: client.session.next_outgoing for name, client in clients.items()}
     for _ in range(8):
@@ -94,7 +94,7 @@ def test_odd_fields_never_break_an_rfq(data: st.DataObject) -> None:
     harness._move_to(harness.monotonic + 31)
     harness.venue.handle_timer(harness.now)
     dan, cat = harness.creator("dan"), harness.maker("cat")
-    cat.send(quote(ask(dan, "last"), "c1"))
+    cat.send(quote(request_quotes(dan, "last"), "c1"))
     dan.send(accept("c1"))
     assert [message.MSG_TYPE for message in dan.take()] == ["S", "UC"]
     owners, nothing = ("ann", "bob", "cat", "dan"), Decimal(0)

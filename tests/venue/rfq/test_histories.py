@@ -45,14 +45,14 @@ from tests.venue.rfq.rfq_harness import (
 from tests.venue.venue_harness import KEYS, Client, named, order
 
 OWNERS = ("ann", "bob", "cat", "dan")
-EARS = tuple(f"{owner}-ear" for owner in OWNERS)
-KEYS.update({name: named(name) for name in EARS if name not in KEYS})
+FEEDS = tuple(f"{owner}-feed" for owner in OWNERS)
+KEYS.update({name: named(name) for name in FEEDS if name not in KEYS})
 MARKETS = (MARKET, OTHER, VOLATILE)
 STEPS = 250
 
 
 def all_keys() -> tuple[ApiKey, ...]:
-    return tuple(key(name) for name in (*NAMES, *EARS))
+    return tuple(key(name) for name in (*NAMES, *FEEDS))
 
 
 class History:
@@ -66,8 +66,9 @@ class History:
             accounts=accounts(ann=300, bob=400, cat=5000, dan=200),
             rfqs=RfqSettings(lifetime=60),
         )
-        self.ears = {
-            owner: self.harness.connect(f"{owner}-ear", "KalshiNR", listener_session=True) for owner in OWNERS
+        self.feeds = {
+            owner: self.harness.connect(f"{owner}-feed", "KalshiNR", listener_session=True)
+            for owner in OWNERS
         }
         self.creators = {name: self.harness.creator(name) for name in ("ann", "dan")}
         self.makers: dict[str, Client | None] = {
@@ -83,7 +84,7 @@ class History:
         self.accepted: list[tuple[str, str]] = []
         """Maker and QuoteID."""
         self.open: set[tuple[str, str]] = set()
-        """Creator and QuoteReqID of accepted requests that are not over."""
+        """Creator and QuoteReqID of accepted requests that have not ended."""
         self.seen: Counter[str] = Counter()
         self.cash = {owner: Decimal(0) for owner in OWNERS}
         self.fees = Decimal(0)
@@ -103,7 +104,7 @@ class History:
             self.pause,
         )
         self.random.choice(acts)()
-        self.listen()
+        self.process_messages()
         self.check()
 
     def new_id(self, letter: str) -> str:
@@ -175,7 +176,7 @@ class History:
             quantity = self.random.choice((None, None, "0.01", "3"))
             better = self.random.random() < 0.5
             creator.send(accept(quote_id, side, order_qty=quantity, prefer_better_quote=better))
-        self.listen()
+        self.process_messages()
         if self.random.random() < 0.6:
             self.confirm()
 
@@ -220,7 +221,7 @@ class History:
         if maker is None:
             self.makers[name] = self.harness.maker(name)
         else:
-            self.listen()
+            self.process_messages()
             self.makers[name] = None
             maker.drop()
 
@@ -232,10 +233,10 @@ class History:
             self.harness.wait(self.random.choice((0.0, 15.0)))
             self.harness.pause(PauseState.OPEN)
 
-    def listen(self) -> None:
+    def process_messages(self) -> None:
         for name, creator in self.creators.items():
             for message in creator.take():
-                self.heard_by_creator(name, message)
+                self.process_for_creator(name, message)
         for name, maker in self.makers.items():
             for message in maker.take() if maker is not None else []:
                 self.seen[type(message).__name__] += 1
@@ -245,8 +246,8 @@ class History:
                     self.requests[message.quote_req_id] = message.related_sym[0].symbol or ""
         for trader in self.traders:
             trader.take()
-        for owner, ear in self.ears.items():
-            for message in ear.take():
+        for owner, feed in self.feeds.items():
+            for message in feed.take():
                 assert isinstance(message, ExecutionReport)
                 self.cash[owner] += sum(
                     (change.collateral_amount_change for change in message.collateral_amount_changes),
@@ -255,7 +256,7 @@ class History:
                 self.fees += sum((fee.misc_fee_amt for fee in message.misc_fees), Decimal(0))
                 self.seen[message.text or str(message.exec_type)] += 1
 
-    def heard_by_creator(self, name: str, message: Message) -> None:
+    def process_for_creator(self, name: str, message: Message) -> None:
         self.seen[type(message).__name__] += 1
         if isinstance(message, QuoteRequestAck):
             self.open.add((name, message.quote_req_id))
@@ -279,15 +280,15 @@ class History:
             assert sum(net, Decimal(0)) == 0, (market, net)
             held += sum((item for item in net if item > 0), Decimal(0))
         balances = {owner: self.harness.balance(owner) for owner in OWNERS}
-        begun = {"ann": 300, "bob": 400, "cat": 5000, "dan": 200}
-        assert sum(balances.values(), Decimal(0)) + held + self.fees == sum(begun.values())
-        assert {owner: begun[owner] + self.cash[owner] for owner in OWNERS} == balances
+        initial = {"ann": 300, "bob": 400, "cat": 5000, "dan": 200}
+        assert sum(balances.values(), Decimal(0)) + held + self.fees == sum(initial.values())
+        assert {owner: initial[owner] + self.cash[owner] for owner in OWNERS} == balances
         assert all(balance >= 0 for balance in balances.values()), balances
 
     def end(self) -> None:
         """Let all timers run out and check that every request has ended."""
         self.harness.wait(3600)
-        self.listen()
+        self.process_messages()
         self.check()
         assert self.harness.venue._gateways["prediction"].timers.next_deadline() is None
         book = self.harness.venue._gateways["prediction"]._rfqs._book
@@ -310,6 +311,6 @@ def test_the_same_history_gives_the_same_bytes() -> None:
         history = History(3)
         for _ in range(60):
             history.step()
-        return [bytes(client.wire) for client in (*history.creators.values(), *history.ears.values())]
+        return [bytes(client.wire) for client in (*history.creators.values(), *history.feeds.values())]
 
     assert transcript() == transcript()

@@ -1,4 +1,4 @@
-"""RFQ settings of scenario files."""
+"""RFQ settings in scenario files."""
 
 from __future__ import annotations
 

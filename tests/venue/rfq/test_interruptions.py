@@ -1,4 +1,4 @@
-"""Sessions that end in the middle of each step."""
+"""Sessions that end after each step of an RFQ."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from kalshi_fix_sansio import AcceptQuoteStatus, QuoteCancelStatus, QuoteConfirm
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_venue.assumptions import Assumptions
 from tests.venue.exchange_harness import ds
-from tests.venue.rfq.rfq_harness import RfqHarness, accept, ask, cancel_quote, confirm, hear, quote, trade
+from tests.venue.rfq.rfq_harness import (
+    RfqHarness,
+    accept,
+    cancel_quote,
+    confirm,
+    discard,
+    quote,
+    request_quotes,
+    trade,
+)
 from tests.venue.venue_harness import Client, kinds
 
-STEPS = ["asked", "quoted", "accepted", "confirmed"]
+STEPS = ["requested", "quoted", "accepted", "confirmed"]
 
 
 def go_to(step: str, ann: Client, bob: Client) -> str:
-    rfq_id = ask(ann)
+    rfq_id = request_quotes(ann)
     reached = STEPS.index(step)
     if reached >= STEPS.index("quoted"):
         bob.send(quote(rfq_id))
@@ -23,7 +32,7 @@ def go_to(step: str, ann: Client, bob: Client) -> str:
         ann.send(accept())
     if reached >= STEPS.index("confirmed"):
         bob.send(confirm())
-    hear(ann, bob)
+    discard(ann, bob)
     return rfq_id
 
 
@@ -67,7 +76,7 @@ def test_other_sessions_of_a_maker_keep_their_quotes(harness: RfqHarness, ann: C
     rfq_id = go_to("quoted", ann, bob)
     second.send(quote(rfq_id, "q2"))
     bob.drop()
-    hear(ann, second)
+    discard(ann, second)
     ann.send(accept("q2"))
     assert kinds(second.take()) == ["AI"]
 
@@ -118,11 +127,11 @@ def test_a_reconnected_creator_receives_missed_quotes_and_continues(
     ann = harness.creator("ann-2", store=store)
     rfq_id = go_to(step, ann, bob)
     ann.drop()
-    if step == "asked":
+    if step == "requested":
         bob.send(quote(rfq_id))
     ann = harness.creator("ann-2", store=store)
-    assert ("S" in kinds(ann.take())) is (step == "asked"), "the missed quote is received now"
-    if step in ("asked", "quoted"):
+    assert ("S" in kinds(ann.take())) is (step == "requested"), "the missed quote is received now"
+    if step in ("requested", "quoted"):
         ann.send(accept())
     if step != "confirmed":
         bob.send(confirm())
@@ -144,7 +153,7 @@ def test_reports_are_not_queued_for_a_disconnected_maker(
 def test_the_remainder_of_a_quote_stays_in_the_book_without_its_session(
     harness: RfqHarness, ann: Client, bob: Client
 ) -> None:
-    rfq_id = ask(ann)
+    rfq_id = request_quotes(ann)
     bob.send(quote(rfq_id, rest_remainder=True))
     trade(ann, bob, order_qty=40)
     bob.drop()

@@ -55,8 +55,8 @@ AT_THE_VENUE = {
 }
 
 
-def fresh(side: object) -> RfqMaker | RfqCreator:
-    """Return a state machine to which only events are passed."""
+def new_machine(side: object) -> RfqMaker | RfqCreator:
+    """Return a new state machine, to which only events are passed."""
     if isinstance(side, Maker):
         return RfqMaker(lambda _: None, lambda _: False, lambda: "", volatile_symbols={VOLATILE})
     return RfqCreator(volatile_symbols={VOLATILE})
@@ -69,9 +69,9 @@ def play(machine: RfqMaker | RfqCreator, steps: list[Step]) -> None:
 
 
 def check(story: Story) -> None:
-    """Check that every state kept by a participant is that of the venue."""
+    """Check that every state kept by a participant equals the venue's."""
     for maker in story.makers:
-        if maker.forgot:
+        if maker.crashed:
             continue
         at_the_venue = story.quotes(maker)
         for rfq in maker.machine:
@@ -83,35 +83,36 @@ def check(story: Story) -> None:
                 elif quote.state is not QuoteState.UNKNOWN:
                     # A quote lost in transit does not exist, as the answer to its cancel reports.
                     known = at_the_venue.get(quote.quote_id)
-                    is_so = "CANCELED" if known is None else known.state.name
-                    assert AT_THE_VENUE[quote.state] == is_so, (quote, is_so)
+                    venue_state = "CANCELED" if known is None else known.state.name
+                    assert AT_THE_VENUE[quote.state] == venue_state, (quote, venue_state)
     venue = story.rfqs()
-    for rfq in () if story.ann.forgot else story.ann.machine:
+    for rfq in () if story.ann.crashed else story.ann.machine:
         if rfq.state is RfqState.REFUSED:
             continue
-        there_it_is = venue[rfq.quote_req_id]
+        venue_rfq = venue[rfq.quote_req_id]
         if rfq.is_over:
-            assert there_it_is.state.name == "CLOSED"
+            assert venue_rfq.state.name == "CLOSED"
         elif rfq.state is RfqState.OPEN:
-            assert there_it_is.state.name == "OPEN"
-            assert set(rfq.quotes) >= {item.quote_id for item in there_it_is.open_quotes.values()}
+            assert venue_rfq.state.name == "OPEN"
+            assert set(rfq.quotes) >= {item.quote_id for item in venue_rfq.open_quotes.values()}
         else:
             assert rfq.state in (RfqState.ACCEPTED, RfqState.UNKNOWN)
     for side in story.sides:
-        if side.forgot:
+        if side.crashed:
             continue
         with localcontext(HOSTILE_CONTEXTS["every trap"]):
-            kept: Exposure = side.machine.exposure()
-        there = exposure_at_the_venue(story, side)
-        assert kept.cost >= there.get("dollars", 0)
+            own_exposure: Exposure = side.machine.exposure()
+        venue_exposure = exposure_at_the_venue(story, side)
+        dollars = venue_exposure.pop("dollars", 0)
+        assert own_exposure.cost >= dollars
         # A creator is not notified if its request is reopened because no maker has confirmed.
-        if not side.machine.uncertain() and not (story.reopens and side is story.ann):
-            assert kept.cost == there.get("dollars", 0)
-            assert kept.bought + kept.sold == sum(there.values()) - there.get("dollars", 0)
+        if not side.machine.uncertain() and not (story.reopening and side is story.ann):
+            assert own_exposure.cost == dollars
+            assert own_exposure.bought + own_exposure.sold == sum(venue_exposure.values())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None:
+def test_the_state_of_both_sides_equals_the_venues_book(seed: int) -> None:
     story = Story(seed)
     for _ in range(STEPS):
         story.step()
@@ -124,11 +125,11 @@ def test_the_state_of_both_sides_equals_the_book_of_the_venue(seed: int) -> None
     assert [side.machine.next_deadline() for side in story.sides] == [None] * 3
 
 
-@pytest.mark.parametrize("reopens", [False, True])
+@pytest.mark.parametrize("reopening", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopens: bool) -> None:
+def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int, reopening: bool) -> None:
     """Makers disconnect, and the venue sends no message when no maker confirms."""
-    story = Story(seed, cuts=True, reopens=reopens)
+    story = Story(seed, with_disconnects=True, reopening=reopening)
     uncertain_items = 0
     for _ in range(STEPS):
         story.step()
@@ -140,16 +141,16 @@ def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int,
 def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -> None:
     ended = 0
     for seed in (0, 1, 7):
-        story = Story(seed, cuts=True)
+        story = Story(seed, with_disconnects=True)
         for _ in range(STEPS):
             story.step()
         story.wait(600)
         for maker in story.makers:
             if maker.client is None:
                 maker.log_on()
-            at_stake = maker.machine.exposure()
+            before = maker.machine.exposure()
             maker.look_up()
-            ended += maker.machine.exposure() != at_stake
+            ended += maker.machine.exposure() != before
             # In markets without an earlier report no range is conclusive.
             assert maker.machine.copy_from(story.now) == {}
         check(story)
@@ -158,7 +159,7 @@ def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store(seed: int) -> None:
-    story = Story(seed, deaths=True)
+    story = Story(seed, with_crashes=True)
     for _ in range(STEPS):
         story.step()
         check(story)
@@ -214,23 +215,23 @@ def test_every_order_of_arrival_leads_to_the_same_state(seed: int) -> None:
     for side in story.sides:
         begin = side.steps[0][1]
         model = model_of_maker if isinstance(side, Maker) else model_of_creator
-        for keeps in (1.0, 0.9, 0.5):
+        for share in (1.0, 0.9, 0.5):
             steps = [(event, begin) for event, _ in side.steps]  # No message is too late.
             own = [step for step in steps if not isinstance(step[0], MessageReceived)]
-            heard = [step for step in steps if isinstance(step[0], MessageReceived)]
-            heard = [step for step in heard if random.random() < keeps]
-            heard += [step for step in heard if random.random() < 0.3]
+            received = [step for step in steps if isinstance(step[0], MessageReceived)]
+            received = [step for step in received if random.random() < share]
+            received += [step for step in received if random.random() < 0.3]
             # A later request contains the venue's id, so the answer must be received first.
-            acks = [step for step in heard if _has_ids(step)]
-            heard = [step for step in heard if not _has_ids(step)]
+            acks = [step for step in received if _has_ids(step)]
+            received = [step for step in received if not _has_ids(step)]
             own.sort(key=lambda step: step[0].__class__.__name__ in ("AcceptQuote", "NewOrderSingle"))
             requests = [step for step in own if step[0].__class__.__name__ == "QuoteRequest"]
             later = [step for step in own if step not in requests]
-            expected = model([*requests, *acks, *later, *heard])
+            expected = model([*requests, *acks, *later, *received])
             for _ in range(3):
-                random.shuffle(heard)
-                machine = fresh(side)
-                for event, now in [*requests, *acks, *later, *heard]:
+                random.shuffle(received)
+                machine = new_machine(side)
+                for event, now in [*requests, *acks, *later, *received]:
                     machine.apply(event, now)
                 assert state_of_machine(machine) == expected
 
@@ -241,17 +242,17 @@ def _has_ids(step: Step) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
+def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> None:
     story = play_story(seed)
     for side in story.sides:
-        cut_off = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
+        loss = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
         for cut in range(1, len(side.steps) + 1):
             before, after = side.steps[:cut], side.steps[cut:]
             now = before[-1][1]
-            machine = fresh(side)
+            machine = new_machine(side)
             play(machine, before)
-            machine.apply(cut_off, now)
-            exposure, uncertain_items = machine.exposure(), _named(machine)
+            machine.apply(loss, now)
+            exposure, uncertain_items = machine.exposure(), _uncertain_keys(machine)
             traded = {
                 message.cl_ord_id for message in messages(after) if isinstance(message, ExecutionReport)
             }
@@ -261,18 +262,18 @@ def test_a_disconnect_at_any_message_leads_to_no_false_state(seed: int) -> None:
                 _check_creator(machine, traded)
             if cut % 5 == 0:
                 machine.handle_timer(now + DAY)
-                assert _named(machine) >= uncertain_items
+                assert _uncertain_keys(machine) >= uncertain_items
                 if isinstance(machine, RfqCreator):
                     assert machine.exposure() == exposure
-                again = fresh(side)
-                again.load(json.loads(json.dumps(machine.dump())))
-                assert (state_of_machine(again), _named(again)) == (
+                restored = new_machine(side)
+                restored.load(json.loads(json.dumps(machine.dump())))
+                assert (state_of_machine(restored), _uncertain_keys(restored)) == (
                     state_of_machine(machine),
-                    _named(machine),
+                    _uncertain_keys(machine),
                 )
 
 
-def _named(machine: RfqMaker | RfqCreator) -> set[tuple[object, ...]]:
+def _uncertain_keys(machine: RfqMaker | RfqCreator) -> set[tuple[object, ...]]:
     return {(item.kind, item.rfq_id, item.quote_id, item.since) for item in machine.uncertain()}
 
 
@@ -289,8 +290,8 @@ def _check_maker(
             QuoteState.CONFIRMED,
         )
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
-            at_stake = quote.is_at_stake and quote.quote_id in {item[2] for item in uncertain_items}
-            assert at_stake or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
+            may_trade = quote.is_at_stake and quote.quote_id in {item[2] for item in uncertain_items}
+            assert may_trade or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
     # Every withheld message is about a quote that is uncertain, accepted or ended.
     for message in messages(after):
         if isinstance(message, QuoteStatusReport):

@@ -1,4 +1,4 @@
-"""Invalid settings of RFQs and of keys."""
+"""Invalid settings for RFQs and keys."""
 
 from __future__ import annotations
 

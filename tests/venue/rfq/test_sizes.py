@@ -1,4 +1,4 @@
-"""Requests for an amount of cash: the number of contracts of a quote, with and without fees."""
+"""Requests for an amount of cash: the number of contracts in a quote, with and without fees."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.venue.rfq.rfq_harness import (
     SELL,
     RfqHarness,
     accounts,
-    ask,
-    hear,
+    discard,
     only,
     quote,
+    request_quotes,
     trade,
 )
 from tests.venue.venue_harness import Client
@@ -27,21 +27,21 @@ STEP = Decimal("0.01")
 
 
 def with_fees() -> RfqHarness:
-    """Return a venue with fees on which the maker has more money."""
+    """Return a venue that charges fees and on which the maker has more money."""
     return RfqHarness(fees={"prediction": PREDICTION_FEES}, accounts=accounts(bob=100_000))
 
 
 def test_makers_receive_the_amount_of_cash_and_no_quantity(ann: Client, bob: Client) -> None:
-    ask(ann, cash_order_qty="50")
+    request_quotes(ann, cash_order_qty="50")
     (entry,) = bob.take_only(QuoteRequest).related_sym
     assert (entry.order_qty, entry.cash_order_qty) == ds("0.00", "50.00")
 
 
 def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client) -> None:
-    ask_id = ask(ann, cash_order_qty="50")
-    hear(bob)
+    rfq_id = request_quotes(ann, cash_order_qty="50")
+    discard(bob)
     status, received = (
-        bob.answer_to(quote(ask_id, "q1", "0.40", "0.55"), QuoteStatusReport),
+        bob.answer_to(quote(rfq_id, "q1", "0.40", "0.55"), QuoteStatusReport),
         ann.take_only(Quote),
     )
     for message in (status, received):
@@ -55,7 +55,7 @@ def test_each_side_is_sized_by_the_creators_price_on_it(ann: Client, bob: Client
 def test_a_trade_has_the_size_of_the_quote(
     harness: RfqHarness, ann: Client, bob: Client, side: Side, size: str, paid: str
 ) -> None:
-    bob.send(quote(ask(ann, cash_order_qty="50")))
+    bob.send(quote(request_quotes(ann, cash_order_qty="50")))
     trade(ann, bob, side=side)
     assert only(ann.take(), ExecutionReport).last_qty == d(size)
     assert 1000 - harness.balance("ann") == d(paid)
@@ -67,7 +67,13 @@ def test_a_trade_has_the_size_of_the_quote(
 def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: str) -> None:
     harness = with_fees()
     ann, bob = harness.creator(), harness.maker()
-    bob.send(quote(ask(ann, cash_order_qty=cash), "q1", *([price, None] if side == SELL else [None, price])))
+    bob.send(
+        quote(
+            request_quotes(ann, cash_order_qty=cash),
+            "q1",
+            *([price, None] if side == SELL else [None, price]),
+        )
+    )
     received = ann.take_only(Quote)
     size = received.bid_size if side == SELL else received.offer_size
     assert size is not None
@@ -83,7 +89,7 @@ def test_cash_includes_the_fees_and_is_used_fully(side: Side, price: str, cash: 
 def test_fees_are_additional_if_the_cash_excludes_them() -> None:
     harness = with_fees()
     ann, bob = harness.creator(), harness.maker()
-    bob.send(quote(ask(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
+    bob.send(quote(request_quotes(ann, cash_order_qty="50", target_cost_excludes_fees=True)))
     assert ann.take_only(Quote).offer_size == d("111.11")
     trade(ann, bob)
     fee = PREDICTION_FEES.fee(d("0.45"), d("111.11"), aggressor=True)
@@ -94,15 +100,15 @@ def test_fees_are_additional_if_the_cash_excludes_them() -> None:
 def test_a_size_in_contracts_is_not_reduced_for_fees() -> None:
     harness = with_fees()
     ann, bob = harness.creator(), harness.maker()
-    bob.send(quote(ask(ann)))
+    bob.send(quote(request_quotes(ann)))
     assert ann.take_only(Quote).offer_size == 100
     trade(ann, bob)
     assert harness.net("ann") == 100
 
 
-def test_a_quote_for_insufficient_cash_is_refused(ann: Client, bob: Client) -> None:
-    rfq_id = ask(ann, symbol=OTHER, cash_order_qty="0.01")
-    hear(bob)
+def test_a_side_is_not_quoted_with_less_than_the_smallest_quantity(ann: Client, bob: Client) -> None:
+    rfq_id = request_quotes(ann, symbol=OTHER, cash_order_qty="0.01")
+    discard(bob)
     status = bob.answer_to(quote(rfq_id, "q1", "0.40", "0.0001", symbol=OTHER), QuoteStatusReport)
     assert status.offer_size is None or status.offer_size >= STEP
 
@@ -110,6 +116,6 @@ def test_a_quote_for_insufficient_cash_is_refused(ann: Client, bob: Client) -> N
 def test_a_part_of_the_affordable_quantity_can_be_accepted(
     harness: RfqHarness, ann: Client, bob: Client
 ) -> None:
-    bob.send(quote(ask(ann, cash_order_qty="50", rest_remainder=True)))
+    bob.send(quote(request_quotes(ann, cash_order_qty="50", rest_remainder=True)))
     trade(ann, bob, order_qty="11.11")
     assert (harness.net("ann"), harness.bids()) == (d("11.11"), [ds("0.45", 100)])

@@ -197,7 +197,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ),
         (
             "markets: {prediction: {A: {tick: 0.01,\n  structure: linear_cent}}}",
-            "2: markets.prediction.A.structure is `linear_cent`; remove either it or `tick`",
+            "2: markets.prediction.A.structure is `linear_cent`; remove it, or remove `tick`",
         ),
         (
             "markets: {prediction: {A: {structure: deci-cent}}}",
@@ -251,7 +251,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
             "1: pauses[1].begins is `5am`; write a time",
         ),
         # --- YAML ---------------------------------------------------------------------------------------
-        ("seed: 1\nseed: 2", "2: `seed` is a duplicate (first in line 1); keep one of the two"),
+        ("seed: 1\nseed: 2", "2: `seed` is a duplicate (first on line 1); keep one of the two"),
         ("seed: [1", "1: is not valid YAML: "),
         ("seed: 1\n\tx: 2", "2: is not valid YAML: "),
         ("", "1: is empty; describe the venue"),
@@ -312,7 +312,7 @@ groups: {G: {markets: [AA, CC]}}""",
         ),
     ],
 )
-def test_all_mistakes_of_values_or_else_all_of_references_are_reported(text: str, output: list[str]) -> None:
+def test_all_mistakes_in_values_or_else_in_references_are_reported(text: str, output: list[str]) -> None:
     found = mistakes_of(text)
     assert len(found) == len(output), found
     assert all(line.startswith(f"f.yaml:{each}") for line, each in zip(found, output, strict=True)), found
@@ -325,7 +325,7 @@ def test_suggested_names_are_ordered_by_similarity() -> None:
     assert found.endswith(", and 16 more")
 
 
-def test_all_mistakes_of_values_are_reported_at_once_in_order() -> None:
+def test_all_mistakes_in_values_are_reported_at_once_in_order() -> None:
     found = mistakes_of("maintenance: x\nseed: y\nacounts: {}\nfees:\n  prediction: {taker-rate: z}\n")
     assert [line.partition(" ")[0] for line in found] == ["f.yaml:1:", "f.yaml:2:", "f.yaml:3:", "f.yaml:5:"]
 
@@ -413,8 +413,8 @@ def test_any_changed_file_is_reported_or_gives_a_working_venue() -> None:
     for _ in range(150):
         text = example
         for _ in range(random.randint(1, 3)):
-            place = random.choice(list(re.finditer(r"[\w.-]+", text)))
-            text = text[: place.start()] + random.choice((*ODD, *words)) + text[place.end() :]
+            word = random.choice(list(re.finditer(r"[\w.-]+", text)))
+            text = text[: word.start()] + random.choice((*ODD, *words)) + text[word.end() :]
         try:
             scenario = parse_scenario(text.encode())
         except ScenarioError:

@@ -39,7 +39,7 @@ def parse(text: str) -> Scenario:
     return parse_scenario(text.encode())
 
 
-def begun(scenario: Scenario) -> VenueModel:
+def start_venue(scenario: Scenario) -> VenueModel:
     venue = VenueModel(scenario.config(scenario.make_keys()), Random(scenario.seed))
     venue.begin(NOW)
     return venue
@@ -48,7 +48,7 @@ def begun(scenario: Scenario) -> VenueModel:
 def test_an_empty_mapping_is_the_default_scenario() -> None:
     scenario = parse("{}")
     assert scenario == Scenario(markets=dict(MARKETS))
-    venue = begun(scenario)
+    venue = start_venue(scenario)
     assert len(venue.exchange("prediction").levels("KXNBA-27-NYK", Side.BUY)) == 2
     assert venue.next_deadline() is None
 
@@ -57,7 +57,7 @@ def test_the_example_has_the_stated_settings() -> None:
     scenario = load_scenario(EXAMPLE)
     assert scenario.flow is not None
     assert (scenario.flow.rate, scenario.flow.volatility, scenario.seed) == (5.0, 0.1, 7)
-    venue = begun(attrs.evolve(scenario, flow=None))
+    venue = start_venue(attrs.evolve(scenario, flow=None))
     prediction, margin = venue.exchange("prediction"), venue.exchange("margin")
     assert list(prediction.markets) == [
         "KXHIGHNY-26DEC31-B50",
@@ -92,7 +92,7 @@ def test_the_example_has_the_stated_settings() -> None:
     assert margin.account(AccountId("ann")).balance == 5000
     assert prediction.position(AccountId("ann"), "KXHIGHNY-26DEC31-B50").net == -20
     keys = scenario.make_keys()
-    assert {place: len(made) for place, made in keys.items()} == {
+    assert {account: len(created) for account, created in keys.items()} == {
         ("ann", "prediction"): 3,
         ("ann", "margin"): 3,
         ("bob", "prediction"): 4,
@@ -116,7 +116,7 @@ def test_the_example_has_the_stated_settings() -> None:
 
 def test_the_same_scenario_gives_the_same_books() -> None:
     def books() -> list[Any]:
-        venue = begun(load_scenario(EXAMPLE))
+        venue = start_venue(load_scenario(EXAMPLE))
         pass_time(venue, 60, NOW)
         exchange = venue.exchange("prediction")
         return [exchange.levels(ticker, side) for ticker in exchange.markets for side in Side] + [
@@ -166,7 +166,7 @@ def test_settings_reach_the_venue() -> None:
 
 
 def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -> None:
-    venue = begun(
+    venue = start_venue(
         parse(
             "schedule:\n- {when: 1s, do: close, market: BTC-PERP}\n- {when: 2s, do: halt, market: BTC-PERP}\n"
             "- {when: 2s, do: halt, market: ETH-PERP}\n"
@@ -181,7 +181,7 @@ def test_a_failing_scheduled_operation_is_logged_and_does_not_stop_the_venue() -
 def test_an_allocation_divides_the_free_cash() -> None:
     shards = "shards: {1: {balance: 100}}, allocation: {0: 25.5, 1: 74.5}"
     market = "markets: {prediction: {M-1: {shard: 1}}}\n"
-    venue = begun(parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, {shards}}}}}}}"))
+    venue = start_venue(parse(f"{market}accounts: {{ann: {{prediction: {{balance: 300, {shards}}}}}}}"))
     pass_time(venue, REBALANCING_INTERVAL, NOW)
     accounts = [venue.exchange("prediction").account(AccountId("ann", 0, shard)) for shard in (0, 1)]
     assert [account.balance for account in accounts] == [102, 298]
@@ -190,7 +190,7 @@ def test_an_allocation_divides_the_free_cash() -> None:
 
 
 def test_assumptions_may_be_amounts() -> None:
-    venue = begun(parse("assumptions: {initial-margin: 0.25}"))
+    venue = start_venue(parse("assumptions: {initial-margin: 0.25}"))
     assert venue.exchange("margin").assumptions.initial_margin == d("0.25")
 
 
@@ -199,7 +199,7 @@ def test_a_market_is_in_its_state_from_the_beginning() -> None:
         f"M-{state.value}: {{state: {state.value}{', result: no' if state.is_decided else ''}}}"
         for state in MarketState
     )
-    venue = begun(parse(f"markets: {{prediction: {{{markets}}}}}"))
+    venue = start_venue(parse(f"markets: {{prediction: {{{markets}}}}}"))
     assert [market.state for market in venue.exchange("prediction").markets.values()] == list(MarketState)
     assert venue.not_done == []
 
@@ -305,11 +305,11 @@ accounts:
     margin: {balance: 7, positions: {P: {quantity: 4}}}
 """
     )
-    venue = begun(scenario)
+    venue = start_venue(scenario)
     exchange, margin = venue.exchange("prediction"), venue.exchange("margin")
-    ann, house = AccountId("ann"), AccountId("liquidity")
-    assert [exchange.position(item, "A").net for item in (ann, house)] == [10, -10]
-    assert [exchange.position(item, "B").net for item in (ann, house)] == [-3, 3]
+    ann, liquidity = AccountId("ann"), AccountId("liquidity")
+    assert [exchange.position(item, "A").net for item in (ann, liquidity)] == [10, -10]
+    assert [exchange.position(item, "B").net for item in (ann, liquidity)] == [-3, 3]
     assert [exchange.account(item).balance for item in (ann, AccountId("ann", shard=1))] == [5, 0]
     assert (margin.position(ann, "P").net, margin.position(ann, "P").entry_value) == (d("4"), d("40"))
     before = sum(account.balance for account in exchange.accounts())
@@ -329,16 +329,16 @@ accounts:
   ann: {prediction: {balance: 5, positions: {A: {quantity: -10}, B: {quantity: -10}}}}
 """
     )
-    venue = begun(scenario)
+    venue = start_venue(scenario)
     account = venue.exchange("prediction").account(AccountId("ann"))
-    # At most one market is decided YES, so 10 dollars are guaranteed and were already returned.
+    # At most one market can be decided YES, so 10 dollars are guaranteed and have already been returned.
     assert (account.balance, account.advanced) == (d("5"), d("10"))
     venue.perform(operation("settle", {"market": "A", "result": "no"}), NOW)
     venue.perform(operation("settle", {"market": "B", "result": "no"}), NOW)
     assert (account.balance, account.advanced) == (d("15"), d("0"))
 
 
-def test_owners_and_keys_of_the_command_line_are_added_to_those_of_the_file() -> None:
+def test_owners_and_keys_from_the_command_line_are_added_to_those_in_the_file() -> None:
     scenario = parse("accounts: {ann: {prediction: {balance: 5}}}").joined_by(("ann", "you"))
     assert [(account.owner, account.product, account.balance) for account in scenario.accounts] == [
         ("ann", "prediction", d("5")),
@@ -365,7 +365,7 @@ def test_a_sandbox_accepts_a_scenario() -> None:
 
 
 def test_a_scheduled_fault_is_armed_at_its_time_with_its_parameters() -> None:
-    venue = begun(parse("schedule: [{when: 5s, do: cut, at: reply, times: 3}]"))
+    venue = start_venue(parse("schedule: [{when: 5s, do: cut, at: reply, times: 3}]"))
     now = pass_time(venue, 4, NOW)
     assert venue.faults() == []
     pass_time(venue, 1, now)

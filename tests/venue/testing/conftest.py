@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.conformance.conftest import _no_complaints, pytest_pyfunc_call
+from tests.adapters.conformance.conftest import _no_logged_errors, pytest_pyfunc_call
 from tests.adapters.conformance.loops import LOOPS, Loop
 
-__all__ = ["_no_complaints", "pytest_pyfunc_call"]
+__all__ = ["_no_logged_errors", "pytest_pyfunc_call"]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,6 @@ def venue(shared: Venue) -> Iterator[Venue]:
     params=[item for item in LOOPS if not item.name.startswith("anyio")], ids=lambda loop: loop.name
 )
 def loop(request: pytest.FixtureRequest) -> Loop:
-    """Return a client loop: one of this project, or that of the example with its own transport."""
+    """Return a client loop: one of this project's, or the one of the example with its own transport."""
     found: Loop = request.param
     return found

@@ -1,6 +1,6 @@
-"""A simulated day at the venue: traders, clients of three kinds on both products, faults, and a settlement.
+"""A simulated day on the venue: traders, clients of three kinds on both products, faults, and a settlement.
 
-`python -m tests.venue.testing.day --rounds 2000 --seed 7` plays a longer day than the test.
+`python -m tests.venue.testing.day --rounds 2000 --seed 7` simulates a longer day than the test.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from kalshi_fix_venue.testing import MARKETS, Venue
 from tests.adapters.conformance.loops import LONG, LOOPS, Asyncio, Blocking, Loop, Trio
 from tests.venue.testing.machines import Machines
 
-A_DAY = 24 * 3600.0
+DAY = 24 * 3600.0
 MAX_WAITS = 600
 ONE, CENTICENT, BALANCE = Decimal(1), Decimal("0.0001"), Decimal(10_000)
 SESSION = "KalshiRT"
-LOOKS = 24
-"""Number of drop copy requests of each client per day. Drop copy keeps reports for three hours, and while
-clients wait, as they do for long on a busy machine, the clock of the venue advances too.
+LOOKUPS_PER_DAY = 24
+"""Number of drop copy requests per client. Drop copy keeps reports for three hours, and the venue's clock
+also advances while clients wait, which can take long on a busy machine.
 """
 PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
 TRADED: tuple[Product, ...] = ("prediction", "margin")
@@ -66,8 +66,9 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # Such a message is lost: FIX counts its number, and it is not resent. The outcome of a request that is
-    # executed although its answer reports an unknown outcome is lost, too. Drop copy has both.
+    # A message with wrong CompIDs is lost: its number is counted, and it is not resent. The outcome of a
+    # request that is executed although its answer reports an unknown outcome is lost, too. Drop copy contains
+    # both.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -82,7 +83,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 @attrs.define
 class Ledger:
-    """A client's balance and positions, computed independently from the reports it received.
+    """A client's balance and positions, computed independently, from the reports that it received.
 
     Late reports are counted in the order of events: fills by their ExecIDs (17), then the settlement, because
     trading ends before it."""
@@ -92,7 +93,7 @@ class Ledger:
     settled: dict[str, Decimal] = attrs.field(factory=dict)
     """Dollars paid per contract, by market."""
     live: set[ExecKey] = attrs.field(factory=set)
-    """The number of fills that were reported live or resent."""
+    """The fills that were reported live or resent."""
     counts: Counter[str] = attrs.field(factory=Counter)
 
     @property
@@ -101,7 +102,7 @@ class Ledger:
         return len(self.fills) - len(self.live)
 
     def take(self, report: ExecutionReport, *, live: bool = True) -> None:
-        """Record a report. Without drop copy each report is received once."""
+        """Record a report. Each report is received once, apart from drop copy."""
         self.counts[str(report.exec_type)] += 1
         key = ExecKey.parse(report.exec_id)
         if key is None:
@@ -117,7 +118,7 @@ class Ledger:
         assert report.symbol not in self.settled, f"a settlement was reported twice: {report.symbol}"
         self.settled[report.symbol] = report.settlement_price / 100
 
-    def count(self) -> tuple[Decimal, dict[str, Decimal]]:
+    def totals(self) -> tuple[Decimal, dict[str, Decimal]]:
         """Return the resulting cash, and the contracts by market."""
         cash = BALANCE
         held: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -157,7 +158,7 @@ class Ledger:
 
 @attrs.define(eq=False)
 class Player:
-    """A client in a separate thread. `turn` starts its next action, `wait` returns when it has ended."""
+    """A client in a separate thread. `start` starts an action, `wait` returns when the action has ended."""
 
     loop: Loop
     product: Product
@@ -168,17 +169,17 @@ class Player:
     ledger: Ledger = attrs.field(init=False)
     machines: Machines = attrs.field(init=False)
     store: MemoryStore = attrs.field(factory=MemoryStore)
-    turns: queue.Queue[str] = attrs.field(factory=queue.Queue)
+    actions: queue.Queue[str] = attrs.field(factory=queue.Queue)
     done: queue.Queue[BaseException | None] = attrs.field(factory=queue.Queue)
     sent: int = 0
     failed: int = 0
-    """The number of consecutive turns that ended with an error."""
+    """The number of consecutive actions that ended with an error."""
     journal: str = attrs.field(init=False)
     """The dump of the state machines after the last confirmed event."""
     restarts: int = 0
     unjournaled: set[str] = attrs.field(factory=set)
     """ClOrdIDs of requests that are in no journal because the process was stopped after sending them."""
-    trouble: Counter[str] = attrs.field(factory=Counter)
+    exceptions: Counter[str] = attrs.field(factory=Counter)
     """Number of exceptions raised by its calls, by class."""
 
     def __attrs_post_init__(self) -> None:
@@ -195,7 +196,7 @@ class Player:
         return f"{self.owner} on {self.product}"
 
     def play(self) -> None:
-        """Run the client in this thread until the turn `end`."""
+        """Run the client in this thread until the action `end`."""
         try:
             if isinstance(self.loop, Asyncio):
                 asyncio.run(self._play())
@@ -206,12 +207,12 @@ class Player:
         except BaseException as error:  # noqa: BLE001 - `wait` raises it
             self.done.put(error)
 
-    def turn(self, what: str) -> None:
-        self.turns.put(what)
+    def start(self, action: str) -> None:
+        self.actions.put(action)
 
     def wait(self) -> float:
-        """Wait until the client's turn has ended; return its duration in seconds of the venue's time. The
-        time advances meanwhile, because the client may wait for a silent venue."""
+        """Wait until the client's action has ended; return its duration in seconds by the venue's clock. The
+        clock advances meanwhile, because the client may be waiting for a silent venue."""
         for skipped in range(MAX_WAITS):
             with contextlib.suppress(queue.Empty):
                 error = self.done.get(timeout=0.1)
@@ -238,56 +239,56 @@ class Player:
             self.failed = 0
             try:
                 async with client:
-                    while (what := await self._take_turn(client)) == "go on":
+                    while (action := await self._perform_next(client)) == "continue":
                         pass
-                if what == "end":
+                if action == "end":
                     return
-                # A new process has the state in the journal; requests sent later are only in the store.
+                # A new process loads the state in the journal; requests sent later are only in the store.
                 self.restarts += 1
                 self.machines = self.machines.restarted(SESSION, self.product, self.journal)
             except KalshiFixError as error:
-                self.trouble[type(error).__name__] += 1
+                self.exceptions[type(error).__name__] += 1
 
-    async def _take_turn(self, client: Any) -> str:
-        what = await self.loop.in_thread(lambda: self.turns.get(timeout=4 * LONG))
-        if what == "end":
-            return what
+    async def _perform_next(self, client: Any) -> str:
+        action = await self.loop.in_thread(lambda: self.actions.get(timeout=4 * LONG))
+        if action == "end":
+            return action
         try:
-            if what == "act":
+            if action == "act":
                 for _ in range(self.random.randint(1, 3)):
                     await self._act(client)
                 await self._listen(client, 0.0)
-            elif what == "restart":
+            elif action == "restart":
                 await self._listen(client, 0.0)
                 self.journal = self.machines.dump()
                 request = await self._act(client)
                 self.unjournaled.add(getattr(request, "cl_ord_id", ""))
                 self.done.put(None)
-                return what
-            elif what == "look":
+                return action
+            elif action == "look up":
                 await self._look_up()
-            elif what == "drain":
+            elif action == "drain":
                 await client.test_request(LONG)
-                while self._has_more_to_come():
+                while self._has_unreceived_messages():
                     await self._listen(client, 0.1)
-                # A message rejected here has its number counted before its event is emitted.
+                # The number of a rejected message is counted before its event is emitted.
                 await self._listen(client, 0.0)
         except KalshiFixError as error:
-            self.trouble[type(error).__name__] += 1
+            self.exceptions[type(error).__name__] += 1
             self.failed += 1
             # The client may have ended or may wait for hours, for example because its key seems to be in use.
-            if what == "drain" or self.failed == 3:
-                self.turns.put(what)
+            if action == "drain" or self.failed == 3:
+                self.actions.put(action)
                 with contextlib.suppress(KalshiFixError):
                     await self._listen(client, 0.0)
                 raise
         else:
             self.failed = 0
         self.done.put(None)
-        return "go on"
+        return "continue"
 
-    def _has_more_to_come(self) -> bool:
-        """Return whether the venue has sent messages that were not received yet, such as resent ones."""
+    def _has_unreceived_messages(self) -> bool:
+        """Return whether the venue has sent messages that have not been received yet, such as resent ones."""
         numbers = self.venue.seq_nums(self.owner, SESSION, product=self.product)
         assert numbers is not None
         return self.store.next_incoming < numbers.outgoing
@@ -352,7 +353,7 @@ class Player:
         return request
 
     def _group_request(self) -> OrderGroupRequest:
-        """Create one of two order groups, or change one."""
+        """Return a request that creates one of two order groups, or changes one."""
         groups = list(self.machines.groups)
         if len(groups) < 2:
             return OrderGroupRequest.create(self.random.randint(5, 30))
@@ -382,18 +383,18 @@ class Outcome:
 
 
 def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player], None]) -> Outcome:
-    """Play a day of this many rounds, then call `check` to compare each player with the exchange."""
+    """Simulate a day of this many rounds, then call `check` to compare each player with the exchange."""
     random = Random(seed)
     flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
     faults: Counter[str] = Counter()
-    deck: list[tuple[str, dict[str, Any]]] = []
+    remaining: list[tuple[str, dict[str, Any]]] = []
     with (
         contextlib.ExitStack() as stack,
         Venue(
             owners=tuple(PLAYERS),
             balance=BALANCE,
             seed=seed,
-            settings={"flow": flow, "sending_time_tolerance": 100 * A_DAY, "logon_timeout": A_DAY},
+            settings={"flow": flow, "sending_time_tolerance": 100 * DAY, "logon_timeout": DAY},
         ) as venue,
     ):
         symbols = {product: list(names) for product, names in SYMBOLS.items()}
@@ -403,56 +404,60 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
             for product in TRADED
         )
 
-        def turn(what: str) -> float:
+        def perform(action: str) -> float:
             for player in players:
-                player.turn(what)
+                player.start(action)
             return sum(player.wait() for player in players)
 
         threads = [threading.Thread(target=player.play, daemon=True) for player in players]
         for player in players:
-            stack.callback(player.turn, "end")
+            stack.callback(player.start, "end")
         for thread in threads:
             thread.start()
-        since_look = A_DAY
+        since_lookup = DAY
         for number in range(rounds):
-            venue.skip(A_DAY / rounds)
+            venue.skip(DAY / rounds)
             if random.random() < 0.5:
                 # Every fault is used once before any is repeated.
-                deck = deck or random.sample(FAULTS, len(FAULTS))
-                name, parameters = deck.pop()
+                remaining = remaining or random.sample(FAULTS, len(FAULTS))
+                name, parameters = remaining.pop()
                 player = random.choice(players)
-                whom: dict[str, str] = {"owner": player.owner, "product": player.product, "session": SESSION}
+                target = {
+                    "owner": player.owner,
+                    "product": player.product,
+                    "session": SESSION,
+                }
                 # A client that is refused when it is opened would wait for hours; one that is logged on
                 # reconnects.
                 if name != "hold-key" or venue.logged_on(player.owner, product=player.product):
-                    venue.do(name, **whom, **parameters)
+                    venue.do(name, **target, **parameters)
                     faults[name] += 1
                 if name == "hold-key":
-                    venue.do("cut", **whom)
+                    venue.do("cut", **target)
             if random.random() < 0.02:
                 venue.do(random.choice(("pause", "resume")))
             if number == rounds // 2:
                 symbols["prediction"].remove(SETTLED)
                 venue.do("settle", market=SETTLED, result="scalar", price=SETTLED_AT)
-            what = "act" if random.random() < 0.95 else "restart"
-            since_look += A_DAY / rounds + turn(what)
-            # This uses the clock of the venue, which also advances while the test waits for a turn.
-            if since_look >= A_DAY / LOOKS:
-                since_look = turn("look")
+            action = "act" if random.random() < 0.95 else "restart"
+            since_lookup += DAY / rounds + perform(action)
+            # This uses the clock of the venue, which also advances while the test waits for an action.
+            if since_lookup >= DAY / LOOKUPS_PER_DAY:
+                since_lookup = perform("look up")
         # Trading ends, withheld messages are released, and every client receives all remaining reports.
         venue.do("pause", what="exchange")
         venue.do("release")
-        turn("drain")
-        turn("look")
+        perform("drain")
+        perform("look up")
         for player in players:
             check(venue, player)
         for player in players:
-            player.turn("end")
+            player.start("end")
         for thread in threads:
             thread.join(LONG)
             assert not thread.is_alive()
     sent = sum(player.sent for player in players)
-    return Outcome(players, faults, round(rate * A_DAY) + sent)
+    return Outcome(players, faults, round(rate * DAY) + sent)
 
 
 def compare(venue: Venue, player: Player) -> None:
@@ -468,14 +473,14 @@ def compare(venue: Venue, player: Player) -> None:
     )
     balance = venue.cash(player.owner, product=player.product)
     resting = venue.orders(player.owner, product=player.product)
-    assert player.ledger.count() == (balance, held), player.name
+    assert player.ledger.totals() == (balance, held), player.name
     triggered = {group.id: group.triggered for group in groups}
     for group in machines.groups.values():
         if group.state is not GroupState.UNKNOWN:
             assert triggered[group.group_id] == (group.state is GroupState.TRIGGERED), (player.name, group)
     machines.learn_groups(groups)
-    left = machines.resolve({order.cl_ord_id for order in resting})
-    assert left == [], f"{player.name}: {[str(item) for item in left]}"
+    unresolved = machines.resolve({order.cl_ord_id for order in resting})
+    assert unresolved == [], f"{player.name}: {[str(item) for item in unresolved]}"
     # A restarted process does not know requests that its journal does not contain.
     found = [
         discrepancy
@@ -500,21 +505,21 @@ def compare(venue: Venue, player: Player) -> None:
 
 
 def main() -> None:
-    """Play one day and print the result."""
+    """Simulate one day and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=1.0, help="actions of simulated traders a second")
+    parser.add_argument("--rate", type=float, default=1.0, help="actions of simulated traders per second")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     outcome = play(rounds=given.rounds, seed=given.seed, rate=given.rate, check=compare)
     print(f"{outcome.events} events, {sum(outcome.faults.values())} faults: {dict(outcome.faults)}")
     for player in outcome.players:
-        cash, positions = player.ledger.count()
+        cash, positions = player.ledger.totals()
         print(
             f"{player.name}: {player.sent} requests, {len(player.ledger.fills)} fills, "
             f"{player.ledger.missed} of them only from drop copy, {cash} dollars, {positions}, "
-            f"{player.machines.doubted} uncertain items for drop copy, {player.machines.resolved} for REST, "
-            f"equal to the exchange; exceptions: {dict(player.trouble)}"
+            f"{player.machines.looked_up} uncertain items for drop copy, {player.machines.resolved} for "
+            f"REST, equal to the exchange; exceptions: {dict(player.exceptions)}"
         )
 
 

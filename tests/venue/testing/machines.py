@@ -1,6 +1,6 @@
 """The state machines of a trader, to which all events of a session are passed.
 
-The machines run under a decimal context of the caller in which ordinary arithmetic rounds or raises.
+The machines run with a decimal context of the caller in which ordinary arithmetic rounds or raises.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Machines:
     """The last report up to which all reports were received or requested from drop copy."""
     rows: dict[str, Any] = attrs.field(factory=dict)
     """The dump of the orders, which the next dump updates."""
-    doubted: int = 0
+    looked_up: int = 0
     """Number of uncertain items for which drop copy was requested."""
     resolved: int = 0
     """Number of uncertain items that drop copy could not resolve."""
@@ -70,7 +70,7 @@ class Machines:
         fresh = Machines.of(session, product)
         fresh.load(journal)
         fresh.discrepancies, fresh.since = self.discrepancies, self.since
-        fresh.doubted, fresh.resolved = self.doubted, self.resolved
+        fresh.looked_up, fresh.resolved = self.looked_up, self.resolved
         return fresh
 
     @property
@@ -89,7 +89,7 @@ class Machines:
         """Apply a request that is about to be sent, an event of the session, or an item from drop copy;
         return the updates of the orders."""
         with localcontext(self.context):
-            # The order groups first, because they refuse a second request while one has no answer.
+            # The order groups are first, because they refuse a second request while one has no answer.
             grouped = self.groups.apply(event)
             for group in grouped:
                 self.discrepancies.extend(group.discrepancies)
@@ -135,11 +135,11 @@ class Machines:
         far as the venue keeps them; return the resulting events.
 
         Args:
-            client: a client of KalshiDC.
+            client: a client on KalshiDC.
             seconds: the time to wait for an event.
             latest: the last event of the exchange.
         """
-        self.doubted += len(list(self.orders.uncertain()))
+        self.looked_up += len(list(self.orders.uncertain()))
         since, self.since = self.since, latest
         self._request(since)
         events: list[object] = []
@@ -148,7 +148,7 @@ class Machines:
             for received in self.copies.apply(event, read_clocks()):
                 self.apply(received)
             if any(item.state is CopyState.FAILED for item in self.copies.pending):
-                # The uncertain item is older than the reports that the venue keeps, and is looked up by REST
+                # The uncertain item is older than the reports that the venue keeps, and is looked up via REST
                 # at the end.
                 assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending
                 self.copies.resolve(FIRST.shard)
@@ -164,15 +164,14 @@ class Machines:
         begin = self.orders.copy_from(self.copies.forgotten).get(FIRST.shard, since)
         self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
-    def balance(self, at_first: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
-        """Return the balance of an account on a shard, or on all shards, starting from its initial
-        balance."""
+    def balance(self, initial: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
+        """Return the balance of an account (or of all) on a shard (or on all), given the initial balance."""
         balances = [
             balance
             for key, balance in self.cash.items()
             if account in (None, key.account) and shard in (None, key.shard)
         ]
-        return at_first + sum((balance.change + balance.payouts for balance in balances), Decimal(0))
+        return initial + sum((balance.change + balance.payouts for balance in balances), Decimal(0))
 
     def held(self) -> dict[tuple[Account, str], Decimal]:
         """Return the contracts held, by account and market."""
@@ -180,7 +179,7 @@ class Machines:
             return {(key.account, key.symbol): each.net for key, each in self.positions.items() if each.net}
 
     def resting(self) -> dict[str, tuple[object, ...]]:
-        """Return each order that is not done, by OrderID."""
+        """Return each order that has not ended, by OrderID."""
         with localcontext(self.context):
             return {
                 order.order_id or f"ClOrdID {order.cl_ord_id}": (
@@ -194,15 +193,15 @@ class Machines:
                 for order in self.orders.live()
             }
 
-    def learn_groups(self, there: Sequence[Any]) -> None:
-        """Look up the order groups and whether they have triggered, as by REST.
+    def learn_groups(self, groups_on_venue: Sequence[Any]) -> None:
+        """Look up the order groups and whether they have triggered, as via REST.
 
         Args:
-            there: the groups that the venue has.
+            groups_on_venue: the groups that the venue has.
         """
-        for group_id in set(self.groups) - {group.id for group in there}:
+        for group_id in set(self.groups) - {group.id for group in groups_on_venue}:
             self.groups.forget(group_id)
-        for group in there:
+        for group in groups_on_venue:
             self.groups.learn(
                 group.id,
                 limit=group.limit,
@@ -215,7 +214,7 @@ class Machines:
         """Look up the items that drop copy cannot resolve; return those that remain uncertain.
 
         Args:
-            open_orders: the ClOrdIDs that the venue has.
+            open_orders: the ClOrdIDs of the venue's open orders.
         """
         forgotten = self.copies.forgotten.get(FIRST.shard, FIRST)
         for item in self.orders.uncertain():

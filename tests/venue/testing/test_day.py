@@ -25,8 +25,8 @@ def test_orders_cash_and_positions_of_each_client_equal_those_of_the_exchange(se
     assert any(player.ledger.settled for player in outcome.players)
     assert sum(len(player.ledger.fills) for player in outcome.players) > 300
     # This is not checked per player: which client a fault affects, and when, depends on real time.
-    assert any(player.trouble for player in outcome.players)
-    assert any(player.machines.doubted for player in outcome.players)
+    assert any(player.exceptions for player in outcome.players)
+    assert any(player.machines.looked_up for player in outcome.players)
     assert any(player.machines.groups for player in outcome.players)
     assert all(player.restarts for player in outcome.players)
 
@@ -38,12 +38,12 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_of_a_state_machine_is_detected(name: str) -> None:
+def test_a_fault_in_a_state_machine_is_detected(name: str) -> None:
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
         _play_days(5)
 
 
 def _play_days(count: int) -> None:
-    """Play several days, because the order of threads varies and a day may pass without a triggered group."""
+    """Simulate several days: the order of threads varies, so a day may pass without a triggered group."""
     for seed in range(1, count + 1):
         play(rounds=60, seed=seed, rate=0.03, check=compare)

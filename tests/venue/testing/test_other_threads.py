@@ -1,4 +1,4 @@
-"""Sending from a thread other than that of the event loop, as described on the page on clients."""
+"""Sending from a thread other than the event loop's, as described on the documentation page about clients."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def test_an_asyncio_client_sends_from_another_thread() -> None:
         loop = asyncio.get_running_loop()
         async with asyncio_clients.order_entry(**venue.options("me")) as client:
 
-            def elsewhere() -> int:
+            def send_in_thread() -> int:
                 return asyncio.run_coroutine_threadsafe(client.send(ORDER), loop).result()
 
-            assert await asyncio.to_thread(elsewhere) == 2
+            assert await asyncio.to_thread(send_in_thread) == 2
             assert resting(venue) == ["a-1"]
 
     with Venue() as venue:
@@ -53,10 +53,10 @@ def test_a_trio_client_sends_from_another_thread() -> None:
     async def main(venue: Venue) -> None:
         async with trio_clients.order_entry(**venue.options("me")) as client:
 
-            def elsewhere() -> int:
+            def send_in_thread() -> int:
                 return trio.from_thread.run(client.send, ORDER)
 
-            assert await trio.to_thread.run_sync(elsewhere) == 2
+            assert await trio.to_thread.run_sync(send_in_thread) == 2
             assert resting(venue) == ["a-1"]
 
     with Venue() as venue:

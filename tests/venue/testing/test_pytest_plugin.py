@@ -1,4 +1,4 @@
-"""The fixture in runs of pytest like those of a user's project."""
+"""The fixture in pytest runs like those of a user's project."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(folder: Path, test: str, *arguments: str, ini: str = "") -> subprocess.C
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
-def passed(folder: Path, test: str, count: int, *arguments: str, ini: str = "") -> None:
+def assert_passed(folder: Path, test: str, count: int, *arguments: str, ini: str = "") -> None:
     done = run(folder, test, *arguments, ini=ini)
     assert f"{count} passed" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
@@ -68,7 +68,7 @@ def test_before():
 def test_with(kalshi_venue):
     assert "kalshi_fix_venue.testing" in ours()
 """
-    passed(tmp_path, loaded, 2)
+    assert_passed(tmp_path, loaded, 2)
 
 
 def test_the_fixture_needs_one_line_and_is_reset_for_each_test(tmp_path: Path) -> None:
@@ -83,16 +83,16 @@ def test_{number}(kalshi_venue):
     assert kalshi_venue.positions() == {{SYMBOL: 3}}
 """
     test = TRADE + "\nseen = []\n" + "".join(each.format(number=number) for number in range(3))
-    passed(tmp_path, test + "\ndef test_the_same():\n    assert len(set(map(id, seen))) == 1\n", 4)
+    assert_passed(tmp_path, test + "\ndef test_the_same():\n    assert len(set(map(id, seen))) == 1\n", 4)
 
 
 def test_a_failed_test_with_open_clients_does_not_affect_the_next(tmp_path: Path) -> None:
     test = f"""{TRADE}
-left = []
+open_clients = []
 
 def test_fails(kalshi_venue):
     client = order_entry(**kalshi_venue.options(), reconnect=None).open()
-    left.append(client)
+    open_clients.append(client)
     client.send(order())
     kalshi_venue.do("pause")
     assert kalshi_venue.orders() == "nothing"
@@ -102,7 +102,7 @@ def test_is_clean(kalshi_venue):
     with order_entry(**kalshi_venue.options()) as client:
         client.send(order())
     assert len(kalshi_venue.orders()) == 1
-    left.pop().logout()
+    open_clients.pop().logout()
 """
     done = run(tmp_path, test)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
@@ -135,7 +135,7 @@ def test_many_kinds(seed, request):
     request.node.add_marker(pytest.mark.kalshi_venue(seed=seed))
     assert request.getfixturevalue("kalshi_venue").orders() == ()
 """
-    passed(tmp_path, test, 15, "--strict-markers", ini="kalshi_venue = tls\n")
+    assert_passed(tmp_path, test, 15, "--strict-markers", ini="kalshi_venue = tls\n")
 
 
 def test_an_invalid_ini_setting_is_reported(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_invalid_ini_setting_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_fixture_works_with_the_plugin_of_anyio(tmp_path: Path, backend: str) -> None:
+def test_the_fixture_works_with_the_anyio_plugin(tmp_path: Path, backend: str) -> None:
     test = f"""{TRADE}
 import pytest
 from kalshi_fix_adapters.{backend} import order_entry
@@ -168,4 +168,4 @@ async def test_it(kalshi_venue, client):
             break
     assert kalshi_venue.positions() == {{SYMBOL: 3}}
 """
-    passed(tmp_path, test, 1)
+    assert_passed(tmp_path, test, 1)

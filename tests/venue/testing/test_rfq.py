@@ -1,4 +1,4 @@
-"""RFQs with a trader as the counterparty, for users that create them and users that quote."""
+"""RFQs with a trader as the counterparty, for users who create RFQs and users who quote."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import SYMBOL
 
 
-def heard(client: Client, kind: type[Message], **values: object) -> Message:
+def wait_for(client: Client, kind: type[Message], **values: object) -> Message:
     for message in client.messages(LONG):
         if isinstance(message, kind) and all(getattr(message, name) == values[name] for name in values):
             return message
-    raise AssertionError(f"no {kind.__name__} came")
+    raise AssertionError(f"no {kind.__name__} was received")
 
 
 def test_a_user_sends_an_rfq_and_the_trader_quotes(venue: Venue) -> None:
@@ -41,12 +41,12 @@ def test_a_user_sends_an_rfq_and_the_trader_quotes(venue: Venue) -> None:
         client.send(QuoteRequest(quote_req_id="mine", related_sym=[entry]))
         [requested] = maker.rfqs()
         quote_id = maker.quote(requested, bid="0.40", offer="0.55")
-        quote = heard(client, Quote)
+        quote = wait_for(client, Quote)
         assert isinstance(quote, Quote)
         client.send(AcceptQuote(quote_id=quote.quote_id, side="1"))
         maker.confirm(quote_id)
         venue.skip(20)
-        heard(client, ExecutionReport, exec_type="F")
+        wait_for(client, ExecutionReport, exec_type="F")
     assert venue.positions() == {SYMBOL: Decimal(10)}
     assert venue.positions("other") == {SYMBOL: Decimal(-10)}
     assert maker.session("KalshiRFQ").take(Quote) == []
@@ -57,21 +57,21 @@ def test_a_user_quotes_and_the_trader_sends_an_rfq(venue: Venue, by_id: bool) ->
     creator = venue.trader("other")
     with rfq(**venue.options(session="KalshiRFQ")) as client:
         rfq_id = creator.request_quotes(SYMBOL, 10)
-        requested = heard(client, QuoteRequest)
+        requested = wait_for(client, QuoteRequest)
         assert isinstance(requested, QuoteRequest)
         assert requested.quote_req_id == rfq_id
         client.send(Quote(quote_id="mine", quote_req_id=rfq_id, symbol=SYMBOL, bid_px="0.40", offer_px="0.5"))
-        heard(client, QuoteStatusReport, quote_status=QuoteStatus.PENDING)
+        wait_for(client, QuoteStatusReport, quote_status=QuoteStatus.PENDING)
         [quote] = creator.quotes()
         creator.accept(quote.quote_id if by_id else quote, Side.SELL)
-        heard(client, QuoteStatusReport, quote_status=QuoteStatus.ACCEPTED)
+        wait_for(client, QuoteStatusReport, quote_status=QuoteStatus.ACCEPTED)
         client.send(QuoteConfirm(quote_id="mine"))
         venue.skip(20)
-        heard(client, ExecutionReport, exec_type="F")
+        wait_for(client, ExecutionReport, exec_type="F")
     assert venue.positions() == {SYMBOL: Decimal(10)}
 
 
-def test_rejections_of_the_venue_raise(venue: Venue) -> None:
+def test_rejections_by_the_venue_raise(venue: Venue) -> None:
     maker, creator = venue.trader("other"), venue.trader("me")
     maker.rfqs()
     with pytest.raises(ValueError, match="rejects me's request"):

@@ -1,4 +1,4 @@
-"""The venue for tests: connections of every client, reset, queries, and trades."""
+"""The venue for tests: connections from every kind of client, resets, queries and trades."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def options(venue: Venue, session: str = "KalshiNR", owner: str = "me", **change
     return {**venue.options(owner, session), "reconnect": None, **changes}
 
 
-async def reported(client: Any, exec_type: ExecType) -> ExecutionReport:
+async def wait_for_report(client: Any, exec_type: ExecType) -> ExecutionReport:
     async for message in client.messages(LONG):
         if isinstance(message, ExecutionReport) and message.exec_type == exec_type:
             return message
-    raise AssertionError("no such report came")
+    raise AssertionError("no such report was received")
 
 
 async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
@@ -69,10 +69,10 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
         await acknowledged(client)
 
         venue.trader().fill(mine.cl_ord_id, 4)
-        assert (await reported(client, ExecType.TRADE)).last_qty == 4
+        assert (await wait_for_report(client, ExecType.TRADE)).last_qty == 4
         assert venue.orders()[0].leaves == 6
         venue.trader().fill(mine.cl_ord_id)
-        assert (await reported(client, ExecType.TRADE)).leaves_qty == 0
+        assert (await wait_for_report(client, ExecType.TRADE)).leaves_qty == 0
     assert venue.orders() == ()
     assert venue.positions() == {SYMBOL: 10}
     assert venue.positions("other") == {SYMBOL: -10}
@@ -81,7 +81,7 @@ async def test_every_client_trades(loop: Loop, venue: Venue) -> None:
     assert venue.seq_nums() is None
 
 
-async def test_a_client_of_orders_and_one_of_market_data_work_together(loop: Loop, venue: Venue) -> None:
+async def test_an_order_client_and_a_market_data_client_work_together(loop: Loop, venue: Venue) -> None:
     async with (
         loop.client("KalshiNR", **options(venue)) as orders,
         loop.client("KalshiMD", **options(venue, "KalshiMD")) as data,
@@ -160,8 +160,8 @@ def test_with_the_same_seed_only_the_keys_differ() -> None:
         assert one.options()["private_key"] != two.options()["private_key"]
         orders = [venue.trader().buy(SYMBOL, 1, "0.40") for venue in (one, two)]
         one.reset()
-        again = one.trader().buy(SYMBOL, 1, "0.40")
-        assert orders[0] == orders[1] == again
+        after_reset = one.trader().buy(SYMBOL, 1, "0.40")
+        assert orders[0] == orders[1] == after_reset
 
 
 def test_a_closed_venue_accepts_no_connections() -> None:
@@ -195,36 +195,36 @@ def test_clients_may_use_margin_and_rsa_keys() -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_reset_creates_no_keys_threads_and_connections(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reset creates no keys, certificates, listeners, threads and connections: it is cheaper than a logon,
+def test_a_reset_creates_no_keys_threads_or_connections(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reset creates no keys, certificates, listeners, threads or connections: it is cheaper than a logon,
     which creates and verifies a signature, a thread and a connection.
     """
     with Venue(tls=tls) as venue:
         port = venue.options()["port"]
-        made: list[str] = []
+        calls: list[str] = []
 
-        def counted(what: Any, name: str) -> None:
-            before = getattr(what, name)
+        def record_calls(owner: Any, name: str) -> None:
+            original = getattr(owner, name)
 
-            def count(*args: Any, **options: Any) -> Any:
-                made.append(name)
-                return before(*args, **options)
+            def record(*args: Any, **options: Any) -> Any:
+                calls.append(name)
+                return original(*args, **options)
 
-            monkeypatch.setattr(what, name, count)
+            monkeypatch.setattr(owner, name, record)
 
-        counted(ClientKey, "generate")
-        counted(Authority, "__init__")
-        counted(Authority, "issue")
-        counted(threading.Thread, "start")
-        counted(socket.socket, "listen")
-        counted(socket, "socketpair")
-        counted(asyncio.base_events.BaseEventLoop, "create_server")
+        record_calls(ClientKey, "generate")
+        record_calls(Authority, "__init__")
+        record_calls(Authority, "issue")
+        record_calls(threading.Thread, "start")
+        record_calls(socket.socket, "listen")
+        record_calls(socket, "socketpair")
+        record_calls(asyncio.base_events.BaseEventLoop, "create_server")
         with blocking.order_entry(**options(venue)) as client:
             client.send(order())
-        assert "start" in made
-        made.clear()
+        assert "start" in calls
+        calls.clear()
         venue.reset()
-        assert made == []
+        assert calls == []
         assert venue.options()["port"] == port
         assert venue.orders() == ()
 
@@ -248,8 +248,8 @@ def test_time_can_be_skipped() -> None:
     with Venue(settings={"sending_time_tolerance": 7200.0}) as venue:
         expire = datetime.now(UTC) + timedelta(seconds=600)
         mine = order(time_in_force="6", expire_time=expire)
-        patient = {**options(venue, heart_bt_int=3600), "session": {"sending_time_tolerance": None}}
-        with blocking.order_entry(**patient) as client:
+        settings = {**options(venue, heart_bt_int=3600), "session": {"sending_time_tolerance": None}}
+        with blocking.order_entry(**settings) as client:
             client.send(mine)
             venue.skip(590)
             assert len(venue.orders()) == 1
@@ -257,7 +257,7 @@ def test_time_can_be_skipped() -> None:
                 pass
             venue.skip(20)
             assert venue.orders() == ()
-        with blocking.order_entry(**patient) as client:
+        with blocking.order_entry(**settings) as client:
             client.send(order(time_in_force="6", expire_time=datetime.now(UTC) + timedelta(seconds=700)))
             venue.skip(4000)
             reports = (each for each in client.messages(LONG) if isinstance(each, ExecutionReport))
@@ -322,7 +322,7 @@ def test_impossible_actions_raise(books: Venue, act: Any, error: type[Exception]
     assert books.orders("other") == ()
 
 
-def test_an_order_cannot_be_filled_by_its_owner_or_in_a_pause(books: Venue) -> None:
+def test_an_order_cannot_be_filled_by_its_owner_or_during_a_pause(books: Venue) -> None:
     mine = books.trader("me").buy(SYMBOL, 2, "0.40")
     with pytest.raises(ValueError, match="was not filled"):
         books.trader("me").fill(mine.cl_ord_id)
@@ -364,9 +364,9 @@ def test_an_invalid_scenario_file_is_reported_by_line(tmp_path: Path) -> None:
 
 def test_an_unknown_owner_is_reported() -> None:
     with Venue(owners=("ann", "bob")) as venue:
-        for ask in (venue.options, venue.cash, venue.orders, venue.positions, venue.trader, venue.seq_nums):
+        for query in (venue.options, venue.cash, venue.orders, venue.positions, venue.trader, venue.seq_nums):
             with pytest.raises(ConfigurationError, match="no owner 'anne' on prediction; did you mean `ann`"):
-                ask("anne")
+                query("anne")
         with pytest.raises(ConfigurationError, match="has no key for 'KalshiXX'"):
             venue.options("ann", "KalshiXX")
         with pytest.raises(ConfigurationError, match="'ann' has no subaccount 7"):
@@ -384,14 +384,14 @@ def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
         venue.do("trade", market=SYMBOL, side="sell", quantity=1)
     me = venue.trader("me")
     me.buy(SYMBOL, 5, "0.40")
-    behind = me.buy(SYMBOL, "5.00", "0.3800")
+    second = me.buy(SYMBOL, "5.00", "0.3800")
     assert [each["leaves"] for each in venue.do("status")["products"]["prediction"]["orders"]] == ["5", "5"]
     answer = venue.do("trade", market=SYMBOL, side="sell", quantity="7.0")
     assert answer["text"] == f"{SYMBOL}: 7 traded at 0.38 to 0.40"
     assert answer["trades"] == [{"quantity": "5", "price": "0.40"}, {"quantity": "2", "price": "0.38"}]
     assert venue.positions("me") == {SYMBOL: Decimal(7)}
-    [left] = venue.orders("me")
-    assert (left.cl_ord_id, left.leaves) == (behind.cl_ord_id, Decimal(3))
+    [remaining] = venue.orders("me")
+    assert (remaining.cl_ord_id, remaining.leaves) == (second.cl_ord_id, Decimal(3))
     # Quantity that the book does not have is cancelled, and the price is never worse than the limit.
     answer = venue.do("trade", market=SYMBOL, side="sell", quantity=9, price="0.39")
     assert (answer["text"], answer["trades"]) == (f"{SYMBOL}: 0 traded", [])

@@ -1,4 +1,4 @@
-"""A venue with its page."""
+"""A venue with its web page."""
 
 from __future__ import annotations
 

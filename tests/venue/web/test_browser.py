@@ -63,7 +63,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(params=[1280, 390])
 def tab(request: pytest.FixtureRequest, browser: Any, page: Page) -> Iterator[Any]:
-    """Return the open page at a width; errors of its script fail the test."""
+    """Return the open page at the given width; errors in its script fail the test."""
     context = browser.new_context(viewport={"width": request.param, "height": 844})
     opened = context.new_page()
     errors: list[object] = []
@@ -94,7 +94,7 @@ def test_every_operation_has_a_button_and_a_form_that_fits(tab: Any) -> None:
         dialog.wait_for(state="detached")
 
 
-def test_a_fault_is_armed_and_released_by_buttons(tab: Any, page: Page) -> None:
+def test_a_fault_is_armed_and_released_with_buttons(tab: Any, page: Page) -> None:
     tab.locator("#faults").get_by_role("button", name="delay", exact=True).click()
     tab.locator("#operation input[name=by]").fill("0.5")
     tab.locator("#operation summary").click()
@@ -185,7 +185,7 @@ def test_other_sites_are_refused_with_or_without_the_token(browser: Any, page: P
                 assert opened.evaluate(FOREIGN_REQUEST, [url, token]) == [True] * 4
         answer = opened.goto(f"http://evil.example:{port}/#{token}")
         assert answer.status == 421
-        # The page under the other name has the same origin as the venue's page, and is refused for its Host.
+        # Under the other name the request has the origin of its page, and is refused because of its Host.
         url = f"http://evil.example:{port}/do"
         assert (
             opened.evaluate("(url) => fetch(url, {method: 'POST'}).then((answer) => answer.status)", url)

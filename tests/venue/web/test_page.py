@@ -60,7 +60,7 @@ def state_of(page: Page) -> PauseState:
         ({"Sec_Fetch_Site": "same-site"}, 403),
     ],
 )
-def test_requests_of_other_sites_are_refused_even_with_the_token(
+def test_requests_from_other_sites_are_refused_even_with_the_token(
     page: Page, path: str, headers: dict[str, str], status: int
 ) -> None:
     method, body = ("POST", PAUSE) if path == "/do" else ("GET", None)
@@ -84,7 +84,7 @@ def test_everything_but_the_page_itself_needs_the_token(page: Page, path: str, g
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_the_page_loads_nothing_from_elsewhere_and_has_no_secret(page: Page, path: str) -> None:
+def test_the_page_loads_nothing_from_elsewhere_and_contains_no_secret(page: Page, path: str) -> None:
     response = page.request(path, Authorization=None)
     text = response.body.decode()
     assert response.status == 200
@@ -149,7 +149,7 @@ def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
         assert {item["market"]: Decimal(item["net"]) for item in update["positions"]} == {MARKET: 5}
         logon = next(item for item in update["messages"] if item["name"] == "Logon" and not item["sent"])
     explained = page.request(f"/messages/{logon['id']}").json
-    text = "\n".join("".join(piece for _, piece in line) for line in explained)
+    text = "\n".join("".join(text for _, text in line) for line in explained)
     assert "Logon (35=A)" in text
     assert "<hidden>" in text  # the signature is hidden
     [session] = page.update()["sessions"]
@@ -179,7 +179,7 @@ def scope_of(path: str) -> dict[str, Any]:
     return {"type": "http", "path": path, "headers": [], "query_string": b""}
 
 
-async def _never() -> Message:
+async def _wait_forever() -> Message:
     await asyncio.Event().wait()
     raise AssertionError
 
@@ -190,11 +190,11 @@ def test_a_browser_that_does_not_read_is_dropped(page: Page) -> None:
     async def send(message: Message) -> None:
         sent.append(message["type"])
         if message["type"] == "http.response.body":
-            await _never()
+            await _wait_forever()
 
     server = WebServer(page.sandbox.server, page.server._channel, patience=0.01)
-    asyncio.run(_Stream(server, None, None)(scope_of("/updates"), _never, send))
-    # No update was queued behind the one that the browser did not take.
+    asyncio.run(_Stream(server, None, None)(scope_of("/updates"), _wait_forever, send))
+    # No update was queued behind the one that the browser did not read.
     assert sent == ["http.response.start", "http.response.body"]
     assert server.viewers == 0
 

@@ -55,7 +55,7 @@ _BID, _TRADE = MDEntryType.BID, MDEntryType.TRADE
 _UNITS = Units(always_dollars=True)
 M = TypeVar("M", bound=Message)
 _Entry = tuple[MDUpdateAction, MDEntryType, str, int]
-"""A change of the book: action, type of entry, price in dollars, contracts (0 for a removed level)."""
+"""A change to the book: action, type of entry, price in dollars, contracts (0 for a removed level)."""
 
 
 class DemoError(AdapterError):
@@ -191,7 +191,7 @@ class _Story:
         """Log on for orders and, with another key, for the book of a market; log out at the end."""
         self._chapter(
             f"{product.capitalize()}: log on to KalshiNR for orders and to KalshiMD for books",
-            "RawData is the signature of your private key. Each connection has its own API key.",
+            "RawData is a signature made with your private key. Each connection has its own API key.",
         )
         with ExitStack() as stack:
             you = stack.enter_context(self._participant(YOU, product, "KalshiNR").logged_on())
@@ -276,7 +276,7 @@ class Participant:
         """Wait for the next message, which must be of this kind and have these attributes.
 
         Raises:
-            DemoError: another message is received, or none.
+            DemoError: another message is received, or no message at all.
         """
         expected = f"{self.name} expected {kind.__name__}" + "".join(
             f" {name}={getattr(value, 'name', value)}" for name, value in values.items()
@@ -296,13 +296,13 @@ class Participant:
         return message
 
     def expect_book(self, *changes: _Entry) -> None:
-        """Expect these changes of the book, in one message or several."""
+        """Expect these changes to the book, in one message or several."""
         values = [(action, kind, Decimal(price), Decimal(size)) for action, kind, price, size in changes]
         while values:
             for entry in self.expect(MarketDataIncrementalRefresh).md_entries:
                 found = (entry.md_update_action, entry.md_entry_type, entry.md_entry_px, entry.md_entry_size)
                 if found not in values:
-                    raise DemoError(f"{self.name} expected other changes of the book, but got {entry}")
+                    raise DemoError(f"{self.name} expected other changes to the book, but got {entry}")
                 values.remove(found)
 
     def _print(self, direction: Direction, number: int) -> None:

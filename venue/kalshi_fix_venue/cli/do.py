@@ -48,7 +48,7 @@ _COMMON = (
 def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
     """Run an operation on a running venue.
 
-    The exit status is 1 if no venue is running there or it refuses, 2 for wrong arguments.
+    The exit status is 1 if no venue is running or it refuses the operation, 2 for wrong arguments.
     """
     context.obj = (folder, as_object)
 
@@ -83,12 +83,12 @@ def _is_rows(value: object) -> bool:
 
 def _command(name: str, cls: type[Operation]) -> click.Command:
     def call(folder: Path | None, as_object: bool, **values: Any) -> None:
-        folder_before, as_object_before = click.get_current_context().obj
+        group_folder, group_as_object = click.get_current_context().obj
         # Parameters that were not given are left out, so the operation applies its own defaults.
         given = {key: value for key, value in values.items() if value is not None}
         with plain_errors():
             requested = operation(name, given)
-        _perform(requested, folder or folder_before, as_object=as_object or as_object_before)
+        _perform(requested, folder or group_folder, as_object=as_object or group_as_object)
 
     doc = (cls.__doc__ or "").strip()
     arguments = [each for each in parameters(cls) if each.positional]

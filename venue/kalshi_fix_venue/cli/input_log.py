@@ -17,8 +17,8 @@ from kalshi_fix_venue.input_log.digest import state_digest
 def replay_input_log(file: Path) -> None:
     """Replay the input log of a venue (`kalshi-fix venue --input-log FILE`) and compare the results.
 
-    Every byte that the venue sent is compared, and its state at intervals. At the first difference the
-    command prints its line and exits with status 1.
+    Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
+    the command prints the line of the log and exits with status 1.
     """
     with plain_errors():
         found = replay(file)

@@ -74,7 +74,7 @@ def chosen_scenario(
     keys: int | None = None,
     key_type: str | None = None,
 ) -> Scenario:
-    """Return the scenario of the options.
+    """Return the scenario that the options describe.
 
     Raises:
         ConfigurationError: the file cannot be used.

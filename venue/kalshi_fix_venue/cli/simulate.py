@@ -31,7 +31,7 @@ MAX_DURATION = 366 * 86400.0
 def _duration(text: str) -> float:
     seconds = seconds_of(text)
     if seconds is None or not 0 < seconds <= MAX_DURATION:
-        raise ValueError(f"{text!r} is not a time of up to a year; write {DURATION_FORMAT}")
+        raise ValueError(f"{text!r} is not a duration of at most a year; write {DURATION_FORMAT}")
     return seconds
 
 
@@ -75,9 +75,9 @@ def simulate(
     with plain_errors():
         scenario = chosen_scenario(**requested)
         with contextlib.nullcontext() if input_log is None else InputLog(input_log) as written:
-            make = VenueModel if written is None else written.venue
+            make_venue = VenueModel if written is None else written.venue
             random = Random(scenario.seed)  # noqa: S311 - nothing secret is drawn from it
-            venue = make(scenario.config(scenario.make_keys()), random)
+            venue = make_venue(scenario.config(scenario.make_keys()), random)
             now = Instant(0.0, start)
             venue.begin(now)
             end = pass_time(venue, seconds, now)

@@ -29,11 +29,12 @@ def tools(workspace: Workspace) -> Iterable[Tool]:
         name: Annotated[str, Field(description=f"One of: {', '.join(OPERATIONS)}.")],
         values: Annotated[
             dict[str, Any],
-            Field(description="Parameters by name; a wrong one is answered with the valid ones."),
+            Field(description="Parameters by name; the answer to a wrong name lists the valid ones."),
         ] = {},  # noqa: B006 - it is never changed
     ) -> str:
-        """Run an operation on the simulated venue that runs on this computer, as `kalshi-fix venue do`. It
-        never reaches Kalshi. `status` shows markets, orders, positions and sessions, and changes nothing."""
+        """Run an operation on the simulated venue that runs on this computer, as `kalshi-fix venue do` does.
+        It never reaches Kalshi. `status` shows markets, orders, positions and sessions, and changes
+        nothing."""
         try:
             requested = operation(name, values)
         except ConfigurationError as error:

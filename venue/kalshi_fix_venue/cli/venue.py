@@ -161,24 +161,24 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str]]]]:
-    """Write the files that clients need, and remove them at the end. The second and further owners get
-    subfolders.
+    """Write the files that clients need, and remove them at the end. Each owner except the first gets a
+    subfolder.
 
     Yields the shell file of each owner, with its lines."""
     environments: list[tuple[Path, list[str]]] = []
     removals = contextlib.ExitStack()
     try:
         for number, owner in enumerate(sandbox.scenario.owners):
-            place = folder / owner if number else folder
+            subfolder = folder / owner if number else folder
             if number:
-                place.mkdir(parents=True)
-                removals.callback(_remove_if_empty, place)
-            keys = sandbox.write_files(place, owner)
-            environment = place / ENVIRONMENT_FILE
+                subfolder.mkdir(parents=True)
+                removals.callback(_remove_if_empty, subfolder)
+            keys = sandbox.write_files(subfolder, owner)
+            environment = subfolder / ENVIRONMENT_FILE
             paths = (path for files in keys.values() for _, path in files)
-            for path in (Sandbox.ca_path(place), *paths):
+            for path in (Sandbox.ca_path(subfolder), *paths):
                 removals.callback(path.unlink, missing_ok=True)
-            exports = _exports(sandbox, folder, place, keys)
+            exports = _exports(sandbox, folder, subfolder, keys)
             with environment.open("x") as file:
                 file.write("\n".join(exports) + "\n")
             removals.callback(environment.unlink, missing_ok=True)
@@ -232,12 +232,12 @@ def _page(sandbox: Sandbox, channel: ControlServer, port: int | None) -> Iterato
 
 
 def _in_the_way(error: FileExistsError) -> CommandError:
-    return CommandError(f"{error.filename} exists already; choose another --folder, or delete it")
+    return CommandError(f"{error.filename} already exists; choose another --folder, or delete it")
 
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C during a short block, which a second Ctrl-C would otherwise leave with keys undeleted."""
+    """Ignore Ctrl-C during a short block; a second Ctrl-C could otherwise leave keys undeleted."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -246,7 +246,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _exports(
-    sandbox: Sandbox, folder: Path, place: Path, keys: dict[str, list[tuple[str, Path]]]
+    sandbox: Sandbox, folder: Path, subfolder: Path, keys: dict[str, list[tuple[str, Path]]]
 ) -> list[str]:
     exports = [f"export {FOLDER_VARIABLE}={shlex.quote(str(folder.absolute()))}"]
     for product, files in keys.items():
@@ -259,7 +259,7 @@ def _exports(
                 "KEY_ID": key_id,
                 "PRIVATE_KEY_PATH": path.absolute(),
                 "FIX_ENDPOINTS": sandbox.endpoints(product),
-                "FIX_CA_FILE": Sandbox.ca_path(place).absolute(),
+                "FIX_CA_FILE": Sandbox.ca_path(subfolder).absolute(),
             },
         )
         # Kalshi allows one connection per key, so clients may need more keys. Only this command numbers the
@@ -319,7 +319,7 @@ def _ticks(rules: MarketRules) -> str:
 
 
 def _until_stopped() -> None:
-    """Return on SIGTERM, which stops a container; Ctrl-C raises."""
+    """Return on SIGTERM, which stops a container; Ctrl-C raises KeyboardInterrupt."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     stopped.wait()
@@ -335,7 +335,7 @@ def env(folder: Path | None) -> None:
     """Print the path of the env.sh of a running venue.
 
     In bash, `source "$(kalshi-fix venue env)"` sets the variables that its clients need. The exit status is 1
-    if no venue runs, or several do.
+    if no venue is running, or several are.
     """
     with plain_errors():
         # The folder named by the environment is ignored: it may belong to an earlier venue.

@@ -68,7 +68,7 @@ class Holding:
     reserved: Decimal = ZERO
 
     def working(self, side: Side) -> WorkingSide:
-        """Return the open orders of a side."""
+        """Return the open orders on a side."""
         return self.buys if side is Side.BUY else self.sells
 
     def reach(self, side: Side) -> Decimal:
@@ -133,9 +133,9 @@ class Account:
             return
         holding = self.holding(market)
         holding.working(side).add(self.collateral, price, quantity)
-        self._hold(holding)
+        self._update_reserve(holding)
         if market in self.results:
-            self._hold_group(self._share(market))
+            self._update_group_reserve(self._share(market))
 
     def fill(self, market: str, side: Side, limit: Decimal, price: Decimal, quantity: Decimal) -> CashFlow:
         """Apply a fill, at `price`, of an open order with the price `limit`; fees are charged separately."""
@@ -143,14 +143,14 @@ class Account:
         flow = self.collateral.fill(holding.position, side, price, quantity)
         self.balance += flow.change
         holding.working(side).add(self.collateral, limit, -quantity)
-        self._hold(holding)
+        self._update_reserve(holding)
         return self._net(market, flow) if market in self.results else flow
 
     def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Open a position before the exchange starts; the balance already accounts for that trade."""
         holding = self.holding(market)
         self.collateral.fill(holding.position, side, price, quantity)
-        self._hold(holding)
+        self._update_reserve(holding)
         if market in self.results:
             self._move_advance(self._share(market))
 
@@ -175,7 +175,7 @@ class Account:
         self.balance = floor(unrounded, self.precision)
         return unrounded - self.balance
 
-    def _hold(self, holding: Holding) -> None:
+    def _update_reserve(self, holding: Holding) -> None:
         reserved = holding.buys.reserve(self.collateral, holding.position) + holding.sells.reserve(
             self.collateral, holding.position
         )
@@ -208,10 +208,10 @@ class Account:
         advanced = share.results.guaranteed(nets)
         change = advanced - share.advanced
         share.advanced = advanced
-        self._hold_group(share)
+        self._update_group_reserve(share)
         return change
 
-    def _hold_group(self, share: GroupShare) -> None:
+    def _update_group_reserve(self, share: GroupShare) -> None:
         reserved = share.reserve(self._closers(share)) if share.advanced else ZERO
         self.reserved += reserved - share.reserved
         share.reserved = reserved

@@ -1,4 +1,4 @@
-"""Block trades: agreed outside the book and printed by the operator."""
+"""Block trades: agreed on outside the book and printed by the operator."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
     if market.state.is_decided or market.state is MarketState.INITIALIZED:
         raise ValueError(f"market {command.market} is {market.state.value}")
     if not market.rules.accepts_price(command.price):
-        raise ValueError(f"market {command.market} does not take the price {command.price}")
+        raise ValueError(f"market {command.market} does not accept the price {command.price}")
     if not market.rules.accepts_quantity(command.quantity):
-        raise ValueError(f"market {command.market} does not take the quantity {command.quantity}")
+        raise ValueError(f"market {command.market} does not accept the quantity {command.quantity}")
     if command.buyer.trader == command.seller.trader:
         raise ValueError(f"{command.buyer.trader} cannot trade with itself")
     for side, account_id in _sides(command):

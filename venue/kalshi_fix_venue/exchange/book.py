@@ -96,7 +96,7 @@ class BookSide:
         self.levels[order.price].size -= quantity
 
     def remove(self, order: Order) -> None:
-        """Remove an order with its `leaves`."""
+        """Remove an order and its open quantity."""
         level = self.levels[order.price]
         del level.orders[order.order_id]
         level.size -= order.leaves

@@ -1,6 +1,6 @@
-"""Daily caps on event contracts: the most a clearing member's customer may order in a day.
+"""Daily caps on event contracts: the maximum that a clearing member's customer may order in a day.
 
-Sources: UseCapReservation on Kalshi's page on authentication, and the Texts of the page on order entry.
+Sources: UseCapReservation on Kalshi's page on authentication, and the Texts on the page on order entry.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class DailyCap:
 
     limit: Decimal
     reserved: Decimal = ZERO
-    """The amount reserved for the leaves of open orders."""
+    """The amount reserved for the open quantities of orders."""
     used: Decimal = ZERO
     """The amount used by the fills of `day`."""
     day: date | None = None

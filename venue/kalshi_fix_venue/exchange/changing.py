@@ -64,8 +64,8 @@ def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
 def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     """Amend an order for its owner, or refuse the request without any change.
 
-    With a new price or a larger quantity the order loses its time priority, and trades at once if it
-    crosses; with a smaller quantity or another expiry it keeps its priority. A quantity equal to the filled
+    With a new price or a larger quantity the order loses its time priority, and trades at once if it crosses;
+    with a smaller quantity or a different expiry it keeps its priority. A quantity equal to the filled
     quantity cancels the rest.
     """
     order = _find(state, command)
@@ -76,8 +76,11 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     if command.quantity == order.filled_qty:
         _cancel_on_request(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
         return
-    keeps_place = command.quantity <= order.filled_qty + order.leaves and command.price in (None, order.price)
-    if keeps_place:
+    keeps_priority = command.quantity <= order.filled_qty + order.leaves and command.price in (
+        None,
+        order.price,
+    )
+    if keeps_priority:
         _shrink(state, batch, order, command)
     else:
         _requeue(state, batch, order, command)
@@ -98,13 +101,13 @@ def _cancel_on_request(
 
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     market = state.markets[order.market]
-    # `less` may be 0: the amend changes only the expiry, or no field.
-    less = order.filled_qty + order.leaves - command.quantity
-    market.book.reduce(order, less)
+    # The reduction may be 0: the amend changes only the expiry, or no field at all.
+    reduction = order.filled_qty + order.leaves - command.quantity
+    market.book.reduce(order, reduction)
     batch.touched[market.ticker] = market
-    state.account(order).work(order.market, order.side, order.price, -less)
-    state.reserve(order, order.price, -less)
-    order.leaves -= less
+    state.account(order).work(order.market, order.side, order.price, -reduction)
+    state.reserve(order, order.price, -reduction)
+    order.leaves -= reduction
     _record_replace(state, batch, order, command)
 
 
@@ -215,14 +218,14 @@ def _amend_refusal(
 
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
     """Return whether an order with this open quantity at this price exceeds its daily cap."""
-    before = state.weight(order.account, order.side, order.price, order.leaves)
-    more = state.weight(order.account, order.side, price, leaves) - before
+    current = state.weight(order.account, order.side, order.price, order.leaves)
+    more = state.weight(order.account, order.side, price, leaves) - current
     room = state.caps[order.account.customer].room(state.clearing_date(now))
     return more > max(room, ZERO)
 
 
 def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
-    """Return the cause to report for a request that matches no open order in all its fields."""
+    """Return the cause to report for a request whose fields do not all match one open order."""
     if command.reserves_cap:
         order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
         if order is not None and order.account == command.account and command.order_id == order.order_id:

@@ -155,7 +155,7 @@ class ListMarket:
 
 @attrs.frozen(kw_only=True)
 class PrintBlockTrade:
-    """Print a trade that two accounts have agreed outside the book."""
+    """Print a trade on which two accounts have agreed outside the book."""
 
     market: str
     buyer: AccountId

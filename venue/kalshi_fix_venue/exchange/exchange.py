@@ -118,8 +118,8 @@ class Exchange:
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
-        `zone` is the time zone of the trading day (US Eastern), `new_id` draws trade ids, `fees` default to
-        those of the product, `terms` has the owners with special terms, `market_groups` lists the markets
+        `zone` is the time zone of the trading day (US Eastern), `new_id` generates trade ids, `fees` default
+        to those of the product, `terms` holds the special terms of owners, `market_groups` lists the markets
         that net with one another, `daily_caps` are those of customer accounts (over all shards), and
         `retained_orders` is the number of finished orders remembered for late cancels.
         """
@@ -160,8 +160,8 @@ class Exchange:
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
-        """Execute a command, after cancelling the orders that have expired, or whose closed market is due to
-        be cleared, by `now`.
+        """Execute a command, after cancelling the orders that have expired by `now`, and the orders of closed
+        markets that are due to be cleared.
 
         Raises:
             ValueError: the command cannot be executed, such as a SetMarketState with an impossible
@@ -295,7 +295,7 @@ class Exchange:
     def preset_position(
         self, buyer: AccountId, seller: AccountId, market: str, price: Decimal, quantity: Decimal
     ) -> None:
-        """Record a trade of two accounts before the exchange starts, at a price in dollars.
+        """Record a trade between two accounts before the exchange starts, at a price in dollars.
 
         No cash is moved: the initial balances are those after the trade.
 
@@ -311,7 +311,7 @@ class Exchange:
         return self._state.groups.all()
 
     def open_orders(self, of: Callable[[str], bool] | None = None) -> tuple[OrderSnapshot, ...]:
-        """Return the open orders, oldest first; with `of` only those whose owner it accepts."""
+        """Return the open orders, oldest first; if `of` is given, only those whose owner it accepts."""
         found = self._state.orders
         return tuple(order.snapshot() for order in found if of is None or of(order.account.owner))
 
@@ -325,7 +325,7 @@ class Exchange:
         return self.account(on_shard).holding(market).position
 
     def levels(self, market: str, side: Side) -> tuple[tuple[Decimal, Decimal], ...]:
-        """Return price and size of each level of a side, best first; empty for an unknown market."""
+        """Return the price and the size of each level of a side, best first; empty for an unknown market."""
         found = self._state.markets.get(market)
         if found is None:
             return ()
@@ -333,7 +333,7 @@ class Exchange:
 
     def _expire(self, batch: Batch) -> None:
         while (at := self.next_expiry()) is not None and at <= batch.now:
-            # At the same time, orders expire before their market is cleared.
+            # If both are due at the same time, orders expire before their market is cleared.
             order = self._state.orders.pop_expired(at)
             if order is not None:
                 self._state.cancel(batch, order, CancelCause.EXPIRED)

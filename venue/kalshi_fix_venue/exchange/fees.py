@@ -11,16 +11,16 @@ from kalshi_fix_sansio.trading.money.fees import CENTICENT, trade_fee
 
 @attrs.frozen(kw_only=True)
 class FeeSchedule:
-    """The trade fee: a rate on the value at stake, rounded up.
+    """The trade fee: a rate, times a base amount per contract, rounded up.
 
-    On prediction the value at stake of a contract is price times (1 - price), as in the venue's
-    published fee formula; on margin it is the price.
+    For prediction the base amount is price times (1 - price), as in the venue's published fee formula; for
+    margin it is the price.
     """
 
     taker_rate: Decimal
     maker_rate: Decimal
     variance: bool
-    """Whether the value at stake is price times (1 - price) rather than the price."""
+    """Whether the base amount is price times (1 - price) rather than the price."""
     rounding: Decimal = CENTICENT
     """The fee of each fill is rounded up to a multiple of this many dollars."""
 

@@ -81,9 +81,10 @@ def prediction_market(
 ) -> MarketRules:
     """Return the rules of an event contract.
 
-    Prices are 1 to 99 cents in whole cents, or follow the venue's price level structure named `structure`, or
-    with `subpenny` are 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing). Quantities
-    are multiples of 0.01 contracts with `fractional`, otherwise whole (the page on fixed-point contracts).
+    Prices follow the venue's price level structure named `structure` (by default whole cents from 1 to 99)
+    or, with `subpenny`, are 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing).
+    Quantities are multiples of 0.01 contracts with `fractional`, otherwise whole (the page on fixed-point
+    contracts).
 
     Raises:
         KeyError: the venue has no such structure.
@@ -153,6 +154,6 @@ class Market:
         return self.rules.ticker
 
     def is_within_band(self, side: Side, price: Decimal) -> bool:
-        """Return whether a price is close enough to the best price of its own side."""
+        """Return whether a price is close enough to the best price on its own side."""
         band = self.rules.band
         return band is None or band.accepts(self.book, side, price, self.rules.tick)

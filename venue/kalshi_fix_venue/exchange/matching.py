@@ -26,7 +26,7 @@ class Preview:
     """Whether it would meet an order of the same trader before it is filled."""
 
     def cost(self, collateral: Collateral, side: Side) -> Decimal:
-        """Return the dollars needed to open all fills."""
+        """Return the opening cost of all fills, in dollars."""
         return sum((quantity * collateral.opening(side, price) for price, quantity in self.fills), ZERO)
 
 
@@ -55,7 +55,7 @@ def preview(book: Book, order: Order) -> Preview:
 
 
 def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
-    """Return whether the order, at another price, could trade with one of the same owner."""
+    """Return whether the order, at another price, could trade with an order of the same owner."""
     for level in book.side(opposite(order.side)):
         if (level.price > price) if order.side is Side.BUY else (level.price < price):
             return False
@@ -67,11 +67,11 @@ def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
 def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | None = None) -> bool:
     """Trade the order against its book while prices cross, up to `maximum` contracts if given.
 
-    Returns whether an order of the same owner stopped it (self-trade prevention
-    type 1); with type 2 that order is cancelled and matching continues.
+    Returns whether an order of the same owner stopped it (self-trade prevention type 1); with type 2 that
+    order is cancelled and matching continues.
     """
-    # An all-or-nothing order was checked against the present book, so its fills must not remove orders from
-    # it: order groups that they trigger are cancelled only at the end of the command.
+    # An all-or-nothing order was checked against the current book, so its fills must not remove other orders:
+    # order groups that they trigger are cancelled only at the end of the command.
     at_once = not (taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None)
     makers = state.markets[taker.market].book.side(opposite(taker.side))
     unwanted = ZERO if maximum is None else max(ZERO, taker.leaves - maximum)
@@ -79,8 +79,8 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
         level = makers.best()
         if level is None or not taker.crosses(level.price):
             break
-        # The oldest has time priority within the level. It is looked up again after each trade, because a
-        # group that was triggered in between may have removed orders and levels.
+        # The oldest order has time priority within the level. It is looked up again after each trade, because
+        # a group that was triggered in between may have removed orders and levels.
         maker = next(iter(level.orders.values()))
         if maker.account.trader != taker.account.trader:
             state.trade(batch, taker, maker, min(taker.leaves - unwanted, maker.leaves))

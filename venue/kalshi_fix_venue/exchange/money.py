@@ -1,4 +1,4 @@
-"""Collateral: the cost of positions of the two products. All amounts in dollars."""
+"""Collateral: the cost of positions in the two products. All amounts in dollars."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _signed(side: Side, quantity: Decimal) -> Decimal:
 
 @attrs.frozen
 class PredictionCollateral:
-    """Event contracts are paid in full: a long costs its price, a short 1 dollar minus its price, and one of
-    each together pay 1 dollar. This dollar is returned immediately."""
+    """Event contracts are paid in full: a long contract costs its price, a short one costs 1 dollar minus its
+    price, and one of each together pay 1 dollar. This dollar is returned immediately."""
 
     def opening(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""

@@ -1,4 +1,4 @@
-"""Market groups: markets whose results depend on one another, so that positions in several of them have a
+"""Market groups: markets whose results depend on one another, so positions in several of them have a
 guaranteed payout. This payout is returned immediately (RangedMarketCollateralReturn). Amounts in dollars.
 """
 
@@ -45,7 +45,7 @@ class GroupResults:
     """Payout of a YES contract of each settled market, in dollars."""
 
     def guaranteed(self, nets: Mapping[str, Decimal]) -> Decimal:
-        """Return the minimum payout of positions, net by market, over all possible results.
+        """Return the minimum payout of net positions, given by market, over all possible results.
 
         A scalar result of one market does not restrict the results of the others.
         """
@@ -71,14 +71,15 @@ class GroupResults:
         possible indexes."""
         markets = self.group.markets
         first, last = 0, len(markets)
-        for place, market in enumerate(markets):
+        for index, market in enumerate(markets):
             result = self.settled.get(market)
             if result == _YES:
-                first = max(first, place + 1)
+                first = max(first, index + 1)
             elif result == _NO:
-                last = min(last, place)
+                last = min(last, index)
         signed = [nets.get(market, ZERO) for market in markets]
-        # The payout at the first possible index: longs before it pay, and so do shorts at it and after it.
+        # The payout at the first possible index: long positions before it pay, and so do short positions at
+        # and after it.
         paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
         paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
         minimum = paid

@@ -80,12 +80,12 @@ class Order:
     resting: bool = False
     """Whether it is in the book."""
     rested_at: datetime | None = None
-    """Time at which it got its current time priority."""
+    """Time from which its current time priority counts."""
     quoted: bool = False
     """Whether it is the maker's order of an accepted quote."""
 
     def crosses(self, price: Decimal) -> bool:
-        """Return whether it would trade with an order of the other side at this price."""
+        """Return whether it would trade with an order on the other side at this price."""
         return price <= self.price if self.side is Side.BUY else price >= self.price
 
     def fill(self, price: Decimal, quantity: Decimal) -> None:

@@ -1,4 +1,4 @@
-"""Outcomes of commands, in the order of occurrence.
+"""Outcomes of commands, in order of occurrence.
 
 Prices in dollars, quantities in contracts, amounts in dollars. Each order in an outcome is a snapshot taken
 directly after it.
@@ -39,7 +39,7 @@ class OrderOutcome:
 
 @attrs.frozen(kw_only=True)
 class OrderAccepted(OrderOutcome):
-    """A new order was accepted; it precedes the order's first trade."""
+    """A new order was accepted; this outcome precedes the order's first trade."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +77,7 @@ class OrderTraded(OrderOutcome):
 
     @property
     def fee(self) -> Decimal:
-        """All its fees in dollars, less the rebate."""
+        """All fees of this side in dollars, less the rebate."""
         return self.charge.net
 
 
@@ -166,14 +166,14 @@ class TradePrinted(MarketOutcome):
 
 @attrs.frozen(kw_only=True)
 class BookChanged(MarketOutcome):
-    """All changes of the levels of one market's book by a command."""
+    """All changes that a command made to the levels of one market's book."""
 
     changes: tuple[LevelChange, ...]
 
 
 @attrs.frozen(kw_only=True)
 class MarketStateChanged(MarketOutcome):
-    """A market changed its state."""
+    """The state of a market changed."""
 
     state: MarketState
     before: MarketState
@@ -194,7 +194,7 @@ class PositionSettled:
 
 @attrs.frozen(kw_only=True)
 class MarketSettled(MarketOutcome):
-    """All positions in a market were paid out; it follows the MarketStateChanged."""
+    """All positions in a market were paid out; this outcome follows the MarketStateChanged."""
 
     result: MarketResult
     price: Decimal

@@ -21,7 +21,8 @@ _MARKET_CAUSES = {
 }
 """Cancel causes by the new state of a market; other states end its trading."""
 ORDERS_REST_AFTER_CLOSE = timedelta(seconds=5)
-"""Time from the close of a market to the cancel of its resting orders, which cannot be changed meanwhile."""
+"""Time between the close of a market and the cancellation of its resting orders, which cannot be changed in
+between."""
 _NEXT_STATES = {
     MarketState.INITIALIZED: (MarketState.ACTIVE,),
     MarketState.ACTIVE: (MarketState.INACTIVE, MarketState.CLOSED, MarketState.DETERMINED),
@@ -85,8 +86,9 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Change a market's state after `check_market_state`.
 
-    A halt cancels the orders with CancelOrderOnPause, and the end of a halt all orders; a close cancels all
-    orders some time later (Kalshi's page on the lifecycle of markets). A settlement pays out the positions.
+    The start of a halt cancels the orders with CancelOrderOnPause, and its end cancels all orders; a close
+    cancels all orders some time later (Kalshi's page on the lifecycle of markets). A settlement pays out the
+    positions.
     """
     market = state.markets[command.market]
     settling.decide(market, command)

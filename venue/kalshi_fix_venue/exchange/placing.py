@@ -54,20 +54,20 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
             )
         )
         return
-    until = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
-    order = open_order(command, until)
+    expiry = expire_time(command.time_in_force, command.expire_time, state.zone, batch.now)
+    order = open_order(command, expiry)
     state.orders.add(order)
     state.reserve(order, order.price, order.leaves)
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
-    # Accepted first and then ended: an order that cannot be executed as required, such as a post-only one
-    # that would trade, is reported as Canceled and not as Rejected (spec/kalshi/texts.yaml has the Text of
-    # each).
+    # The order is accepted first and then cancelled: an order that cannot be executed as required, such as a
+    # post-only order that would trade, is reported as Canceled and not as Rejected (spec/kalshi/texts.yaml
+    # has the Text of each case).
     reducible = _reducible(state, command) if command.reduce_only else None
-    killed = _killed(state, order, reducible)
-    if killed is not None:
-        state.cancel(batch, order, killed)
+    cause_before_trading = _cancel_cause_before_trading(state, order, reducible)
+    if cause_before_trading is not None:
+        state.cancel(batch, order, cause_before_trading)
         return
     stopped = match(state, batch, order, reducible)
     if not order.leaves:
@@ -95,7 +95,7 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
 
 
 def self_cross_cause(order: Order) -> CancelCause:
-    """Return the cancel cause of an order that would have traded with one of the same trader."""
+    """Return the cancel cause of an order that would have traded with an order of the same trader."""
     if order.time_in_force is not TimeInForce.FILL_OR_KILL:
         return CancelCause.SELF_TRADE_TAKER
     return CancelCause.SELF_CROSS_PARTIALLY_FILLED if order.filled_qty else CancelCause.SELF_CROSS
@@ -127,7 +127,7 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
 def affordability_refusal(
     account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
 ) -> RejectCause | None:
-    """Return the limit that the account's open orders, as currently counted, exceed, or None.
+    """Return the limit exceeded by the account's open orders as currently counted, or None.
 
     `fee` is required in addition to their reserves. A change that does not increase the reserve is allowed
     even for an account in debt, which can therefore still close its positions.
@@ -197,7 +197,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
             return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
     quantity = command.quantity
     if command.reduce_only:
-        # The affordability check ignores the quantity that it cannot trade: that part is cancelled at once.
+        # The affordability check ignores the quantity that the order cannot trade, which is cancelled at
+        # once.
         quantity = min(quantity, _reducible(state, command))
     reserved = account.reserved
     # The order is added to compute the reserve, and is removed again only if it is refused: the account keeps
@@ -245,31 +246,33 @@ def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> Re
     return None if well_formed else RejectCause.INVALID_ORDER
 
 
-def open_order(command: PlaceOrder, until: datetime | None) -> Order:
-    """Return the order of a command; it expires at `until`."""
+def open_order(command: PlaceOrder, expiry: datetime | None) -> Order:
+    """Create the order that a command places, with this expiry."""
     copied = {name: getattr(command, name) for name in _COPIED}
-    return Order(**(copied | {"leaves": command.quantity, "expire_time": until}))
+    return Order(**(copied | {"leaves": command.quantity, "expire_time": expiry}))
 
 
-def _killed(state: ExchangeState, order: Order, reducible: Decimal | None) -> CancelCause | None:
-    """Return why the order ends before it trades, or None if it does not."""
+def _cancel_cause_before_trading(
+    state: ExchangeState, order: Order, reducible: Decimal | None
+) -> CancelCause | None:
+    """Return why the order is cancelled before it trades, or None if it is not."""
     # Causes in the order itself come before causes that depend on the book.
     market = state.markets[order.market]
     book = market.book
     if not market.within_bounds(order.price):
         return CancelCause.SETTLEMENT_BOUNDS
-    whole = order.time_in_force is TimeInForce.FILL_OR_KILL
-    if reducible is not None and (not reducible or (whole and reducible < order.leaves)):
+    fill_or_kill = order.time_in_force is TimeInForce.FILL_OR_KILL
+    if reducible is not None and (not reducible or (fill_or_kill and reducible < order.leaves)):
         return CancelCause.REDUCE_ONLY
     if order.post_only:
         return CancelCause.POST_ONLY_CROSS if crosses(book, order) else None
-    if order.max_execution_cost is None and not whole:
+    if order.max_execution_cost is None and not fill_or_kill:
         return None
     fills = preview(book, order)
     if fills.quantity < order.leaves:
-        if not fills.would_self_cross or not whole or order.max_execution_cost is not None:
+        if not fills.would_self_cross or not fill_or_kill or order.max_execution_cost is not None:
             return CancelCause.FOK_INSUFFICIENT_VOLUME
-        # On prediction such an order fills as far as possible (the venue's changelog, 25 September 2025).
+        # For prediction such an order fills as far as possible (the venue's changelog, 25 September 2025).
         if state.product == PREDICTION:
             return None
         if order.self_trade_prevention is SelfTradePrevention.MAKER:

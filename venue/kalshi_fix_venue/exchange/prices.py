@@ -92,7 +92,7 @@ STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
 
 @attrs.frozen(kw_only=True)
 class PriceBand:
-    """The maximum distance of an order from the best price of its side, in the worse direction."""
+    """The maximum distance by which an order may be worse than the best price on its side."""
 
     share: Decimal = Decimal(PRICE_BAND["percent"]) / 100
     """The distance as a fraction of the best price; the larger of `share` and `ticks` applies."""
@@ -104,5 +104,5 @@ class PriceBand:
         best = book.side(side).best()
         if best is None:
             return True
-        away = max(best.price * self.share, self.ticks * tick)
-        return price >= best.price - away if side is Side.BUY else price <= best.price + away
+        distance = max(best.price * self.share, self.ticks * tick)
+        return price >= best.price - distance if side is Side.BUY else price <= best.price + distance

@@ -10,8 +10,8 @@ from kalshi_fix_venue.exchange.terms import CancelCause
 
 
 def trade_quote(state: ExchangeState, batch: Batch, command: TradeQuote) -> None:
-    """Enter the maker's order and immediately afterwards the creator's. No order is entered in between, but
-    orders already in the book trade by price-time priority.
+    """Enter the maker's order and, immediately afterwards, the creator's. No order is entered in between, but
+    orders already in the book trade according to price-time priority.
 
     Each may be refused or cancelled like any order, independently of the other.
     """
@@ -30,12 +30,12 @@ def check_listing(state: ExchangeState, command: ListMarket) -> None:
     """Check that a market can be listed.
 
     Raises:
-        ValueError: a market with this ticker exists.
+        ValueError: a market with this ticker already exists.
     """
     if command.rules.ticker in state.markets:
-        raise ValueError(f"there is a market {command.rules.ticker} already")
+        raise ValueError(f"market {command.rules.ticker} already exists")
 
 
-def list_market(state: ExchangeState, batch: Batch, command: ListMarket) -> None:  # noqa: ARG001 as all steps
+def list_market(state: ExchangeState, batch: Batch, command: ListMarket) -> None:  # noqa: ARG001 like all steps
     """Add a checked market; it trades immediately."""
     state.markets[command.rules.ticker] = Market(command.rules)

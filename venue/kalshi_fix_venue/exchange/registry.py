@@ -20,8 +20,8 @@ Key = tuple[str, str]
 
 @attrs.define(eq=False)
 class OrderRegistry:
-    """All open orders, and the last `retained` ended ones, which let the refusal of a late cancel name its
-    cause."""
+    """All open orders, and the last `retained` ended ones, from which the cause is known when a late cancel
+    is refused."""
 
     retained: int = 10_000
     _open: dict[Key, Order] = attrs.field(factory=dict)
@@ -64,8 +64,7 @@ class OrderRegistry:
         self._open[order.account.owner, cl_ord_id] = order
 
     def finish(self, order: Order, cl_ord_id: str | None = None) -> None:
-        """Move an ended order out of the open orders; `cl_ord_id` is that of the request
-        that ended it."""
+        """Move an ended order out of the open orders; `cl_ord_id` is the id of the request that ended it."""
         del self._open[order.account.owner, order.cl_ord_id]
         del self._by_id[order.order_id]
         _drop(self._by_origin, order.origin, order)
@@ -97,7 +96,7 @@ class OrderRegistry:
     def next_expiry(self) -> datetime | None:
         """Return the earliest expiry of an open order."""
         # Expiries of ended or rescheduled orders stay in the heap until they reach its top.
-        while self._expiries and not self._holds(*self._expiries[0]):
+        while self._expiries and not self._is_current(*self._expiries[0]):
             heapq.heappop(self._expiries)
         return self._expiries[0][0] if self._expiries else None
 
@@ -108,7 +107,7 @@ class OrderRegistry:
             return None
         return self._by_id[heapq.heappop(self._expiries)[1]]
 
-    def _holds(self, expire_time: datetime, order_id: str) -> bool:
+    def _is_current(self, expire_time: datetime, order_id: str) -> bool:
         order = self._by_id.get(order_id)
         return order is not None and order.expire_time == expire_time
 

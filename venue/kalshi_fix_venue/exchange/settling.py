@@ -36,7 +36,7 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
             raise ValueError(f"market {market.ticker} has no result; give yes, no, or scalar with its price")
         return
     if command.state not in _DECIDED:
-        raise ValueError(f"a market that is {command.state.value} has no result; remove it")
+        raise ValueError(f"a market that is {command.state.value} has no result; leave the result out")
     if market.state is MarketState.SETTLED:
         raise ValueError(f"market {market.ticker} is settled; its result cannot change")
     fixed = _PRICES.get(command.result)
@@ -61,8 +61,8 @@ def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> 
     yes = [ticker for ticker in group.markets if decided[ticker] is MarketResult.YES]
     no = [ticker for ticker in group.markets if decided[ticker] is MarketResult.NO]
     if group.kind is GroupKind.DIRECTIONAL:
-        places = {ticker: place for place, ticker in enumerate(group.markets)}
-        if yes and no and places[yes[-1]] > places[no[0]]:
+        indexes = {ticker: index for index, ticker in enumerate(group.markets)}
+        if yes and no and indexes[yes[-1]] > indexes[no[0]]:
             raise ValueError(f"{yes[-1]} cannot be yes if {no[0]} is no: group {group.name} is directional")
     elif len(yes) > 1:
         raise ValueError(

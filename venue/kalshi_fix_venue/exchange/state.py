@@ -42,7 +42,7 @@ class Batch:
     touched: dict[str, Market] = attrs.field(factory=dict)
     """Markets whose book may have changed."""
     events: dict[int, int] = attrs.field(factory=dict)
-    """The number of events on each shard."""
+    """The number of events of the command on each shard."""
 
     def exec_id(self, shard: int) -> ExecId:
         """Draw the ExecID of the next event on a shard."""
@@ -102,7 +102,7 @@ class ExchangeState:
         return quantity * self.accounts[account].collateral.opening(side, price)
 
     def reserve(self, order: Order, price: Decimal, quantity: Decimal) -> None:
-        """Reserve a daily cap for an order's leaves; a negative quantity releases it."""
+        """Reserve part of a daily cap for a quantity of an order; a negative quantity releases it."""
         if order.reserves_cap:
             weight = self.weight(order.account, order.side, price, quantity)
             self.caps[order.account.customer].reserve(weight)
@@ -132,7 +132,7 @@ class ExchangeState:
         cl_ord_id: str | None = None,
         operator: str | None = None,
     ) -> None:
-        """Cancel an open order; a request passes its session, its ClOrdID and its operator."""
+        """Cancel an open order; if a request cancels it, pass its session, its ClOrdID and its operator."""
         # Done while the order still has its `leaves`, because book, account and cap subtract them.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
@@ -155,12 +155,12 @@ class ExchangeState:
         )
 
     def trade(self, batch: Batch, taker: Order, maker: Order, quantity: Decimal) -> None:
-        """Execute a trade of two open orders at the price of the resting one."""
+        """Execute a trade between two open orders at the price of the resting one."""
         market = self.markets[maker.market]
         batch.touched[market.ticker] = market
         trade_id = self.new_id()
-        # The book is reduced before the fill: after it, `leaves` no longer includes the traded quantity, and
-        # `lift` would leave that in the book.
+        # The book is reduced before the fill: afterwards `leaves` no longer includes the traded quantity, and
+        # `lift` would leave that quantity in the book.
         market.book.reduce(maker, quantity, taker)
         swapped = _fees_are_swapped(market, taker, maker, batch.now)
         for order, aggressor in ((taker, True), (maker, False)):
@@ -191,7 +191,7 @@ class ExchangeState:
         swapped: bool = False,
     ) -> None:
         """Fill an open order in a trade; `aggressor` is None in a block trade. With `swapped`, each
-        side pays the fee of the other."""
+        side pays the other side's fee."""
         # Both sides of a block trade pay the aggressor's fee: neither has rested in the book.
         pays_as_taker = aggressor is None or aggressor is not swapped
         account = self.account(order)
@@ -251,7 +251,7 @@ class ExchangeState:
             self.trigger(batch, group)
 
     def publish(self, batch: Batch) -> None:
-        """Add the changes of the books to the batch's outcomes."""
+        """Add the changes to the books to the batch's outcomes."""
         for ticker, market in batch.touched.items():
             changes = market.book.drain_changes()
             if changes:

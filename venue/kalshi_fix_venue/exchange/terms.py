@@ -28,7 +28,7 @@ class TimeInForce(Enum):
     """The lifetime of an order (Kalshi's order entry page, TimeInForce 59)."""
 
     DAY = "day"
-    """Until 23:59:59.999 US Eastern of the day it is placed."""
+    """Until 23:59:59.999 US Eastern on the day it is placed."""
     GOOD_TILL_CANCEL = "good till cancel"
     IMMEDIATE_OR_CANCEL = "immediate or cancel"
     """Trades immediately as far as possible; the rest is cancelled."""
@@ -39,7 +39,7 @@ class TimeInForce(Enum):
 
 
 class SelfTradePrevention(Enum):
-    """The action if an order would trade with one of the same owner (2964)."""
+    """The action if an order would trade with another order of the same owner (2964)."""
 
     TAKER_AT_CROSS = "taker at cross"
     """The incoming order trades up to that point, and the rest of it is cancelled."""
@@ -70,7 +70,7 @@ class MarketState(Enum):
     DISPUTED = "disputed"
     """The result was challenged."""
     AMENDED = "amended"
-    """Determined anew after a dispute."""
+    """Determined again after a dispute."""
     SETTLED = "settled"
     """Positions were paid out; the page calls it finalized."""
 
@@ -156,8 +156,8 @@ class GroupRefusal(StrEnum):
 class RefusalCause(StrEnum):
     """Why a cancel or an amend of an order is refused.
 
-    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the venue's texts of an
-    OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to its codes 1 and 0 of
+    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the venue's texts for
+    an OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to its codes 1 and 0 in
     CxlRejReason (102); the other values are those of a refused new order.
     """
 
@@ -214,7 +214,7 @@ class CancelCause(Enum):
     SETTLEMENT_BOUNDS = auto()
     """Its price is outside the settlement bounds of its market."""
     ORDER_GROUP = auto()
-    """Its order group triggered, or was deleted."""
+    """Its order group was triggered or deleted."""
 
     @property
     def is_expiry(self) -> bool:
@@ -249,7 +249,7 @@ class ExecId:
     shard: int = 0
 
     def __str__(self) -> str:
-        """Return `clock;event`, and `clock;event;shard` off shard 0."""
+        """Return `clock;event`, or `clock;event;shard` if the shard is not 0."""
         if self.shard == 0:
             return f"{self.clock};{self.event}"
         return f"{self.clock};{self.event};{self.shard}"

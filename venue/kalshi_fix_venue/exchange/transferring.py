@@ -1,4 +1,4 @@
-"""Cash transfers of an owner between shards and subaccounts (the pages on sharding and on subaccounts)."""
+"""An owner's cash transfers between shards and subaccounts (the pages on sharding and on subaccounts)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
         raise ValueError(f"{_account_name(command.source)} has {source.available} free dollars")
 
 
-def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 as all steps
+def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 like all steps
     """Execute a checked transfer."""
     state.accounts[command.source].balance -= command.amount
     state.accounts[command.target].balance += command.amount

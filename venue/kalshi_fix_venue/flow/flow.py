@@ -22,7 +22,7 @@ slept for an hour would perform the trades of that hour at once."""
 _BURST_GAP = 0.001
 """Seconds between the orders of a burst."""
 _MAKER_SHARE = 0.8
-"""The share of makers' actions, if there are makers and takers."""
+"""The share of the actions that makers perform, if there are makers and takers."""
 
 
 @attrs.define(eq=False)
@@ -47,22 +47,24 @@ class Flow:
         """Prepare to trade on exchanges, by product; `begin` starts the flow.
 
         Raises:
-            ConfigurationError: a ticker is unknown to both exchanges.
+            ConfigurationError: neither exchange has a market with a configured ticker.
         """
         self._config = config
         self._exchanges = exchanges
         # The prefix distinguishes this generator from that of a venue with the same seed, which would
         # otherwise draw the same ids.
         self._random = Random(f"flow {config.seed}")  # noqa: S311 - nothing secret is drawn from it
-        every = [(product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets]
-        known = {ticker for _, ticker in every}
+        all_markets = [
+            (product, ticker) for product, exchange in exchanges.items() for ticker in exchange.markets
+        ]
+        known = {ticker for _, ticker in all_markets}
         for ticker in (*config.markets, *config.middles):
             if ticker not in known:
                 raise ConfigurationError(
                     f"the flow names {ticker!r}, which is not a market of the venue; "
                     f"use some of {', '.join(sorted(known))}"
                 )
-        self._markets = [each for each in every if not config.markets or each[1] in config.markets]
+        self._markets = [each for each in all_markets if not config.markets or each[1] in config.markets]
         self._makers = {
             product: [Maker(name, levels=config.levels) for name in config.maker_names]
             for product in exchanges
@@ -73,7 +75,7 @@ class Flow:
         self._next: float | None = None
 
     def begin(self, now: Instant) -> None:
-        """Start the traders. Does nothing if the flow has begun already."""
+        """Start the traders. Does nothing if the flow has already begun."""
         if self._next is None and self._config.rate and self._markets:
             self._next = now.monotonic + self._gap()
 

@@ -10,8 +10,8 @@ from kalshi_fix_venue.exchange import PREDICTION, Exchange, MarketRules
 
 _HALF_A_DOLLAR = Decimal("0.5")
 _TWENTY_DOLLARS = Decimal(20)
-_PRICES_FROM_EDGE = 2
-"""Minimum distance in steps of the fair price from the lowest and the highest price of its market."""
+_STEPS_FROM_EDGE = 2
+"""Minimum distance between the fair price and the market's lowest and highest prices, in steps."""
 _STEPS_IN_PRICE = 400
 """A step is about the price divided by this number, or the tick if that is larger."""
 _HOUR = 3600.0
@@ -24,13 +24,13 @@ class FairPrice:
         """Begin at a price, or at the middle of the book."""
         self.rules = rules
         self._is_prediction = exchange.product == PREDICTION
-        begin = _begin(exchange, rules.ticker) if middle is None else middle
-        self.step: Decimal = max(rules.tick, _snapped(begin / _STEPS_IN_PRICE, rules.tick))
+        initial = _initial_price(exchange, rules.ticker) if middle is None else middle
+        self.step: Decimal = max(rules.tick, _snapped(initial / _STEPS_IN_PRICE, rules.tick))
         """Distance between the prices of a maker."""
-        edge = float(self.step) * _PRICES_FROM_EDGE
+        edge = float(self.step) * _STEPS_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
         self._high = float(rules.maximum_price) - edge
-        self.value: float = min(max(float(begin), self._low), self._high)
+        self.value: float = min(max(float(initial), self._low), self._high)
         self._moved = now
 
     def move(self, random: Random, volatility: float, now: float) -> None:
@@ -49,12 +49,12 @@ class FairPrice:
         """Return the price that is `steps` steps from the fair price, or None if the market does not accept
         it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
         taker."""
-        away = -steps if side is Side.BUY else steps
-        price = _snapped(Decimal(f"{self.value + away * float(self.step):.8f}"), self.rules.tick)
+        signed = -steps if side is Side.BUY else steps
+        price = _snapped(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None
 
 
-def _begin(exchange: Exchange, ticker: str) -> Decimal:
+def _initial_price(exchange: Exchange, ticker: str) -> Decimal:
     best = [next(iter(exchange.levels(ticker, side)), None) for side in Side]
     prices = [level[0] for level in best if level is not None]
     if prices:

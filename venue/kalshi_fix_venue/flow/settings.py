@@ -41,10 +41,12 @@ class FlowConfig:
         "traders on each product that trade with those quotes", default=3, minimum=0, maximum=1000
     )
     levels: int = setting("prices that a maker quotes on each side", default=3, minimum=1, maximum=100)
-    largest: int = setting("contracts of an order, at most", default=20, minimum=1, maximum=1_000_000)
+    largest: int = setting(
+        "maximum number of contracts of an order", default=20, minimum=1, maximum=1_000_000
+    )
     volatility: float = setting(
-        "how far the fair price moves in an hour (one standard deviation): in dollars on prediction, "
-        "as a fraction of itself on margin",
+        "how far the fair price moves in an hour (one standard deviation): in dollars for prediction, "
+        "as a fraction of itself for margin",
         default=0.05,
         minimum=0,
         maximum=100,
@@ -55,11 +57,11 @@ class FlowConfig:
         minimum=0,
         maximum=1,
     )
-    burst_length: int = setting("orders of a burst, a millisecond apart", default=10, minimum=1, maximum=1000)
+    burst_length: int = setting("orders in a burst, a millisecond apart", default=10, minimum=1, maximum=1000)
     markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
-    """Initial fair price, in dollars by ticker. The default is the middle of the book, or with an empty book
-    half a dollar on prediction and 20 dollars on margin."""
+    """Initial fair price, in dollars by ticker. The default is the middle of the book or, if the book is
+    empty, half a dollar for prediction and 20 dollars for margin."""
     balance: Decimal = setting(  # noqa: RUF009
         "initial dollars of each trader, on each shard",
         default=Decimal(10_000_000),

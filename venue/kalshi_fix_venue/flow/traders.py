@@ -25,18 +25,18 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow.prices import FairPrice
 
 _PULL_ALL = 0.002
-"""The share of a maker's turns in which it cancels all its orders."""
+"""The share of a maker's actions that cancel all its orders."""
 _CANCEL = 0.05
-"""The share of a maker's turns in which it cancels the open quote that it looks at."""
+"""The share of a maker's updates of an open quote that cancel it."""
 _NEAR = 4
 """A quote whose price is off by less than a step divided by this number keeps its price; the amend changes
 its quantity only."""
 _FRACTION = 0.1
 """The share of orders with a fractional quantity, where the market accepts them."""
 _FULL_SKEW = 20
-"""A maker whose position is this many of its largest orders moves its prices by as many steps as it has
+"""A maker whose position is this many times its largest order moves its prices by as many steps as it has
 levels."""
-_LONGEST = 600
+_MAX_LIFETIME = 600
 """Maximum lifetime in seconds of a taker's resting order."""
 
 
@@ -47,7 +47,7 @@ class Turn:
     exchange: Exchange
     random: Random
     new_id: Callable[[], str]
-    """Draws ids of orders."""
+    """Generates order ids."""
     largest: int
     fair: FairPrice
     now: datetime
@@ -150,7 +150,7 @@ class Maker(Trader):
         """Return the additional distance in steps that bounds the growth of the position."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         away = max(-1.0, min(1.0, share)) * self.levels
-        # Never inside the fair price: a maker quotes, it does not take.
+        # Never negative: a maker quotes, it does not take.
         return max(away if side is Side.BUY else -away, 0.0)
 
 
@@ -159,7 +159,7 @@ class Taker(Trader):
     """Trades with resting orders near the fair price."""
 
     def side(self, turn: Turn) -> Side:
-        """Draw a side; the side that reduces the position becomes more likely the larger the position is."""
+        """Draw a side; the larger the position, the more likely is the side that reduces it."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         buys = turn.random.random() < 0.5 - max(-0.5, min(0.5, share))
         return Side.BUY if buys else Side.SELL
@@ -178,5 +178,5 @@ class Taker(Trader):
         else:
             price = turn.fair.away(chosen, turn.random.randint(0, 2))
             time_in_force = TimeInForce.GOOD_TILL_DATE
-            until = turn.now + timedelta(seconds=turn.random.randint(1, _LONGEST))
+            until = turn.now + timedelta(seconds=turn.random.randint(1, _MAX_LIFETIME))
         return None if price is None else self.place(turn, chosen, price, time_in_force, expire_time=until)

@@ -29,8 +29,8 @@ def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange)
 def account_named(
     parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
 ) -> AccountId | RejectCause:
-    """Return the account on a shard named by parties, or by a subaccount without parties, or the cause of the
-    refusal if the login may not trade for it."""
+    """Return the account on a shard that the parties name or, without parties, the subaccount; or the cause
+    of the refusal if the login may not trade for it."""
     if not login.may_act_for(subaccount):
         return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     if not parties:

@@ -23,7 +23,7 @@ from kalshi_fix_venue.exchange import Exchange, ExecId
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway import reports
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
-from kalshi_fix_venue.gateway.past_reports import History, PastEvents, Place, place
+from kalshi_fix_venue.gateway.past_reports import History, PastEvents, Position, position_of
 from kalshi_fix_venue.gateway.refusals import business_reject
 
 WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
@@ -35,7 +35,7 @@ REQUESTS_PER_MINUTE = 60
 """EventResendRequests (U1) allowed to an account per minute; the venue documents no figure."""
 _MINUTE = timedelta(minutes=1)
 _EXEC_ID = re.compile(r"(\d{1,18});(\d{1,18})(?:;(\d{1,9}))?", re.ASCII)
-_EVERYBODY = ""
+_ANY_OWNER = ""
 
 
 @attrs.define(eq=False)
@@ -60,7 +60,7 @@ class DropCopy:
         self._replays: dict[Login, _Replay] = {}
         self._requested_at: dict[str, deque[datetime]] = {}
         """Times of each owner's requests in the last minute."""
-        self._refuse: dict[str, list[EventResendRejectReason]] = {}
+        self._pending_refusals: dict[str, list[EventResendRejectReason]] = {}
         """Reasons with which the next requests of an owner are refused."""
 
     def handlers(self) -> Handlers:
@@ -82,7 +82,7 @@ class DropCopy:
         self, reason: EventResendRejectReason, owner: str | None = None, *, count: int = 1
     ) -> None:
         """Refuse the next requests of an owner, or the next ones of any owner, for this reason."""
-        self._refuse.setdefault(owner or _EVERYBODY, []).extend([reason] * count)
+        self._pending_refusals.setdefault(owner or _ANY_OWNER, []).extend([reason] * count)
 
     def forget(self, login: Login) -> None:
         """Drop the replay of a session that has ended."""
@@ -124,16 +124,16 @@ class DropCopy:
         if latest is None or end.shard != begin.shard:
             text = "BeginExecID and EndExecID must be of the same exchange index, which must exist"
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
-        last = place(latest) if message.end_exec_id is None else place(end)
-        if last > place(latest):
+        last = position_of(latest) if message.end_exec_id is None else position_of(end)
+        if last > position_of(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
-        # Drops the events that became too old after the last event was recorded: they must not be sent
+        # Drop the events that have become too old since the last event was recorded: they must not be sent
         # either.
         self._history.forget(now)
-        if self._history.is_forgotten(begin.shard, place(begin)):
+        if self._history.is_forgotten(begin.shard, position_of(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
-        found = self._history.between(login.owner, begin.shard, place(begin), last)
-        self._replays[login] = _Replay(_seq_num(message), _pages(found, place(begin), last, login))
+        found = self._history.between(login.owner, begin.shard, position_of(begin), last)
+        self._replays[login] = _Replay(_seq_num(message), _pages(found, position_of(begin), last, login))
         return self.next_page(login), ()
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
@@ -141,9 +141,9 @@ class DropCopy:
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
         # Refusals requested by the operator (`refuse_next`) are not counted as requests, so they come first.
-        for owner in (login.owner, _EVERYBODY):
-            if waiting := self._refuse.get(owner):
-                return waiting.pop(0)
+        for owner in (login.owner, _ANY_OWNER):
+            if pending := self._pending_refusals.get(owner):
+                return pending.pop(0)
         requested = self._requested_at.setdefault(login.owner, deque())
         while requested and requested[0] <= now - _MINUTE:
             requested.popleft()
@@ -154,7 +154,7 @@ class DropCopy:
 
 
 def _pages(
-    found: Sequence[PastEvents], begin: Place, end: Place, login: Login
+    found: Sequence[PastEvents], begin: Position, end: Position, login: Login
 ) -> Iterator[list[ExecutionReport]]:
     """Yield pages of reports, written according to the login's flags."""
     page: list[ExecutionReport] = []
@@ -163,7 +163,7 @@ def _pages(
         # the beginning of the range would decide whether a New is merged into its Trade, and a copy could
         # differ from the live report.
         outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
-        requested = {str(each.exec_id) for each in outcomes if begin <= place(each.exec_id) <= end}
+        requested = {str(each.exec_id) for each in outcomes if begin <= position_of(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):
             if report.exec_id in requested:
                 page.append(report)

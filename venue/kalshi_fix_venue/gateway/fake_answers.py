@@ -34,7 +34,7 @@ class FakeAnswers:
     """Creates the fake answers of one product's gateway."""
 
     def __init__(self, exchange: Exchange, orders: OrderEntry, new_id: Callable[[], str]) -> None:
-        """Imitate the answers of an exchange; `new_id` draws the ids of fictitious orders."""
+        """Imitate the answers of an exchange; `new_id` generates the ids of fictitious orders."""
         self._exchange = exchange
         self._orders = orders
         self._new_id = new_id
@@ -42,7 +42,11 @@ class FakeAnswers:
     def refusal(
         self, message: Message, text: str, login: Login, now: datetime, *, broadcast: bool = True
     ) -> list[Delivery]:
-        """Refuse a request with a Text, and with the code that the venue documents for it.
+        """Refuse a request with the message that the venue uses for its type.
+
+        Refusals of orders, cancels and amends have this Text and the code that the venue documents for it.
+        The report of a refused mass cancel has no Text. Other requests get a BusinessMessageReject with the
+        Text and the code OTHER.
 
         With `broadcast`, listeners also receive the report of a refused order; without it, the answer is that
         of a gateway that could not reach the exchange.
@@ -86,9 +90,9 @@ class FakeAnswers:
 
 def without_answer(deliveries: list[Delivery], message: Message, login: Login) -> list[Delivery]:
     """Return the deliveries without those that report the outcome of a request to its own login."""
-    mine = getattr(message, "cl_ord_id", None)
+    cl_ord_id = getattr(message, "cl_ord_id", None)
     return [
         (to, answer)
         for to, answer in deliveries
-        if to is not login or getattr(answer, "cl_ord_id", None) != mine
+        if to is not login or getattr(answer, "cl_ord_id", None) != cl_ord_id
     ]

@@ -39,7 +39,7 @@ class Login:
 
     @property
     def origin(self) -> str:
-        """The id of the login at the exchange."""
+        """The id of the login in the exchange model."""
         return f"{self.key_id}:{self.session_type}"
 
     @property
@@ -48,8 +48,9 @@ class Login:
         return self.connection is not None or self.keeps_messages
 
     def account(self, subaccount: int | None, shard: int = 0) -> AccountId:
-        """Return the account on a shard that AllocAccount (79) names; absent and 0 are the primary one. For a
-        key that is restricted to a subaccount, absent means that subaccount."""
+        """Return the account on a shard that AllocAccount (79) names; 0 and an absent field select the
+        primary account. For a key that is restricted to a subaccount, an absent field selects that
+        subaccount."""
         if subaccount is None:
             subaccount = self.restricted_to
         return AccountId(self.owner, subaccount or 0, shard)
@@ -70,7 +71,7 @@ class Login:
 Delivery = tuple[Login, Message]
 """A message with the login of its recipient."""
 Result = tuple[list[Delivery], Sequence[Outcome]]
-"""The messages to deliver, in order, and the outcomes at the exchange (for market data)."""
+"""The messages to deliver, in order, and the exchange's outcomes (for market data)."""
 Handler = Callable[[Any, Login, datetime], Result]
 """The handler of an application message class."""
 Handlers = Mapping[type[Message], Handler]
@@ -107,7 +108,7 @@ class Logins:
         self._connected.setdefault(login.session_type, {})[login] = None
         listeners = self._listeners.setdefault(login.owner, {})
         # Removed and added again: the order is that of the last logons. The entry outlives the connection,
-        # because a listener with resend receives later reports too, but the next Logon may end listening.
+        # because a listener with resend also receives later reports, but its next Logon may lack the flag.
         listeners.pop(login, None)
         if flags.listener:
             listeners[login] = None
@@ -133,7 +134,7 @@ class Logins:
         """Return the recipients of reports on an account's order: the logins that placed and changed it, and
         the listeners of its owner whose keys may receive them."""
         placed = (self._by_origin.get(origin or "") for origin in origins)
-        concerned = dict.fromkeys(login for login in placed if login is not None)
+        recipients = dict.fromkeys(login for login in placed if login is not None)
         listeners = self._listeners.get(account.owner, {})
-        concerned.update(dict.fromkeys(login for login in listeners if login.sees(account)))
-        return [login for login in concerned if login.takes_messages]
+        recipients.update(dict.fromkeys(login for login in listeners if login.sees(account)))
+        return [login for login in recipients if login.takes_messages]

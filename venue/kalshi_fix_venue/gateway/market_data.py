@@ -54,7 +54,7 @@ _UNREPORTED = (
     (MarketState.INITIALIZED, MarketState.ACTIVE),
     (MarketState.DISPUTED, MarketState.DETERMINED),
 )
-"""Changes that are not reported: a scheduled opening, and a dispute without consequence."""
+"""Changes that are not reported: a scheduled opening, and a dispute without consequences."""
 
 
 @attrs.frozen(kw_only=True)
@@ -189,7 +189,7 @@ class MarketData:
                 self._books.add(login, symbol)
         return [self._snapshot(symbol, now) for symbol in symbols]
 
-    def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
+    def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         match message.subscription_request_type:
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
                 self._statuses.add(login, message.symbol)
@@ -220,7 +220,7 @@ class MarketData:
     def _updates(self, outcomes: Sequence[Outcome]) -> dict[str, _Update]:
         updates: dict[str, _Update] = {}
         for outcome in outcomes:
-            # Most markets have no subscriber: entries are built only for those that have one.
+            # Most markets have no subscriber: entries are built only for markets that have one.
             if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
                 continue
             update = updates.setdefault(outcome.market, _Update())

@@ -1,4 +1,4 @@
-"""Translation of client requests (D, G, F) to commands of the exchange."""
+"""Translation of client requests (D, G, F) into exchange commands."""
 
 from __future__ import annotations
 
@@ -102,16 +102,16 @@ def cancel_order(
     message: OrderCancelRequest, login: Login, shard: int, venue: Exchange
 ) -> CancelOrder | RefusalCause:
     """Return the command for a cancel on a shard, or the cause of its refusal."""
-    about = _about(message, login, shard, venue)
-    return RefusalCause.ORDER_NOT_FOUND if about is None else CancelOrder(**about)
+    fields = _identifying_fields(message, login, shard, venue)
+    return RefusalCause.ORDER_NOT_FOUND if fields is None else CancelOrder(**fields)
 
 
 def amend_order(
     message: OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
 ) -> AmendOrder | RefusalCause:
     """Return the command for an amend on a shard, or the cause of its refusal."""
-    about = _about(message, login, shard, venue)
-    if about is None:
+    fields = _identifying_fields(message, login, shard, venue)
+    if fields is None:
         return RefusalCause.ORDER_NOT_FOUND
     if message.ord_type != OrdType.LIMIT:
         return RefusalCause.INVALID_ORDER
@@ -119,7 +119,7 @@ def amend_order(
     if message.price is not None:
         price = order_price_from_wire(message.price, dollars=login.flags.use_dollars)
     return AmendOrder(
-        **about,
+        **fields,
         quantity=message.order_qty,
         price=price,
         # If absent, the expiry does not change; on a new order absence means Day.
@@ -128,7 +128,7 @@ def amend_order(
     )
 
 
-def _about(
+def _identifying_fields(
     message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
 ) -> dict[str, Any] | None:
     """Return the fields that identify the order; None if no order can match."""

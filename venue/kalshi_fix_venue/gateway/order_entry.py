@@ -1,4 +1,4 @@
-"""Order entry: execution of D, G, F and q at the exchange, and distribution of the reports."""
+"""Order entry: execution of D, G, F and q on the exchange, and distribution of the reports."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class OrderEntry:
     """The order entry gateway of one product."""
 
     def __init__(self, exchange: Exchange, logins: Logins, new_id: Callable[[], str]) -> None:
-        """Serve an exchange; `new_id` draws the ids of orders and mass cancels."""
+        """Serve an exchange; `new_id` generates the ids of orders and mass cancels."""
         self._exchange = exchange
         self._logins = logins
         self._new_id = new_id
         self._in_flight: dict[Login, set[str]] = {}
-        """Orders with an unanswered amend, of logins with UseCapReservation."""
+        """Orders with an unanswered amend, by login; only for logins with UseCapReservation."""
         self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _no_quotes
         """The handler of orders that accept a quote of an RFQ."""
 
@@ -76,7 +76,7 @@ class OrderEntry:
         return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
 
     def output_written(self, login: Login) -> None:
-        """Record that a login's messages were written, or never will be, so that none of its amends is still
+        """Record that a login's messages have been written, or never will be, so none of its amends is still
         in flight."""
         self._in_flight.pop(login, None)
 
@@ -85,7 +85,7 @@ class OrderEntry:
         changed the orders, and the listeners of their owners."""
         # The outcomes of a command are collected per login before they are reported: the report of one may
         # depend on the next and on the login's flags (`reports_of`).
-        mine: dict[Login, list[OrderOutcome]] = {}
+        events_by_login: dict[Login, list[OrderOutcome]] = {}
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome):
                 requester = getattr(outcome, "requester", None)
@@ -94,18 +94,18 @@ class OrderEntry:
                 if _is_block(outcome) and self._exchange.assumptions.blocks_are_reported_to_order_sessions:
                     origins = self._logins.origins(order.account.owner, SESSION_TYPES)
                 for login in self._logins.audience(order.account, origins):
-                    mine.setdefault(login, []).append(outcome)
+                    events_by_login.setdefault(login, []).append(outcome)
         return [
             (login, report)
-            for login, events in mine.items()
+            for login, events in events_by_login.items()
             for report in reports.reports_of(events, login.flags)
         ]
 
     def _with_operator_check(
         self, handler: Handler, message: OrderMessage, login: Login, now: datetime
     ) -> Result:
-        """Handle a message unless it names an operator and its owner is not a clearing member. If an order
-        accepts a quote, the operator is ignored."""
+        """Handle a message, unless it names an operator and the key's owner is not a clearing member. In an
+        order that accepts a quote, the operator is ignored."""
         if (
             operator_of(message) is not None
             and getattr(message, "quote_id", None) is None
@@ -224,7 +224,7 @@ class OrderEntry:
         )
 
 
-def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 as all handlers
+def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 like all handlers
     return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()
 
 

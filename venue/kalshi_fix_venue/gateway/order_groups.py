@@ -1,4 +1,4 @@
-"""Order groups: requests (UOG) to the exchange and their answers (Kalshi's page on order groups)."""
+"""Order groups: requests (UOG) to the exchange, and the answers to them (Kalshi's page on order groups)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OrderGroups:
         distribute: Callable[[Sequence[Outcome]], list[Delivery]],
         new_id: Callable[[], str],
     ) -> None:
-        """Serve an exchange; `distribute` reports order outcomes, `new_id` draws ids."""
+        """Serve an exchange; `distribute` reports order outcomes, `new_id` generates ids."""
         self._exchange = exchange
         self._distribute = distribute
         self._new_id = new_id
@@ -79,8 +79,8 @@ class OrderGroups:
         return deliveries + self._distribute(outcomes), outcomes
 
     def _shard(self, message: OrderGroupRequest) -> int:
-        """Return the destination shard of a request. Without a Symbol there is no automatic routing, so
-        absent and -1 are shard 0; on margin ExDestination (100) is ignored."""
+        """Return the destination shard of a request. Without a Symbol there is no automatic routing, so -1
+        and an absent ExDestination (100) select shard 0; on margin the field is ignored."""
         requested = message.ex_destination
         return (
             0

@@ -1,4 +1,4 @@
-"""History of order events of the last hours, retained for accounts with drop copy."""
+"""History of the order events of the last few hours, retained for accounts with drop copy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import attrs
 from kalshi_fix_venue.exchange import ExecId
 from kalshi_fix_venue.exchange.outcomes import OrderOutcome, Outcome
 
-Place = tuple[int, int]
-"""The position of an event in the order of its shard: clock and event of its ExecId."""
+Position = tuple[int, int]
+"""The position of an event among the events of its shard: clock and event of its ExecId."""
 
 
-def place(exec_id: ExecId) -> Place:
-    """Return the position of an event in the order of its shard."""
+def position_of(exec_id: ExecId) -> Position:
+    """Return the position of an event among the events of its shard."""
     return exec_id.clock, exec_id.event
 
 
@@ -31,9 +31,9 @@ class PastEvents:
     outcomes: tuple[OrderOutcome, ...]
 
     @property
-    def last(self) -> Place:
+    def last(self) -> Position:
         """The position of the last event."""
-        return place(self.outcomes[-1].exec_id)
+        return position_of(self.outcomes[-1].exec_id)
 
 
 @attrs.define(eq=False)
@@ -50,7 +50,7 @@ class History:
     _all: deque[PastEvents] = attrs.field(factory=deque)
     _by_account: dict[tuple[str, int], deque[PastEvents]] = attrs.field(factory=dict)
     """Events by owner and shard."""
-    _forgotten: dict[int, Place] = attrs.field(factory=dict)
+    _forgotten: dict[int, Position] = attrs.field(factory=dict)
     """The last dropped event of each shard."""
     _count: int = 0
 
@@ -78,12 +78,12 @@ class History:
             self._forgotten[oldest.shard] = max(oldest.last, self._forgotten.get(oldest.shard, oldest.last))
             self._count -= len(oldest.outcomes)
 
-    def is_forgotten(self, shard: int, begin: Place) -> bool:
+    def is_forgotten(self, shard: int, begin: Position) -> bool:
         """Return whether this event or a later one may have been dropped."""
         return begin <= self._forgotten.get(shard, (-1, 0))
 
-    def between(self, owner: str, shard: int, begin: Place, end: Place) -> list[PastEvents]:
+    def between(self, owner: str, shard: int, begin: Position, end: Position) -> list[PastEvents]:
         """Return the entries with events from `begin` to `end` inclusive; the entries may also contain other
         events."""
         kept = self._by_account.get((owner, shard), ())
-        return [past for past in kept if past.last >= begin and place(past.outcomes[0].exec_id) <= end]
+        return [past for past in kept if past.last >= begin and position_of(past.outcomes[0].exec_id) <= end]

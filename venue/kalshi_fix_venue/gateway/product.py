@@ -42,9 +42,12 @@ class ProductGateway:
         max_past_events: int = MAX_EVENTS,
         allocations: Mapping[str, Mapping[int, Decimal]] | None = None,
     ) -> None:
-        """Serve an exchange; `new_id` draws the ids of orders. `drop_copy` names the owners who may request
-        past reports, for which up to `max_past_events` are retained.
-        `allocations` are percentages of free cash by shard, of the owners with automatic rebalancing."""
+        """Serve an exchange; `new_id` generates the ids of orders.
+
+        `drop_copy` contains the owners who may request past reports; up to `max_past_events` events are
+        retained for them. `allocations` are percentages of free cash by shard, for the owners with automatic
+        rebalancing.
+        """
         self.exchange = exchange
         self.logins: Logins = Logins()
         self.timers: Timers = Timers()
@@ -79,11 +82,11 @@ class ProductGateway:
         }
 
     def begin(self, now: datetime) -> None:
-        """Start the gateway's periodic actions, if not started yet."""
+        """Start the gateway's periodic actions, if they have not been started yet."""
         self._rebalancing.begin(now)
 
     def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
-        """Handle an application message of a session.
+        """Handle an application message from a session.
 
         Due timers run first: an order that has expired by `now` cannot be amended, whether or not the caller
         has called `handle_timer` in time.
@@ -100,7 +103,7 @@ class ProductGateway:
         """Execute due expiries and timers, in the order of their times."""
         deliveries: list[Delivery] = []
         while (deadline := self.next_deadline()) is not None and deadline <= now:
-            # Orders expire before timers of the same time run.
+            # Orders expire before the timers that are due at the same time run.
             if self.exchange.next_expiry() == deadline:
                 deliveries += self.execute(Advance(), now)[0]
             elif (action := self.timers.pop_due(now)) is not None:

@@ -32,7 +32,7 @@ class Rebalancing:
     ) -> None:
         """Rebalance each owner's cash to these percentages by shard, which add up to 100.
 
-        `execute` runs a command at the exchange and returns its reports, including those of orders that
+        `execute` runs a command on the exchange and returns its reports, including those of orders that
         expire before it.
         """
         self._exchange = exchange
@@ -42,18 +42,18 @@ class Rebalancing:
         self._begun = False
 
     def begin(self, now: datetime) -> None:
-        """Start the checks, if not started yet and an owner has an allocation."""
+        """Start the checks, if they have not been started yet and an owner has an allocation."""
         if self._allocations and not self._begun:
             self._begun = True
-            self._timers.at(now + INTERVAL, self._look)
+            self._timers.at(now + INTERVAL, self._check)
 
-    def _look(self, now: datetime) -> Result:
+    def _check(self, now: datetime) -> Result:
         deliveries: list[Delivery] = []
         for owner, allocation in self._allocations.items():
             for command in self._transfers(owner, allocation):
                 deliveries += self._execute(command, now)[0]
         # Relative to now rather than to the planned time: a venue that was not called for a day checks once.
-        self._timers.at(now + INTERVAL, self._look)
+        self._timers.at(now + INTERVAL, self._check)
         return deliveries, ()
 
     def _transfers(self, owner: str, allocation: Mapping[int, Decimal]) -> list[MoveCash]:

@@ -61,10 +61,9 @@ _NOTHING = Decimal("0.00")
 def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[ExecutionReport]:
     """Yield the reports of one command's order outcomes for a session with these flags.
 
-    The New report of an order is merged into the report of its next outcome in the same command,
-    except before a Trade if AlwaysEmitNewBeforeTrade is set. A partly filled
-    IOC order is reported as cancelled by its last Trade, with LeavesQty 0, unless
-    EnableIocCancelReport requests a separate report.
+    The New report of an order is merged into the report of its next outcome in the same command, except
+    before a Trade if AlwaysEmitNewBeforeTrade is set. The last Trade of a partly filled IOC order also
+    reports its cancellation, with LeavesQty 0, unless EnableIocCancelReport requests a separate report.
     """
     # `following`: the next outcome of the same order in the same command, or None.
     for outcome, following in zip(outcomes, _following(outcomes), strict=True):
@@ -76,14 +75,14 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
             case OrderReplaced():
                 yield _replaced(outcome, flags)
             case OrderTraded():
-                yield _traded(outcome, flags, ends=_is_silent(following, flags))
+                yield _traded(outcome, flags, ends_order=_is_silent(following, flags))
             case OrderCanceled():
                 if not _is_silent(outcome, flags):
                     yield _canceled(outcome, flags)
 
 
 def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime) -> ExecutionReport:
-    """Return the report of a pending new order."""
+    """Return the report that a new order is pending."""
     return ExecutionReport(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
@@ -105,16 +104,16 @@ def pending_change(
     flags: LogonFlags,
     now: datetime,
 ) -> ExecutionReport:
-    """Return the report of a pending cancel or amend of a known order."""
-    amends = isinstance(message, OrderCancelReplaceRequest)
+    """Return the report that a cancel or an amend of a known order is pending."""
+    is_amend = isinstance(message, OrderCancelReplaceRequest)
     return _report(
         order,
         flags,
         cl_ord_id=message.cl_ord_id,
         orig_cl_ord_id=message.orig_cl_ord_id,
         exec_id=PENDING_EXEC_ID,
-        exec_type=ExecType.PENDING_REPLACE if amends else ExecType.PENDING_CANCEL,
-        ord_status=OrdStatus.PENDING_REPLACE if amends else OrdStatus.PENDING_CANCEL,
+        exec_type=ExecType.PENDING_REPLACE if is_amend else ExecType.PENDING_CANCEL,
+        ord_status=OrdStatus.PENDING_REPLACE if is_amend else OrdStatus.PENDING_CANCEL,
         transact_time=now,
         operator=operator_of(message),
     )
@@ -160,15 +159,17 @@ def refused(
     cause: RefusalCause,
     order: OrderSnapshot | None,
 ) -> OrderCancelReject:
-    """Return the reject of a cancel or an amend; `order` is the referenced one, if it is known."""
-    amends = isinstance(message, OrderCancelReplaceRequest)
+    """Return the reject of a cancel or an amend; `order` is the order that it references, if it is known."""
+    is_amend = isinstance(message, OrderCancelReplaceRequest)
     return OrderCancelReject(
         order_id=UNKNOWN_ORDER_ID if order is None else order.order_id,
         cl_ord_id=message.cl_ord_id,
         orig_cl_ord_id=message.orig_cl_ord_id,
         ord_status=OrdStatus.REJECTED if order is None else _status(order),
         cxl_rej_response_to=(
-            CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST if amends else CxlRejResponseTo.ORDER_CANCEL_REQUEST
+            CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
+            if is_amend
+            else CxlRejResponseTo.ORDER_CANCEL_REQUEST
         ),
         cxl_rej_reason=CXL_REJ_REASONS[cause],
         text=cause.value,
@@ -202,18 +203,18 @@ def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
     )
 
 
-def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> ExecutionReport:
+def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> ExecutionReport:
     change = outcome.balance_change
     if not outcome.rebate_reported:
         change -= outcome.charge.rebate
     split = outcome.collateral_returned if flags.split_collateral_return else None
-    # Only positive returns: an amount revoked by the group is only part of the balance change.
+    # Only positive returns: an amount revoked by the group is included in the balance change only.
     ranged = max(outcome.ranged_return, _NOTHING) if flags.split_collateral_return else None
     report = _happened(
         outcome,
         flags,
         exec_type=ExecType.TRADE,
-        ord_status=OrdStatus.CANCELED if ends else _status(outcome.order),
+        ord_status=OrdStatus.CANCELED if ends_order else _status(outcome.order),
         last_px=price_to_wire(outcome.price, dollars=flags.use_dollars),
         last_qty=contracts(outcome.quantity),
         clearing_business_date=outcome.clearing_date,
@@ -227,7 +228,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
         ranged_market_collateral_return=money(ranged) if ranged else None,
     )
     # The following cancel has no separate report, so this report must end the order.
-    if ends:
+    if ends_order:
         report.leaves_qty = _NOTHING
         if not flags.preserve_original_quantity:
             report.order_qty = report.cum_qty
@@ -235,7 +236,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends: bool) -> Execution
 
 
 def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
-    """Return a report of an outcome of the exchange, with the fields common to all of them."""
+    """Return the report of an exchange outcome, with the fields that all such reports have."""
     return _report(
         outcome.order,
         flags,
@@ -249,8 +250,8 @@ def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> Execut
 def _report(
     order: OrderSnapshot, flags: LogonFlags, *, operator: str | None = None, **fields: Any
 ) -> ExecutionReport:
-    """Return a report about an order of the exchange, with the fields common to all of them; `operator` is
-    that of the reported request, if it differs from the order's."""
+    """Return a report about an order on the exchange, with the fields that all such reports have; `operator`
+    is that of the reported request, if it differs from the order's."""
     ordered = order.quantity if flags.preserve_original_quantity else order.filled_qty + order.leaves
     return ExecutionReport(
         **{
@@ -293,7 +294,7 @@ def _status(order: OrderSnapshot) -> OrdStatus:
 
 
 def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
-    """Return for each outcome the next one of the same order."""
+    """Return, for each outcome, the next outcome of the same order, or None."""
     found: list[OrderOutcome | None] = []
     seen: dict[str, OrderOutcome] = {}
     for outcome in reversed(outcomes):

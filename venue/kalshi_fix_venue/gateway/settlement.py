@@ -19,7 +19,7 @@ from kalshi_fix_venue.gateway.units import collateral_changes, contracts, exchan
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT", "KalshiPT")
 POST_TRADE = "KalshiPT"
-"""The session type with settlement reports by default; on others the Logon must request them."""
+"""The session type with settlement reports by default; on the others the Logon must request them."""
 _CENTS = Decimal(100)
 _TWO_PLACES = Decimal("0.01")
 
@@ -28,7 +28,7 @@ class Settlements:
     """Reports settlements to the owners of positions."""
 
     def __init__(self, logins: Logins, new_id: Callable[[], str], assumptions: Assumptions) -> None:
-        """Report to logins; `new_id` draws the id of each page."""
+        """Report to logins; `new_id` generates the id of each page."""
         self._logins = logins
         self._new_id = new_id
         self._assumptions = assumptions
@@ -87,8 +87,8 @@ def wants_settlements(login: Login) -> bool:
 
 
 def party_id(account: AccountId) -> str:
-    """Return an account's PartyID: a clearing member's customer, or the owner with the number of a
-    subaccount."""
+    """Return an account's PartyID: a clearing member's customer, or the owner, followed by the number of the
+    subaccount if it is not the primary account."""
     if account.customer:
         return account.customer
     return f"{account.owner}_{account.subaccount}" if account.subaccount else account.owner

@@ -61,8 +61,8 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
-"""Text (58) of the report of a cancelled order. The venue documents the texts of its causes; those of a pause
-and of a cost limit are assumed and follow the names of the causes."""
+"""Text (58) of the report of a cancelled order. The venue documents the texts for its causes; the texts for
+pauses and for a cost limit are assumed, and follow the names of the causes."""
 
 ALREADY_EXISTS = "already exists"
 """Text of the Logout for a second connection with the same key."""

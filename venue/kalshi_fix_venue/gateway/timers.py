@@ -33,14 +33,14 @@ class Timer:
 
 @attrs.define(eq=False)
 class Timers:
-    """All timers of one product. Those of the same time run in the order in which they were set."""
+    """All timers of one product. Timers with the same time run in the order in which they were set."""
 
     _heap: list[tuple[datetime, int, Timer]] = attrs.field(factory=list)
     _numbers: count[int] = attrs.field(factory=count)
     _canceled: int = 0
 
     def at(self, when: datetime, action: Action) -> Timer:
-        """Schedule an action; one with a past time runs at the next call of `pop_due`."""
+        """Schedule an action; if its time has passed, the next call to `pop_due` returns it."""
         timer = Timer(when, action)
         heapq.heappush(self._heap, (when, next(self._numbers), timer))
         return timer
@@ -51,7 +51,7 @@ class Timers:
             return
         timer.action = None
         self._canceled += 1
-        # Removed once they are too many, because a client can create any number.
+        # Removed once there are too many, because a client can create any number.
         if self._canceled > MAX_CANCELED + len(self._heap) // 2:
             self._heap = [entry for entry in self._heap if entry[2].is_open]
             heapq.heapify(self._heap)

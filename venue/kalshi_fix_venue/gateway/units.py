@@ -1,4 +1,5 @@
-"""Conversion of the exchange's dollars and contracts to a session's units (the page on subpenny pricing)."""
+"""Conversion between the exchange's dollars and contracts and a session's units (the page on subpenny
+pricing)."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def price_to_wire(value: Decimal, *, dollars: bool) -> Decimal:
 
 
 def price_in_other_unit(value: Decimal, *, dollars: bool) -> Decimal:
-    """Return a price in dollars (with `dollars`) or cents that the client wrote in the other unit."""
+    """Convert a price from cents to dollars (with `dollars`), or from dollars to cents."""
     return value / _CENTS_PER_DOLLAR if dollars else _whole_cents(value * _CENTS_PER_DOLLAR)
 
 

@@ -1,4 +1,4 @@
-"""Input logs: the calls of a venue. A replay repeats them, and must reach the same state and bytes."""
+"""Input logs: the calls to a venue. A replay repeats them, and must produce the same state and bytes."""
 
 from kalshi_fix_venue.input_log.log import InputLog, LoggedVenue
 from kalshi_fix_venue.input_log.rerun import Replayed, replay

@@ -1,12 +1,12 @@
-"""Write an input log: each call of a venue before it is executed, then its results.
+"""Write an input log: each call to a venue before it is executed, then its results.
 
 The lines are JSON objects, each written to the file at once, so if the process is killed, every line except
-perhaps the last is complete. The log contains neither private keys nor signatures, but the verdict on each
-signature.
+perhaps the last is complete. The log contains the verdict on each signature, but no signatures or private
+keys.
 
 | line | contains |
 | --- | --- |
-| `input_log` | version, settings and state of the random numbers: a new venue begins |
+| `input_log` | version, settings and state of the random generator: a new venue begins |
 | `do` | the name of a method, and its arguments |
 | `verdict`, `raised` | a result of the last call |
 | `of`, `data` | the line of a call, and its bytes, written once their message is complete |
@@ -41,7 +41,7 @@ VERSION: Final = 2
 MAX_BYTES: Final = 4 * 1024**3
 """Size at which an input log ends."""
 STATE_EVERY: Final = 1000
-"""Number of calls after each of which a digest of the state is written."""
+"""Number of calls between two digests of the state."""
 INPUTS: Final = (
     *("begin", "connection_made", "receive_data", "receive_eof", "handle_timer"),
     *("pause_reading", "resume_reading", "execute", "perform", "pause", "resume", "inject", "release"),
@@ -53,7 +53,7 @@ _log = logging.getLogger("kalshi_fix_venue")
 
 
 class InputLog:
-    """A new file for the calls of venues, which only its owner may read."""
+    """A new file for the calls to venues, which only its owner may read."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
         """Create the file.
@@ -63,7 +63,7 @@ class InputLog:
         """
         self.path = path
         self.ended: str | None = None
-        """Why logging has ended: the disk is full, or the log has its maximum size."""
+        """Why logging has ended: the disk is full, or the log has reached its maximum size."""
         self.state_every = state_every
         self.lines: int = 0
         """Lines in the file."""
@@ -78,7 +78,7 @@ class InputLog:
             ) from None
 
     def venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
-        """Open a venue whose calls are logged from now on, in place of the previous one. If `random` has no
+        """Open a venue, in place of the previous one, and log the calls to it from now on. If `random` has no
         state, like the system's generator, ids are drawn from a seed that it supplies."""
         self._finish()
         if isinstance(random, SystemRandom):
@@ -87,13 +87,13 @@ class InputLog:
         return self._venue
 
     def line(self, **values: Any) -> None:
-        """Write a line. A failure of the file system is logged once and never raised."""
+        """Write a line. A file system error is logged once and never raised."""
         if self.ended is not None:
             return
         data = json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
         try:
             if self._file.exceeds_limit(len(data)):
-                self._end(f"has its maximum size ({self._max_bytes} bytes)")
+                self._end(f"has reached its maximum size ({self._max_bytes} bytes)")
                 return
             self._file.append(data)
             self.lines += 1
@@ -117,9 +117,9 @@ class InputLog:
             self._venue.finish()
             self._venue = None
 
-    def _end(self, why: str) -> None:
-        self.ended = why
-        _log.warning("the input log %s %s; the venue continues without it", self.path, why)
+    def _end(self, reason: str) -> None:
+        self.ended = reason
+        _log.warning("the input log %s %s; the venue continues without it", self.path, reason)
 
 
 class _LoggedVerifier(Verifier):
@@ -141,12 +141,12 @@ def random_of(state: Sequence[Any]) -> Random:
     """Return a random generator that continues from a state.
 
     Raises:
-        TypeError, ValueError: not a valid state.
+        TypeError, ValueError: the state is not valid.
     """
     version, numbers, gauss = state
-    made = Random()  # noqa: S311 - nothing secret is drawn from it
-    made.setstate((version, tuple(numbers), gauss))
-    return made
+    random = Random()  # noqa: S311 - nothing secret is drawn from it
+    random.setstate((version, tuple(numbers), gauss))
+    return random
 
 
 class LoggedVenue(VenueModel):
@@ -211,7 +211,7 @@ class LoggedVenue(VenueModel):
             self._input_log.line(data=data.decode("latin-1"), of=line)
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
-        """Pass bytes to the venue; those that may be secret are logged once the message is complete."""
+        """Pass bytes to the venue; bytes that may be secret are logged once their message is complete."""
         redaction = self._redactions.setdefault(conn, Redaction())
         arguments = {"conn": conn, "now": now}
         if redaction.take(self._input_log.lines + 1, data):
@@ -221,13 +221,13 @@ class LoggedVenue(VenueModel):
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """As `VenueModel` does."""
+        """Do the same as `VenueModel`, and log it."""
         self._release(self._redactions.pop(conn, Redaction()), all_of_it=True)
         with self._logged("receive_eof", {"conn": conn, "now": now}):
             super().receive_eof(conn, now)
 
     def data_to_send(self, conn: int) -> bytes:
-        """As `VenueModel` does."""
+        """Do the same as `VenueModel`, and log it."""
         data = super().data_to_send(conn)
         if data:
             self._input_log.line(do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)])

@@ -18,7 +18,7 @@ from kalshi_fix_venue.input_log.values import UnknownValueError, load_arguments,
 from kalshi_fix_venue.venue import VenueModel
 
 MAX_LINE: Final = 64 * 1024 * 1024
-"""Bytes of one line of an input log."""
+"""Maximum bytes of one line of an input log."""
 _CALLS: Final = frozenset((*INPUTS, "data_to_send"))
 
 
@@ -33,11 +33,11 @@ class Replayed:
     venue: VenueModel | None = None
     """The state after the last call; None if the log contains none."""
     entries: int = 0
-    """Calls that were repeated."""
+    """Number of calls that were repeated."""
     sent: int = 0
     """Number of bytes that the venue sent; all of them match the log."""
     states: int = 0
-    """Digests of the state that were compared."""
+    """Number of digests of the state that were compared."""
     difference: str | None = None
     """The first difference between the replay and the log, with its line; None if they agree."""
     torn: str | None = None
@@ -56,15 +56,15 @@ class _DifferenceError(Exception):
 class _Verdicts(Verifier):
     """Replaces all public keys, and returns the verdicts of the log."""
 
-    __slots__ = ("left",)
+    __slots__ = ("remaining",)
 
     def __init__(self) -> None:
-        self.left: deque[bool] = deque()
+        self.remaining: deque[bool] = deque()
 
     def __call__(self, payload: bytes, raw_data: bytes) -> bool:  # noqa: ARG002 the log has the verdict
-        if not self.left:
-            raise _DifferenceError("asks for a signature that was not checked")
-        return self.left.popleft()
+        if not self.remaining:
+            raise _DifferenceError("checks a signature that was not checked before")
+        return self.remaining.popleft()
 
 
 @attrs.define
@@ -93,7 +93,9 @@ class _Replay:
         self._found = Replayed()
         self._verdicts = _Verdicts()
         # Bytes that were written after their call, by the line of the call.
-        self._late = {int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values}
+        self._late_data = {
+            int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values
+        }
 
     def run(self) -> Replayed:
         step, found = None, self._found
@@ -103,7 +105,7 @@ class _Replay:
         except _DifferenceError as error:
             found.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
         if step is None and found.torn is None:
-            raise self._no_log()
+            raise self._not_a_log()
         return found
 
     # The file
@@ -145,25 +147,25 @@ class _Replay:
             step.is_last = True
             yield step
 
-    def _no_log(self) -> InputLogError:
+    def _not_a_log(self) -> InputLogError:
         return InputLogError(f"{self._path} is not an input log of a venue: it does not begin with settings")
 
     # The venue
 
     def _take(self, step: _Step) -> None:
         if "input_log" in step.values:
-            self._found.venue = self._opened(step.values)
+            self._found.venue = self._open_venue(step.values)
         elif self._found.venue is None:
-            raise self._no_log()
+            raise self._not_a_log()
         elif "do" in step.values:
             self._perform(self._found.venue, step)
         elif "state" in step.values:
             found = state_digest(self._found.venue)
             if found != step.values["state"]:
-                raise _DifferenceError(f"is in another state: digest {found}, not {step.values['state']}")
+                raise _DifferenceError(f"is in a different state: digest {found}, not {step.values['state']}")
             self._found.states += 1
 
-    def _opened(self, values: dict[str, Any]) -> VenueModel:
+    def _open_venue(self, values: dict[str, Any]) -> VenueModel:
         if values["input_log"] != VERSION:
             raise InputLogError(
                 f"{self._path} is an input log of version {values['input_log']}, "
@@ -181,18 +183,18 @@ class _Replay:
     def _perform(self, venue: VenueModel, step: _Step) -> None:
         name, args = step.values["do"], step.values.get("args", {})
         if name not in _CALLS:
-            raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call of a venue")
+            raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call to a venue")
         if name == "receive_data" and "data" not in args:
-            if step.line not in self._late and (step.is_last or self._found.torn is not None):
+            if step.line not in self._late_data and (step.is_last or self._found.torn is not None):
                 self._found.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
                 return
             # Bytes that were never logged did not complete a message, so the venue did not act on them.
-            args["data"] = self._late.get(step.line, "")
+            args["data"] = self._late_data.get(step.line, "")
         try:
             arguments = load_arguments(name, args)
         except UnknownValueError as error:
             raise InputLogError(f"{self._path}:{step.line}: {error}") from None
-        self._verdicts.left = deque(step.verdicts)
+        self._verdicts.remaining = deque(step.verdicts)
         self._found.entries += 1
         result: Any = None
         raised: Exception | None = None
@@ -208,11 +210,11 @@ class _Replay:
             raised = error
             if step.is_last and step.raised is None:
                 return
-        venue.connections_with_output()  # as a logged venue does
+        venue.connections_with_output()  # a logged venue does this, too
         if raised is not None and type(raised).__name__ != step.raised:
             raise _DifferenceError(f"raises {type(raised).__name__}: {raised}")
         if raised is None and step.raised is not None:
-            raise _DifferenceError(f"raises no {step.raised}")
+            raise _DifferenceError(f"does not raise {step.raised}")
         if raised is None and name == "data_to_send":
             self._compare_sent(result, *step.values["sent"])
 
@@ -220,7 +222,7 @@ class _Replay:
         if len(data) != size:
             raise _DifferenceError(f"sends {len(data)} bytes, not {size}")
         if digest_of(data) != digest:
-            raise _DifferenceError(f"sends different {size} bytes: digest {digest_of(data)}, not {digest}")
+            raise _DifferenceError(f"sends {size} different bytes: digest {digest_of(data)}, not {digest}")
         self._found.sent += size
 
 

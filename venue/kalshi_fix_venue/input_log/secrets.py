@@ -1,4 +1,4 @@
-"""Bytes of clients without their secrets.
+"""Redaction of the secrets in bytes from clients.
 
 Each character of a signature or password is replaced by `*`, and CheckSum is adjusted, so a valid CheckSum
 stays valid. A venue reads the result as it read the original, except that a signature cannot be checked.
@@ -15,8 +15,8 @@ from kalshi_fix_adapters.observe.redact import DATA_TAGS, SECRET_NAME, SECRETS
 from kalshi_fix_sansio.codec.tokens import SOH, TokenForm, tokenize
 
 MAX_HELD: Final = 1024 * 1024
-"""Maximum bytes of a client that are held back until a message is complete. A longer message is redacted and
-written in parts."""
+"""Maximum bytes from a client that are held back until a message is complete. A longer message is redacted
+and written in parts."""
 _CHECK_SUM: Final = 10
 _FIELD: Final = re.compile(r"[0-9]+=")
 _END: Final = re.compile(rb"\x0110=[0-9]{3}\x01\Z")
@@ -29,17 +29,17 @@ def redacted(data: bytes) -> bytes:
     shown: list[str] = []
     difference = 0
     """Sum of the message's bytes that were replaced, less the sum of their replacements."""
-    hides = counted = False
+    is_secret = counted = False
     for tag, value, form in tokenize(text, DATA_TAGS):
         if form is not TokenForm.INVALID:
-            name, hides = f"{tag}=", tag in SECRETS
+            name, is_secret = f"{tag}=", tag in SECRETS
         elif (found := SECRET_NAME.match(value)) is not None:
-            name, value, hides = found[0], value[found.end() :], True
+            name, value, is_secret = found[0], value[found.end() :], True
         else:
             # The value continues a secret that contains SOH and whose length field is not valid.
-            name, hides = "", hides and not counted and _FIELD.match(value) is None
+            name, is_secret = "", is_secret and not counted and _FIELD.match(value) is None
         counted = form is TokenForm.COUNTED
-        if hides:
+        if is_secret:
             difference += sum(map(ord, value)) - ord("*") * len(value)
             value = "*" * len(value)
         elif tag == _CHECK_SUM and len(value) == 3 and value.isdecimal():

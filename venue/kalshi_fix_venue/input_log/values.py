@@ -1,4 +1,5 @@
-"""Settings of a venue and arguments of its calls as JSON values, and back, by their annotations."""
+"""Conversion of a venue's settings and of the arguments of calls to JSON values and back, according to their
+annotations."""
 
 from __future__ import annotations
 
@@ -105,6 +106,6 @@ for _type, _dump, _load in (
 ):
     _CONVERTER.register_unstructure_hook(_type, _dump)
     _CONVERTER.register_structure_hook(_type, lambda value, _, load=_load: load(value))
-_CONVERTER.register_unstructure_hook(Operation, lambda made: [made.NAME, made.values()])
+_CONVERTER.register_unstructure_hook(Operation, lambda each: [each.NAME, each.values()])
 _CONVERTER.register_structure_hook(Operation, lambda plain, _: operation(*plain))
 configure_tagged_union(Command, _CONVERTER)

@@ -19,7 +19,7 @@ from kalshi_fix_venue.parameters import build, shown
 OPERATIONS: Mapping[str, type[Operation]] = {
     name: cls for module in (operator, drop_copy, faults) for name, cls in defined_in(vars(module)).items()
 }
-"""All operations by name, in the order of help and schema."""
+"""All operations by name, in the order used by the help and the schema."""
 
 
 def operation(name: str, values: Mapping[str, object] | None = None) -> Operation:
@@ -32,5 +32,5 @@ def operation(name: str, values: Mapping[str, object] | None = None) -> Operatio
     cls = OPERATIONS.get(shown(name))
     if cls is None:
         raise ConfigurationError(f"there is no operation {name!r}; {did_you_mean(name, OPERATIONS)}")
-    made: Operation = build(cls, name, values or {})
-    return made
+    built: Operation = build(cls, name, values or {})
+    return built

@@ -56,14 +56,14 @@ class Operable(Protocol):
 
     @property
     def input_log_path(self) -> Path | None:
-        """The path of the input log, which records the calls of the venue; None if none is written."""
+        """The path of the input log, which records the calls to the venue; None if none is written."""
 
     @property
     def not_done(self) -> Sequence[str]:
         """Scheduled operations that failed, and why."""
 
     def new_id(self) -> str:
-        """Return an id that was not used before."""
+        """Return an id that has not been used before."""
 
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, for reading only."""
@@ -81,7 +81,7 @@ class Operable(Protocol):
         """Return the faults that are armed."""
 
     def execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
-        """Execute a command at a product's exchange; return its outcomes."""
+        """Execute a command on a product's exchange; return its outcomes."""
 
     def pause(self, window: PauseWindow, now: Instant) -> Mapping[str, PauseState]:
         """Pause; return the resulting state of each product."""
@@ -110,7 +110,7 @@ class Operation(ABC):
         """Perform the operation; return its result.
 
         Raises:
-            ConfigurationError: it is not possible at this venue, which is unchanged.
+            ConfigurationError: the operation is not possible on this venue, which is unchanged.
         """
 
     def values(self) -> dict[str, object]:
@@ -137,7 +137,7 @@ def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:
 
 @attrs.frozen
 class Who:
-    """A connection as operations identify it; without key and owner until it has logged on."""
+    """A connection as operations identify it; key and owner are unknown until it has logged on."""
 
     product: str
     session: str
@@ -166,7 +166,7 @@ class SessionOperation(Operation):
 
 @attrs.frozen(kw_only=True)
 class Fault(SessionOperation):
-    """A failure."""
+    """A failure that the venue can simulate."""
 
     after: float = parameter(SECONDS, "seconds until it begins", default=0.0)
     lasting: float | None = parameter(

@@ -27,7 +27,7 @@ class EnableDropCopy(Operation):
     enabled: bool = parameter(FLAG, "`no` withdraws the permission", default=True)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
-    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """Enable or disable it on the products."""
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
@@ -41,12 +41,12 @@ class RefuseDropCopy(Operation):
     """Refuse the next requests for past reports (EventResendReject U3)."""
 
     NAME: ClassVar[str] = "refuse-drop-copy"
-    reason: str = parameter(choice(*REASONS), "why", default="server-error", positional=True)
-    owner: str | None = parameter(TEXT, "only of this owner", optional=True)
+    reason: str = parameter(choice(*REASONS), "the reported reason", default="server-error", positional=True)
+    owner: str | None = parameter(TEXT, "only requests of this owner", optional=True)
     times: int = parameter(COUNT, "number of requests", default=1)
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
-    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """Refuse the next requests.
 
         Raises:
@@ -57,4 +57,5 @@ class RefuseDropCopy(Operation):
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)
-        return {"text": f"the next {self.times} requests are refused: {self.reason}", "products": products}
+        subject = "the next request is" if self.times == 1 else f"the next {self.times} requests are"
+        return {"text": f"{subject} refused: {self.reason}", "products": products}

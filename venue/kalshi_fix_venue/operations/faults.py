@@ -1,8 +1,8 @@
 """Faults by name: problems between a client and the venue, real or only reported.
 
 A fault never touches the state of the exchange: orders, cash and positions depend only on the bytes that
-arrived from the client. An armed fault waits for matching messages or connections: its parameters are the
-clients it concerns, its time, how many matches it skips, and how often it is applied.
+arrived from the client. An armed fault waits for matching messages or connections: its parameters select the
+clients, the time, how many matches are skipped, and how often it is applied.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class OccasionalFault(Fault):
     skip: int = parameter(COUNT, "number of occasions to skip first", default=0)
     times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=1)
     chance: float = parameter(
-        CHANCE, "probability at each occasion, drawn from the seeded random numbers", default=1.0
+        CHANCE, "probability on each occasion, decided by the seeded random numbers", default=1.0
     )
 
 
@@ -59,7 +59,7 @@ class Cut(MessageFault):
     at: str = parameter(
         choice("now", "frame", "request", "reply"),
         "now: every connection concerned; frame: in the middle of a message to the client; request: before "
-        "the venue reads a message of the client; reply: after it has executed one, before it answers",
+        "the venue reads a message from the client; reply: after it has executed one, before it answers",
         default="now",
     )
     how: str = parameter(
@@ -95,7 +95,8 @@ class Silence(Fault):
 
 @attrs.frozen(kw_only=True)
 class Withhold(Fault):
-    """Hold back application messages, such as reports, while heartbeats continue; send them when it ends."""
+    """Hold back application messages, such as reports, while heartbeats continue; they are sent when the
+    fault ends."""
 
     NAME: ClassVar[str] = "withhold"
     message: str | None = parameter(MESSAGE, "only this MsgType, such as 8 or ExecutionReport", optional=True)
@@ -119,7 +120,8 @@ class Garble(MessageFault):
     NAME: ClassVar[str] = "garble"
     how: str = parameter(
         choice("checksum", "body-length", "cut-short"),
-        "checksum: CheckSum (10) is wrong; body-length: BodyLength (9) is; cut-short: its end is missing",
+        "checksum: CheckSum (10) is wrong; body-length: BodyLength (9) is wrong; cut-short: the end of the "
+        "message is missing",
         default="checksum",
     )
 
@@ -192,7 +194,7 @@ class RefuseLogon(OccasionalFault):
 
 @attrs.frozen(kw_only=True)
 class Busy(OccasionalFault):
-    """Refuse logons as a busy logon service does."""
+    """Refuse logons like a busy logon service."""
 
     NAME: ClassVar[str] = "busy"
 
@@ -230,7 +232,7 @@ class Release(Operation):
 
     NAME: ClassVar[str] = "release"
     fault: str | None = parameter(
-        choice(*FAULTS), "only the faults of this name", positional=True, optional=True
+        choice(*FAULTS), "only the faults with this name", positional=True, optional=True
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
@@ -244,7 +246,8 @@ class Faults(Operation):
 
     NAME: ClassVar[str] = "faults"
 
-    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """List them."""
         armed = venue.faults()
-        return {"text": f"{len(armed)} faults are armed", "faults": armed}
+        text = "1 fault is armed" if len(armed) == 1 else f"{len(armed)} faults are armed"
+        return {"text": text, "faults": armed}

@@ -183,8 +183,8 @@ class Dispute(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Determine(MarketEnd):
-    """Determine the result of a market, or correct it before the settlement; for a disputed market give the
-    new result, or none to keep the old one."""
+    """Determine the result of a market, or correct it before the settlement; for a disputed market, give the
+    new result, or none to keep the old result."""
 
     NAME: ClassVar[str] = "determine"
 
@@ -254,8 +254,8 @@ class BlockTrade(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Trade(MarketOperation):
-    """Trade with the resting orders of a market as another participant; the rest of its order is cancelled
-    immediately."""
+    """Trade with the resting orders of a market as another participant; the part of the participant's order
+    that does not trade at once is cancelled."""
 
     NAME: ClassVar[str] = "trade"
     market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
@@ -306,7 +306,7 @@ class Trade(MarketOperation):
                 f"there are no resting orders in the book of {self.market} to {self.side}"
             )
         sizes = accumulate(size for _, size in levels)
-        needed = next((place for place, size in enumerate(sizes) if size >= self.quantity), -1)
+        needed = next((index for index, size in enumerate(sizes) if size >= self.quantity), -1)
         return levels[needed][0]
 
 
@@ -327,7 +327,7 @@ def _account(exchange: Exchange, market: str, name: str) -> AccountId:
 
 @attrs.frozen(kw_only=True)
 class Transfer(Operation):
-    """Move cash of one owner between shards or subaccounts, as the venue's REST API does."""
+    """Move an owner's cash between shards or subaccounts, as the venue's REST API does."""
 
     NAME: ClassVar[str] = "transfer"
     owner: str = parameter(TEXT, "the owner of the cash", positional=True)
@@ -359,7 +359,7 @@ class Transfer(Operation):
 
 @attrs.frozen(kw_only=True)
 class LogOut(SessionOperation):
-    """Log sessions out, as a gateway does before it stops: a Logout, and the connection closes."""
+    """Log sessions out, as a gateway does before it stops: send a Logout, and close the connection."""
 
     NAME: ClassVar[str] = "logout"
     text: str | None = parameter(TEXT, "Text (58) of the Logout", optional=True)
@@ -391,7 +391,7 @@ class ShowInputLog(Operation):
 
     NAME: ClassVar[str] = "input-log"
 
-    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 as all operations
+    def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """Return the path of the input log."""
         # A missing log is not an error, because a replay, which writes none, performs this operation too.
         path = None if venue.input_log_path is None else str(venue.input_log_path.absolute())

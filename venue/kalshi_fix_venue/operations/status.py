@@ -32,8 +32,8 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
 
 
 def is_of_the_venue(owner: str) -> bool:
-    """Return whether an owner is not a client: the initial liquidity, the operator's participant, a simulated
-    trader."""
+    """Return whether an owner belongs to the venue rather than to a client: the initial liquidity, the
+    operator's participant, or a simulated trader."""
     return owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner)
 
 

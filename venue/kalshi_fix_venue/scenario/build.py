@@ -34,7 +34,7 @@ from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Sce
 from kalshi_fix_venue.scenario.schema import ScenarioFile
 
 MAX_KEYS: Final = 5000
-"""Maximum number of API keys of a scenario: an RSA key takes a good part of a second to create."""
+"""Maximum number of API keys of a scenario: creating an RSA key takes a good part of a second."""
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
 _DEFAULT_SPACING_DIVISOR = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
@@ -51,12 +51,13 @@ _STEPS_TO: dict[MarketState, tuple[str, ...]] = {
 """Operations that bring a market to its initial state."""
 _WITH_RESULT = ("determine", "settle")
 _PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
-Place = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
+"""The keys and indexes that lead to a value in the file."""
 AnyMarket = schema.PredictionMarket | schema.MarginMarket
 
 
 def build_scenario(found: ScenarioFile) -> Scenario:
-    """Return the scenario of a file whose references are sound."""
+    """Return the scenario of a file whose references are valid."""
     markets = _markets(found)
     flow = found.flow
     return Scenario(
@@ -71,23 +72,25 @@ def build_scenario(found: ScenarioFile) -> Scenario:
     )
 
 
-def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
-    """Yield the place of each value that does not fit other parts of the file, and the remedy."""
+def wrong_references(found: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
+    """Yield the path of each value that does not fit other parts of the file, and the remedy."""
     markets = _markets(found)
     tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
-    everywhere = {**tickers[PREDICTION], **tickers[MARGIN]}
+    all_tickers = {**tickers[PREDICTION], **tickers[MARGIN]}
     yield from _wrong_prices(found, tickers)
-    named: list[tuple[Place, str, Iterable[str]]] = [
+    named: list[tuple[ValuePath, str, Iterable[str]]] = [
         (("groups", name, "markets", number), ticker, tickers[PREDICTION])
         for name, group in found.groups.items()
         for number, ticker in enumerate(group.markets)
     ]
     if found.flow is not None:
-        named += [(("flow", "markets", n), ticker, everywhere) for n, ticker in enumerate(found.flow.markets)]
+        named += [
+            (("flow", "markets", n), ticker, all_tickers) for n, ticker in enumerate(found.flow.markets)
+        ]
     for number, step in enumerate(found.schedule):
         market, owner = getattr(step.operation, "market", None), getattr(step.operation, "owner", None)
         if market is not None:
-            named.append((("schedule", number, "market"), market, everywhere))
+            named.append((("schedule", number, "market"), market, all_tickers))
         # Owners that the command line adds are not known here; they are all named after `OWNER`.
         if owner is not None and found.accounts and not owner.startswith(OWNER):
             named.append((("schedule", number, "owner"), owner, found.accounts))
@@ -103,9 +106,9 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
                 for n, customer in enumerate(key.customers or ())
                 if product in accounts
             ]
-    for place, name, known in named:
+    for path, name, known in named:
         if name not in known:
-            yield place, did_you_mean(name, known)
+            yield path, did_you_mean(name, known)
     if sum(keys.count for keys in _keys(found)) > MAX_KEYS:
         yield ("keys",), f"use at most {MAX_KEYS} keys in all"
     for owner in found.accounts:
@@ -116,16 +119,18 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[Place, str]]:
             )
 
 
-def _wrong_prices(found: ScenarioFile, tickers: dict[str, dict[str, Market]]) -> Iterator[tuple[Place, str]]:
-    """Yield prices and quantities that their markets do not accept."""
+def _wrong_prices(
+    found: ScenarioFile, tickers: dict[str, dict[str, Market]]
+) -> Iterator[tuple[ValuePath, str]]:
+    """Yield the paths of prices and quantities that their markets do not accept, and the remedies."""
     for product, ticker, section in _listed(found):
-        rules, where = tickers[product][ticker].rules, ("markets", product, ticker)
+        rules, path = tickers[product][ticker].rules, ("markets", product, ticker)
         low, high = rules.minimum_price, rules.maximum_price
         if section.middle is not None and not low < section.middle < high:
-            yield (*where, "middle"), f"write a price between {low} and {high}"
+            yield (*path, "middle"), f"write a price between {low} and {high}"
         liquidity = section.liquidity
         if liquidity is not None and liquidity.spacing is not None and liquidity.spacing % rules.tick:
-            yield (*where, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
+            yield (*path, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
     for owner, product, account in _owned(found):
         for ticker, position in account.positions.items():
             held = ("accounts", owner, product, "positions", ticker)
@@ -162,7 +167,9 @@ def _markets(found: ScenarioFile) -> dict[str, tuple[Market, ...]]:
         return dict(MARKETS)
     listed = list(_listed(found))
     return {
-        product: tuple(_market(product, ticker, each) for of, ticker, each in listed if of == product)
+        product: tuple(
+            _market(product, ticker, each) for of_product, ticker, each in listed if of_product == product
+        )
         for product in (PREDICTION, MARGIN)
     }
 
@@ -240,8 +247,8 @@ def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
                 for party_id, customer in account.customers.items()
             ),
             on_shards={
-                shard: {0: on.balance, **on.subaccounts}
-                for shard, on in getattr(account, "shards", {}).items()
+                shard: {0: balances.balance, **balances.subaccounts}
+                for shard, balances in getattr(account, "shards", {}).items()
             },
             **account.given("direct_member", "without_netting", "customers", "shards", "positions"),
         )
@@ -257,11 +264,11 @@ def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterat
 
 def _keys(found: ScenarioFile) -> Iterator[Keys]:
     """Yield the described keys, then default keys for accounts without any."""
-    left = {(owner, product): None for owner, product, _ in _owned(found)}
+    without_keys = {(owner, product): None for owner, product, _ in _owned(found)}
     for key in found.keys:
         accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
         for product in accounts if key.product is None else (key.product,):
-            left.pop((key.owner, product), None)
+            without_keys.pop((key.owner, product), None)
             yield Keys(
                 owner=key.owner,
                 product=product,
@@ -271,7 +278,7 @@ def _keys(found: ScenarioFile) -> Iterator[Keys]:
                 customers=None if key.customers is None else frozenset(key.customers),
                 restricted_to=key.restricted_to,
             )
-    for owner, product in left:
+    for owner, product in without_keys:
         yield Keys(owner=owner, product=product)
 
 

@@ -31,14 +31,14 @@ _EXPECTED: Final = {
     "tuple_type": "write a list",
     "bool_type": "write true or false",
     "int_type": "write a whole number",
-    "string_type": "write a text",
+    "string_type": "write text",
 }
-"""The remedies for errors of pydantic whose texts use Python's terms."""
+"""Remedies for pydantic errors whose texts use Python terms."""
 BOUNDS: Final = Bounds(depth=32, values=20_000, aliased=2_000)
 
 
 class ScenarioError(ConfigurationError):
-    """A scenario file that cannot be used; `mistakes` are all that were found in one run."""
+    """A scenario file that cannot be used; `mistakes` contains all mistakes found in one run."""
 
     def __init__(self, found: Iterable[Mistake]) -> None:
         self.mistakes: tuple[Mistake, ...] = tuple(found)
@@ -78,8 +78,8 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
         mistakes.raise_any()
         raise
     for path, advice in wrong_references(found):
-        place = _Place.find(root, path)
-        mistakes.add(place.node.location, place.wrong(), advice)
+        position = _Position.find(root, path)
+        mistakes.add(position.node.location, position.problem(), advice)
     mistakes.raise_any()
     scenario = build_scenario(found)
     try:
@@ -113,16 +113,16 @@ def _plain(node: Node) -> Any:
 
 
 @attrs.frozen
-class _Place:
-    """A position in the file, found by the path of an error of pydantic."""
+class _Position:
+    """A position in the file, found by the path in a pydantic error."""
 
     node: Node
     path: str = ""
 
     @classmethod
-    def find(cls, root: Node, path: Iterable[str | int]) -> _Place:
-        """Return the innermost place on the path that exists in the file. Other parts of the path, such as a
-        missing key or the name of an operation, are skipped."""
+    def find(cls, root: Node, path: Iterable[str | int]) -> _Position:
+        """Return the innermost position on the path that exists in the file. Other parts of the path, such as
+        a missing key or the name of an operation, are skipped."""
         node, shown = root, ""
         for part in path:
             if isinstance(node, Map) and str(part) in node.entries:
@@ -131,11 +131,12 @@ class _Place:
                 node, shown = node.items[part], f"{shown}[{part + 1}]"
         return cls(node, shown.removeprefix(".") or "the file")
 
-    def wrong(self, *, type_too: bool = False) -> str:
-        """Return the wrong value; for a mapping or a list its type or its content."""
+    def problem(self, *, type_is_wrong: bool = False) -> str:
+        """Return a description of the problem: the value or, for a mapping or a list, its content or its type
+        is wrong."""
         if isinstance(self.node, Scalar):
             return f"{self.path} is " + ("empty" if self.node.value is None else f"`{self.node.text}`")
-        if not type_too:
+        if not type_is_wrong:
             return f"{self.path} has an invalid value"
         return f"{self.path} is a {'list' if isinstance(self.node, Seq) else 'mapping'}"
 
@@ -145,32 +146,33 @@ class _Place:
 
 
 def _report(mistakes: Mistakes, root: Node, error: ErrorDetails) -> None:
-    """Report an error of pydantic's as a mistake in the file."""
+    """Report a pydantic error as a mistake in the file."""
     path, context = error["loc"], error.get("ctx", {})
     last = path[-1] if path else ""
-    place, outer = _Place.find(root, path), _Place.find(root, path[:-1])
+    position, outer = _Position.find(root, path), _Position.find(root, path[:-1])
     match error["type"]:
         case "missing":
             advice = f"add it: {_schema_at(path).get('description', '')}"
             mistakes.add(outer.node.location, f"{outer.path} has no `{last}`", advice)
         case "union_tag_not_found":
-            mistakes.add(place.node.location, f"{place.path} has no `do`", "add it: `{when: 90s, do: pause}`")
+            what = f"{position.path} has no `do`"
+            mistakes.add(position.node.location, what, "add it: `{when: 90s, do: pause}`")
         case "extra_forbidden":
             what = f"{outer.path} has an unknown key `{last}`"
             advice = did_you_mean(str(last), _schema_at(path[:-1]).get("properties", ()))
             mistakes.add(outer.line_of(last), what, advice)
         case _ if last == "[key]":
-            outer = _Place.find(root, path[:-2])
+            outer = _Position.find(root, path[:-2])
             what = f"{outer.path} has the key `{path[-2]}`"
             mistakes.add(outer.line_of(path[-2]), what, _advice(error, str(path[-2])))
         case _:
-            # The error may name a key: one that contradicts others of its section, or the discriminator that
-            # selects the allowed keys.
+            # The error may name a key: one that contradicts other keys of its section, or the discriminator
+            # that selects the allowed keys.
             key = context.get("key", context.get("discriminator", "").strip("'"))
-            place = _Place.find(root, (*path, key))
-            text = place.node.text if isinstance(place.node, Scalar) else ""
-            what = place.wrong(type_too=error["type"] in _EXPECTED)
-            mistakes.add(place.node.location, what, _advice(error, text))
+            position = _Position.find(root, (*path, key))
+            text = position.node.text if isinstance(position.node, Scalar) else ""
+            what = position.problem(type_is_wrong=error["type"] in _EXPECTED)
+            mistakes.add(position.node.location, what, _advice(error, text))
 
 
 def _advice(error: ErrorDetails, text: str) -> str:
@@ -184,7 +186,7 @@ def _advice(error: ErrorDetails, text: str) -> str:
 
 
 def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:
-    """Return the JSON Schema of a place in the file."""
+    """Return the JSON Schema of a position in the file."""
     schema = json_schema()
 
     def resolved(found: dict[str, Any]) -> dict[str, Any]:
@@ -192,14 +194,14 @@ def _schema_at(path: Iterable[str | int]) -> dict[str, Any]:
         reference: str | None = (inner[0] if inner else found).get("$ref")
         return found if reference is None else schema["$defs"][reference.rpartition("/")[2]] | found
 
-    here = schema
+    current = schema
     for part in path:
-        tags = here.get("discriminator", {}).get("mapping", {})
-        named = {**here.get("properties", {}), **({part: {"$ref": tags[part]}} if part in tags else {})}
-        below = [
-            *here.get("patternProperties", {}).values(),
-            here.get("additionalProperties"),
-            here.get("items"),
+        tags = current.get("discriminator", {}).get("mapping", {})
+        named = {**current.get("properties", {}), **({part: {"$ref": tags[part]}} if part in tags else {})}
+        unnamed = [
+            *current.get("patternProperties", {}).values(),
+            current.get("additionalProperties"),
+            current.get("items"),
         ]
-        here = resolved(named.get(part) or next(filter(None, below), here))
-    return here
+        current = resolved(named.get(part) or next(filter(None, unnamed), current))
+    return current

@@ -28,7 +28,7 @@ OWNER: Final = "you"
 BALANCE: Final = Decimal(10_000)
 """Default balance of an account in dollars."""
 LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
-"""Balance in dollars, on each shard, of the account that resting orders belong to."""
+"""Balance in dollars, on each shard, of the account to which resting orders belong."""
 KEYS_EACH: Final = 4
 """Default number of API keys of an owner on each product.
 
@@ -162,10 +162,10 @@ class Scenario:
         )
 
     def _api_keys(self, made: Mapping[tuple[str, str], tuple[ClientKey, ...]]) -> Iterator[ApiKey]:
-        left = {place: iter(keys) for place, keys in made.items()}
+        unused = {owner_product: iter(keys) for owner_product, keys in made.items()}
         for each in self.keys:
             for _ in range(each.count):
-                key = next(left[each.owner, each.product])
+                key = next(unused[each.owner, each.product])
                 yield ApiKey(
                     key_id=key.key_id,
                     public_key=key.public_key,
@@ -177,8 +177,8 @@ class Scenario:
                 )
 
     def _venue_accounts(self) -> Iterator[AccountConfig]:
-        """Return the venue's own accounts: of the resting orders, and of the participant that trades on the
-        operator's command."""
+        """Yield the venue's own accounts: one for the resting orders, and one for the participant that trades
+        on the operator's command."""
         for product, markets in self.markets.items():
             shards = {market.rules.shard for market in markets} - {0}
             for owner in (LIQUIDITY, PARTICIPANT):

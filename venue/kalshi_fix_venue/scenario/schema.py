@@ -73,7 +73,7 @@ class Section(BaseModel):
 
 
 def mistake(key: str, advice: str) -> PydanticCustomError:
-    """Return the error of a key whose value does not fit those of other keys of its section."""
+    """Return the error of a key whose value does not fit the values of other keys in its section."""
     return PydanticCustomError("mistake", "{advice}", {"advice": advice, "key": key})
 
 
@@ -106,14 +106,14 @@ class Number:
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Accept a number as text, or as a whole number."""
         bounds: dict[str, Any] = {
-            name: Decimal(of) for name, of in attrs.asdict(self).items() if of is not None
+            name: Decimal(bound) for name, bound in attrs.asdict(self).items() if bound is not None
         }
         return core_schema.no_info_before_validator_function(_exact, core_schema.decimal_schema(**bounds))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Return a number, which may also be in quotes."""
+        """Return the schema of a number, which may also be in quotes."""
         found = handler(schema)
         found["anyOf"][1]["pattern"] = f"^{_DECIMAL}$"
         return found
@@ -215,7 +215,7 @@ class _Step(Section):
 
     model_config = ConfigDict(populate_by_name=True)
     when: Duration = 0.0
-    """The time since the beginning; at once by default."""
+    """Time since the start at which it is performed; at once by default."""
     do: Any
 
 
@@ -252,7 +252,7 @@ def _step(found: _Step) -> Step:
 
 
 class Fees(Section):
-    """Trade fee rates, as fractions of the value at stake."""
+    """Trade fee rates: fractions of price times (1 - price) for prediction, of the price for margin."""
 
     taker_rate: Share | None = None
     """Fee of the taker."""
@@ -272,12 +272,13 @@ class Liquidity(Section):
 
 
 class Market(Section):
-    """Settings of markets of both products."""
+    """Settings that markets of both products have."""
 
     tick: Annotated[Decimal, Number(gt=0, le=1000)] | None = None
-    """Prices are multiples of it; 0.01 dollars by default on prediction, 0.0001 on margin."""
+    """Prices are multiples of it; by default 0.01 dollars for prediction, 0.0001 for margin."""
     middle: Positive | None = None
-    """The price around which orders rest and the flow begins; half a dollar, or 20 dollars on margin."""
+    """The price around which orders rest, and at which the flow begins; by default half a dollar for
+    prediction, 20 dollars for margin."""
     liquidity: Liquidity | None = None
     """The initial resting orders."""
     position_limit: Positive | None = None
@@ -315,19 +316,19 @@ class PredictionMarket(Market):
     shard: Shard = 0
     """Index of the exchange that trades it (ExDestination 100)."""
     high_volatility: Flag = False
-    """Whether RFQs on this market have the short times."""
+    """Whether RFQs on this market have the short time limits."""
 
     @model_validator(mode="after")
     def _check_tick(self) -> PredictionMarket:
         if self.tick is not None and self.structure is not None:
-            raise mistake("structure", "remove either it or `tick`")
+            raise mistake("structure", "remove it, or remove `tick`")
         if self.tick is not None and (self.tick >= 1 or 1 % self.tick):
             raise mistake("tick", "write a divisor of one dollar, such as 0.01")
         return self
 
 
 class Band(Section):
-    """Maximum distance of an order from the best price of its side: the larger of the two."""
+    """Maximum distance of an order from the best price on its side: the larger of the two distances."""
 
     share: Share = PriceBand().share
     """The distance as a fraction of the best price."""
@@ -341,7 +342,7 @@ class MarginMarket(Market):
     maximum_price: Positive | None = None
     """The highest price of an order; a million dollars by default."""
     band: Band | None = None
-    """Maximum distance of an order from the best price of its side; by default as at Kalshi."""
+    """Maximum distance of an order from the best price on its side; by default the same as Kalshi's."""
     banded: Flag = True
     """Whether there is a band at all."""
 
@@ -429,7 +430,7 @@ class Balances(Section):
     balance: Dollars
     """Dollars of the primary account."""
     subaccounts: Entries[Subaccount, Dollars] = {}
-    """Balances in dollars by number of the subaccount (AllocAccount 79)."""
+    """Balances in dollars by subaccount number (AllocAccount 79)."""
 
 
 class Account(Balances):
@@ -450,21 +451,21 @@ class Account(Balances):
 
 
 class PredictionAccount(Account):
-    """An account on prediction."""
+    """A prediction account."""
 
     shards: Entries[FurtherShard, Balances] = {}
     """Balances on further shards, by index."""
     allocation: Entries[AnyShard, Annotated[Decimal, Number(ge=0, le=100)]] = {}
-    """Percentages by shard, 100 in all, by which the free cash is divided every 10 seconds."""
+    """Percentages by shard, 100 in all, according to which the free cash is divided every 10 seconds."""
 
 
 class Accounts(Section):
     """The accounts of one owner."""
 
     prediction: PredictionAccount | None = None
-    """The account on prediction."""
+    """The prediction account."""
     margin: Account | None = None
-    """The account on margin."""
+    """The margin account."""
 
     @model_validator(mode="after")
     def _check_any(self) -> Accounts:
@@ -490,7 +491,7 @@ class Key(Section):
     type: Literal["ed25519", "rsa"] = "ed25519"
     """The type of the keys."""
     scopes: Names[Scope] = tuple(sorted(SCOPES))
-    """Permissions: listeners and market data need `read`; orders need a scope for trading."""
+    """Permissions: listeners and market data need `read`; orders need a trading scope."""
     customers: Names[str] | None = None
     """Customer accounts that the keys may trade for; all by default."""
     restricted_to: PrimaryOrSubaccount | None = None
@@ -504,9 +505,9 @@ class FeesByProduct(Section):
     """Fees by product."""
 
     prediction: Fees = Fees()
-    """Fees on prediction."""
+    """Fees for prediction."""
     margin: Fees = Fees()
-    """Fees on margin."""
+    """Fees for margin."""
 
 
 class Limits(Section):
@@ -523,27 +524,27 @@ class Limits(Section):
     max_past_events: Annotated[Whole, Field(ge=0, le=10**8)] | None = None
     """Maximum number of order events kept for drop copy."""
     max_unsent: Annotated[Whole, Field(ge=1024, le=2**31)] | None = None
-    """Maximum bytes that wait for a client that does not read; 16 MiB by default."""
+    """Maximum unsent bytes for a client that does not read; 16 MiB by default."""
 
 
 class RfqWindows(Section):
-    """Times of RFQs on one kind of market."""
+    """Time limits of RFQs on one kind of market."""
 
     confirmation: Duration | None = None
     """Time for a maker to confirm an accepted quote."""
     execution: Duration | None = None
-    """Time from the confirmation to the orders in the book."""
+    """Time between the confirmation and the entry of the orders into the book."""
 
 
 class Rfqs(Section):
     """Times and limits of RFQs."""
 
     standard: RfqWindows | None = None
-    """Times of markets without high volatility."""
+    """Time limits for markets without high volatility."""
     high_volatility: RfqWindows | None = None
-    """Times of high volatility markets, among them all combos."""
+    """Time limits for high volatility markets, including all combos."""
     lifetime: Duration | None = None
-    """Time after which an RFQ without acceptance expires; 1h by default."""
+    """Time after which an RFQ without an acceptance expires; 1h by default."""
     max_open: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
     """Maximum number of open RFQs of one account; 100 by default."""
 
@@ -581,11 +582,11 @@ class ScenarioFile(Section):
     markets: Markets | None = None
     """The markets by product; without this key, those of the default scenario."""
     groups: Entries[Ticker, Group] = {}
-    """Market groups that net, by name."""
+    """Market groups whose markets net with one another, by name."""
     accounts: Entries[Owner, Accounts] = {}
     """Accounts by owner."""
     keys: Items[Key] = []
-    """API keys; four for each account that has none here."""
+    """API keys; an account without keys here gets four."""
     fees: FeesByProduct = FeesByProduct()
     """Fees by product, if they differ from the published ones."""
     limits: Limits = Limits()
@@ -595,7 +596,7 @@ class ScenarioFile(Section):
     combos: Entries[Ticker, Combo] = {}
     """Collections of events that can be combined, by ticker."""
     maintenance: Flag = False
-    """Whether trading pauses for the weekly maintenance, as at Kalshi."""
+    """Whether trading pauses for the weekly maintenance, as on Kalshi."""
     pauses: Items[Pause] = []
     """Weekly pauses."""
     schedule: Items[Annotated[Step, Scheduled()]] = []
@@ -609,7 +610,7 @@ class ScenarioFile(Section):
 class _Schema(GenerateJsonSchema):
     """Omits the titles of fields, which repeat their names, and forbids the keys that pydantic forbids."""
 
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 as pydantic calls it
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 pydantic calls it
         return False
 
     def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Admission:
         key = self._keys[request.signed.sender_comp_id]
         if not self._rate_limits.may_use_fix(key.owner, key.product):
             return NO_FIX
-        if not self._rate_limits.takes_logon(key.owner, key.product, now.monotonic):
+        if not self._rate_limits.accepts_logon(key.owner, key.product, now.monotonic):
             return RATE_LIMIT_EXCEEDED
         if key.key_id in logged_on:
             return ALREADY_EXISTS

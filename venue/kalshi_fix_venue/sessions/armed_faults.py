@@ -49,8 +49,8 @@ class Armed:
 
     def holds(self, who: Who, now: Instant) -> bool:
         """Return whether it is active and applies to a connection."""
-        begun = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
-        return begun and self.fault.concerns(who)
+        is_active = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
+        return is_active and self.fault.concerns(who)
 
     def describe(self) -> dict[str, Any]:
         """Return its description as JSON values."""
@@ -86,7 +86,7 @@ class ArmedFaults:
         """Arm a fault.
 
         Raises:
-            ConfigurationError: too many are armed.
+            ConfigurationError: too many faults are armed.
         """
         if len(self._armed) >= MAX_ARMED:
             raise ConfigurationError(f"{MAX_ARMED} faults are already armed; release some")
@@ -133,20 +133,21 @@ class ArmedFaults:
     ) -> S | None:
         """Return the fault of a kind that applies on this occasion, or None, and count it.
 
-        The occasion is a message of `msg_type`, if given; only faults with these attributes are considered.
+        The occasion is a message of `msg_type`, if given. Only faults whose attributes equal `conditions` are
+        considered.
         """
         # A copy, because a fault that applies for the last time is disarmed in the loop.
         for armed in tuple(self._by_kind.get(kind, {}).values()):
             fault: Any = armed.fault
-            about = msg_type is None or not isinstance(fault, MessageFault) or fault.is_about(msg_type)
+            fits_type = msg_type is None or not isinstance(fault, MessageFault) or fault.is_about(msg_type)
             if (
-                not about
+                not fits_type
                 or not armed.holds(who, now)
                 or any(getattr(fault, name) != value for name, value in conditions.items())
             ):
                 continue
-            # Occasions are counted before chance is drawn: `skip` excludes the first ones, `chance` selects
-            # among the rest.
+            # Occasions are skipped before a random number is drawn: `skip` excludes the first ones, `chance`
+            # selects among the rest.
             if armed.skip:
                 armed.skip -= 1
                 continue

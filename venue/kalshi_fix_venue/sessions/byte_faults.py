@@ -27,7 +27,7 @@ from kalshi_fix_venue.sessions.armed_faults import ArmedFaults
 
 _HEAD = re.compile(rb"8=([^\x01]+)\x019=([0-9]+)\x0135=([^\x01]+)\x01")
 _HEAD_SIZE = 40
-"""The number of bytes that contain the complete beginning of a message."""
+"""Number of bytes within which `_HEAD` matches the beginning of a message."""
 _HEARTBEAT = "0"
 _SENDER, _TARGET, _SENDING_TIME, _POSS_DUP, _ORIG_SENDING_TIME = b"49=", b"56=", b"52=", b"43=", b"122="
 
@@ -47,7 +47,7 @@ class ByteFaults:
     delay."""
 
     def __init__(self, armed_faults: ArmedFaults, max_held: int) -> None:
-        """Start without delayed messages; if they exceed `max_held` bytes, the connection is cut."""
+        """Start without delayed messages; if they ever exceed `max_held` bytes, the connection is cut."""
         self._armed = armed_faults
         self._max_held = max_held
         self._held: deque[_Held] = deque()
@@ -143,11 +143,11 @@ class ByteFaults:
         cut = self.cut is not None
         if self._armed.active(Silence, who, now) is not None and not cut:
             return b""
-        leaving = bytearray()
+        released = bytearray()
         while self._held and (cut or self._held[0].due <= now.monotonic):
-            leaving += self._held.popleft().data
-        self._held_bytes -= len(leaving)
-        return bytes(leaving)
+            released += self._held.popleft().data
+        self._held_bytes -= len(released)
+        return bytes(released)
 
 
 def _frames(data: bytes) -> Iterator[tuple[bytes, str]]:
@@ -165,7 +165,7 @@ def _frames(data: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 def _head(frame: bytes) -> re.Match[bytes]:
-    """Return the match of the beginning of a message."""
+    """Return the match of `_HEAD` at the beginning of a message."""
     return cast("re.Match[bytes]", _HEAD.match(frame))
 
 
@@ -179,7 +179,7 @@ def _body(frame: bytes) -> list[bytes]:
 
 
 def _duplicate(frame: bytes) -> bytes:
-    """Return a message as it is resent, with the same sequence number."""
+    """Return a message in the form in which it is resent, with the same sequence number."""
     fields = _body(frame)
     at = next(i for i, field in enumerate(fields) if field.startswith(_SENDING_TIME))
     original = fields[at].removeprefix(_SENDING_TIME)
@@ -189,7 +189,8 @@ def _duplicate(frame: bytes) -> bytes:
 
 
 def _renamed(frame: bytes, sender: str, target: str | None) -> bytes:
-    """Return a message with other CompIDs. The header's are first, so later fields are not changed."""
+    """Return a message with other CompIDs. Those of the header precede all other fields with these tags,
+    which are not changed."""
     fields = _body(frame)
     for tag, name in ((_SENDER, sender), (_TARGET, target)):
         if name is not None:

@@ -30,7 +30,7 @@ class Connection:
     due: float | None = None
     """The time of its entry among the deadlines; never later than its actual next deadline."""
     faults: ByteFaults | None = None
-    """The faults in its bytes; None if there have never been any."""
+    """Applies faults to its bytes; None if there has never been a fault that affects bytes."""
     is_cut: bool = False
     """Whether a fault has cut it: its session has ended without a Logout to the client."""
     is_reset: bool = False
@@ -38,7 +38,7 @@ class Connection:
 
     @property
     def who(self) -> Who:
-        """Its identity for faults."""
+        """Its product, session type, key and owner, which are compared with the targets of faults."""
         session_type = self.session.config.session_type.name
         if self.login is None:
             return Who(self.product, session_type)
@@ -47,7 +47,7 @@ class Connection:
     def has_output(self, now: Instant) -> bool:
         """Return whether there are bytes to write.
 
-        This fetches the session's bytes into `output`, through the faults.
+        This fetches the session's bytes into `output`, after applying the faults.
         """
         if not self.output and not self.is_cut:
             self.output = self.session.data_to_send()
@@ -55,7 +55,7 @@ class Connection:
                 self.output = self.faults.outward(self.output, self.who, now)
         return bool(self.output)
 
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the connection was cut, or the session has ended and no bytes are delayed. Call
         `has_output` first."""
         held = self.faults is not None and self.faults.holds
@@ -82,11 +82,11 @@ class Connections:
         """Connections whose output, end or deadline may have changed since the last `refresh`."""
         self.with_output: set[int] = set()
         """Connections with bytes to write, as of the last `refresh`."""
-        self.over: set[int] = set()
+        self.to_close: set[int] = set()
         """Connections to close, as of the last `refresh`."""
         self._deadlines: list[tuple[float, int]] = []
         """A heap of `due` by connection. Deadlines change frequently, and a heap cannot move an entry: the
-        old one stays, and is stale if it differs from the `due` of its connection."""
+        old entry stays, and is stale if it differs from the `due` of its connection."""
 
     def __iter__(self) -> Iterator[Connection]:
         """Iterate over a copy of the connections, oldest first."""
@@ -111,10 +111,10 @@ class Connections:
         del self._connections[connection.id]
         self._changed.discard(connection)
         self.with_output.discard(connection.id)
-        self.over.discard(connection.id)
+        self.to_close.discard(connection.id)
 
     def touch(self, connection: Connection) -> None:
-        """Mark a connection as changed."""
+        """Mark a connection as changed, so the next `refresh` visits it."""
         self._changed.add(connection)
 
     def fetch(self, connection: Connection, now: Instant) -> bytes:
@@ -141,8 +141,8 @@ class Connections:
     ) -> None:
         if connection.has_output(now):
             self.with_output.add(connection.id)
-        elif connection.is_over():
-            self.over.add(connection.id)
+        elif connection.is_finished():
+            self.to_close.add(connection.id)
         if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
             cut(connection, connection.faults.cut, now)
         deadline = connection.next_deadline(now)
@@ -156,12 +156,12 @@ class Connections:
         while self._deadlines:
             deadline, number = self._deadlines[0]
             connection = self._connections.get(number)
-            holds = connection is not None and connection.due == deadline
-            actual = connection.next_deadline(now) if connection is not None and holds else None
+            is_current = connection is not None and connection.due == deadline
+            actual = connection.next_deadline(now) if connection is not None and is_current else None
             if actual == deadline:
                 return deadline
             heapq.heappop(self._deadlines)
-            if connection is not None and holds:
+            if connection is not None and is_current:
                 connection.due = None
                 if actual is not None:
                     self._set_due(connection, actual)

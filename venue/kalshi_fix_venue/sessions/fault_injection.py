@@ -48,7 +48,7 @@ class FaultInjection:
     _process_aborted: Callable[[Instant], None]
     """Ends the sessions that were aborted during delivery."""
     _max_unsent: int
-    """Maximum bytes to one client that faults may delay."""
+    """Maximum number of bytes to one client that faults may delay."""
     _withheld: dict[Login, list[Message]] = attrs.field(factory=dict)
     """Withheld messages by login."""
 
@@ -61,7 +61,7 @@ class FaultInjection:
         """Arm a fault, or apply it if it is immediate.
 
         Raises:
-            ConfigurationError: too many are armed.
+            ConfigurationError: too many faults are armed.
         """
         if isinstance(fault, Cut) and fault.at == "now" and not fault.after:
             return self._cut_now(fault, now)
@@ -106,7 +106,7 @@ class FaultInjection:
     def answer(
         self, connection: Connection, login: Login, message: Message, gateway: ProductGateway, now: Instant
     ) -> None:
-        """Deliver the gateway's answer to a request, or that of a fault that applies to it."""
+        """Deliver the gateway's answer to a request, or the answer of a fault that applies to the request."""
         if not self._armed:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
@@ -151,10 +151,11 @@ class FaultInjection:
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
 
     def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
-        """End a connection without a Logout. Bytes that its session has sent and that were not fetched are
-        lost in transit, but count as sent: on a session type with resend, the client can request them."""
+        """End a connection without a Logout. Bytes that its session has sent and that have not been fetched
+        are lost, but their messages count as sent: on a session type with resend, the client can request
+        them."""
         connection.is_cut, connection.is_reset = True, fault.how == "reset"
-        # Fetched and discarded. The store of a session with resend has kept the messages.
+        # The bytes are fetched and discarded. The store of a session with resend has kept the messages.
         connection.session.data_to_send()
         connection.session.receive_eof(now)
         self._process_events(connection, now)

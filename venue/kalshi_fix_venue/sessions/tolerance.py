@@ -1,9 +1,9 @@
 """Differences between the messages that the venue accepts and those that the spec lets clients send.
 
-ExDestination (100) should not be sent on margin and is ignored there (the page on margin order entry). A
-fraction of a Price (44) in cents is truncated (the page on subpenny pricing), and an invalid price
-is refused by the exchange, not as a malformed message (the venue's changelog of 2 July 2026). Flags of a
-QuoteRequest (R) outside its group are dropped (the page on RFQ messages).
+ExDestination (100) should not be sent on margin and is ignored there (the page on margin order entry).
+Fractions of a cent in a Price (44) in cents are truncated (the page on subpenny pricing), and the exchange
+refuses an invalid price; the message is not rejected as malformed (the venue's changelog of 2 July 2026).
+Flags of a QuoteRequest (R) outside its group are dropped (the page on RFQ messages).
 
 An unknown Side (54) or SelfTradePreventionType (2964) is refused with a Reject (373=5), because the report of
 a refused order would have to repeat it; other unknown codes make an order invalid.
@@ -40,7 +40,7 @@ from kalshi_fix_venue.exchange import MARGIN, PREDICTION
 
 _MESSAGES = (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest)
 _REPEATED = ("side", "self_trade_prevention_type")
-"""Codes of an order that its reports repeat."""
+"""Fields of an order with codes that its reports repeat."""
 
 
 def _tags(block: BlockLayout) -> Iterator[int]:

@@ -19,7 +19,7 @@ from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on explicit request, such as in a container
-"""Listens on every address of the machine."""
+"""The host that represents every address of the machine."""
 
 
 class Sandbox:
@@ -89,10 +89,10 @@ class Sandbox:
     def write_files(self, folder: Path, owner: str) -> dict[str, list[tuple[str, Path]]]:
         """Write the CA and an owner's private keys into a folder.
 
-        Returns for each product the ids of the keys and the files with them.
+        Returns, for each product, the ids of the keys, each with the file that contains the private key.
 
         Raises:
-            OSError: the folder cannot be written, or contains such files already.
+            OSError: the folder cannot be written, or already contains such files.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with self.ca_path(folder).open("x") as file:

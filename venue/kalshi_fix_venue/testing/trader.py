@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 
 class Trader:
-    """An owner who trades at the exchange without a FIX session, except for RFQs.
+    """An owner who trades on the exchange without a FIX session, except for RFQs.
 
     Orders rest until they are cancelled, unless `time_in_force` is given. They are reported like any other
     order: to the market, the counterparty and the listeners of the owner. The calls return when the exchange
@@ -61,7 +61,7 @@ class Trader:
     def __init__(
         self, server: VenueServer, product: str, owner: str, options: Callable[[str], VenueOptions]
     ) -> None:
-        """Trade at a server's venue for an owner; `options` returns the connection options of a session
+        """Trade on a server's venue for an owner; `options` returns the connection options for a session
         type."""
         self.owner = owner
         self.product = product
@@ -123,13 +123,13 @@ class Trader:
         def act(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
             exchange = venue.exchange(self.product)
             order = _open_order(exchange, owner, cl_ord_id)
-            missing = order.leaves if size is None else size
+            remaining = order.leaves if size is None else size
             side = opposite(order.side)
             done: list[OrderSnapshot] = []
-            while missing > 0:
+            while remaining > 0:
                 outcomes = self._execute(
                     *(venue, now, order.market, side),
-                    quantity=missing,
+                    quantity=remaining,
                     price=order.price,
                     time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL,
                 )
@@ -137,7 +137,7 @@ class Trader:
                 if not trades:
                     raise ValueError(f"{cl_ord_id} of {owner} was not filled: the book has no matching order")
                 done.append(_last(outcomes, self.owner))
-                missing -= sum(
+                remaining -= sum(
                     (each.quantity for each in trades if each.order.order_id == order.order_id), Decimal(0)
                 )
             return tuple(done)
@@ -199,7 +199,7 @@ class Trader:
                 offer_px=None if offer is None else _exact(offer),
             )
         )
-        self._require_taken("quote", maker.take(QuoteStatusReport), quote_id)
+        self._require_accepted("quote", maker.take(QuoteStatusReport), quote_id)
         return quote_id
 
     def confirm(self, quote_id: str) -> None:
@@ -210,7 +210,7 @@ class Trader:
         """
         maker = self.session(_MAKERS)
         maker.send(QuoteConfirm(quote_id=quote_id))
-        self._require_taken("confirmation", maker.take(QuoteConfirmStatus), quote_id)
+        self._require_accepted("confirmation", maker.take(QuoteConfirmStatus), quote_id)
 
     def request_quotes(self, market: str, quantity: Number) -> str:
         """Request quotes from the makers (KalshiRT); return the venue's id of the request.
@@ -239,7 +239,7 @@ class Trader:
         """
         creator, quote_id = self.session(_CREATORS), quote if isinstance(quote, str) else quote.quote_id
         creator.send(AcceptQuote(quote_id=quote_id, side=side))
-        self._require_taken("acceptance", creator.take(AcceptQuoteStatus), quote_id)
+        self._require_accepted("acceptance", creator.take(AcceptQuoteStatus), quote_id)
 
     def _place(self, market: str, side: Side, quantity: Number, price: Number, **more: Any) -> OrderSnapshot:
         exact = {"quantity": _exact(quantity), "price": _exact(price)}
@@ -270,7 +270,7 @@ class Trader:
                 )
         return outcomes
 
-    def _require_taken(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
+    def _require_accepted(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
         """Raise ValueError if one of these messages rejects a request about a quote."""
         for status in statuses:
             if isinstance(status, QuoteStatusReport):
@@ -299,9 +299,9 @@ def _open_order(exchange: Exchange, owner: str, cl_ord_id: str) -> OrderSnapshot
 
 def _last(outcomes: Sequence[Outcome], owner: str) -> OrderSnapshot:
     """Return the last state of an owner's order."""
-    mine = [
+    orders = [
         outcome.order
         for outcome in outcomes
         if isinstance(outcome, OrderOutcome) and outcome.order.account.owner == owner
     ]
-    return mine[-1]
+    return orders[-1]

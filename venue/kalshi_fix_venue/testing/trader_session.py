@@ -34,8 +34,8 @@ class TraderSession:
         )
         plan = make_plan(name, ClientConfig(**options, heart_bt_int=_AN_HOUR, logon_fields=fields))
         self._config: SessionConfig = plan.config
-        self._at: tuple[VenueModel, int] | None = None
-        """The venue that it is connected to, and the number of the connection there."""
+        self._connection: tuple[VenueModel, int] | None = None
+        """The venue to which it is connected, and the venue's number of the connection."""
         self._store = MemoryStore()
         self._session = Session(self._config, self._store)
         self._received: list[Message] = []
@@ -43,7 +43,7 @@ class TraderSession:
         """Reason for the end of the session."""
 
     def log_on(self) -> None:
-        """Log on, unless logged on already: makers receive only the requests made after their logon.
+        """Log on, unless already logged on: makers receive only the requests made after their logon.
 
         Raises:
             ValueError: the venue refuses it, for example because another client uses the key.
@@ -65,22 +65,24 @@ class TraderSession:
         self._server.run(act)
 
     def take(self, kind: type[M]) -> list[M]:
-        """Return the received messages of a kind that were not taken yet."""
+        """Return the received messages of a kind that have not been taken yet."""
         self._server.run(self._serve)
         found = [message for message in self._received if isinstance(message, kind)]
         self._received = [message for message in self._received if not isinstance(message, kind)]
         return found
 
     def _serve(self, venue: VenueModel, now: Instant) -> None:
-        """Carry bytes between session and venue until neither has output left; log on first if necessary."""
-        if self._at is None or self._at[0] is not venue or venue.should_close(self._at[1]):
-            if self._at is not None and self._at[0] is not venue:
+        """Pass bytes between the session and the venue until neither has output left; log on first if
+        necessary."""
+        known = self._connection
+        if known is None or known[0] is not venue or venue.should_close(known[1]):
+            if known is not None and known[0] is not venue:
                 self._store = MemoryStore()
             self._session = Session(self._config, self._store)
-            self._at = venue, venue.connection_made(self._config.product, self.name, now)
+            known = self._connection = venue, venue.connection_made(self._config.product, self.name, now)
             self._session.connect(now)
             self._received.clear()
-        number = self._at[1]
+        number = known[1]
         while True:
             request = self._session.data_to_send()
             if request:

@@ -38,7 +38,7 @@ from kalshi_fix_venue.venue import SeqNums, VenueModel
 class Venue:
     """A simulated Kalshi with markets, accounts and API keys, as a context manager.
 
-    Clients connect within the process, without network and TLS, or with `tls` on loopback ports. The venue
+    Clients connect within the process, without a network and TLS or, with `tls`, on loopback ports. The venue
     runs in a background thread, so it serves blocking code and every event loop; its methods wait only for
     that thread, and see everything that clients have written before the call. Several venues are independent
     of each other.
@@ -66,7 +66,7 @@ class Venue:
             rsa_keys: RSA keys instead of Ed25519 ones, for clients that support only RSA.
             markets: the markets, by product.
             balance: initial dollars of each account.
-            seed: seed of the ids that the venue draws, which repeat after each `reset`.
+            seed: seed of the ids that the venue generates, which repeat after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
             scenario: initial state of the venue, or the YAML file that describes it; `owners` are added to
                 its own, each with a key for every session type, and `markets` are not used.
@@ -85,24 +85,25 @@ class Venue:
             for product in PRODUCTS
             if (owner, product) not in known
         )
-        places = [(account.owner, account.product) for account in accounts]
-        self._keys = _keys(places, self._random(), rsa_keys=rsa_keys)
+        holders = [(account.owner, account.product) for account in accounts]
+        self._keys = _keys(holders, self._random(), rsa_keys=rsa_keys)
         described = {(keys.owner, keys.product): keys for keys in reversed(start.keys)}
-        further = dict(settings or {})
-        flow = further.pop("flow", start.flow)
+        more_settings = dict(settings or {})
+        flow = more_settings.pop("flow", start.flow)
         complete = attrs.evolve(
             start,
             accounts=accounts,
             keys=tuple(
                 attrs.evolve(
-                    described.get(place, Keys(owner=place[0], product=place[1])), count=len(self._keys[place])
+                    described.get(holder, Keys(owner=holder[0], product=holder[1])),
+                    count=len(self._keys[holder]),
                 )
-                for place in places
+                for holder in holders
             ),
-            settings={**start.settings, **further},
+            settings={**start.settings, **more_settings},
             flow=flow,
         )
-        config = complete.config({place: tuple(keys.values()) for place, keys in self._keys.items()})
+        config = complete.config({holder: tuple(keys.values()) for holder, keys in self._keys.items()})
         self._owners = {
             product: {account.owner for account in config.accounts if account.product == product}
             for product in PRODUCTS
@@ -129,7 +130,7 @@ class Venue:
         self.server.__exit__(*raised)
 
     def reset(self) -> None:
-        """Restore the initial state: no orders, positions and faults, the initial balances, no sessions.
+        """Restore the initial state: the initial balances, and no orders, positions, faults or sessions.
 
         Every connection is cut. Keys, ports and thread are kept, so this costs less than a logon. A client
         that was left open reconnects as after any connection loss, so close clients first.
@@ -229,7 +230,7 @@ class Venue:
         self.server.skip(seconds)
 
     def execute(self, command: Command, *, product: Product = "prediction") -> Sequence[Outcome]:
-        """Execute a command at a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
+        """Execute a command on a product's exchange; the commands are in `kalshi_fix_venue.exchange`.
 
         Raises:
             ValueError: the command cannot be executed (see `Exchange.apply`).
@@ -295,8 +296,8 @@ class Venue:
         product: Product = "prediction",
         key: str | None = None,
     ) -> SeqNums | None:
-        """Return the venue's next MsgSeqNums (34) with a key on a session type; None if it is not logged on
-        and the session type does not keep them."""
+        """Return the venue's next MsgSeqNums (34) for a key on a session type; None if the key is not logged
+        on and the session type does not keep them."""
         chosen = self._key(owner, product, session if key is None else key)
         return self.server.inspect(lambda model: model.seq_nums(chosen.key_id, session))
 
@@ -304,8 +305,8 @@ class Venue:
         """Return the session types that an owner is logged on to."""
         ids = {
             key.key_id
-            for (of, on), keys in self._keys.items()
-            if (of, on) == (owner, product)
+            for holder, keys in self._keys.items()
+            if holder == (owner, product)
             for key in keys.values()
         }
         found = self.server.inspect(VenueModel.logged_on)
@@ -345,15 +346,16 @@ def _scenario(given: Scenario | Path | str | None, markets: Mapping[str, Sequenc
 
 
 def _keys(
-    places: Sequence[tuple[str, str]], random: Random, *, rsa_keys: bool
+    holders: Sequence[tuple[str, str]], random: Random, *, rsa_keys: bool
 ) -> dict[tuple[str, str], dict[str, ClientKey]]:
-    """Make one key pair per owner, registered under a separate API key for each session type of a product."""
-    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner, _ in places}
+    """Generate one key pair per owner, registered under a separate API key for each session type of a
+    product."""
+    pairs = {owner: ClientKey.generate(ed25519_key=not rsa_keys) for owner, _ in holders}
     return {
         (owner, product): {
             name: attrs.evolve(pairs[owner], key_id=str(UUID(int=random.getrandbits(128), version=4)))
             for name, session_type in SESSION_TYPES.items()
             if product in session_type.products
         }
-        for owner, product in places
+        for owner, product in holders
     }

@@ -29,7 +29,7 @@ _MAX_SUMMED: Final = 1000
 
 
 def operations() -> list[dict[str, Any]]:
-    """Return all operations with their parameters, as `kalshi-fix venue do` has them."""
+    """Return all operations of `kalshi-fix venue do` with their parameters."""
     return [
         {
             "name": name,
@@ -78,12 +78,12 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
             if is_of_the_venue(account.id.owner):
                 continue
             owner = _name(account.id.owner, account.id.subaccount)
-            where = {"owner": owner, "product": product, "shard": account.id.shard}
+            identity = {"owner": owner, "product": product, "shard": account.id.shard}
             amounts = {"balance": str(account.balance), "available": str(account.available)}
-            found["accounts"].append(where | amounts)
+            found["accounts"].append(identity | amounts)
             for ticker, holding in account.holdings.items():
                 if holding.position.net:
-                    row = where | {"market": ticker, "net": str(holding.position.net)}
+                    row = identity | {"market": ticker, "net": str(holding.position.net)}
                     found["positions"].append(row)
         found["trades"] += _trades(venue.recent_trades(product))
     found["trades"].sort(key=lambda row: row["time"], reverse=True)
@@ -99,13 +99,13 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
 
 
 def _book(exchange: Exchange, market: str, own: Iterable[OrderSnapshot]) -> dict[str, Any]:
-    mine: defaultdict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
+    own_sizes: defaultdict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
     for order in own:
         if order.market == market:
-            mine[order.side, order.price] += order.leaves
+            own_sizes[order.side, order.price] += order.leaves
     sides = {
         side.name.lower(): [
-            [str(price), str(size), str(mine.get((side, price), ""))]
+            [str(price), str(size), str(own_sizes.get((side, price), ""))]
             for price, size in exchange.levels(market, side)[:MAX_LEVELS]
         ]
         for side in Side

@@ -33,14 +33,14 @@ MAX_VIEWERS: Final = 8
 """Maximum number of pages that are updated at the same time."""
 MAX_REQUESTS: Final = 32
 """Maximum number of connections and requests at the same time."""
-SHORTEST_INTERVAL: Final = 0.25
-"""Seconds between two updates of a page."""
-LARGEST_SHARE: Final = 0.05
+MIN_INTERVAL: Final = 0.25
+"""Minimum number of seconds between two updates of a page."""
+MAX_DRAWING_SHARE: Final = 0.05
 """Maximum share of the time spent on drawing pages: a large venue is drawn less often."""
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
 SHUTDOWN: Final = 2
-"""Seconds in which open pages are closed at the end."""
+"""Seconds allowed for closing open pages at the end."""
 _FILES: Final = {
     "/": ("index.html", "text/html"),
     "/app.js": ("app.js", "text/javascript"),
@@ -153,8 +153,8 @@ class WebServer:
 
     async def _do(self, request: Request) -> Response:
         body = b""
-        async for piece in request.stream():
-            body += piece
+        async for chunk in request.stream():
+            body += chunk
             if len(body) > MAX_LINE:
                 return PlainTextResponse(f"a request has at most {MAX_LINE} bytes", 413)
         return JSONResponse(await asyncio.to_thread(self._channel.perform, body))
@@ -171,7 +171,7 @@ class WebServer:
         return _Stream(self, query.get("market"), chosen)
 
     async def _draw(self, function: Callable[[], T]) -> T:
-        """Run a function in the thread that alone reads the traffic."""
+        """Run a function in the only thread that reads the traffic."""
         return await asyncio.get_running_loop().run_in_executor(self._drawing, function)
 
     def _update(self, market: str | None, session: SessionId | None) -> dict[str, Any]:
@@ -188,19 +188,19 @@ class WebServer:
         return drawn | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
-        """Send an update whenever the picture has changed, until the browser does not read in time."""
+        """Send an update whenever the picture has changed, until the browser fails to read in time."""
         self._loop, previous = (loop := asyncio.get_running_loop()), ""
         while True:
             begun = loop.time()
             text = json.dumps(await self._draw(lambda: self._update(market, session)))
-            took = loop.time() - begun
-            # If nothing has changed, a comment still shows that the venue runs, and reveals a browser that is
-            # gone.
+            drawing_time = loop.time() - begun
+            # If nothing has changed, a comment still shows that the venue is running, and reveals a browser
+            # that is gone.
             event = ": unchanged\n\n" if text == previous else f"data: {text}\n\n"
             previous = text
             async with asyncio.timeout(self._patience):
                 await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
-            await asyncio.sleep(max(SHORTEST_INTERVAL, took / LARGEST_SHARE))
+            await asyncio.sleep(max(MIN_INTERVAL, drawing_time / MAX_DRAWING_SHARE))
 
 
 class _Stream(Response):
@@ -219,7 +219,10 @@ class _Stream(Response):
             await PlainTextResponse("too many pages are open", 503)(scope, receive, send)
             return
         page.viewers += 1
-        tasks = [asyncio.create_task(_gone(receive)), asyncio.create_task(page.stopping.wait())]
+        tasks = [
+            asyncio.create_task(_wait_for_disconnect(receive)),
+            asyncio.create_task(page.stopping.wait()),
+        ]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             tasks.append(asyncio.create_task(page.stream(send, self._market, self._session)))
@@ -231,13 +234,13 @@ class _Stream(Response):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class _Guard:
-    """Refuses requests from other sites and without the token, and adds the headers of the policy."""
+    """Refuses requests from other sites or without the token, and adds the headers of the policy."""
 
     def __init__(
         self, app: ASGIApp, port: int, is_token: Callable[[str], bool], public: frozenset[str]
@@ -259,7 +262,7 @@ class _Guard:
     def _refusal(self, headers: Headers, path: str) -> Response | None:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return PlainTextResponse("this page has another address", 421)
+            return PlainTextResponse("this page has a different address", 421)
         site = headers.get("sec-fetch-site", "none")
         if any(origin != f"http://{hosts[0]}" for origin in origins) or site not in ("none", "same-origin"):
             return PlainTextResponse("requests from other sites are refused", 403)

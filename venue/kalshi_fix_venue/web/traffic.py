@@ -26,7 +26,7 @@ from kalshi_fix_venue.driver import ClientProtocol
 from kalshi_fix_venue.exchange import MARGIN
 
 MAX_QUEUED: Final = 32 * 1024
-"""Maximum bytes of one connection that wait to be read; beyond it the oldest are dropped."""
+"""Maximum bytes from one connection that wait to be read; beyond it the oldest are dropped."""
 MAX_QUEUES: Final = 64
 """Maximum number of connections whose bytes wait; beyond it those of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
@@ -62,7 +62,7 @@ class _Wire:
 
 
 @attrs.define(eq=False)
-class Passed:
+class SeenMessage:
     """A message that was sent or received."""
 
     id: int
@@ -71,7 +71,7 @@ class Passed:
     """Whether the venue sent it."""
     logged: LoggedMessage
     row: dict[str, Any] | None = None
-    """Its row in the list, once it was shown."""
+    """Its row in the list, once it has been shown."""
 
 
 class Traffic:
@@ -88,7 +88,7 @@ class Traffic:
         self._dropped: WeakSet[ClientProtocol] = WeakSet()
         """Connections whose next bytes follow a gap."""
         self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
-        self._kept: OrderedDict[SessionId, deque[Passed]] = OrderedDict()
+        self._kept: OrderedDict[SessionId, deque[SeenMessage]] = OrderedDict()
         self._units: dict[str, Units] = {}
         self._judge = Judge()
 
@@ -118,7 +118,7 @@ class Traffic:
         return [self._row(each) for each in newest]
 
     def last_of_each(self) -> dict[SessionId, list[dict[str, Any]]]:
-        """Return the last message in each direction by session."""
+        """Return, for each session, the last message in each direction."""
         self._read()
         return {
             session: [self._row(each) for each in {each.is_sent: each for each in kept}.values()]
@@ -154,7 +154,7 @@ class Traffic:
         if not wire.key and not is_sent and (found := _CLIENT.search(logged.frame)):
             wire.key = found[1].decode("latin-1")
         session = (connection.product, connection.session_type, wire.key)
-        message = Passed(next(self._ids), session, is_sent, logged)
+        message = SeenMessage(next(self._ids), session, is_sent, logged)
         units = self._units.setdefault(session[0], Units(always_dollars=session[0] == MARGIN))
         if _LOGON in logged.frame:
             units.learn(self._explain(message).inspection)
@@ -163,10 +163,10 @@ class Traffic:
         self._kept.setdefault(session, deque(maxlen=MAX_MESSAGES)).append(message)
         self._kept.move_to_end(session)
 
-    def _explain(self, message: Passed) -> Explanation:
+    def _explain(self, message: SeenMessage) -> Explanation:
         return explain(message.logged, self._judge)
 
-    def _row(self, message: Passed) -> dict[str, Any]:
+    def _row(self, message: SeenMessage) -> dict[str, Any]:
         if message.row is None:
             explanation = self._explain(message)
             nodes = explanation.inspection.header

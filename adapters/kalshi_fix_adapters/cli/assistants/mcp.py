@@ -1,4 +1,4 @@
-"""`kalshi-fix mcp`: a server of the Model Context Protocol on standard input and output."""
+"""`kalshi-fix mcp`: a Model Context Protocol server on standard input and output."""
 
 from __future__ import annotations
 

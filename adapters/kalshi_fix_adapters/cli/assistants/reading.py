@@ -19,14 +19,14 @@ from kalshi_fix_adapters.cli.store import show
 Files = Annotated[list[str], Field(description="Paths of the files; .gz files are decompressed.")]
 AsOf = Annotated[
     str | None,
-    Field(description="Judge messages by the dialect of this date (2026-06-30), or of today (latest)."),
+    Field(description="Check messages against the dialect of this date (2026-06-30), or today's (latest)."),
 ]
 Words = Annotated[list[str], Field(description="Only messages that match one of these.")]
 Bound = Annotated[str | None, Field(description="A time in UTC: 14:30, 2026-11-21, 2026-11-21T14:30:05.")]
 
 
 def reading_tools(workspace: Workspace) -> Iterable[Tool]:
-    """Return the tools that read files of a workspace."""
+    """Return the tools that read the files of a workspace."""
 
     def decode(
         files: Files,
@@ -50,13 +50,13 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         as_of: AsOf = None,
     ) -> str:
         """Print the FIX messages of wire logs, one per line, and the problems of each."""
-        named = {"direction": direction, "since": since, "until": until, "as-of": as_of}
+        options = {"direction": direction, "since": since, "until": until, "as-of": as_of}
         lists = {"type": types, "tag": tags, "id": client_order_ids, "symbol": symbols}
         return run_subcommand(
             decode_command,
             *([] if form == "brief" else [f"--{form}"]),
             *(f"--{name}={value}" for name, values in lists.items() for value in values),
-            *_given(named),
+            *_given(options),
             *("--", *workspace.files(files)),
         )
 

@@ -16,14 +16,14 @@ from kalshi_fix_adapters.cli.assistants.reading import reading_tools
 from kalshi_fix_adapters.cli.kit.tools import ErrorType, Tool, ToolFailure, Workspace
 
 _INSTRUCTIONS = (
-    "Reads FIX logs, recordings and message stores of a client of Kalshi. Prices are dollars of yes, times "
-    "are UTC. Begin with decode in the form summary; follow one order with trace; look tags, codes and Texts "
-    "up with spec. Output is truncated at 64 KiB: use filters."
+    "Reads FIX logs, recordings and message stores of a Kalshi client. Prices are dollars for Yes, times are "
+    "UTC. Begin with decode in the form summary; follow one order with trace; look up tags, codes and Texts "
+    "with spec. Output is truncated at 64 KiB: use filters."
 )
 
 
 class _Server(MCPServer):
-    """A server that also reports arguments that do not match a tool's schema as typed errors."""
+    """A server that reports arguments that do not match a tool's schema as typed errors too."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
@@ -56,7 +56,7 @@ def make_server(workspace: Workspace) -> MCPServer:
 def _tools(workspace: Workspace) -> Iterator[Tool]:
     """Yield the tools of this distribution and of others.
 
-    Each entry point of the group `kalshi_fix.tools` names a function that returns tools for a workspace.
+    Each entry point of the group `kalshi_fix.tools` refers to a function that returns tools for a workspace.
     """
     yield from reading_tools(workspace)
     for entry_point in entry_points(group="kalshi_fix.tools"):

@@ -1,4 +1,4 @@
-"""The options of the subcommands that read from NATS, and their connection. This needs the extra `nats`."""
+"""The options and the connection of the subcommands that read from NATS. They need the extra `nats`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Server:
     credentials: Path | None
 
     def __str__(self) -> str:
-        scheme, _, place = self.address.rpartition("//")
-        return f"{scheme}//{place.rpartition('@')[2]}" if scheme else place.rpartition("@")[2]
+        scheme, _, host = self.address.rpartition("//")
+        return f"{scheme}//{host.rpartition('@')[2]}" if scheme else host.rpartition("@")[2]
 
     @asynccontextmanager
     async def connect(self, seconds: float) -> AsyncIterator[Bus]:
@@ -50,8 +50,8 @@ class Server:
                     async with asyncio.timeout(seconds):
                         bus = await stack.enter_async_context(connect(self.address, **options))
                 except TimeoutError:
-                    why = warning.text or "no answer"
-                    raise CommandError(f"no connection to {self} within {seconds:g} s: {why}") from None
+                    reason = warning.text or "no answer"
+                    raise CommandError(f"no connection to {self} within {seconds:g} s: {reason}") from None
                 try:
                     yield bus
                 except BrokenPipeError:
@@ -85,7 +85,7 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _LastWarning(logging.Handler):
-    """Hides the warnings of the bus, and keeps the text of the last one."""
+    """Hides warnings from the bus, and keeps the text of the last one."""
 
     text = ""
 

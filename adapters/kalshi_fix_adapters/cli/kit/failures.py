@@ -26,7 +26,7 @@ def sentence(error: click.ClickException) -> str:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Convert exceptions of the library and of the operating system into a `CommandError`."""
+    """Convert exceptions from the library and the operating system into a `CommandError`."""
     # Imported here, because `--version` and `--help` need this module, but not the core.
     from kalshi_fix_sansio.errors import KalshiFixError
 

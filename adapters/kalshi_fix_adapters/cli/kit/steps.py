@@ -13,7 +13,7 @@ import click
 from kalshi_fix_adapters.cli.kit.terminal import columns_of, wrapped
 
 WIDTH = len("certificate")
-"""Width of the longest name of a step, in columns."""
+"""Width of the longest step name, in columns."""
 
 
 def print_step(name: str, verdict: str, details: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Output of the command: styled in a terminal, plain text in a pipe or with NO_COLOR."""
+"""Output of the command: styled on a terminal, plain text in a pipe or with NO_COLOR."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 Span = tuple[str, str]
-"""A style (empty for none) and a piece of a line."""
+"""A style (empty for none) and a part of a line."""
 Line = tuple[Span, ...]
 
 DEFAULT_WIDTH: Final = 80
@@ -45,7 +45,7 @@ def plain(text: str) -> Line:
 
 
 def printable(text: str) -> str:
-    """Return a text with control characters escaped, so that text from outside cannot control the
+    """Return the text with control characters escaped, so that text from outside cannot control the
     terminal.
     """
     if text.isprintable():
@@ -76,7 +76,7 @@ def _columns_from_environment() -> int | None:
 
 
 def print_stderr(text: str) -> None:
-    """Print a message of the command on standard error, folded to the width of a terminal."""
+    """Print a message from the command on standard error, folded to the width of a terminal."""
     columns = columns_of(sys.stderr)
     for line in f"kalshi-fix: {text}".split("\n"):
         click.echo(line if columns is None else wrapped(line, columns), err=True)
@@ -84,7 +84,7 @@ def print_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def without_log_lines() -> Iterator[None]:
-    """Keep warnings of the library's logger out of the output, unless the program has configured a
+    """Keep warnings from the library's logger out of the output, unless the program has configured a
     handler.
     """
     logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
@@ -199,7 +199,7 @@ class Screen:
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled: bool = self.is_terminal and not self._console.no_color
         if not self._styled:
-            # NO_COLOR alone would keep bold and other styles.
+            # NO_COLOR by itself would keep bold and other styles.
             self._console = Console(
                 file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
             )

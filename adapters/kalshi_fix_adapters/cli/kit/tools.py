@@ -17,14 +17,14 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 MAX_OUTPUT: Final = 64 * 1024
 """Maximum size of a tool's output in bytes, encoded as UTF-8."""
 MAX_NOTES: Final = 4 * 1024
-"""Maximum size in bytes of the text that a subcommand prints on standard error, and of an error."""
+"""Maximum size in bytes of the text that a subcommand prints on standard error, and of an error text."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
 UNREADABLE: Final = 2
 """Exit status of a command that cannot read one of its logs."""
 _TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
 _MAX_NAMED: Final = 1_000
-"""Maximum number of names in a folder that are compared with the name of a missing file, to suggest one."""
+"""Maximum number of names in a folder to compare with the name of a missing file, to suggest one of them."""
 
 
 class ErrorType(Enum):
@@ -40,7 +40,7 @@ class ErrorType(Enum):
     """The files could not be read, or the request was refused."""
 
 
-class ToolFailure(Exception):  # noqa: N818 - it is an answer, not an error of the server
+class ToolFailure(Exception):  # noqa: N818 - it is an answer, not a server error
     """Ends a tool with an error that is returned to the assistant."""
 
     def __init__(self, kind: ErrorType, text: str) -> None:
@@ -73,7 +73,7 @@ class Workspace:
         return str(found)
 
     def files(self, names: list[str]) -> list[str]:
-        """Return the absolute paths of at least one file."""
+        """Return the absolute paths of the files; at least one must be given."""
         if not 0 < len(names) <= MAX_FILES:
             raise ToolFailure(ErrorType.INVALID_ARGUMENT, f"give 1 to {MAX_FILES} files")
         return [self.file(name) for name in names]
@@ -100,19 +100,19 @@ class Workspace:
             allowed = ", ".join(map(str, self.folders))
             raise ToolFailure(ErrorType.NOT_ALLOWED, f"{name!r} is outside of {allowed}")
         if not exists:
-            hint = did_you_mean(path.name, _names_beside(path))
+            hint = did_you_mean(path.name, _sibling_names(path))
             raise ToolFailure(ErrorType.NO_SUCH_FILE, f"there is no {name!r}; {hint}")
         return path
 
 
-def _names_beside(path: Path) -> list[str]:
+def _sibling_names(path: Path) -> list[str]:
     with contextlib.suppress(OSError):
         return [each.name for each, _ in zip(path.parent.iterdir(), range(_MAX_NAMED), strict=False)]
     return []
 
 
 def run_subcommand(command: click.Command, *arguments: str) -> str:
-    """Run a subcommand and return its output, followed by what it prints on standard error.
+    """Run a subcommand and return its output, followed by its text on standard error.
 
     Raises:
         ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
@@ -132,14 +132,14 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
             status = ended.code
         except _FullError:
             pass
-    remarks = notes.text.replace("kalshi-fix: ", "")
+    printed = notes.text.replace("kalshi-fix: ", "")
     if status == UNREADABLE:
-        raise ToolFailure(ErrorType.FAILED, remarks)
-    return f"{output.text}{remarks}"
+        raise ToolFailure(ErrorType.FAILED, printed)
+    return f"{output.text}{printed}"
 
 
 def bounded(text: str) -> str:
-    """Return a text, truncated to the maximum size of a tool's output."""
+    """Return the text, truncated to the maximum size of a tool's output."""
     return _within(text, MAX_OUTPUT)
 
 
@@ -179,7 +179,7 @@ class _Captured(io.TextIOBase):
         """The text, truncated to the limit."""
         if not self._is_full:
             return self._kept.decode()
-        # Keep whole lines, unless the first line alone exceeds the limit.
+        # Keep whole lines, unless the first line by itself exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
         kept = self._kept[: end if end > 0 else self._limit]
         return kept.decode("utf-8", "ignore") + _TRUNCATED

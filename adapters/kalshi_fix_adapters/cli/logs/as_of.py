@@ -26,5 +26,5 @@ def _as_of(text: str) -> AsOf:
 as_of_option: Final = click.option(
     "--as-of",
     type=Value("date", _as_of),
-    help="Judge all messages by the dialect of this date, or by today's (latest).",
+    help="Check all messages against the dialect of this date, or today's (latest).",
 )

@@ -173,6 +173,6 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
 
 def _batches(found: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:
     decoder, reader = Decoder(options), LogReader()
-    for piece in found:
-        yield decoder.batch(reader.feed(piece))
+    for chunk in found:
+        yield decoder.batch(reader.feed(chunk))
     yield decoder.batch(reader.close())

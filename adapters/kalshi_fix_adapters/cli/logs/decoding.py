@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, valid_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
 from kalshi_fix_adapters.cli.logs.order_list import OrderFact, order_fact
-from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, passed
+from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, origin_text
 from kalshi_fix_adapters.cli.logs.summary import Fact
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
@@ -25,9 +25,9 @@ from kalshi_fix_sansio.codec import FieldNode
 from kalshi_fix_sansio.dialect.base import Message
 
 PROBLEM = "  ! "
-"""Prefix of a line with a problem of a message."""
+"""Prefix of a line that describes a problem with a message."""
 _ARROWS = {"sent": ">", "received": "<", None: "-"}
-_NUMBER = 34
+_MSG_SEQ_NUM = 34
 _TIME_SIZE = len("2026-11-21 12:00:00.123456")
 
 
@@ -110,7 +110,7 @@ class Decoder:
         batch.problems += bool(explanation.problems)
         if self._options.form is Form.FULL:
             self._units.learn(explanation.inspection)
-            batch.lines += [*lines(explanation, self._units, passed(entry)), ()]
+            batch.lines += [*lines(explanation, self._units, origin_text(entry)), ()]
         elif self._options.form is Form.JSON:
             batch.text.append(json.dumps(as_json(entry, explanation)))
         else:
@@ -142,7 +142,7 @@ class Decoder:
         return _line(self._when(time), direction, connection, number, message.NAME, fields)
 
     def _explained(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
-        number = _header(explanation, _NUMBER) or "-"
+        number = _header(explanation, _MSG_SEQ_NUM) or "-"
         if number.isdecimal():  # without leading zeros, as in a decoded message
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)

@@ -1,4 +1,4 @@
-"""The messages of an order as a sequence diagram in SVG, with a column for the time, the client and the
+"""The messages of an order as a sequence diagram in SVG, with columns for the time, the client and the
 venue.
 """
 

@@ -27,7 +27,7 @@ MAX_PLACES: Final = 4096
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
 _Context = tuple[str, str, Sender]
-"""Product, session type, side."""
+"""Product, session type and sender."""
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ def explain(logged: LoggedMessage | LogEntry, judge: Judge) -> Explanation:
     """Parse a message and collect all its problems.
 
     Fields that are required everywhere are always checked. Fields that are only required on some session
-    types, or from one side, are checked if the CompIDs identify the session type and side. CompIDs do not
+    types, or from one side, are checked if the CompIDs identify the session type and the side. CompIDs do not
     identify the product, so a field is only reported if both products require it.
     """
     judge.select(logged.frame)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from kalshi_fix_adapters.cli.kit.terminal import StatusLine
-from kalshi_fix_adapters.logs.entries import pieces_of
+from kalshi_fix_adapters.logs.entries import chunks_of
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
 from kalshi_fix_adapters.observe.observer import Direction
@@ -28,7 +28,7 @@ _OTHER_VERSION: Final = re.compile(
     rb"8=(FIX\.[0-9]\.[0-9](?:SP[0-9])?)(?:%b)" % b"|".join(map(re.escape, SEPARATORS))
 )
 _DIRECTIONS: Final[Mapping[Kind, Direction]] = {Kind.RECEIVED: "received", Kind.SENT: "sent"}
-_LONGEST_BEGIN_STRING_VERSION: Final = 20
+_MAX_BEGIN_STRING_SIZE: Final = 20
 _MEGABYTE: Final = 1_000_000
 
 
@@ -37,19 +37,19 @@ class UnreadableError(Exception):
 
 
 def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a file in pieces; raise UnreadableError if it is truncated.
+    """Yield the bytes of a file in chunks; raise UnreadableError if it is truncated.
 
     With `wait`, bytes that are added later are yielded too. `wait` is called whenever there are no new bytes.
     """
     try:
         if name == STDIN:
-            yield from pieces_of(sys.stdin.buffer)
+            yield from chunks_of(sys.stdin.buffer)
         elif wait is not None:
-            yield from _followed(Path(name), wait)
+            yield from _follow(Path(name), wait)
         elif Path(name).is_file() and is_recording(name):
-            yield from _recorded(name)
+            yield from _recording_lines(name)
         else:
-            yield from pieces_of(name)
+            yield from chunks_of(name)
     except BrokenPipeError:
         raise
     except (OSError, EOFError, zlib.error) as error:
@@ -57,7 +57,7 @@ def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]
         raise UnreadableError(f"{name} cannot be read: {text}") from None
 
 
-def _recorded(name: str) -> Iterator[bytes]:
+def _recording_lines(name: str) -> Iterator[bytes]:
     """Yield a recording as the lines of a wire log."""
     connections: dict[int, Transcript] = {}
     for record in Recording(name):
@@ -74,17 +74,17 @@ def _recorded(name: str) -> Iterator[bytes]:
         )
 
 
-def _followed(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
+def _follow(path: Path, wait: Callable[[], None]) -> Iterator[bytes]:
     """Yield the content of a growing file. If the file is replaced or truncated, continue with the new
     content from its start.
     """
     while True:
         with path.open("rb") as file:
             while True:
-                yield from pieces_of(file)
+                yield from chunks_of(file)
                 if _was_replaced(path, file):
                     # Bytes may have been written to the old file just before it was renamed.
-                    yield from pieces_of(file)
+                    yield from chunks_of(file)
                     break
                 wait()
 
@@ -107,18 +107,18 @@ class OtherVersions:
         self._found: Counter[str] = Counter()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the pieces of a log unchanged, and count the messages of other versions in them."""
+        """Yield the chunks of a log unchanged, and count the messages of other versions in them."""
         rest = b""
-        for piece in found:
-            yield piece
+        for chunk in found:
+            yield chunk
             # This search is faster than the regular expression, and most logs contain no other version.
-            data = rest + piece
+            data = rest + chunk
             if data.find(b"8=FIX.") >= 0:
                 for each in _OTHER_VERSION.finditer(data):
                     if each.end() > len(rest):
                         self._found[each[1].decode()] += 1
-            # A BeginString may be split between two pieces.
-            rest = data[-_LONGEST_BEGIN_STRING_VERSION:]
+            # A BeginString may be split between two chunks.
+            rest = data[-_MAX_BEGIN_STRING_SIZE:]
 
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each other version that was found."""
@@ -148,16 +148,16 @@ class Progress:
         self._line.clear()
 
     def watch(self, found: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the pieces of a log unchanged, and show the progress."""
+        """Yield the chunks of a log unchanged, and show the progress."""
         if not self._shown:
             yield from found
             return
-        done, begin = 0, time.monotonic()
-        for piece in found:
-            yield piece
-            done += len(piece)
+        done, started = 0, time.monotonic()
+        for chunk in found:
+            yield chunk
+            done += len(chunk)
             if self._line.is_due():
-                self._show_progress(done, done / (time.monotonic() - begin))
+                self._show_progress(done, done / (time.monotonic() - started))
 
     def _show_progress(self, done: int, speed: float) -> None:
         part = f"{done / self._size:4.0%} of {self._size / _MEGABYTE:,.0f} MB" if self._size else ""

@@ -129,7 +129,9 @@ def _msg_type(text: str) -> str:
         return text
     found = [msg_type for msg_type, layout in DIALECT.messages.items() if layout.name.lower() == text.lower()]
     if not found:
-        raise click.BadParameter(f"there is no message {text!r}; name it or give its MsgType, such as D")
+        raise click.BadParameter(
+            f"there is no message {text!r}; give the name of a message or its MsgType, such as D"
+        )
     return found[0]
 
 
@@ -138,7 +140,9 @@ def _tag(name: str) -> int:
         return int(name)
     found = [tag for tag, field in DIALECT.fields.items() if field.name.lower() == name.lower()]
     if not found:
-        raise click.BadParameter(f"there is no field {name!r}; name it or give its tag, such as 55 or 55=KX*")
+        raise click.BadParameter(
+            f"there is no field {name!r}; give the name of a field or its tag, such as 55 or 55=KX*"
+        )
     return found[0]
 
 

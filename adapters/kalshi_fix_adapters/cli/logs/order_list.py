@@ -60,7 +60,7 @@ class OrderFact:
 class _Order:
     time: datetime | None
     ids: list[str] = attrs.field(factory=list)
-    """The ClOrdIDs of the order, in the order of their use."""
+    """The ClOrdIDs of the order, oldest first."""
     id_count: int = 0
     """Number of ClOrdIDs and OrderIDs of the order."""
     known: dict[str, str] = attrs.field(factory=dict)

@@ -25,21 +25,21 @@ _FIRST: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
-"""The fields that are shown first on a line, because a terminal may have no room for the other fields."""
+"""The fields that are shown first on a line, because a terminal may not have room for the others."""
 _RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
-_SHOWN_OF_HEADER: Final = frozenset({"PossDupFlag", "PossResend"})
+_SHOWN_HEADER_FIELDS: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
-def heading(explanation: Explanation, passed: str = "") -> Line:
-    """Return the header line of a message; `passed` is the text of its time and direction."""
+def heading(explanation: Explanation, origin: str = "") -> Line:
+    """Return the header line of a message; `origin` is the text of its time and direction."""
     msg_type = explanation.inspection.msg_type
     kind = f" (35={printable(msg_type)})" if msg_type else ""
-    origin = f", {passed}" if passed else ""
+    suffix = f", {origin}" if origin else ""
     return (
         ("dim", f"line {explanation.line}: "),
         ("bold", name_of(explanation)),
         ("", kind),
-        ("dim", origin),
+        ("dim", suffix),
     )
 
 
@@ -49,7 +49,7 @@ def name_of(explanation: Explanation) -> str:
     return explanation.name or unnamed
 
 
-def passed(entry: LogEntry) -> str:
+def origin_text(entry: LogEntry) -> str:
     """Return the time and direction of a message in a log."""
     parts: list[str] = [entry.direction or ""]
     if entry.time is not None:
@@ -59,12 +59,12 @@ def passed(entry: LogEntry) -> str:
     return " ".join(filter(None, parts))
 
 
-def lines(explanation: Explanation, units: Units, passed: str = "") -> Iterator[Line]:
+def lines(explanation: Explanation, units: Units, origin: str = "") -> Iterator[Line]:
     """Yield a message as indented lines: the fields with names, meanings of codes and units, then the
     problems.
     """
     inspection = explanation.inspection
-    yield heading(explanation, passed)
+    yield heading(explanation, origin)
     for part in (inspection.header, inspection.body, inspection.trailer):
         yield from _node_lines(part, inspection, units, INDENT)
     for problem in explanation.problems:
@@ -122,7 +122,7 @@ def names_of_codes(codes: Any) -> dict[str, str]:
 def brief(inspection: Inspection, show: _Show | None = None) -> str:
     """Return the fields of a message's body on one line, the most important ones first; `show` formats
     values."""
-    header = [node for node in inspection.header if _name(node) in _SHOWN_OF_HEADER]
+    header = [node for node in inspection.header if _name(node) in _SHOWN_HEADER_FIELDS]
     body = sorted(inspection.body, key=lambda node: _RANKS.get(_name(node), len(_RANKS)))
     return " ".join(_brief((*header, *body), show or _short_value))
 

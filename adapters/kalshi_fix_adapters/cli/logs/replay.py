@@ -66,7 +66,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
     state = _State(product)
     screen = Screen()
     line = StatusLine()
-    begin = time.monotonic()
+    started = time.monotonic()
     recordings: list[Recording] = []
     with plain_errors(), line, without_log_lines():
         sources = [Recording(file) if is_recording(file) else file for file in files]
@@ -74,7 +74,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
         for event in read_events(sources, as_of=as_of):
             state.apply(event.session_type, event.what, event.time)
             if not state.count % PROGRESS_EVERY and line.is_due():
-                speed = state.count / (time.monotonic() - begin)
+                speed = state.count / (time.monotonic() - started)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
     screen.flush()
@@ -88,9 +88,9 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
 def _report_damage(recording: Recording) -> None:
     if recording.damaged:
         first, count = recording.damaged[0], len(recording.damaged)
-        places = f"bytes {first.start:,} to {first.stop:,}" + (f" and {count - 1:,} more" * (count > 1))
+        ranges = f"bytes {first.start:,} to {first.stop:,}" + (f" and {count - 1:,} more" * (count > 1))
         print_stderr(
-            f"{recording.path} is damaged ({places}, {recording.damaged_bytes:,} bytes in total); the "
+            f"{recording.path} is damaged ({ranges}, {recording.damaged_bytes:,} bytes in total); the "
             "complete records after the damage were read"
         )
     if recording.torn:
@@ -117,31 +117,31 @@ class _State:
         self._ended: dict[str, SessionEnded] = {}
         """The end of the last session of each type, unless a message has followed."""
 
-    def apply(self, session_type: str, what: object, time: Any) -> None:
+    def apply(self, session_type: str, event: object, time: Any) -> None:
         self.count += 1
         # The end of a session clears books and makes orders uncertain. It is applied only if messages follow,
-        # so that the output shows the state before the end of the last session.
+        # so the output shows the state before the end of the last session.
         ended = self._ended.pop(session_type, None)
         if ended is not None:
             self._apply(session_type, ended, time)
-        if isinstance(what, SessionEnded):
-            self._ended[session_type] = what
+        if isinstance(event, SessionEnded):
+            self._ended[session_type] = event
         else:
-            self._apply(session_type, what, time)
+            self._apply(session_type, event, time)
 
-    def _apply(self, session_type: str, what: object, time: Any) -> None:
+    def _apply(self, session_type: str, event: object, time: Any) -> None:
         service = _SERVICES.get(session_type)
         if service == "market_data":
-            self._count_discrepancies(self.books.apply(what))
+            self._count_discrepancies(self.books.apply(event))
         elif service == "orders":
-            self._settle(self.orders[session_type].apply(what))
+            self._settle(self.orders[session_type].apply(event))
         elif service == "drop_copy":
-            if isinstance(what, MessageReceived):
-                for copied in self.copies.apply(what, Instant(time.timestamp(), time)):
+            if isinstance(event, MessageReceived):
+                for copied in self.copies.apply(event, Instant(time.timestamp(), time)):
                     for orders in self.orders.values():
                         self._settle(orders.apply(copied))
         elif service == "settlement":
-            update = self.settlements.apply(what)
+            update = self.settlements.apply(event)
             self._settle([] if update is None else [update])
 
     def _settle(self, updates: list[Any]) -> None:

@@ -21,13 +21,13 @@ from kalshi_fix_sansio.events import MessageReceived
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--session", type=click.Choice(list(SESSION_TYPES)), help="Only sessions of this type.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File of shapes to write."
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Shapes file to write."
 )
 def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
-    """Learn the shapes of the venue's messages from recordings or wire logs, for the option `shapes` of
-    clients. Values are not written, only tags, types of messages and numbers of group entries.
+    """Learn the shapes of the venue's messages from recordings or wire logs, for the clients' `shapes`
+    option. Only tags, message types and numbers of group entries are written, not values.
 
-    A shape is learned when it was found ten times. Exit status: 3 if no shape was learned.
+    A shape is learned once it has been seen ten times. Exit status: 3 if no shape was learned.
     """
     codec = Codec(DIALECT).deferring()
     with plain_errors():

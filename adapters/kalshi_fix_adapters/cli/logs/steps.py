@@ -68,7 +68,7 @@ class OrderHistory:
         self._found = found
 
     def summary(self) -> Iterator[tuple[str, str]]:
-        """Yield the lines of the summary as pairs of a name and a text."""
+        """Yield the lines of the summary as pairs of name and text."""
         found = self._found
         yield "ClOrdID", _listed(found.client_ids)
         yield "OrderID", _listed(found.order_ids)
@@ -88,7 +88,7 @@ class OrderHistory:
 
     def rows(self) -> Iterator[_Row]:
         """Yield the messages in order."""
-        before: datetime | None = None
+        previous: datetime | None = None
         with StatusLine() as line:
             for number, step in enumerate(self.steps):
                 if line.is_due():
@@ -98,8 +98,8 @@ class OrderHistory:
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
                 if step.time is not None:
-                    gap = "" if before is None else f"{(step.time - before).total_seconds():+.6f}"
-                    before = step.time
+                    gap = "" if previous is None else f"{(step.time - previous).total_seconds():+.6f}"
+                    previous = step.time
                 where = f"{Path(self.names[step.log]).name}:{step.logged.line}"
                 if step.connection is not None:
                     where += f", connection {step.connection}"

@@ -1,4 +1,4 @@
-"""The summary of a log: number of messages of each type, gaps, problems, and latencies of reports."""
+"""The summary of a log: the number of messages of each type, gaps, problems, and latencies of reports."""
 
 from __future__ import annotations
 
@@ -119,13 +119,13 @@ class Summary:
                 self._gaps.append(_Gap(fact.line, *key, expected, number - 1))
             else:
                 self._uncounted_gaps += 1
-        after = number + 1
+        following = number + 1
         if fact.msg_type == _SEQUENCE_RESET and fact.new_seq_no is not None:
             self._fill(key, number, fact.new_seq_no - 1)
-            after = fact.new_seq_no
-        forward = expected is None or after > expected or (not fact.poss_dup and fact.msg_type == _LOGON)
+            following = fact.new_seq_no
+        forward = expected is None or following > expected or (not fact.poss_dup and fact.msg_type == _LOGON)
         if forward and (key in self._next or len(self._next) < MAX_KEPT):
-            self._next[key] = after
+            self._next[key] = following
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
         """Remove resent or skipped numbers, which arrive in order, from the beginning of a gap."""
@@ -151,8 +151,8 @@ class Summary:
         yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
-            who = f"{printable(gap.sender)} to {printable(gap.target)}"
-            yield plain(f"  before line {gap.line}: {numbers}, {who}")
+            route = f"{printable(gap.sender)} to {printable(gap.target)}"
+            yield plain(f"  before line {gap.line}: {numbers}, {route}")
         if gaps > MAX_GAPS_SHOWN:
             yield plain(f"  and {gaps - MAX_GAPS_SHOWN} more")
         yield from self._latency_lines()
@@ -162,8 +162,8 @@ class Summary:
         if not found:
             return
         yield plain(f"from request to first report, {counted(len(found), 'request')}:")
-        places = (("min", 0.0), ("median", 0.5), ("99 %", 0.99), ("max", 1.0))
-        shown = (f"{name} {_span(found[round((len(found) - 1) * place)])}" for name, place in places)
+        quantiles = (("min", 0.0), ("median", 0.5), ("99 %", 0.99), ("max", 1.0))
+        shown = (f"{name} {_span(found[round((len(found) - 1) * quantile)])}" for name, quantile in quantiles)
         yield plain(f"  {', '.join(shown)}")
 
 

@@ -31,11 +31,11 @@ uses.
 """
 MAX_COMPILED: Final = 200
 """Maximum number of fields of a template that is compiled to a regular expression."""
-_PLACE: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
+_PLACEHOLDER: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
 """The placeholder of a value while a template is created, in plain or JSON form."""
 
 
-def _may_hide(layout: BlockLayout) -> bool:
+def _is_sensitive(layout: BlockLayout) -> bool:
     """Return whether the fields of a block may contain secrets or data."""
     return any(
         member.field.secret or member.field.kind is Kind.DATA or member.field.length_tag is not None
@@ -55,7 +55,7 @@ class _Template:
     order: tuple[int, ...]
     """For each `%s` in `text`, the position of the value in the message."""
     codes: _Codes
-    """For each value that is a code: its index in `order`, and the displayed texts of the codes."""
+    """For each value that is a code: its index in `order`, and the displayed text of each code."""
     used: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
     """The compiled regular expression for messages with these tags; None before it is compiled."""
@@ -70,14 +70,14 @@ class _Template:
             for n, tag in enumerate(self.tags)
         )
         self.match = re.compile("".join(parts)).fullmatch
-        self.groups = tuple(shown.index(place) + 1 for place in self.order)
+        self.groups = tuple(shown.index(position) + 1 for position in self.order)
 
     def fill(self, values: list[str]) -> str:
         """Return the text with these values, one for each `%s`."""
-        for place, codes in self.codes:
-            value = values[place]
+        for position, codes in self.codes:
+            value = values[position]
             if value in codes:
-                values[place] = codes[value]
+                values[position] = codes[value]
         return self.text % (*values,)
 
 
@@ -86,7 +86,7 @@ class Templates:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._escaped: Callable[[str], str] = _in_json if as_json else printable
+        self._escaped: Callable[[str], str] = _json_escaped if as_json else printable
         self._kept: dict[tuple[str, ...], _Template] = {}
         self._last: dict[str, _Template] = {}
         """The last template by message name, because the next message usually has the same tags."""
@@ -101,7 +101,7 @@ class Templates:
         cls = message.__class__
         fits = self._fits.get(cls)
         if fits is None:
-            fits = self._fits[cls] = not _may_hide(cls.LAYOUT)
+            fits = self._fits[cls] = not _is_sensitive(cls.LAYOUT)
         return fits and message.trailer.signature is None
 
     def fields(self, frame: bytes, name: str) -> str:
@@ -133,25 +133,25 @@ class Templates:
         # With only one group, `Match.group` does not return a tuple.
         if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED and len(template.order) > 1:
             template.compile()
-        return template.fill([self._escaped(pairs[place][2]) for place in template.order])
+        return template.fill([self._escaped(pairs[position][2]) for position in template.order])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
         # The keys are identities, because two fields may be equal.
-        places = {id(node): number for number, node in enumerate(_walk(inspection))}
+        positions = {id(node): number for number, node in enumerate(_walk(inspection))}
 
         def marked(node: Node) -> str:
-            return f"\0{places[id(node)]}\0"
+            return f"\0{positions[id(node)]}\0"
 
         text = json.dumps(json_fields(inspection, marked)) if self._as_json else brief(inspection, marked)
-        pieces = _PLACE.split(text)
-        order = tuple(map(int, pieces[1::2]))
-        codes = {} if self._as_json else dict(_codes(inspection, places))
+        parts = _PLACEHOLDER.split(text)
+        order = tuple(map(int, parts[1::2]))
+        codes = {} if self._as_json else dict(_codes(inspection, positions))
         template = _Template(
             tags,
-            "%s".join(piece.replace("%", "%%") for piece in pieces[::2]),
+            "%s".join(part.replace("%", "%%") for part in parts[::2]),
             order,
-            tuple((n, codes[place]) for n, place in enumerate(order) if place in codes),
+            tuple((n, codes[position]) for n, position in enumerate(order) if position in codes),
         )
         self._size += len(template.text)
         if self._size > MAX_SIZE:
@@ -175,11 +175,11 @@ def _walked(nodes: Iterable[Node]) -> Iterator[Node]:
                 yield from _walked(entry)
 
 
-def _codes(inspection: Inspection, places: dict[int, int]) -> Iterator[tuple[int, dict[str, str]]]:
+def _codes(inspection: Inspection, positions: dict[int, int]) -> Iterator[tuple[int, dict[str, str]]]:
     for node in _walk(inspection):
         if isinstance(node, FieldNode) and node.layout is not None and node.layout.codes is not None:
-            yield places[id(node)], names_of_codes(node.layout.codes)
+            yield positions[id(node)], names_of_codes(node.layout.codes)
 
 
-def _in_json(text: Any) -> str:
+def _json_escaped(text: Any) -> str:
     return json.dumps(text)[1:-1]

@@ -11,7 +11,7 @@ from typing import IO
 
 import click
 
-from kalshi_fix_adapters.cli.kit.terminal import Screen, print_stderr, printable
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
 from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
@@ -75,7 +75,7 @@ def _print_trace(
         except OSError as error:
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        print_stderr(f"{html} has {len(history.steps)} messages of the order")
+        print_stderr(f"{html} has {counted(len(history.steps), 'message')} of the order")
     for text in versions.sentences():
         print_stderr(text)
     unread = [log.problem for log in logs if log.problem]
@@ -84,7 +84,7 @@ def _print_trace(
     if not history.steps:
         print_stderr(f"no message has the ClOrdID, OrderID or ExecID {printable(identifier)}")
     if not history.complete:
-        print_stderr("the order has more messages than the limits allow: some are not shown")
+        print_stderr("the order has more messages than the limits allow; some are not shown")
     if unread:
         return UNREADABLE
     if not history.steps:

@@ -1,4 +1,4 @@
-"""`kalshi-fix amend`: changes price and quantity of an open order, and reports the outcome."""
+"""`kalshi-fix amend`: changes the price and quantity of an open order, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def amend(
     cl_ord_id: str,
     yes: bool,
 ) -> None:
-    """Change ORDER, its latest ClOrdID, to QUANTITY contracts at PRICE dollars each.
+    """Change an order to QUANTITY contracts at PRICE dollars each. ORDER is its latest ClOrdID.
 
     QUANTITY is the total, including fills. SIDE and SYMBOL must be those of the order. Afterwards the order
     has the ClOrdID of the change, which is printed. Exit status: 0 changed, 1 rejected or not sent, 3 outcome
@@ -59,11 +59,11 @@ def amend(
             order_qty=quantity,
             price=price,
         )
-        what = [
+        description = [
             f"change {order}",
             f"to {side} {quantity:f} {symbol} in total",
             f"at {price:f} dollars",
             cost(target.product, side, quantity, price),
         ]
-        outcome = perform(plan, request, what, yes=yes, settle=True)
+        outcome = perform(plan, request, description, yes=yes, settle=True)
     print_order(outcome)

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.trading import BookUpdate, OrderBooks
 if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus, Events
 
-RETRY: float = 0.25
+RETRY_SECONDS: float = 0.25
 """Seconds between attempts to reconnect to NATS."""
 
 
@@ -27,7 +27,7 @@ class BusSource:
 
     Attributes:
         books: The books of the channel.
-        updates: The changes of the books by the last event.
+        updates: The changes that the last event made to the books.
         is_current: Whether all events that were stored at the start have been applied.
     """
 
@@ -35,7 +35,7 @@ class BusSource:
         """Store the channel, and the maximum number of seconds to connect."""
         self._server, self._channel, self._seconds = server, channel, seconds
         self._runner, self._stack = asyncio.Runner(), AsyncExitStack()
-        self._is_on = False
+        self._is_connected = False
         self.books: OrderBooks = OrderBooks()
         self.updates: Sequence[BookUpdate] = ()
         self.is_current: bool = False
@@ -54,7 +54,7 @@ class BusSource:
         self._runner.close()
 
     def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
-        """Return the next event, or a change of the connection to NATS."""
+        """Return the next event, or a change in the connection to NATS."""
         self.updates = ()
         return self._runner.run(self._receive(0.1 if timeout is None else timeout))
 
@@ -66,11 +66,11 @@ class BusSource:
             raise ConfigurationError(str(error)) from None
 
     async def _receive(self, seconds: float) -> ClientEvent | Receiving:
-        if self._bus.is_connected != self._is_on:
-            self._is_on = not self._is_on
-            if self._is_on:
+        if self._bus.is_connected != self._is_connected:
+            self._is_connected = not self._is_connected
+            if self._is_connected:
                 return Receiving()
-            return ConnectFailed(ConnectionFailedError(f"no connection to {self._server}"), RETRY)
+            return ConnectFailed(ConnectionFailedError(f"no connection to {self._server}"), RETRY_SECONDS)
         if not await self._events.wait(seconds):
             self.is_current = self._bus.is_connected
             raise ClientTimeoutError("no event")

@@ -34,9 +34,10 @@ def cancel(
     cl_ord_id: str,
     yes: bool,
 ) -> None:
-    """Cancel the open quantity of ORDER, its latest ClOrdID; SIDE and SYMBOL must be those of the order.
+    """Cancel the open quantity of an order. ORDER is its latest ClOrdID.
 
-    Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
+    SIDE and SYMBOL must be those of the order. Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome
+    unknown.
     """
     with plain_errors():
         plan = order_plan(target)
@@ -47,6 +48,6 @@ def cancel(
             symbol=symbol,
             side=SIDES[side],
         )
-        what = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
-        outcome = perform(plan, request, what, yes=yes)
+        description = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
+        outcome = perform(plan, request, description, yes=yes)
     print_order(outcome)

@@ -1,4 +1,4 @@
-"""`kalshi-fix doctor`: checks key, network, certificate, clock and permission, without trading."""
+"""`kalshi-fix doctor`: checks the key, network, certificate, clock and permissions, without trading."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cryptography.x509 import load_der_x509_certificate
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
 from kalshi_fix_adapters.cli.kit.steps import print_step, step
+from kalshi_fix_adapters.cli.kit.terminal import counted
 from kalshi_fix_adapters.cli.sessions.order_entry import SESSION
 from kalshi_fix_adapters.cli.sessions.system_clock import read_synchronization
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
@@ -54,11 +55,11 @@ def doctor(session: str, target: Target) -> None:
             plan = target.plan(session, reconnect=None, observer=clocks)
         print_step("key", "ok", f"{plan.config.sender_comp_id}, for {plan}")
         _check_synchronization()
-        _reach(plan)
+        _check_network(plan)
         with step("logon"), Client(plan) as client:
             agreed = client.logged_on
             print_step("logon", "ok", "" if agreed is None else f"HeartBtInt {agreed.heart_bt_int} seconds")
-            _compare_clocks(clocks.ahead, plan.config.sending_time_tolerance)
+            _compare_clocks(clocks.offset, plan.config.sending_time_tolerance)
         ended = client.ended
         clean = ended is None or ended.clean
         print_step("logout", "ok" if clean else "warning", "" if clean or ended is None else ended.text)
@@ -78,16 +79,16 @@ def _check_synchronization() -> None:
 class _ClockComparison(Observer):
     """The difference between the clocks, measured at the logon."""
 
-    ahead: float = 0.0
+    offset: float = 0.0
     """Number of seconds by which the clock of this machine is ahead of the venue's clock."""
 
     def on_event(self, event: ClientEvent, now: Instant) -> None:
         """Compare the venue's SendingTime with the time at which its Logon was received."""
         if isinstance(event, LoggedOn) and event.logon.header.sending_time is not None:
-            self.ahead = (now.utc - event.logon.header.sending_time).total_seconds()
+            self.offset = (now.utc - event.logon.header.sending_time).total_seconds()
 
 
-def _reach(plan: ConnectionPlan) -> None:
+def _check_network(plan: ConnectionPlan) -> None:
     """Check the host, the connection and the certificate separately.
 
     Without TLS only the host is checked; the logon then tests the connection.
@@ -126,16 +127,16 @@ def _print_tls(connection: socket.socket, seconds: float) -> None:
     if der is None:
         return
     certificate = load_der_x509_certificate(der)
-    left = (certificate.not_valid_after_utc - datetime.now(UTC)).days
-    until = f"{certificate.not_valid_after_utc:%Y-%m-%d}, {left} days"
-    print_step("certificate", "ok" if left > EXPIRY_MARGIN else "warning", f"until {until}")
+    days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
+    validity = f"until {certificate.not_valid_after_utc:%Y-%m-%d}, {counted(days, 'day')}"
+    print_step("certificate", "ok" if days > EXPIRY_MARGIN else "warning", validity)
 
 
-def _compare_clocks(ahead: float, tolerance: float | None) -> None:
-    off = f"{abs(ahead):.3f} s {'ahead of' if ahead > 0 else 'behind'} the venue's, network delay included"
-    fine = tolerance is None or abs(ahead) < tolerance * CLOCK_MARGIN
-    advice = "" if fine else f"; set it by NTP: from {tolerance:g} s on, messages are rejected"
-    print_step("clock", "ok" if fine else "warning", off + advice)
+def _compare_clocks(offset: float, tolerance: float | None) -> None:
+    text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the venue's, network delay included"
+    is_ok = tolerance is None or abs(offset) < tolerance * CLOCK_MARGIN
+    advice = "" if is_ok else f"; synchronize it with NTP: at {tolerance:g} s, messages are rejected"
+    print_step("clock", "ok" if is_ok else "warning", text + advice)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -43,7 +43,7 @@ class Keys:
     """
 
     def __init__(self) -> None:
-        self._before: list[Any] | None = None
+        self._saved_mode: list[Any] | None = None
         self._handlers: dict[int, Any] = {}
         self._is_suspended = False
 
@@ -62,7 +62,7 @@ class Keys:
 
     def pressed(self) -> Iterator[str]:
         """Yield the names of the keys that were pressed, without waiting."""
-        if self._before is None:
+        if self._saved_mode is None:
             return
         descriptor = sys.stdin.fileno()
         while select.select([descriptor], [], [], 0)[0]:
@@ -95,14 +95,14 @@ class Keys:
         if sys.platform != "win32" and sys.stdin.isatty():
             # If the terminal is closed, or belongs to another process group, no keys can be read.
             with contextlib.suppress(termios.error, OSError):
-                self._before = termios.tcgetattr(sys.stdin)
+                self._saved_mode = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)
 
     def _restore(self) -> None:
-        if sys.platform != "win32" and self._before is not None:
+        if sys.platform != "win32" and self._saved_mode is not None:
             with contextlib.suppress(termios.error, OSError):
-                termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._before)
-            self._before = None
+                termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._saved_mode)
+            self._saved_mode = None
 
     def _on_suspend(self, number: int, frame: FrameType | None) -> None:
         del number, frame

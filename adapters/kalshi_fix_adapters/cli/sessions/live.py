@@ -21,7 +21,7 @@ from kalshi_fix_adapters.errors import ClientTimeoutError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, ConnectFailed, Connecting, Disconnected, GaveUp
 from kalshi_fix_sansio.events import LoggedOn
 
-REDRAWN_EVERY: Final = 0.1
+REDRAW_SECONDS: Final = 0.1
 """Minimum number of seconds between two redraws."""
 LINE_WIDTH: Final = 60
 """Number of columns of a view that is printed once, without a terminal."""
@@ -87,7 +87,7 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
     if once is not None:
         deadline = time.monotonic() + once
         while not view.is_complete and time.monotonic() < deadline:
-            _apply_next(source, view, connection, max(0.0, min(REDRAWN_EVERY, deadline - time.monotonic())))
+            _apply_next(source, view, connection, max(0.0, min(REDRAW_SECONDS, deadline - time.monotonic())))
         screen = Screen()
         width = screen.width if screen.is_terminal else LINE_WIDTH
         screen.lines(view.render(width, None))
@@ -96,7 +96,7 @@ def follow(source: Source, name: str, view: View, *, once: float | None = None) 
         _Display(source, view, connection).run()
         return view.is_complete
     while True:
-        lines = _apply_next(source, view, connection, REDRAWN_EVERY)
+        lines = _apply_next(source, view, connection, REDRAW_SECONDS)
         if lines:
             click.echo("\n".join(lines))
 
@@ -118,9 +118,9 @@ class _Connection:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._is_on = False
+        self._is_connected = False
         self._since = clock()
-        self._why = ""
+        self._reason = ""
         self._retry_at: float | None = None
         self._attempt = 0
 
@@ -135,7 +135,7 @@ class _Connection:
                 self._attempt, self._retry_at = attempt, None
                 return []
             case LoggedOn() | Receiving():
-                self._is_on, self._since, self._why, self._attempt = True, clock(), "", 0
+                self._is_connected, self._since, self._reason, self._attempt = True, clock(), "", 0
                 return [f"{self._since} connected"]
             case Disconnected(ended=ended, retry_in=seconds, note=note):
                 return self._wait(ended.text or ended.reason.value, seconds, note)
@@ -145,27 +145,27 @@ class _Connection:
                 raise SessionClosedError(reason)
         return []
 
-    def _wait(self, why: str, seconds: float, note: str) -> list[str]:
-        what = "connection lost" if self._is_on else "no connection"
-        if self._is_on:
-            self._is_on, self._since = False, clock()
-        text = printable(f"{why}; {note}" if note else why)
-        self._why = text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."
+    def _wait(self, reason: str, seconds: float, note: str) -> list[str]:
+        state = "connection lost" if self._is_connected else "no connection"
+        if self._is_connected:
+            self._is_connected, self._since = False, clock()
+        text = printable(f"{reason}; {note}" if note else reason)
+        self._reason = text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."
         self._retry_at = time.monotonic() + seconds
-        return [f"{clock()} {what}, next attempt in {seconds:.0f} s: {self._why}"]
+        return [f"{clock()} {state}, next attempt in {seconds:.0f} s: {self._reason}"]
 
     def lines(self, width: int) -> list[Line]:
         """Return the header of the view."""
         now = f"{clock()} UTC"
         head: Line = (("bold", f"{self.name:<{width - len(now)}}"), ("", now))
-        if self._is_on:
+        if self._is_connected:
             return [head, (("green", f"connected since {self._since}"),), ()]
         if self._retry_at is None:
             state = f"connecting, attempt {self._attempt}" if self._attempt else "connecting"
         else:
             state = f"next attempt in {max(0.0, self._retry_at - time.monotonic()):.0f} s"
         lost = f"NO CONNECTION since {self._since}, {state}"
-        reason = folded((("yellow", self._why),), width) if self._why else []
+        reason = folded((("yellow", self._reason),), width) if self._reason else []
         return [head, (("bold red", lost),), *reason, ()]
 
 
@@ -184,7 +184,7 @@ class _Display:
         with Keys() as keys, self._live() as live:
             drawn_at = 0.0
             while True:
-                _apply_next(self._source, self._view, self._connection, REDRAWN_EVERY)
+                _apply_next(self._source, self._view, self._connection, REDRAW_SECONDS)
                 for key in keys.pressed():
                     if key == "q":
                         return
@@ -194,7 +194,7 @@ class _Display:
                     keys.suspend()
                     self._drawn = None
                     live.start()
-                if time.monotonic() - drawn_at >= REDRAWN_EVERY:
+                if time.monotonic() - drawn_at >= REDRAW_SECONDS:
                     drawn_at = time.monotonic()
                     self._draw(live)
 
@@ -209,18 +209,18 @@ class _Display:
 
     def _draw(self, live: Live) -> None:
         width, height = self._console.size
-        above = self._connection.lines(width)
-        room = max(1, height - len(above) - 1)
+        header = self._connection.lines(width)
+        room = max(1, height - len(header) - 1)
         body = self._view.render(width, room)
         # The scroll position is kept while the body grows, and limited when it shrinks.
         self._top = min(self._top, max(0, len(body) - room))
         shown = list(body[self._top : self._top + room])
-        foot = "q or Ctrl-C to quit"
+        footer = "q or Ctrl-C to quit"
         if len(body) > room:
             last = self._top + len(shown)
-            foot += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
+            footer += f"; rows {self._top + 1} to {last} of {len(body)}, arrows scroll"
         blank: list[Line] = [()] * (room - len(shown))
-        lines = [clipped(line, width) for line in (*above, *shown, *blank, (("dim", foot),))][:height]
+        lines = [clipped(line, width) for line in (*header, *shown, *blank, (("dim", footer),))][:height]
         if self._is_plain:
             lines = [plain("".join(part for _, part in line)) for line in lines]
         # After a resize the terminal is redrawn, even if the lines are the same.

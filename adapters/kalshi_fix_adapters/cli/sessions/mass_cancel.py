@@ -26,12 +26,12 @@ def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
     with plain_errors():
         plan = order_plan(target)
         request = OrderMassCancelRequest(cl_ord_id=cl_ord_id)
-        what = [
+        description = [
             f"cancel ALL open orders of this key on {SESSION}",
             f"key {plan.config.sender_comp_id}",
             "costs nothing; fills are kept",
         ]
-        outcome = perform(plan, request, what, yes=yes, settle=True)
+        outcome = perform(plan, request, description, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
     print_labelled("accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far")
     for report in ended.values():

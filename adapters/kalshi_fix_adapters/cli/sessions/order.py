@@ -72,15 +72,15 @@ def order(
             time_in_force=EXPIRIES[expiry],
             exec_inst=ExecInst.POST_ONLY if post_only else None,
         )
-        more = f", {expiry}" + (", post only" if post_only else "")
-        what = [
+        conditions = f", {expiry}" + (", post only" if post_only else "")
+        description = [
             f"{side} {quantity:f} {symbol}",
-            f"at {price:f} dollars{more}",
+            f"at {price:f} dollars{conditions}",
             cost(target.product, side, quantity, price),
         ]
         at_once = request.time_in_force in AT_ONCE
 
-        outcome = perform(plan, request, what, yes=yes, settle=not at_once, at_once=at_once)
+        outcome = perform(plan, request, description, yes=yes, settle=not at_once, at_once=at_once)
     print_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:

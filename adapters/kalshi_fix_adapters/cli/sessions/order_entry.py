@@ -113,14 +113,14 @@ def _check(plan: ConnectionPlan, request: Message) -> None:
         raise CommandError("nothing was sent: " + "; ".join(map(str, problems)))
 
 
-def _confirm(plan: ConnectionPlan, what: Sequence[str], *, yes: bool) -> None:
+def _confirm(plan: ConnectionPlan, description: Sequence[str], *, yes: bool) -> None:
     """Print the request and its destination, and ask for confirmation.
 
     Raises:
         CommandError: the answer is no, or the input is not interactive.
     """
-    where = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
-    for line in (*what, where):
+    destination = f"{plan.config.product}, {plan.environment}: {SESSION} at {plan.endpoint}"
+    for line in (*description, destination):
         click.echo(wrapped(printable(line), WIDTH), err=True)
     if yes:
         return
@@ -153,7 +153,7 @@ def cost(product: str, side: str, quantity: Decimal, price: Decimal) -> str:
 def perform(
     plan: ConnectionPlan,
     request: Request,
-    what: Sequence[str],
+    description: Sequence[str],
     *,
     yes: bool,
     settle: bool = False,
@@ -161,20 +161,20 @@ def perform(
 ) -> Outcome:
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    `what` contains lines that describe the request. If the request was refused, or its outcome is unknown,
+    `description` describes the request, in lines. If the request was refused, or its outcome is unknown,
     print the reason and exit with status 1 or 3.
 
     Raises:
         CommandError: the request was not sent.
     """
     _check(plan, request)
-    _confirm(plan, what, yes=yes)
+    _confirm(plan, description, yes=yes)
     outcome = carry_out(plan, request, settle=settle, at_once=at_once)
     if outcome.is_unknown:
         print_labelled("unknown", outcome.why)
         print_fills(outcome)
         print_labelled("ClOrdID", request.cl_ord_id)
-        print_labelled("advice", "look it up by REST or `kalshi-fix orders`")
+        print_labelled("advice", "look it up via REST or with `kalshi-fix orders`")
         raise click.exceptions.Exit(UNKNOWN)
     refusal = _refusal(outcome)
     if refusal is not None:
@@ -226,18 +226,18 @@ def _reason(msg_type: str, text: str | None, reason: str) -> str:
 
 
 def print_labelled(label: str, text: str) -> None:
-    """Print the outcome of a request, in lines of 60 columns."""
+    """Print a text after its label, in lines of 60 columns."""
     click.echo(wrapped(f"{label:<9}{printable(text)}", WIDTH, indent=9))
 
 
 def print_fills(outcome: Outcome) -> None:
     """Print the fills, if any."""
     trades = [(each.last_px, each.last_qty) for each in outcome.fills]
-    sound = [(price, quantity) for price, quantity in trades if price is not None and quantity]
-    if not sound:
+    priced = [(price, quantity) for price, quantity in trades if price is not None and quantity]
+    if not priced:
         return
-    filled = sum((quantity for _, quantity in sound), ZERO)
-    value = sum((price * quantity for price, quantity in sound), ZERO)
+    filled = sum((quantity for _, quantity in priced), ZERO)
+    value = sum((price * quantity for price, quantity in priced), ZERO)
     fees = sum((fee.misc_fee_amt for each in outcome.fills for fee in each.misc_fees), ZERO)
     print_labelled(
         "filled", f"{filled:f} contracts at {(value / filled).quantize(PRICE_STEP):f} dollars on average"

@@ -29,7 +29,7 @@ NOT_SHOWN = "Older orders without recent activity are not shown."
 LATEST: Final = 8
 """Number of lines with recent events that are shown on a terminal."""
 MAX_CHANGED: Final = 10_000
-"""Maximum number of orders whose time of change is kept. With more orders, the times of finished orders are
+"""Maximum number of orders whose time of last change is kept. With more, the times of finished orders are
 dropped.
 """
 
@@ -56,8 +56,8 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     scroll, and q quits. After a connection loss the command reconnects. Exit status: 0 shown, 1 drop copy is
     incomplete, or the logon failed, 130 after Ctrl-C.
     """
-    begins = {key.shard: key for key in since}
-    if len(begins) != len(since):
+    starts = {key.shard: key for key in since}
+    if len(starts) != len(since):
         raise click.UsageError("give only one --since for each shard")
     with plain_errors():
         plan = target.plan(
@@ -66,7 +66,7 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
             logon_fields=LogonFields(listener_session=True, skip_pending_exec_reports=True),
         )
         with Client(plan) as client:
-            view = OpenOrders(client, target.product, begins)
+            view = OpenOrders(client, target.product, starts)
             follow(client, session_name(plan), view, once=plan.timeout if once else None)
             if not view.has_all_reports:
                 raise CommandError("some past reports are missing; the list of open orders may be wrong")
@@ -75,17 +75,17 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
 class OpenOrders:
     """The open orders, according to past and live reports."""
 
-    def __init__(self, client: Client, product: str, begins: dict[int, ExecKey]) -> None:
+    def __init__(self, client: Client, product: str, starts: dict[int, ExecKey]) -> None:
         """Request past reports, starting with these ExecIDs by shard. Without ExecIDs, request all reports
         that drop copy still has.
         """
         self._client = client
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
-        self._since = begins
+        self._since = starts
         # The default is the lowest possible ExecID, which the venue rejects as too small when it has dropped
         # old reports.
-        self._begins = begins or {0: ExecKey(0, 0, 0)}
+        self._starts = starts or {0: ExecKey(0, 0, 0)}
         self._requested = False
         self._changed: dict[int, str] = {}
         """Time of day of the last change of each order, by `Order.number`."""
@@ -116,7 +116,7 @@ class OpenOrders:
             self._requested = True
             self._requested_from = {}
             # Reports that were sent while there was no connection are only available from drop copy.
-            self._copies.request({**self._begins, **self._orders.newest}, self._orders.epoch, _now())
+            self._copies.request({**self._starts, **self._orders.newest}, self._orders.epoch, _now())
         return lines
 
     def tick(self) -> list[str]:
@@ -125,7 +125,7 @@ class OpenOrders:
         now = _now()
         # Request the reports of orders that a lost connection has made uncertain.
         uncertain = self._orders.copy_from(self._copies.forgotten) if not self._copies.pending else {}
-        # A range is requested only once. Orders that are still uncertain after its reports stay uncertain.
+        # A range is requested only once. Orders that its reports do not resolve stay uncertain.
         if uncertain and uncertain != self._requested_from:
             self._requested_from = uncertain
             self._copies.request(uncertain, self._orders.epoch, now)
@@ -154,7 +154,7 @@ class OpenOrders:
             (),
         ]
         for order in live:
-            lines += [*self._picture(order, width), ()]
+            lines += [*self._order_lines(order, width), ()]
         lines += folded((("dim", NOT_SHOWN),), width)
         for text in self._unknown() if self._started or height is None else ():
             lines += folded((("bold yellow", text),), width)
@@ -162,15 +162,15 @@ class OpenOrders:
             lines += [(), (("bold", "Latest"),), *map(plain, self._latest)]
         return lines
 
-    def _picture(self, order: Order, width: int) -> list[Line]:
+    def _order_lines(self, order: Order, width: int) -> list[Line]:
         style = "green" if order.side == Side.BUY else "red"
-        head: Line = (("bold " + style, _what(order)),)
+        head: Line = (("bold " + style, _description(order)),)
         if order.state is not OrderState.OPEN:
             head = (*head, ("bold yellow", f" ({order.state.value})"))
         changed = self._changed.get(order.number)
-        more = [f"filled {order.cum_qty:f}", *([] if changed is None else [f"changed {changed}"])]
-        more += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
-        return [head, *_packed(more, width)]
+        details = [f"filled {order.cum_qty:f}", *([] if changed is None else [f"changed {changed}"])]
+        details += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
+        return [head, *_packed(details, width)]
 
     def _open_now(self) -> Iterator[str]:
         """Yield the number of open orders, and a line for each of them."""
@@ -178,7 +178,7 @@ class OpenOrders:
         yield f"{clock()} {counted(len(live), 'open order')}"
         for order in live:
             state = "" if order.state is OrderState.OPEN else f", {order.state.value}"
-            yield f"{clock()} {printable(order.cl_ord_id)} {_what(order)}{state}"
+            yield f"{clock()} {printable(order.cl_ord_id)} {_description(order)}{state}"
 
     def _apply(self, event: object) -> list[str]:
         lines: list[str] = []
@@ -220,7 +220,7 @@ def _side(order: Order) -> str:
     return "buy" if order.side == Side.BUY else "sell" if order.side == Side.SELL else printable(order.side)
 
 
-def _what(order: Order) -> str:
+def _description(order: Order) -> str:
     price = "-" if order.price is None else f"{order.price:f}"
     return f"{_side(order)} {order.leaves_qty:f} {printable(order.symbol)} at {price}"
 
@@ -228,23 +228,24 @@ def _what(order: Order) -> str:
 def _lines(update: OrderUpdate) -> Sequence[str]:
     order = update.order
     if update.lost_reports:
-        return [f"{clock()} reports may be missing, open orders are uncertain"]
+        return [f"{clock()} reports may be missing; open orders are uncertain"]
     if update.verified:
-        return [f"{clock()} drop copy is complete, {sum(1 for _ in update.verified)} orders are open"]
+        open_orders = counted(sum(1 for _ in update.verified), "open order")
+        return [f"{clock()} drop copy is complete, with {open_orders}"]
     if order is None or not (update.state_changed or update.fills or update.answered):
         return []
-    begin = f"{clock()} {printable(order.cl_ord_id)}"
-    lines = [f"{begin} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
-    how = order.state.value if order.ending is None else order.ending.value
-    return [*lines, f"{begin} {how}, {order.leaves_qty:f} left"]
+    prefix = f"{clock()} {printable(order.cl_ord_id)}"
+    lines = [f"{prefix} filled {fill.quantity:f} at {fill.price:f}" for fill in update.fills]
+    state = order.state.value if order.ending is None else order.ending.value
+    return [*lines, f"{prefix} {state}, {order.leaves_qty:f} left"]
 
 
-def _packed(pieces: Sequence[str], width: int) -> list[Line]:
-    """Return pieces packed into as few lines as possible."""
-    lines = [f"  {pieces[0]}"]
-    for piece in pieces[1:]:
-        if len(lines[-1]) + len(piece) + 2 <= width:
-            lines[-1] += f"  {piece}"
+def _packed(items: Sequence[str], width: int) -> list[Line]:
+    """Pack the items into as few lines as possible."""
+    lines = [f"  {items[0]}"]
+    for item in items[1:]:
+        if len(lines[-1]) + len(item) + 2 <= width:
+            lines[-1] += f"  {item}"
         else:
-            lines.append(f"  {piece}")
+            lines.append(f"  {item}")
     return [plain(line) for line in lines]

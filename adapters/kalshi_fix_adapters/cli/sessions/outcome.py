@@ -27,8 +27,8 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectRec
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
 SETTLING: Final = 0.25
-"""Number of seconds to wait for further reports after the answer, such as fills, or the orders of a mass
-cancel.
+"""Number of seconds to wait for further reports after the answer, such as fills, or reports about the orders
+of a mass cancel.
 """
 MAX_REPORTS: Final = 10_000
 """Maximum number of reports that are kept. A mass cancel causes a report for each order."""
@@ -42,7 +42,7 @@ class Outcome:
 
     request: Request
     at_once: bool = False
-    """Whether the order cannot stay open, so that only a report with LeavesQty 0 is its answer."""
+    """Whether the order cannot stay open, so only a report with LeavesQty 0 answers it."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
     """All reports in the order of receipt, including reports about other orders, but without pending
     reports.
@@ -85,7 +85,7 @@ class Outcome:
         return report.cl_ord_id in ids or report.orig_cl_ord_id in ids
 
     def apply(self, event: object) -> None:
-        """Process an event of the client."""
+        """Process an event from the client."""
         match event:
             case MessageReceived(message=ExecutionReport() as message):
                 if message.exec_type not in PENDING:

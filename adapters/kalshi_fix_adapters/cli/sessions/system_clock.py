@@ -2,7 +2,7 @@
 
 chrony, ntpd, systemd-timesyncd and PTP daemons all report to the kernel, and any user may read the clock
 state that the kernel keeps. So it is not necessary to detect or query a particular service. The kernel
-reports that the clock is not synchronized after a boot, and when the last correction was more than about nine
+reports that the clock is not synchronized after a boot, and if the last correction was more than about nine
 hours ago.
 """
 

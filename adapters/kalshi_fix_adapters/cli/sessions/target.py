@@ -38,7 +38,7 @@ _OPTIONS = (
         "--port", type=click.IntRange(1, 65535), help="TCP port. Default: the port of the session type."
     ),
     click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
-    click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with it."),
+    click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with the certificate."),
     click.option("--server-name", help="The name in the venue's certificate, if it differs from the host."),
     click.option("--plaintext", is_flag=True, help="Do not use TLS: for a TLS proxy on this machine."),
     click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step."),
@@ -57,8 +57,8 @@ class Target:
     timeout: float
     """The timeout in seconds."""
 
-    def plan(self, session: str, **more: Any) -> ConnectionPlan:
-        """Return the plan of a client; `more` contains further settings of `ClientConfig`.
+    def plan(self, session: str, **settings: Any) -> ConnectionPlan:
+        """Return the plan of a client; `settings` are further settings of `ClientConfig`.
 
         Raises:
             ConfigurationError: a setting is missing or contradicts another.
@@ -71,7 +71,7 @@ class Target:
             port=self.port,
             tls=self.tls,
             timeout=self.timeout,
-            **more,
+            **settings,
         )
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always", KeyFileWarning)

@@ -54,7 +54,7 @@ _SYMBOL_WIDTH: Final = 22
 )
 @click.option("--once", is_flag=True, help="Print the books once, and exit.")
 @click.option(
-    "--bus", "channel", metavar="CHANNEL", help="Read from NATS, such as demo.prediction.KalshiMD.desk."
+    "--bus", "channel", metavar="CHANNEL", help="NATS channel to read, such as demo.prediction.KalshiMD.desk."
 )
 @server_options
 @target_options
@@ -111,7 +111,7 @@ class BookView:
         self._trades: dict[str, str] = {}
         """The displayed text of the last trade, by market."""
         self._recent: dict[tuple[str, MDEntryType, Decimal], float] = {}
-        """The monotonic time of the last change of a level, for recently changed levels."""
+        """The monotonic time of the last change to each recently changed level."""
 
     @property
     def is_complete(self) -> bool:
@@ -153,17 +153,17 @@ class BookView:
             self._changed[symbol] = now
         for change in update.levels:
             self._recent[symbol, change.side, change.price] = time.monotonic()
-        begin = f"{now} {printable(symbol)}"
+        prefix = f"{now} {printable(symbol)}"
         lines = []
         for trade in update.trades:
             traded = f"traded {trade.size:f} at {trade.price:f}"
             self._trades[symbol] = f"last trade: {trade.size:f} at {trade.price:f}, {now}"
-            lines.append(f"{begin} {traded}")
+            lines.append(f"{prefix} {traded}")
         if book.state is BookState.STALE:
             if update.state_changed:
-                lines.append(f"{begin} {_why(book)}")
+                lines.append(f"{prefix} {_state_text(book)}")
         elif update.best_changed or update.state_changed:
-            lines.append(f"{begin} {_side(update.best_bid)} {_side(update.best_offer)}")
+            lines.append(f"{prefix} {_side(update.best_bid)} {_side(update.best_offer)}")
         return lines
 
     def _block(self, book: OrderBook, depth: int) -> Iterator[Line]:
@@ -172,17 +172,17 @@ class BookView:
         text = "" if changed is None else f", {changed}"
         if book.state is not BookState.LIVE:
             yield (("bold", symbol),)
-            yield (("bold yellow", f"  {_why(book)}{text}"),)
+            yield (("bold yellow", f"  {_state_text(book)}{text}"),)
             return
         spread = "" if book.spread is None else f"spread {book.spread:f}, "
         # A snapshot on the bus does not contain the time at which a book changed.
-        about = f"{spread}changed {changed or 'earlier'}"
-        room = BLOCK_WIDTH - len(symbol) - len(about)
+        details = f"{spread}changed {changed or 'earlier'}"
+        room = BLOCK_WIDTH - len(symbol) - len(details)
         if room >= 2:
-            yield ("bold", symbol), ("", " " * room), ("", about)
+            yield ("bold", symbol), ("", " " * room), ("", details)
         else:
             yield (("bold", symbol),)
-            yield plain(f"  {about}")
+            yield plain(f"  {details}")
         bids, offers = book.bids.depth(depth), book.offers.depth(depth)
         if not bids and not offers:
             yield plain("  no orders, or no such market")
@@ -218,7 +218,7 @@ class BookView:
             symbol = symbol if len(symbol) <= room else symbol[: room - 1] + CUT_OFF
             changed = self._changed.get(book.symbol, "")
             if book.state is not BookState.LIVE:
-                yield ("", f"{symbol:<{room}} "), ("bold yellow", f"{_why(book)}, {changed}")
+                yield ("", f"{symbol:<{room}} "), ("bold yellow", f"{_state_text(book)}, {changed}")
                 continue
             bid, offer, spread = (
                 "-" if value is None else f"{value:f}"
@@ -253,16 +253,16 @@ class Books(BookView):
         """Apply an event; return lines that describe the changes."""
         updates = self._books.apply(event)
         lines = self._describe(updates)
-        again = [
+        stale = [
             update.symbol
             for update in updates
             if update.book.state is BookState.STALE and update.book.stale_reason in RESUBSCRIBE_REASONS
         ]
         if isinstance(event, LoggedOn):
-            again += self._unrequested
+            stale += self._unrequested
             self._unrequested = ()
-        if again:
-            self._request(again)
+        if stale:
+            self._request(stale)
         return lines
 
     def _request(self, symbols: Sequence[str]) -> None:
@@ -290,7 +290,7 @@ class BusBooks(BookView):
         return self._source.is_current and super().is_complete
 
     def apply(self, event: ClientEvent) -> list[str]:
-        """Return lines that describe the changes of an event, which the source has applied."""
+        """Return lines that describe the changes made by an event, which the source has applied."""
         del event
         return self._describe(self._source.updates)
 
@@ -299,6 +299,6 @@ def _side(level: Level | None) -> str:
     return "-" if level is None else f"{level.price:f}x{level.size:f}"
 
 
-def _why(book: OrderBook) -> str:
+def _state_text(book: OrderBook) -> str:
     reason = book.stale_reason
     return book.state.value if reason is None else f"stale: {reason.value}"

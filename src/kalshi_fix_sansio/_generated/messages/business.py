@@ -31,8 +31,8 @@ _BUSINESS_REJECT_REASON = code_fields(380, BusinessRejectReason, format_int)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class BusinessMessageReject(FixMessage):
-    """BusinessMessageReject (j): Refuses a message that is sound FIX but cannot be served: a rate limit, a
-    listener that sends orders, an unknown order group.
+    """BusinessMessageReject (j): Refuses a message that is valid FIX but cannot be served, for example
+    because of a rate limit, because a listener sent an order, or because the order group is unknown.
 
     Sent from the venue. Source: error-handling, margin error-handling.
 

@@ -31,11 +31,11 @@ _EVENT_RESEND_REJECT_REASON = code_fields(21004, EventResendRejectReason, format
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class EventResendRequest(FixMessage):
-    """EventResendRequest (U1): Requests the execution reports of a range of the last three hours, on one
+    """EventResendRequest (U1): Requests a range of the execution reports from the last three hours, on one
     shard.
 
-    Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Works on KalshiNR too, and on either
-    only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
+    Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Works on KalshiNR too, and on both
+    sessions only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
 
     Attributes:
         begin_exec_id: BeginExecID (21001): ExecID of the first requested report. Required.

@@ -223,12 +223,12 @@ def encode_market_data_snapshot_full_refresh(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class MarketDataIncrementalRefresh(FixMessage):
-    """MarketDataIncrementalRefresh (X): Changes of books and trades, of one market or several.
+    """MarketDataIncrementalRefresh (X): Changes to books, and trades, in one market or several.
 
     Sent from the venue on KalshiMD. Since 1.0.28 (2026-05-28). Source: market-data, margin market-data.
 
     Attributes:
-        md_entries: NoMDEntries (268): Changes of levels, and trades. Required.
+        md_entries: NoMDEntries (268): Changes to levels, and trades. Required.
     """
 
     MSG_TYPE: ClassVar[str] = "X"
@@ -415,7 +415,7 @@ def encode_security_status_request(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityStatus(FixMessage):
-    """SecurityStatus (f): A change of a market's trading status. The first status is not sent, nor are
+    """SecurityStatus (f): A change in a market's trading status. The first status is not sent, nor are
     scheduled opens and closes.
 
     Sent from the venue on prediction, on KalshiMD. Since 1.0.29 (2026-05-29). Source: market-data.

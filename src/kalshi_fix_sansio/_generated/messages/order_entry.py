@@ -90,7 +90,7 @@ _TIME_IN_FORCE_IF_ANY = code_fields(59, TimeInForce, format_char, optional=True)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class NewOrderSingle(FixMessage):
-    """NewOrderSingle (D): Places an order; on prediction it can accept a quote of an RFQ instead.
+    """NewOrderSingle (D): Places an order; on prediction it can accept a quote for an RFQ instead.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Source: order-entry, margin order-entry.
@@ -126,22 +126,23 @@ class NewOrderSingle(FixMessage):
             SecondaryClOrdID. Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client.
             Optional. Since 1.0.13 (2025-08-15).
         self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
-            another of the same owner. Known values: `SelfTradePreventionType`. Optional. Absent means
+            another order of the same owner. Known values: `SelfTradePreventionType`. Optional. Absent means
             TakerAtCross.
         cancel_order_on_pause: CancelOrderOnPause (21006): Y cancels the order when trading or the exchange
             pauses, N leaves it in the book. Optional. Absent means N.
         ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
             absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
             a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, to the account's general one. At least -1 from the
-            client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
+            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
+            from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional
+            elsewhere.
         quote_id: QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere.
             Not allowed when ExecInst is REDUCE_ONLY.
         rfq_id: RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional
             elsewhere.
         max_execution_cost: MaxExecutionCost (21009): The most that the order may cost; an order that cannot
-            fill within it is cancelled. In dollars. At least 0. Not allowed on margin. Optional elsewhere.
-            Since 1.0.16 (2025-11-30).
+            fill within this limit is cancelled. In dollars. At least 0. Not allowed on margin. Optional
+            elsewhere. Since 1.0.16 (2025-11-30).
     """
 
     MSG_TYPE: ClassVar[str] = "D"
@@ -300,8 +301,8 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
-    """OrderCancelReplaceRequest (G): Changes price, quantity or expiry of an open order. With a higher
-    quantity the order loses its priority in the queue; a change of the expiry alone keeps it. With
+    """OrderCancelReplaceRequest (G): Changes the price, quantity or expiry of an open order. With a higher
+    quantity the order loses its priority in the queue; a change to only the expiry keeps it. With
     UseCapReservation in the Logon, a change may only be sent after the New report of the order, and one at a
     time.
 
@@ -314,8 +315,8 @@ class OrderCancelReplaceRequest(FixMessage):
         order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
             UseCapReservation Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
-        order_qty: OrderQty (38): New total quantity: the filled quantity cancels the order, a lower one is
-            refused. In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in
+        order_qty: OrderQty (38): New total quantity: the filled quantity cancels the order; a lower quantity
+            is refused. In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in
             steps of 1 from the client on margin. Required.
         ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
             given.
@@ -327,7 +328,7 @@ class OrderCancelReplaceRequest(FixMessage):
         side: Side (54): As in the order. Known values: `Side`. Required.
         symbol: Symbol (55): As in the order. Required.
         time_in_force: TimeInForce (59): New time in force: until the end of the day in New York, until
-            ExpireTime, or without limit. The expiry is unchanged if both this field and ExpireTime are
+            ExpireTime, or without a limit. The expiry is unchanged if both this field and ExpireTime are
             absent. Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since
             2026-10.
         expire_time: ExpireTime (126): New expiry of the order; a time in the past is refused. Required when
@@ -339,8 +340,9 @@ class OrderCancelReplaceRequest(FixMessage):
         ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
             absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
             a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, to the account's general one. At least -1 from the
-            client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
+            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
+            from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional
+            elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "G"
@@ -481,8 +483,8 @@ class OrderCancelRequest(FixMessage):
         ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
             absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
             a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, to the account's general one. At least -1 from the
-            client. Not allowed on margin. Optional elsewhere.
+            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
+            from the client. Not allowed on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "F"
@@ -668,11 +670,11 @@ class ExecutionReport(FixMessage):
         last_px: LastPx (31): Price of this fill. In dollars or in cents, depending on UseDollars in the
             Logon. Required when ExecType is TRADE.
         last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
-        last_mkt: LastMkt (30): Index of the exchange shard that made the report. Optional.
+        last_mkt: LastMkt (30): Index of the exchange shard that created the report. Optional.
         transact_time: TransactTime (60): Time of the event. Required on margin. Optional elsewhere.
         time_in_force: TimeInForce (59): The new value, only on Replaced: GoodTillDate if the order expires,
-            also at the end of a day, else GoodTillCancel. Known values: `TimeInForce`. Required when ExecType
-            is REPLACED. Since 2026-10.
+            including at the end of a day; otherwise GoodTillCancel. Known values: `TimeInForce`. Required
+            when ExecType is REPLACED. Since 2026-10.
         expire_time: ExpireTime (126): When the order expires; the end of the day in New York for a day order.
             Optional.
         text: Text (58): Reason, such as INSUFFICIENT_BALANCE; the venue may send other values. Optional.
@@ -690,14 +692,15 @@ class ExecutionReport(FixMessage):
         short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; only on Trade.
             In contracts. Optional.
         clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears, only on Trade: on
-            prediction that of TransactTime in New York, on margin the next one from 16:00 in New York on,
-            weekends and holidays included. Optional. Since 2026-09-03. Changed in 2026-10-01: On margin too.
+            prediction the date of TransactTime in New York; on margin, from 16:00 in New York on, the next
+            date, including weekends and holidays. Optional. Since 2026-09-03. Changed in 2026-10-01: On
+            margin too.
         trd_match_id: TrdMatchID (880): Id of the trade; only on Trade. Optional.
         aggressor_indicator: AggressorIndicator (1057): Y if this order took liquidity, N if it was resting;
             only on Trade. Optional.
         misc_fees: NoMiscFees (136): Fees of the trade; only on Trade. Optional.
-        collateral_amount_changes: NoCollateralAmountChanges (1703): Changes of the account's money by the
-            event. Optional.
+        collateral_amount_changes: NoCollateralAmountChanges (1703): Changes to the account's money caused by
+            the event. Optional.
         single_market_collateral_return: SingleMarketCollateralReturn (21030): Collateral freed because the
             position in this market shrank; a part of the Balance change, not added to it. Only on Trade, if
             SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on margin. Optional
@@ -707,7 +710,7 @@ class ExecutionReport(FixMessage):
             Only on Trade, if SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on
             margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
         self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
-            another of the same owner. Known values: `SelfTradePreventionType`. Optional.
+            another order of the same owner. Known values: `SelfTradePreventionType`. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "8"

@@ -202,8 +202,8 @@ def encode_order_group_request(message: OrderGroupRequest, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupResponse(FixMessage):
-    """OrderGroupResponse (UOH): Confirms an order group request. The venue answers a refused request with
-    BusinessMessageReject, a malformed one with Reject.
+    """OrderGroupResponse (UOH): Confirms an order group request. The venue answers a refused request with a
+    BusinessMessageReject, and a malformed request with a Reject.
 
     Sent from the venue on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Source: order-groups, margin
     order-groups.

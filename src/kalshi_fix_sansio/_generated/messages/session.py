@@ -78,7 +78,7 @@ class Logon(FixMessage):
             N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
             execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
-            excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            and excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
             Works on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
@@ -101,14 +101,14 @@ class Logon(FixMessage):
             as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
             covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
-            the first Trade, also if an order trades immediately. Not allowed on margin. Optional elsewhere.
+            the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
         split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
             the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
             1.0.26 (2026-05-18).
         use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
-            on event contracts for every order and every change of one; for clearing members only. Orders that
-            accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+            on event contracts for every order and every change to an order; for clearing members only. Orders
+            that accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 
@@ -527,8 +527,8 @@ class Reject(FixMessage):
         ref_seq_num: RefSeqNum (45): MsgSeqNum of the message that this one answers. Required.
         ref_tag_id: RefTagID (371): Tag that caused the refusal. Optional.
         ref_msg_type: RefMsgType (372): MsgType of the message that this one answers. Optional.
-        session_reject_reason: SessionRejectReason (373): What was wrong with the message as a FIX message.
-            Known values: `SessionRejectReason`. Optional.
+        session_reject_reason: SessionRejectReason (373): Reason why the message violates FIX. Known values:
+            `SessionRejectReason`. Optional.
         text: Text (58): Explanation, as free text. Optional.
     """
 
@@ -711,7 +711,8 @@ def encode_logout(message: Logout, checked: bool = True, text: str = "") -> str:
 class LogonFields(Block):
     """The fields of a Logon (A) that the session does not set.
 
-    For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes its default.
+    For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes the field's
+    default.
 
     Attributes:
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
@@ -733,7 +734,7 @@ class LogonFields(Block):
             N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
             execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
-            excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
+            and excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
             Works on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
@@ -756,14 +757,14 @@ class LogonFields(Block):
             as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
             covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
-            the first Trade, also if an order trades immediately. Not allowed on margin. Optional elsewhere.
+            the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
         split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
             the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
             1.0.26 (2026-05-18).
         use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
-            on event contracts for every order and every change of one; for clearing members only. Orders that
-            accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+            on event contracts for every order and every change to an order; for clearing members only. Orders
+            that accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 

@@ -57,12 +57,12 @@ class MarketSettlementReport(FixMessage):
         symbol: Symbol (55): Ticker of the market; the same on all pages of a settlement. Required.
         clearing_business_date: ClearingBusinessDate (715): Date on which the trade or settlement clears.
             Required.
-        tot_num_market_settlement_reports: TotNumMarketSettlementReports (20106): Number of reports of the
+        tot_num_market_settlement_reports: TotNumMarketSettlementReports (20106): Number of reports in the
             settlement. In reports. Optional.
         market_result: MarketResult (20107): Result of the market. Known values: `MarketResult`. Required.
         settlement_price: SettlementPrice (730): Value of one YES contract before fees, in cents on every
             session. In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
-        last_fragment: LastFragment (893): Y on the last page of a settlement, N on those before it. Optional.
+        last_fragment: LastFragment (893): Y on the last page of a settlement, N on earlier pages. Optional.
         market_settlement_party_ids: NoMarketSettlementPartyIDs (20108): The parties whose positions were
             settled, each with its payout and fees. Optional.
     """

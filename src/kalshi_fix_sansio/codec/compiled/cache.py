@@ -27,7 +27,7 @@ SIGHTINGS_TO_DEFER: Final = 10
 number would compile shapes that never recur.
 """
 MAX_DEFERRED: Final = 32
-"""Maximum number of deferred shapes. A further shape is counted again from the start."""
+"""Maximum number of deferred shapes. A further shape is not deferred, and its count restarts."""
 MAX_DEFERRED_SIZE: Final = 16 * 1024
 """Maximum size of a message whose shape is deferred, in bytes. Larger messages are not needed: a long group
 has the same decoder for any number of entries, so a smaller message can be compiled instead.
@@ -41,8 +41,9 @@ MAX_PATTERN_SIZE: Final = 512 * 1024
 memory per character.
 """
 MAX_CLEARANCES: Final = 3
-"""Maximum number of times that all shapes are discarded because they are too many or too large. After that
-the existing shapes are kept and no others are compiled, which limits the work of compiling for any input.
+"""Maximum number of times that all shapes are discarded because there are too many of them or they are too
+large. After that the existing shapes are kept and no others are compiled, which limits the work of compiling
+for any input.
 """
 MAX_SHAPES_PER_KEY: Final = 3
 """Maximum number of shapes with runs that are tried for one message. Each of them may read the whole message
@@ -105,7 +106,7 @@ class DecoderCache:
         have been checked; otherwise they are checked here. With `strict`, the message is returned only if
         strict decoding accepts it.
         """
-        # 0 without MsgSeqNum, for which no head is cached and no shape matches.
+        # `at` is 0 if there is no MsgSeqNum; then no cached head and no shape matches.
         at = data.find(_MSG_SEQ_NUM) + 1
         known = self._heads.get(data[:at])
         try:
@@ -155,8 +156,8 @@ class DecoderCache:
             text: the message as latin-1 text.
             columns: the tags and values in `text`.
             message: the decoded message, which must have no problems.
-            deferred: dict to which the text of a message is added whose shape should be compiled later; None
-                compiles it now.
+            deferred: dict that receives the text of a message whose shape should be compiled later; None
+                compiles the shape now.
         """
         # Counted by the set of tags, not by the shape, so that one lookup decides whether to continue. When
         # the number is reached, the shape of this message is compiled, and counting restarts for the other
@@ -168,7 +169,7 @@ class DecoderCache:
                 self._sightings.clear()
             self._sightings[run_key] = count
             return
-        if self._place(columns, message) is None:
+        if self._known_shapes(columns, message) is None:
             return
         self._sightings.pop(run_key, None)
         if deferred is None:
@@ -178,12 +179,12 @@ class DecoderCache:
 
     def compile(self, text: str, columns: Columns, message: Message) -> None:
         """Compile the shape of a message without problems; the arguments are those of `learn`."""
-        place = self._place(columns, message)
-        if place is not None:
+        found = self._known_shapes(columns, message)
+        if found is not None:
             explained = Explainer(self._tables, text)
-            self._add(*place, DecoderWriter(explained, self._tables.data_tags, self._decimals))
+            self._add(*found, DecoderWriter(explained, self._tables.data_tags, self._decimals))
 
-    def _place(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
+    def _known_shapes(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
         """Return the key for the shape of a message, and the compiled shapes with this key; None if no
         further shape may be compiled for it.
         """

@@ -57,7 +57,7 @@ loop, updates of three levels take 1.6 times as long, and updates of one level 1
 """
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
-"""Header fields whose values belong to the shape."""
+"""Header fields whose values are part of the shape."""
 _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
 """Header fields whose values recur: framing, message type, sender and target. A head with any other field,
@@ -145,7 +145,7 @@ class DecoderWriter:
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
-        """Statements that create the objects; an object comes after those that it refers to."""
+        """Statements that create the objects; an object is created after those that it refers to."""
         self._checks: list[str] = []
         """Statements before all of `_lines`, which may return None. They include the loops of runs, each
         after the check of its count.
@@ -411,17 +411,17 @@ class DecoderWriter:
         self._values.append(run)
         entries = f"entries{run}"
         target = self._target(f"entry{run}", group.entries[0])
-        made, sources = [target.name], [entries]
-        for place, field in enumerate(fields, 1):
-            column = f"{texts}[{place}::{step}]"
+        targets, sources = [target.name], [entries]
+        for index, field in enumerate(fields, 1):
+            column = f"{texts}[{index}::{step}]"
             if field.slot is None:
-                made.append(f"u{place}")
+                targets.append(f"u{index}")
                 sources.append(column)
-                target.unknown.append(f"({field.tag}, u{place}.encode('latin-1'))")
+                target.unknown.append(f"({field.tag}, u{index}.encode('latin-1'))")
             else:
                 attribute = field.slot.member.attribute
                 target.values[attribute] = column
-                made.append(f"{target.name}.{attribute}")
+                targets.append(f"{target.name}.{attribute}")
                 sources.append(self._column(field, field.slot, column))
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
@@ -431,7 +431,7 @@ class DecoderWriter:
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
-            f"for {', '.join(made)} in zip({', '.join(sources)}):",
+            f"for {', '.join(targets)} in zip({', '.join(sources)}):",
             *(f"    {line}" for line in target.lines_of_rest()),
         ]
         return entries
@@ -447,9 +447,8 @@ class DecoderWriter:
 def _is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
     """Return whether the values of a field recur, so that caching them is worthwhile.
 
-    Prices recur, because a venue has few, and so do order quantities. Quantities in group entries, which are
-    sums over many orders, fees and balances rarely recur: with every decimal cached, a report takes 1.2 times
-    as long.
+    Prices recur, because a venue has few, and so do order quantities. Fees, balances, and quantities in group
+    entries (sums over many orders) rarely recur: with every decimal cached, a report takes 1.2 times as long.
     """
     return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 

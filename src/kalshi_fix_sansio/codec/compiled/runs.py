@@ -1,7 +1,7 @@
 """Runs: long groups with regular entries, for which one expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same sequence (the faster form), or if each has a subset
-of the layout's tags in the sequence of the layout.
+Entries are regular if all have the same tags in the same order (the faster form), or if each has a subset of
+the layout's tags in the order of the layout.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RunField:
         """Return the part of the entry's expression for this field.
 
         It begins with the SOH of the previous field and does not end with the field's own SOH, so that
-        entries are searched for only where a field begins. With `448=` alone, every `448=` inside a long text
+        entries are searched for only where a field begins. With just `448=`, every `448=` inside a long text
         would be a possible start, from which the text would be read to its end.
         """
         form = lexical(self.slot)
@@ -59,13 +59,13 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
     return None
 
 
-def _ordered_run(group: GroupItem, always: set[int]) -> list[RunField]:
-    """Return the fields of the layout from the opener on; those not in `always` are optional."""
+def _ordered_run(group: GroupItem, common_tags: set[int]) -> list[RunField]:
+    """Return the fields of the layout from the opener on; those not in `common_tags` are optional."""
     # Every entry contains the opener, so at least one field is not optional: an entry of only optional fields
     # would match the empty string between any two characters.
     begin = group.table.slots[group.opener].index
     return [
-        RunField(tag, slot, tag not in always)
+        RunField(tag, slot, tag not in common_tags)
         for tag, slot in group.table.slots.items()
         if isinstance(slot, FieldSlot)
         and not slot.legacy
@@ -89,6 +89,6 @@ def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
 
 
 def _is_ordered(fields: Sequence[FieldItem]) -> bool:
-    """Return whether the layout defines all fields, and they are in its sequence."""
+    """Return whether the layout defines all fields, and they are in its order."""
     places = [-1 if item.slot is None else item.slot.index for item in fields]
     return -1 not in places and places == sorted(places)

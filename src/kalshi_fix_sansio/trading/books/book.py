@@ -1,9 +1,9 @@
 """The order book of one market: its levels in price order, and its reliability.
 
-Prices are Decimal dollars and sizes Decimal contracts (multiples of 0.01 on prediction, whole contracts on
-margin). A market has one book: bids and offers for the YES contract on prediction, or for the perpetual on
-margin (according to the venue's pages on market data). A bid for NO at a price is an offer of YES at one
-dollar minus that price, so NO has no separate book.
+Prices are Decimal dollars. Sizes are Decimal contracts: multiples of 0.01 for the prediction product, whole
+contracts for margin. A market has one book. On a prediction market, it contains bids and offers for the YES
+contract, and on a margin market, for the perpetual (according to the venue's pages on market data). A bid for
+NO at a price is an offer of YES at one dollar minus that price, so NO has no separate book.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class StaleReason(Enum):
     """Reason why a book became stale.
 
     Attributes:
-        NEW_SESSION: A new session logged on without a SessionEnded before; subscriptions end with their
+        NEW_SESSION: A new session logged on without a preceding SessionEnded; subscriptions end with their
             session.
         MESSAGE_REFUSED: A strict session answered market data with a Reject and did not deliver the message.
         DISCREPANCY: The BookUpdate that reported the change of state contains the discrepancies.
@@ -249,7 +249,7 @@ class OrderBook:
         different sessions, so a given order may not be in the book yet, or no longer.
 
         Args:
-            orders: for each order its Side (54), its price in dollars, and its open contracts (LeavesQty).
+            orders: for each order, its Side (54), its price in dollars, and its open contracts (LeavesQty).
 
         Raises:
             ValueError: a side is not `Side.BUY` or `Side.SELL`.
@@ -266,7 +266,7 @@ class OrderBook:
 
     @property
     def updated(self) -> datetime | None:
-        """Time of the newest change of a level since the snapshot, in UTC; None if there was no change, or
+        """Time of the newest change to a level since the snapshot, in UTC; None if there was no change, or
         the venue did not send its time.
         """
         return None if self.utc_date == date.min else datetime.combine(self.utc_date, self.utc_time, UTC)

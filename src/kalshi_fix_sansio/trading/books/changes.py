@@ -13,7 +13,7 @@ from kalshi_fix_sansio.trading.books.book import Level, OrderBook, Trade
 
 
 class LevelChange(NamedTuple):
-    """The change of one level.
+    """A change to one level.
 
     Attributes:
         side: BID or OFFER.
@@ -32,9 +32,10 @@ class DiscrepancyKind(Enum):
     """Kinds of inconsistency between a message and the book, or within a message.
 
     Attributes:
-        OUT_OF_ORDER: Detected by MDEntryDate (272) and MDEntryTime (273), if present. The times of a snapshot
-            come from another clock and are not compared.
-        TOO_MANY: Cannot be tolerated. The limits are arguments of `OrderBooks`.
+        OUT_OF_ORDER: Detected from MDEntryDate (272) and MDEntryTime (273), if present. The times of a
+            snapshot come from another clock and are not compared.
+        TOO_MANY: Always makes the book stale, even if it is in `tolerated`. The limits and `tolerated` are
+            arguments of `OrderBooks`.
     """
 
     NO_SNAPSHOT = "an update was received before any snapshot"
@@ -79,7 +80,7 @@ class BookUpdate:
         snapshot: Whether the message was a snapshot, so any level may have changed.
         state_changed: Whether the state of the book has changed.
         best_changed: Whether the price or size of the best bid or offer may have changed.
-        levels: The changes of levels in sequence; empty for a snapshot and for a book that is not live.
+        levels: Changes to levels, in sequence; empty for a snapshot and for a book that is not live.
         trades: Trades, the oldest first; reported in any state of the book.
         discrepancies: Inconsistencies found.
     """

@@ -26,7 +26,7 @@ _new_tuple = tuple.__new__
 
 
 def book_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems of a message that may affect a book.
+    """Return those problems with a message that may affect a book.
 
     An unreadable date, for example, does not affect a book. Bytes that do not form a field may, because they
     may have been any field.
@@ -63,12 +63,12 @@ class Room:
 
     books: Mapping[str, OrderBook]
     limit: int
-    """Maximum number of levels of all books together."""
+    """Maximum number of levels in all books together."""
     added: int = 0
     """Number of levels at the last full count, plus those added since."""
 
     def reserve(self, levels: int) -> bool:
-        """Return whether there is room for this many more levels, and count them if so.
+        """Return whether there is room for this many more levels; if so, count them.
 
         Deleted levels are not subtracted. When `added` exceeds the limit, the levels of all books are counted
         again, which takes time proportional to the number of books. After a full count, a tenth of the limit
@@ -120,7 +120,7 @@ class Entries:
         """Apply entries of an update until one belongs to another market; return that entry.
 
         The returned entry has been consumed from `entries`, so the caller must process it before the rest.
-        This is one long function because it runs for every change of a level.
+        This is one long function because it runs for every change to a level.
         """
         book, levels = update.book, update.levels
         symbol = book.symbol
@@ -139,7 +139,8 @@ class Entries:
             if book.state is not _LIVE:
                 self._handle_early(update, entry)
                 continue
-            # Margin had no times until September 2026. A date alone cannot be compared.
+            # Market data of margin had no times until September 2026. A date without a time cannot be
+            # compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
             if utc_date is not None and utc_time is not None:
                 if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):
@@ -182,7 +183,7 @@ class Entries:
             else:
                 self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
                 continue
-            # Costs half as much as a call of the class, in the hottest loop of the books.
+            # Costs half as much as a call to the class, in the hottest loop of the books.
             levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
         return None
 
@@ -196,7 +197,7 @@ class Entries:
             self._report_type(update, entry)
 
     def _handle_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
-        """Handle a change of a book that is not live."""
+        """Handle a change to a book that is not live."""
         book = update.book
         # Not reported in other states: a stale book was reported when it became stale, and a single snapshot
         # has no updates.
@@ -211,7 +212,7 @@ class Entries:
             self._report_price(update, entry)
             return False
         if not self.room.reserve(1):
-            self.refuse(update, f"no room for another level: {self.room.limit} in all books")
+            self.refuse(update, f"no room for another level: at most {self.room.limit} in all books")
             return False
         return entry.md_update_action is _NEW or self.report(
             update, DiscrepancyKind.LEVEL_MISSING, f"nothing to change at {price}", entry
@@ -245,7 +246,7 @@ class Entries:
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
         if more > 0 and not self.room.reserve(more):
-            self.refuse(update, f"no room for {len(entries)} levels: {self.room.limit} in all books")
+            self.refuse(update, f"no room for {len(entries)} levels: at most {self.room.limit} in all books")
             return bids, offers
         for entry in entries:
             kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size

@@ -84,10 +84,10 @@ class OrderBooks(Mapping[str, OrderBook]):
 
         Args:
             tolerated: discrepancies that are reported without making the book stale. The entry is applied if
-                possible (a change of a missing level adds it, for example) and ignored otherwise.
+                possible (a change to a missing level adds it, for example) and ignored otherwise.
             max_books: maximum number of books created without a request, about 1 KB each. A further book is
                 reported as stale and not kept.
-            max_levels: maximum number of levels of all books together, about 350 bytes each. A book without
+            max_levels: maximum number of levels in all books together, about 350 bytes each. A book without
                 room for its levels becomes stale.
         """
         self._books: dict[str, OrderBook] = {}
@@ -220,8 +220,8 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _handle_entries(
         self, entries: Iterable[MDIncEntry], touched: dict[str, BookUpdate | None]
     ) -> list[BookUpdate]:
-        """Apply the entries of one message, which may concern several markets; return the updates with
-        content."""
+        """Apply the entries of one message, which may concern several markets; return the non-empty
+        updates."""
         for entry in entries:
             symbol = entry.symbol
             # `touched` contains None for a forgotten book.
@@ -260,11 +260,11 @@ class OrderBooks(Mapping[str, OrderBook]):
         return update
 
     def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
-        """Complete the updates of a message; return those with content."""
+        """Complete the updates of a message; return the non-empty ones."""
         return [update for update in touched.values() if update is not None and self._finish_update(update)]
 
     def _finish_update(self, update: BookUpdate) -> bool:
-        """Complete the update of a book; return whether it has content."""
+        """Complete the update of a book; return whether it is non-empty."""
         if update.best_changed:
             self._entries.check_crossed(update)
         return bool(update.levels or update.trades or update.discrepancies)
@@ -272,13 +272,13 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _readable(
         self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
     ) -> list[MDIncEntry]:
-        """Report the problems of a message in the updates of the affected books; return the complete
+        """Report the problems with a message in the updates of the affected books; return the complete
         entries.
         """
         problems = book_problems(message.problems)
         if not problems:
             return message.md_entries
-        self._suspect(_concerned(message, problems), problems[0].text, touched)
+        self._suspect(_affected_symbols(message, problems), problems[0].text, touched)
         return [entry for entry in message.md_entries if is_complete(entry)]
 
     def _handle_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
@@ -292,7 +292,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         refused = None if symbol in self._books else self._over_limit(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
-        state = self._requests.answered(symbol, has_room=refused is None)
+        state = self._requests.record_snapshot(symbol, has_room=refused is None)
         if state is None:
             return []
         if refused is not None:
@@ -320,7 +320,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     def _suspect(
         self, symbols: Iterable[str] | None, detail: str, touched: dict[str, BookUpdate | None]
     ) -> None:
-        """Report an unreadable message in the updates of these books; None for all books."""
+        """Report an unreadable message in the updates of these books; `symbols` is None for all books."""
         for symbol in tuple(self._books) if symbols is None else symbols:
             update = self._touch(symbol, touched)
             if update is not None and update.book.state in _RELIED_ON:
@@ -359,24 +359,24 @@ class OrderBooks(Mapping[str, OrderBook]):
 
     def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
         """Handle a message from the venue that this side rejected and did not deliver."""
-        symbols = _concerned(message, problems)
+        symbols = _affected_symbols(message, problems)
         # The rejected message still answered its request, so a later refusal concerns another request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
             for symbol in symbols or ():
-                self._requests.answered(symbol, has_room=symbol in self._books)
+                self._requests.record_snapshot(symbol, has_room=symbol in self._books)
         return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
 
     def _handle_request_reject(self, request: MarketDataRequest | None) -> list[BookUpdate]:
         """Handle a refusal of this request; None if the request is unknown."""
         waiting = [
             symbol
-            for symbol in self._requests.refuse(request)
+            for symbol in self._requests.record_refusal(request)
             if symbol in self._books and self._books[symbol].state is BookState.WAITING
         ]
         return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
-        """Make the live and waiting books among these stale; None for all books."""
+        """Make those of these books stale that are live or waiting; `symbols` is None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [
             make_stale(BookUpdate(book), reason)
@@ -385,7 +385,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         ]
 
 
-def _concerned(message: Message | None, problems: Iterable[Problem]) -> list[str] | None:
+def _affected_symbols(message: Message | None, problems: Iterable[Problem]) -> list[str] | None:
     """Return the markets that a message with problems concerns; None if it may concern any market."""
     match message:
         case MarketDataSnapshotFullRefresh(symbol=str() as symbol):

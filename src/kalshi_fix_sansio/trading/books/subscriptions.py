@@ -33,15 +33,15 @@ class _Request:
     request: MarketDataRequest
     subscribes: bool
     awaited: dict[str, None]
-    """Markets whose snapshots are pending, in the sequence of the request."""
+    """Markets whose snapshots are pending, in the order in which the request lists them."""
     answered: bool = False
-    """Whether any answer to the request was received."""
+    """Whether any answer to the request has been received."""
 
 
 @attrs.frozen(eq=False)
 class _Stop:
     """An unsubscribe request, which has no answer. It has certainly taken effect when all earlier requests,
-    or a later one, are answered.
+    or any later one, have been answered.
     """
 
     symbols: frozenset[str] | None
@@ -73,8 +73,7 @@ class Subscriptions:
     _subscribed: set[str] = attrs.field(factory=set)
     """Markets that were subscribed when the venue sent its latest answer, as far as is known."""
     _open: list[_Request | _Stop] = attrs.field(factory=list)
-    """Requests and unsubscribes since the oldest unanswered request, in the sequence in which they were
-    sent.
+    """Requests and unsubscribes since the oldest unanswered request, in the order in which they were sent.
     """
     _stops: int = 0
     """The number of unsubscribes in `_open`."""
@@ -87,12 +86,12 @@ class Subscriptions:
         return list(awaited)
 
     def stop(self, symbols: Iterable[str] | None = None) -> None:
-        """Record an unsubscribe of these markets, or of all."""
+        """Record an unsubscribe for these markets, or for all of them."""
         self._open.append(_Stop(None if symbols is None else frozenset(symbols)))
         self._stops += 1
         self._settle()
 
-    def answered(self, symbol: str, *, has_room: bool) -> BookState | None:
+    def record_snapshot(self, symbol: str, *, has_room: bool) -> BookState | None:
         """Record a snapshot; return the new state of its book, or None if the market has been unsubscribed
         since.
 
@@ -119,10 +118,10 @@ class Subscriptions:
         self._settle()
         return None if stopped else BookState.LIVE
 
-    def refuse(self, request: MarketDataRequest | None = None) -> list[str]:
-        """Record a refusal, of the given request or of the oldest one without any answer.
+    def record_refusal(self, request: MarketDataRequest | None = None) -> list[str]:
+        """Record a refusal of the given request or, without one, of the oldest request without any answer.
 
-        Returns the markets that no remaining request waits for.
+        Returns the refused markets for which no other request is waiting.
         """
         for index, each in enumerate(self._open):
             if isinstance(each, _Request) and (each.request == request if request else not each.answered):
@@ -148,7 +147,7 @@ class Subscriptions:
 
     @classmethod
     def load(cls, subscribed: set[str], dumped: Iterable[DumpedRequest]) -> Subscriptions:
-        """Return the subscriptions of a dump.
+        """Return the subscriptions contained in a dump.
 
         Raises:
             ValueError: the dump is damaged.
@@ -158,7 +157,7 @@ class Subscriptions:
 
     def _settle(self, taken: int = 0) -> None:
         """Apply the unsubscribes that the venue must have processed: those before index `taken`, and those
-        before which every request is answered. Remove completed entries.
+        whose preceding requests have all been answered. Remove completed entries.
         """
         # Unanswered requests stay in the list: one that is never answered does not block later ones.
         if taken and self._stops:

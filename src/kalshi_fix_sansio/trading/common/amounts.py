@@ -1,7 +1,7 @@
 """Arithmetic of prices, quantities and money, independent of the caller's decimal context.
 
 Operators, `sum`, `abs` and unary minus of Decimal use the context of the current thread or task. The caller's
-precision or traps could therefore round amounts, or raise in the middle of a change. Use the functions of
+precision or traps could therefore round amounts, or raise in the middle of an update. Use the functions of
 this module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are always exact.
 """
 
@@ -57,10 +57,10 @@ to_text: Final = EXACT.to_sci_string
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of all amounts."""
-    found = ZERO
+    result = ZERO
     for amount in amounts:
-        found = add(found, amount)
-    return found
+        result = add(result, amount)
+    return result
 
 
 def divide(one: Decimal, other: Decimal | int) -> Decimal:
@@ -69,10 +69,10 @@ def divide(one: Decimal, other: Decimal | int) -> Decimal:
 
 
 def from_cents(price: Decimal) -> Decimal:
-    """Return a price in dollars."""
+    """Convert a price in cents to dollars."""
     return price.scaleb(-2, EXACT)
 
 
 def to_cents(price: Decimal) -> Decimal:
-    """Return a price in cents."""
+    """Convert a price in dollars to cents."""
     return price.scaleb(2, EXACT)

@@ -39,8 +39,8 @@ attribute without a default is None.
 
 
 def keyed_by(attribute: str) -> Mapping[str, Any]:
-    """Return the metadata of a dict that is dumped as the list of its values, each of which contains its key
-    in this attribute."""
+    """Return the metadata of a dict attribute that is dumped as the list of the dict's values, each of which
+    contains its key in the given attribute."""
     return {_KEY: attribute}
 
 
@@ -133,11 +133,13 @@ def _load_time(value: Any) -> datetime:
     return datetime.fromisoformat(_text(value))
 
 
-def _load_texts(items: Any) -> dict[str, str]:
-    """Load a dict of texts. Checking the set of types takes a fifth of the time of checking each text."""
+def _load_strings(items: Any) -> dict[str, str]:
+    """Load a dict of strings. Checking the set of types takes a fifth of the time that checking each string
+    takes.
+    """
     found: dict[str, str] = dict(_object(items))
     if not {*map(type, found), *map(type, found.values())} <= {str}:
-        raise ValueError(f"{shortened(found)} where texts are needed")
+        raise ValueError(f"{shortened(found)} where strings are needed")
     return found
 
 
@@ -146,8 +148,8 @@ def _dump_key(key: ExecKey) -> str:
 
 
 _SCALARS: Final[Mapping[Any, _Codec]] = {
-    # Methods instead of the types themselves: `str(None)` would turn None into a text, and these methods
-    # raise.
+    # Methods instead of the types themselves: `str(None)` would turn None into a string, and these
+    # methods raise.
     str: _Codec(str.__str__, _text),
     int: _Codec(int.__int__, _checked(int)),
     bool: _Codec(bool.__bool__, _checked(bool)),
@@ -199,14 +201,14 @@ def _row(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
 
 
 def _dict(key: Any, value: Any) -> _Codec:
-    """Return the codec of a dict. It is dumped as an object if its keys are texts, as the list of its keys if
-    its values are None, and otherwise as a list of pairs.
+    """Return the codec of a dict. It is dumped as an object if its keys are strings, as the list of its keys
+    if its values are None, and otherwise as a list of pairs.
     """
     if value is None:
         keys = _collection(list, _codec(key))
         return _Codec(keys.dump, lambda items: dict.fromkeys(keys.load(items)))
     if key is value is str:
-        return _Codec(dict, _load_texts)
+        return _Codec(dict, _load_strings)
     if key is str:
         dump, load = _codec(value)
         return _Codec(
@@ -227,7 +229,7 @@ def _keyed(attribute: str, value: _Codec) -> _Codec:
 
 
 def _block(kind: type[Block]) -> _Codec:
-    """Return the codec of an entry of a repeating group whose fields are texts."""
+    """Return the codec of an entry of a repeating group whose fields are strings."""
     names = [member.attribute for member in kind.LAYOUT.members]
     row = _row(list, [_SCALARS[str]] * len(names))
     make: Any = kind

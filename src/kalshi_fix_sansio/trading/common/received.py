@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 MAX_ID_SIZE: Final = 256
-"""Maximum number of characters kept of an id, symbol or text of the venue."""
+"""Maximum number of characters kept of an id, symbol or text from the venue."""
 
 
 def readable(text: str | None) -> bool:

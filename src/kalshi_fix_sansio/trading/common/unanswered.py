@@ -25,7 +25,7 @@ MAX_NAMED: Final = 10_000
 
 @attrs.frozen
 class UnplacedRequest:
-    """A request with unknown outcome that its machine cannot relate to any known item.
+    """A request with an unknown outcome that its machine cannot relate to any known item.
 
     Attributes:
         msg_type: MsgType (35), such as F.

@@ -28,7 +28,7 @@ class Remedy(Enum):
     """
 
     DROP_COPY = "drop copy"
-    REQUEST = "the venue by a new request"
+    REQUEST = "the venue with a new request"
     REST = "REST"
 
 
@@ -39,9 +39,10 @@ class UncertainItem:
     Attributes:
         what: Description of the uncertainty, for humans.
         about: The subject: the id of an order, a group or a quote; a market; a range of reports.
-        since: The last time at which it was certain, in UTC by the venue's timestamps; None if unknown.
+        since: The last time at which it was certain, in UTC according to the venue's timestamps; None if
+            unknown.
         remedies: Ways to resolve the uncertainty, the best first.
-        unplaced: The request with unknown outcome, if its machine cannot relate it to any known item. When
+        unplaced: The request with an unknown outcome, if its machine cannot relate it to any known item. When
             you know the outcome, pass the request to `unplaced.resolve` of the machine.
     """
 
@@ -83,7 +84,7 @@ class HasUncertainItems(Protocol):
 
 
 class UncertainItems:
-    """A combined list of the uncertain items of any number of machines, computed at each access."""
+    """A combined list of the uncertain items of any number of machines, computed on each access."""
 
     __slots__ = ("_machines",)
 

@@ -63,7 +63,7 @@ class OrderGroup:
         group_id: OrderGroupID.
         limit: Contracts that may fill within the window; None if unknown.
         alloc_account: The subaccount that owns the group; 0 is the primary account.
-        orphan: Whether the group was created by an unknown request, such as one of another program.
+        orphan: Whether the group was created by an unknown request, such as one from another program.
         filled_qty: Contracts filled since the last reset, within the window that ends at the newest fill.
         deleting: Whether the unanswered request deletes the group.
     """
@@ -364,7 +364,7 @@ class OrderGroup:
         self._keys = {key for _, key, _ in self._fills}
         self._fills = [each for each in self._fills if each[1] not in known]
         self._dropped_at = BEGINNING
-        # Losses before the request was sent no longer count.
+        # Losses that occurred before the request was sent no longer count.
         if self._lost_until is not None and self._lost_until <= after:
             self.end_loss()
         self._recount()

@@ -49,7 +49,7 @@ from kalshi_fix_sansio.trading.orders.order_reports import GONE
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
 
 MAX_LOST: Final = 64
-"""Maximum number of unanswered requests of earlier processes that are remembered until a client reports
+"""Maximum number of unanswered requests from earlier processes that are remembered until a client reports
 them.
 """
 _TRIGGERED: Final = frozenset(
@@ -149,8 +149,8 @@ class _State:
 class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
-    Pass to `apply` every event, every report of drop copy, and, before it is sent, every OrderGroupRequest
-    and every NewOrderSingle that joins a group. No message from the venue raises an exception. The state of a
+    Pass to `apply` every event, every drop copy report, and, before it is sent, every OrderGroupRequest and
+    every NewOrderSingle that joins a group. No message from the venue raises an exception. The state of a
     group depends on which messages were received, not on their sequence.
     """
 
@@ -216,14 +216,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._updates: dict[str | int, GroupUpdate] = {}
         """Updates of the current call, by OrderGroupID, or by a number for unknown groups."""
         self.lost_creates: int = 0
-        """Number of create requests with unknown outcome; each may have created a group that is not known
+        """Number of create requests with an unknown outcome; each may have created a group that is not known
         here.
         """
         self._lost: list[_Terms] = []
-        """Unanswered requests of earlier processes that no client has reported since."""
+        """Unanswered requests from earlier processes that no client has reported since."""
         self.unplaced: UnplacedRequests = UnplacedRequests(OrderGroupRequest, NewOrderSingle)
-        """Requests with unknown outcome that could not be decoded, or concern groups for which there is no
-        room.
+        """Requests with an unknown outcome that could not be decoded, or that concern groups for which there
+        is no room.
         """
 
     def __getitem__(self, group_id: str) -> OrderGroup:
@@ -268,15 +268,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if each.state is GroupState.UNKNOWN
         ]
         if self.lost_creates:
+            one = self.lost_creates == 1
             found.append(
                 UncertainItem(
-                    what="the venue may have created them", about=f"{self.lost_creates} new order groups"
+                    what=f"the venue may have created {'it' if one else 'them'}",
+                    about="1 new order group" if one else f"{self.lost_creates} new order groups",
                 )
             )
         found.extend(
             UncertainItem(
                 what="its outcome is unknown",
-                about=f"order group request of MsgSeqNum {each.seq_num}",
+                about=f"order group request with MsgSeqNum {each.seq_num}",
                 since=each.sent_at,
                 unplaced=each,
             )
@@ -285,8 +287,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return found
 
     def apply(self, event: object) -> list[GroupUpdate]:
-        """Apply an event of a session or client, a received message, a report of drop copy
-        (`DropCopyReport`), or a request that is about to be sent.
+        """Apply an event of a session or client, a received message, a drop copy report (`DropCopyReport`),
+        or a request that is about to be sent.
 
         Returns one update for each affected group.
 
@@ -337,7 +339,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     ) -> OrderGroup:
         """Record the current state of a group from another source, such as REST; return the group.
 
-        While a session without resend is disconnected, a group may change unnoticed: it stays UNKNOWN until
+        While a session without resends is disconnected, a group may change unnoticed: it stays UNKNOWN until
         `learn` is called again after the logon.
 
         Raises:
@@ -367,7 +369,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_request(self, request: OrderGroupRequest) -> None:
         if self._in_flight is not None:
             raise LocalProtocolError(
-                "an order group request has no answer yet; send one at a time: answers do not identify them"
+                "an order group request has no answer yet; send one at a time, because answers do not "
+                "identify their requests"
             )
         if request.order_group_action == OrderGroupAction.CREATE:
             self._require_room()
@@ -413,7 +416,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._carry_out(group, request, response)
 
     def _handle_unsolicited(self, response: Any, group: OrderGroup | None) -> None:
-        """Apply a response to a request of another program, or to a request whose outcome was unknown."""
+        """Apply a response to another program's request, or to a request whose outcome was unknown."""
         group_id = response.order_group_id or ""
         self._settle_lost(group_id, created=group is None)
         if group is None:
@@ -533,7 +536,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._record_time(event.logon)
-        # With resend, only a reset of the sequence numbers loses messages. Without resend, a second logon
+        # With resends, only a reset of the sequence numbers loses messages. Without resends, a second logon
         # means that the end of the previous session was not reported, so reports may have been lost.
         if event.reset if self._resend else self._on and not self._down:
             self._lose_reports(self._open_groups())

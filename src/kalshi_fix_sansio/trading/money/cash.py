@@ -45,8 +45,8 @@ class Balance:
         fees: Sum of the reported fees of fills (MiscFeeAmt, 137).
         paid: Value of the contracts bought minus the value of the contracts sold.
         unexplained: The part of `change` not explained by price, position and fee: collateral released or
-            required by the positions in a group of markets. Only on prediction, and only for fills whose
-            reports contain balance change and position.
+            required by the positions in a group of markets. Only for the prediction product, and only for
+            fills whose reports contain the balance change and the position.
         payouts: Sum of settlement payouts (1704 of type PAYOUT), net of fees.
         settlement_fees: Sum of the fees of settlements (137).
         fills: Number of fills counted.
@@ -122,11 +122,11 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Start without balances.
 
         Args:
-            product: prediction or margin. On margin, the balance change of a fill cannot be computed from its
-                price.
+            product: prediction or margin. For margin, the balance change of a fill cannot be computed from
+                its price.
             parties: account of each party of settlements, by MarketSettlementPartyID. Other parties are
                 treated as customers of a clearing member.
-            max_balances: maximum number of balances, about 1 KB each. Fills and payouts of further balances
+            max_balances: maximum number of balances, about 1 KB each. Fills and payouts for further balances
                 are not counted (`refused`).
             max_paid: maximum number of payouts kept, at most 2 KB each, and of markets whose shard is kept,
                 at most 0.5 KB each. Beyond it the oldest is removed. A payout is kept so that a redelivery is
@@ -295,14 +295,18 @@ class Cash(Mapping[BalanceKey, Balance]):
         """Return the parts of the cash flows that the received reports do not determine."""
         found = [
             UncertainItem(
-                what=f"balance change of {each.unreported_changes} fills is unknown",
+                what=(
+                    "the balance change of 1 fill is unknown"
+                    if each.unreported_changes == 1
+                    else f"the balance changes of {each.unreported_changes} fills are unknown"
+                ),
                 about=f"balance of {each.account.customer or each.account.subaccount} on shard {each.shard}",
             )
             for each in self._balances.values()
             if each.unreported_changes
         ]
         if self.refused:
-            about = f"{self.refused} fills or payouts"
+            about = "1 fill or payout" if self.refused == 1 else f"{self.refused} fills or payouts"
             found.append(
                 UncertainItem(what="effect on balances is not tracked (max_balances reached)", about=about)
             )

@@ -33,8 +33,8 @@ def trade_fee(
         price: price in dollars.
         quantity: number of contracts.
         rate: the fraction.
-        variance: whether the value at stake per contract is price times (1 - price), as on prediction, rather
-            than the price.
+        variance: whether the value at stake per contract is price times (1 - price), as for the prediction
+            product, rather than the price.
         step: the fee is rounded up to a multiple of this amount in dollars.
     """
     stake = multiply(price, subtract(ONE, price)) if variance else price
@@ -104,8 +104,8 @@ class FeeTerms:
         taker_rate: Trade fee of fills that took liquidity, as a fraction of the value at stake.
         maker_rate: The same for fills that did not take liquidity.
         precision: Step of balance changes in dollars: 0.01, or 0.0001 for direct members.
-        variance: Whether the value at stake is price times (1 - price), as on prediction, rather than the
-            price.
+        variance: Whether the value at stake is price times (1 - price), as for the prediction product, rather
+            than the price.
     """
 
     taker_rate: Decimal
@@ -114,7 +114,7 @@ class FeeTerms:
     variance: bool = True
 
     def trade_fee(self, fill: Fill) -> Decimal:
-        """Return the trade fee of a fill in dollars, before rounding of the balance."""
+        """Return the trade fee of a fill in dollars, before the balance is rounded."""
         rate = self.taker_rate if fill.aggressor else self.maker_rate
         return trade_fee(fill.price, fill.quantity, rate, variance=self.variance)
 
@@ -122,7 +122,7 @@ class FeeTerms:
 class FeeDiscrepancyKind(Enum):
     """Kinds of difference between reported and expected fees."""
 
-    FEE = "the fee differs from the venue's page on fee rounding"
+    FEE = "the fee differs from the fee computed with the venue's rounding rules"
     PRECISION = "the balance change is not a multiple of its precision"
 
 
@@ -144,8 +144,8 @@ class FeeDiscrepancy:
 
 
 def revenue(side: Side | str, fill: Fill) -> Decimal | None:
-    """Return the balance change of a fill on prediction before fees, in dollars, computed from price and
-    position.
+    """Return the balance change of a fill of the prediction product before fees, in dollars, computed from
+    its price and the position.
 
     Closed contracts are paid out at once: a long and a short contract together are worth one dollar. Offsets
     between positions in a group of markets are not included. None if the report does not contain the

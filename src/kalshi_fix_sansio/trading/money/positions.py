@@ -177,7 +177,7 @@ class Positions(Mapping[PositionKey, Position]):
         """ClearingBusinessDate and price of the latest settlement, by market."""
         self._positions: dict[PositionKey, Position] = {}
         self._lost: list[Mapping[str, Mapping[str, Mapping[int, Order]]]] = []
-        """`OrderUpdate.lost` of each `Orders`. Orders that became uncertain by a loss have no separate
+        """`OrderUpdate.lost` of each `Orders`. Orders that became uncertain through a loss have no separate
         updates.
         """
         self.refused: int = 0
@@ -247,7 +247,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Return the positions that differ from those reported by the venue, although no order of the account
         and symbol is uncertain or has missing fills.
 
-        Fills of other sessions are not counted unless a listener session receives them; transfers are not
+        Fills from other sessions are not counted unless a listener session receives them; transfers are not
         counted.
         """
         return [
@@ -273,7 +273,10 @@ class Positions(Mapping[PositionKey, Position]):
         """
         found = [
             UncertainItem(
-                what=f"position is {each.counted:f} by its fills, {each.reported_net:f} by the venue",
+                what=(
+                    f"position is {each.counted:f} according to its fills, "
+                    f"{each.reported_net:f} according to the venue"
+                ),
                 about=each.symbol,
             )
             for each in self.discrepancies()
@@ -281,8 +284,8 @@ class Positions(Mapping[PositionKey, Position]):
         if self.refused:
             found.append(
                 UncertainItem(
-                    what="effect on positions is not tracked (limit of positions reached)",
-                    about=f"{self.refused} fills",
+                    what="effect on positions is not tracked (max_positions reached)",
+                    about="1 fill" if self.refused == 1 else f"{self.refused} fills",
                 )
             )
         return found

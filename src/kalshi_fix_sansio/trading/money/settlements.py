@@ -40,7 +40,7 @@ class SettlementDiscrepancyKind(Enum):
     """
 
     UNREADABLE = "a field of the settlement is missing, unreadable or too long"
-    CONFLICT = "pages of one settlement disagree about result or price"
+    CONFLICT = "pages of one settlement disagree about the result or the price"
     CHANGED = "a report was received again with different content"
     PARTY_TWICE = "a settlement contains a party twice"
     TOO_MANY_PAGES = "a page was received for a complete settlement"
@@ -260,7 +260,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         self._kept: dict[tuple[str, date], _Pages] = {}
         """The pages by market and date, the least recently changed first."""
         self._weight = 0
-        """Number of parties of all pages."""
+        """Number of parties on all pages."""
 
     def __getitem__(self, key: tuple[str, date]) -> Settlement:
         pages = self._kept[key]
@@ -287,7 +287,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         """Return the settlements with missing pages as uncertain items."""
         return [
             UncertainItem(
-                what=f"the settlement is incomplete: {each.pages} pages were received",
+                what="the settlement is incomplete: "
+                + ("1 page was received" if each.pages == 1 else f"{each.pages} pages were received"),
                 about=f"settlement of {each.symbol} on {each.clearing_business_date}",
                 since=each.since,
             )

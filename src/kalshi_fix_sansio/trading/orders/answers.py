@@ -105,7 +105,7 @@ class Answers:
 
     def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the request that a report confirms. If several share the ClOrdID, choose the first one sent
-        that awaits its answer or, for a report of drop copy, the first uncertain one.
+        that awaits its answer or, for a drop copy report, the first uncertain one.
         """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id

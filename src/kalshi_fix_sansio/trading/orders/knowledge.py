@@ -26,7 +26,7 @@ class KnowledgeKind(Enum):
 
     CLEAR = "no report is missing"
     LOSS = "reports may be missing"
-    NOT_AT_VENUE = "a refusal states that the venue has no such order any more"
+    NOT_AT_VENUE = "a refusal states that the venue no longer has such an order"
     RESOLVED_OPEN = "the user found out that it is open"
     RESOLVED_DONE = "the user found out that it is done"
 
@@ -101,7 +101,7 @@ class Knowledge:
 
     def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
         """Return the knowledge after drop copy that was requested from `begin` at an epoch; `needed` is the
-        report from which this order needs it.
+        report from which drop copy must begin for this order.
         """
         return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
@@ -115,7 +115,7 @@ RESOLVED: Final = {
     True: Knowledge(RESOLVED_OPEN),
     False: Knowledge(RESOLVED_DONE),
 }
-"""The knowledge after the user has resolved an order; the keys are whether the user reported the order as
+"""The knowledge after the user has resolved an order; the key is True if the user reported the order as
 open.
 """
 
@@ -137,8 +137,8 @@ class Loss:
 
 @attrs.define(eq=False)
 class Mark:
-    """The position of an order in the sequence of losses: which losses it has not applied yet. All orders
-    that were last evaluated between the same two losses share one mark.
+    """The position of an order in the sequence of losses: which losses have not been applied to the order
+    yet. All orders that were last evaluated between the same two losses share one mark.
 
     Attributes:
         epoch: Epoch of the last loss before the mark.

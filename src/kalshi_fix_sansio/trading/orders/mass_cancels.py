@@ -35,7 +35,7 @@ class MassCancelState(Enum):
     MISSED = "some of its orders are still open"
 
 
-OVER: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
+ENDED: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
 
 
 @attrs.define(eq=False)
@@ -49,8 +49,8 @@ class MassCancel:
         newest: By shard, the newest report when the request was sent.
         state: Progress of the mass cancel.
         reason: Reason for a reject: MassCancelRejectReason (532) as text, or the text of the reject message.
-        uncertain_since_epoch: `Orders.epoch` of the first event that may have lost the answer, or a report
-            about one of the orders; 0 if there was no such event.
+        uncertain_since_epoch: `Orders.epoch` of the first event after which the answer, or a report about one
+            of the orders, may be missing; 0 if there was no such event.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
         missed: Numbers of the orders that are known to be still open, although the venue may have accepted
             the mass cancel.
@@ -166,14 +166,14 @@ class MassCancels:
                 each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
                 self._touch(each)
         updates, self.touched = list(self.touched.values()), {}
-        self.open = [each for each in self.open if each.state not in OVER]
+        self.open = [each for each in self.open if each.state not in ENDED]
         return updates
 
-    def _touch(self, one: MassCancel) -> None:
-        if one not in self.open:
-            self.open.append(one)
-        self.touched[one.number] = one
+    def _touch(self, mass_cancel: MassCancel) -> None:
+        if mass_cancel not in self.open:
+            self.open.append(mass_cancel)
+        self.touched[mass_cancel.number] = mass_cancel
 
 
-def _is_unknown(one: MassCancel) -> bool:
-    return one.uncertain_since_epoch > 0
+def _is_unknown(mass_cancel: MassCancel) -> bool:
+    return mass_cancel.uncertain_since_epoch > 0

@@ -1,4 +1,4 @@
-"""The newest report of each shard. It determines the range of drop copy that an order needs."""
+"""The newest report of each shard. It determines the drop copy range that an order needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NewestReports:
         self.live: dict[int, ExecKey] = {}
         """The newest unsolicited report, by shard."""
         self.copied: dict[int, ExecKey] = {}
-        """The newest report of drop copy, by shard."""
+        """The newest report from drop copy, by shard."""
         self.loaded: dict[int, ExecKey] = {}
         """The newest unsolicited report when `Orders.load` was called, by shard. Reports about a request that
         is not in the loaded state are newer."""
@@ -66,7 +66,7 @@ class NewestReports:
         return next((key for key in after if key.shard == shard), None)
 
     def uncertain_from(self, order: Order) -> ExecKey | None:
-        """Return the key from which drop copy of an uncertain order must begin."""
+        """Return the key at which drop copy for an uncertain order must begin."""
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 
     def loaded_of(self, order: Order) -> ExecKey | None:

@@ -35,7 +35,7 @@ from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel
 
 
 class OrderState(Enum):
-    """State of an order, by the reports received.
+    """State of an order, according to the reports received.
 
     Attributes:
         SENT: The order was sent; at most a Pending New report has been received.
@@ -104,7 +104,7 @@ class Fill(NamedTuple):
 
     Attributes:
         key: Key of its report.
-        price: Price of YES on prediction, for either side.
+        price: For the prediction product, the price of YES, for either side.
         quantity: Contracts.
         fee: The sum of MiscFeeAmt (137): the net fee, after rebates.
         balance_change: CollateralAmountChange (1704) of type BALANCE, with the fee deducted; None if not
@@ -218,15 +218,15 @@ class Placed:
 
 @attrs.define(eq=False)
 class Cohort:
-    """Orders that became certain between the same two losses. A later loss, or the drop copy that resolves
-    it, changes all of them at once. Unless `shard` is None, each order has a report of the shard and no
-    pending request.
+    """Orders whose states became certain between the same two losses. A later loss, or the drop copy that
+    resolves it, changes all of them at once. Unless `shard` is None, each order has a report from the shard
+    and no pending request.
 
     Attributes:
-        mark: The losses that its orders had not applied when they were last certain.
-        shard: The shard of the newest report of each order; None for all other certain orders.
-        slots: The slots of the orders by number, in the sequence in which they joined. The orders themselves
-            are not listed, because they refer to their cohort, and state machines create no reference cycles.
+        mark: The losses that had not been applied to its orders when their states were last certain.
+        shard: The shard of the newest report of each order; None for all other orders in a certain state.
+        slots: The slots of the orders by number, in the order in which they joined. The orders themselves are
+            not listed, because they refer to their cohort, and state machines create no reference cycles.
     """
 
     mark: Mark
@@ -254,7 +254,7 @@ class Order:
     Attributes:
         number: Sequential number of the order within its `Orders`, from 1.
         symbol: Ticker of the market.
-        side: Side (54); on prediction, buying or selling YES.
+        side: Side (54); for the prediction product, whether YES is bought or sold.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
         fills: In the order in which they were received.
         filled_qty: Contracts, summed over the fills received.
@@ -269,16 +269,17 @@ class Order:
         stated: Key of the newest report that contains an account, and that account; the key is `NO_KEY` for
             reports without a key.
         losses: The losses of reports about any order, shared by all orders.
-        mark: The losses that the order has not applied yet.
-        cohort: Group of certain orders that losses affect together; None if the order is in no such group.
+        mark: The losses that have not been applied to the order yet.
+        cohort: The orders in a certain state that losses affect together with this order; None if its state
+            is uncertain.
         seen_live: Whether an unsolicited report about the order was received, not only drop copy.
         indexed: The ClOrdIDs by which the order can be found.
         indexed_as: Its state after its last update; None while it is new.
         booked_to: Its account after its last update; None while it is new.
-        ended: Sequential number among the orders that have ended, from 1; 0 while it is not done.
+        ended: Sequential number among the orders that have ended, from 1; 0 while the order is not done.
         slot: Index of its row in dumps. A later order reuses the slot when this order is dropped.
         dumped: `mark` at the last dump.
-        update: The update in progress; None between two calls of `Orders.apply`.
+        update: The update in progress; None between two calls to `Orders.apply`.
     """
 
     number: int
@@ -353,7 +354,7 @@ class Order:
         uncertain = self._knowledge.is_uncertain
         self.lose(mark.reports, losses.reports, mark.answers, losses.answers)
         if self.seen_live or self._placed is not None:
-            # An order without a report is certain until the loss of its answer.
+            # The state of an order without a report is certain until the answer to its request may be lost.
             answers = 0 if mark.answers is None else mark.answers.epoch - 1
             if losses.cancels > (mark.epoch if self.last is not None or uncertain else answers):
                 self._knowledge = self._knowledge.expect_cancel()
@@ -387,7 +388,7 @@ class Order:
                 request.leave_unanswered(answers.epoch, answers.time)
 
     def leave_unanswered(self, placed: Placed, epoch: int, since: datetime | None) -> None:
-        """Record that the request that placed it will have no answer. Called by `Orders`."""
+        """Record that the request that placed the order will have no answer. Called by `Orders`."""
         if not placed.uncertain_since_epoch:
             placed.uncertain_since_epoch, placed.since = epoch, since
         self._knowledge = self.knowledge.leave_unanswered(epoch, since)
@@ -559,8 +560,8 @@ class OrderDiscrepancyKind(Enum):
     """
 
     BAD_EXEC_ID = "ExecID (17) is missing or malformed"
-    UNREADABLE = "a field that the order's state needs is missing or unreadable"
-    CONFLICT = "two reports with one ExecID differ in their trade"
+    UNREADABLE = "a field needed for the order's state is missing or unreadable"
+    CONFLICT = "two reports with the same ExecID contain different trades"
     OVERFILLED = "the fills exceed the highest CumQty reported"
     REVIVED = "a later report shows an ended order as open"
     TERMS = "a report differs in symbol or side from earlier ones"
@@ -607,7 +608,7 @@ class OrderUpdate:
             may be missing. These orders are UNVERIFIED, or UNKNOWN without an answer, and have no separate
             updates. None in other updates.
         verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN. They have no separate
-            updates. Those that were removed meanwhile are left out. Empty in other updates.
+            updates. Those that have been removed in the meantime are left out. Empty in other updates.
     """
 
     order: Order | None

@@ -82,10 +82,10 @@ class OrderIndex:
         self.unsettled: dict[int, Order] = {}
         """Orders that may become uncertain: not done, or with fills or answers still expected."""
         self.cohorts: list[Cohort] = []
-        """All orders that were certain when last indexed, grouped into cohorts."""
+        """All orders whose state was certain when they were last indexed, grouped into cohorts."""
         self.current: dict[int | None, Cohort] = {}
-        """The cohort that orders join when they become certain, by shard. After a loss, a new cohort replaces
-        it.
+        """The cohort that orders join when their states become certain, by shard. After a loss, a new cohort
+        replaces it.
         """
         self.floors: dict[int, ExecKey] = {}
         """By shard, the key up to which a report may be about an order that has been removed."""
@@ -105,7 +105,7 @@ class OrderIndex:
         holders = self.names.get(name)
         return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
 
-    def live_ones(self, symbol: str | None = None, side: Side | None = None) -> Iterator[Order]:
+    def live_orders(self, symbol: str | None = None, side: Side | None = None) -> Iterator[Order]:
         """Yield the orders that are not done, in any state, the oldest first. Orders may change during the
         iteration."""
         orders = self.unsettled
@@ -116,12 +116,12 @@ class OrderIndex:
             if order is not None and order.indexed_as is not OrderState.DONE and side in (None, order.side):
                 yield order
 
-    def doubtful(self) -> Iterator[Order]:
+    def maybe_uncertain(self) -> Iterator[Order]:
         """Yield the orders that may be uncertain, the oldest first. Orders may change during the
         iteration."""
-        return self.outside(each for each in self.cohorts if not each.is_lost)
+        return self.outside_cohorts(each for each in self.cohorts if not each.is_lost)
 
-    def outside(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
+    def outside_cohorts(self, cohorts: Iterable[Cohort]) -> Iterator[Order]:
         """Yield the orders that may become uncertain and are in none of these cohorts, the oldest first.
         Orders may change during the iteration.
         """
@@ -143,7 +143,7 @@ class OrderIndex:
         """Record that drop copy has returned all reports about the orders of a lost cohort; return their
         numbers.
         """
-        # Reading an attribute of 100,000 orders that are in no cache of the processor would take 20 ms.
+        # Reading an attribute of 100,000 orders that are not in the processor's caches would take 20 ms.
         found = list(cohort.slots)
         self.changed.update(zip(cohort.slots.values(), found, strict=True))
         cohort.mark = self.losses.mark
@@ -225,7 +225,7 @@ class OrderIndex:
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests with a ClOrdID: first those that await their answer, then the uncertain
-        ones, both in the sequence in which they were sent.
+        ones, each group in the order in which they were sent.
         """
         found = [
             (order, request)
@@ -236,7 +236,7 @@ class OrderIndex:
         return sorted(found, key=_is_unknown)
 
     def answer(self, order: Order, request: PendingRequest) -> None:
-        """Record that a change or a cancel is no longer pending."""
+        """Record that an order's change or cancel is no longer pending."""
         self.begin(order).answered.append(request)
         order.pending.remove(request)
 
@@ -385,7 +385,7 @@ class OrderIndex:
             order.slot, order.losses = slot, self.losses
             order.mark = order.dumped = marks[row["mark"]]
             if order.number in orders:
-                raise ValueError(f"two orders of number {order.number}")
+                raise ValueError(f"two orders have the number {order.number}")
             orders[order.number] = order
         ended: dict[int, int] = {}
         for count, number in enumerate(sorted(orders)):
@@ -401,7 +401,7 @@ class OrderIndex:
             self.index(order)
             if order.ended:
                 ended[order.ended] = number
-        # Orders do not end in the sequence in which they were placed.
+        # Orders do not end in the order in which they were placed.
         for count, place in enumerate(sorted(ended)):
             if not count % _SLICE:
                 yield
@@ -409,9 +409,9 @@ class OrderIndex:
             self.ended = place
 
     def _join(self, order: Order) -> None:
-        """Add a certain order to the current cohort of its shard."""
-        alone = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
-        shard = None if alone or order.last is None else order.last.key.shard
+        """Add an order in a certain state to the current cohort of its shard."""
+        no_shard = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
+        shard = None if no_shard or order.last is None else order.last.key.shard
         cohort = order.cohort
         if cohort is None or cohort.shard != shard or cohort.is_lost:
             self._leave(order)
@@ -424,8 +424,8 @@ class OrderIndex:
             order.cohort = None
 
     def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
-        """Return the cohort that certain orders of a shard join; if none is current, start one, `new` if
-        given.
+        """Return the cohort that orders of a shard join when their state is certain. If none is current,
+        start `new` or, without it, an empty one.
         """
         cohort = self.current.get(shard)
         if cohort is None or cohort.is_lost:
@@ -460,12 +460,12 @@ class OrderIndex:
 
 
 def _is_reported(order: Order) -> bool:
-    """Return whether the venue has reported a new order."""
+    """Return whether the venue has sent a report about an order that was placed here."""
     return order.order_id is not None or order.end is not None
 
 
 def _is_answered(order: Order) -> bool:
-    """Return whether an order has ended by an answer to its request that its own session received."""
+    """Return whether an order was ended by an answer to its request that its own session received."""
     return order.is_done and (order.seen_live or order.ending in (Ending.REJECTED, Ending.REFUSED))
 
 

@@ -40,20 +40,20 @@ def check_live(order: Order) -> None:
 
 
 def check_cap(order: Order) -> None:
-    """Raise OrderRequestError if a session with UseCapReservation does not allow a change of the order
+    """Raise OrderRequestError if a session with UseCapReservation does not allow a change to the order
     now."""
     if order.last is None:
         raise OrderRequestError(
-            f"{order.cl_ord_id} has no New report yet, and UseCapReservation allows no change before it",
+            f"{order.cl_ord_id} has no New report yet, and UseCapReservation allows no change before that",
             order,
         )
     if any(request.msg_type == _CHANGE for request in order.pending):
         raise OrderRequestError(
-            f"a change of {order.cl_ord_id} is pending, and UseCapReservation allows one at a time", order
+            f"a change to {order.cl_ord_id} is pending, and UseCapReservation allows one at a time", order
         )
 
 
-def total(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
+def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
     """Return the OrderQty (38) of a change that leaves `leaves_qty` contracts open; see `Orders.replace`."""
     before = _change_before(order)
     if leaves_qty is None and before is not None and before.quantity is not None:
@@ -69,7 +69,7 @@ def _change_before(order: Order) -> PendingRequest | None:
     )
 
 
-def repeated(order: Order, cl_ord_id: str) -> dict[str, Any]:
+def identifying_fields(order: Order, cl_ord_id: str) -> dict[str, Any]:
     """Return the fields by which the venue identifies an order, and those that must repeat the order's
     values.
     """

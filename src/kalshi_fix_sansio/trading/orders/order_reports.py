@@ -70,7 +70,7 @@ def missing_field(report: Any) -> str | None:
     leaves_qty, cum_qty = report.leaves_qty, report.cum_qty
     if leaves_qty is None or cum_qty is None:
         return "leaves_qty" if leaves_qty is None else "cum_qty"
-    return "a sound quantity" if leaves_qty < ZERO or cum_qty < ZERO else None
+    return "a valid quantity" if leaves_qty < ZERO or cum_qty < ZERO else None
 
 
 def parse_report(report: Any, key: ExecKey | None) -> ReportFacts:

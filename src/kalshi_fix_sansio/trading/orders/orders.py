@@ -73,8 +73,8 @@ from kalshi_fix_sansio.trading.orders.order_making import (
     check_cap,
     check_free,
     check_live,
-    repeated,
-    total,
+    identifying_fields,
+    total_qty,
     wire_price,
 )
 from kalshi_fix_sansio.trading.orders.order_reports import (
@@ -134,8 +134,8 @@ class _State:
 class Orders:
     """The orders of one session (KalshiNR, KalshiRT or a listener session), over any number of connections.
 
-    Pass to `apply` each request just before it is sent, every event of the session, and the results of drop
-    copy. The state of an order depends on which messages were received, not on their sequence. Fills are
+    Pass to `apply` each request just before it is sent, every event of the session, and the drop copy
+    results. The state of an order depends on which messages were received, not on their sequence. Fills are
     counted once, and an uncertainty remains until a message or the user resolves it. No message from the
     venue raises an exception.
     """
@@ -173,7 +173,7 @@ class Orders:
 
         Args:
             session_type: name of the session type, which determines whether missed reports are resent.
-            product: on margin, prices are in dollars regardless of the Logon.
+            product: prediction or margin. For margin, prices are in dollars regardless of the Logon.
             logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
                 them. Default: UseDollars.
             max_orders: maximum number of orders kept, about 3 KB each without fills. Beyond it, a new order
@@ -201,7 +201,7 @@ class Orders:
         self.unplaced: UnplacedRequests = UnplacedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
         )
-        """Requests with unknown outcome that concern unknown orders or could not be decoded."""
+        """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
         self._uncertainty = Uncertainty(
             self._kept, self._reports, self._answers, self._mass_cancels, self.unplaced
         )
@@ -235,7 +235,7 @@ class Orders:
     def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
         """Return the orders that are not done, in any state, the oldest first. The result is lazy: each
         order is looked up when the iteration reaches it."""
-        return Found(lambda: self._kept.live_ones(symbol, side))
+        return Found(lambda: self._kept.live_orders(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
         """Return the orders that are open at the venue as far as is known, OPEN and UNVERIFIED; lazy like
@@ -254,7 +254,7 @@ class Orders:
         """Return the uncertainties that no expected message will resolve. The result is lazy: each item is
         determined when the iteration reaches it.
         """
-        return Found(lambda: self._uncertainty.items(self._kept.doubtful()))
+        return Found(lambda: self._uncertainty.items(self._kept.maybe_uncertain()))
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -265,7 +265,7 @@ class Orders:
         self,
         forgotten: Mapping[int, ExecKey] = {},
     ) -> Mapping[int, ExecKey]:
-        """Return by shard the key at which drop copy must begin (BeginExecID of EventResendRequest) to
+        """Return, by shard, the key at which drop copy must begin (BeginExecID of EventResendRequest) to
         resolve the uncertainties. Uncertainties without a known key are left out.
 
         Args:
@@ -276,7 +276,7 @@ class Orders:
 
     @property
     def dollars(self) -> bool:
-        """Whether prices of the session are in dollars rather than cents."""
+        """Whether the session's prices are in dollars rather than cents."""
         return self._dollars
 
     # --- requests to send -----------------------------------------------------------------------------
@@ -338,11 +338,11 @@ class Orders:
         if self.reserves_cap:
             check_cap(order)
         return OrderCancelReplaceRequest(
-            order_qty=total(order, leaves_qty),
+            order_qty=total_qty(order, leaves_qty),
             price=None if price is None else wire_price(price, dollars=self._dollars),
             time_in_force=time_in_force,
             expire_time=expire_time,
-            **repeated(order, cl_ord_id),
+            **identifying_fields(order, cl_ord_id),
         )
 
     def cancel(self, order: Order, cl_ord_id: str) -> OrderCancelRequest:
@@ -352,7 +352,7 @@ class Orders:
             OrderRequestError: the order is done.
         """
         check_live(order)
-        return OrderCancelRequest(**repeated(order, cl_ord_id))
+        return OrderCancelRequest(**identifying_fields(order, cl_ord_id))
 
     def cancel_all(self, cl_ord_id: str) -> OrderMassCancelRequest:
         """Return a request to cancel all orders of the session; KalshiNR accepts at most one per second.
@@ -549,7 +549,7 @@ class Orders:
         order = kept.by_id.get(report.order_id)
         long = too_long(report)
         if long is not None:
-            kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, f"{long} of a report is too long")
+            kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, f"{long} in a report is too long")
             return
         kind = report.exec_type
         if kind == _REJECTED and leaves_open(report):
@@ -674,7 +674,7 @@ class Orders:
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
-        # Earlier reports about this order may be among those lost at the last loss.
+        # Earlier reports about this order may be among those that the last loss affected.
         order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
         self._kept.add(order)
         return order
@@ -690,8 +690,8 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order, because of which the venue
-        refused this one.
+        is redelivered. The report may contain the OrderID of another order, which caused the venue to
+        refuse this one.
         """
         if self._answers.record_answer(report):
             return None
@@ -781,7 +781,7 @@ class Orders:
             text: Any = getattr(event.reject, "text", None)
             self._mass_cancels.refuse(sent.cl_ord_id, clipped(text or event.reject.NAME))
         elif sent is None and getattr(event.reject, "ref_msg_type", None) in _REQUESTS:
-            detail = f"{event.reject.NAME} of number {event.ref_seq_num}"
+            detail = f"{event.reject.NAME} for MsgSeqNum {event.ref_seq_num}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
@@ -850,7 +850,7 @@ class Orders:
                 return
             pending = self._pending_request(message, self._reports.loaded_of(order))
             if pending.renames and order.cl_ord_id == pending.cl_ord_id:
-                return  # reports show that the request was accepted
+                return  # reports already show that the request was accepted
             order.pending.append(pending)
         self._kept.begin(order)
         pending.named = True
@@ -861,8 +861,8 @@ class Orders:
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._record_time(event.logon)
-        # On a session type with resend, only a sequence reset loses earlier messages. Without resend, reports
-        # may have been lost if this logon follows a session whose end was not applied.
+        # On a session type with resends, only a sequence reset loses earlier messages. Without resends,
+        # reports may have been lost if this logon follows a session whose end was not applied.
         if event.reset if self._session_type.resend else self._on:
             self._lose_reports()
         self._set_logon(event.flags)
@@ -872,7 +872,7 @@ class Orders:
         self._on = False
         resend = self._session_type.resend
         cancels = self._logon.get("cancel_orders_on_disconnect") is True
-        # With resend, the venue reports the cancels after the next logon; until then the orders are
+        # With resends, the venue reports the cancels after the next logon; until then the orders are
         # uncertain.
         if cancels or not resend:
             self._lose_reports(answers=not resend, cancels=cancels)
@@ -923,15 +923,15 @@ class Orders:
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
         """Yield the changes since the last dump, for `load`, as keys and JSON values of rows: one row for
-        each order that has changed, and the row "orders". Store them over earlier rows with the same keys:
-        `rows.update(orders.dump())`.
+        each order that has changed, and the row "orders". Let them replace earlier rows with the same
+        keys: `rows.update(orders.dump())`.
 
         The row "orders" is yielded twice: first as None, and last with its value. Until that value is stored,
         the rows are incomplete and cannot be loaded. Messages may be applied between two rows.
 
         Args:
-            full: yield all rows. Needed to store them in a new place, or when the rows of an earlier dump
-                were not stored.
+            full: yield all rows. Needed to store them elsewhere, or when the rows of an earlier dump were not
+                stored.
 
         Raises:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
@@ -971,8 +971,8 @@ class Orders:
         10 ms. It yields an empty list after each step and the updates at the end. The last step replaces the
         state. Until then leave the rows unchanged; `apply` and `dump` raise LocalProtocolError.
 
-        The session of the dump counts as ended. On a session type without resend, or if the venue cancels
-        orders at disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
+        The session of the dump counts as ended. On a session type without resends, or if the venue cancels
+        orders on disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
         including those that were uncertain when the dump was written.
 
         Raises:
@@ -1025,7 +1025,7 @@ class Orders:
         if state.on:
             self._handle_end()
         updates = self._take_updates()
-        if not updates and any(each.state in UNCERTAIN for each in self._kept.doubtful()):
+        if not updates and any(each.state in UNCERTAIN for each in self._kept.maybe_uncertain()):
             updates.append(OrderUpdate(None, lost=self._kept.live))
         return updates
 

@@ -34,8 +34,8 @@ class UncertainOrder(UncertainItem):
         order: The order; None for a mass cancel.
         request: The change or cancel whose outcome is unknown; None for other kinds.
         mass_cancel: The mass cancel; None for an order.
-        begin: Key at which drop copy must begin to resolve the uncertainty; None if unknown, then use REST.
-            For a mass cancel, drop copy of its orders is needed on each shard: see `Orders.copy_from`.
+        begin: Key at which drop copy must begin to resolve the uncertainty; if None, it is unknown: use REST.
+            For a mass cancel, drop copy is needed on each shard of its orders: see `Orders.copy_from`.
     """
 
     kind: UncertainOrderKind
@@ -51,7 +51,8 @@ class DropCopyReport:
 
     Attributes:
         report: The report.
-        dollars: Whether the session that received it has prices in dollars (UseDollars) rather than cents.
+        dollars: Whether the session that received the report has prices in dollars (UseDollars) rather than
+            cents.
     """
 
     report: ExecutionReport
@@ -60,7 +61,7 @@ class DropCopyReport:
 
 @attrs.frozen
 class DropCopyRange:
-    """A complete range of drop copy: every report of the range was received and passed to `apply` as
+    """A complete drop copy range: every report in the range was received and passed to `apply` as a
     `DropCopyReport`.
 
     Attributes:
@@ -68,7 +69,7 @@ class DropCopyRange:
         begin: The first key of the range, inclusive.
         epoch: `Orders.epoch` when the range was requested. Uncertainties that began later are not resolved.
         end: The last key, inclusive; None for a range up to the latest report at the time of the request.
-        requested_at: Time when the request was sent, in UTC by the caller's clock; None if unknown.
+        requested_at: Time when the request was sent, in UTC according to the caller's clock; None if unknown.
     """
 
     shard: int

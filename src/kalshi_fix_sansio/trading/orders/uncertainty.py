@@ -1,4 +1,4 @@
-"""The uncertain items of the orders of a session, and the ranges of drop copy that resolve them."""
+"""The uncertain items about a session's orders, and the drop copy ranges that resolve them."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ class Uncertainty:
             )
 
     def copy_from(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
-        """Return by shard the key at which drop copy must begin; see `Orders.copy_from`."""
+        """Return, by shard, the key at which drop copy must begin; see `Orders.copy_from`."""
         found: dict[int, ExecKey] = {}
         keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
-        for item in self.items(self._kept.outside(self._alike())):
+        for item in self.items(self._kept.outside_cohorts(self._alike())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
                 keys.extend(self._awaited(item.mass_cancel).values())
@@ -105,27 +105,29 @@ class Uncertainty:
         return found
 
     def _alike(self) -> list[Cohort]:
-        """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
+        """Return the cohorts whose orders all have a certain state, or all need drop copy from the same
+        report.
+        """
         return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
-    def _awaited(self, one: MassCancel) -> dict[int, ExecKey]:
-        """Return by shard the newest report when a mass cancel was sent, for the shards of its orders that
-        have not ended.
+    def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
+        """Return, for each shard with an order that the mass cancel still awaits, the newest report known
+        when the mass cancel was sent.
         """
         known = [each for each in self._kept.cohorts if each.shard is not None]
-        shards = {each.shard for each in known if not one.waiting.isdisjoint(each.slots)}
-        others = (order for order in self._kept.outside(known) if order.number in one.waiting)
+        shards = {each.shard for each in known if not mass_cancel.waiting.isdisjoint(each.slots)}
+        others = (order for order in self._kept.outside_cohorts(known) if order.number in mass_cancel.waiting)
         shards.update(map(self._reports.shard_of, others))
-        return {shard: key for shard, key in one.newest.items() if shard in shards}
+        return {shard: key for shard, key in mass_cancel.newest.items() if shard in shards}
 
     def cover(self, covered: DropCopyRange) -> None:
-        """Apply a complete range of drop copy."""
+        """Apply a complete drop copy range."""
         # A range with an end proves nothing about later reports.
         if covered.end is not None:
             return
         kept, alike, verified = self._kept, self._alike(), list[int]()
         open_ = set()
-        for order in kept.outside(each for each in alike if each.shard is not None):
+        for order in kept.outside_cohorts(each for each in alike if each.shard is not None):
             if not order.is_done and self._reports.shard_of(order) == covered.shard:
                 self._cover_order(order, covered)
                 if order.state is OrderState.OPEN:
@@ -143,7 +145,7 @@ class Uncertainty:
     def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
         """Resolve the uncertainties about an order that a complete drop copy range covers."""
         before = order.state
-        arrived = [
+        resolved = [
             request
             for request in order.pending
             if 0 < request.uncertain_since_epoch <= covered.epoch and covers(covered.begin, request.after)
@@ -155,9 +157,9 @@ class Uncertainty:
         else:
             needed = self._reports.uncertain_from(order)
             order.knowledge = order.knowledge.cover(covered.epoch, covered.begin, needed)
-        if arrived or order.state is not before:
+        if resolved or order.state is not before:
             self._kept.begin(order)
-            for request in arrived:
+            for request in resolved:
                 self._answers.overtake(order, request)
 
 

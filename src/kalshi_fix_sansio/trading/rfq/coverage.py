@@ -1,4 +1,4 @@
-"""Which range of drop copy proves that an accepted quote has no order."""
+"""Decide whether a drop copy range proves that an accepted quote has no order."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ MAX_SYMBOLS: Final = 10_000
 
 @attrs.define(eq=False)
 class Preceding:
-    """Bounds of the reports that precede the order of an accepted quote, if it has an order."""
+    """The newest reports, and the latest time, that are known to precede the order of an accepted quote, if
+    the quote has an order.
+    """
 
     keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     """Key of the newest report that precedes the order, by shard."""
     time: datetime | None = None
-    """Time, in UTC by the venue, before which there was no order; None if unknown."""
+    """Time, in UTC according to the venue, before which there was no order; None if unknown."""
     lost_at: datetime | None = None
-    """Time at which the machine marked the quote as uncertain, in UTC by the caller's clock. The message that
-    accepts or confirms the quote had been sent by then.
+    """Time at which the machine marked the quote as uncertain, in UTC according to the caller's clock. The
+    message that accepts or confirms the quote had been sent by then.
     """
 
 
@@ -40,8 +42,8 @@ class ReportKeys:
     _shards: dict[str, int] = attrs.field(factory=dict)
 
     def record_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
-        """Record the key of a report, also for each accepted quote in `waiting` whose time is later than the
-        TransactTime of the report.
+        """Record the key of a report. Record it also for each accepted quote in `waiting` whose time is later
+        than the TransactTime of the report.
         """
         try:
             key = ExecKey.parse(report.exec_id or "")
@@ -71,7 +73,7 @@ class ReportKeys:
     def copy_from(
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
-        """Return by shard the key from which drop copy must be requested for overdue orders. `overdue`
+        """Return, by shard, the key from which drop copy must be requested for overdue orders. `overdue`
         contains the market of each. Orders for which the key is unknown are left out.
         """
         found: dict[int, ExecKey] = {}

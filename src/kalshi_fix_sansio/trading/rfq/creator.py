@@ -39,7 +39,7 @@ from kalshi_fix_sansio.trading.common.unanswered import UnplacedState
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
-    OVER,
+    ENDED,
     Acceptance,
     CreatorQuote,
     CreatorRfq,
@@ -75,8 +75,8 @@ _ANSWERS: Final = frozenset(
         RFQCancelStatus.MSG_TYPE,
     )
 )
-"""Messages that change the state of a request, besides execution reports."""
-_FOUND: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(OVER - {RfqState.REFUSED})))
+"""Messages that change the state of a request, in addition to execution reports."""
+_FOUND: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
 """States of a request that the user can pass to `resolve`."""
 _FOUND_OF_ACCEPTANCE: Final = {
     RfqState.OPEN: {Fact.REFUSED},
@@ -175,8 +175,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 yield each, each.deadline
 
     def _unknown(self) -> Iterator[tuple[Acceptance, datetime]]:
-        for stake in self._at_stake.values():
-            for each in stake.rfq.acceptances:
+        for deal in self._at_stake.values():
+            for each in deal.rfq.acceptances:
                 # Without a ClOrdID, no report can be matched with its order.
                 if each.is_at_stake and each.uncertain_since is not None and each.cl_ord_id is not None:
                     yield each, each.deadline or self._deadline(each.rfq, None, each.preceding.lost_at or END)
@@ -317,12 +317,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         FAILED, CANCELED or EXPIRED. This ends the uncertainty about the request.
 
         Raises:
-            RfqRequestError: another state was passed, or one that needs an acceptance, and the request has
+            RfqRequestError: another state was passed, or the state needs an acceptance and the request has
                 none.
         """
         acceptance = rfq.acceptance
-        needs = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
-        if state not in _FOUND or (acceptance is None and state in needs):
+        need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
+        if state not in _FOUND or (acceptance is None and state in need_acceptance):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
@@ -422,7 +422,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             sizes = [rfq.quotes[quote_id].size(side)] if quote_id in rfq.quotes else []
             if better:
                 sizes += [each.size(side) for each in rfq.quotes.values()]
-            quantity = max((size for size in sizes if size), default=None) or _bought(rfq, side, price)
+            quantity = max((size for size in sizes if size), default=None) or _requested_quantity(
+                rfq, side, price
+            )
         acceptance = Acceptance(
             rfq,
             quote_id,
@@ -434,8 +436,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             better,
         )
         if len(rfq.acceptances) >= MAX_ACCEPTANCES:
-            over = (each for each in rfq.acceptances if not each.is_at_stake)
-            self._drop(next(over, rfq.acceptances[0]))
+            ended = (each for each in rfq.acceptances if not each.is_at_stake)
+            self._drop(next(ended, rfq.acceptances[0]))
         rfq.acceptances.append(acceptance)
         if not sent_earlier:
             quote = rfq.quotes.get(quote_id)
@@ -462,7 +464,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         update = self._update_of(rfq)
         if not readable(ack.rfq_id) or len(ack.symbol or "") > len(clipped(ack.symbol)):
             self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} of {rfq.quote_req_id} without RfqId"
+                update, RfqDiscrepancyKind.UNREADABLE, f"{ack.NAME} for {rfq.quote_req_id} without an RfqId"
             )
             return
         rfq.uncertain_since = None
@@ -478,7 +480,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._put(update, rfq, self._early.pop(key))
 
     def _refuse(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
-        """Record that the venue refused a request, at first or later."""
+        """Record that the venue refused a request, immediately or later."""
         rfq = self.rfq(quote_req_id or "")
         if rfq is None:
             self._record_unknown(
@@ -587,15 +589,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
         if quote is not None and text in GONE:
-            # This reject is the venue's first message to the creator about the end of the quote.
+            # Before this reject, the venue sent the creator no message about the end of the quote.
             quote.gone = text
         self._reindex(rfq)
 
     def _handle_report(self, report: Any) -> None:
-        stakes = self._at_stake.values()
-        self._keys.record_report(
-            report, [each.preceding for stake in stakes for each in stake.rfq.acceptances]
-        )
+        deals = self._at_stake.values()
+        self._keys.record_report(report, [each.preceding for deal in deals for each in deal.rfq.acceptances])
         acceptance = self._find(report.cl_ord_id, None)
         if acceptance is None or report.exec_type in PENDING:
             return
@@ -632,14 +632,16 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         rfq = self._accepted.get(name)
         if rfq is None:
             return None
-        meant = [each for each in rfq.acceptances if name == (each.cl_ord_id if cl_ord_id else each.quote_id)]
-        waiting = [each for each in meant if each.is_at_stake and Fact.ACCEPTED not in each.facts]
-        return next(reversed(waiting or meant), None)
+        matches = [
+            each for each in rfq.acceptances if name == (each.cl_ord_id if cl_ord_id else each.quote_id)
+        ]
+        waiting = [each for each in matches if each.is_at_stake and Fact.ACCEPTED not in each.facts]
+        return next(reversed(waiting or matches), None)
 
     # --- session and deadlines ------------------------------------------------------------------------
 
     def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
-        # `Orders` already lists every order with unknown outcome.
+        # `Orders` already lists every order with an unknown outcome.
         if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
             self.unplaced.keep(request)
 
@@ -771,8 +773,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._reindex(rfq)
 
 
-def _bought(rfq: CreatorRfq, side: Side, price: Decimal | None) -> Decimal:
-    """Return the number of contracts that a request asks for, or that its cash buys; 0 if unknown."""
+def _requested_quantity(rfq: CreatorRfq, side: Side, price: Decimal | None) -> Decimal:
+    """Return the number of contracts that a request asks for, or that its cash pays for; 0 if unknown."""
     if rfq.contracts is not None or rfq.cash is None or price is None:
         return rfq.contracts or ZERO
     return divide(rfq.cash, price if side is Side.BUY else subtract(ONE, price))

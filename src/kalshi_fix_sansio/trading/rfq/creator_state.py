@@ -43,7 +43,7 @@ class RfqState(Enum):
     EXPIRED = "closed by the venue; an accepted quote does not trade"
 
 
-OVER: Final = frozenset(
+ENDED: Final = frozenset(
     (RfqState.EXECUTED, RfqState.FAILED, RfqState.REFUSED, RfqState.CANCELED, RfqState.EXPIRED)
 )
 _ENDS: Final = frozenset((Fact.EXECUTED, Fact.ORDER_REFUSED, Fact.NO_ORDER))
@@ -57,7 +57,7 @@ _CLOSED: Final = (
 
 @attrs.define(eq=False)
 class CreatorQuote:
-    """A maker's quote for a request of the creator. Read-only.
+    """A maker's quote for one of the creator's requests. Read-only.
 
     Attributes:
         quote_id: QuoteID, which identifies the quote when it is accepted.
@@ -68,9 +68,10 @@ class CreatorQuote:
         offer_size: Contracts of the offer.
         contracts: Contracts that the request asks for; None if it specifies cash.
         maker: The maker's public id.
-        made: Time of the quote, in UTC by the venue.
+        made: Time of the quote, in UTC according to the venue.
         gone: Text with which the venue reported that the quote is no longer open; None before.
-        age: TransactTime, SendingTime and MsgSeqNum; the newer of two quotes compares higher.
+        age: TransactTime, SendingTime and MsgSeqNum, as a sort key: the newer of two quotes has the higher
+            key.
     """
 
     quote_id: str
@@ -116,7 +117,7 @@ class Acceptance(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
-        preceding: Bounds of the reports that precede its order.
+        preceding: The newest reports, and the latest time, known to precede its order.
         uncertain_since: Time since which its answers may be lost, in UTC; None if none can be lost.
     """
 
@@ -133,8 +134,8 @@ class Acceptance(Deal):
     @property
     def is_refused(self) -> bool:
         """Whether the venue refused the acceptance. The request then stays open."""
-        # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused by its
-        # AcceptQuoteStatus; if the order that results from it is refused later, that ends the request.
+        # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused with
+        # an AcceptQuoteStatus; if the order that results from it is refused later, that ends the request.
         if Fact.ACCEPTED in self.facts:
             return False
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)
@@ -147,7 +148,7 @@ class Acceptance(Deal):
 
 @attrs.define(eq=False)
 class CreatorRfq:
-    """A request of the creator. Read-only: `RfqCreator` changes it in place.
+    """A request by the creator. Read-only: `RfqCreator` changes it in place.
 
     Attributes:
         quote_req_id: QuoteReqID, the creator's id.
@@ -207,7 +208,7 @@ class CreatorRfq:
     @property
     def is_over(self) -> bool:
         """Whether the request has ended."""
-        return self.state in OVER
+        return self.state in ENDED
 
     @property
     def acceptance(self) -> Acceptance | None:

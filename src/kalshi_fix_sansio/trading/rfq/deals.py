@@ -35,7 +35,7 @@ class Fact(Enum):
     CONFIRMED = "the venue has accepted the confirmation"
     EXECUTED = "a report shows its order in the book"
     ORDER_REFUSED = "a report shows that its order was refused"
-    NO_ORDER = "drop copy has no report of its order"
+    NO_ORDER = "drop copy has no report about its order"
 
 
 @attrs.define(eq=False)

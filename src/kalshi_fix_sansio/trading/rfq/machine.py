@@ -81,7 +81,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self._keys = ReportKeys()
         self._now: datetime | None = None
         self.unplaced: UnplacedRequests = UnplacedRequests(*requests)
-        """Requests with unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
+        """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
         """Updates of the current call by request. A discrepancy without a request has a sequential number as
         key.
@@ -121,7 +121,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         return min(due, default=None)
 
     def copy_from(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
-        """Return by shard the key from which drop copy must be requested to find the orders of uncertain
+        """Return, by shard, the key from which drop copy must be requested to find the orders of uncertain
         deals.
 
         Deals whose order is not overdue yet are left out, because drop copy requested now would prove
@@ -144,7 +144,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _unknown(self) -> Iterator[tuple[D, datetime]]:
-        """Yield the uncertain deals at stake, with the time by which their order would be reported."""
+        """Yield the uncertain deals that may still trade, with the time by which their order would be
+        reported.
+        """
 
     # --- events ---------------------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         return self._drain_updates()
 
     def apply(self, event: object, now: datetime) -> list[U]:
-        """Apply an event of the session or client, a received message, a result of drop copy
+        """Apply an event of the session or client, a received message, a drop copy result
         (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. Requests that this machine
         returned may be passed too; they have no effect.
 

@@ -36,7 +36,7 @@ from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.deals import Fact
 from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
 from kalshi_fix_sansio.trading.rfq.maker_state import (
-    OVER,
+    ENDED,
     MakerQuote,
     MakerRfq,
     MakerUpdate,
@@ -67,7 +67,7 @@ _AWAITS_ANSWER: Final = frozenset(
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
-"""Messages that change the state of a quote, besides execution reports and the end of its request."""
+"""Messages that change the state of a quote, in addition to execution reports and the end of its request."""
 _RESOLVED: Final = {
     QuoteState.OPEN: Fact.OPEN,
     QuoteState.CANCELED: Fact.CANCELED,
@@ -76,7 +76,7 @@ _RESOLVED: Final = {
     QuoteState.FAILED: Fact.ORDER_REFUSED,
 }
 """States that the user can pass to `resolve`, each with the fact that follows."""
-_BOTH: Final = "a quote is confirmed and cancelled"
+_CONFLICT: Final = "a quote is confirmed and cancelled"
 
 
 @attrs.frozen
@@ -97,7 +97,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     Pass every event of the session to `apply`. It calls `quote` to get the terms of a quote for each request,
     and `confirm` to decide whether to confirm an accepted quote. The updates contain the messages to send. No
-    message from the venue raises an exception; exceptions of `quote` and `confirm` propagate.
+    message from the venue raises an exception; exceptions raised by `quote` and `confirm` propagate.
     """
 
     _UPDATE = MakerUpdate
@@ -204,12 +204,13 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._make(rfq, terms)
 
     def cancel(self, quote: MakerQuote) -> QuoteCancel:
-        """Return a message that cancels a quote. The quote may be accepted, but not confirmed.
+        """Return a message that cancels a quote. An accepted quote can still be cancelled, a confirmed one
+        cannot.
 
         Raises:
             RfqRequestError: the quote has ended, or is confirmed.
         """
-        if quote.state in OVER or Fact.CONFIRMED in quote.facts:
+        if quote.state in ENDED or Fact.CONFIRMED in quote.facts:
             raise RfqRequestError(f"quote {quote.quote_id} can no longer be cancelled: {quote.state.value}")
         quote.canceling = True
         return QuoteCancel(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
@@ -286,7 +287,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             case QuoteConfirm() | QuoteCancel():
                 self._handle_own(message)
             case LoggedOn(flags=flags):
-                # KalshiRFQ has no resend, so messages in transit at the end of a session are lost.
+                # KalshiRFQ has no resends, so messages in transit at the end of a session are lost.
                 if self._on:  # the end of the previous session was not reported
                     self._lose_answers()
                 self._on, self._dollars = True, flags.get("use_dollars") is True
@@ -297,9 +298,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- requests -------------------------------------------------------------------------------------
 
     def _handle_request(self, request: Any) -> None:
-        wrong = _unreadable(request)
-        if wrong is not None:
-            detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(wrong)}"
+        problem = _unreadable(request)
+        if problem is not None:
+            detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(problem)}"
             self._add_discrepancy(None, RfqDiscrepancyKind.UNREADABLE, detail)
             return
         entry = request.related_sym[0]
@@ -341,11 +342,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _make_room(self) -> bool:
         if len(self._rfqs) < self._max_rfqs:
             return True
-        stakes = {quote.rfq.rfq_id for quote in self._at_stake.values()}
+        tradable = {quote.rfq.rfq_id for quote in self._at_stake.values()}
         # Requests with a quote that may trade are not removed, because execution reports could then not be
         # matched.
         evicted = next(iter(self._idle), None) or next(
-            (each for each in self._rfqs if each not in stakes), None
+            (each for each in self._rfqs if each not in tradable), None
         )
         if evicted is None:
             return False
@@ -378,9 +379,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _add(self, rfq: MakerRfq, quote_id: str, terms: QuoteTerms, alloc_account: int) -> None:
         if len(rfq.quotes) >= MAX_QUOTES:
-            evicted = next((each for each in rfq.quotes.values() if each.state in OVER), None)
+            evicted = next((each for each in rfq.quotes.values() if each.state in ENDED), None)
             if evicted is None:
-                raise RfqRequestError(f"{MAX_QUOTES} quotes on request {rfq.rfq_id} are not known to be over")
+                raise RfqRequestError(
+                    f"{MAX_QUOTES} quotes on request {rfq.rfq_id} are not known to have ended"
+                )
             del rfq.quotes[evicted.quote_id], self._quotes[evicted.quote_id]
         quote = MakerQuote(quote_id, rfq, terms, alloc_account)
         rfq.quotes[quote_id] = self._quotes[quote_id] = quote
@@ -404,8 +407,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return a confirmation, which counts as sent now or, with `sent_earlier`, at an unknown earlier
         time.
         """
-        # Counted, because the venue answers each confirmation: one is open while there are more confirmations
-        # than refusals.
+        # Counted, because the venue answers each confirmation: one is unanswered while there are more
+        # confirmations than refusals.
         quote.confirms += 1
         quote.end_uncertainty()
         if not sent_earlier:
@@ -465,7 +468,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return next((each for each in rfq.quotes.values() if each.state is QuoteState.SENT), None)
 
     def _replace(self, quote: MakerQuote) -> None:
-        """Record that a quote that the venue has admitted replaced the earlier quotes of its subaccount."""
+        """Record that a quote acknowledged by the venue has replaced the earlier quotes of its subaccount."""
         for other in takewhile(lambda each: each is not quote, quote.rfq.quotes.values()):
             if other.alloc_account == quote.alloc_account:
                 self._update_of(quote.rfq, other)
@@ -499,7 +502,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             update.send = self._confirmation(quote)
 
     def _handle_confirm_status(self, status: Any, now: datetime) -> None:
-        quote = self._find_or_note(status, QuoteConfirm)
+        quote = self._find_or_record_unknown(status, QuoteConfirm)
         if quote is None:
             return
         update = self._update_of(quote.rfq, quote)
@@ -511,7 +514,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 seconds = self._windows(volatile=quote.rfq.high_volatility).execution + self._grace
                 quote.deadline = window_end(status, seconds, now)
                 if Fact.CANCELED in quote.facts:
-                    self._add_discrepancy(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+                    self._add_discrepancy(
+                        update, RfqDiscrepancyKind.CONFLICT, f"{_CONFLICT}: {quote.quote_id}"
+                    )
         elif code == QuoteConfirmStatusCode.REJECTED:
             quote.refuse_confirmation(status)
         else:
@@ -521,7 +526,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._reindex(quote.rfq, quote)
 
     def _handle_cancel_status(self, status: Any) -> None:
-        quote = self._find_or_note(status, QuoteCancel)
+        quote = self._find_or_record_unknown(status, QuoteCancel)
         if quote is None:
             return
         update = self._update_of(quote.rfq, quote)
@@ -571,7 +576,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._close(quote.rfq)
 
     def _order_due(self, quote: MakerQuote) -> datetime:
-        """Return the latest time at which the order of a quote at stake would be reported."""
+        """Return the latest time at which the order of a quote that may still trade would be reported."""
         windows = self._windows(volatile=quote.rfq.high_volatility)
         if Fact.CONFIRMED in quote.facts and quote.deadline is not None:
             return quote.deadline
@@ -602,7 +607,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             quote.canceling, quote.text = False, clipped(reject.text)
         self._reindex(quote.rfq, quote)
 
-    def _find_or_note(self, status: Any, request: type[Message]) -> MakerQuote | None:
+    def _find_or_record_unknown(self, status: Any, request: type[Message]) -> MakerQuote | None:
         quote = self._quotes.get(status.quote_id or "")
         if quote is None:
             self._record_unknown(RfqDiscrepancyKind.UNKNOWN_QUOTE, status, status.quote_id, Quote, request)
@@ -611,7 +616,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _handle_cancel(self, update: MakerUpdate, quote: MakerQuote) -> None:
         """Record that a quote is cancelled. A confirmed quote may still trade."""
         if Fact.CONFIRMED in quote.facts and Fact.CANCELED not in quote.facts:
-            self._add_discrepancy(update, RfqDiscrepancyKind.CONFLICT, f"{_BOTH}: {quote.quote_id}")
+            self._add_discrepancy(update, RfqDiscrepancyKind.CONFLICT, f"{_CONFLICT}: {quote.quote_id}")
         quote.facts.add(Fact.CANCELED)
 
     # --- session and deadlines ------------------------------------------------------------------------

@@ -42,13 +42,13 @@ class QuoteState(Enum):
     LAPSED = "accepted, but not confirmed in time"
     EXECUTED = "its order was executed"
     FAILED = "its order was refused"
-    NO_ORDER = "drop copy contains no order of it"
+    NO_ORDER = "drop copy contains no order for it"
     REJECTED = "refused by the venue"
     CANCELED = "it was cancelled, or its request has ended"
     REPLACED = "replaced by a newer quote"
 
 
-OVER: Final = frozenset(
+ENDED: Final = frozenset(
     (
         QuoteState.LAPSED,
         QuoteState.EXECUTED,
@@ -112,7 +112,7 @@ class MakerRfq:
         collection: The collection of a combination; None if the market is not a combination.
         legs: The legs of the combination.
         requester: The creator's public id, or the shared id of anonymous creators.
-        created: Time of the request, in UTC by the venue.
+        created: Time of the request, in UTC according to the venue.
         high_volatility: Whether it is a high volatility market, with less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
@@ -135,12 +135,12 @@ class MakerRfq:
     @property
     def quote(self) -> MakerQuote | None:
         """The newest quote that has not ended."""
-        return next((each for each in reversed(self.quotes.values()) if each.state not in OVER), None)
+        return next((each for each in reversed(self.quotes.values()) if each.state not in ENDED), None)
 
 
 @attrs.define(eq=False)
 class MakerQuote(Deal):
-    """A quote of the maker. Read-only: `RfqMaker` changes it in place.
+    """A quote by the maker. Read-only: `RfqMaker` changes it in place.
 
     Attributes:
         quote_id: QuoteID, the maker's id.
@@ -154,7 +154,7 @@ class MakerQuote(Deal):
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the quote, its confirmation or its cancel was refused.
         facts: Facts that messages have established about the quote.
-        preceding: Bounds of the reports that precede its order.
+        preceding: The newest reports, and the latest time, known to precede its order.
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
         sizes: Contracts of bid and offer, as reported by the venue.
@@ -193,7 +193,7 @@ class MakerQuote(Deal):
             return QuoteState.REJECTED
         if self.confirmation_unanswered:
             return QuoteState.UNKNOWN if uncertain else QuoteState.CONFIRMING
-        # Checked after unanswered confirmations, because the request may have ended by a trade of this quote.
+        # Checked after unanswered confirmations, because a trade of this quote may have ended the request.
         if self.rfq.is_closed:
             return QuoteState.CANCELED
         if Fact.ACCEPTED in facts:
@@ -218,10 +218,10 @@ class MakerQuote(Deal):
 
     @property
     def is_at_stake(self) -> bool:
-        """Whether the quote may still trade without further action of the creator; it may still need the
+        """Whether the quote may still trade without further action by the creator; it may still need the
         maker's confirmation.
         """
-        return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in OVER
+        return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in ENDED
 
     def refuse_confirmation(self, answer: Any) -> None:
         """Record an answer that refuses a confirmation; redelivered answers are counted once."""

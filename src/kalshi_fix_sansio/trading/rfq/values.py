@@ -32,7 +32,7 @@ from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainIt
 
 ONE: Final = Decimal(1)
 GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value))
-"""Texts (58) by which the venue reports that a quote is no longer open."""
+"""Texts (58) with which the venue reports that a quote is no longer open."""
 
 
 class RfqRequestError(LocalProtocolError):
@@ -106,7 +106,7 @@ _REMEDIES: Final = {
 
 @attrs.frozen(kw_only=True, eq=False)
 class UncertainRfq(UncertainItem):
-    """An uncertainty about a request or a quote. Its times are by the caller's clock.
+    """An uncertainty about a request or a quote. Its times are those of the caller's clock.
 
     Attributes:
         kind: The kind of uncertainty.
@@ -225,7 +225,7 @@ def read_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
 
 
 def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
-    """Return a price in dollars in the unit of the session.
+    """Convert a price in dollars to the session's unit.
 
     Raises:
         RfqRequestError: the session uses whole cents, and the price has a fraction of one.

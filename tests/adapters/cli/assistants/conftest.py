@@ -1,4 +1,4 @@
-"""A server for a folder with planted logs, called through a client of the Model Context Protocol."""
+"""A server for a folder with planted logs, called through a Model Context Protocol client."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(planted: Path) -> Call:
     """Return a function that calls a tool; its output is checked for planted secrets and for its size."""
 
-    def called(name: str, /, **arguments: Any) -> Result:
-        async def calling() -> Result:
+    def call_tool(name: str, /, **arguments: Any) -> Result:
+        async def main() -> Result:
             async with Client(make_server(Workspace([planted]))) as client:
                 found: Any = await client.call_tool(name, arguments)
                 [content] = found.content
                 return Result(content.text, bool(found.is_error), found.structured_content)
 
-        result = asyncio.run(calling())
+        result = asyncio.run(main())
         assert SECRET not in result.text
         assert len(result.text.encode()) <= MAX_OUTPUT
         return result
 
-    return called
+    return call_tool

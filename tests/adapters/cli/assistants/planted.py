@@ -30,8 +30,8 @@ from tests.adapters.logs.test_past_sessions import (
     MARKET,
     fill,
     logon,
+    numbered_frames,
     order,
-    passing,
     report,
     write,
 )
@@ -43,7 +43,7 @@ SECRET = "hunter2-not-to-be-shown"
 OTHER_MARKET = "KXRAINNYC-26NOV22"
 
 
-def signed() -> Message:
+def signed_logon() -> Message:
     message: Any = logon()
     changed: Message = attrs.evolve(message, raw_data=SECRET, password=SECRET)
     return changed
@@ -86,10 +86,10 @@ def plant(folder: Path) -> None:
         "avg_px": Decimal("0.5"),
         "order_id": "o-maker",
     }
-    first = passing(
+    first = numbered_frames(
         "KalshiNR",
         [
-            ("sent", signed()),
+            ("sent", signed_logon()),
             ("received", logon()),
             ("sent", order("maker-1")),
             ("received", report("maker-1", 1, order_id="o-maker")),
@@ -129,10 +129,10 @@ def plant(folder: Path) -> None:
             ("received", Logout(text="SESSION_TERMINATED")),
         ],
     )
-    second = passing(
+    second = numbered_frames(
         "KalshiNR",
         [
-            ("sent", signed()),
+            ("sent", signed_logon()),
             ("received", logon()),
             (
                 "received",
@@ -143,12 +143,12 @@ def plant(folder: Path) -> None:
         ],
     )
     write(folder / "orders.log", first, second, log=True)
-    copy = passing(
+    copy = numbered_frames(
         "KalshiDC",
         [
             ("sent", logon()),
             ("received", logon()),
-            # The fill is reported after the orders' session has ended.
+            # The fill is reported after the order session has ended.
             *[("received", Heartbeat())] * 25,
             ("received", fill("lost-1", 9)),
             ("received", SequenceReset(new_seq_no=40, gap_fill_flag=True)),

@@ -14,7 +14,7 @@ ORDERS = {"files": ["orders.log"]}
 BOTH = {"files": ["orders.log", "copy.log"]}
 QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     (
-        "How much of maker-1 was filled, and at which price?",
+        "How much of maker-1 was filled, and at what price?",
         *("trace", {"identifier": "maker-1", **ORDERS}, ("LastQty=4 LastPx=0.5", "LeavesQty=6 CumQty=4")),
     ),
     (
@@ -68,7 +68,7 @@ QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
         *("trace", {"identifier": "lost-1", **BOTH}, ("KalshiDC", "OrdStatus=FILLED", "LastQty=10")),
     ),
     (
-        "How did the session of 12:00 end?",
+        "How did the session that began at 12:00 end?",
         *("decode", {"types": ["Logout"], **ORDERS}, ("12:00:23", "1< #19 Logout Text=SESSION_TERMINATED")),
     ),
     (

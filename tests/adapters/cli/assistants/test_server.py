@@ -57,7 +57,7 @@ def test_no_tool_changes_a_file(call: Call, planted: Path, each: tuple[str, dict
     assert digest(planted) == before
 
 
-def test_only_do_is_not_read_only(planted: Path) -> None:
+def test_every_tool_except_do_is_read_only(planted: Path) -> None:
     async def listed() -> Any:
         async with Client(make_server(Workspace([planted]))) as client:
             return (await client.list_tools()).tools
@@ -117,7 +117,7 @@ WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 
 
 @pytest.fixture
-def odd(planted: Path) -> None:
+def odd_files(planted: Path) -> None:
     """Add a pipe, a link to a file outside the folder, a truncated file and an empty folder."""
     if (planted / "pipe").exists():
         return
@@ -129,7 +129,7 @@ def odd(planted: Path) -> None:
     (planted / "linked" / "outside.sqlite3").symlink_to("/etc/passwd")
 
 
-@pytest.mark.usefixtures("odd")
+@pytest.mark.usefixtures("odd_files")
 @pytest.mark.parametrize(
     ("kind", "tool", "arguments", "text"), WRONG, ids=[f"{row[1]}-{row[3][:30]}" for row in WRONG]
 )
@@ -177,12 +177,12 @@ def test_a_long_line_and_a_long_error_are_bounded(call: Call, planted: Path) -> 
 def test_concurrent_calls_do_not_mix_their_output(planted: Path) -> None:
     names = ("maker-1", "lost-1", "slow-1", "rain-1")
 
-    async def calling() -> list[Any]:
+    async def main() -> list[Any]:
         async with Client(make_server(Workspace([planted]))) as client:
             calls = [client.call_tool("trace", {"identifier": n, "files": ["orders.log"]}) for n in names * 4]
             return await asyncio.gather(*calls)
 
-    for name, found in zip(names * 4, asyncio.run(calling()), strict=True):
+    for name, found in zip(names * 4, asyncio.run(main()), strict=True):
         assert found.content[0].text.startswith(f"Order {name}\n")
         assert found.content[0].text.count("Order ") == 1
 
@@ -215,7 +215,7 @@ async def main():
 asyncio.run(main())
 """
 DIALING = ("asyncio", "blocking", "trio", "loops", "engine", "net", "store_postgres", "cli.sessions")
-"""The packages of the adapters that open connections or choose their endpoints."""
+"""The adapters' packages that open connections or choose endpoints."""
 
 
 def test_without_the_venue_no_module_that_connects_is_imported(planted: Path) -> None:
@@ -234,11 +234,11 @@ def test_the_command_serves_over_standard_input_and_output(planted: Path) -> Non
     arguments = ["-m", "kalshi_fix_adapters.cli", "mcp", str(planted)]
     server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
 
-    async def calling() -> Any:
+    async def main() -> Any:
         async with Client(stdio_client(server)) as client:
             return await client.call_tool("trace", {"identifier": "maker-1", "files": ["orders.log"]})
 
-    assert "LastQty=4" in asyncio.run(calling()).content[0].text
+    assert "LastQty=4" in asyncio.run(main()).content[0].text
 
 
 # --- the venue

@@ -77,11 +77,11 @@ def problems(log: bytes) -> list[str]:
 
 
 def test_the_log_with_every_message_is_up_to_date_and_valid() -> None:
-    assert {spoken.MSG_TYPE for *_, spoken in conversation()} == set(DIALECT.messages)
-    for (product, session, sender, spoken), frame in zip(conversation(), logged(), strict=True):
-        layout = type(spoken).MESSAGE
-        assert validate(spoken, layout, product=product, session=session, sender=sender) == ()
-        assert decode_strict(frame) == spoken
+    assert {example.MSG_TYPE for *_, example in conversation()} == set(DIALECT.messages)
+    for (product, session, sender, example), frame in zip(conversation(), logged(), strict=True):
+        layout = type(example).MESSAGE
+        assert validate(example, layout, product=product, session=session, sender=sender) == ()
+        assert decode_strict(frame) == example
 
 
 def test_every_message_is_decoded_without_problems() -> None:
@@ -92,8 +92,8 @@ def test_every_message_is_decoded_without_problems() -> None:
     assert "!" not in result.stdout
 
 
-def wire(block: Any) -> dict[str, Any]:
-    """Return the members of a typed block as JSON shows them, computed from its encoding."""
+def expected_fields(block: Any) -> dict[str, Any]:
+    """Return the JSON output expected for the members of a typed block, computed from its encoding."""
     layout: BlockLayout = block.LAYOUT
     shown: dict[str, Any] = {}
     encoded = dict(field.split("=", 1) for field in layout.encode(block).split("\x01") if field)
@@ -101,7 +101,7 @@ def wire(block: Any) -> dict[str, Any]:
         if not isinstance(member, FieldMember):
             entries = getattr(block, member.attribute)
             if str(member.tag) in encoded:
-                shown[member.name] = [wire(entry) for entry in entries]
+                shown[member.name] = [expected_fields(entry) for entry in entries]
         elif str(member.tag) in encoded:
             shown[member.name] = "<hidden>" if member.field.secret else encoded[str(member.tag)]
     return shown
@@ -110,22 +110,22 @@ def wire(block: Any) -> dict[str, Any]:
 def test_json_agrees_with_the_messages() -> None:
     found = objects(LOG.read_bytes())
     assert len(found) == len(conversation())
-    for shown, (*_, spoken), frame in zip(found, conversation(), logged(), strict=True):
+    for shown, (*_, example), frame in zip(found, conversation(), logged(), strict=True):
         assert list(shown) == [
             *("line", "time", "direction", "connection", "msg_type", "name", "fields", "problems")
         ]
-        assert (shown["msg_type"], shown["name"]) == (spoken.MSG_TYPE, spoken.NAME)
+        assert (shown["msg_type"], shown["name"]) == (example.MSG_TYPE, example.NAME)
         assert shown["problems"] == []
         fields = shown["fields"]
         decoded = decode_strict(frame)
-        around = wire(decoded.header) | {
+        envelope = expected_fields(decoded.header) | {
             "BeginString": "FIXT.1.1",
             "BodyLength": str(decoded.header.body_length),
-            "MsgType": spoken.MSG_TYPE,
+            "MsgType": example.MSG_TYPE,
             "CheckSum": decoded.trailer.check_sum,
         }
         lengths = {name: value for name, value in fields.items() if name.endswith("DataLength")}
-        assert fields == wire(spoken) | around | lengths
+        assert fields == expected_fields(example) | envelope | lengths
 
 
 def test_nested_groups_are_arrays_of_objects() -> None:
@@ -291,7 +291,7 @@ def test_an_unknown_message_type_has_no_name() -> None:
     assert found["fields"]["ClOrdID"] == "a"
 
 
-def test_a_message_without_type_is_reported() -> None:
+def test_a_message_without_a_type_is_reported() -> None:
     [found] = objects(b"8=FIXT.1.1|34=5|11=a|")
     assert (found["msg_type"], found["name"]) == (None, None)
     assert "MsgType (35) is missing" in found["problems"]

@@ -93,7 +93,7 @@ ODD = (
 
 @pytest.mark.parametrize("form", [Form.BRIEF, Form.JSON])
 def test_the_fast_renderers_agree_with_the_full_ones(form: Form) -> None:
-    """Messages are repeated: the first creates a template, which later messages compile."""
+    """Messages are repeated: the first creates a template, which is compiled when more of them follow."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
     messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
     fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
@@ -155,7 +155,7 @@ def test_filters_select_messages(args: list[str], expected: str) -> None:
         ("*a" * 20 + "*b", "a" * 20_000 + "b", True),
     ],
 )
-def test_several_stars_match_any_texts_between(glob: str, text: str, *, matches: bool) -> None:
+def test_several_stars_match_any_text_between_the_other_parts(glob: str, text: str, *, matches: bool) -> None:
     result = run("--tag", f"58={glob}", log=wire("5", f"58={text}|"))
     assert (result.exit_code, bool(result.stdout)) == ((0, True) if matches else (3, False))
 
@@ -202,7 +202,7 @@ def test_a_truncated_compressed_file_is_shown_up_to_its_end(tmp_path: Path) -> N
 
 
 def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
-    befores = [
+    prefixes = [
         "2026-11-21 12:00:00.131009Z 1 sent     ",
         "2026-11-21 12:00:00.000000Z 1 sent     ",
         "2026-11-21 12:00:00.13100 Z 1 sent     ",
@@ -215,7 +215,7 @@ def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
         "",
     ]
     frame = next(iter(LogReader().feed(DAY))).frame.replace(b"\x01", b"|")
-    log = b"".join(before.encode() + frame + b"\n" for one in befores for before in (one, befores[0], one))
+    log = b"".join(prefix.encode() + frame + b"\n" for one in prefixes for prefix in (one, prefixes[0], one))
     found = [*LogReader().feed(log)]
     for options in (
         OutputOptions(Form.BRIEF),
@@ -224,10 +224,10 @@ def test_the_fast_renderer_of_times_agrees_with_the_full_one() -> None:
     ):
         fast, careful = Decoder(options).batch(found), CarefulDecoder(options).batch(found)
         assert (fast.text, fast.lines) == (careful.text, careful.lines)
-        assert len(fast.text or fast.lines) == len(found) == 3 * len(befores)
+        assert len(fast.text or fast.lines) == len(found) == 3 * len(prefixes)
 
 
-def test_a_log_of_another_version_is_reported() -> None:
+def test_a_log_of_another_fix_version_is_reported() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
     assert result.exit_code == 0
@@ -240,9 +240,9 @@ def test_a_log_of_another_version_is_reported() -> None:
     assert len(list(versions.sentences())) == 1
     assert next(versions.sentences()).startswith("2 messages")
     for separator in SEPARATORS:
-        spelt = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
+        data = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
         versions = files.OtherVersions()
-        list(versions.watch(bytes([byte]) for byte in spelt))
+        list(versions.watch(bytes([byte]) for byte in data))
         assert next(versions.sentences()).startswith("1 message is FIX.5.0SP2, ")
 
 
@@ -299,7 +299,7 @@ def summary(log: bytes, *args: str) -> str:
     return re.sub(r" +", " ", result.stdout)
 
 
-def test_a_summary_counts_and_times() -> None:
+def test_a_summary_counts_messages_and_measures_response_times() -> None:
     output = summary(DAY)
     assert "4 messages, 2026-08-17 16:00:00 to 2026-08-17 17:00:00\n" in output
     assert " 2 ExecutionReport (8)\n 1 NewOrderSingle (D)\n 1 Heartbeat (0)\n" in output
@@ -342,11 +342,11 @@ def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     log = b"".join(
         line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
-    taken = Summary()
+    totals = Summary()
     for fact, expected, wrong in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
-        taken.add(fact, selected=expected, wrong=wrong)
-    assert len(taken._waiting) == len(taken._gaps) == 3
-    assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in taken.lines())
+        totals.add(fact, selected=expected, wrong=wrong)
+    assert len(totals._waiting) == len(totals._gaps) == 3
+    assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in totals.lines())
 
 
 # --- on a terminal
@@ -395,15 +395,15 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
     assert pipe.getvalue() == ""
 
 
-@pytest.mark.parametrize("pieces", [1 << 20, 7])
-def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, pieces: int) -> None:
-    # The second connection ends within a message.
+@pytest.mark.parametrize("chunk_size", [1 << 20, 7])
+def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, chunk_size: int) -> None:
+    # The second connection ends in the middle of a message.
     connections = TRADING, [(way, data[:-20]) for way, data in TRADING[1:2]], DATA
     recording, log = (
         re.sub(
             r"line \d+",
             "line",
-            run(str(write(tmp_path / name, *connections, log=is_log, pieces=pieces))).stdout,
+            run(str(write(tmp_path / name, *connections, log=is_log, chunk_size=chunk_size))).stdout,
         )
         for name, is_log in (("day.rec", False), ("day.log", True))
     )

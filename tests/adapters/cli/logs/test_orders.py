@@ -61,7 +61,7 @@ UNKNOWN = [
         ((NEW, ACCEPTED.replace(b"49=KalshiNR", b"49=Kalshi")), [f"a1 BUY 0/10 {SYMBOL} at 0.50 NEW"]),
         # Drop copy reports the fill of an order that its session has not reported.
         ((NEW, COPY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
-        # Its session has another key, so only the OrderID identifies a reported order.
+        # The drop copy session has another key, so only the OrderID identifies a reported order.
         ((NEW, ACCEPTED, OTHER_KEY), [f"a1 BUY 4/10 {SYMBOL} at 0.50 PARTIALLY_FILLED"]),
         # Refusals of unknown orders share the OrderID NONE, which identifies no order.
         (tuple(UNKNOWN), ["x5 > c5 - 0/- - at - REJECTED", "x6 > c6 - 0/- - at - REJECTED"]),
@@ -81,7 +81,7 @@ def test_each_order_has_a_line(logs: tuple[bytes, ...], expected: list[str]) -> 
     assert shown(*logs) == expected
 
 
-def test_equal_ids_of_two_clients_are_two_orders() -> None:
+def test_equal_ids_from_two_clients_are_two_orders() -> None:
     other = NEW.replace(b"|49=", b"|49=other-")
     result = CliRunner().invoke(commands, ["decode", "--orders"], input=NEW + other)
     assert result.stdout.startswith("2 orders\n")

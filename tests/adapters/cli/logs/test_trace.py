@@ -26,10 +26,10 @@ COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="Kalshi
 
 
 def traced(expected: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
-    def pieces(log: bytes) -> Iterator[bytes]:
+    def chunks(log: bytes) -> Iterator[bytes]:
         return (log[at : at + size] for at in range(0, len(log), size))
 
-    return trace(expected, [partial(pieces, log) for log in logs])
+    return trace(expected, [partial(chunks, log) for log in logs])
 
 
 def lines_of(found: Trace) -> list[tuple[int, int]]:
@@ -43,7 +43,7 @@ def run(*args: str, log: bytes = b"", **environ: str) -> Result:
 
 @pytest.fixture
 def logs(tmp_path: Path) -> list[str]:
-    """Return the logs of the order session, packed, and of drop copy."""
+    """Return the paths of the order session's log, which is compressed, and of the drop copy log."""
     orders, copy = tmp_path / "orders.log.gz", tmp_path / "copy.log"
     orders.write_bytes(gzip.compress(ORDERS))
     copy.write_bytes(COPY)
@@ -53,14 +53,14 @@ def logs(tmp_path: Path) -> list[str]:
 # --- messages that belong to an order
 
 
-WHOLE = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
+ALL = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
 
 
 @pytest.mark.parametrize("expected", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
 @pytest.mark.parametrize("size", [7, 300, 64 * 1024])
 def test_any_id_of_an_order_finds_all_its_messages(expected: str, size: int) -> None:
     found = traced(expected, ORDERS, COPY, size=size)
-    assert lines_of(found) == WHOLE
+    assert lines_of(found) == ALL
     assert found.client_ids == ("a1", "a2", "a3")
     assert found.order_ids == (ORDER_ID,)
     assert found.complete
@@ -79,7 +79,7 @@ def test_ids_match_whole_values_of_id_fields_only() -> None:
     assert lines_of(traced("a1", log)) == []
 
 
-def test_the_order_id_of_an_unknown_order_links_to_no_other() -> None:
+def test_the_order_id_of_an_unknown_order_links_to_no_other_order() -> None:
     unknown = "37=NONE|11={}|41=gone|39=8|434=1|102=1|"
     log = line("16:00:01.000000", "9", unknown.format("a1"), 2)
     log += line("16:00:02.000000", "9", unknown.replace("gone", "far").format("b1"), 3)
@@ -92,7 +92,7 @@ def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "Ka
 
 
 @pytest.mark.parametrize(
-    ("log", "belongs"),
+    ("log", "is_included"),
     [
         (reject(7), True),
         (reject(7, more="372=D|"), True),
@@ -107,10 +107,10 @@ def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "Ka
         (line("16:00:03.000000", "j", "45=99|372=D|379=a2|380=0|", 30), False),
     ],
 )
-def test_rejects_of_its_messages_belong_to_an_order(log: bytes, belongs: bool) -> None:
+def test_rejects_of_an_orders_messages_belong_to_the_order(log: bytes, is_included: bool) -> None:
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
     lines = log.count(b"\n")
-    assert ((0, 1 + lines) in lines_of(traced("a1", order + log))) is belongs
+    assert ((0, 1 + lines) in lines_of(traced("a1", order + log))) is is_included
 
 
 def test_a_reject_before_the_link_to_its_request_is_found_in_a_later_pass() -> None:
@@ -119,8 +119,8 @@ def test_a_reject_before_the_link_to_its_request_is_found_in_a_later_pass() -> N
     assert lines_of(traced("a2", log, size=50)) == [(0, 1), (0, 2), (0, 3)]
 
 
-def chained(count: int, *, prefix: str = "c") -> bytes:
-    """Return requests each of which replaces the previous one, with reports."""
+def replace_chain(count: int, *, prefix: str = "c") -> bytes:
+    """Return requests, each of which replaces the previous one, and their reports."""
     log = b""
     for number in range(count):
         before = f"41={prefix}{number - 1}|" if number else ""
@@ -138,20 +138,20 @@ def chained(count: int, *, prefix: str = "c") -> bytes:
 
 @pytest.mark.parametrize("expected", ["c0", "c59", "1;2;30"])
 def test_long_chains_of_replaces_are_followed(expected: str) -> None:
-    found = traced(expected, chained(60), size=1_000)
+    found = traced(expected, replace_chain(60), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(60) for item in (0, 1)]
     assert found.complete
 
 
 @pytest.mark.parametrize("prefix", ["x11=y", "11=", "^", "a<SOH", "\\x01", "=", "8=FIXT.1.1"])
 def test_many_ids_with_special_characters_are_found(prefix: str) -> None:
-    found = traced("1;2;7", chained(30, prefix=prefix), size=1_000)
+    found = traced("1;2;7", replace_chain(30, prefix=prefix), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(30) for item in (0, 1)]
     assert found.client_ids == tuple(f"{prefix}{number}" for number in range(30))
 
 
 def test_each_of_many_ids_matches_whole_values_only() -> None:
-    log = chained(30)
+    log = replace_chain(30)
     others = b"".join(
         line("16:00:01.000000", "D", f"11={item}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
         for item in ("c", "c30", "c1x", "xc1", "c01", "c 1")
@@ -160,9 +160,9 @@ def test_each_of_many_ids_matches_whole_values_only() -> None:
 
 
 def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = chained(30)
+    log = replace_chain(30)
     # The OrderID finds all reports; requests are found only if their ClOrdIDs are followed.
-    for name, bound, most in (
+    for name, bound, max_steps in (
         ("MAX_STEPS", 12, 12),
         ("MAX_IDS", 9, 40),
         ("MAX_STEP_BYTES", 4_000, 20),
@@ -172,7 +172,7 @@ def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) 
             patch.setattr(tracing, name, bound)
             found = traced("c29", log, size=1_000)
         assert not found.complete
-        assert 0 < len(found.steps) <= most
+        assert 0 < len(found.steps) <= max_steps
     monkeypatch.setattr(tracing, "MAX_MARKS", 2)
     assert traced("c29", log + reject(900), size=1_000).complete
     assert not traced("c29", log + reject(900) * 3, size=1_000).complete
@@ -180,7 +180,7 @@ def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record how many bytes are given to readers in each call."""
+    """Record the number of bytes passed to readers in each call."""
     sizes = []
 
     class Counting(LogReader):
@@ -210,7 +210,7 @@ def test_a_huge_message_is_decoded_once(fed: list[int]) -> None:
 
 def test_the_result_agrees_with_decoding_every_message() -> None:
     rng = random.Random(5)
-    parts = [*ORDERS.splitlines(keepends=True), *chained(3, prefix="a1").splitlines(keepends=True)]
+    parts = [*ORDERS.splitlines(keepends=True), *replace_chain(3, prefix="a1").splitlines(keepends=True)]
     for _ in range(60):
         log = b"".join(rng.choices(parts, k=12))
         for _ in range(6):
@@ -262,13 +262,13 @@ def test_standard_input_is_one_log() -> None:
 
 
 def test_a_truncated_log_is_reported_and_its_messages_shown(logs: list[str], tmp_path: Path) -> None:
-    packed = tmp_path / "torn.log.gz"
-    packed.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
-    result = run("a3", str(packed), logs[1], str(tmp_path / "missing.log"))
+    truncated = tmp_path / "torn.log.gz"
+    truncated.write_bytes(gzip.compress(ORDERS + random.Random(1).randbytes(5_000))[:-3_000])
+    result = run("a3", str(truncated), logs[1], str(tmp_path / "missing.log"))
     assert result.exit_code == 2
     assert "ClOrdID  a1, a2, a3\n" in result.stdout
     assert [line.partition(" cannot be read: ")[0] for line in result.stderr.splitlines()] == [
-        f"kalshi-fix: {packed}",
+        f"kalshi-fix: {truncated}",
         f"kalshi-fix: {tmp_path / 'missing.log'}",
     ]
     cut = ORDERS[:-30]
@@ -293,7 +293,7 @@ def test_standard_input_is_read_as_often_as_needed() -> None:
 SECRETS = "|".join(f"{tag_of(name)}=hunter2" for name in ("Password", "NewPassword", "EncryptedPassword"))
 
 
-def test_secrets_are_in_neither_form(tmp_path: Path) -> None:
+def test_secrets_are_not_shown_in_either_form(tmp_path: Path) -> None:
     path, page = tmp_path / "one.log", tmp_path / "page.html"
     logon = line("16:00:00.000000", "A", "98=0|108=30|141=Y|95=7|96=hunter2|", 1, sent=True)
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}{SECRETS}|", 7, sent=True)
@@ -338,7 +338,7 @@ def test_the_page_begins_with_a_diagram_of_you_and_the_venue(logs: list[str], tm
     assert set(tips) == {"you", "venue"}
 
 
-def test_text_of_a_log_is_escaped_in_html(tmp_path: Path) -> None:
+def test_text_from_a_log_is_escaped_in_html(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     evil = "<script>&\"'"
     log = line("16:00:01.000000", "D", f"11=a1|58={evil}|30001={evil}|38=10|40=2|44=0.50|55={evil}|", 7)
@@ -347,7 +347,7 @@ def test_text_of_a_log_is_escaped_in_html(tmp_path: Path) -> None:
     assert "<b><" not in page.read_text("utf-8")
 
 
-def test_prices_have_the_unit_of_the_logon(tmp_path: Path) -> None:
+def test_prices_have_the_unit_that_the_logon_determines(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     flag = f"{tag_of('UseDollars')}=Y|"
     for options, unit in ((None, ""), ("", " cents"), (flag, " dollars")):

@@ -35,7 +35,7 @@ MARKET, OTHER = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
 
 @pytest.fixture
 def second(environ: dict[str, str]) -> dict[str, str]:
-    """The variables of another key of the same account."""
+    """The variables for another key of the same account."""
     return environ | {
         name.removesuffix("_2"): value for name, value in environ.items() if name.endswith("_2")
     }
@@ -52,7 +52,7 @@ def run(environ: dict[str, str], *arguments: str) -> str:
     return result.stdout
 
 
-def left_clean(terminal: Terminal) -> None:
+def assert_left_clean(terminal: Terminal) -> None:
     """Assert that the terminal modes are restored and that nothing was printed outside the view."""
     before, _, rest = terminal.output.partition(OTHER_SCREEN)
     drawn, _, after = rest.rpartition(BACK)
@@ -78,7 +78,7 @@ def test_a_book_is_drawn_in_place_until_ctrl_c(
         terminal.expect("0.4300    0.4700")
         terminal.type("\x03")
         assert terminal.status() == 130
-        left_clean(terminal)
+        assert_left_clean(terminal)
         assert COLOUR.search(terminal.output) is not None
         for frame in terminal.frames():
             assert len(frame) <= rows
@@ -86,16 +86,16 @@ def test_a_book_is_drawn_in_place_until_ctrl_c(
         assert "KalshiMD prediction, demo" in terminal.frames()[-1][0]
 
 
-def test_no_colour_sequence_is_printed_where_colours_are_not_wanted(environ: dict[str, str]) -> None:
+def test_no_colour_sequence_is_printed_if_colours_are_disabled(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET], {**environ, "NO_COLOR": "1"}) as terminal:
         terminal.expect("0.4300    0.4700")
         terminal.type("q")
         assert terminal.status() == 0
         assert COLOUR.search(terminal.output) is None
-        left_clean(terminal)
+        assert_left_clean(terminal)
 
 
-def test_the_picture_follows_the_size_of_the_terminal(environ: dict[str, str]) -> None:
+def test_the_view_follows_the_size_of_the_terminal(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET, OTHER], environ) as terminal:
         terminal.expect("0.4300    0.4700")
         terminal.resize(120, 24)
@@ -131,7 +131,7 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
 ) -> None:
     with Terminal(["watch", MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
-        # The venue is busy until the text is on the screen: a reconnect may be faster than the next drawing.
+        # The venue is busy until the text is on the screen: a reconnect may be faster than the next redraw.
         sandbox.server.perform(operation("busy", {"times": 0}))
         sandbox.server.perform(operation("cut", {}))
         lost = terminal.expect("stale: the session ended, ")
@@ -144,7 +144,7 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
         terminal.expect("0.4300    0.4700")
         terminal.type("\x03")
         assert terminal.status() == 130
-        left_clean(terminal)
+        assert_left_clean(terminal)
 
 
 def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
@@ -179,7 +179,7 @@ def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> Non
         assert terminal.has_original_modes
 
 
-def test_open_orders_are_followed_over_a_lost_connection(
+def test_open_orders_are_followed_across_a_lost_connection(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
     with Terminal(["orders"], second, rows=30) as terminal:
@@ -200,7 +200,7 @@ def test_open_orders_are_followed_over_a_lost_connection(
         terminal.expect("o-1-end canceled, 0 left")
         terminal.type("\x03")
         assert terminal.status() == 130
-        left_clean(terminal)
+        assert_left_clean(terminal)
         assert max(len(line) for frame in terminal.frames() for line in frame) <= 60
 
 
@@ -240,7 +240,7 @@ def test_in_a_pipe_each_change_is_a_line(
     assert any("connection lost, next attempt in " in line for line in lines)
 
 
-def test_in_a_pipe_uncertain_orders_are_lines(
+def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
     environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
 ) -> None:
     run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-0")
@@ -261,7 +261,7 @@ def test_in_a_pipe_uncertain_orders_are_lines(
         assert not [line for line in lines if "Reports of shard" in line or "outcomes are known" in line]
         sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
         lines += lines_until(process, "Uncertain: order q-1")
-        assert any("reports may be missing, open orders are uncertain" in line for line in lines)
+        assert any("reports may be missing; open orders are uncertain" in line for line in lines)
         lines += lines_until(process, "all outcomes are known")
         run(environ, "cancel", "q-1", "buy", MARKET, "--id", "q-1-end")
         lines += lines_until(process, "q-1-end canceled, 0 left")
@@ -271,15 +271,15 @@ def test_in_a_pipe_uncertain_orders_are_lines(
     assert "\x1b" not in "".join(lines)
 
 
-class Cut:
-    """A client whose connection is lost before its events report it."""
+class Disconnectable:
+    """A client whose connection is lost before its events report the loss."""
 
     def __init__(self) -> None:
-        self.is_on = False
+        self.is_connected = False
         self.sent: list[Message] = []
 
     def send(self, message: Message) -> int:
-        if not self.is_on:
+        if not self.is_connected:
             raise NotConnectedError("the connection is lost")
         self.sent.append(message)
         return len(self.sent)
@@ -290,10 +290,10 @@ def logged_on() -> LoggedOn:
 
 
 def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
-    client: Any = Cut()
+    client: Any = Disconnectable()
     books = Books(client, ["A", "B"])
     assert not books.is_complete
-    client.is_on = True
+    client.is_connected = True
     books.apply(logged_on())
     [request] = client.sent
     assert [each.symbol for each in request.related_sym] == ["A", "B"]
@@ -302,12 +302,12 @@ def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
 
 
 def test_report_requests_that_fail_are_repeated_after_the_next_logon() -> None:
-    client: Any = Cut()
+    client: Any = Disconnectable()
     orders = OpenOrders(client, "prediction", {})
     orders.apply(logged_on())
     assert not any("Not known" in line for line in orders.tick())
     assert not orders.has_all_reports
-    client.is_on = True
+    client.is_connected = True
     orders.tick()
     [request] = client.sent
     assert request.begin_exec_id == "0;0"

@@ -20,7 +20,7 @@ def run(environ: dict[str, str], *arguments: str, typed: str | None = None) -> R
     return result
 
 
-def labelled(result: Result) -> dict[str, str]:
+def values_by_label(result: Result) -> dict[str, str]:
     """Return the printed values by their labels."""
     return {line[:9].rstrip(): line[9:] for line in result.stdout.splitlines() if line[:1] != " "}
 
@@ -28,14 +28,14 @@ def labelled(result: Result) -> dict[str, str]:
 def test_an_order_is_placed_changed_and_cancelled(environ: dict[str, str]) -> None:
     placed = run(environ, *BUY, "--id", "a-1", "--yes")
     assert placed.exit_code == 0, placed.output
-    assert labelled(placed)["open"] == "10.00 contracts at 0.4000 dollars"
-    assert labelled(placed)["ClOrdID"] == "a-1"
+    assert values_by_label(placed)["open"] == "10.00 contracts at 0.4000 dollars"
+    assert values_by_label(placed)["ClOrdID"] == "a-1"
     changed = run(environ, "amend", "a-1", "buy", MARKET, "15", "0.41", "--id", "a-2", "--yes")
     assert changed.exit_code == 0
-    assert labelled(changed)["open"] == "15.00 contracts at 0.4100 dollars"
-    assert labelled(changed)["OrderID"] == labelled(placed)["OrderID"]
+    assert values_by_label(changed)["open"] == "15.00 contracts at 0.4100 dollars"
+    assert values_by_label(changed)["OrderID"] == values_by_label(placed)["OrderID"]
     ended = run(environ, "cancel", "a-2", "buy", MARKET, "--yes")
-    assert (ended.exit_code, labelled(ended)["ended"]) == (0, "canceled")
+    assert (ended.exit_code, values_by_label(ended)["ended"]) == (0, "canceled")
     for again in (("amend", "a-2", "buy", MARKET, "5", "0.41"), ("cancel", "a-2", "buy", MARKET)):
         refused = run(environ, *again, "--yes")
         assert (refused.exit_code, refused.stdout) == (1, "refused  ORDER_NOT_FOUND\n")
@@ -44,7 +44,7 @@ def test_an_order_is_placed_changed_and_cancelled(environ: dict[str, str]) -> No
 def test_fills_are_shown_in_dollars(environ: dict[str, str]) -> None:
     filled = run(environ, "order", "buy", MARKET, "1", "0.47", "--yes")
     assert filled.exit_code == 0
-    output = labelled(filled)
+    output = values_by_label(filled)
     assert output["filled"] == "1.00 contracts at 0.4700 dollars on average"
     assert output["value"].startswith("0.470000 dollars, plus 0.0")
     assert "open" not in output
@@ -152,5 +152,5 @@ def test_an_unknown_outcome_is_reported_as_unknown(
     sandbox.server.perform(operation("release", {}))
     assert result.exit_code == 3, result.output
     assert text in " ".join(result.stdout.split())
-    assert labelled(result)["ClOrdID"] == f"u-{fault}"
+    assert values_by_label(result)["ClOrdID"] == f"u-{fault}"
     assert "REST" in result.stdout

@@ -25,7 +25,7 @@ ERROR = 5
         (-1, None),
     ],
 )
-def test_the_state_is_the_result_of_the_call(result: int, found: Synchronization | None) -> None:
+def test_the_state_is_derived_from_the_result_of_adjtimex(result: int, found: Synchronization | None) -> None:
     def adjtimex(argument: Any) -> int:
         timex = argument._obj
         assert timex.modes == 0, "the clock must not be changed"

@@ -68,7 +68,7 @@ class Rfq:
     cash_excludes_fees: bool
     obscured: bool
     rests: bool
-    """RestRemainder: the part of the request that the acceptance leaves open rests in the book."""
+    """RestRemainder: whether the part of the request that the acceptance leaves open rests in the book."""
     created: datetime
     combo: Combo | None
     """The combination of the market, if it is one."""
@@ -117,8 +117,9 @@ class Quote:
     state: QuoteState = QuoteState.OPEN
 
     def price(self, side: Side) -> Decimal | None:
-        """Return the YES price at which the creator trades on this side, if the quote has it. A buying
-        creator takes the quote for NO: the maker's NO and the creator's YES add up to one dollar."""
+        """Return the YES price at which the creator trades on this side, if the quote has one. A buying
+        creator takes the quote for NO: the maker's NO price and the creator's YES price add up to one
+        dollar."""
         if side is Side.SELL:
             return self.bid
         return None if self.offer is None else ONE - self.offer
@@ -253,10 +254,10 @@ class RfqBook:
         return tuple(self._of_logins.get(login, ()))
 
     def _unlink(self, quote: Quote) -> None:
-        mine = self._of_logins.get(quote.maker)
-        if mine is not None:
-            mine.pop(quote, None)
-            if not mine:
+        makers_quotes = self._of_logins.get(quote.maker)
+        if makers_quotes is not None:
+            makers_quotes.pop(quote, None)
+            if not makers_quotes:
                 del self._of_logins[quote.maker]
 
     def _forget_quote(self, quote: Quote) -> None:

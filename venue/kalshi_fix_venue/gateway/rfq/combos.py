@@ -28,7 +28,7 @@ from kalshi_fix_venue.gateway.rfq import texts
 from kalshi_fix_venue.gateway.rfq.book import Combo
 
 _MARK = 12
-"""The number of characters that distinguish a combo's ticker within its collection."""
+"""The number of characters that distinguish the tickers of a collection's combos."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,13 +111,13 @@ class Combos:
         sides: dict[str, set[str]] = {}
         for leg in legs:
             sides.setdefault(_market(leg), set()).add(leg.multivariate_selected_side)
-        both = [leg for leg in legs if len(sides[_market(leg)]) > 1]
-        if both:
-            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot have two results", both)
-        times = Counter(_market(leg) for leg in legs)
-        twice = [leg for leg in legs if times[_market(leg)] > 1]
-        if twice:
-            return _invalid(codes.DUPLICATED_LEGS, "a leg appears twice", twice)
+        conflicting = [leg for leg in legs if len(sides[_market(leg)]) > 1]
+        if conflicting:
+            return _invalid(codes.CONFLICTING_LEG_OUTCOMES, "a market cannot have two results", conflicting)
+        counts = Counter(_market(leg) for leg in legs)
+        duplicated = [leg for leg in legs if counts[_market(leg)] > 1]
+        if duplicated:
+            return _invalid(codes.DUPLICATED_LEGS, "a leg appears twice", duplicated)
         yes = [leg for leg in legs if leg.multivariate_selected_side == MultivariateSelectedSide.YES]
         by_event = Counter(leg.multivariate_selected_event_ticker for leg in yes)
         exclusive = [
@@ -153,7 +153,7 @@ def combo_ticker(combo: Combo) -> str:
 
 
 def combo_rules(ticker: str, collection: ComboCollection) -> MarketRules:
-    """Return the rules of a combination's market; every one of them is a high volatility market."""
+    """Return the rules of a combination's market; all such markets are high volatility markets."""
     rules = prediction_market(
         ticker, structure=COMBO, position_limit=collection.position_limit, shard=collection.shard
     )

@@ -1,4 +1,4 @@
-"""Shared state of the parts of the RFQ gateway."""
+"""State that the parts of the RFQ gateway share."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from kalshi_fix_venue.gateway.timers import Timers
 CREATORS, MAKERS = "KalshiRT", "KalshiRFQ"
 """The session types of the two sides."""
 POST_ONLY_CROSSES = 3
-"""How many post-only quotes of one owner may cross the book within `_POST_ONLY_WINDOW`; further ones exceed
-the rate limit. The venue documents neither figure."""
+"""Number of one owner's post-only quotes that may cross the book within `_POST_ONLY_WINDOW`; further ones
+exceed the rate limit. The venue documents neither figure."""
 _POST_ONLY_WINDOW = timedelta(seconds=60)
 OBSCURED_ID = sha256(b"").hexdigest()
 """The id shown for every hidden requester: the SHA-256 of the empty string, according to the page on RFQ
@@ -56,7 +56,7 @@ class RfqContext:
             self._public_ids[owner] = self.new_id()
         return self._public_ids[owner]
 
-    def note_cross(self, owner: str, now: datetime) -> None:
+    def record_cross(self, owner: str, now: datetime) -> None:
         """Record that a post-only quote crossed the book."""
         self._crosses.setdefault(owner, deque(maxlen=POST_ONLY_CROSSES)).append(now)
 
@@ -82,8 +82,8 @@ class RfqContext:
         """
         if rfq.contracts is not None or rfq.cash is None:
             return rfq.contracts or Decimal(0)
-        each = self.exchange.account(rfq.account).collateral.opening(side, price)
-        maximum = (rfq.cash / each).quantize(_HUNDREDTH, ROUND_DOWN)
+        unit_cost = self.exchange.account(rfq.account).collateral.opening(side, price)
+        maximum = (rfq.cash / unit_cost).quantize(_HUNDREDTH, ROUND_DOWN)
         if rfq.cash_excludes_fees:
             return maximum
         # The fee is rounded up for each fill, so there is no closed-form inverse: search for the largest

@@ -1,4 +1,4 @@
-"""Messages of creators: QuoteRequest (R), AcceptQuote (UA) or an order with QuoteID, RFQCancel (UE)."""
+"""Messages from creators: QuoteRequest (R), AcceptQuote (UA) or an order with QuoteID, RFQCancel (UE)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Creators:
         # Makers that log on later receive neither the request nor its end.
         rfq.makers = tuple(self._context.logins.connected(MAKERS))
         self._lifecycle.open(rfq)
-        deliveries.append((login, messages.request_taken(rfq)))
+        deliveries.append((login, messages.request_acknowledged(rfq)))
         public_id = self._context.public_id(login.owner)
         for maker in rfq.makers:
             own = maker.owner == login.owner
@@ -116,7 +116,7 @@ class Creators:
     def _market(
         self, message: QuoteRequest, entry: QuoteRequestSymbol, now: datetime
     ) -> tuple[str, Combo | None] | QuoteRequestReject:
-        """Return the requested market; that of a combination is created if necessary."""
+        """Return the requested market; the market of a combination is created if necessary."""
         reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
         if entry.symbol is not None:
             if entry.symbol in self._context.exchange.markets:
@@ -139,7 +139,7 @@ class Creators:
         reason, text = other, ""
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
-        mine = self._open(rfq)
+        open_requests = self._open(rfq)
         # The session has checked that one of the two fields is present and not negative.
         if not amount:
             text = texts.INVALID_PARAMETERS
@@ -147,9 +147,9 @@ class Creators:
             reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_CONTRACTS
         elif rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
             text = texts.INVALID_PARAMETERS
-        elif self._is_known(rfq, mine, replaces=replaces):
+        elif self._is_known(rfq, open_requests, replaces=replaces):
             text = texts.RFQ_ALREADY_EXISTS
-        elif not replaces and len(mine) >= settings.max_open:
+        elif not replaces and len(open_requests) >= settings.max_open:
             reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_RFQS
         elif self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
             reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
@@ -157,34 +157,34 @@ class Creators:
             return None
         return messages.request_refused(rfq.client_id, reason, text)
 
-    def _is_known(self, rfq: Rfq, mine: list[Rfq], *, replaces: bool) -> bool:
-        """Return whether an open request has this QuoteReqID, or prevents this one."""
+    def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
+        """Return whether an open request has this QuoteReqID, or is for the same market and not replaced."""
         known = self._context.book.find(rfq.account.owner, rfq.client_id)
         if known is not None and known.state is not RfqState.CLOSED:
             return True
-        return not replaces and any(old.market == rfq.market for old in mine)
+        return not replaces and any(old.market == rfq.market for old in open_requests)
 
     def _minimum_cost(self, rfq: Rfq) -> Decimal:
-        """Return the minimum dollars that a request needs to trade: its cash, or its contracts at the
-        lowest price of the market."""
+        """Return the minimum amount in dollars that a request needs to trade: its cash, or the value of its
+        contracts at the lowest price of the market."""
         if rfq.contracts is None:
             return rfq.cash or Decimal(0)
         return rfq.contracts * self._context.rules(rfq.market).minimum_price
 
     def _open(self, rfq: Rfq) -> list[Rfq]:
         """Return the requester's requests that can still be withdrawn, oldest first."""
-        mine = self._context.book.open_of(rfq.requester)
-        return [old for old in mine if old.state in _WITHDRAWABLE]
+        requests = self._context.book.open_of(rfq.requester)
+        return [old for old in requests if old.state in _WITHDRAWABLE]
 
     def _replaced(self, rfq: Rfq) -> list[Rfq]:
         """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
-        mine = self._open(rfq)
-        return mine[: max(0, len(mine) - (self._context.settings.max_replacing - 1))]
+        open_requests = self._open(rfq)
+        return open_requests[: max(0, len(open_requests) - (self._context.settings.max_replacing - 1))]
 
     # RFQCancel
 
-    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
-        """Cancel a request for its creator, unless a maker has confirmed."""
+    def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
+        """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         named = message.quote_req_id or message.rfq_id or ""
         rfq = self._named(message, login)
         text = self._cancel_refusal(rfq)
@@ -245,12 +245,12 @@ class Creators:
         if isinstance(accepted, str):
             refused = messages.accept_refused(message.quote_id, message.cl_ord_id, accepted)
             return [(login, refused)], ()
-        taken = messages.accept_taken(message.quote_id, accepted.quote, message.cl_ord_id)
-        return [(login, taken), *self._lifecycle.accept(accepted, now)], ()
+        acknowledged = messages.accept_acknowledged(message.quote_id, accepted.quote, message.cl_ord_id)
+        return [(login, acknowledged), *self._lifecycle.accept(accepted, now)], ()
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
-        """Handle the acceptance of a quote by an order, which trades at the quote's price. The order's price
-        must allow the quote's price."""
+        """Handle an order that accepts a quote. It trades at the quote's price, which must be within its
+        limit."""
         quote_id = message.quote_id
         if quote_id is None:
             text = "QuoteID is missing with RfqId"
@@ -265,7 +265,7 @@ class Creators:
         accepted: Acceptance | str
         if isinstance(found, str):
             accepted = found
-        elif side is None or not self._fits(message, found, side, login):
+        elif side is None or not self._is_valid_acceptance(message, found, side, login):
             accepted = RejectCause.INVALID_ORDER.value
         else:
             accepted = self._acceptance(
@@ -282,20 +282,21 @@ class Creators:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         # AcceptQuoteStatus exists on KalshiRT only; an order may also be sent on KalshiNR.
         if login.session_type == accepted.quote.rfq.creator.session_type:
-            deliveries.append((login, messages.accept_taken(quote_id, accepted.quote, message.cl_ord_id)))
+            acknowledged = messages.accept_acknowledged(quote_id, accepted.quote, message.cl_ord_id)
+            deliveries.append((login, acknowledged))
         return deliveries + self._lifecycle.accept(accepted, now), ()
 
     def _quote(
         self, login: Login, quote_id: str, rfq_id: str | None, side: Side | None, *, better: bool
     ) -> Quote | str:
         """Return the quote to accept, or the Text of the refusal."""
-        # QuoteIDs are chosen by makers, so two makers may use the same one. RfqId identifies the request;
+        # Makers choose the QuoteIDs, so two makers may use the same one. RfqId identifies the request;
         # without it, the newest quote is used.
         quote = self._context.book.quote_for_creator(login.owner, quote_id)
         if rfq_id is not None:
             rfq = self._context.book.get(rfq_id)
-            mine = rfq is not None and rfq.account.owner == login.owner
-            quote = rfq.quotes.get(quote_id) if rfq is not None and mine else None
+            is_own = rfq is not None and rfq.account.owner == login.owner
+            quote = rfq.quotes.get(quote_id) if rfq is not None and is_own else None
         if quote is None:
             return texts.QUOTE_NOT_FOUND
         # This applies even if the named quote has ended: PreferBetterQuote selects a quote that is no worse.
@@ -334,12 +335,12 @@ class Creators:
             order_id=order_id,
             order=order,
         )
-        # The creator's balance is checked here and, because it may change until then, again when its order
-        # enters the book.
+        # The creator's balance is checked here, and again when its order enters the book, because it may
+        # change in between.
         refusal = self._context.exchange.would_refuse(creator_order(acceptance))
         return acceptance if refusal is None else refusal.value
 
-    def _fits(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
+    def _is_valid_acceptance(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:
         """Return whether an order is a valid acceptance of the quote."""
         rfq = quote.rfq
         limit = order_price_from_wire(message.price, dollars=login.flags.use_dollars)

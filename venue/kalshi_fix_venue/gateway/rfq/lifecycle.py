@@ -62,19 +62,19 @@ class Lifecycle:
         """Schedule the orders of an acceptance and end the other quotes."""
         quote, rfq = acceptance.quote, acceptance.quote.rfq
         # Neither side can withdraw, and the orders enter the book only after the execution timer
-        # (rfq_execution of spec/kalshi/limits.yaml).
+        # (rfq_execution in spec/kalshi/limits.yaml).
         rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
         self._set_timer(rfq, now + self._context.windows(rfq).to_execute, partial(self._execute, acceptance))
         return self._cancel_quotes(rfq, spared=quote)
 
     def cancel_quote(self, quote: Quote) -> list[Delivery]:
-        """Cancel a quote. Cancelling an accepted one voids the acceptance, so its RFQ closes or reopens."""
+        """Cancel a quote. Cancelling an accepted quote voids the acceptance, so its RFQ closes or reopens."""
         if quote.state is QuoteState.ACCEPTED:
             return self._void(quote.rfq)
         return [self._end_quote(quote)]
 
     def expire(self, rfq: Rfq) -> list[Delivery]:
-        """Close a request on behalf of the exchange, and notify creator and makers."""
+        """Close a request on behalf of the exchange, and notify its creator and its makers."""
         ended = messages.request_ended(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
         return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
 
@@ -84,9 +84,9 @@ class Lifecycle:
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
         if self._context.assumptions.makers_are_notified_of_closed_rfqs:
-            over = messages.request_refused(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
+            notice = messages.request_refused(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
             deliveries += [
-                (maker, over) for maker in rfq.makers if spared is None or maker is not spared.maker
+                (maker, notice) for maker in rfq.makers if spared is None or maker is not spared.maker
             ]
         self._context.book.close(rfq)
         return deliveries
@@ -94,8 +94,8 @@ class Lifecycle:
     def _start_lifetime(self, rfq: Rfq) -> None:
         lifetime = self._context.settings.lifetime
         if lifetime is not None:
-            until = rfq.created + timedelta(seconds=lifetime)
-            self._set_timer(rfq, until, lambda _: (self.expire(rfq), ()))
+            expiry = rfq.created + timedelta(seconds=lifetime)
+            self._set_timer(rfq, expiry, lambda _: (self.expire(rfq), ()))
 
     def _void(self, rfq: Rfq) -> list[Delivery]:
         """End an unconfirmed acceptance."""
@@ -117,8 +117,8 @@ class Lifecycle:
             maker_rests=quote.rests,
             creator=creator_order(acceptance),
         )
-        # Each of the two may be refused or cancelled independently: the state may have changed since the
-        # checks.
+        # Each of the two orders may be refused or cancelled independently: the state may have changed since
+        # the checks.
         outcomes = self._context.exchange.apply(command, now)
         deliveries: list[Delivery] = []
         for outcome in outcomes:
@@ -126,13 +126,13 @@ class Lifecycle:
                 login = quote.maker if outcome.request is command.maker else acceptance.login
                 deliveries += self._refused(outcome, login, now)
             elif isinstance(outcome, OrderCanceled) and _crossed(outcome, command):
-                self._context.note_cross(quote.account.owner, now)
+                self._context.record_cross(quote.account.owner, now)
         self._context.book.end_quote(quote, QuoteState.EXECUTED)
         deliveries += self._orders.distribute(outcomes)
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
 
     def _refused(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
-        """Return the report of a refused order that was not placed by a message of its owner."""
+        """Return the report of a refused order that was not placed by a message from its owner."""
         request = outcome.request
         order = NewOrderSingle(
             cl_ord_id=request.cl_ord_id,
@@ -156,7 +156,7 @@ class Lifecycle:
         return quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)
 
     def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
-        # One timer for each request: that of the previous state is cancelled.
+        # Each request has one timer: the timer of the previous state is cancelled.
         self._context.timers.cancel(rfq.timer)
         rfq.timer = self._context.timers.at(when, action)
 
@@ -167,7 +167,7 @@ def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:
 
 
 def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
-    """Return the order of the maker's side. With RestRemainder it is for the whole quote."""
+    """Return the order for the maker's side. With RestRemainder it is for the whole quote."""
     quote = acceptance.quote
     size = quote.size(acceptance.side) or acceptance.quantity
     return PlaceOrder(
@@ -187,7 +187,7 @@ def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
 
 
 def creator_order(acceptance: Acceptance) -> PlaceOrder:
-    """Return the order of the creator's side. With RestRemainder it is for the whole request."""
+    """Return the order for the creator's side. With RestRemainder it is for the whole request."""
     rfq, order = acceptance.quote.rfq, acceptance.order
     size = acceptance.quote.size(acceptance.side) or acceptance.quantity
     requested: dict[str, Any] = {}
@@ -214,7 +214,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
 
 
 def creator_cl_ord_id(quote: Quote) -> str:
-    """Return the ClOrdID for a creator that gives none."""
+    """Return the ClOrdID of the order of a creator that has not given one."""
     return f"rfq:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
 
 

@@ -1,4 +1,4 @@
-"""Messages of makers on KalshiRFQ: Quote (S), QuoteCancel (Z), QuoteConfirm (U7)."""
+"""Messages from makers on KalshiRFQ: Quote (S), QuoteCancel (Z), QuoteConfirm (U7)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Makers:
     _lifecycle: Lifecycle
 
     def quote(self, message: QuoteMessage, login: Login, now: datetime) -> Result:
-        """Accept a quote, which replaces the one of the maker's account on the request."""
+        """Accept a quote, which replaces the previous quote of the maker's account on the request."""
         if message.exec_inst == ExecInst.POST_ONLY and self._context.crosses_too_often(login.owner, now):
             return [(login, over_the_limit(message))], ()
         quote = self._quote(message, login, now)
@@ -47,7 +47,7 @@ class Makers:
         deliveries.append((rfq.creator, messages.quote_to_creator(quote, public_id)))
         return deliveries, ()
 
-    def cancel(self, message: QuoteCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 as all handlers
+    def cancel(self, message: QuoteCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         """Cancel a quote, unless it is confirmed."""
         quote = self._find(login, message.quote_id, message.rfq_id)
         text = self._cancel_refusal(quote)
@@ -98,7 +98,7 @@ class Makers:
         if (
             message.symbol != rfq.market
             or message.exec_inst not in (None, ExecInst.POST_ONLY)
-            or not self._are_prices(rfq, bid, offer)
+            or not self._has_valid_prices(rfq, bid, offer)
         ):
             return texts.INVALID_PARAMETERS
         # The creator accepts by QuoteID, which must therefore be unique on the request across makers.
@@ -120,9 +120,9 @@ class Makers:
             rests=message.rest_remainder is True,
             created=to_the_millisecond(now),
         )
-        return self._sized(quote) or quote
+        return self._set_sizes(quote) or quote
 
-    def _sized(self, quote: Quote) -> str | None:
+    def _set_sizes(self, quote: Quote) -> str | None:
         """Set the sizes of a quote, or return the Text of its refusal."""
         for side in Side:
             price = quote.price(side)
@@ -140,8 +140,8 @@ class Makers:
                 return refusal.value
         return None
 
-    def _are_prices(self, rfq: Rfq, bid: Decimal, offer: Decimal) -> bool:
-        """Return whether the prices of a quote are valid on the market."""
+    def _has_valid_prices(self, rfq: Rfq, bid: Decimal, offer: Decimal) -> bool:
+        """Return whether the prices of a quote are valid on the request's market."""
         if not (bid or offer) or bid + offer > ONE:
             return False
         rules = self._context.rules(rfq.market)
@@ -163,7 +163,7 @@ class Makers:
         return quote if login.restricted_to in (None, quote.account.subaccount) else None
 
     def _cancel_refusal(self, quote: Quote | None) -> str | None:
-        # As for orders: cancels are allowed during a trading pause.
+        # Like cancels of orders, cancels of quotes are allowed during a trading pause.
         if self._context.exchange.pause is PauseState.EXCHANGE_PAUSED:
             return PauseState.EXCHANGE_PAUSED.name
         if quote is None:

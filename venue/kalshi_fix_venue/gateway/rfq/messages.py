@@ -36,8 +36,8 @@ from kalshi_fix_venue.gateway.units import contracts, money, price_to_wire
 _NOTHING = Decimal("0.00")
 
 
-def request_taken(rfq: Rfq) -> QuoteRequestAck:
-    """Return the acknowledgement of a request to its creator."""
+def request_acknowledged(rfq: Rfq) -> QuoteRequestAck:
+    """Return the acknowledgement of a request for its creator."""
     return QuoteRequestAck(
         quote_req_id=rfq.client_id,
         quote_request_type=QuoteRequestType.MANUAL,
@@ -54,7 +54,7 @@ def request_refused(
     mve_code: MVEValidationReasonCode | None = None,
     offending: tuple[str, ...] = (),
 ) -> QuoteRequestReject:
-    """Return the refusal of a request, or the notice of its end to a maker."""
+    """Return the refusal of a request, or the notice to a maker that a request has ended."""
     return QuoteRequestReject(
         quote_req_id=quote_req_id,
         quote_request_reject_reason=reason,
@@ -71,7 +71,7 @@ def request_to_maker(rfq: Rfq, public_id: str, *, own: bool) -> QuoteRequest:
         related_sym=[
             QuoteRequestSymbol(
                 symbol=rfq.market,
-                # The field is required: 0 for a request by cash.
+                # The field is required: 0 for a request with an amount of cash.
                 order_qty=contracts(rfq.contracts or _NOTHING),
                 cash_order_qty=None if rfq.cash is None else money(rfq.cash),
                 transact_time=rfq.created,
@@ -86,7 +86,7 @@ def request_to_maker(rfq: Rfq, public_id: str, *, own: bool) -> QuoteRequest:
 def request_ended(
     quote_req_id: str, status: RFQCancelStatusCode, rfq_id: str | None, text: str | None = None
 ) -> RFQCancelStatus:
-    """Return the answer to an RFQCancel, or the notice of a request's end to its creator."""
+    """Return the answer to an RFQCancel, or the notice to a creator that its request has ended."""
     return RFQCancelStatus(quote_req_id=quote_req_id, rfq_cancel_status=status, rfq_id=rfq_id, text=text)
 
 
@@ -109,7 +109,7 @@ def quote_to_creator(quote: Quote, public_id: str) -> QuoteMessage:
 def quote_status(
     quote: Quote, status: QuoteStatus, acceptance: Acceptance | None = None
 ) -> QuoteStatusReport:
-    """Return the status of a quote to its maker; an acceptance contains the side with the accepted size."""
+    """Return the status of a quote for its maker; for an acceptance it has the accepted side and size."""
     bid_size, offer_size = quote.bid_size, quote.offer_size
     if acceptance is not None:
         taken = acceptance.side
@@ -145,18 +145,18 @@ def quote_refused(message: QuoteMessage, text: str) -> QuoteStatusReport:
 
 
 def cancel_answered(quote_id: str, text: str | None) -> QuoteCancelStatus:
-    """Answer a QuoteCancel; with a text, refuse it."""
+    """Answer a QuoteCancel; if there is a text, refuse it."""
     code = QuoteCancelStatusCode.CANCELED if text is None else QuoteCancelStatusCode.REJECTED
     return QuoteCancelStatus(quote_id=quote_id, quote_cancel_status=code, text=text)
 
 
 def confirm_answered(quote_id: str, text: str | None) -> QuoteConfirmStatus:
-    """Answer a QuoteConfirm; with a text, refuse it."""
+    """Answer a QuoteConfirm; if there is a text, refuse it."""
     code = QuoteConfirmStatusCode.ACCEPTED if text is None else QuoteConfirmStatusCode.REJECTED
     return QuoteConfirmStatus(quote_id=quote_id, quote_confirm_status=code, text=text)
 
 
-def accept_taken(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQuoteStatus:
+def accept_acknowledged(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQuoteStatus:
     """Return the status of an acceptance, with the accepted quote."""
     return AcceptQuoteStatus(
         quote_id=quote_id,

@@ -31,7 +31,7 @@ from kalshi_fix_venue.gateway.rfq.makers import Makers
 from kalshi_fix_venue.gateway.rfq.settings import RfqSettings
 from kalshi_fix_venue.gateway.timers import Timers
 
-_TRADES = (MarketState.ACTIVE, MarketState.INACTIVE)
+_TRADING_STATES = (MarketState.ACTIVE, MarketState.INACTIVE)
 
 
 class Rfqs:
@@ -49,8 +49,8 @@ class Rfqs:
     ) -> None:
         """Serve an exchange.
 
-        `new_id` draws the ids of requests, orders and pseudonyms, `orders` writes the reports of orders,
-        `collections` are those available to combos, by ticker.
+        `new_id` generates the ids of requests and orders, and pseudonyms; `orders` writes the reports of
+        orders; `collections` are the collections available to combos, by ticker.
         """
         self._book = RfqBook(settings.retained, settings.max_quotes)
         context = RfqContext(exchange, logins, timers, settings, new_id, self._book)
@@ -81,14 +81,14 @@ class Rfqs:
         return [
             delivery
             for outcome in outcomes
-            if isinstance(outcome, MarketStateChanged) and outcome.state not in _TRADES
+            if isinstance(outcome, MarketStateChanged) and outcome.state not in _TRADING_STATES
             for rfq in self._book.open_on(outcome.market)
             if rfq.state is not RfqState.CONFIRMED
             for delivery in self._lifecycle.expire(rfq)
         ]
 
     def leave(self, login: Login) -> None:
-        """Record that a session has ended: its open quotes are cancelled without a notice."""
+        """Record that a session has ended: its open quotes are cancelled without notice."""
         if login.session_type == MAKERS:
             self._makers.leave(login)
 

@@ -17,7 +17,7 @@ class Windows:
     confirmation: float
     """Time for a maker to confirm an accepted quote before the acceptance becomes void."""
     execution: float
-    """Time between the confirmation and the orders in the book."""
+    """Time between the confirmation and the entry of the orders into the book."""
 
     @classmethod
     def documented(cls, kind: str) -> Windows:
@@ -45,9 +45,10 @@ class RfqSettings:
 
     standard: Windows = _STANDARD
     high_volatility: Windows = _HIGH_VOLATILITY
-    """For markets with `MarketRules.high_volatility`, among them all combos."""
+    """For markets with `MarketRules.high_volatility`, including all combos."""
     lifetime: float | None = 3600
-    """Seconds after which an RFQ without acceptance expires; None for never. Not documented."""
+    """Seconds after which an RFQ without an acceptance expires; None for never. Not documented by the
+    venue."""
     max_open: int = 100
     """Maximum number of open RFQs of one account; a further one is refused with 658=3."""
     max_replacing: int = REPLACED_RFQS
@@ -66,7 +67,7 @@ class RfqSettings:
         """Check the values.
 
         Raises:
-            ConfigurationError: a time is below 0, or a limit below 1.
+            ConfigurationError: a time is below 0, or a limit is below 1.
         """
         for name in ("standard", "high_volatility"):
             windows: Windows = getattr(self, name)

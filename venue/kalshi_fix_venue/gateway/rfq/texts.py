@@ -16,7 +16,7 @@ RFQ_CLOSED: Final = "RFQ_CLOSED"
 """The RFQ was cancelled, has expired, was executed or is about to be executed."""
 RFQ_NOT_FOUND: Final = "RFQ_NOT_FOUND"
 INVALID_PARAMETERS: Final = "invalid_parameters"
-"""The message is inconsistent with the market, with the RFQ, or in itself."""
+"""The message is inconsistent with the market, with the RFQ, or with itself."""
 QUOTE_NOT_FOUND: Final = AcceptQuoteStatusText.NOT_FOUND.value
 QUOTE_EXPIRED: Final = AcceptQuoteStatusText.EXPIRED.value
 """The quote was cancelled, replaced or executed, or not confirmed in time."""

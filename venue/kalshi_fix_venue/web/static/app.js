@@ -1,4 +1,4 @@
-// The page draws what `/updates` sends and posts operations to `/do`. Text from outside only ever becomes text nodes.
+// The page draws the updates from `/updates` and posts operations to `/do`. Text from outside only ever becomes text nodes.
 
 const $ = (id) => document.getElementById(id);
 const hash = location.hash.slice(1);
@@ -81,7 +81,7 @@ function draw(update) {
   fill($("orders"), table([["order"], ["open"], ["", "n"]], update.orders.map((o) => keyed(o.id, [
     [h("div", null, o.market), h("div", { className: "soft" }, `${o.owner} · ${o.id}`)], [h("span", { className: o.side }, o.side), ` ${number(o.leaves)} at ${o.price}`],
     h("button", { onclick: () => perform("trade", o.trade), disabled: !o.trade.quantity, title: `Another participant trades ${o.trade.quantity} at ${o.price}` }, "Trade against me")])),
-  "No open orders of clients."));
+  "No open orders from clients."));
   fill($("positions"), [
     ...table([["owner"], ["market"], ["contracts", "n"]], update.positions.map((p) => [p.owner, p.market, number(p.net)]), "No positions."),
     ...table([["owner"], ["product"], ["balance", "n"], ["available", "n"]], update.accounts.map((a) => [
@@ -130,7 +130,7 @@ function live(text, isLive) {
   fill($("state"), [text]);
 }
 
-// A message, as `kalshi-fix decode --full` prints it: lines of pieces with a style each
+// A message, as `kalshi-fix decode --full` prints it: lines of segments, each with a style
 
 async function explain(id) {
   const answer = await fetch(`/messages/${id}`, { headers });

@@ -13,35 +13,35 @@ from unittest.mock import patch
 
 from kalshi_fix_adapters.stores.durable import DurableStore
 from kalshi_fix_adapters.stores.pending import Pending
-from tests.kill.lives import Death, Doing, Life, Stage
+from tests.kill.runs import Activity, KillPoint, Run, Stage
 
 
 class KillCounter:
-    """Count the events of `Life.death`, and raise SIGKILL when the number is reached."""
+    """Counts the events of `Run.kill_point`, and raises SIGKILL when the count is reached."""
 
-    def __init__(self, life: Life, cells: mmap) -> None:
-        self._death = life.death
-        self._left = life.at
+    def __init__(self, run: Run, cells: mmap) -> None:
+        self._kill_point = run.kill_point
+        self._remaining = run.kill_count
         self._cells = cells
 
     def begin(self) -> None:
         """Begin to count; earlier calls are not made by the client."""
         _watch_commits(self, self._cells)
-        if self._death is Death.CALL:
+        if self._kill_point is KillPoint.CALL:
             threading.setprofile(self._called)
             sys.setprofile(self._called)
 
-    def count(self, death: Death) -> None:
-        """Count one occurrence of this kind of death."""
-        if death is self._death:
+    def count(self, kill_point: KillPoint) -> None:
+        """Count one occurrence of this kill point."""
+        if kill_point is self._kill_point:
             self._count()
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> None:
         self._count()
 
     def _count(self) -> None:
-        self._left -= 1
-        if self._left <= 0:
+        self._remaining -= 1
+        if self._remaining <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -50,13 +50,13 @@ def _watch_commits(kill_counter: KillCounter, cells: mmap) -> None:
     for kind in DurableStore.__subclasses__():
 
         def watched(self: Any, pending: Pending, write: Any = kind._write) -> None:
-            waited_for = cells[1] == Doing.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
+            waited_for = cells[1] == Activity.PLACING or cells[0] in (Stage.CONNECTING, Stage.RECOVERING)
             if waited_for:
-                kill_counter.count(Death.BEFORE_COMMIT)
+                kill_counter.count(KillPoint.BEFORE_COMMIT)
             write(self, pending)
             if waited_for:
-                if cells[1] == Doing.PLACING:
-                    cells[1] = Doing.COMMITTED
-                kill_counter.count(Death.AFTER_COMMIT)
+                if cells[1] == Activity.PLACING:
+                    cells[1] = Activity.COMMITTED
+                kill_counter.count(KillPoint.AFTER_COMMIT)
 
         patch.object(kind, "_write", watched).start()

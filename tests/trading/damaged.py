@@ -15,18 +15,19 @@ LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, sound: Sequence[Message], values: bytes, maximum: int) -> bytes:
-    """Draw one of these messages after at most `maximum` changes, with values drawn from `values`, separated
-    by `|`."""
-    message = draw(st.sampled_from(sound))
+def damaged(draw: st.DrawFn, valid: Sequence[Message], values: bytes, maximum: int) -> bytes:
+    """Draw one of the `valid` messages with at most `maximum` changes. New values are drawn from `values`, in
+    which they are separated by `|`.
+    """
+    message = draw(st.sampled_from(valid))
     wire = CODEC.encode(message, header(message))
     kind, *fields = [field.split(b"=", 1) for field in wire.split(b"\x01")[2:-2]]
     for _ in range(draw(st.integers(0, maximum))):
         at = draw(st.integers(0, len(fields) - 1))
-        match draw(st.sampled_from(["change", "lose", "twice"])):
+        match draw(st.sampled_from(["change", "delete", "duplicate"])):
             case "change":
                 fields[at][1] = draw(st.sampled_from([*values.split(b"|"), *LONG]))
-            case "lose" if len(fields) > 1:
+            case "delete" if len(fields) > 1:
                 del fields[at]
             case _:
                 fields.append(fields[at])

@@ -26,12 +26,13 @@ from tests.nats import NatsServer
 from tests.postgres import Server
 
 SENDERS = 20
-LIVES = 5
+RUNS = 5
+"""Number of session processes in turn; all but the last are killed."""
 CHANNEL = "demo.prediction.KalshiNR.desk"
 
 
 def start(
-    server: NatsServer, sandbox: Sandbox, store: str, die_before_answer: int
+    server: NatsServer, sandbox: Sandbox, store: str, kill_before_answer: int
 ) -> subprocess.Popen[bytes]:
     """Start a session process, which takes over the store of the killed process."""
     options: dict[str, Any] = {**sandbox.options("me", "prediction", "KalshiNR")}
@@ -47,7 +48,7 @@ def start(
         "url": server.url,
         "ca": sandbox.ca_pem,
         "options": options,
-        "die_before_answer": die_before_answer,
+        "kill_before_answer": kill_before_answer,
     }
     with process.stdin:
         process.stdin.write(json.dumps(given).encode())
@@ -58,8 +59,8 @@ def start(
 def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncertain(
     server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, orders: int
 ) -> None:
-    """The killed process is started again with its files, or a second process, which waits for the lease of
-    its store in Postgres, takes over."""
+    """The killed process is started again with its files, or a second process, which waits for the lease on
+    the store in Postgres, takes over."""
     received: Counter[str] = Counter()
     place = OrderEntry._place
 
@@ -75,11 +76,11 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
 
     async def main(sandbox: Sandbox, store: str) -> None:
         waiting = [f"order-{number}" for number in range(orders)]
-        share = orders // LIVES
-        lives = [random.randint(share // 2, share) for _ in range(LIVES - 1)]
+        share = orders // RUNS
+        kill_points = [random.randint(share // 2, share) for _ in range(RUNS - 1)]
 
         def start_one() -> subprocess.Popen[bytes]:
-            return start(server, sandbox, store, lives.pop() if lives else 0)
+            return start(server, sandbox, store, kill_points.pop() if kill_points else 0)
 
         processes.extend(start_one() for _ in range(1 if how == "restarted" else 2))
         async with connected(server) as bus:
@@ -103,14 +104,14 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
                     if process.poll() is not None:
                         processes[index] = start_one()
             await asyncio.gather(*senders)
-            accounted: set[str] = set()
+            reported: set[str] = set()
             async for event in bus.events(CHANNEL):
                 match event:
                     case OutcomesUnknown():
-                        accounted.update(event.request_ids)
+                        reported.update(event.request_ids)
                     case MessageReceived(message=message) | RejectReceived(sent=message):
-                        accounted.add(getattr(message, "cl_ord_id", ""))
-                if accounted >= answers.keys():
+                        reported.add(getattr(message, "cl_ord_id", ""))
+                if reported >= answers.keys():
                     break
 
     with ExitStack() as stack:
@@ -126,6 +127,6 @@ def test_no_order_is_sent_twice_and_every_order_is_answered_or_reported_as_uncer
                 process.wait()
     assert len(answers) == orders
     assert {name: times for name, times in received.items() if times > 1} == {}
-    # Fewer would mean that no process died between sending and answering.
+    # Otherwise no process was killed between sending and answering.
     assert repeated
     assert any(answer.known for answer in answers.values())

@@ -1,4 +1,4 @@
-"""The lives of a client's processes and how they end, drawn at random from a seed."""
+"""The runs of a client's processes and the points at which they are killed, drawn at random from a seed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any, Self
 import attrs
 
 
-class Death(StrEnum):
-    """The event at which SIGKILL is raised; `Life.at` is the count."""
+class KillPoint(StrEnum):
+    """The events that are counted until SIGKILL is raised; `Run.kill_count` is the count at which it is
+    raised.
+    """
 
     CALL = "at any call"
-    """Counts calls and returns of functions in the client's code, in either thread, since it began."""
+    """Counts calls and returns of functions in the client's code, in either thread, since its start."""
     WRITE = "while it writes"
     """Counts bytes forwarded to the venue; later bytes may be lost."""
     READ = "while it reads"
@@ -26,20 +28,20 @@ class Death(StrEnum):
     BEFORE_COMMIT = "before a commit"
     """Counts commits to the store for which outgoing bytes wait."""
     AFTER_COMMIT = "between commit and write"
-    HANDED = "with an event just received"
+    RECEIVED = "with an event just received"
     """Counts events received; the last event is not in the journal yet."""
-    TAKEN = "with an unconfirmed event"
+    UNCONFIRMED = "with an unconfirmed event"
     """Counts events written to the journal; the last event is not confirmed."""
     UNKNOWN = "about to record an unknown outcome"
     GAP = "while it recovers missed messages"
     """Counts events since a gap was found."""
     IDLE = "while idle"
-    """Counts microseconds since the client was idle."""
+    """Counts microseconds since the client became idle."""
     NONE = "not at all"
 
 
 class Stage(IntEnum):
-    """The state of the session when its process died."""
+    """The state of the session when its process was killed."""
 
     STARTING = 0
     STORE = 1
@@ -49,8 +51,8 @@ class Stage(IntEnum):
     ESTABLISHED = 5
 
 
-class Doing(IntEnum):
-    """The current call of the user's thread."""
+class Activity(IntEnum):
+    """The current activity of the user's thread."""
 
     NOTHING = 0
     WAITING = 1
@@ -63,20 +65,20 @@ class Doing(IntEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Life:
-    """One process."""
+class Run:
+    """The plan of one process."""
 
     number: int
-    death: Death
-    at: int = 0
-    loses: bool = False
+    kill_point: KillPoint
+    kill_count: int = 0
+    loses_bytes: bool = False
     """Whether bytes in transit are lost when the process dies."""
     cut_at: int = 0
     """Bytes towards the venue after which the connection is closed and the client reconnects; 0 for never."""
     orders: int = 0
     """The number of orders that the client sends before it waits for events."""
     trades: int = 0
-    """The number of trades of another account before the client begins."""
+    """The number of trades by another account before the client begins."""
     busy: bool = False
     """Whether another account also trades while the client logs on and its next messages are delayed."""
 
@@ -85,76 +87,80 @@ class Life:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        return cls(**{**values, "death": Death(values["death"])})
+        return cls(**{**values, "kill_point": KillPoint(values["kill_point"])})
 
 
 _DECK = (
-    *[Death.CALL] * 6,
-    *[Death.WRITE] * 4,
-    *[Death.READ] * 4,
-    *[Death.TIME] * 2,
-    *[Death.IDLE] * 3,
-    *[Death.AFTER_COMMIT] * 2,
-    *[Death.HANDED] * 2,
-    *[Death.TAKEN] * 2,
-    *[Death.GAP] * 2,
-    Death.LOGON,
-    Death.BEFORE_COMMIT,
+    *[KillPoint.CALL] * 6,
+    *[KillPoint.WRITE] * 4,
+    *[KillPoint.READ] * 4,
+    *[KillPoint.TIME] * 2,
+    *[KillPoint.IDLE] * 3,
+    *[KillPoint.AFTER_COMMIT] * 2,
+    *[KillPoint.RECEIVED] * 2,
+    *[KillPoint.UNCONFIRMED] * 2,
+    *[KillPoint.GAP] * 2,
+    KillPoint.LOGON,
+    KillPoint.BEFORE_COMMIT,
 )
-"""Every sequence of as many processes contains each of these deaths."""
-_MAKING_STORE = 1_500
-"""Number of calls that creating the store takes; the first processes die during these."""
-_FIRST = 4
+"""Kill points of one round of processes; the order within a round is random."""
+_STORE_CREATION_CALLS = 1_500
+"""Number of calls that creating the store takes; the first processes are killed during these."""
+_FIRST_RUNS = 4
 _LOGGED_ON_CALLS, _CALLS_PER_ORDER = 12_000, 7_000
 _LOGGED_ON_WRITTEN, _WRITTEN_PER_ORDER = 1_100, 150
 _LOGGED_ON_READ, _READ_PER_ORDER = 2_300, 400
-"""Approximate number of calls for a logon (most of them for TLS), and for an order with its reports."""
+"""Approximate numbers of calls, of bytes written and of bytes read: until the logon is complete (mostly for
+TLS), and for each order with its reports.
+"""
 
 
-def lives(random: Random) -> Iterator[Life]:
-    """Yield lives that end in a kill."""
+def planned_runs(random: Random) -> Iterator[Run]:
+    """Yield runs that end in a kill."""
     numbers = count(1)
-    for number in islice(numbers, _FIRST):
-        yield Life(number=number, death=Death.CALL, at=random.randint(50, _MAKING_STORE))
+    for number in islice(numbers, _FIRST_RUNS):
+        yield Run(
+            number=number, kill_point=KillPoint.CALL, kill_count=random.randint(50, _STORE_CREATION_CALLS)
+        )
     while True:
-        for death, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
-            yield _life(number, death, random)
-            if death is Death.AFTER_COMMIT:
+        for kill_point, number in zip(random.sample(_DECK, len(_DECK)), numbers, strict=False):
+            yield _planned_run(number, kill_point, random)
+            if kill_point is KillPoint.AFTER_COMMIT:
                 # The venue requests a resend of the messages whose commit is lost here.
-                yield _life(next(numbers), Death.UNKNOWN, random)
+                yield _planned_run(next(numbers), KillPoint.UNKNOWN, random)
 
 
-def _life(number: int, death: Death, random: Random) -> Life:
+def _planned_run(number: int, kill_point: KillPoint, random: Random) -> Run:
     orders = random.randrange(1, 16)
-    return Life(
+    return Run(
         number=number,
-        death=death,
-        at=_moment(death, orders, random),
-        loses=random.random() < 0.5,
+        kill_point=kill_point,
+        kill_count=_draw_kill_count(kill_point, orders, random),
+        loses_bytes=random.random() < 0.5,
         cut_at=random.randrange(500, 3000) if random.random() < 0.1 else 0,
         orders=orders,
-        trades=_trades(death, random),
+        trades=_trades(kill_point, random),
         busy=random.random() < 0.5,
     )
 
 
-def _moment(death: Death, orders: int, random: Random) -> int:
-    match death:
-        case Death.CALL:
+def _draw_kill_count(kill_point: KillPoint, orders: int, random: Random) -> int:
+    match kill_point:
+        case KillPoint.CALL:
             return _early_or_late(_LOGGED_ON_CALLS, _CALLS_PER_ORDER * orders, random)
-        case Death.WRITE:
+        case KillPoint.WRITE:
             return _early_or_late(_LOGGED_ON_WRITTEN, _WRITTEN_PER_ORDER * orders, random)
-        case Death.READ:
+        case KillPoint.READ:
             return _early_or_late(_LOGGED_ON_READ, _READ_PER_ORDER * orders, random)
-        case Death.TIME:
+        case KillPoint.TIME:
             return random.randrange(80_000)
-        case Death.BEFORE_COMMIT | Death.AFTER_COMMIT:
+        case KillPoint.BEFORE_COMMIT | KillPoint.AFTER_COMMIT:
             return random.randint(1, orders)
-        case Death.HANDED | Death.TAKEN:
+        case KillPoint.RECEIVED | KillPoint.UNCONFIRMED:
             return random.randint(1, 2 + orders)
-        case Death.GAP:
+        case KillPoint.GAP:
             return random.randint(1, 5)
-        case Death.IDLE:
+        case KillPoint.IDLE:
             return random.randrange(5_000)
         case _:
             return 1
@@ -165,7 +171,7 @@ def _early_or_late(logged_on: int, more: int, random: Random) -> int:
     return random.randint(1, logged_on) if random.random() < 0.3 else logged_on + random.randrange(more)
 
 
-def _trades(death: Death, random: Random) -> int:
+def _trades(kill_point: KillPoint, random: Random) -> int:
     if random.random() < 0.02:
         return 150
-    return random.randrange(8, 20) if death is Death.GAP else random.choice((0, 1, 2, 3, 5, 8))
+    return random.randrange(8, 20) if kill_point is KillPoint.GAP else random.choice((0, 1, 2, 3, 5, 8))
