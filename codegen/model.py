@@ -296,13 +296,13 @@ class Answers:
     msg_types: tuple[str, ...]
     field: Field | None
     """Field that identifies the request; None for an answer without one."""
-    names: str
+    repeats: str
     """Attribute of the request that the field repeats."""
     when: Condition | None
     unless: Condition | None
     open_when: Condition | None
     """Condition under which the outcome remains open."""
-    makes: tuple[str, Field] | None = None
+    creates: tuple[str, Field] | None = None
     """MsgType of requests that each create a separate object, and the field that contains the object's id."""
 
 
@@ -379,7 +379,7 @@ class Refusal(Element):
     name: str
     pattern: str
     """Regular expression that finds this reason in a Text, ignoring case."""
-    cure: str
+    resolution: str
     """Requirement for a later Logon to succeed: `action`, `time` or `unclear`."""
     doc: str
 

@@ -41,9 +41,9 @@ def apply(event: object) -> None:
 replay(argv[1:], orders, positions, cash, session_type="KalshiNR")
 uncertain_items = UncertainItems(orders, copies)
 print(f"orders: {len(orders)}, uncertain items before drop copy: {len(uncertain_items)}", flush=True)
-if orders.copy_from():
+if orders.drop_copy_start():
     with drop_copy() as client:
-        copies.request(orders.copy_from(), orders.epoch, now())
+        copies.request(orders.drop_copy_start(), orders.epoch, now())
         while any(pending.state is not CopyState.FAILED for pending in copies.pending):
             for request in copies.handle_timer(now()):
                 copies.apply(request, now())

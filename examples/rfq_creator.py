@@ -27,5 +27,5 @@ with order_entry(retransmission=True) as client:
     for message in client.messages(timeout=60):
         creator.apply(message, datetime.now(UTC))
         print(message, flush=True)
-        if rfq.is_over:
+        if rfq.has_ended:
             break

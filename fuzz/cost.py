@@ -32,7 +32,7 @@ from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.dialect.layout import FieldMember, GroupMember, Kind, MessageLayout
 from kalshi_fix_sansio.framing import Framer
 from tests import samples
-from tests.codec.wire import carefully
+from tests.codec.wire import explain
 
 SIZE: Final = 4 * 1024
 """Size of the smallest input, in bytes."""
@@ -160,7 +160,7 @@ def _group_cases(chosen_wire: Wire, layout: MessageLayout, group: GroupMember) -
         if attribute:
             constructions[f"{begin}: {attribute} of {tag}=..."] = partial(with_text, f"{tag}=")
         for name, make in constructions.items():
-            yield Case(name, make, codec.decode, partial(carefully, codec))
+            yield Case(name, make, codec.decode, partial(explain, codec))
 
 
 # --- framing, logs, files

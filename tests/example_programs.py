@@ -75,7 +75,7 @@ def run_script(environ: dict[str, str], *arguments: object) -> Iterator[Script]:
 
 
 @attrs.define(eq=False)
-class Place:
+class ExampleEnvironment:
     """The venue, and the settings that scripts need to find it."""
 
     sandbox: Sandbox
@@ -105,7 +105,7 @@ class Place:
 
 
 @contextmanager
-def example_place(folder: Path) -> Iterator[Place]:
+def example_environment(folder: Path) -> Iterator[ExampleEnvironment]:
     """Run a venue, and write the files of its keys into a folder."""
     with Sandbox(("you", "other")) as sandbox:
         [(key_id, path), second, *_] = sandbox.write_files(folder, "you")["prediction"]
@@ -116,4 +116,4 @@ def example_place(folder: Path) -> Iterator[Place]:
             "KALSHI_FIX_ENDPOINTS": sandbox.endpoints("prediction"),
             "KALSHI_FIX_CA_FILE": str(sandbox.ca_path(folder)),
         }
-        yield Place(sandbox, environ, second)
+        yield ExampleEnvironment(sandbox, environ, second)

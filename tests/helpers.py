@@ -15,7 +15,7 @@ import attrs
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
 from kalshi_fix_sansio._generated.layouts.fields import FIELDS
-from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW, SHORTEST_HEARTBEAT
+from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW, MIN_HEARTBEAT_INTERVAL
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
@@ -48,7 +48,7 @@ IN_MAINTENANCE = (
     + timedelta(days=MAINTENANCE_WINDOW["weekday"])
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
-SHORTEST = SHORTEST_HEARTBEAT["prediction"]
+SHORTEST = MIN_HEARTBEAT_INTERVAL["prediction"]
 """The minimum of HeartBtInt (108) for prediction."""
 E = TypeVar("E")
 

@@ -195,7 +195,7 @@ class Relay(_Folder):
 
     def __init__(self, target: Server | int) -> None:
         super().__init__()
-        self.loses_answer_to: bytes | None = None
+        self.lost_answer: bytes | None = None
         """The next request that contains this text gets no answer: its connection ends instead."""
         self.flows = threading.Event()
         """Bytes and ends of connections wait here while this event is clear."""
@@ -262,8 +262,8 @@ class Relay(_Folder):
                 self.flows.wait()
                 if is_answer and lose_answer.is_set():
                     break
-                if not is_answer and self.loses_answer_to is not None and self.loses_answer_to in data:
-                    self.loses_answer_to = None
+                if not is_answer and self.lost_answer is not None and self.lost_answer in data:
+                    self.lost_answer = None
                     lose_answer.set()
                 sink.sendall(data)
         for end in (source, sink):

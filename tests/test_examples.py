@@ -15,7 +15,7 @@ import pytest
 
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.operations import operation
-from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, Place, example_place
+from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, ExampleEnvironment, example_environment
 
 LOOPS = ("blocking", "asyncio", "trio")
 RECOVER = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
@@ -25,8 +25,8 @@ LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with example_place(tmp_path) as running:
+def examples(tmp_path: Path) -> Iterator[ExampleEnvironment]:
+    with example_environment(tmp_path) as running:
         yield running
 
 
@@ -51,43 +51,45 @@ def test_the_clients_of_all_loops_have_the_same_examples() -> None:
 
 
 @pytest.mark.parametrize("name", ["first_order.py", "first_order_asyncio.py", "first_order_trio.py"])
-def test_the_first_order_example_runs(place: Place, name: str) -> None:
-    with place.run(name, SYMBOL) as script:
+def test_the_first_order_example_runs(examples: ExampleEnvironment, name: str) -> None:
+    with examples.run(name, SYMBOL) as script:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW", f"symbol='{SYMBOL}'", "price=0.01")
         assert script.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_book_watcher_example_runs(place: Place, loop: str) -> None:
-    with place.run(f"book_watcher_{loop}.py", SYMBOL) as script:
+def test_the_book_watcher_example_runs(examples: ExampleEnvironment, loop: str) -> None:
+    with examples.run(f"book_watcher_{loop}.py", SYMBOL) as script:
         first = script.expect(SYMBOL, "LIVE")
         bid = Decimal(first.split()[2])
-        place.improve_bid(str(bid + Decimal("0.01")))
+        examples.improve_bid(str(bid + Decimal("0.01")))
         script.expect(SYMBOL, "LIVE", f"{bid + Decimal('0.01')} x 1")
         assert script.interrupt() == 0
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_market_maker_follows_the_book_and_cancels_its_quotes(place: Place, loop: str) -> None:
-    bids, offers = place.levels(Side.BUY), place.levels(Side.SELL)
-    with place.run(f"market_maker_{loop}.py", SYMBOL, *place.second_key) as script:
+def test_a_market_maker_follows_the_book_and_cancels_its_quotes(
+    examples: ExampleEnvironment, loop: str
+) -> None:
+    bids, offers = examples.levels(Side.BUY), examples.levels(Side.SELL)
+    with examples.run(f"market_maker_{loop}.py", SYMBOL, *examples.second_key) as script:
         bid = script.expect("NewOrderSingle", "Side.BUY")
         script.expect("NewOrderSingle", "Side.SELL")
         price = Decimal(bid.split("price=")[1].partition(",")[0])
-        place.improve_bid(str(price + Decimal("0.02")))
+        examples.improve_bid(str(price + Decimal("0.02")))
         script.expect("OrderCancelReplaceRequest", "Side.BUY", f"price={price + Decimal('0.01')}")
         # Without a connection no order rests; the example quotes again after it has reconnected.
-        place.sandbox.server.perform(operation("cut", {"owner": "you"}))
+        examples.sandbox.server.perform(operation("cut", {"owner": "you"}))
         script.expect("NewOrderSingle", "Side.BUY", f"price={price + Decimal('0.01')}")
         script.expect("NewOrderSingle", "Side.SELL")
         assert script.interrupt() == 0
-    assert place.levels(Side.SELL) == offers
-    assert place.levels(Side.BUY) == ((price + Decimal("0.02"), 1), *bids)
+    assert examples.levels(Side.SELL) == offers
+    assert examples.levels(Side.BUY) == ((price + Decimal("0.02"), 1), *bids)
 
 
-def test_the_core_runs_in_a_custom_loop(place: Place) -> None:
-    with place.run("own_loop.py", SYMBOL) as script:
+def test_the_core_runs_in_a_custom_loop(examples: ExampleEnvironment) -> None:
+    with examples.run("own_loop.py", SYMBOL) as script:
         script.expect("ExecType.PENDING_NEW")
         script.expect("ExecType.NEW")
         script.expect("logged out")
@@ -119,14 +121,14 @@ def becomes(url: str, status: int) -> bool:
     return any(answer(url)[0] == status for _ in range(20_000))
 
 
-def test_a_service_is_checked_and_logs_out_on_sigterm(place: Place, tmp_path: Path) -> None:
+def test_a_service_is_checked_and_logs_out_on_sigterm(examples: ExampleEnvironment, tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(SERVICE, encoding="utf-8")
-    with place.run("service.py", path, 0) as script:
+    with examples.run("service.py", path, 0) as script:
         url = script.expect("health checks").split()[-1]
         assert answer(f"{url}/live")[0] == answer(f"{url}/ready")[0] == 200
         assert answer(f"{url}/else")[0] == 503
-        with place.sandbox.server.down():
+        with examples.sandbox.server.down():
             assert becomes(f"{url}/ready", 503)
             assert answer(f"{url}/live")[0] == 200
         assert becomes(f"{url}/ready", 200)

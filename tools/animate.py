@@ -45,7 +45,7 @@ TERMINAL: Final = (
 
 def main() -> None:
     """Write both animations."""
-    scenario = attrs.evolve(Scenario(), flow=FlowConfig(seed=7)).joined_by(["you"]).with_keys(count=2)
+    scenario = attrs.evolve(Scenario(), flow=FlowConfig(seed=7)).with_owners(["you"]).with_keys(count=2)
     with (
         Sandbox(scenario=scenario) as sandbox,
         tempfile.TemporaryDirectory() as folder,

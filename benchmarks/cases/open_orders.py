@@ -196,7 +196,7 @@ def _reload(machine: Any) -> None:
 def _queries(orders: Orders, when: str) -> Iterator[tuple[str, Callable[[], object]]]:
     cancel = OrderCancelRequest(cl_ord_id="y", orig_cl_ord_id="c5", symbol="M5", side="1", order_id="o5")
     yield f"Orders.uncertain(), the first item, {when}", lambda: next(iter(orders.uncertain()), None)
-    yield f"Orders.copy_from(), {when}", orders.copy_from
+    yield f"Orders.drop_copy_start(), {when}", orders.drop_copy_start
     yield f"Orders.live(), the first order, {when}", lambda: next(iter(orders.live()))
     yield f"Orders.live(symbol), {when}", lambda: list(orders.live("M7"))
     yield f"Orders.working(), the first order, {when}", lambda: next(iter(orders.working()))

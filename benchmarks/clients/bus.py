@@ -38,7 +38,7 @@ class Source:
     """A client that returns prepared events, either at once or at a rate per second."""
 
     explicit_confirm = True
-    numbers_outlive_process = False
+    numbers_are_durable = False
     logged_on = LoggedOn(Logon(encrypt_method=0, heart_bt_int=30), 30, True, MappingProxyType({}))
     owner = StoreOwner(
         environment=CHANNEL.environment,

@@ -115,7 +115,9 @@ def describe(dialect: Dialect) -> Api:
             for each in dialect.endpoints
         },
         "limits": {each.constant: _limit(each) for each in dialect.limits},
-        "refusals": {each.name: {"pattern": each.pattern, "cure": each.cure} for each in dialect.refusals},
+        "refusals": {
+            each.name: {"pattern": each.pattern, "resolution": each.resolution} for each in dialect.refusals
+        },
         "texts": {
             f"{texts_class(each.message.name)}.{each.constant}": _meaning(each) for each in dialect.texts
         },

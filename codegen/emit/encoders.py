@@ -144,7 +144,7 @@ class _Body:
         Without the cache, checking and formatting them takes a twentieth of the time to encode an order.
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_NAMES")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
         # An object that is not identical to any attribute.
         self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
         pairs = [self._variable(member) for member in leading]
@@ -158,7 +158,7 @@ class _Body:
             f"if {' or '.join(f'{value} is not {name}' for name, value in pairs)}:",
             *(f"    {name} = {value}" for name, value in pairs),
             f'    names = f"{"".join(fields)}"',
-            "    if len(names) <= MAX_NAMES:",
+            "    if len(names) <= MAX_CACHED_COMP_ID_CHARS:",
             f"        {_NAMES} = {variables}, names",
         ]
         return 'f"{names}"'

@@ -181,16 +181,16 @@ class LayoutWriter:
     def _answers(self, answers: Answers) -> str:
         requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
         # `created`: a type of request, and the field with the id of the object that such a request creates.
-        field, created = answers.field, answers.makes
+        field, created = answers.field, answers.creates
         return self._call(
             "Answers",
             requests,
             attribute=repr(field.attribute) if field is not None else None,
-            names=repr(answers.names) if field is not None else None,
+            repeats=repr(answers.repeats) if field is not None else None,
             when=self._condition(answers.when),
             unless=self._condition(answers.unless),
             open_when=self._condition(answers.open_when),
-            makes=None if created is None else sequence((repr(created[0]), repr(created[1].attribute))),
+            creates=None if created is None else sequence((repr(created[0]), repr(created[1].attribute))),
         )
 
     def member(self, member: Member) -> str:
@@ -331,8 +331,8 @@ def session_type_expression(session_type: SessionType) -> str:
 
 def refusal_expression(refusal: Refusal) -> str:
     """Return the layout of a reason for refusing a Logon."""
-    name, remedy = repr(refusal.name), repr(refusal.cure)
-    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), cure=remedy)
+    name, remedy = repr(refusal.name), repr(refusal.resolution)
+    return call("Refusal", name=name, pattern=text_literal(refusal.pattern), resolution=remedy)
 
 
 def field_constant(field: Field) -> str:

@@ -89,9 +89,9 @@ def _answers(
     label = f"`field` of message `{message.name}`"
     found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
     # An answer may repeat the id in a different field from the request's: RefSeqNum for MsgSeqNum.
-    repeated = text(node, "names") or name
+    repeated = text(node, "repeats") or name
     # Invalid requests are skipped, so that each mistake is reported once.
-    msg_types, names = [], ""
+    msg_types, attribute = [], ""
     for request, where in words(node.get("requests")):
         if not context.require(request, by_name, "message", where):
             continue
@@ -102,23 +102,23 @@ def _answers(
         elif found is not None and repeated not in named:
             what = f"message `{message.name}` identifies `{request}` by `{repeated}`, "
             what += f"which is not in the `request` of `{request}`"
-            context.mistakes.add(where, what, f"add it there, or set `names` to one of {', '.join(named)}")
+            context.mistakes.add(where, what, f"add it there, or set `repeats` to one of {', '.join(named)}")
         elif found is not None:
             fields = {**known, **_plain(by_name[request])}
-            names = fields[repeated].attribute if repeated in fields else ""
+            attribute = fields[repeated].attribute if repeated in fields else ""
         msg_types.append(by_name[request].msg_type)
     return model.Answers(
         tuple(sorted(msg_types)),
         found,
-        names,
+        attribute,
         _condition(context, message, node, "when"),
         _condition(context, message, node, "unless"),
         _condition(context, message, node, "open_when"),
-        _makes(context, message, node, by_name, known),
+        _created_object(context, message, node, by_name, known),
     )
 
 
-def _makes(
+def _created_object(
     context: Context,
     message: model.Message,
     node: Map,
@@ -128,13 +128,13 @@ def _makes(
     """Return the request type whose requests each create a separate object, and the field that contains the
     object's id.
     """
-    mapping = node.mapping("makes")
+    mapping = node.mapping("creates")
     answered = [request for request, _ in words(node.get("requests"))]
     if any(request not in by_name for request in answered):
         return None  # already reported
     for request in mapping:
         where, name = mapping.at(request), text(mapping, request)
-        label = f"`makes` of message `{message.name}`"
+        label = f"`creates` of message `{message.name}`"
         what = f"{label} names `{request}`, which it does not answer here"
         is_answered = context.is_among(request, answered, where, what)
         if is_answered and _is_known(context, name, where, known, label):

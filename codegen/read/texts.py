@@ -45,24 +45,24 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
 def refusals(context: Context) -> tuple[model.Refusal, ...]:
     """Return every reason for refusing a Logon, in file order.
 
-    Reasons with `cure: time` must be last: a key that is not allowed remains so, even if its Text suggests a
-    retry.
+    Reasons with `resolution: time` must be last: a key that is not allowed remains so, even if its Text
+    suggests a retry.
     """
     found: list[model.Refusal] = []
     first_temporary = ""
     for name, entry in context.source.sections["refusals"].items():
-        cure = text(entry.node, "cure")
-        if cure == "time":
-            # All reasons after the first one with `cure: time` must have it too.
+        resolution = text(entry.node, "resolution")
+        if resolution == "time":
+            # All reasons after the first one with `resolution: time` must have it too.
             first_temporary = first_temporary or name
         elif first_temporary:
-            what = f"refusal `{name}` is after `{first_temporary}`, which has `cure: time`"
+            what = f"refusal `{name}` is after `{first_temporary}`, which has `resolution: time`"
             context.mistakes.add(entry.location, what, f"put it before `{first_temporary}`")
         found.append(
             model.Refusal(
                 name=name,
                 pattern=text(entry.node, "pattern"),
-                cure=cure,
+                resolution=resolution,
                 doc=text(entry.node, "doc"),
                 **context.about(entry.node, entry.source, f"refusal `{name}`", entry.location),
             )

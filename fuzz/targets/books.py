@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
     kinds = tuple(DiscrepancyKind)
     tolerated = TOLERATED if not choices.one_in(4) else frozenset(kind for kind in kinds if choices.one_in(2))
     steps: list[Step] = []
-    while choices.left and len(steps) < MAX_STEPS:
+    while choices.has_more and len(steps) < MAX_STEPS:
         match choices.below(8):
             case 0:
                 steps.append(Gap())

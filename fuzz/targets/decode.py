@@ -15,7 +15,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.fuzzing import Choices
-from tests.codec.wire import carefully, dump
+from tests.codec.wire import dump, explain
 
 _SIGHTINGS_TO_COMPILE = 2
 """Number of messages before a shape is compiled. It is small enough that decoders compiled for random
@@ -69,7 +69,7 @@ def check(data: bytes) -> None:
                 frames.append(wire.damaged(choices, wire.message(choices, chosen_wire)))
             case _:
                 frames.append(wire.message(choices, chosen_wire))
-        if not choices.left:
+        if not choices.has_more:
             break
     check_invariant(chosen_wire, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
 
@@ -100,7 +100,7 @@ def check_invariant(
             _is_refused(codec, frame)
             continue
         try:
-            expected, strict = carefully(careful, frame)
+            expected, strict = explain(careful, frame)
         except DecodeError:
             _is_refused(codec, frame)
             continue

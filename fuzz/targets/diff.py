@@ -73,7 +73,7 @@ def check(data: bytes) -> None:
     choices = Choices(data)
     is_page = not choices.one_in(2)
     parts: list[str] = []
-    while choices.left and len(parts) < 60:
+    while choices.has_more and len(parts) < 60:
         fragment = choices.pick(_FRAGMENTS if is_page else _ELEMENTS)
         match choices.below(6):
             case 0:

@@ -10,7 +10,7 @@ from fuzz import wire
 from fuzz.wire import KALSHI
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.cli.logs.explain import explain
-from kalshi_fix_adapters.logs.dates import Judge
+from kalshi_fix_adapters.logs.dates import DatedDecoder
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.fuzzing import Choices
@@ -51,7 +51,7 @@ def check(data: bytes) -> None:
     can be explained; fast and careful output are equal; and the reader keeps at most one message."""
     choices = Choices(data)
     log = b""
-    while choices.left and len(log) < 8 * MAX_MESSAGE:
+    while choices.has_more and len(log) < 8 * MAX_MESSAGE:
         if choices.one_in(3):
             log += choices.chunk()
             continue
@@ -73,7 +73,7 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
         assert logged.frame.endswith(b"\x01")
         assert logged.line >= line
         line = logged.line
-        explain(logged, Judge())
+        explain(logged, DatedDecoder())
     for form in (Form.BRIEF, Form.JSON):
         fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
         assert fast.batch(expected) == careful.batch(expected), "fast and careful output differ"

@@ -518,7 +518,7 @@ def play(data: bytes) -> Player:
     )
     player = started(setting, choices.pick(STATES))
     steps = 0
-    while choices.left and steps < MAX_STEPS:
+    while choices.has_more and steps < MAX_STEPS:
         steps += 1
         if player.session.state is State.CLOSED:
             if choices.one_in(2):

@@ -51,7 +51,7 @@ class Choices:
         self._at = 0
 
     @property
-    def left(self) -> bool:
+    def has_more(self) -> bool:
         """Whether there are unread bytes."""
         return self._at < len(self._data)
 
@@ -97,7 +97,7 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
     """
     choices, layouts = Choices(data), _layouts(session_type, product)
     found: list[Message] = []
-    while choices.left and len(found) < _MAX_STEPS:
+    while choices.has_more and len(found) < _MAX_STEPS:
         message = _block(choices, choices.pick(layouts).body)
         found.append(CODEC.decode(_encoded(message, session_type, len(found) + 2)))
     return found
@@ -129,7 +129,7 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
     )
     session.receive_data(_encoded(logon, session_type, 1), now)
     found, number, steps = session.events(), 2, 0
-    while choices.left and steps < _MAX_STEPS and session.state is not State.CLOSED:
+    while choices.has_more and steps < _MAX_STEPS and session.state is not State.CLOSED:
         steps += 1
         step = choices.below(16)
         if step == 15:

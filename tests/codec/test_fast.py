@@ -29,7 +29,7 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, is_frame
 from kalshi_fix_sansio.scalars import Decimals
 from tests import tiny_dialect
-from tests.codec.wire import HEAD, VALID_BODIES, Fields, carefully, damaged, dump, fields_of, joined
+from tests.codec.wire import HEAD, VALID_BODIES, Fields, damaged, dump, explain, fields_of, joined
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT, frame
 
@@ -87,7 +87,7 @@ KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
 @pytest.mark.parametrize("body", VALID_BODIES)
 def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body: str) -> None:
     data = joined(fields_of(body))
-    careful, _ = carefully(UNTRAINED, data)
+    careful, _ = explain(UNTRAINED, data)
     assert careful.problems == ()
     for _ in range(3):
         assert dump(TRAINED.decode(data)) == dump(careful)
@@ -95,7 +95,7 @@ def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body:
 
 def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
     """Check that decoding and checking give the same result as the explainer."""
-    message, problems = carefully(careful, data)
+    message, problems = explain(careful, data)
     assert dump(codec.decode(data)) == dump(message)
     found, strict = codec.check(data)
     assert (dump(found), strict) == (dump(message), problems)
@@ -146,7 +146,7 @@ def check_agreement_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) 
     """Check that bytes that are not one complete message are refused, and that both codecs decode other bytes
     alike."""
     if is_frame(data):
-        expected = dump(carefully(careful, data)[0])
+        expected = dump(explain(careful, data)[0])
         assert dump(trained_codec.decode(data)) == expected
         assert dump(trained_codec.decode(Frame(data))) == expected
         return
@@ -211,7 +211,7 @@ def decode_fast(cache: DecoderCache, body: str) -> Message | None:
     data = joined(fields_of(body))
     found = cache.decode(data, framed=False)
     if found is not None:
-        assert dump(found) == dump(carefully(UNTRAINED, data)[0])
+        assert dump(found) == dump(explain(UNTRAINED, data)[0])
         for framed in (False, True):
             assert dump(cache.decode(data, framed=framed)) == dump(found)
     return found
@@ -222,7 +222,7 @@ def decodes_strictly(cache: DecoderCache, body: str) -> bool:
     data = joined(fields_of(body))
     found = cache.decode(data, framed=False, strict=True)
     if found is not None:
-        message, problems = carefully(UNTRAINED, data)
+        message, problems = explain(UNTRAINED, data)
         assert (dump(found), problems) == (dump(message), ())
     return found is not None
 
@@ -576,7 +576,7 @@ def test_prices_in_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
     data = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
     read: list[Any] = [codec.decode(data) for _ in range(4)]
-    expected = dump(carefully(KALSHI_UNTRAINED, data)[0])
+    expected = dump(explain(KALSHI_UNTRAINED, data)[0])
     assert all(dump(message) == expected for message in read)
     (first, again) = (message.md_entries[7] for message in read[2:])
     assert first.md_entry_px is again.md_entry_px
@@ -590,7 +590,7 @@ def decode_and_compare(body: str, codec: Codec) -> Message:
     """Decode a message and check that the careful path gives the same result."""
     data = joined(fields_of(body))
     found = codec.decode(data)
-    assert dump(found) == dump(carefully(UNTRAINED, data)[0])
+    assert dump(found) == dump(explain(UNTRAINED, data)[0])
     return found
 
 
@@ -671,7 +671,7 @@ def test_subclasses_of_bytes_are_accepted() -> None:
 
     data = Own(joined(fields_of(order("58=x|"))))
     for _ in range(3):
-        assert dump(TRAINED.decode(data)) == dump(carefully(UNTRAINED, data)[0])
+        assert dump(TRAINED.decode(data)) == dump(explain(UNTRAINED, data)[0])
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
@@ -703,7 +703,7 @@ def test_messages_share_no_mutable_state(codec: Codec) -> None:
                 getattr(block, member.attribute).clear()
             setattr(block, member.attribute, "changed")
         block.unknown = ((9, b"changed"),)
-    assert dump(second) == dump(carefully(UNTRAINED, joined(fields_of(body)))[0])
+    assert dump(second) == dump(explain(UNTRAINED, joined(fields_of(body)))[0])
 
 
 # --- bounds ---------------------------------------------------------------------------------------------

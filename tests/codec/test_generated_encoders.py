@@ -29,7 +29,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.blocks import encode_header
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.layout import GroupMember, MessageLayout
-from kalshi_fix_sansio.dialect.support import MAX_NAMES
+from kalshi_fix_sansio.dialect.support import MAX_CACHED_COMP_ID_CHARS
 from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
 from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
 from kalshi_fix_sansio.scalars import NO_SECOND, format_string, format_utctimestamp
@@ -352,8 +352,12 @@ def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_long_names_are_not_cached() -> None:
     order, head = NewOrderSingle(**ORDER), header()
     frame = len("49=\x0156=venue\x01")
-    for size, kept in ((MAX_NAMES - frame, True), (MAX_NAMES - frame + 1, False), (100_000, False)):
+    for size, kept in (
+        (MAX_CACHED_COMP_ID_CHARS - frame, True),
+        (MAX_CACHED_COMP_ID_CHARS - frame + 1, False),
+        (100_000, False),
+    ):
         head.sender_comp_id = "k" * size
         encode_both_ways(order, head)
         assert (blocks._names[0] is head.sender_comp_id) is kept
-        assert len(blocks._names[-1]) <= MAX_NAMES
+        assert len(blocks._names[-1]) <= MAX_CACHED_COMP_ID_CHARS

@@ -1,4 +1,4 @@
-"""Which messages the reader decodes, and which it leaves to the explainer. `carefully` checks that the two
+"""Which messages the reader decodes, and which it leaves to the explainer. `explain` checks that the two
 agree.
 """
 
@@ -10,7 +10,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.reader import read
 from kalshi_fix_sansio.codec.tokens import split
 from kalshi_fix_sansio.dialect.base import Message
-from tests.codec.wire import HEAD, VALID_BODIES, carefully, fields_of, joined
+from tests.codec.wire import HEAD, VALID_BODIES, explain, fields_of, joined
 from tests.tiny_dialect import DIALECT
 
 CODEC = Codec(DIALECT)
@@ -19,7 +19,7 @@ CODEC = Codec(DIALECT)
 def read_body(body: str, *, strict: bool = False) -> Message | None:
     """Return the message that the reader decodes, or None if it leaves the message to the explainer."""
     data = joined(fields_of(body))
-    carefully(CODEC, data)
+    explain(CODEC, data)
     return read(CODEC._tables, split(data.decode("latin-1")), strict=strict)
 
 

@@ -145,7 +145,7 @@ def dump(block: Block | None) -> Any:
     return found
 
 
-def carefully(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
+def explain(codec: Codec, data: bytes) -> tuple[Message, tuple[Problem, ...]]:
     """Return the explainer's message and every problem found by strict decoding.
 
     Check that the explainer finds the same values and no problems in a message that the reader decodes.

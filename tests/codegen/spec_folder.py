@@ -160,9 +160,9 @@ messages:
     doc: "A report."
     flows: [{sender: venue, sessions: Orders}, {sender: venue, sessions: Quotes}]
     answers:
-      - {requests: NewOrder, field: ClOrdID, makes: {NewOrder: Rank}, unless: {Level: [Low, 2]},
+      - {requests: NewOrder, field: ClOrdID, creates: {NewOrder: Rank}, unless: {Level: [Low, 2]},
         open_when: {Level: High, Rank: present, ClOrdID: absent}}
-      - {requests: NewOrder, field: Rank, names: Level}
+      - {requests: NewOrder, field: Rank, repeats: Level}
       - {requests: NewOrder}
     tracks: {field: ClOrdID, sessions: Quotes, resting: {Level: Low}, done: {Level: High, Rank: present}}
     members:

@@ -49,5 +49,5 @@ def test_after_the_end_of_the_input_every_choice_is_the_first_option() -> None:
     choices = Choices(b"\x03\x02ab")
     assert choices.pick("abcd") == "d"
     assert choices.chunk() == b"ab"
-    assert not choices.left
+    assert not choices.has_more
     assert (choices.below(300), choices.below(1), choices.one_in(2), choices.rest()) == (0, 0, False, b"")

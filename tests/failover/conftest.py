@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.example_programs import Place, example_place
+from tests.example_programs import ExampleEnvironment, example_environment
 from tests.postgres import Server
 
 
 @pytest.fixture
-def hosts(tmp_path: Path, server: Server) -> Iterator[Place]:
-    with example_place(tmp_path) as place:
+def hosts(tmp_path: Path, server: Server) -> Iterator[ExampleEnvironment]:
+    with example_environment(tmp_path) as examples:
         # With a shorter lease, a busy machine can delay a renewal until the lease is lost.
-        place.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=6"
-        yield place
+        examples.environ["STORE"] = f"{server.dsn(server.new())}&failover=none&lease=6"
+        yield examples

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.example_programs import PATIENCE, Place, Script
+from tests.example_programs import PATIENCE, ExampleEnvironment, Script
 
 PROGRAM = "standby.py"
 
 
 @contextmanager
-def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
+def pair(hosts: ExampleEnvironment) -> Iterator[tuple[Script, Script]]:
     """Run the program twice: the first process is the primary and has used number 1, the second is the
     standby and waits."""
     with hosts.run(PROGRAM) as primary:
@@ -38,7 +38,7 @@ def pair(hosts: Place) -> Iterator[tuple[Script, Script]]:
     ids=["killed", "terminated", "interrupted"],
 )
 def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
-    hosts: Place, stop_signal: signal.Signals, status: int, first: int
+    hosts: ExampleEnvironment, stop_signal: signal.Signals, status: int, first: int
 ) -> None:
     with pair(hosts) as (primary, standby):
         primary.process.send_signal(stop_signal)

@@ -32,19 +32,19 @@ def test_the_search_finds_every_border_in_a_logarithmic_number_of_requests(count
         while not search.is_complete:
             requested += 1
             if search.probe >= border:
-                assert search.served(search.probe)
+                assert search.record_served(search.probe)
             else:
-                search.refused()
+                search.record_refused()
         assert search.low == border
         assert requested <= count.bit_length()
 
 
 def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> None:
     search = Search(2, 10)
-    assert search.served(6)
-    assert not search.served(6)
-    assert not search.served(9)
-    assert not search.served(1)
+    assert search.record_served(6)
+    assert not search.record_served(6)
+    assert not search.record_served(9)
+    assert not search.record_served(1)
     assert search.probe == 4
 
 

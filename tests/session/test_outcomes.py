@@ -22,7 +22,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.session import MemoryStore, open_requests
-from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, Several
+from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, SharedName
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, order, wire
@@ -149,7 +149,7 @@ def test_ten_thousand_requests_with_one_id_are_settled_in_linear_time() -> None:
     try:
         for key in range(count + 1, count + 1001):
             shared = index["q1"]
-            assert isinstance(shared, Several)
+            assert isinstance(shared, SharedName)
             found = shared.oldest({"Z"})
             assert found is not None
             assert found.key == key

@@ -184,7 +184,7 @@ def test_the_fast_path_for_messages_in_sequence_follows_the_rules(name: str, las
             item.clock.advance(0.5)
             events = item.receive(item.peer.message(msg_type, body, **header))
             session = item.session
-            marks, times = [*session._core.ledger.handed], session._core.times.catching_up
+            marks, times = [*session._core.ledger.fetched_marks], session._core.times.catching_up
             state = (session.state, session.next_incoming, session.open_requests, session.next_deadline())
             seen.append((events, marks, times, state, item.sent()))
         assert seen[0] == seen[1]

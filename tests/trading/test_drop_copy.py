@@ -416,7 +416,7 @@ def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
     for element in harness.apply(ENDED, logged_on()):
         orders.apply(element)
     [item] = orders.uncertain()
-    harness.copies.request(orders.copy_from(), orders.epoch, at())
+    harness.copies.request(orders.drop_copy_start(), orders.epoch, at())
     harness.send_due()
     trade = report("trade", "1;5", cum="4", last=("4", "0.40"))
     for element in harness.apply(report("new", "1;1"), trade, complete(2)):

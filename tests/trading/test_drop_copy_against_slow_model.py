@@ -95,7 +95,7 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
     ]
     venue, second = SlowVenue(venue_reports, random), 0.0
     copies.apply(logged_on(), Instant(0, NOON))
-    copies.request(orders.copy_from(), orders.epoch, Instant(0, NOON))
+    copies.request(orders.drop_copy_start(), orders.epoch, Instant(0, NOON))
     before = orders.uncertain()
     for turn in range(100):
         venue.honest = turn > 20

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders import uncertainty
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
-from tests.simulation.mutants.patching import around, instead
+from tests.simulation.mutants.patching import replace, wrap
 from tests.trading.order_flow import (
     ENDED,
     at,
@@ -115,7 +115,7 @@ def uncertainties(orders: Orders) -> list[Any]:
         (cancel.cl_ord_id, cancel.state, cancel.waiting, cancel.missed, cancel.newest)
         for cancel in orders.mass_cancels
     ]
-    return [orders.copy_from(), orders.copy_from({0: ExecKey(0, 1, 12)}), cancels]
+    return [orders.drop_copy_start(), orders.drop_copy_start({0: ExecKey(0, 1, 12)}), cancels]
 
 
 def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
@@ -125,7 +125,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     grouped, separate, rows = Orders(), Orders(), dict[str, Any]()
     for event in events:
         apply(grouped, event)
-        with instead(OrderIndex, "_join", OrderIndex._leave)():
+        with replace(OrderIndex, "_join", OrderIndex._leave)():
             apply(separate, event)
             found = uncertainties(separate)
         for order in grouped:
@@ -161,9 +161,9 @@ def _verify_without_dump(verify: Any, index: OrderIndex, cohort: Any) -> Any:
 
 
 COHORT_MUTANTS = {
-    "an order never leaves its cohort": instead(OrderIndex, "_leave", lambda *_: None),
-    "covered orders are not dumped": around(OrderIndex, "verify", _verify_without_dump),
-    "a range covers later losses": instead(uncertainty, "covers", lambda *_: True),
+    "an order never leaves its cohort": replace(OrderIndex, "_leave", lambda *_: None),
+    "covered orders are not dumped": wrap(OrderIndex, "verify", _verify_without_dump),
+    "a range covers later losses": replace(uncertainty, "covers", lambda *_: True),
 }
 
 
@@ -246,7 +246,7 @@ def test_drop_copy_that_covers_all_orders_visits_none(applications: list[int]) -
     orders = open_orders(50)
     apply(orders, place("s"), LOST)
     assert orders.by_order_id("o7").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
-    assert orders.copy_from() == {0: ExecKey(0, 1, 50)}
+    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 50)}
     sent, update = orders.apply(DropCopyRange(0, ExecKey(0, 1, 50), orders.epoch))
     assert sent.order is orders.by_cl_ord_id("s")
     assert [item.number for item in update.verified] == list(range(1, 51))

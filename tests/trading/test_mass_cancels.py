@@ -227,7 +227,7 @@ def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orde
     assert (item.kind, item.about) == (UncertainOrderKind.MASS_CANCEL_UNKNOWN, "mass cancel m")
     assert item.mass_cancel is not None
     assert item.remedies[0] is Remedy.DROP_COPY
-    assert orders.copy_from() == {0: ExecKey(0, 1, 3)}
+    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 3)}
     assert orders.cancel_all("n").cl_ord_id == "n"
     assert mass_cancel_states(feed(orders, ENDED, logged_on())) == []
     assert mass_cancel_states(feed(orders, DropCopyReport(canceled(1)))) == []

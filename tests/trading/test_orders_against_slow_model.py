@@ -27,7 +27,7 @@ from kalshi_fix_sansio.trading.orders import order as order_state
 from kalshi_fix_sansio.trading.orders import order_index
 from kalshi_fix_sansio.trading.orders import orders as machine
 from kalshi_fix_sansio.trading.orders.answers import Answers
-from tests.simulation.mutants.patching import around, instead
+from tests.simulation.mutants.patching import replace, wrap
 from tests.trading.order_flow import (
     BUY,
     ENDED,
@@ -99,9 +99,9 @@ def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingReq
 
 
 MUTANTS = {
-    "the account of the first report": instead(machine, "_record_account", _take_the_first),
-    "an answer that settles all amends with its id": around(Answers, "_settle_chain", _answer_all),
-    "values in the caller's decimal context": instead(order_state, "multiply_add", lambda a, b, c: a * b + c),
+    "the account of the first report": replace(machine, "_record_account", _take_the_first),
+    "an answer that settles all amends with its id": wrap(Answers, "_settle_chain", _answer_all),
+    "values in the caller's decimal context": replace(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 
 
@@ -159,9 +159,9 @@ def _end_all_of_its_symbol(index: order_index.OrderIndex, order: Order) -> None:
 
 
 INDEX_MUTANTS = {
-    "ended orders stay in the index": instead(order_index.OrderIndex, "_end", lambda *_: None),
-    "all orders of the symbol are removed": instead(order_index.OrderIndex, "_end", _end_all_of_its_symbol),
-    "revived orders are added at the end": instead(
+    "ended orders stay in the index": replace(order_index.OrderIndex, "_end", lambda *_: None),
+    "all orders of the symbol are removed": replace(order_index.OrderIndex, "_end", _end_all_of_its_symbol),
+    "revived orders are added at the end": replace(
         order_index, "sorted", lambda found, key=None: list(found)
     ),
 }
@@ -275,7 +275,7 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
                 assert order.ending is not None
                 assert final[order.order_id]["ending"] == order.ending.name
                 assert order.filled_qty == final[order.order_id]["filled_qty"]
-        begin, epoch = orders.copy_from(), orders.epoch
+        begin, epoch = orders.drop_copy_start(), orders.epoch
         withheld = [step for step in steps[cut:] if is_answer(step)]
         for message in withheld:
             names = [message.cl_ord_id, getattr(message, "orig_cl_ord_id", None) or ""]

@@ -221,7 +221,7 @@ def test_an_order_known_only_by_a_report_without_a_key_is_uncertain(orders: Orde
         None,
     )
     assert repr(order).endswith("0 remaining at no price)")
-    assert orders.copy_from() == {}
+    assert orders.drop_copy_start() == {}
 
 
 @pytest.mark.parametrize("changes", [{"last_qty": None}, {"last_px": None}, {"last_qty": Decimal(0)}])
@@ -230,7 +230,7 @@ def test_an_unreadable_trade_counts_as_missing(orders: Orders, changes: dict[str
     updates = feed(orders, raw_report(**(values | changes)))
     assert names(updates) == ["UNREADABLE"]
     assert seen(only(orders), "filled_qty unreported_qty") == (0, 4)
-    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
+    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
 
 
 @pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type"])

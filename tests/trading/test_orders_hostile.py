@@ -71,7 +71,7 @@ def test_no_order_message_from_a_venue_makes_the_machines_raise(
         check_fees(order, FeeTerms(taker_rate=Decimal("0.07")))
         assert order.leaves_qty >= 0
         assert order.unreported_qty >= 0
-    orders.copy_from()
+    orders.drop_copy_start()
     other = Orders()
     load(other, json.loads(json.dumps(dump(orders))))
     orders.apply(ENDED)

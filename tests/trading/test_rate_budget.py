@@ -61,7 +61,7 @@ ROUND = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capa
 
 def exact(tier: str | TokenLimits = ROUND, **changes: Any) -> RateBudget:
     """Return a budget that yields round figures: without safety margins, and 10 tokens per message."""
-    return RateBudget(tier, **({"use": 1.0, "kept_back": 0.0, "default_cost": 10} | changes))
+    return RateBudget(tier, **({"use": 1.0, "cancel_reserve": 0.0, "default_cost": 10} | changes))
 
 
 def cancel(shard: int | None = None) -> OrderCancelRequest:
@@ -302,7 +302,7 @@ def test_orders_and_quotes_never_delay_a_cancel(tier: str) -> None:
     ids=lambda message: message.MSG_TYPE,
 )
 def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> None:
-    budget = RateBudget("Advanced", kept_back=0.5)
+    budget = RateBudget("Advanced", cancel_reserve=0.5)
     count_without_waiting(budget, order(), clock)
     assert budget.wait(order(), clock.now) > 0
     assert budget.wait(message, clock.now) == 0
@@ -310,13 +310,13 @@ def test_cancels_may_use_the_reserved_tokens(message: Message, clock: Clock) -> 
 
 def test_independent_messages_have_different_lanes(budget: RateBudget) -> None:
     messages: tuple[Any, ...] = (order(), QUOTE, cancel(), cancel(1), MASS_CANCEL, SNAPSHOT, Logon)
-    assert len({budget.lane(message) for message in messages}) == 7
-    assert budget.lane(cancel()) == budget.lane(OrderGroupRequest.trigger("g"))
-    assert budget.lane(order()) == budget.lane(amend(0))
+    assert len({budget.queue_of(message) for message in messages}) == 7
+    assert budget.queue_of(cancel()) == budget.queue_of(OrderGroupRequest.trigger("g"))
+    assert budget.queue_of(order()) == budget.queue_of(amend(0))
 
 
 def test_no_tokens_are_reserved_for_reads(clock: Clock) -> None:
-    budget = exact(kept_back=0.5)
+    budget = exact(cancel_reserve=0.5)
     assert count_without_waiting(budget, SNAPSHOT, clock) == 60
 
 
@@ -495,8 +495,8 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
         ({"use": 0}, "use must be"),
         ({"use": 1.01}, "use must be"),
         ({"use": nan}, "use must be"),
-        ({"kept_back": 1}, "kept_back must be"),
-        ({"kept_back": -0.1}, "kept_back must be"),
+        ({"cancel_reserve": 1}, "cancel_reserve must be"),
+        ({"cancel_reserve": -0.1}, "cancel_reserve must be"),
         ({"costs": {"D": -1}}, "but a bucket holds at most"),
         ({"costs": {"D": nan}}, "but a bucket holds at most"),
         ({"default_cost": 457}, "costs 457 tokens, but a bucket holds at most 456"),

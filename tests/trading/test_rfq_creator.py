@@ -154,7 +154,7 @@ def test_a_quote_is_accepted_and_executed(harness: Harness) -> None:
     assert (requested.state, harness.creator.exposure()) == (RfqState.ACCEPTED, exposure)
     assert harness.creator.next_deadline() == at(30 + 15 + 5)
     harness.feed(report("c1", ExecType.PENDING_NEW, 0), report("c1", cum_qty=60), report("c1", cum_qty=20))
-    assert (requested.state, requested.is_over, requested.acceptances[0].cum_qty) == (
+    assert (requested.state, requested.has_ended, requested.acceptances[0].cum_qty) == (
         RfqState.EXECUTED,
         True,
         d(60),
@@ -526,18 +526,21 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     harness.feed(unknown(("UA", "q1")) if lost == "the answer" else accept_status("q1", 0, "c1"))
     assert harness.creator.next_deadline() == at(DUE)
     harness.seconds = DUE - 1
-    assert (harness.feed(traded("6;1")), harness.creator.copy_from(at(DUE - 1))) == ([], {})
+    assert (harness.feed(traded("6;1")), harness.creator.drop_copy_start(at(DUE - 1))) == ([], {})
     harness.seconds = DUE
     harness.creator.handle_timer(at(DUE))
     exposure = harness.creator.exposure()
-    assert (harness.state(), harness.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {0: ExecKey(0, 5, 1)})
-    assert harness.creator.copy_from(at(DUE), {0: ExecKey(0, 6, 1)}) == {}
+    assert (harness.state(), harness.creator.drop_copy_start(at(DUE))) == (
+        RfqState.UNKNOWN,
+        {0: ExecKey(0, 5, 1)},
+    )
+    assert harness.creator.drop_copy_start(at(DUE), {0: ExecKey(0, 6, 1)}) == {}
     updates = harness.feed(range_)
     if is_conclusive:
         [update] = updates
         assert (update.before, update.answered) == (RfqState.UNKNOWN, harness.rfq().acceptances[0])
         assert (harness.state(), harness.uncertain()) == (RfqState.OPEN, [])
-        assert (harness.creator.exposure(), harness.creator.copy_from(at(DUE))) == (Exposure(), {})
+        assert (harness.creator.exposure(), harness.creator.drop_copy_start(at(DUE))) == (Exposure(), {})
     else:
         assert (updates, harness.creator.exposure()) == ([], exposure)
     assert harness.creator.next_deadline() is None
@@ -550,7 +553,7 @@ def test_reports_older_than_the_quote_precede_the_order_even_if_received_late(ha
     harness.accept()
     harness.feed(unknown(("UA", "q1")))
     harness.feed(traded("5;1", 3), traded("4;1", 2))
-    assert harness.creator.copy_from(at(DUE)) == {0: ExecKey(0, 4, 1)}
+    assert harness.creator.drop_copy_start(at(DUE)) == {0: ExecKey(0, 4, 1)}
 
 
 def test_reports_received_before_a_lost_acceptance_was_known_need_not_precede_its_order(
@@ -561,7 +564,7 @@ def test_reports_received_before_a_lost_acceptance_was_known_need_not_precede_it
     harness.feed(unanswered(AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY, cl_ord_id="c1")))
     assert harness.uncertain() == [(UncertainRfqKind.ACCEPT_UNKNOWN, "q1")]
     assert harness.creator.next_deadline() == at(60 + DUE)
-    assert harness.creator.copy_from(at(60 + DUE)) == {}
+    assert harness.creator.drop_copy_start(at(60 + DUE)) == {}
 
 
 def test_without_a_cl_ord_id_drop_copy_is_not_conclusive(harness: Harness) -> None:
@@ -570,7 +573,7 @@ def test_without_a_cl_ord_id_drop_copy_is_not_conclusive(harness: Harness) -> No
     )
     harness.seconds = DUE
     harness.feed(covered())
-    assert (harness.state(), harness.creator.copy_from(at(DUE))) == (RfqState.UNKNOWN, {})
+    assert (harness.state(), harness.creator.drop_copy_start(at(DUE))) == (RfqState.UNKNOWN, {})
 
 
 def test_the_ack_contains_the_shard_of_the_market(harness: Harness) -> None:
@@ -579,7 +582,7 @@ def test_the_ack_contains_the_shard_of_the_market(harness: Harness) -> None:
     harness.feed(other, request(), ack(ex_destination=2), forwarded_quote("q1"))
     harness.accept()
     harness.feed(unknown(("UA", "q1")))
-    assert harness.creator.copy_from(at(DUE)) == {2: ExecKey(2, 5, 1)}
+    assert harness.creator.drop_copy_start(at(DUE)) == {2: ExecKey(2, 5, 1)}
 
 
 def test_a_late_report_is_reported_once() -> None:
@@ -699,13 +702,13 @@ def test_unreadable_messages_are_reported(harness: Harness) -> None:
     assert (harness.state(), harness.rfq().rfq_id) == (RfqState.ACCEPTING, "R1")
 
 
-def test_requests_that_are_over_are_evicted_for_new_ones() -> None:
+def test_ended_requests_are_evicted_for_new_ones() -> None:
     harness = Harness(max_rfqs=2)
     harness.opened().accept()
     harness.feed(accept_status("q1", 0, "c1"), report("c1"))
     harness.feed(request("r2"), request("r3"), request("r4"))
     assert [rfq.quote_req_id for rfq in harness.creator] == ["r2", "r3", "r4"]
-    assert (harness.creator._by_rfq_id, harness.creator._accepted, harness.creator._at_stake) == ({}, {}, {})
+    assert (harness.creator._by_rfq_id, harness.creator._accepted, harness.creator._may_trade) == ({}, {}, {})
 
 
 def test_quotes_and_acceptances_are_bounded() -> None:

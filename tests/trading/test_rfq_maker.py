@@ -709,18 +709,18 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     exposure = harness.maker.exposure()
     assert exposure != Exposure()
     harness.seconds = DUE - 1
-    assert harness.maker.copy_from(at(DUE - 1)) == {}
+    assert harness.maker.drop_copy_start(at(DUE - 1)) == {}
     assert harness.maker.next_deadline() == at(DUE)
     harness.seconds = DUE
     updates = harness.feed(traded("6;1"), range_)
     if is_conclusive:
         assert [(update.before, update.state_changed) for update in updates] == [(QuoteState.UNKNOWN, True)]
         assert (harness.state(), harness.uncertain()) == (QuoteState.NO_ORDER, [])
-        assert (harness.maker.exposure(), harness.maker.copy_from(at(DUE))) == (Exposure(), {})
+        assert (harness.maker.exposure(), harness.maker.drop_copy_start(at(DUE))) == (Exposure(), {})
     else:
         assert (updates, harness.maker.exposure()) == ([], exposure)
-        assert harness.maker.copy_from(at(DUE)) == {0: ExecKey(0, 5, 1)}
-        assert harness.maker.copy_from(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
+        assert harness.maker.drop_copy_start(at(DUE)) == {0: ExecKey(0, 5, 1)}
+        assert harness.maker.drop_copy_start(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
     assert harness.maker.next_deadline() is None
     harness.feed(report("quote:0:q1"))  # Drop copy has omitted the order, or its clock is wrong.
     assert harness.state() is QuoteState.EXECUTED
@@ -744,7 +744,7 @@ def test_old_reports_received_late_still_precede_the_order(harness: Harness) -> 
         traded("4;1", 9),
         DropCopyReport(unreadable_report()),
     )
-    assert harness.maker.copy_from(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
+    assert harness.maker.drop_copy_start(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
     harness.feed(covered("5;1", 10 + DUE))
     assert harness.state() is QuoteState.UNKNOWN
     harness.feed(covered("4;1", 10 + DUE))
@@ -764,7 +764,7 @@ def test_without_a_known_shard_no_range_is_conclusive(harness: Harness) -> None:
     harness.accepted().feed(ENDED)
     harness.seconds = DUE
     harness.feed(covered())
-    assert (harness.state(), harness.maker.copy_from(at(DUE))) == (QuoteState.UNKNOWN, {})
+    assert (harness.state(), harness.maker.drop_copy_start(at(DUE))) == (QuoteState.UNKNOWN, {})
 
 
 def test_the_markets_and_shards_of_reports_are_bounded() -> None:
@@ -783,9 +783,9 @@ def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_
     harness.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
     assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
     assert harness.maker.next_deadline() == at(60 + DUE)
-    assert harness.maker.copy_from(at(60 + DUE)) == {}
+    assert harness.maker.drop_copy_start(at(60 + DUE)) == {}
     harness.feed(status("q1", S.ACCEPTED, side=Side.SELL), traded("4;1", 0))
-    assert harness.maker.copy_from(at(60 + DUE)) == {}
+    assert harness.maker.drop_copy_start(at(60 + DUE)) == {}
 
 
 def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(harness: Harness) -> None:

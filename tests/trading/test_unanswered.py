@@ -208,7 +208,7 @@ def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
     )  # fmt: skip
     assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
     # Drop copy is requested from the newest report in the dump of the previous process.
-    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
+    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
     feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
     feed(orders, DropCopyRange(0, ExecKey(0, 1, 2), orders.epoch))
     assert order.state is OrderState.UNKNOWN

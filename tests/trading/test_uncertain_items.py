@@ -58,7 +58,7 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
     positions, cash = Positions(), Cash()
     uncertain_items = UncertainItems(orders, positions, cash, copies, groups, settlements)
     feed(orders, logged_on(), place(), report("new", "1;1"), ENDED)
-    copies.request(orders.copy_from(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
+    copies.request(orders.drop_copy_start(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
     lose_group_request(groups, OrderGroupRequest(order_group_action="1", order_group_contracts_limit=5))
     page = MarketSettlementReport(
         market_settlement_report_id="s1",
@@ -112,9 +112,9 @@ def test_reports_beyond_the_drop_copy_window_do_not_block_recovery() -> None:
     orders = Orders()
     feed(orders, logged_on(), report("new", "1;1"), ENDED, logged_on())
     feed(orders, report("new", "1;5", "o2", "b"), ENDED)
-    assert orders.copy_from() == {0: ExecKey(0, 1, 1)}
-    assert orders.copy_from({0: ExecKey(0, 1, 1)}) == {0: ExecKey(0, 1, 5)}
-    assert orders.copy_from({0: ExecKey(0, 1, 5), 1: ExecKey(1, 1, 1)}) == {}
+    assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
+    assert orders.drop_copy_start({0: ExecKey(0, 1, 1)}) == {0: ExecKey(0, 1, 5)}
+    assert orders.drop_copy_start({0: ExecKey(0, 1, 5), 1: ExecKey(1, 1, 1)}) == {}
 
 
 def test_an_order_without_any_report_needs_rest() -> None:

@@ -1,4 +1,4 @@
-"""Compiled validation agrees with `ValueJudge` applied to every value, for any message."""
+"""Compiled validation agrees with `ValueCheck` applied to every value, for any message."""
 
 from __future__ import annotations
 
@@ -139,16 +139,18 @@ PLACES = list(places())
 def without_guards(layout: BlockLayout, place: Place) -> Check:
     """Return the checker without the fast paths for values that are obviously valid."""
 
-    def call_judge(writer: Any, _: FieldMember, judge: rules.ValueJudge, where: str, __: object) -> list[str]:
-        return [f"{writer._name(judge)}(p, v, {where})"]
+    def call_check(
+        writer: Any, _: FieldMember, value_check: rules.ValueCheck, where: str, __: object
+    ) -> list[str]:
+        return [f"{writer._name(value_check)}(p, v, {where})"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled._Writer, "_value_lines", call_judge)
+        patch.setattr(compiled._Writer, "_value_lines", call_check)
         patch.setattr(compiled, "_plain_class", lambda _: None)
         return compile_rules(layout, place)
 
 
-JUDGES: dict[Any, tuple[Check, Check]] = {}
+CHECKS: dict[Any, tuple[Check, Check]] = {}
 
 
 @given(
@@ -159,9 +161,9 @@ def test_fast_paths_accept_only_valid_values(drawn: tuple[Any, Any], allow_unkno
     (layout, name, session, sender), message = drawn
     place = Place(name, session, sender, layout.msg_type, (), allow_unknown_codes)
     key = (id(layout), place)
-    if key not in JUDGES:
-        JUDGES[key] = compile_rules(layout.body, place), without_guards(layout.body, place)
-    check, expected = JUDGES[key]
+    if key not in CHECKS:
+        CHECKS[key] = compile_rules(layout.body, place), without_guards(layout.body, place)
+    check, expected = CHECKS[key]
     assert outcome(check, message) == outcome(expected, message)
 
 
@@ -372,7 +374,7 @@ def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
 
 
 class JudgeCalled(AssertionError):
-    """Raised when a value is passed to `ValueJudge`."""
+    """Raised when a value is passed to `ValueCheck`."""
 
 
 def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +387,7 @@ def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.Monke
         cl_ord_id="abc-1", order_qty=1, ord_type="2", price="0.5", side="1", symbol="K", text="hello"
     )
     assert check(message) == ()
-    monkeypatch.setattr(rules.ValueJudge, "__call__", refuse)
+    monkeypatch.setattr(rules.ValueCheck, "__call__", refuse)
     assert check(message) == ()
     message.price, message.ord_type = None, tiny_dialect.OrdType.MARKET
     assert check(message) == ()
@@ -401,13 +403,13 @@ def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.Monke
 def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MAX_CACHED_VALID", 3)
     field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, minimum=1)
-    judge = rules.ValueJudge(field, limit_check(field))
+    value_check = rules.ValueCheck(field, limit_check(field))
     problems: list[Problem] = []
     for value in (1, 2, 3, 4, 5, 0):
-        judge.check_decimal(problems, Decimal(value), "")
-        assert len(judge.valid_decimals) <= 3
+        value_check.check_decimal(problems, Decimal(value), "")
+        assert len(value_check.valid_decimals) <= 3
     assert [problem.value for problem in problems] == ["0"]
-    assert judge.valid_decimals == {4, 5}
+    assert value_check.valid_decimals == {4, 5}
 
 
 def test_absent_fields_are_those_the_encoder_omits() -> None:

@@ -15,7 +15,7 @@ from kalshi_fix_sansio import ExecType, Side
 from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.driver import ClientProtocol, Driver
-from kalshi_fix_venue.inbox import BEHIND, MAX_WAITING, PIECE
+from kalshi_fix_venue.inbox import BEHIND_AFTER, CHUNK_SIZE, MAX_WAITING
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, kinds, order, raw_logon
@@ -31,7 +31,7 @@ def ann(harness: VenueHarness) -> Client:
     return client
 
 
-def fill(harness: VenueHarness, size: int = 2 * PIECE) -> int:
+def fill(harness: VenueHarness, size: int = 2 * CHUNK_SIZE) -> int:
     """Let bytes from another connection wait; return that connection."""
     conn = harness.venue.connection_made("prediction", "KalshiNR", harness.now)
     harness.venue.inbox.receive_data(conn, bytes(size), harness.now)
@@ -93,7 +93,7 @@ def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann:
 
 
 def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
-    fill(harness, 50 * PIECE)
+    fill(harness, 50 * CHUNK_SIZE)
     ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
     leave_waiting(harness, ann)
     harness.venue.inbox.process(harness.now)
@@ -132,17 +132,17 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
         return harness.venue.perform(operation("status"), harness.now)["backlog"]
 
     assert backlog() == {"connections": 0, "bytes": 0, "seconds": 0.0}
-    fill(harness, 3 * PIECE)
+    fill(harness, 3 * CHUNK_SIZE)
     harness.venue.inbox.process(harness.now)
     assert caplog.records == [], "bytes that wait briefly are not a backlog"
-    fill(harness, PIECE)
-    harness.wait(2 * BEHIND)
-    assert backlog() == {"connections": 2, "bytes": 2 * PIECE, "seconds": 2 * BEHIND}
+    fill(harness, CHUNK_SIZE)
+    harness.wait(2 * BEHIND_AFTER)
+    assert backlog() == {"connections": 2, "bytes": 2 * CHUNK_SIZE, "seconds": 2 * BEHIND_AFTER}
     with caplog.at_level(logging.WARNING):
         process(harness)
     behind, caught_up = (record.getMessage() for record in caplog.records)
-    assert f"cannot keep up: messages wait for {2 * BEHIND:.1f} seconds" in behind
-    assert f"has caught up; it was behind by up to {2 * BEHIND:.1f} seconds" in caught_up
+    assert f"cannot keep up: messages wait for {2 * BEHIND_AFTER:.1f} seconds" in behind
+    assert f"has caught up; it was behind by up to {2 * BEHIND_AFTER:.1f} seconds" in caught_up
     assert backlog()["connections"] == 0
 
 
@@ -204,7 +204,7 @@ def test_a_busy_venue_stops_reading_from_a_flooding_socket() -> None:
     (flood, flood_protocol), (quiet, quiet_protocol) = open_connection(driver), open_connection(driver)
     flood_protocol.data_received(bytes(MAX_WAITING))
     reads = [flood.reading]
-    flood_protocol.data_received(bytes(PIECE + 1))
+    flood_protocol.data_received(bytes(CHUNK_SIZE + 1))
     reads.append(flood.reading)
     assert reads == [True, False], "one chunk is processed immediately"
     quiet_protocol.data_received(raw_logon("ann", now=driver.now(), signer="bob"))
@@ -217,7 +217,7 @@ def test_a_busy_venue_stops_reading_from_a_flooding_socket() -> None:
     while not flood.reading:
         loop.run_once()
         iterations += 1
-    assert abs(iterations - MAX_WAITING // 2 // PIECE) < 3
+    assert abs(iterations - MAX_WAITING // 2 // CHUNK_SIZE) < 3
     while loop.callbacks:
         loop.run_once()
     assert not driver.venue.inbox
@@ -234,7 +234,7 @@ def test_send_rules_are_prepared_one_per_idle_iteration() -> None:
     loop.run_once()
     assert len(rules) == 2
     # Waiting bytes are processed first.
-    flood_protocol.data_received(bytes(3 * PIECE))
+    flood_protocol.data_received(bytes(3 * CHUNK_SIZE))
     while driver.venue.inbox:
         loop.run_once()
     assert len(rules) == 2

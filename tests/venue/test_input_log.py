@@ -36,7 +36,7 @@ from kalshi_fix_venue.exchange import (
     prediction_market,
 )
 from kalshi_fix_venue.flow import FlowConfig
-from kalshi_fix_venue.inbox import PIECE
+from kalshi_fix_venue.inbox import CHUNK_SIZE
 from kalshi_fix_venue.input_log import InputLog, LoggedVenue, Replayed, replay
 from kalshi_fix_venue.input_log.rerun import InputLogError
 from kalshi_fix_venue.input_log.secrets import MAX_HELD, redacted
@@ -248,7 +248,7 @@ def test_messages_that_waited_in_the_inbox_are_replayed(path: Path) -> None:
     with checked_by_replay(path) as venue:
         busy, conn = (venue.connection_made("prediction", "KalshiNR", NOW) for _ in range(2))
         venue.receive_data(conn, raw_logon("ann", now=NOW), NOW)
-        venue.inbox.receive_data(busy, bytes(2 * PIECE), NOW)
+        venue.inbox.receive_data(busy, bytes(2 * CHUNK_SIZE), NOW)
         venue.inbox.receive_data(conn, encode("ann", "KalshiNR", 2, NOW, order("a1", Side.BUY, 1, "40")), NOW)
         later = Instant(NOW.monotonic + 100, NOW.utc + timedelta(seconds=100))
         venue.handle_timer(later)

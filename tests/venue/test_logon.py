@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import SESSION_TYPES, Logon, Logout, Side
-from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE, SHORTEST_HEARTBEAT
+from kalshi_fix_sansio._generated.limits import MIN_HEARTBEAT_INTERVAL, SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import CloseReason
@@ -122,7 +122,7 @@ def test_sessions_without_resend_must_reset_their_numbers(flag: bool | None) -> 
 
 def test_heartbeats_have_a_minimum_interval() -> None:
     for name, product in (("ann", "prediction"), ("perp", "margin")):
-        minimum = SHORTEST_HEARTBEAT[product]
+        minimum = MIN_HEARTBEAT_INTERVAL[product]
         assert answer(raw_logon(name, heart_bt_int=minimum), product=product) is None
         text = answer(raw_logon(name, heart_bt_int=minimum - 1), product=product)
         assert text is not None

@@ -165,7 +165,7 @@ def charged(message: Message, product: str = "prediction") -> tuple[str, int | N
     """Return the bucket to which a message is charged, and the cost."""
     buckets = RateLimits({("ann", product): "Prime"}, SHARDS)
     login = Login("key", "ann", "KalshiRT", product, True, True)
-    assert buckets.takes(message, login, 0.0)
+    assert buckets.accepts(message, login, 0.0)
     ((key, bucket),) = buckets._buckets.items()
     return key.use, key.shard, bucket.capacity - bucket.level
 
@@ -220,7 +220,7 @@ def test_an_order_that_accepts_a_quote_is_charged_to_one_shard_and_clients_allow
         markets={"prediction": (prediction_market(MARKET, shard=shard),), "margin": ()},
         assumptions=Assumptions(accepted_quotes_use_market_shard=by_market),
     )
-    ann, budget = harness.connect("ann"), RateBudget(TIER, use=1.0, kept_back=0.0)
+    ann, budget = harness.connect("ann"), RateBudget(TIER, use=1.0, cancel_reserve=0.0)
     accepting = [new(number, quote_id="q", ex_destination=shard) for number in range(2 * BURST)]
     for number, message in enumerate(accepting):
         assert (budget.wait(message, harness.now) == 0) == (number < BURST)

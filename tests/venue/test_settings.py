@@ -10,7 +10,7 @@ import pytest
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.config import AccountConfig, CustomerConfig
 from kalshi_fix_venue.exchange import GroupKind, MarketGroup, margin_market, prediction_market
-from kalshi_fix_venue.programme import Held, Programme, Resting
+from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme
 from tests.venue.exchange_harness import MARKET, PERP, d
 from tests.venue.venue_harness import accounts, api_key, config
 
@@ -53,11 +53,11 @@ def with_bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
 
 
 def with_held(product: str, owner: str, ticker: str) -> dict[str, Any]:
-    entry = Held(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
+    entry = InitialPosition(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
     return {"programme": Programme(held=(entry,))}
 
 
-RESTING = Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
+RESTING = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ RESTING = Resting(product="margin", ticker=PERP, middle=d(20), spacing=d(1), lev
         ),
         (
             with_held("margin", "perp", "NO"),
-            r"Held\('NO'\) names no margin market; add it to `markets`",
+            r"InitialPosition\('NO'\) names no margin market; add it to `markets`",
         ),
         ({"programme": Programme(resting=(RESTING,))}, "needs a margin account of 'liquidity'"),
     ],

@@ -88,7 +88,7 @@ class Trader:
     def request_drop_copy(self) -> None:
         copies = DropCopy("KalshiDC")
         client = self.harness.connect("ann-2" if self.name == "ann" else "bob-md", "KalshiDC")
-        copies.request(self.orders.copy_from(), self.orders.epoch, self.harness.now)
+        copies.request(self.orders.drop_copy_start(), self.orders.epoch, self.harness.now)
         while True:
             events, client.events[:] = list(client.events), []
             for event in events:

@@ -31,7 +31,7 @@ from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.rfq import ComboCollection, RfqSettings
 from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.pauses import Schedule
-from kalshi_fix_venue.programme import Held, Programme, Resting
+from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme
 
 SCOPES = frozenset({READING_SCOPES[0], TRADING_SCOPES[0]})
 """Default scopes of a key."""
@@ -307,7 +307,7 @@ class VenueConfig:
 
     def _check_programme(self) -> None:
         accounts = {(account.owner, account.product) for account in self.accounts}
-        needed: list[tuple[Held | Resting, tuple[str, ...]]]
+        needed: list[tuple[InitialPosition | InitialOrders, tuple[str, ...]]]
         needed = [(each, (each.owner, LIQUIDITY)) for each in self.programme.held]
         needed += [(each, (LIQUIDITY,)) for each in self.programme.resting]
         for each, owners in needed:

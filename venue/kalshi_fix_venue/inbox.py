@@ -15,11 +15,11 @@ import attrs
 
 from kalshi_fix_sansio.clock import Instant
 
-PIECE = 16 * 1024
+CHUNK_SIZE = 16 * 1024
 """Bytes that are processed at a time."""
 MAX_WAITING = 4 * 1024 * 1024
 """Waiting bytes at which a connection is no longer read; reading resumes at half this number."""
-BEHIND = 1.0
+BEHIND_AFTER = 1.0
 """Waiting time in seconds at which the venue is considered behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
@@ -97,8 +97,8 @@ class Inbox:
         """Queue bytes that have just been read. If the queues were empty, the venue processes the first chunk
         at once."""
         if not self._queues:
-            self._venue.receive_data(conn, data[:PIECE], now)
-            data = data[PIECE:]
+            self._venue.receive_data(conn, data[:CHUNK_SIZE], now)
+            data = data[CHUNK_SIZE:]
         if not data:
             return
         if conn not in self._queues:
@@ -107,7 +107,7 @@ class Inbox:
         queue = self._queues[conn]
         queue.size += len(data)
         queue.chunks.extend(
-            (now.monotonic, data[begin : begin + PIECE]) for begin in range(0, len(data), PIECE)
+            (now.monotonic, data[begin : begin + CHUNK_SIZE]) for begin in range(0, len(data), CHUNK_SIZE)
         )
 
     def receive_eof(self, conn: int, now: Instant) -> None:
@@ -148,7 +148,7 @@ class Inbox:
             self._venue.receive_eof(conn, now)
 
     def _record_wait(self, waited: float) -> None:
-        if waited < BEHIND:
+        if waited < BEHIND_AFTER:
             return
         if not self._behind:
             _log.warning(

@@ -36,7 +36,7 @@ class PauseWindow:
     products: tuple[str, ...] = tuple(PRODUCTS)
     logs_out: bool = False
     """Whether the sessions are logged out when it begins."""
-    takes_logons: bool = True
+    accepts_logons: bool = True
     """Whether clients can log on again while it lasts."""
 
     def holds(self, now: datetime) -> bool:
@@ -56,7 +56,7 @@ class WeeklyPause:
     state: PauseState = PauseState.TRADING_PAUSED
     products: tuple[str, ...] = tuple(PRODUCTS)
     logs_out: bool = True
-    takes_logons: bool = True
+    accepts_logons: bool = True
 
     def __attrs_post_init__(self) -> None:
         """Check that the end is later than the beginning."""
@@ -75,7 +75,7 @@ class WeeklyPause:
             state=self.state,
             products=self.products,
             logs_out=self.logs_out,
-            takes_logons=self.takes_logons,
+            accepts_logons=self.accepts_logons,
         )
 
 
@@ -104,7 +104,7 @@ class Pauses:
         """Active pauses, as of the last `change`."""
         self.states: dict[str, PauseState] = dict.fromkeys(PRODUCTS, PauseState.OPEN)
         """By product, as of the last `change`."""
-        self.takes_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
+        self.accepts_logons: dict[str, bool] = dict.fromkeys(PRODUCTS, True)
         self._next: datetime | None = None
         self._is_current = not (self._weekly or self._scheduled)
         """Whether `states` and `_next` are valid; if not, `change` is due immediately."""
@@ -159,7 +159,7 @@ class Pauses:
             active = [each for each in self._active if product in each.products]
             states = (PauseState.OPEN, *(each.state for each in active))
             self.states[product] = max(states, key=_SEVERITY.index)
-            self.takes_logons[product] = all(each.takes_logons for each in active)
+            self.accepts_logons[product] = all(each.accepts_logons for each in active)
         times = [at for each in windows for at in (each.begins, each.ends) if at is not None]
         self._next = min((at for at in times if at > now), default=None)
         return [each for each in self._active if each not in before]

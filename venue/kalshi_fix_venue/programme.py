@@ -13,7 +13,7 @@ from kalshi_fix_venue.operations.base import Operation
 
 
 @attrs.frozen(kw_only=True)
-class Resting:
+class InitialOrders:
     """Anonymous orders that rest around a price from the beginning."""
 
     product: str
@@ -29,7 +29,7 @@ class Resting:
 
 
 @attrs.frozen(kw_only=True)
-class Held:
+class InitialPosition:
     """An initial position. The counterparty is the account of the resting orders."""
 
     product: str
@@ -54,8 +54,8 @@ class Step:
 class Programme:
     """The activity of a venue that no client requests."""
 
-    held: tuple[Held, ...] = ()
-    resting: tuple[Resting, ...] = ()
+    held: tuple[InitialPosition, ...] = ()
+    resting: tuple[InitialOrders, ...] = ()
     steps: tuple[Step, ...] = ()
     """Operations with their times, in any order; those with the same time run in the order given."""
 

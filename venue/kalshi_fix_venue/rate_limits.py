@@ -80,7 +80,7 @@ class RateLimits:
         bucket = self._bucket(_Key(owner, product, "logon"), 1 / LOGON_INTERVAL, LOGON_BURST, now)
         return _takes(bucket, 1)
 
-    def takes(self, message: Message, login: Login, now: float) -> bool:
+    def accepts(self, message: Message, login: Login, now: float) -> bool:
         """Count an application message; return whether it is within the limits."""
         tier = self._tiers.get((login.owner, login.product))
         if isinstance(message, OrderMassCancelRequest):

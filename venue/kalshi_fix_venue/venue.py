@@ -18,7 +18,7 @@ import attrs
 
 from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_sansio import DIALECT, PRODUCTS, Logon
-from kalshi_fix_sansio._generated.limits import SHORTEST_HEARTBEAT
+from kalshi_fix_sansio._generated.limits import MIN_HEARTBEAT_INTERVAL
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
@@ -223,7 +223,7 @@ class VenueModel:
             session_type=DIALECT.session_types[session_type],
             product=product,
             sender_comp_id=session_type,
-            min_heart_bt_int=SHORTEST_HEARTBEAT[product],
+            min_heart_bt_int=MIN_HEARTBEAT_INTERVAL[product],
             sending_time_tolerance=self._config.sending_time_tolerance,
             logon_timeout=self._config.logon_timeout,
             # Kalshi answers messages that violate its spec with a Reject (3).
@@ -601,7 +601,7 @@ class VenueModel:
 
     def _answer(self, connection: Connection, login: Login, message: Message, now: Instant) -> None:
         gateway = self._gateways[connection.product]
-        if not self._rate_limits.takes(message, login, now.monotonic):
+        if not self._rate_limits.accepts(message, login, now.monotonic):
             self._deliver([(login, over_the_limit(message))], now)
             return
         self._faults.answer(connection, login, message, gateway, now)

@@ -37,11 +37,11 @@ Start = Literal["first", "new"]
 """Where a consumer without a mark or snapshot starts: with the oldest stored message, or with the next new
 message.
 """
-FETCHED: Final = 100
+FETCH_SIZE: Final = 100
 """Maximum number of messages in one request."""
-IDLE: Final = 1.0
+IDLE_SECONDS: Final = 1.0
 """Seconds without a message after which a consumer checks that the server still has its state."""
-RETRY: Final = 0.1
+RETRY_SECONDS: Final = 0.1
 INACTIVE: Final = 60.0
 """Number of seconds without a request after which the server drops the state of a consumer."""
 
@@ -128,7 +128,7 @@ class Events:
 
     async def __anext__(self) -> Any:
         while not self._events:
-            await self.wait(IDLE)
+            await self.wait(IDLE_SECONDS)
         return self.take()
 
     def take(self) -> Any:
@@ -176,7 +176,7 @@ class Events:
             self._interrupted = True
             await self._begin()
             pull = self._pull
-            messages = [] if pull is None else await fetch(pull, FETCHED, timeout)
+            messages = [] if pull is None else await fetch(pull, FETCH_SIZE, timeout)
             self._oldest = await self._find_oldest()
             self._interrupted, self._fetched_at = False, time.monotonic()
         except ConnectionClosedError:
@@ -189,7 +189,7 @@ class Events:
         except NATS_ERRORS as error:
             LOGGER.warning("cannot fetch events of %s: %s", self.channel, error)
             await self._stop()
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
             return False
         for message in messages:
             if message.metadata.sequence.consumer != self._delivered + 1:
@@ -251,7 +251,7 @@ class Events:
         except NotFoundError:
             await self._stop()
         except NATS_ERRORS:
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
         else:
             # Messages that arrived after the timeout of a request are returned by the next request.
             arrived = self._delivered + self._pull.pending_msgs
@@ -264,7 +264,7 @@ class Events:
 
         The server is only queried if the consumer may be behind.
         """
-        if not self._sequence or (not self.lag and time.monotonic() - self._fetched_at < 2 * IDLE):
+        if not self._sequence or (not self.lag and time.monotonic() - self._fetched_at < 2 * IDLE_SECONDS):
             return 0
         return (await self._link.jetstream.stream_info(NAME)).state.first_seq
 

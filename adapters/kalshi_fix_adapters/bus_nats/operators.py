@@ -18,7 +18,7 @@ from nats.js.errors import KeyNotFoundError, ServiceUnavailableError
 
 from kalshi_fix_adapters.bus import BatchId, Channel, split_frames
 from kalshi_fix_adapters.bus_nats.commands import ROLE
-from kalshi_fix_adapters.bus_nats.events import FETCHED, IDLE, INACTIVE, RETRY
+from kalshi_fix_adapters.bus_nats.events import FETCH_SIZE, IDLE_SECONDS, INACTIVE, RETRY_SECONDS
 from kalshi_fix_adapters.bus_nats.link import (
     MESSAGE_ID,
     NAME,
@@ -79,13 +79,13 @@ class ConsumerLag:
         name: Name of the process, or the server's name for the consumer.
         subject: The subjects that the consumer reads.
         pending: Number of messages that the consumer has not yet received.
-        reads: Whether the consumer is waiting for messages.
+        is_waiting: Whether the consumer is waiting for messages.
     """
 
     name: str
     subject: str
     pending: int
-    reads: bool
+    is_waiting: bool
 
 
 @attrs.frozen
@@ -96,13 +96,14 @@ class PublisherState:
         channel: The channel.
         fence: The fence of the newest publisher.
         last: The last message of the channel; None if the stream has none.
-        serves: Whether a process answers commands; None if no process ever has, or if this was not tested.
+        answers_commands: Whether a process answers commands; None if no process ever has, or if this was not
+            tested.
     """
 
     channel: Channel
     fence: int
     last: Stored | None
-    serves: bool | None
+    answers_commands: bool | None
 
 
 @attrs.frozen
@@ -201,7 +202,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
         try:
             while True:
                 try:
-                    messages = await fetch(pull, FETCHED, IDLE)
+                    messages = await fetch(pull, FETCH_SIZE, IDLE_SECONDS)
                 except TimeoutError:
                     if not follow:
                         return
@@ -217,7 +218,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
             raise
         except NATS_ERRORS:
             # After a restart, the server no longer knows the consumer.
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
         finally:
             with contextlib.suppress(*NATS_ERRORS):
                 await pull.unsubscribe()
@@ -228,7 +229,7 @@ async def last_message(link: Link, channel: Channel) -> Stored | None:
     config = ConsumerConfig(
         ack_policy=AckPolicy.NONE,
         deliver_policy=DeliverPolicy.LAST,
-        inactive_threshold=IDLE,
+        inactive_threshold=IDLE_SECONDS,
         mem_storage=True,
     )
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
@@ -332,7 +333,7 @@ async def _read(link: Link, channel: Channel) -> float | None:
         ack_policy=AckPolicy.NONE,
         deliver_policy=DeliverPolicy.NEW,
         filter_subject=f"{channel.prefix}.>",
-        inactive_threshold=IDLE,
+        inactive_threshold=IDLE_SECONDS,
         mem_storage=True,
         name=f"check-{token_hex(8)}",
     )

@@ -163,7 +163,8 @@ def lag(server: Server, timeout: float) -> None:
         ]
         screen.table("Publishers", ("Channel", "Last message, s ago", "Delay, s"), rows)
         consumer_rows = [
-            (each.name, each.subject, str(each.pending), "yes" if each.reads else "no") for each in consumers
+            (each.name, each.subject, str(each.pending), "yes" if each.is_waiting else "no")
+            for each in consumers
         ]
         screen.table("Consumers", ("Process", "Subject", "Behind", "Waiting"), consumer_rows)
         screen.flush()
@@ -257,7 +258,7 @@ def _check_retention(stream: StreamState) -> None:
 
 def _check_publisher(state: PublisherState) -> None:
     texts = {True: "; commands are answered", False: "; no process answers commands now", None: ""}
-    commands = texts[state.serves]
+    commands = texts[state.answers_commands]
     if state.last is None:
         print_step("publisher", "warning", f"{state.channel}: the stream has no message{commands}")
         return
@@ -266,7 +267,7 @@ def _check_publisher(state: PublisherState) -> None:
     text = f"{state.channel}: last message {seconds:.0f} s ago"
     if not is_newest:
         text += ", from an earlier publisher than the newest"
-    is_ok = is_newest and state.serves is not False
+    is_ok = is_newest and state.answers_commands is not False
     print_step("publisher", "ok" if is_ok else "warning", text + commands)
 
 

@@ -23,7 +23,7 @@ class Budget(Protocol):
     def product(self) -> Product:
         """The product of the account; clients of the other product cannot use the budget."""
 
-    def lane(self, message: Message) -> str:
+    def queue_of(self, message: Message) -> str:
         """Return the queue in which a message waits; messages in different queues do not block each other."""
 
     def wait(self, message: Message, now: Instant) -> float:

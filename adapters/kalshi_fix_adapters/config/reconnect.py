@@ -27,7 +27,7 @@ overflow.
 """
 
 
-class Cure(Enum):
+class Resolution(Enum):
     """The condition under which the next attempt can succeed."""
 
     TIME = "time"
@@ -91,7 +91,7 @@ class Failure(Value):
             not count.
     """
 
-    cure: Cure
+    resolution: Resolution
     why: str
     at_least: float = 0.0
     key_in_use: bool = False
@@ -176,7 +176,7 @@ class ReconnectPolicy(Value):
             now: the current time, timezone-aware.
             random: returns a random number from 0 up to, but not including, 1.
         """
-        if failure.cure is Cure.ACTION:
+        if failure.resolution is Resolution.ACTION:
             return GiveUp(failure.why)
         # Checked before the limits, because failures during maintenance do not count and never end the
         # client.
@@ -187,8 +187,8 @@ class ReconnectPolicy(Value):
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         if failure.key_in_use and self.key_in_use is not None:
             return Wait(self.key_in_use, "another connection has the API key", counts=False)
-        limits = {Cure.UNCLEAR: self.unclear_attempts, Cure.SAME: self.same_failures}
-        if failure.times >= limits.get(failure.cure, failure.times + 1):
+        limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.SAME: self.same_failures}
+        if failure.times >= limits.get(failure.resolution, failure.times + 1):
             return GiveUp(f"{failure.times} consecutive attempts have failed in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
             return GiveUp(f"{self.attempts} consecutive attempts have failed; the last: {failure.why}")

@@ -51,7 +51,7 @@ class Mistake:
 class Mistakes:
     """Collects mistakes, so that one run reports all independent mistakes."""
 
-    most: int
+    max_mistakes: int
     """Maximum number of reported mistakes. A malicious file could contain any number."""
     error: Callable[[Sequence[Mistake]], Exception]
     """Creates the exception that reports the mistakes."""
@@ -59,14 +59,14 @@ class Mistakes:
     _seen: set[Mistake] = attrs.field(factory=set)
 
     def add(self, location: Location, what: str, advice: str) -> None:
-        """Record a mistake, unless it was recorded before. Raise `error` if there are `most` mistakes
+        """Record a mistake, unless it was recorded before. Raise `error` if there are `max_mistakes` mistakes
         already.
         """
         mistake = Mistake(location, what, advice)
         if mistake in self._seen:
             return
         self._seen.add(mistake)
-        if len(self.found) >= self.most:
+        if len(self.found) >= self.max_mistakes:
             self.found.append(Mistake(location, "there are more mistakes", "correct the ones above first"))
             self.raise_any()
         self.found.append(mistake)

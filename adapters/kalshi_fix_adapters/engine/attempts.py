@@ -8,9 +8,9 @@ from enum import Enum
 import attrs
 
 from kalshi_fix_adapters.config.plan import ConnectionPlan
-from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, ReconnectPolicy, Wait
+from kalshi_fix_adapters.config.reconnect import Failure, GiveUp, ReconnectPolicy, Resolution, Wait
 from kalshi_fix_adapters.engine.faults import Fault
-from kalshi_fix_adapters.engine.logon_errors import cure_of, is_already_connected
+from kalshi_fix_adapters.engine.logon_errors import is_already_connected, resolution_of
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.events import ConnectFailed, Disconnected, Endpoint, GaveUp
 from kalshi_fix_adapters.net.tls import Security
@@ -86,21 +86,21 @@ class Retries:
         # `failed` does not clear the fault, which is still the same after failed attempts in between.
         if fault != self._fault or (stable and fault is not None and not fault.identifies_message):
             self._fault, self._recurrences = fault, 0
-        cure = cure_of(error)
-        if fault is None or cure is not Cure.TIME:
-            return self._decide(Failure(cure=cure, why=str(error)), now)
+        resolution = resolution_of(error)
+        if fault is None or resolution is not Resolution.TIME:
+            return self._decide(Failure(resolution=resolution, why=str(error)), now)
         why = f"{error}; {fault.advice}"
-        verdict = self._decide(Failure(cure=Cure.SAME, why=why, times=self._recurrences + 1), now)
+        verdict = self._decide(Failure(resolution=Resolution.SAME, why=why, times=self._recurrences + 1), now)
         # Here and below, failures during the venue's maintenance are not counted.
         self._recurrences += isinstance(verdict, Wait) and verdict.counts
         return verdict
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
         """Return the decision after a failed attempt."""
-        cure, at_least = cure_of(error), self._key_in_use_for(error, now)
+        resolution, at_least = resolution_of(error), self._key_in_use_for(error, now)
         verdict = self._decide(
             Failure(
-                cure=cure,
+                resolution=resolution,
                 why=str(error),
                 at_least=at_least,
                 key_in_use=at_least > 0,
@@ -108,7 +108,7 @@ class Retries:
             ),
             now,
         )
-        self._unclear += cure is Cure.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
+        self._unclear += resolution is Resolution.UNCLEAR and isinstance(verdict, Wait) and verdict.counts
         return verdict
 
     def _decide(self, failure: Failure, now: Instant) -> Wait | GiveUp:

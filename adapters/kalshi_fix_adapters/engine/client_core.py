@@ -497,7 +497,7 @@ class ClientCore:
         # Done before `collect`, which appends to `output` only while it is smaller than HIGH_WATER.
         del self.output[:size]
         connection = self._connection
-        if connection is not None and connection.holds_back:
+        if connection is not None and connection.may_have_more_output:
             # `collect` uses the store, so it may end the session, but it causes no other events.
             connection.collect()
             if connection.session.wants_close:
@@ -767,9 +767,9 @@ class ClientCore:
         return self._sequence.owner
 
     @property
-    def numbers_outlive_process(self) -> bool:
+    def numbers_are_durable(self) -> bool:
         """Whether the next process continues from the current numbers."""
-        return self._sequence.outlive_process
+        return self._sequence.are_durable
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id, from the store.

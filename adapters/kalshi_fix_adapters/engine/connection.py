@@ -48,7 +48,7 @@ class Connection:
         """Monotonic time at which the logon was complete; None before."""
         self.output: bytearray = bytearray()
         """Unwritten bytes, oldest first."""
-        self.holds_back: bool = False
+        self.may_have_more_output: bool = False
         """Whether the session may have more output once some of `output` has been written."""
         self._clocks = clocks
         self.on_wire = on_wire
@@ -113,11 +113,11 @@ class Connection:
         """Append the session's output to `output`, unless `output` is full; return whether there was any.
 
         Must be called after every input to the session, after a commit by its store, and after a write while
-        `holds_back` is set.
+        `may_have_more_output` is set.
         """
         output = self.output
-        self.holds_back = len(output) >= HIGH_WATER
-        if self.holds_back:
+        self.may_have_more_output = len(output) >= HIGH_WATER
+        if self.may_have_more_output:
             # A long resend continues only when its bytes are collected, so it pauses here.
             self.session.begin_commit()
             return False

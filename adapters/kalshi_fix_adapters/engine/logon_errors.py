@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kalshi_fix_adapters.config.reconnect import Cure, Maintenance
+from kalshi_fix_adapters.config.reconnect import Maintenance, Resolution
 from kalshi_fix_adapters.errors import (
     AdapterError,
     CertificateRejectedError,
@@ -63,12 +63,12 @@ def _refusal(text: str) -> Refusal | None:
     return next((refusal for refusal, pattern in _PATTERNS if pattern.search(text, 0, MAX_SEARCHED)), None)
 
 
-def explain_refusal(text: str) -> tuple[str, Cure]:
+def explain_refusal(text: str) -> tuple[str, Resolution]:
     """Return the advice for the Text of a refused logon, and what can make a later logon succeed."""
     refusal = _refusal(text)
     if refusal is None:
-        return _UNKNOWN, Cure.UNCLEAR
-    return _ADVICE[refusal.name], Cure(refusal.cure)
+        return _UNKNOWN, Resolution.UNCLEAR
+    return _ADVICE[refusal.name], Resolution(refusal.resolution)
 
 
 def _is_about(error: KalshiFixError, name: str) -> bool:
@@ -79,8 +79,8 @@ def _is_about(error: KalshiFixError, name: str) -> bool:
 def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
     """Return the error for a session that ended before it was logged on."""
     if ended.reason is CloseReason.LOGON_REFUSED:
-        advice, cure = explain_refusal(ended.text)
-        return LogonRefusedError(ended.text, advice, retryable=cure is Cure.TIME)
+        advice, resolution = explain_refusal(ended.text)
+        return LogonRefusedError(ended.text, advice, retryable=resolution is Resolution.TIME)
     if ended.reason is CloseReason.LOGON_TIMEOUT:
         text = f"{peer} did not answer the Logon in time; check that it is a FIX gateway, or allow more time"
     elif ended.reason is CloseReason.CONNECTION_LOST:
@@ -95,33 +95,33 @@ def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
     return LogonFailedError(text, ended)
 
 
-_CURES = {
-    CloseReason.LOGON_TIMEOUT: Cure.TIME,
-    CloseReason.CONNECTION_LOST: Cure.TIME,
-    CloseReason.LOGGED_OUT: Cure.TIME,
-    CloseReason.SEQUENCE_TOO_LOW: Cure.ACTION,
-    CloseReason.STORE_FAILED: Cure.ACTION,
+_RESOLUTIONS = {
+    CloseReason.LOGON_TIMEOUT: Resolution.TIME,
+    CloseReason.CONNECTION_LOST: Resolution.TIME,
+    CloseReason.LOGGED_OUT: Resolution.TIME,
+    CloseReason.SEQUENCE_TOO_LOW: Resolution.ACTION,
+    CloseReason.STORE_FAILED: Resolution.ACTION,
 }
 """What can make the next attempt succeed, by the reason why a session ended before it was logged on."""
 
 
-def cure_of(error: KalshiFixError) -> Cure:
+def resolution_of(error: KalshiFixError) -> Resolution:
     """Return what can make the next attempt succeed after an attempt that failed with this error."""
     match error:
         case LogonRefusedError():
             return explain_refusal(error.text)[1]
         case LogonFailedError() if error.ended is not None:
-            return _CURES.get(error.ended.reason, Cure.UNCLEAR)
+            return _RESOLUTIONS.get(error.ended.reason, Resolution.UNCLEAR)
         # Matched before ConnectionFailedError, which is a base class of CertificateRejectedError.
         case CertificateRejectedError() | SigningError():
-            return Cure.UNCLEAR
+            return Resolution.UNCLEAR
         case SessionClosedError() if error.ended is not None:
             lasting = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED
-            return Cure.ACTION if lasting else Cure.TIME
+            return Resolution.ACTION if lasting else Resolution.TIME
         case ConnectionFailedError():
-            return Cure.TIME
+            return Resolution.TIME
         case _:
-            return Cure.ACTION
+            return Resolution.ACTION
 
 
 def is_already_connected(error: KalshiFixError) -> bool:

@@ -28,10 +28,10 @@ class Turn:
     at any point gives up the place.
     """
 
-    __slots__ = ("held", "is_waiting", "lane")
+    __slots__ = ("held", "is_waiting", "queue")
 
-    def __init__(self, lane: str = "") -> None:
-        self.lane: str = lane
+    def __init__(self, queue: str = "") -> None:
+        self.queue: str = queue
         """The name of the queue; messages in different queues do not block each other."""
         self.held: Lock = Lock()
         self.is_waiting: bool = False
@@ -51,7 +51,7 @@ class Pacing:
 
     def turn(self, message: Message) -> Turn:
         """Return a place in the queue for a message, for use with `try_spend`."""
-        return Turn(self._budget.lane(message))
+        return Turn(self._budget.queue_of(message))
 
     def try_spend(self, message: Message, turn: Turn | None, now: Instant) -> bool:
         """Spend the tokens for a message and return True, if the message is first in its queue and they are
@@ -66,7 +66,7 @@ class Pacing:
                     return self.try_spend(message, turn, now)
                 finally:
                     self.leave(turn, now)
-        queue = self._queues.setdefault(turn.lane, deque())
+        queue = self._queues.setdefault(turn.queue, deque())
         if not turn.is_waiting:
             turn.is_waiting = True
             queue.append(turn)
@@ -84,7 +84,7 @@ class Pacing:
 
     def leave(self, turn: Turn, now: Instant) -> None:
         """Leave the queue, and let the next sender try at once."""
-        queue = self._queues.get(turn.lane)
+        queue = self._queues.get(turn.queue)
         if not turn.is_waiting or queue is None:
             return
         turn.is_waiting = False
@@ -93,7 +93,7 @@ class Pacing:
         if queue:
             self._check_at(now.monotonic)
         else:
-            del self._queues[turn.lane]
+            del self._queues[turn.queue]
 
     def _check_at(self, at: float) -> None:
         if self.due is None or at < self.due:

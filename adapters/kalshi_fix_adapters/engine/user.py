@@ -74,10 +74,10 @@ class ClientBase:
         return self._core.owner
 
     @property
-    def numbers_outlive_process(self) -> bool:
+    def numbers_are_durable(self) -> bool:
         """Whether the next process continues from the sequence numbers: on KalshiRT and KalshiPT with a
         `store`."""
-        return self._core.numbers_outlive_process
+        return self._core.numbers_are_durable
 
     @property
     def explicit_confirm(self) -> bool:

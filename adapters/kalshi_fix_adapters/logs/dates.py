@@ -22,7 +22,7 @@ _MAX_DAYS: Final = 4096
 """Maximum number of cached days."""
 
 
-class Judge:
+class DatedDecoder:
     """Decodes each message with the dialect of its date, or all messages with the dialect of one date.
 
     The codec of the previous message is tried first, because the messages of a log are nearly in time order.
@@ -36,9 +36,9 @@ class Judge:
         self._as_of = as_of
         self._use(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
 
-    def __reduce__(self) -> tuple[type[Judge], tuple[AsOf]]:
+    def __reduce__(self) -> tuple[type[DatedDecoder], tuple[AsOf]]:
         """Pickle only the date, because another process creates its own codecs."""
-        return Judge, (self._as_of,)
+        return DatedDecoder, (self._as_of,)
 
     def check(self, frame: bytes) -> tuple[Message, tuple[Problem, ...]]:
         """Return the result of `Codec.check`. Raise DecodeError if the bytes are not one complete message."""

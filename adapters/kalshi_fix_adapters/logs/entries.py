@@ -12,7 +12,7 @@ from typing import IO, Final, Literal
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, Judge
+from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem
@@ -91,12 +91,12 @@ def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[Log
         OSError: the file cannot be read, or is not a gzip file.
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
     """
-    reader, judge = LogReader(), Judge(as_of)
+    reader, decoder = LogReader(), DatedDecoder(as_of)
     for data in chunks_of(log):
         # All messages of a chunk are extracted before the first is decoded. Alternating between the two steps
         # takes a quarter longer, because the code of neither step stays in the processor's caches.
-        yield from map(entry_of, list(reader.feed(data)), repeat(judge))
-    yield from map(entry_of, reader.close(), repeat(judge))
+        yield from map(entry_of, list(reader.feed(data)), repeat(decoder))
+    yield from map(entry_of, reader.close(), repeat(decoder))
 
 
 def chunks_of(log: str | Path | IO[bytes]) -> Iterator[bytes]:
@@ -120,15 +120,15 @@ def _chunks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
         yield data
 
 
-def entry_of(found: LoggedMessage, judge: Judge) -> LogEntry:
+def entry_of(found: LoggedMessage, decoder: DatedDecoder) -> LogEntry:
     """Decode a frame found by `LogReader`."""
     message: Message | None
     frame = found.frame
     try:
-        message, problems = judge.check(frame)
+        message, problems = decoder.check(frame)
     except DecodeError:
-        judge.select(frame)
-        message, problems = None, judge.codec.inspect(frame).problems
+        decoder.select(frame)
+        message, problems = None, decoder.codec.inspect(frame).problems
     time, direction, connection = parse_origin(found.before)
     return LogEntry(found.line, time, direction, connection, frame, message, problems, found.truncated)
 

@@ -70,9 +70,9 @@ def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
 
 def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:
     for event in read_events(source):
-        if not isinstance(event.what, MessageReceived):
+        if not isinstance(event.event, MessageReceived):
             continue
-        message: Any = event.what.message
+        message: Any = event.event.message
         snapshot = isinstance(message, MarketDataSnapshotFullRefresh)
         if not snapshot and not isinstance(message, MarketDataIncrementalRefresh):
             continue

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, Judge
+from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.entries import read_log
 from kalshi_fix_adapters.logs.recording import Kind, Recording, is_recording
 from kalshi_fix_sansio import (
@@ -62,12 +62,12 @@ class SessionEvent:
     Attributes:
         time: The time in UTC; in the year 1970 if the log has no time.
         session_type: The session type, such as KalshiMD; empty if the CompIDs are not Kalshi's.
-        what: The argument for `apply`: an event of the session, or a sent message.
+        event: The argument for `apply`: an event of the session, or a sent message.
     """
 
     time: datetime
     session_type: str
-    what: object
+    event: object
 
 
 Source = str | Path | Recording
@@ -169,7 +169,7 @@ def _iter_events(source: Source | Iterable[Source], as_of: AsOf) -> Iterator[_Ev
 
 
 def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) -> Iterator[_EventTuple]:
-    decode = Judge(as_of).decode
+    decode = DatedDecoder(as_of).decode
     time, skipped = _UNKNOWN_TIME, 0
     for record in recording:
         time = record.time

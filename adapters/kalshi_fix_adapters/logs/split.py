@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import AsOf, Judge
+from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.entries import LogEntry, chunks_of, entry_of
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
 
@@ -67,8 +67,8 @@ class _Each:
     as_of: AsOf
 
     def __call__(self, found: Iterable[LoggedMessage]) -> list[Any]:
-        judge = Judge(self.as_of)
-        results = (self.function(entry_of(each, judge)) for each in found)
+        decoder = DatedDecoder(self.as_of)
+        results = (self.function(entry_of(each, decoder)) for each in found)
         return [result for result in results if result is not None]
 
 

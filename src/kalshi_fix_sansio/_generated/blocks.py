@@ -18,7 +18,13 @@ from kalshi_fix_sansio._generated.codesets import (
 )
 from kalshi_fix_sansio._generated.layouts import blocks
 from kalshi_fix_sansio.dialect.base import Block, Message, UnknownField
-from kalshi_fix_sansio.dialect.support import EMPTY, MAX_NAMES, code_fields, constructor_error, format_unknown
+from kalshi_fix_sansio.dialect.support import (
+    EMPTY,
+    MAX_CACHED_COMP_ID_CHARS,
+    code_fields,
+    constructor_error,
+    format_unknown,
+)
 from kalshi_fix_sansio.scalars import (
     NO_SECOND,
     THREE_DIGITS,
@@ -154,7 +160,7 @@ def encode_header(header: Header, checked: bool = True, text: str = "") -> str:
         sender_comp_id = header.sender_comp_id
         target_comp_id = header.target_comp_id
         names = f"49={format_string(sender_comp_id)}\x0156={format_string(target_comp_id)}\x01"
-        if len(names) <= MAX_NAMES:
+        if len(names) <= MAX_CACHED_COMP_ID_CHARS:
             _names = sender_comp_id, target_comp_id, names
     msg_seq_num: int | str = header.msg_seq_num
     if type(msg_seq_num) is not int or not 0 <= msg_seq_num < 10**9:

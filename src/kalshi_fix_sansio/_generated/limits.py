@@ -19,7 +19,7 @@ Changed in 2026-10-08: write::trade is accepted.
 
 Source: changelog.
 """
-SHORTEST_HEARTBEAT: Final[Mapping[str, int]] = MappingProxyType({"prediction": 4, "margin": 3})
+MIN_HEARTBEAT_INTERVAL: Final[Mapping[str, int]] = MappingProxyType({"prediction": 4, "margin": 3})
 """Minimum HeartBtInt (108), by product. In seconds. Source: authentication, margin authentication."""
 SENDING_TIME_TOLERANCE: Final = 30
 """Maximum difference between SendingTime (52) and the venue's clock. In seconds.
@@ -123,7 +123,7 @@ maker's fee, and the other side the taker's. In seconds. Since 2026-08-21.
 
 Source: changelog.
 """
-REPLACED_RFQS: Final = 2
+RFQS_WITH_REPLACE_EXISTING: Final = 2
 """Open RFQs that ReplaceExisting (21016) keeps for its requester, including the new one. In requests.
 
 Source: rfq-messages.

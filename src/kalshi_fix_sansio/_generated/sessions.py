@@ -130,26 +130,26 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
 """The session types by name."""
 
 REFUSALS: tuple[Refusal, ...] = (
-    Refusal(name="Signature", pattern="signature|rawdata|verif", cure="action"),
-    Refusal(name="ResetSeqNumFlag", pattern="resetseqnum", cure="action"),
-    Refusal(name="SequenceNumber", pattern="seq(uence)?[ _]?num|sequence|nextexpected", cure="action"),
-    Refusal(name="TargetCompID", pattern="targetcompid", cure="action"),
+    Refusal(name="Signature", pattern="signature|rawdata|verif", resolution="action"),
+    Refusal(name="ResetSeqNumFlag", pattern="resetseqnum", resolution="action"),
+    Refusal(name="SequenceNumber", pattern="seq(uence)?[ _]?num|sequence|nextexpected", resolution="action"),
+    Refusal(name="TargetCompID", pattern="targetcompid", resolution="action"),
     Refusal(
         name="ApiKey",
         pattern=("(unknown|invalid).*key|key.*(unknown|not found|invalid|expired|revoked)|sendercompid"),
-        cure="action",
+        resolution="action",
     ),
     Refusal(
         name="Permission",
         pattern=(
             "usage level|permission|denied|not allowed|not permitted|authoriz|scope|locked|disabled|suspended"
         ),
-        cure="action",
+        resolution="action",
     ),
-    Refusal(name="HeartBtInt", pattern="heartbt|heartbeat", cure="action"),
-    Refusal(name="SendingTime", pattern="sending ?time|clock", cure="unclear"),
-    Refusal(name="SessionExists", pattern="already exists", cure="time"),
-    Refusal(name="RateLimit", pattern="busy|rate limit|too many", cure="time"),
-    Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", cure="time"),
+    Refusal(name="HeartBtInt", pattern="heartbt|heartbeat", resolution="action"),
+    Refusal(name="SendingTime", pattern="sending ?time|clock", resolution="unclear"),
+    Refusal(name="SessionExists", pattern="already exists", resolution="time"),
+    Refusal(name="RateLimit", pattern="busy|rate limit|too many", resolution="time"),
+    Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", resolution="time"),
 )
 """Reasons for refusing a Logon. The first one whose pattern matches the Text applies."""

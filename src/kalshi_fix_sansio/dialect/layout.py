@@ -369,25 +369,25 @@ class Answers(Value):
         requests: MsgTypes (35) of the requests.
         attribute: The attribute that identifies the request; None if the answer contains no identifier, and
             therefore answers a request without one.
-        names: The attribute of the request that has the same value as `attribute`; `msg_seq_num` is that of
+        repeats: The attribute of the request that has the same value as `attribute`; `msg_seq_num` is that of
             the header.
         when: Condition under which the message is such an answer.
         unless: Condition under which it is not such an answer, for example because it reports a pending
             status.
         open_when: Condition under which the outcome remains unknown, because the peer does not know it
             either.
-        makes: MsgType of requests that create an object (an order), and the attribute that identifies the
+        creates: MsgType of requests that create an object (an order), and the attribute that identifies the
             object (OrderID). Reports about an object that an earlier request created do not answer a later
             request.
     """
 
     requests: frozenset[str]
     attribute: str | None = None
-    names: str = ""
+    repeats: str = ""
     when: Condition | None = None
     unless: Condition | None = None
     open_when: Condition | None = None
-    makes: tuple[str, str] | None = None
+    creates: tuple[str, str] | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -504,13 +504,13 @@ class Refusal(Value):
 
     Attributes:
         pattern: A regular expression that is searched for in the Text, ignoring case.
-        cure: Whether a later Logon can succeed after an action by the user (`action`) or after some time
-            (`time`); `unclear` if it may be either.
+        resolution: Whether a later Logon can succeed after an action by the user (`action`) or after some
+            time (`time`); `unclear` if it may be either.
     """
 
     name: str
     pattern: str
-    cure: Literal["action", "time", "unclear"]
+    resolution: Literal["action", "time", "unclear"]
 
 
 @attrs.frozen(eq=False, repr=False)

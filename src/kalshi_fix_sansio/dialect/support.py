@@ -17,7 +17,7 @@ EMPTY: Final = ()
 """Default for the arguments of constructors for groups and unknown fields. It is compared by identity,
 because CPython has a single empty tuple; any other empty sequence is converted, with the same result.
 """
-MAX_NAMES: Final = 256
+MAX_CACHED_COMP_ID_CHARS: Final = 256
 """Maximum total length, in characters, of the CompIDs at the beginning of a header that an encoder caches as
 text for the next message.
 """

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
 from kalshi_fix_sansio.dialect.layout import Answers, BlockLayout
 from kalshi_fix_sansio.events import OpenRequest, RejectReceived
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.open_requests import UNNAMED, Named, OpenRequests, Several
+from kalshi_fix_sansio.session.open_requests import UNNAMED, Named, OpenRequests, SharedName
 
 
 @attrs.frozen
@@ -67,9 +67,9 @@ class RequestMatcher:
         """By class, the attribute that contains the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
-                if answers.makes is not None:
-                    core.ledger.open.creating_types.add(answers.makes[0])
-                    self._created_ids[layout.cls] = answers.makes[1]
+                if answers.creates is not None:
+                    core.ledger.open.creating_types.add(answers.creates[0])
+                    self._created_ids[layout.cls] = answers.creates[1]
 
     def _learn(self, message: Message) -> tuple[_Lookup, ...]:
         core = self._core
@@ -106,7 +106,7 @@ class RequestMatcher:
                 # A report about an answered order may still answer a cancel or a replace of the order.
                 answered_before = created_id is not None and (name, getattr(message, created_id)) in known
                 msg_types = rule.others if answered_before else rule.requests
-                if isinstance(found, Several):
+                if isinstance(found, SharedName):
                     request = found.oldest(msg_types)
                 else:
                     request = found if found.msg_type in msg_types else None
@@ -158,9 +158,9 @@ def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests)
 def _lookup_key(answers: Answers) -> tuple[str | None, str, str]:
     if answers.attribute is None:
         return None, UNNAMED, next(iter(answers.requests))
-    return answers.attribute, answers.names, ""
+    return answers.attribute, answers.repeats, ""
 
 
 def _rule(answers: Answers, body: BlockLayout) -> _Rule:
-    maker, created_id = answers.makes or (None, None)
+    maker, created_id = answers.creates or (None, None)
     return _Rule(answers.requests, created_id, answers.requests - {maker}, terms(answers.open_when, body))

@@ -45,7 +45,7 @@ class Ledger:
         "broken",
         "ended_by",
         "expected",
-        "handed",
+        "fetched_marks",
         "marks",
         "next_key",
         "open",
@@ -78,7 +78,7 @@ class Ledger:
         """Requests that have neither been answered nor reported as unanswered."""
         self.next_key: int = 1
         """The key of the next request."""
-        self.handed: deque[int] = deque()
+        self.fetched_marks: deque[int] = deque()
         """The marks of the events that were fetched but are not confirmed."""
         self._confirmed = 0
         """The number of events confirmed since the ledger was opened, which is the index of the oldest
@@ -136,16 +136,16 @@ class Ledger:
 
     def confirm(self, count: int | None) -> None:
         """Confirm the oldest `count` events that were fetched, or all of them."""
-        handed = self.handed
+        fetched_marks = self.fetched_marks
         if count is None:
-            count = len(handed)
+            count = len(fetched_marks)
         if count:
             self._confirmed += count
-            if count == len(handed):
-                handed.clear()
+            if count == len(fetched_marks):
+                fetched_marks.clear()
             else:
                 for _ in range(count):
-                    handed.popleft()
+                    fetched_marks.popleft()
             # Settle before the number advances, because a crash may preserve any prefix of the records. If
             # only the number advanced, the answer would not be resent, and its request would stay open
             # forever.
@@ -158,8 +158,8 @@ class Ledger:
         if not self._counting or self.broken:
             return
         # Only the first mark matters: marks never decrease, except for void ones.
-        if self.handed:
-            reached = self.handed[0]
+        if self.fetched_marks:
+            reached = self.fetched_marks[0]
         else:
             reached = self.marks[0] if self.marks else self._held_at or self.expected
         if reached > self.store.next_incoming:
@@ -255,7 +255,7 @@ class Ledger:
         """
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
-        self.handed = deque([VOID] * len(self.handed))
+        self.fetched_marks = deque([VOID] * len(self.fetched_marks))
 
     def record_end(self, ended_by: EndedBy | None) -> None:
         """Record the end of a session; `ended_by` is None if no message caused it.
@@ -311,7 +311,7 @@ class Ledger:
         size -= self.open.size
         self.settling += len(keys)
         self.settling_bytes += size
-        self._settling.append((self._confirmed + len(self.handed) + len(self.marks), keys, size))
+        self._settling.append((self._confirmed + len(self.fetched_marks) + len(self.marks), keys, size))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """Record that the peer will not resend the message with the expected number, which may have answered

@@ -236,10 +236,10 @@ class Session:
                 f"{len(core.events)} events wait ({core.event_bytes} bytes); take events() before "
                 "receiving more"
             )
-        if self._explicit_confirm and len(core.ledger.handed) + len(core.events) >= self._max_events:
+        if self._explicit_confirm and len(core.ledger.fetched_marks) + len(core.events) >= self._max_events:
             raise LocalProtocolError(
-                f"{len(core.ledger.handed)} events are not confirmed, and {len(core.events)} wait; confirm "
-                "some before receiving more"
+                f"{len(core.ledger.fetched_marks)} events are not confirmed, and {len(core.events)} wait; "
+                "confirm some before receiving more"
             )
         core.event_bytes += len(data)
         core.framer.feed(data)
@@ -308,7 +308,7 @@ class Session:
             core.store_failed(error)
         if not core.events:
             return []
-        ledger.handed.extend(ledger.marks)
+        ledger.fetched_marks.extend(ledger.marks)
         ledger.marks.clear()
         events, core.events = core.events, []
         return events
@@ -322,9 +322,10 @@ class Session:
         LocalProtocolError if fewer than `count` events wait to be confirmed.
         """
         ledger = self._core.ledger
-        if count is not None and not 0 <= count <= len(ledger.handed):
+        unconfirmed = len(ledger.fetched_marks)
+        if count is not None and not 0 <= count <= unconfirmed:
             raise LocalProtocolError(
-                f"cannot confirm {count} events: the number of unconfirmed events is {len(ledger.handed)}"
+                f"cannot confirm {count} events: the number of unconfirmed events is {unconfirmed}"
             )
         try:
             ledger.confirm(count)
@@ -334,7 +335,7 @@ class Session:
     @property
     def unconfirmed(self) -> int:
         """The number of fetched events that are not confirmed."""
-        return len(self._core.ledger.handed)
+        return len(self._core.ledger.fetched_marks)
 
     # Outgoing
 

@@ -80,7 +80,7 @@ class Remembered:
             recent.add(hash((name, created_id)))
 
 
-class Several:
+class SharedName:
     """Requests that share a name, by type, the oldest first."""
 
     __slots__ = ("_by_type",)
@@ -110,7 +110,7 @@ class Several:
         return min(found, key=_key) if found else None
 
 
-Named = Mapping[Any, "OpenRequest | Several"]
+Named = Mapping[Any, "OpenRequest | SharedName"]
 """Requests by the value of one attribute."""
 
 
@@ -131,13 +131,13 @@ class OpenRequests:
         self.by_key: dict[int, OpenRequest] = {}
         """All requests by key, the oldest first."""
         self._by_number: dict[int, OpenRequest] = {}
-        self._by_name: defaultdict[str, dict[str, OpenRequest | Several]] = defaultdict(dict)
+        self._by_name: defaultdict[str, dict[str, OpenRequest | SharedName]] = defaultdict(dict)
         self._names: dict[int, Names] = {}
         """The names of each request, by its key."""
         self.size: int = 0
         """Total bytes of the messages of all requests."""
         self.creating_types: set[str] = set()
-        """MsgTypes of requests that create an object, such as an order (`layout.Answers.makes`)."""
+        """MsgTypes of requests that create an object, such as an order (`layout.Answers.creates`)."""
         self.answered: Remembered = Remembered()
         """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
 
@@ -159,10 +159,10 @@ class OpenRequests:
             holder = index.get(value)
             if holder is None:
                 index[value] = request
-            elif isinstance(holder, Several):
+            elif isinstance(holder, SharedName):
                 holder.add(request)
             else:
-                index[value] = Several(holder, request)
+                index[value] = SharedName(holder, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
         """Return whether a request creates an object, and another request had the same name, so that reports
@@ -185,7 +185,7 @@ class OpenRequests:
         for attribute, value in names:
             index = self._by_name[attribute]
             holder = index.pop(value)
-            if holder is not request and isinstance(holder, Several) and holder.remove(request):
+            if holder is not request and isinstance(holder, SharedName) and holder.remove(request):
                 index[value] = holder
 
     def numbered(self, seq_num: int) -> OpenRequest | None:

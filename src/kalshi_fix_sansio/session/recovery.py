@@ -81,7 +81,7 @@ class Search:
         """The number to request next."""
         return (self.low + self.high) // 2
 
-    def served(self, number: int) -> bool:
+    def record_served(self, number: int) -> bool:
         """Record that the peer has sent the message with this number; return whether that narrows the
         search."""
         if not self.low <= number < self.high:
@@ -89,7 +89,7 @@ class Search:
         self.high = number
         return True
 
-    def refused(self) -> None:
+    def record_refused(self) -> None:
         """Record that the peer does not have the requested message."""
         self.low = self.probe + 1
 
@@ -185,7 +185,7 @@ class Recovery:
             core.move(Input.PEER_GAP)
             self._request_to(seq_num - 1, now, unrequested=unrequested)
         if self._search is not None and seq_num <= self._requested_to:
-            if self._search.served(seq_num):
+            if self._search.record_served(seq_num):
                 self._narrow(self._search, now)
             return
         # Updated even for a message that is dropped below for lack of space, so that `_request_rest`
@@ -326,7 +326,7 @@ class Recovery:
         search = self._search
         self._suspected = False
         if search is not None:
-            search.refused()
+            search.record_refused()
         else:
             end = self._requested_to + 1
             begin = self._core.ledger.expected

@@ -207,7 +207,8 @@ class DropCopy:
         self._reply: _Reply | None = None
         self._covered: dict[int, list[CopyRange]] = {}
         self.forgotten: dict[int, ExecKey] = {}
-        """The newest key that the venue has rejected as too old, by shard. Pass it to `Orders.copy_from`."""
+        """The newest key that the venue has rejected as too old, by shard. Pass it to
+        `Orders.drop_copy_start`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
         self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
@@ -261,7 +262,8 @@ class DropCopy:
     def request(
         self, begin: Mapping[int, ExecKey], epoch: int, now: Instant, *, end: ExecKey | None = None
     ) -> None:
-        """Request all reports, starting at the given keys. Pass `orders.copy_from()` and `orders.epoch`.
+        """Request all reports, starting at the given keys. Pass `orders.drop_copy_start()` and
+        `orders.epoch`.
 
         If a range of a shard is already waiting, the new range is merged with it.
 

@@ -185,9 +185,9 @@ class RateBudget:
 
     __slots__ = (
         "_buckets",
+        "_cancel_reserve",
         "_costs",
         "_default_cost",
-        "_kept_back",
         "_limits",
         "_reserved",
         "_use",
@@ -202,7 +202,7 @@ class RateBudget:
         *,
         product: Product = "prediction",
         use: float = 0.95,
-        kept_back: float = 0.2,
+        cancel_reserve: float = 0.2,
         costs: Mapping[str, float] | None = None,
         default_cost: float = limits.DEFAULT_COST,
     ) -> None:
@@ -213,20 +213,20 @@ class RateBudget:
             product: the product that the account trades; each has separate buckets.
             use: the fraction of rate and capacity to use. The rest is a safety margin for unknown effects,
                 such as messages that reach the venue closer together than they were sent.
-            kept_back: the fraction of a write bucket reserved for cancels, which orders and quotes cannot
-                use.
+            cancel_reserve: the fraction of a write bucket that is reserved for cancels, so orders and quotes
+                cannot use it.
             costs: costs in tokens by MsgType (35) that override `TOKEN_COSTS`, such as
                 `{QuoteConfirm.MSG_TYPE: 2}`.
             default_cost: cost of all other messages in tokens.
 
         Raises:
-            ConfigurationError: the tier does not exist; `use` is 0 or less, or above 1; `kept_back` is
+            ConfigurationError: the tier does not exist; `use` is 0 or less, or above 1; `cancel_reserve` is
                 negative, or 1 or more; a cost is negative, or exceeds the usable capacity of a bucket.
         """
         self.tier: str | TokenLimits = tier
         self.product: Product = product
         self._limits = TokenLimits.of_tier(tier, product) if isinstance(tier, str) else tier
-        self._use, self._kept_back = use, kept_back
+        self._use, self._cancel_reserve = use, cancel_reserve
         self._costs, self._default_cost = {**TOKEN_COSTS[product], **(costs or {})}, default_cost
         self._buckets: dict[str, TokenBucket] = {}
         self._reserved: dict[Hashable, float] = {}
@@ -240,10 +240,12 @@ class RateBudget:
     def _check(self) -> None:
         if not 0 < self._use <= 1:
             raise ConfigurationError(f"use must be above 0 and at most 1, not {self._use!r}")
-        if not 0 <= self._kept_back < 1:
-            raise ConfigurationError(f"kept_back must be at least 0 and below 1, not {self._kept_back!r}")
+        if not 0 <= self._cancel_reserve < 1:
+            raise ConfigurationError(
+                f"cancel_reserve must be at least 0 and below 1, not {self._cancel_reserve!r}"
+            )
         bounds = self._limits
-        usable = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._kept_back))
+        usable = self._use * min(bounds.read_capacity, bounds.write_capacity * (1 - self._cancel_reserve))
         for cost in (self._default_cost, *self._costs.values()):
             if not 0 <= cost <= usable:
                 raise ConfigurationError(
@@ -365,7 +367,7 @@ class RateBudget:
             bucket.level = min(bucket.level, 0.0)
         return True
 
-    def lane(self, message: Message | type[Logon]) -> str:
+    def queue_of(self, message: Message | type[Logon]) -> str:
         """Return the queue in which a message waits; messages in different queues do not block each other."""
         name = self._drawn(message)
         if message.MSG_TYPE == OrderMassCancelRequest.MSG_TYPE:
@@ -388,7 +390,7 @@ class RateBudget:
         cost = self._costs.get(msg_type, self._default_cost)
         if cost:
             bucket = self._bucket(name, now)
-            kept = 0.0 if name == _READ or _cancels(message) else self._kept_back * bucket.capacity
+            kept = 0.0 if name == _READ or _cancels(message) else self._cancel_reserve * bucket.capacity
             draws.append((bucket, cost, kept))
             if accepts_quote(message):
                 # The venue's pages disagree on whether the shard that the order names is charged instead.

@@ -170,7 +170,7 @@ def not_an_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
 
 
 @attrs.define(eq=False)
-class ValueJudge:
+class ValueCheck:
     """Checks whether a value of one field can be encoded and is within its limits."""
 
     field: FieldLayout

@@ -112,7 +112,7 @@ def trade_within_budget(client: Client) -> None:
     trade(client)
 
 
-COSTS: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "costs": {"F": 2}, "default_cost": 10}
+COSTS: dict[str, Any] = {"use": 1.0, "cancel_reserve": 0.0, "costs": {"F": 2}, "default_cost": 10}
 CALLS: dict[str, Callable[[Client], object]] = {
     "trade": trade,
     "trade within a budget": trade_within_budget,

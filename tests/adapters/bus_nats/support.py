@@ -29,7 +29,7 @@ class Client:
         self.confirmed: list[Any] = []
         self.changed = asyncio.Event()
         self.explicit_confirm = True
-        self.numbers_outlive_process = channel is REPORTS
+        self.numbers_are_durable = channel is REPORTS
         self.logged_on = None
         self.owner = StoreOwner(
             environment=channel.environment,

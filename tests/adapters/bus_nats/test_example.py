@@ -16,7 +16,14 @@ from click.testing import CliRunner
 
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio import ExecType
-from tests.example_programs import EXAMPLES, SYMBOL, Place, Script, example_place, run_script
+from tests.example_programs import (
+    EXAMPLES,
+    SYMBOL,
+    ExampleEnvironment,
+    Script,
+    example_environment,
+    run_script,
+)
 from tests.nats import NatsServer
 
 ROOT = Path(__file__).parents[3]
@@ -31,8 +38,8 @@ EXPECTED = {
 
 
 @pytest.fixture
-def environment(server: NatsServer, tmp_path: Path) -> Iterator[Place]:
-    with example_place(tmp_path) as prepared:
+def environment(server: NatsServer, tmp_path: Path) -> Iterator[ExampleEnvironment]:
+    with example_environment(tmp_path) as prepared:
         key_id, key_path = prepared.second_key
         prepared.environ |= {
             "KALSHI_FIX_BUS": server.url,
@@ -48,7 +55,7 @@ def replay_output() -> str:
 
 
 def test_a_session_process_serves_a_recorder_and_two_strategies(
-    environment: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: ExampleEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, block = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)
@@ -72,7 +79,7 @@ def test_a_session_process_serves_a_recorder_and_two_strategies(
 
 
 def test_the_other_programs_continue_when_the_session_process_is_killed_and_restarted(
-    environment: Place, tmp_path: Path
+    environment: ExampleEnvironment, tmp_path: Path
 ) -> None:
     session = ("bus/session.py", str(tmp_path / "state"), SYMBOL)
     with ExitStack() as running:

@@ -6,14 +6,21 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from kalshi_fix_adapters.config.reconnect import Cure, Failure, GiveUp, Maintenance, ReconnectPolicy, Wait
+from kalshi_fix_adapters.config.reconnect import (
+    Failure,
+    GiveUp,
+    Maintenance,
+    ReconnectPolicy,
+    Resolution,
+    Wait,
+)
 from kalshi_fix_sansio.errors import ConfigurationError
 from tests.helpers import IN_MAINTENANCE
 
 QUIET = IN_MAINTENANCE + timedelta(days=1)
 """A time without maintenance."""
-LOST = Failure(cure=Cure.TIME, why="it went away")
-HOPELESS = Failure(cure=Cure.ACTION, why="wrong key")
+LOST = Failure(resolution=Resolution.TIME, why="it went away")
+HOPELESS = Failure(resolution=Resolution.ACTION, why="wrong key")
 
 
 def wait(policy: ReconnectPolicy, failures: int, drawn: float, now: datetime = QUIET) -> float:
@@ -40,20 +47,20 @@ def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "cure", "limit"),
+    ("policy", "resolution", "limit"),
     [
-        (ReconnectPolicy(), Cure.UNCLEAR, 8),
-        (ReconnectPolicy(), Cure.SAME, 3),
-        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Cure.UNCLEAR, 1),
-        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Cure.SAME, 2),
-        (ReconnectPolicy(maintenance=None), Cure.SAME, 3),
+        (ReconnectPolicy(), Resolution.UNCLEAR, 8),
+        (ReconnectPolicy(), Resolution.SAME, 3),
+        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Resolution.UNCLEAR, 1),
+        (ReconnectPolicy(unclear_attempts=1, same_failures=2), Resolution.SAME, 2),
+        (ReconnectPolicy(maintenance=None), Resolution.SAME, 3),
     ],
 )
 def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failures(
-    policy: ReconnectPolicy, cure: Cure, limit: int
+    policy: ReconnectPolicy, resolution: Resolution, limit: int
 ) -> None:
     def decide(times: int, now: datetime = QUIET) -> Wait | GiveUp:
-        failure = Failure(cure=cure, why="who knows", times=times)
+        failure = Failure(resolution=resolution, why="who knows", times=times)
         return policy.decide(failure, failures=1, now=now, random=lambda: 0.5)
 
     for times in range(1, limit):
@@ -92,7 +99,7 @@ def test_attempts_can_be_limited() -> None:
 
 @pytest.mark.parametrize("now", [QUIET, IN_MAINTENANCE])
 def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
-    failure = Failure(cure=Cure.TIME, why="already exists", at_least=100.0)
+    failure = Failure(resolution=Resolution.TIME, why="already exists", at_least=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
     assert isinstance(verdict, Wait)
     assert verdict.seconds >= 100
@@ -100,7 +107,7 @@ def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
 
 
 def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
-    failure = Failure(cure=Cure.TIME, why="already exists", at_least=1.0)
+    failure = Failure(resolution=Resolution.TIME, why="already exists", at_least=1.0)
     verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
     assert verdict == Wait(16.0)
 
@@ -145,7 +152,7 @@ def test_times_must_be_positive(name: str) -> None:
 
 
 def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> None:
-    in_use = Failure(cure=Cure.TIME, why="Session already exists", at_least=60.0, key_in_use=True)
+    in_use = Failure(resolution=Resolution.TIME, why="Session already exists", at_least=60.0, key_in_use=True)
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):
         verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)

@@ -27,7 +27,7 @@ def budget(rate: float) -> RateBudget:
     """Return a budget for a burst of ten orders, a third of which is reserved for cancels."""
     limits = TokenLimits(write_rate=rate, write_capacity=150, read_rate=rate, read_capacity=150)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
-    return RateBudget(limits, use=1.0, kept_back=1 / 3, costs=costs, default_cost=10)
+    return RateBudget(limits, use=1.0, cancel_reserve=1 / 3, costs=costs, default_cost=10)
 
 
 def cancel(placed: Any) -> OrderCancelRequest:

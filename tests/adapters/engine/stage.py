@@ -143,7 +143,9 @@ class Stage:
     def _wait_for_store(self) -> None:
         """Wait until a store with a thread of its own has committed everything."""
         connection = self.core._connection
-        while connection is not None and connection.session.unreleased and not connection.holds_back:
+        while (
+            connection is not None and connection.session.unreleased and not connection.may_have_more_output
+        ):
             assert self._committed.wait(60)
             self._committed.clear()
             self.core.store_changed()
@@ -182,7 +184,7 @@ class Stage:
         assert session.events() == []
         assert connection.state is session.state
         assert connection.can_send in (session.is_established, False)
-        assert connection.holds_back or session.data_to_send() == b""
+        assert connection.may_have_more_output or session.data_to_send() == b""
 
     def accept(self) -> None:
         """Complete a connection attempt."""

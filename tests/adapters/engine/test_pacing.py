@@ -36,7 +36,7 @@ def budget(rate: float = 10, capacity: float = 20, **changes: Any) -> RateBudget
     """Return a budget for one order a second, and two at once; a cancel costs a fifth of an order."""
     limits = TokenLimits(write_rate=rate, write_capacity=capacity, read_rate=rate, read_capacity=capacity)
     costs = {OrderCancelRequest.MSG_TYPE: 2}
-    fixed: dict[str, Any] = {"use": 1.0, "kept_back": 0.0, "default_cost": 10, "costs": costs}
+    fixed: dict[str, Any] = {"use": 1.0, "cancel_reserve": 0.0, "default_cost": 10, "costs": costs}
     return RateBudget(limits, **(fixed | changes))
 
 
@@ -124,7 +124,7 @@ def test_waiting_messages_are_sent_in_order() -> None:
 
 
 def test_a_cancel_overtakes_waiting_orders_without_delay() -> None:
-    line = senders(budget(capacity=40, kept_back=0.5))
+    line = senders(budget(capacity=40, cancel_reserve=0.5))
     for number in range(6):
         line.send(order(f"a{number}"))
     assert [name for _, name in line.sent] == ["a0", "a1"]

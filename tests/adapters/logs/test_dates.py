@@ -220,7 +220,7 @@ def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> 
     else:
         path.write_bytes(b"".join(b"2026-06-15 12:00:00.000 received " + item + b"\n" for item in sent))
     for as_of in (None, "latest", date(2026, 6, 15)):
-        found = [event.what for event in read_events(path, as_of=as_of)]
+        found = [event.event for event in read_events(path, as_of=as_of)]
         received = [item for item in found if isinstance(item, MessageReceived)]
         assert len(received) == 2
         assert not any(item.message.problems for item in received)

@@ -206,7 +206,7 @@ def test_books_are_restored(tmp_path: Path, log: bool) -> None:
 
 
 def events_of(path: Path) -> list[str]:
-    return [type(event.what).__name__ for event in read_events(path)]
+    return [type(event.event).__name__ for event in read_events(path)]
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
@@ -215,7 +215,7 @@ def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bo
         "KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)]
     )
     path = write(tmp_path / "day", frames, log=log)
-    lost = [event.what for event in read_events(path) if isinstance(event.what, MessagesLost)]
+    lost = [event.event for event in read_events(path) if isinstance(event.event, MessagesLost)]
     assert [(item.begin, item.end) for item in lost] == [(2, 3)]
 
 
@@ -236,9 +236,9 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
     )
     path = write(tmp_path / "day", frames, log=False)
     ids = [
-        event.what.message.cl_ord_id  # type: ignore[attr-defined]
+        event.event.message.cl_ord_id  # type: ignore[attr-defined]
         for event in read_events(path)
-        if isinstance(event.what, MessageReceived)
+        if isinstance(event.event, MessageReceived)
     ]
     assert ids == ["a", "d", "b", "e"]
     assert "MessagesLost" not in events_of(path)
@@ -263,7 +263,7 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
         *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
         *([] if log else ["SessionEnded"]),
     ]
-    rejects = [event.what for event in read_events(path) if isinstance(event.what, RejectReceived)]
+    rejects = [event.event for event in read_events(path) if isinstance(event.event, RejectReceived)]
     assert [getattr(reject.sent, "cl_ord_id", None) for reject in rejects] == ["a"]
     crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
     assert events_of(crashed).count("SessionEnded") == 1 + (not log)

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_sqlite.stores import OWNER, asked, contents, kept, send
+from tests.adapters.store_sqlite.stores import OWNER, contents, kept, open_request, send
 from tests.postgres import Relay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
@@ -42,8 +42,8 @@ def test_a_reopened_store_has_the_committed_records(either: str) -> None:
         send(store, 5)
         store.record_sent(6, None)
         store.advance_incoming(9)
-        store.record_request(asked(3, 6))
-        store.record_request(asked(4, 2, uncertain=True))
+        store.record_request(open_request(3, 6))
+        store.record_request(open_request(4, 2, uncertain=True))
         store.settle_requests([4])
         store.record_rows({"a": '{"x":1}', "b": "2", "c": "3"})
         store.commit()
@@ -76,7 +76,7 @@ def test_old_messages_and_ids_are_deleted(
 ) -> None:
     with opened(dsn, **options) as store:
         for key in range(600):
-            store.record_request(attrs.evolve(asked(key, key + 1), request_id=f"id-{key}"))
+            store.record_request(attrs.evolve(open_request(key, key + 1), request_id=f"id-{key}"))
             send(store, 1, size=25)
         store.commit()
         assert kept(store) == list(range(601 - left, 601))
@@ -261,7 +261,7 @@ def test_a_commit_whose_answer_is_lost_ends_the_store(
     with Relay(server) as relay:
         store = opened(relay.dsn(database))
         send_and_commit(store, 1)
-        relay.loses_answer_to = b""
+        relay.lost_answer = b""
         with pytest.raises(StoreError, match="could not be read or written"):
             send_and_commit(store, 1)
         with pytest.raises(StoreError, match="close this store and open it again"):
@@ -327,12 +327,12 @@ def test_a_database_lists_and_summarizes_its_stores(dsn: str) -> None:
         PostgresDatabase(dsn).open(OWNER)
     with stores.open(OWNER) as store:  # type: ignore[attr-defined]
         send(store, 3)
-        store.record_request(asked(1, 3))
+        store.record_request(open_request(1, 3))
         store.record_rows({"a": "1", "b": "2"})
         store.commit()
         [name] = stores.names()
         summary = stores.summary(name, rows=1)
     assert (summary.owner, summary.next_outgoing, summary.kept, summary.rows) == (OWNER, 4, 3, 2)
     assert summary.last_rows == (("b", "2"),)
-    assert summary.open_requests == (asked(1, 3),)
+    assert summary.open_requests == (open_request(1, 3),)
     assert summary == stores.summary(name, rows=1)

@@ -16,7 +16,7 @@ from typing import Any
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.store_sqlite.stores import asked, commit, contents, opened, send
+from tests.adapters.store_sqlite.stores import commit, contents, open_request, opened, send
 
 KEEP = 15
 
@@ -57,7 +57,7 @@ def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
         if kind == 5:
             store.record_sent(store.next_outgoing, None)
         if kind == 4 or kind == 7:
-            store.record_request(asked(number, store.next_outgoing))
+            store.record_request(open_request(number, store.next_outgoing))
         send(store, 1 + kind % 3, size=number * 37 % 700)
     commit(store)
     return True

@@ -30,7 +30,7 @@ def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
     )
 
 
-def asked(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
+def open_request(key: int, number: int = 1, *, uncertain: bool = False) -> OpenRequest:
     """Return a request sent with this number; there are three different ids, which repeat."""
     sent_at = START + timedelta(seconds=number)
     return OpenRequest(f"order-{key % 3}", "D", number, sent_at, b"request %d" % number, key, uncertain)

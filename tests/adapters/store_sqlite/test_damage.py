@@ -22,10 +22,10 @@ from tests.adapters.store_sqlite.power_loss import log_of
 from tests.adapters.store_sqlite.stores import (
     FILE,
     OWNER,
-    asked,
     contents,
     execute,
     kept,
+    open_request,
     opened,
     python,
     send,
@@ -53,8 +53,8 @@ def path(tmp_path: Path) -> Path:
     with opened(tmp_path) as store:
         send(store, 40, size=300)
         store.advance_incoming(17)
-        store.record_request(asked(1, 7))
-        store.record_request(asked(2, 8))
+        store.record_request(open_request(1, 7))
+        store.record_request(open_request(2, 8))
     return tmp_path / FILE
 
 

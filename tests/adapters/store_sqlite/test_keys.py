@@ -23,7 +23,7 @@ from kalshi_fix_adapters.store_sqlite import (
 from kalshi_fix_adapters.store_sqlite.tables import connect
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.store_sqlite.stores import OWNER, asked, execute, send
+from tests.adapters.store_sqlite.stores import OWNER, execute, open_request, send
 from tests.helpers import KEY_ID
 
 NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
@@ -36,7 +36,7 @@ def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
     path = store_path(folder, owner)
     with SqliteStore(path, owner=owner) as store:
         send(store, 3)
-        store.record_request(asked(1, 3))
+        store.record_request(open_request(1, 3))
         store.record_rows({"position": '"5"'})
         store.advance_incoming(9)
     return path

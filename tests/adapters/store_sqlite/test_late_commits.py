@@ -13,7 +13,7 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import FILE, OWNER, asked, kept, opened, send
+from tests.adapters.store_sqlite.stores import FILE, OWNER, kept, open_request, opened, send
 
 LONG = 30.0
 
@@ -61,12 +61,12 @@ def hold(disk: SlowDisk) -> int:
 def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
     store = disk.store
     send(store, 2)
-    store.record_request(asked(1))
+    store.record_request(open_request(1))
     store.record_rows({"a": "1", "b": "2"})
     store.commit()
     send(store, 1)
     store.settle_requests([1])
-    store.record_request(asked(2))
+    store.record_request(open_request(2))
     store.record_rows({"a": None, "c": "3"})
     ticket = hold(disk)
     send(store, 1)
@@ -76,7 +76,7 @@ def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
     assert kept(store) == [1, 2, 3, 4]
     assert [store.find(number) is not None for number in (2, 3, 4, 5)] == [True, True, True, False]
     assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (5, 5, 1)
-    assert store.open_requests() == (asked(2),)
+    assert store.open_requests() == (open_request(2),)
     assert ([store.row(key) for key in "abc"], store.row_sizes) == ([None, "4", "3"], {"b": 2, "c": 2})
     assert read_summary(store.path).next_outgoing == 3
     disk.gate.set()
@@ -108,7 +108,7 @@ def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk
     before, tickets = disk.commits, []
     for number in range(50):
         send(store, 1)
-        store.record_request(asked(number))
+        store.record_request(open_request(number))
         if number % 7 == 0:
             store.settle_requests([number - 1])
         if number == 30:

@@ -29,9 +29,9 @@ from tests.adapters.store_sqlite.stores import (
     FILE,
     OWNER,
     ROOT,
-    asked,
     execute,
     kept,
+    open_request,
     opened,
     python,
     send,
@@ -138,16 +138,16 @@ def test_a_reset_and_the_changes_after_it_are_one_commit(tmp_path: Path) -> None
     with opened(tmp_path) as store:
         send(store, 3)
         store.advance_incoming(9)
-        store.record_request(asked(1))
+        store.record_request(open_request(1))
         store.commit()
         store.reset(unanswered=True)
         store.record_sent(1, None)
-        store.record_request(asked(2))
+        store.record_request(open_request(2))
         assert read_summary(store.path).next_outgoing == 4
         store.commit()
         seen = read_summary(store.path)
         assert (seen.next_outgoing, seen.next_incoming, seen.kept, seen.reset_unanswered) == (2, 1, 0, True)
-        assert seen.open_requests == (asked(1), asked(2))
+        assert seen.open_requests == (open_request(1), open_request(2))
 
 
 def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
         for _ in range(20):
             for _ in range(100):
                 send(store, 100, size=60)
-                store.record_request(asked(store.next_outgoing))
+                store.record_request(open_request(store.next_outgoing))
                 store.settle_requests([store.next_outgoing - 1000])
                 store.commit()
             sizes.append(size())

@@ -11,7 +11,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_adapters.stores import StoreOwner
 from kalshi_fix_adapters.stores.owner import store_name
-from tests.adapters.store_sqlite.stores import OWNER, asked, send
+from tests.adapters.store_sqlite.stores import OWNER, open_request, send
 
 NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
 NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
@@ -30,7 +30,7 @@ def fill(stores: Stores, owner: StoreOwner = OWNER) -> str:
     """Create a store with a row, an open request and numbers; return its name."""
     with stores.open(owner) as store:
         send(store, 3)
-        store.record_request(asked(1, 3))
+        store.record_request(open_request(1, 3))
         store.record_rows({"position": '"5"'})
         store.advance_incoming(9)
     return name_of(stores, owner)

@@ -13,7 +13,7 @@ import pytest
 from kalshi_fix_adapters.errors import KeyChangedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_sqlite.stores import OWNER, asked, contents, execute, kept, send
+from tests.adapters.store_sqlite.stores import OWNER, contents, execute, kept, open_request, send
 from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Stores, fill, name_of, run
 from tests.helpers import KEY_ID
 from tests.postgres import execute_at
@@ -85,7 +85,10 @@ def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(s
     new = stores.migrate(old, key_id=NEW_KEY)
     assert (new, stores.names()) == (name_of(stores, NEW), [new])
     with stores.open(NEW) as store:
-        assert (store.row("position"), store.open_requests()) == ('"5"', (asked(1, 3, uncertain=True),))
+        assert (store.row("position"), store.open_requests()) == (
+            '"5"',
+            (open_request(1, 3, uncertain=True),),
+        )
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (1, 1, 1, [])
         send(store, 2)
     assert stores.migrate(new, key_id=KEY_ID) == old
@@ -109,7 +112,7 @@ def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(st
         assert (contents(store), store.row("position")) == (before, '"5"')
     with stores.open(ROTATED) as store:
         assert (store.row("position"), store.next_outgoing, store.next_incoming) == ('"5"', 1, 1)
-        assert store.open_requests() == (asked(1, 3, uncertain=True),)
+        assert store.open_requests() == (open_request(1, 3, uncertain=True),)
         send(store, 7)
     assert stores.read(NAMED).owner.sender_comp_id == NEW_KEY
     with stores.open(NAMED) as store:

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
-from tests.adapters.store_sqlite.stores import OWNER, asked, commit, contents, stored
+from tests.adapters.store_sqlite.stores import OWNER, commit, contents, open_request, stored
 from tests.postgres import execute_at
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(key=keys, uncertain=st.booleans())
     def record_request(self, key: int, uncertain: bool) -> None:
-        request = asked(key, self.model.next_outgoing, uncertain=uncertain)
+        request = open_request(key, self.model.next_outgoing, uncertain=uncertain)
         self.store.record_request(request)
         self.model.record_request(request)
         self.recorded()

@@ -149,7 +149,7 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("venue: limit TIDES: unit is hours, was minutes", "limits TIDES unit", "hours"),
     ("source: refused logon bad_key is gone", "refusals bad_key", GONE),
     ("venue: refused logon bad_key: pattern is keys?, was key", "refusals bad_key pattern", "keys?"),
-    ("venue: refused logon bad_key: cure is time, was action", "refusals bad_key cure", "time"),
+    ("venue: refused logon bad_key: resolution is time, was action", "refusals bad_key resolution", "time"),
     ("venue: text OfferText.FULL: code is NONE, was FULL", "texts OfferText.FULL code", "NONE"),
     ("venue: BerthRequest.draught: unit is feet, was metres", f"{REQUEST} draught unit", "feet"),
     ("venue: BerthRequest.draught: default is 3, was not set", f"{REQUEST} draught default", "3"),
@@ -205,7 +205,7 @@ def old(harbour: api.Api) -> api.Api:
         ("products sea", {"env_prefix": "SEA"}),
         ("hosts|live sea orders", {"name": "a.example"}),
         ("limits TIDES", {"neap": "3", "spring": "5", "type": "Mapping[str, int]", "unit": "minutes"}),
-        ("refusals bad_key", {"pattern": "key", "cure": "action"}),
+        ("refusals bad_key", {"pattern": "key", "resolution": "action"}),
         ("texts OfferText.FULL", {"field": "Answer", "code": "FULL"}),
     )
 

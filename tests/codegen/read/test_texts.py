@@ -84,30 +84,39 @@ def test_mistakes_are_reported(tmp_path: Path, old: str, new: str, mistake: str)
 REFUSALS = """\
 source: manual
 refusals:
-  Locked: {pattern: "locked|denied", cure: action, doc: "Not allowed in."}
-  Tide:   {pattern: "tide", cure: unclear, doc: "Perhaps the tide."}
-  Busy:   {pattern: "busy", cure: time, source: manual, why: "Seen.", doc: "Come again."}
+  Locked: {pattern: "locked|denied", resolution: action, doc: "Not allowed in."}
+  Tide:   {pattern: "tide", resolution: unclear, doc: "Perhaps the tide."}
+  Busy:   {pattern: "busy", resolution: time, source: manual, why: "Seen.", doc: "Come again."}
 texts: {}
 """
 
 
 def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
     locked, tide, busy = load_dialect(write(tmp_path, texts=REFUSALS)).refusals
-    assert (locked.name, locked.pattern, locked.cure, locked.source) == (
+    assert (locked.name, locked.pattern, locked.resolution, locked.source) == (
         "Locked",
         "locked|denied",
         "action",
         "manual",
     )
-    assert (tide.cure, busy.cure, busy.doc, busy.why) == ("unclear", "time", "Come again.", "Seen.")
+    assert (tide.resolution, busy.resolution, busy.doc, busy.why) == (
+        "unclear",
+        "time",
+        "Come again.",
+        "Seen.",
+    )
     assert locked.location.line == line_of(REFUSALS, "Locked")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
-        ("cure: action", "cure: time", "4: refusal `Tide` is after `Locked`, which has `cure: time`"),
-        ("cure: unclear", "cure: sleep", "4: `refusals.Tide.cure` is `sleep`"),
+        (
+            "resolution: action",
+            "resolution: time",
+            "4: refusal `Tide` is after `Locked`, which has `resolution: time`",
+        ),
+        ("resolution: unclear", "resolution: sleep", "4: `refusals.Tide.resolution` is `sleep`"),
         ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
         (', doc: "Come again."', "", "5: `refusals.Busy` has no `doc`"),
         ("source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),

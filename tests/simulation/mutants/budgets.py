@@ -9,7 +9,7 @@ import attrs
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.session.resend import Resender
 from tests.simulation import bounds
-from tests.simulation.mutants.patching import Patch, around, caught_by
+from tests.simulation.mutants.patching import Patch, caught_by, wrap
 from tests.simulation.world import World
 
 ONE_MESSAGE = 300
@@ -19,7 +19,7 @@ def _settings(**changes: int) -> Patch:
     def evolved(config: Any, *arguments: Any, **named: Any) -> Any:
         return attrs.evolve(config(*arguments, **named), **changes)
 
-    return around(World, "config", evolved)
+    return wrap(World, "config", evolved)
 
 
 def _keep_more(begin: Any, store: MemoryStore, **settings: Any) -> None:
@@ -44,6 +44,6 @@ MUTANTS = {
         _settings(max_open_request_bytes=2 * bounds.MAX_OPEN_BYTES), "unbounded"
     ),
     "one more resting order": caught_by(_settings(max_resting_orders=bounds.MAX_RESTING + 1), "unbounded"),
-    "a store that keeps more bytes": caught_by(around(MemoryStore, "__init__", _keep_more), "unbounded"),
-    "a resend that reads more messages": caught_by(around(Resender, "_begin_turn", _read_more), "unbounded"),
+    "a store that keeps more bytes": caught_by(wrap(MemoryStore, "__init__", _keep_more), "unbounded"),
+    "a resend that reads more messages": caught_by(wrap(Resender, "_begin_turn", _read_more), "unbounded"),
 }

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.timers import SendingTimes
-from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
@@ -77,39 +77,37 @@ def _request_nothing(*_: object) -> None:
 
 
 MUTANTS = {
-    "duplicates that are delivered again": caught_by(
-        around(receive, "classify", _deliver_duplicates), "order"
-    ),
-    "gaps that are not detected": caught_by(around(receive, "classify", _ignore_gaps), "silent loss"),
+    "duplicates that are delivered again": caught_by(wrap(receive, "classify", _deliver_duplicates), "order"),
+    "gaps that are not detected": caught_by(wrap(receive, "classify", _ignore_gaps), "silent loss"),
     "duplicates that are not marked": caught_by(
-        instead(receive, "MessageReceived", _leave_unmarked), "unmarked"
+        replace(receive, "MessageReceived", _leave_unmarked), "unmarked"
     ),
     "checksums that are not checked": caught_by(
-        instead(Framer, "_check_sum", _accept_every_check_sum), "altered", "invented"
+        replace(Framer, "_check_sum", _accept_every_check_sum), "altered", "invented"
     ),
-    "a loss that is reported too widely": caught_by(around(Core, "emit", _lose_too_much), "false loss"),
-    "a loss that is not reported": caught_by(around(Core, "emit", _lose_silently), "silent loss"),
+    "a loss that is reported too widely": caught_by(wrap(Core, "emit", _lose_too_much), "false loss"),
+    "a loss that is not reported": caught_by(wrap(Core, "emit", _lose_silently), "silent loss"),
     "a gap after which all messages are held": caught_by(
-        around(World, "config", _hold_without_bound), "unbounded"
+        wrap(World, "config", _hold_without_bound), "unbounded"
     ),
-    "garbage that raises": caught_by(around(Framer, "_take_garbage", _raise_on_garbage), "ValueError"),
+    "garbage that raises": caught_by(wrap(Framer, "_take_garbage", _raise_on_garbage), "ValueError"),
     "a session that ends without a reason": caught_by(
-        every(50, Receiver, "_heartbeat", _end_on_heartbeat), "unexplained"
+        replace_every(50, Receiver, "_heartbeat", _end_on_heartbeat), "unexplained"
     ),
     "a session that counts refused messages": caught_by(
-        around(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"
+        wrap(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"
     ),
     "a session that refuses late messages permanently": caught_by(
-        instead(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
+        replace(Receiver, "_is_for_the_user", lambda *_: False), "refused for good"
     ),
     "a session that checks the time of resent messages": caught_by(
-        instead(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"
+        replace(Receiver, "_time_problem", _check_the_time), "unexplained", "unsettled"
     ),
     "a session that does not notice that it was blocked": caught_by(
-        instead(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
+        replace(SendingTimes, "may_have_waited", lambda *_: False), "unexplained"
     ),
     "a session that accepts only one name of its peer": caught_by(
-        around(Core, "learn_peer", _accept_one_name), "unexplained"
+        wrap(Core, "learn_peer", _accept_one_name), "unexplained"
     ),
-    "a gap that is not requested": caught_by(instead(Recovery, "_request", _request_nothing), "unsettled"),
+    "a gap that is not requested": caught_by(replace(Recovery, "_request", _request_nothing), "unsettled"),
 }

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, RestingOrders
 from kalshi_fix_sansio.trading import Orders
-from tests.simulation.mutants.patching import around, caught_by, instead
+from tests.simulation.mutants.patching import caught_by, replace, wrap
 
 
 def _nothing(*_: object) -> None:
@@ -45,25 +45,25 @@ def _ignore_unknown(apply: Any, orders: Orders, event: object) -> Any:
 
 MUTANTS = {
     "orders that ignore the requests of an earlier process": caught_by(
-        around(Orders, "apply", _ignore_unknown), "dropped"
+        wrap(Orders, "apply", _ignore_unknown), "dropped"
     ),
     "resting orders that are not reported": caught_by(
-        instead(RestingOrders, "unverified", _nothing), "unverified"
+        replace(RestingOrders, "unverified", _nothing), "unverified"
     ),
     "an answer that leaves the outcome open but settles the request": caught_by(
-        around(RequestMatcher, "match", _settle_unknown), "unsettled"
+        wrap(RequestMatcher, "match", _settle_unknown), "unsettled"
     ),
     "a session that tracks one request per id": caught_by(
-        around(OpenRequests, "add", _track_one_request_per_id), "unsettled", "forgotten"
+        wrap(OpenRequests, "add", _track_one_request_per_id), "unsettled", "forgotten"
     ),
     "a fill of one order that answers another order with the same id": caught_by(
-        instead(Remembered, "add", _nothing), "unsettled", "forgotten"
+        replace(Remembered, "add", _nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are not reported": caught_by(
-        instead(Core, "give_up_on", _nothing), "unsettled", "forgotten"
+        replace(Core, "give_up_on", _nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are reported again": caught_by(
-        around(Ledger, "answered", _keep_open), "listed twice"
+        wrap(Ledger, "answered", _keep_open), "listed twice"
     ),
-    "answered orders that stay open": caught_by(instead(Ledger, "_settle_confirmed", _nothing), "unsettled"),
+    "answered orders that stay open": caught_by(replace(Ledger, "_settle_confirmed", _nothing), "unsettled"),
 }

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session.outbound import Outbound
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.timers import Timers
-from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
@@ -69,26 +69,26 @@ def _decline_reports(config: Any, world: World, side: Side, **named: Any) -> Any
 
 MUTANTS = {
     "a resend that omits a message": caught_by(
-        every(3, Resender, "_resend_message", _omit_message), "unsettled", "silent loss"
+        replace_every(3, Resender, "_resend_message", _omit_message), "unsettled", "silent loss"
     ),
     "a resend with a different OrigSendingTime": caught_by(
-        around(Resender, "_resend_message", _change_orig_sending_time), "changed"
+        wrap(Resender, "_resend_message", _change_orig_sending_time), "changed"
     ),
     "a resend of session messages": caught_by(
-        instead(Receiver, "send_heartbeat", _delay_heartbeat), "admin resent"
+        replace(Receiver, "send_heartbeat", _delay_heartbeat), "admin resent"
     ),
     "a resend that declines reports": caught_by(
-        around(World, "config", _decline_reports), "lost to a gap fill"
+        wrap(World, "config", _decline_reports), "lost to a gap fill"
     ),
-    "a gap fill with a wrong NewSeqNo": caught_by(around(Resender, "_fill", _fill_backwards), "gap fill"),
+    "a gap fill with a wrong NewSeqNo": caught_by(wrap(Resender, "_fill", _fill_backwards), "gap fill"),
     "a number that is used twice": caught_by(
-        every(50, Outbound, "commit", _reuse_number), "number reused", "altered"
+        replace_every(50, Outbound, "commit", _reuse_number), "number reused", "altered"
     ),
-    "a number that is skipped": caught_by(around(Outbound, "commit", _skip_number), "number skipped"),
+    "a number that is skipped": caught_by(wrap(Outbound, "commit", _skip_number), "number skipped"),
     "a heartbeat that is late": caught_by(
-        around(Timers, "next_deadline", _report_deadline_late), "late heartbeat"
+        wrap(Timers, "next_deadline", _report_deadline_late), "late heartbeat"
     ),
     "a session that does not close": caught_by(
-        instead(Session, "wants_close", property(lambda _: False)), "unsettled"
+        replace(Session, "wants_close", property(lambda _: False)), "unsettled"
     ),
 }

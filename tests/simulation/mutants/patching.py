@@ -25,11 +25,11 @@ def caught_by(patch: Patch, *rules: str) -> Mutant:
     return Mutant(patch, frozenset(rules))
 
 
-def instead(owner: Any, name: str, replacement: object) -> Patch:
+def replace(owner: Any, name: str, replacement: object) -> Patch:
     return lambda: patch.object(owner, name, replacement)
 
 
-def every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) -> Patch:
+def replace_every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) -> Patch:
     """Replace every `count`-th call."""
     original = getattr(owner, name)
 
@@ -48,11 +48,11 @@ def every(count: int, owner: Any, name: str, replacement: Callable[..., Any]) ->
     return mutant
 
 
-def around(owner: Any, name: str, change: Callable[..., Any]) -> Patch:
+def wrap(owner: Any, name: str, change: Callable[..., Any]) -> Patch:
     """Call `change(original, ...)` instead of the original."""
     original = getattr(owner, name)
 
     def call(*arguments: Any, **named: Any) -> Any:
         return change(original, *arguments, **named)
 
-    return instead(owner, name, call)
+    return replace(owner, name, call)

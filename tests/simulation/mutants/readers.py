@@ -9,7 +9,7 @@ import attrs
 from kalshi_fix_adapters.engine import iteration
 from kalshi_fix_adapters.errors import MessagesLostError
 from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
-from tests.simulation.mutants.patching import around, caught_by
+from tests.simulation.mutants.patching import caught_by, wrap
 
 
 def _skip_losses(shown: Any, event: Any) -> Any:
@@ -29,12 +29,12 @@ def _report_fewer_losses(shown: Any, event: Any) -> Any:
 
 MUTANTS = {
     "messages() that skips lost messages": caught_by(
-        around(iteration, "message_or_error", _skip_losses), "kept from readers"
+        wrap(iteration, "message_or_error", _skip_losses), "kept from readers"
     ),
     "messages() that skips unknown outcomes": caught_by(
-        around(iteration, "message_or_error", _skip_unknown_outcomes), "kept from readers"
+        wrap(iteration, "message_or_error", _skip_unknown_outcomes), "kept from readers"
     ),
     "messages() that reports fewer messages than are lost": caught_by(
-        around(iteration, "message_or_error", _report_fewer_losses), "kept from readers"
+        wrap(iteration, "message_or_error", _report_fewer_losses), "kept from readers"
     ),
 }

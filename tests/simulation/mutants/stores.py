@@ -12,7 +12,7 @@ from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.outbound import Outbound
 from tests.simulation.disk import Disk, DiskStore
 from tests.simulation.disk_shared import SharedStore
-from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
 
 
 def _nothing(*_: object, **__: object) -> None:
@@ -66,38 +66,40 @@ def _begin_too_low(begin: Any, ledger: Ledger, store: Any) -> None:
 
 MUTANTS = {
     "a store that drops a commit": caught_by(
-        every(7, DiskStore, "_write", _pretend_to_commit), "left early", "number reused"
+        replace_every(7, DiskStore, "_write", _pretend_to_commit), "left early", "number reused"
     ),
     "a disk that syncs less than it reports": caught_by(
-        instead(Disk, "lose_power", _lose_synced_changes), "left early", "number reused", "forgotten"
+        replace(Disk, "lose_power", _lose_synced_changes), "left early", "number reused", "forgotten"
     ),
-    "a store that drops an order": caught_by(every(3, DiskStore, "record_request", _nothing), "forgotten"),
+    "a store that drops an order": caught_by(
+        replace_every(3, DiskStore, "record_request", _nothing), "forgotten"
+    ),
     "a session that commits too late": caught_by(
-        instead(Ledger, "begin_commit", _nothing_to_commit), "left early", "number reused"
+        replace(Ledger, "begin_commit", _nothing_to_commit), "left early", "number reused"
     ),
     "a release before the commit is durable": caught_by(
-        around(Outbound, "release", _release_at_once), "left early", "number reused"
+        wrap(Outbound, "release", _release_at_once), "left early", "number reused"
     ),
     "a commit that may take any amount of time": caught_by(
-        around(Outbound, "release", _wait_forever), "late heartbeat"
+        wrap(Outbound, "release", _wait_forever), "late heartbeat"
     ),
     "a shared store without a fence": caught_by(
-        instead(SharedStore, "_check_fence", _nothing), "overwritten", "number reused", "left early"
+        replace(SharedStore, "_check_fence", _nothing), "overwritten", "number reused", "left early"
     ),
     "a lease that is renewed while a commit hangs": caught_by(
-        instead(SharedStore, "_renew", _renew_during_hanging_commit), "late takeover"
+        replace(SharedStore, "_renew", _renew_during_hanging_commit), "late takeover"
     ),
     "a primary that continues after its lease": caught_by(
-        instead(SharedStore, "_lose", _nothing), "two primaries"
+        replace(SharedStore, "_lose", _nothing), "two primaries"
     ),
     "a session that confirms events when it returns them": caught_by(
-        around(Session, "events", _confirm_at_once), "silent loss"
+        wrap(Session, "events", _confirm_at_once), "silent loss"
     ),
-    "a session that never confirms": caught_by(instead(Ledger, "advance", _nothing), "behind"),
+    "a session that never confirms": caught_by(replace(Ledger, "advance", _nothing), "behind"),
     "a session that begins before the confirmed number": caught_by(
-        around(Ledger, "__init__", _begin_too_low), "repeated"
+        wrap(Ledger, "__init__", _begin_too_low), "repeated"
     ),
     "a reset that is not reported after a crash": caught_by(
-        instead(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
+        replace(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
     ),
 }

@@ -25,7 +25,7 @@ from kalshi_fix_sansio.trading.money import cash, settlements
 from kalshi_fix_sansio.trading.orders import orders
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancels
 from kalshi_fix_sansio.trading.orders.order import PRIMARY
-from tests.simulation.mutants.patching import around, caught_by, every, instead
+from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
 from tests.trading.soak.ledger import RAISED
 
 
@@ -64,60 +64,60 @@ def _ignore_limit(extend: Any, group: OrderGroup, index: int) -> None:
 
 MUTANTS = {
     "a refusal that answers all requests with its ClOrdID": caught_by(
-        around(Orders, "_handle_cancel_reject", _refuse_all),
+        wrap(Orders, "_handle_cancel_reject", _refuse_all),
         "requests without an answer",
         "a request is settled without its answer",
         "a discrepancy",
     ),
     "a change back to an earlier ClOrdID, wrongly answered by older reports": caught_by(
-        instead(Order, "origins", lambda *_: frozenset()),
+        replace(Order, "origins", lambda *_: frozenset()),
         "a request is settled without its answer",
         "requests without an answer",
     ),
     "orders that ignore the requests of an earlier process": caught_by(
-        around(Orders, "apply", _drop(OutcomesUnknown)),
+        wrap(Orders, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
         "an order without uncertainty",
     ),
     "order groups that ignore the requests of an earlier process": caught_by(
-        around(OrderGroups, "apply", _drop(OutcomesUnknown)),
+        wrap(OrderGroups, "apply", _drop(OutcomesUnknown)),
         "an unanswered request is dropped",
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        instead(Orders, "_lose_reports", _nothing), "an order without uncertainty", "orders"
+        replace(Orders, "_lose_reports", _nothing), "an order without uncertainty", "orders"
     ),
     "order groups that no fill triggers": caught_by(
-        around(OrderGroup, "_extend", _ignore_limit), "order groups"
+        wrap(OrderGroup, "_extend", _ignore_limit), "order groups"
     ),
     "order groups that no lower limit triggers": caught_by(
-        instead(OrderGroup, "_check_update", _nothing), "order groups"
+        replace(OrderGroup, "_check_update", _nothing), "order groups"
     ),
     "order groups that count two out of three fills": caught_by(
-        every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
+        replace_every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
     ),
     "order groups that ignore answers": caught_by(
-        around(OrderGroups, "apply", _drop(OrderGroupResponse)),
+        wrap(OrderGroups, "apply", _drop(OrderGroupResponse)),
         "an answered order group request is in flight",
     ),
     "a lost settlement that precedes the first fill": caught_by(
-        around(Positions, "apply", _drop_early_settlement), "positions"
+        wrap(Positions, "apply", _drop_early_settlement), "positions"
     ),
     "a payout that is not moved to the shard revealed by the first fill": caught_by(
-        instead(Cash, "_move_payouts", lambda *_: iter(())), "money of a shard"
+        replace(Cash, "_move_payouts", lambda *_: iter(())), "money of a shard"
     ),
     "positions that settle at another price": caught_by(
-        around(Positions, "_settle", _settle_at_zero), "settlement of a position"
+        wrap(Positions, "_settle", _settle_at_zero), "settlement of a position"
     ),
     "payouts in the caller's decimal context": caught_by(
-        instead(settlements, "total", sum), RAISED, "money", "money of a shard"
+        replace(settlements, "total", sum), RAISED, "money", "money of a shard"
     ),
-    "money in the caller's decimal context": caught_by(instead(cash, "add", operator.add), RAISED, "money"),
+    "money in the caller's decimal context": caught_by(replace(cash, "add", operator.add), RAISED, "money"),
     "orders that all belong to the primary account": caught_by(
-        instead(orders, "read_account", lambda _: PRIMARY), "orders", "an order at its report"
+        replace(orders, "read_account", lambda _: PRIMARY), "orders", "an order at its report"
     ),
     "mass cancels that ignore answers": caught_by(
-        instead(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
+        replace(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
     ),
 }
 SEEDS = {

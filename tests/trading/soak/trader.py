@@ -352,7 +352,7 @@ class Trader:
             self.counts.on_own_session += 1
             machines.copies.apply(self.logged_on, self.harness.now)
         begin = dict(orders.newest)
-        for shard, key in orders.copy_from(machines.copies.forgotten).items():
+        for shard, key in orders.drop_copy_start(machines.copies.forgotten).items():
             begin[shard] = min(key, begin.get(shard, key))
         machines.copies.request(begin, orders.epoch, self.harness.now)
         if self.random.random() < 0.3:

@@ -275,7 +275,7 @@ class Creator(Participant):
         if self.client is None:
             self.log_on()
             return
-        live = [rfq for rfq in machine if not rfq.is_over]
+        live = [rfq for rfq in machine if not rfq.has_ended]
         side = random.choice((Side.BUY, Side.SELL))
         try:
             match random.choice(["ask", "accept", "accept", "accept", "order", "cancel"]):

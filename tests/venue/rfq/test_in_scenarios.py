@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio._generated.limits import REPLACED_RFQS, RFQ_CONFIRMATION, RFQ_EXECUTION
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION, RFQS_WITH_REPLACE_EXISTING
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings, Windows
 from kalshi_fix_venue.scenario.file import ScenarioError, parse_scenario
 from tests.venue.exchange_harness import MARKET
@@ -58,7 +58,7 @@ def test_the_default_times_are_the_documented_ones() -> None:
     for kind in RFQ_EXECUTION:
         windows = Windows(confirmation=RFQ_CONFIRMATION[kind], execution=RFQ_EXECUTION[kind])
         assert getattr(config.rfqs, kind) == windows
-    assert config.rfqs.max_replacing == REPLACED_RFQS
+    assert config.rfqs.max_replacing == RFQS_WITH_REPLACE_EXISTING
 
 
 @pytest.mark.parametrize(

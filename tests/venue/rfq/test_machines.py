@@ -24,7 +24,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.trading import Exposure, QuoteState, RfqCreator, RfqMaker, RfqState
 from tests.helpers import HOSTILE_CONTEXTS
-from tests.simulation.mutants.patching import Patch, around, instead
+from tests.simulation.mutants.patching import Patch, replace, wrap
 from tests.venue.rfq.rfq_harness import VOLATILE
 from tests.venue.rfq.rfq_histories import (
     STEPS,
@@ -90,7 +90,7 @@ def check(story: Story) -> None:
         if rfq.state is RfqState.REFUSED:
             continue
         venue_rfq = venue[rfq.quote_req_id]
-        if rfq.is_over:
+        if rfq.has_ended:
             assert venue_rfq.state.name == "CLOSED"
         elif rfq.state is RfqState.OPEN:
             assert venue_rfq.state.name == "OPEN"
@@ -120,7 +120,7 @@ def test_the_state_of_both_sides_equals_the_venues_book(seed: int) -> None:
     assert not any(side.machine.uncertain() for side in story.sides)
     story.wait(600)
     check(story)
-    assert all(rfq.is_over for rfq in story.ann.machine)
+    assert all(rfq.has_ended for rfq in story.ann.machine)
     assert {side.machine.exposure() for side in story.sides} == {Exposure()}
     assert [side.machine.next_deadline() for side in story.sides] == [None] * 3
 
@@ -152,7 +152,7 @@ def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -
             maker.look_up()
             ended += maker.machine.exposure() != before
             # In markets without an earlier report no range is conclusive.
-            assert maker.machine.copy_from(story.now) == {}
+            assert maker.machine.drop_copy_start(story.now) == {}
         check(story)
     assert ended > 1
 
@@ -171,15 +171,15 @@ def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any
 
 MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "a maker that ignores drop copy": (
-        instead(RfqMaker, "_handle_range", lambda *_: None),
+        replace(RfqMaker, "_handle_range", lambda *_: None),
         test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations,
     ),
     "a maker that ignores the requests of an earlier process": (
-        around(RfqMaker, "apply", _drop_unknown),
+        wrap(RfqMaker, "apply", _drop_unknown),
         partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 0),
     ),
     "a creator that ignores the requests of an earlier process": (
-        around(RfqCreator, "apply", _drop_unknown),
+        wrap(RfqCreator, "apply", _drop_unknown),
         partial(test_a_process_continued_from_its_journal_adopts_requests_listed_by_its_store, 2),
     ),
 }
@@ -290,7 +290,7 @@ def _check_maker(
             QuoteState.CONFIRMED,
         )
         if any(name.endswith(f":{quote.quote_id}") for name in traded):
-            may_trade = quote.is_at_stake and quote.quote_id in {item[2] for item in uncertain_items}
+            may_trade = quote.may_trade and quote.quote_id in {item[2] for item in uncertain_items}
             assert may_trade or quote.state is QuoteState.EXECUTED or quote.quote_id in confirmed_later
     # Every withheld message is about a quote that is uncertain, accepted or ended.
     for message in messages(after):
@@ -301,7 +301,7 @@ def _check_maker(
 
 def _check_creator(machine: RfqCreator, traded: set[str]) -> None:
     for rfq in machine:
-        assert rfq.is_over or rfq.state is RfqState.UNKNOWN
+        assert rfq.has_ended or rfq.state is RfqState.UNKNOWN
         for acceptance in rfq.acceptances:
             if acceptance.cl_ord_id in traded:
-                assert acceptance.is_at_stake or rfq.state is RfqState.EXECUTED
+                assert acceptance.may_trade or rfq.state is RfqState.EXECUTED

@@ -262,7 +262,7 @@ pauses:
   what: exchange
   products: [margin]
   logs-out: false
-  takes-logons: false
+  accepts-logons: false
 limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
 """
     ).config({})
@@ -286,7 +286,7 @@ limits: {max-kept-messages: 5, max-kept-bytes: 5000, max-past-events: 7}
             state=PauseState.EXCHANGE_PAUSED,
             products=("margin",),
             logs_out=False,
-            takes_logons=False,
+            accepts_logons=False,
         ),
     )
     assert (config.max_kept_messages, config.max_kept_bytes, config.max_past_events) == (5, 5000, 7)
@@ -339,7 +339,7 @@ accounts:
 
 
 def test_owners_and_keys_from_the_command_line_are_added_to_those_in_the_file() -> None:
-    scenario = parse("accounts: {ann: {prediction: {balance: 5}}}").joined_by(("ann", "you"))
+    scenario = parse("accounts: {ann: {prediction: {balance: 5}}}").with_owners(("ann", "you"))
     assert [(account.owner, account.product, account.balance) for account in scenario.accounts] == [
         ("ann", "prediction", d("5")),
         ("ann", "margin", d("10000")),

@@ -161,7 +161,7 @@ class Machines:
         return events
 
     def _request(self, since: ExecKey) -> None:
-        begin = self.orders.copy_from(self.copies.forgotten).get(FIRST.shard, since)
+        begin = self.orders.drop_copy_start(self.copies.forgotten).get(FIRST.shard, since)
         self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, initial: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:

@@ -9,7 +9,7 @@ import pytest
 
 from kalshi_fix_sansio.trading import GroupState, OrderGroup
 from kalshi_fix_sansio.trading.money import settlements
-from tests.simulation.mutants.patching import instead
+from tests.simulation.mutants.patching import replace
 from tests.venue.testing.day import FAULTS, SETTLED, SETTLED_AT, compare, play
 
 
@@ -32,8 +32,8 @@ def test_orders_cash_and_positions_of_each_client_equal_those_of_the_exchange(se
 
 
 MUTANTS = {
-    "order groups that are never triggered": instead(OrderGroup, "state", GroupState.ACTIVE),
-    "payouts in the caller's decimal context": instead(settlements, "total", sum),
+    "order groups that are never triggered": replace(OrderGroup, "state", GroupState.ACTIVE),
+    "payouts in the caller's decimal context": replace(settlements, "total", sum),
 }
 
 

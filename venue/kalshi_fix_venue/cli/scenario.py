@@ -85,7 +85,9 @@ def chosen_scenario(
     if owners is None:
         owners = 0 if chosen.accounts else 1
     names = [OWNER if number == 1 else f"{OWNER}-{number}" for number in range(1, owners + 1)]
-    return chosen.joined_by(names).with_keys(count=keys, rsa=None if key_type is None else key_type == "rsa")
+    return chosen.with_owners(names).with_keys(
+        count=keys, rsa=None if key_type is None else key_type == "rsa"
+    )
 
 
 @click.command()

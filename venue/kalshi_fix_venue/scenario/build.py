@@ -28,7 +28,7 @@ from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSetting
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.pauses import MAINTENANCE, WEEKDAYS, WeeklyPause
-from kalshi_fix_venue.programme import Held, Step
+from kalshi_fix_venue.programme import InitialPosition, Step
 from kalshi_fix_venue.scenario import schema
 from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Scenario
 from kalshi_fix_venue.scenario.schema import ScenarioFile
@@ -254,12 +254,14 @@ def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
         )
 
 
-def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[Held]:
+def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[InitialPosition]:
     middles = {(product, m.rules.ticker): m.middle for product, listed in markets.items() for m in listed}
     for owner, product, account in _owned(found):
         for ticker, position in account.positions.items():
             price = position.price or middles[product, ticker]
-            yield Held(product=product, owner=owner, ticker=ticker, quantity=position.quantity, price=price)
+            yield InitialPosition(
+                product=product, owner=owner, ticker=ticker, quantity=position.quantity, price=price
+            )
 
 
 def _keys(found: ScenarioFile) -> Iterator[Keys]:

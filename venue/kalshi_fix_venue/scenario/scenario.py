@@ -21,7 +21,7 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.identities import ClientKey
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
-from kalshi_fix_venue.programme import Held, Programme, Resting, Step
+from kalshi_fix_venue.programme import InitialOrders, InitialPosition, Programme, Step
 
 OWNER: Final = "you"
 """Name of the default owner."""
@@ -97,7 +97,7 @@ class Scenario:
     keys: tuple[Keys, ...] = ()
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     """Further arguments of `VenueConfig`."""
-    held: tuple[Held, ...] = ()
+    held: tuple[InitialPosition, ...] = ()
     """Initial positions."""
     steps: tuple[Step, ...] = ()
     """Scheduled operations, such as a market halt at the start and a pause after an hour."""
@@ -105,7 +105,7 @@ class Scenario:
     seed: int | None = None
     """Seed of all random numbers; None for a different one each time."""
 
-    def joined_by(self, owners: Iterable[str]) -> Scenario:
+    def with_owners(self, owners: Iterable[str]) -> Scenario:
         """Return the scenario with further owners, who have an account and keys on each product.
 
         Existing accounts and keys are unchanged."""
@@ -197,7 +197,7 @@ class Scenario:
 
     def _programme(self) -> Programme:
         resting = tuple(
-            Resting(
+            InitialOrders(
                 product=product,
                 ticker=market.rules.ticker,
                 middle=market.middle,

@@ -564,7 +564,7 @@ class Pause(Section):
     """The products; all by default."""
     logs_out: Flag = True
     """Whether sessions are logged out at its beginning."""
-    takes_logons: Flag = True
+    accepts_logons: Flag = True
     """Whether clients can log on again while it lasts."""
 
     @model_validator(mode="after")

@@ -44,7 +44,7 @@ class Admission:
         now: Instant,
     ) -> str | None:
         """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are the keys logged on."""
-        if not self._pauses.takes_logons[product]:
+        if not self._pauses.accepts_logons[product]:
             return MAINTENANCE
         # Authentication precedes the rate limit: Logons are limited per account, and a client without a valid
         # signature must not use up an account's limit.

@@ -40,8 +40,8 @@ class Sandbox:
         host: str = "127.0.0.1",
     ) -> None:
         if scenario is None:
-            scenario = Scenario().joined_by(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
-        self.scenario: Scenario = scenario.joined_by(owners)
+            scenario = Scenario().with_owners(owners).with_keys(count=keys_each, rsa=not ed25519_keys)
+        self.scenario: Scenario = scenario.with_owners(owners)
         """The initial state of the venue. `keys_each` and `ed25519_keys` do not apply to a given scenario."""
         self._authority = Authority()
         self.keys: dict[tuple[str, str], tuple[ClientKey, ...]] = self.scenario.make_keys()

@@ -19,7 +19,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.dates import Judge
+from kalshi_fix_adapters.logs.dates import DatedDecoder
 from kalshi_fix_adapters.logs.reader import LoggedMessage, LogReader
 from kalshi_fix_sansio.codec import FieldNode
 from kalshi_fix_venue.driver import ClientProtocol
@@ -90,7 +90,7 @@ class Traffic:
         self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
         self._kept: OrderedDict[SessionId, deque[SeenMessage]] = OrderedDict()
         self._units: dict[str, Units] = {}
-        self._judge = Judge()
+        self._decoder = DatedDecoder()
 
     def __call__(self, connection: ClientProtocol, data: bytes, is_sent: bool) -> None:
         """Take bytes; called in the venue's event loop."""
@@ -164,7 +164,7 @@ class Traffic:
         self._kept.move_to_end(session)
 
     def _explain(self, message: SeenMessage) -> Explanation:
-        return explain(message.logged, self._judge)
+        return explain(message.logged, self._decoder)
 
     def _row(self, message: SeenMessage) -> dict[str, Any]:
         if message.row is None:

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, print_stderr
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
-from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.order_list import OrderList
 from kalshi_fix_adapters.cli.logs.summary import Summary
 from kalshi_fix_adapters.logs.dates import AsOf
@@ -162,7 +162,7 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
         name, shown=options.form in (Form.NONE, Form.ORDERS) or not options.on_terminal
     ) as progress:
         waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
-        found = output.versions.watch(progress.watch(pieces(name, waiting)))
+        found = output.versions.watch(progress.watch(chunks(name, waiting)))
         if processes == 1:
             for batch in _batches(found, options):
                 output.add(batch)

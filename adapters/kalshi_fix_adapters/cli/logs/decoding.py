@@ -18,7 +18,7 @@ from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_
 from kalshi_fix_adapters.cli.logs.summary import Fact
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.dates import AsOf, Judge
+from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.entries import Direction, LogEntry, entry_of, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio.codec import FieldNode
@@ -80,7 +80,7 @@ class Decoder:
         self._options = options
         self._templates = Templates(as_json=options.form is Form.JSON)
         self._units = Units()
-        self._judge = Judge(options.as_of)
+        self._decoder = DatedDecoder(options.as_of)
 
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
@@ -98,7 +98,7 @@ class Decoder:
             return batch
         for each, message in zip(kept, [self._fitting(each) for each in kept], strict=True):
             if message is None:
-                self._show_explained(entry_of(each, self._judge), batch)
+                self._show_explained(entry_of(each, self._decoder), batch)
             elif self._options.form is Form.JSON:
                 batch.text.append(self._json(each, message))
             else:
@@ -106,7 +106,7 @@ class Decoder:
         return batch
 
     def _show_explained(self, entry: LogEntry, batch: Batch) -> None:
-        explanation = explain(entry, self._judge)
+        explanation = explain(entry, self._decoder)
         batch.problems += bool(explanation.problems)
         if self._options.form is Form.FULL:
             self._units.learn(explanation.inspection)
@@ -118,7 +118,7 @@ class Decoder:
 
     def _fitting(self, logged: LoggedMessage) -> Message | None:
         """Return a valid message that a template can format; None if the full renderers are needed."""
-        message = None if self._options.form is Form.FULL else valid_message(logged, self._judge)
+        message = None if self._options.form is Form.FULL else valid_message(logged, self._decoder)
         return message if message is not None and self._templates.fits(message) else None
 
     def _add_lines(self, batch: Batch, shown: list[Line]) -> None:
@@ -164,11 +164,11 @@ class Decoder:
         )
 
     def _counted(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
-        message = valid_message(logged, self._judge)
+        message = valid_message(logged, self._decoder)
         if message is not None:
             return _fact(logged, message), selected, False
-        entry = entry_of(logged, self._judge)
-        explanation = explain(entry, self._judge)
+        entry = entry_of(logged, self._decoder)
+        explanation = explain(entry, self._decoder)
         return _explained_fact(entry, explanation), selected, bool(explanation.problems)
 
 

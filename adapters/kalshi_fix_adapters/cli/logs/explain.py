@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_adapters.logs.dates import Judge
+from kalshi_fix_adapters.logs.dates import DatedDecoder
 from kalshi_fix_adapters.logs.entries import LogEntry
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
@@ -44,37 +44,37 @@ class Explanation:
         return None if self.inspection.layout is None else self.inspection.layout.name
 
 
-def valid_message(logged: LoggedMessage, judge: Judge) -> Message | None:
+def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | None:
     """Return a message if a fast check finds that it is valid; None if `explain` must check the message."""
     if logged.truncated:
         return None
     try:
-        message, problems = judge.check(logged.frame)
+        message, problems = decoder.check(logged.frame)
     except DecodeError:
         return None
     if problems:
         return None
     header = message.header
-    judges = _judges_of(judge.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    all_checks = _checks_of(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # A missing field is only reported if it is required on every session on which the message may have been
     # sent.
-    for check, check_header in judges:
+    for check, check_header in all_checks:
         if not check(message) and not check_header(header):
             return message
-    if not judges or any(not _missing(message, judge) for judge in judges):
+    if not all_checks or any(not _missing(message, checks) for checks in all_checks):
         return message
     return None
 
 
-def explain(logged: LoggedMessage | LogEntry, judge: Judge) -> Explanation:
+def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanation:
     """Parse a message and collect all its problems.
 
     Fields that are required everywhere are always checked. Fields that are only required on some session
     types, or from one side, are checked if the CompIDs identify the session type and the side. CompIDs do not
     identify the product, so a field is only reported if both products require it.
     """
-    judge.select(logged.frame)
-    codec = judge.codec
+    decoder.select(logged.frame)
+    codec = decoder.codec
     inspection = codec.inspect(logged.frame)
     missing = {p.tag for p in inspection.problems if p.reason is Reason.REQUIRED_TAG_MISSING}
     # A missing BeginString, BodyLength, MsgType or CheckSum is only reported as missing, not also as out of
@@ -100,30 +100,30 @@ def _missing_here(codec: Codec, frame: bytes, inspection: Inspection) -> Iterato
     layout = inspection.layout
     if layout is None:
         return
-    judges = _judges(codec.dialect, layout, *comp_ids(inspection))
-    message = _typed(codec, frame) if judges else None
+    all_checks = _all_checks(codec.dialect, layout, *comp_ids(inspection))
+    message = _typed(codec, frame) if all_checks else None
     if message is None:
         return
-    first, *others = (_missing(message, judge) for judge in judges)
+    first, *others = (_missing(message, checks) for checks in all_checks)
     for problem in first:
         if all(problem in other for other in others):
             yield problem
 
 
-_Judge = tuple[Check, Check]
+_Checks = tuple[Check, Check]
 """The checks of a message and of its header."""
 
 
 @lru_cache(MAX_PLACES)
-def _judges_of(
+def _checks_of(
     codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
-) -> tuple[_Judge, ...]:
-    return _judges(codec.dialect, codec.dialect.messages[msg_type], sender_id, target_id)
+) -> tuple[_Checks, ...]:
+    return _all_checks(codec.dialect, codec.dialect.messages[msg_type], sender_id, target_id)
 
 
-def _judges(
+def _all_checks(
     dialect: Dialect, layout: MessageLayout, sender_id: str | None, target_id: str | None
-) -> tuple[_Judge, ...]:
+) -> tuple[_Checks, ...]:
     """Return the checks of a message type, one pair for each session on which the message may have been
     sent.
     """
@@ -163,7 +163,7 @@ def _typed(codec: Codec, frame: bytes) -> Message | None:
         return None
 
 
-def _missing(message: Message, judge: _Judge) -> list[Problem]:
-    check, check_header = judge
+def _missing(message: Message, checks: _Checks) -> list[Problem]:
+    check, check_header = checks
     problems = check_header(message.header) + check(message)
     return [problem for problem in problems if problem.reason is Reason.REQUIRED_TAG_MISSING]

@@ -36,7 +36,7 @@ class UnreadableError(Exception):
     """The log cannot be read; the text contains the reason."""
 
 
-def pieces(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
+def chunks(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
     """Yield the bytes of a file in chunks; raise UnreadableError if it is truncated.
 
     With `wait`, bytes that are added later are yielded too. `wait` is called whenever there are no new bytes.

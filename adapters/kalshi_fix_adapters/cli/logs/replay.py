@@ -72,7 +72,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
         sources = [Recording(file) if is_recording(file) else file for file in files]
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):
-            state.apply(event.session_type, event.what, event.time)
+            state.apply(event.session_type, event.event, event.time)
             if not state.count % PROGRESS_EVERY and line.is_due():
                 speed = state.count / (time.monotonic() - started)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")

@@ -32,8 +32,8 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     codec = Codec(DIALECT).deferring()
     with plain_errors():
         for event in read_events(files):
-            if isinstance(event.what, MessageReceived) and session in (None, event.session_type):
-                codec.decode(event.what.frame)
+            if isinstance(event.event, MessageReceived) and session in (None, event.session_type):
+                codec.decode(event.event.frame)
                 codec.compile_deferred()
         if not codec.shapes:
             print_stderr("no message from the venue was found often enough to learn its shape")

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.cli.logs.diagram import STYLE, Arrow, diagram
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain
 from kalshi_fix_adapters.cli.logs.render import brief, lines, name_of
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.dates import AsOf, Judge
+from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
 from kalshi_fix_adapters.logs.trace import Step, Trace
 from kalshi_fix_sansio import SESSION_TYPES
 
@@ -62,9 +62,9 @@ class OrderHistory:
         self.has_problems: bool = False
         """Whether a message yielded by `rows` has problems."""
         self.units: Units = Units()
-        self._judge = Judge(as_of)
+        self._decoder = DatedDecoder(as_of)
         for logon in found.logons:
-            self.units.learn(explain(logon, self._judge).inspection)
+            self.units.learn(explain(logon, self._decoder).inspection)
         self._found = found
 
     def summary(self) -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ class OrderHistory:
                 if line.is_due():
                     line.show(f"{number:,} of {len(self.steps):,} messages of the order")
                 # Explanations are not kept, because each is forty times as large as its message.
-                explanation = explain(step.logged, self._judge)
+                explanation = explain(step.logged, self._decoder)
                 self.has_problems |= bool(explanation.problems)
                 gap = ""
                 if step.time is not None:

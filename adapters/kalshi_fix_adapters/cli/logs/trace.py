@@ -14,7 +14,7 @@ import click
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
-from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, pieces
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.steps import OrderHistory, page, terminal_lines
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import CHUNK
@@ -120,7 +120,7 @@ class _Log:
             while data := self._copy.read(CHUNK):
                 yield data
             return
-        found = pieces(self.name)
+        found = chunks(self.name)
         if self._versions is not None:
             found, self._versions = self._versions.watch(found), None
         if self.name != STDIN and Path(self.name).is_file():

@@ -124,7 +124,7 @@ class OpenOrders:
         lines: list[str] = []
         now = _now()
         # Request the reports of orders that a lost connection has made uncertain.
-        uncertain = self._orders.copy_from(self._copies.forgotten) if not self._copies.pending else {}
+        uncertain = self._orders.drop_copy_start(self._copies.forgotten) if not self._copies.pending else {}
         # A range is requested only once. Orders that its reports do not resolve stay uncertain.
         if uncertain and uncertain != self._requested_from:
             self._requested_from = uncertain

@@ -26,7 +26,7 @@ from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived, Uncertainty
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
-SETTLING: Final = 0.25
+SETTLE_SECONDS: Final = 0.25
 """Number of seconds to wait for further reports after the answer, such as fills, or reports about the orders
 of a mass cancel.
 """
@@ -126,7 +126,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
     Args:
         plan: the plan of a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
-        settle: whether to wait `SETTLING` seconds for further reports after the answer.
+        settle: whether to wait `SETTLE_SECONDS` seconds for further reports after the answer.
         at_once: whether the order cannot stay open.
 
     Raises:
@@ -149,7 +149,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: 
             if not outcome.is_answered:
                 outcome.why = outcome.why or f"no answer within {plan.timeout:g} seconds"
             elif settle:
-                _listen(client, outcome, SETTLING, lambda: False)
+                _listen(client, outcome, SETTLE_SECONDS, lambda: False)
     except KeyboardInterrupt:
         if not may_have_been_sent:
             raise

@@ -298,23 +298,23 @@ EXECUTION_REPORT = MessageLayout(
         Answers(
             frozenset(("D",)),
             attribute="cl_ord_id",
-            names="cl_ord_id",
+            repeats="cl_ord_id",
             unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
-            makes=("D", "order_id"),
+            creates=("D", "order_id"),
         ),
         Answers(
             frozenset(("D", "F", "G")),
             attribute="cl_ord_id",
-            names="cl_ord_id",
+            repeats="cl_ord_id",
             when=Condition((("ExecType", ("8",)),)),
             open_when=Condition((("Text", ("EXCHANGE_UNAVAILABLE",)),)),
         ),
         Answers(
             frozenset(("D", "F", "G")),
             attribute="cl_ord_id",
-            names="cl_ord_id",
+            repeats="cl_ord_id",
             when=Condition((("ExecType", ("4", "5", "C")),)),
-            makes=("D", "order_id"),
+            creates=("D", "order_id"),
         ),
     ),
     tracks=Tracks(
@@ -348,7 +348,7 @@ ORDER_CANCEL_REJECT = MessageLayout(
         Answers(
             frozenset(("F", "G")),
             attribute="cl_ord_id",
-            names="cl_ord_id",
+            repeats="cl_ord_id",
             open_when=Condition((("Text", ("EXCHANGE_UNAVAILABLE",)),)),
         ),
     ),
@@ -370,5 +370,5 @@ ORDER_MASS_CANCEL_REPORT = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_mass_cancel_report",
     ),
-    answers=(Answers(frozenset(("q",)), attribute="cl_ord_id", names="cl_ord_id"),),
+    answers=(Answers(frozenset(("q",)), attribute="cl_ord_id", repeats="cl_ord_id"),),
 )

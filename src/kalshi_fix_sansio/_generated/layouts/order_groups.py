@@ -63,7 +63,7 @@ ORDER_GROUP_RESPONSE = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.order_groups.encode_order_group_response",
     ),
     answers=(
-        Answers(frozenset(("UOG",)), attribute="order_group_id", names="order_group_id"),
+        Answers(frozenset(("UOG",)), attribute="order_group_id", repeats="order_group_id"),
         Answers(frozenset(("UOG",))),
     ),
 )

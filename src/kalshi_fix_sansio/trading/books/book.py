@@ -271,7 +271,9 @@ class OrderBook:
         """
         return None if self.utc_date == date.min else datetime.combine(self.utc_date, self.utc_time, UTC)
 
-    def fill(self, state: BookState, bids: dict[Decimal, Decimal], offers: dict[Decimal, Decimal]) -> None:
+    def apply_snapshot(
+        self, state: BookState, bids: dict[Decimal, Decimal], offers: dict[Decimal, Decimal]
+    ) -> None:
         """Replace state and levels with those of a snapshot."""
         self.state = state
         self.stale_reason = None

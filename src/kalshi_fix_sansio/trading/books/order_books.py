@@ -310,7 +310,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             entries = [entry for entry in entries if is_complete(entry)]
         bids, offers = self._entries.read_snapshot(update, entries)
         if book.state is BookState.WAITING:
-            book.fill(state, bids, offers)
+            book.apply_snapshot(state, bids, offers)
             self._entries.check_crossed(update)
         book.awaits_old_updates = False
         update.state_changed = book.state is not was

@@ -261,7 +261,7 @@ class Orders:
         """The newest unsolicited report of each shard."""
         return dict(self._reports.live)
 
-    def copy_from(
+    def drop_copy_start(
         self,
         forgotten: Mapping[int, ExecKey] = {},
     ) -> Mapping[int, ExecKey]:
@@ -272,7 +272,7 @@ class Orders:
             forgotten: by shard, a key that drop copy no longer has. Uncertainties that need this key or an
                 older one are left out too.
         """
-        return self._uncertainty.copy_from(forgotten)
+        return self._uncertainty.drop_copy_start(forgotten)
 
     @property
     def dollars(self) -> bool:

@@ -91,8 +91,8 @@ class Uncertainty:
                 unplaced=unplaced,
             )
 
-    def copy_from(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
-        """Return, by shard, the key at which drop copy must begin; see `Orders.copy_from`."""
+    def drop_copy_start(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
+        """Return, by shard, the key at which drop copy must begin; see `Orders.drop_copy_start`."""
         found: dict[int, ExecKey] = {}
         keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
         for item in self.items(self._kept.outside_cohorts(self._alike())):

@@ -70,7 +70,7 @@ class ReportKeys:
         if time is not None:
             preceding.time = time if preceding.time is None else max(preceding.time, time)
 
-    def copy_from(
+    def drop_copy_start(
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
         """Return, by shard, the key from which drop copy must be requested for overdue orders. `overdue`

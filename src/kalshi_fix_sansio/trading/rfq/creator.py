@@ -170,15 +170,15 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 yield uncertain_rfq(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
 
     def _awaited(self) -> Iterator[tuple[Acceptance, datetime]]:
-        for each in self._at_stake.values():
+        for each in self._may_trade.values():
             if each.deadline is not None and each.uncertain_since is None:
                 yield each, each.deadline
 
     def _unknown(self) -> Iterator[tuple[Acceptance, datetime]]:
-        for deal in self._at_stake.values():
+        for deal in self._may_trade.values():
             for each in deal.rfq.acceptances:
                 # Without a ClOrdID, no report can be matched with its order.
-                if each.is_at_stake and each.uncertain_since is not None and each.cl_ord_id is not None:
+                if each.may_trade and each.uncertain_since is not None and each.cl_ord_id is not None:
                     yield each, each.deadline or self._deadline(each.rfq, None, each.preceding.lost_at or END)
 
     # --- outgoing messages ----------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         before = self._rfqs.get(request.quote_req_id)
         if before is not None:
-            if not before.is_over and before.uncertain_since is None:
+            if not before.has_ended and before.uncertain_since is None:
                 raise RfqRequestError(f"request {request.quote_req_id} has not ended; use another QuoteReqID")
             self._forget(before)
         self._make_room()
@@ -295,7 +295,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         Raises:
             RfqRequestError: the request has ended.
         """
-        if rfq.is_over:
+        if rfq.has_ended:
             raise RfqRequestError(f"request {rfq.quote_req_id} has ended: {rfq.state.value}")
         # No state changes: until the venue answers, the request stays as it is and may still trade.
         return RFQCancel(quote_req_id=rfq.quote_req_id, party_ids=_parties(rfq))
@@ -370,13 +370,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _make_room(self) -> None:
         if len(self._rfqs) >= self._max_rfqs:
-            evicted = next((rfq for rfq in self._rfqs.values() if rfq.is_over), None)
+            evicted = next((rfq for rfq in self._rfqs.values() if rfq.has_ended), None)
             if evicted is not None:
                 self._forget(evicted)
 
     def _forget(self, rfq: CreatorRfq) -> None:
         del self._rfqs[rfq.quote_req_id]
-        self._at_stake.pop(rfq.quote_req_id, None)
+        self._may_trade.pop(rfq.quote_req_id, None)
         self._by_rfq_id.pop(rfq.rfq_id or "", None)
         for acceptance in list(rfq.acceptances):
             self._drop(acceptance)
@@ -436,7 +436,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             better,
         )
         if len(rfq.acceptances) >= MAX_ACCEPTANCES:
-            ended = (each for each in rfq.acceptances if not each.is_at_stake)
+            ended = (each for each in rfq.acceptances if not each.may_trade)
             self._drop(next(ended, rfq.acceptances[0]))
         rfq.acceptances.append(acceptance)
         if not sent_earlier:
@@ -533,7 +533,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         # A quote proves that the venue has the request and that the request is open.
         if rfq.acceptance is None:
             rfq.uncertain_since = None
-        if rfq.is_over or quote.quote_id in rfq.quotes:
+        if rfq.has_ended or quote.quote_id in rfq.quotes:
             return
         if quote.maker is not None:
             # The venue does not report replaced quotes to the creator. After a resend, an older quote may
@@ -594,7 +594,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._reindex(rfq)
 
     def _handle_report(self, report: Any) -> None:
-        deals = self._at_stake.values()
+        deals = self._may_trade.values()
         self._keys.record_report(report, [each.preceding for deal in deals for each in deal.rfq.acceptances])
         acceptance = self._find(report.cl_ord_id, None)
         if acceptance is None or report.exec_type in PENDING:
@@ -635,7 +635,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         matches = [
             each for each in rfq.acceptances if name == (each.cl_ord_id if cl_ord_id else each.quote_id)
         ]
-        waiting = [each for each in matches if each.is_at_stake and Fact.ACCEPTED not in each.facts]
+        waiting = [each for each in matches if each.may_trade and Fact.ACCEPTED not in each.facts]
         return next(reversed(waiting or matches), None)
 
     # --- session and deadlines ------------------------------------------------------------------------
@@ -653,18 +653,18 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             acceptance = self._lost_acceptance(request, message)
             if acceptance is None:
                 return False
-            if not acceptance.rfq.is_over:
+            if not acceptance.rfq.has_ended:
                 self._update_of(acceptance.rfq)
                 acceptance.lose(request.sent_at, self._now)
             return True
         if isinstance(message, QuoteRequest):
             known = self._rfqs.get(message.quote_req_id)
-            if known is None or known.is_over:
+            if known is None or known.has_ended:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
         rfq = self.rfq(request.request_id)
         if rfq is None:
             return False
-        if not rfq.is_over:
+        if not rfq.has_ended:
             self._update_of(rfq)
             rfq.uncertain_since = rfq.uncertain_since or request.sent_at
         return True
@@ -686,7 +686,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _lose_answers(self) -> None:
         for rfq in self._rfqs.values():
-            if not rfq.is_over:
+            if not rfq.has_ended:
                 self._update_of(rfq)
                 rfq.uncertain_since = rfq.uncertain_since or self._now
                 acceptance = rfq.acceptance
@@ -696,7 +696,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_undelivered(self, refused: Any) -> None:
         if refused is not None and refused.msg_type == ExecutionReport.MSG_TYPE:
             acceptance = self._find(refused.cl_ord_id, None)
-            if acceptance is not None and acceptance.is_at_stake:
+            if acceptance is not None and acceptance.may_trade:
                 self._update_of(acceptance.rfq)
                 acceptance.lose(None, self._now)
         elif refused is None or refused.msg_type in _ANSWERS:
@@ -717,13 +717,13 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _reindex(self, rfq: CreatorRfq) -> None:
         """Update the index of acceptances that may still trade, after the state of a request has changed."""
-        if rfq.is_over:
+        if rfq.has_ended:
             rfq.quotes.clear()
         acceptance = rfq.acceptance
-        if rfq.is_over or acceptance is None:
-            self._at_stake.pop(rfq.quote_req_id, None)
+        if rfq.has_ended or acceptance is None:
+            self._may_trade.pop(rfq.quote_req_id, None)
         else:
-            self._at_stake[rfq.quote_req_id] = acceptance
+            self._may_trade[rfq.quote_req_id] = acceptance
 
     def _update_of(self, rfq: CreatorRfq) -> CreatorUpdate:
         """Return the update of a request that is about to change."""
@@ -761,7 +761,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._now, self._dollars, self._keys = state.now, state.dollars, state.keys
         self._rfqs, self._early = rfqs, early
         self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
-        self._accepted, self._at_stake = {}, {}
+        self._accepted, self._may_trade = {}, {}
         self.unplaced.load(state.unplaced)
         self._updates.clear()
         for rfq in rfqs.values():

@@ -141,7 +141,7 @@ class Acceptance(Deal):
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)
 
     @property
-    def is_at_stake(self) -> bool:
+    def may_trade(self) -> bool:
         """Whether the acceptance may still trade."""
         return self.facts.isdisjoint(_ENDS) and not self.is_refused
 
@@ -206,14 +206,14 @@ class CreatorRfq:
         return RfqState.SENT if self.rfq_id is None else RfqState.OPEN
 
     @property
-    def is_over(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether the request has ended."""
         return self.state in ENDED
 
     @property
     def acceptance(self) -> Acceptance | None:
         """The acceptance that may still trade, according to the reports received."""
-        return next((each for each in reversed(self.acceptances) if each.is_at_stake), None)
+        return next((each for each in reversed(self.acceptances) if each.may_trade), None)
 
     def best(self, side: Side) -> CreatorQuote | None:
         """Return the best quote for the creator on a side, the oldest if several are equal; None without

@@ -46,12 +46,12 @@ class RfqMachine(ABC, Generic[R, D, U]):
     """The base of `RfqMaker` and `RfqCreator`: deadlines, exposure, uncertain items, and session events."""
 
     __slots__ = (
-        "_at_stake",
         "_dollars",
         "_grace",
         "_high_volatility",
         "_keys",
         "_max_rfqs",
+        "_may_trade",
         "_now",
         "_rfqs",
         "_standard",
@@ -76,7 +76,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self._volatile_symbols = volatile_symbols
         self._grace, self._dollars, self._max_rfqs = grace, dollars, max_rfqs
         self._rfqs: dict[str, R] = {}
-        self._at_stake: dict[str, D] = {}
+        self._may_trade: dict[str, D] = {}
         """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
         self._keys = ReportKeys()
         self._now: datetime | None = None
@@ -101,7 +101,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         A quote counts until its order is reported, or the venue reports the end of the request.
         """
         found = Exposure()
-        for deal in self._at_stake.values():
+        for deal in self._may_trade.values():
             if symbol in (None, deal.rfq.symbol) and deal.side is not None:
                 price = deal.price
                 if price is None:  # not reported, so assume the highest cost: a dollar per contract
@@ -120,7 +120,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         due += [overdue for _, overdue in self._unknown() if overdue > now]
         return min(due, default=None)
 
-    def copy_from(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
+    def drop_copy_start(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
         """Return, by shard, the key from which drop copy must be requested to find the orders of uncertain
         deals.
 
@@ -129,10 +129,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
         Args:
             now: the current time, timezone-aware.
-            forgotten: as for `Orders.copy_from`.
+            forgotten: as for `Orders.drop_copy_start`.
         """
         overdue = [(deal.rfq.symbol or "", deal.preceding) for deal, due in self._unknown() if due <= now]
-        return self._keys.copy_from(overdue, forgotten)
+        return self._keys.drop_copy_start(overdue, forgotten)
 
     @abstractmethod
     def _uncertain(self) -> Iterator[UncertainRfq]:

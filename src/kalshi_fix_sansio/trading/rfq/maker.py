@@ -176,12 +176,12 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 )
 
     def _awaited(self) -> Iterator[tuple[MakerQuote, datetime]]:
-        for quote in self._at_stake.values():
+        for quote in self._may_trade.values():
             if quote.deadline is not None and quote.state in (QuoteState.ACCEPTED, QuoteState.CONFIRMED):
                 yield quote, quote.deadline
 
     def _unknown(self) -> Iterator[tuple[MakerQuote, datetime]]:
-        for quote in self._at_stake.values():
+        for quote in self._may_trade.values():
             if quote.state is QuoteState.UNKNOWN:
                 yield quote, self._order_due(quote)
 
@@ -193,7 +193,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         ended or have an accepted quote are skipped.
         """
         before = rfq.quote
-        if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.is_at_stake):
+        if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.may_trade):
             return None
         terms = self._quote(rfq)
         is_open = before is not None and not before.canceling
@@ -342,7 +342,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _make_room(self) -> bool:
         if len(self._rfqs) < self._max_rfqs:
             return True
-        tradable = {quote.rfq.rfq_id for quote in self._at_stake.values()}
+        tradable = {quote.rfq.rfq_id for quote in self._may_trade.values()}
         # Requests with a quote that may trade are not removed, because execution reports could then not be
         # matched.
         evicted = next(iter(self._idle), None) or next(
@@ -564,7 +564,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._reindex(rfq, quote)
 
     def _handle_report(self, report: Any) -> None:
-        self._keys.record_report(report, [each.preceding for each in self._at_stake.values()])
+        self._keys.record_report(report, [each.preceding for each in self._may_trade.values()])
         if report.exec_type in PENDING:
             return
         quote = self._quotes.get(_quote_id(report))
@@ -674,10 +674,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Update the indexes of quotes that may trade and of open quotes, after the state of a quote has
         changed.
         """
-        if quote is not None and quote.is_at_stake:
-            self._at_stake[quote.quote_id] = quote
+        if quote is not None and quote.may_trade:
+            self._may_trade[quote.quote_id] = quote
         elif quote is not None:
-            self._at_stake.pop(quote.quote_id, None)
+            self._may_trade.pop(quote.quote_id, None)
         if rfq.quote is None:
             self._idle.setdefault(rfq.rfq_id)
         else:
@@ -721,7 +721,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._now, self._on, self._dollars = state.now, False, state.dollars
         self._keys, self._rfqs = state.keys, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
-        self._idle, self._at_stake = {}, {}
+        self._idle, self._may_trade = {}, {}
         self.unplaced.load(state.unplaced)
         self._updates.clear()
         for rfq in rfqs.values():
@@ -767,4 +767,4 @@ def _accepted_side(quote: MakerQuote, report: Any) -> Side | None:
 def _uncertain_kind(quote: MakerQuote) -> UncertainRfqKind:
     if Fact.CONFIRMED in quote.facts:
         return UncertainRfqKind.EXECUTION_UNKNOWN
-    return UncertainRfqKind.CONFIRM_UNKNOWN if quote.is_at_stake else UncertainRfqKind.QUOTE_UNKNOWN
+    return UncertainRfqKind.CONFIRM_UNKNOWN if quote.may_trade else UncertainRfqKind.QUOTE_UNKNOWN

@@ -217,7 +217,7 @@ class MakerQuote(Deal):
         return self.confirms > 0 or Fact.CONFIRMED in self.facts
 
     @property
-    def is_at_stake(self) -> bool:
+    def may_trade(self) -> bool:
         """Whether the quote may still trade without further action by the creator; it may still need the
         maker's confirmation.
         """

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_adapters.cli.logs.explain import explain
 from kalshi_fix_adapters.cli.logs.render import json_fields, lines
 from kalshi_fix_adapters.cli.logs.units import Units
-from kalshi_fix_adapters.logs.dates import Judge
+from kalshi_fix_adapters.logs.dates import DatedDecoder
 from kalshi_fix_adapters.logs.reader import MAX_MESSAGE, LogReader
 from kalshi_fix_sansio import DIALECT, TEXTS, decode_strict
 from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember
@@ -309,7 +309,7 @@ def test_a_message_without_an_end_is_abandoned() -> None:
 )
 def test_junk_in_a_message_does_not_stop_the_reader(junk: bytes) -> None:
     for found in LogReader().feed(b"8=FIXT.1.1|" + junk + b"\n\n"):
-        explanation = explain(found, Judge())
+        explanation = explain(found, DatedDecoder())
         json.dumps(json_fields(explanation.inspection))
         assert list(lines(explanation, Units()))
 

@@ -268,7 +268,7 @@ def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:
 
     shown: list[bytes] = []
     with pytest.raises(KeyboardInterrupt):
-        shown.extend(files.pieces(str(path), wait))
+        shown.extend(files.chunks(str(path), wait))
     assert b" ".join(shown) == b"one  two  three four five six"
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import attrs
 
-from kalshi_fix_sansio._generated.limits import REPLACED_RFQS, RFQ_CONFIRMATION, RFQ_EXECUTION
+from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION, RFQS_WITH_REPLACE_EXISTING
 from kalshi_fix_sansio.errors import ConfigurationError
 
 
@@ -51,7 +51,7 @@ class RfqSettings:
     venue."""
     max_open: int = 100
     """Maximum number of open RFQs of one account; a further one is refused with 658=3."""
-    max_replacing: int = REPLACED_RFQS
+    max_replacing: int = RFQS_WITH_REPLACE_EXISTING
     """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
     oldest ones."""
     max_quotes: int = 1000
