@@ -17,7 +17,15 @@ from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.send_validator import SendValidator
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, RECEIVING_STATES, Input, State
 from kalshi_fix_sansio.session.store import MemoryStore, MessageStore
-from kalshi_fix_sansio.session.timers import RUNNING, Rule, Timers
+from kalshi_fix_sansio.session.timers import (
+    COMMIT_DUE,
+    LOGON_DUE,
+    LOGOUT_DUE,
+    PAGE_DUE,
+    RUNNING,
+    Rule,
+    Timers,
+)
 
 # Globals, for speed: see `receive`.
 _CLOSED: Final = State.CLOSED
@@ -73,15 +81,15 @@ class Session:
         self._resender = self._receiver.resender
         self._send_validator = SendValidator(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
-            Timers.commit_due: self._commit_overdue,
-            Timers.logon_due: self._receiver.handshake.overdue,
-            Timers.logout_due: self._logout_overdue,
+            COMMIT_DUE: self._commit_overdue,
+            LOGON_DUE: self._receiver.handshake.overdue,
+            LOGOUT_DUE: self._logout_overdue,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
             Timers.silence_due: self._silence,
             Timers.resend_due: self._receiver.recovery.stalled,
-            Timers.page_due: self._resender.continue_resend,
+            PAGE_DUE: self._resender.continue_resend,
         }
-        """The actions for expired deadlines. `Timers.call_due` has no action: see `handle_timer`."""
+        """The actions for expired deadlines. `CALL_DUE` has no action: see `handle_timer`."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._unsent_limit = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
@@ -543,7 +551,7 @@ class Session:
         due.
         """
         core, state = self._core, self._core.state
-        # `record_call` sets `call_at` to a later time, so `Timers.call_due` is never due below.
+        # `record_call` sets `call_at` to a later time, so `CALL_DUE` is never due below.
         if core.times.record_call(now):
             self._receiver.restart_waits(now)
         first = core.timers.next_deadline(state)

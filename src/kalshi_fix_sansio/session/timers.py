@@ -5,7 +5,7 @@ Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeat
 FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. This detects
 wrong clocks and stale messages, but would also reject valid messages after the reader was blocked, for
 example by a long computation in the event loop, a stopped process or a suspended computer. The caller must
-therefore call regularly (`Timers.call_due`). If too much time passes between two calls, by either clock,
+therefore call regularly (`CALL_DUE`). If too much time passes between two calls, by either clock,
 messages sent in that time are accepted until the first recent message is read. Older messages, or messages
 ahead of the clock, are rejected.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -74,29 +75,9 @@ class Timers:
         self.last_received = now
         self.probed_at = None
 
-    def logon_due(self) -> float | None:
-        """Return the deadline for the Logon handshake."""
-        return self.logon_at
-
-    def logout_due(self) -> float | None:
-        """Return the deadline for the answer to a Logout."""
-        return self.logout_at
-
     def resend_due(self) -> float | None:
         """Return the deadline for progress of a resend; None while reading is paused."""
         return None if self.reading_paused else self.resend_at
-
-    def call_due(self) -> float | None:
-        """Return the time by which the caller must call even if no other deadline is due."""
-        return None if self.call_at == NEVER else self.call_at
-
-    def commit_due(self) -> float | None:
-        """Return the deadline for the store's commit."""
-        return self.commit_at
-
-    def page_due(self) -> float | None:
-        """Return the time at which the next part of a resend is due."""
-        return self.page_at
 
     def heartbeat_due(self) -> float | None:
         """Return the time at which this side must send a Heartbeat."""
@@ -112,38 +93,38 @@ class Timers:
 
     def next_deadline(self, state: State) -> float | None:
         """Return the earliest deadline that applies in this state; None if there is none."""
-        first = None
+        first = NEVER
         for rule in RUNNING[state]:
             due = rule(self)
-            if due is not None and (first is None or due < first):
+            if due is not None and due < first:
                 first = due
-        return first
+        return None if first == NEVER else first
 
 
 Rule = Callable[[Timers], float | None]
 """A function that returns the time of a deadline, or None."""
-_HANDSHAKE: tuple[Rule, ...] = (Timers.commit_due, Timers.logon_due)
-_LOGGED_ON: tuple[Rule, ...] = (
-    Timers.commit_due,
-    Timers.silence_due,
-    Timers.heartbeat_due,
-    Timers.page_due,
-    Timers.call_due,
-)
+LOGON_DUE: Rule = attrgetter("logon_at")
+LOGOUT_DUE: Rule = attrgetter("logout_at")
+COMMIT_DUE: Rule = attrgetter("commit_at")
+PAGE_DUE: Rule = attrgetter("page_at")
+CALL_DUE: Rule = attrgetter("call_at")
+"""The deadlines that are attributes. A client evaluates `next_deadline` after every message."""
+_HANDSHAKE: tuple[Rule, ...] = (COMMIT_DUE, LOGON_DUE)
+_LOGGED_ON: tuple[Rule, ...] = (COMMIT_DUE, Timers.silence_due, Timers.heartbeat_due, PAGE_DUE, CALL_DUE)
 
 RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     {
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # With `call_due`, an initiator detects that it was blocked, and then accepts an old answer. An
+        # With `CALL_DUE`, an initiator detects that it was blocked, and then accepts an old answer. An
         # acceptor never accepts an old Logon (`Handshake`), so it does not need these calls.
-        State.LOGON_SENT: (*_HANDSHAKE, Timers.call_due),
+        State.LOGON_SENT: (*_HANDSHAKE, CALL_DUE),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
-        State.RESETTING: (*_LOGGED_ON, Timers.logon_due),
-        State.LOGOUT_SENT: (Timers.commit_due, Timers.logout_due, Timers.page_due, Timers.call_due),
-        State.ENDING: (Timers.commit_due, Timers.logout_due),
+        State.RESETTING: (*_LOGGED_ON, LOGON_DUE),
+        State.LOGOUT_SENT: (COMMIT_DUE, LOGOUT_DUE, PAGE_DUE, CALL_DUE),
+        State.ENDING: (COMMIT_DUE, LOGOUT_DUE),
         State.CLOSED: (),
     }
 )
