@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from itertools import count as counting
 from pathlib import Path
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished
+from benchmarks.clients.drive import MAX_TICKS, TIMEOUT, Measured, awaited, drive, finished, order_values
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
 from kalshi_fix_sansio.trading import OrderBooks
@@ -76,7 +75,7 @@ def on_trio(*options: Any) -> Measured:
 def _reaction() -> Callable[[Any], NewOrderSingle | None]:
     """Return a function that applies a message to its books, and returns an order at the best bid after an
     update."""
-    books, numbers = OrderBooks(), counting()
+    books, prepared = OrderBooks(), iter(order_values(0, MAX_TICKS))
 
     def react(message: Any) -> NewOrderSingle | None:
         books.apply(message)
@@ -85,7 +84,7 @@ def _reaction() -> Callable[[Any], NewOrderSingle | None]:
         symbol = message.md_entries[0].symbol
         best = books[symbol].best_bid
         assert best is not None
-        return NewOrderSingle(**samples.order_values(next(numbers)) | {"symbol": symbol, "price": best.price})
+        return NewOrderSingle(**next(prepared) | {"symbol": symbol, "price": best.price})
 
     return react
 

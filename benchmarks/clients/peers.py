@@ -7,11 +7,10 @@ import queue
 import ssl
 import threading
 from decimal import Decimal
-from itertools import count as counting
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished
+from benchmarks.clients.drive import MAX_TICKS, TIMEOUT, Measured, awaited, drive, finished, order_values
 
 
 def sdk(port: int, key: str, authority: str | None) -> Measured:
@@ -81,7 +80,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
         context.check_hostname = False
 
     async def run() -> None:
-        books, numbers = kalshi_sdk.Books(), counting()
+        books, prepared = kalshi_sdk.Books(), iter(order_values(0, MAX_TICKS))
         config = FixConfig.prediction(
             host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
         )
@@ -97,7 +96,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
                 return
             symbol = message.entries[0].symbol
             values = {"symbol": symbol, "price": books.get(symbol).bids[0].price}
-            await orders.send(kalshi_sdk.order(samples.order_values(next(numbers)) | values))
+            await orders.send(kalshi_sdk.order(next(prepared) | values))
 
         async with (
             session(FixSessionType.ORDER_ENTRY_NR, awaited(decode_app_message)) as orders,
@@ -115,7 +114,7 @@ def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, 
     assert authority is None
     assert store is None
     bids: dict[Decimal, str] = {}
-    numbers = counting()
+    prepared = iter(order_values(0, MAX_TICKS))
 
     def receive(message: Any) -> None:
         if message.getHeader().getField(35) != "X":
@@ -123,7 +122,7 @@ def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, 
         if message.getField(269) == "0":
             bids[Decimal(message.getField(270))] = message.getField(271)
         values = {"symbol": message.getField(55), "price": str(max(bids, default=Decimal("0.01")))}
-        orders.send("D", samples.order_fields(samples.order_values(next(numbers)) | values))
+        orders.send("D", samples.order_fields(next(prepared) | values))
 
     def read(report: Any) -> None:
         for tag in REPORT_TAGS:
