@@ -38,6 +38,11 @@ class _Notifier(Notifier):
         """Monotonic time of the next check by `keep_time`."""
         self._timer = trio.CancelScope()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether any task is waiting."""
+        return bool(self._waiting)
+
     def notify(self) -> None:
         """Wake all waiting tasks."""
         if self._waiting:
@@ -222,9 +227,16 @@ class _Adapter(AsyncAdapter):
                 core.receive(data)
             if transport.ended:
                 core.receive(b"")
+            awaited = self.users.is_awaited
             self.users.notify()
             if core.output:
                 self.flush()
+            if awaited:
+                # The woken tasks run before the socket is registered again and the timers are checked, which
+                # would delay their answers by 5 %. There are two checkpoints, because trio runs the tasks of
+                # an iteration in random order.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                await trio.lowlevel.cancel_shielded_checkpoint()
             self.notify_tasks()
             if transport.ended:
                 return
