@@ -98,7 +98,7 @@ def _measure(names: set[str], *, quick: bool) -> list[Result]:
 
 
 def _write_docs(folder: Path, into: Path | None) -> int:
-    # A folder without results shows the committed ones.
+    # If the folder has no results, the committed ones are shown.
     results = report.load(folder if (folder / report.RESULTS).exists() else report.HERE)
     charts.write(results, into or charts.FOLDER)
     pages.write(results, into or pages.DOCS)

@@ -43,8 +43,8 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
 
 
 def million(count: int) -> dict[str, float]:
-    """Receive this many messages. Return the mean time of one; the memory before the first, after a twentieth
-    and at the end; and the maximum of the memory."""
+    """Receive this many messages. Return the mean time per message; the memory before the first message,
+    after a twentieth of them and at the end; and the maximum memory."""
     session, spent = established(), 0.0
     sizes = [resident()]
     for chunk, time_received in chunks(count):

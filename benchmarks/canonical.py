@@ -43,7 +43,7 @@ def levels(book: Any) -> list[tuple[str, str]]:
 
 
 def require_equal(subject: str, values: dict[str, Any]) -> None:
-    """Raise DifferentError unless all engines returned equal values."""
+    """Raise MismatchError unless all engines returned equal values."""
     (first, expected), *others = values.items()
     for name, value in others:
         if value != expected:

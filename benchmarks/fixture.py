@@ -49,5 +49,6 @@ if __name__ == "__main__":
         logon, reset = measure(tls=tls)
         transport = "over TLS" if tls else "in process"
         print(
-            f"{transport}: logon and logout {logon:.2f} ms; reset {reset:.2f} ms, {reset / logon:.2f} of that"
+            f"{transport}: logon and logout {logon:.2f} ms; reset {reset:.2f} ms, "
+            f"{reset / logon:.2f} times as long"
         )

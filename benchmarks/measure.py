@@ -27,7 +27,7 @@ _PROCESS_SECONDS = 600
 
 @attrs.frozen
 class Contender:
-    """One engine at one task."""
+    """One engine that performs one task."""
 
     case: str
     engine: str

@@ -30,7 +30,7 @@ def render(results: Sequence[Result], prose: str) -> dict[str, str]:
             ["| ratio | measured | target | |", "|---|---:|---:|---|"]
             + [f"| {' | '.join(row)} |" for row in report.ratios(results)]
         ),
-        "not-reached": "\n\n".join(explanations(results, prose)) or "Everything was reached.",
+        "not-reached": "\n\n".join(explanations(results, prose)) or "Every target was reached.",
         "results": "\n".join(report.table(results)),
     }
 
@@ -69,7 +69,7 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
     missed_keys = {target.key for target in missed(results)}
     for keys, text in paragraphs(prose).items():
         if misspelt := set(keys) - known:
-            raise KeyError(f"{PROSE.name} is about no target: {', '.join(misspelt)}")
+            raise KeyError(f"{PROSE.name} explains targets that do not exist: {', '.join(misspelt)}")
         if missed_keys.intersection(keys):
             shown = _FIGURE.sub(lambda found: _figure(found[1], results), text)
             yield "\n\n".join(_wrapped(paragraph) for paragraph in shown.split("\n\n"))

@@ -21,9 +21,10 @@ class Target:
     key: str
     """The name of the target in `not_reached.md`."""
     name: str
-    above: tuple[Key, ...]
-    """Results whose sum is the numerator."""
-    below: tuple[Key, ...]
+    numerator: tuple[Key, ...]
+    """Results whose sum is the numerator of the ratio."""
+    denominator: tuple[Key, ...]
+    """Results whose sum is the denominator of the ratio."""
     at_least: float | None = None
     at_most: float | None = None
 
@@ -33,15 +34,18 @@ class Target:
         If the rounds of all results are known, the ratio is the median over the rounds' ratios; otherwise
         it is calculated from `value` of each result.
         """
-        if any(key not in results for key in (*self.above, *self.below)):
+        if any(key not in results for key in (*self.numerator, *self.denominator)):
             return None
-        above, below = ([results[key] for key in keys] for keys in (self.above, self.below))
-        if all(found.rounds for found in (*above, *below)):
+        numerator, denominator = (
+            [results[key] for key in keys] for keys in (self.numerator, self.denominator)
+        )
+        if all(found.rounds for found in (*numerator, *denominator)):
             numerators, denominators = (
-                map(sum, zip(*(found.rounds for found in side), strict=True)) for side in (above, below)
+                map(sum, zip(*(found.rounds for found in side), strict=True))
+                for side in (numerator, denominator)
             )
             return statistics.median(one / other for one, other in zip(numerators, denominators, strict=True))
-        return sum(map(value, above)) / sum(map(value, below))
+        return sum(map(value, numerator)) / sum(map(value, denominator))
 
     def is_reached(self, ratio: float) -> bool:
         """Return whether a ratio meets the bound."""
@@ -61,9 +65,9 @@ def value(found: Result) -> float:
 
 
 def _read(line: str) -> Target:
-    key, name, above, below, bound = (cell.strip() for cell in line.strip("| \n").split(" | "))
+    key, name, numerator, denominator, bound = (cell.strip() for cell in line.strip("| \n").split(" | "))
     word, _, number = bound.rpartition(" ")
-    return Target(key, name, _keys(above), _keys(below), **{word.replace(" ", "_"): float(number)})
+    return Target(key, name, _keys(numerator), _keys(denominator), **{word.replace(" ", "_"): float(number)})
 
 
 def _keys(text: str) -> tuple[Key, ...]:

@@ -139,7 +139,7 @@ def write_orchestra(spec: Path, out: Path) -> None:
 def import_dictionary(
     dictionaries: tuple[Path, ...], out: Path, name: str, title: str | None, only: tuple[str, ...]
 ) -> None:
-    """Create a spec folder from QuickFIX data dictionaries: FIXT11.xml FIX50SP2.xml, or one like FIX44.xml.
+    """Create a spec folder from QuickFIX data dictionaries: FIXT11.xml and FIX50SP2.xml, or only FIX44.xml.
 
     Content that the spec format cannot express is left out and listed on standard error.
     """
@@ -151,7 +151,7 @@ def import_dictionary(
         raise _Failure(str(error)) from None
     for note in found.notes:
         click.echo(note, err=True)
-    # From the start, `diff` reports only what a later edition of the dictionaries changes.
+    # Listed as known differences, so that `diff` reports only the changes in later editions.
     spec = SpecIndex(out)
     evidence = evidence_of(gather(dictionaries, spec, None), spec, None)
     if left := differences.text_of(compare(evidence), importer.SOURCE, "Left out by the import."):
@@ -186,10 +186,10 @@ def compare_api(spec: Path, against: str | None, release: bool) -> None:
     found = api.compare(before, now)
     for difference in found:
         click.echo(difference)
-    for breaks, whom in api.EFFECTS.items():
+    for breaks, effect in api.EFFECTS.items():
         count = sum(each.breaks == breaks and each.breaking for each in found)
         if count:
-            click.echo(f"{count} may break {breaks}: {whom}.")
+            click.echo(f"{count} may break {breaks}: {effect}.")
     if any(difference.breaking for difference in found):
         raise SystemExit(1)
 
@@ -204,8 +204,8 @@ def _api_at(commit: str, spec: Path) -> api.Api:
 def compare_downstream(spec: Path) -> None:
     """List messages, members, codes and texts of the dialect that hand-written code does not handle.
 
-    The spec folder's downstream.yaml lists where that code is, and what it deliberately leaves out. The exit
-    status is 1 if anything remains to be checked.
+    The spec folder's downstream.yaml lists the folders and files of that code, and the elements that it
+    deliberately does not handle. The exit status is 1 if anything remains to be checked.
     """
     report = downstream.compare(load_dialect(spec), spec, REPOSITORY)
     for line in (*report.unhandled, *report.obsolete):
@@ -221,7 +221,7 @@ main.add_command(fetch)
 
 
 def _from_here(path: Path) -> Path:
-    """Return `path` relative to the current folder if it is below it, else unchanged."""
+    """Return `path` relative to the current folder if it is below that folder, else unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 

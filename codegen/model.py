@@ -73,7 +73,7 @@ class Pedigree:
 
     @property
     def added(self) -> Change | None:
-        """The version that added it; None if no version is known to have added it."""
+        """The change that added the element; None if it is not known."""
         return next((change for change in self.changes if change.kind == "added"), None)
 
     @property
@@ -221,7 +221,7 @@ class Limit:
 
 @attrs.frozen
 class OneOf:
-    """`mode` is `exactly_one`, `at_most_one` or `at_least_one` of the named members."""
+    """A rule on how many of the named members are present: `exactly_one`, `at_most_one` or `at_least_one`."""
 
     names: tuple[str, ...]
     mode: str
@@ -236,7 +236,7 @@ class Member(Element):
     """The field; for a group, its counter (NumInGroup)."""
     group: Group | None
     attribute: str
-    """Python name: the field's, or for a group the counter's without the No."""
+    """Python name: that of the field, or for a group that of its counter without `No`."""
     presence: str
     """`required`, `optional`, `forbidden` or `constant`, unless a rule applies."""
     constant: str | None
@@ -258,7 +258,7 @@ class Member(Element):
 
 
 def after_removal(member: Member) -> Member:
-    """Return a member as it is since the venue removed it: no longer required."""
+    """Return a removed member in its present form, which is no longer required; others are unchanged."""
     removed = next((each for each in member.pedigree.changes if each.kind == "removed"), None)
     rules = tuple(rule for rule in member.rules if rule.presence != "required")
     if removed is None or (

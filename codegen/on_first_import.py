@@ -39,7 +39,7 @@ def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
     if seal.is_file() and seal.read_text("utf-8").endswith(sealed):
         return False
     # Imported here, because a package that is up to date needs none of codegen's dependencies.
-    from codegen.emit.check import present
+    from codegen.emit.check import files_in
     from codegen.emit.render import render
     from codegen.read.resolve import load_dialect
 
@@ -47,7 +47,7 @@ def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
     files[SEAL] = files.pop(SEAL) + sealed
     seal.unlink(missing_ok=True)
     out.mkdir(exist_ok=True)
-    for path in present(out) - files.keys():
+    for path in files_in(out) - files.keys():
         (out / path).unlink(missing_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".dialect-") as name:
         for path, text in files.items():

@@ -22,7 +22,7 @@ class Place:
     sender: str
 
     def within(self, scope: Scope) -> bool:
-        """Return whether a scope covers it."""
+        """Return whether a scope covers this place."""
         return (
             (not scope.products or self.product in scope.products)
             and (not scope.sessions or self.session in scope.sessions)
@@ -53,7 +53,7 @@ def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
 
 
 def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
-    """Return the places, of those given, where the message may be sent."""
+    """Return those of the given places where the message may be sent."""
     return tuple(
         place for place in among if not message.flows or any(place.within(flow) for flow in message.flows)
     )

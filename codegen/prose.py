@@ -13,7 +13,7 @@ _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not a
 
 
 def sentence(text: str) -> str:
-    """Return the text with single spaces and a full stop, unless it ends with one, or with ! or ?."""
+    """Return the text with single spaces, and with a full stop unless it ends with one, or with ! or ?."""
     text = " ".join(text.split())
     return text if not text or text[-1] in ".!?" else f"{text}."
 
@@ -41,9 +41,9 @@ def scope_text(scope: Scope) -> str:
 def presence_text(member: Member, siblings: Mapping[str, Field], products: tuple[str, ...]) -> str:
     """Return sentences on where a member is required, optional or not allowed.
 
-    `siblings` contains the fields of the same block by FIX name; `products` all products of the dialect.
+    `siblings` contains the fields of the same block by FIX name, and `products` all products of the dialect.
     """
-    # The sentence of a rule equal to the general presence would look like an exception.
+    # A sentence for a rule with the member's general presence would look like an exception.
     rules = [rule for rule in member.rules if rule.presence != member.presence]
     sentences = [_rule_text(rule) for rule in rules]
     conditions = condition_sentences(member, siblings)
@@ -85,8 +85,8 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
-    """Return whether the scopes that restrict only the product name every product, or those that restrict
-    only the sender name both.
+    """Return whether the scopes cover everything: each product by a scope that restricts only products, or
+    each sender by a scope that restricts only the sender.
     """
     # A scope that also names a sender covers only part of the product.
     named = {

@@ -131,8 +131,8 @@ class Peer:
     def _answer(self, event: MessageReceived) -> None:
         """Echo orders, definitions and email; reject all other messages.
 
-        QuickFIX/J's application rewrites a definition without empty groups, and its rejects do not contain
-        the version it uses.
+        QuickFIX/J's application writes a definition anew, which omits empty groups, and its rejects do not
+        contain the version that it uses.
         """
         message, header = event.message, event.message.header
         if isinstance(message, NewOrderSingle):

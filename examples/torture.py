@@ -119,7 +119,7 @@ def account(venue: Venue, folder: Path) -> dict[str, object]:
         "listed as uncertain": len(unknown),
         "never sent": len(set(intents) - sent - reported - unknown),
         "lost": len(sent - reported - unknown),
-        "position by the reports": sum(map(Decimal, map(str, rows.values()))),
+        "position in the reports": sum(map(Decimal, map(str, rows.values()))),
         "position at the venue": venue.positions().get(SYMBOL, Decimal(0)),
     }
 
@@ -132,7 +132,7 @@ def main(kills: int = 12, cuts: int = 6, seed: int = 5) -> int:
         torture(venue, Path(folder), kills, cuts, Random(seed))
         result = {"kills": kills, "cuts": cuts, **account(venue, Path(folder))}
     print("| | |\n| --- | --- |", *(f"| {name} | {value} |" for name, value in result.items()), sep="\n")
-    return int(result["lost"] != 0 or result["position by the reports"] != result["position at the venue"])
+    return int(result["lost"] != 0 or result["position in the reports"] != result["position at the venue"])
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="continue until no new edge has been found for this long",
     )
     search.add_argument(
-        "--at-least", type=int, default=0, help="minimum number of executions of each target before that"
+        "--at-least", type=int, default=0, help="minimum number of executions before --until-quiet ends one"
     )
     search.add_argument("--report", type=Path, metavar="FILE", help="write a table of the runs")
     replay = commands.add_parser("replay", help="run inputs again, and show the violation")
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         "memory", help="measure the memory that sessions keep for the largest messages"
     )
     memory.add_argument(
-        "--sample", action="store_true", help="some of the cases, with just enough messages to fail"
+        "--sample", action="store_true", help="measure only some cases, with just enough messages to fail"
     )
     commands.add_parser("targets", help="list the invariants")
     options = parser.parse_args(arguments)

@@ -124,7 +124,7 @@ def search(
     at_least: int,
     report: Path | None = None,
 ) -> int:
-    """Search on all targets, `MAX_RUNNING` at a time; print a line for each.
+    """Search all targets, `MAX_RUNNING` at a time; print a line for each.
 
     Args:
         targets: The targets.
@@ -153,7 +153,7 @@ def search(
                 done = until_quiet is not None and quiet > until_quiet and run.executions >= at_least
                 if has_ended:
                     running.remove(run)
-                    broken += _ended(run)
+                    broken += _print_result(run)
                     rows.append(run.row)
                     if report is not None:
                         report.write_text("\n".join([*rows, ""]), "utf-8")
@@ -166,7 +166,7 @@ def search(
     return broken
 
 
-def _ended(run: Run) -> bool:
+def _print_result(run: Run) -> bool:
     """Print the result of a run; return whether it failed."""
     now = time.monotonic()
     edges = f"{run.edges} edges, the last new one {now - run.newest:.0f} s ago, " if run.edges else ""

@@ -287,5 +287,5 @@ def check() -> int:
             failed += 1
             print(f"  TOO MUCH: {found}", flush=True)
     sizes = f"{SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
-    print(f"cost         {len(cases)} constructions at {sizes}, {failed} too much")
+    print(f"cost         {len(cases)} constructions at {sizes}, {failed} excessive")
     return failed

@@ -30,16 +30,16 @@ user, bytes that wait for the peer, messages held in a gap or stored, and memory
 MESSAGES: Final = 1000
 """Number of messages of each case, except in a sample."""
 FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
-"""Number of messages in a sample: a quarter more than fit the budget."""
+"""Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
 _ROOM = 400
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
 MANY: Final = "reports with many unknown fields"
-SLOW: Final = 20
-"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second, and memory of 17 times
-its size."""
+MANY_DIVISOR: Final = 20
+"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second, and 17 times its size
+in memory."""
 _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
     "Heartbeats, each with a different SenderSubID": (b"0", b"50=%06d", b""),
     "TestRequests": (b"1", b"", b"112=%06d"),
@@ -77,7 +77,7 @@ class Case:
 
     def count(self, messages: int) -> int:
         """Return the number of messages of this case; `messages` is the number in the other cases."""
-        return max(messages // SLOW, 1) if self.kind == MANY else messages
+        return max(messages // MANY_DIVISOR, 1) if self.kind == MANY else messages
 
     def begin(self) -> Callable[[int], None]:
         """Bring a session into the state; return a function that sends it the message with a given number."""
@@ -161,6 +161,6 @@ def check(*, sample: bool = False) -> int:
         print(f"  TOO MUCH: {excess}", flush=True)
     print(
         f"memory       {len(cases)} cases of {messages} messages of {LARGEST // 1024} KB, maximum "
-        f"{max(sizes) >> 20} MB of {BUDGET_MB}, {len(found)} too much"
+        f"{max(sizes) >> 20} MB of {BUDGET_MB}, {len(found)} excessive"
     )
     return len(found)

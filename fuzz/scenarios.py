@@ -177,8 +177,8 @@ class _Writer:
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
-                # A reconnection is read between two steps, so another step must follow; this one takes
-                # events.
+                # The target reads a reconnection only between two steps, so a step that takes events is added
+                # after it.
                 if self._count < session.MAX_STEPS:
                     reconnection = bytes((0, restart, 0))
                     self.data += reconnection

@@ -132,7 +132,7 @@ def _diff() -> Seeds:
             yield f"{name}-{number}", data + choose((number, count), (2, 6), b"\x03\x02\x03")
 
 
-MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {
+GENERATORS: Final[Mapping[str, Callable[[], Seeds]]] = {
     "framing": _framing,
     "decode": _decode,
     "encode": _encode,
@@ -148,7 +148,7 @@ MAKERS: Final[Mapping[str, Callable[[], Seeds]]] = {
 
 def text(target: str) -> str:
     """Return the content of a target's corpus file."""
-    return "".join(f"{name} {data.hex()}\n" for name, data in MAKERS[target]())
+    return "".join(f"{name} {data.hex()}\n" for name, data in GENERATORS[target]())
 
 
 def path(target: str) -> Path:
@@ -159,5 +159,5 @@ def path(target: str) -> Path:
 def write() -> None:
     """Write the corpus files of all targets."""
     CORPUS.mkdir(exist_ok=True)
-    for target in MAKERS:
+    for target in GENERATORS:
         path(target).write_text(text(target), encoding="ascii")

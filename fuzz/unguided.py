@@ -18,7 +18,7 @@ _PHASES = (Phase.generate, Phase.shrink)
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
-    """Return a strategy for arbitrary bytes, and seeds with some bytes replaced."""
+    """Return a strategy for arbitrary bytes, and for seeds with some bytes replaced."""
     drawn = st.binary(max_size=target.max_len)
     known = list(target.seeds.values())
     spliced = st.builds(

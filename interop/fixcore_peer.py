@@ -107,7 +107,7 @@ class FixcorePeer(Application):
     async def _stop(self) -> None:
         if self._session.is_logged_on:
             await self._session.send_logout()
-            # The Logout is answered before the connection is closed, as callers of this engine expect.
+            # Wait for the answer to the Logout before closing, as programs that use this engine do.
             await asyncio.wait_for(self._gone.wait(), PATIENCE)
         await self._engine.stop()
 

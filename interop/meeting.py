@@ -26,7 +26,7 @@ KEEP_NUMBERS = {"ResetOnLogon": "N"}
 class Meeting:
     """QuickFIX in the role opposite to `role`, and the parts that our side needs.
 
-    The client of either pair sends orders, the venue sends reports.
+    The client of either pair sends orders, and the venue sends reports.
     """
 
     def __init__(

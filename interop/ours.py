@@ -49,7 +49,7 @@ class Losses:
         self._types = frozenset(msg_types) or None
 
     def lose_none(self) -> None:
-        """Stop dropping messages, except those that `lose_next` still requires."""
+        """Stop dropping messages, except the next ones requested with `lose_next`."""
         self._types = frozenset()
 
     def pass_on(self, data: bytes) -> bytes:
@@ -167,7 +167,7 @@ class OurSide:
             if not self._unsent:
                 self._unsent = self.outgoing.pass_on(self.session.data_to_send())
             events = self.session.events()
-            self.session.confirm()  # the test keeps the queue
+            self.session.confirm()  # the events are kept in `_events`
             for event in events:
                 # The time of the peer's answer to a TestRequest, relative to other messages, is unspecified.
                 if not isinstance(event, HeartbeatReceived) and not (self._take and self._take(event)):

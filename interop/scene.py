@@ -25,7 +25,7 @@ SYMBOL = "KXHIGHNY-26NOV21-T55"
 
 
 def config(role: Role, **settings: Any) -> SessionConfig:
-    """Return our configuration for KalshiRT, the session type that repairs gaps by resend."""
+    """Return our configuration for KalshiRT, the session type that repairs gaps with resends."""
     sender, target = (CLIENT, VENUE) if role is Role.INITIATOR else (VENUE, CLIENT)
     return SessionConfig(
         role=role,

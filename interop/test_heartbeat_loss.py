@@ -60,7 +60,7 @@ def test_our_side_ends_the_session_when_the_peer_falls_silent(meeting: Meeting) 
     assert ended.reason is CloseReason.PEER_SILENT
     assert not ended.clean
     meeting.peer.inbox.wait_until_logged_out()
-    # The answer did not reach us, like all other messages.
+    # Like all other messages, the answer did not reach us.
     assert any(f"\x01112={requested.test_req_id}\x01".encode() in frame for frame in ours.incoming.lost)
     assert ours.outgoing.passed["1"] == 1
     assert ours.outgoing.passed["5"] == 1

@@ -40,7 +40,7 @@ async def test_another(kalshi_venue, client):
 
 
 @pytest.mark.parametrize("way", ["in-process", "tls"])
-def test_asynchronous_tests_and_fixtures(tmp_path: Path, way: str) -> None:
+def test_asynchronous_tests_and_fixtures_work(tmp_path: Path, way: str) -> None:
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nfilterwarnings = error\nasyncio_mode = auto\n"
         f"asyncio_default_fixture_loop_scope = function\nkalshi_venue = {way}\n"

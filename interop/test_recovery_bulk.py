@@ -52,9 +52,9 @@ class Checklist:
         self.wrong: str | None = None
         self._count = 0
 
-    def check_off(self, name: str, number: int, size: int, *, again: bool) -> None:
+    def check_off(self, name: str, number: int, size: int, *, poss_dup: bool) -> None:
         expected = NAMES[self._count]
-        if (name, number, again) != (expected, self._count + 1, True) and self.wrong is None:
+        if (name, number, poss_dup) != (expected, self._count + 1, True) and self.wrong is None:
             self.wrong = f"expected {expected} again as number {self._count + 1}, got {name} as {number}"
         self._count += 1
         self.size += size
@@ -67,7 +67,7 @@ class Checklist:
 
 
 class ChecklistInbox(Inbox):
-    """The user of QuickFIX, which discards the messages of the resend and keeps all later ones."""
+    """The user of QuickFIX, who discards the messages of the resend and keeps all later ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class ChecklistInbox(Inbox):
             super().put(msg_type, fields)
         else:
             size = sum(len(str(tag)) + len(value) + 2 for tag, value in fields.items())
-            self.checklist.check_off(fields[11], int(fields[34]), size, again=fields.get(43) == "Y")
+            self.checklist.check_off(fields[11], int(fields[34]), size, poss_dup=fields.get(43) == "Y")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def check_growth(checklist: Checklist) -> None:
     )
 
 
-def test_resend_to_the_peer(
+def test_a_large_resend_to_the_peer_needs_little_memory(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
     inbox = ChecklistInbox()
@@ -116,7 +116,7 @@ def test_resend_to_the_peer(
         assert inbox.is_empty()
 
 
-def test_resend_from_the_peer(
+def test_a_large_resend_from_the_peer_needs_little_memory(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
     checklist = Checklist()
@@ -126,7 +126,7 @@ def test_resend_from_the_peer(
             return False
         name: str = event.message.cl_ord_id  # type: ignore[attr-defined]
         number: int = event.message.header.msg_seq_num
-        checklist.check_off(name, number, len(event.frame), again=event.poss_dup)
+        checklist.check_off(name, number, len(event.frame), poss_dup=event.poss_dup)
         return True
 
     with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT) as meeting:

@@ -44,11 +44,11 @@ class OurSide:
     def expect_gap(self, begin: int, end: int) -> None:
         assert self.ours.expect(GapDetected) == GapDetected(begin, end, recoverable=True)
 
-    def expect_messages(self, *names: str, again: bool) -> None:
+    def expect_messages(self, *names: str, poss_dup: bool) -> None:
         for name in names:
             event = self.ours.expect(MessageReceived)
             assert event.message.cl_ord_id == name  # type: ignore[attr-defined]
-            assert event.poss_dup is again
+            assert event.poss_dup is poss_dup
 
     def expect_served(self, begin: int, resent: int) -> None:
         served = self._served.get(timeout=PATIENCE)
@@ -67,17 +67,17 @@ class OurSide:
                 self.ours.incoming.lose_next(self.meeting.their_type)
             self.meeting.peer.send(*self.meeting.theirs(name))
 
-    def expect_at_the_peer(self, *names: str, again: bool) -> None:
+    def expect_at_the_peer(self, *names: str, poss_dup: bool) -> None:
         for name in names:
             fields = self.meeting.peer.inbox.take(self.meeting.our_type)
             assert fields[11] == name
-            assert (fields.get(43) == "Y") is again
+            assert (fields.get(43) == "Y") is poss_dup
 
     def end_in_agreement(self) -> None:
         """Exchange one more message each way and log out; then no message is missing on either side."""
         peer = self.meeting.peer
         self.peer_sends("last")
-        self.expect_messages("last", again=False)
+        self.expect_messages("last", poss_dup=False)
         assert self.ours.session.next_incoming == peer.next_outgoing
         self.send("last")
         assert peer.inbox.take(self.meeting.our_type)[11] == "last"
@@ -88,7 +88,9 @@ class OurSide:
 
 
 @pytest.fixture
-def ahead(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer) -> Iterator[Meeting]:
+def peer_ahead(
+    role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer
+) -> Iterator[Meeting]:
     """Yield a meeting in which QuickFIX has sent three messages that our side did not receive."""
     with Meeting(role, tmp_path, dictionaries, signer, waiting=LOST) as meeting:
         yield meeting
@@ -101,27 +103,27 @@ def meeting(role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: S
         yield meeting
 
 
-def test_messages_that_we_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
-    our_side = OurSide(ahead, MemoryStore())
+def test_messages_that_we_missed_before_the_logon_are_recovered(peer_ahead: Meeting) -> None:
+    our_side = OurSide(peer_ahead, MemoryStore())
     our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, again=True)
+    our_side.expect_messages(*LOST, poss_dup=True)
     our_side.ours.expect(GapClosed)
     our_side.end_in_agreement()
 
 
 def test_messages_that_the_peer_missed_before_the_logon_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, meeting.store(LOST))
-    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_at_the_peer(*LOST, poss_dup=True)
     our_side.expect_served(begin=1, resent=3)
     our_side.end_in_agreement()
 
 
-def test_messages_that_both_sides_missed_before_the_logon_are_recovered(ahead: Meeting) -> None:
-    our_side = OurSide(ahead, ahead.store(LOST))
+def test_messages_that_both_sides_missed_before_the_logon_are_recovered(peer_ahead: Meeting) -> None:
+    our_side = OurSide(peer_ahead, peer_ahead.store(LOST))
     our_side.expect_gap(1, 3)
-    our_side.expect_messages(*LOST, again=True)
+    our_side.expect_messages(*LOST, poss_dup=True)
     our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_at_the_peer(*LOST, poss_dup=True)
     our_side.expect_served(begin=1, resent=3)
     our_side.end_in_agreement()
 
@@ -129,13 +131,13 @@ def test_messages_that_both_sides_missed_before_the_logon_are_recovered(ahead: M
 def test_messages_that_we_miss_mid_session_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, MemoryStore())
     our_side.peer_sends("first")
-    our_side.expect_messages("first", again=False)
+    our_side.expect_messages("first", poss_dup=False)
     our_side.peer_sends(*LOST, lost=True)
     our_side.peer_sends("after")
 
     our_side.expect_gap(3, 5)
-    our_side.expect_messages(*LOST, again=True)
-    our_side.expect_messages("after", again=False)
+    our_side.expect_messages(*LOST, poss_dup=True)
+    our_side.expect_messages("after", poss_dup=False)
     our_side.ours.expect(GapClosed)
     our_side.end_in_agreement()
 
@@ -143,13 +145,13 @@ def test_messages_that_we_miss_mid_session_are_recovered(meeting: Meeting) -> No
 def test_messages_that_the_peer_misses_mid_session_are_recovered(meeting: Meeting) -> None:
     our_side = OurSide(meeting, MemoryStore())
     our_side.send("first")
-    our_side.expect_at_the_peer("first", again=False)
+    our_side.expect_at_the_peer("first", poss_dup=False)
     our_side.send(*LOST, lost=True)
     our_side.send("after")
 
-    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_at_the_peer(*LOST, poss_dup=True)
     # QuickFIX requests all messages since the gap, and also processes the later message that it has held.
-    our_side.expect_at_the_peer("after", again=False)
+    our_side.expect_at_the_peer("after", poss_dup=False)
     our_side.expect_served(begin=3, resent=4)
     our_side.end_in_agreement()
 
@@ -163,9 +165,9 @@ def test_messages_that_both_sides_miss_mid_session_are_recovered(meeting: Meetin
     our_side.ours.call(lambda session, now: session.test_request(now))
 
     our_side.expect_gap(2, 4)
-    our_side.expect_messages(*LOST, again=True)
+    our_side.expect_messages(*LOST, poss_dup=True)
     our_side.ours.expect(GapClosed)
-    our_side.expect_at_the_peer(*LOST, again=True)
+    our_side.expect_at_the_peer(*LOST, poss_dup=True)
     our_side.expect_served(begin=2, resent=3)
     our_side.end_in_agreement()
 
@@ -181,8 +183,8 @@ def test_messages_in_transit_when_the_connection_breaks_are_recovered(meeting: M
 
     second = OurSide(meeting, store)
     second.expect_gap(2, 2)
-    second.expect_messages("meanwhile", again=True)
+    second.expect_messages("meanwhile", poss_dup=True)
     second.ours.expect(GapClosed)
-    second.expect_at_the_peer(*LOST, again=True)
+    second.expect_at_the_peer(*LOST, poss_dup=True)
     second.expect_served(begin=2, resent=3)
     second.end_in_agreement()

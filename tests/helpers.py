@@ -28,8 +28,8 @@ from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredM
 from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
-UNNOTICED = 14.0
-"""Seconds without a call after which a session with the default tolerance does not yet assume that its caller
+MAX_UNNOTICED = 14.0
+"""Seconds without a call that are too few for a session with the default tolerance to assume that its caller
 was suspended."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
@@ -244,14 +244,14 @@ class Wired:
         """Advance the clock in steps short enough that the caller does not seem suspended, and fire the timer
         after each."""
         events = []
-        while seconds > UNNOTICED:
-            self.session.handle_timer(self.clock.advance(UNNOTICED))
+        while seconds > MAX_UNNOTICED:
+            self.session.handle_timer(self.clock.advance(MAX_UNNOTICED))
             events += self.session.events()
-            seconds -= UNNOTICED
+            seconds -= MAX_UNNOTICED
         self.session.handle_timer(self.clock.advance(seconds))
         return events + self.session.events()
 
-    def held_up(self, seconds: float, utc: float | None = None) -> None:
+    def hold_up(self, seconds: float, utc: float | None = None) -> None:
         """Advance the clock without calling the session; the wall clock may advance by a different amount."""
         self.clock.monotonic += seconds
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)

@@ -197,9 +197,9 @@ class Relay(_Folder):
         super().__init__()
         self.lost_answer: bytes | None = None
         """The next request that contains this text gets no answer: its connection ends instead."""
-        self.flows = threading.Event()
+        self.gate = threading.Event()
         """Bytes and ends of connections wait here while this event is clear."""
-        self.flows.set()
+        self.gate.set()
         self._target = target
         if isinstance(target, int):
             self._listener = socket.create_server(("127.0.0.1", 0))
@@ -213,7 +213,7 @@ class Relay(_Folder):
         self._start(self._accept)
 
     def stop(self) -> None:
-        self.flows.set()
+        self.gate.set()
         for end in (self._listener, *self._ends):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -259,7 +259,7 @@ class Relay(_Folder):
             data = b"-"
             while data:
                 data = source.recv(65536)
-                self.flows.wait()
+                self.gate.wait()
                 if is_answer and lose_answer.is_set():
                     break
                 if not is_answer and self.lost_answer is not None and self.lost_answer in data:

@@ -10,7 +10,7 @@ import pytest
 from interop.acceptance.definition import Action, Definition, for_initiator, read, read_all
 from interop.acceptance.engine import AcceptorEngine, Engine, InitiatorEngine
 from interop.acceptance.player import Failure, play
-from interop.acceptance.wire import difference, frame_complaint, to_wire
+from interop.acceptance.wire import difference, frame_fault, to_wire
 
 LOGON = "8=FIXT.1.1|35=A|34=1|49=TW|52=<TIME>|56=ISLD|98=0|108=30|1137=9|"
 ANSWER = "8=FIXT.1.1|35=A|34=1|49=ISLD|52=|56=TW|98=0|108=30|1137=9|"
@@ -115,7 +115,7 @@ def test_a_reversed_definition_lets_the_engine_log_on_first(tmp_path: Path) -> N
 
 def test_header_and_trailer_are_added_to_sent_messages() -> None:
     frame = to_wire(soh("8=FIXT.1.1|35=0|52=<TIME+10>|60=<TIME>|"))
-    assert frame_complaint(frame) is None
+    assert frame_fault(frame) is None
     times = re.findall(rb"=\d{8}-(\d\d):(\d\d):(\d\d)\x01", frame)
     sent, later = (3600 * int(h) + 60 * int(m) + int(s) for h, m, s in reversed(times))
     assert (later - sent) % 86400 == 10
@@ -137,7 +137,7 @@ def test_intentionally_wrong_fields_are_sent_unchanged() -> None:
     ],
 )
 def test_header_and_trailer_of_received_messages_are_checked(frame: str, complaint: str | None) -> None:
-    assert frame_complaint(soh(frame).encode()) == complaint
+    assert frame_fault(soh(frame).encode()) == complaint
 
 
 EXPECTED = "8=FIXT.1.1|9=1|35=3|34=2|52=00000000-00:00:00.000|45=2|58=why|371=5|10=0|"

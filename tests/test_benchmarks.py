@@ -30,10 +30,10 @@ from kalshi_fix_sansio.trading import OrderBooks
 from tests.nats import NatsServer
 
 FEW = 60
-SLOW = next(target for target in TARGETS if target.key == "b/kalshi-sdk")
+SDK_TARGET = next(target for target in TARGETS if target.key == "b/kalshi-sdk")
 
 
-def found(case: str, engine: str, us: float, rounds: tuple[float, ...] = ()) -> Result:
+def make_result(case: str, engine: str, us: float, rounds: tuple[float, ...] = ()) -> Result:
     return Result(case, engine, us, us * 2, "3.12.1", "a machine", rounds=rounds)
 
 
@@ -75,7 +75,7 @@ def test_book_updates_can_be_applied_repeatedly() -> None:
         assert not any(update.discrepancies for update in book.apply(decode_strict(data)))
 
 
-def test_the_cases_agree_and_run() -> None:
+def test_the_cases_run_and_their_results_agree() -> None:
     for contender in [*codec.reading(FEW), *codec.writing(FEW), *books.market_data(FEW)]:
         if contender.engine == OURS:
             contender.run()
@@ -111,18 +111,18 @@ def test_compiled_decoders_are_used_and_unknown_shapes_are_read(
             contender.prepare()
         read.clear()
         contender.run()
-        expected = {shapes.CAREFUL: contender.per_call, shapes.FIRST: 5}.get(contender.engine, 0)
+        expected = {shapes.NEW: contender.per_call, shapes.FIRST: 5}.get(contender.engine, 0)
         assert len(read) == expected, contender
     assert {contender.engine for contender in contenders} >= {"1", "3", shapes.MIXED, shapes.COMPILED}
 
 
 def test_venue_orders_rest_and_are_removed_before_the_next_ones() -> None:
-    floor = venue_case.Floor(sessions=4, subscribers=2, orders=3)
+    venue = venue_case.PopulatedVenue(sessions=4, subscribers=2, orders=3)
     for _ in range(2):
-        floor.prepare()
-        assert floor.resting() == 0
-        floor.run()
-        assert floor.resting() == 3
+        venue.prepare()
+        assert venue.resting() == 0
+        venue.run()
+        assert venue.resting() == 3
     *counted, further = venue_case.orders(1, sessions=(7, 8), further=2, count=3)
     assert [each.engine for each in counted] == ["7 sessions", "8 sessions"]
     assert (further.case, further.engine) == (venue_case.SUBSCRIBER, "each of 2")
@@ -231,7 +231,7 @@ def test_first_ticks_are_reported_separately() -> None:
 
 def test_a_target_is_a_ratio_of_sums() -> None:
     target = Target("t", "t", (("c", "a"),), (("c", "b"), ("c", "d")), at_most=1.5)
-    results = by_key([found("c", "a", 6), found("c", "b", 1), found("c", "d", 3)])
+    results = by_key([make_result("c", "a", 6), make_result("c", "b", 1), make_result("c", "d", 3)])
     assert target.ratio(results) == 1.5
     assert target.is_reached(1.5)
     assert not target.is_reached(1.6)
@@ -244,16 +244,18 @@ def test_a_target_is_a_ratio_of_sums() -> None:
 
 def test_a_ratio_is_computed_per_round_if_rounds_are_recorded() -> None:
     target = Target("t", "t", (("f: c", "a"),), (("f: c", "b"),), at_least=1)
-    pair = found("f: c", "a", 9, (10, 90, 12)), found("f: c", "b", 1, (5, 45, 4))
+    pair = make_result("f: c", "a", 9, (10, 90, 12)), make_result("f: c", "b", 1, (5, 45, 4))
     assert target.ratio(by_key(pair)) == 2
-    assert target.ratio(by_key([found("f: c", "a", 9), pair[1]])) == 9
+    assert target.ratio(by_key([make_result("f: c", "a", 9), pair[1]])) == 9
 
 
 def test_regressions_are_distinguished_from_noise() -> None:
     case = codec.WRITE
-    committed = [found(case, OURS, 1), found(case, "quickfix", 10)]
+    committed = [make_result(case, OURS, 1), make_result(case, "quickfix", 10)]
     for times, fine in ((10.0, True), (8.0, True), (5.0, False), (20.0, True)):
-        lines, worse = report.compare([found(case, OURS, 2), found(case, "quickfix", 2 * times)], committed)
+        lines, worse = report.compare(
+            [make_result(case, OURS, 2), make_result(case, "quickfix", 2 * times)], committed
+        )
         assert (not worse) is fine
         assert len(lines) == 1
         assert len(lines[0]) <= 100
@@ -265,19 +267,19 @@ def test_regressions_are_distinguished_from_noise() -> None:
 
 def test_saving_new_results_keeps_the_results_of_other_cases(tmp_path: Path) -> None:
     report.save(
-        [found("a", "x", 1.23456), found("a", "gone", 1), found("b", "x", 2, (1.0, 2.0))],
+        [make_result("a", "x", 1.23456), make_result("a", "gone", 1), make_result("b", "x", 2, (1.0, 2.0))],
         tmp_path,
         keep=False,
     )
-    report.save([found("a", "x", 3)], tmp_path, keep=True)
-    assert report.load(tmp_path) == [found("b", "x", 2, (1.0, 2.0)), found("a", "x", 3)]
+    report.save([make_result("a", "x", 3)], tmp_path, keep=True)
+    assert report.load(tmp_path) == [make_result("b", "x", 2, (1.0, 2.0)), make_result("a", "x", 3)]
     entry = json.loads((tmp_path / report.RESULTS).read_text())[0]
     assert {*entry} >= {"case", "engine", "us_min", "us_median", "python", "machine"}
 
 
 def test_a_missed_target_requires_a_paragraph() -> None:
-    results = [found(codec.WRITE, OURS, 2), found(codec.WRITE, "kalshi-sdk", 10)]
-    assert missed(results) == [SLOW]
+    results = [make_result(codec.WRITE, OURS, 2), make_result(codec.WRITE, "kalshi-sdk", 10)]
+    assert missed(results) == [SDK_TARGET]
     assert pages.unexplained(results, "") == ["b/kalshi-sdk"]
     assert pages.unexplained(results, "## b/kalshi-sdk\n\n") == ["b/kalshi-sdk"]
     prose = (
@@ -287,7 +289,7 @@ def test_a_missed_target_requires_a_paragraph() -> None:
     assert pages.unexplained(results, prose) == []
     shown = list(pages.explanations(results, prose))
     assert shown == ["It takes 2.00 µs, 5.0 times."]
-    with pytest.raises(KeyError, match="is about no target: b/other"):
+    with pytest.raises(KeyError, match="explains targets that do not exist: b/other"):
         list(pages.explanations(results, "## b/other\n\ntext"))
     with pytest.raises(KeyError):
         list(pages.explanations(results, "## b/kalshi-sdk\n\n{{us | no | no}}"))

@@ -1,4 +1,4 @@
-"""The examples, run in the way in which a reader runs them, against the simulated venue."""
+"""The examples, run as a reader would run them, against the simulated venue."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, ExampleEnvironmen
 LOOPS = ("blocking", "asyncio", "trio")
 RECOVER = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
 PARTS = ("of these reported", "listed as uncertain", "never sent", "lost")
-"""Rows of the torture run that add up to its orders."""
-LONGER = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
+"""Rows of the torture run's table whose values add up to the number of orders."""
+MAX_LINES = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
+"""Maximum numbers of lines of the longer examples; the others have at most 80."""
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def examples(tmp_path: Path) -> Iterator[ExampleEnvironment]:
 def test_every_example_is_short_enough_to_be_read() -> None:
     for path in EXAMPLES.glob("*.py"):
         lines = len(path.read_text("utf-8").splitlines())
-        assert lines <= LONGER.get(path.name, 80), (path.name, lines)
+        assert lines <= MAX_LINES.get(path.name, 80), (path.name, lines)
 
 
 @pytest.mark.parametrize("name", ["fixt_acceptor.py", "fixt_initiator.py"])
@@ -116,7 +117,7 @@ account = "desk"
 """
 
 
-def becomes(url: str, status: int) -> bool:
+def reaches_status(url: str, status: int) -> bool:
     """Return whether a page gets this status within 20,000 requests."""
     return any(answer(url)[0] == status for _ in range(20_000))
 
@@ -129,9 +130,9 @@ def test_a_service_is_checked_and_logs_out_on_sigterm(examples: ExampleEnvironme
         assert answer(f"{url}/live")[0] == answer(f"{url}/ready")[0] == 200
         assert answer(f"{url}/else")[0] == 503
         with examples.sandbox.server.down():
-            assert becomes(f"{url}/ready", 503)
+            assert reaches_status(f"{url}/ready", 503)
             assert answer(f"{url}/live")[0] == 200
-        assert becomes(f"{url}/ready", 200)
+        assert reaches_status(f"{url}/ready", 200)
         status, metrics = answer(f"{url}/metrics")
         assert (status, 'fix_up{session="orders"} 1.0' in metrics) == (200, True)
         script.process.terminate()  # SIGTERM
@@ -152,5 +153,5 @@ def test_a_short_torture_run_accounts_for_every_order() -> None:
     # The sums are right for the run on the page, too.
     for run in (table, published):
         assert sum(int(run[name]) for name in PARTS) == int(run["orders"])
-        assert Decimal(run["position by the reports"]) == Decimal(run["position at the venue"])
+        assert Decimal(run["position in the reports"]) == Decimal(run["position at the venue"])
     assert int(table["of these reported"]) > 0

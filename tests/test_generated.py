@@ -76,27 +76,27 @@ def with_value(layout: BlockLayout, attribute: str, value: object) -> Block:
         for m in layout.members
         if isinstance(m, FieldMember) and is_required(m)
     }
-    made: Block = layout.cls(**{**given, attribute: value})
-    return made
+    instance: Block = layout.cls(**{**given, attribute: value})
+    return instance
 
 
 @every_block
 def test_a_minimal_instance_has_none_and_empty_lists(layout: BlockLayout) -> None:
-    made = minimal(layout)
+    instance = minimal(layout)
     for member in layout.members:
-        value = getattr(made, member.attribute)
+        value = getattr(instance, member.attribute)
         if isinstance(member, GroupMember):
             assert value == []
         elif not is_required(member) and member.presence is not Presence.REQUIRED:
             assert value is None
-    assert made.unknown == ()
+    assert instance.unknown == ()
 
 
 @every_block
 def test_a_required_field_cannot_be_omitted(layout: BlockLayout) -> None:
     required = [member.attribute for member in layout.members if is_required(member)]
-    made = minimal(layout)
-    given = {name: getattr(made, name) for name in required}
+    instance = minimal(layout)
+    given = {name: getattr(instance, name) for name in required}
     for name in set(required) - CONSTANTS - only_codes(layout).keys():
         with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
             layout.cls(**{key: value for key, value in given.items() if key != name})
@@ -105,9 +105,9 @@ def test_a_required_field_cannot_be_omitted(layout: BlockLayout) -> None:
 @every_block
 def test_a_required_field_with_one_code_defaults_to_it(layout: BlockLayout) -> None:
     only = only_codes(layout)
-    made = minimal(layout)
+    instance = minimal(layout)
     given = {
-        member.attribute: getattr(made, member.attribute)
+        member.attribute: getattr(instance, member.attribute)
         for member in layout.members
         if is_required(member) and member.attribute not in only
     }
@@ -140,14 +140,14 @@ def test_fields_the_peer_omits_are_not_filled_with_defaults() -> None:
 
 @every_block
 def test_instances_are_equal_field_by_field(layout: BlockLayout) -> None:
-    made = full(layout)
-    assert made == full(layout)
+    instance = full(layout)
+    assert instance == full(layout)
     for member in layout.members:
         other = full(layout)
         setattr(other, member.attribute, None)
-        changed = getattr(made, member.attribute) is not None
-        assert (made != other) is changed
-    assert attrs.evolve(made, unknown=()) != made
+        changed = getattr(instance, member.attribute) is not None
+        assert (instance != other) is changed
+    assert attrs.evolve(instance, unknown=()) != instance
 
 
 @every_block
@@ -159,11 +159,11 @@ def test_attributes_and_layout_agree(layout: BlockLayout) -> None:
 
 @every_block
 def test_instances_have_slots_and_no_dict(layout: BlockLayout) -> None:
-    made = minimal(layout)
-    assert not hasattr(made, "__dict__")
+    instance = minimal(layout)
+    assert not hasattr(instance, "__dict__")
     assert "__setattr__" not in {name for cls in layout.cls.__mro__[:-1] for name in vars(cls)}
     with pytest.raises(AttributeError):
-        made.no_such_field = 1
+        instance.no_such_field = 1
     with pytest.raises(TypeError):
         layout.cls("positional")
 
@@ -186,12 +186,12 @@ def test_a_constructor_takes_every_attribute_as_a_documented_keyword(layout: Blo
 
 @every_block
 def test_copies_are_equal_and_independent(layout: BlockLayout) -> None:
-    made = full(layout)
-    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), attrs.evolve(made)):
-        assert other == made
+    instance = full(layout)
+    for other in (copy.deepcopy(instance), pickle.loads(pickle.dumps(instance)), attrs.evolve(instance)):
+        assert other == instance
         for member in layout.members:
             if isinstance(member, GroupMember):
-                assert getattr(other, member.attribute) is not getattr(made, member.attribute)
+                assert getattr(other, member.attribute) is not getattr(instance, member.attribute)
 
 
 class Other(StrEnum):

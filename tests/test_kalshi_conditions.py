@@ -208,7 +208,7 @@ def quote_request(**values: Any) -> QuoteRequest:
     return QuoteRequest(quote_req_id="r", related_sym=[QuoteRequestSymbol(symbol="K", **values)])
 
 
-def test_a_cost_without_fees_is_accepted() -> None:
+def test_a_target_cost_that_excludes_fees_requires_cash_order_qty() -> None:
     wired = logged_on(name="KalshiRT")
     text = refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=True))
     assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in text
@@ -217,7 +217,7 @@ def test_a_cost_without_fees_is_accepted() -> None:
     assert refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=False)) == ""
 
 
-def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
+def test_a_client_names_one_customer_and_the_venue_names_up_to_two_parties() -> None:
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
     assert refusal(wired, order(party_ids=[customer])) == ""
@@ -252,7 +252,7 @@ def test_a_client_names_one_customer_and_the_venue_up_to_two_parties() -> None:
         ),
     ],
 )
-def test_a_listener_may_not_set_cancel_and_must_skip_pending_reports(
+def test_a_listener_may_not_cancel_on_disconnect_and_must_skip_pending_reports(
     flags: dict[str, Any], text: str | None
 ) -> None:
     logon = Logon(raw_data="x", heart_bt_int=30, reset_seq_num_flag=True, listener_session=True, **flags)

@@ -16,7 +16,7 @@ from codegen.read.resolve import load_dialect
 ROOT = Path(__file__).resolve().parent.parent
 TOOL: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "other_limits.py"))
 UNCHANGED = {"", "None", "0", "-1"}
-"""Values that are not limits, or that no rate or count can be below."""
+"""Values that are not limits, or that are the lowest possible rate or count."""
 
 
 def limits(dialect: Dialect) -> Iterator[tuple[str, str]]:

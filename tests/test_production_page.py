@@ -110,7 +110,7 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
     with Sandbox(("me",)) as venue:
         options = venue.options("me", "prediction", SESSION)
 
-        def opened(*, reset: bool = False) -> Client:
+        def open_client(*, reset: bool = False) -> Client:
             return order_entry(
                 **options,
                 retransmission=True,
@@ -131,9 +131,9 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
                     if report.cl_ord_id == cl_ord_id:
                         return
 
-        with opened() as client:
+        with open_client() as client:
             trade(client, "a-0")
-        with opened() as client:
+        with open_client() as client:
             client.send(order("a-1"))
             [path] = folder.glob("*.sqlite3")
             printed = run("back up", STORE=path, BACKUP=backup)
@@ -141,9 +141,9 @@ def test_a_store_is_backed_up_while_it_is_used_and_restored(tmp_path: Path) -> N
             trade(client, "a-2")
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
         run("restore", STORE=path, BACKUP=backup, cwd=tmp_path)
-        with pytest.raises((LogonFailedError, LogonRefusedError)), opened():
+        with pytest.raises((LogonFailedError, LogonRefusedError)), open_client():
             pass
-        with opened(reset=True) as client:
+        with open_client(reset=True) as client:
             assert client.rows["last"] == "a-0"
             unknown = next(e for e in client.events(timeout=10) if isinstance(e, OutcomesUnknown))
             assert [request.request_id for request in unknown.requests] == ["a-1"]

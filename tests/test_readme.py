@@ -25,7 +25,7 @@ def test_the_readme_shows_the_current_script() -> None:
     assert f"`examples/first_order.py`:\n\n```python\n{SCRIPT.read_text('utf-8')}```" in README
 
 
-def test_the_readme_shows_the_current_loop() -> None:
+def test_the_session_page_shows_the_current_loop() -> None:
     loop = (ROOT / "examples" / "own_loop.py").read_text("utf-8").partition("while True:")
     shown = "".join(loop[1:]).partition("sock.close()")[0].rstrip()
     page = (ROOT / "docs" / "session.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The examples that record and reconcile, run in the way in which a reader would run them."""
+"""The examples that record and reconcile, run as a reader would run them."""
 
 from __future__ import annotations
 

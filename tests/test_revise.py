@@ -107,7 +107,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     assert "Write words in place of each `…`, and run the script again:\n\n- " in summary
     assert re.search(r"/fields.yaml:\d+: Draught: .*\(BookingRequest: has new field 9040 Draught ", summary)
     report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
-    assert "Tides are [-told-] {+whispered+} on" in report
+    assert "Tides are [-reported-] {+announced+} on" in report
     assert clone.revise()[0] == 1  # no file was written in between
 
     clone.fill_in()
@@ -128,7 +128,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     assert clone.git("status", "--porcelain", "--", "codegen", "tools", "spec") == ""
     changes = clone.git("diff", "HEAD")
     assert "draught: Decimal | None" in changes
-    assert "whispered" not in changes  # the text of the documents stays outside the repository
+    assert "announced" not in changes  # the text of the documents stays outside the repository
 
 
 def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:

@@ -80,9 +80,9 @@ def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    ("path", "prints"), [("README.md", "ExecType.NEW"), ("docs/tutorial/index.md", "logout")]
+    ("path", "expected"), [("README.md", "ExecType.NEW"), ("docs/tutorial/index.md", "logout")]
 )
-def test_a_venue_is_started_and_used_from_another_shell(path: str, prints: str, tmp_path: Path) -> None:
+def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str, tmp_path: Path) -> None:
     text = (ROOT / path).read_text("utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)).splitlines()
     begin = next(number for number, line in enumerate(lines) if "kalshi-fix venue" in line)
@@ -95,7 +95,7 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, prints: str, 
         command = ["bash", "-ce", "\n".join(enter)]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
-        assert prints in result.stdout
+        assert expected in result.stdout
         interrupted(venue)
 
 

@@ -167,7 +167,7 @@ def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Run
     publish(site, revised())
     for _ in range(2):  # the report shows changes since the documents last agreed, not since the previous day
         assert runner.day()
-        assert "Tides are [-told-] {+whispered+} on" in runner.shown
+        assert "Tides are [-reported-] {+announced+} on" in runner.shown
         assert "9040 Draught" in runner.shown
     del site.answers["/fix/pier.xml"]
     assert not runner.day()

@@ -67,7 +67,7 @@ VENUE = Distribution(
     in_sdist=("pyproject.toml", "README.md", "LICENSE", "kalshi_fix_venue/"),
 )
 EXAMPLES = ("fixt_acceptor", "fixt_initiator")
-WRITTEN_WHEN_NEEDED = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
+GENERATED_ON_IMPORT = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
 TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
 """Tests that need the package generated for tests, and therefore all of codegen."""
 
@@ -136,7 +136,7 @@ def reproduction_faults(archives: list[Path]) -> Iterator[str]:
 
 
 def import_faults(wheels: list[Path]) -> Iterator[str]:
-    """Import the packages from the archives, and the FIXT examples of a clone with the library's archive."""
+    """Import the packages from the wheels, and the FIXT examples of this clone with the library's wheel."""
     for modules, path in (
         ((*LIBRARY.packages, *VENUE.packages), wheels),
         (EXAMPLES, [wheels[0], ROOT / "examples"]),
@@ -156,7 +156,7 @@ def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
     for required in distribution.in_sdist:
         if not any(name.startswith(required) for name in names):
             yield f"{sdist.name} lacks {required}"
-    yield from (f"{sdist.name} contains {name}" for name in names if name.startswith(WRITTEN_WHEN_NEEDED))
+    yield from (f"{sdist.name} contains {name}" for name in names if name.startswith(GENERATED_ON_IMPORT))
     if distribution is not LIBRARY:
         return
     unpacked = sdist.parent / sdist.name.removesuffix(".tar.gz")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-INSTEAD = {
+REPLACEMENTS = {
     r"told|tells": "reported, reports, emitted, notified",
     r"untold": "unreported",
     r"whoever|nobody|somebody": "the caller, the user, another process, no client",
@@ -26,7 +26,7 @@ INSTEAD = {
     r"(?:says|said) (?:that|so|what|which|whether|nothing)": "contains, states, reports",
 }
 """Each disallowed pattern, with possible replacements."""
-WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in INSTEAD.items()}
+WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in REPLACEMENTS.items()}
 TEST_DATA = "tests/codegen/diff/pages"
 """Pages of an invented venue, which the comparison reads in the tests."""
 NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]+>", re.DOTALL)

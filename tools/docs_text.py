@@ -194,7 +194,7 @@ def api_objects(markdown: str) -> list[ApiObject]:
 
 
 def with_links(markdown: str, folder: str, summary: Callable[[str], str]) -> str:
-    """Replace each object that has a separate page with a link; `summary` describes a dotted path."""
+    """Replace each object that has a separate page with a link; `summary` returns its description."""
     for each in api_objects(markdown):
         link = f"- [{each.name}]({folder}/{each.name}.md): {summary(each.path)}\n"
         markdown = markdown.replace(f"::: {each.path}\n{each.options}", link, 1)

@@ -24,7 +24,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = "spec/kalshi"
 SCHEMA = "venue/kalshi_fix_venue/scenario/scenario.schema.json"
-AT_THE_VENUE = (
+VENUE_TESTS = (
     *("test_rate_limits.py", "test_tiers.py", "test_rate_budgets.py", "test_order_groups.py"),
     *("test_listeners.py", "test_logon.py", "test_retransmission.py", "test_drop_copy.py"),
     *("test_prices_and_limits.py", "dialogues", "gateway", "rfq/test_combos.py"),
@@ -42,7 +42,7 @@ Change = tuple[yaml.Node, str]
 
 
 def doubled(node: yaml.Node) -> Change:
-    """Return the change of a figure to twice its value plus one, which preserves the order of the figures."""
+    """Return a change that doubles a figure and adds one, which preserves the order of the figures."""
     return node, str(2 * int(node.value) + 1)
 
 
@@ -129,7 +129,7 @@ def quick_tests() -> list[str]:
     """Return pytest's arguments for the tests of the quick gate, and for those of the venue's limits."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
     slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
-    return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in AT_THE_VENUE)]
+    return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]
 
 
 def run(project: Path, *command: str, shown: bool = False) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ CORE = (
     *("scalars", "framing", "codec", "validation", "core", "session", "scenarios", "trading"),
     *("adapters/config", "adapters/engine", "adapters/loops", "adapters/net", "adapters/observe"),
 )
-"""Folders of tests that run if all of the core changed, or no file did."""
+"""Folders of tests that run if all of the core changed, or if no file changed."""
 USED_BY = {
     "framing": ("framing", "session", "scenarios"),
     "codec": ("codec", "validation", "scenarios"),

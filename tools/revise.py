@@ -37,8 +37,8 @@ PLACEHOLDER = "…"
 class StepError(Exception):
     """Raised by a step to end the run, with an exit status and instructions for the user."""
 
-    def __init__(self, status: int, following: str) -> None:
-        super().__init__(following)
+    def __init__(self, status: int, instructions: str) -> None:
+        super().__init__(instructions)
         self.status = status
 
 
@@ -151,7 +151,7 @@ class Tool:
             return done.returncode == 0
 
     def _before(self) -> Path | None:
-        """Return the folder of the documents that the changed words are compared with, or None."""
+        """Return the folder of the earlier documents, used to show changed words, or None."""
         if self.options.against:
             return Path(self.options.against)
         own = self.revision.folder
@@ -210,7 +210,7 @@ class Tool:
             result.append(f"{len(self.revision.state['generated'])} files")
 
     def api(self) -> None:
-        """List the revision's changes for users."""
+        """List the changes that the revision makes to the API."""
         with self.revision.step("api") as result:
             lines = self.codegen("api", "--against", self.revision.base, expected=(0, 1)).stdout.splitlines()
             self.revision.state["api"] = lines
@@ -273,7 +273,7 @@ def _finding(line: str, report: list[str]) -> str:
     return f" ({found.removeprefix('* ')})" if found else ""
 
 
-def summary(revision: Revision, spec: str, following: str) -> str:
+def summary(revision: Revision, spec: str, instructions: str) -> str:
     """Return the summary of all runs."""
     minutes = [
         f"| {each['step']} | {each['seconds'] / 60:.1f} | {each['result']} |" for each in revision.steps
@@ -291,7 +291,7 @@ def summary(revision: Revision, spec: str, following: str) -> str:
     for title, key in (("Proposals to follow by hand", "by hand"), ("API", "api")):
         if revision.state.get(key) and not (key == "by hand" and revision.state["done"]):
             lines += [f"{title}:", "", listed(revision.state[key]), ""]
-    return "\n".join([*lines, following, ""])
+    return "\n".join([*lines, instructions, ""])
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -334,7 +334,8 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add(
         "--name",
-        help="name of the revision; its branch is venue-NAME [default: that of the current branch, or today]",
+        help="name of the revision; its branch is venue-NAME "
+        "[default: that of the current branch, or today's date]",
     )
     add("--reviewed", action="store_true", help="record the text of the documents as read")
     add("--index", help="URL of the venue's llms.txt [default: that of the manifest]")
@@ -360,11 +361,11 @@ def main() -> int:
         if revision.base and own != revision.folder.name:
             raise StepError(2, f"Revision {revision.folder.name} has begun: switch to its branch.")
         try:
-            following = Tool(options, revision).all()
+            instructions = Tool(options, revision).all()
         except StepError as error:
-            status, following = error.status, str(error)
+            status, instructions = error.status, str(error)
         revision.save()
-        text = summary(revision, options.spec.rstrip("/"), following)
+        text = summary(revision, options.spec.rstrip("/"), instructions)
         print(f"\n{text}\n{revision.write('summary.md', text)}")
     except StepError as error:
         print(error, file=sys.stderr)

@@ -1,8 +1,8 @@
 """Write the software bill of materials of both distributions (CycloneDX), which their wheels contain.
 
-`sbom.py` writes, `sbom.py --check` exits with status 1 if a file is out of date. Neither wheel contains
-third-party code: the listed components are the dependencies that pip installs with the wheel. The files
-contain neither a time nor a random number, to keep builds reproducible.
+`sbom.py` writes the files; `sbom.py --check` exits with status 1 if one is out of date. Neither wheel
+contains third-party code: the listed components are the dependencies that pip installs with the wheel. The
+files contain neither a time nor a random number, to keep builds reproducible.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-// Queries the search of the built site, as a browser does: node tools/search.mjs SITE WORDS...
-// Prints the address of the best page for each line of words.
+// Queries the search of the built site, as a browser does: node tools/search.mjs SITE QUERY...
+// Prints the address of the first result of each query, or an empty line.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runInThisContext } from "node:vm";
@@ -15,7 +15,7 @@ Object.assign(globalThis, {
   postMessage: (message) => answers.push(message),
 });
 runInThisContext(readFileSync(join(workers, worker), "utf-8"));
-const ask = async (type, data) => {
+const request = async (type, data) => {
   answers.length = 0;
   for (const listener of listeners) await listener({ data: { type, data } });
   while (!answers.length) await new Promise((resolve) => setImmediate(resolve));
@@ -23,8 +23,8 @@ const ask = async (type, data) => {
 };
 const [SETUP, QUERY] = [0, 2];
 const index = JSON.parse(readFileSync(join(site, "search/search_index.json"), "utf-8"));
-await ask(SETUP, { ...index, options: { suggest: true } });
+await request(SETUP, { ...index, options: { suggest: true } });
 for (const query of queries) {
-  const { items } = await ask(QUERY, query);
+  const { items } = await request(QUERY, query);
   console.log(items.length ? items[0][0].location : "");
 }

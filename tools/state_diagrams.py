@@ -34,7 +34,7 @@ REFUSED, STAYS = "refused", "·"
 def always_fatal() -> list[Input]:
     """Return the inputs that close a session in every state after it is connected."""
     connected = set(State) - {State.DISCONNECTED, State.CLOSED}
-    return [what for what in Input if all(TRANSITIONS[state][what] is State.CLOSED for state in connected)]
+    return [item for item in Input if all(TRANSITIONS[state][item] is State.CLOSED for state in connected)]
 
 
 def reachable(never: frozenset[Input]) -> list[State]:
@@ -47,9 +47,9 @@ def reachable(never: frozenset[Input]) -> list[State]:
 
 def moves(state: State, never: frozenset[Input]) -> Iterator[tuple[Input, State]]:
     """Yield the inputs that change a state, each with the next state."""
-    for what, target in TRANSITIONS[state].items():
-        if target is not None and target is not state and what not in never:
-            yield what, target
+    for item, target in TRANSITIONS[state].items():
+        if target is not None and target is not state and item not in never:
+            yield item, target
 
 
 def diagram(never: frozenset[Input]) -> str:
@@ -62,8 +62,8 @@ def diagram(never: frozenset[Input]) -> str:
     lines.append(f"    [*] --> {name(State.DISCONNECTED)}")
     for state in states:
         causes: dict[State, list[str]] = {}
-        for what, target in moves(state, never.union(fatal)):
-            causes.setdefault(target, []).append(what.value)
+        for item, target in moves(state, never.union(fatal)):
+            causes.setdefault(target, []).append(item.value)
         lines += [f"    {name(state)} --> {name(to)}: {' / '.join(why)}" for to, why in causes.items()]
     lines += [f"    {name(State.CLOSED)} --> [*]", "```"]
     return "\n".join(lines) + "\n"
@@ -77,10 +77,10 @@ def name(state: State) -> str:
 def table(source: Source) -> str:
     """Return the transition table of one source: a row for each input, a column for each state."""
     lines = [f"| | {' | '.join(state.value for state in State)} |", f"|---|{'---|' * len(State)}"]
-    for what in Input:
-        if what.source is source:
-            cells = (cell(state, TRANSITIONS[state][what]) for state in State)
-            lines.append(f"| {what.value} | {' | '.join(cells)} |")
+    for item in Input:
+        if item.source is source:
+            cells = (cell(state, TRANSITIONS[state][item]) for state in State)
+            lines.append(f"| {item.value} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -93,7 +93,7 @@ def cell(state: State, target: State | None) -> str:
 
 def generated() -> str:
     """Return the text between the markers."""
-    fatal = ", ".join(what.value for what in always_fatal())
+    fatal = ", ".join(item.value for item in always_fatal())
     parts = [
         f"The diagrams omit the inputs that lead to *closed* from every state of a connection: {fatal}.\n"
     ]

@@ -1,4 +1,4 @@
-"""Benchmarks: (e) decode market data into typed messages, and apply these to the order book."""
+"""Benchmarks: (e) decode market data into typed messages, and apply them to the order book."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Benchmarks: (p) publish events over NATS: processor time of publisher and consumer, and ten consumers."""
+"""Benchmarks: (p) publish events over NATS: the processor time of a publisher and a consumer, and delivery to
+ten consumers."""
 
 from __future__ import annotations
 

@@ -57,13 +57,13 @@ def _reading(size: int) -> Iterable[Contender]:
     runs: dict[str, Callable[[], None]] = {
         DECODE: over(CODEC.decode, frames),
         READ_LOG: partial(read, path),
-        LINES: partial(shown, path, Form.BRIEF),
-        JSON: partial(shown, path, Form.JSON),
+        LINES: partial(decode_log, path, Form.BRIEF),
+        JSON: partial(decode_log, path, Form.JSON),
     }
     for kind, (before, separator) in KINDS.items():
         other = _write(b"".join(before + frame.replace(b"\x01", separator) + b"\n" for frame in frames))
         runs[other_kind(READ_LOG, kind)] = partial(read, other)
-        runs[other_kind(LINES, kind)] = partial(shown, other, Form.BRIEF)
+        runs[other_kind(LINES, kind)] = partial(decode_log, other, Form.BRIEF)
     for name, run in runs.items():
         yield Contender(LOG, name, run, len(frames), max_calls=4)
 
@@ -81,8 +81,8 @@ def read(path: Path) -> None:
         pass
 
 
-def shown(path: Path, form: Form) -> None:
-    """Do the same as the command, but discard the output: the file system is not measured."""
+def decode_log(path: Path, form: Form) -> None:
+    """Decode a log like `kalshi-fix decode`, but discard the output, so the file system is not measured."""
     decoder, reader = Decoder(OutputOptions(form)), LogReader()
     for chunk in chunks_of(path):
         "\n".join(decoder.batch(reader.feed(chunk)).text)

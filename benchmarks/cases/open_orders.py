@@ -103,7 +103,7 @@ def _history(number: int) -> Iterator[object]:
 
 
 def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the calls to all state machines, in an order in which each call takes longest."""
+    """Yield the calls to all state machines, in an order that makes each call as slow as possible."""
     account = machines(count)
     orders: Orders = account["orders"]
     groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))

@@ -95,7 +95,7 @@ def _processor_us(*arguments: str) -> float:
 
 
 def million(count: int = 1_000_000) -> list[Result]:
-    """Send this many messages through one session in a fresh process, and measure its memory."""
+    """Pass this many messages to one session in a fresh process, and measure the memory of the process."""
     found = alone("million", count)
     memory = {
         MILLION_START: found["start"],

@@ -17,7 +17,7 @@ SHAPES = "s: report, by number of shapes in rotation"
 COUNTS = (1, 4, 8, 13, 16, 32, 64, 128, 256)
 MIX = "s: updates of 1 to 4 entries"
 SORTED, MIXED = "grouped by shape", "mixed"
-COMPILED, CAREFUL, FIRST = "compiled shape", "new shape", "first five of a shape, in total"
+COMPILED, NEW, FIRST = "compiled shape", "new shape", "first five of a shape, in total"
 _ENTRIES = 4
 _FIRST = 5
 
@@ -103,7 +103,7 @@ def _new(case: str, wire: Iterable[bytes]) -> Contender:
     """Make a contender that decodes each shape for the first time, or has forgotten it, because there are
     more shapes than a codec counts."""
     new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
-    return Contender(case, CAREFUL, over(Codec(CODEC.dialect).decode, new), len(new))
+    return Contender(case, NEW, over(Codec(CODEC.dialect).decode, new), len(new))
 
 
 def _first(case: str, wire: list[bytes]) -> Contender:

@@ -167,7 +167,7 @@ def _sessions(count: int) -> Contender:
 def _logs() -> Iterator[Contender]:
     """Read or decode one message of logs of several sizes."""
     count = len(numbered(logs.SIZE))
-    for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.shown, form=Form.BRIEF))):
+    for case, run in ((READ_LOG, logs.read), (LINES, partial(logs.decode_log, form=Form.BRIEF))):
         for size in COUNTS[case]:
             path = logs.wire_log(times=size)
             yield Contender(case, str(size), partial(run, path), size * count, max_calls=1)

@@ -50,7 +50,7 @@ class _Client:
     session: Session
 
 
-class Floor:
+class PopulatedVenue:
     """A venue with this many logged-on sessions; `subscribers` of them subscribe to market data.
 
     The first of the remaining sessions places orders; all others are silent.
@@ -158,13 +158,13 @@ def orders(
 ) -> list[Result]:
     """Measure an order with each number of sessions, and the additional time for `further` subscribers."""
     few = 2 * SUBSCRIBERS + further
-    floors = {(ORDER, named(each)): Floor(each, SUBSCRIBERS, count) for each in sessions} | {
-        (SUBSCRIBER, "without"): Floor(few, SUBSCRIBERS, count),
-        (SUBSCRIBER, "with"): Floor(few, SUBSCRIBERS + further, count),
+    venues = {(ORDER, named(each)): PopulatedVenue(each, SUBSCRIBERS, count) for each in sessions} | {
+        (SUBSCRIBER, "without"): PopulatedVenue(few, SUBSCRIBERS, count),
+        (SUBSCRIBER, "with"): PopulatedVenue(few, SUBSCRIBERS + further, count),
     }
     contenders = [
-        Contender(case, name, floor.run, count, max_calls=1, prepare=floor.prepare)
-        for (case, name), floor in floors.items()
+        Contender(case, name, venue.run, count, max_calls=1, prepare=venue.prepare)
+        for (case, name), venue in venues.items()
     ]
     *found, few_subscribers, many_subscribers = measure(contenders, rounds)
     us_min = (many_subscribers.us_min - few_subscribers.us_min) / further

@@ -49,7 +49,8 @@ def sdk(port: int, key: str, authority: str | None) -> Measured:
 
 
 def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
-    """Measure QuickFIX's initiator. Its thread receives reports, and passes them to our thread in a queue."""
+    """Measure QuickFIX's initiator. Its thread receives reports, and passes them to our thread through a
+    queue."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer
 
     assert authority is None

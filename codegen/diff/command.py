@@ -15,20 +15,20 @@ from codegen.errors import SpecError
 @click.argument(
     "given", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
-@click.option("--product", help="Product of the sources, if they do not contain it.")
+@click.option("--product", help="Product of the sources, if they do not name it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--facts", "only_facts", is_flag=True, help="Print all parsed facts without comparing them.")
 @click.option(
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
-@click.option("--partial", is_flag=True, help="Do not report the manifest's other sources as not read.")
+@click.option("--partial", is_flag=True, help="Do not report sources of the manifest that are not given.")
 @click.option(
     "--against",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     help="Previous versions of pages, to show changed words; repeat for more.",
 )
-@click.option("--write", is_flag=True, help="Write the proposals that add lines into the spec.")
+@click.option("--write", is_flag=True, help="Write into the spec all proposals that only add lines.")
 @click.pass_context
 def diff(
     context: click.Context,

@@ -37,7 +37,7 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
 
 
 def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
-    """Yield the sources of the manifest that were not given, and folders of pages that no product has."""
+    """Yield the sources of the manifest that were not given, and page folders that belong to no product."""
     everything = Evidence("", None, (), frozenset(), spec)
     covered = given.covered_sources(spec)
     for origin in () if partial else spec.origins.values():

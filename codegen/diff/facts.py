@@ -57,12 +57,12 @@ class MemberFact(Fact):
     inside: int | None = None
     """Counter of an enclosing group at any depth, if the source names only that."""
     sender: str | None = None
-    """`client` or `venue`, if the table is for one of them."""
+    """`client` or `venue`, if the table applies to only one of them."""
     when: tuple[str, str] | None = None
     """Name of a field, or the end of its name, and the value for which the table applies."""
     default: str = ""
     sessions: tuple[str, ...] = ()
-    """Session types that have it, if limited to some."""
+    """Session types to which the field is limited; empty for all."""
     limits: tuple[int | None, int | None] | None = None
     """Minimum and maximum value."""
     max_length: int | None = None
@@ -113,7 +113,7 @@ class CodesFact(Fact):
     complete: bool
     """Whether this is the complete list, rather than the value relevant here."""
     message: str = ""
-    """MsgType of the table that contains them."""
+    """Block whose table contains the list: a MsgType, `header` or `trailer`; empty for any other list."""
 
     def __str__(self) -> str:
         listed = ", ".join(f"{code.value}={code.label}" for code in self.codes)
@@ -285,7 +285,7 @@ class Unreadable(Fact):
 
 @attrs.frozen
 class EntryForm:
-    """The notation of a changelog entry on the venue's pages; without a component, they have none."""
+    """The notation of a changelog entry on the venue's pages; without a `component` there are no entries."""
 
     component: str = ""
     """Name of the component, such as Update."""
@@ -361,8 +361,8 @@ def _in(environment: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def folded(name: str) -> str:
-    """Return a name without case and punctuation: those of `Order Cancel/Replace` and `OrderCancelReplace`
-    are equal.
+    """Return a name without case and punctuation, so `Order Cancel/Replace` and `OrderCancelReplace` become
+    equal.
     """
     # Called for every word of every page, hence the cache.
     return "".join(c for c in name.lower() if c.isalnum())

@@ -107,7 +107,7 @@ class _Host:
 
     def _read(self, answer: HTTPResponse, url: str, maximum: int) -> bytes:
         data = bytearray()
-        # Reads the available bytes instead of a fixed size, which may take hours with a slow server.
+        # Reads the bytes that are available: reading a fixed size may take hours with a slow server.
         while block := answer.read1(min(_BLOCK, maximum + 1 - len(data))):
             data += block
             # Counted over all pages while reading, so an endless page is noticed early.

@@ -191,8 +191,8 @@ class Evidence:
             facts: Facts of the source; empty for an element that it does not have.
             at: Location of the element in the spec, or where it would be added.
             values: Values of the placeholders, and three others: `edits`, if the catalogue has no text to
-                write; `expected_in`, the sources of an element of the spec, used if it has no location in a
-                source; `group`, by which findings are reported together.
+                write; `expected_in`, the sources of an element of the spec, used if `facts` is empty;
+                `group`, by which findings are reported together.
         """
         texts = _TEXTS[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
@@ -252,7 +252,7 @@ def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Findi
 
 
 def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[Finding]:
-    """Merge findings with the same key, with the locations, products, sources and edits of all."""
+    """Merge findings with the same key, combining their locations, products, sources and edits."""
     found: list[Finding] = []
     for same in grouped(findings, key).values():
         lists: dict[str, Any] = {
@@ -265,7 +265,7 @@ def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> l
 
 
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Merge edits that write the same text into the same file, with the sources of all.
+    """Merge edits that write the same text into the same file, combining their sources.
 
     If two differ only in the meaning of a text, the one that has a meaning is used.
     """

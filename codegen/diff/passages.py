@@ -32,14 +32,14 @@ _HEAD = """\
 # Fingerprints of the prose of the venue's documents, as of the last review against this spec. Written by
 # `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
-# In order of how close they are to the date of the last change.
+# The first key that is present is used; the order is from the most to the least exact date.
 _DATED = ("lastmod", "last_modified", "updated", "date")
 """Front matter keys with the date of the last change."""
 _MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
 _MIN_PAGES = 2
 """A passage that is new on at least this many pages is reported once for all of them."""
-# Any two sentences share some words; this is above that ratio.
+# Any two sentences share some words: this is above the similarity of unrelated ones.
 _MIN_SIMILARITY = 0.4
 """Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
 # The time is quadratic in the number of words, for each old passage of the page.
@@ -105,8 +105,8 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
 
 
 def _under(above: Sequence[tuple[int, str]]) -> str:
-    """Return the headings above a passage, joined innermost first up to its message's; without one, only the
-    innermost."""
+    """Return the headings above a passage, joined innermost first, up to the one that names a message; only
+    the innermost heading if none names a message."""
     found: list[str] = []
     for _, heading in reversed(above):
         messages = NAMED_MSG_TYPE.findall(heading)
@@ -123,7 +123,7 @@ def _passage(line: int, last: int, text: str, shown: str = "") -> Passage:
 
 
 def key_of(reading: Reading) -> str:
-    """Return the name of a file in `reviewed.yaml`: the page's, or `dictionary` with the file's."""
+    """Return the key of a file in `reviewed.yaml`: the page's name, or `dictionary` and the file's name."""
     return reading.page or f"{DICTIONARY} {Path(reading.file).stem}"
 
 
@@ -207,7 +207,7 @@ class _Change:
             word = "changed" if self.gone else "new"
             shown = tuple(_word_difference(each, old) for each in self.fresh)
             yield self.finding("fresh", [first.line], shown, word=word, lines=lines)
-        # Equal numbers of new and missing passages are changes, reported with the new ones.
+        # A missing passage for which there is a new one is a change, and is reported with the new one.
         elif self.gone > self.new_count:
             missing = self.gone - self.new_count
             count = f"{missing} passage{'s' if missing > 1 else ''}"
@@ -272,7 +272,7 @@ def _take_one(counted: Counter[str], item: str) -> bool:
 
 
 def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
-    """Return a new passage, marking the words that differ from the one it replaces, if that is known."""
+    """Return a new passage, marking the words that differ from the passage it replaces, if that is known."""
     words = passage.text.split()
     near, best = [], _MIN_SIMILARITY
     for each in old if len(words) <= _MAX_WORDS else ():

@@ -24,7 +24,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
     edits: dict[tuple[str, ...], Edit] = {}
     for each in findings:
         for edit in each.edits if each.kind in KEEPABLE else ():
-            # Pages and the dictionary propose the same element in their own ways: the first is written.
+            # Pages and the dictionary may propose the same element in different forms: the first is written.
             edits.setdefault(_element(edit), edit)
     written: list[Edit] = []
     others: list[Edit] = []

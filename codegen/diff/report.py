@@ -54,7 +54,7 @@ def text(findings: Sequence[Finding], kept: int, given: GivenSources) -> str:
         lines += [f"Skipped ({len(given.skipped)})", "", *skipped, ""]
     facts = sum(len(reading.facts) for reading in given.readings)
     about = f"{facts} facts read from {len(given.readings)} file{'s' if len(given.readings) != 1 else ''}"
-    on_purpose = f"; {kept} differ on purpose" if kept else ""
+    on_purpose = f"; {kept} differ{'s' if kept == 1 else ''} on purpose" if kept else ""
     left = f"{len(findings)} left to do" if findings else "nothing left to do"
     return "\n".join([*lines, f"{about}{on_purpose}; {left}."])
 
@@ -146,5 +146,5 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
 
 
 def _relative(location: Location | Skipped) -> str:
-    """Return a location relative to the current folder if it is below it."""
+    """Return a location, relative to the current folder if it is below that folder."""
     return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

@@ -145,7 +145,7 @@ class SpecIndex:
         return {origin.id: origin.kind for origin in self.origins.values()}
 
     def unknown_folder(self, page: str) -> str:
-        """Return the folder of a page outside the manifest if its name looks like that of a product's folder.
+        """Return the folder of a page outside the manifest, if it is named like the folders of the products.
 
         Examples are fix-options/orders, v2/fix/orders, and fix-options without a folder. Empty for others.
         """
@@ -203,7 +203,7 @@ class SpecIndex:
         return found
 
     def block_name(self, block: str) -> str:
-        """Return the message's name, or header or trailer."""
+        """Return the name of the message, or `header` or `trailer`."""
         return self.messages[block].name if block in self.messages else block
 
     def field_name(self, tag: int) -> str:

@@ -68,7 +68,7 @@ class Difference:
 
     what: str
     breaks: Breaks
-    """Kind of break, see `EFFECTS`."""
+    """Kind of break; see `EFFECTS`."""
     breaking: bool
     """Whether working code may stop working."""
 
@@ -242,7 +242,7 @@ def _shown(value: Any) -> str:
 
 
 def _class(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
-    # A tag with another attribute name has been renamed.
+    # An attribute whose tag now belongs to a new attribute has been renamed.
     added = {new[attribute]["tag"]: attribute for attribute in new.keys() - old.keys()}
     for attribute in sorted(old.keys() - new.keys()):
         became = added.pop(old[attribute]["tag"], None)

@@ -31,7 +31,7 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
 
     A file is missing, different, stale (no longer generated) or, in a git work tree, not tracked.
     """
-    found = present(folder)
+    found = files_in(folder)
     findings = [Finding(folder / name, "missing") for name in expected.keys() - found]
     findings += [Finding(folder / name, "stale: no longer generated") for name in found - expected.keys()]
     for name in expected.keys() & found:
@@ -54,7 +54,7 @@ def write(expected: Mapping[str, str], folder: Path) -> list[Finding]:
         ForeignFileError: a file that would be deleted was not generated; in this case no file is changed.
     """
     # All files are checked before the first one is removed.
-    stale = present(folder) - expected.keys()
+    stale = files_in(folder) - expected.keys()
     for name in sorted(stale):
         if not _was_generated(folder / name):
             raise ForeignFileError(
@@ -81,7 +81,7 @@ def _was_generated(path: Path) -> bool:
     return beginning.startswith(MARK.encode()) or b"<!-- Written by `python -m codegen" in beginning
 
 
-def present(folder: Path) -> set[str]:
+def files_in(folder: Path) -> set[str]:
     """Return the files in the folder, except compiled Python files."""
     return {
         path.relative_to(folder).as_posix()

@@ -344,7 +344,7 @@ class ClassWriter:
         unless_given = value_unless_given(member)
         if unless_given is not None:
             default = f" = {kinds.literal(field, unless_given)}"
-        # Fields that the codec writes are None until then.
+        # Fields that the codec writes are None until it has written them.
         elif field.tag in CODEC_TAGS or not always_required(member):
             default = " = None"
             annotation += " | None"

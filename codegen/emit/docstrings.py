@@ -17,8 +17,8 @@ def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str
     texts = [_escape(" ".join(text.split())) for text in paragraphs if text.strip()]
     margin = " " * indent
     whole = " ".join(texts)
-    # Six columns for the quotes.
     listed = [_entry(name, _escape(" ".join(text.split())), indent + 4) for name, text in attributes]
+    # Six columns for the quotes.
     if not listed and len(margin) + len(whole) + 6 <= WIDTH:
         return f'"""{whole}"""'
     wrapped = [_wrap(text, indent, first=index == 0) for index, text in enumerate(texts)]

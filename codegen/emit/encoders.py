@@ -1,7 +1,7 @@
 """Views of the encoders: straight-line functions from an instance to `tag=value SOH` text.
 
-Each function builds one string of the preceding text and all fields up to the last mandatory one, and appends
-the optional fields after that. Most optional fields are absent and cost one comparison.
+Each function builds one string from the preceding text and all fields up to the last mandatory one, and
+appends the optional fields after that. Most optional fields are absent and cost one comparison.
 
 A module caches text that repeats from message to message: the first fields of a header, and the text of the
 current second of a timestamp. Each cache is one tuple, replaced and read as a whole: with separate variables,
@@ -59,9 +59,8 @@ def encoder_view(
 ) -> EncoderView:
     """Return the encoder of a class with these members.
 
-    With `in_groups` it is the class of a group's entries, whose module contains the entries of all groups.
-    With `is_header` the text of its leading string fields is cached, because they rarely change between
-    messages.
+    `in_groups` means that the class is in the module of the entries of all groups. With `is_header`, the text
+    of the leading string fields is cached, because they rarely change between messages.
     """
     imports.on_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
     body = _Body(parameter, imports, package, in_groups)
@@ -145,7 +144,7 @@ class _Body:
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
-        # An object that is not identical to any attribute.
+        # A new object is not identical to the value of any attribute.
         self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
         pairs = [self._variable(member) for member in leading]
         variables = ", ".join(name for name, _ in pairs)

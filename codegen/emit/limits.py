@@ -11,7 +11,7 @@ from codegen.model import VenueLimit
 
 
 def words_view(limit: VenueLimit) -> LimitView:
-    """Return a limit that consists of words as a constant: a tuple."""
+    """Return the view of a limit that consists of words: a tuple."""
     return LimitView(limit.constant, "", repr(limit.words), _doc(limit))
 
 
@@ -39,7 +39,7 @@ def limit_type(limit: VenueLimit) -> str:
 
 
 def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
-    """Return a limit as a constant."""
+    """Return the view of a limit that consists of numbers."""
     annotation = limit_type(limit)
     whole = "Decimal" not in annotation
     if not whole:

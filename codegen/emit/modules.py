@@ -44,7 +44,7 @@ def families(dialect: Dialect) -> tuple[str, ...]:
     return tuple(dict.fromkeys(message.family for message in dialect.messages))
 
 
-# Each method below creates one file, except those of blocks and groups, which create two. The imports are
+# Each method below creates one file, except those for blocks and groups, which create two. The imports are
 # known only after the views are built, so each method creates an `Imports()` and passes it to the writers of
 # expressions.
 
@@ -96,7 +96,7 @@ class _Modules:
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
         logon_fields = None
-        # In the module of the Logon, whichever family that is.
+        # The class is in the module of the Logon, whichever family that belongs to.
         if logon is not None and logon in messages:
             imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
             logon_fields = writer.logon_fields_view(logon)

@@ -47,7 +47,7 @@ def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:
         known = ", ".join(dialect.product_names) or "none"
         raise ValueError(f"{dialect.name} has no product {product!r}; it has {known}")
     everywhere = places(dialect, product)
-    # One version if it includes the session layer, as FIX.4.4 does.
+    # Only one version if it includes the session layer, as FIX.4.4 does.
     versions = list(dict.fromkeys((dialect.begin_string, dialect.application_version)))
     title = dialect.title if product is None else f"{dialect.title}, product {product}"
     files = {}

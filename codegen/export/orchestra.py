@@ -101,7 +101,7 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
-        # A codeset that fields of two datatypes use gets that of the last field: Orchestra allows only one.
+        # If fields of two datatypes use a codeset, it gets that of the last field: Orchestra allows only one.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
@@ -309,8 +309,8 @@ class _Repository:
 
     def _group_places(self, group: Group) -> dict[str, tuple[Place, ...]]:
         """Return the places of the messages that contain a group at any depth, by product."""
-        users = [message for message in self.dialect.messages if _holds(message.members, group)]
-        in_block = _holds(self.dialect.header, group) or _holds(self.dialect.trailer, group)
+        users = [message for message in self.dialect.messages if _contains_group(message.members, group)]
+        in_block = _contains_group(self.dialect.header, group) or _contains_group(self.dialect.trailer, group)
         return {
             product: tuple(
                 place for place in everywhere if in_block or any(places_of(user, (place,)) for user in users)
@@ -433,7 +433,7 @@ def _limits_at(member: Member, among: Iterable[Place]) -> tuple[Limit, ...]:
     return tuple(each for each in member.limits if any(place.within(each.when.scope) for place in among))
 
 
-def _holds(members: Iterable[Member], group: Group) -> bool:
+def _contains_group(members: Iterable[Member], group: Group) -> bool:
     return any(each.group is not None and each.group.name == group.name for each, _ in walk(members))
 
 

@@ -1,4 +1,4 @@
-"""Resolve `request`, `answers` and `tracks` of messages: which are requests, and which answer them."""
+"""Resolve `request`, `answers` and `tracks` of messages: which are requests, and which others answer them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _answers(
         named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
         if not named:
             what = f"message `{message.name}` answers `{request}`, which is not a request"
-            context.mistakes.add(where, what, f"add `request` to `{request}` with the field that names it")
+            context.mistakes.add(
+                where, what, f"add `request` to `{request}` with the field that identifies it"
+            )
         elif found is not None and repeated not in named:
             what = f"message `{message.name}` identifies `{request}` by `{repeated}`, "
             what += f"which is not in the `request` of `{request}`"

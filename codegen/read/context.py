@@ -52,7 +52,9 @@ class Context:
         """Record a name that is not a FIX name."""
         if not FIX_NAME.match(defined.name):
             what = f"`{defined.name}` is not a FIX name"
-            self.mistakes.add(defined.location, what, "use letters and digits, the first a capital")
+            self.mistakes.add(
+                defined.location, what, "use letters and digits, beginning with a capital letter"
+            )
 
     def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
         """Return the arguments of `model.Element` for any element; `default` is the `source` of its file."""
@@ -84,7 +86,7 @@ class Context:
         since = node.get("since")
         if isinstance(since, Scalar):
             changes.append(self._change("added", since.text, "", since.location))
-        # In chronological order; `since` is a single date or version, the others may be several.
+        # In chronological order; `since` is a single date or version, the other keys may contain several.
         for key, kind in (("changed", "updated"), ("deprecated", "deprecated"), ("until", "removed")):
             each = node.get(key)
             if isinstance(each, Map):
@@ -104,7 +106,7 @@ class Context:
         versions = self.source.merged("versions")
         if _DATE.match(when):
             if not _is_day(when):
-                self.mistakes.add(location, f"`{when}` is not a day of the calendar", "correct it")
+                self.mistakes.add(location, f"`{when}` is not a valid date", "correct it")
             return model.Change(kind, None, when, note)
         if when not in versions:
             near = nearest(when, versions)
@@ -116,7 +118,7 @@ class Context:
         node = versions[when][0]
         written = node.text if isinstance(node, Scalar) else ""
         if not _is_day(written):
-            what = f"version `{when}` has the date `{written}`, which is not a day of the calendar"
+            what = f"version `{when}` has the date `{written}`, which is not valid"
             self.mistakes.add(node.location, what, "correct it")
         return model.Change(kind, when, written, note)
 
@@ -160,12 +162,12 @@ def flag(node: Map, key: str, default: bool = False) -> bool:
 
 
 def words(node: Node | None) -> list[tuple[str, Location]]:
-    """Return a word, or a list of words, each with its location."""
+    """Return the words of a node, which is a word or a list of words, each with its location."""
     return [(item.text, item.location) for item in _items(node) if isinstance(item, Scalar)]
 
 
 def maps(node: Node | None) -> list[Map]:
-    """Return a mapping, or a list of mappings."""
+    """Return the mappings of a node, which is a mapping or a list of mappings."""
     return [item for item in _items(node) if isinstance(item, Map)]
 
 

@@ -47,7 +47,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
-    """Return every codeset by name; its values are integers if the fields that use it are."""
+    """Return every codeset by name; its values are integers if those of the fields that use it are."""
     # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
@@ -156,7 +156,7 @@ def _field(
     codes = optional_text(node, "codes")
     if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
         if datatype.kind not in CODED_KINDS:
-            what = f"{label} has codes, but a {type_name} has none"
+            what = f"{label} has codes, which a {type_name} cannot have"
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None

@@ -71,7 +71,7 @@ def import_dictionaries(
 ) -> Import:
     """Return a spec folder for dictionaries, session layer first if it has a separate file.
 
-    `only` lists the application messages to import, by name or MsgType; without it, all.
+    `only` lists the application messages to import, by name or MsgType; if it is empty, all are imported.
 
     Raises:
         SpecError: no dictionary has a header, or a message in `only` does not exist.

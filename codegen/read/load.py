@@ -104,7 +104,7 @@ def load(folder: Path) -> Source:
     """Read a spec folder and the ones it extends.
 
     Raises:
-        SpecError: with every file that cannot be read, does not match the schema, or defines a name twice.
+        SpecError: lists every file that cannot be read, does not match the schema, or defines a name twice.
     """
     mistakes = Mistakes()
     source = Source()

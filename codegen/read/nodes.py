@@ -36,7 +36,8 @@ def read_bounded(path: Path, maximum: int) -> bytes:
         SpecError: the file has more bytes than `maximum`.
     """
     with path.open("rb") as file:
-        # One byte more than allowed detects a file that is too large, whatever size the file system reports.
+        # Reading one byte more than allowed detects a file that is too large, whatever size the file system
+        # reports.
         data = file.read(maximum + 1)
     if len(data) > maximum:
         where = Location(path.as_posix(), 1)

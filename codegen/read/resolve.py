@@ -26,7 +26,7 @@ def load_dialect(folder: Path) -> model.Dialect:
     """Read, check and resolve the dialect in a spec folder.
 
     Raises:
-        SpecError: with all mistakes, each with file, line and advice.
+        SpecError: lists all mistakes, each with file, line and advice.
     """
     return resolve(load(folder))
 
@@ -35,7 +35,7 @@ def resolve(source: Source) -> model.Dialect:
     """Check and resolve a dialect that was read.
 
     Raises:
-        SpecError: with all mistakes, each with file, line and advice.
+        SpecError: lists all mistakes, each with file, line and advice.
     """
     mistakes = Mistakes()
     context = Context(source, mistakes)
@@ -53,7 +53,7 @@ def resolve(source: Source) -> model.Dialect:
     fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_references(context, _messages(context, blocks), header)
-    # Groups that no message contains, whose mistakes are reported as well.
+    # Groups that no message contains are resolved too, to report their mistakes.
     for name in source.sections["groups"]:
         blocks.group(name)
     _check_outer_tags(context, messages, (*header, *trailer))

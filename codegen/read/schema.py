@@ -35,7 +35,7 @@ def _schema() -> Any:
 @cache
 def _validator(kind: str) -> Any:
     draft = jsonschema.Draft202012Validator
-    # With a replacement for `uniqueItems`, whose time is quadratic for a list of mappings.
+    # jsonschema's own `uniqueItems` takes quadratic time for a list of mappings, so it is replaced.
     cls: Any = jsonschema.validators.extend(draft, {"uniqueItems": _unique_items})  # type: ignore[no-untyped-call]
     return cls({**_schema(), "$ref": f"#/$defs/{kind}"}, format_checker=cls.FORMAT_CHECKER)
 
@@ -100,7 +100,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
         case "minProperties" | "minItems" | "minLength":
             yield where, f"{label} is empty", f"write {expected or 'at least one'}, or remove it"
         case "uniqueItems":
-            yield where, f"{label} lists something twice", "remove the repetition"
+            yield where, f"{label} lists an item twice", "remove the repetition"
         case _:
             yield where, f"{label} is {_shown(error.instance)}", f"write {expected or error.message}"
 

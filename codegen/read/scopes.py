@@ -24,7 +24,7 @@ class Places:
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """Return the places that any of the scopes covers; all if there is no scope, or no valid one."""
         covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
-        # A scope that covers no place has been reported already; all places avoid follow-up mistakes.
+        # A scope that covers no place has already been reported; all places prevent follow-up mistakes.
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:
@@ -38,7 +38,7 @@ class Places:
             sessions=tuple(name for name, _ in sessions),
             sender=optional_text(node, "sender"),
         )
-        # With an undefined name, the mistake would be reported twice.
+        # A scope with an undefined name has already been reported.
         if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
             context.mistakes.add(

@@ -1,9 +1,10 @@
-"""The session process of a desk: it publishes the events of its sessions to NATS, and sends orders from other
-processes.
+"""The session process of a desk: it publishes the events of its sessions to NATS, and sends the orders that
+other processes submit.
 
     python session.py FOLDER SYMBOL...
 
-KALSHI_KEY_ID is for orders, KALSHI_KEY_ID_2 for market data: Kalshi allows one connection for each key.
+KALSHI_KEY_ID is the key for orders, and KALSHI_KEY_ID_2 is the key for market data: Kalshi allows one
+connection for each key.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""An order gateway on QuickFIX: orders from standard input, reports and settlements to a journal.
+"""An order gateway on QuickFIX: it reads orders from standard input, and writes reports and settlements to a
+journal.
 
 python quickfix_before.py SETTINGS JOURNAL
 

@@ -55,8 +55,8 @@ def _copy_of(codec: Codec) -> Codec:
 
 
 def check(data: bytes) -> None:
-    """Decoding returns the same message and the same problems as the explainer by itself, after any earlier
-    messages, and raises only DecodeError."""
+    """Whatever was decoded before, decoding returns the same message and problems as the explainer returns
+    for that message alone, and raises only DecodeError."""
     choices = Choices(data)
     chosen_wire = choices.pick(wire.WIRES)
     warm, thorough = not choices.one_in(64), choices.one_in(8)

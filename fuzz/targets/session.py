@@ -55,7 +55,7 @@ def _stamp(utc: datetime) -> bytes:
     return utc.strftime("%Y%m%d-%H:%M:%S.").encode() + b"%03d" % (utc.microsecond // 1000)
 
 
-class Counted(MemoryStore):
+class CountingStore(MemoryStore):
     """A store that counts its resets."""
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class Player:
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.config = setting, config(setting)
-        self.store = Counted()
+        self.store = CountingStore()
         self.session = Session(self.config, self.store)
         self.monotonic, self.utc = 1000.0, START
         self.peer_number = 1
@@ -273,7 +273,7 @@ class Player:
         """Take events and bytes, and check them."""
         for event in self.session.events():
             self._check_event(event)
-        self.written(self.session.data_to_send())
+        self.check_sent(self.session.data_to_send())
         session = self.session
         assert len(session.open_requests) <= self.config.max_open_requests
         # The store also has requests with unconfirmed answers; one OutcomesUnknown can answer all requests
@@ -300,7 +300,7 @@ class Player:
         self.explained.clear()
         self.skipped.clear()
 
-    def account(self) -> None:
+    def check_reported(self) -> None:
         """Check that each consumed number was reported to the user, or belongs to a session message."""
         if self.reset_unanswered_at_start and self.store.reset_unanswered:
             return
@@ -334,7 +334,7 @@ class Player:
         if isinstance(event, SequenceSkipped | MessagesLost):
             self.skipped.append((event.begin, event.end))
 
-    def written(self, data: bytes) -> None:
+    def check_sent(self, data: bytes) -> None:
         """Check that the session sends complete, valid messages with consecutive numbers."""
         assert len(data) <= 2 * MAX_UNSENT + _ROOM, f"{len(data)} bytes were waiting"
         framer = Framer("FIXT.1.1", 1 << 20)
@@ -357,7 +357,7 @@ class Player:
 
     # The next connection
 
-    def again(self, *, restart: bool) -> None:
+    def reconnect(self, *, restart: bool) -> None:
         """Begin the next connection, in the same process or in a new one."""
         self.take()
         if self.session.state is not State.CLOSED:
@@ -436,7 +436,7 @@ def reach(player: Player, state: str) -> None:
         case "silent":
             player.advance(37)
     if state == "reconnected":
-        player.again(restart=False)
+        player.reconnect(restart=False)
         log_on(player)
 
 
@@ -502,7 +502,7 @@ def check(data: bytes) -> None:
     player = play(data)
     player.timer()
     player.take()
-    player.account()
+    player.check_reported()
 
 
 def play(data: bytes) -> Player:
@@ -537,7 +537,7 @@ def started(setting: Setting, state: str) -> Player:
 
 
 def _connect_again(player: Player, choices: Choices) -> None:
-    player.again(restart=choices.one_in(2))
+    player.reconnect(restart=choices.one_in(2))
     reach(player, choices.pick(("connected", "logon requested", "established")))
 
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from interop.acceptance.definition import Action, Definition, Step
-from interop.acceptance.wire import difference, frame_complaint, to_wire
+from interop.acceptance.wire import difference, frame_fault, to_wire
 
 PATIENCE = 10.0
 """Timeout of a step in seconds, in addition to the time that follows from HeartBtInt."""
@@ -105,7 +105,7 @@ def _perform(step: Step, connections: dict[int, _Connection], connect: Open) -> 
 
 
 def _expect(step: Step, frame: bytes) -> None:
-    complaint = frame_complaint(frame) or difference(step.text, frame.decode("latin-1"))
-    if complaint is not None:
+    fault = frame_fault(frame) or difference(step.text, frame.decode("latin-1"))
+    if fault is not None:
         shown = frame.decode("latin-1").replace("\x01", "|")
-        raise Failure(f"{complaint}\n  expected {step.text.replace(chr(1), '|')}\n  received {shown}")
+        raise Failure(f"{fault}\n  expected {step.text.replace(chr(1), '|')}\n  received {shown}")

@@ -1,4 +1,4 @@
-"""Every definition against the acceptor, and with reversed roles against the initiator."""
+"""Every definition, played against the acceptor and, with reversed roles, against the initiator."""
 
 from __future__ import annotations
 

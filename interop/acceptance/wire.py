@@ -67,7 +67,7 @@ def fields(text: str) -> list[Field]:
     return [(int(tag), value) for tag, _, value in (part.partition("=") for part in text.split(SOH)[:-1])]
 
 
-def frame_complaint(frame: bytes) -> str | None:
+def frame_fault(frame: bytes) -> str | None:
     """Return the fault in the BodyLength or CheckSum of a message from the engine, or None."""
     text = frame.decode("latin-1")
     found = re.fullmatch(rf"(8=[^{SOH}]*{SOH}9=([0-9]+){SOH}(.*))10=([0-9]{{3}}){SOH}", text, re.DOTALL)

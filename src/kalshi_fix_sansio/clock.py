@@ -1,4 +1,4 @@
-"""Time in the core, which the caller passes in as readings of two clocks."""
+"""Time in the core: the caller passes it in, as readings of two clocks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def shifted(time: datetime, by: timedelta) -> datetime:
-    """Return `time + by`, limited to `BEGINNING` and `END`, for example for a peer's time in the year 1 or
-    9999."""
+    """Return `time + by`, limited to the range from `BEGINNING` to `END`: a peer may send a time in the year
+    1 or 9999.
+    """
     try:
         return time + by
     except OverflowError:
@@ -31,8 +32,8 @@ class Instant:
     only `utc`.
 
     Attributes:
-        monotonic: Seconds of a monotonic clock with an arbitrary zero.
-        utc: The wall clock, time-zone aware, in UTC.
+        monotonic: Reading of a monotonic clock, in seconds since an arbitrary point in time.
+        utc: Reading of the wall clock, a time-zone aware datetime in UTC.
     """
 
     monotonic: float

@@ -49,8 +49,9 @@ class ProtocolOptions(Value):
     """Settings for behaviour that FIXT 1.1 leaves open.
 
     Attributes:
-        explain_violation: Send a Logout with a Text before the end in cases where FIXT makes it optional:
-            when a Logon lacks a field or has a wrong CompID or SendingTime, and when the peer is silent.
+        explain_violation: Send a Logout with a Text before ending the session in the cases in which FIXT
+            makes it optional: when a Logon lacks a field or has a wrong CompID or SendingTime, and when the
+            peer is silent.
         explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused because of its
             HeartBtInt, its DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of the preceding Reject in a Logout.
@@ -62,14 +63,15 @@ class ProtocolOptions(Value):
         open_ended_resend: Request all messages from the first missing one on (EndSeqNo 0), instead of only
             the missing ones.
         test_req_id: TestReqID of the TestRequest to a silent peer; None derives it from the MsgSeqNum.
-        answer_patience: Maximum wait for the answer to this TestRequest, in multiples of HeartBtInt.
-        test_requests_in_turn: Answer a TestRequest received after a gap only when the gap is filled.
+        answer_patience: Maximum wait for the answer to the TestRequest to a silent peer, in multiples of
+            HeartBtInt.
+        test_requests_in_turn: Answer a TestRequest received after a gap only once the gap is filled.
         serve_low_resend_requests: Serve a ResendRequest whose MsgSeqNum is too low, instead of ending the
             session.
         end_on_late_orig_sending_time: End the session after the Reject of a message whose OrigSendingTime is
             after SendingTime.
-        reject_without_tag: Problems whose Reject omits RefTagID (371), by SessionRejectReason (373) and
-            tag.
+        reject_without_tag: Problems whose Reject omits RefTagID (371), as pairs of a SessionRejectReason
+            (373) and a tag.
         undefined_tag_reason: SessionRejectReason for an undefined tag.
         skip_by_check_sum: Skip a message with a wrong BodyLength up to the next CheckSum field after the
             position given by BodyLength, instead of up to the next BeginString.
@@ -166,7 +168,9 @@ class ResendFresh:
 
 
 def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
-    """Allow all stored messages. This is the default of an acceptor, whose messages report facts."""
+    """Allow every stored message to be resent. This is the default of an acceptor, whose messages report
+    facts.
+    """
     return True
 
 
@@ -218,7 +222,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
     """Return a copy of the fields of a Logon, or None.
 
     Raises:
-        ConfigurationError: they are not an instance of the dialect's class for Logon fields.
+        ConfigurationError: `fields` is not an instance of the dialect's class for Logon fields.
     """
     if fields is None:
         return None
@@ -275,11 +279,11 @@ class SessionConfig(Value):
         session_type: The rules of the session type, such as `SESSION_TYPES["KalshiNR"]`.
         codec: Decodes and encodes the dialect's messages. Default: a new codec. Sessions that share a codec
             compile the shapes of messages only once.
-        product: The product of the dialect; empty for a dialect with only one.
-        sender_comp_id: SenderCompID (49) of sent messages: the API key for a Kalshi client; KalshiNR, for
-            example, for the venue.
+        product: The product, one of the dialect's; empty for a dialect with only one product.
+        sender_comp_id: SenderCompID (49) of sent messages. A Kalshi client uses its API key; the venue uses
+            the name of the session type, such as KalshiNR.
         target_comp_id: TargetCompID (56) of sent messages. Required for an initiator. For an acceptor, None
-            means the name in the peer's Logon; otherwise only this peer is accepted.
+            means the SenderCompID of the peer's Logon; otherwise only a peer with this CompID is accepted.
         accepted_sender_comp_ids: SenderCompID values that the peer may use. Default: `target_comp_id`, and
             for an initiator also the CompIDs of the session type. If empty, an acceptor accepts any peer.
         heart_bt_int: HeartBtInt (108) of an initiator's Logon; 0 disables heartbeats if
@@ -288,23 +292,23 @@ class SessionConfig(Value):
         max_heart_bt_int: Largest HeartBtInt that an acceptor accepts (and an initiator may set).
         reset_seq_num: Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141).
             Default: as the session type requires.
-        offer_next_expected: Whether an initiator's Logon contains NextExpectedMsgSeqNum (789). A peer that
-            answers with this field too resends missing messages without a ResendRequest. An acceptor always
-            answers with it.
+        offer_next_expected: Whether an initiator's Logon contains NextExpectedMsgSeqNum (789). If the peer's
+            answer contains this field too, the peer resends missing messages without a ResendRequest. An
+            acceptor always includes it in its answer to such a Logon.
         offer_next_expected_at_reset: Whether a Logon that resets the numbers contains NextExpectedMsgSeqNum
             too, with the value 1, for peers that expect it.
-        send_last_processed: Whether every sent header contains LastMsgSeqNumProcessed (369), the peer's last
-            processed number. Requires a dialect whose header has this field.
+        send_last_processed: Whether every sent header contains LastMsgSeqNumProcessed (369), the number of
+            the last message from the peer that was processed. Requires a dialect whose header has this field.
         logon_fields: Further fields of this side's Logon: the dialect's `LogonFields`, such as
             `LogonFields(use_dollars=True)`. They are copied when the session is created.
         sign_logon: Function that returns RawData (96) for every Logon sent; None sends no RawData.
         logon_timeout: Maximum duration of the Logon handshake, from `connect` on.
         logout_timeout: Maximum wait for the answer to this side's Logout.
-        commit_timeout: Maximum duration of a commit of the store, limited to half of HeartBtInt, because
-            Heartbeats wait for commits. After this time the session ends with CloseReason.STORE_FAILED.
+        commit_timeout: Maximum duration of a store commit, limited to half of HeartBtInt, because Heartbeats
+            wait for commits. After this time the session ends with CloseReason.STORE_FAILED.
         resend_timeout: Time without progress after which a resend is requested again.
-        resend_attempts: Number of requests for missing messages without progress after which the session logs
-            out.
+        resend_attempts: Number of consecutive requests for missing messages that may fail to make progress
+            before the session logs out.
         sending_time_tolerance: Maximum difference between SendingTime (52) of received messages and
             `Instant.utc`; None disables the check.
         strict: Whether received messages that violate the dialect are rejected (with a Reject or
@@ -322,23 +326,23 @@ class SessionConfig(Value):
             again.
         max_held_bytes: Maximum size of the held messages in their wire format; further messages are also
             dropped and requested again.
-        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer may take up to twice as
-            much, not counting the largest unsent message; beyond that, the session ends, because the peer has
-            stopped reading.
+        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer are still queued;
+            beyond twice this number, not counting the largest unsent message, the session ends, because the
+            peer has stopped reading.
         max_events: Number of waiting events at which `receive_data` raises; with `explicit_confirm`,
             unconfirmed events count too.
         max_event_bytes: Size of the waiting events at which `receive_data` raises: all bytes received since
             `events` was last called, and the held messages released since. In memory, a message of many short
-            fields takes up to 17 times its bytes.
+            fields takes up to 17 times its size on the wire.
         max_sent_record: Number of recently sent messages that are kept to find the message that a Reject
             rejects.
         max_sent_record_bytes: Maximum total size of these messages in bytes; the oldest are dropped.
         max_open_requests: Number of unanswered requests at which `send` raises. It also raises when more than
-            this many requests have an answer that is not confirmed.
-        max_open_request_bytes: Size of these requests, in their wire format, at which `send` raises.
+            this many answered requests wait for their answers to be confirmed.
+        max_open_request_bytes: Total size of these requests, in their wire format, at which `send` raises.
         max_resting_orders: Maximum number of open orders tracked on a session type without resend, to list
             them when the session ends.
-        max_resting_order_bytes: Maximum size of the last reports of these orders.
+        max_resting_order_bytes: Maximum total size of the last reports of these orders.
         explicit_confirm: Whether events are confirmed only by `confirm`. Otherwise each call to `events`
             confirms the events returned by the previous calls.
     """
@@ -399,7 +403,9 @@ class SessionConfig(Value):
         if not self.sender_comp_id:
             raise ConfigurationError("sender_comp_id is empty; set the SenderCompID of this side")
         if self.role is Role.INITIATOR and not self.target_comp_id:
-            raise ConfigurationError("an initiator needs target_comp_id, the TargetCompID it logs on to")
+            raise ConfigurationError(
+                "an initiator needs target_comp_id, the CompID of the peer that it logs on to"
+            )
         if self.codec.dialect is not self.dialect:
             raise ConfigurationError(
                 "codec was made for another dialect; make it for the same dialect, or leave it out"

@@ -1,6 +1,6 @@
 """The exceptions of the library, in one hierarchy.
 
-Errors by the caller raise exceptions. Errors by the peer change the state and cause events
+Errors made by the caller raise exceptions. Errors made by the peer change the state and cause events
 (`kalshi_fix_sansio.events`), but `Session.receive_data` never raises an exception because of them.
 """
 
@@ -49,7 +49,7 @@ class DecodeError(KalshiFixError, ValueError):
 
 
 class ConfigurationError(KalshiFixError, ValueError):
-    """A setting is missing, invalid or contradicts another; the text contains the remedy."""
+    """A setting is missing or invalid, or contradicts another; the text contains the remedy."""
 
 
 class StoreError(KalshiFixError):

@@ -79,10 +79,10 @@ class Uncertainty(Enum):
 
     PEER_UNSURE = "the peer answered that it does not know the outcome"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
-    RESTARTED = "sent before the process started; messages received since cannot be requested again"
+    RESTARTED = "sent before the process started; messages received before then cannot be requested again"
     NOT_RESENT = "the peer requested it again, and it was not resent"
     ANSWERS_LOST = "messages that may have answered it are lost, or were Rejects, which are never resent"
-    RESET = "the numbers were reset; messages received before cannot be requested again"
+    RESET = "the numbers were reset; messages received before the reset cannot be requested again"
     STORE_FAILED = "the store failed, perhaps before it was sent"
 
 
@@ -134,8 +134,9 @@ class LoggedOn(Value):
     Attributes:
         logon: The peer's Logon.
         heart_bt_int: The agreed HeartBtInt in seconds.
-        reset: Whether both directions restarted at MsgSeqNum 1, with this logon or in a process that crashed
-            before this was confirmed. Earlier unconfirmed messages from the peer are not delivered again.
+        reset: Whether both directions restarted at MsgSeqNum 1, with this logon, or in an earlier process
+            that crashed before the reset was confirmed. Earlier unconfirmed messages from the peer are not
+            delivered again.
         flags: Settings in this side's Logon, by attribute, such as `{"use_dollars": True}`: the fields of
             `SessionConfig.logon_fields` and of `accept_logon`, without secrets or unknown fields. Absent
             fields have the dialect's default.
@@ -143,8 +144,8 @@ class LoggedOn(Value):
             been received. They are being requested; GapClosed reports the end of the gap. None if no message
             is missing, or if none can be requested because both sides begin at 1.
         reset_requested: Whether this side requested the `reset`, if there was one. Otherwise the peer
-            requested it, or a process that crashed: messages from the peer that were not received are lost,
-            and it is unknown how many.
+            requested it, or an earlier process did so before it crashed: messages from the peer that were not
+            received are lost, and their number is unknown.
         generation: How many times the outgoing numbers of this side's store have been restarted; together
             with MsgSeqNum it identifies a message. Ignored in comparisons.
     """
@@ -213,8 +214,8 @@ class MessageRejected(Value):
         message: The rejected message, without fields that could not be read; None if it could not be decoded
             at all.
         problems: Problems with the message; the Reject contains the first.
-        will_be_resent: Whether the message was not counted, so that it is requested again on the next
-            connection.
+        will_be_resent: Whether the message is requested again on the next connection, because it was not
+            counted.
     """
 
     message: Message | None
@@ -344,9 +345,9 @@ class OrdersUnverified(Value):
     """The connection of a session without resend ended while these orders were open. Look them up with drop
     copy or REST before you rely on them.
 
-    They may have been filled, or cancelled (if the Logon requested this for a disconnect), without a report.
-    Emitted once, by the process that received the reports, and not after a Logout that this side began and
-    the peer answered.
+    They may have been filled without a report, or cancelled without one if the Logon requested cancellation
+    on disconnect. Emitted once, by the process that received the reports, and not after a Logout that this
+    side began and the peer answered.
 
     Attributes:
         orders: The orders, according to their last reports.
@@ -388,8 +389,8 @@ class PeerSilent(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class HeartbeatReceived(Value):
-    """A Heartbeat with a TestReqID (112) was received, which answers a TestRequest. Other Heartbeats cause no
-    event.
+    """A Heartbeat with a TestReqID (112), which answers a TestRequest, was received. Other Heartbeats cause
+    no event.
 
     Attributes:
         test_req_id: TestReqID (112) of the answered TestRequest.
@@ -411,8 +412,8 @@ class LogoutReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class SessionEnded(Value):
-    """The session has ended. This is its last event; the adapter closes the transport when `data_to_send` is
-    written.
+    """The session has ended. This is its last event; the adapter closes the transport once the bytes from
+    `data_to_send` are written.
 
     Attributes:
         reason: The reason, for programs.

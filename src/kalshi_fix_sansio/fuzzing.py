@@ -1,9 +1,9 @@
 """Convert arbitrary bytes to messages and session events, to fuzz programs that handle them.
 
 The same bytes always give the same result, so they can be stored and replayed. `messages` returns messages
-that the venue may send; `events` returns the events of a session whose messages are received, lost,
-duplicated or damaged, and whose connection ends. Values repeat on purpose, so that several reports refer to
-the same orders.
+that the venue may send; `events` returns the events of a session whose messages may be lost, duplicated or
+damaged, and whose connection may end. Values repeat on purpose, so that several reports refer to the same
+orders.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 
 class Choices:
-    """Reads choices from bytes. After the last byte, every choice is the first option and `left` is False."""
+    """Reads choices from bytes. After the last byte, every choice is the first option, and `has_more` is
+    False.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -221,8 +223,8 @@ _VALUES: Final[Mapping[Kind, Callable[[FieldLayout, int], Any]]] = {
 }
 
 SEEDS: Final = tuple(
-    bytes((step, *((place * 7 + at * (2 * place + 1)) % 256 for at in range(40))))
-    for place in range(4)
+    bytes((step, *((pattern * 7 + at * (2 * pattern + 1)) % 256 for at in range(40))))
+    for pattern in range(4)
     for step in range(16)
 )
 """Initial inputs: each kind of step, followed by messages of several types."""

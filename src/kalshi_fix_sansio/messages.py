@@ -17,7 +17,7 @@ from kalshi_fix_sansio.framing import Frame
 
 CODEC: Final = Codec(DIALECT)
 """The codec of the Kalshi dialect."""
-_earlier: Final[dict[int, Codec]] = {}
+_earlier_codecs: Final[dict[int, Codec]] = {}
 """Codecs by the `id()` of their dialect. `Dialect.as_of` returns the same object for all days between two
 changes, so there is one codec per version."""
 
@@ -31,9 +31,9 @@ def codec_as_of(day: date) -> Codec:
     dialect = DIALECT.as_of(day)
     if dialect is DIALECT:
         return CODEC
-    codec = _earlier.get(id(dialect))
+    codec = _earlier_codecs.get(id(dialect))
     if codec is None:
-        codec = _earlier[id(dialect)] = Codec(dialect)
+        codec = _earlier_codecs[id(dialect)] = Codec(dialect)
     return codec
 
 
@@ -99,7 +99,8 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Message:
-    """Rebuild a message from the result of `to_dict`, or of `json.loads` for the result of `to_json`.
+    """Rebuild a message from the result of `to_dict`, or from the result of `json.loads` for a text from
+    `to_json`.
 
     The result is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
 

@@ -97,7 +97,7 @@ class Signer:
 
     @property
     def verifier(self) -> Verifier:
-        """A verifier with the public key."""
+        """A verifier for the public key that belongs to this key."""
         return Verifier(self._key.public_key())
 
 
@@ -125,12 +125,12 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
     if _PRIVATE_MARK not in pem:
         if _PUBLIC_MARK in pem:
             raise KeyFileError(
-                "This is a public key, and signing needs the private one; "
+                "This is a public key, but signing needs the private one; "
                 "give the file that begins with '-----BEGIN PRIVATE KEY-----' "
                 "or '-----BEGIN RSA PRIVATE KEY-----'."
             )
         raise KeyFileError(
-            "This is not a PEM private key; give the key file that was made with the API key, "
+            "This is not a PEM private key; give the key file that was created together with the API key, "
             "which begins with '-----BEGIN PRIVATE KEY-----' or '-----BEGIN RSA PRIVATE KEY-----'."
         )
     try:
@@ -169,7 +169,8 @@ def load_public_key(pem: bytes) -> Verifier:
 
     if _PRIVATE_MARK in pem:
         raise KeyFileError(
-            "This is a private key, and checking signatures needs the public one; export it first."
+            "This is a private key, but checking signatures needs the public one; "
+            "export the public key first."
         )
     try:
         key = serialization.load_pem_public_key(pem)

@@ -75,7 +75,7 @@ def test_the_structure_check_finds_backtracking() -> None:
     assert not backtracking_repetitions("(?:\x01a=([^\x01]++)(?:\x01b=[0-9]{3})?)+\x01")
 
 
-def test_entries_are_searched_only_at_the_start_of_a_field(
+def test_entries_are_searched_for_only_at_the_start_of_a_field(
     compiled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     splits: list[str] = []

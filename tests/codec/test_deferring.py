@@ -91,7 +91,7 @@ def test_preparing_again_compiles_nothing(compilations: list[str]) -> None:
     assert len(compilations) == 1
 
 
-def test_no_decoder_is_compiled_while_decoding(compilations: list[str]) -> None:
+def test_a_deferring_codec_compiles_no_decoder_while_decoding(compilations: list[str]) -> None:
     shared = Codec(DIALECT)
     codec = shared.deferring()
     for number in range(3 * cache.SIGHTINGS_TO_COMPILE):

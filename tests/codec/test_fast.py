@@ -103,14 +103,14 @@ def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
 
 @settings(max_examples=600)
 @given(damaged(VALID_FIELDS))
-def test_fast_and_careful_agree_on_damaged_messages(data: bytes) -> None:
+def test_both_paths_agree_on_damaged_messages(data: bytes) -> None:
     for _ in range(3):
         check_agreement(TRAINED, UNTRAINED, data)
 
 
 @settings(max_examples=150)
 @given(damaged(VALID_FIELDS))
-def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(data: bytes) -> None:
+def test_both_paths_agree_on_shapes_learned_from_damaged_messages(data: bytes) -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
         check_agreement(codec, UNTRAINED, data)
@@ -118,7 +118,7 @@ def test_fast_and_careful_agree_on_shapes_learned_from_damaged_messages(data: by
 
 @settings(max_examples=400)
 @given(damaged(KALSHI_FIELDS))
-def test_fast_and_careful_agree_on_damaged_messages_in_the_kalshi_dialect(data: bytes) -> None:
+def test_both_paths_agree_on_damaged_messages_in_the_kalshi_dialect(data: bytes) -> None:
     for _ in range(2):
         check_agreement(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
 
@@ -156,13 +156,13 @@ def check_agreement_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) 
 
 @settings(max_examples=600)
 @given(mangled([joined(fields) for fields in VALID_FIELDS]))
-def test_fast_and_careful_agree_on_arbitrary_bytes(data: bytes) -> None:
+def test_both_paths_agree_on_arbitrary_bytes(data: bytes) -> None:
     check_agreement_on_bytes(TRAINED, UNTRAINED, data)
 
 
 @settings(max_examples=300)
 @given(mangled([joined(fields) for fields in KALSHI_FIELDS]))
-def test_fast_and_careful_agree_on_arbitrary_bytes_in_the_kalshi_dialect(data: bytes) -> None:
+def test_both_paths_agree_on_arbitrary_bytes_in_the_kalshi_dialect(data: bytes) -> None:
     check_agreement_on_bytes(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
 
 
@@ -810,7 +810,7 @@ def test_the_total_size_of_the_patterns_is_bounded(monkeypatch: pytest.MonkeyPat
     assert 1000 < most <= 2000
 
 
-def test_shapes_that_cannot_be_compiled_share_the_same_bound(
+def test_shapes_that_cannot_be_compiled_count_towards_the_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(caching, "MAX_SHAPES", 3)

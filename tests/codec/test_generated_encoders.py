@@ -297,7 +297,7 @@ def test_a_datetime_subclass_does_not_affect_later_timestamps(monkeypatch: pytes
     assert list(map(type, blocks._second)) == [datetime, datetime, str]
 
 
-NAMES: list[Any] = [
+COMP_IDS: list[Any] = [
     "key",
     "venue",
     "keys"[:3],
@@ -313,14 +313,14 @@ NAMES: list[Any] = [
 ]
 
 
-def test_names_are_encoded_or_refused_after_any_other_name() -> None:
+def test_comp_ids_are_encoded_or_refused_after_any_other_comp_id() -> None:
     order, head = NewOrderSingle(**ORDER), header()
-    pairs = [(sender, target) for sender in NAMES for target in NAMES]
+    pairs = [(sender, target) for sender in COMP_IDS for target in COMP_IDS]
     found = {}
     for index, pair in enumerate(pairs):
         head.sender_comp_id, head.target_comp_id = pair
         found[index] = encode_both_ways(order, head)
-    # Encode each pair again, after itself and after pairs that differ in one name.
+    # Encode each pair again, after itself and after pairs that differ in one CompID.
     for index, (sender, target) in enumerate(pairs):
         for before in ((sender, target), (sender, "venue"), ("venue", target)):
             head.sender_comp_id, head.target_comp_id = before
@@ -329,7 +329,7 @@ def test_names_are_encoded_or_refused_after_any_other_name() -> None:
             assert encode_both_ways(order, head) == found[index]
 
 
-def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_comp_ids_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     formatted: list[str] = []
 
     def counted(value: str) -> str:
@@ -338,7 +338,7 @@ def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(blocks, "format_string", counted)
     order, head = NewOrderSingle(**ORDER), header()
-    # Encode other names first, because an earlier test may have left these in the cache.
+    # Encode other CompIDs first, because an earlier test may have left these in the cache.
     head.sender_comp_id = "someone else"
     CODEC.encode(order, head)
     formatted.clear()
@@ -349,7 +349,7 @@ def test_repeated_names_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert formatted == ["key", "venue"]
 
 
-def test_long_names_are_not_cached() -> None:
+def test_long_comp_ids_are_not_cached() -> None:
     order, head = NewOrderSingle(**ORDER), header()
     frame = len("49=\x0156=venue\x01")
     for size, kept in (

@@ -503,7 +503,8 @@ def test_the_first_thousand_problems_are_reported_and_later_ones_counted(more: i
     problems = decode("D", "11=a|38=1|" + "nonsense|" * count).problems
     assert sum(problem.value == "nonsense" for problem in problems) == min(count, MAX_PROBLEMS)
     assert len(problems) == min(count, MAX_PROBLEMS) + (more > 0)
-    assert (str(problems[-1]) == f"{more} more problems are not listed") is (more > 0)
+    rest = "1 more problem is not listed" if more == 1 else f"{more} more problems are not listed"
+    assert (str(problems[-1]) == rest) is (more > 0)
 
 
 def test_problems_of_strict_decoding_do_not_hide_others() -> None:

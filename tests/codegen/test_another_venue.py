@@ -83,7 +83,7 @@ def test_every_block_of_the_page_is_run() -> None:
     assert PAGE.count("\n```") == 2 * len(BLOCKS)
 
 
-def test_the_generated_package_needs_nothing_else(tmp_path: Path) -> None:
+def test_the_generated_package_imports_only_attrs_and_the_library(tmp_path: Path) -> None:
     shutil.copy(DICTIONARY, tmp_path / "FIX44.xml")
     follow(tmp_path, "generate")
     text = "\n".join(path.read_text("utf-8") for path in (tmp_path / "acme_fix").rglob("*.py"))

@@ -106,7 +106,7 @@ def test_known_members_are_omitted_and_entries_without_effect_are_reported(proje
         SESSION,
         {"area": "desk", "messages": "BerthOffer", "why": "It only listens."},
         {"area": "desk", "members": ["BerthRequest.Length", "BerthRequest.ShipID"], "why": "No matter."},
-        {"area": "desk", "codes": "Flag.Pirate", "why": "None come."},
+        {"area": "desk", "codes": "Flag.Pirate", "why": "None arrive."},
     ]
     report = project.report(areas=KINDS, known=known)
     assert not {"BerthOffer", "BerthRequest.Length"} & {item.element for item in report.unhandled}

@@ -1,4 +1,4 @@
-"""Files made to consume unbounded time or memory: each hits a limit, reported with file and line."""
+"""Files made to consume unbounded time or memory: each exceeds a limit and is reported with file and line."""
 
 from __future__ import annotations
 
@@ -358,7 +358,7 @@ def test_parts_that_are_nested_too_deeply_are_reported_as_unreadable() -> None:
         assert not any(isinstance(block, markdown.Unparsable) for block in rest)
 
 
-def test_the_limit_of_cells_includes_cells_that_rows_omit() -> None:
+def test_the_limit_on_cells_includes_cells_that_rows_omit() -> None:
     head = "|a" * 200 + "\n" + "|-" * 200 + "\n"
     found = markdown.blocks((head + "|b\n" * 100 + "\n") * 20)
     tables = [block for block in found if isinstance(block, markdown.Table)]
@@ -369,7 +369,7 @@ def test_the_limit_of_cells_includes_cells_that_rows_omit() -> None:
     ]
 
 
-def test_a_tag_ends_text_whatever_its_indentation() -> None:
+def test_a_tag_at_any_indentation_ends_text() -> None:
     assert markdown.blocks("<Tab title='t'>\n      text\n      </Tab>\n* <B>b</B> c\n") == [
         markdown.Component(1, "Tab", {"title": "t"}, empty=False),
         markdown.Paragraph(2, "text"),

@@ -71,7 +71,7 @@ def test_other_dialects_can_extend_the_base(tmp_path: Path) -> None:
 
 
 def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: model.Dialect) -> None:
-    """With all arguments, the message of each constructor violates only rules that depend on the session."""
+    """Each message has no problems if a client sends it on the first session type of its flows."""
     made = {
         "MarketDataRequest.snapshot": MarketDataRequest.snapshot("A", "B"),
         "MarketDataRequest.subscribe": MarketDataRequest.subscribe("A"),

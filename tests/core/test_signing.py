@@ -110,8 +110,8 @@ def test_an_rsa_public_key_in_pkcs1_is_accepted() -> None:
     [
         (b"", None, "not a PEM private key; give the key file"),
         (b"hello", None, "not a PEM private key; give the key file"),
-        (public_pem(RSA), None, "a public key, and signing needs the private one; give the file"),
-        (public_pem(RSA, PublicFormat.PKCS1), None, "a public key, and signing needs the private one"),
+        (public_pem(RSA), None, "a public key, but signing needs the private one; give the file"),
+        (public_pem(RSA, PublicFormat.PKCS1), None, "a public key, but signing needs the private one"),
         (pem(RSA, encryption=ENCRYPTED), None, "is encrypted; give its passphrase"),
         (pem(RSA, encryption=ENCRYPTED), "", "is encrypted; give its passphrase"),
         (pem(RSA, PrivateFormat.TraditionalOpenSSL, ENCRYPTED), None, "is encrypted; give its passphrase"),
@@ -143,7 +143,7 @@ def test_an_unusable_private_key_is_refused_with_one_sentence(
     [
         (b"hello", "not a PEM public key; give a file"),
         (public_pem(RSA)[:100], "not a PEM public key; give a file"),
-        (pem(RSA), "a private key, and checking signatures needs the public one"),
+        (pem(RSA), "a private key, but checking signatures needs the public one"),
         (public_pem(SMALL_RSA), "1024 bits"),
         (public_pem(CURVE), "neither RSA nor Ed25519"),
     ],

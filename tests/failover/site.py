@@ -20,7 +20,7 @@ from tests.kill.venue import TradingVenue
 from tests.postgres import Relay, Server, execute_at
 
 HEART_BT_INT = 8
-"""HeartBtInt of the sessions. The venue drops a silent connection after about twice this."""
+"""HeartBtInt of the sessions. The venue drops a silent connection after about twice this interval."""
 LEASE = 3.6
 """Duration of the lease in seconds. A commit may take this long: disks of busy machines sometimes take more
 than a second."""

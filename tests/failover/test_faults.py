@@ -1,5 +1,5 @@
-"""The trading host fails in various ways, and another host takes over. The records of both are compared with
-the venue's."""
+"""The trading host fails in various ways, and another host takes over. The records of both hosts are compared
+with the venue's."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def resume_while_the_venue_keeps_its_connection(site: Site, primary: Script) -> 
 
 
 def cut_off_from_the_database(site: Site, primary: Script) -> int:
-    site.to_database["a"].flows.clear()
+    site.to_database["a"].gate.clear()
     assert primary.process.wait(PATIENCE) == LOST
     return LOST
 
@@ -78,11 +78,11 @@ def cut_off_from_both(site: Site, primary: Script) -> int:
     """The last messages from the primary arrive when the network is back, after the takeover."""
     before = site.fence()
     for relay in (site.to_venue["a"], site.to_database["a"]):
-        relay.flows.clear()
+        relay.gate.clear()
     assert primary.process.wait(PATIENCE) == LOST
     wait_for_takeover(site, before)
     for relay in (site.to_venue["a"], site.to_database["a"]):
-        relay.flows.set()
+        relay.gate.set()
     return LOST
 
 
@@ -145,10 +145,10 @@ def test_a_primary_that_is_cut_off_only_from_the_venue_stays_the_primary(
 ) -> None:
     with run_site(tmp_path, server) as site, trading(site) as (primary, standby):
         before = site.fence()
-        site.to_venue["a"].flows.clear()
+        site.to_venue["a"].gate.clear()
         while not any(entry["kind"] == "Disconnected" for entry in read(tmp_path / "journal-a")):
             assert primary.process.poll() is None
-        site.to_venue["a"].flows.set()
+        site.to_venue["a"].gate.set()
         site.wait_for_orders(primary)
         assert site.fence() == before
         end(primary)
@@ -173,7 +173,7 @@ def test_a_promoted_replica_has_every_sent_message(replicated: tuple[Site, Repli
             finish(site, standby)
 
 
-def test_a_replica_that_hangs_ends_the_primary_and_then_delays_the_standby(
+def test_a_hanging_replica_ends_the_primary_and_then_delays_the_standby(
     replicated: tuple[Site, Replica],
 ) -> None:
     site, replica = replicated
@@ -219,7 +219,7 @@ def test_a_full_disk_ends_the_primary(tmp_path: Path) -> None:
 
 
 def finish_on_another_host(site: Site, standby: Script) -> None:
-    """End the standby, which may also have taken over and lost its store, run a third host, and compare."""
+    """End the standby, which may have lost its store after a takeover; run a third host, and compare."""
     standby.process.terminate()
     # The standby may receive the signal while it is ending, when its handler is no longer installed.
     assert standby.process.wait(PATIENCE) in {0, LOST, -signal.SIGTERM}

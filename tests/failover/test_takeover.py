@@ -29,7 +29,7 @@ def pair(hosts: ExampleEnvironment) -> Iterator[tuple[Script, Script]]:
 
 
 @pytest.mark.parametrize(
-    ("stop_signal", "status", "first"),
+    ("stop_signal", "status", "first_number"),
     [
         (signal.SIGKILL, -signal.SIGKILL, 3),  # one more Logon
         (signal.SIGTERM, 0, 4),  # a Logout and a Logon
@@ -38,13 +38,13 @@ def pair(hosts: ExampleEnvironment) -> Iterator[tuple[Script, Script]]:
     ids=["killed", "terminated", "interrupted"],
 )
 def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
-    hosts: ExampleEnvironment, stop_signal: signal.Signals, status: int, first: int
+    hosts: ExampleEnvironment, stop_signal: signal.Signals, status: int, first_number: int
 ) -> None:
     with pair(hosts) as (primary, standby):
         primary.process.send_signal(stop_signal)
         ended = primary.process.wait(PATIENCE)
         assert ended in {status, -stop_signal}
-        standby.expect(f"primary from {first}")
+        standby.expect(f"primary from {first_number}")
         with hosts.run(PROGRAM) as again:
             again.expect("standby:", f"in use by process {standby.process.pid}")
 

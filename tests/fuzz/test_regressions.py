@@ -111,7 +111,7 @@ def established(name: str = "KalshiRT", *, explicit_confirm: bool = False) -> Pl
 
 def delivered(player: Player) -> list[int]:
     player.take()
-    player.account()
+    player.check_reported()
     return [event.message.header.msg_seq_num for event in player.events if isinstance(event, MessageReceived)]
 
 
@@ -119,14 +119,14 @@ def test_a_message_with_an_old_time_is_delivered_when_it_is_resent() -> None:
     player = established()
     player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     player.take()
-    player.account()
+    player.check_reported()
     assert player.session.next_incoming == 2
-    player.again(restart=False)
+    player.reconnect(restart=False)
     player.peer_number = 3
     session.log_on(player)
     player.peer(b"8", b"37=o\x01", number=2, header=b"43=Y\x01122=20260821-14:00:00\x01")
     player.take()
-    player.account()
+    player.check_reported()
     (received,) = [event for event in player.events if isinstance(event, MessageReceived)]
     assert received.message.header.msg_seq_num == 2
     assert player.session.next_incoming == 4
@@ -137,9 +137,9 @@ def test_exhausted_sequence_numbers_do_not_raise() -> None:
     player.peer(b"4", b"36=999999999999999999\x01")
     player.peer(b"8", b"37=o\x01", number=999999999999999999)
     player.take()
-    player.again(restart=False)
+    player.reconnect(restart=False)
     session.log_on(player)
-    player.account()
+    player.check_reported()
 
 
 def test_a_possible_duplicate_with_its_first_sending_time_is_delivered() -> None:
@@ -170,17 +170,17 @@ def test_after_a_lost_reset_numbers_continue_from_the_number_of_the_logon() -> N
     player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
     session.log_on(player)
     player.call(lambda: player.session.reset(player.now))
-    player.again(restart=False)
+    player.reconnect(restart=False)
     session.connect(player)
     player.logon(number=10)
     player.call(lambda: player.session.accept_logon(player.now))
     player.peer(b"8", b"37=o\x01", number=11)
     player.take()
-    player.account()
+    player.check_reported()
     assert delivered(player) == [11]
     player.logon(b"141=Y\x01", number=1)
     player.take()
-    player.account()
+    player.check_reported()
     assert [event.reset for event in player.events if isinstance(event, LoggedOn)] == [True]
 
 

@@ -43,5 +43,5 @@ def test_the_committed_seeds_are_up_to_date(target: Target) -> None:
 
 
 def test_every_target_and_nothing_else_has_seeds() -> None:
-    assert sorted(path.stem for path in CORPUS.iterdir()) == sorted(TARGETS) == sorted(seed.MAKERS)
+    assert sorted(path.stem for path in CORPUS.iterdir()) == sorted(TARGETS) == sorted(seed.GENERATORS)
     assert sum(path.stat().st_size for path in CORPUS.iterdir()) < 1_000_000

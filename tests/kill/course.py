@@ -34,17 +34,17 @@ BUSY_TRADES = 10
 class Kills:
     """Counts of kills: how each was triggered, and the activity of the process at that time."""
 
-    how: Counter[str] = attrs.field(factory=Counter)
-    where: Counter[str] = attrs.field(factory=Counter)
+    by_trigger: Counter[str] = attrs.field(factory=Counter)
+    by_activity: Counter[str] = attrs.field(factory=Counter)
 
     @property
     def total(self) -> int:
-        return self.how.total()
+        return self.by_trigger.total()
 
     def __str__(self) -> str:
-        how = ", ".join(f"{count} {name}" for name, count in self.how.most_common())
-        where = ", ".join(f"{count} {name}" for name, count in self.where.most_common())
-        return f"{self.total} kills ({how}; activity: {where})"
+        triggers = ", ".join(f"{count} {name}" for name, count in self.by_trigger.most_common())
+        activities = ", ".join(f"{count} {name}" for name, count in self.by_activity.most_common())
+        return f"{self.total} kills ({triggers}; activity: {activities})"
 
 
 class ForkServer:
@@ -187,7 +187,8 @@ class Course:
         while not self._dead:
             self._step()
         code = self.fork_server.reap()
-        # Wait until the venue has noticed: it would refuse the next client as a second connection.
+        # Wait until the venue has noticed the end of the connection: otherwise it would refuse the next
+        # client as a second connection.
         while self._relay.connected:
             self._relay.step(MAX_WAIT)
             assert time.monotonic() < begun + MAX_WAIT
@@ -197,14 +198,14 @@ class Course:
             self.fork_server.errors.read_text(),
         )
         if will_be_killed:
-            self.kills.how["late" if self._late else run.kill_point] += 1
-            self.kills.where[self._where()] += 1
+            self.kills.by_trigger["late" if self._late else run.kill_point] += 1
+            self.kills.by_activity[self._activity()] += 1
 
     def _step(self) -> None:
         now = time.monotonic()
         due = self._give_up_at if self._kill_at is None else self._kill_at
         if now >= due:
-            assert self._run.kill_point is not KillPoint.NONE, self._where()
+            assert self._run.kill_point is not KillPoint.NONE, self._activity()
             assert not self._killed
             self._late = self._kill_at is None
             self._kill()
@@ -215,8 +216,8 @@ class Course:
             self._relay.step(max(0.0, due - now))
 
     def _trade_during_recovery(self) -> None:
-        """Trade once the client is logged on. The client's next message, even one that reports a gap, reaches
-        the venue only after the trade."""
+        """Trade as soon as the client is logged on. The client's next message, even a ResendRequest, reaches
+        the venue only after these trades."""
         self._busy = False
         self._relay.hold()
         for _ in range(BUSY_TRADES):
@@ -247,7 +248,7 @@ class Course:
         return True
 
     def _read_progress(self) -> None:
-        """Read the client's progress from its pipe, and sometimes trade with it."""
+        """Read the client's progress from its pipe, and sometimes trade with the client."""
         progress = os.read(self._pipe, 4096)
         if self._dead or self._killed or self._run.kill_point is KillPoint.NONE:
             return
@@ -263,8 +264,8 @@ class Course:
         self.fork_server.wait()
         self._dead = True
 
-    def _where(self) -> str:
-        stage, doing = self._cells.read_bytes()[:2]
+    def _activity(self) -> str:
+        stage, activity = self._cells.read_bytes()[:2]
         if stage != Stage.ESTABLISHED:
             return Stage(stage).name.lower()
-        return Activity(doing).name.lower()
+        return Activity(activity).name.lower()

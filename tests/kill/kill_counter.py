@@ -25,7 +25,7 @@ class KillCounter:
         self._cells = cells
 
     def begin(self) -> None:
-        """Begin to count; earlier calls are not made by the client."""
+        """Begin to count; earlier calls belong to the test, not to the client."""
         _watch_commits(self, self._cells)
         if self._kill_point is KillPoint.CALL:
             threading.setprofile(self._called)

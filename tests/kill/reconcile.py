@@ -44,21 +44,21 @@ class Totals:
     taken: int
     fills: int
     resent: int
-    """Messages from both sides that were resent on the wire."""
+    """Number of messages from both sides that were resent on the wire."""
     duplicates: int
-    """Messages that were redelivered to the client, marked as possible duplicates."""
+    """Number of messages that were redelivered to the client, marked as possible duplicates."""
     unknown: int
-    """Requests whose outcome was reported to the client as unknown."""
+    """Number of requests whose outcome was reported to the client as unknown."""
     unknown_at_venue: int
-    """Those of these requests that the venue had received."""
+    """Number of these requests that the venue had received."""
     never_sent: int
 
     def __str__(self) -> str:
         return (
             f"{self.orders} requests intended, {self.never_sent} never sent, {self.taken} received by the "
             f"venue, {self.fills} fills; {self.resent} messages resent, {self.duplicates} redelivered and "
-            f"marked; {self.unknown} outcomes reported as unknown, {self.unknown_at_venue} of them for "
-            "requests that the venue had received"
+            f"marked; outcomes reported as unknown: {self.unknown}, {self.unknown_at_venue} of them "
+            "for requests that the venue had received"
         )
 
 
@@ -169,7 +169,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
     """
     contents: dict[int, Entry] = {}
     duplicates = last = incoming = confirmed = durable = 0
-    held = behind = False
+    held = is_behind = False
     delivered: list[int] = []
     for entry in entries:
         match entry["kind"]:
@@ -180,8 +180,8 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
                 # was being filled are redelivered although their rows exist.
                 row = entry.get("row", 0)
                 assert all(number >= incoming for number in delivered if number > row), (entry, delivered)
-                assert row < incoming or behind or not row, (entry, delivered)
-                last, held, behind = 0, False, row >= incoming
+                assert row < incoming or is_behind or not row, (entry, delivered)
+                last, held, is_behind = 0, False, row >= incoming
                 confirmed = durable = max(incoming - 1, 0)
             case "sent":
                 durable = confirmed
@@ -192,7 +192,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
                 # Taking an event confirms those before it. While a gap is being filled the confirmation does
                 # not count yet: the next process must find unanswered messages again.
                 held = (held or kind == "GapDetected") and kind != "GapClosed"
-                behind = behind or held
+                is_behind = is_behind or held
                 if not held:
                     confirmed = max(confirmed, last)
         if entry["kind"] not in DELIVERED:
@@ -243,5 +243,5 @@ def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> 
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
         # If the venue requested a resend and the request was not resent, the venue cannot have received it.
-        # It may have received the others.
+        # It may have received requests whose outcome is unknown for another reason.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)

@@ -102,7 +102,7 @@ class Relay:
         self._mute = True
 
     def cut(self) -> None:
-        """End the connection towards the venue, and once the venue has noticed, towards the client."""
+        """End the connection towards the venue and, once the venue has noticed, towards the client."""
         for to_venue, to_client in self._pairs:
             self._unwatch(to_venue.source)
             to_venue.ended = True

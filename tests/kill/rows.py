@@ -1,4 +1,4 @@
-"""The client's own journal (`client.rows`), as the store contains it between two processes."""
+"""The rows that the user adds to the client's store (`client.rows`), as found between two processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kalshi_fix_adapters.stores import StoreSummary
 LAST_TAKEN = "last taken"
 """The row with the number of the last message taken."""
 FILL = "fill "
-"""Prefix of the keys of rows about fills, before the ExecID."""
+"""Prefix of the keys of rows about fills; the ExecID follows."""
 
 
 MANY = 1_000_000

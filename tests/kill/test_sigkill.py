@@ -46,9 +46,10 @@ def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
             course.run(Run(number=number, kill_point=KillPoint.NONE))
         factory = stores_at(stores)
         [name] = factory.names()
-        total = reconcile(folder, course.venue, factory.summary(name, rows=MANY))
-    assert course.kills.total < ALL_KILL_POINTS or course.kills.how.keys() >= {*KillPoint} - {KillPoint.NONE}
-    return f"{course.kills}; {total}"
+        totals = reconcile(folder, course.venue, factory.summary(name, rows=MANY))
+    counts = course.kills
+    assert counts.total < ALL_KILL_POINTS or counts.by_trigger.keys() >= {*KillPoint} - {KillPoint.NONE}
+    return f"{counts}; {totals}"
 
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
@@ -93,7 +94,7 @@ class StoreCreation:
         self.kills = 0
 
     def attempt(self, kill_count: int = 0, *, microseconds: int | None = None) -> bool:
-        """Start a process that creates the store and is killed at this call, or after this many microseconds;
+        """Start a process that creates the store and is killed after `kill_count` calls or `microseconds`;
         return whether it finished first."""
         fork_server = self.fork_server
         child = fork_server.fork(

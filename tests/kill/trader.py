@@ -100,7 +100,7 @@ class Settings:
         return factory.summary(name, rows=MANY)
 
     def _fence(self, factory: StoreFactory) -> None:
-        """Take over the store of a killed process, whose last commit may be in progress until then."""
+        """Take over the store of a killed process, because its last commit may still be in progress."""
         while True:
             try:
                 factory.open(self.owner).close()
@@ -154,8 +154,8 @@ class Trader:
         self._count = 0
 
     def run(self) -> None:
-        """Open the journal and the store, log on, and trade until killed, or, without a kill, until every
-        outcome that can be known is known."""
+        """Open the journal and the store, log on, and trade until killed. Without a planned kill, send one
+        order and wait until every outcome that can be known is known."""
         settings = self._settings
         self._known.read(read(settings.journal))
         self._journal = Journal(settings.journal)

@@ -36,7 +36,7 @@ from tests.kill.knowledge import Fill
 from tests.kill.trader import MARKET, PRICES
 
 ME, MAKER, TAKER = AccountId("me"), AccountId("maker"), AccountId("taker")
-RICH = Decimal(10) ** 9
+BALANCE = Decimal(10) ** 9
 PREDICTION = "prediction"
 _SIGNATURE = re.compile(r"\|9[56]=[^|]*")
 _SIDES = {Side.BUY: "1", Side.SELL: "2"}
@@ -44,12 +44,12 @@ _SIDES = {Side.BUY: "1", Side.SELL: "2"}
 
 @attrs.define
 class Record:
-    """The venue's record of the client's account, written where the facts arise."""
+    """The venue's record of the client's account, written by the exchange, the gateway and the server."""
 
     taken: Counter[str] = attrs.field(factory=Counter)
-    """Requests by ClOrdID that the session passed to the gateway."""
+    """Number of requests that the session passed to the gateway, by ClOrdID."""
     accepted: Counter[str] = attrs.field(factory=Counter)
-    """Orders by ClOrdID that the exchange accepted."""
+    """Number of orders that the exchange accepted, by ClOrdID."""
     fills: dict[str, Fill] = attrs.field(factory=dict)
     """Fills by ExecID."""
     logons: int = 0
@@ -68,7 +68,7 @@ class Record:
                     lines.append(f"{number} {direction} {text}\n")
         return "".join(lines)
 
-    def exchange(self, outcomes: Sequence[Outcome]) -> None:
+    def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             match outcome:
                 case OrderAccepted(order=order) if order.account == ME:
@@ -87,7 +87,7 @@ def recording(record: Record) -> Iterator[type[VenueModel]]:
     class RecordedExchange(Exchange):
         def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
             outcomes = super().apply(command, now)
-            record.exchange(outcomes)
+            record.record_outcomes(outcomes)
             return outcomes
 
     class RecordedGateway(ProductGateway):
@@ -135,7 +135,7 @@ class TradingVenue:
         config = VenueConfig(
             markets={PREDICTION: (prediction_market(MARKET),)},
             accounts=tuple(
-                AccountConfig(owner=account.owner, product=PREDICTION, balance=RICH)
+                AccountConfig(owner=account.owner, product=PREDICTION, balance=BALANCE)
                 for account in (ME, MAKER, TAKER)
             ),
             api_keys=(

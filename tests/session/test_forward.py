@@ -103,7 +103,7 @@ def test_invalid_messages_are_not_forwarded(
 
 
 def test_the_header_is_checked_as_in_send(client: Wired) -> None:
-    with pytest.raises(LocalProtocolError, match="the session itself writes msg_seq_num"):
+    with pytest.raises(LocalProtocolError, match="the session itself sets msg_seq_num"):
         client.session.forward(ORDER, client.clock.now, header_fields={"msg_seq_num": 5})
 
 

@@ -14,9 +14,9 @@ from tests.simulation.report import Totals, failure
 from tests.simulation.run import Result, run, run_seed
 from tests.simulation.shrink import Shrinker
 
-SHOWN = 3
+MAX_SHOWN = 3
 """Number of failures that are shrunk and shown; later ones are only counted."""
-EVERY = 10.0
+PROGRESS_INTERVAL = 10.0
 """Seconds between two lines of progress."""
 
 
@@ -40,7 +40,7 @@ def soak(seeds: range, jobs: int) -> Totals:
         totals.add(result)
         if result.rule:
             _print(f"seed {result.schedule.seed}: {result.rule}: {result.text.splitlines()[-1]}")
-        if time.monotonic() - reported > EVERY:
+        if time.monotonic() - reported > PROGRESS_INTERVAL:
             reported = time.monotonic()
             _print(totals.progress(reported - begun))
     _print(totals.summary(time.monotonic() - begun))
@@ -74,7 +74,7 @@ def main() -> int:
         )
         return 1 if result.rule else 0
     totals = soak(range(options.first, options.first + options.seeds), options.jobs)
-    for found in sorted(totals.failures, key=lambda one: one.schedule.seed)[:SHOWN]:
+    for found in sorted(totals.failures, key=lambda one: one.schedule.seed)[:MAX_SHOWN]:
         explain(found)
     return 1 if totals.failures else 0
 

@@ -23,12 +23,12 @@ MAX_OPEN_BYTES, MAX_RESTING_BYTES = 4000, 3000
 MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
 """Low enough to be reached before the limits on the number of messages; one message may exceed them."""
 KEPT_BYTES = 200
-"""Bytes that a store keeps for each message that it may keep."""
+"""The limit on the bytes that a store keeps, divided by the limit on its messages."""
 MESSAGES_PER_TURN = 10
 """The number of stored messages that one call to a session reads for resends."""
-ONE_READ = 64 * 1024
+MAX_READ = 64 * 1024
 """The maximum number of bytes that one call feeds to a session."""
-SHORTEST = 60
+MIN_MESSAGE = 60
 """The size of the shortest message in bytes."""
 
 
@@ -45,7 +45,7 @@ def check(process: Process, connection: Connection) -> None:
         raise Violation("unbounded", f"{side} remembers {len(record)} messages that it sent")
     if core.events:
         size = sum(len(event.frame) for event in core.events if isinstance(event, MessageReceived))
-        if len(core.events) > MAX_EVENTS + ONE_READ // SHORTEST or size > MAX_EVENT_BYTES + ONE_READ:
+        if len(core.events) > MAX_EVENTS + MAX_READ // MIN_MESSAGE or size > MAX_EVENT_BYTES + MAX_READ:
             raise Violation(
                 "unbounded", f"{side} has {len(core.events)} events waiting, with {size} bytes of messages"
             )
@@ -57,7 +57,7 @@ def check(process: Process, connection: Connection) -> None:
             raise Violation(
                 "unbounded", f"{side} holds {len(held)} messages, {size} bytes in total, after a gap"
             )
-    if core.framer.pending > session.config.max_message_size + ONE_READ:
+    if core.framer.pending > session.config.max_message_size + MAX_READ:
         raise Violation("unbounded", f"{side} holds {core.framer.pending} bytes of a message")
     requests = core.ledger.open
     # After a restart, up to MAX_EVENTS answers may be unconfirmed; their requests are still open.
@@ -85,7 +85,7 @@ def check(process: Process, connection: Connection) -> None:
         and not connection.output
         and connection.heart_bt_int
     ):
-        silence = process.now.monotonic - connection.heard_at
+        silence = process.now.monotonic - connection.last_output_at
         # A Heartbeat may wait for a commit, but only as long as a commit may take.
         commit = core.timers.commit_limit if session.unreleased else process.world.schedule.commits
         if silence > connection.heart_bt_int + commit + HEARTBEAT_MARGIN:

@@ -39,7 +39,7 @@ from tests.simulation.wire import ADMIN
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0
+FIRST_WAIT, MAX_WAIT = 0.5, 15.0
 """The first and the longest wait between two attempts to connect, in seconds."""
 CONNECT_TIME = 0.1
 TOO_LOW = "MsgSeqNum too low"
@@ -119,7 +119,7 @@ class Client(Process):
         self.attend(connection)
 
     def _back_off(self) -> None:
-        ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2**self._failures)
+        ceiling = min(MAX_WAIT, FIRST_WAIT * 2**self._failures)
         self._failures += 1
         self._attempt_at(FIRST_WAIT / 2 + self.world.random.random() * ceiling)
 
@@ -154,10 +154,10 @@ class Client(Process):
             self.attend(connection)
             return
         self.world.client_sent(message, seq_num)
-        self.point(Point.SENT)
+        self.reach(Point.SENT)
         self.attend(connection)
 
-    def user(self, connection: Connection, event: Event) -> None:
+    def process_event(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.record_event(self.side, event)
         if self._is_former:

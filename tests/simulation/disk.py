@@ -224,14 +224,14 @@ class DiskStore(MemoryStore):
             disk.call_later(disk.random.uniform(0.0, disk.commits), self._complete)
 
     @property
-    def _hangs(self) -> bool:
+    def _is_hanging(self) -> bool:
         return self._disk.failure == "hang"
 
     def _complete(self) -> None:
         """Complete the commit in progress, and begin the next one."""
         if self._gone:
             return
-        if self._hangs:
+        if self._is_hanging:
             assert self._disk.call_later is not None
             self._disk.call_later(RETRY, self._complete)
             return

@@ -1,9 +1,9 @@
 """A store that two hosts share, like one in Postgres: the holder of the lease writes, and a takeover fences
 the former holder.
 
-The holder's lease is that of `PostgresStore`, in virtual time. Every commit renews the lease; without changes
-an empty commit does. The server completes a commit some time later, even if the process that began the commit
-has ended."""
+The holder's lease is that of `PostgresStore`, in virtual time. Every commit renews the lease; without
+changes, an empty commit renews it. The server completes a commit some time later, even if the process that
+began the commit has ended."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class SharedStore(DiskStore):
 
     def release_lease(self) -> None:
         """End the lease, if the server can be reached and no commit is in progress."""
-        if not self._is_writing and not self._hangs and self._fence == self._disk.fence:
+        if not self._is_writing and not self._is_hanging and self._fence == self._disk.fence:
             self._disk.release()
 
     @property
@@ -129,8 +129,8 @@ class SharedStore(DiskStore):
         self._durable = value
 
     @property
-    def _hangs(self) -> bool:
-        return super()._hangs or self.host in self._disk.isolated
+    def _is_hanging(self) -> bool:
+        return super()._is_hanging or self.host in self._disk.isolated
 
     def _begin_write(self) -> None:
         self._requested_at, self.writing_since = self._clock(), self._disk.world.now
@@ -139,7 +139,7 @@ class SharedStore(DiskStore):
     def _complete(self) -> None:
         if not self._gone:
             super()._complete()
-        elif self._hangs:
+        elif self._is_hanging:
             self._disk.world.at(self._disk.world.now + RETRY, self._complete)
         else:
             with suppress(StoreError):

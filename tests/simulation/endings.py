@@ -53,7 +53,8 @@ _OPERATOR_TEXTS = frozenset({"enough", "maintenance"})
 def is_explained(event: SessionEnded, schedule: Schedule, side: Side, *, logged_on: bool) -> bool:
     """Return whether a fault of this run could have ended a session of this side with this event.
 
-    A session that was suspended after its logon does not blame its peer for messages that it reads late.
+    A session that was frozen after its logon must not end because messages are too old: it must notice that
+    it reads them late.
     """
     faults = schedule.faults
     if logged_on and event.text.startswith(TOO_OLD):

@@ -72,7 +72,7 @@ def quote(quote_id: str) -> Message:
     return Quote(quote_id=quote_id, quote_req_id="q", symbol="KX-1", bid_px="0.4", offer_px="0.5")
 
 
-def work(session: str, uid: str, number: int) -> Message:
+def client_message(session: str, uid: str, number: int) -> Message:
     """Return the client's next message: an order or sometimes a cancel of the previous order, or their
     equivalents for other session types, such as a quote."""
     before = f"{uid.rstrip('0123456789')}{number - 1}"
@@ -127,7 +127,7 @@ class Exchange:
         self.unsure_until = 0.0
         """The time until which the order gateway does not know the outcome of orders."""
         self.reported_request: dict[str, Key | None] = {}
-        """The request whose outcome a message reports, by message."""
+        """The key of the request whose outcome a message reports, by the uid of the message."""
         self.unsure: Counter[bool] = Counter()
         """The number of orders answered with EXCHANGE_UNAVAILABLE that are in the book (True) or not (False).
         """
@@ -222,7 +222,7 @@ class Exchange:
     # Messages
 
     def _answering(self, request: Message, make: Make) -> Make:
-        """Return a function that creates the message with the outcome of a request at the time it is due."""
+        """Return a function that creates, when it is due, the message with the outcome of a request."""
         key = key_of(request)
         return lambda: self._with_outcome_of(key, make())
 
@@ -285,7 +285,7 @@ _SUBJECTS: dict[str, Callable[[Any], str]] = {
     "Z": lambda message: str(message.quote_id),
     "UE": lambda message: str(message.quote_req_id),
 }
-"""Returns the id of the order or quote that a request is about, by MsgType."""
+"""Functions that return the id of the order or quote that a request is about, by MsgType."""
 _PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,

@@ -1,4 +1,4 @@
-"""How each kind of fault is applied to a world. A fault that cannot be applied at its time is skipped."""
+"""How each kind of fault is applied to a world. A fault that cannot be applied when it is due is skipped."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Injector:
                     self._world.at(self._world.now, pipe.writer.writable)
 
     def _lasting(self, fault: Fault, end: Callable[[], None]) -> bool:
-        """End an effect after the fault's seconds, unless a similar fault lasts longer."""
+        """End an effect after the fault's duration, unless a similar fault lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
 
@@ -154,11 +154,11 @@ class Injector:
         return self._lasting(fault, end)
 
     def _stale(self, fault: Fault, _: int) -> bool:
-        return self._habit(fault, spoil.with_first_times)
+        return self._habit(fault, spoil.keep_first_times)
 
     def _name(self, fault: Fault, _: int) -> bool:
         name = self._world.other_names[fault.side]
-        return self._habit(fault, spoil.under_another_name(name, every_other=fault.number == 1))
+        return self._habit(fault, spoil.rename_sender(name, every_other=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
@@ -287,7 +287,7 @@ class Injector:
         connection.process.run(act)
         return allowed
 
-    def _on_session(self, fault: Fault) -> bool:
+    def _call_sessions(self, fault: Fault) -> bool:
         done = False
         for one in self._connections(fault.side):
             session, now = one.session, one.process.now
@@ -303,7 +303,7 @@ class Injector:
         return done
 
     def _session(self, fault: Fault, _: int) -> bool:
-        return self._on_session(fault)
+        return self._call_sessions(fault)
 
     def _restart(self, fault: Fault, _: int) -> bool:
         self._world.client.restart_numbers = True
@@ -315,7 +315,9 @@ class Injector:
             if fault.side is Side.VENUE:
                 world.exchange.publish(world.exchange.unsolicited)
             elif world.schedule.session != "KalshiPT":
-                world.client_sends(exchange.work(world.schedule.session, f"b{index}-{number}", number))
+                world.client_sends(
+                    exchange.client_message(world.schedule.session, f"b{index}-{number}", number)
+                )
         return True
 
     def _huge(self, fault: Fault, index: int) -> bool:

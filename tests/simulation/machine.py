@@ -26,11 +26,11 @@ class UsersOrders:
         self._journal = dict(self._orders.dump())
         self._is_written = True
         """Whether the journal is complete; otherwise it lacks the requests sent after the last event."""
-        self._follows = session in SESSIONS
+        self._has_orders = session in SESSIONS
 
     def send(self, message: Message) -> None:
         """Apply a request that is about to be sent; the journal does not contain it yet."""
-        if self._follows and self._is_written:
+        if self._has_orders and self._is_written:
             self._journal.update(self._orders.dump())
             self._is_written = False
         self._apply(message)
@@ -43,7 +43,7 @@ class UsersOrders:
         """Apply an event and write the journal."""
         self._is_written = True
         self._apply(event)
-        if not self._follows or not isinstance(event, OutcomesUnknown):
+        if not self._has_orders or not isinstance(event, OutcomesUnknown):
             return
         for request in event.requests:
             known = self._orders.by_cl_ord_id(request.request_id)
@@ -62,6 +62,6 @@ class UsersOrders:
                 pass
 
     def _apply(self, event: object) -> None:
-        if self._follows:
+        if self._has_orders:
             with localcontext(HOSTILE_CONTEXTS["every trap"]):
                 self._orders.apply(event)

@@ -45,12 +45,15 @@ class Conditions:
         self.random = random
         self.latency = random.uniform(0.001, 0.05)
         self.extra = 0.0
+        """Additional delay in seconds."""
         self.split = 0
         """The maximum size of a chunk in bytes; 0 while each write arrives as a whole."""
         self.grid = 0.0
+        """Interval in seconds at which bytes arrive together; 0 if chunks are not merged."""
         self.stalled_until = 0.0
         self.room = ROOM
         self.cut_after: int | None = None
+        """Number of bytes after which the connection dies; None for never."""
         self.spoil: deque[Callable[[bytes], bytes]] = deque()
         """Changes to the next writes, one per write."""
         self.habits: dict[str, Callable[[bytes], bytes]] = {}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CLOSE_PATIENCE = 2.0
 """Seconds that writing the last bytes of a closed session may take."""
-LATENESS = 0.05
+MAX_LATENESS = 0.05
 """The maximum delay of a timer in the driver, in seconds."""
 QUEUE_LIMIT = 30
 """Number of events waiting for the user at which the driver stops reading."""
@@ -71,7 +71,7 @@ class Connection:
     output: bytes = b""
     """Bytes returned by the session that the link has not accepted yet."""
     heart_bt_int: int = 0
-    heard_at: float = 0.0
+    last_output_at: float = 0.0
     """The time at which the session last returned bytes, according to the monotonic clock."""
     blocked: bool = False
     paused: bool = False
@@ -90,7 +90,7 @@ class Connection:
         self.process.run(lambda: self.process.receive(self, data))
 
     def eof(self) -> None:
-        self.process.run(lambda: self.process.hung_up(self))
+        self.process.run(lambda: self.process.handle_eof(self))
 
     def writable(self) -> None:
         self.process.run(lambda: self.process.attend(self))
@@ -133,7 +133,7 @@ class Process(ABC):
 
     @property
     def now(self) -> Instant:
-        self._wake_the_clock()
+        self._resume_clock()
         return self.clock.instant(self.world.now)
 
     def run(self, action: Callable[[], None]) -> None:
@@ -143,7 +143,7 @@ class Process(ABC):
         if self.world.now < self.frozen_until:
             self._deferred.append(action)
             return
-        self._wake_the_clock()
+        self._resume_clock()
         try:
             action()
         except Died:
@@ -159,7 +159,8 @@ class Process(ABC):
         else:
             self._crash_point = point
 
-    def point(self, point: Point) -> None:
+    def reach(self, point: Point) -> None:
+        """Crash here if a crash at this point is planned."""
         if self._crash_point is point:
             raise Died
 
@@ -183,7 +184,7 @@ class Process(ABC):
         self._asleep_until = max(self._asleep_until, self.world.now + seconds)
         self.freeze(seconds, timers_first=timers_first)
 
-    def _wake_the_clock(self) -> None:
+    def _resume_clock(self) -> None:
         if self._asleep_from is not None and self.awake:
             slept = min(self.world.now, self._asleep_until) - self._asleep_from
             self._asleep_from = None
@@ -212,7 +213,7 @@ class Process(ABC):
         connection.session.receive_data(data, self.now)
         self.attend(connection)
 
-    def hung_up(self, connection: Connection) -> None:
+    def handle_eof(self, connection: Connection) -> None:
         if connection.closed:
             return
         connection.session.receive_eof(self.now)
@@ -250,7 +251,7 @@ class Process(ABC):
         if self.explicit:
             events = connection.session.events()
             if events:
-                self.point(Point.HANDED_OUT)
+                self.reach(Point.HANDED_OUT)
                 for event in events:
                     self.watch(connection, event)
                     self.queue.append((connection, event))
@@ -263,17 +264,17 @@ class Process(ABC):
         """Pass every event to the user without a queue. Requesting the next event confirms the previous
         ones."""
         while events := connection.session.events():
-            self.point(Point.HANDED_OUT)
+            self.reach(Point.HANDED_OUT)
             for event in events:
                 self.watch(connection, event)
-                self.user(connection, event)
-                self.point(Point.TAKEN)
+                self.process_event(connection, event)
+                self.reach(Point.TAKEN)
 
     def watch(self, connection: Connection, event: Event) -> None:
         """Record the events on which the driver itself depends."""
         if isinstance(event, LoggedOn):
             connection.heart_bt_int = event.heart_bt_int
-            connection.heard_at = self.now.monotonic
+            connection.last_output_at = self.now.monotonic
         elif isinstance(event, SessionEnded):
             connection.ended = event
             self.world.ended(connection, event)
@@ -283,7 +284,7 @@ class Process(ABC):
             self._check_late(connection, event)
 
     def _check_late(self, connection: Connection, event: MessageRejected) -> None:
-        """Check that a late but otherwise valid message is not refused for good: it is redelivered later."""
+        """Check that a late but otherwise valid message is not refused for good, but redelivered later."""
         message: Any = event.message
         if (
             not event.will_be_resent
@@ -295,11 +296,11 @@ class Process(ABC):
 
     def _pause_or_resume_reading(self, connection: Connection) -> None:
         """Stop reading when the user falls behind, and resume when the user has caught up."""
-        behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
-        if behind and not connection.paused:
+        is_behind = len(self.queue) >= QUEUE_LIMIT or (self.slow and not self.explicit)
+        if is_behind and not connection.paused:
             connection.paused = True
             connection.session.pause_reading()
-        elif connection.paused and not behind and len(self.queue) <= QUEUE_LIMIT // 2:
+        elif connection.paused and not is_behind and len(self.queue) <= QUEUE_LIMIT // 2:
             connection.paused = False
             connection.session.resume_reading(self.now)
             connection.link.pipes[self.side.other].kick()
@@ -317,8 +318,8 @@ class Process(ABC):
                 self.world.wrote(self, connection, connection.output)
                 for habit in pipe.conditions.habits.values():
                     connection.output = habit(connection.output)
-                connection.heard_at = self.now.monotonic
-                self.point(Point.COMMITTED)
+                connection.last_output_at = self.now.monotonic
+                self.reach(Point.COMMITTED)
             room = pipe.room
             if not room:
                 connection.blocked = True
@@ -330,7 +331,7 @@ class Process(ABC):
             pipe.write(part)
         if connection.blocked:
             connection.blocked = False
-            connection.heard_at = self.now.monotonic
+            connection.last_output_at = self.now.monotonic
 
     def close(self, connection: Connection) -> None:
         if not connection.closed:
@@ -352,11 +353,11 @@ class Process(ABC):
         when = connection.close_at
         if deadline is not None:
             due = self.clock.virtual(deadline) + 1e-6
-            due = max(due, self.world.now) + self.world.random.random() * LATENESS
+            due = max(due, self.world.now) + self.world.random.random() * MAX_LATENESS
             when = due if when is None else min(when, due)
         if when is None:
             connection.wake_at = None
-        elif connection.wake_at is None or when < connection.wake_at - LATENESS:
+        elif connection.wake_at is None or when < connection.wake_at - MAX_LATENESS:
             connection.wake_at = when
             self.world.at(when, lambda: self.run(lambda: self._alarm(connection, when)))
 
@@ -393,10 +394,10 @@ class Process(ABC):
             if self._taking_at is not None and self.world.now < self._taking_at:
                 return
             connection, event = self.queue.popleft()
-            self.user(connection, event)
-            self.point(Point.TAKEN)
+            self.process_event(connection, event)
+            self.reach(Point.TAKEN)
             connection.session.confirm(1)
-            self.point(Point.CONFIRMED)
+            self.reach(Point.CONFIRMED)
             if self.pace and self.world.now < self.pace_until:
                 self._taking_at = self.world.now + self.pace
                 self.after(self.pace, self._wake_user)
@@ -405,7 +406,7 @@ class Process(ABC):
             self._taking_at = None
 
     @abstractmethod
-    def user(self, connection: Connection, event: Event) -> None:
+    def process_event(self, connection: Connection, event: Event) -> None:
         """Process one event in the user's program."""
 
     # Crashing

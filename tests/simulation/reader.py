@@ -23,8 +23,8 @@ def check(event: Event, lost: Sequence[Entry]) -> None:
         if shown is not expected:
             raise Violation("kept from readers", f"{event} shows as {shown!r}")
     elif lost or isinstance(event, OutcomesUnknown | OrdersUnverified):
-        text: Any = event
+        source: Any = event
         if not isinstance(shown, AdapterError) or any(
-            getattr(text, name) != getattr(shown, name) for name in _NAMES if hasattr(text, name)
+            getattr(source, name) != getattr(shown, name) for name in _NAMES if hasattr(source, name)
         ):
             raise Violation("kept from readers", f"{event} shows as {shown!r}; {len(lost)} messages are lost")

@@ -57,7 +57,7 @@ class Totals:
         lines = [
             f"{self.runs} seeds in {seconds:.0f} s, {self.runs / max(seconds, 1e-9):.1f} a second",
             f"{self.virtual / 3600:.0f} hours of virtual time",
-            f"{self.sqlite} seeds on the SQLite store, {self.standby} with a standby",
+            f"{self.sqlite} seeds with the SQLite store, {self.standby} with a standby",
             f"{self.messages} messages, of which {self.duplicates} were taken twice and marked as duplicates",
             f"{self.restarts} restarts of a process, {self.takeovers} takeovers from a live process",
             f"{sum(self.faults.values())} faults: {_listed(self.faults)}",

@@ -42,7 +42,7 @@ class Kind(Enum):
     GARBAGE = "garbage"
     """Bytes that are not a message (seed `number`) are inserted somewhere into the bytes from `side`."""
     FLIP = "flip"
-    """One byte of the next bytes from `side`, chosen by `number`, is changed."""
+    """One of the next bytes from `side`, chosen by `number`, is changed."""
     REPEAT = "repeat"
     """An earlier application message from `side`, chosen by `number`, is sent again with PossDupFlag."""
     STALE = "stale"
@@ -59,13 +59,13 @@ class Kind(Enum):
     """The machine of `side` loses power and a random part of its unsynced writes (seed `number`); it starts
     again after `seconds`."""
     FREEZE = "freeze"
-    """The process of `side` gets no CPU time for `seconds`; then it fires its timers before it reads if
-    `number` is 1."""
+    """The process of `side` gets no CPU time for `seconds`; then, if `number` is 1, it fires its timers
+    before it reads."""
     SUSPEND = "suspend"
-    """The machine of `side` sleeps for `seconds`: its wall clock continues, its monotonic clock does not;
-    then as for FREEZE."""
+    """The machine of `side` sleeps for `seconds`: its wall clock continues, its monotonic clock stops. Its
+    process then resumes as after FREEZE."""
     SLOW = "slow"
-    """The user of `side` takes no event for `seconds`, then one by one with pauses of `number` ms."""
+    """The user of `side` takes no events for `seconds`, then takes them one by one, `number` ms apart."""
     DISK = "disk"
     """The store of `side` fails for `seconds`, in the way that `number` chooses."""
     STEP = "step"

@@ -22,12 +22,12 @@ class Shrinker:
     def __init__(self, rule: str, execute: Callable[[Schedule], Result] = run) -> None:
         self._rule = rule
         self._execute = execute
-        self._left = BUDGET
+        self._runs_left = BUDGET
 
     def shrink(self, schedule: Schedule) -> Schedule:
         """Return the shortest failing schedule found."""
         before = None
-        while schedule != before and self._left > 0:
+        while schedule != before and self._runs_left > 0:
             before = schedule
             schedule = self._fewer_faults(schedule)
             for simpler in _PASSES:
@@ -35,9 +35,9 @@ class Shrinker:
         return schedule
 
     def _fails(self, schedule: Schedule) -> bool:
-        if self._left <= 0:
+        if self._runs_left <= 0:
             return False
-        self._left -= 1
+        self._runs_left -= 1
         return self._execute(schedule).rule == self._rule
 
     def _fewer_faults(self, schedule: Schedule) -> Schedule:
@@ -56,7 +56,7 @@ class Shrinker:
         return schedule
 
     def _first(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
-        """Repeatedly take the first of some simpler schedules that still fails."""
+        """Repeatedly take the first simpler schedule that still fails."""
         found = True
         while found:
             found = False

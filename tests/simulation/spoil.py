@@ -16,7 +16,7 @@ from tests.simulation.wire import ADMIN, Fields, frames
 
 Spoiler = Callable[[bytes], bytes]
 _FIELD = re.compile(rb"(\d+)=([^\x01]*)\x01")
-_AROUND = frozenset({b"8", b"9", b"10"})
+_ENVELOPE = frozenset({b"8", b"9", b"10"})
 """Fields that encode_frame writes."""
 _HEADS = (
     b"8=FIXT.1.1\x01",
@@ -53,17 +53,17 @@ def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callabl
 
     def act(data: bytes) -> bytes:
         found = [frame for frame in seen().values() if _msg_type(frame) not in ADMIN]
-        return data + again(random.choice(found), utc()) if found else data
+        return data + resent_frame(random.choice(found), utc()) if found else data
 
     return act
 
 
-def with_first_times(data: bytes) -> bytes:
+def keep_first_times(data: bytes) -> bytes:
     """Keep the first SendingTime in resent messages, as some engines do."""
-    return b"".join(_with_first_time(frame) for frame in frames(data))
+    return b"".join(_keep_first_time(frame) for frame in frames(data))
 
 
-def _with_first_time(frame: bytes) -> bytes:
+def _keep_first_time(frame: bytes) -> bytes:
     fields = _FIELD.findall(frame)
     values = dict(fields)
     if values.get(b"43") != b"Y" or values[b"35"] == b"4":
@@ -71,7 +71,7 @@ def _with_first_time(frame: bytes) -> bytes:
     return _framed([(tag, values[b"122"] if tag == b"52" else value) for tag, value in fields])
 
 
-def under_another_name(name: bytes, *, every_other: bool) -> Spoiler:
+def rename_sender(name: bytes, *, every_other: bool) -> Spoiler:
     """Set this SenderCompID in every message, or in every other one. A client always logs on with its own
     name."""
     uses_own_name = False
@@ -89,7 +89,7 @@ def under_another_name(name: bytes, *, every_other: bool) -> Spoiler:
 
 
 def _framed(fields: Fields) -> bytes:
-    kept = [b"%b=%b\x01" % field for field in fields if field[0] not in _AROUND]
+    kept = [b"%b=%b\x01" % field for field in fields if field[0] not in _ENVELOPE]
     return encode_frame("FIXT.1.1", b"".join(kept))
 
 
@@ -98,9 +98,9 @@ def _msg_type(frame: bytes) -> bytes:
     return match[1] if match else b""
 
 
-def again(frame: bytes, utc: datetime) -> bytes:
+def resent_frame(frame: bytes, utc: datetime) -> bytes:
     """Return a frame as its sender would resend it at this time."""
-    fields = [field for field in _FIELD.findall(frame) if field[0] not in {*_AROUND, b"43"}]
+    fields = [field for field in _FIELD.findall(frame) if field[0] not in {*_ENVELOPE, b"43"}]
     first_sent = dict(fields).get(b"122") or dict(fields)[b"52"]
     text = b""
     for tag, value in fields:

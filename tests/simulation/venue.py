@@ -60,7 +60,7 @@ class SimulatedVenue(Process):
         if connection.closed or connection.session.wants_close:
             return
         text = self.world.refusal()
-        if text is None and (self.active is not None or self._unfinished(connection)):
+        if text is None and (self.active is not None or self._has_unconfirmed_events(connection)):
             text = "already exists"
         if text is not None:
             connection.session.refuse_logon(text, self.now)
@@ -68,13 +68,13 @@ class SimulatedVenue(Process):
         self.active = connection
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
 
-    def _unfinished(self, connection: Connection) -> bool:
+    def _has_unconfirmed_events(self, connection: Connection) -> bool:
         """Return whether events of the session that previously used the store are still waiting; they must be
         confirmed first."""
         store = self.world.stores[Side.VENUE]
         return any(other is not connection and other.session.store is store for other, _ in self.queue)
 
-    def user(self, connection: Connection, event: Event) -> None:
+    def process_event(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.record_event(self.side, event)
         up = world.up
@@ -128,7 +128,7 @@ class SimulatedVenue(Process):
                     active.session.abort("Too much unread data", self.now)
                     break
                 self.world.venue_sent(outbox.popleft(), number)
-                self.point(Point.SENT)
+                self.reach(Point.SENT)
             elif active is not None:
                 return
             elif not self.world.resend:

@@ -81,14 +81,14 @@ class Wire:
     def record(
         self, at: float, side: Side, connection: int, data: bytes, epoch: int, *, void: bool
     ) -> list[tuple[int, int]]:
-        """Check the bytes that a session returns; `epoch` is that of its store. Return the epoch and number
-        of each application message among them.
+        """Check the bytes that a session returns; `epoch` is the epoch of its store. Return the epoch and
+        number of each application message among them.
 
-        While the peer waits for the answer to a reset it ignores the number of a Logon (`void`), because a
+        While the peer waits for the answer to a reset, it ignores the number of a Logon (`void`), because a
         side may have reset its numbers and died before it sent its answer."""
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
-        resets = sum(1 for _, fields in parts if self._restarts(fields))
+        resets = sum(1 for _, fields in parts if self._is_restart(fields))
         written = self.written[side]
         for frame, fields in parts:
             self.messages += 1
@@ -98,15 +98,15 @@ class Wire:
             values = dict(fields)
             number = int(values[b"34"])
             if values.get(b"43") == b"Y":
-                if self._again(side, number, values, fields, frame):
+                if self._check_duplicate(side, number, values, fields, frame):
                     applications.append((written.epoch, number))
                 continue
-            if self._restarts(fields):
+            if self._is_restart(fields):
                 resets -= 1
                 written = self.written[side] = Written(epoch - resets)
             elif void and values[b"35"] == b"A" and written.epoch < epoch - resets:
                 written = self.written[side] = Written(epoch - resets)
-            self._number(side, connection, number, values)
+            self._check_number(side, connection, number, values)
             written.seen[number] = frame
             written.last = number
             if values[b"35"] == b"A":
@@ -124,7 +124,7 @@ class Wire:
             self.add_line(at, side, readable(_FIELD.findall(frame)), connection)
 
     @staticmethod
-    def _restarts(fields: Fields) -> bool:
+    def _is_restart(fields: Fields) -> bool:
         values = dict(fields)
         return values[b"35"] == b"A" and values.get(b"141") == b"Y" and values[b"34"] == b"1"
 
@@ -133,21 +133,21 @@ class Wire:
         if self._keep_log:
             self.log.append(Line(at, side, connection, text))
 
-    def _number(self, side: Side, connection: int, number: int, values: dict[bytes, bytes]) -> None:
+    def _check_number(self, side: Side, connection: int, number: int, values: dict[bytes, bytes]) -> None:
         """Check that a message sent for the first time has the next number, or a later one on a new
         connection."""
         written, kind = self.written[side], values[b"35"].decode()
         if number <= written.last and not self.losses_allowed:
             raise Violation(
-                "number reused", f"{side.value} wrote {kind} under number {number}, after {written.last}"
+                "number reused", f"{side.value} wrote {kind} with number {number} after {written.last}"
             )
         if (side, connection) in self._fresh and number != written.last + 1:
             raise Violation(
-                "number skipped", f"{side.value} wrote {kind} under {number} after {written.last}"
+                "number skipped", f"{side.value} wrote {kind} with number {number} after {written.last}"
             )
         self._fresh.add((side, connection))
 
-    def _again(
+    def _check_duplicate(
         self, side: Side, number: int, values: dict[bytes, bytes], fields: Fields, frame: bytes
     ) -> bool:
         """Check a possible duplicate: a gap fill over used numbers, or the original message, for which the
@@ -159,18 +159,18 @@ class Wire:
                 raise Violation("gap fill", f"{side.value} filled {number} to {end}")
             self.on_fill(side, written.epoch, number, end)
             return False
-        before = written.seen.get(number)
+        earlier = written.seen.get(number)
         # A message may have been recorded although its connection ended before it was written.
-        if before is None or self.losses_allowed:
+        if earlier is None or self.losses_allowed:
             written.seen[number] = frame
             return True
-        then = _FIELD.findall(before)
-        first = dict(then)
+        earlier_fields = _FIELD.findall(earlier)
+        first = dict(earlier_fields)
         if first[b"35"] in ADMIN:
             raise Violation(
                 "admin resent", f"{side.value} sent {number} again, which is of type {first[b'35']!r}"
             )
-        if body(then) != body(fields) or values.get(b"122") != first.get(b"122", first[b"52"]):
+        if body(earlier_fields) != body(fields) or values.get(b"122") != first.get(b"122", first[b"52"]):
             raise Violation("changed", f"{side.value} sent {number} again with different content")
         return True
 

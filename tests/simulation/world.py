@@ -30,7 +30,7 @@ from tests.simulation.disk import Disk
 from tests.simulation.disk_shared import SharedDisk, SharedStore
 from tests.simulation.disk_sqlite import SqliteDisk
 from tests.simulation.endings import is_explained
-from tests.simulation.exchange import Exchange, work
+from tests.simulation.exchange import Exchange, client_message
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
 from tests.simulation.machine import UsersOrders
@@ -49,7 +49,7 @@ ROUND_TRIP = 0.005
 """Longest duration of a commit to a shared store, in seconds, unless the schedule sets a longer one."""
 RESTART_TIME = 2.0
 """Seconds until a process restarts after its store has failed."""
-STEPS = 200_000
+MAX_STEPS = 200_000
 """Events after which a run is considered endless."""
 
 
@@ -112,20 +112,22 @@ class World:
     def finish(self) -> None:
         """Run until neither side has work left, or until the time limit."""
         page, resend.PAGE = resend.PAGE, self.schedule.page
-        turn, resend.MESSAGES_PER_TURN = resend.MESSAGES_PER_TURN, bounds.MESSAGES_PER_TURN
+        per_turn, resend.MESSAGES_PER_TURN = resend.MESSAGES_PER_TURN, bounds.MESSAGES_PER_TURN
         try:
             self.at(self.schedule.calm, self._end_faults)
             heap = self._heap
-            for _ in range(STEPS):
+            for _ in range(MAX_STEPS):
                 self.now, _, action = heapq.heappop(heap)
                 action()
                 if self.settled_at is not None and self.now > self.settled_at:
                     break
             else:
-                raise Violation("endless", f"after {STEPS} steps, the virtual time is only {self.now:.0f} s")
+                raise Violation(
+                    "endless", f"after {MAX_STEPS} steps, the virtual time is only {self.now:.0f} s"
+                )
             self._check_the_end()
         finally:
-            resend.PAGE, resend.MESSAGES_PER_TURN = page, turn
+            resend.PAGE, resend.MESSAGES_PER_TURN = page, per_turn
             for side in Side:
                 self.stores[side].close()
                 self.disks[side].remove()
@@ -146,7 +148,7 @@ class World:
         for number in range(schedule.orders):
             when = times.uniform(0.5, schedule.calm)
             if schedule.session != "KalshiPT":
-                message = work(schedule.session, f"c{number}", number)
+                message = client_message(schedule.session, f"c{number}", number)
                 self.at(when, lambda message=message: self.client_sends(message))  # type: ignore[misc]
         times = Random(schedule.seed + 2)
         for _ in range(schedule.reports):
@@ -272,8 +274,8 @@ class World:
             self.wire.record_refusal(self.now, side, connection.id, data)
             return
         epoch, void = self.stores[side].durable_epoch, self.stores[side.other].reset_unanswered
-        for when, number in self.wire.record(self.now, side, connection.id, data, epoch, void=void):
-            ledger.record_written(when, number)
+        for written_epoch, number in self.wire.record(self.now, side, connection.id, data, epoch, void=void):
+            ledger.record_written(written_epoch, number)
 
     def client_sent(self, message: Any, number: int) -> None:
         self.up.record_sent(message, self.stores[Side.CLIENT].epoch, number)
@@ -294,7 +296,7 @@ class World:
         if isinstance(event, MessageTooLarge):
             self.max_message[side] = bounds.MAX_HUGE  # an operator who reads this event raises the limit
         if self._keep_log:
-            self.wire.add_line(self.now, side, f"-- the user takes {brief(event)}")
+            self.wire.add_line(self.now, side, f"-- the user takes {log_text(event)}")
 
     def ended(self, connection: Connection, event: SessionEnded) -> None:
         process, logged_on = connection.process, connection.heart_bt_int > 0
@@ -431,7 +433,7 @@ class World:
             self.settled_at = self.now
 
     def _leftovers(self) -> list[str]:
-        """Return the messages and requests that are unresolved when both sides are idle."""
+        """Return descriptions of everything that is still unresolved."""
         found = []
         if any(process.alive for process in self.former):
             return ["a process whose store was taken over is still alive"]
@@ -461,11 +463,11 @@ class World:
         return found
 
     def _check_the_end(self) -> None:
-        """Check at the end that each store has confirmed all messages of its peer."""
+        """Check at the end that each store has confirmed all messages from its peer."""
         if self.wire.losses_allowed:
             return
         if isinstance(shared := self.disks[Side.CLIENT], SharedDisk):
-            SharedStore(shared, 0)  # which reads the writes of every process
+            SharedStore(shared, 0)  # replays all writes, which raises if a number was overwritten
         for side in Side:
             store, peer = self.stores[side], self.stores[side.other]
             if (
@@ -479,7 +481,7 @@ class World:
                 )
 
 
-def brief(event: Event) -> str:
+def log_text(event: Event) -> str:
     """Return an event in the form of the log."""
     name = type(event).__name__
     match event:

@@ -620,7 +620,7 @@ def test_lost_messages_cause_uncertainty(harness: Harness, lost: object) -> None
     assert harness.uncertain() == [unknown_rfq, unknown_rfq, (UncertainRfqKind.ACCEPT_UNKNOWN, "q1")]
     assert {item.since for item in harness.creator.uncertain()} == {at(5)}
     assert [str(item) for item in UncertainItems(harness.creator)][:2] == [
-        f"request {name}: the venue may have the request (since 2026-11-21 12:00:05 UTC); ask REST"
+        f"request {name}: the venue may have the request (since 2026-11-21 12:00:05 UTC); resolve via REST"
         for name in ("r2", "r3")
     ]
     assert len(UncertainItems(harness.creator).by_remedy(at(5))[Remedy.DROP_COPY]) == 1

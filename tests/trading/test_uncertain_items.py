@@ -41,8 +41,8 @@ def test_an_item_contains_its_subject_time_and_remedies() -> None:
     item = UncertainItem(
         what="where it is", about="order a", since=NOON, remedies=(Remedy.DROP_COPY, Remedy.REST)
     )
-    assert str(item) == "order a: where it is (since 2026-11-21 12:00:00 UTC); ask drop copy or REST"
-    assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; ask REST"
+    assert str(item) == "order a: where it is (since 2026-11-21 12:00:00 UTC); resolve via drop copy or REST"
+    assert str(UncertainItem(what="where it is", about="order a")) == "order a: where it is; resolve via REST"
 
 
 def test_no_item_is_uncertain_at_first() -> None:
@@ -81,15 +81,18 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
     assert others == [
         (
             "order a: it may have been filled or cancelled (since 2026-11-21 12:00:00 UTC); "
-            "ask drop copy or REST"
+            "resolve via drop copy or REST"
         ),
         (
             "reports from 1;1: they have not been requested yet (since 2026-11-21 12:01:00 UTC); "
-            "ask drop copy or REST"
+            "resolve via drop copy or REST"
         ),
-        "KXHIGHNY-26NOV21-T55: position is 4 according to its fills, 9 according to the venue; ask REST",
-        "balance of 0 on shard 0: the balance change of 1 fill is unknown; ask REST",
-        "1 new order group: the venue may have created it; ask REST",
+        (
+            "KXHIGHNY-26NOV21-T55: position is 4 according to its fills, 9 according to the venue; "
+            "resolve via REST"
+        ),
+        "balance of 0 on shard 0: the balance change of 1 fill is unknown; resolve via REST",
+        "1 new order group: the venue may have created it; resolve via REST",
     ]
     assert len(uncertain_items) == 6
     found = {remedy: len(each) for remedy, each in uncertain_items.by_remedy(NOON).items()}
@@ -155,7 +158,7 @@ def test_items_refused_for_lack_of_room_are_uncertain() -> None:
         positions.apply(update)
         cash.apply(update)
     assert [str(item) for item in UncertainItems(positions, cash)] == [
-        "1 fill: effect on positions is not tracked (max_positions reached); ask REST",
-        "1 fill or payout: effect on balances is not tracked (max_balances reached); ask REST",
+        "1 fill: effect on positions is not tracked (max_positions reached); resolve via REST",
+        "1 fill or payout: effect on balances is not tracked (max_balances reached); resolve via REST",
     ]
     assert cash.refused == Decimal(1)

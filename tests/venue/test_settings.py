@@ -119,7 +119,7 @@ RESTING = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1
         ),
         (
             with_held("margin", "perp", "NO"),
-            r"InitialPosition\('NO'\) names no margin market; add it to `markets`",
+            r"InitialPosition\('NO'\) names an unknown margin market; add it to `markets`",
         ),
         ({"programme": Programme(resting=(RESTING,))}, "needs a margin account of 'liquidity'"),
     ],

@@ -53,11 +53,12 @@ class Assumptions:
         default=True,
     )
     makers_are_notified_of_closed_rfqs: bool = setting(
-        "Whether a QuoteRequestReject (AG) notifies the makers that received an RFQ of its end.",
+        "Whether the makers that received an RFQ are notified of its end, with a QuoteRequestReject (AG).",
         default=True,
     )
     one_quote_per_market: bool = setting(
-        "Whether a new quote replaces the maker's quotes on all RFQs for the market, not only on its RFQ.",
+        "Whether a new quote replaces the maker's quotes on all RFQs for the market, not only on the RFQ "
+        "that it answers.",
         default=False,
     )
     parties_per_settlement_report: int = setting(
@@ -66,7 +67,7 @@ class Assumptions:
         minimum=1,
     )
     quotes_end_with_session: bool = setting(
-        "Whether the open quotes of a maker's session are cancelled when it ends.",
+        "Whether the open quotes of a maker's session are cancelled when the session ends.",
         default=True,
     )
     rebate_waits_for_a_fee: bool = setting(

@@ -131,7 +131,7 @@ class VenueConfig:
     accounts: tuple[AccountConfig, ...]
     api_keys: tuple[ApiKey, ...]
     fees: Mapping[str, FeeSchedule] = attrs.field(factory=dict)
-    """Fee schedules by product; the others have the default fees."""
+    """Fee schedules by product; a product without one has the default fees."""
     market_groups: tuple[MarketGroup, ...] = ()
     """Prediction markets that share collateral because their results depend on one another."""
     combos: tuple[ComboCollection, ...] = ()
@@ -163,7 +163,8 @@ class VenueConfig:
     """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`; none by default, since otherwise tests
     would depend on the day."""
     max_unsent: int = 16 * 1024 * 1024
-    """Maximum unsent bytes for a client that does not read; beyond it its connection ends."""
+    """Maximum number of unsent bytes for a client that does not read; if it is exceeded, the connection
+    ends."""
 
     def __attrs_post_init__(self) -> None:
         """Validate settings against one another.
@@ -313,7 +314,9 @@ class VenueConfig:
         for each, owners in needed:
             subject = f"the programme's {type(each).__name__}({each.ticker!r})"
             if all(rules.ticker != each.ticker for rules in self.markets.get(each.product, ())):
-                raise ConfigurationError(f"{subject} names no {each.product} market; add it to `markets`")
+                raise ConfigurationError(
+                    f"{subject} names an unknown {each.product} market; add it to `markets`"
+                )
             for owner in owners:
                 if (owner, each.product) not in accounts:
                     role = "the other side of resting orders" if owner == LIQUIDITY else "the owner"

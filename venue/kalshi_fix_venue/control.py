@@ -33,7 +33,7 @@ FOLDER_VARIABLE = "KALSHI_FIX_VENUE_FOLDER"
 """Environment variable that selects a venue by its folder."""
 LOOPBACK = "127.0.0.1"
 MAX_LINE = 64 * 1024
-"""Maximum bytes of a request."""
+"""Maximum size of a request, in bytes."""
 POLL_INTERVAL = 0.1
 """Seconds between checks for a requested stop."""
 PATIENCE = 10.0
@@ -48,7 +48,7 @@ class Performer(Protocol):
     """The object that performs operations: a `VenueServer`, or an owner of one."""
 
     def perform(self, operation: Operation) -> Answer:
-        """Perform an operation; from any thread."""
+        """Perform an operation. May be called from any thread."""
         ...
 
 
@@ -122,7 +122,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
             request = _object(line)
             name, values = request.get("do"), request.get("with", {})
             if not isinstance(name, str) or not isinstance(values, dict):
-                raise ConfigurationError('a request names an operation as "do", its parameters as "with"')
+                raise ConfigurationError('a request names an operation as "do" and its parameters as "with"')
             return {"ok": True, "answer": self.performer.perform(operation(name, values))}
         except KalshiFixError as error:
             return {"ok": False, "error": str(error)}
@@ -175,7 +175,9 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
             raise ControlError(f"no venue is running in {named}: there is no {CONTROL_FILE}")
         return path
     found = [
-        path for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}") if _mine(path)
+        path
+        for path in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*/{CONTROL_FILE}")
+        if _is_private(path)
     ]
     if not found:
         raise ControlError(
@@ -188,7 +190,7 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
     return found[0]
 
 
-def _mine(path: Path) -> bool:
+def _is_private(path: Path) -> bool:
     """Return whether only this user can write to a file's folder. Other users can also create folders in the
     system's temporary folder."""
     try:

@@ -49,7 +49,7 @@ class Driver:
         """Return the current time on both of the venue's clocks."""
         return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
 
-    def opened(self, connection: ClientProtocol) -> int:
+    def add_connection(self, connection: ClientProtocol) -> int:
         """Add a new connection; return its number."""
         self.input_count += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
@@ -60,7 +60,7 @@ class Driver:
         self.flush()
         return number
 
-    def received(self, number: int, data: bytes) -> None:
+    def receive_data(self, number: int, data: bytes) -> None:
         """Pass bytes from a connection to the venue."""
         self.input_count += 1
         if self.on_bytes is not None:
@@ -93,8 +93,8 @@ class Driver:
         self._schedule_processing()
         self.flush()
 
-    def closed(self, number: int) -> None:
-        """Record that a connection is closed."""
+    def remove_connection(self, number: int) -> None:
+        """Remove a closed connection."""
         self.input_count += 1
         del self._connections[number]
         self.venue.inbox.receive_eof(number, self.now())
@@ -137,7 +137,7 @@ class Driver:
             self._timer = self.loop.call_at(when, self._due)
 
     def skip(self, seconds: float) -> None:
-        """Skip seconds of the venue's time: each event that is due in them happens, at its own time."""
+        """Advance the venue's time by some seconds. Each event that becomes due happens at its own time."""
         pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
         self.ahead += seconds
         self.flush()
@@ -192,19 +192,19 @@ class ClientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection once TLS is set up."""
         self._transport = cast("asyncio.Transport", transport)
-        self.number = self._driver.opened(self)
+        self.number = self._driver.add_connection(self)
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the driver."""
         if self._detached:
             return
-        self._driver.received(self.number, data)
+        self._driver.receive_data(self.number, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
         """Report the loss to the driver."""
         if self._detached:
             return
-        self._driver.closed(self.number)
+        self._driver.remove_connection(self.number)
 
     def pause_writing(self) -> None:
         """Leave further output in the session's queue, whose size the session limits."""

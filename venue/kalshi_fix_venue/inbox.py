@@ -16,9 +16,9 @@ import attrs
 from kalshi_fix_sansio.clock import Instant
 
 CHUNK_SIZE = 16 * 1024
-"""Bytes that are processed at a time."""
+"""Number of bytes processed at a time."""
 MAX_WAITING = 4 * 1024 * 1024
-"""Waiting bytes at which a connection is no longer read; reading resumes at half this number."""
+"""Number of waiting bytes above which a connection is no longer read; reading resumes at half this number."""
 BEHIND_AFTER = 1.0
 """Waiting time in seconds at which the venue is considered behind."""
 

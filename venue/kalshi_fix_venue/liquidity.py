@@ -10,7 +10,7 @@ from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange import AccountId, MarketRules, PlaceOrder, TimeInForce
 
 _SMALLEST = 10
-"""Minimum contracts at a price, enough to fill a small first order completely."""
+"""Minimum number of contracts at a price, enough to fill a small first order completely."""
 LIQUIDITY = "liquidity"
 """Owner of the account of these orders."""
 PARTICIPANT = "participant"

@@ -1,4 +1,4 @@
-"""Pauses of the exchange, on schedule and by command (Kalshi's page on maintenance and pauses)."""
+"""Pauses of the exchange, scheduled or started by an operation (Kalshi's page on maintenance and pauses)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAU
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK = timedelta(days=7)
 MAX_COMMANDED = 100
-"""Maximum number of commanded pauses at a time."""
+"""Maximum number of pauses at a time that operations have started."""
 
 
 def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 attrs calls it
@@ -29,7 +29,7 @@ class PauseWindow:
     """A single pause, or one occurrence of a scheduled pause."""
 
     begins: datetime
-    """Aware of its time zone."""
+    """A time with a time zone."""
     ends: datetime | None
     """None for a pause that lasts until `resume`."""
     state: PauseState = PauseState.TRADING_PAUSED
@@ -39,7 +39,7 @@ class PauseWindow:
     accepts_logons: bool = True
     """Whether clients can log on again while it lasts."""
 
-    def holds(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Return whether the pause is active at a time."""
         return self.begins <= now and (self.ends is None or now < self.ends)
 
@@ -97,7 +97,7 @@ class Pauses:
         self._weekly = [each for each in schedule if isinstance(each, WeeklyPause)]
         self._scheduled = [each for each in schedule if isinstance(each, PauseWindow)]
         self._windows: list[PauseWindow] = []
-        """Commanded pauses."""
+        """Pauses started by operations."""
         self._skipped: dict[WeeklyPause, PauseWindow] = {}
         """Occurrences that were ended early."""
         self._active: list[PauseWindow] = []
@@ -118,7 +118,7 @@ class Pauses:
         return self._next
 
     def pause(self, window: PauseWindow) -> None:
-        """Add a commanded pause. It replaces earlier commanded pauses for the same products."""
+        """Start a pause. It replaces earlier pauses for the same products, except scheduled ones."""
         self._windows = [
             each
             for each in self._windows
@@ -134,14 +134,14 @@ class Pauses:
             kept: list[PauseWindow] = []
             for each in windows:
                 rest = tuple(name for name in each.products if name not in requested)
-                if not each.holds(now):
+                if not each.is_active(now):
                     kept.append(each)
                 elif rest:
                     kept.append(attrs.evolve(each, products=rest, logs_out=False))
             windows[:] = kept
         for weekly in self._weekly:
             window = self._window(weekly, now)
-            if window.holds(now):
+            if window.is_active(now):
                 rest = tuple(name for name in window.products if name not in requested)
                 # Only this week's occurrence loses these products; next week's begins as scheduled.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
@@ -154,7 +154,7 @@ class Pauses:
         windows = [*self._scheduled, *self._windows, *weekly]
         for singles in (self._scheduled, self._windows):
             singles[:] = [each for each in singles if each.ends is None or now < each.ends]
-        before, self._active = self._active, [each for each in windows if each.holds(now)]
+        before, self._active = self._active, [each for each in windows if each.is_active(now)]
         for product in PRODUCTS:
             active = [each for each in self._active if product in each.products]
             states = (PauseState.OPEN, *(each.state for each in active))

@@ -23,9 +23,9 @@ class InitialOrders:
     spacing: Decimal
     """Dollars between two prices."""
     levels: int
-    """Prices on each side."""
+    """Number of prices on each side."""
     largest: int
-    """Maximum contracts at one price."""
+    """Maximum number of contracts at one price."""
 
 
 @attrs.frozen(kw_only=True)

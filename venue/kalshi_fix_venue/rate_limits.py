@@ -1,6 +1,6 @@
 """Request rate limits: token buckets of accounts (the venue's page on rate limits).
 
-A bucket refills continuously, up to its capacity; a request is accepted when the bucket covers its cost. Each
+A bucket refills continuously, up to its capacity; a request is accepted if the bucket covers its cost. Each
 account has a read bucket and a write bucket on each product, and one more write bucket for each shard that a
 request names.
 """
@@ -78,7 +78,7 @@ class RateLimits:
         if (owner, product) not in self._tiers:
             return True
         bucket = self._bucket(_Key(owner, product, "logon"), 1 / LOGON_INTERVAL, LOGON_BURST, now)
-        return _takes(bucket, 1)
+        return _take_tokens(bucket, 1)
 
     def accepts(self, message: Message, login: Login, now: float) -> bool:
         """Count an application message; return whether it is within the limits."""
@@ -87,7 +87,9 @@ class RateLimits:
             key = _Key(login.owner, login.product, "mass cancel")
             bucket = self._bucket(key, 1 / limits.MASS_CANCEL_INTERVAL, 1, now)
             # If one of the two buckets is short, no tokens are taken from the other.
-            return not bucket.missing(1) and self._charge(message, login, tier, now) and _takes(bucket, 1)
+            return (
+                not bucket.missing(1) and self._charge(message, login, tier, now) and _take_tokens(bucket, 1)
+            )
         return self._charge(message, login, tier, now)
 
     def _charge(self, message: Message, login: Login, tier: str | None, now: float) -> bool:
@@ -106,7 +108,7 @@ class RateLimits:
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
         key = _Key(login.owner, login.product, use, shard)
-        return _takes(self._bucket(key, rate, capacity, now), _cost(message, product))
+        return _take_tokens(self._bucket(key, rate, capacity, now), _cost(message, product))
 
     def _bucket(self, key: _Key, rate: float, capacity: float, now: float) -> TokenBucket:
         bucket = self._buckets.setdefault(key, TokenBucket(rate, capacity, capacity, now))
@@ -120,7 +122,7 @@ def _cost(message: Message, product: Product) -> float:
     return TOKEN_COSTS[product].get(message.MSG_TYPE, limits.DEFAULT_COST)
 
 
-def _takes(bucket: TokenBucket, tokens: float) -> bool:
+def _take_tokens(bucket: TokenBucket, tokens: float) -> bool:
     """Take tokens if the bucket has enough; return whether it did."""
     if bucket.missing(tokens):
         return False

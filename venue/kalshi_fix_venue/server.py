@@ -104,7 +104,7 @@ class VenueServer:
         return self._bound[product, session_type]
 
     def connect(self, product: str, session_type: str) -> socket.socket:
-        """Return one end of a connection that needs no port and no TLS; from any thread of this process.
+        """Return one end of a connection that needs no port and no TLS. Can be called from any thread.
 
         Raises:
             ConnectionRefusedError: the server is not running, or there is no such session type.
@@ -279,7 +279,7 @@ class VenueServer:
         self._between_steps(replace)
 
     def perform(self, operation: Operation) -> Answer:
-        """Perform an operation by name; callable from the same threads as `execute`.
+        """Perform an operation; callable from the same threads as `execute`.
 
         Raises:
             ConfigurationError: the operation is not possible on this venue.
@@ -309,8 +309,8 @@ class VenueServer:
         return self.run(lambda venue, _: look(venue))
 
     def run(self, act: Callable[[VenueModel, Instant], T]) -> T:
-        """Run a function that changes the venue in several steps at one time; callable from the same threads
-        as `execute`.
+        """Run a function that may change the venue in several steps, all at the same time; callable from the
+        same threads as `execute`.
 
         Bytes that clients in this process have written earlier are processed first.
 

@@ -59,7 +59,7 @@ from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_venue.sessions.tolerance import CODECS
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
-"""Used as the time of the last call until there has been one."""
+"""The time of the last call if there has been none."""
 
 
 @attrs.frozen
@@ -244,7 +244,7 @@ class VenueModel:
         if connection is None or connection.is_cut:
             return
         if connection.faults is not None:
-            data = connection.faults.inward(data, connection.who, now)
+            data = connection.faults.filter_input(data, connection.who, now)
         # Done before the session reads: a ResendRequest must not get messages whose retention period has
         # ended.
         if connection.login in self._offline_queues:
@@ -365,8 +365,8 @@ class VenueModel:
             self._deliver(gateway.handle_timer(now.utc), now)
         self._process_aborted(now)
         self._turn_pages(now)
-        # The queues of silent sessions expire in turn, one per call, because a call must not visit all of
-        # them. The queue of a session that receives a request is trimmed when it reads (`receive_data`).
+        # The queues of silent sessions are trimmed in turn, one per call, because a call must not visit all
+        # of them. The queue of a session that receives a request is trimmed when it reads (`receive_data`).
         if self._to_trim:
             self._to_trim[0].forget(now)
             self._to_trim.rotate()
@@ -435,7 +435,7 @@ class VenueModel:
         return outcomes
 
     def perform(self, operation: Operation, now: Instant) -> Answer:
-        """Perform an operation by name; see `operations`.
+        """Perform an operation; see `operations`.
 
         Raises:
             ConfigurationError: the operation is not possible; the venue is unchanged.
@@ -675,7 +675,7 @@ class VenueModel:
 
     def _deliver(self, deliveries: Sequence[Delivery], now: Instant) -> None:
         for login, message in deliveries:
-            if self._faults.withholds(login, message, now):
+            if self._faults.try_withhold(login, message, now):
                 continue
             # A message that was sent is already in the queue's store: the session records it there under its
             # number.

@@ -145,7 +145,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
 
 
 def _presence(fact: MemberFact) -> tuple[str, list[str]]:
-    """Return the presence, and the settings of the long form, empty if the short form is enough."""
+    """Return the presence, and the settings of the long form: none if the short form is enough."""
     presence = "required" if fact.required == "Y" else "optional"
     settings = []
     if fact.sender:
@@ -162,7 +162,7 @@ def _presence(fact: MemberFact) -> tuple[str, list[str]]:
 def _before(
     fact: MemberFact, members: Sequence[PlacedMember], rows: Sequence[MemberFact]
 ) -> PlacedMember | None:
-    """Return the last field of the spec that precedes a row in the same file."""
+    """Return the member that the nearest known row above `fact` in its file describes, or None."""
     by_tag = {placed.field.tag: placed for placed in members}
     above = [row for row in rows if row.location.file == fact.location.file and row.tag in by_tag]
     return next((by_tag[row.tag] for row in reversed(above) if row.location < fact.location), None)
@@ -170,7 +170,7 @@ def _before(
 
 def _anchor(block: Block, group: model.Group | None, before: PlacedMember | None) -> Location:
     """Return the location to insert after: the preceding member if it is in the same group or body, else the
-    last.
+    last member.
     """
     if group is not None:
         # `before` may be in an enclosing group, or in none.

@@ -36,7 +36,7 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Name of the message, or header or trailer."""
+        """Name of the message, or `header` or `trailer`."""
         return self.spec.block_name(self.key)
 
     @property
@@ -51,14 +51,14 @@ class Block:
 
     @property
     def places(self) -> list[Place]:
-        """Places where it may be sent, on the products of the evidence."""
+        """Places where the block may be sent, on the products of the evidence."""
         return self.spec.places(self.message, self.evidence.product)
 
     def member_of(self, fact: MemberFact) -> PlacedMember | None:
         """Return the member of the spec that a row describes, or None.
 
-        The row is matched by its tag, current or former. If no field of the spec has both this tag and this
-        name, the row is matched by its name, and its tag differs.
+        The row is matched by its tag, current or former. Otherwise it is matched by its name, and its tag
+        differs, unless the spec has a field with exactly this tag and name outside the block.
         """
         if fact.tag in self._by_tag:
             return self._by_tag[fact.tag]
@@ -116,7 +116,7 @@ class Block:
     def report(
         self, name: str, placed: PlacedMember, facts: Fact | Sequence[Fact], /, **values: Any
     ) -> Finding:
-        """Return a finding about a member of the spec, see `Evidence.report`."""
+        """Return a finding about a member of the spec; see `Evidence.report`."""
         values = {"block": self.name, "field": placed.field, "expected_in": placed.member.source, **values}
         return self.evidence.report(name, facts, placed.member.location, **values)
 

@@ -21,7 +21,7 @@ _CHANGES: dict[str, Callable[[tuple[str, ...]], object]] = {
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield entries about the dialect that have no disposition, or were changed, moved or removed since.
+    """Yield entries about the dialect without a disposition, or changed, moved or removed since they got one.
 
     Entries older than the oldest one on the page are not reported: venues shorten their changelogs.
     """

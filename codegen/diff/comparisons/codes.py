@@ -38,7 +38,7 @@ class _Values:
         """Yield all differences."""
         yield from self._new()
         if self.field.datatype.kind == "BOOLEAN":
-            # A list of values that contains only one of Y and N.
+            # Report lists that contain only one of the values Y and N.
             for fact in self.lists:
                 if len(fact.codes) == 1:
                     at = self.evidence.spec.location("fields", self.field.name)
@@ -121,7 +121,7 @@ class _Values:
         )
 
     def _restriction(self, owner: str) -> Edit:
-        """Propose a limit to the values that the message lists; omitted values still exist elsewhere."""
+        """Propose limiting the field to the values that the message lists; others still exist elsewhere."""
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
         where = (
@@ -148,8 +148,8 @@ class _Values:
         for limit in (limit for member in members for limit in (*field.limits, *member.limits)):
             scope = limit.when.scope
             named = not scope.messages or owner in dict(scope.messages).values()
-            # Only limits that apply to the message as a whole: one that depends on a field leaves the value
-            # in the list.
+            # Only limits that depend on no other field: the list still contains values that are excluded
+            # under a condition.
             conditional = limit.when.terms or scope.logon
             if limit.values and named and not conditional and all(each.within(scope) for each in places):
                 found.update(code.value for code in field.codes if code.value not in limit.values)
@@ -157,7 +157,7 @@ class _Values:
 
 
 def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Finding]:
-    """Yield fields with rows whose values in the spec are from this source, which no longer lists any.
+    """Yield fields that have rows but no values in this source, although the spec has their values from it.
 
     A dictionary that lists values for few of its coded fields omits them on purpose.
     """
@@ -165,7 +165,7 @@ def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Findi
     if not evidence.is_pages:
         laid_out = {fact.tag for fact in evidence.facts(FieldFact)}
         coded = {field.tag for field in spec.dialect.fields if field.codeset is not None} & laid_out
-        # Below half, omitted values are the rule rather than the exception.
+        # If at most half of these fields have values, omitting them is the rule rather than the exception.
         if len(coded & with_values) <= len(coded) / 2:
             return
     for tag in sorted((laid_out & spec.fields.keys()) - with_values - {MSG_TYPE}):

@@ -13,8 +13,8 @@ from codegen.diff.findings import Evidence, Finding, joined
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in tags, names and types; the same difference on several lines is one finding."""
-    # On pages, the rows of message tables count; a dictionary's field list already has the same names and
-    # types.
+    # On pages, the rows of message tables are compared too; in a dictionary, members have no names and types
+    # other than those of the field list.
     rows: list[MemberFact | FieldFact] = [*evidence.facts(FieldFact)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberFact), *rows]
@@ -46,7 +46,7 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
     if fact.type and (own := _own_type(evidence, fact.type, field, yes_no=yes_no)):
         yield _differs(evidence, "type", fact, field, type=fact.type, own=own)
-    # A table about a message that is not the message's own layout.
+    # The row is in a table that is about a message, but is not the layout of that message.
     if isinstance(fact, FieldFact) and fact.message:
         message = spec.messages[fact.message]
         if not any(field.tag in placed.tags for placed in spec.members(fact.message)):

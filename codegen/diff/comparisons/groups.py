@@ -17,7 +17,7 @@ Row = tuple[MemberFact, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
-    """Yield rows in a different group than in the spec, wrong first fields, and wrong group sizes."""
+    """Yield rows whose group differs from that in the spec, wrong first fields, and wrong group sizes."""
     rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
@@ -42,7 +42,7 @@ def compare(block: Block) -> Iterator[Finding]:
 def _outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
-    """Yield fields of a group with its own tables that are in another table and not in one of its own."""
+    """Yield the fields of a group with its own tables that are in another table but in none of these."""
     inside = {fact.tag for each in own for fact, _ in each}
     for fact, placed in table:
         # Direct members only: a nested group has its own table, or none.
@@ -104,7 +104,8 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
     """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    Messages share groups, so the largest number is used, or none if the text of any message omits it.
+    Messages share groups, so the largest number in the text of any message is used, but only if the text of
+    every message has one; a number above that of the spec is always reported.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}

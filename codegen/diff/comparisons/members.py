@@ -66,7 +66,7 @@ class _Row:
     fact: MemberFact
     placed: PlacedMember
     allowed: list[Place]
-    """Places, of those the row covers, where the member is allowed."""
+    """Places where the member is allowed, among those that the row covers."""
 
     def differs(self, name: str, /, **values: Any) -> Finding:
         return self.block.report(f"member {name}", self.placed, self.fact, **values)
@@ -88,8 +88,8 @@ class _Row:
     def place(self) -> Iterator[Finding]:
         """Compare the group that the field is in."""
         fact, placed, name_of = self.fact, self.placed, self.block.spec.field_name
-        grouped = placed.member.group is not None
-        if fact.is_counter is not None and fact.is_counter != grouped:
+        is_group = placed.member.group is not None
+        if fact.is_counter is not None and fact.is_counter != is_group:
             theirs, ours = ("a group", "a plain field") if fact.is_counter else ("a plain field", "a group")
             yield self.differs("group or field", theirs=theirs, ours=ours)
         # At any depth: a page writes `in NoPartyIDs` for fields of nested groups too.
@@ -113,8 +113,8 @@ class _Row:
         own = ""
         if fact.required == "Y" and not always:
             own = "required under a condition" if conditional else "optional"
-        # A page that calls a field of an optional group optional may mean the group. A dictionary means the
-        # entry.
+        # On a page, `optional` may describe the optional group that contains the field; in a dictionary, it
+        # describes the field in an entry of the group.
         elif fact.required in ("N", "C", "O") and (in_message or (always and not is_page)):
             own = "required"
         # `N` together with `required when …` is consistent with a condition.
@@ -138,21 +138,21 @@ class _Row:
         # Required for this value, possibly among others. A condition that accepts any value does not match.
         conditions = self.placed.member.required_when
         matched = any(value in (dict(each.terms).get(name) or ()) for each in conditions)
-        holds = matched or self._everywhere(self.placed.required)
-        if (required == "Y" and not holds) or (required == "N" and holds):
+        is_required = matched or self._everywhere(self.placed.required)
+        if (required == "Y" and not is_required) or (required == "N" and is_required):
             word = "required" if required == "Y" else "optional"
             yield self.differs(f"{word} when", when=written, name=name, value=value)
 
-    def _everywhere(self, holds: Callable[[Place], bool]) -> bool:
+    def _everywhere(self, predicate: Callable[[Place], bool]) -> bool:
         """Return whether a predicate is true at every place. If a page covers both senders in one row, all
         places of one sender are enough.
         """
         senders = {place.sender for place in self.allowed}
         if self.fact.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
             return any(
-                all(holds(place) for place in self.allowed if place.sender == each) for each in senders
+                all(predicate(place) for place in self.allowed if place.sender == each) for each in senders
             )
-        return all(map(holds, self.allowed))
+        return all(map(predicate, self.allowed))
 
     def settings(self) -> Iterator[Finding]:
         """Compare the default, session types, minimum and maximum, and maximum length."""
@@ -381,7 +381,7 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     # Tag of each group's counter, which the model stores where the group is used.
     used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
-    # Fields outside groups are not compared: the spec has no members of a component apart from messages.
+    # Fields outside groups are not compared: the spec has them only as members of messages.
     for counter in (each for each in facts if each.path == () and each.is_counter):
         matching = [group for key, group in known.items() if counters.get(key) == counter.tag]
         # By name, else any group with that counter: QuickFIX names components differently.

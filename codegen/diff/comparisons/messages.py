@@ -48,7 +48,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
         names[each.msg_type] = name if isinstance(each, FlowsFact) else names.get(each.msg_type, name)
     unknown = grouped((each for each in named if each.msg_type not in known), lambda each: each.msg_type)
     found: dict[str, Sequence[Fact]] = {**unknown}
-    # A mention counts only without a definition or table row.
+    # A mention is used only for a message without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():
         found[value] = [mentions[0]]
     rows = evidence.by(MemberFact, lambda each: each.block)
@@ -61,7 +61,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _known(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages of the spec with another name, category, product or page."""
+    """Yield messages of the spec whose name, category, product or page differs."""
     spec = evidence.spec
     for fact in evidence.facts(MessageFact):
         message = spec.messages.get(fact.msg_type)

@@ -100,7 +100,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
         # If the spec has one role, every host has it. The row of a session type determines the role.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         role = sessions.get(each.session, role) or ""
-        # Without an environment the host may belong to any.
+        # A host without an environment may belong to any of them.
         environments = [each.environment] if each.environment else list(spec.dialect.environments)
         known = [own[environment, role] for environment in environments if (environment, role) in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)

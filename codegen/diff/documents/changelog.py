@@ -14,7 +14,7 @@ from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import EntryFact, EntryForm, Fact, Unreadable, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Possessive, as in `markdown`: there is only one way to split the text.
+# Possessive quantifiers, as in `markdown`: there is only one way to split the text.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
 _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
@@ -92,10 +92,10 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
     # Without the label, so that an entry whose date is corrected remains the same entry.
-    prints = _print(title), _print(content.replace(label, "", 1))
+    prints = _fingerprint(title), _fingerprint(content.replace(label, "", 1))
     return EntryFact(location, date, title, tags, *prints, bool(about), words)
 
 
-def _print(words: str) -> str:
+def _fingerprint(words: str) -> str:
     """Return a fingerprint that does not depend on line breaks."""
     return fingerprint(" ".join(words.split()))

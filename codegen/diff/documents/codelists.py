@@ -48,7 +48,7 @@ _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+
 # Text before a list of values, and before a list of mere examples.
 _ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
 _EXAMPLE = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
-# In a list whose heading names the field every item begins with its value, so looser forms are enough.
+# In a list whose heading names the field, every item begins with a value, so looser forms are enough.
 _IN_ITEM = tuple(
     re.compile(pattern)
     for pattern in (
@@ -69,7 +69,7 @@ _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNO
 
 
 def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
-    """Return the codes that a description of a field lists, in order; none for fields of other kinds."""
+    """Return the codes that a description of a field lists, in order; none if its kind has no codes."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
     text = marked(text)
@@ -116,11 +116,11 @@ def of_cells(value: str, label: str, location: Location) -> CodeFact | None:
 def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> bool:
     """Return whether a text refers to something other than a code of the field it describes."""
     name = folded(label)
-    # `Seconds between Heartbeat<0>` names a message by its type. In the list of MsgType itself all values do.
+    # `Seconds between Heartbeat<0>` names a message by its type. In the list of MsgType, all values do so.
     message = folded(vocabulary.messages.get(value, ""))
     if tag != MSG_TYPE and message and name.endswith(message):
         return True
-    # `Symbol<55>` and `55=Symbol` name a field, `18=E` a value of one, `SecurityStatus<35=f>` a message.
+    # `Symbol<55>` and `55=Symbol` name a field, `18=E` a field's value, `SecurityStatus<35=f>` a message.
     if value.isdigit():
         is_value = len(label) == 1 and int(value) in vocabulary.fields
         is_message = value == "35" and label in vocabulary.messages

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from codegen.diff.documents.inline import plain
 from codegen.model import INTEGER_KINDS
 
-# A role of a column, and its headings: lower case, the whole cell. The first matching role wins. `35` and `#`
-# are intended: pages use the number as a heading.
+# Roles of columns, each with a pattern that must match the whole heading in lower case. The first matching
+# role wins. `35` and `#` are intended: pages use the number as a heading.
 _ROLES: tuple[tuple[str, str], ...] = (
     ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
     ("tag", r"(?:fix |field )?tag(?: ?#| no\.?| numbers?| ids?)?|field (?:#|no\.?|numbers?|ids?)|#|no\."),
@@ -37,7 +37,7 @@ _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|doma
 # `Text (58)`: the column contains values of that field.
 _TAGGED = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
-# By QuickFIX's flag; C is required in some cases. `Y*` has its condition in a note below the table.
+# By QuickFIX's flag; C means required in some cases. `Y*` has its condition in a note below the table.
 _REQUIRED = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
@@ -60,17 +60,17 @@ _KINDS = {
 
 
 def roles(header: Sequence[str]) -> dict[str, int]:
-    """Return the column index of each role by the column headings; the first of two with the same role wins.
+    """Return the column index of each role by the headings; of two columns with one role, the first wins.
 
-    A column about a field, such as `Text (58)`, has the role `field 58`; a column of hosts the role `host`,
-    or `host order entry` if the heading names the hosts' role.
+    A column about a field, such as `Text (58)`, has the role `field 58`; a column of hosts has the role
+    `host`, or `host order entry` if the heading names the hosts' role.
     """
     found: dict[str, int] = {}
     for index, cell in enumerate(header):
         if role := _role(plain(cell).strip(" :")):
             found.setdefault(role, index)
-    # Above a list of codes, `Value` is the column of the codes. The table's heading decides (see
-    # `tables.read`).
+    # In a list of codes, the column `Value` contains the codes. `tables.read` uses this role only if the
+    # text above the table announces a list of codes.
     if "values" in found and "code" not in found:
         found["code"] = found["values"]
     return found

@@ -206,7 +206,7 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Parse a table within the limit of cells: the parser adds cells missing from a row."""
+    """Parse a table within the limit on cells, including those that the parser adds to short rows."""
     before = len(state.tokens)
     found = state.env["cells"] < MAX_CELLS and table(state, start, end, silent)
     state.env["cells"] += sum(token.type == "inline" for token in state.tokens[before:])

@@ -1,6 +1,6 @@
 """Parse the facts of one documentation page.
 
-Below a heading that names a message (`35=D`), including its sub-headings, every table with a column of tags
+Below a heading that names a message (`35=D`), and below its sub-headings, every table with a column of tags
 lists the fields of that message. Below a heading that names a field (`(39)`), lists and tables contain its
 values. Titles of components and paragraphs in bold count as headings.
 """
@@ -160,7 +160,7 @@ class _PageReader:
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
-        # In bold too: `**Order Entry Host: …**` is not a heading.
+        # Hosts are parsed in bold text too: `**Order Entry Host: …**` is not a heading.
         found = list(endpoints.hosts_with_roles(plain(text), self._at(line), self._environment()))
         if found:
             self.facts += found
@@ -177,7 +177,7 @@ class _PageReader:
     def _end_list(self) -> None:
         """Parse a list as values of a field, if the heading or paragraph above announces them."""
         items, self._list = self._list, []
-        # A heading that names a field is certain, a paragraph is not.
+        # A heading that names a field is certain; a paragraph is not.
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:

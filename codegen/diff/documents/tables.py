@@ -28,12 +28,12 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 # Arrows, branches and bullets that pages put before the fields of a group, one per level.
 _NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
-# The row is a field of a group: the nearest one above it.
+# Text of a field in the group of the nearest counter above it.
 _IN_GROUP = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
-# The row is a field of this group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
+# Text of a field in the named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
 _OF_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
 # Descriptions of counters that the spec does not have yet.
 _OPENS_GROUP = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
@@ -117,8 +117,8 @@ _Reader = Callable[[Sequence[_Row], Context], Iterator[Fact]]
 
 def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
     """Return the parser for a table with columns of these roles, or None."""
-    # The order matters, because a table may fit several kinds: one of messages has a tag (35) too, one of
-    # fields a host in an example.
+    # The order matters, because a table may fit several kinds: a table of messages also has a tag (35), and a
+    # table of fields may contain a host in an example.
     if "msg_type" in roles and roles.keys() & {"direction", "sessions"}:
         return _messages
     if "tag" in roles:
@@ -205,7 +205,7 @@ class _FieldRow:
             return self.context.vocabulary.tag_of(name_cell), name_cell, depth
         # `11`, `11 (new)`, `11*`.
         number = re.fullmatch(r"([1-9]\d{0,5})\s*(?:\(.*\)|\*+)?", tag_cell)
-        # Remarks and footnote marks are not part of the name.
+        # Text in brackets and footnote marks are not part of the name.
         name_cell = re.sub(r"\s*\(.*\)\Z|\s*\*+\Z", "", name_cell)
         return (int(number[1]) if number else None), name_cell, depth
 
@@ -243,7 +243,7 @@ class _FieldRow:
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
-        """Return the counter of the group that the row's text or marker puts it in, or None."""
+        """Return the counter of the group that contains the row according to its text or marker, or None."""
         tag_of, counters = self.context.vocabulary.tag_of, self.counters
         named = _OF_GROUP.search(text)
         # The text of a counter may name its own group.

@@ -219,7 +219,7 @@ class _Reader:
         parts = [int(part) for part in match.groups() if part is not None]
         # `lastindex` is the last group that matched: the fraction, if there is one.
         if match.lastindex == pattern.groups and kind != "UTCDATEONLY":
-            # A FIX fraction has three or six digits, Python counts microseconds.
+            # A FIX fraction has three or six digits; Python counts microseconds.
             parts[-1] *= 10 ** (6 - len(match.group(pattern.groups)))
         zone = ["UTC"] if function == "datetime" else []
         return f"{function}({', '.join([*map(str, parts), *zone])})"

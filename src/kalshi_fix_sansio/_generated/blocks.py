@@ -56,10 +56,10 @@ class Header(Block):
         body_length: BodyLength (9): Number of bytes from the next field up to CheckSum. Set when a message is
             read; the codec writes it.
         msg_type: MsgType (35): Type of the message. Set when a message is read; the codec writes it.
-        sender_comp_id: SenderCompID (49): Sender of the message: the API key from the client, the session's
-            name or Kalshi from the gateway. Required.
-        target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR,
-            from the client, the API key from the gateway. Required.
+        sender_comp_id: SenderCompID (49): Sender of the message: the API key in messages from the client; the
+            session's name, or Kalshi, in messages from the gateway. Required.
+        target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR, in
+            messages from the client; the API key in messages from the gateway. Required.
         msg_seq_num: MsgSeqNum (34): Sequence number of the message in its direction, from 1. Required.
         sending_time: SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds
             of the gateway's clock. Required.

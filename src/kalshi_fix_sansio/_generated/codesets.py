@@ -15,13 +15,13 @@ from kalshi_fix_sansio.scalars import (
 
 
 class AcceptQuoteStatusCode(IntEnum):
-    """Whether the acceptance of a quote was accepted.
+    """Whether the acceptance of a quote took effect.
 
     Values of AcceptQuoteStatus (21025).
 
     Attributes:
-        ACCEPTED: It was accepted.
-        REJECTED: It was not accepted; Text contains the reason.
+        ACCEPTED: The acceptance took effect.
+        REJECTED: The acceptance did not take effect; Text contains the reason.
     """
 
     ACCEPTED = 0
@@ -106,12 +106,12 @@ class BusinessRejectReason(IntEnum):
 
     Attributes:
         OTHER: Another reason, in Text.
-        UNKNOWN_ID: It contains an unknown id.
+        UNKNOWN_ID: The message contains an unknown id.
         UNKNOWN_SECURITY: No such market.
         UNSUPPORTED_MESSAGE_TYPE: This session does not accept such messages.
         APPLICATION_NOT_AVAILABLE: The application that processes it is temporarily unavailable.
         CONDITIONALLY_REQUIRED_FIELD_MISSING: A field that is required in this case is missing.
-        NOT_AUTHORIZED: The key does not allow it.
+        NOT_AUTHORIZED: The API key does not allow the message.
         RATE_LIMIT_EXCEEDED: Too many messages; this one had no effect.
     """
 
@@ -947,7 +947,7 @@ class QuoteRequestRejectReason(IntEnum):
     Attributes:
         UNKNOWN_SYMBOL: No such market.
         EXCEEDS_LIMIT: Too many requests, or a request that is too large.
-        INSUFFICIENT_CREDIT: The balance does not cover it.
+        INSUFFICIENT_CREDIT: The balance does not cover the request.
         OTHER: Another reason, such as an invalid combination; see Text.
     """
 

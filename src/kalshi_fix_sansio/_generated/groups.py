@@ -84,7 +84,7 @@ class Party(Block):
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
 
     Attributes:
-        party_id: PartyID (448): Id of the party. A customer account's is the clearing member's UUID, an
+        party_id: PartyID (448): Id of the party. A customer account's id is the clearing member's UUID, an
             underscore and 1 to 16 letters and digits; the id of the user who sent an order is the order's
             SenderSubID (50). Required.
         party_role: PartyRole (452): Role of the party in the message. Known values: `PartyRole`. Only

@@ -79,7 +79,7 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
 Source: rate limits, changelog.
 """
 DEFAULT_COST: Final = 10
-"""Cost of a message, unless another limit applies. In tokens. Source: rate limits."""
+"""Cost of a message that has no cost of its own here. In tokens. Source: rate limits."""
 CANCEL_COST: Final = 2
 """Cost of an OrderCancelRequest on prediction. In tokens. Source: rate limits."""
 MARGIN_CANCEL_COST: Final = 1
@@ -131,7 +131,7 @@ Source: rfq-messages.
 MASS_CANCEL_INTERVAL: Final = 1
 """Minimum time between two OrderMassCancelRequests. In seconds. Source: connectivity, margin connectivity."""
 PRICE_BAND: Final[Mapping[str, int]] = MappingProxyType({"percent": 20, "ticks": 1000})
-"""Maximum distance of a margin order behind the best price of its own side; the larger of the two applies. In
+"""Maximum distance of a margin order behind the best price on its own side; the larger of the two applies. In
 percent of the best price, and ticks.
 
 Source: price banding.

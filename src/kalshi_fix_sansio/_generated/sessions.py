@@ -66,8 +66,8 @@ SESSION_TYPES: Mapping[str, SessionType] = MappingProxyType(
             host_role="orders",
             service="drop_copy",
             purpose=(
-                "Drop copy: requests execution reports of the last three hours, if the venue has "
-                "enabled the account."
+                "Drop copy: execution reports from the last three hours on request, if the venue "
+                "has enabled the account."
             ),
             comp_ids=("KalshiDC", "Kalshi"),
             past_reports_hours=3,

@@ -140,8 +140,8 @@ class AcceptQuoteStatusText(StrEnum):
     """Known values of Text (58) in AcceptQuoteStatus (UC). The venue may send others.
 
     Attributes:
-        NOT_FOUND: The venue does not know the quote: it may have restarted, which removes open quotes. Since
-            2026-07.
+        NOT_FOUND: The venue does not know the quote: the venue may have restarted, which removes open quotes.
+            Since 2026-07.
         EXPIRED: The quote was cancelled or has expired. Since 2026-07.
     """
 
@@ -360,7 +360,9 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.DUPLICATE_CL_ORD_ID,
         ),
         ("UC", "NOT_FOUND"): TextMeaning(
-            meaning=("The venue does not know the quote: it may have restarted, which removes open quotes.")
+            meaning=(
+                "The venue does not know the quote: the venue may have restarted, which removes open quotes."
+            )
         ),
         ("UC", "EXPIRED"): TextMeaning(meaning="The quote was cancelled or has expired."),
     }

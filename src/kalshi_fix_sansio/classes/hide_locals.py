@@ -44,7 +44,9 @@ def init_hides_locals(cls: _C) -> _C:
 
 
 def _clear(error: BaseException, handled: BaseException | None) -> None:
-    """Clear the frames of an exception and of its causes, except one that the caller was already handling."""
+    """Clear the frames of an exception and of its causes, but not those of an exception that the caller was
+    already handling.
+    """
     # Imported here because importing it is slow.
     from traceback import clear_frames
 

@@ -143,7 +143,8 @@ class Codec:
         return message
 
     def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
-        """Decode as `decode` does; return the message and all problems that `decode_strict` would raise.
+        """Decode as `decode` does; return the message and all problems for which `decode_strict` would raise
+        an error.
 
         Raises:
             DecodeError: the bytes are not one complete message.
@@ -306,8 +307,8 @@ def _wire(token: Token) -> str:
     return f"{token.value}\x01" if token.form is TokenForm.INVALID else f"{token.tag}={token.value}\x01"
 
 
-def _merged(of_frame: tuple[Problem, ...], of_fields: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _merged(frame_found: tuple[Problem, ...], fields_found: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Return all problems, without field problems that the frame problems already cover."""
     # Compared by tag and reason, because the texts of the two differ.
-    known = {(problem.reason, problem.tag) for problem in of_frame}
-    return of_frame + tuple(p for p in of_fields if (p.reason, p.tag) not in known)
+    known = {(problem.reason, problem.tag) for problem in frame_found}
+    return frame_found + tuple(p for p in fields_found if (p.reason, p.tag) not in known)

@@ -88,7 +88,8 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
     Raises:
         EncodeError: the header has unknown fields, which a receiver would assign to the body; group entries
             of the header have unknown fields that the body defines; or the body (its text is `body`) begins
-            with unknown fields directly after a group of the header, whose last entry would get them.
+            with unknown fields that directly follow a group of the header, so the last entry of the group
+            would get them.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")

@@ -123,7 +123,8 @@ class Explainer:
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
         if more:
-            reported.append(Problem(Reason.OTHER, f"{more} more problems are not listed"))
+            verb = "problem is" if more == 1 else "problems are"
+            reported.append(Problem(Reason.OTHER, f"{more} more {verb} not listed"))
         return tuple(reported)
 
     def _first(self, tag: int) -> str | None:
@@ -169,7 +170,7 @@ class Explainer:
         if token.form is TokenForm.INVALID:
             self._record_invalid(token, previous)
         elif token.form is TokenForm.TRUNCATED:
-            self._find(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
+            self._record(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
         else:
             return True
         return False
@@ -196,7 +197,7 @@ class Explainer:
         value = None if secret else token.value
         found = "a secret field" if value is None else quoted(value)
         text = f"{found} does not have the form tag=value with a tag of 1 or more"
-        self._find(
+        self._record(
             Problem(Reason.INVALID_TAG_NUMBER, text, None if token.tag == NO_TAG else token.tag, value)
         )
 
@@ -209,7 +210,7 @@ class Explainer:
                 group.interrupted = True
                 self._open.append(group)
                 text = f"is separated from the other entries of {group.slot.field.label}"
-                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+                self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put(self._entry(group, slot, token), slot, token)
                 return
         # Unknown fields belong to the body, so the header ends here.
@@ -217,7 +218,7 @@ class Explainer:
         known = self._dialect.fields.get(token.tag)
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
-            self._find(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
+            self._record(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
         # For a message of unknown type, only the type is reported, not each field.
         if self.layout is None or token.tag in block.table.layout.past_tags:
             return
@@ -230,7 +231,7 @@ class Explainer:
         else:
             text = f"is not defined for {block.table.layout.name}"
             problem = field_problem(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, known, text, token.value)
-        self._misplace(problem)
+        self._record_misplaced(problem)
 
     def _innermost(self) -> BlockItem:
         # A group without entries cannot contain a field, so the enclosing block gets it.
@@ -247,7 +248,7 @@ class Explainer:
         elif token.tag not in block.seen:
             begun = "the body" if self._section == BODY else "the trailer"
             text = f"is located after the beginning of {begun}"
-            self._misplace(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
+            self._record_misplaced(self._problem_of(Reason.TAG_OUT_OF_ORDER, token, text))
 
     # --- storing fields in a block -----------------------------------------------------------------
 
@@ -258,7 +259,7 @@ class Explainer:
                 group.opener = token.tag
             if token.tag not in group.slot.member.delimiters:
                 text = f"opens an entry of {group.slot.field.label}"
-                self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+                self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
             entry = BlockItem(group.table)
             group.entries.append(entry)
         else:
@@ -267,7 +268,7 @@ class Explainer:
             entry.last_index = slot.index
         elif token.tag not in entry.seen:
             text = f"is out of order in {group.slot.field.label}"
-            self._misplace(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
+            self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
         return entry
 
     def _put(self, block: BlockItem, slot: Slot, token: Token) -> None:
@@ -291,7 +292,7 @@ class Explainer:
 
     def _record_repeated(self, block: BlockItem, slot: Slot, token: Token) -> None:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "appears more than once", token.value)
-        self._find(problem)
+        self._record(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
         # Treat entries after a second counter as further entries of the group.
         if isinstance(slot, GroupSlot):
@@ -311,10 +312,10 @@ class Explainer:
         data = slot.data.field
         if not following or following[0].tag != data.tag:
             text = f"is not followed by {data.label}"
-            self._find(field_problem(Reason.TAG_OUT_OF_ORDER, slot.field, text, token.value))
+            self._record(field_problem(Reason.TAG_OUT_OF_ORDER, slot.field, text, token.value))
         elif following[0].form is TokenForm.MISCOUNTED:
             text = f"is {quoted(token.value)}, but {data.label} does not end there"
-            self._find(field_problem(Reason.VALUE_INCORRECT, slot.field, text, token.value))
+            self._record(field_problem(Reason.VALUE_INCORRECT, slot.field, text, token.value))
 
     def _read(self, block: BlockItem, slot: FieldSlot, raw: str, position: int) -> None:
         try:
@@ -326,7 +327,7 @@ class Explainer:
         expected = None if slot.limit is None else slot.limit(value, raw)
         if expected is not None:
             problem = value_problem(Reason.VALUE_INCORRECT, slot.field, raw, f"expected {expected}")
-            self._find(problem, strict=True, position=position)
+            self._record(problem, strict=True, position=position)
 
     def _count(self, slot: LengthSlot | GroupSlot, raw: str) -> int | None:
         """Return the value of a length or a counter, or None if it cannot be parsed."""
@@ -342,7 +343,7 @@ class Explainer:
             problem = value_problem(Reason.INCORRECT_DATA_FORMAT, slot.field, raw, str(error))
         else:
             problem = field_problem(Reason.TAG_WITHOUT_VALUE, slot.field, "has no value", "")
-        self._find(problem, position=position)
+        self._record(problem, position=position)
 
     # --- checks of the whole message ---------------------------------------------------------------
 
@@ -351,13 +352,13 @@ class Explainer:
         if begin_string is not None and begin_string != expected:
             text = f"BeginString ({BEGIN_STRING_TAG}) is {quoted(begin_string)}: expected {expected}"
             problem = Problem(Reason.VALUE_INCORRECT, text, BEGIN_STRING_TAG, begin_string)
-            self._find(problem, position=0)
+            self._record(problem, position=0)
 
     def _check_msg_type(self) -> None:
         if self.layout is None and self.msg_type:
             text = f"MsgType ({MSG_TYPE_TAG}) {quoted(self.msg_type)} is not defined by {self._dialect.name}"
             problem = Problem(Reason.INVALID_MSG_TYPE, text, MSG_TYPE_TAG, self.msg_type)
-            self._misplace(problem, position=2)
+            self._record_misplaced(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
         """Parse obsolete tags whose successors are absent; check required members and counts."""
@@ -372,7 +373,7 @@ class Explainer:
             if member.tag not in block.seen and member.attribute not in block.values:
                 text = f"{member.name} ({member.tag}) is missing{where}"
                 problem = Problem(Reason.REQUIRED_TAG_MISSING, text, member.tag)
-                self._find(problem, position=block.items[-1].position + 0.5 if where else self._position)
+                self._record(problem, position=block.items[-1].position + 0.5 if where else self._position)
 
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot
@@ -394,7 +395,7 @@ class Explainer:
                 f"is {quoted(group.raw)}, but {found} {'entry was' if found == 1 else 'entries were'} found"
             )
             problem = field_problem(Reason.WRONG_NUM_IN_GROUP, counter, text, group.raw)
-            self._find(problem, position=group.position)
+            self._record(problem, position=group.position)
 
     def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
         """Return a problem with a field, with the name from the dialect even if the field is misplaced."""
@@ -403,12 +404,12 @@ class Explainer:
             return tag_problem(reason, token.tag, text, token.value)
         return field_problem(reason, field, text, token.value)
 
-    def _misplace(self, problem: Problem, position: int | None = None) -> None:
+    def _record_misplaced(self, problem: Problem, position: int | None = None) -> None:
         """Record a problem that only strict decoding reports and that every message of this shape has."""
         self.in_place = False
-        self._find(problem, strict=True, position=position)
+        self._record(problem, strict=True, position=position)
 
-    def _find(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
+    def _record(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
         # Limited, because a problem takes 200 times the memory of the byte that may cause it.
         self._found[strict] += 1
         if self._found[strict] <= MAX_PROBLEMS:

@@ -54,7 +54,8 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
 
 
 def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
-    """Return the message in the output of `to_dict` or `to_json`; names and tags may be mixed.
+    """Rebuild a message from the output of `to_dict` or from the parsed output of `to_json`; names and tags
+    may be mixed.
 
     Strings are parsed as wire text; other values are passed to the constructor.
 
@@ -81,7 +82,7 @@ def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
 
 
 def from_json(dialect: Dialect, text: str) -> Message:
-    """Return the message in the output of `to_json`.
+    """Rebuild a message from the output of `to_json`.
 
     Raises:
         DecodeError: `text` is not JSON, or as for `from_dict`.

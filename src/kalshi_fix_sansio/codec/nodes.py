@@ -63,8 +63,8 @@ class Inspection:
         header: Fields of the header, in wire order.
         body: Fields and groups of the body, in wire order.
         trailer: Fields of the trailer, in wire order.
-        problems: Problems of the frame, then those of the fields in wire order. Malformed fields are listed
-            only here.
+        problems: Problems with the frame, then problems with the fields, in wire order. Malformed fields are
+            listed only here.
     """
 
     msg_type: str | None

@@ -34,7 +34,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
 
 
 class _Reading:
-    """One message while it is read. ValueError or LookupError means that it is irregular."""
+    """One message while it is being read. ValueError or LookupError means that it is irregular."""
 
     __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
 

@@ -331,8 +331,8 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            # If this is the current tag of another member, before or after this one, that member keeps the
-            # tag.
+            # Another member, before or after this one, may have this tag as its current tag; that member then
+            # keeps the tag.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 

@@ -42,8 +42,8 @@ class Choice(Generic[T]):
     """Selects, among options with conditions, those that apply to a message.
 
     Usually all conditions concern the values of a single field. They are then evaluated in advance, once for
-    each value that they contain, so that selecting for a message is one lookup. If the conditions were
-    evaluated for each message, a report that answers an order would take 10 % longer.
+    each value that they contain, so selecting the options for a message takes one lookup. If the conditions
+    were evaluated for each message, a report that answers an order would take 10 % longer.
     """
 
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")

@@ -75,7 +75,7 @@ class History(Value):
         if state is None:
             since = edges[number - 1] if number else None
             pending = [change for change in effective if day < change.settled]
-            state = _Earlier(day, pending).dialect(latest, since, edges[number])
+            state = _EarlierState(day, pending).dialect(latest, since, edges[number])
             self._states[number] = state
         return state
 
@@ -96,7 +96,7 @@ class History(Value):
 
 
 @attrs.frozen(eq=False)
-class _Earlier:
+class _EarlierState:
     """Undoes the changes that may not have applied yet on a given day."""
 
     day: date
@@ -150,7 +150,7 @@ class _Earlier:
                 member = earliest.was or _forbidden(member)
             else:
                 # The earliest change may or may not have applied on this day, so the member is not required.
-                # Its form after that change is the one that the next change replaced.
+                # After that change, the member had the form that the next change replaced.
                 member = _never_required(
                     next((change.was for change in later if change.was is not None), member)
                 )

@@ -114,7 +114,7 @@ class Scope(Value):
         )
 
     def covers(self, place: Place) -> bool | None:
-        """Return whether the scope includes a place; None if this depends on a Logon that is unknown."""
+        """Return whether the scope includes a `Place`; None if this depends on a Logon that is unknown."""
         if not self.matches(place.product, place.session, place.sender):
             return False
         if self.messages and place.msg_type not in self.messages:
@@ -583,8 +583,8 @@ class Dialect(Value):
         dialect itself.
 
         Message classes, code values and limits of values are the current ones. Presence is that of the day:
-        fields added later are forbidden, and fields required then are required. If a field changed on an
-        unknown day of the same month, it is not required. For earlier days, the first known state is
+        fields added later are forbidden, and fields that were required then are required. If a field changed
+        on an unknown day of the same month, it is not required. For earlier days, the first known state is
         returned; `unknown_as_of` lists the facts that are not known. Each state is computed once.
         """
         latest = self._latest or self

@@ -14,8 +14,8 @@ from kalshi_fix_sansio.errors import EncodeError
 MAX_TAG = 999_999_999
 """The largest tag that is accepted."""
 EMPTY: Final = ()
-"""Default for the arguments of constructors for groups and unknown fields. It is compared by identity,
-because CPython has a single empty tuple; any other empty sequence is converted, with the same result.
+"""Default for the constructor arguments of groups and unknown fields. It is compared by identity, because
+CPython has a single empty tuple; any other empty sequence is converted, with the same result.
 """
 MAX_CACHED_COMP_ID_CHARS: Final = 256
 """Maximum total length, in characters, of the CompIDs at the beginning of a header that an encoder caches as
@@ -93,10 +93,11 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
 def constructor_error(
     block: Any, given: Mapping[str, Any], error: TypeError | ValueError
 ) -> TypeError | ValueError:
-    """Return the error for a constructor argument that could not be converted, of the same kind as `error`.
+    """Return an error of the same kind as `error`, for a constructor argument that could not be converted.
 
-    The text contains class, attribute, field, value (unless it is secret) and the accepted values. `block` is
-    the incomplete instance: the first attribute that it lacks is at fault. `given` contains the arguments.
+    The text contains the class, the attribute, the field, the value (unless it is secret) and the accepted
+    values. `block` is the incomplete instance: the first attribute that it lacks is at fault. `given`
+    contains the arguments.
     """
     name, label, secret, codes = "unknown", "", False, None
     for member in block.LAYOUT.members:

@@ -144,14 +144,16 @@ class Framer:
         self._required = 1
         """The buffer length required before another scan can make progress."""
         self._lost = False
-        """Whether the position was reached by skipping, so that only the expected version can begin there."""
+        """Whether the position was reached by skipping, so only a message with the expected BeginString can
+        begin there.
+        """
         self._searched_to = 0
         """Position up to which a search has found no CheckSum field."""
         self._sums = Sums()
         self._reason = ""
         self._sample = b""
         self.skipped: int = 0
-        """Skipped bytes that `next` has not returned yet."""
+        """Number of skipped bytes that `next` has not reported yet."""
         self._oversized = False
         """Whether the skipped bytes begin with a message that is too large."""
         self._report_now = False
@@ -165,7 +167,7 @@ class Framer:
         return len(self._buffer) - self._at
 
     @property
-    def is_overtaken(self) -> bool:
+    def contains_message_start(self) -> bool:
         """Whether another message seems to begin within the incomplete message."""
         return self._buffer.find(self._start, self._at + 1) >= 0
 
@@ -193,7 +195,8 @@ class Framer:
             return None
         # A message with the same beginning as an earlier one, including BodyLength, has the same size, so
         # only its end and its CheckSum must be checked. With `_search` alone, framing takes 1.6 times as
-        # long, and the replay of market data 1.2 times. `tests/framing/test_framing.py` compares the two.
+        # long, and a replay of market data takes 1.2 times as long. `tests/framing/test_framing.py` compares
+        # the results of both ways.
         size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
         if size is None:
             return self._garbage_first(self._search())
@@ -239,7 +242,7 @@ class Framer:
         while len(buffer) >= self._required:
             at = self._at
             head = HEAD.match(buffer, at)
-            # In garbage any bytes may look like a message, so only the expected version ends it.
+            # Garbage may look like a message, so only a message with the expected BeginString ends it.
             if head is None or (self._lost and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._required = len(buffer) + 1
@@ -322,7 +325,8 @@ class Framer:
 
     def _give_up_misframed(self, reason: str, sum_end: int) -> None:
         """Skip a message whose BodyLength is wrong: to the next message or, with `skip_by_check_sum`, to the
-        end of the next CheckSum field."""
+        end of the next CheckSum field, if one follows within `max_body_length` bytes.
+        """
         if not self._skip_by_check_sum:
             self._give_up(reason)
             return

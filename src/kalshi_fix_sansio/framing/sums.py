@@ -23,7 +23,7 @@ class Sums:
         self._base = 0
         """Offset of the first block; negative once bytes of that block have been removed from the buffer."""
         self._totals = [0]
-        """Sum from `_base` to each multiple of the block size after it."""
+        """Sums from `_base` to each block boundary, beginning with `_base` itself."""
         self.end: int = 0
         """End of the bytes that were already summed for a false message start; 0 if there are none. A start
         before it can use the stored sums.
@@ -38,7 +38,7 @@ class Sums:
     def shift(self, size: int) -> None:
         """Adjust the positions after `size` bytes were removed from the beginning of the buffer."""
         self.end -= size
-        if self.end <= 0:  # no later start can be before it
+        if self.end <= 0:  # every later start is at or after it
             self.restart(0, 0)
             return
         self._base -= size

@@ -74,8 +74,8 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 
     Raises:
         TypeError: the value is a float (binary fractions are not exact), a bool or of any other type.
-        ValueError: the value is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on one side of its
-            point, or is text of another form.
+        ValueError: the value is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on either side of
+            the decimal point, or is text of another form.
     """
     if value.__class__ is str:
         return _DECIMALS[value]
@@ -94,7 +94,7 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 
 
 class Decimals(dict[str, Decimal]):
-    """Cache of decimals by their text, which are parsed on first use. The cache is cleared when it is full.
+    """Cache of decimals by their text; each is parsed on first use. The cache is cleared when it is full.
 
     A hit takes a third of the time of creating the Decimal, and returns a Decimal whose hash is already
     computed; a miss takes three times as long. Use this only for values that repeat, and look up with `[]`,
@@ -131,7 +131,7 @@ def to_data(value: bytes | str) -> bytes:
 
     Raises:
         TypeError: the value is neither.
-        ValueError: the value is empty, or text outside latin-1.
+        ValueError: the value is empty, or contains characters outside latin-1.
     """
     if isinstance(value, str):
         require_latin_1(value)

@@ -73,7 +73,7 @@ def _format_unsigned(value: int, kind: Kind) -> str:
 
 
 def format_length(value: int) -> str:
-    """Format a LENGTH: a number of bytes, zero or greater."""
+    """Write a LENGTH: a number of bytes, zero or more."""
     return _format_unsigned(value, Kind.LENGTH)
 
 
@@ -95,8 +95,8 @@ def format_decimal(value: Decimal) -> str:
         raise EncodeError(f"expected a Decimal, not {type(value).__name__}")
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
-    # Text this short cannot have more digits than allowed on either side of the point. The exponent is
-    # written as `e` where the thread's decimal context has `capitals=0`.
+    # Text this short cannot have more digits than allowed on either side of the decimal point. The exponent
+    # is written as `e` where the thread's decimal context has `capitals=0`.
     text = str(value)
     if len(text) <= MAX_DECIMAL_DIGITS and "E" not in text and "e" not in text:
         return text

@@ -1,4 +1,4 @@
-"""The lexical form of each kind, and the checks of its values."""
+"""The lexical form of each kind, and checks of Python types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_INT_DIGITS: Final = 18
 INT_END: Final = 10**MAX_INT_DIGITS
 """The smallest integer with more digits."""
 MAX_DECIMAL_DIGITS: Final = 19
-"""Maximum number of digits of a decimal on either side of its point, for parsing and encoding."""
+"""Maximum number of digits on either side of the decimal point, for parsing and encoding."""
 
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.(?:[0-9]{3}){1,3})?"
 _CLOCK_PLAIN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?"
@@ -51,7 +51,8 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.LENGTH: rf"{_DIGITS}+",
         Kind.SEQNUM: rf"{_DIGITS}+",
         Kind.NUMINGROUP: rf"{_DIGITS}+",
-        # Without a point, both parts are one number, so together they have at most `MAX_DECIMAL_DIGITS`.
+        # Without a decimal point, both parts are one number, so together they have at most
+        # `MAX_DECIMAL_DIGITS`.
         Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
         # Months and days are not checked, because `fromisoformat` rejects those that do not exist.
         Kind.UTCTIMESTAMP: rf"[0-9]{{8}}-{_CLOCK_PLAIN}",
@@ -62,10 +63,10 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
 )
 """Lexical forms of values that Python's conversions parse correctly or reject with ValueError.
 
-They exclude rare and irregular cases: leap seconds, decimals that begin with the point or are very long, and
-data that contains SOH. An expression must be followed by the SOH that ends the value. The expressions never
-backtrack, which would only delay the rejection of a wrong value. Only repetitions of single characters are
-possessive, because possessive repetitions of groups were broken before CPython 3.11.5.
+They exclude rare and irregular cases: leap seconds, decimals that begin with the decimal point or are very
+long, and data that contains SOH. An expression must be followed by the SOH that ends the value. The
+expressions never backtrack, which would only delay the rejection of a wrong value. Only repetitions of single
+characters are possessive, because possessive repetitions of groups were broken before CPython 3.11.5.
 """
 
 EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -77,7 +78,8 @@ EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SEQNUM: f"a sequence number: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.NUMINGROUP: f"a count: at most {MAX_INT_DIGITS} digits without a sign",
         Kind.DECIMAL: (
-            f"a decimal without an exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of its point"
+            f"a decimal without an exponent, at most {MAX_DECIMAL_DIGITS} digits on either side of the "
+            "decimal point"
         ),
         Kind.BOOLEAN: "Y or N",
         Kind.UTCTIMESTAMP: "a UTC timestamp: YYYYMMDD-HH:MM:SS with 0, 3, 6 or 9 decimals",

@@ -64,7 +64,9 @@ def convert_utctimestamp(raw: str) -> datetime:
         try:
             return datetime.fromisoformat(raw[:15] + "59" + raw[17:] + "Z") + _SECOND
         except OverflowError:
-            raise ValueError("the second after it has no date") from None
+            raise ValueError(
+                "the second after the leap second is beyond the last representable date"
+            ) from None
     return datetime.fromisoformat(raw + "Z")
 
 

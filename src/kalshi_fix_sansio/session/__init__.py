@@ -20,9 +20,9 @@ Where to look:
 - The steps in which a message is processed: `Receiver._take_in_session`, then `_take_numbered` for the checks
   of MsgSeqNum. A number that is too low is answered there with a Logout, which ends the session; `Handshake`
   does the same for a Logon.
-- When a ResendRequest is sent, and its limits: `Recovery._request` and `stalled`. One is sent for each gap,
-  and another after each `resend_timeout` without progress; after `resend_attempts` failures the session logs
-  out.
+- When a ResendRequest is sent, and the limits of requests: `Recovery._request` and `handle_stall`. One is
+  sent for each gap, and another after each `resend_timeout` without progress; after `resend_attempts`
+  failures the session logs out.
 - Durability before bytes are sent: `Outbound.commit` records the number and the request before the bytes are
   in the buffer; `Session.data_to_send` commits the store before it returns the buffer.
 - The ways in which a session ends: `Core` lists them.

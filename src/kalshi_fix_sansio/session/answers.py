@@ -79,8 +79,9 @@ class RequestMatcher:
         return lookups
 
     def match(self, message: Message) -> Sequence[OpenRequest] | None:
-        """Settle the requests that the message answers, as soon as the next emitted event, which must be that
-        of the message, is confirmed. Return the requests whose outcome the message leaves open.
+        """Mark the requests that the message answers, to be settled when the next emitted event is confirmed;
+        that event must be the one for this message. Return the requests whose outcome the message leaves
+        open.
         """
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
@@ -132,7 +133,7 @@ class RequestMatcher:
             ledger.answered(answered)
         return uncertain_requests
 
-    def rejected(self, message: Any) -> None:
+    def emit_reject(self, message: Any) -> None:
         """Emit RejectReceived for a Reject (3) or BusinessMessageReject (j), with the message that it
         answers.
         """
@@ -162,5 +163,7 @@ def _lookup_key(answers: Answers) -> tuple[str | None, str, str]:
 
 
 def _rule(answers: Answers, body: BlockLayout) -> _Rule:
-    maker, created_id = answers.creates or (None, None)
-    return _Rule(answers.requests, created_id, answers.requests - {maker}, terms(answers.open_when, body))
+    creating_type, created_id = answers.creates or (None, None)
+    return _Rule(
+        answers.requests, created_id, answers.requests - {creating_type}, terms(answers.open_when, body)
+    )

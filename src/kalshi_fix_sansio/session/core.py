@@ -56,8 +56,8 @@ class Core:
 
     - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The other methods call
       `end`, at once or later;
-    - `refuse` is `fail` with `with_logout`, otherwise `end`; the caller passes the ProtocolOptions setting
-      that applies;
+    - `refuse` is `fail` if `with_logout` is set, and `end` otherwise; the caller passes the ProtocolOptions
+      setting that applies;
     - `fail` sends a Logout with the reason, and does not wait for the peer's Logout;
     - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it waits for the peer's
       Logout before the end (in the state ENDING, which processes no other message);
@@ -184,7 +184,7 @@ class Core:
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.mark_uncertain(requests)
-            # Must be called directly before the event, whose confirmation settles the requests.
+            # This call must directly precede the event whose confirmation settles the requests.
             self.ledger.answered(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
@@ -193,7 +193,7 @@ class Core:
         self.give_up_on(tuple(self.ledger.open.by_key.values()), why)
 
     def names_of(self, request: OpenRequest) -> Names:
-        """Return the ids by which answers may refer to a request of an earlier process."""
+        """Return the ids by which answers may refer to a request from an earlier process."""
         layout = self.config.dialect.messages.get(request.msg_type)
         if layout is None:
             return (BY_NUMBER, (UNNAMED, request.msg_type))
@@ -219,8 +219,8 @@ class Core:
     def logged_on(
         self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False
     ) -> None:
-        """Begin the established session after the handshake; `reset` if the numbers were reset, `requested`
-        if this side requested that.
+        """Begin the established session after the handshake. `reset` means that the numbers were reset, and
+        `requested` that this side requested the reset.
         """
         if self.config.role is Role.ACCEPTOR:
             self.learn_logon(logon)
@@ -242,25 +242,25 @@ class Core:
         self.ledger.restart_unreported = False
 
     def learn_peer(self, peer_comp_id: str) -> None:
-        """Record the name in the peer's Logon."""
+        """Record the SenderCompID of the peer's Logon."""
         self.peer_comp_id = peer_comp_id
         self.peer_names = self.peer_names or frozenset((peer_comp_id,))
 
-    def require(self, what: Input) -> None:
-        """Raise LocalProtocolError unless the caller may do this in the current state."""
-        if TRANSITIONS[self.state][what] is None:
-            raise LocalProtocolError(f"cannot {what.value}: the session is {self.state.value}")
+    def require(self, cause: Input) -> None:
+        """Raise LocalProtocolError unless the current state allows this input."""
+        if TRANSITIONS[self.state][cause] is None:
+            raise LocalProtocolError(f"cannot {cause.value}: the session is {self.state.value}")
 
-    def move(self, what: Input) -> None:
+    def move(self, cause: Input) -> None:
         """Change the state according to the table."""
-        self.require(what)
-        self.state = TRANSITIONS[self.state][what] or self.state
+        self.require(cause)
+        self.state = TRANSITIONS[self.state][cause] or self.state
 
-    def end(self, what: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
+    def end(self, cause: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and emit SessionEnded with the reason."""
         # Must be evaluated before `move` changes the state.
         logged_out = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
-        self.move(what)
+        self.move(cause)
         # With resend, requests stay open, because their answers are resent at the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
@@ -272,7 +272,7 @@ class Core:
         self.ledger.record_end(self._ended_by)
         self.emit(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 
-    def blame(self, seq_num: int, why: Hashable, advice: str) -> None:
+    def record_fatal_message(self, seq_num: int, why: Hashable, advice: str) -> None:
         """Record the message that ends the session, and the reason.
 
         The message is not counted, so the peer resends it at the next logon. If the previous session ended
@@ -288,11 +288,11 @@ class Core:
         self.outbound.post(self.outbound.admin(LOGOUT, text=valid_text), now, keep=False)
 
     def fail(
-        self, reason: CloseReason, text: str, now: Instant, *, what: Input = Input.PEER_VIOLATION
+        self, reason: CloseReason, text: str, now: Instant, *, cause: Input = Input.PEER_VIOLATION
     ) -> None:
         """End at once because of a mistake by the peer, with a Logout that contains the reason."""
         self.send_logout(text, now)
-        self.end(what, reason, text)
+        self.end(cause, reason, text)
 
     def refuse(
         self,
@@ -300,16 +300,16 @@ class Core:
         text: str,
         now: Instant,
         *,
-        what: Input = Input.PEER_VIOLATION,
+        cause: Input = Input.PEER_VIOLATION,
         with_logout: bool,
     ) -> None:
         """End at once because of a mistake by the peer; with `with_logout`, send a Logout that contains the
         reason.
         """
         if with_logout:
-            self.fail(reason, text, now, what=what)
+            self.fail(reason, text, now, cause=cause)
         else:
-            self.end(what, reason, text)
+            self.end(cause, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
         """End an established session because of a mistake by the peer: send a Logout, and with
@@ -329,13 +329,13 @@ class Core:
         else:
             self.end(Input.PEER_VIOLATION, reason, text)
 
-    def begin_logout(self, what: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
+    def begin_logout(self, cause: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
         """Send a Logout and wait for the peer's."""
-        self.require(what)
+        self.require(cause)
         self.send_logout(text, now)
         self.ending = (reason, text or "")
         self.timers.logout_at = now.monotonic + self.config.logout_timeout
-        self.move(what)
+        self.move(cause)
 
     def reject(
         self, message: Message, problems: tuple[Problem, ...], now: Instant, *, will_be_resent: bool = False
@@ -362,7 +362,7 @@ class Core:
         self.outbound.post(reply, now, header_fields=reply_route(header), keep=False)
 
     def reject_unsupported(self, message: Message, problem: Problem, now: Instant) -> None:
-        """Answer a message that this session type does not serve with a BusinessMessageReject (j), 380=3."""
+        """Send a BusinessMessageReject (j) with 380=3 for a message that this session type does not serve."""
         if BUSINESS_REJECT not in self.config.dialect.messages:
             self.reject(message, (problem,), now)
             return

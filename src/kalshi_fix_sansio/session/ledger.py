@@ -123,8 +123,8 @@ class Ledger:
         commit has begun.
         """
         self._stale = False
-        """Whether there are confirmations, which can wait for the next commit. If a crash loses them, a few
-        messages are resent, so they do not justify a separate disk flush.
+        """Whether there are confirmations for which no commit has begun. They can wait for the next commit:
+        if a crash loses them, only a few messages are resent, which does not justify a separate disk flush.
         """
 
     # Confirmed events
@@ -157,7 +157,7 @@ class Ledger:
         """Advance the store's number as far as the oldest unconfirmed event allows."""
         if not self._counting or self.broken:
             return
-        # Only the first mark matters: marks never decrease, except for void ones.
+        # Only the first mark matters: marks never decrease, except for void marks.
         if self.fetched_marks:
             reached = self.fetched_marks[0]
         else:
@@ -338,11 +338,11 @@ class Ledger:
         # among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
-        again, suspected = self._resent_before, self._suspect_before
+        resent_before, suspected = self._resent_before, self._suspect_before
         return [
             request
             for request in self.open.by_key.values()
-            if request.seq_num < lost_before or again.get(request.key, request.seq_num) < suspected
+            if request.seq_num < lost_before or resent_before.get(request.key, request.seq_num) < suspected
         ]
 
     def mark_uncertain(self, requests: Iterable[OpenRequest]) -> None:

@@ -73,7 +73,7 @@ class Handshake:
         self._own = OwnLogon(core)
         self.resets: Resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
-        """The peer's Logon, while the user of an acceptor decides."""
+        """The peer's Logon, until the user of an acceptor accepts or refuses it."""
         self._resetting = False
         """Whether this initiator's Logon resets the numbers."""
         self.refusal: str | None = None
@@ -86,10 +86,10 @@ class Handshake:
         not have received it, and if the peer's numbers are used up, because the session cannot continue
         otherwise.
 
-        OutcomesUnknown reports open requests of earlier processes. On session types with resend, answers are
-        resent, so only requests marked uncertain in the store are reported. All requests are reported if the
-        numbers were reset and the user was not notified, because answers received before that may have been
-        lost with the process.
+        OutcomesUnknown reports open requests from earlier processes. On session types with resend, answers
+        are resent, so only requests marked uncertain in the store are reported. All requests are reported if
+        the numbers were reset and the user was not notified, because answers received before that may have
+        been lost with the process.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
@@ -99,13 +99,13 @@ class Handshake:
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
         expected = 1 if reset else core.ledger.expected
-        offers = config.offer_next_expected_at_reset if reset else config.offer_next_expected
+        with_next_expected = config.offer_next_expected_at_reset if reset else config.offer_next_expected
         frame = self._own.encode(
             seq_num,
             now,
             reset=reset,
             processed=expected - 1,
-            next_expected=expected if offers else None,
+            next_expected=expected if with_next_expected else None,
         )
         found = core.ledger.load_requests(core.names_of)
         if config.session_type.resend and not reset and not core.ledger.restart_unreported:
@@ -131,9 +131,9 @@ class Handshake:
         core = self._core
         header = message.header
         if header.msg_type != LOGON:
-            what = Input.PEER_LOGOUT if header.msg_type == LOGOUT else Input.PEER_MESSAGE
+            cause = Input.PEER_LOGOUT if header.msg_type == LOGOUT else Input.PEER_MESSAGE
             core.end(
-                what,
+                cause,
                 CloseReason.PROTOCOL_ERROR,
                 f"the first message was not a Logon but MsgType {header.msg_type}",
             )
@@ -224,7 +224,7 @@ class Handshake:
             core.fail(*impossible, now)
             return
         awaited = number + 1 if verdict is Verdict.EXPECTED else expected
-        own = self._own.agreed(logon.heart_bt_int, fields)
+        own = self._own.answer_settings(logon.heart_bt_int, fields)
         frame = own.encode(
             seq_num,
             now,
@@ -248,7 +248,7 @@ class Handshake:
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon with a Logout."""
         self._core.require(Input.REFUSE)
-        self._core.fail(CloseReason.LOGON_REFUSED, text, now, what=Input.REFUSE)
+        self._core.fail(CloseReason.LOGON_REFUSED, text, now, cause=Input.REFUSE)
 
     # The initiator
 
@@ -352,7 +352,7 @@ class Handshake:
             problem = next(iter(found), None) or version_problem(logon, config)
         return problem
 
-    def overdue(self, now: Instant) -> None:
+    def handle_timeout(self, now: Instant) -> None:
         """End a handshake that took too long."""
         core = self._core
         waited = f"within {core.config.logon_timeout:g} seconds"
@@ -361,7 +361,7 @@ class Handshake:
                 CloseReason.LOGON_TIMEOUT,
                 f"the Logon was not answered {waited}",
                 now,
-                what=Input.LOGON_OVERDUE,
+                cause=Input.LOGON_OVERDUE,
             )
         elif self.refusal is not None:
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)
@@ -375,11 +375,11 @@ def _is_printable(text: str) -> bool:
 
 
 def _wire_sending_time(frame: Frame, header: Any) -> str:
-    """Return the exact text of SendingTime (52) in the frame; empty if another 52 precedes the one of the
-    header.
+    """Return the exact text of SendingTime (52) in the frame; empty if text that looks like field 52 precedes
+    the header's field.
     """
-    # A data field before the header's 52 may contain text that looks like another 52. The signature would
-    # then be checked against that text instead of the header's; with "" the check fails.
+    # A data field before the header's field 52 may contain text that looks like another field 52. The
+    # signature would then be checked against that text instead of the header's; with "" the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:
         return text if scalars.parse_utctimestamp(text) == header.sending_time else ""

@@ -37,10 +37,10 @@ class Session:
 
     An adapter calls `connect` when the transport is open. After every call it writes `data_to_send`, handles
     `events`, closes the transport if `wants_close`, and sleeps until bytes arrive, the store has committed
-    (`MessageStore.on_commit`), or `next_deadline` is reached. Errors by the caller raise a LocalProtocolError
-    and leave the session unchanged; errors by the peer become events. A session serves one connection. The
-    next connection needs a new Session that `continues` this one or, after a restart, is created with the
-    same store.
+    (`MessageStore.on_commit`), or `next_deadline` is reached. Errors made by the caller raise a
+    LocalProtocolError and leave the session unchanged; errors made by the peer become events. A session
+    serves one connection. The next connection needs a new Session that `continues` this one or, after a
+    restart, is created with the same store.
 
     Bytes are released when the store's commit of their records is durable; the records of messages sent
     during a commit share the next commit. The incoming number in the store follows the user's confirmations.
@@ -62,9 +62,9 @@ class Session:
         """Create the session of one connection.
 
         `continues` is the session of the previous connection in the same process. The new session takes over
-        its store, its numbers, and the events that are waiting or unconfirmed. After a restart only the store
-        is available, whose numbers may be behind. Raises LocalProtocolError if the previous session is still
-        running, or if `store` is passed too.
+        its store, its numbers, and the events that are waiting or unconfirmed. After a restart, only the
+        store is available, and its numbers may be behind. Raises LocalProtocolError if the previous session
+        is still running, or if `store` is passed too.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
@@ -82,11 +82,11 @@ class Session:
         self._send_validator = SendValidator(self._core)
         self._actions: Mapping[Rule, Callable[[Instant], None]] = {
             COMMIT_DUE: self._commit_overdue,
-            LOGON_DUE: self._receiver.handshake.overdue,
+            LOGON_DUE: self._receiver.handshake.handle_timeout,
             LOGOUT_DUE: self._logout_overdue,
             Timers.heartbeat_due: self._receiver.send_heartbeat,
             Timers.silence_due: self._silence,
-            Timers.resend_due: self._receiver.recovery.stalled,
+            Timers.resend_due: self._receiver.recovery.handle_stall,
             PAGE_DUE: self._resender.continue_resend,
         }
         """The actions for expired deadlines. `CALL_DUE` has no action: see `handle_timer`."""
@@ -147,8 +147,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether the bytes that waited for the commit of this ticket can be written, because it is
-        durable, or were dropped at the end of the session.
+        """Return whether the bytes that waited for the commit of this ticket can be written, because the
+        commit is durable, or were dropped at the end of the session.
         """
         return self._core.outbound.oldest_ticket > ticket
 
@@ -228,8 +228,8 @@ class Session:
 
         Raises LocalProtocolError before `connect`, and if too many events wait to be fetched (`max_events` or
         `max_event_bytes`) or, with `explicit_confirm`, to be fetched or confirmed. Raises the exceptions of
-        `sign_logon` if the peer resets the numbers within the session, which must be answered with a Logon;
-        call `abort` then.
+        `sign_logon` if the peer resets the numbers within the session, because the reset must be answered
+        with a Logon; call `abort` in that case.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
@@ -279,16 +279,16 @@ class Session:
     def pause_reading(self) -> None:
         """Record that the caller has paused reading from the transport, for example because of a slow user.
 
-        Heartbeats continue. Until `resume_reading`, the peer's silence is ignored; after it, so is the age of
-        messages that arrived during the pause.
+        Heartbeats continue. The peer's silence is ignored until `resume_reading`; afterwards, the age of
+        messages that arrived during the pause is ignored.
         """
         self._core.timers.reading_paused = True
 
     def resume_reading(self, now: Instant, *, waited: float | None = None) -> None:
         """Record that the caller reads again. The peer's silence is measured from now on.
 
-        `waited` is the number of seconds for which the caller has kept the next bytes, if known. With it,
-        messages that were too old when they arrived are rejected.
+        `waited` is the number of seconds for which the caller has kept the next bytes, if known. If it is
+        passed, messages that were already too old when they arrived are rejected.
         """
         timers, times = self._core.timers, self._core.times
         if timers.reading_paused:
@@ -326,8 +326,8 @@ class Session:
         messages are not resent after a crash.
 
         With `explicit_confirm`, the store advances only by this call. It may be called at any time, even
-        after the end of the session. Events of the session that this one continues count first. Raises
-        LocalProtocolError if fewer than `count` events wait to be confirmed.
+        after the end of the session. Events of the previous session, which this session continues, are
+        confirmed first. Raises LocalProtocolError if fewer than `count` events wait to be confirmed.
         """
         ledger = self._core.ledger
         unconfirmed = len(ledger.fetched_marks)
@@ -355,7 +355,7 @@ class Session:
         Calling this is optional: `send` compiles missing checks itself, which makes the first message of a
         type hundreds of times slower than the next. One call takes up to 5 ms, and almost no time for checks
         and decoders that another session of the process has compiled. Call it while the answer to the Logon
-        is awaited, with the timers run between the calls; later, call it when there is nothing to read.
+        is awaited, and run the timers between the calls; later, call it when there is nothing to read.
         Deferred decoders are not compiled while requests wait for their answers. `frames` are messages of the
         expected shapes; bytes that are not a valid message are ignored. Raises LocalProtocolError before the
         initiator's Logon, whose settings determine the checks.
@@ -370,11 +370,11 @@ class Session:
         return not core.ledger.open.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to write to the transport, whose records are durable in the store. The caller must
+        """Return the bytes to write to the transport; their records are durable in the store. The caller must
         not lose or reorder them.
 
-        If other bytes wait for a commit, it is begun: call this again when it is durable. If the commit
-        fails, the bytes that wait for it are dropped.
+        If other bytes need a commit, that commit is begun: call this again when the commit is durable. If the
+        commit fails, the bytes that wait for it are dropped.
         """
         core, data = self._core, b""
         ledger, outbound = core.ledger, core.outbound
@@ -387,7 +387,7 @@ class Session:
                 core.store_failed(error)
         # While bytes wait for a commit, another page of a resend would have to wait too.
         if self._resender.job is not None and not outbound.buffer:
-            self._resender.written()
+            self._resender.mark_written()
         return data
 
     def begin_commit(self) -> int:
@@ -576,15 +576,15 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Handle a lack of complete messages: first search for a message behind an incomplete one, then send
-        a TestRequest, then end the session.
+        """Handle a lack of complete messages: first search for a message that begins inside an incomplete
+        one, then send a TestRequest, then end the session.
 
-        An incomplete message with no other message behind it is only late.
+        An incomplete message that contains no other message start is only late.
         """
         core = self._core
         # A message whose BodyLength is too large swallows the messages after it, so a live peer appears
         # silent. Those messages arrived earlier, which `catch_up` allows for.
-        if core.framer.is_overtaken:
+        if core.framer.contains_message_start:
             state = core.state
             core.framer.resync()
             core.times.catch_up()
@@ -603,7 +603,7 @@ class Session:
             CloseReason.PEER_SILENT,
             text,
             now,
-            what=Input.SILENCE,
+            cause=Input.SILENCE,
             with_logout=core.config.protocol_options.explain_violation,
         )
 

@@ -36,8 +36,8 @@ BY_NUMBER: Final = (MSG_SEQ_NUM, "")
 determined before the number is known; `OpenRequests` does not need it to find a request by number.
 """
 UNNAMED = ""
-"""The attribute in the name of a request to which answers can refer only by MsgSeqNum; the value is its
-MsgType. An answer without any id settles the oldest such request of its type.
+"""The attribute in the name of a request to which answers can refer only by MsgSeqNum; the value is the
+MsgType of the request. An answer without any id settles the oldest such request of its type.
 """
 
 MAX_REMEMBERED: Final = 40_000

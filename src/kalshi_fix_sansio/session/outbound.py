@@ -80,9 +80,7 @@ class Outbound:
         `tests/session/test_send.py` compares the bytes.
         """
         self._record: dict[int, bytes] = {}
-        """The latest sent messages by MsgSeqNum, to emit a Reject together with the message that it
-        rejects.
-        """
+        """The latest sent messages by MsgSeqNum, so that RejectReceived can contain the rejected message."""
         self._recorded: deque[int] = deque()
         """The recorded numbers, oldest first, including those that `find_sent` has removed since."""
         self._record_bytes = 0
@@ -93,7 +91,7 @@ class Outbound:
         self.buffer: bytearray = bytearray()
         """Bytes that have not been released, the oldest first."""
         self._ready = 0
-        """The number of bytes at the beginning of the buffer that wait for no commit."""
+        """The number of bytes at the beginning of the buffer that do not wait for a commit."""
         self._waiting: deque[tuple[int, int, float]] = deque()
         """The parts of the buffer after `_ready` that wait for a commit: the ticket of the commit, the number
         of bytes, and the time at which the last of them was queued.
@@ -322,7 +320,7 @@ def reply_route(header: Any) -> dict[str, str]:
     receiving firm; in the answer the two are swapped.
 
     Empty for a message that was not routed, and for a dialect whose header has no routing fields. A value
-    that can be received but not sent, such as one with NUL in it, is left out.
+    that can be received but not sent, such as one that contains NUL, is left out.
     """
     members = header.LAYOUT.by_tag
     route = {}

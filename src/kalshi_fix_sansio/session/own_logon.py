@@ -42,7 +42,7 @@ class OwnLogon:
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
         """Additional fields. Fields added by `accept_logon` are also sent in later Logons of the session."""
 
-    def agreed(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
+    def answer_settings(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
         """Return the settings for an acceptor's answer to the peer's Logon; pass them to `adopt` when the
         answer is encoded.
         """
@@ -154,7 +154,7 @@ class Resets:
         The earlier reset may or may not have reached the peer, so its Logon may have any number. The session
         is established when the peer has answered with a Logon that also resets the numbers.
         """
-        core, own = self._core, self._own.agreed(logon.heart_bt_int, fields)
+        core, own = self._core, self._own.answer_settings(logon.heart_bt_int, fields)
         frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
@@ -165,8 +165,8 @@ class Resets:
         self._begin_reset(frame, now)
 
     def _encode_request(self, own: OwnLogon, now: Instant) -> bytes:
-        offers = self._core.config.offer_next_expected_at_reset
-        return own.encode(1, now, reset=True, processed=0, next_expected=1 if offers else None)
+        with_next_expected = self._core.config.offer_next_expected_at_reset
+        return own.encode(1, now, reset=True, processed=0, next_expected=1 if with_next_expected else None)
 
     def _begin_reset(self, frame: bytes, now: Instant) -> None:
         self._core.move(Input.RESET)
@@ -179,7 +179,7 @@ class Resets:
             return
         # Called before `reset_answered` sets the expected number to 1, because missing messages are reported
         # with their old numbers.
-        self._recovery.lose()
+        self._recovery.report_lost()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
         self._complete(logon, now, requested=True)
@@ -195,7 +195,7 @@ class Resets:
         # Encoded before any state is changed, because `sign_logon` may raise. The caller can then only
         # `abort`, because the peer's Logon has been consumed.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
-        self._recovery.lose()
+        self._recovery.report_lost()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._restart(frame, now, unanswered=False)
         self._complete(logon, now, requested=False)

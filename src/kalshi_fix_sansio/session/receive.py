@@ -134,8 +134,8 @@ class Receiver:
         """Classes whose messages are delivered without a check of their content; empty on a strict session,
         which checks all messages.
         """
-        in_turn = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
-        self._served_early = SERVED_EARLY.difference(in_turn)
+        in_sequence = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
+        self._served_early = SERVED_EARLY.difference(in_sequence)
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
@@ -152,8 +152,8 @@ class Receiver:
             timers.logout_at = now.monotonic + core.config.logout_timeout
 
     def drain(self, now: Instant) -> None:
-        """Process all complete messages, until a Logon waits for the user's decision or the session is
-        over.
+        """Process all complete messages, until a Logon waits for the user's decision or the session has
+        ended.
         """
         core, marked_alive = self._core, False
         framer, ledger, times = core.framer, core.ledger, core.times
@@ -234,8 +234,8 @@ class Receiver:
 
     def _end_on_garbage(self, now: Instant) -> None:
         """End the session because of bytes that are not a message, if a Logon is awaited and the options
-        require it, or if they may have been the answer to a reset. In that case it would be unknown whether
-        the following numbers are old or new.
+        require it, or if the bytes may have been the answer to a reset: it would then be unknown whether the
+        following numbers are old or new.
         """
         core = self._core
         if core.config.protocol_options.end_on_garbage_before_logon and core.state in LOGON_ONLY:
@@ -314,8 +314,8 @@ class Receiver:
     def _refuse(
         self, message: Message, problems: tuple[Problem, ...], fatal: Problem, frame: Frame, now: Instant
     ) -> None:
-        """End the session because of the time or a CompID in the header of a message, with a Reject and a
-        Logout.
+        """End the session, with a Reject and a Logout, because of a wrong SendingTime or CompID in the header
+        of a message.
 
         Contrary to FIXT 1.1, the message is not counted: it may be a late fill, and a message that is not
         counted is resent. Without resend, a message that has no other problem is delivered first.
@@ -332,7 +332,7 @@ class Receiver:
             core.send_reject(message, fatal, now)
         else:
             core.reject(message, (fatal,), now, will_be_resent=is_resent and number >= expected)
-        core.blame(number, fatal.tag, ADVICE[fatal.tag])
+        core.record_fatal_message(number, fatal.tag, ADVICE[fatal.tag])
         core.break_off(CloseReason.PROTOCOL_ERROR, fatal.text, now, rejected=True)
 
     def _is_for_the_user(self, message: Message) -> bool:
@@ -411,14 +411,14 @@ class Receiver:
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
             # The sequence of these steps matters. A Reject that itself reveals a gap cannot reject the
-            # ResendRequest that `too_high` sends for this gap, so it is checked first. The peer's
-            # ResendRequest is answered before this side sends its own; otherwise two sides that both miss
-            # messages would keep sending requests.
+            # ResendRequest that `handle_too_high` sends for this gap, so the Reject is checked first. The
+            # peer's ResendRequest is answered before this side sends its own; otherwise two sides that both
+            # miss messages would keep sending requests.
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
-            self.recovery.too_high(number, None if served else frame, now)
+            self.recovery.handle_too_high(number, None if served else frame, now)
             if refused:
-                self.recovery.refused(now)
+                self.recovery.handle_refusal(now)
         elif verdict is Verdict.DUPLICATE:
             problem = poss_dup_problem(header)
             if problem is not None:
@@ -432,7 +432,7 @@ class Receiver:
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
         """Process a message that must not wait until a gap is filled, because two peers that both have a gap
-        would wait forever. Return whether it was processed.
+        would wait for each other forever. Return whether it was processed.
         """
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._served_early:
@@ -512,7 +512,7 @@ class Receiver:
 
     # Session messages in sequence
 
-    def _heartbeat(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - as every handler
+    def _heartbeat(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
         """Process a Heartbeat (0), which is reported only if it answers a TestRequest."""
         fields: Any = message
         if fields.test_req_id is not None:
@@ -534,7 +534,7 @@ class Receiver:
 
     def _rejected(self, message: Message, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
         """Process a Reject (3) or BusinessMessageReject (j)."""
-        self._answers.rejected(message)
+        self._answers.emit_reject(message)
 
     def _second_logon(self, message: Message, now: Instant) -> None:
         """Reject a Logon (A) without ResetSeqNumFlag=Y on an established session."""

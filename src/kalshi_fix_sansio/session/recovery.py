@@ -32,7 +32,7 @@ from kalshi_fix_sansio.session.checks import too_high_text
 from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
 from kalshi_fix_sansio.session.states import ENDED_STATES, Input, State
 
-ABOUT_THE_HEADER = (
+HEADER_REASONS = (
     Reason.COMP_ID_PROBLEM,
     Reason.SENDING_TIME_ACCURACY,
     Reason.DECRYPTION_PROBLEM,
@@ -159,9 +159,11 @@ class Recovery:
             core.ledger.expected = number + 1
             core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
         else:
-            self.too_high(number, None, now, unrequested=unrequested)
+            self.handle_too_high(number, None, now, unrequested=unrequested)
 
-    def too_high(self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False) -> None:
+    def handle_too_high(
+        self, seq_num: int, held: Frame | None, now: Instant, *, unrequested: bool = False
+    ) -> None:
         """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
         be held.
 
@@ -243,8 +245,8 @@ class Recovery:
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
-        """Emit an event for the skipped numbers, and mark the requests whose answers may be among them as
-        suspect. Even a gap fill may replace an answer, because a Reject is never resent.
+        """Emit an event for the skipped numbers, and mark as suspect the requests whose answers may be among
+        the skipped messages. Even a gap fill may replace an answer, because a Reject is never resent.
         """
         core = self._core
         # The peer sent the missing messages before it could read any message sent after the ResendRequest. A
@@ -281,11 +283,11 @@ class Recovery:
             self._core.move(Input.PEER_CAUGHT_UP)
             self.forget()
 
-    def stalled(self, now: Instant) -> None:
+    def handle_stall(self, now: Instant) -> None:
         """Repeat the request for missing messages, or give up."""
         expected = self._core.ledger.expected
         if self._suspected:
-            self.refused(now)
+            self.handle_refusal(now)
             return
         if self._attempts < self._core.config.resend_attempts:
             self._repeat(now)
@@ -308,7 +310,7 @@ class Recovery:
             return False
         fields: Any = message
         if (
-            getattr(message, "session_reject_reason", None) in ABOUT_THE_HEADER
+            getattr(message, "session_reject_reason", None) in HEADER_REASONS
             or getattr(message, "business_reject_reason", None) in TEMPORARY_REASONS
         ):
             return False
@@ -316,7 +318,7 @@ class Recovery:
             self._suspected = True
         return bool(fields.ref_seq_num == self._request_number)
 
-    def refused(self, now: Instant) -> None:
+    def handle_refusal(self, now: Instant) -> None:
         """Search for the oldest message of a refused range that the peer still has; earlier ones are lost.
 
         The reason for the refusal is uncertain, so the first message of the range may be requested again. It
@@ -352,7 +354,7 @@ class Recovery:
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._repeat(now)
 
-    def lose(self) -> None:
+    def report_lost(self) -> None:
         """Emit MessagesLost for missing and held messages, because the numbers are about to be reset."""
         begin = self._core.ledger.expected
         if self._highest >= begin:
@@ -370,7 +372,9 @@ class Recovery:
         self._core.timers.resend_at = None
 
     def _request_to(self, end: int, now: Instant, *, unrequested: bool = False) -> None:
-        """Begin to wait for all messages up to `end`; request them, unless the peer resends `unrequested`."""
+        """Begin to wait for all messages up to `end`; request them, unless the peer resends them without a
+        request (`unrequested`).
+        """
         self._requested_to = end
         self._attempts = 0
         self._search = None

@@ -2,10 +2,10 @@
 
 FIXT 1.1 session layer, "Message recovery": application messages that the policy allows are resent with
 PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
-sent in pages, each once the previous page has been written, so it is never in memory as a whole. One call to
-the session reads a limited number of stored messages, whether they are resent or not, so that no
-ResendRequest blocks the caller. If an order or another request is not resent, the peer may never receive it;
-an event reports this.
+sent in pages. Each page is produced once the previous page has been written, so the answer is never in memory
+as a whole. One call to the session reads a limited number of stored messages, whether they are resent or not,
+so that no ResendRequest blocks the caller. If an order or another request is not resent, the peer may never
+receive it; an event reports this.
 
 No new numbers are used: resent messages and gap fills have the original numbers.
 """
@@ -45,8 +45,8 @@ class _Job:
     position: int
     """The next number to be answered, by a resent message or a gap fill."""
     next_to_read: int
-    """The next number to read from the store. The messages from `position` to here are not resent: they
-    become one gap fill, sent before the next resent message or at the end.
+    """The next number to read from the store. The messages from `position` up to, but not including, this
+    number are not resent: they become one gap fill, sent before the next resent message or at the end.
     """
     request: Message | None
     """The last ResendRequest for this range; None if there was none."""
@@ -195,10 +195,10 @@ class Resender:
         """Stop the resend, because the store has dropped the next messages in the meantime, and a gap fill in
         their place would hide the loss.
 
-        If the peer requested these messages, requests among them are reported as not resent, and the
+        If the peer requested these messages, the open requests among them are reported as not resent, and the
         ResendRequest is rejected as if it were received now. Otherwise (NextExpectedMsgSeqNum) the peer will
-        send a ResendRequest for them, and that one is rejected. If the last of several ResendRequests begins
-        with a message that is still kept, the resend continues from there.
+        send a ResendRequest for them, which is rejected. If the last of several ResendRequests begins with a
+        message that is still kept, the resend continues from there.
         """
         self._fill(job, job.next_to_read, now)
         self.forget()
@@ -212,7 +212,7 @@ class Resender:
         else:
             self._start(request.begin_seq_no, job.end, request, now)
 
-    def written(self) -> None:
+    def mark_written(self) -> None:
         """Record that all bytes produced so far were fetched, so the next page of the resend is due."""
         # This time has passed, so the next page is due at once.
         self._core.timers.page_at = self._paused_at

@@ -118,13 +118,13 @@ class SendValidator:
         if count >= self._max_open or ledger.settling > self._max_open:
             raise LocalProtocolError(
                 f"too many open requests: {count} without an answer, and {ledger.settling} with an answer "
-                "that is not confirmed; wait for some, or raise max_open_requests"
+                "that is not confirmed; wait until there are fewer, or raise max_open_requests"
             )
         if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:
             raise LocalProtocolError(
                 f"too many open requests: {requests.size} bytes without an answer, and "
-                f"{ledger.settling_bytes} bytes with an answer that is not confirmed; wait for some, or "
-                "raise max_open_request_bytes"
+                f"{ledger.settling_bytes} bytes with an answer that is not confirmed; "
+                "wait until there are fewer, or raise max_open_request_bytes"
             )
         return names_of(message, rules.layout)
 
@@ -150,7 +150,7 @@ class SendValidator:
         """Return the problems with the header attributes that the user passes."""
         for attribute in fields:
             if attribute in MANAGED_HEADER_FIELDS:
-                raise LocalProtocolError(f"the session itself writes {attribute} of the header; leave it out")
+                raise LocalProtocolError(f"the session itself sets {attribute} of the header; leave it out")
             if attribute not in self._header_fields:
                 raise LocalProtocolError(f"the header has no attribute {attribute}")
         core = self._core

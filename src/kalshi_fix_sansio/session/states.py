@@ -24,8 +24,8 @@ class State(Enum):
         ESTABLISHED: Logged on, without a gap in the incoming numbers.
         RECOVERING: Established, with a gap in the incoming numbers that the peer was asked to fill.
         RESETTING: A Logon with ResetSeqNumFlag=Y was sent within the session; the answer is awaited, and
-            messages before it are still received.
-        LOGOUT_SENT: A Logout was sent; the peer's Logout is awaited, and messages before it are still
+            messages that precede the answer are still received.
+        LOGOUT_SENT: A Logout was sent; the peer's Logout is awaited, and messages that precede it are still
             received.
         ENDING: A Logout was sent because the peer violated the protocol; only the peer's Logout is awaited.
         CLOSED: The session has ended; close the transport when all bytes are sent.

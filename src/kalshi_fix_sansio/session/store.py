@@ -74,7 +74,7 @@ class MessageStore(Protocol):
 
     @property
     def next_incoming(self) -> int:
-        """The lowest of the peer's MsgSeqNums whose message the user has not confirmed."""
+        """The lowest MsgSeqNum of the peer's messages that the user has not confirmed."""
 
     @property
     def reset_unanswered(self) -> bool:
@@ -90,7 +90,7 @@ class MessageStore(Protocol):
         """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
 
     def advance_incoming(self, next_incoming: int) -> None:
-        """Record that all messages before this number were handled. Only `reset` lowers it."""
+        """Record that all messages before this number were handled. Only `reset` lowers `next_incoming`."""
 
     def reset(self, *, unanswered: bool = False) -> None:
         """Restart both directions at 1 and drop all messages, but keep the open requests, which the session
@@ -135,9 +135,9 @@ def _do_nothing() -> None:
 class MemoryStore:
     """A store in memory.
 
-    Its size is limited: messages older than `max_age` are dropped, and the oldest messages beyond
-    `max_messages` or `max_bytes`. Age is relative to the newest message, because a store has no clock.
-    `max_age` may be changed at any time.
+    Its size is limited: messages older than `max_age` are dropped, and so are the oldest messages when
+    `max_messages` or `max_bytes` is exceeded. Age is relative to the newest message, because a store has no
+    clock. `max_age` may be changed at any time.
     """
 
     def __init__(

@@ -2,10 +2,10 @@
 
 Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
 
-FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. This detects
-wrong clocks and stale messages, but would also reject valid messages after the reader was blocked, for
-example by a long computation in the event loop, a stopped process or a suspended computer. The caller must
-therefore call regularly (`CALL_DUE`). If too much time passes between two calls, by either clock,
+FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. The check
+detects wrong clocks and stale messages, but would also reject valid messages after the reader was blocked,
+for example by a long computation in the event loop, a stopped process or a suspended computer. The caller
+must therefore call regularly (`CALL_DUE`). If too much time passes between two calls, by either clock,
 messages sent in that time are accepted until the first recent message is read. Older messages, or messages
 ahead of the clock, are rejected.
 """
@@ -65,7 +65,7 @@ class Timers:
     commit_at: float | None = None
     """Deadline for the store's commit; None while no message waits for one."""
     page_at: float | None = None
-    """Time at which the resend to the peer continues; None until its previous part is written."""
+    """Time at which the resend to the peer continues; None until the previous page is written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
         """Start this side's heartbeats, and the deadline for the peer's."""
@@ -103,12 +103,13 @@ class Timers:
 
 Rule = Callable[[Timers], float | None]
 """A function that returns the time of a deadline, or None."""
+# These deadlines are read as attributes, without methods, because a client evaluates `next_deadline` after
+# every message.
 LOGON_DUE: Rule = attrgetter("logon_at")
 LOGOUT_DUE: Rule = attrgetter("logout_at")
 COMMIT_DUE: Rule = attrgetter("commit_at")
 PAGE_DUE: Rule = attrgetter("page_at")
 CALL_DUE: Rule = attrgetter("call_at")
-"""The deadlines that are attributes. A client evaluates `next_deadline` after every message."""
 _HANDSHAKE: tuple[Rule, ...] = (COMMIT_DUE, LOGON_DUE)
 _LOGGED_ON: tuple[Rule, ...] = (COMMIT_DUE, Timers.silence_due, Timers.heartbeat_due, PAGE_DUE, CALL_DUE)
 
@@ -135,8 +136,8 @@ Heartbeat. After a Logout, no heartbeats are sent, and the deadline for its answ
 
 
 MIN_CALL_INTERVAL = 1.0
-"""Minimum interval of the required calls, in seconds. The interval is a third of the tolerance if that is
-longer.
+"""Minimum interval between the required calls, in seconds. The interval is a third of the tolerance if that
+is longer.
 """
 
 
@@ -180,7 +181,8 @@ class SendingTimes:
             return False
         timers, utc, monotonic = self._timers, now.utc, now.monotonic
         # `latest` is the time of the last call by the wall clock, plus the tolerance. Either clock may miss a
-        # gap: the monotonic clock may stop while a computer is suspended, and the wall clock may be set back.
+        # pause: the monotonic clock may stop while a computer is suspended, and the wall clock may be set
+        # back.
         was_blocked = monotonic > timers.call_at + self._grace or utc > self.latest
         if was_blocked:
             # Time since the last call, by each clock. The tolerance is added, because a message sent shortly
@@ -194,7 +196,7 @@ class SendingTimes:
 
     def catch_up(self, since: datetime = BEGINNING, until: datetime = END) -> None:
         """Expect messages that were sent between these times and have not been read yet."""
-        # Not all messages of an earlier gap may have been read yet.
+        # Some messages from an earlier pause may not have been read yet.
         if self.catching_up:
             since, until = min(since, self._since), max(until, self._until)
         self.catching_up = True

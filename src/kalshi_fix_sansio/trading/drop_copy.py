@@ -49,7 +49,7 @@ MAX_TEXT: Final = 256
 """Maximum number of characters kept of a reject text."""
 MARGIN: Final = "margin"
 DROP_COPY: Final = "KalshiDC"
-_LATER: Final = frozenset(
+_RETRY_REASONS: Final = frozenset(
     (BusinessRejectReason.RATE_LIMIT_EXCEEDED, BusinessRejectReason.APPLICATION_NOT_AVAILABLE)
 )
 
@@ -154,11 +154,11 @@ class DropCopy:
     __slots__ = (
         "_covered",
         "_failed",
+        "_logged_on",
         "_logon",
         "_max_faults",
         "_max_pause",
         "_max_reports",
-        "_on",
         "_pause",
         "_product",
         "_reply",
@@ -199,7 +199,7 @@ class DropCopy:
         self._logon: Mapping[str, Any] = values_of(given) if isinstance(given, LogonFields) else dict(given)
         self._pause, self._max_pause = pause, max_pause
         self._max_faults, self._max_reports = max_faults, max_reports
-        self._on = False
+        self._logged_on = False
         self._waiting: dict[int, PendingRange] = {}
         """Ranges that wait to be requested, by shard."""
         self._failed: dict[int, PendingRange] = {}
@@ -292,12 +292,12 @@ class DropCopy:
         """Return the time at which to call `handle_timer`, in seconds of `Instant.monotonic`; None while
         there is no request to send.
         """
-        if self._reply is not None or not self._on:
+        if self._reply is not None or not self._logged_on:
             return None
         return min((each.due for each in self._waiting.values()), default=None)
 
     def handle_timer(self, now: Instant) -> list[EventResendRequest]:
-        """Return the request that is due, if one is. Pass it to `apply`, and then send it."""
+        """Return the due request, if there is one. Pass it to `apply`, and then send it."""
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
@@ -349,11 +349,11 @@ class DropCopy:
             case OutcomesUnknown():
                 self._handle_unanswered(message, now)
             case LoggedOn(flags=flags):
-                self._logon, self._on = dict(flags), True
+                self._logon, self._logged_on = dict(flags), True
             # Neither drop copy session type supports resends, so an incomplete answer must be requested
             # again.
             case SessionEnded():
-                self._on = False
+                self._logged_on = False
                 if self._reply is not None:
                     self._put(self._waiting, self._reply.pending)
         return passed
@@ -411,13 +411,13 @@ class DropCopy:
             return []
         pending, self._reply = reply.pending, None
         count: int | None = complete.resend_event_count
-        received, more = len(reply.keys), self._session_type != DROP_COPY
+        received, may_include_live = len(reply.keys), self._session_type != DROP_COPY
         if reply.overflow:
             self._fail(pending, f"more than {self._max_reports} reports were received")
             return []
         # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
         # of the same range are included.
-        if count is None or not 0 <= count <= received or (count < received and not more):
+        if count is None or not 0 <= count <= received or (count < received and not may_include_live):
             self._try_again(pending, f"{received} reports were received instead of {count}", now)
             return []
         # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
@@ -479,7 +479,7 @@ class DropCopy:
             return
         pending, self._reply = self._reply.pending, None
         why = f"{reject.NAME}: {reject.text or ''}"[:MAX_TEXT]
-        if getattr(reject, "business_reject_reason", None) in _LATER:
+        if getattr(reject, "business_reject_reason", None) in _RETRY_REASONS:
             self._wait(pending, why, now)
         else:
             self._fail(pending, why)
@@ -492,7 +492,7 @@ class DropCopy:
             self._wait(pending, why, now)
 
     def _wait(self, pending: PendingRange, why: str, now: Instant) -> None:
-        # The exponent is limited, because many consecutive rejects would make it overflow.
+        # The exponent is limited, because many consecutive rejects would make the power overflow.
         pause = min(self._max_pause, self._pause * 2.0 ** min(pending.refusals, 30))
         pending.refusals, pending.why, pending.due = pending.refusals + 1, why, now.monotonic + pause
         self._put(self._waiting, pending)
@@ -557,7 +557,7 @@ class DropCopy:
             setattr(self, name, getattr(fresh, name))
         self.forgotten, self.left_out = state.forgotten, state.left_out
         self.unplaced.load(state.unplaced)
-        self._reply, self._on = None, False
+        self._reply, self._logged_on = None, False
 
 
 def _key(text: str) -> ExecKey:

@@ -283,8 +283,9 @@ class RateBudget:
         """Reserve a Logon before connecting. Return 0 if it is reserved, or the seconds after which to call
         again.
 
-        The bucket does not refill the token of a reserved Logon while it is held, so Logons reserved at
-        different times may be sent at once. Waiting owners are served in the order of their first calls.
+        The bucket does not refill the token of a reserved Logon while the reservation is held, so Logons
+        reserved at different times may be sent at once. Waiting owners are served in the order of their first
+        calls.
 
         Args:
             owner: identifies the reservation.
@@ -295,9 +296,9 @@ class RateBudget:
         time = now.monotonic
         # Refill first, because the reservations held until now limit the refill.
         bucket = self._bucket(_LOGON, now)
-        for line in (self._waiting, self._reserved):
-            for each in [each for each, end in line.items() if end <= time]:
-                del line[each]
+        for ends in (self._waiting, self._reserved):
+            for each in [each for each, end in ends.items() if end <= time]:
+                del ends[each]
         waiting = list(self._waiting)
         ahead = waiting.index(owner) if owner in self._waiting else len(waiting)
         missing = bucket.missing(ahead + 1)
@@ -337,8 +338,8 @@ class RateBudget:
         self._bucket(self._name(bucket, shard), now).spend(tokens)
 
     def left(self, now: Instant, *, bucket: Bucket = _WRITE, shard: int | None = None) -> float:
-        """Return the number of tokens in a bucket, including those kept back; negative if it was
-        overdrawn.
+        """Return the number of tokens in a bucket, including those reserved for cancels; negative if the
+        bucket was overdrawn.
         """
         return self._bucket(self._name(bucket, shard), now).level
 
@@ -358,18 +359,18 @@ class RateBudget:
         if sent is not None:
             found = [bucket for bucket, _, _ in self._draws(sent, now)]
         else:
-            use = _WRITE if reject.ref_msg_type in _WRITES else _READ
-            names = [name for name in self._buckets if name.startswith(use)]
+            kind = _WRITE if reject.ref_msg_type in _WRITES else _READ
+            names = [name for name in self._buckets if name.startswith(kind)]
             if reject.ref_msg_type == OrderMassCancelRequest.MSG_TYPE:
                 names.append(_MASS_CANCEL)
-            found = [self._bucket(name, now) for name in {use, *names}]
+            found = [self._bucket(name, now) for name in {kind, *names}]
         for bucket in found:
             bucket.level = min(bucket.level, 0.0)
         return True
 
     def queue_of(self, message: Message | type[Logon]) -> str:
         """Return the queue in which a message waits; messages in different queues do not block each other."""
-        name = self._drawn(message)
+        name = self._bucket_name(message)
         if message.MSG_TYPE == OrderMassCancelRequest.MSG_TYPE:
             return _MASS_CANCEL
         return f"{name}, cancels" if name.startswith(_WRITE) and _cancels(message) else name
@@ -383,7 +384,7 @@ class RateBudget:
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:
             return []
-        name = self._drawn(message)
+        name = self._bucket_name(message)
         if name == _LOGON:
             return [(self._bucket(name, now), 1, 0)]
         draws: list[tuple[TokenBucket, float, float]] = []
@@ -401,7 +402,7 @@ class RateBudget:
             draws.append((self._bucket(_MASS_CANCEL, now), 1, 0))
         return draws
 
-    def _drawn(self, message: Any) -> str:
+    def _bucket_name(self, message: Any) -> str:
         if message.MSG_TYPE == Logon.MSG_TYPE:
             return _LOGON
         return self._name(*bucket_of(message))
@@ -415,14 +416,14 @@ class RateBudget:
     def _bucket(self, name: str, now: Instant) -> TokenBucket:
         bucket = self._buckets.get(name)
         if bucket is None:
-            rate, capacity = self._figures(name)
+            rate, capacity = self._rate_and_capacity(name)
             bucket = self._buckets[name] = TokenBucket(rate, capacity, capacity, now.monotonic)
         bucket.refill(now.monotonic)
         if name == _LOGON:
             bucket.level = min(bucket.level, bucket.capacity - len(self._reserved))
         return bucket
 
-    def _figures(self, name: str) -> tuple[float, float]:
+    def _rate_and_capacity(self, name: str) -> tuple[float, float]:
         use, bounds = self._use, self._limits
         if name == _LOGON:
             return use / LOGON_INTERVAL, max(1.0, use * LOGON_BURST)
@@ -450,7 +451,7 @@ class RateBudget:
         with loading(dumped, _State, "RateBudget") as state:
             passed = max(0.0, (now.utc - state.at).total_seconds())
             for name, level in state.levels.items():
-                rate, capacity = self._figures(name)
+                rate, capacity = self._rate_and_capacity(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
                     raise ValueError(f"{name!r} is not a bucket, or {level!r} is not a level")

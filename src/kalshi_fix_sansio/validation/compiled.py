@@ -114,11 +114,11 @@ class _Writer:
                 forbidden += [f"if {_present(member, value)}: {statement}"]
                 continue
             conditions += self._conditions(member, when, at, where, by_name)
-            must = presence is Presence.REQUIRED
+            is_required = presence is Presence.REQUIRED
             if isinstance(member, GroupMember):
-                groups += self._group(member, at, where, by_name, must=must)
+                groups += self._group(member, at, where, by_name, is_required=is_required)
                 continue
-            if must:
+            if is_required:
                 required += [f"if {value} is None: {self._problem(rules.missing(member), where)}"]
             if self.limits:
                 limits += self._limits(member, at, where, by_name)
@@ -166,8 +166,8 @@ class _Writer:
         at: str,
         by_name: dict[str, Member],
     ) -> list[str]:
-        """Return the lines that check the limit that applies, the last one whose condition holds; the
-        conditions are therefore tested in reverse.
+        """Return the lines that check the applicable limit, which is the last one whose condition holds; the
+        conditions are therefore tested in reverse order.
         """
         lines: list[str] = []
         for limit in reversed(overrides):
@@ -212,9 +212,9 @@ class _Writer:
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif coded and not ranged and not formed and all(_only_values(limit) for limit in limits):
             # Only the members that the limit allows are valid. There is exactly one limit, because at most
-            # one applies in a place (`rules.limits_of`).
+            # one applies at a `Place` (`rules.limits_of`).
             (limit,) = limits
-            allowed = rules.satisfying(field.codes, member, limit.values)
+            allowed = rules.allowed_values(field.codes, member, limit.values)
             guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]
         elif not coded and field.kind in _TEXTS and not ranged and not limited:
             guards = ["v.__class__ is not str", "not v", "not v.isascii()", r"'\x01' in v", r"'\0' in v"]
@@ -286,7 +286,7 @@ class _Writer:
             members = (True, False) if plain is bool else plain
             # The matching members are computed once, here. A value of another class is formatted for each
             # message, and its text is compared.
-            known = f"{value} in {self._name(rules.satisfying(members, member, values))}"
+            known = f"{value} in {self._name(rules.allowed_values(members, member, values))}"
             written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
         return f"({value} is None or {written})" if "" in values else f"({present} and {written})"
 
@@ -308,7 +308,7 @@ class _Writer:
     # --- groups ---------------------------------------------------------------------------------------
 
     def _group(
-        self, member: GroupMember, at: str, where: str, by_name: dict[str, Member], *, must: bool
+        self, member: GroupMember, at: str, where: str, by_name: dict[str, Member], *, is_required: bool
     ) -> list[str]:
         # Including `at` keeps the variable names of nested groups distinct.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
@@ -332,7 +332,7 @@ class _Writer:
                 ]
             ),
         ]
-        if must and member.minimum:
+        if is_required and member.minimum:
             lines += [f"else: {self._problem(rules.missing(member), where)}"]
         return lines
 

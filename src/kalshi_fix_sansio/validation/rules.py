@@ -213,6 +213,6 @@ def formatted(member: FieldMember) -> Callable[[Any], str]:
     return FORMATTERS[member.field.kind]
 
 
-def satisfying(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
+def allowed_values(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
     """Return those of the values that a condition or a limit allows."""
     return frozenset(value for value in values if formatted(member)(value) in terms)

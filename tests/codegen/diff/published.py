@@ -31,8 +31,8 @@ def revised() -> dict[str, str]:
         )
         assert files[name].count(before + after) == 1
         files[name] = files[name].replace(before + after, after + item["add"] + before)
-    assert "Tides are told on" in files["pier/tides.md"]
-    files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are told on", "Tides are whispered on")
+    assert "Tides are reported on" in files["pier/tides.md"]
+    files["pier/tides.md"] = files["pier/tides.md"].replace("Tides are reported on", "Tides are announced on")
     return files
 
 

@@ -18,7 +18,7 @@ from tests.codegen.spec_folder import mistakes_of
 BOOKINGS, TOURS, TIDES = "pier/bookings.md", "pier-tours/bookings.md", "pier/tides.md"
 
 
-def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") -> None:
+def follow(scratch: Scratch, found: list[Finding], words: str = "A description.") -> None:
     """Write all proposals to the copy, with these words in place of each `…`."""
     edits = [
         attrs.evolve(edit, location=attrs.evolve(edit.location, file=moved(scratch, edit.location.file)))
@@ -33,7 +33,7 @@ def follow(scratch: Scratch, found: list[Finding], words: str = "As they say.") 
 
 
 def moved(scratch: Scratch, file: str) -> str:
-    """Return the path in the copy of a file of the spec."""
+    """Return the path that a file of the spec has in the copy."""
     return file.replace(SPEC.as_posix(), scratch.spec.as_posix())
 
 
@@ -44,33 +44,35 @@ EXTEND = "#### Extend (Kind=2)\n\n| Tag  | Name  | Description | Required |\n"
 EXTEND += "| ---- | ----- | ----------- | -------- |\n| 9002 | Berth | Which.      | Yes      |\n\n"
 
 
-def before(page: str, anchor: str, row: str) -> tuple[str, str, str]:
+def insert_before(page: str, anchor: str, row: str) -> tuple[str, str, str]:
     return page, anchor, f"{row}\n{anchor}"
 
 
 CHANGES = {
     "a field on two pages": [
-        before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | N | In metres. |"),
-        before(TOURS, LENGTH_OF_TOURS, "| No | Draught | 9040 | In metres | Decimal |"),
+        insert_before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | N | In metres. |"),
+        insert_before(TOURS, LENGTH_OF_TOURS, "| No | Draught | 9040 | In metres | Decimal |"),
     ],
     "a required field of one product": [
-        before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | Y | In metres. |"),
+        insert_before(BOOKINGS, LENGTH, "| 9040 | Draught | Decimal | Y | In metres. |"),
         (BOOKINGS, "9003=80.5|", "9003=80.5|9040=7|"),
     ],
     "a flag with the values Y and N": [
-        before(BOOKINGS, LENGTH, "| 9040 | Urgent | Char | N | Y/N, whether to hurry. |")
+        insert_before(BOOKINGS, LENGTH, "| 9040 | Urgent | Char | N | Y/N, whether to hurry. |")
     ],
-    "a field with values": [before(BOOKINGS, LENGTH, "| 9040 | Tug | Integer | N | `1`=None, `2`=One. |")],
+    "a field with values": [
+        insert_before(BOOKINGS, LENGTH, "| 9040 | Tug | Integer | N | `1`=None, `2`=One. |")
+    ],
     "a field of a group": [
-        before(TIDES, TIDE_LEVEL, "| 9040 | TideFlow | Decimal | N | Tide entries only. |")
+        insert_before(TIDES, TIDE_LEVEL, "| 9040 | TideFlow | Decimal | N | Tide entries only. |")
     ],
     "a field of the header in two messages": [
-        before(BOOKINGS, LENGTH, "| 9040 | Watch | String | N | Header field. |"),
-        before(TIDES, "| 9006 | Until ", "| 9040 | Watch | String | N | Header field. |"),
+        insert_before(BOOKINGS, LENGTH, "| 9040 | Watch | String | N | Header field. |"),
+        insert_before(TIDES, "| 9006 | Until ", "| 9040 | Watch | String | N | Header field. |"),
     ],
     "a value": [(TIDES, "`H`=High, `L`=Low", "`H`=High, `L`=Low, `S`=Slack water")],
     "a text with a code": [
-        before(
+        insert_before(
             BOOKINGS,
             "* **SHIP\\_TOO\\_LONG**",
             '* **PIER\\_CLOSED** - maps to RefusalReason "No berth"',

@@ -226,7 +226,7 @@ def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> Non
 
 
 def test_a_long_changelog_is_read_in_linear_time() -> None:
-    """The inputs are an unterminated object and an object with ten thousand strings."""
+    """The inputs are a long title, a list of 2,000 tags, and an object without an end."""
     entry_fact = the_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
     entry_fact = the_entry(

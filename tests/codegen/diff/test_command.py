@@ -150,7 +150,7 @@ def test_the_product_of_a_page_follows_from_its_folder(name: str, tmp_path: Path
     assert (reading.page, reading.product) == ("pier-tours/page", "tours")
 
 
-def test_the_product_of_a_page_can_be_an_option(tmp_path: Path) -> None:
+def test_the_product_of_a_page_can_be_given_as_an_option(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Fees\n", encoding="utf-8")
     with pytest.raises(SourceError, match="unknown product"):

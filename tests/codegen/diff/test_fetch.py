@@ -122,7 +122,7 @@ def test_the_dictionary_is_fetched_from_its_own_address(site: Site, tmp_path: Pa
         assert not (tmp_path / "other").exists()
 
 
-def test_the_addresses_are_those_of_the_manifest(site: Site, tmp_path: Path) -> None:
+def test_the_default_addresses_are_those_of_the_manifest(site: Site, tmp_path: Path) -> None:
     copy_of_pier = SpecCopy(tmp_path / "copy", SPEC)
     site.put("/fix/pier.xml", DICTIONARY, Content_Type="application/xml")
     none = run("--spec", copy_of_pier.spec, "fetch", "--out", tmp_path / "out")

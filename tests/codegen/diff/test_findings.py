@@ -150,7 +150,7 @@ def test_a_condition_is_compared_only_where_it_applies(scratch: Scratch) -> None
     """A field that one product requires under a condition may be optional on the pages of another."""
     row = "| 9006 | Until       | UTCTimestamp | {}        | {}"
     scratch.edit(
-        scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Told when")
+        scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Stated when")
     )
     assert ("different", "member", "BookingRequest.Until", "optional") in reported(scratch.diff_pages())
     messages = scratch.spec / "messages/bookings.yaml"
@@ -283,11 +283,11 @@ def test_the_values_of_msgtype_are_compared_with_the_messages(scratch: Scratch) 
 
     scratch.edit(path, '<field number="35" name="MsgType" type="STRING" />', listed(values))
     assert scratch.diff_dictionary() == []
-    changed = {**values, "T2": "TIDES_TOLD", "T9": "TIDE_ALARM"}
+    changed = {**values, "T2": "TIDES_REPORT", "T9": "TIDE_ALARM"}
     del changed["B1"]
     scratch.edit(path, listed(values), listed(changed))
     assert reported(scratch.diff_dictionary()) == {
-        ("different", "message", "TideReport", "name TIDES_TOLD"),
+        ("different", "message", "TideReport", "name TIDES_REPORT"),
         ("different", "message", "BookingRequest", "no value of MsgType"),
         ("new", "message", "T9", "listed"),
     }

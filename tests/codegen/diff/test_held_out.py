@@ -1,5 +1,4 @@
-"""Changes to pages that were devised after the tool was written: each is reported unless it does not affect
-the spec."""
+"""Changes to pages, devised after the tool was written: only those that affect the spec are reported."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ Change = Callable[[Scratch], None]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Scratch:
-    """Return a tide report with a field before its group, and every passage reviewed."""
+    """Return a dialect with every passage reviewed, whose tide report has a field before its group."""
     made = Scratch(tmp_path_factory.mktemp("base"))
     members = "      Until: optional\n      Tides: required"
     made.edit(made.spec / "messages/tides.yaml", "      Tides: required", members)

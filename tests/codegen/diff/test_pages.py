@@ -83,7 +83,7 @@ def test_a_row_of_a_table_of_fields_is_read(head: str, row: str, expected: str) 
         ("Take\\<1>, Extend\\<2>", "codes of 9004 in B1: 1=Take, 2=Extend"),
         ("Always `TAKE&lt;1&gt;`", "a code of 9004 in B1: 1=TAKE"),
         ("TAKE(1), EXTEND\\_IT(2), or LEAVE(3)", "codes of 9004 in B1: 1=TAKE, 2=EXTEND_IT, 3=LEAVE"),
-        ("1 (TAKE) unless said", "a code of 9004 in B1: 1=TAKE"),
+        ("1 (TAKE) unless stated", "a code of 9004 in B1: 1=TAKE"),
         ("What to do (1=Take, 2=Extend)", "codes of 9004 in B1: 1=Take, 2=Extend"),
         ("`1` (take) or `2` (extend)", "codes of 9004 in B1: 1=take, 2=extend"),
         ("Take (1), Extend (2)", "codes of 9004 in B1: 1=Take, 2=Extend"),
@@ -104,7 +104,7 @@ def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
         (9004, "Omit it or use `-1`; `9003=2` and `9002=Berth` go with it"),
         (9002, "Present on REFUSED(R)"),
         (9002, "Session, e.g. `PierBK`, `PierTD`"),
-        (9030, "Tells Taken\\<T> instead of Refused\\<R>"),
+        (9030, "Reports Taken\\<T> instead of Refused\\<R>"),
         (9006, "Expires as Over\\<O>, `1`=Take"),
     ],
 )

@@ -41,8 +41,8 @@ def test_reviewed_text_is_kept_only_as_fingerprints(scratch: Scratch) -> None:
 
 def test_a_changed_sentence_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
-    scratch.edit(page, "Tides are told on", "Tides are whispered on")
-    assert unreviewed(scratch) == [f"pier/tides: changed text on line {line_of(page, 'whispered')}"]
+    scratch.edit(page, "Tides are reported on", "Tides are announced on")
+    assert unreviewed(scratch) == [f"pier/tides: changed text on line {line_of(page, 'announced')}"]
     assert review(scratch).exit_code == 0
     assert unreviewed(scratch) == []
 
@@ -50,10 +50,10 @@ def test_a_changed_sentence_is_reported(scratch: Scratch) -> None:
 def test_differences_from_the_previous_page_are_shown_word_by_word(scratch: Scratch, tmp_path: Path) -> None:
     old = tmp_path / "old"
     shutil.copytree(scratch.pages, old)
-    scratch.edit(scratch.pages / "pier/tides.md", "Tides are told on", "Tides are whispered on")
-    assert "Tides are whispered on" in diff(scratch).stdout
-    assert "[-told-] {+whispered+}" not in diff(scratch).stdout
-    assert "Tides are [-told-] {+whispered+} on" in diff(scratch, "--against", str(old)).stdout
+    scratch.edit(scratch.pages / "pier/tides.md", "Tides are reported on", "Tides are announced on")
+    assert "Tides are announced on" in diff(scratch).stdout
+    assert "[-reported-] {+announced+}" not in diff(scratch).stdout
+    assert "Tides are [-reported-] {+announced+} on" in diff(scratch, "--against", str(old)).stdout
 
 
 def test_text_that_is_new_on_several_pages_is_reported_once(scratch: Scratch) -> None:
@@ -86,7 +86,7 @@ def test_changes_to_the_layout_are_not_reported(scratch: Scratch) -> None:
         "|9020|**NoTides**|Integer|Y|Number  of tides.|",
     )
     scratch.edit(
-        page, "Tides are told on the **PierTD** session.", "Tides are told on the\n`PierTD` session."
+        page, "Tides are reported on the **PierTD** session.", "Tides are reported on the\n`PierTD` session."
     )
     assert unreviewed(scratch) == []
 

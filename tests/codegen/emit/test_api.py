@@ -24,7 +24,7 @@ from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 @pytest.fixture
 def deprecated(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Generate the dialect with a deprecated field, a deprecated group and a deprecated message."""
-    note = 'deprecated: {2024-01: "Nobody asks."}'
+    note = 'deprecated: {2024-01: "Unused."}'
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", f"Draught: {{{note}}}")
     copy.edit("messages/berths.yaml", "Cargo:     optional", f"Cargo: {{{note}}}")
     copy.edit("messages/berths.yaml", "    msg_type: U2\n", f"    msg_type: U2\n    {note}\n")
@@ -41,7 +41,7 @@ def request(package: ModuleType, **given: Any) -> Any:
     return cls(**{**required, **given})
 
 
-def test_a_deprecated_field_warns_only_if_it_is_set_and_at_that_line(
+def test_a_deprecated_element_warns_only_if_it_is_used_and_at_the_line_that_uses_it(
     deprecated: ModuleType,
 ) -> None:
     given: dict[str, Any] = {"arrival": datetime(2026, 1, 1, tzinfo=UTC)}
@@ -49,7 +49,7 @@ def test_a_deprecated_field_warns_only_if_it_is_set_and_at_that_line(
         warnings.simplefilter("error")
         request(deprecated, **given)
     with pytest.warns(
-        DeprecationWarning, match=r"^Draught \(5003\): Deprecated since 2024-01: Nobody"
+        DeprecationWarning, match=r"^Draught \(5003\): Deprecated since 2024-01: Unused"
     ) as caught:
         request(deprecated, draught="2.5", **given)
     assert caught[0].filename == __file__
@@ -81,7 +81,7 @@ def test_reading_a_deprecated_field_does_not_warn(deprecated: ModuleType) -> Non
         frame = codec.encode(deprecated.BerthOffer(ship_id="x", answer="1"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for _ in range(4):  # the diagnosing decoder, and the compiled shape it creates
+        for _ in range(4):  # first by the explainer, later by the shape that is compiled
             message: Any = codec.decode(frame)
             assert message.ship_id == "x"
 
@@ -277,7 +277,7 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     ]
 
 
-def test_the_release_of_a_spec_is_in_its_folder(copy: SpecCopy) -> None:
+def test_the_api_of_the_last_release_is_in_the_spec_folder(copy: SpecCopy) -> None:
     missing = run("--spec", copy.spec, "api")
     assert missing.exit_code == 1
     assert f"{copy.spec}/released.json: there is no API of a release; " in missing.output

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from codegen.emit import check as checking
-from codegen.emit.check import Finding, check, first_difference, present, write
+from codegen.emit.check import Finding, check, files_in, first_difference, write
 from tests.codegen.command import run
 from tests.codegen.harbour_spec import HARBOUR, REPOSITORY, SpecCopy
 
@@ -116,7 +116,7 @@ def test_writing_removes_files_no_longer_generated(tmp_path: Path) -> None:
     (tmp_path / "old.py").write_text(MARKED, encoding="utf-8")
     changes = write({"new.py": MARKED}, tmp_path)
     assert changes == [Finding(tmp_path / "old.py", "removed"), Finding(tmp_path / "new.py", "written")]
-    assert present(tmp_path) == {"new.py"}
+    assert files_in(tmp_path) == {"new.py"}
     assert write({"new.py": MARKED + "\n"}, tmp_path) == [Finding(tmp_path / "new.py", "updated")]
 
 
@@ -126,7 +126,7 @@ def test_writing_never_removes_files_that_were_not_generated(tmp_path: Path) -> 
     result = generate(HARBOUR, tmp_path)
     assert result.exit_code == 1
     assert "precious.py was not generated: move it" in result.stderr
-    assert present(tmp_path) == {"old.py", "precious.py"}
+    assert files_in(tmp_path) == {"old.py", "precious.py"}
 
 
 @pytest.mark.parametrize(

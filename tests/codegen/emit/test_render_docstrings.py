@@ -122,8 +122,8 @@ def test_limits_are_described(limit: Limit, text: str) -> None:
 def test_the_only_allowed_values_are_described() -> None:
     fields = {field.name: field for field in load_dialect(HARBOUR).fields}
     kind = fields["BerthKind"]
-    beside = Condition((("Flag", ("H",)), ("FirstDay", None)))
-    limit = Limit(beside, None, None, None, None, None, ("1", "2", "7"), None)
+    condition = Condition((("Flag", ("H",)), ("FirstDay", None)))
+    limit = Limit(condition, None, None, None, None, None, ("1", "2", "7"), None)
     assert prose.limits_text(kind, (limit,), fields) == (
         "Only QUAY, ANCHOR or 7 when Flag is HOME and FirstDay is absent."
     )
@@ -134,7 +134,7 @@ def test_limits_of_a_counter_are_numbers_of_entries() -> None:
     fields = load_dialect(HARBOUR).fields
     counter = next(field for field in fields if field.datatype.kind == "NUMINGROUP")
     client = Condition(scope=Scope(sender="client"))
-    one, two = (Limit(client, None, most, None, None, None, (), None) for most in ("1", "2"))
+    one, two = (Limit(client, None, maximum, None, None, None, (), None) for maximum in ("1", "2"))
     assert prose.limits_text(counter, (one,)) == "At most 1 entry from the client."
     assert prose.limits_text(counter, (two,)) == "At most 2 entries from the client."
 
@@ -167,7 +167,7 @@ def test_conditions_are_described() -> None:
             "{presence: required, optional_on: {sender: client}}",
             "Optional from the client. Required elsewhere.",
         ),
-        ("{deprecated: {2024-01: Nobody asks.}}", "Optional. Deprecated since 2024-01: Nobody asks."),
+        ("{deprecated: {2024-01: Unused.}}", "Optional. Deprecated since 2024-01: Unused."),
     ],
 )
 def test_presence_is_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:

@@ -202,9 +202,9 @@ def test_groups_have_their_counter_and_are_exported_once_if_the_products_agree(
         [group] = [item for item in groups if key(item) == key(reference)]
         counter = group.find(f"{N}numInGroup")
         assert counter is not None
-        opens = known[group.attrib["name"]].delimiters[0].name
+        opener = known[group.attrib["name"]].delimiters[0].name
         assert counter.attrib["name"].startswith("No")
-        assert next(iter(members(group))) == opens
+        assert next(iter(members(group))) == opener
     assert {reference.attrib["name"] for reference in references} <= known.keys()
 
 

@@ -101,7 +101,7 @@ def test_the_library_sends_and_reads_the_examples(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "complaint"),
+    ("before", "after", "mistake"),
     [
         ("  NewOrderSingle:", "  NewOrderSimple:", "there is no message `NewOrderSimple`; did you mean"),
         ("  Heartbeat:\n", "  Logout:\n", "a duplicate"),
@@ -119,12 +119,12 @@ def test_the_library_sends_and_reads_the_examples(
     ],
 )
 def test_a_mistake_in_an_example_is_reported_with_its_location(
-    kalshi: Dialect, tmp_path: Path, before: str, after: str, complaint: str
+    kalshi: Dialect, tmp_path: Path, before: str, after: str, mistake: str
 ) -> None:
     text = (SPEC / examples.FILE).read_text(encoding="utf-8")
     assert before in text
     (tmp_path / examples.FILE).write_text(text.replace(before, after, 1), encoding="utf-8")
-    with pytest.raises(SpecError, match=re.escape(complaint)):
+    with pytest.raises(SpecError, match=re.escape(mistake)):
         examples.load(kalshi, tmp_path)
 
 

@@ -112,5 +112,5 @@ def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
         read_yaml(tmp_path / "none.yaml")
 
 
-def test_an_unclosed_file_is_reported_with_its_last_line(tmp_path: Path) -> None:
+def test_an_unclosed_quote_is_reported_with_the_last_line(tmp_path: Path) -> None:
     assert str(refused(tmp_path, 'a: "open\n')[0]).startswith(f"{tmp_path.as_posix()}/a.yaml:2: ")

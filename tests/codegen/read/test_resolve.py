@@ -67,7 +67,7 @@ def test_a_data_field_names_its_length(dialect: model.Dialect) -> None:
     assert "NoteLength" not in [member.field.name for member in message(dialect, "NewOrder").members]
 
 
-def test_administrative_messages_come_first(dialect: model.Dialect) -> None:
+def test_administrative_messages_are_first(dialect: model.Dialect) -> None:
     assert [(message.msg_type, message.admin) for message in dialect.messages] == [
         ("0", True),
         ("D", False),
@@ -392,7 +392,7 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
     )
 
 
-def test_data_fields_of_the_standard_are_tags(tmp_path: Path) -> None:
+def test_data_fields_of_the_standard_are_listed_by_tag(tmp_path: Path) -> None:
     manifest = edited("manifest", "sources:", "standard_data: {93: 89, 90: 91}\nsources:")
     assert load_dialect(write(tmp_path / "right", manifest=manifest)).standard_data == ((90, 91), (93, 89))
     wrong = manifest.replace("90:", "RawData:")

@@ -84,9 +84,9 @@ def test_mistakes_are_reported(tmp_path: Path, old: str, new: str, mistake: str)
 REFUSALS = """\
 source: manual
 refusals:
-  Locked: {pattern: "locked|denied", resolution: action, doc: "Not allowed in."}
+  Locked: {pattern: "locked|denied", resolution: action, doc: "Access is denied."}
   Tide:   {pattern: "tide", resolution: unclear, doc: "Perhaps the tide."}
-  Busy:   {pattern: "busy", resolution: time, source: manual, why: "Seen.", doc: "Come again."}
+  Busy:   {pattern: "busy", resolution: time, source: manual, why: "Seen.", doc: "Try again later."}
 texts: {}
 """
 
@@ -102,7 +102,7 @@ def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
     assert (tide.resolution, busy.resolution, busy.doc, busy.why) == (
         "unclear",
         "time",
-        "Come again.",
+        "Try again later.",
         "Seen.",
     )
     assert locked.location.line == line_of(REFUSALS, "Locked")
@@ -118,7 +118,7 @@ def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
         ),
         ("resolution: unclear", "resolution: sleep", "4: `refusals.Tide.resolution` is `sleep`"),
         ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
-        (', doc: "Come again."', "", "5: `refusals.Busy` has no `doc`"),
+        (', doc: "Try again later."', "", "5: `refusals.Busy` has no `doc`"),
         ("source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),
     ],
 )

@@ -293,8 +293,8 @@ class _Reader:
         return self._fields(written, by_us=by_us, complete=False)
 
     def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
-        """Read a message; `complete` starts from the sample fields of Application (a placeholder type) or
-        NewOrderSingle."""
+        """Read a message. With `complete`, a message of type Application (a placeholder) or NewOrderSingle
+        starts with its sample fields."""
         fields: dict[int, Value] = {}
         if "type" in written:
             name = str(written["type"])

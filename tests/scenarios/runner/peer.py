@@ -29,12 +29,12 @@ class Peer:
     """Fields of the peer's Logon unless a step overrides them."""
     next_number: int = 1
 
-    def write(self, output: MessageSpec) -> bytes:
+    def write(self, spec: MessageSpec) -> bytes:
         """Write one message. Header fields set by the step come first, in the order of the step.
 
-        Without a given MsgSeqNum the next one is used. The counter only goes back with a ResetSeqNumFlag.
+        Without a given MsgSeqNum the next one is used. The counter goes back only with a ResetSeqNumFlag.
         """
-        fields = dict(output.fields)
+        fields = dict(spec.fields)
         msg_type = fields.pop(MSG_TYPE)
         if msg_type == "A":
             fields = {**self.logon, **fields}
@@ -61,7 +61,7 @@ class Peer:
             for tag, value in {**header, **fields}.items()
             if value is not None
         )
-        return self._frame((text + output.body.replace("|", "\x01")).encode("latin-1"), framing)
+        return self._frame((text + spec.body.replace("|", "\x01")).encode("latin-1"), framing)
 
     def text(self, value: Value) -> str:
         """Return a value in wire form."""

@@ -211,10 +211,10 @@ class _Player:
         self._transport.call(self._user_call(action))
 
     def _user_call(self, action: UserCalls) -> Call:
-        text, output = action.text, action.message
-        if output is not None:
-            named = tuple(tag for tag, _ in output.fields if tag != MSG_TYPE)
-            message = self._codec.decode(self._peer_form(output))
+        text, spec = action.text, action.message
+        if spec is not None:
+            named = tuple(tag for tag, _ in spec.fields if tag != MSG_TYPE)
+            message = self._codec.decode(self._peer_form(spec))
             if action.name == "send":
                 header = _named(message.header, named)
                 return lambda session, now: session.send(message, now, header_fields=header)
@@ -234,9 +234,9 @@ class _Player:
         }
         return calls[action.name]
 
-    def _peer_form(self, text: MessageSpec) -> bytes:
-        """Return a message in wire form, to be decoded into one that the user sends."""
-        return attrs.evolve(self._peer, logon={}).write(text)
+    def _peer_form(self, spec: MessageSpec) -> bytes:
+        """Return a message in wire form, to be decoded into the message object that the user sends."""
+        return attrs.evolve(self._peer, logon={}).write(spec)
 
     # --- effects ----------------------------------------------------------------------------------------
 

@@ -67,8 +67,8 @@ def _check_the_time(receiver: Receiver, header: Any, now: Any) -> Any:
     return sending_time_problem(header, receiver._core.config, now)
 
 
-def _accept_one_name(met: Any, core: Core, name: str) -> None:
-    met(core, name)
+def _accept_one_name(learn_peer: Any, core: Core, name: str) -> None:
+    learn_peer(core, name)
     core.peer_names = frozenset((name,))
 
 

@@ -12,16 +12,16 @@ from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
 from tests.simulation.mutants.patching import caught_by, wrap
 
 
-def _skip_losses(shown: Any, event: Any) -> Any:
-    return None if isinstance(event, MessagesLost) else shown(event)
+def _skip_losses(message_or_error: Any, event: Any) -> Any:
+    return None if isinstance(event, MessagesLost) else message_or_error(event)
 
 
-def _skip_unknown_outcomes(shown: Any, event: Any) -> Any:
-    return None if isinstance(event, OutcomesUnknown) else shown(event)
+def _skip_unknown_outcomes(message_or_error: Any, event: Any) -> Any:
+    return None if isinstance(event, OutcomesUnknown) else message_or_error(event)
 
 
-def _report_fewer_losses(shown: Any, event: Any) -> Any:
-    found = shown(event)
+def _report_fewer_losses(message_or_error: Any, event: Any) -> Any:
+    found = message_or_error(event)
     if isinstance(found, MessagesLostError):
         return MessagesLostError(attrs.evolve(event, end=event.end - 1))
     return found

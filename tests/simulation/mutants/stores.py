@@ -44,7 +44,7 @@ def _lose_synced_changes(disk: Disk, random: object) -> None:
 
 
 def _renew_during_hanging_commit(store: SharedStore) -> None:
-    if not store._hangs or store._disk.failure == "hang":
+    if not store._is_hanging or store._disk.failure == "hang":
         store._disk.renew()
         store.lease.renewed(store._clock())
 

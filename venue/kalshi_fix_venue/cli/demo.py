@@ -47,7 +47,7 @@ YOU, OTHER = "you", "them"
 PATIENCE = 10.0
 """Seconds that the demo waits for a message."""
 WIDTH = 100
-"""Maximum columns of running text."""
+"""Maximum width of running text, in columns."""
 _SEED = 1
 """Seed of the ids and the resting orders: every demo is the same except for keys and times."""
 _CHANGE, _DELETE, _NEW = MDUpdateAction.CHANGE, MDUpdateAction.DELETE, MDUpdateAction.NEW
@@ -110,7 +110,7 @@ class _Story:
                 "Amend it: 12 contracts at 0.45 dollars",
                 "In the book the new level replaces the old one.",
             )
-            yours: dict[str, Any] = {"order_id": order_id, "symbol": symbol, "side": Side.BUY}
+            identity: dict[str, Any] = {"order_id": order_id, "symbol": symbol, "side": Side.BUY}
             you.send(
                 OrderCancelReplaceRequest(
                     cl_ord_id="first-amended",
@@ -118,7 +118,7 @@ class _Story:
                     ord_type=OrdType.LIMIT,
                     price="0.45",
                     order_qty=12,
-                    **yours,
+                    **identity,
                 )
             )
             self._report(you, ExecType.PENDING_REPLACE)
@@ -135,7 +135,9 @@ class _Story:
             books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
 
             self._chapter("Cancel the rest of it", "The level is removed from the book.")
-            you.send(OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **yours))
+            you.send(
+                OrderCancelRequest(cl_ord_id="first-cancelled", orig_cl_ord_id="first-amended", **identity)
+            )
             self._report(you, ExecType.PENDING_CANCEL)
             self._report(you, ExecType.CANCELED, cum_qty=5, leaves_qty=0)
             books.expect_book((_DELETE, _BID, "0.45", 0))
@@ -182,9 +184,11 @@ class _Story:
             self._screen.lines([()])
             self._screen.table(f"{title} (contracts, dollars)", columns, rows)
 
-    def _chapter(self, heading: str, gloss: str) -> None:
+    def _chapter(self, heading: str, explanation: str) -> None:
         self._chapters += 1
-        self._screen.lines([(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {gloss}"),)])
+        self._screen.lines(
+            [(), (("bold", f"{self._chapters}. {heading}"),), (("italic", f"   {explanation}"),)]
+        )
 
     @contextmanager
     def _logged_on(self, product: Product, symbol: str) -> Iterator[tuple[Participant, Participant]]:

@@ -48,7 +48,8 @@ _COMMON = (
 def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
     """Run an operation on a running venue.
 
-    The exit status is 1 if no venue is running or it refuses the operation, 2 for wrong arguments.
+    The exit status is 1 if no venue is running or if the venue refuses the operation, and 2 for wrong
+    arguments.
     """
     context.obj = (folder, as_object)
 

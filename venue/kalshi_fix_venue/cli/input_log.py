@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.input_log import Replayed, replay
 from kalshi_fix_venue.input_log.digest import state_digest
 
@@ -33,7 +33,8 @@ def replay_input_log(file: Path) -> None:
 
 def _lines(found: Replayed) -> list[str]:
     lines = [
-        f"{found.entries} calls, {found.sent} bytes sent and {found.states} states "
+        f"{counted(found.entries, 'call')}, {counted(found.sent, 'byte')} sent and "
+        f"{counted(found.states, 'state')} "
         + ("were reproduced" if found.is_same else "were reproduced before the first difference")
     ]
     if found.venue is not None:

@@ -12,7 +12,7 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.scenario import KEYS_EACH, MAX_KEYS_EACH, OWNER, Scenario
 from kalshi_fix_venue.scenario.file import load_scenario
@@ -99,7 +99,8 @@ def check(file: Path) -> None:
     count = sum(len(markets) for markets in found.markets.values())
     keys = sum(each.count for each in found.keys)
     screen = Screen()
-    screen.lines([plain(f"{file}: {count} markets, {len(found.owners)} owners, {keys} API keys; valid")])
+    counts = [counted(count, "market"), counted(len(found.owners), "owner"), counted(keys, "API key")]
+    screen.lines([plain(f"{file}: {', '.join(counts)}; valid")])
     screen.flush()
 
 

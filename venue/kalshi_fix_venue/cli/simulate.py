@@ -12,7 +12,7 @@ from typing import Unpack
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import Screen, plain
+from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
 from kalshi_fix_adapters.cli.kit.values import Value
 from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_sansio.clock import Instant
@@ -97,7 +97,7 @@ def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
         rows,
     )
     lines = [
-        f"{product}: {len(venue.exchange(product).open_orders())} open orders, "
+        f"{product}: {counted(len(venue.exchange(product).open_orders()), 'open order')}, "
         f"{sum((account.balance for account in venue.exchange(product).accounts()), Decimal(0))} dollars"
         for product in PRODUCTS
     ]

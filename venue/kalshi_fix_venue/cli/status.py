@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
-from kalshi_fix_venue.operations.status import is_of_the_venue
+from kalshi_fix_venue.operations.status import belongs_to_venue
 
 WIDTH = 60
-"""Columns of the widest table."""
-KEY_SHOWN = 8
-"""Characters of a key id that are shown."""
+"""Width of the widest table, in columns."""
+MAX_KEY_LENGTH = 8
+"""Maximum length of a key id in a table; the rest is cut off."""
 
 
 def print_status(screen: Screen, status: dict[str, Any]) -> None:
@@ -29,8 +29,8 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
             [ticker, state, prices[ticker]["buy"] or "-", prices[ticker]["sell"] or "-"]
             for ticker, state in found["markets"].items()
         ]
-        accounts = [each for each in found["accounts"] if not is_of_the_venue(each["owner"])]
-        orders = [each for each in found["orders"] if not is_of_the_venue(each["owner"])]
+        accounts = [each for each in found["accounts"] if not belongs_to_venue(each["owner"])]
+        orders = [each for each in found["orders"] if not belongs_to_venue(each["owner"])]
         hidden += found["open_orders"] - len(orders)
         table(f"{product}: {found['state']}", "market state bid ask", markets)
         table(
@@ -56,7 +56,7 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
                 f"{each['session']} listener" if each["listener"] else each["session"],
                 each["product"],
                 each["owner"],
-                each["key"][:KEY_SHOWN],
+                each["key"][:MAX_KEY_LENGTH],
                 str(each["next_incoming"]),
                 str(each["next_outgoing"]),
             ]

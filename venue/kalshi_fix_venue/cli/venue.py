@@ -43,7 +43,7 @@ from kalshi_fix_venue.testing import Sandbox
 
 ENVIRONMENT_FILE = "env.sh"
 FIRST_PORT = 8228
-"""The first of the default ports, which Containerfile exposes."""
+"""The first of the default ports; the Containerfile exposes all of them."""
 _LAST_PORT = FIRST_PORT + len(all_ports()) - 1
 WEB_PORT = _LAST_PORT + 1
 """The default port of the web page."""
@@ -185,7 +185,7 @@ def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str
             environments.append((environment, exports))
         yield environments
     except FileExistsError as error:
-        raise _in_the_way(error) from None
+        raise _file_exists_error(error) from None
     finally:
         with _uninterrupted():
             removals.close()
@@ -203,7 +203,7 @@ def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:
-        raise _in_the_way(error) from None
+        raise _file_exists_error(error) from None
     try:
         yield channel
     finally:
@@ -231,7 +231,7 @@ def _page(sandbox: Sandbox, channel: ControlServer, port: int | None) -> Iterato
         yield page.url
 
 
-def _in_the_way(error: FileExistsError) -> CommandError:
+def _file_exists_error(error: FileExistsError) -> CommandError:
     return CommandError(f"{error.filename} already exists; choose another --folder, or delete it")
 
 

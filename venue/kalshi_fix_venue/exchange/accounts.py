@@ -71,9 +71,9 @@ class Holding:
         """Return the open orders on a side."""
         return self.buys if side is Side.BUY else self.sells
 
-    def reach(self, side: Side) -> Decimal:
-        """Return the position that would result, in the side's direction, if all orders of the side
-        filled."""
+    def potential_position(self, side: Side) -> Decimal:
+        """Return the position that would result if all orders on a side filled, counted in the direction of
+        the side: for buys, a long position is positive; for sells, a short one."""
         if side is Side.BUY:
             return self.position.net + self.buys.quantity
         return self.sells.quantity - self.position.net
@@ -84,7 +84,7 @@ class AccountTerms:
     """Account settings of one owner."""
 
     direct_member: bool = True
-    """Whether the balances are kept to 0.0001 dollars, rather than to whole cents."""
+    """Whether the balances are multiples of 0.0001 dollars, rather than of whole cents."""
     without_netting: frozenset[int] = frozenset()
     """Numbers of the subaccounts (0 is the primary account) without collateral return for market groups."""
 

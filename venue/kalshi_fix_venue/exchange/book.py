@@ -44,14 +44,15 @@ class LevelChange:
 
 @attrs.define(eq=False)
 class _Touch:
-    """The changes of a level since its book was last drained."""
+    """The changes to a level since its book was last drained."""
 
     before: Decimal
     causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)
     """The last order of each owner, with its ClOrdID at that time."""
 
     def names(self) -> dict[str, OrderName]:
-        # An amend gives the order a new ClOrdID, a cancel does not.
+        # An open order is named by its current ClOrdID, which an amend may have changed; an ended order by
+        # the recorded one.
         return {
             owner: OrderName(
                 order.cl_ord_id if order.state is ExchangeOrderState.OPEN else name, order.account

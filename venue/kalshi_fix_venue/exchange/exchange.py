@@ -88,7 +88,7 @@ _STEPS: Mapping[type[Command], Callable[[ExchangeState, Batch, Any], None]] = {
     SetSettlementBounds: pausing.set_settlement_bounds,
     MoveCash: transferring.transfer,
 }
-"""The functions that execute each command. `Advance` has none; it only advances the time."""
+"""The function that executes each command type. `Advance` has none; it only advances the time."""
 
 
 class Exchange:
@@ -212,7 +212,7 @@ class Exchange:
         return account in self._state.accounts
 
     def would_refuse(self, command: PlaceOrder) -> RejectCause | None:
-        """Return why an order would be refused now, or None if it would not be, without any change."""
+        """Return why an order would be refused now, or None if it would be accepted. Changes no state."""
         return placing.try_out(self._state, command)
 
     def cost(self, account: AccountId, market: str, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
@@ -310,10 +310,10 @@ class Exchange:
         """Return the order groups, oldest first; read-only."""
         return self._state.groups.all()
 
-    def open_orders(self, of: Callable[[str], bool] | None = None) -> tuple[OrderSnapshot, ...]:
-        """Return the open orders, oldest first; if `of` is given, only those whose owner it accepts."""
+    def open_orders(self, select: Callable[[str], bool] | None = None) -> tuple[OrderSnapshot, ...]:
+        """Return the open orders, oldest first; if `select` is given, only those whose owner it accepts."""
         found = self._state.orders
-        return tuple(order.snapshot() for order in found if of is None or of(order.account.owner))
+        return tuple(order.snapshot() for order in found if select is None or select(order.account.owner))
 
     def position(self, account_id: AccountId, market: str) -> Position:
         """Return an account's position in a market, on the market's shard.

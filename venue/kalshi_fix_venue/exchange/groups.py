@@ -117,7 +117,8 @@ class OrderGroups:
             self._exceeded[group_id] = group
 
     def pop_exceeded(self) -> OrderGroup | None:
-        """Return the next group to trigger, in the order in which they exceeded their limits, or None."""
+        """Return the next group to trigger, or None. Groups are returned in the order in which they exceeded
+        their limits."""
         if not self._exceeded:
             return None
         return self._exceeded.pop(next(iter(self._exceeded)))

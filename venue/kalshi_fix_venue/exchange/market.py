@@ -40,7 +40,7 @@ class MarketRules:
     position_limit: Decimal | None = None
     """Maximum number of contracts an account may be long or short, with its open orders counted as filled."""
     sell_position_floor: Decimal | None = None
-    """The position, negative for a short one, below which an account may not sell, with its open sell orders
+    """The lowest position (negative if short) that an account may reach by selling, with its open sell orders
     counted as filled. 0 allows no short positions."""
     fees: FeeSchedule | None = None
     """The market's fees, if they differ from those of the product."""

@@ -33,7 +33,7 @@ class MarketGroup:
     """Tickers; directional ones are ordered from the most to the least likely YES."""
     kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
     exhaustive: bool = False
-    """Whether exactly one of mutually exclusive markets is decided YES."""
+    """Whether exactly one of the mutually exclusive markets is decided YES."""
 
 
 @attrs.define(eq=False)
@@ -104,8 +104,8 @@ class GroupShare:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
         Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
-        So each contract may need its opening cost, for at most one contract per dollar of the total advance;
-        the most expensive ones are counted.
+        So the opening cost is reserved for as many contracts as the advance has dollars, at most, beginning
+        with the most expensive ones.
         """
         left, reserve = self.advanced, ZERO
         if left:

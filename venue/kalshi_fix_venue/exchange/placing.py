@@ -85,7 +85,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
 
 
 def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
-    """Return why a new order would be refused now, or None if it would not be, without any change."""
+    """Return why a new order would be refused now, or None if it would be accepted. Changes no state."""
     cause = _refusal(state, command)
     if cause is None:
         # `_refusal` has added the order to the account, as if it were accepted.
@@ -134,10 +134,10 @@ def affordability_refusal(
     """
     limit, floor = market.rules.position_limit, market.rules.sell_position_floor
     if limit is not None or (floor is not None and side is Side.SELL):
-        reach = account.holding(market.ticker).reach(side)
-        if limit is not None and reach > limit:
+        potential = account.holding(market.ticker).potential_position(side)
+        if limit is not None and potential > limit:
             return RejectCause.EXCEEDED_PER_MARKET_RISK_LIMIT
-        if floor is not None and side is Side.SELL and -reach < floor:
+        if floor is not None and side is Side.SELL and -potential < floor:
             return RejectCause.EXCEEDED_SELL_POSITION_FLOOR
     if account.available < fee and account.reserved > reserved_before:
         return RejectCause.INSUFFICIENT_BALANCE
@@ -212,8 +212,8 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
 
 
 def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
-    """Return why a customer's daily cap (missing or exceeded) refuses an order that passed `_refusal`, or
-    None. On refusal, remove the order from the account again.
+    """Return why an order that passed `_refusal` is refused under its customer's daily cap (it is missing or
+    would be exceeded), or None. On refusal, remove the order from the account again.
     """
     account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
     if cap is not None:

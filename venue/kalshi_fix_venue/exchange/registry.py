@@ -20,8 +20,8 @@ Key = tuple[str, str]
 
 @attrs.define(eq=False)
 class OrderRegistry:
-    """All open orders, and the last `retained` ended ones, from which the cause is known when a late cancel
-    is refused."""
+    """All open orders, and the last `retained` ended ones. When a late cancel is refused, the ended order
+    determines the cause."""
 
     retained: int = 10_000
     _open: dict[Key, Order] = attrs.field(factory=dict)

@@ -62,7 +62,7 @@ class MarketState(Enum):
     """Listed, but not open yet."""
     ACTIVE = "active"
     INACTIVE = "inactive"
-    """Deactivated by the exchange; orders rest, new ones are refused."""
+    """Deactivated by the exchange; resting orders remain, and new ones are refused."""
     CLOSED = "closed"
     """Past its closing time; resting orders are cancelled shortly after that."""
     DETERMINED = "determined"
@@ -144,7 +144,7 @@ class GroupAction(Enum):
 
 
 class GroupRefusal(StrEnum):
-    """Why a request for an order group is refused; the venue only documents ORDER_GROUP_NOT_FOUND."""
+    """Why a request for an order group is refused; the venue documents only ORDER_GROUP_NOT_FOUND."""
 
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
     TOO_MANY_ORDER_GROUPS = "TOO_MANY_ORDER_GROUPS"

@@ -39,8 +39,8 @@ class Flow:
     """The traders of both products.
 
     It yields their actions as commands, one at a time: each is decided after the previous ones were executed.
-    It has its own random generator: the actions of clients do not change the numbers drawn, but the traders
-    react to their effect on the books.
+    It has its own random generator. Clients' actions do not change the numbers drawn, but the traders react
+    to the effect of those actions on the books.
     """
 
     def __init__(self, config: FlowConfig, exchanges: Mapping[str, Exchange]) -> None:

@@ -45,7 +45,7 @@ class FairPrice:
             value = 2 * self._high - value
         self.value = min(max(value, self._low), self._high)
 
-    def away(self, side: Side, steps: float) -> Decimal | None:
+    def offset_price(self, side: Side, steps: float) -> Decimal | None:
         """Return the price that is `steps` steps from the fair price, or None if the market does not accept
         it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
         taker."""

@@ -26,27 +26,32 @@ class FlowConfig:
     seed: int = 0
     """The same seed, settings and times produce the same orders."""
     rate: float = setting(
-        "orders, amends and cancels per second on average, over all markets, without bursts",
+        "average number of orders, amends and cancels per second, over all markets, without bursts",
         default=5.0,
         minimum=0,
         maximum=10_000,
     )
     makers: int = setting(
-        "traders on each product that quote both sides of a moving fair price",
+        "number of traders on each product that quote both sides of a moving fair price",
         default=3,
         minimum=0,
         maximum=1000,
     )
     takers: int = setting(
-        "traders on each product that trade with those quotes", default=3, minimum=0, maximum=1000
+        "number of traders on each product that trade with the makers' quotes",
+        default=3,
+        minimum=0,
+        maximum=1000,
     )
-    levels: int = setting("prices that a maker quotes on each side", default=3, minimum=1, maximum=100)
+    levels: int = setting(
+        "number of prices that a maker quotes on each side", default=3, minimum=1, maximum=100
+    )
     largest: int = setting(
         "maximum number of contracts of an order", default=20, minimum=1, maximum=1_000_000
     )
     volatility: float = setting(
-        "how far the fair price moves in an hour (one standard deviation): in dollars for prediction, "
-        "as a fraction of itself for margin",
+        "standard deviation of the fair price after an hour: in dollars for prediction, as a fraction of "
+        "the price for margin",
         default=0.05,
         minimum=0,
         maximum=100,
@@ -57,13 +62,15 @@ class FlowConfig:
         minimum=0,
         maximum=1,
     )
-    burst_length: int = setting("orders in a burst, a millisecond apart", default=10, minimum=1, maximum=1000)
+    burst_length: int = setting(
+        "number of orders in a burst, a millisecond apart", default=10, minimum=1, maximum=1000
+    )
     markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
     """Initial fair price, in dollars by ticker. The default is the middle of the book or, if the book is
     empty, half a dollar for prediction and 20 dollars for margin."""
     balance: Decimal = setting(  # noqa: RUF009
-        "initial dollars of each trader, on each shard",
+        "initial balance of each trader on each shard, in dollars",
         default=Decimal(10_000_000),
         minimum=0,
         maximum=10**15,

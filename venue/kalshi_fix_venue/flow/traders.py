@@ -24,14 +24,14 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.flow.prices import FairPrice
 
-_PULL_ALL = 0.002
-"""The share of a maker's actions that cancel all its orders."""
-_CANCEL = 0.05
+_CANCEL_ALL_SHARE = 0.002
+"""The share of a maker's actions that cancel all of its orders."""
+_CANCEL_SHARE = 0.05
 """The share of a maker's updates of an open quote that cancel it."""
-_NEAR = 4
+_MIN_MOVE_DIVISOR = 4
 """A quote whose price is off by less than a step divided by this number keeps its price; the amend changes
 its quantity only."""
-_FRACTION = 0.1
+_FRACTIONAL_SHARE = 0.1
 """The share of orders with a fractional quantity, where the market accepts them."""
 _FULL_SKEW = 20
 """A maker whose position is this many times its largest order moves its prices by as many steps as it has
@@ -56,7 +56,7 @@ class Turn:
         """Draw the quantity of an order, in contracts."""
         whole = Decimal(self.random.randint(1, self.largest))
         step = self.fair.rules.quantity_step
-        if step < 1 and self.random.random() < _FRACTION:
+        if step < 1 and self.random.random() < _FRACTIONAL_SHARE:
             whole -= step * self.random.randrange(1, int(1 / step))
         return whole
 
@@ -118,11 +118,11 @@ class Maker(Trader):
 
     def act(self, turn: Turn) -> Command | None:
         """Update one of its quotes: place it, move it, change its quantity or cancel it."""
-        if turn.random.random() < _PULL_ALL:
+        if turn.random.random() < _CANCEL_ALL_SHARE:
             return CancelAll(origin=self.name, cause=CancelCause.MASS_CANCELED)
         side, level = turn.random.choice((Side.BUY, Side.SELL)), turn.random.randrange(self.levels)
         slot = (turn.fair.rules.ticker, side, level)
-        price = turn.fair.away(side, level + 0.5 + self._skew(turn, side))
+        price = turn.fair.offset_price(side, level + 0.5 + self._skew(turn, side))
         found = (turn.exchange.find(self.name, known) for known in self._quotes.get(slot, ()))
         open_order = next((order for order in found if order is not None), None)
         if open_order is None:
@@ -139,9 +139,9 @@ class Maker(Trader):
             "market": open_order.market,
             "side": side,
         }
-        if price is None or turn.random.random() < _CANCEL:
+        if price is None or turn.random.random() < _CANCEL_SHARE:
             return CancelOrder(**request)
-        if abs(price - open_order.price) * _NEAR < turn.fair.step:
+        if abs(price - open_order.price) * _MIN_MOVE_DIVISOR < turn.fair.step:
             price = open_order.price
         self._quotes[slot] = (request["cl_ord_id"], open_order.cl_ord_id)
         return AmendOrder(**request, quantity=open_order.filled_qty + turn.quantity(), price=price)
@@ -150,13 +150,13 @@ class Maker(Trader):
         """Return the additional distance in steps that bounds the growth of the position."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         away = max(-1.0, min(1.0, share)) * self.levels
-        # Never negative: a maker quotes, it does not take.
+        # Never negative: a maker does not take liquidity.
         return max(away if side is Side.BUY else -away, 0.0)
 
 
 @attrs.define(eq=False)
 class Taker(Trader):
-    """Trades with resting orders near the fair price."""
+    """Takes resting orders near the fair price, and sometimes leaves an order of its own there."""
 
     def side(self, turn: Turn) -> Side:
         """Draw a side; the larger the position, the more likely is the side that reduces it."""
@@ -170,13 +170,13 @@ class Taker(Trader):
         chosen = self.side(turn) if side is None else side
         drawn = turn.random.random()
         if side is not None or drawn < 0.7:
-            price = turn.fair.away(chosen, -turn.random.randint(1, 3))
+            price = turn.fair.offset_price(chosen, -turn.random.randint(1, 3))
             time_in_force, until = TimeInForce.IMMEDIATE_OR_CANCEL, None
         elif drawn < 0.8:
-            price = turn.fair.away(chosen, -2)
+            price = turn.fair.offset_price(chosen, -2)
             time_in_force, until = TimeInForce.FILL_OR_KILL, None
         else:
-            price = turn.fair.away(chosen, turn.random.randint(0, 2))
+            price = turn.fair.offset_price(chosen, turn.random.randint(0, 2))
             time_in_force = TimeInForce.GOOD_TILL_DATE
             until = turn.now + timedelta(seconds=turn.random.randint(1, _MAX_LIFETIME))
         return None if price is None else self.place(turn, chosen, price, time_in_force, expire_time=until)

@@ -21,16 +21,16 @@ OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
 
 
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
-    """Return the account on a shard that a message names by its party or by AllocAccount (79), or the cause
-    of the refusal if the login may not trade for it."""
+    """Return the account that a message names, by its party or by AllocAccount (79), on a shard, or the cause
+    of the refusal if the login may not trade for that account."""
     return account_named(message.party_ids, message.alloc_account, login, shard, venue)
 
 
 def account_named(
     parties: Sequence[Party], subaccount: int | None, login: Login, shard: int, venue: Exchange
 ) -> AccountId | RejectCause:
-    """Return the account on a shard that the parties name or, without parties, the subaccount; or the cause
-    of the refusal if the login may not trade for it."""
+    """Return the account that the parties name on a shard or, without parties, that of the subaccount. If the
+    login may not trade for it, return the cause of the refusal."""
     if not login.may_act_for(subaccount):
         return RejectCause.PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT
     if not parties:

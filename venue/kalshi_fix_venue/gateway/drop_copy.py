@@ -30,7 +30,7 @@ WINDOW = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
 MAX_EVENTS = 50_000
 """Maximum number of events retained for all accounts of a product together."""
 PAGE = 200
-"""Reports passed to a session at a time; the next page follows once the last one is written."""
+"""Number of reports passed to a session at a time; the next page follows once the previous one is written."""
 REQUESTS_PER_MINUTE = 60
 """EventResendRequests (U1) allowed to an account per minute; the venue documents no figure."""
 _MINUTE = timedelta(minutes=1)

@@ -55,7 +55,7 @@ class FakeAnswers:
             return self._order_refusal(message, text, login, now, broadcast=broadcast)
         if isinstance(message, OrderCancelRequest | OrderCancelReplaceRequest):
             order = self._exchange.find(login.owner, message.orig_cl_ord_id)
-            refusal = reports.refused(message, RefusalCause.INVALID_ORDER, order)
+            refusal = reports.cancel_reject(message, RefusalCause.INVALID_ORDER, order)
             known = TEXTS.get((OrderCancelReject.MSG_TYPE, text))
             refusal.cxl_rej_reason = CxlRejReason.OTHER if known is None else known.code
             refusal.text = text
@@ -82,7 +82,7 @@ class FakeAnswers:
                 if known.code == OrdRejReason.STALE_ORDER and self._exchange.product == MARGIN:
                     report.ord_rej_reason = OrdRejReason.STALE_ORDER_MARGIN
             elif known is not None and known.attribute == "exec_type":
-                # Texts of orders that were accepted, and cancelled before any fill.
+                # The Text belongs to an order that was accepted, but cancelled before any fill.
                 report.ord_rej_reason = None
                 report.exec_type, report.ord_status = ExecType.CANCELED, OrdStatus.CANCELED
         return [(to, answer) for to, answer in deliveries if broadcast or to is login]

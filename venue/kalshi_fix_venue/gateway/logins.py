@@ -48,7 +48,7 @@ class Login:
         return self.connection is not None or self.keeps_messages
 
     def account(self, subaccount: int | None, shard: int = 0) -> AccountId:
-        """Return the account on a shard that AllocAccount (79) names; 0 and an absent field select the
+        """Return the account that AllocAccount (79) names on a shard; 0 and an absent field select the
         primary account. For a key that is restricted to a subaccount, an absent field selects that
         subaccount."""
         if subaccount is None:
@@ -131,7 +131,7 @@ class Logins:
         )
 
     def audience(self, account: AccountId, origins: tuple[str | None, ...]) -> list[Login]:
-        """Return the recipients of reports on an account's order: the logins that placed and changed it, and
+        """Return the recipients of reports on an account's order: the logins that placed or changed it, and
         the listeners of its owner whose keys may receive them."""
         placed = (self._by_origin.get(origin or "") for origin in origins)
         recipients = dict.fromkeys(login for login in placed if login is not None)

@@ -74,11 +74,11 @@ class _Subscriptions:
         self._by_symbol: dict[str, dict[Login, None]] = {}
         self._by_login: dict[Login, dict[str, None]] = {}
 
-    def of(self, login: Login) -> Collection[str]:
+    def symbols_of(self, login: Login) -> Collection[str]:
         """Return the symbols that a session has subscribed to."""
         return self._by_login.get(login, {}).keys()
 
-    def to(self, symbol: str) -> Collection[Login]:
+    def subscribers_to(self, symbol: str) -> Collection[Login]:
         """Return the sessions that have subscribed to a symbol."""
         return self._by_symbol.get(symbol, {}).keys()
 
@@ -96,7 +96,7 @@ class _Subscriptions:
 
     def forget(self, login: Login) -> None:
         """Remove all subscriptions of a session."""
-        self.remove(login, self.of(login))
+        self.remove(login, self.symbols_of(login))
         self._by_login.pop(login, None)
 
 
@@ -149,7 +149,7 @@ class MarketData:
         deliveries: list[Delivery] = [
             (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login)))
             for symbol, update in self._updates(outcomes).items()
-            for login in self._books.to(symbol)
+            for login in self._books.subscribers_to(symbol)
         ]
         for change in outcomes:
             if isinstance(change, MarketStateChanged):
@@ -161,7 +161,7 @@ class MarketData:
 
     def _answers(self, message: MarketDataRequest, login: Login, now: datetime) -> Sequence[Message]:
         symbols = [entry.symbol for entry in message.related_sym]
-        mine = self._books.of(login)
+        mine = self._books.symbols_of(login)
         match message.subscription_request_type:
             case SubscriptionRequestType.DISABLE_PREVIOUS:
                 self._books.remove(login, symbols or mine)
@@ -221,7 +221,9 @@ class MarketData:
         updates: dict[str, _Update] = {}
         for outcome in outcomes:
             # Most markets have no subscriber: entries are built only for markets that have one.
-            if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.to(outcome.market):
+            if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.subscribers_to(
+                outcome.market
+            ):
                 continue
             update = updates.setdefault(outcome.market, _Update())
             if isinstance(outcome, TradePrinted):
@@ -235,7 +237,7 @@ class MarketData:
         if status is None or (change.before, change.state) in _UNREPORTED:
             return []
         message = SecurityStatus(symbol=change.market, security_trading_status=status)
-        logins = tuple(self._statuses.to(change.market))
+        logins = tuple(self._statuses.subscribers_to(change.market))
         if change.state is MarketState.SETTLED:  # the last update of the market
             for login in logins:
                 self._statuses.remove(login, (change.market,))

@@ -150,7 +150,7 @@ class OrderEntry:
             account = AccountId(login.owner, message.alloc_account or 0, customer=customer)
             audience = self._logins.audience(account, (login.origin,))
         return [
-            (each, reports.rejected(message, order_id, exec_id, cause, each.flags, now, login.flags))
+            (each, reports.order_reject(message, order_id, exec_id, cause, each.flags, now, login.flags))
             for each in audience
         ]
 
@@ -169,11 +169,14 @@ class OrderEntry:
         # Looked up before the command is executed: afterwards the order has a different ClOrdID, or has
         # ended.
         order = self._exchange.find(command.account.owner, command.orig_cl_ord_id)
-        # With UseCapReservation an order has at most one amend in flight, until its answer has been written.
+        # With UseCapReservation an order has at most one amend in flight. It is in flight until its answer
+        # has been written.
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
             in_flight = self._in_flight.setdefault(login, set())
             if order.order_id in in_flight:
-                return [(login, reports.refused(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order))], ()
+                return [
+                    (login, reports.cancel_reject(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order))
+                ], ()
             in_flight.add(order.order_id)
         if order is not None and not login.flags.skip_pending:
             deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
@@ -191,7 +194,7 @@ class OrderEntry:
         cause: RefusalCause,
         order: OrderSnapshot | None,
     ) -> OrderCancelReject:
-        refusal = reports.refused(message, cause, order)
+        refusal = reports.cancel_reject(message, cause, order)
         if cause in REPORTED_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
             refusal.text = None
         return refusal

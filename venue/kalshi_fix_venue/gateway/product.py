@@ -71,7 +71,8 @@ class ProductGateway:
             rfqs or RfqSettings(),
             {collection.ticker: collection for collection in combos},
         )
-        # The two depend on each other: an order may accept a quote, and an accepted quote becomes orders.
+        # Order entry and RFQs depend on each other: an order may accept a quote, and an accepted quote
+        # becomes orders.
         self._orders.accept_quote = self._rfqs.accept_by_order
         self._handlers: Handlers = {
             **self._orders.handlers(),
@@ -129,11 +130,10 @@ class ProductGateway:
         return self._orders.distribute(outcomes) + self._publish(outcomes), outcomes
 
     def _publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Return the messages of outcomes other than execution reports, and retain the outcomes for drop
-        copy.
+        """Return the messages for outcomes, except execution reports, and retain the outcomes for drop copy.
 
-        All outcomes must pass through here exactly once; others would be missing from market data and drop
-        copy.
+        Each outcome must be passed exactly once; otherwise it would be missing from market data and drop
+        copy, or appear there twice.
         """
         self.drop_copy.record(outcomes)
         self.trades.extend(each for each in outcomes if isinstance(each, TradePrinted | OrderTraded))

@@ -55,7 +55,7 @@ _PREVENTIONS = {
     exchange.SelfTradePrevention.TAKER_AT_CROSS: SelfTradePreventionType.TAKER_AT_CROSS,
     exchange.SelfTradePrevention.MAKER: SelfTradePreventionType.MAKER,
 }
-_NOTHING = Decimal("0.00")
+_ZERO = Decimal("0.00")
 
 
 def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[ExecutionReport]:
@@ -71,7 +71,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
             case OrderAccepted():
                 before_trade = isinstance(following, OrderTraded)
                 if following is None or (before_trade and flags.new_before_trade):
-                    yield _happened(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
+                    yield _outcome_report(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
             case OrderReplaced():
                 yield _replaced(outcome, flags)
             case OrderTraded():
@@ -91,8 +91,8 @@ def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: 
         ord_status=OrdStatus.PENDING_NEW,
         order_qty=contracts(message.order_qty),
         leaves_qty=contracts(message.order_qty),
-        cum_qty=_NOTHING,
-        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        cum_qty=_ZERO,
+        avg_px=price_to_wire(_ZERO, dollars=flags.use_dollars),
         transact_time=now,
         **_echo(message),
     )
@@ -119,7 +119,7 @@ def pending_change(
     )
 
 
-def rejected(
+def order_reject(
     message: NewOrderSingle,
     order_id: str,
     exec_id: exchange.ExecId,
@@ -135,7 +135,7 @@ def rejected(
     echo = _echo(message)
     if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
         echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
-    ordered = message.order_qty if flags.preserve_original_quantity else _NOTHING
+    ordered = message.order_qty if flags.preserve_original_quantity else _ZERO
     return ExecutionReport(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
@@ -146,15 +146,15 @@ def rejected(
         ord_rej_reason=ORD_REJ_REASONS[cause],
         text=REJECT_TEXTS[cause],
         order_qty=contracts(ordered),
-        leaves_qty=_NOTHING,
-        cum_qty=_NOTHING,
-        avg_px=price_to_wire(_NOTHING, dollars=flags.use_dollars),
+        leaves_qty=_ZERO,
+        cum_qty=_ZERO,
+        avg_px=price_to_wire(_ZERO, dollars=flags.use_dollars),
         transact_time=now,
         **echo,
     )
 
 
-def refused(
+def cancel_reject(
     message: OrderCancelRequest | OrderCancelReplaceRequest,
     cause: RefusalCause,
     order: OrderSnapshot | None,
@@ -177,7 +177,7 @@ def refused(
 
 
 def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
-    return _happened(
+    return _outcome_report(
         outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
@@ -192,7 +192,7 @@ def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
 
 def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
     expired = outcome.cause.is_expiry and flags.expired_status
-    return _happened(
+    return _outcome_report(
         outcome,
         flags,
         orig_cl_ord_id=outcome.orig_cl_ord_id,
@@ -209,8 +209,8 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> Exe
         change -= outcome.charge.rebate
     split = outcome.collateral_returned if flags.split_collateral_return else None
     # Only positive returns: an amount revoked by the group is included in the balance change only.
-    ranged = max(outcome.ranged_return, _NOTHING) if flags.split_collateral_return else None
-    report = _happened(
+    ranged = max(outcome.ranged_return, _ZERO) if flags.split_collateral_return else None
+    report = _outcome_report(
         outcome,
         flags,
         exec_type=ExecType.TRADE,
@@ -229,13 +229,13 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> Exe
     )
     # The following cancel has no separate report, so this report must end the order.
     if ends_order:
-        report.leaves_qty = _NOTHING
+        report.leaves_qty = _ZERO
         if not flags.preserve_original_quantity:
             report.order_qty = report.cum_qty
     return report
 
 
-def _happened(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
+def _outcome_report(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> ExecutionReport:
     """Return the report of an exchange outcome, with the fields that all such reports have."""
     return _report(
         outcome.order,

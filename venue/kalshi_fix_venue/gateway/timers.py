@@ -14,7 +14,7 @@ from kalshi_fix_venue.gateway.logins import Result
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
 MAX_CANCELED = 1000
-"""Cancelled timers kept in the heap, in addition to half of its entries."""
+"""Maximum number of cancelled timers kept in the heap, in addition to half of its entries."""
 
 
 @attrs.define(eq=False)
@@ -23,7 +23,7 @@ class Timer:
 
     when: datetime
     action: Action | None
-    """None once it has run or was cancelled."""
+    """None once it has run or been cancelled."""
 
     @property
     def is_open(self) -> bool:
@@ -46,7 +46,7 @@ class Timers:
         return timer
 
     def cancel(self, timer: Timer | None) -> None:
-        """Cancel a timer. None, and a timer that has run or was cancelled before, are ignored."""
+        """Cancel a timer. Does nothing for None, or if the timer has already run or been cancelled."""
         if timer is None or timer.action is None:
             return
         timer.action = None

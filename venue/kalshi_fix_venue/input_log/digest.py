@@ -1,4 +1,4 @@
-"""Digests of bytes and of a venue's state: equal digests mean that all that `state_digest` lists is equal."""
+"""Digests of bytes and of a venue's state: equal digests mean equal contents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kalshi_fix_sansio import PRODUCTS, Side
 from kalshi_fix_venue.venue import VenueModel
 
 LENGTH = 16
-"""Characters of a digest."""
+"""Number of characters in a digest."""
 
 
 def digest_of(data: bytes) -> str:

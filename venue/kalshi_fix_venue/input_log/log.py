@@ -53,7 +53,7 @@ _log = logging.getLogger("kalshi_fix_venue")
 
 
 class InputLog:
-    """A new file for the calls to venues, which only its owner may read."""
+    """A new file that records the calls to venues; only its owner may read it."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
         """Create the file.
@@ -66,7 +66,7 @@ class InputLog:
         """Why logging has ended: the disk is full, or the log has reached its maximum size."""
         self.state_every = state_every
         self.lines: int = 0
-        """Lines in the file."""
+        """Number of lines in the file."""
         self._max_bytes = max_bytes
         self._venue: LoggedVenue | None = None
         try:

@@ -18,7 +18,7 @@ from kalshi_fix_venue.input_log.values import UnknownValueError, load_arguments,
 from kalshi_fix_venue.venue import VenueModel
 
 MAX_LINE: Final = 64 * 1024 * 1024
-"""Maximum bytes of one line of an input log."""
+"""Maximum length of one line of an input log, in bytes."""
 _CALLS: Final = frozenset((*INPUTS, "data_to_send"))
 
 
@@ -31,7 +31,7 @@ class Replayed:
     """The result of a replay."""
 
     venue: VenueModel | None = None
-    """The state after the last call; None if the log contains none."""
+    """The venue after the last call; None if the log contains no venue."""
     entries: int = 0
     """Number of calls that were repeated."""
     sent: int = 0
@@ -92,7 +92,7 @@ class _Replay:
         self._path = path
         self._found = Replayed()
         self._verdicts = _Verdicts()
-        # Bytes that were written after their call, by the line of the call.
+        # Bytes that were logged after their call, by the line of the call.
         self._late_data = {
             int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values
         }
@@ -120,7 +120,7 @@ class _Replay:
                     values = _parse(data)
                     if values is None and file.readline(1):
                         raise InputLogError(
-                            f"{self._path}:{number} is not a line of an input log; replay an unchanged one"
+                            f"{self._path}:{number} is not a line of an input log; replay an unchanged log"
                         )
                     if values is None:
                         self._found.torn = (

@@ -15,8 +15,8 @@ from kalshi_fix_adapters.observe.redact import DATA_TAGS, SECRET_NAME, SECRETS
 from kalshi_fix_sansio.codec.tokens import SOH, TokenForm, tokenize
 
 MAX_HELD: Final = 1024 * 1024
-"""Maximum bytes from a client that are held back until a message is complete. A longer message is redacted
-and written in parts."""
+"""Maximum number of bytes from a client that are held back until a message is complete. A longer message is
+redacted and written in parts."""
 _CHECK_SUM: Final = 10
 _FIELD: Final = re.compile(r"[0-9]+=")
 _END: Final = re.compile(rb"\x0110=[0-9]{3}\x01\Z")

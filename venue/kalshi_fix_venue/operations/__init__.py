@@ -1,9 +1,9 @@
 """Operations on a running venue, by name: from code (`VenueModel.perform`), from a scenario file, or
 from another shell (`kalshi-fix venue do`).
 
-Each operation is an attrs class: its docstring is its help, its attributes are its parameters. `OPERATIONS`
-contains all of them by name, `faults.FAULTS` the faults, and `operation` creates one from its name and
-values, which may be text.
+Each operation is an attrs class: its docstring is its help, and its attributes are its parameters.
+`OPERATIONS` contains all operations by name, and `faults.FAULTS` contains the faults. `operation` creates an
+operation from its name and values, which may be text.
 """
 
 from __future__ import annotations

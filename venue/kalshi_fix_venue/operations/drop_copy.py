@@ -28,7 +28,7 @@ class EnableDropCopy(Operation):
     product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
-        """Enable or disable it on the products."""
+        """Enable or disable drop copy on the products."""
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).enable(self.owner, enabled=self.enabled)

@@ -1,8 +1,8 @@
 """Faults by name: problems between a client and the venue, real or only reported.
 
 A fault never touches the state of the exchange: orders, cash and positions depend only on the bytes that
-arrived from the client. An armed fault waits for matching messages or connections: its parameters select the
-clients, the time, how many matches are skipped, and how often it is applied.
+arrived from the client. An armed fault waits for matching messages or connections: its parameters determine
+the clients, the time, the number of matches that are skipped, and how often it is applied.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MessageFault(OccasionalFault):
         MESSAGE, "only for this MsgType, such as 8 or ExecutionReport", optional=True
     )
 
-    def is_about(self, msg_type: str) -> bool:
+    def applies_to_type(self, msg_type: str) -> bool:
         """Return whether it may be applied to messages of this type: to `message`, or by default to every
         application message."""
         if self.message is not None:
@@ -164,7 +164,7 @@ class Unavailable(MessageFault):
     NAME: ClassVar[str] = "unavailable"
     applied: bool = parameter(FLAG, "whether they are actually applied", default=False)
 
-    def is_about(self, msg_type: str) -> bool:
+    def applies_to_type(self, msg_type: str) -> bool:
         """Return whether it is an order, an amend or a cancel."""
         return msg_type in ORDERS and self.message in (None, msg_type)
 

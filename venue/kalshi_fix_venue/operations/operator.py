@@ -87,7 +87,7 @@ class Maintenance(Pause):
 
 @attrs.frozen(kw_only=True)
 class Resume(Operation):
-    """End a pause, whether commanded or scheduled: orders are accepted again."""
+    """End a pause, whether it was scheduled or started by `pause`: orders are accepted again."""
 
     NAME: ClassVar[str] = "resume"
     product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
@@ -145,7 +145,7 @@ class Halt(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Open(MarketOperation):
-    """Open a market that is not open yet, as on schedule, or reactivate one that was halted or closed."""
+    """Open a market, as its schedule does, or reactivate one that was halted or closed."""
 
     NAME: ClassVar[str] = "open"
     STATE: ClassVar[MarketState] = MarketState.ACTIVE
@@ -153,7 +153,8 @@ class Open(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Close(MarketOperation):
-    """Close a market, as on schedule: new orders are refused, and open ones cancelled shortly after."""
+    """Close a market, as its schedule does: new orders are refused, and open orders are cancelled shortly
+    afterwards."""
 
     NAME: ClassVar[str] = "close"
     STATE: ClassVar[MarketState] = MarketState.CLOSED
@@ -303,7 +304,7 @@ class Trade(MarketOperation):
         """Return the worst price that is needed for the quantity."""
         if not levels:
             raise ConfigurationError(
-                f"there are no resting orders in the book of {self.market} to {self.side}"
+                f"there are no resting orders in the book of {self.market} for the participant to {self.side}"
             )
         sizes = accumulate(size for _, size in levels)
         needed = next((index for index, size in enumerate(sizes) if size >= self.quantity), -1)

@@ -13,7 +13,7 @@ from kalshi_fix_venue.flow import is_trader
 from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations.base import Operable, number_text
 
-ORDERS_SHOWN = 1000
+MAX_ORDERS = 1000
 """Maximum number of open orders listed per product; the others are only counted."""
 
 
@@ -31,7 +31,7 @@ def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
     }
 
 
-def is_of_the_venue(owner: str) -> bool:
+def belongs_to_venue(owner: str) -> bool:
     """Return whether an owner belongs to the venue rather than to a client: the initial liquidity, the
     operator's participant, or a simulated trader."""
     return owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner)
@@ -77,7 +77,7 @@ def _product(venue: Operable, product: str) -> dict[str, Any]:
                 "leaves": number_text(order.leaves),
                 "filled": number_text(order.filled_qty),
             }
-            for order in orders[:ORDERS_SHOWN]
+            for order in orders[:MAX_ORDERS]
         ],
     }
 

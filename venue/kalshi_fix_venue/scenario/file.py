@@ -132,8 +132,8 @@ class _Position:
         return cls(node, shown.removeprefix(".") or "the file")
 
     def problem(self, *, type_is_wrong: bool = False) -> str:
-        """Return a description of the problem: the value or, for a mapping or a list, its content or its type
-        is wrong."""
+        """Return a description of the problem: the wrong value or, for a mapping or a list, that its content
+        or its type is wrong."""
         if isinstance(self.node, Scalar):
             return f"{self.path} is " + ("empty" if self.node.value is None else f"`{self.node.text}`")
         if not type_is_wrong:

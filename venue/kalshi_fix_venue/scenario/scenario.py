@@ -32,7 +32,8 @@ LIQUIDITY_BALANCE: Final = Decimal(10_000_000)
 KEYS_EACH: Final = 4
 """Default number of API keys of an owner on each product.
 
-The venue allows one connection per key: orders, drop copy, market data and RFQs at once need four."""
+The venue allows one connection per key, so using orders, drop copy, market data and RFQs at the same time
+requires four."""
 MAX_KEYS_EACH: Final = 1000
 """Maximum number of API keys of an owner on a product."""
 RESTING_LEVELS: Final = 2
@@ -48,7 +49,7 @@ class Market:
         middle: The price in the middle of the initial resting orders.
         spacing: The distance between the prices of resting orders.
         levels: The number of prices with resting orders on each side; 0 for an empty book.
-        largest: Maximum contracts at one price.
+        largest: Maximum number of contracts at one price.
     """
 
     rules: MarketRules

@@ -1,8 +1,9 @@
 """The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
 `file` reads scenario files with these models, and the published JSON Schema is generated from them. The
-docstrings of attributes are its descriptions, which editors show. A default is stated here only if no other
-class states it; otherwise an absent key keeps the default of the class that receives the value.
+attributes' docstrings become the descriptions in the schema, which editors show. A default is stated here
+only if no other class states it; otherwise an absent key keeps the default of the class that receives the
+value.
 """
 
 from __future__ import annotations
@@ -264,11 +265,11 @@ class Liquidity(Section):
     """The initial resting orders."""
 
     levels: Annotated[Whole, Field(ge=0, le=100)] = RESTING_LEVELS
-    """Prices on each side; 0 for an empty book."""
+    """Number of prices on each side; 0 for an empty book."""
     spacing: Positive | None = None
     """Dollars between two prices, a multiple of the tick; by default a 400th of `middle`, or one tick."""
     largest: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
-    """Maximum contracts at one price."""
+    """Maximum number of contracts at one price."""
 
 
 class Market(Section):
@@ -282,7 +283,7 @@ class Market(Section):
     liquidity: Liquidity | None = None
     """The initial resting orders."""
     position_limit: Positive | None = None
-    """Maximum contracts that an account may be long or short; no limit by default."""
+    """Maximum number of contracts that an account may be long or short; no limit by default."""
     state: MarketState = MarketState.ACTIVE
     """The state of the market at the start."""
     result: MarketResult | None = None
@@ -290,7 +291,8 @@ class Market(Section):
     result_price: Share | None = None
     """Payout of a YES contract, for the result `scalar`."""
     sell_position_floor: Annotated[Decimal, Number(ge=-(10**12), le=0)] | None = None
-    """The position, negative for short, below which an account may not sell; 0 allows no short positions."""
+    """The lowest position (negative if short) that an account may reach by selling; 0 allows no short
+    positions."""
     fees: Fees = Fees()
     """Fees that differ from those of the product."""
 
@@ -443,7 +445,7 @@ class Account(Balances):
     drop_copy: Flag = False
     """Whether it may request past reports (EventResendRequest U1)."""
     direct_member: Flag = True
-    """Whether balances are kept to 0.0001 dollars rather than to cents."""
+    """Whether balances are multiples of 0.0001 dollars rather than of cents."""
     without_netting: Names[PrimaryOrSubaccount] = ()
     """Subaccounts (0 for the primary one) without netting of groups."""
     customers: Entries[PartyId, Customer] = {}
@@ -524,7 +526,7 @@ class Limits(Section):
     max_past_events: Annotated[Whole, Field(ge=0, le=10**8)] | None = None
     """Maximum number of order events kept for drop copy."""
     max_unsent: Annotated[Whole, Field(ge=1024, le=2**31)] | None = None
-    """Maximum unsent bytes for a client that does not read; 16 MiB by default."""
+    """Maximum number of unsent bytes for a client that does not read; 16 MiB by default."""
 
 
 class RfqWindows(Section):
@@ -586,7 +588,7 @@ class ScenarioFile(Section):
     accounts: Entries[Owner, Accounts] = {}
     """Accounts by owner."""
     keys: Items[Key] = []
-    """API keys; an account without keys here gets four."""
+    """API keys; an account without an entry here gets four."""
     fees: FeesByProduct = FeesByProduct()
     """Fees by product, if they differ from the published ones."""
     limits: Limits = Limits()

@@ -22,7 +22,7 @@ from kalshi_fix_venue.gateway.texts import ALREADY_EXISTS, MAINTENANCE, NO_FIX, 
 from kalshi_fix_venue.pauses import Pauses
 from kalshi_fix_venue.rate_limits import RateLimits
 
-RESTRICTED_KEYS_USE = ("KalshiNR", "KalshiMD", "KalshiRFQ")
+RESTRICTED_KEY_SESSIONS = ("KalshiNR", "KalshiMD", "KalshiRFQ")
 """The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
 changelog of May and July 2026)."""
 
@@ -43,7 +43,8 @@ class Admission:
         exchange: Exchange,
         now: Instant,
     ) -> str | None:
-        """Return the Text of the Logout that refuses a Logon, or None; `logged_on` are the keys logged on."""
+        """Return the Text of the Logout that refuses a Logon, or None; `logged_on`
+        contains the ids of the keys that are logged on."""
         if not self._pauses.accepts_logons[product]:
             return MAINTENANCE
         # Authentication precedes the rate limit: Logons are limited per account, and a client without a valid
@@ -79,7 +80,7 @@ def refusal(request: LogonRequested, keys: Mapping[str, ApiKey], product: str) -
     if key.product != product:
         return f"API key is not valid for {product}"
     if key.restricted_to is not None and (
-        request.signed.target_comp_id not in RESTRICTED_KEYS_USE or logon.listener_session is True
+        request.signed.target_comp_id not in RESTRICTED_KEY_SESSIONS or logon.listener_session is True
     ):
         return "API key is restricted to a subaccount, which is not permitted here"
     return None

@@ -47,7 +47,7 @@ class Armed:
     left: int | None
     """The remaining number of times it applies; None for no limit."""
 
-    def holds(self, who: Who, now: Instant) -> bool:
+    def applies_to(self, who: Who, now: Instant) -> bool:
         """Return whether it is active and applies to a connection."""
         is_active = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
         return is_active and self.fault.concerns(who)
@@ -124,14 +124,14 @@ class ArmedFaults:
         given, without counting it as applied."""
         for armed in self._by_kind.get(kind, {}).values():
             fault: Any = armed.fault
-            if armed.holds(who, now) and (msg_type is None or fault.message in (None, msg_type)):
+            if armed.applies_to(who, now) and (msg_type is None or fault.message in (None, msg_type)):
                 return fault  # type: ignore[no-any-return]
         return None
 
     def trigger(
         self, kind: type[S], who: Who, now: Instant, msg_type: str | None = None, **conditions: object
     ) -> S | None:
-        """Return the fault of a kind that applies on this occasion, or None, and count it.
+        """Return the fault of a kind that applies on this occasion, and count it as applied; or return None.
 
         The occasion is a message of `msg_type`, if given. Only faults whose attributes equal `conditions` are
         considered.
@@ -139,10 +139,12 @@ class ArmedFaults:
         # A copy, because a fault that applies for the last time is disarmed in the loop.
         for armed in tuple(self._by_kind.get(kind, {}).values()):
             fault: Any = armed.fault
-            fits_type = msg_type is None or not isinstance(fault, MessageFault) or fault.is_about(msg_type)
+            fits_type = (
+                msg_type is None or not isinstance(fault, MessageFault) or fault.applies_to_type(msg_type)
+            )
             if (
                 not fits_type
-                or not armed.holds(who, now)
+                or not armed.applies_to(who, now)
                 or any(getattr(fault, name) != value for name, value in conditions.items())
             ):
                 continue

@@ -58,11 +58,11 @@ class ByteFaults:
         """The cut to apply once the released bytes are written; the caller applies it."""
 
     @property
-    def holds(self) -> bool:
+    def has_delayed_messages(self) -> bool:
         """Whether messages are delayed."""
         return bool(self._held)
 
-    def outward(self, data: bytes, who: Who, now: Instant) -> bytes:
+    def filter_output(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Accept complete messages for the client; return the bytes to write now."""
         for frame, msg_type in _frames(data):
             if self.cut is not None:
@@ -73,7 +73,7 @@ class ByteFaults:
             self._held.clear()
         return self._release_due(who, now)
 
-    def inward(self, data: bytes, who: Who, now: Instant) -> bytes:
+    def filter_input(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Accept bytes from the client; return those that the venue receives."""
         if not self._armed.has(Cut) and not self._unread:
             return data
@@ -129,7 +129,8 @@ class ByteFaults:
         delay = self._armed.active(Delay, who, now)
         due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
         if late is None:
-            # Heartbeats are released before later messages: their sequence numbers are lower.
+            # A late heartbeat must precede this message, because the heartbeat's number is lower, but it must
+            # not hold this message up: so it is released with this message at the latest.
             for held in self._held:
                 if held.is_heartbeat:
                     held.due = min(held.due, due)
@@ -189,8 +190,8 @@ def _duplicate(frame: bytes) -> bytes:
 
 
 def _renamed(frame: bytes, sender: str, target: str | None) -> bytes:
-    """Return a message with other CompIDs. Those of the header precede all other fields with these tags,
-    which are not changed."""
+    """Return a message with other CompIDs. Only the first field with each tag is changed: the header precedes
+    all other fields with these tags."""
     fields = _body(frame)
     for tag, name in ((_SENDER, sender), (_TARGET, target)):
         if name is not None:

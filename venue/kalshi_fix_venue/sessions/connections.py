@@ -52,13 +52,13 @@ class Connection:
         if not self.output and not self.is_cut:
             self.output = self.session.data_to_send()
             if self.faults is not None:
-                self.output = self.faults.outward(self.output, self.who, now)
+                self.output = self.faults.filter_output(self.output, self.who, now)
         return bool(self.output)
 
     def is_finished(self) -> bool:
         """Whether the connection was cut, or the session has ended and no bytes are delayed. Call
         `has_output` first."""
-        held = self.faults is not None and self.faults.holds
+        held = self.faults is not None and self.faults.has_delayed_messages
         return self.is_cut or (self.session.wants_close and not held)
 
     def next_deadline(self, now: Instant) -> float | None:

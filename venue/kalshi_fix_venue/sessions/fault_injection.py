@@ -29,7 +29,8 @@ from kalshi_fix_venue.sessions.byte_faults import ByteFaults
 from kalshi_fix_venue.sessions.connections import Connection, Connections
 
 MAX_WITHHELD = 10_000
-"""Messages that a fault may withhold from one login; beyond it the fault ends, and all of them are sent."""
+"""Maximum number of messages that faults may withhold from one session; beyond it the faults end, and all of
+the messages are sent."""
 
 
 @attrs.define(eq=False)
@@ -42,7 +43,7 @@ class FaultInjection:
     _armed: ArmedFaults
     _connections: Connections
     _deliver: Callable[[Sequence[Delivery], Instant], None]
-    """Sends messages to logins, except those that `withholds` holds back."""
+    """Sends messages to logins, except those that `try_withhold` holds back."""
     _process_events: Callable[[Connection, Instant], None]
     """Processes the events of a connection's session."""
     _process_aborted: Callable[[Instant], None]
@@ -128,8 +129,8 @@ class FaultInjection:
         if (cut := trigger(Cut, who, now, msg_type, at="reply")) is not None:
             self.cut(connection, cut, now)
 
-    def withholds(self, login: Login, message: Message, now: Instant) -> bool:
-        """Return whether a fault withholds a message; if so, store the message."""
+    def try_withhold(self, login: Login, message: Message, now: Instant) -> bool:
+        """Store a message if a fault withholds it; return whether it was stored."""
         if not self._armed.has(Withhold) or login.connection is None:
             return False
         who = Who(login.product, login.session_type, login.key_id, login.owner)
@@ -180,7 +181,7 @@ class FaultInjection:
         for connection in self._connections:
             if connection.faults is not None:
                 self._connections.touch(connection)
-        # `_deliver` calls `withholds` again, so another fault may withhold the same messages.
+        # `_deliver` calls `try_withhold` again, so another fault may withhold the same messages.
         withheld, self._withheld = self._withheld, {}
         for login, messages in withheld.items():
             self._deliver([(login, message) for message in messages], now)

@@ -1,4 +1,5 @@
-"""Queue of a login on a session with resend: kept across connections, and filled while disconnected."""
+"""Message queue of one API key on one session type with resend: it is kept across connections, and filled
+while the client is disconnected."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from kalshi_fix_sansio.session import MemoryStore, StoredMessage
 
 
 class OfflineQueue:
-    """The store of one login on KalshiRT or KalshiPT."""
+    """The message store of one API key on KalshiRT or KalshiPT."""
 
     def __init__(self, session_type: str, key_id: str, *, max_messages: int, max_bytes: int) -> None:
         """Start both directions at number 1. Beyond the bounds the oldest messages are dropped."""

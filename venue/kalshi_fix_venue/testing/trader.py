@@ -115,8 +115,8 @@ class Trader:
 
         Raises:
             LookupError: the owner has no such open order.
-            ValueError: it was not filled, because the exchange rejects the orders (insufficient funds, a
-                pause), or the order is this trader's own.
+            ValueError: the order was not filled, because the exchange rejects this trader's orders
+                (insufficient funds, a pause), or because the order is this trader's own.
         """
         size = None if quantity is None else _exact(quantity)
 
@@ -176,8 +176,8 @@ class Trader:
         return self._sessions[name]
 
     def rfqs(self) -> list[QuoteRequest]:
-        """Log on as a maker (KalshiRFQ) if necessary; otherwise return the requests for quotes received since
-        the last call."""
+        """Return the requests for quotes received since the last call; log on as a maker (KalshiRFQ) if
+        necessary."""
         return self.session(_MAKERS).take(QuoteRequest)
 
     def quote(self, rfq: QuoteRequest, *, bid: Number | None = None, offer: Number | None = None) -> str:

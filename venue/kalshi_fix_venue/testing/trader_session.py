@@ -15,7 +15,7 @@ from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
-_AN_HOUR = 3600
+_HEART_BT_INT = 3600
 """HeartBtInt in seconds: the session is not served between two calls."""
 M = TypeVar("M", bound=Message)
 
@@ -32,7 +32,7 @@ class TraderSession:
         fields = (
             LogonFields(skip_pending_exec_reports=True) if name in ("KalshiNR", "KalshiRT") else LogonFields()
         )
-        plan = make_plan(name, ClientConfig(**options, heart_bt_int=_AN_HOUR, logon_fields=fields))
+        plan = make_plan(name, ClientConfig(**options, heart_bt_int=_HEART_BT_INT, logon_fields=fields))
         self._config: SessionConfig = plan.config
         self._connection: tuple[VenueModel, int] | None = None
         """The venue to which it is connected, and the venue's number of the connection."""

@@ -61,7 +61,7 @@ class Venue:
         """Prepare a venue; entering it starts it.
 
         Args:
-            owners: owners with an account on each product, and an API key on it for every session type.
+            owners: owners with an account on each product, and an API key for each of its session types.
             tls: listen on loopback ports, with a throwaway certificate authority.
             rsa_keys: RSA keys instead of Ed25519 ones, for clients that support only RSA.
             markets: the markets, by product.

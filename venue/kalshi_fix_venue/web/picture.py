@@ -15,7 +15,7 @@ from kalshi_fix_venue.exchange.outcomes import OrderTraded, TradePrinted
 from kalshi_fix_venue.exchange.terms import opposite
 from kalshi_fix_venue.operations import OPERATIONS
 from kalshi_fix_venue.operations.faults import FAULTS
-from kalshi_fix_venue.operations.status import is_of_the_venue
+from kalshi_fix_venue.operations.status import belongs_to_venue
 from kalshi_fix_venue.parameters import parameters, shown
 from kalshi_fix_venue.venue import VenueModel
 
@@ -59,7 +59,7 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
     book: dict[str, Any] | None = None
     for product in PRODUCTS:
         exchange = venue.exchange(product)
-        own = exchange.open_orders(lambda owner: not is_of_the_venue(owner))
+        own = exchange.open_orders(lambda owner: not belongs_to_venue(owner))
         if market is not None and market in exchange.markets:
             book = _book(exchange, market, own)
         for ticker, each in islice(exchange.markets.items(), MAX_MARKETS - len(markets)):
@@ -75,7 +75,7 @@ def picture(venue: VenueModel, market: str | None) -> dict[str, Any]:
             )
         found["orders"] += [_order(exchange, order) for order in own[: -MAX_ROWS - 1 : -1]]
         for account in exchange.accounts():
-            if is_of_the_venue(account.id.owner):
+            if belongs_to_venue(account.id.owner):
                 continue
             owner = _name(account.id.owner, account.id.subaccount)
             identity = {"owner": owner, "product": product, "shard": account.id.shard}
@@ -151,7 +151,7 @@ def _trades(outcomes: Iterable[TradePrinted | OrderTraded]) -> list[dict[str, An
         )
         if isinstance(each, TradePrinted):
             row["aggressor"] = None if each.aggressor is None else each.aggressor.name.lower()
-        elif not is_of_the_venue(each.order.account.owner):
+        elif not belongs_to_venue(each.order.account.owner):
             owner = _name(each.order.account.owner, each.order.account.subaccount)
             row["own"].append(f"{owner} {'bought' if each.order.side is Side.BUY else 'sold'}")
     return list(rows.values())[: -MAX_ROWS - 1 : -1]

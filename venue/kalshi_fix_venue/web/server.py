@@ -204,7 +204,7 @@ class WebServer:
 
 
 class _Stream(Response):
-    """Server-sent events until the browser leaves."""
+    """Server-sent events until the browser disconnects."""
 
     media_type = "text/event-stream"
 

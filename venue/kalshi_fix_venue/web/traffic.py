@@ -26,7 +26,7 @@ from kalshi_fix_venue.driver import ClientProtocol
 from kalshi_fix_venue.exchange import MARGIN
 
 MAX_QUEUED: Final = 32 * 1024
-"""Maximum bytes from one connection that wait to be read; beyond it the oldest are dropped."""
+"""Maximum number of bytes from one connection that wait to be read; beyond it the oldest are dropped."""
 MAX_QUEUES: Final = 64
 """Maximum number of connections whose bytes wait; beyond it those of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
@@ -35,9 +35,9 @@ are dropped."""
 MAX_MESSAGES: Final = 40
 """Maximum number of messages kept per session, and of messages that a page lists."""
 MAX_FRAME: Final = 16 * 1024
-"""Maximum bytes kept of a message."""
+"""Maximum number of bytes kept of a message."""
 MAX_TEXT: Final = 300
-"""Maximum characters of a message's fields in the list."""
+"""Maximum length of a message's fields in the list, in characters."""
 _CLIENT: Final = re.compile(rb"\x0149=([^\x01]{1,100})\x01")
 _LOGON: Final = b"\x0135=A\x01"
 
@@ -77,7 +77,7 @@ class SeenMessage:
 class Traffic:
     """Takes the bytes of all connections (`VenueServer.watch_bytes`) and returns their last messages.
 
-    Bytes are taken in any thread; the other methods are for one thread at a time.
+    Bytes can be passed from any thread; the other methods must be called from one thread at a time.
     """
 
     def __init__(self) -> None:

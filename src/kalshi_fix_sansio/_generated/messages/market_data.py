@@ -372,7 +372,7 @@ class SecurityStatusRequest(FixMessage):
         cls,
         symbol: str,
     ) -> Self:
-        """Request every later change of this market's trading status.
+        """Request every later change in this market's trading status.
 
         With SubscriptionRequestType SNAPSHOT_PLUS_UPDATES.
         """

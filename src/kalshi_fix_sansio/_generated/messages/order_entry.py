@@ -303,7 +303,7 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 class OrderCancelReplaceRequest(FixMessage):
     """OrderCancelReplaceRequest (G): Changes the price, quantity or expiry of an open order. With a higher
     quantity the order loses its priority in the queue; a change to only the expiry keeps it. With
-    UseCapReservation in the Logon, a change may only be sent after the New report of the order, and one at a
+    UseCapReservation in the Logon, changes may be sent only after the order's New report, and only one at a
     time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
@@ -315,9 +315,9 @@ class OrderCancelReplaceRequest(FixMessage):
         order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
             UseCapReservation Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
-        order_qty: OrderQty (38): New total quantity: the filled quantity cancels the order; a lower quantity
-            is refused. In contracts. At least 0 in steps of 0.01 from the client on prediction. At least 0 in
-            steps of 1 from the client on margin. Required.
+        order_qty: OrderQty (38): New total quantity: if it equals the filled quantity, the order is
+            cancelled; a lower quantity is refused. In contracts. At least 0 in steps of 0.01 from the client
+            on prediction. At least 0 in steps of 1 from the client on margin. Required.
         ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
             given.
         price: Price (44): New price; unchanged if absent. In dollars or in cents, depending on UseDollars in
@@ -682,10 +682,10 @@ class ExecutionReport(FixMessage):
             `OrdRejReason`. Required when ExecType is REJECTED.
         exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
             request. Optional.
-        party_ids: NoPartyIDs (453): The customer account of the order, and the user who sent it
-            (SenderSubID), in this order, each only if known. A report about a change or a cancel contains the
-            user who sent that request, if the request does. At most 1 entry from the client. At most 2
-            entries. Optional.
+        party_ids: NoPartyIDs (453): The customer account of the order, and after it the user who sent the
+            order (SenderSubID), each only if known. A report about a change or a cancel contains the user who
+            sent that request, if the request names one. At most 1 entry from the client. At most 2 entries.
+            Optional.
         alloc_account: AllocAccount (79): The order's subaccount, if it has one. From 0 to 63. Optional.
         long_qty: LongQty (704): Long position after the trade, YES contracts on prediction; only on Trade. In
             contracts. Optional.

@@ -93,8 +93,8 @@ class QuoteRequest(FixMessage):
     rfq-messages.
 
     Attributes:
-        quote_req_id: QuoteReqID (131): From the creator, its own id of the request; to the makers, the
-            exchange's. Required.
+        quote_req_id: QuoteReqID (131): From the creator: its own id of the request. To the makers: the
+            exchange's id of the request. Required.
         related_sym: NoRelatedSym (146): Subject of the request: one entry, with a market, or without one for
             combinations. Exactly 1 entry. Required.
         alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
@@ -344,8 +344,8 @@ class Quote(FixMessage):
     of BidPx and OfferPx is present. Source: rfq-messages.
 
     Attributes:
-        quote_id: QuoteID (117): The maker's id of its quote; to the creator, the id with which to accept it.
-            Required.
+        quote_id: QuoteID (117): From the maker: its own id of the quote. To the creator: the id with which to
+            accept the quote. Required.
         quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
         symbol: Symbol (55): Ticker of the market. Required.
         bid_px: BidPx (132): Price of the YES side; absent or 0 if the maker does not quote it. To the
@@ -502,9 +502,9 @@ class QuoteStatusReport(FixMessage):
             1.0.17 (2025-11-30): Previously also the tag of QuoteConfirmStatus.
         alloc_account: AllocAccount (79): The maker's subaccount, if the quote has one. From 0 to 63.
             Optional.
-        order_qty: OrderQty (38): Contracts of the request, if it contains them. In contracts. At least 0.01
-            in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on
-            margin. Optional.
+        order_qty: OrderQty (38): Quantity of the request in contracts, if the request has one. In contracts.
+            At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the
+            client on margin. Optional.
         bid_px: BidPx (132): Price of the YES side; absent on Rejected. In dollars or in cents, depending on
             UseDollars in the Logon. From 0 to 99 cents in steps of 1 from the client with UseDollars N or
             absent in the Logon. From 0 to 0.9999 dollars in steps of 0.0001 from the client with UseDollars Y
@@ -889,8 +889,8 @@ class AcceptQuote(FixMessage):
         order_qty: OrderQty (38): Contracts to accept, hundredths included. In contracts. At least 0.01 in
             steps of 0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin.
             Optional.
-        cl_ord_id: ClOrdID (11): The creator's own id of the order that results. At most 64 characters.
-            Matches `[A-Za-z0-9+=_:/-]+`. Optional.
+        cl_ord_id: ClOrdID (11): The creator's own id of the resulting order. At most 64 characters. Matches
+            `[A-Za-z0-9+=_:/-]+`. Optional.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
         prefer_better_quote: PreferBetterQuote (21022): Y accepts the best quote of the request if it is at
@@ -1059,7 +1059,7 @@ def encode_accept_quote_status(message: AcceptQuoteStatus, checked: bool = True,
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class RFQCancel(FixMessage):
-    """RFQCancel (UE): Ends the creator's own request, given by one of the two ids.
+    """RFQCancel (UE): Ends the creator's own request, identified by one of the two ids.
 
     Sent from the client on prediction, on KalshiRT. Exactly one of QuoteReqID and RfqId is present. Source:
     rfq-messages.

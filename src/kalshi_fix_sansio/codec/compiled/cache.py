@@ -23,8 +23,8 @@ of tags (updates of one to four levels) share the count, so the most frequent sh
 first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
-"""The same number for a codec that defers compiling to a quiet moment, when it delays no message. A lower
-number would compile shapes that never recur.
+"""The corresponding number for a codec that defers compiling to a quiet moment, when compiling delays no
+message. A lower number would compile shapes that never recur.
 """
 MAX_DEFERRED: Final = 32
 """Maximum number of deferred shapes. A further shape is not deferred, and its count restarts."""
@@ -46,8 +46,8 @@ large. After that the existing shapes are kept and no others are compiled, which
 for any input.
 """
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs that are tried for one message. Each of them may read the whole message
-before it rejects it.
+"""Maximum number of shapes with runs that are tried for one message. Each of these shapes may read the whole
+message before rejecting it.
 """
 
 MAX_HEADS: Final = 1024

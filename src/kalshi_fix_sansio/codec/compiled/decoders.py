@@ -50,10 +50,11 @@ from kalshi_fix_sansio.framing import SUMS_WITH_CHECK_SUM, byte_sum
 from kalshi_fix_sansio.scalars import Decimals
 
 MAX_VALUES: Final = 250
-"""Maximum number of fields in the code of a shape that are not in a loop."""
+"""Maximum number of fields that the code of a shape decodes outside loops."""
 MAX_SINGLE_ENTRIES: Final = 4
-"""Maximum number of group entries decoded without a loop; more become a loop if they are regular. With a
-loop, updates of three levels take 1.6 times as long, and updates of one level 1.8 times.
+"""Maximum number of group entries decoded without a loop; a longer group is decoded with a loop if its
+entries are regular. With a loop, updates of three levels take 1.6 times as long, and updates of one level 1.8
+times.
 """
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
@@ -147,7 +148,7 @@ class DecoderWriter:
         self._lines: list[str] = []
         """Statements that create the objects; an object is created after those that it refers to."""
         self._checks: list[str] = []
-        """Statements before all of `_lines`, which may return None. They include the loops of runs, each
+        """Statements that precede all of `_lines` and may return None. They include the loops of runs, each
         after the check of its count.
         """
         self._limits: list[str] = []

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED
 
 
 class BookState(Enum):
-    """Reliability of a book. Only a LIVE book or a SNAPSHOT has levels.
+    """Reliability of a book. Only LIVE and SNAPSHOT books have levels.
 
     Attributes:
         WAITING: Requested; the snapshot has not been received.

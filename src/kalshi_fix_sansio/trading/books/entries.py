@@ -26,10 +26,10 @@ _new_tuple = tuple.__new__
 
 
 def book_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Return those problems with a message that may affect a book.
+    """Return, from a message's problems, those that may affect a book.
 
-    An unreadable date, for example, does not affect a book. Bytes that do not form a field may, because they
-    may have been any field.
+    An unreadable date, for example, does not affect a book. Bytes that do not form a field may affect it,
+    because they may have been any field.
     """
     return [
         problem
@@ -47,7 +47,7 @@ def is_complete(entry: Any) -> bool:
 
 
 def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
-    """Drop all levels of a book until its next snapshot; return the update."""
+    """Mark a book as stale, and drop its levels until the next snapshot; return the update."""
     book = update.book
     update.state_changed |= book.state is not BookState.STALE
     update.best_changed |= len(book.bids) + len(book.offers) > 0
@@ -139,8 +139,7 @@ class Entries:
             if book.state is not _LIVE:
                 self._handle_early(update, entry)
                 continue
-            # Market data of margin had no times until September 2026. A date without a time cannot be
-            # compared.
+            # Margin market data had no times until September 2026. A date without a time cannot be compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
             if utc_date is not None and utc_time is not None:
                 if utc_date < book.utc_date or (utc_time < book.utc_time and utc_date == book.utc_date):

@@ -301,9 +301,9 @@ class OrderBooks(Mapping[str, OrderBook]):
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = OrderBook(symbol)
-        # WAITING while the snapshot is read. Another state afterwards means that a discrepancy that is not
-        # tolerated made the book stale.
-        was, book.state = book.state, BookState.WAITING
+        # The book is WAITING while the snapshot is read. If it has another state afterwards, a discrepancy
+        # that is not tolerated has made it stale.
+        previous, book.state = book.state, BookState.WAITING
         update = BookUpdate(book, snapshot=True)
         if problems:
             self._entries.report(update, DiscrepancyKind.UNREADABLE, problems[0].text)
@@ -313,7 +313,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             book.apply_snapshot(state, bids, offers)
             self._entries.check_crossed(update)
         book.awaits_old_updates = False
-        update.state_changed = book.state is not was
+        update.state_changed = book.state is not previous
         update.best_changed = True
         return [update]
 
@@ -376,7 +376,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
-        """Make those of these books stale that are live or waiting; `symbols` is None for all books."""
+        """Make the live and waiting ones among these books stale; `symbols` is None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [
             make_stale(BookUpdate(book), reason)

@@ -40,8 +40,8 @@ class _Request:
 
 @attrs.frozen(eq=False)
 class _Stop:
-    """An unsubscribe request, which has no answer. It has certainly taken effect when all earlier requests,
-    or any later one, have been answered.
+    """An unsubscribe request, which has no answer. It has certainly taken effect once all earlier requests
+    have been answered, or any later request has.
     """
 
     symbols: frozenset[str] | None
@@ -159,7 +159,8 @@ class Subscriptions:
         """Apply the unsubscribes that the venue must have processed: those before index `taken`, and those
         whose preceding requests have all been answered. Remove completed entries.
         """
-        # Unanswered requests stay in the list: one that is never answered does not block later ones.
+        # Unanswered requests stay in the list, but a request that is never answered does not block later
+        # ones.
         if taken and self._stops:
             before = self._open[:taken]
             self._open[:taken] = [each for each in before if isinstance(each, _Request)]

@@ -28,7 +28,7 @@ class Remedy(Enum):
     """
 
     DROP_COPY = "drop copy"
-    REQUEST = "the venue with a new request"
+    REQUEST = "a new request"
     REST = "REST"
 
 
@@ -54,7 +54,8 @@ class UncertainItem:
 
     def __str__(self) -> str:
         since = "" if self.since is None else f" (since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
-        return f"{self.about}: {self.what}{since}; ask {' or '.join(each.value for each in self.remedies)}"
+        remedies = " or ".join(each.value for each in self.remedies)
+        return f"{self.about}: {self.what}{since}; resolve via {remedies}"
 
 
 T = TypeVar("T")

@@ -4,10 +4,10 @@ The venue sends no message when a group triggers. A group triggers when more con
 within the rolling window than the limit allows, when an update lowers the limit below that volume, or on
 request. The only evidence is fills, and cancels and refusals of its orders (Kalshi's pages on order groups).
 
-Evidence arrives late, repeatedly and in any sequence, so each piece is kept with the venue's time, and
-`state` is derived from all of them. An answer to a request does not contain the time of the change. The
-change took place between the newest time that the venue had sent before the request and SendingTime (52) of
-the answer.
+Evidence arrives late, repeatedly and in any sequence, so each piece of evidence is kept with the venue's
+time, and `state` is derived from all of them. An answer to a request does not contain the time of the change.
+The change took place between the newest time that the venue had sent before the request and SendingTime (52)
+of the answer.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class OrderGroup:
     _reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
     """The last reset took place between these two times."""
     _may_be_reset_by: datetime = attrs.field(default=BEGINNING, repr=False)
-    """Time until which a request without a known outcome may have reset the group. REST has reported the
-    state since then, but does not report resets.
+    """Time until which a request without a known outcome may have reset the group. REST has since reported
+    the state, but does not report resets.
     """
     _settled_at: datetime = attrs.field(default=BEGINNING, repr=False)
     """Evidence up to this time does not count, because a reset or a REST report has superseded it."""
@@ -135,8 +135,8 @@ class OrderGroup:
     def state(self) -> GroupState:
         """State derived from the evidence received."""
         if self._is_triggered():
-            # A deletion cancels the orders of a group as a trigger does, so cancels prove nothing while one
-            # is pending.
+            # A deletion cancels the orders of a group as a trigger does, so cancels prove nothing while a
+            # deletion is pending.
             return GroupState.UNKNOWN if self.deleting else GroupState.TRIGGERED
         return GroupState.UNKNOWN if self._is_uncertain() else GroupState.ACTIVE
 
@@ -248,10 +248,10 @@ class OrderGroup:
         """
         return self._triggered_at if self._triggered_at < self._accepted_at else BEGINNING
 
-    def _drop(self, gone: int) -> None:
+    def _drop(self, count: int) -> None:
         """Remove this many of the oldest fills."""
-        self._keys.difference_update(key for _, key, _ in self._fills[:gone])
-        del self._fills[:gone]
+        self._keys.difference_update(key for _, key, _ in self._fills[:count])
+        del self._fills[:count]
 
     def _recount(self) -> None:
         self._start, self._volume, self.filled_qty = 0, ZERO, ZERO
@@ -355,23 +355,23 @@ class OrderGroup:
         self._known = (self._triggered_at, frozenset(self._keys))
         self.deleting = deletes
 
-    def reset(self, after: datetime, by: datetime) -> None:
+    def reset(self, earliest: datetime, latest: datetime) -> None:
         """Record a reset between two times."""
         triggered_at, known = self._known
         self._settled_at = max(self._settled_at, triggered_at)
-        self._reset_after, self._reset_by, self._reported_at = after, by, None
-        self._fills = [each for each in self._fills if each[0] >= after]
+        self._reset_after, self._reset_by, self._reported_at = earliest, latest, None
+        self._fills = [each for each in self._fills if each[0] >= earliest]
         self._keys = {key for _, key, _ in self._fills}
         self._fills = [each for each in self._fills if each[1] not in known]
         self._dropped_at = BEGINNING
         # Losses that occurred before the request was sent no longer count.
-        if self._lost_until is not None and self._lost_until <= after:
+        if self._lost_until is not None and self._lost_until <= earliest:
             self.end_loss()
         self._recount()
 
-    def trigger(self, by: datetime) -> None:
+    def trigger(self, answered_at: datetime) -> None:
         """Record that a request triggered the group."""
-        self._reported_at, self._request_lost = max(by, self._accepted_at), False
+        self._reported_at, self._request_lost = max(answered_at, self._accepted_at), False
 
     def learn(self, now: datetime, *, triggered: bool) -> None:
         """Record the state reported by REST."""

@@ -121,7 +121,7 @@ class GroupUpdate:
 
 
 class _Terms(NamedTuple):
-    """Terms that identify a request. Its MsgSeqNum is not known before it is sent."""
+    """Terms that identify a request, because its MsgSeqNum is not known before it is sent."""
 
     action: int
     group_id: str | None
@@ -149,9 +149,9 @@ class _State:
 class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
-    Pass to `apply` every event, every drop copy report, and, before it is sent, every OrderGroupRequest and
-    every NewOrderSingle that joins a group. No message from the venue raises an exception. The state of a
-    group depends on which messages were received, not on their sequence.
+    Pass to `apply` every event and every drop copy report, and also every OrderGroupRequest and every
+    NewOrderSingle that joins a group, before it is sent. No message from the venue raises an
+    exception. The state of a group depends on which messages were received, not on their sequence.
     """
 
     __slots__ = (
@@ -161,11 +161,11 @@ class OrderGroups(Mapping[str, OrderGroup]):
         "_ended",
         "_groups",
         "_in_flight",
+        "_logged_on",
         "_lost",
         "_max_fills",
         "_max_groups",
         "_max_orders",
-        "_on",
         "_requested_at",
         "_resend",
         "_time",
@@ -199,17 +199,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups: dict[str, OrderGroup] = {}
         self._in_flight: OrderGroupRequest | None = None
         self._requested_at: datetime | None = None
-        """The venue's newest time when the unanswered request was sent."""
+        """The newest time that the venue had sent when the unanswered request was sent."""
         self._by_cl_ord_id: dict[str, str] = {}
         """OrderGroupID of each sent order by its ClOrdID, until a report contains its OrderID."""
         self._by_order_id: dict[str, str] = {}
         """OrderGroupID of each open order by its OrderID, which does not change when the order is
         replaced."""
         self._ended: dict[str, str] = {}
-        """OrderGroupID of each ended order by its OrderID: fills may be reported late."""
+        """OrderGroupID of each ended order by its OrderID, because fills may be reported late."""
         self._time: datetime | None = None
-        """The venue's newest time."""
-        self._on = False
+        """The newest time that the venue has sent."""
+        self._logged_on = False
         """Whether a session has logged on."""
         self._down = False
         """Whether a session has ended since the last logon, and the venue will not resend its reports."""
@@ -241,7 +241,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return self._in_flight
 
     def room(self, group_id: str, now: datetime) -> Decimal | None:
-        """Return the maximum number of contracts of a group's orders that may fill before it triggers.
+        """Return the maximum number of contracts that a group's orders may fill before the group triggers.
 
         Fills that are not reported yet may have used part of this number. None if the limit or state of the
         group is unknown, 0 if the group accepts no orders.
@@ -297,7 +297,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 room for one more group. Do not send it.
         """
         message = unwrapped(event)
-        # Only times of the venue count. A bare message is used only if the venue sends its type, because the
+        # Only the venue's times count. A bare message is used only if the venue sends its type, because the
         # header of a request contains the client's time.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._record_time(message)
@@ -398,14 +398,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # A lenient session may deliver a response without an id.
         group_id = response.order_group_id or ""
         request = self._in_flight
-        creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
+        is_create = request is not None and request.order_group_action == OrderGroupAction.CREATE
         group = self._groups.get(group_id)
-        if request is None or not (group is None if creates else request.order_group_id == group_id):
+        if request is None or not (group is None if is_create else request.order_group_id == group_id):
             self._handle_unsolicited(response, group)
             return
         update = self._answer(request)
         if group is None:
-            group = update.group = self._adopt(update, response, group_id, created=creates)
+            group = update.group = self._adopt(update, response, group_id, created=is_create)
             if group is None:
                 return
         limit, requested = response.order_group_contracts_limit, request.order_group_contracts_limit
@@ -428,12 +428,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 _add_discrepancy(update, GroupDiscrepancyKind.ORPHAN, group_id, f"limit {group.limit}")
             return
         self._update_of(group)
-        by = first_sent(response) or self._time
+        answered_at = first_sent(response) or self._time
         limit = response.order_group_contracts_limit
         if limit is None:  # a reset, trigger or deletion
-            self._lose_outcome(group, by)
+            self._lose_outcome(group, answered_at)
         elif limit != group.limit:
-            group.change_limit(BEGINNING, by or END, limit)
+            group.change_limit(BEGINNING, answered_at or END, limit)
 
     def _adopt(
         self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, created: bool
@@ -453,16 +453,16 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return group
 
     def _carry_out(self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse) -> None:
-        by = first_sent(response) or self._time or END
-        after = self._requested_at or (BEGINNING if by is END else by)
+        latest = first_sent(response) or self._time or END
+        earliest = self._requested_at or (BEGINNING if latest is END else latest)
         limit = response.order_group_contracts_limit
         match request.order_group_action:
             case OrderGroupAction.CREATE:
                 pass
             case OrderGroupAction.RESET:
-                group.reset(after, max(after, by))
+                group.reset(earliest, max(earliest, latest))
             case OrderGroupAction.TRIGGER:
-                group.trigger(by)
+                group.trigger(latest)
             case OrderGroupAction.DELETE:
                 del self._groups[group.group_id]
             case _:
@@ -470,7 +470,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 if limit is None and group.limit is None:
                     limit = request.order_group_contracts_limit
                 if limit is not None and limit != group.limit:
-                    group.change_limit(after, max(after, by), limit)
+                    group.change_limit(earliest, max(earliest, latest), limit)
 
     def _handle_unanswered(self, event: OutcomesUnknown) -> None:
         """Apply requests that will not be answered."""
@@ -479,9 +479,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
                     self._handle_order(message)
                 continue
-            flight = self._in_flight
-            if flight is not None and (message is None or _terms(message) == _terms(flight)):
-                message = flight
+            in_flight = self._in_flight
+            if in_flight is not None and (message is None or _terms(message) == _terms(in_flight)):
+                message = in_flight
             elif message is not None and _terms(message) in self._lost:
                 self._lost.remove(_terms(message))
                 continue
@@ -493,17 +493,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _lose(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
         """Apply a request whose outcome is unknown."""
         group_id = request.order_group_id or ""
-        creates = request.order_group_action == OrderGroupAction.CREATE
+        is_create = request.order_group_action == OrderGroupAction.CREATE
         group = self._groups.get(group_id)
         requested_at = None
         if request is self._in_flight:
             self._in_flight, requested_at = None, self._requested_at
-        if group is None and not creates and (not readable(group_id) or len(self) >= self._max_groups):
+        if group is None and not is_create and (not readable(group_id) or len(self) >= self._max_groups):
             self.unplaced.keep(lost)
             return
         update = self._update_of(group)
         update.request = request
-        if creates:
+        if is_create:
             self.lost_creates += 1
             return
         if group is None:
@@ -538,9 +538,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._record_time(event.logon)
         # With resends, only a reset of the sequence numbers loses messages. Without resends, a second logon
         # means that the end of the previous session was not reported, so reports may have been lost.
-        if event.reset if self._resend else self._on and not self._down:
+        if event.reset if self._resend else self._logged_on and not self._down:
             self._lose_reports(self._open_groups())
-        self._on, self._down = True, False
+        self._logged_on, self._down = True, False
         for group in self._groups.values():
             group.logged_on(self._time)
 
@@ -636,7 +636,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _event_time(self, report: Any, *, is_copy: bool) -> datetime | None:
         """Return the time of the event in a report, in UTC; None if unknown."""
         sent = first_sent(report)
-        # SendingTime of a drop copy report is the time of the copy, not of the event.
+        # The SendingTime of a drop copy report is the time of the copy, not of the event.
         time: datetime | None = report.transact_time or (None if is_copy else sent)
         if time is None or time == BEGINNING:
             return None
@@ -668,20 +668,20 @@ class OrderGroups(Mapping[str, OrderGroup]):
         outcome is unknown after a crash.
         """
         request = self._in_flight
-        creates = request is not None and request.order_group_action == OrderGroupAction.CREATE
-        unknown = None if request is None else request.order_group_id
+        is_create = request is not None and request.order_group_action == OrderGroupAction.CREATE
+        in_flight = None if request is None else request.order_group_id
         lost = self._lost if request is None else [*self._lost, _terms(request)]
         return dump_state(
             _State(
-                self.lost_creates + creates,
+                self.lost_creates + is_create,
                 lost,
                 self.unplaced.dump(),
                 self._by_cl_ord_id,
                 self._by_order_id,
                 self._ended,
                 self._time,
-                self._on,
-                unknown,
+                self._logged_on,
+                in_flight,
                 list(self._groups.values()),
             )
         )
@@ -701,7 +701,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self.unplaced.load(state.unplaced)
         self._by_cl_ord_id, self._by_order_id = state.by_cl_ord_id, state.by_order_id
         self._ended, self._time = state.ended, state.time
-        self._on = self._down = False
+        self._logged_on = self._down = False
         if state.on:
             self._handle_end()
         if state.in_flight in self._groups:

@@ -129,8 +129,8 @@ class Cash(Mapping[BalanceKey, Balance]):
             max_balances: maximum number of balances, about 1 KB each. Fills and payouts for further balances
                 are not counted (`refused`).
             max_paid: maximum number of payouts kept, at most 2 KB each, and of markets whose shard is kept,
-                at most 0.5 KB each. Beyond it the oldest is removed. A payout is kept so that a redelivery is
-                counted once, and to move it to the right shard if its fills are received later.
+                at most 0.5 KB each. Beyond it the oldest is removed. A payout is kept so that a redelivered
+                one is not counted again, and to move it to the right shard if its fills are received later.
         """
         self._parties = dict(parties or {})
         self._payouts: dict[str, dict[tuple[str, str], _Payout]] = {}
@@ -354,7 +354,7 @@ _SUMS: Final = ("change", "fees", "paid", "unexplained", "payouts", "settlement_
 
 
 def _book(balance: Balance, amount: Decimal, fee: Decimal, count: int) -> None:
-    """Add a payout and its fee, or a difference, to a balance."""
+    """Add a payout and its fee, or changes to them, to a balance."""
     balance.payouts = add(balance.payouts, amount)
     balance.settlement_fees = add(balance.settlement_fees, fee)
     balance.settlements += count

@@ -114,8 +114,8 @@ class Position:
 
     def _gain(self, mark: Decimal) -> Decimal:
         """Return the profit or loss of all contracts before fees, with open contracts valued at `mark`."""
-        at = mark if self.settled_at is None else self.settled_at
-        return multiply_add(self.counted, at, subtract(self.sold_value, self.bought_value))
+        price = mark if self.settled_at is None else self.settled_at
+        return multiply_add(self.counted, price, subtract(self.sold_value, self.bought_value))
 
     @property
     def unexplained(self) -> Decimal:
@@ -202,10 +202,16 @@ class Positions(Mapping[PositionKey, Position]):
                 key.symbol,
                 *(
                     None if each is None else f"{each:f}"
-                    for each in (of.net, of.average_price, of.realized, of.fees, of.settled_at)
+                    for each in (
+                        position.net,
+                        position.average_price,
+                        position.realized,
+                        position.fees,
+                        position.settled_at,
+                    )
                 ),
             )
-            for key, of in self._positions.items()
+            for key, position in self._positions.items()
         )
         return table(f"Positions: {len(self)}", head, rows)
 
@@ -259,7 +265,7 @@ class Positions(Mapping[PositionKey, Position]):
         ]
 
     def may_miss_fills(self, position: Position) -> bool:
-        """Return whether fills of an order of its account and market may be missing."""
+        """Return whether fills of any order in the position's account and market may be missing."""
         return bool(position.incomplete_orders) or any(
             order.state in UNCERTAIN and order.account == position.account
             for lost in self._lost

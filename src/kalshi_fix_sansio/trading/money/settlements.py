@@ -173,7 +173,7 @@ class _Page:
 
 @attrs.define(eq=False)
 class _Pages:
-    """The reports of one market and date by id, with values summarized from them."""
+    """The reports about one market and date, by report id, and values summarized from them."""
 
     symbol: str
     date: date
@@ -333,8 +333,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         pages = self._kept.pop(key, None) or _Pages(*key)
         self._kept[key] = pages
         if pages.by_id:
-            # The page is kept because it contains payouts: the settlement that was reported as complete was
-            # not.
+            # The page is kept because it contains payouts: the settlement was reported as complete too early.
             if pages.is_complete():
                 _add_discrepancy(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.trading.orders.order_reports import CHANGES, identity
 
 MAX_ANSWERS: Final = 10_000
 """Maximum number of entries of each kind: answers already received, to recognize redelivered ones, and
-requests that were settled before their answer.
+requests that were settled before they were answered.
 """
 _ANSWERED: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
@@ -44,8 +44,8 @@ class Answers:
         of reports that settled one of several requests with the same ClOrdID.
         """
         self.overtaken: dict[str, None] = {}
-        """ClOrdIDs of changes and cancels that were settled before their answer, for example by drop copy or
-        the end of their order; the oldest first. A later reject of such a request contains no new
+        """ClOrdIDs of changes and cancels that were settled before they were answered, for example by drop
+        copy or the end of their order; the oldest first. A later reject of such a request contains no new
         information.
         """
 

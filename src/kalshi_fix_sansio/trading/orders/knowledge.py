@@ -19,7 +19,7 @@ class KnowledgeKind(Enum):
     """Whether the reports received determine the state of an order, and if not, why.
 
     Attributes:
-        LOSS: Ends with a newer unsolicited report or with drop copy, which show the current state.
+        LOSS: Ends with a newer unsolicited report or with drop copy; either shows the current state.
         NOT_AT_VENUE: The venue has not reported how the order ended. Ends with that report, with drop copy,
             or when the user resolves the order.
     """
@@ -177,7 +177,7 @@ class Losses:
         self.cancels: int = 0
         """The epoch of the last loss at which the venue should have cancelled the orders."""
         self.mark: Mark = Mark(1)
-        """The mark of an order that has applied all losses."""
+        """The mark of an order to which all losses have been applied."""
         self._marks: WeakValueDictionary[int, Mark] = WeakValueDictionary({1: self.mark})
 
     def add(self, loss: Loss, *, answers: bool, cancels: bool) -> None:

@@ -45,7 +45,7 @@ class MassCancel:
     Attributes:
         number: Unique among the open mass cancels; later ones have larger numbers.
         cl_ord_id: ClOrdID (11) of the request.
-        waiting: Numbers of the orders it should cancel that have not ended.
+        waiting: Numbers of the orders that it should cancel and that have not ended.
         newest: By shard, the newest report when the request was sent.
         state: Progress of the mass cancel.
         reason: Reason for a reject: MassCancelRejectReason (532) as text, or the text of the reject message.

@@ -111,7 +111,7 @@ class Fill(NamedTuple):
             reported.
         long_qty: Long position of the account after the fill (704); None if not reported.
         short_qty: Short position of the account after the fill (705); None if not reported.
-        aggressor: Whether it took liquidity (1057).
+        aggressor: Whether the order took liquidity (1057).
     """
 
     key: ExecKey
@@ -354,7 +354,8 @@ class Order:
         uncertain = self._knowledge.is_uncertain
         self.lose(mark.reports, losses.reports, mark.answers, losses.answers)
         if self.seen_live or self._placed is not None:
-            # The state of an order without a report is certain until the answer to its request may be lost.
+            # The state of an order without a report is certain until the answer to its request may have been
+            # lost.
             answers = 0 if mark.answers is None else mark.answers.epoch - 1
             if losses.cancels > (mark.epoch if self.last is not None or uncertain else answers):
                 self._knowledge = self._knowledge.expect_cancel()
@@ -372,7 +373,7 @@ class Order:
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about the order, and of answers to its requests. Called by `Orders`.
 
-        `reports` is the first loss of reports, and `epoch` is the epoch of the last; `answers` and
+        `reports` is the first loss of reports, and `epoch` is the epoch of the last one; `answers` and
         `answers_epoch` are the same for losses that affect answers.
         """
         if self.last is not None:
@@ -460,10 +461,10 @@ class Order:
         """
         last = self.last
         placed = self.first_cl_ord_id if self._placed is None else self._placed.cl_ord_id
-        now = placed if last is None else last.cl_ord_id
-        if now and not self._pending and placed in ("", now):
-            return (now,)
-        names = dict.fromkeys((placed, now, *(each.cl_ord_id for each in self._pending)))
+        current = placed if last is None else last.cl_ord_id
+        if current and not self._pending and placed in ("", current):
+            return (current,)
+        names = dict.fromkeys((placed, current, *(each.cl_ord_id for each in self._pending)))
         return tuple(filter(None, names))
 
     def origins(self, request: PendingRequest) -> set[str]:
@@ -556,7 +557,7 @@ class OrderDiscrepancyKind(Enum):
 
     Attributes:
         BAD_EXEC_ID: The fill has no valid ExecID, so it cannot be distinguished from others and is not
-            counted: its quantity is `unreported_qty`.
+            counted: its quantity is part of `unreported_qty`.
     """
 
     BAD_EXEC_ID = "ExecID (17) is missing or malformed"

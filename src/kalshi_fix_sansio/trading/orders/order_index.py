@@ -73,7 +73,7 @@ class OrderIndex:
         """
         self.by_id: dict[str, Order] = {}
         self.names: dict[str, dict[int, Order]] = {}
-        """Orders by ClOrdID, both their own and those of their requests."""
+        """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
         self.live: dict[str, dict[str, dict[int, Order]]] = {}
         """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
         10,000 symbols as with two."""
@@ -249,7 +249,7 @@ class OrderIndex:
             self.by_id[order.order_id] = order
 
     def drop(self, order: Order) -> None:
-        """Remove an order, which its update reports."""
+        """Remove an order; its update reports the removal."""
         self.begin(order).forgotten = True
         number = order.number
         self.changed[order.slot] = None
@@ -402,11 +402,11 @@ class OrderIndex:
             if order.ended:
                 ended[order.ended] = number
         # Orders do not end in the order in which they were placed.
-        for count, place in enumerate(sorted(ended)):
+        for count, position in enumerate(sorted(ended)):
             if not count % _SLICE:
                 yield
-            self.done.move_to_end(ended[place])
-            self.ended = place
+            self.done.move_to_end(ended[position])
+            self.ended = position
 
     def _join(self, order: Order) -> None:
         """Add an order in a certain state to the current cohort of its shard."""
@@ -465,7 +465,7 @@ def _is_reported(order: Order) -> bool:
 
 
 def _is_answered(order: Order) -> bool:
-    """Return whether an order was ended by an answer to its request that its own session received."""
+    """Return whether an order has ended, and its own session has received a report or refusal of it."""
     return order.is_done and (order.seen_live or order.ending in (Ending.REJECTED, Ending.REFUSED))
 
 

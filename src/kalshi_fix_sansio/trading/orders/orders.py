@@ -100,7 +100,7 @@ _ROW: Final = "orders"
 """Key of the dump row that contains the state apart from the orders, and prefix of the keys of the order
 rows.
 """
-_NAMES: Final = 20_000
+_KEYS_PER_STEP: Final = 20_000
 """Maximum number of row keys that are read in one step of loading."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
@@ -145,12 +145,12 @@ class Orders:
         "_dollars",
         "_kept",
         "_loading",
+        "_logged_on",
         "_logon",
         "_losses",
         "_mass_cancels",
         "_max_fills",
         "_number",
-        "_on",
         "_product",
         "_reports",
         "_session_type",
@@ -193,7 +193,7 @@ class Orders:
         """Counter that increases with each event that makes an outcome uncertain. Record its value when drop
         copy is requested, for `DropCopyRange.epoch`.
         """
-        self._on = self._loading = False
+        self._logged_on = self._loading = False
         self._number = 0
         self._time: datetime | None = None
         self._reports = NewestReports(max_orders)
@@ -536,20 +536,22 @@ class Orders:
             self._time = header.sending_time or self._time
         missing = missing_field(report)
         if missing is not None:
-            about = self._kept.by_id.get(report.order_id or "")
+            named = self._kept.by_id.get(report.order_id or "")
             self._kept.record_discrepancy(
-                about, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
+                named, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
             )
             # The content of the report is unknown, so the order that the report names becomes uncertain, or
             # every order if it names none.
             if report.exec_type not in PENDING:
-                self._lose_reports(about)
+                self._lose_reports(named)
             return
         kept = self._kept
         order = kept.by_id.get(report.order_id)
-        long = too_long(report)
-        if long is not None:
-            kept.record_discrepancy(None, OrderDiscrepancyKind.TOO_MANY, f"{long} in a report is too long")
+        long_field = too_long(report)
+        if long_field is not None:
+            kept.record_discrepancy(
+                None, OrderDiscrepancyKind.TOO_MANY, f"{long_field} in a report is too long"
+            )
             return
         kind = report.exec_type
         if kind == _REJECTED and leaves_open(report):
@@ -840,11 +842,11 @@ class Orders:
             order, pending = min(unnamed, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
             since = self._time
         else:
-            about = None if message is None else self._order_of(message)
-            if message is None or about is None:
+            known = None if message is None else self._order_of(message)
+            if message is None or known is None:
                 self.unplaced.keep(request)
                 return
-            order, since = about, request.sent_at
+            order, since = known, request.sent_at
             if order.is_done:
                 self._answers.record_overtaken(message.cl_ord_id)
                 return
@@ -863,13 +865,13 @@ class Orders:
         self._record_time(event.logon)
         # On a session type with resends, only a sequence reset loses earlier messages. Without resends,
         # reports may have been lost if this logon follows a session whose end was not applied.
-        if event.reset if self._session_type.resend else self._on:
+        if event.reset if self._session_type.resend else self._logged_on:
             self._lose_reports()
         self._set_logon(event.flags)
-        self._on = True
+        self._logged_on = True
 
     def _handle_end(self) -> None:
-        self._on = False
+        self._logged_on = False
         resend = self._session_type.resend
         cancels = self._logon.get("cancel_orders_on_disconnect") is True
         # With resends, the venue reports the cancels after the next logon; until then the orders are
@@ -948,7 +950,7 @@ class Orders:
                     self.epoch,
                     self._losses.dump(),
                     self._number,
-                    self._on,
+                    self._logged_on,
                     self._time,
                     {name: value for name, value in self._logon.items() if isinstance(value, bool)},
                     self._reports.live,
@@ -1012,7 +1014,7 @@ class Orders:
         prefix = f"{_ROW}/"
         slots = 0
         for count, name in enumerate(rows):
-            if not count % _NAMES:
+            if not count % _KEYS_PER_STEP:
                 yield []
             slots += name.startswith(prefix)
         for _ in self._kept.load((rows.get(f"{prefix}{slot}", MISSING) for slot in range(slots)), marks):

@@ -143,7 +143,7 @@ class Uncertainty:
                 self._mass_cancels.record_covered(cohort.slots.keys(), covered.begin, covered.epoch)
 
     def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
-        """Resolve the uncertainties about an order that a complete drop copy range covers."""
+        """Resolve those uncertainties about an order that are covered by a complete drop copy range."""
         before = order.state
         resolved = [
             request

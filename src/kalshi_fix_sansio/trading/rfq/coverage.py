@@ -64,7 +64,7 @@ class ReportKeys:
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
     def record_begin(self, preceding: Preceding, time: datetime | None) -> None:
-        """Record that all reports received so far precede the order."""
+        """Record that all reports received so far precede the order, and so does `time`, if given."""
         for key in self._newest.values():
             _keep(preceding.keys, key)
         if time is not None:
@@ -74,7 +74,8 @@ class ReportKeys:
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
         """Return, by shard, the key from which drop copy must be requested for overdue orders. `overdue`
-        contains the market of each. Orders for which the key is unknown are left out.
+        contains the market and the preceding reports of each order. Orders for which the key is unknown are
+        left out.
         """
         found: dict[int, ExecKey] = {}
         for symbol, preceding in overdue:

@@ -76,9 +76,9 @@ _ANSWERS: Final = frozenset(
     )
 )
 """Messages that change the state of a request, in addition to execution reports."""
-_FOUND: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
+_RESOLVABLE: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
 """States of a request that the user can pass to `resolve`."""
-_FOUND_OF_ACCEPTANCE: Final = {
+_ACCEPTANCE_FACTS: Final = {
     RfqState.OPEN: {Fact.REFUSED},
     RfqState.ACCEPTED: {Fact.ACCEPTED},
     RfqState.EXECUTED: {Fact.EXECUTED},
@@ -164,8 +164,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 kind, quote_id, since = UncertainRfqKind.RFQ_UNKNOWN, None, rfq.uncertain_since
                 acceptance = rfq.acceptance
                 if acceptance is not None:
-                    taken = Fact.ACCEPTED in acceptance.facts
-                    kind = UncertainRfqKind.EXECUTION_UNKNOWN if taken else UncertainRfqKind.ACCEPT_UNKNOWN
+                    accepted = Fact.ACCEPTED in acceptance.facts
+                    kind = UncertainRfqKind.EXECUTION_UNKNOWN if accepted else UncertainRfqKind.ACCEPT_UNKNOWN
                     quote_id, since = acceptance.quote_id, acceptance.uncertain_since
                 yield uncertain_rfq(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
 
@@ -322,14 +322,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         acceptance = rfq.acceptance
         need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
-        if state not in _FOUND or (acceptance is None and state in need_acceptance):
+        if state not in _RESOLVABLE or (acceptance is None and state in need_acceptance):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
         rfq.uncertain_since = None
         if acceptance is not None:
             acceptance.end_uncertainty()
-            acceptance.facts |= _FOUND_OF_ACCEPTANCE.get(state, set())
+            acceptance.facts |= _ACCEPTANCE_FACTS.get(state, set())
             if state is RfqState.OPEN:
                 acceptance.facts.discard(Fact.ACCEPTED)
             if state is RfqState.ACCEPTED and self._now is not None:
@@ -415,12 +415,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self, rfq: CreatorRfq, message: AcceptQuote | NewOrderSingle, *, sent_earlier: bool = False
     ) -> None:
         side, quote_id = Side(message.side), message.quote_id or ""
-        better = isinstance(message, AcceptQuote) and message.prefer_better_quote is True
+        prefers_better = isinstance(message, AcceptQuote) and message.prefer_better_quote is True
         price = rfq.price_of(quote_id, side)
         quantity = message.order_qty
         if quantity is None or rfq.rest_remainder:
             sizes = [rfq.quotes[quote_id].size(side)] if quote_id in rfq.quotes else []
-            if better:
+            if prefers_better:
                 sizes += [each.size(side) for each in rfq.quotes.values()]
             quantity = max((size for size in sizes if size), default=None) or _requested_quantity(
                 rfq, side, price
@@ -433,7 +433,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             price,
             quantity,
             isinstance(message, NewOrderSingle),
-            better,
+            prefers_better,
         )
         if len(rfq.acceptances) >= MAX_ACCEPTANCES:
             ended = (each for each in rfq.acceptances if not each.may_trade)

@@ -125,7 +125,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         deals.
 
         Deals whose order is not overdue yet are left out, because drop copy requested now would prove
-        nothing, and so are deals whose preceding reports are unknown.
+        nothing. Deals whose preceding reports are unknown are left out too.
 
         Args:
             now: the current time, timezone-aware.
@@ -179,8 +179,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case RejectReceived(sent=sent, reject=reject):
                 self._handle_reject(sent, reject)
             case OutcomesUnknown():
-                for request, own in self.unplaced.read(message):
-                    self._handle_unanswered(request, own)
+                for request, decoded in self.unplaced.read(message):
+                    self._handle_unanswered(request, decoded)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_answers()
             # A message that this side rejected is applied when it is redelivered.

@@ -101,7 +101,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     """
 
     _UPDATE = MakerUpdate
-    __slots__ = ("_confirm", "_idle", "_new_id", "_on", "_quote", "_quotes", "alloc_account")
+    __slots__ = ("_confirm", "_idle", "_logged_on", "_new_id", "_quote", "_quotes", "alloc_account")
 
     def __init__(
         self,
@@ -126,8 +126,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             new_id: function that returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
             standard: time windows of standard markets.
             high_volatility: time windows of high volatility markets.
-            volatile_symbols: tickers of the high volatility markets, in addition to all combinations, because
-                messages do not mark them. Read for each request, so it may change.
+            volatile_symbols: tickers of the high volatility markets, which messages do not mark. Combinations
+                need not be listed, because all of them are. Read for each request, so it may change.
             grace: seconds after the window for execution before the report of a trade counts as missing.
             dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
             alloc_account: the subaccount that quotes.
@@ -149,7 +149,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._idle: dict[str, None] = {}
         """RfqIds of requests without an open quote, the oldest first."""
         self._quotes: dict[str, MakerQuote] = {}
-        self._on = False
+        self._logged_on = False
         """Whether the session is logged on, according to its events."""
 
     # --- queries --------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return self.cancel(before) if before is not None and is_open else None
         if before is not None and is_open and before.terms == terms and before.uncertain_since is None:
             return None
-        return self._make(rfq, terms)
+        return self._new_quote(rfq, terms)
 
     def cancel(self, quote: MakerQuote) -> QuoteCancel:
         """Return a message that cancels a quote. An accepted quote can still be cancelled, a confirmed one
@@ -288,11 +288,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 self._handle_own(message)
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resends, so messages in transit at the end of a session are lost.
-                if self._on:  # the end of the previous session was not reported
+                if self._logged_on:  # the end of the previous session was not reported
                     self._lose_answers()
-                self._on, self._dollars = True, flags.get("use_dollars") is True
+                self._logged_on, self._dollars = True, flags.get("use_dollars") is True
             case SessionEnded():
-                self._on = False
+                self._logged_on = False
                 self._lose_answers()
 
     # --- requests -------------------------------------------------------------------------------------
@@ -323,11 +323,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             return
         terms = self._quote(rfq)
         if terms is not None:
-            update.send = self._make(rfq, terms)
+            update.send = self._new_quote(rfq, terms)
             update.quote = rfq.quote
 
     def _rfq_of(self, rfq_id: str, symbol: str) -> MakerRfq | None:
-        """Return the request with this id, which is added if it is new; None if there is no room for it."""
+        """Return the request with this id, adding it if it is new; None if there is no room for it."""
         rfq = self._rfqs.get(rfq_id)
         if rfq is None:
             if not self._make_room():
@@ -355,7 +355,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._idle.pop(evicted, None)
         return True
 
-    def _make(self, rfq: MakerRfq, terms: QuoteTerms) -> Quote:
+    def _new_quote(self, rfq: MakerRfq, terms: QuoteTerms) -> Quote:
         """Return a new quote, which counts as sent.
 
         Raises:
@@ -478,7 +478,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if Fact.ACCEPTED in quote.facts:
             return
         windows = self._windows(volatile=quote.rfq.high_volatility)
-        # The answer to a confirmation may arrive before this acceptance, and sets a later deadline.
+        # The answer to a confirmation may have arrived before this acceptance; it has set a later deadline.
         if Fact.CONFIRMED not in quote.facts:
             quote.deadline = window_end(report, windows.confirmation, now)
             if not quote.confirms:
@@ -699,7 +699,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return dump_state(
             _State(
                 self._now,
-                self._on,
+                self._logged_on,
                 self._dollars,
                 self._keys,
                 list(self._rfqs.values()),
@@ -718,7 +718,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """
         with loading(dumped, _State, "RfqMaker") as state:
             rfqs = {rfq.rfq_id: rfq for rfq in state.rfqs}
-        self._now, self._on, self._dollars = state.now, False, state.dollars
+        self._now, self._logged_on, self._dollars = state.now, False, state.dollars
         self._keys, self._rfqs = state.keys, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
         self._idle, self._may_trade = {}, {}

@@ -116,7 +116,7 @@ class MakerRfq:
         high_volatility: Whether it is a high volatility market, with less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
-        shown: Whether its terms have been received and the `quote` callback was considered.
+        shown: Whether its terms have been received; if they are redelivered, `quote` is not called again.
     """
 
     rfq_id: str
@@ -243,7 +243,7 @@ class MakerQuote(Deal):
 
     @property
     def quantity(self) -> Decimal:
-        """Maximum number of contracts that may trade; 0 before it is accepted."""
+        """Maximum number of contracts that may trade; 0 before the quote is accepted."""
         price = self.price
         if price is None:
             return ZERO

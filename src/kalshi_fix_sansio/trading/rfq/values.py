@@ -75,11 +75,11 @@ class Exposure:
 
     def plus(self, side: Side, quantity: Decimal, price: Decimal) -> Exposure:
         """Return this exposure plus a trade on one side at a YES price."""
-        each = price if side is Side.BUY else subtract(ONE, price)
+        unit_cost = price if side is Side.BUY else subtract(ONE, price)
         return Exposure(
             add(self.bought, quantity) if side is Side.BUY else self.bought,
             self.sold if side is Side.BUY else add(self.sold, quantity),
-            add(self.cost, multiply(quantity, each)),
+            add(self.cost, multiply(quantity, unit_cost)),
         )
 
 

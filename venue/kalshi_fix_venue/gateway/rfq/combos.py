@@ -27,8 +27,8 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.gateway.rfq import texts
 from kalshi_fix_venue.gateway.rfq.book import Combo
 
-_MARK = 12
-"""The number of characters that distinguish the tickers of a collection's combos."""
+_HASH_LENGTH = 12
+"""Length of the hash in a ticker, which distinguishes the combos of a collection."""
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +96,7 @@ class Combos:
             self._made[ticker] = combo
         return ticker
 
-    def of(self, market: str) -> Combo | None:
+    def combo_of(self, market: str) -> Combo | None:
         """Return the combination of a market, or None if it was not created as one."""
         return self._made.get(market)
 
@@ -149,7 +149,7 @@ class Combos:
 def combo_ticker(combo: Combo) -> str:
     """Return the ticker of a combination's market."""
     legs = sorted(f"{_market(leg)}={leg.multivariate_selected_side}" for leg in combo.legs)
-    return f"{combo.collection}-{sha256(' '.join(legs).encode()).hexdigest()[:_MARK].upper()}"
+    return f"{combo.collection}-{sha256(' '.join(legs).encode()).hexdigest()[:_HASH_LENGTH].upper()}"
 
 
 def combo_rules(ticker: str, collection: ComboCollection) -> MarketRules:

@@ -63,7 +63,7 @@ class Creators:
         # Makers that log on later receive neither the request nor its end.
         rfq.makers = tuple(self._context.logins.connected(MAKERS))
         self._lifecycle.open(rfq)
-        deliveries.append((login, messages.request_acknowledged(rfq)))
+        deliveries.append((login, messages.request_ack(rfq)))
         public_id = self._context.public_id(login.owner)
         for maker in rfq.makers:
             own = maker.owner == login.owner
@@ -74,7 +74,7 @@ class Creators:
         """Return the new request, or its refusal. If several reasons apply, the first one is reported."""
 
         def other(text: str) -> QuoteRequestReject:
-            return messages.request_refused(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
+            return messages.request_refusal(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
 
         exchange = self._context.exchange
         if exchange.pause is not PauseState.OPEN:
@@ -120,15 +120,15 @@ class Creators:
         reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
         if entry.symbol is not None:
             if entry.symbol in self._context.exchange.markets:
-                return entry.symbol, self._combos.of(entry.symbol)
-            return messages.request_refused(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
+                return entry.symbol, self._combos.combo_of(entry.symbol)
+            return messages.request_refusal(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
         combo = Combo(
             collection=message.multivariate_collection_ticker or "",
             legs=tuple(message.multivariate_selected_legs),
         )
         market = self._combos.market(combo, now)
         if isinstance(market, InvalidCombo):
-            return messages.request_refused(
+            return messages.request_refusal(
                 message.quote_req_id, market.reason, market.text, market.code, market.offending
             )
         return market, combo
@@ -155,7 +155,7 @@ class Creators:
             reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
         if not text:
             return None
-        return messages.request_refused(rfq.client_id, reason, text)
+        return messages.request_refusal(rfq.client_id, reason, text)
 
     def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
         """Return whether an open request has this QuoteReqID, or is for the same market and not replaced."""
@@ -192,9 +192,9 @@ class Creators:
             text = self._customer_refusal(message.party_ids, rfq, login)
         if text is not None or rfq is None:
             rfq_id = None if rfq is None else rfq.rfq_id
-            refused = messages.request_ended(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
+            refused = messages.request_end_status(named, RFQCancelStatusCode.REJECTED, rfq_id, text)
             return [(login, refused)], ()
-        done = messages.request_ended(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
+        done = messages.request_end_status(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
         return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
 
     def _named(self, message: RFQCancel, login: Login) -> Rfq | None:
@@ -243,9 +243,9 @@ class Creators:
                 self._context.new_id(),
             )
         if isinstance(accepted, str):
-            refused = messages.accept_refused(message.quote_id, message.cl_ord_id, accepted)
+            refused = messages.accept_refusal(message.quote_id, message.cl_ord_id, accepted)
             return [(login, refused)], ()
-        acknowledged = messages.accept_acknowledged(message.quote_id, accepted.quote, message.cl_ord_id)
+        acknowledged = messages.accept_ack(message.quote_id, accepted.quote, message.cl_ord_id)
         return [(login, acknowledged), *self._lifecycle.accept(accepted, now)], ()
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
@@ -282,7 +282,7 @@ class Creators:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         # AcceptQuoteStatus exists on KalshiRT only; an order may also be sent on KalshiNR.
         if login.session_type == accepted.quote.rfq.creator.session_type:
-            acknowledged = messages.accept_acknowledged(quote_id, accepted.quote, message.cl_ord_id)
+            acknowledged = messages.accept_ack(quote_id, accepted.quote, message.cl_ord_id)
             deliveries.append((login, acknowledged))
         return deliveries + self._lifecycle.accept(accepted, now), ()
 

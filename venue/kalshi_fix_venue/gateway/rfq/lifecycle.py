@@ -75,7 +75,7 @@ class Lifecycle:
 
     def expire(self, rfq: Rfq) -> list[Delivery]:
         """Close a request on behalf of the exchange, and notify its creator and its makers."""
-        ended = messages.request_ended(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
+        ended = messages.request_end_status(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
         return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
@@ -84,7 +84,7 @@ class Lifecycle:
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
         if self._context.assumptions.makers_are_notified_of_closed_rfqs:
-            notice = messages.request_refused(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
+            notice = messages.request_refusal(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
             deliveries += [
                 (maker, notice) for maker in rfq.makers if spared is None or maker is not spared.maker
             ]

@@ -35,7 +35,7 @@ class Makers:
             return [(login, over_the_limit(message))], ()
         quote = self._quote(message, login, now)
         if isinstance(quote, str):
-            return [(login, messages.quote_refused(message, quote))], ()
+            return [(login, messages.quote_refusal(message, quote))], ()
         rfq = quote.rfq
         deliveries: list[Delivery] = []
         # An account has one quote on a request, so this must happen before the new quote is added.
@@ -51,7 +51,7 @@ class Makers:
         """Cancel a quote, unless it is confirmed."""
         quote = self._find(login, message.quote_id, message.rfq_id)
         text = self._cancel_refusal(quote)
-        deliveries: list[Delivery] = [(login, messages.cancel_answered(message.quote_id, text))]
+        deliveries: list[Delivery] = [(login, messages.cancel_answer(message.quote_id, text))]
         if text is None and quote is not None:
             deliveries += self._lifecycle.cancel_quote(quote)
         return deliveries, ()
@@ -61,7 +61,7 @@ class Makers:
         quote = self._find(login, message.quote_id, message.rfq_id)
         acceptance = None if quote is None else quote.rfq.acceptance
         text = self._confirm_refusal(quote)
-        deliveries: list[Delivery] = [(login, messages.confirm_answered(message.quote_id, text))]
+        deliveries: list[Delivery] = [(login, messages.confirm_answer(message.quote_id, text))]
         if text is None and acceptance is not None:
             deliveries += self._lifecycle.confirm(acceptance, now)
         return deliveries, ()

@@ -33,10 +33,10 @@ from kalshi_fix_venue.gateway.rfq.book import Acceptance, Quote, Rfq
 from kalshi_fix_venue.gateway.rfq.context import OBSCURED_ID
 from kalshi_fix_venue.gateway.units import contracts, money, price_to_wire
 
-_NOTHING = Decimal("0.00")
+_ZERO = Decimal("0.00")
 
 
-def request_acknowledged(rfq: Rfq) -> QuoteRequestAck:
+def request_ack(rfq: Rfq) -> QuoteRequestAck:
     """Return the acknowledgement of a request for its creator."""
     return QuoteRequestAck(
         quote_req_id=rfq.client_id,
@@ -47,7 +47,7 @@ def request_acknowledged(rfq: Rfq) -> QuoteRequestAck:
     )
 
 
-def request_refused(
+def request_refusal(
     quote_req_id: str,
     reason: QuoteRequestRejectReason,
     text: str,
@@ -65,14 +65,14 @@ def request_refused(
 
 
 def request_to_maker(rfq: Rfq, public_id: str, *, own: bool) -> QuoteRequest:
-    """Return a request as sent to a maker; `own` if the maker's owner created it."""
+    """Return a request as sent to a maker; `own` is set if the maker's owner created it."""
     return QuoteRequest(
         quote_req_id=rfq.rfq_id,
         related_sym=[
             QuoteRequestSymbol(
                 symbol=rfq.market,
                 # The field is required: 0 for a request with an amount of cash.
-                order_qty=contracts(rfq.contracts or _NOTHING),
+                order_qty=contracts(rfq.contracts or _ZERO),
                 cash_order_qty=None if rfq.cash is None else money(rfq.cash),
                 transact_time=rfq.created,
                 party_ids=[Party(party_id=OBSCURED_ID if rfq.obscured and not own else public_id)],
@@ -83,7 +83,7 @@ def request_to_maker(rfq: Rfq, public_id: str, *, own: bool) -> QuoteRequest:
     )
 
 
-def request_ended(
+def request_end_status(
     quote_req_id: str, status: RFQCancelStatusCode, rfq_id: str | None, text: str | None = None
 ) -> RFQCancelStatus:
     """Return the answer to an RFQCancel, or the notice to a creator that its request has ended."""
@@ -132,7 +132,7 @@ def quote_status(
     )
 
 
-def quote_refused(message: QuoteMessage, text: str) -> QuoteStatusReport:
+def quote_refusal(message: QuoteMessage, text: str) -> QuoteStatusReport:
     """Refuse a quote. The refusal contains the quote's id, although the field is empty on the venue's page:
     FIX has no empty values."""
     return QuoteStatusReport(
@@ -144,19 +144,19 @@ def quote_refused(message: QuoteMessage, text: str) -> QuoteStatusReport:
     )
 
 
-def cancel_answered(quote_id: str, text: str | None) -> QuoteCancelStatus:
+def cancel_answer(quote_id: str, text: str | None) -> QuoteCancelStatus:
     """Answer a QuoteCancel; if there is a text, refuse it."""
     code = QuoteCancelStatusCode.CANCELED if text is None else QuoteCancelStatusCode.REJECTED
     return QuoteCancelStatus(quote_id=quote_id, quote_cancel_status=code, text=text)
 
 
-def confirm_answered(quote_id: str, text: str | None) -> QuoteConfirmStatus:
+def confirm_answer(quote_id: str, text: str | None) -> QuoteConfirmStatus:
     """Answer a QuoteConfirm; if there is a text, refuse it."""
     code = QuoteConfirmStatusCode.ACCEPTED if text is None else QuoteConfirmStatusCode.REJECTED
     return QuoteConfirmStatus(quote_id=quote_id, quote_confirm_status=code, text=text)
 
 
-def accept_acknowledged(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQuoteStatus:
+def accept_ack(quote_id: str, accepted: Quote, cl_ord_id: str | None) -> AcceptQuoteStatus:
     """Return the status of an acceptance, with the accepted quote."""
     return AcceptQuoteStatus(
         quote_id=quote_id,
@@ -166,7 +166,7 @@ def accept_acknowledged(quote_id: str, accepted: Quote, cl_ord_id: str | None) -
     )
 
 
-def accept_refused(quote_id: str, cl_ord_id: str | None, text: str) -> AcceptQuoteStatus:
+def accept_refusal(quote_id: str, cl_ord_id: str | None, text: str) -> AcceptQuoteStatus:
     """Refuse an AcceptQuote."""
     return AcceptQuoteStatus(
         quote_id=quote_id,

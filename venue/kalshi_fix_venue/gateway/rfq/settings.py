@@ -55,8 +55,8 @@ class RfqSettings:
     """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
     oldest ones."""
     max_quotes: int = 1000
-    """Maximum number of open quotes on one RFQ, and of ended ones that are remembered. A further open quote
-    is refused; beyond the limit, the oldest ended quote is forgotten."""
+    """Maximum number of open quotes on one RFQ; a further one is refused. Also the maximum number of ended
+    quotes that are remembered on it; beyond that number, the oldest is forgotten."""
     retained: int = 10_000
     """Number of ended RFQs that are remembered with their quotes to answer late requests. Beyond it the
     oldest is forgotten, and its ids become unknown."""

@@ -1,4 +1,4 @@
-// The page draws the updates from `/updates` and posts operations to `/do`. Text from outside only ever becomes text nodes.
+// The page draws the updates from `/updates` and posts operations to `/do`. External text is only ever inserted as text nodes.
 
 const $ = (id) => document.getElementById(id);
 const hash = location.hash.slice(1);
