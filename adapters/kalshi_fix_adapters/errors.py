@@ -78,8 +78,8 @@ class ConfigFileError(ConfigurationError):
         """The option or table, such as `sessions.orders.timeout`; None for the whole file."""
         self.line = line
         """The line of a syntax error; otherwise None."""
-        place = f"{path}:{line}" if line is not None else str(path)
-        super().__init__(f"{place}: {text}" if key is None else f"{place}: {key}: {text}")
+        location = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{location}: {text}" if key is None else f"{location}: {key}: {text}")
 
 
 class LogonRefusedError(AdapterError):
@@ -149,8 +149,8 @@ class SessionInterruptedError(SessionClosedError):
 class ReconcileError(AdapterError):
     """Messages were lost, or an outcome is uncertain. Look up the missing information via drop copy or REST.
 
-    `messages` raises this exception instead of yielding an event, which `events` would yield. The client
-    keeps running. Iterating again confirms that you have handled the exception.
+    `messages` raises this exception in place of an event that `events` would yield. The client keeps running.
+    Iterating again confirms that you have handled the exception.
     """
 
 
@@ -164,7 +164,7 @@ class OutcomesUnknownError(ReconcileError):
             ("1 outcome is", "it") if len(names) == 1 else (f"{len(names)} outcomes are", "them")
         )
         super().__init__(
-            f"{outcomes} unknown ({event.why.value}): {_some(names)}; look {pronoun} up via drop copy or "
+            f"{outcomes} unknown ({event.why.value}): {_listed(names)}; look {pronoun} up via drop copy or "
             "REST, then iterate again"
         )
 
@@ -192,9 +192,10 @@ class OrdersUnverifiedError(ReconcileError):
         names = [each.cl_ord_id or each.order_id for each in event.orders]
         open_orders = "1 order was" if len(names) == 1 else f"{len(names)} orders were"
         more = "" if event.complete else ", and others that were not tracked"
+        pronoun = "it" if len(names) == 1 and event.complete else "them"
         super().__init__(
-            f"{open_orders} open when the connection ended: {_some(names)}{more}; look them up via drop copy "
-            "or REST, then iterate again"
+            f"{open_orders} open when the connection ended: {_listed(names)}{more}; look {pronoun} up via "
+            "drop copy or REST, then iterate again"
         )
 
     @property
@@ -215,9 +216,14 @@ class MessagesLostError(ReconcileError):
 
     def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
         self.event = event
+        lost, pronoun = (
+            (f"message {event.begin} is", "it")
+            if event.begin == event.end
+            else (f"messages {event.begin} to {event.end} are", "they")
+        )
         super().__init__(
-            f"the venue's messages {event.begin} to {event.end} are lost; look up what they may have "
-            "reported via drop copy or REST, then iterate again"
+            f"the venue's {lost} lost; look up what {pronoun} may have reported via drop copy or REST, then "
+            "iterate again"
         )
 
     @property
@@ -251,8 +257,8 @@ class MessageRejectedError(ReconcileError):
         self.event = event
         name = "a message" if event.message is None else event.message.NAME
         super().__init__(
-            f"{name} from the venue was rejected ({_some([str(each) for each in event.problems])}); look up "
-            "what it reported via drop copy or REST, then iterate again"
+            f"{name} from the venue was rejected ({_listed([str(each) for each in event.problems])}); look "
+            "up what it reported via drop copy or REST, then iterate again"
         )
 
     @property
@@ -306,5 +312,5 @@ class MessageTooLargeError(ReconcileError):
         return self.event.msg_type
 
 
-def _some(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MAX_SHOWN]) + (", ..." if len(names) > _MAX_SHOWN else "")

@@ -48,7 +48,7 @@ class ConnectFailed(Value):
     Attributes:
         error: The cause and the remedy.
         retry_in: Seconds until the next attempt.
-        note: Why the wait differs from the usual wait; otherwise empty.
+        note: Why the wait differs from the usual wait; empty if it does not.
     """
 
     error: KalshiFixError
@@ -63,7 +63,7 @@ class Disconnected(Value):
     Attributes:
         ended: How the session ended.
         retry_in: Seconds until the next attempt.
-        note: Why the wait differs from the usual wait; otherwise empty.
+        note: Why the wait differs from the usual wait; empty if it does not.
     """
 
     ended: SessionEnded

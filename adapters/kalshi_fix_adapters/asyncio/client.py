@@ -107,7 +107,7 @@ class _Adapter(AsyncAdapter):
 
     async def before(self) -> None:
         """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call,
-        at least `SLICE` ago.
+        which was at least `SLICE` ago.
 
         Otherwise return at once, because an iteration costs as much as reading a small message, and would
         read received data before the user's message is sent.
@@ -197,7 +197,8 @@ class _Adapter(AsyncAdapter):
 
 
 class Client(AsyncClient):
-    """A client of one session type, as an async context manager that logs on when entered and out when left.
+    """A client of one session type, as an async context manager that logs on when entered and logs out when
+    left.
 
     While open, it reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """

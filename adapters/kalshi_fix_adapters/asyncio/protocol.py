@@ -253,7 +253,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
     def _write(self, output: bytearray) -> int:
         """Write some of `output`; return the number of bytes, for `ClientCore.flush`.
 
-        Bytes that wait in the transport count as written: either they will be, or the connection is lost.
+        Bytes that wait in the transport count as written: either they will be written, or the connection is
+        lost.
         """
         if not self._may_write:
             return 0

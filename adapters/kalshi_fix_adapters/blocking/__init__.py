@@ -27,8 +27,8 @@ All methods may be called from several threads, but only one thread may take the
 LocalProtocolError until the thread that took a message has ended.
 
 Modules: `client` (the calls of the user's threads), `io_thread` (the background thread), `shared_core` (the
-core, protected by the lock of both, and the handling of interrupts) and `transport` (bytes). They may import
-`engine` and everything that `engine` may import; no other client imports them.
+core, protected by a lock that both kinds of threads use, and the handling of interrupts) and `transport`
+(bytes). They may import `engine` and everything that `engine` may import; no other client imports them.
 """
 
 from kalshi_fix_adapters.blocking.client import Client, drop_copy, market_data, order_entry, post_trade, rfq

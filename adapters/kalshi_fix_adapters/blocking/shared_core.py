@@ -47,7 +47,7 @@ _FORKED = "this process was forked from the one that has the connection; make an
 class _Reader:
     """A call that reads while it waits, or may do so."""
 
-    __slots__ = ("held", "listener", "sleeps")
+    __slots__ = ("held", "is_sleeping", "listener")
 
     def __init__(self) -> None:
         self.held = Lock()
@@ -56,7 +56,7 @@ class _Reader:
         """
         self.listener: Sleeper | None = None
         """The sleeper in which the call waits until the socket is readable or the call is notified."""
-        self.sleeps = False
+        self.is_sleeping = False
         """Whether the call sleeps, or is about to, and was not notified."""
 
 
@@ -151,10 +151,10 @@ class SharedCore:
         # A call that continues to wait adds another lock.
         self._waiters.clear()
         reader = self._reader
-        if reader is not None and reader.sleeps and reader.listener is not None:
+        if reader is not None and reader.is_sleeping and reader.listener is not None:
             # The order matters: an interrupt between these lines only repeats the notification.
             reader.listener.wake()
-            reader.sleeps = False
+            reader.is_sleeping = False
 
     def committed(self) -> None:
         """Write the messages that have become durable; called in the store's thread.
@@ -304,8 +304,8 @@ class SharedCore:
         or None after `timeout` seconds. Exceptions raised by `look` propagate.
 
         `look` is called with the lock held and may change the core; an interrupt in the middle of a change
-        ends the client. After any other exception, an event that `look` has taken is put back. So `look`
-        must not raise an event as an error: it must return it for the caller to raise.
+        ends the client. After any other exception, an event that `look` has taken is put back. So `look` must
+        not raise the error for an event: it must return the error, for the caller to raise.
 
         Raises:
             SessionClosedError: (or the subclass `error`) an interrupt has ended the client.
@@ -320,7 +320,7 @@ class SharedCore:
                     with self.lock:
                         if self.core.changing:
                             self.refuse(error)
-                        reader.sleeps = False
+                        reader.is_sleeping = False
                         try:
                             if ready:
                                 self._read_now()
@@ -374,7 +374,7 @@ class SharedCore:
             if self._reader is not reader:
                 self._reader, reader.listener = reader, self._listener
                 self._watch_for_reading(transport, watch=False)
-            reader.sleeps = True
+            reader.is_sleeping = True
             return None
         self._stop_reading(reader)
         # Acquired once here, and a second time to wait. A notification between the two is not missed.
@@ -415,8 +415,8 @@ class SharedCore:
             self.notify()
 
     def _sleep(self, call: _Reader | threading.Lock, deadline: float | None) -> tuple[bool, bool]:
-        """Wait for a notification or, as the reader, until the socket is readable. Return whether it is
-        readable, and False if the deadline has passed.
+        """Wait for a notification or, as the reader, until the socket is readable. Return two values: whether
+        the socket is readable, and whether there is still time before the deadline.
         """
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if isinstance(call, _Reader):

@@ -1,7 +1,7 @@
 """The publisher's side: which events are published together, in which order, and with which ids.
 
 The messages of a session are published in lanes. A market data session has a lane for each bucket of symbols,
-so that consumers can follow only some symbols, and one lane for messages about several buckets. Every other
+and one lane for messages about several buckets, so that consumers can follow only some symbols. Every other
 session has one lane. The order within a lane is preserved. Every message contains the MsgSeqNum of the
 previous message of its lane (`previous`), so that consumers detect missing messages.
 """
@@ -31,7 +31,7 @@ MAX_FRAMES: Final = 2048
 """Maximum number of the venue's messages in one bus message. Publishing a bus message takes as much processor
 time as adding 80 messages to it. A consumer splits it in one step, in about 1 ms.
 """
-CACHED: Final = 10_000
+MAX_CACHED: Final = 10_000
 """Maximum number of cached lanes and subjects."""
 
 
@@ -76,7 +76,7 @@ class Round:
         last: The last event whose publication ends with this round; None if the event continues in the next
             round.
         count: The number of events whose publication ends with this round.
-        size: Total size of its messages in bytes.
+        size: Total size of the messages in bytes.
     """
 
     messages: tuple[Outgoing, ...]
@@ -98,7 +98,7 @@ class _Batch:
     frames: list[bytes]
     size: int
     event: int = 0
-    """Consecutive number of an event without a MsgSeqNum; 0 for a message."""
+    """Number of an event, which has no MsgSeqNum, counted from 1; 0 for a message."""
     part: int = 1
     parts: int = 1
 
@@ -295,7 +295,7 @@ class Batcher:
         return self._add_route(symbol, lane, BATCH, lane)
 
     def _add_route(self, key: object, lane: str, msg_type: str, symbol: object) -> tuple[str, str]:
-        if len(self._routes) >= CACHED:
+        if len(self._routes) >= MAX_CACHED:
             self._routes.clear()
         subject = self._channel.subject(msg_type, symbol if isinstance(symbol, str) else "")
         found = self._routes[key] = lane, subject
@@ -321,7 +321,7 @@ def _number_of(event: Any) -> int:
     return number
 
 
-@lru_cache(CACHED)
+@lru_cache(MAX_CACHED)
 def lane_of(subject: str) -> str:
     """Return the lane of a subject.
 

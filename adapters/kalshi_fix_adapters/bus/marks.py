@@ -1,4 +1,4 @@
-"""Marks (the position of a consumer in a stream) and snapshots (the consumer's state at this position)."""
+"""Marks (the position of a consumer in a stream) and snapshots (the consumer's state at that position)."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Mark:
         sequence: The broker's number for the last message whose events were all returned; 0 before the first
             message.
         fence: The highest fence received.
-        event: The consecutive number of the last event from the publisher with this fence; messages are not
-            counted.
+        event: The number of the last event from the publisher with this fence, counted by the publisher from
+            1; messages are not counted.
         generation: The generation of this event.
         lanes: The position of the last message of each lane.
         unproven: Lanes in which the broker may have dropped messages after the last position.

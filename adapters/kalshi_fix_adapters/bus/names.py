@@ -86,7 +86,7 @@ class Channel:
         return f"{ROOT}.{self}"
 
     def subject(self, msg_type: str, symbol: str) -> str:
-        """Return the subject of messages of a type about a symbol, which may be empty."""
+        """Return the subject of messages of one type about one symbol. The symbol may be empty."""
         return f"{self.prefix}.{escape(msg_type)}.{escape(symbol)}"
 
 
@@ -118,7 +118,7 @@ class BatchId:
         first: The lowest MsgSeqNum of the contained messages; for an event, MsgSeqNum of the message before
             it.
         last: The highest MsgSeqNum of the contained messages; for an event, the same as `first`.
-        event: The consecutive number of an event, counted by the publisher from 1; 0 for messages.
+        event: The number of an event, counted by the publisher from 1; 0 for messages.
         part: The number of this part, from 1.
         parts: The number of parts of the message.
     """

@@ -85,7 +85,7 @@ class Receiver:
         this channel.
 
         Messages are reported as lost unless the next message of each lane proves that no message of its lane
-        is missing. A message of a later publisher or generation cannot prove this.
+        is missing. A message from a later publisher or generation cannot prove this.
         """
         if self._fence:
             self.unproven = frozenset({*self._lanes, EVENT})
@@ -190,7 +190,7 @@ def number_of(frame: bytes) -> int:
     """Return the MsgSeqNum of a message from the venue.
 
     Raises:
-        ValueError: it has none.
+        ValueError: the message has no MsgSeqNum.
     """
     found = _NUMBER.search(frame)
     if found is None:

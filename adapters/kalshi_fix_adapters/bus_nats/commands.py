@@ -33,9 +33,9 @@ from kalshi_fix_sansio.dialect.base import Message
 ROLE: Final = "server"
 """The role of the process that answers commands, in the key of its fence."""
 _CHECK_SECONDS: Final = 0.2
-"""Seconds between two checks whether the client has ended."""
+"""Seconds between two checks of whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
-"""The accepted reply subjects: inboxes of a NATS client, which may contain the name of a user."""
+"""The accepted reply subjects: inboxes of a NATS client. An inbox may contain the name of a user."""
 _NOT_WRITTEN: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
@@ -118,8 +118,8 @@ class RemoteSession:
         if not 0 < within <= MAX_WITHIN:
             raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
         data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
-        # Without this, a caller that repeats a refused message at once would block the event loop, which must
-        # reconnect.
+        # Without this, a caller that repeats a refused message at once would block the event loop, so the
+        # client could not reconnect.
         await asyncio.sleep(0)
         cached, self._fence = self._fence, None
         try:

@@ -42,7 +42,7 @@ FETCH_SIZE: Final = 100
 IDLE_SECONDS: Final = 1.0
 """Seconds without a message after which a consumer checks that the server still has its state."""
 RETRY_SECONDS: Final = 0.1
-INACTIVE: Final = 60.0
+INACTIVE_SECONDS: Final = 60.0
 """Number of seconds without a request after which the server drops the state of a consumer."""
 
 
@@ -187,7 +187,7 @@ class Events:
             self._interrupted = False
             return False
         except NATS_ERRORS as error:
-            LOGGER.warning("cannot fetch events of %s: %s", self.channel, error)
+            LOGGER.warning("cannot fetch events from %s: %s", self.channel, error)
             await self._stop()
             await asyncio.sleep(RETRY_SECONDS)
             return False
@@ -203,7 +203,7 @@ class Events:
         return self._open()
 
     async def close(self) -> None:
-        """End this consumer. The server forgets it after a minute (`INACTIVE`)."""
+        """End this consumer. The server forgets it after a minute (`INACTIVE_SECONDS`)."""
         await self._stop()
 
     def _continue(self, mark: Mark) -> None:
@@ -228,7 +228,7 @@ class Events:
             ack_policy=AckPolicy.NONE,
             deliver_policy=DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=None if new else self._sequence + 1,
-            inactive_threshold=INACTIVE,
+            inactive_threshold=INACTIVE_SECONDS,
             mem_storage=True,
         )
         self._pull = await self._link.jetstream.pull_subscribe(

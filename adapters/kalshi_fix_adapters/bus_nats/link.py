@@ -106,7 +106,7 @@ class Link:
         """Return the key-value store.
 
         Raises:
-            ConfigurationError: it does not exist.
+            ConfigurationError: the store does not exist.
         """
         if self._store is None:
             try:

@@ -18,7 +18,7 @@ from nats.js.errors import KeyNotFoundError, ServiceUnavailableError
 
 from kalshi_fix_adapters.bus import BatchId, Channel, split_frames
 from kalshi_fix_adapters.bus_nats.commands import ROLE
-from kalshi_fix_adapters.bus_nats.events import FETCH_SIZE, IDLE_SECONDS, INACTIVE, RETRY_SECONDS
+from kalshi_fix_adapters.bus_nats.events import FETCH_SIZE, IDLE_SECONDS, INACTIVE_SECONDS, RETRY_SECONDS
 from kalshi_fix_adapters.bus_nats.link import (
     MESSAGE_ID,
     NAME,
@@ -30,11 +30,11 @@ from kalshi_fix_adapters.bus_nats.link import (
 from kalshi_fix_sansio.errors import ConfigurationError, DecodeError
 from kalshi_fix_sansio.messages import decode
 
-_WAIT: Final = 1.0
+_WAIT_SECONDS: Final = 1.0
 """Number of seconds to wait for the answer to a message that may be forbidden."""
 _NOT_STORED: Final = {"Nats-Expected-Stream": "-"}
 """A header that prevents every stream from storing a message."""
-_PAGE: Final = 256
+_PAGE_SIZE: Final = 256
 """Maximum number of consumers that the server returns at a time."""
 
 
@@ -183,7 +183,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
     config = ConsumerConfig(
         description=link.name,
         ack_policy=AckPolicy.NONE,
-        inactive_threshold=INACTIVE,
+        inactive_threshold=INACTIVE_SECONDS,
         mem_storage=True,
         opt_start_time=since,
         deliver_policy=DeliverPolicy.BY_START_TIME
@@ -234,7 +234,7 @@ async def last_message(link: Link, channel: Channel) -> Stored | None:
     )
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
     try:
-        return _stored((await fetch(pull, 1, _WAIT))[0])
+        return _stored((await fetch(pull, 1, _WAIT_SECONDS))[0])
     except TimeoutError:
         return None
     finally:
@@ -271,7 +271,7 @@ async def consumers(link: Link) -> list[ConsumerLag]:
             )
             for each in page
         ]
-        if len(page) < _PAGE:
+        if len(page) < _PAGE_SIZE:
             return sorted(found, key=lambda each: -each.pending)
 
 
@@ -298,7 +298,7 @@ async def _has_server(link: Link, channel: Channel) -> bool | None:
     """Return whether a process answers commands: send an empty command, which is refused."""
     try:
         fence = await link.read_fence(channel, ROLE)
-        await link.client.request(command_subject(channel, fence, "0"), timeout=_WAIT)
+        await link.client.request(command_subject(channel, fence, "0"), timeout=_WAIT_SECONDS)
     except KeyNotFoundError:
         return None
     except (NoRespondersError, TimeoutError):
@@ -339,7 +339,7 @@ async def _read(link: Link, channel: Channel) -> float | None:
     )
     started = time.time()
     try:
-        info = await link.jetstream.add_consumer(NAME, config, timeout=_WAIT)
+        info = await link.jetstream.add_consumer(NAME, config, timeout=_WAIT_SECONDS)
         offset = (started + time.time()) / 2 - info.created.timestamp()
         with contextlib.suppress(KeyNotFoundError):
             await link.read_fence(channel, ROLE)
@@ -353,7 +353,7 @@ async def _probe(link: Link, subject: str) -> bool | None:
     is forbidden.
     """
     try:
-        await link.client.request(subject, timeout=_WAIT, headers=_NOT_STORED)
+        await link.client.request(subject, timeout=_WAIT_SECONDS, headers=_NOT_STORED)
     except NoRespondersError:
         return False
     except TimeoutError:

@@ -34,7 +34,7 @@ _PERMISSIONS: Final = {
     "serve": "answer commands",
 }
 CLOCK_MARGIN: Final = 0.5
-"""A session process may refuse commands if the clocks differ by at least this number of seconds."""
+"""Difference between the clocks, in seconds, from which a session process may refuse commands."""
 OLDEST: Final = (2, 9)
 """The oldest version of the server that the bus supports."""
 _timeout = click.option(
@@ -266,7 +266,7 @@ def _check_publisher(state: PublisherState) -> None:
     is_newest = state.last.id is not None and state.last.id.fence == state.fence
     text = f"{state.channel}: last message {seconds:.0f} s ago"
     if not is_newest:
-        text += ", from an earlier publisher than the newest"
+        text += ", not from the newest publisher"
     is_ok = is_newest and state.answers_commands is not False
     print_step("publisher", "ok" if is_ok else "warning", text + commands)
 

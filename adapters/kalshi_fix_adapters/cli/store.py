@@ -37,7 +37,7 @@ from kalshi_fix_sansio.session import StoredMessage
 _LABEL_WIDTH = 30
 HIDDEN: Final = "<hidden>"
 MAX_VALUE: Final = 300
-"""Maximum number of characters of a row's value that are printed."""
+"""Maximum length of a row's value in the output, in characters; longer values are truncated."""
 _SECRET_FIELDS: Final = [field for field in DIALECT.fields.values() if field.secret]
 _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
@@ -83,7 +83,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
     numbers, messages kept for resend, sent requests without a known outcome, and your rows.
 
     Rows have no timestamps. If their keys begin with a time or an ExecID, the last rows are the newest. The
-    file is only read, so a running session may be using it; the output is as of the session's last commit.
+    file is only read, so a running session may be using it; the output shows the store as of the last commit.
     Messages are not shown, nor are secrets in rows. Exit status: 1 if there is no store, or if a store is
     damaged or cannot be read.
     """
@@ -114,7 +114,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
 
 @store.command()
 @click.argument("location", metavar="FILE|URL")
-@click.option("--store", "name", metavar="NAME", help="Name of the store, at a URL.")
+@click.option("--store", "name", metavar="NAME", help="Name of the store, if it is at a URL.")
 @click.option("--key-id", metavar="ID", help="Id of the account's new API key.")
 @click.option("--account", metavar="NAME", help="Name of the store, as in the clients' `account` option.")
 def migrate(location: str, name: str | None, key_id: str | None, account: str | None) -> None:
@@ -167,7 +167,7 @@ def _print_tables(summary: StoreSummary, *heading: Line) -> None:
         requests = [
             (
                 request.request_id,
-                _name(request),
+                _message_name(request),
                 str(request.seq_num),
                 _format_time(request.sent_at),
                 "unknown" if request.uncertain else "pending",
@@ -213,7 +213,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, with the values replaced that have the name or the form of a secret."""
+    """Return a row's value, in which each value with the name or the form of a secret is replaced."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN
@@ -246,14 +246,14 @@ def _kept(summary: StoreSummary) -> str:
     if summary.oldest is None or summary.newest is None:
         return "no message"
     messages = "1 message" if summary.kept == 1 else f"{summary.kept} messages"
-    return f"{messages}, {_row(summary.oldest)} to {_row(summary.newest)}"
+    return f"{messages}, {_message_text(summary.oldest)} to {_message_text(summary.newest)}"
 
 
-def _row(message: StoredMessage) -> str:
+def _message_text(message: StoredMessage) -> str:
     return f"{message.seq_num} ({_format_time(message.sent_at)})"
 
 
-def _name(request: OpenRequest) -> str:
+def _message_name(request: OpenRequest) -> str:
     known = DIALECT.messages.get(request.msg_type)
     return request.msg_type if known is None else f"{known.name} ({request.msg_type})"
 

@@ -5,16 +5,16 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | variable | meaning |
 | --- | --- |
 | `..._KEY_ID` | the API key's id: SenderCompID (49) |
-| `..._PRIVATE_KEY` | the private key as PEM text (line ends may be written as `\n`) |
-| `..._PRIVATE_KEY_PATH` | a PEM file with the private key, instead |
+| `..._PRIVATE_KEY` | the private key as PEM text (newlines may be written as `\n`) |
+| `..._PRIVATE_KEY_PATH` | alternatively, a PEM file with the private key |
 | `..._PRIVATE_KEY_PASSPHRASE` | the passphrase of an encrypted key |
 | `..._FIX_ENDPOINTS` | addresses other than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key is used only with its own product, and never with production unless the call selects it: each product
-has separate variables, the environment is Kalshi's demo by default, and the variables for endpoints and CA
-are refused for production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that
-no client connects to Kalshi by mistake.
+A key is used only with its own product, and never with production unless the call selects production: each
+product has separate variables, the environment is Kalshi's demo by default, and the variables for endpoints
+and CA are refused for production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use,
+so that no client connects to Kalshi by mistake.
 """
 
 from __future__ import annotations

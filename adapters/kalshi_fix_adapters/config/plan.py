@@ -123,10 +123,10 @@ class Options(TypedDict, total=False):
             is set for prediction by default.
         timeout: Maximum time in seconds for each of connecting, the Logon and the Logout; 10 by default.
         reconnect: When to reconnect after a lost connection; None for never.
-        store: Where the state of the session is kept across processes: a folder, in which each account and
-            session type has a file, the URL of another kind of store, a `StoreFactory`, or a store object
-            that you open and close. Default: memory. KalshiRT and KalshiPT then continue their numbers across
-            the connections of one client, and reset them in the next process.
+        store: Where the state of the session is kept across processes: a folder (with a file for each account
+            and session type), the URL of another kind of store, a `StoreFactory`, or a store object that you
+            open and close. Default: memory. With the default, KalshiRT and KalshiPT continue their numbers
+            across the connections of one client, and reset them in the next process.
         account: Name of the store in `store`, so that the store stays the same when the API key changes. Each
             client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
@@ -135,8 +135,8 @@ class Options(TypedDict, total=False):
             in the store.
         shapes: File with the shapes of the venue's messages, whose decoders are compiled during the first
             logon. Default: a file next to the session's file in the folder `store`, or none.
-        freeze: Collect garbage only in quiet moments, and exempt the objects that exist then from later
-            collections; off by default. Applies to the whole process, see docs/performance.md.
+        freeze: Collect garbage only in quiet moments, and exempt the objects that exist at that time from
+            later collections; off by default. Applies to the whole process, see docs/performance.md.
         queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.
         queue_bytes: Size of the waiting messages, in their wire format, at which the client stops reading; 64
             MiB by default.
@@ -203,7 +203,7 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
     for name in settings:
         if name not in known:
             raise ConfigurationError(
-                f"there is no setting {shown(name)} for a client's session; there are "
+                f"there is no setting {shown(name)} for a client's session; choose one of "
                 f"{', '.join(sorted(known))}"
             )
     return cast("SessionSettings", dict(settings))
@@ -267,7 +267,7 @@ class ClientConfig:
     budget: Budget | None = None
 
 
-_BOUND = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
+_ENVIRONMENT_SETTINGS = ("key_id", "private_key", "private_key_path", "passphrase", "host", "port", "tls")
 """Settings that belong to one product and environment."""
 
 
@@ -283,7 +283,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
         return ClientConfig(**options)
     merged = attrs.evolve(config, **options)
     if (merged.product, merged.environment) != (config.product, config.environment):
-        for name in _BOUND:
+        for name in _ENVIRONMENT_SETTINGS:
             kept = getattr(merged, name)
             # Compared by identity, because an equal value that the options set explicitly is meant for the
             # new environment.

@@ -21,7 +21,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-_DOUBLINGS = 30
+_MAX_DOUBLINGS = 30
 """Maximum number of doublings; from one second, this gives 34 years. After 1,024 doublings a float would
 overflow.
 """
@@ -85,7 +85,7 @@ class Failure(Value):
 
     Attributes:
         why: The reason, for display.
-        at_least: Number of seconds during which another attempt cannot succeed.
+        min_wait: Number of seconds during which another attempt cannot succeed.
         key_in_use: Whether the venue refused the logon because the API key has another connection.
         times: Number of consecutive failures of this kind, including this one; failures during maintenance do
             not count.
@@ -93,7 +93,7 @@ class Failure(Value):
 
     resolution: Resolution
     why: str
-    at_least: float = 0.0
+    min_wait: float = 0.0
     key_in_use: bool = False
     times: int = 1
 
@@ -183,7 +183,7 @@ class ReconnectPolicy(Value):
         if self.maintenance is not None and self.maintenance.contains(now):
             # Between half of `cap` and `cap`, because maintenance may take hours, but clients must not all
             # reconnect at the same time.
-            wait = max(failure.at_least, self.cap * (0.5 + 0.5 * random()))
+            wait = max(failure.min_wait, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         if failure.key_in_use and self.key_in_use is not None:
             return Wait(self.key_in_use, "another connection has the API key", counts=False)
@@ -193,11 +193,11 @@ class ReconnectPolicy(Value):
         if self.attempts is not None and failures > self.attempts:
             return GiveUp(f"{self.attempts} consecutive attempts have failed; the last: {failure.why}")
         # Full jitter, see the module docstring.
-        bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _DOUBLINGS))
+        bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
         wait = random() * bound
-        if failure.at_least > wait:
+        if failure.min_wait > wait:
             return Wait(
-                failure.at_least + random() * self.initial,
+                failure.min_wait + random() * self.initial,
                 "the old connection must time out at the venue first",
             )
         return Wait(wait)

@@ -42,7 +42,7 @@ def stores_at(location: str | Path, *, sync: Sync = "full") -> StoreFactory:
     scheme = "sqlite" if found is None else found[1].lower()
     if scheme not in BACKENDS:
         raise ConfigurationError(
-            f"there is no store for URLs that begin with {scheme}://; there are {', '.join(BACKENDS)}, and "
-            "folders"
+            f"there is no store for URLs that begin with {scheme}://; use {' or '.join(BACKENDS)}, or "
+            "give a folder"
         )
     return cast("StoreFactory", import_module(BACKENDS[scheme]).stores_at(str(location), sync=sync))

@@ -8,7 +8,7 @@ from typing import NoReturn
 import attrs
 
 MAX_TEXT = 1000
-"""Maximum number of characters that are shown of a text in a mistake."""
+"""Maximum length of a text in a mistake, in characters; longer texts are truncated."""
 
 
 @attrs.frozen(order=True)

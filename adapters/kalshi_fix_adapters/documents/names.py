@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-_LISTED = 24
+_MAX_LISTED = 24
 """Maximum number of names in a list."""
 _MAX_NAMES = 5000
 """Maximum number of names that are compared with an unknown name."""
@@ -36,6 +36,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return -matcher.quick_ratio()
 
     valid.sort(key=unlikeness)
-    listed = ", ".join(f"`{each}`" for each in valid[:_LISTED])
-    more = len(valid) - _LISTED
+    listed = ", ".join(f"`{each}`" for each in valid[:_MAX_LISTED])
+    more = len(valid) - _MAX_LISTED
     return f"use one of {listed}" + (f", and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Reads YAML into nodes with line numbers, within limits of size and depth.
+"""Reads YAML into nodes with line numbers, with limits on size and depth.
 
 Only `true`, `false`, `null`, `~`, empty values and integers are converted, as in YAML 1.2. Other scalars,
 such as `yes`, `no`, `on`, dates, versions and decimals, stay text as written. So 0.10 is exactly a tenth, and
@@ -109,7 +109,9 @@ def plain(node: Node) -> Any:
 
 
 def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
-    """Parse the content of a file, or raise all its mistakes; `if_empty` is the advice for an empty file."""
+    """Parse the content of a file, or raise an error with all its mistakes; `if_empty` is the advice for an
+    empty file.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -120,11 +122,11 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = f"is not valid YAML: {error.problem or error.context}"
-        advice = "correct the syntax (quote text that holds `: `, ` #` or starts with a special character)"
+        advice = "correct the syntax (quote text with `: ` or ` #`, or with a special character at its start)"
         mistakes.refuse(Location(file, mark.line + 1 if mark else 1), problem, advice)
     except ReaderError as error:
         where = Location(file, text[: error.position].count("\n") + 1)
-        problem = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
+        problem = f"contains the character U+{ord(text[error.position]):04X}, which YAML does not allow"
         mistakes.refuse(where, problem, "remove it, and save the file as UTF-8")
     if root is None:
         mistakes.refuse(Location(file, 1), "is empty", if_empty)
@@ -134,8 +136,8 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser with the scalar rules of YAML 1.2, without floats, octal and hexadecimal numbers, and
-    with limits.
+    """PyYAML's parser with limits, and with the scalar rules of YAML 1.2 except those for floats, octal
+    numbers and hexadecimal numbers.
     """
 
     def __init__(self, text: str, bounds: Bounds) -> None:

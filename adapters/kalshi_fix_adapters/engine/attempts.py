@@ -40,7 +40,7 @@ class Phase(Enum):
     """The connection phase of a client."""
 
     OVER = "over"
-    """Not opened yet, or ended until it is opened again."""
+    """Not opened yet, or ended and not opened again."""
     WAITING = "waiting"
     """Waiting for the time of the next attempt."""
     CONNECTING = "connecting"
@@ -97,13 +97,13 @@ class Retries:
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
         """Return the decision after a failed attempt."""
-        resolution, at_least = resolution_of(error), self._key_in_use_for(error, now)
+        resolution, min_wait = resolution_of(error), self._key_in_use_for(error, now)
         verdict = self._decide(
             Failure(
                 resolution=resolution,
                 why=str(error),
-                at_least=at_least,
-                key_in_use=at_least > 0,
+                min_wait=min_wait,
+                key_in_use=min_wait > 0,
                 times=self._unclear + 1,
             ),
             now,
@@ -168,8 +168,8 @@ class Attempts:
 
     def logged_on(self) -> bool:
         """Record a completed logon; return whether it is the first on the connection, and not a reset."""
-        # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt was made
-        # since the first.
+        # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt has been
+        # made since the first LoggedOn.
         first, self._number = self._number > 0, 0
         self._ever_logged_on = True
         return first

@@ -77,9 +77,9 @@ if TYPE_CHECKING:
 
 MARKET_DATA = DIALECT.session_type_for("market_data")
 """The session type whose subscriptions are renewed."""
-SUBSCRIBE_AGAIN = 1.0
+RENEWAL_INTERVAL = 1.0
 """Seconds until the next batch of renewals, which includes those rejected for exceeding the rate limit."""
-SUBSCRIBE_AT_ONCE = MARKET_DATA.requests_per_second
+MAX_RENEWALS_PER_BATCH = MARKET_DATA.requests_per_second
 """Maximum number of renewals in a batch: the number that the venue accepts per second; None for no limit."""
 Sent = tuple[int, int]
 """The MsgSeqNum (34) of a message, and the ticket of its commit."""
@@ -293,7 +293,9 @@ class ClientCore:
         self._attempts.phase = Phase.WAITING
 
     def close(self, *, clean: bool) -> None:
-        """Close the store and the wire log, because the user has left: call `settle` and `release`."""
+        """Close the store and the wire log, because the user has left the client. This calls `settle` and
+        `release`.
+        """
         try:
             self.settle(clean=clean)
         finally:
@@ -564,8 +566,8 @@ class ClientCore:
             connection.session.handle_timer(now)
             if self.pacing is not None:
                 self.pacing.clear_due(now)
-            again, subscriptions = self._subscribe_at, self._subscriptions
-            if subscriptions is not None and again is not None and again <= now.monotonic:
+            renewal_due, subscriptions = self._subscribe_at, self._subscriptions
+            if subscriptions is not None and renewal_due is not None and renewal_due <= now.monotonic:
                 self._subscribe(subscriptions, connection, now)
             self._deliver(connection, now)
 
@@ -577,7 +579,7 @@ class ClientCore:
         """
         connection = self._connection
         if connection is not None:
-            due, again = connection.close_by, self._subscribe_at
+            due, renewal_due = connection.close_by, self._subscribe_at
             # When the session is over, only the deadline for closing the transport remains.
             if due is None:
                 due = 0.0 if self._preparing else connection.session.next_deadline()
@@ -585,7 +587,7 @@ class ClientCore:
                     due = self._quiet_at if due is None else min(due, self._quiet_at)
                 if self.pacing is not None and self.pacing.due is not None:
                     due = self.pacing.due if due is None else min(due, self.pacing.due)
-            return due if again is None else again if due is None else min(due, again)
+            return due if renewal_due is None else renewal_due if due is None else min(due, renewal_due)
         if self._attempts.phase is Phase.WAITING and not self._queue.paused:
             due = self._attempts.due
             # A Logon also counts towards the venue's rate limit.
@@ -653,7 +655,7 @@ class ClientCore:
         Raises:
             NotConnectedError: the client is not logged on.
             SendFailedError: the store has failed; nothing was sent, and the session is over.
-            LocalProtocolError: (or a subclass) as for `Session.send`.
+            LocalProtocolError: or a subclass, as raised by `Session.send`.
         """
         connection, pacing = self._connection, self.pacing
         if connection is None or not connection.can_send:
@@ -787,7 +789,7 @@ class ClientCore:
 
     @property
     def store_error(self) -> StoreError | None:
-        """The error of the store that ended the last session; None while the store works."""
+        """The store error that ended the last session; None while the store works."""
         session = self._sequence.session
         return None if session is None else session.store_error
 
@@ -934,7 +936,8 @@ class ClientCore:
         session, connection = self._sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
         # The rows are passed to the store only now, so that the same commit writes them and the confirmation.
-        # Otherwise the commit of a message sent in between would have written the rows alone.
+        # Otherwise the commit of a message sent in between would have written the rows without the
+        # confirmation.
         if rows is not None:
             self._change_rows(rows.hand_over)
         if session is not None:
@@ -1000,7 +1003,7 @@ class ClientCore:
             elif observers.follows_messages or event.message.problems:
                 observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
-                self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
+                self._subscribe_at = now.monotonic + RENEWAL_INTERVAL
         if moved:
             observers.state(state, now)
             # If the state has changed again, the store failed while subscriptions were being renewed, which
@@ -1035,8 +1038,8 @@ class ClientCore:
         for count, request in enumerate(subscriptions.requests()):
             if not connection.can_send or connection.session.wants_close:
                 break
-            if count == SUBSCRIBE_AT_ONCE or connection.congested:
-                self._subscribe_at = now.monotonic + SUBSCRIBE_AGAIN
+            if count == MAX_RENEWALS_PER_BATCH or connection.congested:
+                self._subscribe_at = now.monotonic + RENEWAL_INTERVAL
                 break
             seconds = 0.0 if self.pacing is None else self.pacing.charge(request, now)
             if seconds:

@@ -37,10 +37,10 @@ from kalshi_fix_sansio.events import (
 def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
     """Return the message for an event, the error to raise, or None to skip the event.
 
-    Skipped events do not concern messages (`Connecting`, heartbeats, a `LoggedOn` without an unrequested
-    reset), or are followed by another event: a gap that is being filled ends with the messages or with
-    MessagesLost, and the end of a session is followed by `Disconnected` or, at the end of the iteration, by
-    SessionClosedError.
+    Skipped events do not concern messages (`Connecting`, heartbeats, `LoggedOn`), or are followed by another
+    event: a gap that is being filled ends with the messages or with MessagesLost, and the end of a session is
+    followed by `Disconnected` or, at the end of the iteration, by SessionClosedError. A `LoggedOn` that
+    reports a reset which the client did not request is not skipped.
     """
     # Unlisted events are skipped, so a new event that reports loss or uncertainty must be added here.
     match event:

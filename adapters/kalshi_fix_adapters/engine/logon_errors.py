@@ -50,8 +50,8 @@ _ADVICE = {
 _UNKNOWN = "see the venue's reason, and check the API key, product, environment and session type"
 
 MAX_SEARCHED = 256
-"""Maximum number of characters of a Text that are searched. A Text may be as long as a message, and matching
-a pattern may take time quadratic in its length.
+"""Maximum length of the searched part of a Text, in characters. A Text may be as long as a message, and
+matching a pattern may take time quadratic in its length.
 """
 _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
 
@@ -64,7 +64,9 @@ def _refusal(text: str) -> Refusal | None:
 
 
 def explain_refusal(text: str) -> tuple[str, Resolution]:
-    """Return the advice for the Text of a refused logon, and what can make a later logon succeed."""
+    """Return the advice for the Text of a refused logon, and the condition under which a later logon can
+    succeed.
+    """
     refusal = _refusal(text)
     if refusal is None:
         return _UNKNOWN, Resolution.UNCLEAR
@@ -102,11 +104,13 @@ _RESOLUTIONS = {
     CloseReason.SEQUENCE_TOO_LOW: Resolution.ACTION,
     CloseReason.STORE_FAILED: Resolution.ACTION,
 }
-"""What can make the next attempt succeed, by the reason why a session ended before it was logged on."""
+"""The condition under which the next attempt can succeed, by the reason why a session ended before it was
+logged on.
+"""
 
 
 def resolution_of(error: KalshiFixError) -> Resolution:
-    """Return what can make the next attempt succeed after an attempt that failed with this error."""
+    """Return the condition under which the next attempt can succeed after one that failed with this error."""
     match error:
         case LogonRefusedError():
             return explain_refusal(error.text)[1]

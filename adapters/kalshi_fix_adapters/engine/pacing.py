@@ -57,7 +57,7 @@ class Pacing:
         """Spend the tokens for a message and return True, if the message is first in its queue and they are
         available.
 
-        Otherwise return False. With a `turn`, the sender has joined the queue; call again at `due`.
+        Otherwise return False. If a `turn` was passed, its sender is now in the queue; call again at `due`.
         """
         if turn is None:
             turn = self.turn(message)

@@ -25,8 +25,7 @@ failed attempt.
 
 
 class EventQueue:
-    """A FIFO queue across all connections. Session events count towards the limit, connection events do
-    not."""
+    """A FIFO queue across all connections. Only session events count towards the limit."""
 
     def __init__(self, limit: int, max_bytes: int) -> None:
         self._limit = limit
@@ -35,7 +34,7 @@ class EventQueue:
         """The events, oldest first. Only methods of this class change it."""
         self.waiting: int = 0
         """Number of session events in the queue."""
-        self.held: int = 0
+        self.held_bytes: int = 0
         """Size of the queued messages in bytes, as received. It has a separate limit, because a single
         message may be as large as `max_message_size`.
         """
@@ -54,8 +53,8 @@ class EventQueue:
         self.events.append(event)
         self.waiting += 1
         if event.__class__ is MessageReceived:
-            self.held += len(event.frame)
-        if self.waiting >= self._limit or self.held >= self._max_bytes:
+            self.held_bytes += len(event.frame)
+        if self.waiting >= self._limit or self.held_bytes >= self._max_bytes:
             self.at_bound = True
 
     def put_connection_event(self, event: ConnectionEvent) -> None:
@@ -74,7 +73,7 @@ class EventQueue:
         if event.__class__ not in CONNECTION_EVENTS:
             self.waiting -= 1
             if event.__class__ is MessageReceived:
-                self.held -= len(event.frame)
+                self.held_bytes -= len(event.frame)
         return event
 
     def put_back(self, event: ClientEvent) -> None:
@@ -83,7 +82,7 @@ class EventQueue:
         if event.__class__ not in CONNECTION_EVENTS:
             self.waiting += 1
             if event.__class__ is MessageReceived:
-                self.held += len(event.frame)
+                self.held_bytes += len(event.frame)
 
     def without_message(self) -> int:
         """Return the number of session events before the first one that `messages` returns or raises."""
@@ -103,9 +102,9 @@ class EventQueue:
         On a change, the event that reports it is inserted at the front and returned.
         """
         if self.paused:
-            full = self.waiting > self._limit // 2 or self.held > self._max_bytes // 2
+            full = self.waiting > self._limit // 2 or self.held_bytes > self._max_bytes // 2
         else:
-            full = self.waiting >= self._limit or self.held >= self._max_bytes
+            full = self.waiting >= self._limit or self.held_bytes >= self._max_bytes
         paused = self.at_bound = bounded and full
         if paused is self.paused:
             return None

@@ -15,19 +15,19 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.session import Session
 
-QUIET = 0.02
+QUIET_SECONDS = 0.02
 """Seconds without received bytes after which a quiet moment begins. A decoder takes 2 to 5 ms to compile."""
-PATIENCE = 1.0
-"""Seconds without a quiet moment after which `SHORT` is used instead of `QUIET`."""
-SHORT = 0.002
-"""Seconds without received bytes after which a quiet moment begins when `PATIENCE` has passed."""
+PATIENCE_SECONDS = 1.0
+"""Seconds without a quiet moment after which `SHORT_QUIET_SECONDS` is used instead of `QUIET_SECONDS`."""
+SHORT_QUIET_SECONDS = 0.002
+"""Seconds without received bytes after which a quiet moment begins when `PATIENCE_SECONDS` has passed."""
 MAX_SHAPES = 64
 """Maximum number of shapes in a file. Beyond it, the oldest are dropped."""
 MAX_BYTES = MAX_SHAPES * 32 * 1024
-"""Maximum size of a file of shapes, in bytes. A shape takes less than twice the size of a deferred
-message.
+"""Maximum size of a file of shapes, in bytes. A shape is stored as a sample message, which takes less than
+twice the size of the message from which it was learned.
 """
-ALLOCATIONS = 5_000
+ALLOCATIONS_TO_COLLECT = 5_000
 """Number of new objects after which garbage is collected in a quiet moment; this takes about 1 ms."""
 MAX_ALLOCATIONS = 1_000_000
 """Number of new objects after which Python collects garbage without waiting for a quiet moment."""
@@ -94,7 +94,7 @@ class QuietWork:
         """Return the monotonic time at which the next quiet moment begins if no more bytes are received."""
         if self._due_since is None:
             self._due_since = now
-        return now + (QUIET if now < self._due_since + PATIENCE else SHORT)
+        return now + (QUIET_SECONDS if now < self._due_since + PATIENCE_SECONDS else SHORT_QUIET_SECONDS)
 
     def work(self, session: Session) -> bool:
         """Do one unit of work, unless requests are awaiting answers; return whether to call this again."""
@@ -105,7 +105,7 @@ class QuietWork:
             if not self.codec.deferred:
                 self._remember()
             return True
-        if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS):
+        if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS_TO_COLLECT):
             # Objects frozen at an earlier logon may have become garbage since, so unfreeze them first.
             if not self._is_frozen:
                 gc.unfreeze()
@@ -143,7 +143,9 @@ class QuietWork:
 
 
 def read_shapes(path: Path) -> list[bytes]:
-    """Return the messages in a file of shapes; none if it is missing or damaged, which is logged."""
+    """Return the messages in a file of shapes; none if it is missing, damaged or unreadable. Damage and read
+    errors are logged.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

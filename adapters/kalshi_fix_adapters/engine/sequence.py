@@ -221,8 +221,8 @@ class SequenceState:
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
             found = store.open_requests()
-            # The answers to these requests may be among the lost messages, or their numbers, by which a
-            # Reject identifies them, will be used again.
+            # The answers to these requests may be among the lost messages, or the numbers of the requests, by
+            # which a Reject identifies them, will be used again.
             uncertain = [request for request in found if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
@@ -262,11 +262,11 @@ class SequenceState:
         for request in requests:
             store.record_request(attrs.evolve(request, uncertain=True))
 
-    def _require_numbers(self, what: str) -> None:
+    def _require_numbers(self, action: str) -> None:
         session_type = self._plan.config.session_type
         if session_type.reset_required:
             raise LocalProtocolError(
-                f"{session_type.name} restarts its numbers at every logon, so there is nothing to {what}"
+                f"{session_type.name} restarts its numbers at every logon, so there is nothing to {action}"
             )
 
     @contextmanager

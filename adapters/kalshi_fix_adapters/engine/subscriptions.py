@@ -34,9 +34,9 @@ _OF_INTEREST = frozenset(
 """MsgTypes that may concern a subscription; most received messages do not."""
 
 _Live = dict[str, set[int] | None]
-"""Subscriptions by symbol, in the order of the requests. The value is the set of MsgSeqNums of this
-connection's requests for the symbol that may still be rejected, which is empty if it was not requested on
-this connection; or None after one of the requests was answered.
+"""Subscriptions by symbol, in the order of the requests. The value is None after a request for the symbol was
+answered. Before that, it is the set of MsgSeqNums of this connection's requests for the symbol that may still
+be rejected; the set is empty if the symbol was not requested on this connection.
 """
 
 
@@ -86,7 +86,7 @@ class Subscriptions:
         size = self._per_request or max(len(symbols), 1)
         for begin in range(0, len(symbols), size):
             yield MarketDataRequest.subscribe(*symbols[begin : begin + size])
-        # `sent`, if called during the iteration, changes the sets of symbols but adds no symbol to the dict.
+        # `sent`, if called during the iteration, changes sets in the dict, but adds no symbol to the dict.
         for symbol, seq_nums in self._statuses.items():
             if seq_nums == set():
                 yield SecurityStatusRequest.subscribe(symbol)

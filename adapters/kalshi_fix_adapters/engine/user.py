@@ -21,7 +21,7 @@ from kalshi_fix_sansio.errors import SendFailedError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OpenRequest, SessionEnded
 from kalshi_fix_sansio.session.states import State
 
-CLOSING = 6.0
+CLOSE_SECONDS = 6.0
 """Seconds that closing may take after the session's deadline for the Logout: for the last bytes
 (`connection.LINGER`), the end of TLS, and delays on a busy machine.
 """
@@ -60,7 +60,7 @@ class ClientBase:
         """Use a core; `lock` returns the lock, if any, to hold while the core is read."""
         self._core = core
         self._locked = lock
-        # `take` itself, for `receive` and `events`, because a method around it would cost a call per message.
+        # `take` itself, for `receive` and `events`, because a wrapper would cost a call for each message.
         self._take: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
         self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, Ended)
         self.rows: Rows = Rows(core.rows, lock)
@@ -118,8 +118,8 @@ class ClientBase:
         requests the missing messages if its number is too high.
 
         A higher `next_incoming` permanently skips the venue's messages in between; with a lower one they are
-        delivered again. Another `next_outgoing` drops the messages kept for resend, for which the venue then
-        gets gap fills; with a lower one, numbers are used twice.
+        delivered again. A changed `next_outgoing` drops the messages kept for resend, for which the venue
+        then gets gap fills; with a lower one, numbers are used twice.
 
         Args:
             next_outgoing: MsgSeqNum (34) of the next Logon; None for no change.
@@ -144,7 +144,7 @@ class ClientBase:
         """Restart both directions at 1 with the next logon (ResetSeqNumFlag=Y), regardless of the numbers in
         the store, even if another process logs on.
 
-        As for `set_numbers`, possible only on KalshiRT and KalshiPT and while the client is not open.
+        Like `set_numbers`, this is possible only on KalshiRT and KalshiPT, and while the client is not open.
         Unconfirmed messages from the venue are not delivered again, and it is unknown how many there are: use
         drop copy. Messages kept for resend are dropped.
 
@@ -204,7 +204,7 @@ class ClientBase:
             return self._core.is_logged_on
 
     def spent(self, tokens: float, *, bucket: Bucket = "write", shard: int | None = None) -> None:
-        """Record in the client's `budget` tokens spent elsewhere, such as by REST requests.
+        """Record tokens spent elsewhere, for example on REST requests, in the client's `budget`.
 
         Thread-safe, unlike `RateBudget.spent`.
 
@@ -255,7 +255,7 @@ class ClientBase:
 
         The session's deadline for the venue's answer is the plan's `timeout`.
         """
-        return self._core.plan.timeout + CLOSING
+        return self._core.plan.timeout + CLOSE_SECONDS
 
     def _answer(self, test_req_id: str) -> float | None:
         """Return the answer to a TestRequest, if there is one.

@@ -20,14 +20,14 @@ _ENVELOPE = re.compile(rb"8=FIXT\.1\.1\x019=([0-9]{1,9})\x01(.*\x01)10=([0-9]{1,
 
 
 class Fragments:
-    """The fragments of one message: the texts between separators and line ends, in the order of the log."""
+    """The fragments of one message: the texts between separators and line endings, in log order."""
 
     def __init__(self, separator: bytes) -> None:
         self.separator = separator
         self._found = [b"8=FIXT.1.1"]
         self._breaks: dict[int, bytes] = {}
         """For each fragment after a line that ended without a separator: the index of the fragment and its
-        indent. The line end before this fragment either replaces a separator, or is inside a value.
+        indent. The line ending before this fragment either replaces a separator, or is inside a value.
         """
         self._indent = b""
         self._broken = False
@@ -64,7 +64,7 @@ class Fragments:
     def frame(self) -> bytes:
         """Return the fields of the message, with SOH after each.
 
-        A line end without a separator may replace a separator, a terminal may have wrapped a value, or the
+        A line ending without a separator may replace a separator, a terminal may have wrapped a value, or the
         value itself may contain a line break. BodyLength (9) and CheckSum (10) show which case it is. If
         BodyLength is wrong in every case, a line that begins with a tag is treated as a new field.
         """
@@ -116,7 +116,7 @@ class Fragments:
 
 
 _Reading = Callable[[bytes, bytes], bytes | None]
-"""A function that receives a fragment and its indent, and returns the text for the line end before the
+"""A function that receives a fragment and its indent, and returns the text for the line ending before the
 fragment; None if the fragment is a new field.
 """
 

@@ -14,7 +14,7 @@ from kalshi_fix_sansio import MarketDataIncrementalRefresh, MarketDataSnapshotFu
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived
 
-ROWS: Final = 100_000
+MAX_ROWS: Final = 100_000
 """Maximum number of rows in one write."""
 DIGITS, SCALE = 38, 10
 """Precision and scale of prices and sizes: the number of digits, and of decimal places."""
@@ -61,7 +61,7 @@ def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
     batch: list[_Row] = []
     for row in rows:
         batch.append(row)
-        if len(batch) == ROWS:
+        if len(batch) == MAX_ROWS:
             yield batch
             batch = []
     if batch:

@@ -97,17 +97,17 @@ def replay(
     # A single machine without a time argument, such as books, takes a faster path.
     single = steps[0][0] if len(steps) == 1 and steps[0][1] is None else None
     count = 0
-    for time, of_type, what in _iter_events(source, as_of):
-        if session_type is not None and of_type != session_type:
+    for time, event_session_type, event in _iter_events(source, as_of):
+        if session_type is not None and event_session_type != session_type:
             continue
         count += 1
         if single is not None:
             try:  # noqa: SIM105 - a context manager would be entered for each message
-                single(what)
+                single(event)
             except LocalProtocolError:
                 pass  # as below
             continue
-        items: list[object] = [what]
+        items: list[object] = [event]
         for apply, time_type, replaces_event in steps:
             events: list[object] = []
             for item in items:
@@ -183,8 +183,8 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
             take = session.received
             while (found := framer.next()) is not None:
                 if found.__class__ is Frame:
-                    for what in take(decode(found), found.data):
-                        yield time, session.session_type, what
+                    for event in take(decode(found), found.data):
+                        yield time, session.session_type, event
             continue
         if record.kind is Kind.SENT:
             try:
@@ -196,8 +196,8 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
             events = sessions.end(record.connection)
         else:
             events = session.lose()
-        for what in events:
-            yield time, session.session_type, what
+        for event in events:
+            yield time, session.session_type, event
     if recording.damaged_bytes != skipped:
         yield from sessions.lose(time)
 
@@ -212,14 +212,14 @@ def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[
         ids = ids if entry.direction == "sent" else ids[::-1]
         time = entry.time or _UNKNOWN_TIME
         for old in sessions.others(ids, entry.connection):
-            for what in sessions.end(old):
-                yield time, ids[1] or "", what
+            for event in sessions.end(old):
+                yield time, ids[1] or "", event
         session = sessions.of((ids, entry.connection))
         events = (
             session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
         )
-        for what in events:
-            yield time, session.session_type, what
+        for event in events:
+            yield time, session.session_type, event
 
 
 class _Sessions:
@@ -241,8 +241,8 @@ class _Sessions:
         session.
         """
         for session in list(self._open.values()):
-            for what in session.lose():
-                yield time, session.session_type, what
+            for event in session.lose():
+                yield time, session.session_type, event
 
     def end(self, key: Any) -> list[object]:
         """Remove a connection; return the events that this produces."""
@@ -250,8 +250,8 @@ class _Sessions:
         return [] if session is None else session.end()
 
     def others(self, ids: Any, connection: int | None) -> list[Any]:
-        """If this connection is new, return the keys of earlier connections between these CompIDs, which must
-        have ended.
+        """If this connection is new, return the keys of earlier connections between these CompIDs. Those
+        connections must have ended.
         """
         if (ids, connection) in self._open:
             return []

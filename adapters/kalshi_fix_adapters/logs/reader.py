@@ -37,8 +37,7 @@ MAX_START_SIZE = 20
 """Maximum length of a match of `START`, in bytes."""
 _MAX_SEPARATOR_SIZE = max(map(len, SEPARATORS))
 _ENDS = {each: re.compile(re.escape(each) + rb"|\n") for each in (*SEPARATORS, b"\n")}
-"""For each separator, the end of a field. In a log with one field on each line, the line end is the
-separator.
+"""For each separator, the end of a field. In a log with one field on each line, the newline is the separator.
 """
 _STOPS = {
     separator: re.compile(b"\n|%b|1(?<=%b1)0=" % (START.pattern, re.escape(separator))) for separator in _ENDS
@@ -243,7 +242,7 @@ class LogReader:
             return self._take_checksum(message)
         fragments, room_end = message.fragments, at + message.room
         separator = fragments.separator
-        # A start or separator that was incomplete at the last search begins before the searched position.
+        # If a start or separator was incomplete at the last search, it begins before `_searched_to`.
         searched_to = max(at, self._searched_to - MAX_START_SIZE)
         found = _STOPS[separator].search(buffer, searched_to, max(room_end, at) + MAX_START_SIZE)
         if found is not None and found.start() <= room_end:

@@ -25,11 +25,11 @@ class Recorder(Observer):
     """Writes the bytes that a client receives, in the chunks in which they were read, and the messages that
     the client sends, without secrets. Each record has a time.
 
-    Pass the recorder as `observer`. An existing file is continued. If its last record is incomplete after a
-    crash, this record is removed; other damage is kept and logged (`damaged`). File system errors never
-    affect the session: records that cannot be written are counted, and a later record contains this count.
-    Records are not buffered, so a crash of the process loses none. Only one client in one process may use a
-    file at a time.
+    Pass the recorder as `observer`. Records are appended to an existing file. If its last record is
+    incomplete after a crash, this record is removed; other damage is kept and logged (`damaged`). File system
+    errors never affect the session: records that cannot be written are counted, and a later record contains
+    this count. Records are not buffered, so a crash of the process loses none. Only one client in one process
+    may use a file at a time.
     """
 
     def __init__(

@@ -6,8 +6,9 @@ connection, and the kind. Numbers are little-endian.
 
 After a damaged record, the reader searches for the next complete record and continues there. If a record
 begins at the end position given by the damaged head, the reader continues with this record, and ignores bytes
-inside the damaged record that look like a record. An exception is a checksum that shows that only the size in
-the head is wrong.
+inside the damaged record that look like a record. The exception: if the checksum in the head is correct for a
+record that ends where such bytes begin, only the size in the head is wrong, and the reader continues with
+these bytes.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ _KINDS: Final = tuple(Kind)
 def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
     """Return a record in its file format."""
     since = (time - _EPOCH) // _MICROSECOND
-    summed = HEAD.pack(0, 0, since, connection, kind)[_SUM_FROM:]
-    return HEAD.pack(len(data), crc32(data, crc32(summed)), since, connection, kind) + data
+    head_part = HEAD.pack(0, 0, since, connection, kind)[_SUM_FROM:]
+    return HEAD.pack(len(data), crc32(data, crc32(head_part)), since, connection, kind) + data
 
 
 class _Reader:
@@ -179,7 +180,7 @@ class _Reader:
         # The size in the damaged head is correct if the next record, or the end of the file, is at the
         # resulting position.
         intact = end == self.size or (0 < end < self.size and self.end_of(end) is not None)
-        summed, running = damaged + _SUM_FROM, 0
+        checksummed_to, running = damaged + _SUM_FROM, 0
         at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
         while at + HEAD.size <= stop:
             buffer, index = self.window(at, HEAD.size)
@@ -195,10 +196,10 @@ class _Reader:
                     continue
                 # This is a part of the damaged record, unless the checksum is correct for a record that ends
                 # here.
-                while summed < start:
-                    chunk, offset = self.window(summed, min(_CHUNK, start - summed))
-                    part = chunk[offset : offset + start - summed]
-                    running, summed = crc32(part, running), summed + len(part)
+                while checksummed_to < start:
+                    chunk, offset = self.window(checksummed_to, min(_CHUNK, start - checksummed_to))
+                    part = chunk[offset : offset + start - checksummed_to]
+                    running, checksummed_to = crc32(part, running), checksummed_to + len(part)
                 if running == total:
                     return start
             at += len(buffer) - index - HEAD.size + 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PART: Final = 2 * 1024 * 1024
 """Approximate size of a part in bytes."""
 _END_OF_PART: Final = 64 * 1024
-"""Number of bytes at the end of a part in which a position to split at is searched for."""
+"""Number of bytes at the end of a part that are searched for a position at which to split."""
 _PARTS_AHEAD: Final = 2
 """Number of parts that wait for a process, in addition to the parts that are being processed."""
 
@@ -85,8 +85,10 @@ def in_processes(work: Work[_T], chunks: Iterable[bytes], processes: int) -> Ite
             for part in _parts(chunks):
                 if isinstance(reader, Future):
                     reader = reader.result()[1]
-                running.append(pool.submit(_read, work, reader, part.data, closed=part.follows is not None))
-                reader = running[-1] if part.follows is None else part.follows
+                running.append(
+                    pool.submit(_read, work, reader, part.data, closed=part.next_reader is not None)
+                )
+                reader = running[-1] if part.next_reader is None else part.next_reader
                 if len(running) >= processes + _PARTS_AHEAD:
                     yield running.popleft().result()[0]
             while running:
@@ -106,7 +108,7 @@ def _read(work: Work[_T], reader: LogReader, data: bytes, *, closed: bool) -> tu
 @attrs.frozen
 class _Part:
     data: bytes
-    follows: LogReader | None
+    next_reader: LogReader | None
     """The reader for the next part; None if the reader of this part continues with the next part."""
 
 

@@ -38,8 +38,8 @@ messages in bytes.
 MAX_IDS: Final = 10_000
 """Maximum number of ClOrdIDs and OrderIDs of an order that are searched for."""
 MAX_MARKS: Final = 10_000
-"""Maximum number of Rejects, and of Logons that reset the sequence numbers, that are kept because they may
-affect an order.
+"""Maximum number of kept Rejects, and of kept Logons that reset the sequence numbers. Both are kept because
+they may affect an order.
 """
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
@@ -128,7 +128,7 @@ class Trace:
     complete: bool
     """Whether the trace is complete, because no limit was reached."""
     logons: tuple[LoggedMessage, ...]
-    """The last Logon of each session and side that reset the sequence numbers."""
+    """For each session and side, the last Logon that reset the sequence numbers."""
 
 
 def trace(identifier: str, logs: Sequence[Log]) -> Trace:

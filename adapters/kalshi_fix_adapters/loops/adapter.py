@@ -1,8 +1,8 @@
 """The base class of the adapters through which `AsyncClient` uses an event loop: the methods that an adapter
 implements, and those that it inherits.
 
-docs/write-an-adapter.md is a tutorial. Timings here and in `asyncio` and `trio` were measured with CPython
-3.11 on one machine, on which an iteration of either loop takes about 3 µs.
+docs/write-an-adapter.md is a tutorial. Durations in the comments of the adapters for asyncio and trio were
+measured with CPython 3.11 on one machine, on which an iteration of either loop takes about 3 µs.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Call `enter_loop`, and start a task with `run`."""
+        """Call `enter_loop`, and start a task that executes `run`."""
 
     @abstractmethod
     async def finish(self) -> None:
@@ -134,10 +134,10 @@ class AsyncAdapter(ABC):
         """
 
     async def enter(self) -> None:  # noqa: B027
-        """Prepare for a client whose context is entered."""
+        """Prepare the client. Called when the client's context is entered, before `start`."""
 
     async def exit(self) -> None:  # noqa: B027
-        """Clean up when the client's context is left, after `finish`."""
+        """Clean up. Called when the client's context is left, after `finish`."""
 
     @abstractmethod
     async def connect(self, attempt: Attempt) -> None:
@@ -174,8 +174,8 @@ class AsyncAdapter(ABC):
     def notify_tasks(self) -> None:
         """Wake the adapter's tasks that a call to the core may affect.
 
-        Usually there are none, because a received or sent message leaves no output, and moves `due` to a
-        later time.
+        Usually no task needs to be woken: after a message was received or sent, its output has already been
+        written, and `due` has only moved to a later time.
         """
         core = self.core
         if core.output:
@@ -275,8 +275,8 @@ class AsyncAdapter(ABC):
             if not self.core.output:
                 await self.output.wait(None)
                 continue
-            # A copy, because `output` may grow during `send`. Only `wrote` removes the bytes, because the
-            # size of `output` makes the user's `send` wait.
+            # A copy, because `output` may grow during `send`. The bytes stay in `output` until `wrote`, so
+            # they still count towards the size at which the user's `send` waits.
             chunk = bytes(self.core.output[:CHUNK])
             try:
                 await send(chunk)

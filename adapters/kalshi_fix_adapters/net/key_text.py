@@ -10,9 +10,9 @@ import re
 from typing import Final
 
 MAX_SHOWN: Final = 300
-"""Maximum number of characters of a setting that an error quotes."""
+"""Maximum length of a setting in an error text, in characters; longer settings are truncated."""
 _KEY_TEXT: Final = re.compile(r"-----|[\x00-\x1f\x7f]|\\n|M[A-Za-z0-9+/]{39}")
-"""PEM markers, line ends (including those written as backslash and n), or the base64 text of a key, which
+"""PEM markers, newlines (including those written as a backslash and n), or the base64 text of a key, which
 starts with M, because every key is a SEQUENCE in DER.
 """
 

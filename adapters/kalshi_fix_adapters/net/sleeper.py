@@ -24,7 +24,7 @@ class Sleeper:
     """Watches at most one socket. One thread may `watch` and `sleep`; any thread may `wake`."""
 
     can_watch_in_sleep: bool = False
-    """Whether any thread may `watch`, with an effect on a sleep that has begun."""
+    """Whether any thread may `watch`, and a sleep that has already begun takes the change into account."""
     _events: tuple[int, ...] = (0, READ, WRITE, READ | WRITE)
     """The selector's events for each interest."""
 

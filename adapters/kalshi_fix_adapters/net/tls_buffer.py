@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-_RECORD = 16 * 1024
+_MAX_RECORD_SIZE = 16 * 1024
 """Maximum size of a TLS record in bytes."""
 MAX_HELD: Final = 1024 * 1024
 """Maximum number of bytes that are held back while the peer renegotiates."""
@@ -28,7 +28,7 @@ class TlsBytes:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the end of the stream or a TLS error was reached. All data before this position was
+        """Whether the end of the stream or a TLS error was reached. All data before this position has been
         decrypted.
         """
         self.has_outgoing: bool = False
@@ -138,7 +138,7 @@ class TlsBytes:
         parts = []
         try:
             # Each call returns at most one record, and the number of received records is unknown.
-            while part := self._tls.read(_RECORD):
+            while part := self._tls.read(_MAX_RECORD_SIZE):
                 parts.append(part)
             self.ended = True
         # Reading advances a renegotiation, so try to write again here.

@@ -12,7 +12,7 @@ A client has one `Dispatcher`, and makes these calls:
 | `sent(message, now)` | after `Session.send`, if `follows_orders` |
 | `tested(test_req_id, now)` | after `Session.test_request` |
 | `disconnected(now)` | the transport is closed |
-| `close()` | at the end of the client, in all cases |
+| `close()` | the client has ended, in all cases |
 
 Observers cannot affect the session: if an observer raises, the exception is logged, and the observer is
 disabled.
@@ -169,7 +169,7 @@ class Dispatcher:
         self.state(State.DISCONNECTED, now)
 
     def close(self) -> None:
-        """Release the wire log at the end of the client."""
+        """Release the wire log, after the client has ended."""
         borrowed, self._borrowed = self._borrowed, None
         if borrowed is not None:
             give_back(borrowed)

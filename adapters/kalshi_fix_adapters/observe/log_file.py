@@ -11,7 +11,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _MODE = 0o600
 """Accessible to the owner only, because the file shows accounts, orders and positions."""
-# Without O_BINARY, Windows writes two bytes for each line end, and the counted size would be wrong.
+# Without O_BINARY, Windows writes two bytes for each line ending, and the counted size would be wrong.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -71,7 +71,8 @@ class LogFile:
             raise
 
     def rotate(self) -> None:
-        """Start a new file; rename the old file to `path.1`, and so on.
+        """Start a new file; rename the old file to `path.1`, and so on. Without backups, the old file is
+        deleted.
 
         Raises:
             OSError: the rotation failed; the old file may grow by another `max_bytes`.

@@ -65,7 +65,7 @@ _Entry = tuple[logging.Logger, int, str]
 
 
 class EventLog:
-    """Logs the events of one client; `name` begins each line."""
+    """Logs the events of one client; each line begins with `name`."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -81,11 +81,11 @@ _BUS: Final = (
     (CounterMetricFamily, "acknowledged", "Messages that the server has acknowledged"),
     (CounterMetricFamily, "dropped", "Market data messages that were dropped at the limit"),
     (CounterMetricFamily, "received", "Messages that a consumer has received"),
-    (CounterMetricFamily, "redelivered", "Messages published again, or received before"),
+    (CounterMetricFamily, "redelivered", "Messages that were published again, or received again"),
     (CounterMetricFamily, "fenced", "Messages from a publisher that another publisher had replaced"),
     (CounterMetricFamily, "unreadable", "Messages that this library did not write"),
     (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
-    (GaugeMetricFamily, "waiting_bytes", "Bytes of these events"),
+    (GaugeMetricFamily, "waiting_bytes", "Bytes of the events that the server has not acknowledged"),
     (GaugeMetricFamily, "lag", "Messages that a consumer has not received yet"),
 )
 """The attributes of publishers and consumers that are exported as metrics."""

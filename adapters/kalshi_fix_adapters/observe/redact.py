@@ -17,7 +17,7 @@ from kalshi_fix_sansio.codec.tokens import TokenForm, tokenize
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH, Frame, Framer, Garbled, Oversized, encode_frame
 
-STALL: Final = 60.0
+STALL_SECONDS: Final = 60.0
 """Seconds after which an incomplete message is abandoned, so that the bytes after it are shown."""
 HIDDEN: Final = b"***"
 
@@ -32,8 +32,8 @@ _TAGS: Final = "|".join(map(str, sorted(SECRETS))).encode()
 # Leading zeros are allowed, because a lenient reader accepts them.
 _SECRET_FIELD: Final = re.compile(rb"\x010*(?:%b)=" % _TAGS)
 SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
-# Does not match after a digit other than 0, which would be part of another tag. In bytes that are not a
-# message, the end of a value is unknown, so everything after the tag is hidden.
+# Does not match after a digit other than 0, because that digit would be part of another tag. In bytes that
+# are not a message, the end of a value is unknown, so everything after the tag is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
 _ESCAPED: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
 _TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
@@ -87,7 +87,7 @@ class Transcript:
         framer = self._framers[direction]
         if not framer.pending:
             self._moved_at[direction] = now.monotonic
-        elif now.monotonic - self._moved_at[direction] > STALL:
+        elif now.monotonic - self._moved_at[direction] > STALL_SECONDS:
             # Otherwise a wrong BodyLength would prevent all later bytes from being logged.
             framer.resync()
         framer.feed(data)

@@ -1,4 +1,4 @@
-"""Measures the latency of logons, TestRequests and orders from the calls of a client."""
+"""Measures the latency of logons, TestRequests and orders from the calls that a client makes."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def errors_of(place: object) -> Iterator[None]:
         raise explain(place, error) from error
     except DamagedRowError as error:
         raise StoreError(
-            f"{place} is damaged ({error}): look up what happened via drop copy or REST, then log on with a "
-            "reset from a new store"
+            f"{place} is damaged ({error}): look up what happened via drop copy or REST, then create a "
+            "new store and log on with a reset"
         ) from error
 
 
@@ -89,7 +89,7 @@ def durable_transaction(connection: Connection, place: object, seconds: float) -
     """Run a transaction whose commit waits for the disk. It waits at most `seconds` for a lock.
 
     Raises:
-        StoreInUseError: another process held a lock on the store for longer than that.
+        StoreInUseError: another process held a lock on the store for longer than `seconds`.
     """
     try:
         with connection.transaction():

@@ -3,6 +3,8 @@
 Modules:
 - `folder`: the stores in a folder
 - `store`: the store itself
+- `file`: the open file, its queries and its commits
+- `mark`: detects lost commits
 - `owner`: the file name for an owner
 - `keys`: moving a store to another API key
 - `lock`: restricts each file to one process at a time

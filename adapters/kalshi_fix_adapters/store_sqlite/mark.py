@@ -94,7 +94,7 @@ class Mark:
 
 
 def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
-    """Compare the numbers of a store with its mark (`read_mark`), which must be read before the store.
+    """Compare the numbers of a store with its mark. The mark (`read_mark`) must be read before the store.
 
     Raises:
         StoreError: the store has lost commits.

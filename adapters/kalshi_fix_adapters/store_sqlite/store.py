@@ -30,12 +30,12 @@ Sync = Literal["full", "normal"]
 class SqliteStore(DurableStore):
     """A `MessageStore` in a file: one account on one session, one process at a time.
 
-    Changes are kept in memory until `begin_commit`. With `sync="full"` a thread of the store writes them as
-    one transaction. Changes recorded during this transaction are combined in the next one, and so share one
-    wait for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns; the thread
-    writes only commits that begin a new log, which waits for the disk. Incoming numbers are committed at
-    once, unless other changes await a commit. Different threads may use the store one after the other, but
-    not at the same time. A forked child must not use the store.
+    Changes are kept in memory until `begin_commit`. With `sync="full"` the store's thread writes them as one
+    transaction. Changes recorded during this transaction are combined in the next one, and so share one wait
+    for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns; the thread writes
+    only commits that begin a new log, which waits for the disk. Incoming numbers are committed at once,
+    unless other changes await a commit. Different threads may use the store one after the other, but not at
+    the same time. A forked child must not use the store.
 
     After a StoreError the store can only be closed. Then the file can be opened again.
 
@@ -99,7 +99,7 @@ class SqliteStore(DurableStore):
                 raise explain(self._path, error) from error
             raise
         self._numbers = attrs.evolve(self._file.numbers)
-        # `oldest_kept` and `kept` of these numbers are not used: the values of `_file.numbers` are.
+        # For `oldest_kept` and `kept`, the values of `_file.numbers` are used, not those of `_numbers`.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
 
     @property
@@ -176,7 +176,7 @@ class SqliteStore(DurableStore):
 
     def _write(self, pending: Pending) -> None:
         """Write changes to the file: in the commit thread or, if the write does not wait for the disk, in the
-        caller's.
+        caller's thread.
         """
         try:
             self._lock.check()

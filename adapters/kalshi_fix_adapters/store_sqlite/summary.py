@@ -18,7 +18,7 @@ from kalshi_fix_sansio.errors import StoreError
 _KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
 _SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
 _LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
-_STEPS: Final = 1_000_000
+_INSTRUCTIONS_PER_CALL: Final = 1_000_000
 """Instructions of SQLite's virtual machine between two calls to `working`; they take a few hundredths of a
 second.
 """
@@ -49,7 +49,7 @@ def read_summary(
             # One transaction, so that all queries see the same commit.
             database.execute("BEGIN")
             if working is not None:
-                database.set_progress_handler(working, _STEPS)
+                database.set_progress_handler(working, _INSTRUCTIONS_PER_CALL)
             return _read(path, mark, database, rows)
     except FILE_ERRORS as error:
         # SQLite reports an interrupt this way when Python handles Ctrl-C in `working`.

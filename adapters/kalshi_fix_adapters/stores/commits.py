@@ -21,8 +21,8 @@ B = TypeVar("B", bound=Batch)
 
 class CommitThread(Generic[B]):
     """Writes batches, one after the other. Batches added during a write are merged into one, which is written
-    next. A batch whose write need not wait for a disk is written in the caller's thread, because a hand-over
-    to the other thread would take longer.
+    next. A batch whose write need not wait for a disk is written in the caller's thread, because handing it
+    over to the other thread would take longer.
 
     Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
     loses the batches that were not written yet, as in a crash.
@@ -86,8 +86,8 @@ class CommitThread(Generic[B]):
         The caller must not change the batch afterwards.
 
         Raises:
-            StoreError: an earlier batch could not be written, or this one, if it is written in the caller's
-                thread.
+            StoreError: an earlier batch could not be written; or this batch was written in the caller's
+                thread, and the write failed.
         """
         with self._changed:
             self.raise_error()
@@ -110,8 +110,8 @@ class CommitThread(Generic[B]):
     def _write_now(self, batch: B) -> None:
         """Write a batch in the caller's thread."""
         self.begun += 1
-        # This error remains set after any other exception, such as an interrupt, because the batch may or may
-        # not be durable then.
+        # This error remains set after any other exception, such as an interrupt, because it is then unknown
+        # whether the batch is durable.
         self._error = StoreError("the store was interrupted while it was being written")
         try:
             self._write(batch)
@@ -168,7 +168,7 @@ class CommitThread(Generic[B]):
                 self._write(batch)
             except StoreError as raised:
                 error = raised
-            except BaseException as raised:  # noqa: BLE001 - otherwise its tickets would never be durable
+            except BaseException as raised:  # noqa: BLE001 - otherwise the batch's tickets would never be durable
                 error = StoreError(f"the store failed internally ({type(raised).__name__}: {raised})")
                 error.__cause__ = raised
             with self._changed:

@@ -90,7 +90,7 @@ class DurableStore(ABC):
         (`sync` of `SqliteStore`) guarantee it.
 
         Raises:
-            StoreError: they could not be written.
+            StoreError: the changes could not be written.
         """
         return self._commits.durable
 

@@ -37,7 +37,7 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
 
 def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
     """Return whether a store that belongs to `found` must be moved to the key of `owner`; only a store with a
-    named account can be. Return None if the store belongs to another owner.
+    named account can be moved. Return None if the store belongs to another owner.
     """
     own = attrs.evolve(owner, account=None)
     if found == own:

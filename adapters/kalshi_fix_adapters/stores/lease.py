@@ -44,7 +44,7 @@ class Lease:
         self._clock = clock
         self._renew = renew
         self._lose = lose
-        self._ends = 0.0
+        self._ends_at = 0.0
         self._closed = threading.Event()
         self._is_lost = False
         self._thread = threading.Thread(target=self._run, name="kalshi-fix-lease", daemon=True)
@@ -56,13 +56,13 @@ class Lease:
 
     def renewed(self, since: float) -> None:
         """Record a renewal that was requested at the time `since` (see `now`)."""
-        self._ends = since + self._seconds * (1 - _MARGIN)
+        self._ends_at = since + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:
         """Report the loss if the lease has ended. After a suspension of the process, this may run before the
         thread has noticed the loss.
         """
-        if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends:
+        if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends_at:
             self._is_lost = True
             self._lose()
 
@@ -72,7 +72,7 @@ class Lease:
 
     def due_in(self) -> float | None:
         """Return the number of seconds until the next call to `step`; None once the lease is lost."""
-        return None if self._is_lost else max(0.0, min(self._seconds / 3, self._ends - self._clock()))
+        return None if self._is_lost else max(0.0, min(self._seconds / 3, self._ends_at - self._clock()))
 
     def step(self) -> None:
         """Request a renewal, or report the loss of the lease."""

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
-_AHEAD = 256
-"""How many of the oldest messages are checked at once, and the maximum number of expired messages or ids that
-are still stored: rows are deleted in batches, because each deletion rewrites their page.
+_BATCH_SIZE = 256
+"""Number of the oldest messages that are checked at once, and maximum number of expired messages or ids that
+are still stored. Rows are deleted in batches, because each deletion rewrites a page of the database.
 """
-_IDLE_BYTES = 1024 * 1024
+_MAX_EXPIRED_BYTES = 1024 * 1024
 """Maximum size in bytes of the expired messages that are still stored."""
 
 
@@ -34,11 +34,11 @@ class Retention:
         self.max_messages: int = max_messages
         self._max_bytes = max_bytes
         self._kept_bytes = kept_bytes
-        self._idle_bytes = 0
+        self._expired_bytes = 0
         self._oldest: deque[tuple[int, int, int]] = deque()
         # The first commit deletes the expired rows, because an earlier process may have left some behind.
         # Otherwise their number could exceed the limits after many restarts.
-        self._new_ids = _AHEAD
+        self._new_ids = _BATCH_SIZE
         """Number of ids of sent requests that were added since expired ids were last deleted."""
         self._cleared: int | None = None
         """Rows below this number have been deleted; None before the first deletion."""
@@ -46,7 +46,7 @@ class Retention:
     def restart(self) -> None:
         """Reset the state, because all messages are deleted."""
         self._oldest.clear()
-        self._kept_bytes = self._idle_bytes = 0
+        self._kept_bytes = self._expired_bytes = 0
         self._cleared = 1
 
     def apply(
@@ -65,7 +65,7 @@ class Retention:
         self._kept_bytes += size
         while numbers.kept:
             if not self._oldest:
-                self._oldest.extend(read(numbers.oldest_kept, _AHEAD))
+                self._oldest.extend(read(numbers.oldest_kept, _BATCH_SIZE))
                 if not self._oldest:
                     raise DamagedRowError("messages are missing")
             seq_num, oldest_at, oldest_size = self._oldest[0]
@@ -78,7 +78,7 @@ class Retention:
             self._oldest.popleft()
             numbers.kept -= 1
             self._kept_bytes -= oldest_size
-            self._idle_bytes += oldest_size
+            self._expired_bytes += oldest_size
             numbers.oldest_kept = seq_num + 1
 
     def must_delete_rows(self, oldest_kept: int) -> bool:
@@ -87,12 +87,12 @@ class Retention:
         """
         if (
             self._cleared is not None
-            and oldest_kept - self._cleared < _AHEAD
-            and self._idle_bytes <= _IDLE_BYTES
+            and oldest_kept - self._cleared < _BATCH_SIZE
+            and self._expired_bytes <= _MAX_EXPIRED_BYTES
         ):
             return False
         self._cleared = oldest_kept
-        self._idle_bytes = 0
+        self._expired_bytes = 0
         return True
 
     def expired_ids_before(self, added: int, sent_at: int) -> int | None:
@@ -101,7 +101,7 @@ class Retention:
         `max_messages`.
         """
         self._new_ids += added
-        if self._new_ids < _AHEAD:
+        if self._new_ids < _BATCH_SIZE:
             return None
         self._new_ids = 0
         return sent_at - self._max_age

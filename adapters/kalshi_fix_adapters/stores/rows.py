@@ -54,7 +54,7 @@ def datetime_of(count: int) -> datetime:
 
 def message_row(seq_num: int, message: StoredMessage) -> Row:
     """Return the row of table `sent`."""
-    return _summed((seq_num, microseconds(message.sent_at), message.frame))
+    return _with_check_sum((seq_num, microseconds(message.sent_at), message.frame))
 
 
 def message_of(row: Row) -> StoredMessage:
@@ -69,7 +69,7 @@ def message_of(row: Row) -> StoredMessage:
 
 def request_row(request: OpenRequest) -> Row:
     """Return the row of table `request`."""
-    return _summed(
+    return _with_check_sum(
         (
             request.key,
             request.request_id,
@@ -95,7 +95,7 @@ def request_of(row: Row) -> OpenRequest:
 def sent_request_row(sent: SentRequest) -> Row:
     """Return the row of table `sent_request`, after its number."""
     sent_at = microseconds(sent.sent_at)
-    return _summed((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
+    return _with_check_sum((sent.request_id, sent.msg_type, sent.seq_num, sent.generation, sent_at))
 
 
 def sent_request_of(row: Row) -> SentRequest:
@@ -110,7 +110,7 @@ def sent_request_of(row: Row) -> SentRequest:
 
 def journal_row(key: str, text: str) -> Row:
     """Return the row of table `journal`."""
-    return _summed((key, text))
+    return _with_check_sum((key, text))
 
 
 def journal_text(row: Row | None) -> str:
@@ -162,7 +162,7 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
 def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
     """Return the row of table `earlier_key`."""
     reset = int(numbers.reset_unanswered)
-    return _summed(
+    return _with_check_sum(
         (owner.sender_comp_id, numbers.next_outgoing, numbers.next_incoming, reset, numbers.generation)
     )
 
@@ -192,7 +192,7 @@ def _check_sum(values: Row) -> int:
     return zlib.crc32(repr(values).encode())
 
 
-def _summed(values: Row) -> Row:
+def _with_check_sum(values: Row) -> Row:
     return (*values, _check_sum(values))
 
 

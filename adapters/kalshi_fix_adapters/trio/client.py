@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 
 class _Notifier(Notifier):
-    """Wakes waiting tasks, with one shared timer; a new wait re-arms it only if its deadline is earlier.
+    """Wakes waiting tasks, with one shared timer, which a new wait re-arms only if the deadline of that wait
+    is earlier.
 
     A cancel scope for each wait (`move_on_after`) would take 14 µs.
     """
@@ -291,7 +292,8 @@ class _Adapter(AsyncAdapter):
 
 
 class Client(AsyncClient):
-    """A client of one session type, as an async context manager that logs on when entered and out when left.
+    """A client of one session type, as an async context manager that logs on when entered and logs out when
+    left.
 
     While open, it reconnects automatically (option `reconnect`). It may be entered again after it has ended.
     """

@@ -48,7 +48,7 @@ def until_waiting(client: Client, users: int) -> None:
     while waiting != users:
         shared = client._shared
         with shared.lock:
-            waiting = len(shared._waiters) + (shared._reader is not None and shared._reader.sleeps)
+            waiting = len(shared._waiters) + (shared._reader is not None and shared._reader.is_sleeping)
 
 
 def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:

@@ -257,7 +257,7 @@ def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> Non
         [("retention", "warning"), ("publisher", "warning"), ("publisher", "warning")],
     )
     assert "the size limits the age" in result.stdout
-    assert "from an earlier publisher than the newest" in result.stdout
+    assert "not from the newest publisher" in result.stdout
     assert "the stream has no message" in result.stdout
 
 

@@ -268,7 +268,7 @@ def test_reading_a_large_store_shows_progress_on_a_terminal(
 ) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         fill(store)
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._INSTRUCTIONS_PER_CALL", 1)
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.PROGRESS_SECONDS", 0.0)
     assert show_store(path).stderr == ""
     monkeypatch.setattr("kalshi_fix_adapters.cli.kit.terminal.columns_of", lambda _: 60)
@@ -282,7 +282,7 @@ def test_an_interrupt_while_a_store_is_read_ends_the_command(
         raise KeyboardInterrupt
 
     SqliteStore(path, owner=OWNER).close()
-    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._STEPS", 1)
+    monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._INSTRUCTIONS_PER_CALL", 1)
     monkeypatch.setattr("kalshi_fix_adapters.cli.store._Working.__call__", interrupt)
     result = show_store(path)
     assert (result.exit_code, result.output) == (130, "")

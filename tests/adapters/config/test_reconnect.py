@@ -99,7 +99,7 @@ def test_attempts_can_be_limited() -> None:
 
 @pytest.mark.parametrize("now", [QUIET, IN_MAINTENANCE])
 def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
-    failure = Failure(resolution=Resolution.TIME, why="already exists", at_least=100.0)
+    failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
     assert isinstance(verdict, Wait)
     assert verdict.seconds >= 100
@@ -107,7 +107,7 @@ def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
 
 
 def test_a_wait_is_never_shorter_than_the_given_minimum() -> None:
-    failure = Failure(resolution=Resolution.TIME, why="already exists", at_least=1.0)
+    failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=1.0)
     verdict = ReconnectPolicy().decide(failure, failures=6, now=QUIET, random=lambda: 0.5)
     assert verdict == Wait(16.0)
 
@@ -152,7 +152,7 @@ def test_times_must_be_positive(name: str) -> None:
 
 
 def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> None:
-    in_use = Failure(resolution=Resolution.TIME, why="Session already exists", at_least=60.0, key_in_use=True)
+    in_use = Failure(resolution=Resolution.TIME, why="Session already exists", min_wait=60.0, key_in_use=True)
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):
         verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)

@@ -565,7 +565,7 @@ def test_settings_reach_the_session(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["explicit_confirm", "role", "stict", PEM])
 def test_a_setting_that_clients_do_not_have_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no setting .* there are .*strict") as caught:
+    with pytest.raises(ConfigurationError, match=r"there is no setting .* choose one of .*strict") as caught:
         ClientConfig(session=cast("SessionSettings", {name: True}))
     assert "PRIVATE KEY" not in str(caught.value)
 

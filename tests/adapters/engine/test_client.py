@@ -186,7 +186,7 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
         stage.venue_sends(large)
         assert (stage.core._queue.waiting, stage.core.wants_read) == (waiting, True)
     stage.venue_sends(large)
-    assert stage.core._queue.held > 100_000 > 2 * 40_000
+    assert stage.core._queue.held_bytes > 100_000 > 2 * 40_000
     reads = [stage.core.wants_read]
     stage.venue_sends(report("small"))
     assert stage.core.take() == ReadingPaused(3)
@@ -197,7 +197,7 @@ def test_the_bytes_of_waiting_events_are_bounded() -> None:
     stage.run()
     rest = stage.take()
     assert ReadingResumed() in rest
-    assert stage.core._queue.held == 0
+    assert stage.core._queue.held_bytes == 0
     assert [event.message.cl_ord_id for event in rest if isinstance(event, MessageReceived)][-1] == "small"  # type: ignore[attr-defined]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_adapters.engine.client_core import SUBSCRIBE_AGAIN, SUBSCRIBE_AT_ONCE
+from kalshi_fix_adapters.engine.client_core import MAX_RENEWALS_PER_BATCH, RENEWAL_INTERVAL
 from kalshi_fix_adapters.engine.connection import LINGER
 from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 from kalshi_fix_adapters.events import GaveUp, Resubscribed
@@ -145,7 +145,7 @@ def test_repeated_subscriptions_are_paced() -> None:
         counts.append(len(new))
         requested += new
     assert requested == symbols
-    assert max(counts) == SUBSCRIBE_AT_ONCE
+    assert max(counts) == MAX_RENEWALS_PER_BATCH
     assert stage.core.is_logged_on
 
 
@@ -167,7 +167,7 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     assert stage.core.is_logged_on
     stage.core.output.extend(b"x")  # bytes that the transport does not accept
     for _ in range(3):
-        stage.clock.advance(SUBSCRIBE_AGAIN)
+        stage.clock.advance(RENEWAL_INTERVAL)
         stage.core.tick()
     assert sum(isinstance(event, Resubscribed) for event in stage.core._queue.events) == 1
     stage.core.output.clear()
@@ -188,7 +188,7 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     store = Failing()
     stage = opened(plan("KalshiMD", session={"logon_fields": None}, store=store))
     core = stage.core
-    for number in range((SUBSCRIBE_AT_ONCE or 0) + 1 if later else 2):
+    for number in range((MAX_RENEWALS_PER_BATCH or 0) + 1 if later else 2):
         core.send(status(f"S{number}"))
     stage.run()
     stage.cut()
@@ -202,7 +202,7 @@ def test_a_store_failure_while_subscriptions_are_repeated_ends_the_client_with_a
     if later:
         stage.run()
         setattr(store, attribute, left)
-        stage.clock.advance(SUBSCRIBE_AGAIN)
+        stage.clock.advance(RENEWAL_INTERVAL)
         core.tick()
     else:
         setattr(store, attribute, left)
@@ -234,8 +234,8 @@ def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
     stage.core.send(status("C", OFF))
     stage.run()
     stage.at_venue.clear()
-    assert stage.core.timeout() == SUBSCRIBE_AGAIN
-    stage.advance(SUBSCRIBE_AGAIN)
+    assert stage.core.timeout() == RENEWAL_INTERVAL
+    stage.advance(RENEWAL_INTERVAL)
     assert [event.message for event in stage.at_venue if isinstance(event, MessageReceived)] == [status("B")]
     assert reconnect(stage) == [status("A"), status("B")]
 

@@ -18,7 +18,7 @@ import pytest
 from kalshi_fix_adapters.engine.client_core import ClientCore, Sent
 from kalshi_fix_adapters.engine.connection import HIGH_WATER
 from kalshi_fix_adapters.engine.iteration import message_or_error
-from kalshi_fix_adapters.engine.quiet import QUIET
+from kalshi_fix_adapters.engine.quiet import QUIET_SECONDS
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
 from kalshi_fix_sansio import Reject
@@ -100,7 +100,7 @@ def test_an_order_and_its_report_take_the_documented_number_of_function_calls() 
 
     for number in range(2 * SIGHTINGS_TO_COMPILE):  # compiles the decoder for the shape of the report
         trade(f"{number:04}")
-    stage.clock.monotonic += QUIET
+    stage.clock.monotonic += QUIET_SECONDS
     core.tick()
     trade("next")  # uses this decoder for the first time
     out, back = trade("last")

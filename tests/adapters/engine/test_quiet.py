@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine import quiet
-from kalshi_fix_adapters.engine.quiet import PATIENCE, QUIET, SHORT, read_shapes, write_shapes
+from kalshi_fix_adapters.engine.quiet import (
+    PATIENCE_SECONDS,
+    QUIET_SECONDS,
+    SHORT_QUIET_SECONDS,
+    read_shapes,
+    write_shapes,
+)
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_DEFER
@@ -41,7 +47,7 @@ class FreshStage(Stage):
     def has_decoder(self, data: bytes) -> bool:
         return self.codec._compiled.decode(data, False) is not None
 
-    def idle(self, seconds: float = QUIET) -> None:
+    def idle(self, seconds: float = QUIET_SECONDS) -> None:
         """Let time pass without bytes."""
         self.clock.advance(seconds)
         while self.core.timeout() == 0:
@@ -78,24 +84,24 @@ def collector() -> Iterator[None]:
 def test_a_new_shape_is_compiled_when_no_message_is_received() -> None:
     stage = FreshStage()
     receive_new_shape(stage)
-    stage.idle(QUIET / 2)
+    stage.idle(QUIET_SECONDS / 2)
     data = stage.report("late")
-    stage.idle(QUIET / 2)
+    stage.idle(QUIET_SECONDS / 2)
     assert not stage.has_decoder(data)
-    stage.idle(QUIET / 2)
+    stage.idle(QUIET_SECONDS / 2)
     assert stage.has_decoder(data)
 
 
 def test_during_a_steady_stream_a_shape_is_compiled_after_a_limited_time() -> None:
     stage = FreshStage()
     data = receive_new_shape(stage)
-    for number in range(int(PATIENCE / SHORT / 2)):
-        stage.idle(2 * SHORT)
+    for number in range(int(PATIENCE_SECONDS / SHORT_QUIET_SECONDS / 2)):
+        stage.idle(2 * SHORT_QUIET_SECONDS)
         assert not stage.has_decoder(data)
         stage.report(f"{number}")
-    stage.idle(SHORT / 2)
+    stage.idle(SHORT_QUIET_SECONDS / 2)
     assert not stage.has_decoder(data)
-    stage.idle(SHORT / 2)
+    stage.idle(SHORT_QUIET_SECONDS / 2)
     assert stage.has_decoder(data)
 
 
@@ -103,7 +109,7 @@ def test_nothing_is_compiled_while_an_order_waits_for_its_answer() -> None:
     stage = FreshStage()
     data = receive_new_shape(stage)
     stage.core.send(order("a1"))
-    stage.idle(10 * QUIET)
+    stage.idle(10 * QUIET_SECONDS)
     assert not stage.has_decoder(data)
     # Meanwhile only the session's timers are due.
     assert (stage.core.timeout() or 0) > 1
@@ -218,9 +224,9 @@ def test_garbage_is_collected_in_quiet_moments_and_the_rest_is_frozen(
     assert gc.get_threshold()[0] == quiet.MAX_ALLOCATIONS
     Cycle(freed, "before")
     frozen = gc.get_freeze_count()
-    stage.idle(QUIET / 2)
+    stage.idle(QUIET_SECONDS / 2)
     assert (freed, gc.get_freeze_count()) == ([], frozen)
-    stage.idle(QUIET / 2)
+    stage.idle(QUIET_SECONDS / 2)
     assert freed == ["before"]
     assert gc.get_freeze_count() > 10_000
     # After that, a collection runs only if there may be garbage.
@@ -228,7 +234,7 @@ def test_garbage_is_collected_in_quiet_moments_and_the_rest_is_frozen(
     stage.report()
     stage.idle()
     assert freed == ["before"]
-    monkeypatch.setattr(quiet, "ALLOCATIONS", 1)
+    monkeypatch.setattr(quiet, "ALLOCATIONS_TO_COLLECT", 1)
     stage.report()
     stage.idle()
     assert freed == ["before", "few"]

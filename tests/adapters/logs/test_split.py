@@ -23,9 +23,9 @@ def read_in_parts(log: bytes, chunk_size: int) -> tuple[list[LoggedMessage], int
     for part in split._parts(log[at : at + chunk_size] for at in range(0, len(log), chunk_size)):
         found += reader.feed(part.data)
         number += 1
-        if part.follows is not None:
+        if part.next_reader is not None:
             found += reader.close()
-            reader = part.follows
+            reader = part.next_reader
     return found, number
 
 

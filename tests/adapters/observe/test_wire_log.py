@@ -20,7 +20,7 @@ from kalshi_fix_adapters.cli.logs.decode import decode
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe import log_file
 from kalshi_fix_adapters.observe.observer import Direction
-from kalshi_fix_adapters.observe.redact import STALL, Transcript, printable, without_secrets
+from kalshi_fix_adapters.observe.redact import STALL_SECONDS, Transcript, printable, without_secrets
 from kalshi_fix_adapters.observe.wire_log import WireLog, borrow, give_back
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -171,8 +171,8 @@ def test_a_message_without_an_end_does_not_hide_later_ones_for_ever() -> None:
     transcript = Transcript()
     stuck = b"8=FIXT.1.1\x019=90000\x0135=D\x01"
     assert transcript.feed("received", stuck, NOW) == []
-    assert transcript.feed("received", HEARTBEAT, later(STALL)) == []
-    lines = transcript.feed("received", ORDER, later(STALL + 1))
+    assert transcript.feed("received", HEARTBEAT, later(STALL_SECONDS)) == []
+    lines = transcript.feed("received", ORDER, later(STALL_SECONDS + 1))
     assert [line[9:].split()[0] for line in lines] == [str(len(stuck)), shown(HEARTBEAT), shown(ORDER)]
 
 

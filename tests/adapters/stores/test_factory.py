@@ -26,9 +26,7 @@ def test_stores_are_located_by_a_folder_or_a_url(tmp_path: Path) -> None:
         False,
         False,
     ]
-    with pytest.raises(
-        ConfigurationError, match="no store for URLs that begin with oracle://; there are sqlite"
-    ):
+    with pytest.raises(ConfigurationError, match="no store for URLs that begin with oracle://; use sqlite"):
         stores_at("oracle://scott:tiger@host")
     with pytest.raises(ConfigurationError) as caught:
         stores_at("oracle://scott:tiger@host")

@@ -88,7 +88,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
         ("a: 1\nb: [1, 2\n", 3, "is not valid YAML", "correct the syntax"),
         ("a: 1\nb: it: 2\n", 2, "is not valid YAML", "quote text"),
         ("a: 1\n---\nb: 2\n", 2, "is not valid YAML", "correct the syntax"),
-        ("a: \x07\n", 1, "holds the character U+0007", "remove it"),
+        ("a: \x07\n", 1, "contains the character U+0007", "remove it"),
         ("", 1, "is empty", "fill it"),
         ("# only a comment\n", 1, "is empty", "fill it"),
         (b"a: 1\nb: \xff\n", 2, "is not UTF-8", "save the file as UTF-8"),

@@ -262,7 +262,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
         ("seed: 1\n---\nseed: 2", "2: is not valid YAML: but found another document"),
         ("seed: " + "9" * 30, "1: a number has more than 18 digits; correct it"),
         ("accounts: &a {x: *a}", "1: an anchor contains itself; write the value out"),
-        ("seed: \x07", "1: holds the character U+0007, which YAML does not allow; remove it"),
+        ("seed: \x07", "1: contains the character U+0007, which YAML does not allow; remove it"),
         (b"seed: 1\naccounts: \xff\xfe", "2: is not UTF-8; save the file as UTF-8"),
         ("seed: 1".encode("utf-16"), "1: is not UTF-8; save the file as UTF-8"),
     ],

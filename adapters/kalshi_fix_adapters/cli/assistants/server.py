@@ -16,14 +16,14 @@ from kalshi_fix_adapters.cli.assistants.reading import reading_tools
 from kalshi_fix_adapters.cli.kit.tools import ErrorType, Tool, ToolFailure, Workspace
 
 _INSTRUCTIONS = (
-    "Reads FIX logs, recordings and message stores of a Kalshi client. Prices are dollars for Yes, times are "
-    "UTC. Begin with decode in the form summary; follow one order with trace; look up tags, codes and Texts "
-    "with spec. Output is truncated at 64 KiB: use filters."
+    "Reads FIX logs, recordings and message stores of a Kalshi client. Prices are for Yes, in dollars; times "
+    "are in UTC. Begin with the tool decode and form=summary; follow one order with trace; look up tags, "
+    "codes and Texts with spec. Output is truncated at 64 KiB, so use filters."
 )
 
 
 class _Server(MCPServer):
-    """A server that reports arguments that do not match a tool's schema as typed errors too."""
+    """A server that also returns a typed error if the arguments do not match a tool's schema."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:

@@ -41,13 +41,13 @@ class ErrorType(Enum):
 
 
 class ToolFailure(Exception):  # noqa: N818 - it is an answer, not a server error
-    """Ends a tool with an error that is returned to the assistant."""
+    """Ends a call to a tool with an error that is returned to the assistant."""
 
     def __init__(self, kind: ErrorType, text: str) -> None:
         """Store the type and the text, truncated to its maximum size."""
-        super().__init__(kind, _within(text, MAX_NOTES))
+        super().__init__(kind, _truncate(text, MAX_NOTES))
         self.kind: ErrorType = kind
-        self.text: str = _within(text, MAX_NOTES)
+        self.text: str = _truncate(text, MAX_NOTES)
 
 
 class Tool(NamedTuple):
@@ -140,10 +140,10 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
 
 def bounded(text: str) -> str:
     """Return the text, truncated to the maximum size of a tool's output."""
-    return _within(text, MAX_OUTPUT)
+    return _truncate(text, MAX_OUTPUT)
 
 
-def _within(text: str, limit: int) -> str:
+def _truncate(text: str, limit: int) -> str:
     captured = _Captured(limit)
     with contextlib.suppress(_FullError):
         captured.write(text)

@@ -84,19 +84,19 @@ class Decoder:
 
     def batch(self, found: Iterable[LoggedMessage]) -> Batch:
         """Decode the frames of a `LogReader`."""
-        batch, wants = Batch(), self._options.filters.wants
+        batch, matches = Batch(), self._options.filters.matches
         # Each step runs over the whole batch. Finishing one message at a time takes 1.5 times as long,
         # because the code of the steps then does not stay in the processor's caches.
         logged = list(found)
         if self._options.form is Form.NONE:
-            batch.facts = [self._counted(each, wants(each)) for each in logged]
+            batch.facts = [self._summary_fact(each, matches(each)) for each in logged]
             return batch
-        kept = [each for each in logged if wants(each)]
+        kept = [each for each in logged if matches(each)]
         batch.found = len(kept)
         if self._options.form is Form.ORDERS:
             batch.orders = [fact for each in kept if (fact := order_fact(each)) is not None]
             return batch
-        for each, message in zip(kept, [self._fitting(each) for each in kept], strict=True):
+        for each, message in zip(kept, [self._formattable_message(each) for each in kept], strict=True):
             if message is None:
                 self._show_explained(entry_of(each, self._decoder), batch)
             elif self._options.form is Form.JSON:
@@ -116,7 +116,7 @@ class Decoder:
         else:
             self._add_lines(batch, list(self._explained(entry, explanation)))
 
-    def _fitting(self, logged: LoggedMessage) -> Message | None:
+    def _formattable_message(self, logged: LoggedMessage) -> Message | None:
         """Return a valid message that a template can format; None if the full renderers are needed."""
         message = None if self._options.form is Form.FULL else valid_message(logged, self._decoder)
         return message if message is not None and self._templates.fits(message) else None
@@ -163,7 +163,7 @@ class Decoder:
             f'"fields": {self._templates.fields(logged.frame, message.NAME)}, "problems": []}}'
         )
 
-    def _counted(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
+    def _summary_fact(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
         message = valid_message(logged, self._decoder)
         if message is not None:
             return _fact(logged, message), selected, False

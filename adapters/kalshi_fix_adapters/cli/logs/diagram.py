@@ -67,7 +67,7 @@ def _arrow(arrow: Arrow, number: int, y: int) -> str:
     tip, back = (VENUE, -HEAD) if arrow.to_venue else (YOU, HEAD)
     label = arrow.label if len(arrow.label) <= MAX_LABEL else f"{arrow.label[: MAX_LABEL - 2]}.."
     return (
-        f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "sound"}">'
+        f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "good"}">'
         f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'
         f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.gap)}</text>'
         f'<text x="{(YOU + VENUE) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'

@@ -123,8 +123,8 @@ class OtherVersions:
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each other version that was found."""
         for version, count in sorted(self._found.items()):
-            verb = "message is" if count == 1 else "messages are"
-            yield f"{count:,} {verb} {version}, not Kalshi's FIXT.1.1, and not shown"
+            verb, be = ("message uses", "is") if count == 1 else ("messages use", "are")
+            yield f"{count:,} {verb} {version} instead of Kalshi's FIXT.1.1, and {be} not shown"
 
 
 class Progress:

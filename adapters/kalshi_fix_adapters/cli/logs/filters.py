@@ -39,8 +39,8 @@ class Filters:
         """Whether there is any condition."""
         return self != NO_FILTERS
 
-    def wants(self, logged: LoggedMessage) -> bool:
-        """Return whether a message matches. A message without a required time or direction does not."""
+    def matches(self, logged: LoggedMessage) -> bool:
+        """Return whether a message matches. A message without a required time or direction does not match."""
         frame = logged.frame
         if any(pattern.search(frame) is None for pattern in self.patterns):
             return False
@@ -49,16 +49,16 @@ class Filters:
         when, direction, _ = parse_origin(logged.before)
         if self.direction is not None and direction != self.direction:
             return False
-        return (self.since is None or (when is not None and _at(when, self.since) >= self.since)) and (
-            self.until is None or (when is not None and _at(when, self.until) < self.until)
+        return (self.since is None or (when is not None and _time_for(when, self.since) >= self.since)) and (
+            self.until is None or (when is not None and _time_for(when, self.until) < self.until)
         )
 
 
 NO_FILTERS = Filters()
 
 
-def _at(when: datetime, like: TimeBound) -> Any:
-    return when if isinstance(like, datetime) else when.time()
+def _time_for(when: datetime, bound: TimeBound) -> Any:
+    return when if isinstance(bound, datetime) else when.time()
 
 
 _FIELD_OPTIONS = (

@@ -21,20 +21,20 @@ MAX_ORDERS: Final = 100_000
 MAX_IDS: Final = 1_000
 """Maximum number of ClOrdIDs and OrderIDs of an order."""
 MAX_TEXT: Final = 100
-"""Maximum number of characters of a value that are kept."""
+"""Maximum length of a kept value, in characters; longer values are truncated."""
 _VENUE: Final = frozenset(name for each in SESSION_TYPES.values() for name in each.comp_ids)
 _QUANTITY: Final = re.compile("[0-9]{1,20}(?:[.][0-9]{1,20})?", re.ASCII)
 _REPORTS: Final = frozenset({"8", "9"})
 _TYPES: Final = _REPORTS | {"D", "F", "G"}
 _TAGS: Final = {field.name: str(tag) for tag, field in DIALECT.fields.items()}
-_WANTED: Final = frozenset(
+_USED_TAGS: Final = frozenset(
     _TAGS[name]
     for name in (
         *("MsgType", "SenderCompID", "TargetCompID", "ClOrdID", "OrigClOrdID", "OrderID", "Symbol", "Side"),
         *("OrderQty", "Price", "OrdStatus", "CumQty", "Text"),
     )
 )
-_NAMES: Final = {tag: name for name, tag in _TAGS.items() if tag in _WANTED}
+_NAMES: Final = {tag: name for name, tag in _TAGS.items() if tag in _USED_TAGS}
 
 
 def _codes(name: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ def order_fact(logged: LoggedMessage) -> OrderFact | None:
     values: dict[str, str] = {}
     for field in logged.frame.decode("latin-1").split("\x01"):
         tag, _, value = field.partition("=")
-        if tag in _WANTED:
+        if tag in _USED_TAGS:
             values.setdefault(_NAMES[tag], value[:MAX_TEXT])
     if values.get("MsgType") not in _TYPES:
         return None
@@ -148,7 +148,7 @@ class OrderList:
         if is_report or not order.known:
             quantity = order.known.get("OrderQty")
             order.known |= values
-            # OrderQty is CumQty plus LeavesQty: the report of a cancel contains only the filled part.
+            # In a report, OrderQty is CumQty plus LeavesQty, so after a cancel it is only the filled part.
             if quantity is not None and values.get("OrdStatus") in _CANCELLED:
                 order.known["OrderQty"] = quantity
 
@@ -158,7 +158,9 @@ class OrderList:
         for order in self._orders:
             yield self._line(order)
         if self._omitted_messages:
-            yield (("bold red", f"{self._omitted_messages:,} messages of further orders are not shown"),)
+            yield (
+                ("bold red", f"not shown: {counted(self._omitted_messages, 'message')} of further orders"),
+            )
 
     @staticmethod
     def _line(order: _Order) -> Line:

@@ -42,7 +42,7 @@ from kalshi_fix_sansio.trading import (
 
 NOTHING_FOUND = 3
 PROGRESS_EVERY = 1_000
-"""Number of messages between two checks whether a progress line is due."""
+"""Number of messages between two checks of whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
 
@@ -115,7 +115,7 @@ class _State:
         self.settlements = Settlements()
         self.discrepancies: Counter[str] = Counter()
         self._ended: dict[str, SessionEnded] = {}
-        """The end of the last session of each type, unless a message has followed."""
+        """The end of the last session of each type, unless a message has followed it."""
 
     def apply(self, session_type: str, event: object, time: Any) -> None:
         self.count += 1
@@ -134,17 +134,17 @@ class _State:
         if service == "market_data":
             self._count_discrepancies(self.books.apply(event))
         elif service == "orders":
-            self._settle(self.orders[session_type].apply(event))
+            self._apply_updates(self.orders[session_type].apply(event))
         elif service == "drop_copy":
             if isinstance(event, MessageReceived):
                 for copied in self.copies.apply(event, Instant(time.timestamp(), time)):
                     for orders in self.orders.values():
-                        self._settle(orders.apply(copied))
+                        self._apply_updates(orders.apply(copied))
         elif service == "settlement":
             update = self.settlements.apply(event)
-            self._settle([] if update is None else [update])
+            self._apply_updates([] if update is None else [update])
 
-    def _settle(self, updates: list[Any]) -> None:
+    def _apply_updates(self, updates: list[Any]) -> None:
         for update in updates:
             self.positions.apply(update)
             self.cash.apply(update)

@@ -16,7 +16,7 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
 
 MAX_KEPT: Final = 10_000
-"""Maximum number of pairs of CompIDs, of message types, and of gaps that are kept."""
+"""Maximum number of kept pairs of CompIDs. The same limit applies to message types and to gaps."""
 MAX_WAITING: Final = 100_000
 """Maximum number of requests without a report. With more requests, the oldest is dropped."""
 MAX_LATENCIES: Final = 1_000_000
@@ -73,13 +73,13 @@ class Summary:
         self._last: datetime | None = None
         self._next: dict[tuple[str, str], int] = {}
         self._gaps: list[_Gap] = []
-        self._uncounted_gaps = 0
+        self._omitted_gaps = 0
         self._waiting: OrderedDict[str, datetime] = OrderedDict()
         self._latencies = array("d")
 
     def add(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
         """Add a message. If it is not `selected`, only its sequence number is checked."""
-        self._count(fact)
+        self._track_number(fact)
         if not selected:
             return
         self.found += 1
@@ -89,9 +89,9 @@ class Summary:
         if fact.time is not None:
             self._first = self._first or fact.time
             self._last = fact.time
-            self._time(fact, fact.time)
+            self._measure_latency(fact, fact.time)
 
-    def _time(self, fact: Fact, time: datetime) -> None:
+    def _measure_latency(self, fact: Fact, time: datetime) -> None:
         if fact.client_id is None or fact.poss_dup:
             return
         sent = fact.msg_type in _REQUESTS if fact.direction is None else fact.direction == "sent"
@@ -104,7 +104,7 @@ class Summary:
         if since is not None and len(self._latencies) < MAX_LATENCIES:
             self._latencies.append((time - since) / timedelta(microseconds=1))
 
-    def _count(self, fact: Fact) -> None:
+    def _track_number(self, fact: Fact) -> None:
         number = fact.seq_num
         if number is None:
             return
@@ -118,7 +118,7 @@ class Summary:
             if len(self._gaps) < MAX_KEPT:
                 self._gaps.append(_Gap(fact.line, *key, expected, number - 1))
             else:
-                self._uncounted_gaps += 1
+                self._omitted_gaps += 1
         following = number + 1
         if fact.msg_type == _SEQUENCE_RESET and fact.new_seq_no is not None:
             self._fill(key, number, fact.new_seq_no - 1)
@@ -147,7 +147,7 @@ class Summary:
             name = layout.name if layout is not None else "unknown"
             yield plain(f"  {count:>9,}  {name} ({printable(msg_type)})")
         yield (("bold red" if self.problems else "", f"{counted(self.problems, 'message')} with problems"),)
-        gaps = len(self._gaps) + self._uncounted_gaps
+        gaps = len(self._gaps) + self._omitted_gaps
         yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"

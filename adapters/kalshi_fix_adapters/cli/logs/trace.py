@@ -105,7 +105,7 @@ class _Log:
     def __call__(self) -> Iterator[bytes]:
         try:
             with Progress(self.name, shown=True) as progress:
-                yield from progress.watch(self._pieces())
+                yield from progress.watch(self._chunks())
         except UnreadableError as error:
             self.problem = str(error)
 
@@ -114,7 +114,7 @@ class _Log:
         if self._copy is not None:
             self._copy.close()
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes]:
         if self._copy is not None:
             self._copy.seek(0)
             while data := self._copy.read(CHUNK):

@@ -1,4 +1,4 @@
-"""The unit of prices whose unit depends on UseDollars, learned from the Logons in a log."""
+"""Whether prices are in dollars or cents, where this depends on UseDollars; learned from a log's Logons."""
 
 from __future__ import annotations
 

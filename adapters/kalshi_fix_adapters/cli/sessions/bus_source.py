@@ -22,7 +22,7 @@ RETRY_SECONDS: float = 0.25
 
 
 class BusSource:
-    """Reads the events of a channel, and applies them to its books. The event loop only runs during
+    """Reads the events of a channel, and applies them to its books. The event loop runs only during
     `receive`.
 
     Attributes:

@@ -26,7 +26,7 @@ REDRAW_SECONDS: Final = 0.1
 LINE_WIDTH: Final = 60
 """Number of columns of a view that is printed once, without a terminal."""
 MAX_REASON: Final = 300
-"""Maximum number of characters of the reason for a lost connection."""
+"""Maximum length of the displayed reason for a lost connection, in characters."""
 
 
 class View(Protocol):

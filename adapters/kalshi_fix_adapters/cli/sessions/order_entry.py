@@ -41,9 +41,9 @@ DONE, REFUSED, UNKNOWN = 0, 1, 3
 WIDTH: Final = 60
 """Number of columns of the output."""
 MAX_ID: Final = 64
-"""Maximum number of characters of a ClOrdID in an argument."""
+"""Maximum length of a ClOrdID in an argument, in characters."""
 MAX_TEXT: Final = 256
-"""Maximum number of characters of the venue's Text that are printed."""
+"""Maximum length of the venue's Text in the output, in characters; longer texts are truncated."""
 ONE, ZERO, PRICE_STEP = Decimal(1), Decimal(0), Decimal("0.0001")
 
 

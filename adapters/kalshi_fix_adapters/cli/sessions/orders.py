@@ -88,7 +88,7 @@ class OpenOrders:
         self._starts = starts or {0: ExecKey(0, 0, 0)}
         self._requested = False
         self._changed: dict[int, str] = {}
-        """Time of day of the last change of each order, by `Order.number`."""
+        """Time of day of the last change to each order, by `Order.number`."""
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._started = False
         """Whether the reports requested at the start have been received, or are unavailable. Before that,
@@ -199,9 +199,9 @@ class OpenOrders:
         for shard, begin in self._since.items():
             # A range includes its first ExecID, so there should be a report with this ExecID or a later one.
             if self.has_all_reports and (shard not in newest or newest[shard] < begin):
-                yield f"No report of shard {shard} since {begin}: is it an ExecID of this account?"
+                yield f"No report from shard {shard} since {begin}: is it an ExecID of this account?"
         for each in self._copies.pending:
-            yield f"Reports of shard {each.shard} since {each.begin}: {each.state.value}"
+            yield f"Reports from shard {each.shard} since {each.begin}: {each.state.value}"
             if each.why in EventResendRejectReason.__members__:
                 yield f"  {each.why}; see kalshi-fix spec {each.why}"
             elif each.why:

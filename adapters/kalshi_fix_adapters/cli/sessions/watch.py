@@ -68,8 +68,9 @@ def watch(
 ) -> None:
     """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
 
-    Prices are dollars for Yes, sizes are contracts, times are UTC. If the terminal is too small, each market
-    is shown on one line; arrow keys scroll, and q quits. After a connection loss the command reconnects.
+    Prices are for Yes, in dollars; sizes are in contracts, and times in UTC. If the terminal is too small,
+    each market is shown on one line; arrow keys scroll, and q quits. After a connection loss the command
+    reconnects.
 
     With --bus, the events come from a session process that publishes them to NATS. No key is needed, and no
     request is sent. A market is shown from its last snapshot on the bus.

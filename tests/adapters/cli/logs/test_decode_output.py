@@ -231,10 +231,10 @@ def test_a_log_of_another_fix_version_is_reported() -> None:
     other = b"8=FIX.4.4|9=5|35=0|10=163|\n"
     result = run(log=DAY + other * 2)
     assert result.exit_code == 0
-    assert "2 messages are FIX.4.4, not Kalshi's FIXT.1.1" in result.stderr
+    assert "2 messages use FIX.4.4 instead of Kalshi's FIXT.1.1" in result.stderr
     alone = run(log=other)
     assert alone.exit_code == 3
-    assert "1 message is FIX.4.4" in alone.stderr
+    assert "1 message uses FIX.4.4" in alone.stderr
     versions = files.OtherVersions()
     list(versions.watch(bytes([byte]) for byte in other * 2))
     assert len(list(versions.sentences())) == 1
@@ -243,7 +243,7 @@ def test_a_log_of_another_fix_version_is_reported() -> None:
         data = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
         versions = files.OtherVersions()
         list(versions.watch(bytes([byte]) for byte in data))
-        assert next(versions.sentences()).startswith("1 message is FIX.5.0SP2, ")
+        assert next(versions.sentences()).startswith("1 message uses FIX.5.0SP2 ")
 
 
 def test_a_file_is_followed_across_rotation(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-1")
         lines += lines_until(process, "q-1 open, 10.00 left")
         # The request for past reports at the start is not an uncertainty.
-        assert not [line for line in lines if "Reports of shard" in line or "outcomes are known" in line]
+        assert not [line for line in lines if "Reports from shard" in line or "outcomes are known" in line]
         sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
         lines += lines_until(process, "Uncertain: order q-1")
         assert any("reports may be missing; open orders are uncertain" in line for line in lines)
