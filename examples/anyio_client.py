@@ -115,8 +115,8 @@ class AnyioAdapter(AsyncAdapter):
         try:
             self.core.connected()
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self.read_by, stream.receive)
-                tasks.start_soon(self.write_by, stream.send)
+                tasks.start_soon(self.read_with, stream.receive)
+                tasks.start_soon(self.write_with, stream.send)
                 await self.keep_time()
                 tasks.cancel_scope.cancel()
             with anyio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*self.broken):

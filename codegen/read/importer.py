@@ -181,7 +181,7 @@ class _Importer:
         if found is None:
             where = Location(self.dictionaries[0].path.as_posix(), 1)
             advice = "give the dictionary of the session layer as well, FIXT11.xml"
-            Mistakes().refuse(where, "no dictionary has a header with members", advice)
+            Mistakes().fail(where, "no dictionary has a header with members", advice)
         return found.block("header"), found.block("trailer")
 
     def _messages(self) -> Iterator[Element]:
@@ -195,7 +195,7 @@ class _Importer:
         if self.only - known:
             names = ", ".join(sorted(self.only - known))
             where = self.dictionaries[-1].path.as_posix()
-            Mistakes().refuse(Location(where, 1), f"has no message {names}", "name messages that it has")
+            Mistakes().fail(Location(where, 1), f"has no message {names}", "name messages that it has")
 
     def _family(self, *, admin: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -252,7 +252,7 @@ class _Importer:
             if self._remaining < 0 or len(inside) >= MAX_NESTING:
                 bound = f"{MAX_MEMBERS} members" if self._remaining < 0 else f"{MAX_NESTING} levels"
                 what = f"{owner} exceeds {bound} with its components expanded"
-                Mistakes().refuse(item.location, what, "remove unused elements")
+                Mistakes().fail(item.location, what, "remove unused elements")
             if item.kind != "component":
                 yield _Member(item, required and is_required(item), owner)
             elif item.name in inside:
@@ -295,7 +295,7 @@ class _Importer:
         label = f"group {item.name}"
         if self._depth >= MAX_NESTING:
             what = f"{label} is nested more than {MAX_NESTING} levels deep"
-            Mistakes().refuse(item.location, what, "remove unused elements")
+            Mistakes().fail(item.location, what, "remove unused elements")
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1

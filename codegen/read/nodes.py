@@ -24,7 +24,7 @@ def read_yaml(path: Path) -> Node:
     try:
         data = read_bounded(path, MAX_FILE_SIZE)
     except OSError as error:
-        mistakes.refuse(Location(file, 1), f"cannot be read ({error.strerror})", "add the file")
+        mistakes.fail(Location(file, 1), f"cannot be read ({error.strerror})", "add the file")
     return parse(data, file, BOUNDS, mistakes, if_empty="fill it, or remove it")
 
 
@@ -41,5 +41,5 @@ def read_bounded(path: Path, maximum: int) -> bytes:
         data = file.read(maximum + 1)
     if len(data) > maximum:
         where = Location(path.as_posix(), 1)
-        Mistakes().refuse(where, f"has more than {maximum} bytes", "split it, or remove unused elements")
+        Mistakes().fail(where, f"has more than {maximum} bytes", "split it, or remove unused elements")
     return data

@@ -96,14 +96,14 @@ def read(path: Path) -> DataDictionary:
         document = bounded_xml.parse(read_bounded(path, MAX_XML_SIZE), file)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
-        mistakes.refuse(Location(file, 1), what, "give the path of a QuickFIX data dictionary")
+        mistakes.fail(Location(file, 1), what, "give the path of a QuickFIX data dictionary")
     if document.root is None:
         line, why = document.problem or (1, "is empty")
-        mistakes.refuse(Location(file, line), why, "correct the file")
+        mistakes.fail(Location(file, line), why, "correct the file")
     found = DataDictionary(path, document.root, edition(document)[1])
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is not a QuickFIX data dictionary"
-        mistakes.refuse(found.root.location, what, "give a file that begins with <fix ...>")
+        mistakes.fail(found.root.location, what, "give a file that begins with <fix ...>")
     # Iterative, and over the whole file, so that later code can rely on these attributes.
     waiting = [found.root]
     while waiting:
@@ -111,11 +111,11 @@ def read(path: Path) -> DataDictionary:
         waiting += element.children
         for attribute in _NEEDED.get(element.kind, ()):
             if attribute not in element.attributes:
-                mistakes.refuse(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
+                mistakes.fail(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
     for field in found.root.of("fields", "field"):
         number = field.get("number")
         if not (number.isascii() and number.isdigit() and len(number) <= MAX_TAG_DIGITS):
             shown = number if len(number) <= 20 else f"{number[:20]}..."
             what = f"the tag `{shown}` is not a number of at most {MAX_TAG_DIGITS} digits"
-            mistakes.refuse(field.location, what, "write the tag in digits")
+            mistakes.fail(field.location, what, "write the tag in digits")
     return found

@@ -71,7 +71,7 @@ class Mistakes:
             self.raise_any()
         self.found.append(mistake)
 
-    def refuse(self, location: Location, what: str, advice: str) -> NoReturn:
+    def fail(self, location: Location, what: str, advice: str) -> NoReturn:
         """Raise `error` with the earlier mistakes and this one, after which parsing cannot continue."""
         self.add(location, what, advice)
         raise self._error()

@@ -116,20 +116,20 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         where = Location(file, error.object[: error.start].count(b"\n") + 1)
-        mistakes.refuse(where, "is not UTF-8", "save the file as UTF-8")
+        mistakes.fail(where, "is not UTF-8", "save the file as UTF-8")
     try:
         root = _Loader(text, bounds).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = f"is not valid YAML: {error.problem or error.context}"
         advice = "correct the syntax (quote text with `: ` or ` #`, or with a special character at its start)"
-        mistakes.refuse(Location(file, mark.line + 1 if mark else 1), problem, advice)
+        mistakes.fail(Location(file, mark.line + 1 if mark else 1), problem, advice)
     except ReaderError as error:
         where = Location(file, text[: error.position].count("\n") + 1)
         problem = f"contains the character U+{ord(text[error.position]):04X}, which YAML does not allow"
-        mistakes.refuse(where, problem, "remove it, and save the file as UTF-8")
+        mistakes.fail(where, problem, "remove it, and save the file as UTF-8")
     if root is None:
-        mistakes.refuse(Location(file, 1), "is empty", if_empty)
+        mistakes.fail(Location(file, 1), "is empty", if_empty)
     node = _Converter(file, bounds, mistakes).convert(root, ())
     mistakes.raise_any()
     return node
@@ -196,7 +196,7 @@ class _Converter:
         self._converted.add(id(node))
         if self._room < 0 or len(outer) >= self.bounds.depth:
             bound = f"{self.bounds.aliased} values" if self._room < 0 else f"{self.bounds.depth} levels"
-            mistakes.refuse(location, f"aliases expand to more than {bound}", "write the values out")
+            mistakes.fail(location, f"aliases expand to more than {bound}", "write the values out")
         inner = (*outer, node)
         if isinstance(node, yaml.SequenceNode):
             return Seq(tuple(self.convert(item, inner) for item in node.value), location)

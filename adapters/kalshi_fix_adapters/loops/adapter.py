@@ -250,7 +250,7 @@ class AsyncAdapter(ABC):
         finally:
             self.users.notify()
 
-    async def read_by(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
+    async def read_with(self, receive: Callable[[int], Awaitable[bytes | bytearray]]) -> None:
         """Pass received bytes to the core until the end of the stream; `receive` is called with the maximum
         size.
         """
@@ -269,7 +269,7 @@ class AsyncAdapter(ABC):
             if not data:
                 return
 
-    async def write_by(self, send: Callable[[bytes], Awaitable[object]]) -> None:
+    async def write_with(self, send: Callable[[bytes], Awaitable[object]]) -> None:
         """Write the core's output with `send`; never returns."""
         while True:
             if not self.core.output:
@@ -281,7 +281,7 @@ class AsyncAdapter(ABC):
             try:
                 await send(chunk)
             except self.broken:
-                # The task continues: `output` stays empty from now on, and `read_by` detects the end.
+                # The task continues: `output` stays empty from now on, and `read_with` detects the end.
                 self.core.write_failed()
             else:
                 self.core.wrote(len(chunk))

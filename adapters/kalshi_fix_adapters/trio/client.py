@@ -321,7 +321,7 @@ for _method in (
         AsyncClient.logout,
         AsyncClient.test_request,
     ),
-    *(_Adapter.run, _Adapter.wait, _Adapter.read_by, _Adapter.write_by, _Adapter.keep_time),
+    *(_Adapter.run, _Adapter.wait, _Adapter.read_with, _Adapter.write_with, _Adapter.keep_time),
     *(_Adapter._read, _Adapter._write, _Notifier.keep_time),
 ):
     enable_ki_protection(_method)

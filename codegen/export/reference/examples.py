@@ -106,7 +106,7 @@ def run(examples: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
     if result.returncode:
         lines = result.stderr.strip().splitlines()
         what = f"the examples do not run: {lines[-1] if lines else ''}"
-        mistakes.refuse(Location(FILE, 1), what, "correct the example")
+        mistakes.fail(Location(FILE, 1), what, "correct the example")
     answers = iter(json.loads(result.stdout))
     found: dict[str, list[Example]] = {}
     for name, listed in examples.items():

@@ -86,7 +86,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
         # Everything that the venue itself checks; the keys are made later.
         attrs.evolve(scenario, keys=()).config({})
     except ConfigurationError as error:
-        mistakes.refuse(root.location, str(error), "correct it")
+        mistakes.fail(root.location, str(error), "correct it")
     return scenario
 
 
@@ -99,7 +99,7 @@ def read_nodes(data: bytes, name: str) -> Node:
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     if len(data) > MAX_FILE_SIZE:
         what = f"has more than {MAX_FILE_SIZE} bytes"
-        mistakes.refuse(Location(name, 1), what, "remove what is not needed")
+        mistakes.fail(Location(name, 1), what, "remove what is not needed")
     return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
 
 
