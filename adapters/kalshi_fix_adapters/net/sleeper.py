@@ -90,8 +90,8 @@ class Sleeper:
 class EpollSleeper(Sleeper):
     """A sleeper on Linux.
 
-    It calls epoll without `selectors`, whose code would add a seventh to the blocking client's tick-to-order
-    time, because the processor must load that code into its caches again after each sleep.
+    It calls epoll without `selectors`, whose code would add 5 % to the blocking client's tick-to-order time
+    (186 instead of 176 µs), because the processor must load that code into its caches again after each sleep.
     """
 
     can_watch_in_sleep = True
