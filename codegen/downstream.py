@@ -25,7 +25,9 @@ from kalshi_fix_adapters.documents.nodes import Map
 
 FILE = "downstream.yaml"
 KINDS = ("messages", "members", "codes", "texts", "sessions")
-"""Kinds of element that are checked; `known` uses the same keys, and `families` for whole files."""
+"""Kinds of element that are checked. They are also keys of the `known` entries in `downstream.yaml`, as is
+`families`, which covers all elements of a family.
+"""
 
 
 @attrs.frozen(order=True)
@@ -70,7 +72,7 @@ class Report:
 
     unhandled: tuple[Unhandled, ...]
     covered: int
-    """Number of other elements, which `known` lists as not handled."""
+    """Number of elements that no code in an area mentions and that `known` lists."""
     obsolete: tuple[str, ...]
     """Messages about names in `known` that no longer cover any element."""
 
@@ -92,10 +94,10 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     areas = node.mapping("areas")
     found: dict[Unhandled, None] = {}  # not a list, because messages share groups
     for name in areas:
-        about = areas.mapping(name)
-        kinds = [kind for kind, _ in words(about.get("kinds"))] or list(KINDS)
+        area = areas.mapping(name)
+        kinds = [kind for kind, _ in words(area.get("kinds"))] or list(KINDS)
         files = [
-            file for each, where in words(about.get("in")) for file in _files(root, each, where, mistakes)
+            file for each, where in words(area.get("in")) for file in _files(root, each, where, mistakes)
         ]
         # Search for all kinds, then drop those that the area does not cover.
         missing = _missing(dialect, name, Names.of(files))

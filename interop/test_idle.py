@@ -15,8 +15,8 @@ from kalshi_fix_sansio.signing import Signer
 IDLE = 60.0
 HEART_BT_INT = 10
 """In seconds. QuickFIX's heartbeats may be up to 2 s late, because QuickFIX checks its clock after a second
-without data. With a HeartBtInt of 5 s, that delay would exceed the fifth of HeartBtInt after which our side
-sends a TestRequest."""
+without data. With a HeartBtInt of 5 s, that delay would exceed our grace period (a fifth of
+HeartBtInt), and our side would send a TestRequest."""
 
 
 def test_a_session_stays_established_for_a_minute_without_messages(

@@ -29,8 +29,8 @@ from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
 MAX_UNNOTICED = 14.0
-"""Seconds without a call that are too few for a session with the default tolerance to assume that its caller
-was suspended."""
+"""Seconds without a call that a session with the default tolerance does not attribute to a suspension of its
+caller."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 NEWS = "434=1|37=o|11=a|39=8|"

@@ -1,7 +1,8 @@
-"""Hooks of `mkdocs build`.
+"""Hooks for `mkdocs build`.
 
 They render diagrams as pictures, link the first use of each glossary term on a page, append the unreleased
-changes to the changelog, add the version to every page, and write llms.txt, the list of pages for programs.
+changes to the changelog, add the version to every page, and write llms.txt, the list of pages for language
+models.
 They check links, docstrings and search.
 """
 

@@ -69,7 +69,7 @@ class PlaintextRefusedError(ConfigurationError):
 
 
 class ConfigFileError(ConfigurationError):
-    """A file of options cannot be used; the message names the file and the line or the key."""
+    """An options file cannot be used; the message names the file and the line or the key."""
 
     def __init__(self, path: Path, text: str, *, key: str | None = None, line: int | None = None) -> None:
         self.path = path

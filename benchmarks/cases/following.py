@@ -66,7 +66,7 @@ def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[Exec
 def orders(count: int = COUNT) -> list[Contender]:
     """Return contenders that decode reports and follow orders, and others that only decode the same reports.
 
-    Messages are decoded when they are needed: fetching one that was decoded beforehand from memory takes as
+    Messages are decoded when they are needed: fetching a previously decoded one from memory takes as
     long as tracking it.
     """
     messages = [each for number in range(count) for each in history(number)]

@@ -101,12 +101,12 @@ class _Repository:
 
     def _code_sets(self) -> None:
         parent = self._part("codeSets")
-        # If fields of two datatypes use a codeset, it gets that of the last field: Orchestra allows only one.
+        # Orchestra allows one datatype per codeset. If its fields have several, the last one is used.
         types = {f.codeset.name: f.datatype.name for f in self.dialect.fields if f.codeset is not None}
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
-            about = {"name": _code_set_name(codeset), "id": str(number), "type": types[codeset.name]}
-            element = ET.SubElement(parent, _q("codeSet"), about)
+            attributes = {"name": _code_set_name(codeset), "id": str(number), "type": types[codeset.name]}
+            element = ET.SubElement(parent, _q("codeSet"), attributes)
             for position, code in enumerate(codeset.codes, 1):
                 _code(element, code, position)
             _document(element, codeset.doc, "Other values may occur." if codeset.open else "")
@@ -114,19 +114,19 @@ class _Repository:
     def _fields(self) -> None:
         parent = self._part("fields")
         for field in self.dialect.fields:
-            about = {"id": str(field.tag), "name": field.name}
+            attributes = {"id": str(field.tag), "name": field.name}
             if field.codeset is None:
-                about["type"] = field.datatype.name
+                attributes["type"] = field.datatype.name
             else:
-                about["codeSet"] = _code_set_name(field.codeset)
+                attributes["codeSet"] = _code_set_name(field.codeset)
             limits = {
                 "minInclusive": field.minimum,
                 "maxInclusive": field.maximum,
                 "implMaxLength": field.max_length,
                 "lengthId": field.length_tag,
             }
-            about |= {name: str(value) for name, value in limits.items() if value is not None}
-            element = ET.SubElement(parent, _q("field"), about | _history(field.pedigree))
+            attributes |= {name: str(value) for name, value in limits.items() if value is not None}
+            element = ET.SubElement(parent, _q("field"), attributes | _history(field.pedigree))
             _document(
                 element,
                 field.doc,
@@ -139,8 +139,8 @@ class _Repository:
         for actor in ("client", "venue"):
             ET.SubElement(parent, _q("actor"), {"name": actor})
         for source, destination in (("client", "venue"), ("venue", "client")):
-            about = {"name": _flow(source), "source": source, "destination": destination}
-            ET.SubElement(parent, _q("flow"), about)
+            attributes = {"name": _flow(source), "source": source, "destination": destination}
+            ET.SubElement(parent, _q("flow"), attributes)
 
     def _components(self) -> None:
         parent = self._part("components")
@@ -160,11 +160,11 @@ class _Repository:
         parent = self._part("groups")
         for group in self.dialect.groups:
             for scenario, found in self._versions(self._group_places(group), group.members):
-                about = {"name": group.name, "id": str(self.group_ids[group.name]), **_in(scenario)}
-                about["implMinOccurs"] = str(group.minimum)
+                attributes = {"name": group.name, "id": str(self.group_ids[group.name]), **_in(scenario)}
+                attributes["implMinOccurs"] = str(group.minimum)
                 if group.maximum is not None:
-                    about["implMaxOccurs"] = str(group.maximum)
-                element = ET.SubElement(parent, _q("group"), about)
+                    attributes["implMaxOccurs"] = str(group.maximum)
+                element = ET.SubElement(parent, _q("group"), attributes)
                 self._group_body(element, group, found, scenario)
 
     def _group_body(
@@ -185,17 +185,17 @@ class _Repository:
                 product: places_of(message, everywhere) for product, everywhere in self.everywhere.items()
             }
             for scenario, found in self._versions(reachable, message.members):
-                about = {
+                attributes = {
                     "name": message.name,
                     "id": str(number),
                     "msgType": message.msg_type,
                     **_in(scenario),
                 }
-                about["category"] = message.family
+                attributes["category"] = message.family
                 senders = {place.sender for place in found}
                 if len(senders) == 1:
-                    about["flow"] = _flow(*senders)
-                element = ET.SubElement(parent, _q("message"), about | _history(message.pedigree))
+                    attributes["flow"] = _flow(*senders)
+                element = ET.SubElement(parent, _q("message"), attributes | _history(message.pedigree))
                 self._structure(element, message, found, scenario)
 
     def _structure(
@@ -231,15 +231,15 @@ class _Repository:
         found = presences(member, among)
         presence = _common(found)
         if member.group is None:
-            about = {**_reference(member.field), "presence": presence}
+            attributes = {**_reference(member.field), "presence": presence}
             if presence == "constant" and member.constant is not None:
-                about["value"] = member.constant
-            element = ET.SubElement(parent, _q("fieldRef"), about | _history(member.pedigree))
+                attributes["value"] = member.constant
+            element = ET.SubElement(parent, _q("fieldRef"), attributes | _history(member.pedigree))
         else:
             group, inner = member.group, self._group_scenario(member.group, scenario)
-            about = {"id": str(self.group_ids[group.name]), "name": group.name, **_in(inner)}
+            attributes = {"id": str(self.group_ids[group.name]), "name": group.name, **_in(inner)}
             element = ET.SubElement(
-                parent, _q("groupRef"), {**about, "presence": presence} | _history(member.pedigree)
+                parent, _q("groupRef"), {**attributes, "presence": presence} | _history(member.pedigree)
             )
         for name, score in self._rules(member, among):
             rule = ET.SubElement(element, _q("rule"), {"presence": name})
@@ -336,8 +336,8 @@ def _reference(field: Field) -> dict[str, str]:
 
 def _component_reference(parent: ET.Element, component: tuple[str, int]) -> None:
     name, number = component
-    about = {"id": str(number), "name": name, "presence": "required"}
-    ET.SubElement(parent, _q("componentRef"), about)
+    attributes = {"id": str(number), "name": name, "presence": "required"}
+    ET.SubElement(parent, _q("componentRef"), attributes)
 
 
 def _code_set_name(codeset: CodeSet) -> str:
@@ -345,8 +345,8 @@ def _code_set_name(codeset: CodeSet) -> str:
 
 
 def _code(parent: ET.Element, code: Code, position: int) -> None:
-    about = {"name": code.name, "id": str(position), "value": code.value, "sort": str(position)}
-    _document(ET.SubElement(parent, _q("code"), about | _history(code.pedigree)), code.doc)
+    attributes = {"name": code.name, "id": str(position), "value": code.value, "sort": str(position)}
+    _document(ET.SubElement(parent, _q("code"), attributes | _history(code.pedigree)), code.doc)
 
 
 def _flow(sender: str) -> str:
@@ -381,7 +381,7 @@ def _common(found: frozenset[str]) -> str:
 
 
 def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
-    """Return a value that compares equal for sets of places at which the block is the same."""
+    """Return a comparison key: two sets of places have equal keys if the block is the same at both."""
     return (
         frozenset(place.sender for place in among),
         tuple(

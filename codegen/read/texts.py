@@ -73,15 +73,15 @@ def refusals(context: Context) -> tuple[model.Refusal, ...]:
 def _meaning(
     context: Context, message: model.Message, means: Map
 ) -> tuple[model.Field | None, model.Code | None]:
-    """Return the field and code of the message with the same meaning as the text."""
+    """Return the message's field and code that mean the same as the text."""
     fields = {member.field.name: member.field for member in message.members}
     for name in means:
-        where, written = means.at(name), text(means, name)
+        where, code_text = means.at(name), text(means, name)
         if not context.is_among(name, fields, where, f"`{name}` is not a field of message `{message.name}`"):
             continue
         codes = {code.name: code for code in fields[name].codes}
-        code = fields[name].code(written)
-        what = f"`{written}` is not a code of `{name}`"
-        if code is not None or context.is_among(written, codes, where, what):
+        code = fields[name].code(code_text)
+        what = f"`{code_text}` is not a code of `{name}`"
+        if code is not None or context.is_among(code_text, codes, where, what):
             return fields[name], code
     return None, None

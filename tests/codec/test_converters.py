@@ -1,4 +1,4 @@
-"""The converters of the fast path return the same values as the parsers of the careful path."""
+"""The converters of the fast path return the same values as the parsers of the slow path."""
 
 from __future__ import annotations
 

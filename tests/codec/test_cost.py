@@ -44,7 +44,7 @@ def compile_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile the shapes of all sample messages, with groups as runs where possible."""
+    """Compile the shapes of all sample messages, with a loop for each group where possible."""
     for module in (cache, decoders):
         monkeypatch.setattr(module, "MAX_SINGLE_ENTRIES", 0)
     tiny, kalshi = Codec(DIALECT), Codec(KALSHI)
@@ -154,7 +154,7 @@ def number_of_calls(codec: Codec, data: bytes) -> int:
     ],
 )
 @pytest.mark.parametrize("head", ["35=W|55=K|268=999999999999999999|", "35=D|11=a|38=1|453=2|"])
-def test_the_work_of_the_careful_path_is_linear(head: str, unit: str) -> None:
+def test_the_slow_path_takes_linear_time(head: str, unit: str) -> None:
     """Each additional part of a repetitive message costs no more than the parts before it."""
     codec = Codec(DIALECT)
     _, one, two, four = (  # The first decode builds the tables.

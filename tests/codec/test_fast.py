@@ -207,7 +207,7 @@ def cache_trained_with(*bodies: str) -> DecoderCache:
 
 
 def decode_fast(cache: DecoderCache, body: str) -> Message | None:
-    """Decode a message on the fast path only; return None if the fast path leaves it to the careful path."""
+    """Decode a message on the fast path only; return None if the fast path leaves it to the slow path."""
     data = joined(fields_of(body))
     found = cache.decode(data, framed=False)
     if found is not None:
@@ -376,7 +376,7 @@ def test_every_entry_of_a_run_is_checked_against_its_limits() -> None:
         ("64", "20260230"),
     ],
 )
-def test_rare_and_malformed_values_are_left_to_the_careful_path(tag: str, rare: str) -> None:
+def test_rare_and_malformed_values_are_left_to_the_slow_path(tag: str, rare: str) -> None:
     plain = {"44": "1", "54": "1", "45": "1", "79": "1", "126": "20260801-23:59:59", "64": "20260801"}[tag]
     cache = cache_trained_with(order(f"{tag}={plain}|"))
     assert decode_fast(cache, order(f"{tag}={plain}|"))
@@ -393,7 +393,7 @@ def test_data_with_a_correct_length_is_accepted() -> None:
     assert decode_fast(cache, body.replace("95=3", "95=9")) is None
 
 
-def test_data_that_contains_soh_is_left_to_the_careful_path() -> None:
+def test_data_that_contains_soh_is_left_to_the_slow_path() -> None:
     data = joined([*fields_of(f"35=A|{HEAD}95=3|"), ("96", "a\x01b")])
     cache = DecoderCache(TABLES)
     for _ in range(3):
@@ -587,7 +587,7 @@ def test_prices_in_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
 
 
 def decode_and_compare(body: str, codec: Codec) -> Message:
-    """Decode a message and check that the careful path gives the same result."""
+    """Decode a message and check that the slow path gives the same result."""
     data = joined(fields_of(body))
     found = codec.decode(data)
     assert dump(found) == dump(explain(UNTRAINED, data)[0])
@@ -659,7 +659,7 @@ def test_the_length_of_data_before_the_sequence_number_is_checked(codec: Codec) 
     decode_and_compare(body.replace("95=3", "95=2"), codec)
 
 
-def test_a_message_without_a_sequence_number_takes_the_careful_path(codec: Codec) -> None:
+def test_a_message_without_a_sequence_number_takes_the_slow_path(codec: Codec) -> None:
     for _ in range(3):
         found = decode_and_compare(order("").replace("34=7|", ""), codec)
         assert [problem.tag for problem in found.problems] == [34]

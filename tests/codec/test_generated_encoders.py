@@ -189,7 +189,7 @@ def test_any_message_is_encoded_as_the_layouts_define(layout: MessageLayout, dat
 
 
 @every_message
-def test_common_values_need_no_careful_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_common_values_need_no_slow_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every field is set, including those in groups: only rare values need `_encode_carefully`."""
     monkeypatch.delattr(Codec, "_encode_carefully")
     message, head = without_unknown(full(layout.body)), without_unknown(full(KALSHI.header))

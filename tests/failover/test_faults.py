@@ -60,7 +60,7 @@ def kill(site: Site, primary: Script) -> int:
     return -signal.SIGKILL
 
 
-def resume_while_the_venue_keeps_its_connection(site: Site, primary: Script) -> int:
+def suspend_until_takeover_then_resume(site: Site, primary: Script) -> int:
     before = site.fence()
     primary.process.send_signal(signal.SIGSTOP)
     wait_for_takeover(site, before)
@@ -97,7 +97,7 @@ def crash_the_database(site: Site, primary: Script) -> int:
     "fault",
     [
         kill,
-        resume_while_the_venue_keeps_its_connection,
+        suspend_until_takeover_then_resume,
         cut_off_from_the_database,
         cut_off_from_both,
         crash_the_database,

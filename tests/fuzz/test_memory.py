@@ -32,7 +32,7 @@ def test_growing_memory_is_reported(
     assert bool(memory.too_much("toy", size)) is is_too_much
 
 
-def test_peak_memory_counts_rather_than_final_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peak_memory_is_measured_rather_than_final_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [10, 10, 50, 10]
     monkeypatch.setattr(memory, "resident", lambda: sizes.pop(0))
     assert memory.grown(lambda _: None, 18) == 40

@@ -79,7 +79,7 @@ class Relay:
         self._selector.close()
 
     def watch(self, file: int, act: Callable[[], object]) -> None:
-        """Call a function when a file can be read."""
+        """Call a function when a file descriptor can be read."""
         self._selector.register(file, selectors.EVENT_READ, act)
 
     def expect(self, direction: int, size: int, act: Callable[[], bool]) -> None:
@@ -122,7 +122,7 @@ class Relay:
                 self._watch(pair, TO_VENUE)
 
     def step(self, timeout: float | None) -> None:
-        """Wait until a file is ready, and handle it."""
+        """Wait until a file descriptor can be read, and handle it."""
         for key, _ in self._selector.select(timeout):
             key.data()
 

@@ -359,7 +359,7 @@ def test_a_cached_decimal_is_not_found_under_another_text() -> None:
 
 
 def test_values_accepted_by_the_fast_path_are_valid() -> None:
-    """Times that the fast path accepts are valid on every existing date."""
+    """A valid text that matches the expression of the fast path also matches the complete expression."""
     for kind, raw, _ in VALID_TEXTS:
         plain = re.fullmatch(LEXICAL_PLAIN[kind], raw)
         assert plain is None or re.fullmatch(LEXICAL[kind], raw)

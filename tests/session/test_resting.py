@@ -65,7 +65,7 @@ def test_kept_reports_are_bounded_in_bytes() -> None:
     assert not reported.complete
 
 
-def test_an_ended_order_frees_room() -> None:
+def test_a_filled_order_frees_space_for_another() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_resting_orders=1)
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0"), report(wired, f"o{number}", "2"))

@@ -324,8 +324,8 @@ class World:
     # Crashes and restarts
 
     def died(self, process: Process, *, power: Random | None = None, seconds: float | None = None) -> None:
-        """End a process and plan its restart on the same disk. With `power`, its machine loses power, and
-        `power` draws which changes the disk keeps."""
+        """End a process and plan its restart on the same disk. If `power` is given, its machine loses
+        power, and this generator chooses which changes the disk keeps."""
         if not process.alive:
             return
         process.die(power=power is not None)
@@ -482,7 +482,7 @@ class World:
 
 
 def log_text(event: Event) -> str:
-    """Return an event in the form of the log."""
+    """Return an event formatted for the log."""
     name = type(event).__name__
     match event:
         case MessageReceived():

@@ -42,7 +42,7 @@ from tests.strategies import values
 
 
 class Digits(StrEnum):
-    """Values equal to code values of any dialect that are not members of it."""
+    """Members that are equal to code values of the dialects, but are not members of their enums."""
 
     ONE = "1"
     TWO = "2"
@@ -373,15 +373,15 @@ def test_the_error_names_the_allowed_values_and_their_conditions() -> None:
     assert compile_rules(block, Place("swap", "", Sender.CLIENT))(message) == ()
 
 
-class JudgeCalled(AssertionError):
+class SlowPathUsed(AssertionError):
     """Raised when a value is passed to `ValueCheck`."""
 
 
-def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_typical_order_is_validated_only_by_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     check = compile_rules(tiny_dialect.ORDER.body, Place("swap", "OE", Sender.CLIENT))
 
     def refuse(*_: object) -> None:
-        raise JudgeCalled
+        raise SlowPathUsed
 
     message = tiny_dialect.Order(
         cl_ord_id="abc-1", order_qty=1, ord_type="2", price="0.5", side="1", symbol="K", text="hello"
@@ -396,7 +396,7 @@ def test_a_usual_order_is_validated_only_by_fast_paths(monkeypatch: pytest.Monke
     message.party_ids, message.alloc_account = [], 63
     assert check(message) == ()
     message.cl_ord_id = "ABC"
-    with pytest.raises(JudgeCalled):
+    with pytest.raises(SlowPathUsed):
         check(message)
 
 

@@ -35,7 +35,7 @@ def accounts_with_terms(*, direct: bool = True) -> tuple[AccountConfig, ...]:
     return accounts(ann=changes, bob=changes)
 
 
-Wire = dict[str, Any]
+Row = dict[str, Any]
 
 
 class Trader:
@@ -102,7 +102,7 @@ class Trader:
         assert not copies.pending
         client.logout()
 
-    def ledger(self) -> tuple[list[Wire], Decimal, Decimal]:
+    def ledger(self) -> tuple[list[Row], Decimal, Decimal]:
         """Return the venue's state: open orders, position, balance."""
         exchange = self.harness.venue.exchange("prediction")
         account = AccountId(self.name)
@@ -121,7 +121,7 @@ class Trader:
         balance = exchange.account(account).balance
         return sorted(found, key=by_id), exchange.position(account, MARKET).net, balance
 
-    def machine_state(self) -> tuple[list[Wire], Decimal, Decimal]:
+    def machine_state(self) -> tuple[list[Row], Decimal, Decimal]:
         """Return the state of the trader's machines in the same form as `ledger`."""
         names = ("order_id", "cl_ord_id", "filled_qty", "leaves_qty", "price", "value")
         found = [{name: getattr(item, name) for name in names} for item in self.orders.live()]
@@ -136,7 +136,7 @@ class Trader:
             assert check_fees(item, fees) == []
 
 
-def by_id(row: Wire) -> str:
+def by_id(row: Row) -> str:
     return str(row["order_id"])
 
 

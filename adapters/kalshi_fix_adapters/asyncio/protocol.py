@@ -1,7 +1,7 @@
 """One connection under asyncio: passes received bytes and deadlines to the core, and writes its output.
 
-When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent but that
-was not read yet would be lost. Therefore the transport is used for reading, while bytes are written directly
+When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent but we
+have not yet read would be lost. Therefore the transport is used for reading, while bytes are written directly
 to the socket; bytes that the socket does not accept at once wait in the transport. TLS is implemented here
 (with `net.tls_buffer`), because asyncio's TLS writes to the transport.
 
@@ -38,7 +38,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._tls_input = asyncio.Event()
         """Set when bytes for the exchange were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
-        self._room = memoryview(bytearray(CHUNK))
+        self._receive_buffer = memoryview(bytearray(CHUNK))
         self._begun = False
         """Whether the core is connected. Bytes received before that wait in TLS, or in `_early`."""
         self._early = b""
@@ -66,7 +66,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
                 self._tls = TlsBytes(dialer.context, dialer.server_name)
             await asyncio.get_running_loop().create_connection(lambda: self, sock=raw)
             if self._tls is not None:
-                await self._converse(self._tls.do_handshake)
+                await self._run_tls_exchange(self._tls.do_handshake)
                 dialer.check_certificate(self._tls.certificate)
         except BaseException:
             self.abort()
@@ -95,7 +95,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 if self._tls is not None and not self._transport.is_closing():
                     with contextlib.suppress(OSError):
-                        await self._converse(self._tls.close_notify)
+                        await self._run_tls_exchange(self._tls.close_notify)
                 self._transport.close()
                 await self._lost.wait()
 
@@ -108,7 +108,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
         elif self._raw is not None:
             self._raw.close()
 
-    async def _converse(self, step: Callable[[], bool]) -> None:
+    async def _run_tls_exchange(self, step: Callable[[], bool]) -> None:
         tls, transport = self._tls, self._transport
         assert tls is not None  # noqa: S101 - for mypy
         assert transport is not None  # noqa: S101 - for mypy
@@ -147,16 +147,16 @@ class ClientProtocol(asyncio.BufferedProtocol):
         takes 12 µs (docs/design/where-time-goes.md). All reads use the same buffer, so bytes that are kept
         must be copied.
         """
-        return self._room
+        return self._receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Pass received bytes to TLS or the core."""
         if self._tls is not None:
-            self._take_encrypted(self._room[:nbytes])
+            self._take_encrypted(self._receive_buffer[:nbytes])
         elif self._begun:
-            self.step(self._core.receive, bytes(self._room[:nbytes]))
+            self.step(self._core.receive, bytes(self._receive_buffer[:nbytes]))
         else:
-            self._early += self._room[:nbytes]
+            self._early += self._receive_buffer[:nbytes]
 
     def eof_received(self) -> None:
         """Report the end of the stream; asyncio closes the transport."""
@@ -219,7 +219,11 @@ class ClientProtocol(asyncio.BufferedProtocol):
         # only after `connection_lost`, so data from the venue can still be read from it.
         raw = self._raw
         with contextlib.suppress(OSError, ValueError):
-            while raw is not None and not self.finished.is_set() and (size := raw.recv_into(self._room)):
+            while (
+                raw is not None
+                and not self.finished.is_set()
+                and (size := raw.recv_into(self._receive_buffer))
+            ):
                 self.buffer_updated(size)
 
     # Writing

@@ -15,7 +15,7 @@ _VERSION: Final = 1
 
 
 class Machine(Protocol):
-    """A machine of `kalshi_fix_sansio.trading`, such as `OrderBooks`, whose state can be saved in a
+    """A state machine of `kalshi_fix_sansio.trading`, such as `OrderBooks`, whose state can be saved in a
     snapshot.
     """
 
@@ -31,7 +31,7 @@ class Machine(Protocol):
 
 @attrs.frozen
 class Position:
-    """The last message of a lane.
+    """The last message received in a lane; `batches` describes lanes.
 
     Attributes:
         fence: The fence of the message's publisher.
@@ -52,8 +52,8 @@ class Mark:
         sequence: The broker's number for the last message whose events were all returned; 0 before the first
             message.
         fence: The highest fence received.
-        event: The number of the last event from the publisher with this fence, counted by the publisher from
-            1; messages are not counted.
+        event: The number of the last event other than a message from the publisher with this fence, which
+            numbers these events from 1.
         generation: The generation of this event.
         lanes: The position of the last message of each lane.
         unproven: Lanes in which the broker may have dropped messages after the last position.

@@ -288,13 +288,13 @@ async def publishers(link: Link, *, may_send: bool = False) -> list[PublisherSta
             each,
             await link.read_fence(each, "publisher"),
             await last_message(link, each),
-            await _has_server(link, each) if may_send else None,
+            await _answers_commands(link, each) if may_send else None,
         )
         for each in channels
     ]
 
 
-async def _has_server(link: Link, channel: Channel) -> bool | None:
+async def _answers_commands(link: Link, channel: Channel) -> bool | None:
     """Return whether a process answers commands: send an empty command, which is refused."""
     try:
         fence = await link.read_fence(channel, ROLE)

@@ -55,11 +55,13 @@ class ConnectionPlan:
     account: str | None = None
     """Name of the store; None for the key's id."""
     reset_seq_num: bool = False
-    """Whether the first logon resets the numbers of a session with resend, regardless of the numbers in the
-    store.
+    """Whether the first logon resets the sequence numbers of KalshiRT or KalshiPT, regardless of the numbers
+    in the store.
     """
     shapes: Path | None = None
-    """The file of shapes; None for the file next to the store's file, if the store is a file."""
+    """The file of the known shapes of the venue's messages, see `Options`; None for the file next to the
+    store's file, if the store is a file.
+    """
     freeze: bool = False
     queue_limit: int = QUEUE_LIMIT
     queue_bytes: int = QUEUE_BYTES
@@ -125,16 +127,17 @@ class Options(TypedDict, total=False):
         reconnect: When to reconnect after a lost connection; None for never.
         store: Where the state of the session is kept across processes: a folder (with a file for each account
             and session type), the URL of another kind of store, a `StoreFactory`, or a store object that you
-            open and close. Default: memory. With the default, KalshiRT and KalshiPT continue their numbers
-            across the connections of one client, and reset them in the next process.
+            open and close. Default: memory. With the default, KalshiRT and KalshiPT keep their sequence
+            numbers across the connections of one client, and reset them in the next process.
         account: Name of the store in `store`, so that the store stays the same when the API key changes. Each
             client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
             `store_sqlite.SqliteStore`.
         reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, regardless of the numbers
             in the store.
-        shapes: File with the shapes of the venue's messages, whose decoders are compiled during the first
-            logon. Default: a file next to the session's file in the folder `store`, or none.
+        shapes: File with the known shapes (sequences of tags) of the venue's messages. Decoders for these
+            shapes are compiled during the first logon. Default: a file next to the session's
+            file in the folder `store`, or none.
         freeze: Collect garbage only in quiet moments, and exempt the objects that exist at that time from
             later collections; off by default. Applies to the whole process, see docs/performance.md.
         queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.

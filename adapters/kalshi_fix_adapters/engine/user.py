@@ -23,7 +23,7 @@ from kalshi_fix_sansio.session.states import State
 
 CLOSE_SECONDS = 6.0
 """Seconds that closing may take after the session's deadline for the Logout: for the last bytes
-(`connection.LINGER`), the end of TLS, and delays on a busy machine.
+(`connection.LINGER`), the TLS shutdown, and delays on a busy machine.
 """
 
 
@@ -127,7 +127,7 @@ class ClientBase:
 
         Returns:
             The resulting losses and uncertainties as session events, to handle and to pass to `apply` of the
-                trading machines: MessagesLost with the skipped numbers, and OutcomesUnknown with the open
+                state machines: MessagesLost with the skipped numbers, and OutcomesUnknown with the open
                 requests whose answers may be lost or whose numbers will be used again. The client reports
                 these requests once more at the next logon, in whichever process that is.
 

@@ -1,4 +1,4 @@
-"""Replay of recordings and wire logs through machines such as `Orders` and `OrderBooks`.
+"""Replay of recordings and wire logs through state machines such as `Orders` and `OrderBooks`.
 
 The events of a session are reconstructed from its messages: logons, the end of the session, missing messages,
 and the message that a reject answers.
@@ -87,7 +87,8 @@ def replay(
             .gz. Pass a `Recording` to find the skipped damaged ranges in `damaged` afterwards.
         machines: the objects whose `apply` is called.
         session_type: replay only sessions of this type; the default is all. Set this if a file contains
-            several sessions, because they end at different times.
+            several sessions, because a state machine cannot distinguish the end of one from the end of
+            another.
         as_of: as in `read_log`.
 
     Raises:
@@ -175,7 +176,7 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
         time = record.time
         if recording.damaged_bytes != skipped:
             skipped = recording.damaged_bytes
-            yield from sessions.lose(time)
+            yield from sessions.record_loss(time)
         session = sessions.of(record.connection)
         if record.kind is Kind.RECEIVED:
             framer = session.framer
@@ -195,11 +196,11 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
         elif record.kind is Kind.ENDED:
             events = sessions.end(record.connection)
         else:
-            events = session.lose()
+            events = session.record_loss()
         for event in events:
             yield time, session.session_type, event
     if recording.damaged_bytes != skipped:
-        yield from sessions.lose(time)
+        yield from sessions.record_loss(time)
 
 
 def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[_EventTuple]:
@@ -236,12 +237,12 @@ class _Sessions:
             session = self._open[key] = _Session()
         return session
 
-    def lose(self, time: datetime) -> Iterator[_EventTuple]:
+    def record_loss(self, time: datetime) -> Iterator[_EventTuple]:
         """Record that messages of any session may be missing; yield the resulting events of every open
         session.
         """
         for session in list(self._open.values()):
-            for event in session.lose():
+            for event in session.record_loss():
                 yield time, session.session_type, event
 
     def end(self, key: Any) -> list[object]:
@@ -352,7 +353,7 @@ class _Session:
                 return True
         return not poss_dup
 
-    def lose(self) -> list[object]:
+    def record_loss(self) -> list[object]:
         """Record that messages are missing from the recording; return the resulting events."""
         self.framer = Framer()
         expected, self._expected = self._expected, None

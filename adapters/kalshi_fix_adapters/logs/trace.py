@@ -58,7 +58,7 @@ _TAGS: Final = {
 }
 _IDS = re.compile(rb"\x01(11|17|37|379|41)=([^\x01]+)(?=\x01)")
 _HEADER = re.compile(rb"\x01(34|35|43|45|49|52|56|372)=([^\x01]*)(?=\x01)")
-_MARKS: Final = (b"45=", b"141=Y")
+_REJECT_AND_RESET_FIELDS: Final = (b"45=", b"141=Y")
 """The bytes of RefSeqNum and of ResetSeqNumFlag=Y, which may occur in Rejects and Logons."""
 _LOGON = b"A"
 
@@ -73,7 +73,7 @@ _REJECTS: Final = frozenset(
     for layout in DIALECT.messages.values()
     if _has(layout, "RefSeqNum", "RefMsgType")
 )
-_NAME_NO_ORDER: Final = frozenset(
+_ORDER_ID_UNRELIABLE: Final = frozenset(
     layout.msg_type.encode()
     for layout in DIALECT.messages.values()
     if layout.name in ("OrderCancelReject", "OrderMassCancelReport")
@@ -84,7 +84,7 @@ Log = Callable[[], Iterable[bytes]]
 """A function that yields the bytes of a log in chunks. It is called for each pass."""
 _Position = tuple[int, int]
 """The index of a log, and a position in this log in bytes."""
-_Kind = tuple[str, bytes]
+_Identifier = tuple[str, bytes]
 _Number = tuple[int, bytes, bytes, bytes]
 """Log, SenderCompID, TargetCompID, MsgSeqNum."""
 
@@ -254,13 +254,13 @@ class _ValuesOfTag:
 class _Search:
     """IDs to search for."""
 
-    def __init__(self, ids: Iterable[_Kind]) -> None:
-        self.ids: list[_Kind] = []
+    def __init__(self, ids: Iterable[_Identifier]) -> None:
+        self.ids: list[_Identifier] = []
         self._values_by_kind = {kind: [_ValuesOfTag(tag) for tag in tags] for kind, tags in _TAGS.items()}
         for each in ids:
             self.add(each)
 
-    def add(self, identifier: _Kind) -> None:
+    def add(self, identifier: _Identifier) -> None:
         self.ids.append(identifier)
         for values in self._values_by_kind[identifier[0]]:
             values.add(identifier[1])
@@ -284,8 +284,8 @@ class _Search:
                 at = data.find(sought, end)
 
 
-def _positions_of_marks(data: bytes) -> Iterator[int]:
-    for sought in _MARKS:
+def _positions_of_rejects_and_resets(data: bytes) -> Iterator[int]:
+    for sought in _REJECT_AND_RESET_FIELDS:
         at = data.find(sought)
         while at >= 0:
             if not data[at - 1 : at].isdigit():
@@ -294,8 +294,8 @@ def _positions_of_marks(data: bytes) -> Iterator[int]:
 
 
 class _Tracer:
-    def __init__(self, identifier: bytes) -> None:
-        self._known: set[_Kind] = {(kind, identifier) for kind in _TAGS}
+    def __init__(self, value: bytes) -> None:
+        self._known: set[_Identifier] = {(kind, value) for kind in _TAGS}
         self._new = _Search(sorted(self._known))
         """IDs found in this pass."""
         self._all = _Search(())
@@ -332,7 +332,7 @@ class _Tracer:
         for number, log in enumerate(logs):
             for block in _blocks(number, log()):
                 if first:
-                    self._take_marks(block)
+                    self._take_rejects_and_resets(block)
                 sought = self._all if block.position < until else self._new
                 if not sought.ids:
                     return last
@@ -353,17 +353,17 @@ class _Tracer:
         step = _step(log, offset, found)
         self._add(step)
         for tag, value in ids:
-            kind = _KINDS[tag], value
-            if tag not in _FOLLOWED or kind in self._known:
+            identifier = _KINDS[tag], value
+            if tag not in _FOLLOWED or identifier in self._known:
                 continue
-            if tag == b"37" and step.header.get(b"35") in _NAME_NO_ORDER:
+            if tag == b"37" and step.header.get(b"35") in _ORDER_ID_UNRELIABLE:
                 continue
             if len(self._known) >= MAX_IDS:
                 self._complete = False
                 continue
-            self._known.add(kind)
-            self._new.add(kind)
-            self._all.add(kind)
+            self._known.add(identifier)
+            self._new.add(identifier)
+            self._all.add(identifier)
 
     def _add(self, step: Step) -> None:
         position = step.log, step.offset
@@ -380,8 +380,8 @@ class _Tracer:
         self._size += size
         return True
 
-    def _take_marks(self, block: _Block) -> None:
-        for offset, found in block.messages(_positions_of_marks(block.data)):
+    def _take_rejects_and_resets(self, block: _Block) -> None:
+        for offset, found in block.messages(_positions_of_rejects_and_resets(block.data)):
             step = _step(block.position[0], offset, found)
             msg_type = step.header.get(b"35")
             if msg_type == _LOGON and self._reserve(self._reset_count < MAX_MARKS, found):
@@ -416,13 +416,13 @@ class _Tracer:
         for _, step in sorted(self._steps.items(), key=lambda item: item[0]):
             in_logs[step.log].append(step)
         steps = tuple(heapq.merge(*in_logs, key=_when))
-        ids: dict[_Kind, None] = {}
+        ids: dict[_Identifier, None] = {}
         for step in steps:
             # OrigClOrdID (41) is sorted first, because it was used before ClOrdID.
             for tag, value in sorted(_IDS.findall(step.logged.frame), key=lambda each: each[0] != b"41"):
-                kind = _KINDS[tag], value
-                if tag in _FOLLOWED and kind in self._known:
-                    ids.setdefault(kind)
+                identifier = _KINDS[tag], value
+                if tag in _FOLLOWED and identifier in self._known:
+                    ids.setdefault(identifier)
         return Trace(
             steps,
             tuple(value.decode("latin-1") for kind, value in ids if kind == _CLIENT),

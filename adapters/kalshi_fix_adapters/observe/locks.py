@@ -1,4 +1,4 @@
-"""Locks that an interrupt in a `with` statement cannot leave held.
+"""Locks that are never left held when a `with` statement is interrupted.
 
 Ctrl-C raises KeyboardInterrupt between two steps of the interpreter. Up to Python 3.13 there is no step
 between the end of a lock's `__enter__` and the start of the block that releases the lock. Since 3.14 `with`
@@ -24,8 +24,8 @@ if sys.version_info >= (3, 14):
             try:
                 return self.acquire()
             except BaseException:
-                # `threading.Condition` uses the same test. If the thread already held the lock, it did not
-                # have to wait, so it has certainly acquired the lock once more.
+                # `_is_owned` is also true if the thread held the lock before. But then `acquire` did not have
+                # to wait, so it succeeded and must be undone too. `threading.Condition` uses the same test.
                 if self._is_owned():
                     self.release()
                 raise

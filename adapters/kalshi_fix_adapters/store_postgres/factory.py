@@ -75,7 +75,7 @@ class PostgresDatabase:
 
     def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
         """Read the content of a store, which may be in use, and verify the checksums of its messages,
-        requests and rows.
+        requests and rows; `working` is called before each of these three is read.
 
         Raises:
             StoreError: the store does not exist, is damaged, or cannot be read.

@@ -36,8 +36,9 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
 
 
 def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
-    """Return whether a store that belongs to `found` must be moved to the key of `owner`; only a store with a
-    named account can be moved. Return None if the store belongs to another owner.
+    """Return False if a store that belongs to `found` is the store of `owner`, True if it must first be moved
+    to the key of `owner`, and None if it belongs to another owner. Without a named account, a store with
+    another key belongs to another owner.
     """
     own = attrs.evolve(owner, account=None)
     if found == own:

@@ -13,7 +13,7 @@ _MAX_PART_LENGTH = 40
 
 @attrs.frozen(kw_only=True)
 class StoreOwner:
-    """One account on one session, with separate sequence numbers.
+    """One account or API key on one session type, with its own sequence numbers.
 
     Attributes:
         environment: `demo` or `production`.

@@ -9,7 +9,7 @@ The client's tasks run in a nursery of the context, so the task that entered the
 task may call the client's methods. Leaving the context logs out and waits for the end of the session,
 shielded from cancellation, even if your code raises or is cancelled; your exception propagates unchanged,
 not in a group. The wait is limited: `timeout` for the venue's answer, and two seconds each for the last bytes
-and for the end of TLS.
+and for the TLS shutdown.
 
 Every call is exactly one checkpoint. A cancelled call has had no effect: after a call has sent a message or
 taken an event, it yields to other tasks, but cannot be cancelled. The message is written before the call

@@ -91,7 +91,7 @@ class TlsTransport(Transport):
         Raises:
             OSError: the handshake failed.
         """
-        await self._converse(self._tls.do_handshake)
+        await self._run_tls_exchange(self._tls.do_handshake)
         return self._tls.certificate
 
     def write(self, data: bytes | bytearray) -> int:
@@ -99,8 +99,8 @@ class TlsTransport(Transport):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Encrypted once, in the order of the stream. Bytes that the socket does not accept are kept, so the
-        # core counts the chunk as written; no more is accepted until they are written (`full`).
+        # Data must be encrypted only once, and in order. So encrypted bytes that the socket does not accept
+        # are kept, and the chunk counts as written. No more data is accepted until they are written (`full`).
         encrypted = self._unwritten + self._tls.encrypt(chunk)
         self._unwritten = encrypted[super().write(encrypted) :]
         return len(chunk)
@@ -126,7 +126,7 @@ class TlsTransport(Transport):
 
     async def close_notify(self) -> None:
         """Exchange close_notify with the peer."""
-        await self._converse(self._tls.close_notify)
+        await self._run_tls_exchange(self._tls.close_notify)
 
     def _push(self) -> None:
         encrypted = self._unwritten + self._tls.outgoing()
@@ -134,7 +134,7 @@ class TlsTransport(Transport):
             self._unwritten = encrypted
             self._unwritten = encrypted[super().write(encrypted) :]
 
-    async def _converse(self, step: Callable[[], bool]) -> None:
+    async def _run_tls_exchange(self, step: Callable[[], bool]) -> None:
         async def more() -> None:
             while self.full:
                 await self.writable()

@@ -1,4 +1,4 @@
-"""Parse the facts of a QuickFIX data dictionary, including invalid ones.
+"""Extract facts from a QuickFIX data dictionary, even if it is invalid.
 
 `codegen.read.quickfix_xml` rejects invalid dictionaries; this module uses all valid parts, each with its
 line, and reports everything else as unreadable.
@@ -139,9 +139,9 @@ class _Reader:
             elif tag is None:
                 yield Unreadable(location, f"{name} is not declared among the fields")
             else:
-                is_counter, written = child.kind == "group", self._types[name]
+                is_counter, declared_type = child.kind == "group", self._types[name]
                 yield MemberFact(
-                    location, block, tag, name, written, required, path=path, is_counter=is_counter
+                    location, block, tag, name, declared_type, required, path=path, is_counter=is_counter
                 )
                 if is_counter:
                     yield from self._members(child, block, (*path, tag), enclosing)

@@ -32,7 +32,7 @@ def holds(condition: Terms, message: Any) -> bool:
             if value not in values:
                 return False
         # A field with an empty value counts as absent, because the venue sends such fields (QuoteID of a
-        # rejected quote). Zero and False are values, and equal to 0.
+        # rejected quote). Zero and False are falsy too, but present.
         elif (not value and value != 0) is not (values is None):
             return False
     return True

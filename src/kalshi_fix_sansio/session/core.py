@@ -168,8 +168,8 @@ class Core:
         self.outbound.drop()
 
     def emit(self, event: Event) -> None:
-        """Emit an event. Call this before the number of its message is counted: the store may advance past
-        that number only when this event is confirmed.
+        """Emit an event. Call this before the next expected number advances past the event's message, because
+        the store may advance past that message only when this event is confirmed.
         """
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)

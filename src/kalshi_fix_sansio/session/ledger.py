@@ -1,9 +1,9 @@
-"""The state that survives a connection: the store, the received numbers, and the confirmed events.
+"""The state that survives a connection: the store, the next expected number, and the confirmed events.
 
-There are two counts of the peer's numbers. `expected`, in memory, advances with each message. The count in
-the store advances only when the events of all earlier messages are confirmed: if the process crashes, the
-messages between the two counts are resent rather than lost. A session that continues another one takes over
-its ledger, so the messages of waiting events are neither requested again nor lost.
+There are two values of the number expected next from the peer. `expected`, in memory, advances with each
+message. The value in the store advances only when the events of all earlier messages are confirmed: if the
+process crashes, the messages between the two numbers are resent rather than lost. A session that continues
+another one takes over its ledger, so the messages of waiting events are neither requested again nor lost.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kalshi_fix_sansio.session.open_requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark of an event that precedes a reset of the numbers. It is lower than every number, so confirming the
-event does not advance the store.
+"""The mark (see `Ledger.marks`) of an event that precedes a reset of the numbers. It is lower than every
+number, so confirming the event does not advance the store.
 """
 FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
@@ -239,8 +239,8 @@ class Ledger:
         self._void_marks()
 
     def begin_commit(self, *, sending: bool) -> int:
-        """Begin a commit, if there are records that must be durable or, with `sending` (bytes wait to be
-        sent), any records. Return the ticket of the commit that makes everything recorded so far durable.
+        """Begin a commit if a record must be durable or, with `sending` (bytes wait to be sent), if there is
+        any record. Return the ticket of the commit that makes everything recorded so far durable.
         """
         if self.unsaved or (sending and self._stale):
             if self.broken:
@@ -317,8 +317,8 @@ class Ledger:
         """Record that the peer will not resend the message with the expected number, which may have answered
         a request with a number below `sent_before`.
 
-        A gap fill (`lost` is False) can hide only Rejects, and the peer does not request a rejected message
-        again, so resent requests are not suspect. If messages were `lost`, resent requests are suspect too.
+        A gap fill (`lost` is False) can replace only Rejects. A peer that requests a message again has not
+        rejected it, so resent requests are not suspect. With `lost`, they are suspect too.
         Until `release` returns the requests without an answer, the number in the store does not advance, so
         the same loss is detected again after a crash.
         """
@@ -333,9 +333,9 @@ class Ledger:
         """Return the suspect requests that have no answer although all messages have been received."""
         if not self._held_at:
             return []
-        # A request that was resent after the loss was detected is not suspect, because its answer follows the
-        # loss. If messages were lost, the request is suspect nevertheless, because its answer may have been
-        # among them.
+        # A request that was resent after the gap was detected is not suspect, because its answer follows the
+        # gap. If messages of the gap are lost, the request is suspect nevertheless, because its answer may
+        # have been among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
         resent_before, suspected = self._resent_before, self._suspect_before

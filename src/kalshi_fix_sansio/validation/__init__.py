@@ -73,7 +73,7 @@ def validate(
 
 
 def checker(layout: MessageLayout, place: Place) -> Check:
-    """Return the check that `validate` makes of messages with this layout at this `Place`, for repeated
+    """Return the check that `validate` runs on messages with this layout in this context, for repeated
     calls.
     """
     return _lookup(layout, _compile_message_check, place)
@@ -97,7 +97,7 @@ def validate_block(
 
 
 def block_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return the check that `validate_block` makes of blocks with this layout at this `Place`, for repeated
+    """Return the check that `validate_block` runs on blocks with this layout in this context, for repeated
     calls.
     """
     return _lookup(layout, compile_rules, place)

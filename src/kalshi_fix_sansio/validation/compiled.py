@@ -65,8 +65,8 @@ _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROU
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
     """Compile the check of a block at a `Place`, which takes 1 to 2 ms.
 
-    The check raises EncodeError or TypeError if a condition or a limit must evaluate a value that has no FIX
-    form.
+    The check raises EncodeError or TypeError if a condition or a limit must evaluate a value that cannot
+    be encoded.
     """
     return _compiled(layout, _Writer(place))
 
@@ -144,7 +144,7 @@ class _Writer:
         base, overrides = rules.limits_of(member, self.place)
         value_check = self._value_check(member, base)
         if not overrides and value_check.limit is None:
-            return []  # the encoder reports a value without a FIX form
+            return []  # the encoder reports a value that it cannot encode
         lines = self._value_lines(member, value_check, where, base)
         if overrides:
             lines = self._limit_choice_lines(
@@ -193,12 +193,12 @@ class _Writer:
         field = member.field
         limited = bool(limits)
         ranged = field.minimum is not None or field.maximum is not None
-        formed = field.pattern is not None or field.max_length is not None
+        has_format_limit = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
         # A value for which every guard is false must be valid. All other values are checked in full, which
         # only takes longer.
         guards: list[str] = []
-        if field.kind is Kind.DECIMAL and not formed and not coded:
+        if field.kind is Kind.DECIMAL and not has_format_limit and not coded:
             check = f"{self._name(value_check.check_decimal)}(p, v, {where})"
             valid = self._name(value_check.valid_decimals)
             return [
@@ -206,11 +206,11 @@ class _Writer:
                 f"    if v.__class__ is not Decimal or v not in {valid}: {check}",
                 f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
-        if coded and not ranged and not formed and not limited:
+        if coded and not ranged and not has_format_limit and not limited:
             # Nothing else restricts the value, so every enum member is valid. `value_check` handles values
             # of other classes, some of which are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
-        elif coded and not ranged and not formed and all(_only_values(limit) for limit in limits):
+        elif coded and not ranged and not has_format_limit and all(_only_values(limit) for limit in limits):
             # Only the members that the limit allows are valid. There is exactly one limit, because at most
             # one applies at a `Place` (`rules.limits_of`).
             (limit,) = limits
@@ -222,7 +222,7 @@ class _Writer:
             guards += [f"len(v) > {field.max_length}"] if field.max_length is not None else []
             if field.pattern is not None:
                 guards.append(f"{self._name(re.compile(field.pattern).fullmatch)}(v) is None")
-        elif not coded and field.kind in _INTEGERS and not formed and not limited:
+        elif not coded and field.kind in _INTEGERS and not has_format_limit and not limited:
             end = 10**MAX_INT_DIGITS
             minimum = 1 - end if field.kind is Kind.INT else 0
             minimum = minimum if field.minimum is None else max(minimum, field.minimum)
@@ -278,17 +278,17 @@ class _Writer:
         if not values or isinstance(member, GroupMember):
             return "True" if "" in values else present
         allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatted(member))}({value})"
-        written = f"{wire} in {allowed}"
+        matches = f"{wire} in {allowed}"
         if member.field.fix_type in MULTIPLE:
-            written = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
+            matches = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
             # The matching members are computed once, here. A value of another class is formatted for each
             # message, and its text is compared.
             known = f"{value} in {self._name(rules.allowed_values(members, member, values))}"
-            written = f"({known} if {value}.__class__ is {self._name(plain)} else {written})"
-        return f"({value} is None or {written})" if "" in values else f"({present} and {written})"
+            matches = f"({known} if {value}.__class__ is {self._name(plain)} else {matches})"
+        return f"({value} is None or {matches})" if "" in values else f"({present} and {matches})"
 
     def _choice(self, rule: OneOf, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
         members = tuple(by_name[name] for name in rule.names)

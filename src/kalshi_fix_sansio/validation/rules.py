@@ -1,4 +1,4 @@
-"""The requirements for the members of a layout at a given `Place`, and the texts for violations."""
+"""The requirements for the members of a layout in a given context, and the texts for violations."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
 
 ProblemFactory = Callable[[str], Problem]
-"""A function that returns a problem, for the text that identifies the group entry (empty outside groups)."""
+"""A function that returns a problem. Its argument is the text that identifies the group entry (empty outside
+groups).
+"""
 
 MAX_CACHED_VALID: Final = 2048
 """Maximum number of valid decimals cached for a field. When it is reached, all of them are discarded."""
 
 
-# --- requirements at a place -------------------------------------------------------------------------
+# --- requirements in a context -----------------------------------------------------------------------
 
 
 def presence_of(member: Member, place: Place) -> Presence:
@@ -74,9 +76,9 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return the limits of a member at this `Place` that apply regardless of other members, and those that
-    replace them when their terms hold; if several hold, the last one applies. A limit that depends on unknown
-    settings is not applied, and cancels the limits before it.
+    """Return the limit of a member in this context that applies regardless of other members, if any, and the
+    limits that replace it when their terms hold; if several hold, the last one applies. A limit without terms
+    cancels all limits before it. So does a limit that depends on unknown settings, which is not applied.
     """
     base: tuple[Limit, ...] = ()
     overrides: tuple[Limit, ...] = ()
@@ -101,7 +103,7 @@ def label(member: Member) -> str:
 
 
 def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
-    """Return a description of conditions of which only one must hold, for error texts."""
+    """Return a description of conditions at least one of which must hold, for error texts."""
     return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
@@ -184,7 +186,7 @@ class ValueCheck:
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add the problems with a value."""
         field = self.field
-        # Encode first, because comparing a value that has no FIX form, such as NaN, with a limit may raise.
+        # Encode first, because comparing a value that cannot be encoded, such as NaN, with a limit may raise.
         try:
             wire = FORMATTERS[field.kind](value)
         except EncodeError as error:

@@ -75,7 +75,9 @@ def _with_rfqs(changes: dict[str, Any]) -> VenueHarness:
 
 
 def _with_orders(changes: dict[str, Any]) -> VenueHarness:
-    """Return a venue for orders: `accounts`, `keys` and `markets` change the defaults with the same names."""
+    """Return a venue for orders. The entries of `accounts`, `keys` and `markets` change the default entries
+    with the same names.
+    """
     owners: dict[str, dict[str, Any]] = {
         "ann": {
             "subaccounts": {2: Decimal(100), 3: Decimal(100)},

@@ -67,7 +67,7 @@ class FlowConfig:
     )
     markets: tuple[str, ...] = setting("the tickers to trade; all by default", default=())
     middles: Mapping[str, Decimal] = attrs.field(factory=dict)
-    """Initial fair price, in dollars by ticker. The default is the middle of the book or, if the book is
+    """Initial fair price, in dollars by ticker. The default is the midpoint of the book or, if the book is
     empty, half a dollar for prediction and 20 dollars for margin."""
     balance: Decimal = setting(  # noqa: RUF009
         "initial balance of each trader on each shard, in dollars",

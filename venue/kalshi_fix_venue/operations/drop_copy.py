@@ -1,4 +1,4 @@
-"""Operations about past execution reports."""
+"""Operations on past execution reports."""
 
 from __future__ import annotations
 

@@ -100,8 +100,9 @@ class ByteFaults:
         return self._held[0].due
 
     def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
-        # Each `trigger` counts an occasion and may draw a random number, so a seed reproduces a run only in
-        # this order. A message that is cut or lost is not counted by the faults below.
+        # Do not change the order of the calls of `trigger`: each counts an occasion and may draw a random
+        # number, so a seed would no longer reproduce the same run. A message that is cut or lost is not
+        # counted by the faults below.
         trigger = self._armed.trigger
         self.cut = trigger(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:

@@ -16,12 +16,12 @@ from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
 _HEART_BT_INT = 3600
-"""HeartBtInt in seconds: the session is not served between two calls."""
+"""HeartBtInt in seconds: long, because no bytes are exchanged between two calls."""
 M = TypeVar("M", bound=Message)
 
 
 class TraderSession:
-    """A session that logs on when a message is sent or taken, and is served within those calls.
+    """A session that logs on when a message is sent or taken, and exchanges bytes only within those calls.
 
     Immediate answers from the venue are available when `send` returns; later messages are returned by `take`.
     """

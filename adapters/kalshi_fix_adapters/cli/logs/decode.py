@@ -163,17 +163,17 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
         name, shown=options.form in (Form.NONE, Form.ORDERS) or not options.on_terminal
     ) as progress:
         waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
-        found = output.versions.watch(progress.watch(chunks(name, waiting)))
+        log_data = output.versions.watch(progress.watch(chunks(name, waiting)))
         if processes == 1:
-            for batch in _batches(found, options):
+            for batch in _batches(log_data, options):
                 output.add(batch)
         else:
-            for batch in in_processes(Decoder(options).batch, found, processes):
+            for batch in in_processes(Decoder(options).batch, log_data, processes):
                 output.add(batch)
 
 
-def _batches(found: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:
+def _batches(log_data: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:
     decoder, reader = Decoder(options), LogReader()
-    for chunk in found:
+    for chunk in log_data:
         yield decoder.batch(reader.feed(chunk))
     yield decoder.batch(reader.close())

@@ -6,7 +6,7 @@ request. The only evidence is fills, and cancels and refusals of its orders (Kal
 
 Evidence arrives late, repeatedly and in any sequence, so each piece of evidence is kept with the venue's
 time, and `state` is derived from all of them. An answer to a request does not contain the time of the change.
-The change took place between the newest time that the venue had sent before the request and SendingTime (52)
+The change took place between the latest SendingTime (52) received from the venue before the request and that
 of the answer.
 """
 

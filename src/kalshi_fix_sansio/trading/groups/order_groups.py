@@ -64,7 +64,7 @@ class GroupDiscrepancyKind(Enum):
     Attributes:
         ORPHAN: The response answers a request that was sent before a connection loss, or by another program.
             The group is kept.
-        OTHER_LIMIT: The limit in the response counts.
+        OTHER_LIMIT: The limit in the response is used.
     """
 
     ORPHAN = "a response about a group that was not requested here"
@@ -199,7 +199,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups: dict[str, OrderGroup] = {}
         self._in_flight: OrderGroupRequest | None = None
         self._requested_at: datetime | None = None
-        """The newest time that the venue had sent when the unanswered request was sent."""
+        """The latest SendingTime received from the venue when the unanswered request was sent."""
         self._by_cl_ord_id: dict[str, str] = {}
         """OrderGroupID of each sent order by its ClOrdID, until a report contains its OrderID."""
         self._by_order_id: dict[str, str] = {}
@@ -208,7 +208,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._ended: dict[str, str] = {}
         """OrderGroupID of each ended order by its OrderID, because fills may be reported late."""
         self._time: datetime | None = None
-        """The newest time that the venue has sent."""
+        """The latest SendingTime received from the venue."""
         self._logged_on = False
         """Whether a session has logged on."""
         self._down = False
@@ -297,8 +297,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 room for one more group. Do not send it.
         """
         message = unwrapped(event)
-        # Only the venue's times count. A bare message is used only if the venue sends its type, because the
-        # header of a request contains the client's time.
+        # Only the venue's times count. A message passed without its event may be one of our requests, whose
+        # header contains the client's time, so its time is used only if the venue alone sends its type.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._record_time(message)
         match message:
@@ -321,7 +321,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             case SessionEnded():
                 self._handle_end()
             case MessagesLost() | SequenceSkipped(gap_fill=False):
-                self._lose_reports(self._open_groups())
+                self._mark_reports_missing(self._open_groups())
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
         return self._drain_updates()
@@ -431,7 +431,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         answered_at = first_sent(response) or self._time
         limit = response.order_group_contracts_limit
         if limit is None:  # a reset, trigger or deletion
-            self._lose_outcome(group, answered_at)
+            self._mark_outcome_unknown(group, answered_at)
         elif limit != group.limit:
             group.change_limit(BEGINNING, answered_at or END, limit)
 
@@ -449,7 +449,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups[group_id] = group
         if not created:
             # Earlier requests about the group, and their effects, are unknown.
-            self._lose_outcome(group, first_sent(response))
+            self._mark_outcome_unknown(group, first_sent(response))
         return group
 
     def _carry_out(self, group: OrderGroup, request: OrderGroupRequest, response: OrderGroupResponse) -> None:
@@ -488,9 +488,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
             if message is None:
                 self.unplaced.keep(each)
             else:
-                self._lose(message, each)
+                self._apply_unanswered(message, each)
 
-    def _lose(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
+    def _apply_unanswered(self, request: OrderGroupRequest, lost: OpenRequest) -> None:
         """Apply a request whose outcome is unknown."""
         group_id = request.order_group_id or ""
         is_create = request.order_group_action == OrderGroupAction.CREATE
@@ -512,7 +512,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         group.deleting = False
         if request.order_group_contracts_limit is not None:
             group.may_change_limit(requested_at or BEGINNING, request.order_group_contracts_limit)
-        self._lose_outcome(group, lost.sent_at)
+        self._mark_outcome_unknown(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, created: bool = False) -> None:
         """Remove the lost requests about a group for which there is newer information. With `created`, also
@@ -527,7 +527,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if group_id:
             self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
 
-    def _lose_outcome(self, group: OrderGroup, since: datetime | None) -> None:
+    def _mark_outcome_unknown(self, group: OrderGroup, since: datetime | None) -> None:
         # The venue can only have executed the request after it was sent.
         until = max(filter(None, (self._time, since)), default=None)
         group.lose(since, None if self._down else until, request=True)
@@ -539,7 +539,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # With resends, only a reset of the sequence numbers loses messages. Without resends, a second logon
         # means that the end of the previous session was not reported, so reports may have been lost.
         if event.reset if self._resend else self._logged_on and not self._down:
-            self._lose_reports(self._open_groups())
+            self._mark_reports_missing(self._open_groups())
         self._logged_on, self._down = True, False
         for group in self._groups.values():
             group.logged_on(self._time)
@@ -547,14 +547,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_end(self) -> None:
         if not self._resend:
             self._down = True
-            self._lose_reports(self._open_groups())
+            self._mark_reports_missing(self._open_groups())
 
     def _open_groups(self) -> list[OrderGroup]:
         """Return the groups that may have open orders."""
         names = dict.fromkeys((*self._by_cl_ord_id.values(), *self._by_order_id.values()))
         return [self._groups[name] for name in names if name in self._groups]
 
-    def _lose_reports(self, groups: list[OrderGroup]) -> None:
+    def _mark_reports_missing(self, groups: list[OrderGroup]) -> None:
         """Record that reports about orders of these groups may be missing."""
         for group in groups:
             self._update_of(group)
@@ -563,10 +563,10 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _handle_undelivered(self, refused: Any) -> None:
         """Handle a message that this side rejected and did not deliver."""
         if refused is None:
-            self._lose_reports(self._open_groups())
+            self._mark_reports_missing(self._open_groups())
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
             group = self._groups.get(self._group_id(refused) or "")
-            self._lose_reports([] if group is None else [group])
+            self._mark_reports_missing([] if group is None else [group])
 
     def _record_time(self, message: Any) -> None:
         time = sending_time(message)
@@ -590,7 +590,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """Remember the group of an open order. Beyond the limit, the oldest order is removed."""
         if len(known) >= self._max_orders and name not in known:
             forgotten = self._groups.get(known[next(iter(known))])
-            self._lose_reports([] if forgotten is None else [forgotten])
+            self._mark_reports_missing([] if forgotten is None else [forgotten])
         group = self._groups.get(group_id)
         # All orders of a group share one string object, which makes the comparisons in `_open_groups` four
         # times as fast.
@@ -620,14 +620,14 @@ class OrderGroups(Mapping[str, OrderGroup]):
         time = self._event_time(report, is_copy=is_copy)
         if report.exec_type == ExecType.TRADE:
             if time is None or not report.last_qty or report.last_qty < ZERO or not readable(report.exec_id):
-                self._lose_reports([group])
+                self._mark_reports_missing([group])
             else:
                 # The OrderID is part of the key, because both sides of a trade may belong to the group.
                 key = f"{report.exec_id} {clipped(report.order_id)}"
                 group.count_fill(time, key, report.last_qty, self._max_fills)
         elif report.text in _TRIGGERED:
             if time is None:
-                self._lose_reports([group])
+                self._mark_reports_missing([group])
             else:
                 group.record_trigger(time)
         elif report.exec_type == ExecType.NEW and time is not None:
@@ -705,7 +705,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if state.on:
             self._handle_end()
         if state.in_flight in self._groups:
-            self._lose_outcome(self._groups[state.in_flight], state.time)
+            self._mark_outcome_unknown(self._groups[state.in_flight], state.time)
         self._updates.clear()
 
 

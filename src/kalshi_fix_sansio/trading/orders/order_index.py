@@ -82,25 +82,27 @@ class OrderIndex:
         self.unsettled: dict[int, Order] = {}
         """Orders that may become uncertain: not done, or with fills or answers still expected."""
         self.cohorts: list[Cohort] = []
-        """All orders whose state was certain when they were last indexed, grouped into cohorts."""
+        """The cohorts of all orders whose state was certain when they were last indexed; see `Cohort`."""
         self.current: dict[int | None, Cohort] = {}
         """The cohort that orders join when their states become certain, by shard. After a loss, a new cohort
         replaces it.
         """
         self.floors: dict[int, ExecKey] = {}
-        """By shard, the key up to which a report may be about an order that has been removed."""
+        """By shard, the highest key of the reports about removed orders. A report with a higher key is not
+        about a removed order.
+        """
         self.touched: list[OrderUpdate] = []
         """Updates to report; each is the `update` of its order."""
 
     def named(self, cl_ord_id: str) -> Order | None:
-        """Return the order with a ClOrdID; see `Orders.by_cl_ord_id`."""
+        """Return the order with this ClOrdID; see `Orders.by_cl_ord_id`."""
         return max(
             self.namesakes(cl_ord_id), key=lambda order: (not order.is_done, order.number), default=None
         )
 
     def namesakes(self, name: str) -> Iterable[Order]:
-        """Return the newest orders that have a ClOrdID, were placed with it, or have a pending request with
-        it.
+        """Return the newest orders whose ClOrdID is `name`, that were placed with it, or that have a pending
+        request with it.
         """
         holders = self.names.get(name)
         return () if holders is None else islice(reversed(holders.values()), MAX_NAMESAKES)
@@ -158,7 +160,7 @@ class OrderIndex:
         return found
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
-        """Return the orders that this session placed with a ClOrdID and whose outcome the venue has not
+        """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
         reported: first those without any answer, then those whose answer left the outcome open; the oldest
         first in both groups.
         """
@@ -186,7 +188,7 @@ class OrderIndex:
         return min(found, key=_uncertain_first, default=None)
 
     def reported(self, name: str) -> Order | None:
-        """Return the newest order with a ClOrdID that is known only from reports."""
+        """Return the newest order with this ClOrdID that is known only from reports."""
         return next(
             (
                 each
@@ -224,8 +226,8 @@ class OrderIndex:
                 each.placed = request
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
-        """Return the pending requests with a ClOrdID: first those that await their answer, then the uncertain
-        ones, each group in the order in which they were sent.
+        """Return the pending requests with this ClOrdID: first those that await their answer, then the
+        uncertain ones, each group in the order in which they were sent.
         """
         found = [
             (order, request)

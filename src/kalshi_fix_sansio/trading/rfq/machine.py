@@ -125,7 +125,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         deals.
 
         Deals whose order is not overdue yet are left out, because drop copy requested now would prove
-        nothing. Deals whose preceding reports are unknown are left out too.
+        nothing. Deals for which no earlier report of the market's shard is known are left out too.
 
         Args:
             now: the current time, timezone-aware.
