@@ -7,6 +7,7 @@ names are checked: whether the code handles an element correctly is covered by i
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -136,7 +137,12 @@ def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[Known]:
 
 def _files(root: Path, name: str, where: Location, mistakes: Mistakes) -> list[Path]:
     path = root / name
-    found = [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.glob("*.md")])
+    found: list[Path] = []
+    # Not the methods of `Path`, which raise OSError for a name that is too long.
+    if os.path.isfile(path):  # noqa: PTH113
+        found = [path]
+    elif os.path.isdir(path):  # noqa: PTH112
+        found = sorted([*path.rglob("*.py"), *path.glob("*.md")])
     if not found:
         mistakes.add(where, f"`{name}` contains neither Python nor Markdown", "name a folder or a file")
     return found

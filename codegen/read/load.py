@@ -134,7 +134,8 @@ def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
         if current in seen:
             mistakes.add(manifest.at("extends"), "the folder extends itself", "remove `extends`")
             break
-        if not (current / "manifest.yaml").is_file():
+        # Not `Path.is_file`, which raises OSError for a name that is too long.
+        if not os.path.isfile(current / "manifest.yaml"):  # noqa: PTH113
             what = f"`extends` names {base.text}, where there is no manifest.yaml"
             mistakes.add(
                 manifest.at("extends"), what, "name the folder of the base dialect, relative to this one"

@@ -135,6 +135,8 @@ def test_prose_is_searched_for_whole_words(project: Project) -> None:
     ("about", "text"),
     [
         ({"areas": {"desk": {"in": "nowhere"}}}, "`nowhere` contains neither Python nor Markdown"),
+        # A name that is too long for a file system.
+        ({"areas": {"desk": {"in": "n" * 300}}}, "n` contains neither Python nor Markdown"),
         (
             {"known": [{"area": "disk", "codes": "Flag.Home", "why": "x"}]},
             "no area `disk`; did you",

@@ -11,6 +11,8 @@ from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
 from tests.codegen.spec_folder import FILES, edited, field, line_of, member, message, mistakes_of, write
 
+LONG = "n" * 300
+"""A name that is too long for a file system."""
 CHILD = {
     "manifest": """\
 name: child
@@ -172,6 +174,7 @@ def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
     ("extends", "what", "advice"),
     [
         ("../nowhere", "`extends` names ../nowhere, where there is no manifest.yaml", "relative to this one"),
+        (LONG, f"`extends` names {LONG}, where there is no manifest.yaml", "relative to this one"),
         (".", "the folder extends itself", "remove `extends`"),
     ],
 )
