@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -45,9 +45,16 @@ class Script:
                 return line
 
     def interrupt(self) -> int:
-        """Send SIGINT and return the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(PATIENCE)
+        """Send SIGINT and return the exit status.
+
+        It is sent again if the process continues, because Python ignores a KeyboardInterrupt that is raised
+        in the callback of a weak reference.
+        """
+        for _ in range(2):
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                return self.process.wait(PATIENCE / 2)
+        pytest.fail("the process ignores SIGINT")
 
 
 @contextmanager
