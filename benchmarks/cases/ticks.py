@@ -26,13 +26,13 @@ from benchmarks.cases.loopback import (
     ours,
     serving,
 )
+from benchmarks.clients.drive import MAX_TICKS
 from benchmarks.clients.ours import POLLING
 from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, in_turn, result
 
 FIRST = 1000
 """Number of the first ticks, which are reported separately because they include one-time work."""
-COUNT = 4000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 SYNCS = ("full", "normal")
 
@@ -56,7 +56,7 @@ class Setting:
     @property
     def count(self) -> int:
         """Number of ticks: fewer after long pauses."""
-        return COUNT if self.pause_ms <= 5 else FIRST + 500
+        return MAX_TICKS if self.pause_ms <= 5 else FIRST + 500
 
 
 STANDARD = Setting()

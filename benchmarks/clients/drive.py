@@ -7,15 +7,15 @@ creates the order within the measured time.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from benchmarks import samples
 
 TRIPS, PIPELINED, WINDOW, WARM_UP = 600, 2000, 100, 150
 TIMEOUT = 20.0
-MAX_TICKS = 5000
-"""Number of orders whose values are prepared for ticks."""
+MAX_TICKS = 4000
+"""Maximum number of ticks in a run."""
 Measured = dict[str, Any]
 
 
@@ -24,7 +24,7 @@ async def drive(
 ) -> Measured:
     """Send orders one by one, then many at a time; `take` returns the ClOrdID of the next report."""
     times, clock = [], time.perf_counter
-    for number, values in enumerate(order_values(0, WARM_UP + TRIPS)):
+    for number, values in enumerate(_orders(0, WARM_UP + TRIPS)):
         begin = clock()
         await send(values)
         name = await take()
@@ -32,7 +32,7 @@ async def drive(
         assert name == values["cl_ord_id"]
         if number >= WARM_UP:
             times.append(end - begin)
-    waiting = iter(order_values(WARM_UP + TRIPS, PIPELINED))
+    waiting = iter(_orders(WARM_UP + TRIPS, PIPELINED))
     begin = clock()
     for _, values in zip(range(WINDOW), waiting, strict=False):
         await send(values)
@@ -43,8 +43,12 @@ async def drive(
     return {"seconds": times, "each": (clock() - begin) / PIPELINED}
 
 
-def order_values(begin: int, count: int) -> list[dict[str, Any]]:
-    """Return the values of this many orders."""
+def tick_orders() -> Iterator[dict[str, Any]]:
+    """Return the values of the orders that answer ticks, all prepared by this call."""
+    return iter(_orders(0, MAX_TICKS))
+
+
+def _orders(begin: int, count: int) -> list[dict[str, Any]]:
     return [samples.order_values(begin + number) for number in range(count)]
 
 

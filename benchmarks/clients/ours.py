@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import MAX_TICKS, TIMEOUT, Measured, awaited, drive, finished, order_values
+from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished, tick_orders
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
 from kalshi_fix_sansio.trading import OrderBooks
@@ -75,7 +75,7 @@ def on_trio(*options: Any) -> Measured:
 def _reaction() -> Callable[[Any], NewOrderSingle | None]:
     """Return a function that applies a message to its books, and returns an order at the best bid after an
     update."""
-    books, prepared = OrderBooks(), iter(order_values(0, MAX_TICKS))
+    books, prepared = OrderBooks(), tick_orders()
 
     def react(message: Any) -> NewOrderSingle | None:
         books.apply(message)

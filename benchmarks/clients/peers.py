@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import MAX_TICKS, TIMEOUT, Measured, awaited, drive, finished, order_values
+from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished, tick_orders
 
 
 def sdk(port: int, key: str, authority: str | None) -> Measured:
@@ -81,7 +81,7 @@ def sdk_ticks(port: int, key: str, authority: str | None, store: str | None, _: 
         context.check_hostname = False
 
     async def run() -> None:
-        books, prepared = kalshi_sdk.Books(), iter(order_values(0, MAX_TICKS))
+        books, prepared = kalshi_sdk.Books(), tick_orders()
         config = FixConfig.prediction(
             host="127.0.0.1", port=port, use_tls=authority is not None, use_dollars=True
         )
@@ -115,7 +115,7 @@ def quickfix_ticks(port: int, _: str, authority: str | None, store: str | None, 
     assert authority is None
     assert store is None
     bids: dict[Decimal, str] = {}
-    prepared = iter(order_values(0, MAX_TICKS))
+    prepared = tick_orders()
 
     def receive(message: Any) -> None:
         if message.getHeader().getField(35) != "X":

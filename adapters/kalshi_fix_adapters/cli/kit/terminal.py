@@ -199,7 +199,7 @@ class Screen:
         self._console = Console(file=self._stream, width=self.width, highlight=False, markup=False)
         self._styled: bool = self.is_terminal and not self._console.no_color
         if not self._styled:
-            # NO_COLOR by itself would keep bold and other styles.
+            # NO_COLOR alone would keep bold and other styles.
             self._console = Console(
                 file=self._stream, width=self.width, highlight=False, markup=False, color_system=None
             )

@@ -179,7 +179,7 @@ class _Captured(io.TextIOBase):
         """The text, truncated to the limit."""
         if not self._is_full:
             return self._kept.decode()
-        # Keep whole lines, unless the first line by itself exceeds the limit.
+        # Keep whole lines, unless the first line alone exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
         kept = self._kept[: end if end > 0 else self._limit]
         return kept.decode("utf-8", "ignore") + _TRUNCATED
