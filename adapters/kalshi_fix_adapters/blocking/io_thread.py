@@ -128,7 +128,9 @@ class IoThread:
                 with shared.lock:
                     if not shared.serve(transport, ready=ready):
                         break
+                    # Afterwards `notify`, because `prepare` must know whether calls are waiting.
                     seconds = shared.prepare(transport)
+                    shared.notify()
                 # Sleep without the lock, so that other threads can send in the meantime.
                 ready = bool(shared.sleeper.sleep(seconds) & READY)
         finally:

@@ -1,9 +1,9 @@
 """The core and the connection of a client, protected by one lock, and shared by the I/O thread and the user's
 threads.
 
-The I/O thread (`io_thread`) connects, runs timers and closes, and reads while no call waits. A user's thread
-that waits (`wait`) reads if no other thread does; the others sleep until `notify` is called. The user's
-thread writes the messages that it sends (`change`), or the store's thread does when they are durable
+The I/O thread (`io_thread`) connects, runs timers and closes, and reads when no call has read for a while. A
+user's thread that waits (`wait`) reads if no other call does; the others sleep until `notify` is called. The
+user's thread writes the messages that it sends (`change`), or the store's thread does when they are durable
 (`committed`), so the operating system has the bytes when `send` returns.
 
 Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from kalshi_fix_adapters.config.plan import ConnectionPlan
 from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionClosedError
-from kalshi_fix_adapters.net.sleeper import READ, READY, UNKNOWN, WRITE, Sleeper, make_sleeper
+from kalshi_fix_adapters.net.sleeper import READ, READY, WRITE, Sleeper, make_sleeper
 from kalshi_fix_adapters.observe.locks import Lock, ReentrantLock
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 _READS_PER_CALL = 8
 """Number of reads after which the thread runs timers and writes, even if more data is available, because a
 venue that never pauses must not delay heartbeats.
+"""
+_LEFT_TO_CALLS = 0.25
+"""Seconds for which the I/O thread does not read after a call has read. A program that waits for a message,
+sends an order and waits again would otherwise wake the thread by the report, on another processor, and then
+wait for it: 183 instead of 151 µs from tick to order.
 """
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,6 +97,8 @@ class SharedCore:
         """Monotonic time at which the current sleep of the I/O thread ends; None if only `wake` or the socket
         ends it.
         """
+        self._last_read: float = 0.0
+        """Monotonic time at which a call last read."""
         self._waiters: set[threading.Lock] = set()
         """One lock for each waiting call except the reader. The call sleeps by acquiring the lock a second
         time.
@@ -225,6 +232,7 @@ class SharedCore:
         """Start using a connection."""
         self.core.connected()
         self._transport, self._write = transport, transport.write
+        self._last_read = 0.0
         if self._listener is not None:
             self._listener.watch(transport.number, READ)
 
@@ -243,9 +251,17 @@ class SharedCore:
         sleep, None for no limit.
         """
         core = self.core
+        now = time.monotonic()
         due = self._due = core.due()
+        end = None if due is None else max(due, now)
         reading = core.wants_read
-        interest = READ if reading and not self._has_reader() else 0
+        interest = READ if reading else 0
+        # Without a reader, waiting calls depend on this thread. So does `logout`, which waits for its end.
+        if reading and (self._has_reader() or not (self._waiters or core.leaving)):
+            left_until = (now if self._has_reader() else self._last_read) + _LEFT_TO_CALLS
+            if left_until > now:
+                interest = 0
+                end = left_until if end is None else min(end, left_until)
         # Watch for writing only if a write will follow, because a socket is nearly always writable, so the
         # thread would spin. This excludes the case in which TLS must read before it can write
         # (`write_wants_read`).
@@ -255,11 +271,10 @@ class SharedCore:
         # Data inside the TLS layer does not make the socket readable, so do not sleep.
         if reading and transport.unread:
             return 0.0
-        return None if due is None else max(0.0, due - time.monotonic())
+        return None if end is None else end - now
 
     def serve(self, transport: Transport, *, ready: bool) -> bool:
-        """Read if the socket is `ready`, run timers, write, and wake waiting calls; return whether the
-        connection continues."""
+        """Read if the socket is `ready`, run timers and write; return whether the connection continues."""
         core = self.core
         if not core.changing:
             try:
@@ -268,7 +283,6 @@ class SharedCore:
                 # As in `committed`: an internal error, not an interrupt.
                 core.failure(error)
                 core.changing = False
-        self.notify()
         return not (core.changing or core.finished)
 
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
@@ -276,17 +290,17 @@ class SharedCore:
         # An exception before the last line leaves this set, because bytes may have been read from the socket
         # but not passed to the core.
         core.changing = True
-        # Read before the deadline is checked, because received bytes may move it, as they show that the peer
-        # is not silent.
-        if ready or transport.unread:
+        due = self._due
+        is_due = due is not None and due <= time.monotonic()
+        # Read before timers run, because received bytes show that the peer is not silent.
+        if ready or is_due or transport.unread:
             for _ in range(_READS_PER_CALL):
                 if not core.wants_read or (data := transport.read()) is None:
                     break
                 core.receive(data)
                 if not transport.unread:
                     break
-        due = self._due
-        if due is not None and due <= time.monotonic():
+        if is_due:
             core.tick()
         if core.output:
             core.flush(transport.write)
@@ -342,7 +356,6 @@ class SharedCore:
             # The exception may have interrupted the release of the lock after `look` returned. An event taken
             # by `look` has then not reached the caller, and is put back.
             with self.lock:
-                # The exception may have interrupted `_stop_reading`, so that nothing watches the socket.
                 self._stop_reading(reader)
                 self.wake()
                 if not core.changing:
@@ -373,10 +386,13 @@ class SharedCore:
         ):
             if self._reader is not reader:
                 self._reader, reader.listener = reader, self._listener
-                self._watch_for_reading(transport, watch=False)
+                self._read_in_calls()
             reader.is_sleeping = True
             return None
         self._stop_reading(reader)
+        if core.wants_read and not self._has_reader() and not self.sleeper.interest & READ:
+            # No call reads, so the I/O thread must.
+            self.wake()
         # Acquired once here, and a second time to wait. A notification between the two is not missed.
         waiter = threading.Lock()
         waiter.acquire()
@@ -384,22 +400,20 @@ class SharedCore:
         return waiter
 
     def _stop_reading(self, reader: _Reader) -> None:
-        """Let the I/O thread read again, if this call is the reader."""
+        """Let another call, or the I/O thread after a while, read, if this call is the reader."""
         if self._reader is not reader:
             return
         self._reader = None
         if reader.listener is not self._listener:
             assert reader.listener is not None  # noqa: S101 - for mypy
             reader.listener.close()
-        elif self._transport is not None and self.core.wants_read:
-            self._watch_for_reading(self._transport, watch=True)
+        if self._waiters:
+            self.notify()
 
-    def _watch_for_reading(self, transport: Transport, *, watch: bool) -> None:
-        interest = self.sleeper.interest
-        if interest == UNKNOWN:
-            self.wake()  # the I/O thread calls `prepare`
-        else:
-            self.sleeper.watch(transport.number, interest | READ if watch else interest & ~READ)
+    def _read_in_calls(self) -> None:
+        """Let the I/O thread stop watching the socket."""
+        if self.sleeper.interest & READ:
+            self.wake()  # it calls `prepare`
 
     def _read_now(self) -> None:
         """Read available data in the calling thread, because a program that only polls (`timeout=0`) may
@@ -407,6 +421,8 @@ class SharedCore:
         """
         transport = self._transport
         if transport is not None and self.core.wants_read:
+            self._last_read = time.monotonic()
+            self._read_in_calls()
             self._move_bytes(transport, ready=True)
             # Data inside the TLS layer, or a write that it requires, does not wake the I/O thread.
             if transport.unread or transport.read_wants_write:

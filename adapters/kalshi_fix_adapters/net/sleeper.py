@@ -16,8 +16,6 @@ MAX_SLEEP: Final = 86_400.0
 """Maximum duration of a sleep in seconds. Some systems do not accept more than a few days, and a sleep may
 end early anyway.
 """
-UNKNOWN: Final = -1
-"""The interest of a sleeper after an interrupted call to `watch`; the next call repairs it."""
 
 
 class Sleeper:
@@ -35,7 +33,7 @@ class Sleeper:
         self._sender.setblocking(False)
         self._selector = self._open()
         self.interest: int = 0
-        """The events for which the socket is registered, or `UNKNOWN`."""
+        """The events for which the socket is registered."""
 
     def _open(self) -> Any:
         selector = selectors.DefaultSelector()
@@ -44,21 +42,15 @@ class Sleeper:
 
     def watch(self, number: int, interest: int) -> None:
         """Watch the socket with this file descriptor for `READ`, `WRITE`, both, or not at all (0)."""
-        registered = self.interest
-        if interest == registered:
+        if interest == self.interest:
             return
-        self.interest = UNKNOWN
-        if not registered:
+        if not self.interest:
             self._selector.register(number, self._events[interest])
         elif interest:
-            try:
-                self._selector.modify(number, self._events[interest])
-            except FileNotFoundError:
-                self._selector.register(number, self._events[interest])
+            self._selector.modify(number, self._events[interest])
         else:
             # A socket that is registered without events would still report a hangup repeatedly.
-            with contextlib.suppress(FileNotFoundError):
-                self._selector.unregister(number)
+            self._selector.unregister(number)
         self.interest = interest
 
     def sleep(self, seconds: float | None) -> int:

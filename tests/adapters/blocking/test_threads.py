@@ -31,9 +31,19 @@ from tests.helpers import SHORTEST
 
 @pytest.fixture(autouse=True, params=[make_sleeper, Sleeper], ids=["users read", "users do not read"])
 def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether a waiting user reads, which needs a sleeper that other threads can change."""
+    """Whether a waiting user reads, which needs a sleeper that other threads can change.
+
+    No waiting user may depend on the thread that reads again later, so it would do so only after the test.
+    """
     monkeypatch.setattr(shared_core, "make_sleeper", request.param)
+    monkeypatch.setattr(shared_core, "_LEFT_TO_CALLS", 10 * LONG)
     return SharedCore(plan()).sleeper.can_watch_in_sleep
+
+
+@pytest.fixture
+def reads_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the thread read soon after the last call that has read."""
+    monkeypatch.setattr(shared_core, "_LEFT_TO_CALLS", 0.001)
 
 
 def queued(client: Client) -> int:
@@ -51,7 +61,8 @@ def until_waiting(client: Client, users: int) -> None:
             waiting = len(shared._waiters) + (shared._reader is not None and shared._reader.is_sleeping)
 
 
-def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
+@pytest.mark.usefixtures("reads_soon")
+def test_the_thread_reads_when_no_call_has_read_for_a_while(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders):
         orders.report("1")
         while not queued(client):
@@ -59,20 +70,22 @@ def test_the_thread_reads_while_no_user_waits(sandbox: Sandbox) -> None:
         assert next_cl_ord_id(client) == "1"
 
 
-def test_the_thread_does_not_read_while_a_waiting_user_reads(sandbox: Sandbox, users_read: bool) -> None:
-    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        shared = client._shared
+def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read: bool) -> None:
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor(1) as pool:
+        sleeper = client._shared.sleeper
         for name in ("1", "2"):
             waiting = pool.submit(next_cl_ord_id, client)
             until_waiting(client, 1)
-            with shared.lock:
-                assert shared.sleeper.interest == (0 if users_read else READ)
+            while sleeper.interest != (0 if users_read else READ):
+                pass
             orders.report(name)
             assert waiting.result(LONG) == name
-            with shared.lock:
-                assert shared.sleeper.interest == READ
+        pool.submit(list, client.events(0)).result(LONG)
+        while sleeper.interest:
+            pass
 
 
+@pytest.mark.usefixtures("reads_soon")
 def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +100,17 @@ def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
         orders.report("1")
         while not queued(client):
             pass
+        assert next_cl_ord_id(client) == "1"
+
+
+def test_the_thread_reads_before_it_runs_timers(sandbox: Sandbox) -> None:
+    """Otherwise a peer whose message was not read yet would seem to be silent."""
+    with trading(sandbox) as (client, orders):
+        orders.report("1")
+        while not queued(client):
+            with client._shared.lock:
+                client._shared._due = 0.0
+                client._shared.wake()
         assert next_cl_ord_id(client) == "1"
 
 
@@ -169,6 +193,30 @@ def test_an_interrupted_user_leaves_the_others_waiting(
         until_waiting(client, 0)
 
 
+def test_another_waiting_user_reads_after_the_reading_one_is_interrupted(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_sleeping, interrupted = threading.Event(), threading.Event()
+
+    def interrupt(*_: object) -> None:
+        is_sleeping.set()
+        assert interrupted.wait(LONG)
+        raise KeyboardInterrupt
+
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(client._shared, "_sleep", interrupt)
+            first = pool.submit(next_cl_ord_id, client)
+            assert is_sleeping.wait(LONG)
+        second = pool.submit(next_cl_ord_id, client)
+        while not client._shared._waiters:
+            pass
+        interrupted.set()
+        assert isinstance(first.exception(LONG), KeyboardInterrupt)
+        orders.report("1")
+        assert second.result(LONG) == "1"
+
+
 def test_a_logout_while_another_user_waits(sandbox: Sandbox) -> None:
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
         rest = pool.submit(lambda: list(client.events(LONG)))
@@ -218,10 +266,9 @@ def test_a_failure_in_the_thread_reaches_every_user(
         raise ZeroDivisionError
 
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        with monkeypatch.context() as patch:
-            patch.setattr(client._shared, "_listener", None)  # so that no user reads
-            waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
-            until_waiting(client, 2)
+        monkeypatch.setattr(client._shared, "_listener", None)  # so that no user reads
+        waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
+        until_waiting(client, 2)
         monkeypatch.setattr(*failing_method, fail)
         orders.beat("1")
         assert {type(item.exception(LONG)) for item in waiting} == {SessionClosedError}
@@ -284,6 +331,7 @@ def test_bytes_waiting_inside_the_tls_layer_are_read(
                 left -= len([*zip(range(left), client.messages(timeout), strict=False)])
 
 
+@pytest.mark.usefixtures("reads_soon")
 @pytest.mark.parametrize("output", [b"", b"x"])
 def test_a_renegotiation_does_not_wake_the_thread_while_the_queue_is_full(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, output: bytes

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kalshi_fix_adapters.net.sleeper import READ, READY, UNKNOWN, WOKEN, WRITE, Sleeper, make_sleeper
+from kalshi_fix_adapters.net.sleeper import READ, READY, WOKEN, WRITE, Sleeper, make_sleeper
 
 
 @pytest.mark.parametrize("make", [Sleeper, make_sleeper])
@@ -52,17 +52,3 @@ def test_another_thread_can_watch_during_a_sleep(sleeper: Sleeper) -> None:
         assert sleeping.result() == READY
         sleeper.watch(ours.fileno(), 0)
         assert sleeper.sleep(0) == 0
-
-
-@pytest.mark.parametrize("before", [0, READ, WRITE, READ | WRITE])
-@pytest.mark.parametrize("after", [0, READ, WRITE, READ | WRITE])
-def test_the_next_watch_repairs_an_interrupted_one(sleeper: Sleeper, before: int, after: int) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        sleeper.watch(ours.fileno(), before)
-        sleeper.interest = UNKNOWN
-        sleeper.watch(ours.fileno(), after)
-        assert sleeper.interest == after
-        assert sleeper.sleep(0) == (READY if after & WRITE else 0)
-        theirs.send(b"x")
-        assert sleeper.sleep(0) == (READY if after else 0)
