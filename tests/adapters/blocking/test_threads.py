@@ -265,8 +265,8 @@ def test_a_failure_in_the_thread_reaches_every_user(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
+    monkeypatch.setattr(shared_core, "make_sleeper", Sleeper)  # so that no user reads
     with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
-        monkeypatch.setattr(client._shared, "_listener", None)  # so that no user reads
         waiting = [pool.submit(next_cl_ord_id, client) for _ in range(2)]
         until_waiting(client, 2)
         monkeypatch.setattr(*failing_method, fail)
