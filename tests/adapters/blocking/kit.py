@@ -23,7 +23,7 @@ from tests.adapters.engine.stage import report
 from tests.adapters.net.peers import Acceptor, logged_on_peer
 
 E = TypeVar("E")
-options = partial(of_one_connection, reconnect=ReconnectPolicy())
+options = partial(of_one_connection, reconnect=ReconnectPolicy(maintenance=None))
 """Return the options of a client that reconnects to the sandbox's venue."""
 
 

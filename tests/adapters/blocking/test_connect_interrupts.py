@@ -52,7 +52,7 @@ client = order_entry(
     port=port,
     tls=Plaintext() if stage == "logon" else Tls(),
     timeout=1e6,
-    reconnect=ReconnectPolicy(retry_first=True),
+    reconnect=ReconnectPolicy(retry_first=True, maintenance=None),
 )
 try:
     client.open()
