@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kalshi_fix_adapters.blocking.shared_core import SharedCore
 from kalshi_fix_adapters.engine.attempts import Attempt
 from kalshi_fix_adapters.errors import SessionClosedError
-from kalshi_fix_adapters.net.sleeper import READY
+from kalshi_fix_adapters.net.sleeper import READY, WOKEN
 from kalshi_fix_sansio.errors import KalshiFixError
 
 if TYPE_CHECKING:
@@ -120,19 +120,22 @@ class IoThread:
     def _keep(self, transport: Transport) -> None:
         """Read and write until the session has ended; then close the connection."""
         shared = self._shared
-        core, ready = shared.core, False
+        core, found = shared.core, WOKEN
         try:
             with shared.lock:
                 shared.attach(transport)
             while True:
                 with shared.lock:
-                    if not shared.serve(transport, ready=ready):
+                    # Otherwise the sleep has ended only for `prepare` to check whether calls still read.
+                    has_work = bool(found) or shared.is_due() or transport.unread
+                    if has_work and not shared.serve(transport, ready=bool(found & READY)):
                         break
-                    # Afterwards `notify`, because `prepare` must know whether calls are waiting.
                     seconds = shared.prepare(transport)
-                    shared.notify()
+                    # After `prepare`, which checks whether calls are waiting.
+                    if has_work:
+                        shared.notify()
                 # Sleep without the lock, so that other threads can send in the meantime.
-                ready = bool(shared.sleeper.sleep(seconds) & READY)
+                found = shared.sleeper.sleep(seconds)
         finally:
             with shared.lock:
                 shared.detach()

@@ -273,6 +273,10 @@ class SharedCore:
             return 0.0
         return None if end is None else end - now
 
+    def is_due(self) -> bool:
+        """Return whether the deadline that was known to `prepare` is reached."""
+        return self._due is not None and self._due <= time.monotonic()
+
     def serve(self, transport: Transport, *, ready: bool) -> bool:
         """Read if the socket is `ready`, run timers and write; return whether the connection continues."""
         core = self.core
@@ -290,8 +294,7 @@ class SharedCore:
         # An exception before the last line leaves this set, because bytes may have been read from the socket
         # but not passed to the core.
         core.changing = True
-        due = self._due
-        is_due = due is not None and due <= time.monotonic()
+        is_due = self.is_due()
         # Read before timers run, because received bytes show that the peer is not silent.
         if ready or is_due or transport.unread:
             for _ in range(_READS_PER_CALL):

@@ -86,6 +86,34 @@ def test_the_thread_does_not_read_while_users_read(sandbox: Sandbox, users_read:
 
 
 @pytest.mark.usefixtures("reads_soon")
+def test_the_thread_does_not_wake_waiting_users_without_a_reason(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trading(sandbox) as (client, orders), ThreadPoolExecutor() as pool:
+        shared, checked, woken = client._shared, threading.Semaphore(0), threading.Event()
+        waiting = pool.submit(next_cl_ord_id, client)
+        until_waiting(client, 1)
+        sleep = shared.sleeper.sleep
+        with monkeypatch.context() as patch:
+            patch.setattr(shared, "notify", woken.set)
+
+            def sleep_shortly(_: float | None) -> int:
+                checked.release()
+                return sleep(0.001)
+
+            patch.setattr(shared.sleeper, "sleep", sleep_shortly)
+            shared.wake()
+            for _ in range(2):
+                assert checked.acquire(timeout=LONG)
+            woken.clear()
+            for _ in range(5):
+                assert checked.acquire(timeout=LONG)
+            assert not woken.is_set()
+        orders.report("1")
+        assert waiting.result(LONG) == "1"
+
+
+@pytest.mark.usefixtures("reads_soon")
 def test_the_thread_reads_again_after_the_reading_user_is_interrupted(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
