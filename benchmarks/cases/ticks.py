@@ -69,7 +69,7 @@ SETTINGS = (
 )
 
 
-def ticks(rounds: int = 3) -> list[Result]:
+def ticks(rounds: int = 5) -> list[Result]:
     """Measure each client in each setting, in turn; each run has a fresh process and a fresh market.
 
     Only the standard setting, which has targets, is repeated."""
