@@ -144,7 +144,11 @@ class Account:
         self.balance += flow.change
         holding.working(side).add(self.collateral, limit, -quantity)
         self._update_reserve(holding)
-        return self._net(market, flow) if market in self.results else flow
+        if market not in self.results:
+            return flow
+        ranged = self._move_advance(self._share(market))
+        self.balance += ranged
+        return CashFlow(flow.change + ranged, flow.returned, ranged)
 
     def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Open a position before the exchange starts; the balance already accounts for that trade."""
@@ -168,34 +172,20 @@ class Account:
         payout = position.long * price + position.short * (ONE - price)
         if market in self.results:
             payout += self._move_advance(self._share(market))
-        return position, payout, self._pay_in(payout)
-
-    def _pay_in(self, payout: Decimal) -> Decimal:
         unrounded = self.balance + payout
         self.balance = floor(unrounded, self.precision)
-        return unrounded - self.balance
+        return position, payout, unrounded - self.balance
 
     def _update_reserve(self, holding: Holding) -> None:
-        reserved = holding.buys.reserve(self.collateral, holding.position) + holding.sells.reserve(
-            self.collateral, holding.position
-        )
+        collateral, position = self.collateral, holding.position
+        reserved = holding.buys.reserve(collateral, position) + holding.sells.reserve(collateral, position)
         self.reserved += reserved - holding.reserved
         holding.reserved = reserved
 
     def _share(self, market: str) -> GroupShare:
         # Per group, not per market: the markets of a group share one advance.
         results = self.results[market]
-        share = self.shares.get(results.group.name)
-        if share is None:
-            share = self.shares[results.group.name] = GroupShare(results)
-        return share
-
-    def _net(self, market: str, flow: CashFlow) -> CashFlow:
-        """Add the collateral that the market's group returns for a fill."""
-        share = self._share(market)
-        ranged = self._move_advance(share)
-        self.balance += ranged
-        return CashFlow(flow.change + ranged, flow.returned, ranged)
+        return self.shares.setdefault(results.group.name, GroupShare(results))
 
     def _move_advance(self, share: GroupShare) -> Decimal:
         """Set the advance to the guaranteed payout; return the difference in dollars.

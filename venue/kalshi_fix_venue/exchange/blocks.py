@@ -47,14 +47,20 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
 
 def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTrade) -> None:
     """Execute a checked block trade; each account gets a filled order that never entered the book."""
-    market = state.markets[command.market]
-    trade_id = state.new_id()
+    trade = TradePrinted(
+        time=batch.now,
+        market=command.market,
+        trade_id=state.new_id(),
+        price=command.price,
+        quantity=command.quantity,
+        aggressor=None,
+    )
     for side, account in _sides(command):
         agreed = PlaceOrder(
             order_id=state.new_id(),
             cl_ord_id=state.new_id(),
             account=account,
-            origin=f"block trade {trade_id}",
+            origin=f"block trade {trade.trade_id}",
             market=command.market,
             side=side,
             price=command.price,
@@ -66,17 +72,8 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
         # quantity.
         state.orders.add(order)
         state.accounts[account].work(command.market, side, command.price, command.quantity)
-        state.fill(batch, order, market, command.price, command.quantity, trade_id, aggressor=None)
-    batch.outcomes.append(
-        TradePrinted(
-            time=batch.now,
-            market=command.market,
-            trade_id=trade_id,
-            price=command.price,
-            quantity=command.quantity,
-            aggressor=None,
-        )
-    )
+        state.fill(batch, order, trade)
+    batch.outcomes.append(trade)
 
 
 def _sides(command: PrintBlockTrade) -> Iterator[tuple[Side, AccountId]]:

@@ -92,10 +92,6 @@ class BookSide:
         level.orders[order.order_id] = order
         level.size += order.leaves
 
-    def reduce(self, order: Order, quantity: Decimal) -> None:
-        """Reduce the level of a resting order; the order keeps its priority."""
-        self.levels[order.price].size -= quantity
-
     def remove(self, order: Order) -> None:
         """Remove an order and its open quantity."""
         level = self.levels[order.price]
@@ -136,7 +132,7 @@ class Book:
         self._touch(order)
         if taker is not None:
             self._touched[order.side, order.price].causes[taker.account.owner] = (taker, taker.cl_ord_id)
-        self.side(order.side).reduce(order, quantity)
+        self.side(order.side).levels[order.price].size -= quantity
 
     def remove(self, order: Order) -> None:
         """Remove a resting order."""

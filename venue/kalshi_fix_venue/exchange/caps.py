@@ -29,10 +29,6 @@ class DailyCap:
         """Return the amount that may still be ordered today."""
         return self.limit - self.reserved - (self.used if self.day == today else ZERO)
 
-    def reserve(self, amount: Decimal) -> None:
-        """Reserve an amount for an open order; a negative amount releases it."""
-        self.reserved += amount
-
     def use(self, amount: Decimal, today: date) -> None:
         """Record the cost of a fill."""
         if self.day != today:

@@ -41,7 +41,7 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     if cause is not None or order is None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
-    _cancel_on_request(state, batch, order, CancelCause.REQUESTED, command)
+    state.cancel(batch, order, CancelCause.REQUESTED, command)
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
@@ -74,29 +74,11 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
         _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
         return
     if command.quantity == order.filled_qty:
-        _cancel_on_request(state, batch, order, CancelCause.AMENDED_TO_FILLED, command)
-        return
-    keeps_priority = command.quantity <= order.filled_qty + order.leaves and command.price in (
-        None,
-        order.price,
-    )
-    if keeps_priority:
+        state.cancel(batch, order, CancelCause.AMENDED_TO_FILLED, command)
+    elif command.quantity <= order.filled_qty + order.leaves and command.price in (None, order.price):
         _shrink(state, batch, order, command)
     else:
         _requeue(state, batch, order, command)
-
-
-def _cancel_on_request(
-    state: ExchangeState, batch: Batch, order: Order, cause: CancelCause, command: OrderRequest
-) -> None:
-    state.cancel(
-        batch,
-        order,
-        cause,
-        requester=command.origin,
-        cl_ord_id=command.cl_ord_id,
-        operator=command.operator,
-    )
 
 
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
@@ -166,10 +148,10 @@ def _record_replace(state: ExchangeState, batch: Batch, order: Order, command: A
 def _cancel_refusal(state: ExchangeState, command: CancelOrder, order: Order | None) -> RefusalCause | None:
     if state.pause is PauseState.EXCHANGE_PAUSED:
         return RefusalCause.EXCHANGE_PAUSED
-    misrouted = _misrouted(state, command)
-    if misrouted is not None:
-        return misrouted
-    closed = cancel_refusal(state, state.markets[command.market])
+    market = state.market_on(command.account, command.market)
+    if market is None:
+        return RefusalCause.MARKET_NOT_FOUND
+    closed = cancel_refusal(state, market)
     if closed is not None:
         return RefusalCause[closed.name]
     if order is None:
@@ -184,10 +166,9 @@ def _amend_refusal(
     paused = pause_refusal(state)
     if paused is not None:
         return RefusalCause[paused.name]
-    misrouted = _misrouted(state, command)
-    if misrouted is not None:
-        return misrouted
-    market = state.markets[command.market]
+    market = state.market_on(command.account, command.market)
+    if market is None:
+        return RefusalCause.MARKET_NOT_FOUND
     closed = market_refusal(state, market)
     if closed is not None:
         return RefusalCause[closed.name]
@@ -233,12 +214,6 @@ def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
     return RefusalCause.ORDER_NOT_FOUND
 
 
-def _misrouted(state: ExchangeState, command: OrderRequest) -> RefusalCause | None:
-    """Return the cause if the market does not exist on the request's shard."""
-    found = state.market_on(command.account, command.market)
-    return RefusalCause.MARKET_NOT_FOUND if found is None else None
-
-
 def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
     if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
         return command.expire_time is not None and command.expire_time > now
@@ -247,9 +222,7 @@ def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
 
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:
     order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
-    if order is None or not _matches(order, command):
-        return None
-    return order
+    return order if order is not None and _matches(order, command) else None
 
 
 def _was_filled(state: ExchangeState, command: OrderRequest) -> bool:

@@ -153,8 +153,15 @@ class Exchange:
             groups=OrderGroups(ORDER_GROUPS[product]),
             caps={customer: DailyCap(limit) for customer, limit in (daily_caps or {}).items()},
         )
-        self._customers = {account.customer: account.owner for account in balances if account.customer}
-        self._members = frozenset(self._customers.values())
+        self.markets: Mapping[str, Market] = self._state.markets
+        """The markets by ticker; read-only."""
+        self.clearings: Mapping[str, datetime] = self._state.clearings
+        """Times at which the resting orders of closed markets are cancelled, by ticker; read-only."""
+        self.customers: Mapping[str, str] = {
+            account.customer: account.owner for account in balances if account.customer
+        }
+        """The clearing member of each customer account."""
+        self._members = frozenset(self.customers.values())
         # Clients may name any number as a shard; an unknown shard has no clock.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
@@ -222,12 +229,10 @@ class Exchange:
             KeyError: the account or the market does not exist.
         """
         found = self.account(account)
-        schedule = self._state.fee_schedule(self._state.markets[market])
-        whole = quantity * found.collateral.opening(side, price) + schedule.fee(
-            price, quantity, aggressor=True
-        )
+        cost = quantity * found.collateral.opening(side, price)
+        fee = self._state.fee_schedule(self._state.markets[market]).fee(price, quantity, aggressor=True)
         # The balance is rounded down after the trade; the owner pays the difference as a rounding fee.
-        return -floor(-whole, found.precision)
+        return -floor(-cost - fee, found.precision)
 
     def find(self, owner: str, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the open order of this owner with this ClOrdID."""
@@ -253,11 +258,6 @@ class Exchange:
         return placing.market_refusal(self._state, self._state.markets[ticker])
 
     @property
-    def clearings(self) -> Mapping[str, datetime]:
-        """Times at which the resting orders of closed markets are cancelled, by ticker; read-only."""
-        return self._state.clearings
-
-    @property
     def pause(self) -> PauseState:
         """The current pause state."""
         return self._state.pause
@@ -269,16 +269,6 @@ class Exchange:
     def is_clearing_member(self, owner: str) -> bool:
         """Return whether an owner has customer accounts."""
         return owner in self._members
-
-    @property
-    def customers(self) -> Mapping[str, str]:
-        """The clearing member of each customer account."""
-        return self._customers
-
-    @property
-    def markets(self) -> Mapping[str, Market]:
-        """The markets by ticker; read-only."""
-        return self._state.markets
 
     def account(self, account_id: AccountId) -> Account:
         """Return an account; read-only.

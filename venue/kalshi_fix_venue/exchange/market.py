@@ -55,14 +55,9 @@ class MarketRules:
 
     def accepts_price(self, price: Decimal) -> bool:
         """Return whether an order may have this price."""
-        return self.minimum_price <= price <= self.maximum_price and price % self.tick_at(price) == 0
-
-    def tick_at(self, price: Decimal) -> Decimal:
-        """Return the tick of the range that contains a price; at a boundary the finer one."""
-        for edge in self.edges:
-            if price in edge:
-                return edge.step
-        return self.tick
+        # At the boundary of a range of `edges`, the finer tick applies.
+        tick = next((edge.step for edge in self.edges if price in edge), self.tick)
+        return self.minimum_price <= price <= self.maximum_price and price % tick == 0
 
     def accepts_quantity(self, quantity: Decimal) -> bool:
         """Return whether an order may have this quantity."""

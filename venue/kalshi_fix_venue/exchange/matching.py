@@ -31,7 +31,7 @@ class Preview:
 
 
 def crosses(book: Book, order: Order) -> bool:
-    """Return whether the order would immediately trade, or meet an order of its owner."""
+    """Return whether the order would immediately trade, or meet an order of the same trader."""
     best = book.side(opposite(order.side)).best()
     return best is not None and order.crosses(best.price)
 
@@ -40,7 +40,7 @@ def preview(book: Book, order: Order) -> Preview:
     """Return the immediate trades of an order without executing them."""
     fills: list[tuple[Decimal, Decimal]] = []
     size, own = order.leaves, False
-    for maker in _makers(book, order):
+    for maker in _makers(book, order.side, order.price):
         if not size:
             break
         if maker.account.trader == order.account.trader:
@@ -55,19 +55,15 @@ def preview(book: Book, order: Order) -> Preview:
 
 
 def would_self_cross(book: Book, order: Order, price: Decimal) -> bool:
-    """Return whether the order, at another price, could trade with an order of the same owner."""
-    for level in book.side(opposite(order.side)):
-        if (level.price > price) if order.side is Side.BUY else (level.price < price):
-            return False
-        if any(maker.account.trader == order.account.trader for maker in level.orders.values()):
-            return True
-    return False
+    """Return whether the order, at another price, could trade with an order of the same trader."""
+    makers = _makers(book, order.side, price)
+    return any(maker.account.trader == order.account.trader for maker in makers)
 
 
 def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | None = None) -> bool:
     """Trade the order against its book while prices cross, up to `maximum` contracts if given.
 
-    Returns whether an order of the same owner stopped it (self-trade prevention type 1); with type 2 that
+    Returns whether an order of the same trader stopped it (self-trade prevention type 1); with type 2 that
     order is cancelled and matching continues.
     """
     # An all-or-nothing order was checked against the current book, so its fills must not remove other orders:
@@ -93,8 +89,9 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
     return False
 
 
-def _makers(book: Book, order: Order) -> Iterator[Order]:
-    for level in book.side(opposite(order.side)):
-        if not order.crosses(level.price):
+def _makers(book: Book, side: Side, limit: Decimal) -> Iterator[Order]:
+    """Iterate over the orders with which an order on this side with this price would trade, best first."""
+    for level in book.side(opposite(side)):
+        if level.price > limit if side is Side.BUY else level.price < limit:
             return
         yield from level.orders.values()

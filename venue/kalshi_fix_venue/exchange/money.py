@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Protocol
 
 import attrs
 
@@ -49,18 +48,6 @@ class CashFlow:
     negative if it has decreased."""
 
 
-class Collateral(Protocol):
-    """The collateral rules of a product."""
-
-    def opening(self, side: Side, price: Decimal) -> Decimal:
-        """Return the cost of opening one contract."""
-        ...
-
-    def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Apply a fill to a position and return the change in the balance."""
-        ...
-
-
 def _signed(side: Side, quantity: Decimal) -> Decimal:
     return quantity if side is Side.BUY else -quantity
 
@@ -75,7 +62,8 @@ class PredictionCollateral:
         return price if side is Side.BUY else ONE - price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Close the position on the other side first, then open."""
+        """Apply a fill to a position, which closes the position on the other side first; return the change in
+        the balance."""
         closing = min(quantity, position.closable(side))
         returned = closing * (ONE - self.opening(side, price))
         position.net += _signed(side, quantity)
@@ -96,7 +84,8 @@ class MarginCollateral:
         return self.rate * price
 
     def fill(self, position: Position, side: Side, price: Decimal, quantity: Decimal) -> CashFlow:
-        """Close the position on the other side first, then open."""
+        """Apply a fill to a position, which closes the position on the other side first; return the change in
+        the balance."""
         closing = min(quantity, position.closable(side))
         returned = ZERO
         if closing:
@@ -108,6 +97,10 @@ class MarginCollateral:
         position.entry_value += opening * price
         position.net += _signed(side, quantity)
         return CashFlow(returned - opening * self.opening(side, price), returned)
+
+
+Collateral = PredictionCollateral | MarginCollateral
+"""The collateral rules of a product."""
 
 
 def _share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:

@@ -14,40 +14,9 @@ from kalshi_fix_venue.exchange.terms import AccountId, ExchangeOrderState, SelfT
 ZERO = Decimal(0)
 
 
-@attrs.frozen(kw_only=True)
-class OrderSnapshot:
-    """The state of an order at one time. Prices in dollars, quantities in contracts."""
-
-    order_id: str
-    cl_ord_id: str
-    account: AccountId
-    origin: str
-    market: str
-    side: Side
-    price: Decimal
-    quantity: Decimal
-    """The original quantity; unchanged by amends."""
-    leaves: Decimal
-    filled_qty: Decimal
-    filled_value: Decimal
-    """Dollars: the sum of price times quantity over its fills."""
-    expire_time: datetime | None
-    self_trade_prevention: SelfTradePrevention
-    state: ExchangeOrderState
-    operator: str | None
-
-    @property
-    def average_price(self) -> Decimal:
-        """Dollars; 0 without fills."""
-        return self.filled_value / self.filled_qty if self.filled_qty else ZERO
-
-
-_SHOWN = tuple(attrs.fields_dict(OrderSnapshot))
-
-
 @attrs.define(kw_only=True, eq=False)
-class Order:
-    """An order in the exchange. Prices in dollars, quantities in contracts."""
+class ReportedOrder:
+    """The reported attributes of an order. Prices in dollars, quantities in contracts."""
 
     order_id: str
     cl_ord_id: str
@@ -61,21 +30,41 @@ class Order:
     quantity: Decimal
     """The original quantity; amends only change `leaves`."""
     leaves: Decimal
-    time_in_force: TimeInForce
+    filled_qty: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    """Dollars: the sum of price times quantity over its fills."""
     expire_time: datetime | None
-    post_only: bool
     self_trade_prevention: SelfTradePrevention
+    state: ExchangeOrderState = ExchangeOrderState.OPEN
+    operator: str | None = None
+    """The person who placed it, if a clearing member names one."""
+
+
+@attrs.frozen(kw_only=True)
+class OrderSnapshot(ReportedOrder):
+    """The reported attributes of an order at one time."""
+
+    @property
+    def average_price(self) -> Decimal:
+        """Dollars; 0 without fills."""
+        return self.filled_value / self.filled_qty if self.filled_qty else ZERO
+
+
+_REPORTED = tuple(attrs.fields_dict(OrderSnapshot))
+
+
+@attrs.define(kw_only=True, eq=False)
+class Order(ReportedOrder):
+    """An order in the exchange."""
+
+    time_in_force: TimeInForce
+    post_only: bool
     cancel_on_pause: bool
     max_execution_cost: Decimal | None
     group: str | None = None
     """Id of its order group."""
     reserves_cap: bool = False
     """Whether its leaves are reserved under its customer's daily cap."""
-    operator: str | None = None
-    """The person who placed it, if a clearing member names one."""
-    filled_qty: Decimal = ZERO
-    filled_value: Decimal = ZERO
-    state: ExchangeOrderState = ExchangeOrderState.OPEN
     fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
     resting: bool = False
     """Whether it is in the book."""
@@ -98,4 +87,4 @@ class Order:
 
     def snapshot(self) -> OrderSnapshot:
         """Return an immutable snapshot."""
-        return OrderSnapshot(**{name: getattr(self, name) for name in _SHOWN})
+        return OrderSnapshot(**{name: getattr(self, name) for name in _REPORTED})

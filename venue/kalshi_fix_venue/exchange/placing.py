@@ -29,12 +29,9 @@ from kalshi_fix_venue.exchange.terms import (
 _COPIED = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
 """The attributes that an order copies from the command that places it."""
 _AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
-_REDUCING = {
-    PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,),
-    MARGIN: (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL),
-}
+_REDUCING = {PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,), MARGIN: _AT_ONCE}
 """The TimeInForce values allowed for reduce-only orders (the pages on order entry)."""
-_PAUSED = {
+_PAUSE_REFUSALS = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
     PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
 }
@@ -88,7 +85,7 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     """Return why a new order would be refused now, or None if it would be accepted. Changes no state."""
     cause = _refusal(state, command)
     if cause is None:
-        # `_refusal` has added the order to the account, as if it were accepted.
+        # `_refusal` has added the order to the account, in which an accepted order would remain.
         account = state.accounts[command.account]
         account.work(command.market, command.side, command.price, -command.quantity)
     return cause
@@ -121,7 +118,7 @@ def cancel_refusal(state: ExchangeState, market: Market) -> RejectCause | None:
 
 def pause_refusal(state: ExchangeState) -> RejectCause | None:
     """Return why the exchange refuses new orders and amends, or None if it does not."""
-    return _PAUSED.get(state.pause)
+    return _PAUSE_REFUSALS.get(state.pause)
 
 
 def affordability_refusal(
@@ -220,7 +217,7 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
         weight = state.weight(command.account, command.side, command.price, command.quantity)
         if weight <= cap.room(state.clearing_date(now)):
             return None
-    # `_refusal` added the order to the account, as if it were accepted.
+    # `_refusal` has added the order to the account, in which an accepted order would remain.
     account.work(command.market, command.side, command.price, -command.quantity)
     if cap is None:
         return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
@@ -229,8 +226,7 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
 
 def _reducible(state: ExchangeState, command: PlaceOrder) -> Decimal:
     """Return the number of contracts that an order can close."""
-    holding = state.accounts[command.account].holding(command.market)
-    return holding.position.closable(command.side)
+    return state.accounts[command.account].holding(command.market).position.closable(command.side)
 
 
 def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
-from kalshi_fix_venue.exchange.accounts import Account
 from kalshi_fix_venue.exchange.commands import SetMarketState
 from kalshi_fix_venue.exchange.market import Market
 from kalshi_fix_venue.exchange.money import ONE
@@ -96,28 +96,24 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
             result=result,
             price=price,
             clearing_date=state.clearing_date(batch.now),
-            positions=tuple(
-                paid
-                for account in state.accounts.values()
-                if (paid := _pay_out(state, account, market.ticker, price)) is not None
-            ),
+            positions=tuple(_payouts(state, market.ticker, price)),
         )
     )
 
 
-def _pay_out(state: ExchangeState, account: Account, ticker: str, price: Decimal) -> PositionSettled | None:
-    """Settle the position of an account; return None if it has none."""
-    settled = account.settle(ticker, price)
-    if settled is None:
-        return None
-    # The reported payout is the change in the balance after the fee; SettlementPrice (730) is not reduced
-    # by the fee.
-    position, payout, fee = settled
-    state.fees_kept += fee
-    return PositionSettled(
-        account=account.id,
-        long_quantity=position.long,
-        short_quantity=position.short,
-        payout=payout - fee,
-        fee=fee,
-    )
+def _payouts(state: ExchangeState, ticker: str, price: Decimal) -> Iterator[PositionSettled]:
+    """Settle the position of each account that has one, and yield the settlement."""
+    for account in state.accounts.values():
+        settled = account.settle(ticker, price)
+        if settled is not None:
+            # The reported payout is the change in the balance after the fee; SettlementPrice (730) is not
+            # reduced by the fee.
+            position, payout, fee = settled
+            state.fees_kept += fee
+            yield PositionSettled(
+                account=account.id,
+                long_quantity=position.long,
+                short_quantity=position.short,
+                payout=payout - fee,
+                fee=fee,
+            )

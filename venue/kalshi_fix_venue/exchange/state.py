@@ -13,6 +13,7 @@ from kalshi_fix_sansio._generated.limits import QUOTER_FEE_SWAP
 from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.exchange.accounts import Account
 from kalshi_fix_venue.exchange.caps import DailyCap
+from kalshi_fix_venue.exchange.commands import OrderRequest
 from kalshi_fix_venue.exchange.fees import FeeSchedule
 from kalshi_fix_venue.exchange.groups import OrderGroup, OrderGroups
 from kalshi_fix_venue.exchange.market import Market
@@ -105,7 +106,7 @@ class ExchangeState:
         """Reserve part of a daily cap for a quantity of an order; a negative quantity releases it."""
         if order.reserves_cap:
             weight = self.weight(order.account, order.side, price, quantity)
-            self.caps[order.account.customer].reserve(weight)
+            self.caps[order.account.customer].reserved += weight
 
     def rest(self, batch: Batch, order: Order) -> None:
         """Add an open order to its book."""
@@ -123,16 +124,9 @@ class ExchangeState:
             batch.touched[market.ticker] = market
 
     def cancel(
-        self,
-        batch: Batch,
-        order: Order,
-        cause: CancelCause,
-        *,
-        requester: str | None = None,
-        cl_ord_id: str | None = None,
-        operator: str | None = None,
+        self, batch: Batch, order: Order, cause: CancelCause, request: OrderRequest | None = None
     ) -> None:
-        """Cancel an open order; if a request cancels it, pass its session, its ClOrdID and its operator."""
+        """Cancel an open order, for its owner's request or, without one, for the exchange."""
         # Done while the order still has its `leaves`, because book, account and cap subtract them.
         self.lift(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
@@ -140,17 +134,17 @@ class ExchangeState:
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
         # Read before `finish`, which replaces the order's ClOrdID with that of the request.
-        orig_cl_ord_id = order.cl_ord_id if cl_ord_id is not None else None
-        self.orders.finish(order, cl_ord_id)
+        orig_cl_ord_id = None if request is None else order.cl_ord_id
+        self.orders.finish(order, None if request is None else request.cl_ord_id)
         batch.outcomes.append(
             OrderCanceled(
                 exec_id=batch.exec_id(order.account.shard),
                 time=batch.now,
                 order=order.snapshot(),
                 cause=cause,
-                requester=requester,
+                requester=None if request is None else request.origin,
                 orig_cl_ord_id=orig_cl_ord_id,
-                operator=operator,
+                operator=None if request is None else request.operator,
             )
         )
 
@@ -158,40 +152,26 @@ class ExchangeState:
         """Execute a trade between two open orders at the price of the resting one."""
         market = self.markets[maker.market]
         batch.touched[market.ticker] = market
-        trade_id = self.new_id()
+        trade = TradePrinted(
+            time=batch.now,
+            market=market.ticker,
+            trade_id=self.new_id(),
+            price=maker.price,
+            quantity=quantity,
+            aggressor=taker.side,
+        )
         # The book is reduced before the fill: afterwards `leaves` no longer includes the traded quantity, and
         # `lift` would leave that quantity in the book.
         market.book.reduce(maker, quantity, taker)
         swapped = _fees_are_swapped(market, taker, maker, batch.now)
-        for order, aggressor in ((taker, True), (maker, False)):
-            self.fill(
-                batch, order, market, maker.price, quantity, trade_id, aggressor=aggressor, swapped=swapped
-            )
-        batch.outcomes.append(
-            TradePrinted(
-                time=batch.now,
-                market=market.ticker,
-                trade_id=trade_id,
-                price=maker.price,
-                quantity=quantity,
-                aggressor=taker.side,
-            )
-        )
+        for order in (taker, maker):
+            self.fill(batch, order, trade, swapped=swapped)
+        batch.outcomes.append(trade)
 
-    def fill(
-        self,
-        batch: Batch,
-        order: Order,
-        market: Market,
-        price: Decimal,
-        quantity: Decimal,
-        trade_id: str,
-        *,
-        aggressor: bool | None,
-        swapped: bool = False,
-    ) -> None:
-        """Fill an open order in a trade; `aggressor` is None in a block trade. With `swapped`, each
-        side pays the other side's fee."""
+    def fill(self, batch: Batch, order: Order, trade: TradePrinted, *, swapped: bool = False) -> None:
+        """Fill an open order in a trade. With `swapped`, each side pays the other side's fee."""
+        market, price, quantity = self.markets[trade.market], trade.price, trade.quantity
+        aggressor = None if trade.aggressor is None else order.side is trade.aggressor
         # Both sides of a block trade pay the aggressor's fee: neither has rested in the book.
         pays_as_taker = aggressor is None or aggressor is not swapped
         account = self.account(order)
@@ -215,7 +195,7 @@ class ExchangeState:
                 time=batch.now,
                 clearing_date=self.clearing_date(batch.now),
                 order=order.snapshot(),
-                trade_id=trade_id,
+                trade_id=trade.trade_id,
                 price=price,
                 quantity=quantity,
                 aggressor=aggressor,

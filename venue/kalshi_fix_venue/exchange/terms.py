@@ -250,6 +250,4 @@ class ExecId:
 
     def __str__(self) -> str:
         """Return `clock;event`, or `clock;event;shard` if the shard is not 0."""
-        if self.shard == 0:
-            return f"{self.clock};{self.event}"
-        return f"{self.clock};{self.event};{self.shard}"
+        return f"{self.clock};{self.event}" + (f";{self.shard}" if self.shard else "")
