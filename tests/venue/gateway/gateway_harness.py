@@ -73,7 +73,9 @@ class GatewayHarness:
         )
         self.gateway.logins.add(login)
         self.gateway.logins.enter(
-            login, LogonFlags(**{"use_dollars": True, "skip_pending": True, **flags}), connection=1
+            login,
+            LogonFlags(**{"use_dollars": True, "skip_pending_exec_reports": True, **flags}),
+            connection=1,
         )
         return login
 

@@ -15,7 +15,10 @@ from tests.venue.exchange_harness import d
 def test_flags_default_to_the_documented_values() -> None:
     flags = LogonFlags.from_logon(Logon(heart_bt_int=30), PREDICTION)
     assert flags == LogonFlags()
-    assert (flags.use_dollars, flags.retention_hours) == (False, SESSION_TYPES["KalshiRT"].retention_hours)
+    assert (flags.use_dollars, flags.message_retention_period) == (
+        False,
+        SESSION_TYPES["KalshiRT"].retention_hours,
+    )
 
 
 def test_flags_are_read_from_the_logon() -> None:
@@ -34,15 +37,15 @@ def test_flags_are_read_from_the_logon() -> None:
     )
     assert LogonFlags.from_logon(logon, PREDICTION) == LogonFlags(
         use_dollars=True,
-        skip_pending=True,
-        ioc_cancel_report=True,
-        preserve_original_quantity=True,
-        expired_status=True,
-        new_before_trade=True,
+        skip_pending_exec_reports=True,
+        enable_ioc_cancel_report=True,
+        preserve_original_order_qty=True,
+        use_expired_ord_status=True,
+        always_emit_new_before_trade=True,
         split_collateral_return=True,
-        listener=True,
-        cancel_on_disconnect=True,
-        retention_hours=72,
+        listener_session=True,
+        cancel_orders_on_disconnect=True,
+        message_retention_period=72,
     )
 
 

@@ -37,7 +37,7 @@ BUY, SELL = Side.BUY, Side.SELL
 
 
 def test_cancels_and_amends_are_refused_with_a_reason(harness: GatewayHarness) -> None:
-    ann, bob = harness.login("ann", skip_pending=False), harness.login("bob")
+    ann, bob = harness.login("ann", skip_pending_exec_reports=False), harness.login("bob")
     harness.send(ann, harness.order("a1", BUY, 5, "0.40"))
     harness.send(ann, harness.order("a2", SELL, 5, "0.60"))
     harness.send(bob, harness.order("b1", SELL, 2, "0.40"))
@@ -113,7 +113,7 @@ def test_values_unknown_to_the_venue_make_an_order_invalid(
 
 
 def test_rejects_from_the_exchange_follow_the_pending_report(harness: GatewayHarness) -> None:
-    ann = harness.login("ann", skip_pending=False)
+    ann = harness.login("ann", skip_pending_exec_reports=False)
     pending, rejected = reports(harness.send(ann, harness.order("a1", BUY, 1, "0.40", symbol="NO-SUCH")), ann)
     assert pending.exec_type == ExecType.PENDING_NEW
     assert (rejected.ord_rej_reason, rejected.text) == (OrdRejReason.UNKNOWN_SYMBOL, "MARKET_NOT_FOUND")

@@ -17,7 +17,8 @@ from kalshi_fix_sansio import (
 from kalshi_fix_venue.exchange import AccountId, Exchange, RejectCause
 from kalshi_fix_venue.gateway.logins import Login
 
-OrderMessage = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
+ChangeMessage = OrderCancelRequest | OrderCancelReplaceRequest
+OrderMessage = NewOrderSingle | ChangeMessage
 
 
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
@@ -51,9 +52,5 @@ def operator_of(message: OrderMessage) -> str | None:
 
 def parties(customer: str, operator: str | None) -> list[Party]:
     """Return the parties of a report: the customer account, then the operator."""
-    found = []
-    if customer:
-        found.append(Party(party_id=customer, party_role=PartyRole.CUSTOMER_ACCOUNT))
-    if operator is not None:
-        found.append(Party(party_id=operator, party_role=PartyRole.EXECUTING_TRADER))
-    return found
+    roles = ((customer or None, PartyRole.CUSTOMER_ACCOUNT), (operator, PartyRole.EXECUTING_TRADER))
+    return [Party(party_id=party, party_role=role) for party, role in roles if party is not None]

@@ -43,7 +43,7 @@ class Login:
         return f"{self.key_id}:{self.session_type}"
 
     @property
-    def takes_messages(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether messages to it can be delivered, now or later."""
         return self.connection is not None or self.keeps_messages
 
@@ -110,7 +110,7 @@ class Logins:
         # Removed and added again: the order is that of the last logons. The entry outlives the connection,
         # because a listener with resend also receives later reports, but its next Logon may lack the flag.
         listeners.pop(login, None)
-        if flags.listener:
+        if flags.listener_session:
             listeners[login] = None
 
     def leave(self, login: Login) -> None:
@@ -137,4 +137,4 @@ class Logins:
         recipients = dict.fromkeys(login for login in placed if login is not None)
         listeners = self._listeners.get(account.owner, {})
         recipients.update(dict.fromkeys(login for login in listeners if login.sees(account)))
-        return [login for login in recipients if login.takes_messages]
+        return [login for login in recipients if login.is_reachable]

@@ -168,25 +168,20 @@ class MarketData:
                 return ()
             # A snapshot does not create subscriptions, so only its own number of symbols is checked.
             case SubscriptionRequestType.SNAPSHOT:
-                requested: set[str] = set()
+                requested: list[str] = []
             case SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES:
-                requested = set(symbols)
+                requested = symbols
             case unknown:
-                return [
-                    _reject(
-                        MDReqRejReason.UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE,
-                        f"SubscriptionRequestType {unknown} is not supported",
-                    )
-                ]
+                text = f"SubscriptionRequestType {unknown} is not supported"
+                return [_reject(MDReqRejReason.UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE, text)]
         limits = self._limits
         if limits.per_request is not None and len(set(symbols)) > limits.per_request:
             return [_too_many(f"at most {limits.per_request} symbols per request")]
-        if limits.per_session is not None and len(requested.union(mine)) > limits.per_session:
+        if limits.per_session is not None and len({*requested, *mine}) > limits.per_session:
             return [_too_many(f"at most {limits.per_session} symbols per session")]
-        # The subscription and the snapshots are made within one call, so no change can occur between them.
-        if requested:
-            for symbol in symbols:
-                self._books.add(login, symbol)
+        # The subscription and the snapshots are created within one call, so no change can occur between them.
+        for symbol in requested:
+            self._books.add(login, symbol)
         return [self._snapshot(symbol, now) for symbol in symbols]
 
     def _status_request(self, message: SecurityStatusRequest, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
@@ -221,15 +216,11 @@ class MarketData:
         updates: dict[str, _Update] = {}
         for outcome in outcomes:
             # Most markets have no subscriber: entries are built only for markets that have one.
-            if not isinstance(outcome, TradePrinted | BookChanged) or not self._books.subscribers_to(
-                outcome.market
-            ):
-                continue
-            update = updates.setdefault(outcome.market, _Update())
-            if isinstance(outcome, TradePrinted):
-                update.entries.append(_trade(outcome))
-            else:
-                update.add_levels(outcome)
+            match outcome:
+                case TradePrinted(market=market) if self._books.subscribers_to(market):
+                    updates.setdefault(market, _Update()).entries.append(_trade(outcome))
+                case BookChanged(market=market) if self._books.subscribers_to(market):
+                    updates.setdefault(market, _Update()).add_levels(outcome)
         return updates
 
     def _status_deliveries(self, change: MarketStateChanged) -> list[Delivery]:

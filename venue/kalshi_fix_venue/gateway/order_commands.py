@@ -8,7 +8,6 @@ from typing import Any
 from kalshi_fix_sansio import (
     ExecInst,
     NewOrderSingle,
-    OrderCancelReplaceRequest,
     OrderCancelRequest,
     OrdType,
     SelfTradePreventionType,
@@ -24,7 +23,7 @@ from kalshi_fix_venue.exchange import (
     RefusalCause,
     RejectCause,
 )
-from kalshi_fix_venue.gateway.clearing import OrderMessage, account_of, operator_of
+from kalshi_fix_venue.gateway.clearing import ChangeMessage, OrderMessage, account_of, operator_of
 from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
@@ -93,26 +92,31 @@ def place_order(
         cancel_on_pause=message.cancel_order_on_pause is True,
         max_execution_cost=message.max_execution_cost,
         group=message.secondary_cl_ord_id or message.order_group_id,
-        reserves_cap=login.flags.reserves_caps,
+        reserves_cap=login.flags.use_cap_reservation,
         operator=operator_of(message),
     )
 
 
-def cancel_order(
-    message: OrderCancelRequest, login: Login, shard: int, venue: Exchange
-) -> CancelOrder | RefusalCause:
-    """Return the command for a cancel on a shard, or the cause of its refusal."""
-    fields = _identifying_fields(message, login, shard, venue)
-    return RefusalCause.ORDER_NOT_FOUND if fields is None else CancelOrder(**fields)
-
-
-def amend_order(
-    message: OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
-) -> AmendOrder | RefusalCause:
-    """Return the command for an amend on a shard, or the cause of its refusal."""
-    fields = _identifying_fields(message, login, shard, venue)
-    if fields is None:
+def change_order(
+    message: ChangeMessage, login: Login, shard: int, venue: Exchange
+) -> CancelOrder | AmendOrder | RefusalCause:
+    """Return the command for a cancel or an amend on a shard, or the cause of its refusal."""
+    account = account_of(message, login, shard, venue)
+    if isinstance(account, RejectCause):
         return RefusalCause.ORDER_NOT_FOUND
+    fields: dict[str, Any] = {
+        "cl_ord_id": message.cl_ord_id,
+        "orig_cl_ord_id": message.orig_cl_ord_id,
+        "account": account,
+        "origin": login.origin,
+        "market": message.symbol,
+        "side": Side(message.side),
+        "order_id": message.order_id,
+        "reserves_cap": login.flags.use_cap_reservation,
+        "operator": operator_of(message),
+    }
+    if isinstance(message, OrderCancelRequest):
+        return CancelOrder(**fields)
     if message.ord_type != OrdType.LIMIT:
         return RefusalCause.INVALID_ORDER
     price: Decimal | None = None
@@ -126,23 +130,3 @@ def amend_order(
         time_in_force=None if message.time_in_force is None else TIMES_IN_FORCE[message.time_in_force],
         expire_time=message.expire_time,
     )
-
-
-def _identifying_fields(
-    message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, shard: int, venue: Exchange
-) -> dict[str, Any] | None:
-    """Return the fields that identify the order; None if no order can match."""
-    account = account_of(message, login, shard, venue)
-    if isinstance(account, RejectCause):
-        return None
-    return {
-        "cl_ord_id": message.cl_ord_id,
-        "orig_cl_ord_id": message.orig_cl_ord_id,
-        "account": account,
-        "origin": login.origin,
-        "market": message.symbol,
-        "side": Side(message.side),
-        "order_id": message.order_id,
-        "reserves_cap": login.flags.reserves_caps,
-        "operator": operator_of(message),
-    }

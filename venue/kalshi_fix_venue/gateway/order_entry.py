@@ -23,7 +23,6 @@ from kalshi_fix_venue.exchange import (
     AmendOrder,
     CancelAll,
     CancelCause,
-    CancelOrder,
     Exchange,
     ExecId,
     RefusalCause,
@@ -40,14 +39,18 @@ from kalshi_fix_venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_venue.gateway import reports
-from kalshi_fix_venue.gateway.clearing import OrderMessage, operator_of
+from kalshi_fix_venue.gateway.clearing import ChangeMessage, OrderMessage, operator_of
 from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
-from kalshi_fix_venue.gateway.order_commands import amend_order, cancel_order, place_order, shard_of
+from kalshi_fix_venue.gateway.order_commands import change_order, place_order, shard_of
 from kalshi_fix_venue.gateway.permissions import permitted
 from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
 from kalshi_fix_venue.gateway.texts import REPORTED_BY_CODE
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
+_MASS_CANCEL_RESPONSES: dict[type[Outcome], MassCancelResponse] = {
+    MassCancelDone: MassCancelResponse.ALL_ORDERS_CANCELLED,
+    MassCancelRefused: MassCancelResponse.REJECTED,
+}
 _MASS_CANCEL_REJECT_REASON = 99
 """MassCancelRejectReason (532) of a refused mass cancel: Other in FIX; the venue documents no values."""
 
@@ -86,12 +89,12 @@ class OrderEntry:
         # The outcomes of a command are collected per login before they are reported: the report of one may
         # depend on the next and on the login's flags (`reports_of`).
         events_by_login: dict[Login, list[OrderOutcome]] = {}
+        reports_blocks = self._exchange.assumptions.blocks_are_reported_to_order_sessions
         for outcome in outcomes:
             if isinstance(outcome, OrderOutcome):
-                requester = getattr(outcome, "requester", None)
                 order = outcome.order
-                origins: tuple[str | None, ...] = (order.origin, requester)
-                if _is_block(outcome) and self._exchange.assumptions.blocks_are_reported_to_order_sessions:
+                origins: tuple[str | None, ...] = (order.origin, getattr(outcome, "requester", None))
+                if reports_blocks and isinstance(outcome, OrderTraded) and outcome.aggressor is None:
                     origins = self._logins.origins(order.account.owner, SESSION_TYPES)
                 for login in self._logins.audience(order.account, origins):
                     events_by_login.setdefault(login, []).append(outcome)
@@ -126,7 +129,7 @@ class OrderEntry:
             exec_id = self._exchange.draw_exec_id(shard)
             return self.rejected(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
-        if not login.flags.skip_pending:
+        if not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
@@ -154,15 +157,8 @@ class OrderEntry:
             for each in audience
         ]
 
-    def _change(
-        self, message: OrderCancelRequest | OrderCancelReplaceRequest, login: Login, now: datetime
-    ) -> Result:
-        command: CancelOrder | AmendOrder | RefusalCause
-        shard = shard_of(message, self._exchange)
-        if isinstance(message, OrderCancelRequest):
-            command = cancel_order(message, login, shard, self._exchange)
-        else:
-            command = amend_order(message, login, shard, self._exchange)
+    def _change(self, message: ChangeMessage, login: Login, now: datetime) -> Result:
+        command = change_order(message, login, shard_of(message, self._exchange), self._exchange)
         if isinstance(command, RefusalCause):
             return [(login, self._refused(message, command, None))], ()
         deliveries: list[Delivery] = []
@@ -174,11 +170,10 @@ class OrderEntry:
         if command.reserves_cap and isinstance(command, AmendOrder) and order is not None:
             in_flight = self._in_flight.setdefault(login, set())
             if order.order_id in in_flight:
-                return [
-                    (login, reports.cancel_reject(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order))
-                ], ()
+                refusal = reports.cancel_reject(message, RefusalCause.ORDER_AMEND_IN_PROGRESS, order)
+                return [(login, refusal)], ()
             in_flight.add(order.order_id)
-        if order is not None and not login.flags.skip_pending:
+        if order is not None and not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         deliveries.extend(
@@ -189,10 +184,7 @@ class OrderEntry:
         return deliveries + self.distribute(outcomes), outcomes
 
     def _refused(
-        self,
-        message: OrderCancelRequest | OrderCancelReplaceRequest,
-        cause: RefusalCause,
-        order: OrderSnapshot | None,
+        self, message: ChangeMessage, cause: RefusalCause, order: OrderSnapshot | None
     ) -> OrderCancelReject:
         refusal = reports.cancel_reject(message, cause, order)
         if cause in REPORTED_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
@@ -203,15 +195,11 @@ class OrderEntry:
         if message.mass_cancel_request_type != MassCancelRequestType.CANCEL_FOR_SESSION:
             return [(login, self.mass_cancel_report(message, MassCancelResponse.REJECTED))], ()
         outcomes = self._exchange.apply(CancelAll(origin=login.origin, cause=CancelCause.MASS_CANCELED), now)
-        deliveries: list[Delivery] = []
-        for outcome in outcomes:
-            if isinstance(outcome, MassCancelDone):
-                response = MassCancelResponse.ALL_ORDERS_CANCELLED
-            elif isinstance(outcome, MassCancelRefused):
-                response = MassCancelResponse.REJECTED
-            else:
-                continue
-            deliveries.append((login, self.mass_cancel_report(message, response)))
+        deliveries: list[Delivery] = [
+            (login, self.mass_cancel_report(message, _MASS_CANCEL_RESPONSES[type(outcome)]))
+            for outcome in outcomes
+            if type(outcome) in _MASS_CANCEL_RESPONSES
+        ]
         return deliveries + self.distribute(outcomes), outcomes
 
     def mass_cancel_report(
@@ -229,7 +217,3 @@ class OrderEntry:
 
 def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 like all handlers
     return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()
-
-
-def _is_block(outcome: OrderOutcome) -> bool:
-    return isinstance(outcome, OrderTraded) and outcome.aggressor is None

@@ -81,9 +81,5 @@ class OrderGroups:
     def _shard(self, message: OrderGroupRequest) -> int:
         """Return the destination shard of a request. Without a Symbol there is no automatic routing, so -1
         and an absent ExDestination (100) select shard 0; on margin the field is ignored."""
-        requested = message.ex_destination
-        return (
-            0
-            if requested is None or requested < 0 or self._exchange.product == exchange.MARGIN
-            else requested
-        )
+        is_ignored = self._exchange.product == exchange.MARGIN
+        return 0 if is_ignored else max(message.ex_destination or 0, 0)

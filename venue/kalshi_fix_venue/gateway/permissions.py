@@ -11,7 +11,7 @@ from kalshi_fix_venue.gateway.refusals import not_authorized
 
 def permitted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
     """Handle a message if its session and its key may send it."""
-    if login.flags.listener:
+    if login.flags.listener_session:
         return [(login, not_authorized(message, "Listener sessions are read-only"))], ()
     if not login.may_write:
         return [(login, not_authorized(message, "The API key has no write scope"))], ()

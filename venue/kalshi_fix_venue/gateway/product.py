@@ -27,7 +27,7 @@ RECENT_TRADES = 300
 
 
 class ProductGateway:
-    """Takes messages from logins and commands from the operator, and returns messages with their
+    """Handles messages from logins and commands from the operator, and returns messages with their
     recipients."""
 
     def __init__(
@@ -93,7 +93,13 @@ class ProductGateway:
         has called `handle_timer` in time.
         """
         self.begin(now)
-        return self.handle_timer(now) + self._answer(message, login, now)
+        due = self.handle_timer(now)
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            return [*due, (login, unsupported(message))]
+        deliveries, outcomes = handler(message, login, now)
+        # The sender is answered before the others are notified.
+        return due + deliveries + self._publish(outcomes)
 
     def next_deadline(self) -> datetime | None:
         """Return the next time to call `handle_timer`: the next expiry or timer."""
@@ -111,14 +117,6 @@ class ProductGateway:
                 answers, outcomes = action(now)
                 deliveries += answers + self._publish(outcomes)
         return deliveries
-
-    def _answer(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
-        handler = self._handlers.get(type(message))
-        if handler is None:
-            return [(login, unsupported(message))]
-        deliveries, outcomes = handler(message, login, now)
-        # The sender is answered before the others are notified.
-        return deliveries + self._publish(outcomes)
 
     def execute(self, command: Command, now: datetime) -> tuple[list[Delivery], Sequence[Outcome]]:
         """Execute a command that no session requested, and return its reports and updates.

@@ -15,7 +15,6 @@ from kalshi_fix_sansio import (
     NewOrderSingle,
     OrderCancelReject,
     OrderCancelReplaceRequest,
-    OrderCancelRequest,
     OrdStatus,
     SelfTradePreventionType,
     TimeInForce,
@@ -30,7 +29,7 @@ from kalshi_fix_venue.exchange.outcomes import (
     OrderReplaced,
     OrderTraded,
 )
-from kalshi_fix_venue.gateway.clearing import operator_of, parties
+from kalshi_fix_venue.gateway.clearing import ChangeMessage, operator_of, parties
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.texts import (
     CANCEL_TEXTS,
@@ -70,7 +69,7 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
         match outcome:
             case OrderAccepted():
                 before_trade = isinstance(following, OrderTraded)
-                if following is None or (before_trade and flags.new_before_trade):
+                if following is None or (before_trade and flags.always_emit_new_before_trade):
                     yield _outcome_report(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
             case OrderReplaced():
                 yield _replaced(outcome, flags)
@@ -99,10 +98,7 @@ def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: 
 
 
 def pending_change(
-    message: OrderCancelRequest | OrderCancelReplaceRequest,
-    order: OrderSnapshot,
-    flags: LogonFlags,
-    now: datetime,
+    message: ChangeMessage, order: OrderSnapshot, flags: LogonFlags, now: datetime
 ) -> ExecutionReport:
     """Return the report that a cancel or an amend of a known order is pending."""
     is_amend = isinstance(message, OrderCancelReplaceRequest)
@@ -135,7 +131,7 @@ def order_reject(
     echo = _echo(message)
     if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
         echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
-    ordered = message.order_qty if flags.preserve_original_quantity else _ZERO
+    ordered = message.order_qty if flags.preserve_original_order_qty else _ZERO
     return ExecutionReport(
         order_id=order_id,
         cl_ord_id=message.cl_ord_id,
@@ -155,22 +151,18 @@ def order_reject(
 
 
 def cancel_reject(
-    message: OrderCancelRequest | OrderCancelReplaceRequest,
-    cause: RefusalCause,
-    order: OrderSnapshot | None,
+    message: ChangeMessage, cause: RefusalCause, order: OrderSnapshot | None
 ) -> OrderCancelReject:
     """Return the reject of a cancel or an amend; `order` is the order that it references, if it is known."""
-    is_amend = isinstance(message, OrderCancelReplaceRequest)
+    response_to = CxlRejResponseTo.ORDER_CANCEL_REQUEST
+    if isinstance(message, OrderCancelReplaceRequest):
+        response_to = CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
     return OrderCancelReject(
         order_id=UNKNOWN_ORDER_ID if order is None else order.order_id,
         cl_ord_id=message.cl_ord_id,
         orig_cl_ord_id=message.orig_cl_ord_id,
         ord_status=OrdStatus.REJECTED if order is None else _status(order),
-        cxl_rej_response_to=(
-            CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST
-            if is_amend
-            else CxlRejResponseTo.ORDER_CANCEL_REQUEST
-        ),
+        cxl_rej_response_to=response_to,
         cxl_rej_reason=CXL_REJ_REASONS[cause],
         text=cause.value,
     )
@@ -191,7 +183,7 @@ def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
 
 
 def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
-    expired = outcome.cause.is_expiry and flags.expired_status
+    expired = outcome.cause.is_expiry and flags.use_expired_ord_status
     return _outcome_report(
         outcome,
         flags,
@@ -230,7 +222,7 @@ def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> Exe
     # The following cancel has no separate report, so this report must end the order.
     if ends_order:
         report.leaves_qty = _ZERO
-        if not flags.preserve_original_quantity:
+        if not flags.preserve_original_order_qty:
             report.order_qty = report.cum_qty
     return report
 
@@ -252,7 +244,7 @@ def _report(
 ) -> ExecutionReport:
     """Return a report about an order on the exchange, with the fields that all such reports have; `operator`
     is that of the reported request, if it differs from the order's."""
-    ordered = order.quantity if flags.preserve_original_quantity else order.filled_qty + order.leaves
+    ordered = order.quantity if flags.preserve_original_order_qty else order.filled_qty + order.leaves
     return ExecutionReport(
         **{
             "order_id": order.order_id,
@@ -311,5 +303,5 @@ def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
         isinstance(outcome, OrderCanceled)
         and outcome.cause is CancelCause.IMMEDIATE_OR_CANCELLED
         and outcome.order.filled_qty > 0
-        and not flags.ioc_cancel_report
+        and not flags.enable_ioc_cancel_report
     )

@@ -81,9 +81,9 @@ class Settlements:
 def wants_settlements(login: Login) -> bool:
     """Return whether a login gets settlement reports: it requested them (ReceiveSettlementReports, which is
     the default only on KalshiPT), and they can be delivered, now or later."""
-    requested = login.flags.settlement_reports
+    requested = login.flags.receive_settlement_reports
     is_requested = login.session_type == POST_TRADE if requested is None else requested
-    return is_requested and login.session_type in SESSION_TYPES and login.takes_messages
+    return is_requested and login.session_type in SESSION_TYPES and login.is_reachable
 
 
 def party_id(account: AccountId) -> str:

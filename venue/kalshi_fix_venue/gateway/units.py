@@ -42,7 +42,7 @@ def contracts(quantity: Decimal) -> Decimal:
 def money(amount: Decimal) -> Decimal:
     """Return dollars with two decimals, or with more if the amount has them."""
     rounded = amount.quantize(_TWO_PLACES)
-    return rounded if rounded == amount else _trim(amount)
+    return rounded if rounded == amount else amount.normalize()
 
 
 def exchange_fees(amount: Decimal) -> list[MiscFee]:
@@ -59,15 +59,8 @@ def exchange_fees(amount: Decimal) -> list[MiscFee]:
 
 def collateral_changes(amount: Decimal, kind: CollateralAmountType) -> list[CollateralAmountChange]:
     """Return the single collateral change of a report, in dollars."""
-    return [
-        CollateralAmountChange(collateral_amount_change=money(amount), collateral_amount_type=kind),
-    ]
+    return [CollateralAmountChange(collateral_amount_change=money(amount), collateral_amount_type=kind)]
 
 
 def _whole_cents(cents: Decimal) -> Decimal:
     return cents.quantize(_WHOLE, ROUND_DOWN)
-
-
-def _trim(value: Decimal) -> Decimal:
-    whole = value.to_integral_value()
-    return whole.quantize(_WHOLE) if value == whole else value.normalize()

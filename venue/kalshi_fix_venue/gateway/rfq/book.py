@@ -17,6 +17,7 @@ from kalshi_fix_venue.gateway.logins import Login
 from kalshi_fix_venue.gateway.timers import Timer
 
 ONE = Decimal(1)
+J = TypeVar("J")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -196,8 +197,8 @@ class RfqBook:
         """Close a request; it and its quotes are retained for a while."""
         rfq.state = RfqState.CLOSED
         rfq.makers = ()
-        _take_out(self._open, rfq.requester, rfq.rfq_id)
-        _take_out(self._open_on, rfq.market, rfq.rfq_id)
+        _remove(self._open, rfq.requester, rfq.rfq_id)
+        _remove(self._open_on, rfq.market, rfq.rfq_id)
         self._closed[rfq.rfq_id] = rfq
         while len(self._closed) > self.retained:
             self._forget(self._closed.popitem(last=False)[1])
@@ -228,7 +229,7 @@ class RfqBook:
         quote.state = state
         rfq = quote.rfq
         rfq.open_quotes.pop(quote.account, None)
-        self._unlink(quote)
+        _remove(self._of_logins, quote.maker, quote)
         # At most `max_quotes` are active, so there is an ended one to remove. Ended quotes are retained
         # because accepting one must be refused as expired.
         if len(rfq.quotes) > 2 * self.max_quotes:
@@ -236,10 +237,10 @@ class RfqBook:
             del rfq.quotes[oldest.quote_id]
             self._forget_quote(oldest)
 
-    def hold_quote(self, quote: Quote, state: QuoteState) -> None:
-        """Mark a quote as accepted or confirmed: it no longer ends with its session."""
-        quote.state = state
-        self._unlink(quote)
+    def accept_quote(self, quote: Quote) -> None:
+        """Mark a quote as accepted: it no longer ends with its session."""
+        quote.state = QuoteState.ACCEPTED
+        _remove(self._of_logins, quote.maker, quote)
 
     def quote_of_maker(self, owner: str, quote_id: str) -> Quote | None:
         """Return a maker's quote by its id."""
@@ -251,25 +252,19 @@ class RfqBook:
 
     def open_quotes_of(self, login: Login) -> Iterable[Quote]:
         """Return the open quotes of a session."""
-        return tuple(self._of_logins.get(login, ()))
-
-    def _unlink(self, quote: Quote) -> None:
-        makers_quotes = self._of_logins.get(quote.maker)
-        if makers_quotes is not None:
-            makers_quotes.pop(quote, None)
-            if not makers_quotes:
-                del self._of_logins[quote.maker]
+        return tuple(self._of_logins.get(login, {}))
 
     def _forget_quote(self, quote: Quote) -> None:
         _drop(self._of_makers, (quote.account.owner, quote.quote_id), quote)
         _drop(self._of_creators, (quote.rfq.account.owner, quote.quote_id), quote)
 
 
-def _take_out(index: dict[K, dict[str, Rfq]], key: K, name: str) -> None:
-    inner = index[key]
-    del inner[name]
+def _remove(index: dict[K, dict[J, V]], key: K, name: J) -> None:
+    """Remove an entry, if it exists, from one of the dictionaries of an index, and an empty one entirely."""
+    inner = index.get(key, {})
+    inner.pop(name, None)
     if not inner:
-        del index[key]
+        index.pop(key, None)
 
 
 def _drop(index: dict[K, V], key: K, value: V) -> None:

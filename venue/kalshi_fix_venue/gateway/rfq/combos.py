@@ -26,6 +26,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.gateway.rfq import texts
 from kalshi_fix_venue.gateway.rfq.book import Combo
+from kalshi_fix_venue.gateway.rfq.messages import RequestRefusal
 
 _HASH_LENGTH = 12
 """Length of the hash in a ticker, which distinguishes the combos of a collection."""
@@ -56,16 +57,6 @@ class ComboCollection:
     """The position limit of its markets."""
 
 
-@attrs.frozen(kw_only=True)
-class InvalidCombo:
-    """Why a combo is invalid (QuoteRequestReject)."""
-
-    reason: QuoteRequestRejectReason
-    text: str
-    code: MVEValidationReasonCode | None = None
-    offending: tuple[str, ...] = ()
-
-
 @attrs.define(eq=False)
 class Combos:
     """Finds or creates the market of a combination."""
@@ -73,36 +64,34 @@ class Combos:
     _exchange: Exchange
     _collections: Mapping[str, ComboCollection]
     _max_combos: int
-    _made: dict[str, Combo] = attrs.field(factory=dict)
+    _created: dict[str, Combo] = attrs.field(factory=dict)
     """Created combinations by the ticker of their market."""
 
-    def market(self, combo: Combo, now: datetime) -> str | InvalidCombo:
+    def market(self, combo: Combo, now: datetime) -> str | RequestRefusal:
         """Return the ticker of a combination's market; the same legs in a different order have the same
         ticker."""
         collection = self._collections.get(combo.collection)
         if collection is None:
-            return InvalidCombo(
-                reason=QuoteRequestRejectReason.UNKNOWN_SYMBOL, text=texts.COLLECTION_NOT_FOUND
-            )
+            return RequestRefusal(texts.COLLECTION_NOT_FOUND, QuoteRequestRejectReason.UNKNOWN_SYMBOL)
         invalid = self._check(collection, combo.legs)
         if invalid is not None:
             return invalid
         # Bounded, because markets are never removed and clients can name any number of combinations.
         ticker = combo_ticker(combo)
         if ticker not in self._exchange.markets:
-            if len(self._made) >= self._max_combos:
-                return InvalidCombo(reason=QuoteRequestRejectReason.EXCEEDS_LIMIT, text=texts.TOO_MANY_COMBOS)
+            if len(self._created) >= self._max_combos:
+                return RequestRefusal(texts.TOO_MANY_COMBOS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
             self._exchange.apply(ListMarket(combo_rules(ticker, collection)), now)
-            self._made[ticker] = combo
+            self._created[ticker] = combo
         return ticker
 
     def combo_of(self, market: str) -> Combo | None:
         """Return the combination of a market, or None if it was not created as one."""
-        return self._made.get(market)
+        return self._created.get(market)
 
     def _check(
         self, collection: ComboCollection, legs: tuple[MultivariateSelectedLeg, ...]
-    ) -> InvalidCombo | None:
+    ) -> RequestRefusal | None:
         codes = MVEValidationReasonCode
         events = {event.ticker: event for event in collection.events}
         unknown = [leg for leg in legs if not self._is_eligible(events, leg)]
@@ -164,6 +153,5 @@ def _market(leg: MultivariateSelectedLeg) -> str:
     return leg.multivariate_selected_market_ticker
 
 
-def _invalid(code: MVEValidationReasonCode, text: str, legs: list[MultivariateSelectedLeg]) -> InvalidCombo:
-    offending = tuple(dict.fromkeys(_market(leg) for leg in legs))
-    return InvalidCombo(reason=QuoteRequestRejectReason.OTHER, text=text, code=code, offending=offending)
+def _invalid(code: MVEValidationReasonCode, text: str, legs: list[MultivariateSelectedLeg]) -> RequestRefusal:
+    return RequestRefusal(text, code=code, offending=tuple(dict.fromkeys(_market(leg) for leg in legs)))

@@ -11,7 +11,6 @@ from hashlib import sha256
 import attrs
 
 from kalshi_fix_sansio import Side
-from kalshi_fix_venue.assumptions import Assumptions
 from kalshi_fix_venue.exchange import Exchange, MarketRules
 from kalshi_fix_venue.gateway.logins import Logins
 from kalshi_fix_venue.gateway.rfq.book import Rfq, RfqBook
@@ -44,11 +43,6 @@ class RfqContext:
     """The pseudonym of each participating owner."""
     _crosses: dict[str, deque[datetime]] = attrs.field(factory=dict)
     """By owner, the times of the last `POST_ONLY_CROSSES` post-only quotes that crossed the book."""
-
-    @property
-    def assumptions(self) -> Assumptions:
-        """Assumptions about undocumented behaviour."""
-        return self.exchange.assumptions
 
     def public_id(self, owner: str) -> str:
         """Return the pseudonym of an owner, which never changes (PartyID 448)."""

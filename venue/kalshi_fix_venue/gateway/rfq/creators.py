@@ -15,7 +15,6 @@ from kalshi_fix_sansio import (
     OrdType,
     Party,
     QuoteRequest,
-    QuoteRequestReject,
     QuoteRequestRejectReason,
     QuoteRequestSymbol,
     RFQCancel,
@@ -31,9 +30,10 @@ from kalshi_fix_venue.gateway.order_entry import OrderEntry
 from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteState, Rfq, RfqState
-from kalshi_fix_venue.gateway.rfq.combos import Combos, InvalidCombo
+from kalshi_fix_venue.gateway.rfq.combos import Combos
 from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, to_the_millisecond
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
+from kalshi_fix_venue.gateway.rfq.messages import RequestRefusal
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
 _WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
@@ -53,8 +53,8 @@ class Creators:
     def request(self, message: QuoteRequest, login: Login, now: datetime) -> Result:
         """Accept a request and forward it to every maker that is logged on."""
         rfq = self._rfq(message, login, now)
-        if isinstance(rfq, QuoteRequestReject):
-            return [(login, rfq)], ()
+        if isinstance(rfq, RequestRefusal):
+            return [(login, messages.request_refusal(message.quote_req_id, rfq))], ()
         deliveries: list[Delivery] = []
         # Only after the checks: a refused request must not replace others.
         if message.related_sym[0].replace_existing is True:
@@ -70,32 +70,28 @@ class Creators:
             deliveries.append((maker, messages.request_to_maker(rfq, public_id, own=own)))
         return deliveries, ()
 
-    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | QuoteRequestReject:
+    def _rfq(self, message: QuoteRequest, login: Login, now: datetime) -> Rfq | RequestRefusal:
         """Return the new request, or its refusal. If several reasons apply, the first one is reported."""
-
-        def other(text: str) -> QuoteRequestReject:
-            return messages.request_refusal(message.quote_req_id, QuoteRequestRejectReason.OTHER, text)
-
         exchange = self._context.exchange
         if exchange.pause is not PauseState.OPEN:
-            return other(exchange.pause.name)
+            return RequestRefusal(exchange.pause.name)
         entry = message.related_sym[0]
         named = entry.symbol is not None
         if named == (message.multivariate_collection_ticker is not None):
-            return other(texts.MARKET_OR_COMBO)
+            return RequestRefusal(texts.MARKET_OR_COMBO)
         found = self._market(message, entry, now)
-        if isinstance(found, QuoteRequestReject):
+        if isinstance(found, RequestRefusal):
             return found
         market, combo = found
         closed = exchange.market_refusal(market)
         if closed is not None:
-            return other(closed.value)
+            return RequestRefusal(closed.value)
         shard = exchange.shard_of(market)
         account = account_named(entry.party_ids, message.alloc_account, login, shard, exchange)
         if isinstance(account, RejectCause):
-            return other(account.value)
+            return RequestRefusal(account.value)
         if not exchange.has_account(account):
-            return other(texts.ACCOUNT_NOT_FOUND)
+            return RequestRefusal(texts.ACCOUNT_NOT_FOUND)
         rfq = Rfq(
             rfq_id=self._context.new_id(),
             client_id=message.quote_req_id,
@@ -115,47 +111,39 @@ class Creators:
 
     def _market(
         self, message: QuoteRequest, entry: QuoteRequestSymbol, now: datetime
-    ) -> tuple[str, Combo | None] | QuoteRequestReject:
+    ) -> tuple[str, Combo | None] | RequestRefusal:
         """Return the requested market; the market of a combination is created if necessary."""
-        reason = QuoteRequestRejectReason.UNKNOWN_SYMBOL
         if entry.symbol is not None:
             if entry.symbol in self._context.exchange.markets:
                 return entry.symbol, self._combos.combo_of(entry.symbol)
-            return messages.request_refusal(message.quote_req_id, reason, RejectCause.MARKET_NOT_FOUND.value)
+            unknown_symbol = QuoteRequestRejectReason.UNKNOWN_SYMBOL
+            return RequestRefusal(RejectCause.MARKET_NOT_FOUND.value, unknown_symbol)
         combo = Combo(
             collection=message.multivariate_collection_ticker or "",
             legs=tuple(message.multivariate_selected_legs),
         )
         market = self._combos.market(combo, now)
-        if isinstance(market, InvalidCombo):
-            return messages.request_refusal(
-                message.quote_req_id, market.reason, market.text, market.code, market.offending
-            )
-        return market, combo
+        return market if isinstance(market, RequestRefusal) else (market, combo)
 
-    def _refusal(self, rfq: Rfq, *, replaces: bool) -> QuoteRequestReject | None:
+    def _refusal(self, rfq: Rfq, *, replaces: bool) -> RequestRefusal | None:
         """Return the refusal of a well-formed request, or None."""
-        other = QuoteRequestRejectReason.OTHER
-        reason, text = other, ""
         rules, settings = self._context.rules(rfq.market), self._context.settings
         amount = rfq.cash if rfq.contracts is None else rfq.contracts
         open_requests = self._open(rfq)
         # The session has checked that one of the two fields is present and not negative.
         if not amount:
-            text = texts.INVALID_PARAMETERS
-        elif rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
-            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_CONTRACTS
-        elif rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
-            text = texts.INVALID_PARAMETERS
-        elif self._is_known(rfq, open_requests, replaces=replaces):
-            text = texts.RFQ_ALREADY_EXISTS
-        elif not replaces and len(open_requests) >= settings.max_open:
-            reason, text = QuoteRequestRejectReason.EXCEEDS_LIMIT, texts.TOO_MANY_RFQS
-        elif self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
-            reason, text = QuoteRequestRejectReason.INSUFFICIENT_CREDIT, texts.INSUFFICIENT_BALANCE
-        if not text:
-            return None
-        return messages.request_refusal(rfq.client_id, reason, text)
+            return RequestRefusal(texts.INVALID_PARAMETERS)
+        if rfq.contracts is not None and rfq.contracts > rules.maximum_quantity:
+            return RequestRefusal(texts.TOO_MANY_CONTRACTS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
+        if rfq.contracts is not None and not rules.accepts_quantity(rfq.contracts):
+            return RequestRefusal(texts.INVALID_PARAMETERS)
+        if self._is_known(rfq, open_requests, replaces=replaces):
+            return RequestRefusal(texts.RFQ_ALREADY_EXISTS)
+        if not replaces and len(open_requests) >= settings.max_open:
+            return RequestRefusal(texts.TOO_MANY_RFQS, QuoteRequestRejectReason.EXCEEDS_LIMIT)
+        if self._minimum_cost(rfq) > self._context.exchange.account(rfq.account).available:
+            return RequestRefusal(texts.INSUFFICIENT_BALANCE, QuoteRequestRejectReason.INSUFFICIENT_CREDIT)
+        return None
 
     def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
         """Return whether an open request has this QuoteReqID, or is for the same market and not replaced."""
@@ -278,7 +266,7 @@ class Creators:
             exec_id = self._context.exchange.draw_exec_id(shard)
             return self._orders.rejected(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
-        if not login.flags.skip_pending:
+        if not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         # AcceptQuoteStatus exists on KalshiRT only; an order may also be sent on KalshiNR.
         if login.session_type == accepted.quote.rfq.creator.session_type:

@@ -13,7 +13,6 @@ import attrs
 from kalshi_fix_sansio import (
     NewOrderSingle,
     OrdType,
-    QuoteRequestRejectReason,
     QuoteStatus,
     RFQCancelStatusCode,
 )
@@ -54,8 +53,9 @@ class Lifecycle:
         quote, rfq = acceptance.quote, acceptance.quote.rfq
         # From now on the quote survives its maker's session, because the creator relies on it.
         rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
-        self._context.book.hold_quote(quote, QuoteState.ACCEPTED)
-        self._set_timer(rfq, now + self._context.windows(rfq).to_confirm, lambda _: (self._void(rfq), ()))
+        self._context.book.accept_quote(quote)
+        window = self._context.windows(rfq).confirmation
+        self._set_timer(rfq, now, window, lambda _: (self._void(rfq), ()))
         return [(quote.maker, messages.quote_status(quote, QuoteStatus.ACCEPTED, acceptance))]
 
     def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
@@ -64,7 +64,7 @@ class Lifecycle:
         # Neither side can withdraw, and the orders enter the book only after the execution timer
         # (rfq_execution in spec/kalshi/limits.yaml).
         rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
-        self._set_timer(rfq, now + self._context.windows(rfq).to_execute, partial(self._execute, acceptance))
+        self._set_timer(rfq, now, self._context.windows(rfq).execution, partial(self._execute, acceptance))
         return self._cancel_quotes(rfq, spared=quote)
 
     def cancel_quote(self, quote: Quote) -> list[Delivery]:
@@ -83,8 +83,8 @@ class Lifecycle:
         # Closed in the book last, because closing it there removes its makers, who must be notified first.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
-        if self._context.assumptions.makers_are_notified_of_closed_rfqs:
-            notice = messages.request_refusal(rfq.rfq_id, QuoteRequestRejectReason.OTHER, text)
+        if self._context.exchange.assumptions.makers_are_notified_of_closed_rfqs:
+            notice = messages.request_refusal(rfq.rfq_id, messages.RequestRefusal(text))
             deliveries += [
                 (maker, notice) for maker in rfq.makers if spared is None or maker is not spared.maker
             ]
@@ -94,21 +94,18 @@ class Lifecycle:
     def _start_lifetime(self, rfq: Rfq) -> None:
         lifetime = self._context.settings.lifetime
         if lifetime is not None:
-            expiry = rfq.created + timedelta(seconds=lifetime)
-            self._set_timer(rfq, expiry, lambda _: (self.expire(rfq), ()))
+            self._set_timer(rfq, rfq.created, lifetime, lambda _: (self.expire(rfq), ()))
 
     def _void(self, rfq: Rfq) -> list[Delivery]:
         """End an unconfirmed acceptance."""
         acceptance, rfq.acceptance = rfq.acceptance, None
-        deliveries: list[Delivery] = []
-        if acceptance is not None:
-            deliveries.append(self._end_quote(acceptance.quote))
-        if not self._context.assumptions.unconfirmed_acceptance_closes_rfq:
-            rfq.state = RfqState.OPEN
-            self._context.timers.cancel(rfq.timer)
-            self._start_lifetime(rfq)
-            return deliveries
-        return deliveries + self.expire(rfq)
+        deliveries: list[Delivery] = [] if acceptance is None else [self._end_quote(acceptance.quote)]
+        if self._context.exchange.assumptions.unconfirmed_acceptance_closes_rfq:
+            return deliveries + self.expire(rfq)
+        rfq.state = RfqState.OPEN
+        self._context.timers.cancel(rfq.timer)
+        self._start_lifetime(rfq)
+        return deliveries
 
     def _execute(self, acceptance: Acceptance, now: datetime) -> Result:
         quote, rfq = acceptance.quote, acceptance.quote.rfq
@@ -155,10 +152,12 @@ class Lifecycle:
         self._context.book.end_quote(quote, QuoteState.CANCELED)
         return quote.maker, messages.quote_status(quote, QuoteStatus.CANCELED)
 
-    def _set_timer(self, rfq: Rfq, when: datetime, action: Callable[[datetime], Result]) -> None:
+    def _set_timer(
+        self, rfq: Rfq, begin: datetime, seconds: float, action: Callable[[datetime], Result]
+    ) -> None:
         # Each request has one timer: the timer of the previous state is cancelled.
         self._context.timers.cancel(rfq.timer)
-        rfq.timer = self._context.timers.at(when, action)
+        rfq.timer = self._context.timers.at(begin + timedelta(seconds=seconds), action)
 
 
 def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:

@@ -68,7 +68,7 @@ class Makers:
 
     def leave(self, login: Login) -> None:
         """Cancel the open quotes of a session that has ended; accepted and confirmed ones stay."""
-        if self._context.assumptions.quotes_end_with_session:
+        if self._context.exchange.assumptions.quotes_end_with_session:
             for quote in self._context.book.open_quotes_of(login):
                 self._context.book.end_quote(quote, QuoteState.CANCELED)
 
@@ -150,7 +150,7 @@ class Makers:
     def _replaced(self, quote: Quote) -> list[Quote]:
         """Return the quotes that a new one replaces."""
         rfqs: tuple[Rfq, ...] = (quote.rfq,)
-        if self._context.assumptions.one_quote_per_market:
+        if self._context.exchange.assumptions.one_quote_per_market:
             rfqs = self._context.book.open_on(quote.rfq.market)
         found = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
         return [old for old in found if old is not None and old.state is QuoteState.OPEN]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import attrs
+
 from kalshi_fix_sansio import (
     AcceptQuoteStatus,
     AcceptQuoteStatusCode,
@@ -47,20 +49,27 @@ def request_ack(rfq: Rfq) -> QuoteRequestAck:
     )
 
 
-def request_refusal(
-    quote_req_id: str,
-    reason: QuoteRequestRejectReason,
-    text: str,
-    mve_code: MVEValidationReasonCode | None = None,
-    offending: tuple[str, ...] = (),
-) -> QuoteRequestReject:
+@attrs.frozen
+class RequestRefusal:
+    """Why a request is refused."""
+
+    text: str
+    reason: QuoteRequestRejectReason = QuoteRequestRejectReason.OTHER
+    code: MVEValidationReasonCode | None = None
+    """Why its combination of markets is invalid, if it is."""
+    offending: tuple[str, ...] = ()
+    """Tickers of the markets of the offending legs."""
+
+
+def request_refusal(quote_req_id: str, refusal: RequestRefusal) -> QuoteRequestReject:
     """Return the refusal of a request, or the notice to a maker that a request has ended."""
+    legs = [MVEOffendingLeg(mve_offending_market_ticker=ticker) for ticker in refusal.offending]
     return QuoteRequestReject(
         quote_req_id=quote_req_id,
-        quote_request_reject_reason=reason,
-        text=text,
-        mve_validation_reason_code=mve_code,
-        mve_offending_legs=[MVEOffendingLeg(mve_offending_market_ticker=ticker) for ticker in offending],
+        quote_request_reject_reason=refusal.reason,
+        text=refusal.text,
+        mve_validation_reason_code=refusal.code,
+        mve_offending_legs=legs,
     )
 
 

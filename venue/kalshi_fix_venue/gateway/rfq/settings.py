@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import attrs
 
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION, RFQS_WITH_REPLACE_EXISTING
@@ -23,16 +21,6 @@ class Windows:
     def documented(cls, kind: str) -> Windows:
         """Return the times that the venue documents for a kind of market."""
         return cls(confirmation=RFQ_CONFIRMATION[kind], execution=RFQ_EXECUTION[kind])
-
-    @property
-    def to_confirm(self) -> timedelta:
-        """`confirmation`, as a timedelta."""
-        return timedelta(seconds=self.confirmation)
-
-    @property
-    def to_execute(self) -> timedelta:
-        """`execution`, as a timedelta."""
-        return timedelta(seconds=self.execution)
 
 
 _STANDARD = Windows.documented("standard")
