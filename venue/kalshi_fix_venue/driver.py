@@ -87,9 +87,9 @@ class Driver:
             self.venue.prepare()
         else:
             self.input_count += 1
-        connection = None if number is None else self._connections.get(number)
-        if connection is not None and not connection.is_reading and inbox.has_room(connection.number):
-            connection.read()
+            connection = self._connections.get(number)
+            if connection is not None and not connection.is_reading and inbox.has_room(number):
+                connection.read()
         self._schedule_processing()
         self.flush()
 
@@ -109,11 +109,9 @@ class Driver:
         self._write()
         for number in self.venue.connections_to_close():
             connection = self._connections.get(number)
-            if connection is None:
-                continue
-            if self.venue.should_reset(number):
+            if connection is not None and self.venue.should_reset(number):
                 connection.reset()
-            else:
+            elif connection is not None:
                 connection.close()
         self._set_timer()
 
@@ -186,7 +184,8 @@ class ClientProtocol(asyncio.Protocol):
         self.number: int = 0
         """The venue's number of the connection."""
         self._driver = driver
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
+        """Set by `connection_made`, which asyncio calls before the other methods."""
         self._detached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -196,15 +195,13 @@ class ClientProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the driver."""
-        if self._detached:
-            return
-        self._driver.receive_data(self.number, data)
+        if not self._detached:
+            self._driver.receive_data(self.number, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
         """Report the loss to the driver."""
-        if self._detached:
-            return
-        self._driver.remove_connection(self.number)
+        if not self._detached:
+            self._driver.remove_connection(self.number)
 
     def pause_writing(self) -> None:
         """Leave further output in the session's queue, whose size the session limits."""
@@ -219,24 +216,20 @@ class ClientProtocol(asyncio.Protocol):
     def stop_reading(self) -> None:
         """Stop reading; the system buffers the bytes that the client sends."""
         self.is_reading = False
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._transport.pause_reading()
 
     def read(self) -> None:
         """Continue reading."""
         self.is_reading = True
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Write bytes."""
-        if self._transport is not None:
-            self._transport.write(data)
+        self._transport.write(data)
 
     def close(self) -> None:
         """Close once everything is written."""
-        if self._transport is not None:
-            self._transport.close()
+        self._transport.close()
 
     def detach(self) -> None:
         """Close at once, without further calls to the driver."""
@@ -245,16 +238,14 @@ class ClientProtocol(asyncio.Protocol):
 
     def reset(self) -> None:
         """Close at once with a TCP reset."""
-        if self._transport is not None:
-            socket = self._transport.get_extra_info("socket")
-            if socket is not None:
-                socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
-            self._transport.abort()
+        socket = self._transport.get_extra_info("socket")
+        if socket is not None:
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
+        self._transport.abort()
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
 
 OnBytes = Callable[[ClientProtocol, bytes, bool], None]

@@ -55,15 +55,12 @@ def parameter(
 
 
 def parameters(cls: type) -> tuple[Parameter, ...]:
-    """Return the parameters of an attrs class, its own before the inherited ones."""
-    found = [
-        (field.inherited, attrs.evolve(field.metadata[_KEY], name=field.name))
-        for field in attrs.fields(cls)
-        if _KEY in field.metadata
-    ]
-    return tuple(
-        each for inherited in (False, True) for is_inherited, each in found if is_inherited is inherited
-    )
+    """Return the parameters of an attrs class: inherited positional ones, its own, and the other inherited
+    ones."""
+    fields = [field for field in attrs.fields(cls) if _KEY in field.metadata]
+    # `attrs.fields` begins with all inherited ones.
+    fields.sort(key=lambda field: field.inherited and not field.metadata[_KEY].positional)
+    return tuple(attrs.evolve(field.metadata[_KEY], name=field.name) for field in fields)
 
 
 def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:

@@ -64,7 +64,7 @@ class Agenda:
     """The steps of a programme that have not been performed yet."""
 
     def __init__(self, programme: Programme) -> None:
-        """Hold the steps back until `begin`."""
+        """Perform no step before `begin` is called."""
         self._steps = deque(sorted(programme.steps, key=lambda step: step.after))
         self._begun: float | None = None
 

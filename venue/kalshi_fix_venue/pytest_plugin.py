@@ -58,14 +58,11 @@ class _Venues:
         """Lend a fresh venue."""
         from kalshi_fix_venue.testing import Venue
 
-        try:
+        kind = None
+        with contextlib.suppress(TypeError):  # an unhashable setting: the venue is not shared
             kind = frozenset(settings.items())
-            venue = self._kept.get(kind)
-        except TypeError:  # an unhashable setting: the venue is not shared
-            with Venue(**settings) as venue:
-                yield venue
-            return
-        if venue is None and len(self._kept) == MAX_KINDS:
+        venue = self._kept.get(kind)
+        if venue is None and (kind is None or len(self._kept) == MAX_KINDS):
             with Venue(**settings) as venue:
                 yield venue
             return

@@ -88,7 +88,7 @@ class VenueServer:
         self._ahead = 0.0
         """Seconds that were skipped before the server was stopped."""
         self._listeners: list[asyncio.Server] = []
-        self._joining: set[asyncio.Task[None]] = set()
+        self._joining: set[asyncio.Task[Any]] = set()
         """Tasks that attach connections from this process; the loop has only weak references to them."""
         self._bound: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
@@ -128,8 +128,8 @@ class VenueServer:
             end.close()
             return
         end.setblocking(False)
-        connection = ClientProtocol(driver, product, session_type)
-        task = driver.loop.create_task(_attach(driver.loop, connection, end))
+        protocol = partial(ClientProtocol, driver, product, session_type)
+        task = driver.loop.create_task(driver.loop.create_connection(protocol, sock=end))
         self._joining.add(task)
         task.add_done_callback(self._joining.discard)
 
@@ -341,10 +341,6 @@ class VenueServer:
         if self._driver is None:
             raise RuntimeError("the venue server is not running; start it first")
         return self._driver
-
-
-async def _attach(loop: asyncio.AbstractEventLoop, connection: ClientProtocol, end: socket.socket) -> None:
-    await loop.create_connection(lambda: connection, sock=end)
 
 
 async def _catch_up(driver: Driver) -> None:

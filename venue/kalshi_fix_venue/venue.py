@@ -80,8 +80,8 @@ class VenueModel:
 
     The caller, which moves the bytes, calls `connection_made`, `receive_data`, `receive_eof` and
     `handle_timer`. After each call it writes the output of `connections_with_output`, closes
-    `connections_to_close`, and sleeps until `next_deadline`. The same calls with the same `random` seed give
-    the same bytes.
+    `connections_to_close`, and sleeps until `next_deadline`. The same calls with the same `random` seed
+    produce the same bytes.
 
     Apart from the methods for the operator, no method visits all connections: the cost of a call does not
     grow with the number of unrelated connections.
@@ -516,7 +516,7 @@ class VenueModel:
                 "owner": login.owner,
                 "product": login.product,
                 "session": login.session_type,
-                "listener": login.flags.listener,
+                "listener": login.flags.listener_session,
                 "next_outgoing": connection.session.next_outgoing,
                 "next_incoming": connection.session.next_incoming,
             }
@@ -578,7 +578,7 @@ class VenueModel:
         # Answering an event may cause another one on the same session, such as its end.
         while events := connection.session.events():
             for event in events:
-                self._take(connection, event, now)
+                self._handle_event(connection, event, now)
         self._process_aborted(now)
 
     def _process_aborted(self, now: Instant) -> None:
@@ -588,7 +588,7 @@ class VenueModel:
         while self._aborted:
             self._process_events(self._aborted.pop(), now)
 
-    def _take(self, connection: Connection, event: Event, now: Instant) -> None:
+    def _handle_event(self, connection: Connection, event: Event, now: Instant) -> None:
         match event:
             case LogonRequested():
                 self._admit(connection, event, now)
@@ -622,7 +622,7 @@ class VenueModel:
         login = self._login(connection, key_id)
         offline_queue = self._offline_queues.get(login)
         if offline_queue is not None:
-            offline_queue.retain(flags.retention_hours, now)
+            offline_queue.retain(flags.message_retention_period, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
         # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and the key is
         # not logged on.
@@ -666,7 +666,7 @@ class VenueModel:
         del self._logged_on[login.key_id]
         self._gateways[product].leave(login)
         self._faults.leave(login, now)
-        if login.flags.cancel_on_disconnect:
+        if login.flags.cancel_orders_on_disconnect:
             command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
             deliveries, _ = self._gateways[product].execute(command, now.utc)
             self._deliver(deliveries, now)

@@ -85,7 +85,7 @@ class Flow:
 
     def due(self, now: Instant) -> Iterator[tuple[str, Command]]:
         """Yield the product and the command of each action that is due; the caller executes each before it
-        takes the next one."""
+        requests the next one."""
         done = 0
         while self._next is not None and self._next <= now.monotonic:
             if done == MAX_AT_ONCE:

@@ -101,7 +101,7 @@ class _Replay:
         step, found = None, self._found
         try:
             for step in self._steps():
-                self._take(step)
+                self._replay_step(step)
         except _DifferenceError as error:
             found.difference = f"{self._path}:{step.line if step else 0}: the venue {error}"
         if step is None and found.torn is None:
@@ -152,7 +152,7 @@ class _Replay:
 
     # The venue
 
-    def _take(self, step: _Step) -> None:
+    def _replay_step(self, step: _Step) -> None:
         if "input_log" in step.values:
             self._found.venue = self._open_venue(step.values)
         elif self._found.venue is None:

@@ -168,10 +168,8 @@ class Unavailable(MessageFault):
         """Return whether it is an order, an amend or a cancel."""
         return msg_type in ORDERS and self.message in (None, msg_type)
 
-    @property
-    def text(self) -> str:
-        """Text (58) of the answer."""
-        return ExecutionReportText.EXCHANGE_UNAVAILABLE
+    text: ClassVar[str] = ExecutionReportText.EXCHANGE_UNAVAILABLE
+    """Text (58) of the answer."""
 
 
 @attrs.frozen(kw_only=True)
@@ -197,11 +195,8 @@ class Busy(OccasionalFault):
     """Refuse logons like a busy logon service."""
 
     NAME: ClassVar[str] = "busy"
-
-    @property
-    def text(self) -> str:
-        """Text (58) of the Logout."""
-        return LOGON_BUSY
+    text: ClassVar[str] = LOGON_BUSY
+    """Text (58) of the Logout."""
 
 
 @attrs.frozen(kw_only=True)
@@ -210,11 +205,8 @@ class HoldKey(OccasionalFault):
 
     NAME: ClassVar[str] = "hold-key"
     times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=0)
-
-    @property
-    def text(self) -> str:
-        """Text (58) of the Logout."""
-        return ALREADY_EXISTS
+    text: ClassVar[str] = ALREADY_EXISTS
+    """Text (58) of the Logout."""
 
 
 FAULTS: Mapping[str, type[Fault]] = defined_in(globals())

@@ -218,7 +218,6 @@ class SettlementBounds(MarketOperation):
     """Set a market's settlement bounds: orders with prices outside them are cancelled, now and later."""
 
     NAME: ClassVar[str] = "settlement-bounds"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     lowest: Decimal = parameter(AMOUNT, "the lowest allowed price", positional=True)  # noqa: RUF009
     highest: Decimal = parameter(AMOUNT, "the highest allowed price", positional=True)  # noqa: RUF009
 
@@ -232,7 +231,6 @@ class BlockTrade(MarketOperation):
     """Print a trade that two accounts have agreed on outside of the book."""
 
     NAME: ClassVar[str] = "block-trade"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal = parameter(AMOUNT, "price in dollars", positional=True)  # noqa: RUF009
     buyer: str = parameter(
@@ -259,7 +257,6 @@ class Trade(MarketOperation):
     that does not trade at once is cancelled."""
 
     NAME: ClassVar[str] = "trade"
-    market: str = parameter(TEXT, "its ticker", positional=True)  # again, to be first on the command line
     side: str = parameter(choice("buy", "sell"), "the participant's side", positional=True)
     quantity: Decimal = parameter(AMOUNT, "number of contracts", positional=True)  # noqa: RUF009
     price: Decimal | None = parameter(  # noqa: RUF009 an attrs field

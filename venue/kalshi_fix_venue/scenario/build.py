@@ -56,47 +56,45 @@ ValuePath = tuple[str | int, ...]
 AnyMarket = schema.PredictionMarket | schema.MarginMarket
 
 
-def build_scenario(found: ScenarioFile) -> Scenario:
+def build_scenario(file: ScenarioFile) -> Scenario:
     """Return the scenario of a file whose references are valid."""
-    markets = _markets(found)
-    flow = found.flow
+    markets = _markets(file)
+    flow = file.flow
     return Scenario(
         markets=markets,
-        accounts=tuple(_accounts(found)),
-        keys=tuple(_keys(found)),
-        settings=_settings(found),
-        held=tuple(_held(found, markets)),
-        steps=(*_steps_to_states(found), *found.schedule),
-        flow=None if flow is None else attrs.evolve(flow, seed=found.seed or 0),
-        seed=found.seed,
+        accounts=tuple(_accounts(file)),
+        keys=tuple(_keys(file)),
+        settings=_settings(file),
+        held=tuple(_held(file, markets)),
+        steps=(*_steps_to_states(file), *file.schedule),
+        flow=None if flow is None else attrs.evolve(flow, seed=file.seed or 0),
+        seed=file.seed,
     )
 
 
-def wrong_references(found: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
+def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
     """Yield the path of each value that does not fit other parts of the file, and the remedy."""
-    markets = _markets(found)
+    markets = _markets(file)
     tickers = {product: {each.rules.ticker: each for each in listed} for product, listed in markets.items()}
     all_tickers = {**tickers[PREDICTION], **tickers[MARGIN]}
-    yield from _wrong_prices(found, tickers)
+    yield from _wrong_prices(file, tickers)
     named: list[tuple[ValuePath, str, Iterable[str]]] = [
         (("groups", name, "markets", number), ticker, tickers[PREDICTION])
-        for name, group in found.groups.items()
+        for name, group in file.groups.items()
         for number, ticker in enumerate(group.markets)
     ]
-    if found.flow is not None:
-        named += [
-            (("flow", "markets", n), ticker, all_tickers) for n, ticker in enumerate(found.flow.markets)
-        ]
-    for number, step in enumerate(found.schedule):
+    if file.flow is not None:
+        named += [(("flow", "markets", n), ticker, all_tickers) for n, ticker in enumerate(file.flow.markets)]
+    for number, step in enumerate(file.schedule):
         market, owner = getattr(step.operation, "market", None), getattr(step.operation, "owner", None)
         if market is not None:
             named.append((("schedule", number, "market"), market, all_tickers))
         # Owners that the command line adds are not known here; they are all named after `OWNER`.
-        if owner is not None and found.accounts and not owner.startswith(OWNER):
-            named.append((("schedule", number, "owner"), owner, found.accounts))
-    for number, key in enumerate(found.keys):
-        named.append((("keys", number, "owner"), key.owner, found.accounts))
-        accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
+        if owner is not None and file.accounts and not owner.startswith(OWNER):
+            named.append((("schedule", number, "owner"), owner, file.accounts))
+    for number, key in enumerate(file.keys):
+        named.append((("keys", number, "owner"), key.owner, file.accounts))
+        accounts = file.accounts[key.owner].by_product() if key.owner in file.accounts else {}
         if accounts and key.product is not None and key.product not in accounts:
             yield ("keys", number, "product"), f"add accounts.{key.owner}.{key.product}"
             continue
@@ -109,9 +107,9 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
     for path, name, known in named:
         if name not in known:
             yield path, did_you_mean(name, known)
-    if sum(keys.count for keys in _keys(found)) > MAX_KEYS:
+    if sum(keys.count for keys in _keys(file)) > MAX_KEYS:
         yield ("keys",), f"use at most {MAX_KEYS} keys in all"
-    for owner in found.accounts:
+    for owner in file.accounts:
         if owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner):
             yield (
                 ("accounts", owner),
@@ -120,10 +118,10 @@ def wrong_references(found: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
 
 
 def _wrong_prices(
-    found: ScenarioFile, tickers: dict[str, dict[str, Market]]
+    file: ScenarioFile, tickers: dict[str, dict[str, Market]]
 ) -> Iterator[tuple[ValuePath, str]]:
     """Yield the paths of prices and quantities that their markets do not accept, and the remedies."""
-    for product, ticker, section in _listed(found):
+    for product, ticker, section in _listed(file):
         rules, path = tickers[product][ticker].rules, ("markets", product, ticker)
         low, high = rules.minimum_price, rules.maximum_price
         if section.middle is not None and not low < section.middle < high:
@@ -131,7 +129,7 @@ def _wrong_prices(
         liquidity = section.liquidity
         if liquidity is not None and liquidity.spacing is not None and liquidity.spacing % rules.tick:
             yield (*path, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
-    for owner, product, account in _owned(found):
+    for owner, product, account in _owned(file):
         for ticker, position in account.positions.items():
             held = ("accounts", owner, product, "positions", ticker)
             market = tickers[product].get(ticker)
@@ -145,16 +143,16 @@ def _wrong_prices(
                 yield (*held, "price"), "write a price that the market accepts"
 
 
-def _listed(found: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
-    if found.markets is not None:
-        for ticker, market in found.markets.prediction.items():
+def _listed(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
+    if file.markets is not None:
+        for ticker, market in file.markets.prediction.items():
             yield PREDICTION, ticker, market
-        for ticker, perpetual in found.markets.margin.items():
+        for ticker, perpetual in file.markets.margin.items():
             yield MARGIN, ticker, perpetual
 
 
-def _owned(found: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
-    for owner, accounts in found.accounts.items():
+def _owned(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
+    for owner, accounts in file.accounts.items():
         for product, account in accounts.by_product().items():
             yield owner, product, account
 
@@ -162,10 +160,10 @@ def _owned(found: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
 # Markets
 
 
-def _markets(found: ScenarioFile) -> dict[str, tuple[Market, ...]]:
-    if found.markets is None:
+def _markets(file: ScenarioFile) -> dict[str, tuple[Market, ...]]:
+    if file.markets is None:
         return dict(MARKETS)
-    listed = list(_listed(found))
+    listed = list(_listed(file))
     return {
         product: tuple(
             _market(product, ticker, each) for of_product, ticker, each in listed if of_product == product
@@ -222,9 +220,9 @@ def _fees(product: str, section: schema.Fees) -> FeeSchedule:
     return attrs.evolve(_FEES[product], **section.given())
 
 
-def _steps_to_states(found: ScenarioFile) -> Iterator[Step]:
+def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
     """Yield the operations that bring markets to their initial states."""
-    for _, ticker, section in _listed(found):
+    for _, ticker, section in _listed(file):
         result = {"result": section.result, "price": section.result_price}
         for name in _STEPS_TO[section.state]:
             values = {"market": ticker} | (result if name in _WITH_RESULT else {})
@@ -234,8 +232,8 @@ def _steps_to_states(found: ScenarioFile) -> Iterator[Step]:
 # Accounts and keys
 
 
-def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
-    for owner, product, account in _owned(found):
+def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
+    for owner, product, account in _owned(file):
         yield AccountConfig(
             owner=owner,
             product=product,
@@ -254,9 +252,9 @@ def _accounts(found: ScenarioFile) -> Iterator[AccountConfig]:
         )
 
 
-def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[InitialPosition]:
+def _held(file: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[InitialPosition]:
     middles = {(product, m.rules.ticker): m.middle for product, listed in markets.items() for m in listed}
-    for owner, product, account in _owned(found):
+    for owner, product, account in _owned(file):
         for ticker, position in account.positions.items():
             price = position.price or middles[product, ticker]
             yield InitialPosition(
@@ -264,11 +262,11 @@ def _held(found: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterat
             )
 
 
-def _keys(found: ScenarioFile) -> Iterator[Keys]:
+def _keys(file: ScenarioFile) -> Iterator[Keys]:
     """Yield the described keys, then default keys for accounts without any."""
-    without_keys = {(owner, product): None for owner, product, _ in _owned(found)}
-    for key in found.keys:
-        accounts = found.accounts[key.owner].by_product() if key.owner in found.accounts else {}
+    without_keys = {(owner, product): None for owner, product, _ in _owned(file)}
+    for key in file.keys:
+        accounts = file.accounts[key.owner].by_product() if key.owner in file.accounts else {}
         for product in accounts if key.product is None else (key.product,):
             without_keys.pop((key.owner, product), None)
             yield Keys(
@@ -287,20 +285,20 @@ def _keys(found: ScenarioFile) -> Iterator[Keys]:
 # Settings
 
 
-def _settings(found: ScenarioFile) -> dict[str, Any]:
-    by_product = {PREDICTION: found.fees.prediction, MARGIN: found.fees.margin}
+def _settings(file: ScenarioFile) -> dict[str, Any]:
+    by_product = {PREDICTION: file.fees.prediction, MARGIN: file.fees.margin}
     settings = {
         "fees": {product: _fees(product, fees) for product, fees in by_product.items() if fees.given()},
-        "pauses": tuple(_pauses(found)),
+        "pauses": tuple(_pauses(file)),
         "market_groups": tuple(
-            MarketGroup(name=name, **group.given()) for name, group in found.groups.items()
+            MarketGroup(name=name, **group.given()) for name, group in file.groups.items()
         ),
-        "rfqs": _rfqs(found.rfqs),
-        "combos": tuple(_combos(found)),
-        "assumptions": found.assumptions,
+        "rfqs": _rfqs(file.rfqs),
+        "combos": tuple(_combos(file)),
+        "assumptions": file.assumptions,
     }
     # Absent keys have the default of `VenueConfig`.
-    return found.limits.given() | {name: value for name, value in settings.items() if value}
+    return file.limits.given() | {name: value for name, value in settings.items() if value}
 
 
 def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
@@ -312,16 +310,16 @@ def _rfqs(section: schema.Rfqs | None) -> RfqSettings | None:
     return attrs.evolve(documented, **changes)
 
 
-def _combos(found: ScenarioFile) -> Iterator[ComboCollection]:
-    for ticker, combo in found.combos.items():
+def _combos(file: ScenarioFile) -> Iterator[ComboCollection]:
+    for ticker, combo in file.combos.items():
         events = tuple(ComboEvent(ticker=event, **legs.given()) for event, legs in combo.events.items())
         yield ComboCollection(ticker=ticker, events=events, **combo.given("events"))
 
 
-def _pauses(found: ScenarioFile) -> Iterator[WeeklyPause]:
-    if found.maintenance:
+def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
+    if file.maintenance:
         yield MAINTENANCE
-    for pause in found.pauses:
+    for pause in file.pauses:
         yield WeeklyPause(
             weekday=WEEKDAYS.index(pause.weekday),
             state=_PAUSED[pause.what],

@@ -124,11 +124,8 @@ class Scenario:
     def with_keys(self, *, count: int | None = None, rsa: bool | None = None) -> Scenario:
         """Return the scenario with a different number of keys for every owner, or with keys of a different
         type."""
-        changes: dict[str, Any] = {}
-        if count is not None:
-            changes["count"] = count
-        if rsa is not None:
-            changes["rsa"] = rsa
+        requested = {"count": count, "rsa": rsa}
+        changes: dict[str, Any] = {name: value for name, value in requested.items() if value is not None}
         return attrs.evolve(self, keys=tuple(attrs.evolve(each, **changes) for each in self.keys))
 
     @property

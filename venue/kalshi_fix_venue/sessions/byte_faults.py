@@ -33,7 +33,7 @@ _SENDER, _TARGET, _SENDING_TIME, _POSS_DUP, _ORIG_SENDING_TIME = b"49=", b"56=",
 
 
 @attrs.define
-class _Held:
+class _Delayed:
     """A delayed message."""
 
     due: float
@@ -46,12 +46,12 @@ class ByteFaults:
     """Applies faults to the bytes from and to one client: loss, connection cuts, garbling, duplication and
     delay."""
 
-    def __init__(self, armed_faults: ArmedFaults, max_held: int) -> None:
-        """Start without delayed messages; if they ever exceed `max_held` bytes, the connection is cut."""
+    def __init__(self, armed_faults: ArmedFaults, max_delayed: int) -> None:
+        """Start without delayed messages; if they ever exceed `max_delayed` bytes, the connection is cut."""
         self._armed = armed_faults
-        self._max_held = max_held
-        self._held: deque[_Held] = deque()
-        self._held_bytes = 0
+        self._max_delayed = max_delayed
+        self._delayed: deque[_Delayed] = deque()
+        self._delayed_bytes = 0
         self._unread = b""
         """The beginning of an incomplete request."""
         self.cut: Cut | None = None
@@ -60,17 +60,17 @@ class ByteFaults:
     @property
     def has_delayed_messages(self) -> bool:
         """Whether messages are delayed."""
-        return bool(self._held)
+        return bool(self._delayed)
 
     def filter_output(self, data: bytes, who: Who, now: Instant) -> bytes:
         """Accept complete messages for the client; return the bytes to write now."""
         for frame, msg_type in _frames(data):
             if self.cut is not None:
                 break
-            self._take(frame, msg_type, who, now)
-        if self._held_bytes > self._max_held:
+            self._apply_faults(frame, msg_type, who, now)
+        if self._delayed_bytes > self._max_delayed:
             self.cut = Cut()
-            self._held.clear()
+            self._delayed.clear()
         return self._release_due(who, now)
 
     def filter_input(self, data: bytes, who: Who, now: Instant) -> bytes:
@@ -95,18 +95,18 @@ class ByteFaults:
 
     def next_deadline(self, who: Who, now: Instant) -> float | None:
         """Return the time at which the next message is released, or None if unknown."""
-        if not self._held or self._armed.active(Silence, who, now) is not None:
+        if not self._delayed or self._armed.active(Silence, who, now) is not None:
             return None
-        return self._held[0].due
+        return self._delayed[0].due
 
-    def _take(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+    def _apply_faults(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
         # Do not change the order of the calls of `trigger`: each counts an occasion and may draw a random
         # number, so a seed would no longer reproduce the same run. A message that is cut or lost is not
         # counted by the faults below.
         trigger = self._armed.trigger
         self.cut = trigger(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:
-            self._hold(frame[: len(frame) // 2], msg_type, who, now)
+            self._delay(frame[: len(frame) // 2], msg_type, who, now)
             return
         if trigger(Gap, who, now, msg_type) is not None:
             return
@@ -121,9 +121,9 @@ class ByteFaults:
         if garble is not None:
             copies[0] = _garbled(copies[0], garble.how)
         for each in copies:
-            self._hold(each, msg_type, who, now)
+            self._delay(each, msg_type, who, now)
 
-    def _hold(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+    def _delay(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
         due = now.monotonic
         is_heartbeat = msg_type == _HEARTBEAT
         late = self._armed.active(LateHeartbeats, who, now) if is_heartbeat else None
@@ -132,23 +132,23 @@ class ByteFaults:
         if late is None:
             # A late heartbeat must precede this message, because the heartbeat's number is lower, but it must
             # not hold this message up: so it is released with this message at the latest.
-            for held in self._held:
-                if held.is_heartbeat:
-                    held.due = min(held.due, due)
+            for delayed in self._delayed:
+                if delayed.is_heartbeat:
+                    delayed.due = min(delayed.due, due)
         # TCP preserves the order of bytes, so no message is released before an earlier one.
-        if self._held:
-            due = max(due, self._held[-1].due)
-        self._held.append(_Held(due, frame, is_heartbeat))
-        self._held_bytes += len(frame)
+        if self._delayed:
+            due = max(due, self._delayed[-1].due)
+        self._delayed.append(_Delayed(due, frame, is_heartbeat))
+        self._delayed_bytes += len(frame)
 
     def _release_due(self, who: Who, now: Instant) -> bytes:
         cut = self.cut is not None
         if self._armed.active(Silence, who, now) is not None and not cut:
             return b""
         released = bytearray()
-        while self._held and (cut or self._held[0].due <= now.monotonic):
-            released += self._held.popleft().data
-        self._held_bytes -= len(released)
+        while self._delayed and (cut or self._delayed[0].due <= now.monotonic):
+            released += self._delayed.popleft().data
+        self._delayed_bytes -= len(released)
         return bytes(released)
 
 

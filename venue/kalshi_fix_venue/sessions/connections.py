@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from itertools import count
+from operator import attrgetter
 
 import attrs
 
@@ -65,10 +66,10 @@ class Connection:
         """Return the next deadline of its session or of a message delayed by faults."""
         deadline = self.session.next_deadline()
         # Messages keep their order: until `output` is fetched, later delayed messages cannot be released.
-        release_at = None if self.faults is None or self.output else self.faults.next_deadline(self.who, now)
-        return (
-            deadline if release_at is None else release_at if deadline is None else min(deadline, release_at)
-        )
+        if self.faults is None or self.output:
+            return deadline
+        release_at = self.faults.next_deadline(self.who, now)
+        return min((at for at in (deadline, release_at) if at is not None), default=None)
 
 
 class Connections:
@@ -133,7 +134,7 @@ class Connections:
         # A cut may create output for others, such as reports to listeners about orders that it cancels.
         while self._changed:
             changed, self._changed = self._changed, set()
-            for connection in sorted(changed, key=_number) if in_order else changed:
+            for connection in sorted(changed, key=attrgetter("id")) if in_order else changed:
                 self._refresh_one(connection, cut, now)
 
     def _refresh_one(
@@ -179,7 +180,3 @@ class Connections:
     def _set_due(self, connection: Connection, deadline: float) -> None:
         connection.due = deadline
         heapq.heappush(self._deadlines, (deadline, connection.id))
-
-
-def _number(connection: Connection) -> int:
-    return connection.id

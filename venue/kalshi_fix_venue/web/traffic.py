@@ -75,7 +75,7 @@ class SeenMessage:
 
 
 class Traffic:
-    """Takes the bytes of all connections (`VenueServer.watch_bytes`) and returns their last messages.
+    """Receives the bytes of all connections (`VenueServer.watch_bytes`) and returns their last messages.
 
     Bytes can be passed from any thread; the other methods must be called from one thread at a time.
     """
@@ -93,7 +93,7 @@ class Traffic:
         self._decoder = DatedDecoder()
 
     def __call__(self, connection: ClientProtocol, data: bytes, is_sent: bool) -> None:
-        """Take bytes; called in the venue's event loop."""
+        """Queue bytes; called in the venue's event loop."""
         with self._lock:
             queue = self._queues.get(connection)
             if queue is None:
