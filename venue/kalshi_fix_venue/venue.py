@@ -493,7 +493,11 @@ class VenueModel:
             ConfigurationError: no key or owner has this id or name.
         """
         self._require_known(who)
-        connections = self._connections_of(who)
+        connections = [
+            connection
+            for connection in self._logged_on_connections()
+            if connection.session.is_established and who.concerns(connection.who)
+        ]
         for connection in connections:
             connection.session.logout(now, text=text)
             self._process_events(connection, now)
@@ -526,15 +530,6 @@ class VenueModel:
 
     def _logged_on_connections(self) -> list[Connection]:
         return [self._connections[number] for number in sorted(self._logged_on.values())]
-
-    def _connections_of(self, who: SessionOperation) -> list[Connection]:
-        return [
-            connection
-            for connection in self._logged_on_connections()
-            if connection.login is not None
-            and connection.session.is_established
-            and who.concerns(connection.who)
-        ]
 
     def exchange(self, product: str) -> Exchange:
         """Return a product's exchange, for reading; change it through `execute`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange.commands import PlaceOrder, PrintBlockTrade
 from kalshi_fix_venue.exchange.outcomes import TradePrinted
-from kalshi_fix_venue.exchange.placing import affordability_refusal, open_order
+from kalshi_fix_venue.exchange.placing import open_order, try_work
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import AccountId, MarketState, TimeInForce
 
@@ -35,14 +35,11 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
         account = state.accounts.get(account_id)
         if account is None or account_id.shard != market.rules.shard:
             raise ValueError(f"there is no account {account_id} on shard {market.rules.shard}")
-        fee = state.fee_schedule(market).fee(command.price, command.quantity, aggressor=True)
-        # The trade is added as an order and removed again, only to compute the reserve; see `placing`.
-        reserved = account.reserved
-        account.work(command.market, side, command.price, command.quantity)
-        exceeded = affordability_refusal(account, market, side, reserved, fee)
-        account.work(command.market, side, command.price, -command.quantity)
+        # The trade is added as an order and removed again, only to check the limits.
+        exceeded = try_work(state, account, market, side, (command.price, command.quantity))
         if exceeded is not None:
             raise ValueError(f"{account_id.trader} cannot {side.name.lower()}: {exceeded.value}")
+        account.work(command.market, side, command.price, -command.quantity)
 
 
 def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTrade) -> None:

@@ -15,12 +15,11 @@ from kalshi_fix_venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_venue.exchange.placing import (
-    affordability_refusal,
     cancel_refusal,
-    entry_fee,
     expire_time,
     market_refusal,
     pause_refusal,
+    try_work,
 )
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import (
@@ -36,12 +35,11 @@ _WITHOUT_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
 
 def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
     """Cancel an order for its owner, or refuse the request."""
-    order = _find(state, command)
-    cause = _cancel_refusal(state, command, order)
-    if cause is not None or order is None:
-        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
-        return
-    state.cancel(batch, order, CancelCause.REQUESTED, command)
+    order = _order_to_cancel(state, command)
+    if isinstance(order, RefusalCause):
+        _refuse(state, batch, command, order)
+    else:
+        state.cancel(batch, order, CancelCause.REQUESTED, command)
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
@@ -68,12 +66,10 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     with a smaller quantity or a different expiry it keeps its priority. A quantity equal to the filled
     quantity cancels the rest.
     """
-    order = _find(state, command)
-    cause = _amend_refusal(state, command, order, batch.now)
-    if cause is not None or order is None:
-        _refuse(state, batch, command, cause or RefusalCause.ORDER_NOT_FOUND)
-        return
-    if command.quantity == order.filled_qty:
+    order = _order_to_amend(state, command, batch.now)
+    if isinstance(order, RefusalCause):
+        _refuse(state, batch, command, order)
+    elif command.quantity == order.filled_qty:
         state.cancel(batch, order, CancelCause.AMENDED_TO_FILLED, command)
     elif command.quantity <= order.filled_qty + order.leaves and command.price in (None, order.price):
         _shrink(state, batch, order, command)
@@ -97,16 +93,9 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     price = order.price if command.price is None else command.price
     leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
-    # Replace the old terms with the new ones in the account to compute the new reserve; undo this if the
-    # amend is refused.
-    reserved = account.reserved
-    account.work(order.market, order.side, order.price, -order.leaves)
-    account.work(order.market, order.side, price, leaves)
-    fee = entry_fee(state, market, price, leaves)
-    exceeded = affordability_refusal(account, market, order.side, reserved, fee)
+    # Replace the old terms with the new ones in the account.
+    exceeded = try_work(state, account, market, order.side, (order.price, -order.leaves), (price, leaves))
     if exceeded is not None:
-        account.work(order.market, order.side, price, -leaves)
-        account.work(order.market, order.side, order.price, order.leaves)
         _refuse(state, batch, command, RefusalCause[exceeded.name])
         return
     state.reserve(order, order.price, -order.leaves)
@@ -145,7 +134,8 @@ def _record_replace(state: ExchangeState, batch: Batch, order: Order, command: A
     )
 
 
-def _cancel_refusal(state: ExchangeState, command: CancelOrder, order: Order | None) -> RefusalCause | None:
+def _order_to_cancel(state: ExchangeState, command: CancelOrder) -> Order | RefusalCause:
+    """Return the order that a request cancels, or the cause of its refusal."""
     if state.pause is PauseState.EXCHANGE_PAUSED:
         return RefusalCause.EXCHANGE_PAUSED
     market = state.market_on(command.account, command.market)
@@ -154,15 +144,11 @@ def _cancel_refusal(state: ExchangeState, command: CancelOrder, order: Order | N
     closed = cancel_refusal(state, market)
     if closed is not None:
         return RefusalCause[closed.name]
-    if order is None:
-        filled = _was_filled(state, command)
-        return RefusalCause.ORDER_ALREADY_FILLED if filled else _unknown(state, command)
-    return None
+    return _find(state, command) or _not_found(state, command, RefusalCause.ORDER_ALREADY_FILLED)
 
 
-def _amend_refusal(
-    state: ExchangeState, command: AmendOrder, order: Order | None, now: datetime
-) -> RefusalCause | None:
+def _order_to_amend(state: ExchangeState, command: AmendOrder, now: datetime) -> Order | RefusalCause:
+    """Return the order that a request amends, or the cause of its refusal."""
     paused = pause_refusal(state)
     if paused is not None:
         return RefusalCause[paused.name]
@@ -172,15 +158,14 @@ def _amend_refusal(
     closed = market_refusal(state, market)
     if closed is not None:
         return RefusalCause[closed.name]
+    order = _find(state, command)
     if order is None:
-        if _was_filled(state, command):
-            return RefusalCause.CANNOT_UPDATE_FILLED_ORDER
-        return _unknown(state, command)
+        return _not_found(state, command, RefusalCause.CANNOT_UPDATE_FILLED_ORDER)
     # The order's current ClOrdID is not available either: a replace requires a new one.
     if state.orders.find(order.account.owner, command.cl_ord_id) is not None:
         return RefusalCause.ORDER_ALREADY_EXISTS
     if command.quantity == order.filled_qty:
-        return None
+        return order
     if command.quantity < order.filled_qty:
         return RefusalCause.INVALID_AMEND_QTY_FOR_ORDER
     price = order.price if command.price is None else command.price
@@ -194,7 +179,7 @@ def _amend_refusal(
         return RefusalCause.SELF_CROSS_ATTEMPT
     if order.reserves_cap and _exceeds_cap(state, order, price, command.quantity - order.filled_qty, now):
         return RefusalCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
-    return None
+    return order
 
 
 def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Decimal, now: datetime) -> bool:
@@ -205,8 +190,12 @@ def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Dec
     return more > max(room, ZERO)
 
 
-def _unknown(state: ExchangeState, command: OrderRequest) -> RefusalCause:
-    """Return the cause to report for a request whose fields do not all match one open order."""
+def _not_found(state: ExchangeState, command: OrderRequest, if_filled: RefusalCause) -> RefusalCause:
+    """Return the cause to report for a request whose fields do not all match one open order: `if_filled` if
+    they match a filled one."""
+    done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
+    if done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED:
+        return if_filled
     if command.reserves_cap:
         order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
         if order is not None and order.account == command.account and command.order_id == order.order_id:
@@ -223,11 +212,6 @@ def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:
     order = state.orders.find(command.account.owner, command.orig_cl_ord_id)
     return order if order is not None and _matches(order, command) else None
-
-
-def _was_filled(state: ExchangeState, command: OrderRequest) -> bool:
-    done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
-    return done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED
 
 
 def _matches(order: Order | OrderSnapshot, command: OrderRequest) -> bool:

@@ -121,13 +121,34 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
     return _PAUSE_REFUSALS.get(state.pause)
 
 
-def affordability_refusal(
+def try_work(
+    state: ExchangeState, account: Account, market: Market, side: Side, *changes: tuple[Decimal, Decimal]
+) -> RejectCause | None:
+    """Add quantities of an order to the account's open orders, given as pairs of price and quantity; if the
+    open orders then exceed a limit, remove the quantities again and return the limit.
+
+    The last pair is the order as it may trade at once: its fee is required in addition to the reserve. At a
+    better price the fee may be higher, but the price improvement always exceeds the difference.
+    """
+    reserved = account.reserved
+    for price, quantity in changes:
+        account.work(market.ticker, side, price, quantity)
+    price, quantity = changes[-1]
+    fee = state.fee_schedule(market).fee(price, quantity, aggressor=True)
+    exceeded = _exceeded_limit(account, market, side, reserved, fee)
+    if exceeded is not None:
+        for price, quantity in reversed(changes):
+            account.work(market.ticker, side, price, -quantity)
+    return exceeded
+
+
+def _exceeded_limit(
     account: Account, market: Market, side: Side, reserved_before: Decimal, fee: Decimal
 ) -> RejectCause | None:
     """Return the limit exceeded by the account's open orders as currently counted, or None.
 
-    `fee` is required in addition to their reserves. A change that does not increase the reserve is allowed
-    even for an account in debt, which can therefore still close its positions.
+    A change that does not increase the reserve is allowed even for an account in debt, which can therefore
+    still close its positions.
     """
     limit, floor = market.rules.position_limit, market.rules.sell_position_floor
     if limit is not None or (floor is not None and side is Side.SELL):
@@ -139,13 +160,6 @@ def affordability_refusal(
     if account.available < fee and account.reserved > reserved_before:
         return RejectCause.INSUFFICIENT_BALANCE
     return None
-
-
-def entry_fee(state: ExchangeState, market: Market, price: Decimal, quantity: Decimal) -> Decimal:
-    """Return the fee of an immediate trade at the limit price. The balance must cover it in addition to the
-    collateral."""
-    # At a better price the fee may be higher, but the price improvement always exceeds the difference.
-    return state.fee_schedule(market).fee(price, quantity, aggressor=True)
 
 
 def end_of_day(zone: tzinfo, now: datetime) -> datetime:
@@ -197,14 +211,10 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         # The affordability check ignores the quantity that the order cannot trade, which is cancelled at
         # once.
         quantity = min(quantity, _reducible(state, command))
-    reserved = account.reserved
-    # The order is added to compute the reserve, and is removed again only if it is refused: the account keeps
-    # counting an accepted order.
-    account.work(market.ticker, command.side, command.price, quantity)
-    fee = entry_fee(state, market, command.price, quantity)
-    exceeded = affordability_refusal(account, market, command.side, reserved, fee)
-    left_out = command.quantity - quantity
-    account.work(market.ticker, command.side, command.price, -quantity if exceeded is not None else left_out)
+    # The account keeps counting an accepted order.
+    exceeded = try_work(state, account, market, command.side, (command.price, quantity))
+    if exceeded is None:
+        account.work(market.ticker, command.side, command.price, command.quantity - quantity)
     return exceeded
 
 

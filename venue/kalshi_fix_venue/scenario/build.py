@@ -23,10 +23,9 @@ from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES, FeeSche
 from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.exchange.netting import MarketGroup
 from kalshi_fix_venue.exchange.prices import LINEAR, PriceBand
-from kalshi_fix_venue.flow import is_trader
 from kalshi_fix_venue.gateway.rfq import ComboCollection, ComboEvent, RfqSettings
-from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations import operation
+from kalshi_fix_venue.operations.status import belongs_to_venue
 from kalshi_fix_venue.pauses import MAINTENANCE, WEEKDAYS, WeeklyPause
 from kalshi_fix_venue.programme import InitialPosition, Step
 from kalshi_fix_venue.scenario import schema
@@ -110,7 +109,7 @@ def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
     if sum(keys.count for keys in _keys(file)) > MAX_KEYS:
         yield ("keys",), f"use at most {MAX_KEYS} keys in all"
     for owner in file.accounts:
-        if owner in {LIQUIDITY, PARTICIPANT} or is_trader(owner):
+        if belongs_to_venue(owner):
             yield (
                 ("accounts", owner),
                 f"choose another name: `{owner}` is reserved for the venue's own accounts",
