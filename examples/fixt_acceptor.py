@@ -17,7 +17,7 @@ GRACE = 0.2
 
 
 def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
-    """Serve one connection to its end; `taken` is held while the peer is logged on."""
+    """Serve one connection to its end; `taken` is locked while the peer is logged on."""
     admitted = False
 
     def admit() -> bool:

@@ -152,7 +152,7 @@ def _flag(value: object) -> bool:
 
 
 def _amount(value: object) -> Decimal:
-    # A float from a YAML file is taken as its decimal text.
+    # A float from a YAML file is read as its decimal text.
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta, tzinfo
-from typing import Any
 
 import attrs
 
@@ -17,11 +16,6 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 _WEEK = timedelta(days=7)
 MAX_COMMANDED = 100
 """Maximum number of pauses at a time that operations have started."""
-
-
-def _weekday(instance: object, attribute: attrs.Attribute[Any], value: int) -> None:  # noqa: ARG001 attrs calls it
-    if not 0 <= value <= 6:
-        raise ValueError(f"weekday {value} is not 0 (Monday) to 6 (Sunday)")
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +42,7 @@ class PauseWindow:
 class WeeklyPause:
     """A weekly pause, in the venue's time zone."""
 
-    weekday: int = attrs.field(validator=_weekday)
+    weekday: int
     """0 for Monday."""
     begins: time
     ends: time
@@ -59,7 +53,9 @@ class WeeklyPause:
     accepts_logons: bool = True
 
     def __attrs_post_init__(self) -> None:
-        """Check that the end is later than the beginning."""
+        """Check that the weekday exists, and that the end is later than the beginning."""
+        if not 0 <= self.weekday <= 6:
+            raise ValueError(f"weekday {self.weekday} is not 0 (Monday) to 6 (Sunday)")
         if self.begins >= self.ends:
             raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
 

@@ -101,7 +101,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     state.reserve(order, order.price, -order.leaves)
     state.reserve(order, price, leaves)
     # Removed from the book before its price changes, because its level is found by the old price.
-    state.lift(batch, order)
+    state.remove_from_book(batch, order)
     order.price, order.leaves = price, leaves
     _record_replace(state, batch, order, command)
     if not market.within_bounds(price):

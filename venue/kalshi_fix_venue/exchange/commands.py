@@ -125,7 +125,7 @@ class SetPause:
 class SetMarketState:
     """Halt, resume, close, determine or settle one market.
 
-    The result is given with DETERMINED, and a later one corrects it; SETTLED needs no result if it is already
+    DETERMINED needs a result, which a later command may correct; SETTLED needs none if the result is already
     known.
     """
 

@@ -9,7 +9,6 @@ import attrs
 
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange.book import Book
-from kalshi_fix_venue.exchange.money import Collateral
 from kalshi_fix_venue.exchange.orders import ZERO, Order
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import CancelCause, SelfTradePrevention, TimeInForce, opposite
@@ -24,10 +23,6 @@ class Preview:
     """Price and quantity of each trade."""
     would_self_cross: bool
     """Whether it would meet an order of the same trader before it is filled."""
-
-    def cost(self, collateral: Collateral, side: Side) -> Decimal:
-        """Return the opening cost of all fills, in dollars."""
-        return sum((quantity * collateral.opening(side, price) for price, quantity in self.fills), ZERO)
 
 
 def crosses(book: Book, order: Order) -> bool:

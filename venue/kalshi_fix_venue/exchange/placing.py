@@ -285,8 +285,9 @@ def _cancel_cause_before_trading(
             return CancelCause.FOK_INSUFFICIENT_VOLUME
         return self_cross_cause(order)
     if order.max_execution_cost is not None:
-        collateral = state.account(order).collateral
-        if fills.cost(collateral, order.side) > order.max_execution_cost:
+        opening = state.account(order).collateral.opening
+        cost = sum(quantity * opening(order.side, price) for price, quantity in fills.fills)
+        if cost > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None
 

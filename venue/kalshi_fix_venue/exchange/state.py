@@ -115,7 +115,7 @@ class ExchangeState:
         order.resting, order.rested_at = True, batch.now
         batch.touched[market.ticker] = market
 
-    def lift(self, batch: Batch, order: Order) -> None:
+    def remove_from_book(self, batch: Batch, order: Order) -> None:
         """Remove an open order from its book, if it is resting; it stays open."""
         if order.resting:
             market = self.markets[order.market]
@@ -128,7 +128,7 @@ class ExchangeState:
     ) -> None:
         """Cancel an open order, for its owner's request or, without one, for the exchange."""
         # Done while the order still has its `leaves`, because book, account and cap subtract them.
-        self.lift(batch, order)
+        self.remove_from_book(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
         self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
@@ -161,7 +161,7 @@ class ExchangeState:
             aggressor=taker.side,
         )
         # The book is reduced before the fill: afterwards `leaves` no longer includes the traded quantity, and
-        # `lift` would leave that quantity in the book.
+        # `remove_from_book` would leave that quantity in the book.
         market.book.reduce(maker, quantity, taker)
         swapped = _fees_are_swapped(market, taker, maker, batch.now)
         for order in (taker, maker):
@@ -186,7 +186,7 @@ class ExchangeState:
         )
         account.balance -= charge.net
         self.fees_kept += charge.net
-        # Done before the outcome takes its snapshot.
+        # Done before the outcome is created, which contains a snapshot of the order.
         order.fill(price, quantity)
         position = account.holding(market.ticker).position
         batch.outcomes.append(
@@ -216,7 +216,7 @@ class ExchangeState:
         if order.group is not None:
             self.groups.count(order.group, quantity, batch.now)
         if order.state is ExchangeOrderState.FILLED:
-            self.lift(batch, order)
+            self.remove_from_book(batch, order)
             self.orders.finish(order)
 
     def trigger(self, batch: Batch, group: OrderGroup) -> None:

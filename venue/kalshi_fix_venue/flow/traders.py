@@ -82,16 +82,9 @@ class Trader:
         return f"{self.name}-{self.requests}"
 
     def place(
-        self,
-        turn: Turn,
-        side: Side,
-        price: Decimal,
-        time_in_force: TimeInForce,
-        *,
-        post_only: bool = False,
-        expire_time: datetime | None = None,
+        self, turn: Turn, side: Side, price: Decimal, time_in_force: TimeInForce, **more: Any
     ) -> PlaceOrder:
-        """Return a new order."""
+        """Return a new order; `more` are further attributes of `PlaceOrder`."""
         return PlaceOrder(
             order_id=turn.new_id(),
             cl_ord_id=self.cl_ord_id(),
@@ -102,8 +95,7 @@ class Trader:
             quantity=turn.quantity(),
             price=price,
             time_in_force=time_in_force,
-            post_only=post_only,
-            expire_time=expire_time,
+            **more,
         )
 
 

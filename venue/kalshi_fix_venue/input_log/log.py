@@ -214,7 +214,7 @@ class LoggedVenue(VenueModel):
         """Pass bytes to the venue; bytes that may be secret are logged once their message is complete."""
         redaction = self._redactions.setdefault(conn, Redaction())
         arguments = {"conn": conn, "now": now}
-        if redaction.take(self._input_log.lines + 1, data):
+        if redaction.add(self._input_log.lines + 1, data):
             arguments["data"] = data
         with self._logged("receive_data", arguments):
             self._release(redaction)

@@ -55,7 +55,7 @@ class Redaction:
     _held: list[tuple[int, bytes]] = attrs.field(factory=list)
     _size: int = 0
 
-    def take(self, number: int, data: bytes) -> bool:
+    def add(self, number: int, data: bytes) -> bool:
         """Add the data of a call; return whether it may be written unchanged and immediately."""
         if not self._held and _END.search(data) and _SECRET.search(data) is None:
             return True

@@ -33,7 +33,7 @@ from kalshi_fix_venue.scenario.scenario import MARKETS, OWNER, Keys, Market, Sce
 from kalshi_fix_venue.scenario.schema import ScenarioFile
 
 MAX_KEYS: Final = 5000
-"""Maximum number of API keys of a scenario: creating an RSA key takes a good part of a second."""
+"""Maximum number of API keys of a scenario: creating an RSA key can take most of a second."""
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
 _DEFAULT_SPACING_DIVISOR = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}

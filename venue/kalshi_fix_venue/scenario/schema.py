@@ -188,7 +188,7 @@ class FromSettings:
     cls: type[Any]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Read a model with the class's settings, and make the object from it."""
+        """Read a model with the class's settings, and create the object from it."""
         fields: dict[str, Any] = {}
         for each in attrs.fields(attrs.resolve_types(self.cls)):
             stated: Setting | None = each.metadata.get(SETTING)

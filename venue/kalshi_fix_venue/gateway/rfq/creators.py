@@ -223,12 +223,7 @@ class Creators:
             accepted = texts.INVALID_PARAMETERS
         else:
             accepted = self._customer_refusal(message.party_ids, found.rfq, login) or self._acceptance(
-                found,
-                side,
-                message.order_qty,
-                login,
-                message.cl_ord_id or creator_cl_ord_id(found),
-                self._context.new_id(),
+                found, side, message, login, self._context.new_id()
             )
         if isinstance(accepted, str):
             refused = messages.accept_refusal(message.quote_id, message.cl_ord_id, accepted)
@@ -256,9 +251,7 @@ class Creators:
         elif side is None or not self._is_valid_acceptance(message, found, side, login):
             accepted = RejectCause.INVALID_ORDER.value
         else:
-            accepted = self._acceptance(
-                found, side, message.order_qty, login, message.cl_ord_id, order_id, message
-            )
+            accepted = self._acceptance(found, side, message, login, order_id)
         if isinstance(accepted, str):
             # The client sent an order, so the refusal is an execution report.
             cause = _as_cause(accepted)
@@ -297,31 +290,24 @@ class Creators:
         return quote
 
     def _acceptance(
-        self,
-        quote: Quote,
-        side: Side,
-        quantity: Decimal | None,
-        login: Login,
-        cl_ord_id: str,
-        order_id: str,
-        order: NewOrderSingle | None = None,
+        self, quote: Quote, side: Side, message: AcceptQuote | NewOrderSingle, login: Login, order_id: str
     ) -> Acceptance | str:
         """Return the acceptance, or the Text of its refusal."""
         price, size = quote.price(side), quote.size(side)
         if price is None or size is None:
             return texts.INVALID_PARAMETERS
-        accepted = size if quantity is None else quantity
-        if accepted > size or not self._context.rules(quote.rfq.market).accepts_quantity(accepted):
+        quantity = size if message.order_qty is None else message.order_qty
+        if quantity > size or not self._context.rules(quote.rfq.market).accepts_quantity(quantity):
             return texts.INVALID_PARAMETERS
         acceptance = Acceptance(
             quote=quote,
             login=login,
             side=side,
             price=price,
-            quantity=accepted,
-            cl_ord_id=cl_ord_id,
+            quantity=quantity,
+            cl_ord_id=message.cl_ord_id or creator_cl_ord_id(quote),
             order_id=order_id,
-            order=order,
+            order=message if isinstance(message, NewOrderSingle) else None,
         )
         # The creator's balance is checked here, and again when its order enters the book, because it may
         # change in between.

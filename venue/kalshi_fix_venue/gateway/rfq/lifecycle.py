@@ -171,7 +171,7 @@ def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
     size = quote.size(acceptance.side) or acceptance.quantity
     return PlaceOrder(
         order_id=order_id,
-        # The venue's changelog gives the form of this ClOrdID.
+        # The venue's changelog documents the format of this ClOrdID.
         cl_ord_id=f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}",
         account=quote.account,
         origin=quote.maker.origin,
@@ -213,7 +213,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
 
 
 def creator_cl_ord_id(quote: Quote) -> str:
-    """Return the ClOrdID of the order of a creator that has not given one."""
+    """Return the ClOrdID of the order of a creator whose AcceptQuote has none."""
     return f"rfq:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
 
 
