@@ -121,10 +121,8 @@ class VenueModel:
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
         """Operations of the programme that failed when they were due, with the reason."""
-        self._flow = None
-        if config.flow is not None:
-            exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
-            self._flow = Flow(config.flow, exchanges)
+        exchanges = {product: gateway.exchange for product, gateway in self._gateways.items()}
+        self._flow = None if config.flow is None else Flow(config.flow, exchanges)
         self._connections = Connections()
         self.inbox: Inbox = Inbox(self)
         """Unprocessed bytes, for a caller that reads faster than the venue processes."""

@@ -73,7 +73,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         state.cancel(batch, order, CancelCause.REDUCE_ONLY)
     elif stopped:
         state.cancel(batch, order, self_cross_cause(order))
-    elif order.time_in_force in _AT_ONCE or _overdue(order, batch.now):
+    elif order.time_in_force in _AT_ONCE or (expiry is not None and expiry <= batch.now):
         state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
         # Only resting orders can expire; an immediate trade is complete before time passes.
@@ -290,7 +290,3 @@ def _cancel_cause_before_trading(
         if cost > order.max_execution_cost:
             return CancelCause.MAX_EXECUTION_COST
     return None
-
-
-def _overdue(order: Order, now: datetime) -> bool:
-    return order.expire_time is not None and order.expire_time <= now

@@ -57,10 +57,14 @@ class OrderGroups:
             return [(login, not_authorized(message, "The API key is restricted to another subaccount"))], ()
         creates = action is exchange.GroupAction.CREATE
         limited = creates or action is exchange.GroupAction.UPDATE
+        # Without a Symbol there is no automatic routing, so -1 and an absent ExDestination (100) select
+        # shard 0; on margin the field is ignored.
+        is_ignored = self._exchange.product == exchange.MARGIN
+        shard = 0 if is_ignored else max(message.ex_destination or 0, 0)
         command = ChangeGroup(
             action=action,
             group_id=self._new_id() if creates else message.order_group_id or "",
-            account=login.account(message.alloc_account, self._shard(message)),
+            account=login.account(message.alloc_account, shard),
             limit=message.order_group_contracts_limit if limited else None,
         )
         outcomes = self._exchange.apply(command, now)
@@ -77,9 +81,3 @@ class OrderGroups:
                 reason = _REASONS.get(outcome.cause, BusinessRejectReason.OTHER)
                 deliveries.append((login, business_reject(message, reason, outcome.cause)))
         return deliveries + self._distribute(outcomes), outcomes
-
-    def _shard(self, message: OrderGroupRequest) -> int:
-        """Return the destination shard of a request. Without a Symbol there is no automatic routing, so -1
-        and an absent ExDestination (100) select shard 0; on margin the field is ignored."""
-        is_ignored = self._exchange.product == exchange.MARGIN
-        return 0 if is_ignored else max(message.ex_destination or 0, 0)

@@ -31,7 +31,6 @@ from kalshi_fix_sansio.dialect.layout import (
     FieldMember,
     GroupMember,
     Member,
-    MessageLayout,
     Presence,
 )
 from kalshi_fix_sansio.dialect.problems import Problem
@@ -100,14 +99,12 @@ def _tolerant_member(member: Member, product: str) -> Member:
     return member
 
 
-def _tolerant(layout: MessageLayout, product: str) -> MessageLayout:
-    members = tuple(_tolerant_member(member, product) for member in layout.body.members)
-    return attrs.evolve(layout, body=attrs.evolve(layout.body, members=members))
-
-
 def _dialect(product: str) -> Dialect:
-    changed = {cls.MSG_TYPE: _tolerant(cls.MESSAGE, product) for cls in _MESSAGES}
-    return attrs.evolve(DIALECT, messages=MappingProxyType({**DIALECT.messages, **changed}))
+    messages = dict(DIALECT.messages)
+    for layout in (cls.MESSAGE for cls in _MESSAGES):
+        members = tuple(_tolerant_member(member, product) for member in layout.body.members)
+        messages[layout.msg_type] = attrs.evolve(layout, body=attrs.evolve(layout.body, members=members))
+    return attrs.evolve(DIALECT, messages=MappingProxyType(messages))
 
 
 CODECS: Mapping[str, Codec] = MappingProxyType(

@@ -26,8 +26,6 @@ from kalshi_fix_venue.exchange import (
     CancelAll,
     CancelCause,
     CancelOrder,
-    Exchange,
-    ExchangeOrderState,
     PlaceOrder,
     TimeInForce,
 )
@@ -121,8 +119,9 @@ class Trader:
         size = None if quantity is None else _exact(quantity)
 
         def act(venue: VenueModel, now: Instant) -> tuple[OrderSnapshot, ...]:
-            exchange = venue.exchange(self.product)
-            order = _open_order(exchange, owner, cl_ord_id)
+            order = venue.exchange(self.product).find(owner, cl_ord_id)
+            if order is None:
+                raise LookupError(f"{owner} has no open order {cl_ord_id}")
             remaining = order.leaves if size is None else size
             side = opposite(order.side)
             done: list[OrderSnapshot] = []
@@ -288,13 +287,6 @@ def _exact(number: Number) -> Decimal:
     if isinstance(number, float):
         raise ValueError(f"{number!r} is not exact; give a string such as '{number}'")
     return Decimal(number)
-
-
-def _open_order(exchange: Exchange, owner: str, cl_ord_id: str) -> OrderSnapshot:
-    order = exchange.find(owner, cl_ord_id)
-    if order is None or order.state is not ExchangeOrderState.OPEN:
-        raise LookupError(f"{owner} has no open order {cl_ord_id}")
-    return order
 
 
 def _last(outcomes: Sequence[Outcome], owner: str) -> OrderSnapshot:

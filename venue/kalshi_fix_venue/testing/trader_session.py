@@ -29,9 +29,7 @@ class TraderSession:
     def __init__(self, server: VenueServer, name: str, options: VenueOptions) -> None:
         self.name = name
         self._server = server
-        fields = (
-            LogonFields(skip_pending_exec_reports=True) if name in ("KalshiNR", "KalshiRT") else LogonFields()
-        )
+        fields = LogonFields(skip_pending_exec_reports=True if name in ("KalshiNR", "KalshiRT") else None)
         plan = make_plan(name, ClientConfig(**options, heart_bt_int=_HEART_BT_INT, logon_fields=fields))
         self._config: SessionConfig = plan.config
         self._connection: tuple[VenueModel, int] | None = None
