@@ -49,9 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
 class _Venues:
     """The running venues, by their settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, stack: contextlib.ExitStack) -> None:
         self._kept: dict[Any, Venue] = {}
-        self._stack = contextlib.ExitStack()
+        self._stack = stack
+        """Stops the venues."""
 
     @contextlib.contextmanager
     def lend(self, settings: dict[str, Any]) -> Iterator[Venue]:
@@ -73,16 +74,11 @@ class _Venues:
         finally:
             venue.reset()
 
-    def close(self) -> None:
-        """Stop all venues."""
-        self._stack.close()
-
 
 @pytest.fixture(scope="session")
 def _kalshi_venues() -> Iterator[_Venues]:
-    venues = _Venues()
-    with contextlib.closing(venues):
-        yield venues
+    with contextlib.ExitStack() as stack:
+        yield _Venues(stack)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from kalshi_fix_sansio import (
     QuoteRequestAck,
     QuoteRequestReject,
     QuoteRequestSymbol,
-    QuoteStatus,
     QuoteStatusReport,
     Side,
 )
@@ -272,11 +271,8 @@ class Trader:
     def _require_accepted(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
         """Raise ValueError if one of these messages rejects a request about a quote."""
         for status in statuses:
-            if isinstance(status, QuoteStatusReport):
-                refused = status.quote_status == QuoteStatus.REJECTED
-            else:
-                refused = status.text is not None
-            if status.quote_id == quote_id and refused:
+            # Only refusals have a Text.
+            if status.quote_id == quote_id and status.text is not None:
                 raise ValueError(f"the venue rejects {self.owner}'s {what}: {status.text}")
 
 
