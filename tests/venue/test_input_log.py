@@ -49,7 +49,7 @@ from kalshi_fix_venue.input_log.values import (
 )
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.parameters import parameters, shown
-from kalshi_fix_venue.scenario.file import load_scenario
+from kalshi_fix_venue.scenario.file import load_scenario, parse_scenario
 from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.testing import Sandbox
 from kalshi_fix_venue.venue import VenueModel
@@ -460,7 +460,8 @@ def test_a_full_disk_ends_the_input_log_but_not_the_venue(
 
 
 def test_a_server_also_logs_resets(path: Path) -> None:
-    scenario = load_scenario(EXAMPLE)
+    # Without the weekly maintenance, during which trading would be paused.
+    scenario = parse_scenario(EXAMPLE.read_bytes().replace(b"maintenance: true", b"maintenance: false"))
     with InputLog(path) as input_log:
         with Sandbox(scenario=scenario, input_log=input_log) as sandbox:
             server: VenueServer = sandbox.server
