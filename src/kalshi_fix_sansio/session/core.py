@@ -56,9 +56,8 @@ class Core:
 
     - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The other methods call
       `end`, at once or later;
-    - `refuse` is `fail` if `with_logout` is set, and `end` otherwise; the caller passes the ProtocolOptions
-      setting that applies;
-    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout;
+    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout; without `with_logout`,
+      for which the caller passes the ProtocolOptions setting that applies, it is the same as `end`;
     - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it waits for the peer's
       Logout before the end (in the state ENDING, which processes no other message);
     - `begin_logout` always waits for the peer's Logout, and processes the messages before it (in the state
@@ -288,28 +287,20 @@ class Core:
         self.outbound.post(self.outbound.admin(LOGOUT, text=valid_text), now, keep=False)
 
     def fail(
-        self, reason: CloseReason, text: str, now: Instant, *, cause: Input = Input.PEER_VIOLATION
-    ) -> None:
-        """End at once because of a mistake by the peer, with a Logout that contains the reason."""
-        self.send_logout(text, now)
-        self.end(cause, reason, text)
-
-    def refuse(
         self,
         reason: CloseReason,
         text: str,
         now: Instant,
         *,
         cause: Input = Input.PEER_VIOLATION,
-        with_logout: bool,
+        with_logout: bool = True,
     ) -> None:
         """End at once because of a mistake by the peer; with `with_logout`, send a Logout that contains the
         reason.
         """
         if with_logout:
-            self.fail(reason, text, now, cause=cause)
-        else:
-            self.end(cause, reason, text)
+            self.send_logout(text, now)
+        self.end(cause, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
         """End an established session because of a mistake by the peer: send a Logout, and with
@@ -318,16 +309,14 @@ class Core:
         `rejected` means that a Reject with the same `text` was sent before.
         """
         options = self.config.protocol_options
-        if self.state is State.LOGOUT_SENT:  # a Logout was already sent
-            self.end(Input.PEER_VIOLATION, reason, text)
-            return
-        self.send_logout(text if options.repeat_reject or not rejected else None, now)
-        if options.linger:
-            self.ending = (reason, text)
-            self.timers.logout_at = now.monotonic + options.linger
-            self.move(Input.PEER_VIOLATION_LOGOUT)
-        else:
-            self.end(Input.PEER_VIOLATION, reason, text)
+        if self.state is not State.LOGOUT_SENT:  # otherwise a Logout was already sent
+            self.send_logout(text if options.repeat_reject or not rejected else None, now)
+            if options.linger:
+                self.ending = (reason, text)
+                self.timers.logout_at = now.monotonic + options.linger
+                self.move(Input.PEER_VIOLATION_LOGOUT)
+                return
+        self.end(Input.PEER_VIOLATION, reason, text)
 
     def begin_logout(self, cause: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
         """Send a Logout and wait for the peer's."""

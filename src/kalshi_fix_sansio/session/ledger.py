@@ -283,11 +283,6 @@ class Ledger:
             self.next_key = max(self.next_key, request.key + 1)
         return found
 
-    def frame_of(self, seq_num: int) -> bytes | None:
-        """Return the frame of the open request that was sent under this number; None if there is none."""
-        request = self.open.numbered(seq_num)
-        return None if request is None else request.frame
-
     def record_resend(self, seq_num: int) -> None:
         """Record that the message with this number was resent, so its answer is still pending."""
         request = self.open.numbered(seq_num)

@@ -132,11 +132,8 @@ class Handshake:
         header = message.header
         if header.msg_type != LOGON:
             cause = Input.PEER_LOGOUT if header.msg_type == LOGOUT else Input.PEER_MESSAGE
-            core.end(
-                cause,
-                CloseReason.PROTOCOL_ERROR,
-                f"the first message was not a Logon but MsgType {header.msg_type}",
-            )
+            text = f"the first message was not a Logon but MsgType {header.msg_type}"
+            core.end(cause, CloseReason.PROTOCOL_ERROR, text)
             return
         if not header.sender_comp_id or not _is_printable(header.sender_comp_id):
             text = "the Logon has no usable SenderCompID to answer to"
@@ -149,12 +146,8 @@ class Handshake:
         if failure is not None:
             reason, text, is_invalid = failure
             options = core.config.protocol_options
-            core.refuse(
-                reason,
-                text,
-                now,
-                with_logout=options.explain_violation if is_invalid else options.explain_refusal,
-            )
+            with_logout = options.explain_violation if is_invalid else options.explain_refusal
+            core.fail(reason, text, now, with_logout=with_logout)
             return
         core.learn_peer(header.sender_comp_id)
         self._request = message
@@ -252,32 +245,30 @@ class Handshake:
 
     # The initiator
 
-    def receive_answer(self, message: Message, problems: tuple[Problem, ...], now: Instant) -> None:
+    def receive_answer(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
         """Process a message that an initiator receives before it is logged on: a Logon or a refusal."""
         core = self._core
-        fields: Any = message
         msg_type = message.header.msg_type
         if msg_type == LOGON:
-            self._take_logon(fields, problems, now)
+            self._handle_logon(message, problems, now)
         elif msg_type == LOGOUT:
-            text = fields.text or self.refusal or "the peer refused the Logon without a reason"
+            text = message.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
             # A Reject does not end the session: a Logout, the end of the connection, or the timeout follows.
             # Its Text is kept to explain that end.
-            self.refusal = fields.text or "the peer rejected the Logon without a reason"
-            core.emit(
-                RejectReceived(message, fields.ref_seq_num, core.outbound.find_sent(fields.ref_seq_num))
-            )
+            self.refusal = message.text or "the peer rejected the Logon without a reason"
+            sent = core.outbound.find_sent(message.ref_seq_num)
+            core.emit(RejectReceived(message, message.ref_seq_num, sent))
         else:
             text = f"MsgType {msg_type} was received before the answer to the Logon"
             core.end(Input.PEER_MESSAGE, CloseReason.PROTOCOL_ERROR, text)
 
-    def _take_logon(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> None:
+    def _handle_logon(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> None:
         core = self._core
         failure = self._answer_failure(logon, problems, now)
         if failure is not None:
-            core.refuse(*failure, now, with_logout=core.config.protocol_options.explain_violation)
+            core.fail(*failure, now, with_logout=core.config.protocol_options.explain_violation)
             return
         core.learn_peer(logon.header.sender_comp_id)
         if logon.reset_seq_num_flag is True and not self._resetting:
@@ -357,12 +348,8 @@ class Handshake:
         core = self._core
         waited = f"within {core.config.logon_timeout:g} seconds"
         if core.state in {State.LOGON_RECEIVED, State.RESETTING}:
-            core.fail(
-                CloseReason.LOGON_TIMEOUT,
-                f"the Logon was not answered {waited}",
-                now,
-                cause=Input.LOGON_OVERDUE,
-            )
+            text = f"the Logon was not answered {waited}"
+            core.fail(CloseReason.LOGON_TIMEOUT, text, now, cause=Input.LOGON_OVERDUE)
         elif self.refusal is not None:
             core.end(Input.LOGON_OVERDUE, CloseReason.LOGON_REFUSED, self.refusal)
         else:

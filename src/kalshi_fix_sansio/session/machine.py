@@ -599,13 +599,8 @@ class Session:
             return
         silence = now.monotonic - core.timers.last_received
         text = f"nothing was received for {silence:.0f} seconds, TestRequest unanswered"
-        core.refuse(
-            CloseReason.PEER_SILENT,
-            text,
-            now,
-            cause=Input.SILENCE,
-            with_logout=core.config.protocol_options.explain_violation,
-        )
+        with_logout = core.config.protocol_options.explain_violation
+        core.fail(CloseReason.PEER_SILENT, text, now, cause=Input.SILENCE, with_logout=with_logout)
 
     def _commit_overdue(self, now: Instant) -> None:
         core = self._core
@@ -620,8 +615,6 @@ class Session:
 
     def _logout_overdue(self, now: Instant) -> None:  # noqa: ARG002 - every timer action gets the time
         reason, reported = self._core.ending
-        text = (
-            reported
-            or f"the peer did not answer the Logout within {self._core.config.logout_timeout:g} seconds"
-        )
+        timeout = self._core.config.logout_timeout
+        text = reported or f"the peer did not answer the Logout within {timeout:g} seconds"
         self._core.end(Input.LOGOUT_OVERDUE, reason, text)

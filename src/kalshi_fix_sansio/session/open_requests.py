@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -104,10 +105,10 @@ class SharedName:
 
     def oldest(self, msg_types: Collection[str]) -> OpenRequest | None:
         """Return the oldest request of these types; None if there is none."""
-        found = [
+        found = (
             next(iter(requests.values())) for each, requests in self._by_type.items() if each in msg_types
-        ]
-        return min(found, key=_key) if found else None
+        )
+        return min(found, key=attrgetter("key"), default=None)
 
 
 Named = Mapping[Any, "OpenRequest | SharedName"]
@@ -214,10 +215,6 @@ def names_of(message: Any, layout: MessageLayout) -> Names:
     if not names:
         return BY_NUMBER, (UNNAMED, layout.msg_type)
     return (BY_NUMBER, *names) if layout.request[0] == MSG_SEQ_NUM else tuple(names)
-
-
-def _key(request: OpenRequest) -> int:
-    return request.key
 
 
 @attrs.frozen

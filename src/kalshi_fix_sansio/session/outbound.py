@@ -304,12 +304,10 @@ class Outbound:
         if frame is not None:
             self._record_bytes -= len(frame)
         else:
-            frame = self._ledger.frame_of(seq_num)
-        if frame is None:
-            stored = self._ledger.store.find(seq_num)
-            if stored is None:
+            found = self._ledger.open.numbered(seq_num) or self._ledger.store.find(seq_num)
+            if found is None:
                 return None
-            frame = stored.frame
+            frame = found.frame
         return self._codec.decode(Frame(frame))
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import attrs
 
 from kalshi_fix_sansio.clock import Instant
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -290,33 +289,29 @@ class Recovery:
             self.handle_refusal(now)
             return
         if self._attempts < self._core.config.resend_attempts:
-            self._repeat(now)
+            self._request(now)
             return
         text = f"the resend of messages {expected} to {self._requested_to} did not arrive"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
-    def is_refused_by(self, message: Message) -> bool:
+    def is_refused_by(self, message: Any) -> bool:
         """Return whether a message is the peer's refusal of the pending ResendRequest.
 
         A refusal without RefSeqNum is remembered, and counts if no resend follows. If the request was refused
         temporarily, or because of its header, the messages may still be available.
         """
-        if self._core.state is not State.RECOVERING or message.header.msg_type not in {
-            REJECT,
-            BUSINESS_REJECT,
-        }:
+        is_reject = message.header.msg_type in {REJECT, BUSINESS_REJECT}
+        # No request was sent if the peer resends without one.
+        if not is_reject or self._core.state is not State.RECOVERING or not self._request_number:
             return False
-        if not self._request_number:  # no request was sent, because the peer resends without one
-            return False
-        fields: Any = message
         if (
             getattr(message, "session_reject_reason", None) in HEADER_REASONS
             or getattr(message, "business_reject_reason", None) in TEMPORARY_REASONS
         ):
             return False
-        if fields.ref_seq_num is None and fields.ref_msg_type in {None, RESEND_REQUEST}:
+        if message.ref_seq_num is None and message.ref_msg_type in {None, RESEND_REQUEST}:
             self._suspected = True
-        return bool(fields.ref_seq_num == self._request_number)
+        return bool(message.ref_seq_num == self._request_number)
 
     def handle_refusal(self, now: Instant) -> None:
         """Search for the oldest message of a refused range that the peer still has; earlier ones are lost.
@@ -343,7 +338,7 @@ class Recovery:
         """
         self._attempts = 0
         if not search.is_complete:
-            self._repeat(now)
+            self._request(now)
             return
         self._search = None
         last = self._request_number
@@ -352,7 +347,7 @@ class Recovery:
         # `settle` treats the rest as a resend in progress and only sets the timer, but only single messages
         # were requested so far.
         if self._core.state is State.RECOVERING and self._request_number == last:
-            self._repeat(now)
+            self._request(now)
 
     def report_lost(self) -> None:
         """Emit MessagesLost for missing and held messages, because the numbers are about to be reset."""
@@ -384,18 +379,15 @@ class Recovery:
         if unrequested:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout
         else:
-            self._repeat(now)
+            self._request(now)
 
-    def _repeat(self, now: Instant) -> None:
+    def _request(self, now: Instant) -> None:
         """Request, or request again, all missing messages, or the single message of a search."""
+        begin, end = self._core.ledger.expected, self._requested_to
         if self._search is not None:
-            self._request(self._search.probe, self._search.probe, now)
+            begin = end = self._search.probe
         elif self._core.config.protocol_options.open_ended_resend:
-            self._request(self._core.ledger.expected, TO_THE_END, now)
-        else:
-            self._request(self._core.ledger.expected, self._requested_to, now)
-
-    def _request(self, begin: int, end: int, now: Instant) -> None:
+            end = TO_THE_END
         request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=end)
         self._request_number = self._core.outbound.post(request, now, keep=False)
         self._attempts += 1

@@ -78,20 +78,19 @@ class Resender:
     def _turn_is_over(self) -> bool:
         return self._messages_left <= 0 or self._bytes_left <= 0
 
-    def serve(self, request: Message, now: Instant) -> None:
+    def serve(self, request: Any, now: Instant) -> None:
         """Answer a ResendRequest: refuse it, or start to resend."""
         problem = self._problem(request)
-        fields: Any = request
         if problem is not None:
             self._core.reject(request, (problem,), now)
             # Messages that the store has dropped will not reach the peer. If BeginSeqNo has not been sent
             # yet, this range is empty.
-            if problem.tag == BEGIN_SEQ_NO and fields.begin_seq_no:
-                self._give_up_between(fields.begin_seq_no, self._core.store.oldest_kept)
+            if problem.tag == BEGIN_SEQ_NO and request.begin_seq_no:
+                self._give_up_between(request.begin_seq_no, self._core.store.oldest_kept)
             return
         last = self._core.store.next_outgoing - 1
-        end = last if fields.end_seq_no == TO_THE_END else fields.end_seq_no
-        self._start(fields.begin_seq_no, end, request, now)
+        end = last if request.end_seq_no == TO_THE_END else request.end_seq_no
+        self._start(request.begin_seq_no, end, request, now)
 
     def offer(self, begin: int, end: int, now: Instant) -> None:
         """Resend the messages that are missing according to the peer's NextExpectedMsgSeqNum (789), without a
@@ -120,12 +119,12 @@ class Resender:
             self._begin_turn(now)
         self._produce(now)
 
-    def _problem(self, request: Message) -> Problem | None:
-        fields: Any = request
-        begin, end, store = fields.begin_seq_no, fields.end_seq_no, self._core.store
-        if not self._core.config.session_type.resend:
-            name = self._core.config.session_type.name
-            return Problem(Reason.INVALID_MSG_TYPE, f"ResendRequest is not available on {name}")
+    def _problem(self, request: Any) -> Problem | None:
+        begin, end, store = request.begin_seq_no, request.end_seq_no, self._core.store
+        session_type = self._core.config.session_type
+        if not session_type.resend:
+            text = f"ResendRequest is not available on {session_type.name}"
+            return Problem(Reason.INVALID_MSG_TYPE, text)
         if begin is None or end is None:
             tag, name = (BEGIN_SEQ_NO, "BeginSeqNo") if begin is None else (END_SEQ_NO, "EndSeqNo")
             return Problem(Reason.REQUIRED_TAG_MISSING, f"{name} is missing or unreadable", tag)
@@ -133,9 +132,8 @@ class Resender:
             text = f"BeginSeqNo {begin} was not sent yet; the last number sent is {store.next_outgoing - 1}"
             return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
         if end != TO_THE_END and end < begin:
-            return Problem(
-                Reason.VALUE_INCORRECT, f"EndSeqNo {end} is before BeginSeqNo {begin}", END_SEQ_NO, str(end)
-            )
+            text = f"EndSeqNo {end} is before BeginSeqNo {begin}"
+            return Problem(Reason.VALUE_INCORRECT, text, END_SEQ_NO, str(end))
         return self._forgotten(begin)
 
     def _forgotten(self, begin: int) -> Problem | None:

@@ -105,16 +105,9 @@ _CALLER = frozenset(
     }
 )
 Row = Mapping[Input, State | None]
-
-
-def _row(state: State, changes: Mapping[Input, State | None]) -> Row:
-    """Complete a row: the other inputs from the caller are refused, and all other inputs keep the state."""
-    rest = {i: None if i.source is Source.CALLER else state for i in Input}
-    return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **changes})
-
-
 _NOTHING_FROM_THE_PEER = {i: None for i in Input if i.source is Source.PEER}
 _CONNECTED = {Input.ABORT: State.CLOSED, Input.PEER_VIOLATION: State.CLOSED, Input.PEER_GONE: State.CLOSED}
+_LOGGED_OUT = {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED}
 _LOGGED_ON = {
     **_CONNECTED,
     Input.SEND: State.ESTABLISHED,
@@ -128,77 +121,61 @@ _LOGGED_ON = {
     Input.SILENCE: State.CLOSED,
 }
 
-TRANSITIONS: Mapping[State, Row] = MappingProxyType(
-    {
-        State.DISCONNECTED: _row(
-            State.DISCONNECTED,
-            {
-                **_NOTHING_FROM_THE_PEER,
-                Input.CONNECT: State.LOGON_SENT,
-                Input.LISTEN: State.AWAITING_LOGON,
-                Input.ABORT: State.CLOSED,
-            },
-        ),
-        State.AWAITING_LOGON: _row(
-            State.AWAITING_LOGON,
-            {
-                **_CONNECTED,
-                Input.PEER_LOGON: State.LOGON_RECEIVED,
-                Input.PEER_MESSAGE: State.CLOSED,
-                Input.PEER_LOGOUT: State.CLOSED,
-                Input.LOGON_OVERDUE: State.CLOSED,
-            },
-        ),
-        State.LOGON_RECEIVED: _row(
-            State.LOGON_RECEIVED,
-            {
-                **_CONNECTED,
-                Input.ACCEPT: State.ESTABLISHED,
-                Input.REFUSE: State.CLOSED,
-                Input.LOGON_OVERDUE: State.CLOSED,
-            },
-        ),
-        State.LOGON_SENT: _row(
-            State.LOGON_SENT,
-            {
-                **_CONNECTED,
-                Input.PEER_LOGON: State.ESTABLISHED,
-                Input.PEER_MESSAGE: State.CLOSED,
-                Input.PEER_LOGOUT: State.CLOSED,
-                Input.LOGON_OVERDUE: State.CLOSED,
-            },
-        ),
-        State.ESTABLISHED: _row(State.ESTABLISHED, {**_LOGGED_ON, Input.RESET: State.RESETTING}),
-        State.RECOVERING: _row(
-            State.RECOVERING,
-            {
-                **_LOGGED_ON,
-                Input.SEND: State.RECOVERING,
-                Input.PEER_CAUGHT_UP: State.ESTABLISHED,
-                Input.RESEND_OVERDUE: State.LOGOUT_SENT,
-            },
-        ),
-        State.RESETTING: _row(
-            State.RESETTING,
-            {
-                **_LOGGED_ON,
-                # Until the peer has answered the reset, it may expect either the old or the new numbers.
-                Input.SEND: None,
-                Input.PEER_GAP: State.RESETTING,
-                Input.LOGON_OVERDUE: State.CLOSED,
-            },
-        ),
-        State.LOGOUT_SENT: _row(
-            State.LOGOUT_SENT,
-            {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED},
-        ),
-        State.ENDING: _row(
-            State.ENDING,
-            {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED},
-        ),
-        State.CLOSED: _row(State.CLOSED, {Input.ABORT: State.CLOSED}),
-    }
-)
+_CHANGES: Mapping[State, Row] = {
+    State.DISCONNECTED: {
+        **_NOTHING_FROM_THE_PEER,
+        Input.CONNECT: State.LOGON_SENT,
+        Input.LISTEN: State.AWAITING_LOGON,
+        Input.ABORT: State.CLOSED,
+    },
+    State.AWAITING_LOGON: {
+        **_CONNECTED,
+        Input.PEER_LOGON: State.LOGON_RECEIVED,
+        Input.PEER_MESSAGE: State.CLOSED,
+        Input.PEER_LOGOUT: State.CLOSED,
+        Input.LOGON_OVERDUE: State.CLOSED,
+    },
+    State.LOGON_RECEIVED: {
+        **_CONNECTED,
+        Input.ACCEPT: State.ESTABLISHED,
+        Input.REFUSE: State.CLOSED,
+        Input.LOGON_OVERDUE: State.CLOSED,
+    },
+    State.LOGON_SENT: {
+        **_CONNECTED,
+        Input.PEER_LOGON: State.ESTABLISHED,
+        Input.PEER_MESSAGE: State.CLOSED,
+        Input.PEER_LOGOUT: State.CLOSED,
+        Input.LOGON_OVERDUE: State.CLOSED,
+    },
+    State.ESTABLISHED: {**_LOGGED_ON, Input.RESET: State.RESETTING},
+    State.RECOVERING: {
+        **_LOGGED_ON,
+        Input.SEND: State.RECOVERING,
+        Input.PEER_CAUGHT_UP: State.ESTABLISHED,
+        Input.RESEND_OVERDUE: State.LOGOUT_SENT,
+    },
+    State.RESETTING: {
+        **_LOGGED_ON,
+        # Until the peer has answered the reset, it may expect either the old or the new numbers.
+        Input.SEND: None,
+        Input.PEER_GAP: State.RESETTING,
+        Input.LOGON_OVERDUE: State.CLOSED,
+    },
+    State.LOGOUT_SENT: _LOGGED_OUT,
+    State.ENDING: _LOGGED_OUT,
+    State.CLOSED: {Input.ABORT: State.CLOSED},
+}
+"""The entries of each row that differ from the defaults of `_row`."""
+
+
+def _row(state: State) -> Row:
+    """Complete a row: the other inputs from the caller are refused, and all other inputs keep the state."""
+    rest = {i: None if i.source is Source.CALLER else state for i in Input}
+    return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **_CHANGES[state]})
+
+
+TRANSITIONS: Mapping[State, Row] = MappingProxyType({state: _row(state) for state in State})
 """state -> input -> next state. All state changes of the machine follow this table."""
 
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
