@@ -21,8 +21,8 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.config import Role, SessionConfig
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import FieldLayout
-from kalshi_fix_sansio.errors import StoreError
-from kalshi_fix_sansio.events import Event, LogonRequested
+from kalshi_fix_sansio.errors import InvalidMessageError, StoreError
+from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
 from kalshi_fix_sansio.framing import Frame, Framer, encode_frame
 from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredMessage
 from kalshi_fix_sansio.session.states import State
@@ -140,6 +140,11 @@ def one(events: list[Event], kind: type[E]) -> E:
     return event
 
 
+def delivered(events: list[Event]) -> list[int]:
+    """Return the MsgSeqNums of the delivered application messages."""
+    return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
+
+
 def messages(data: bytes) -> list[Any]:
     """Decode the messages in these bytes, which must contain nothing else."""
     framer = Framer()
@@ -255,6 +260,25 @@ class Wired:
         """Advance the clock without calling the session; the wall clock may advance by a different amount."""
         self.clock.monotonic += seconds
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)
+
+
+def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
+    """Return an application message from the peer with this Text; with `again`, a possible duplicate."""
+    return wired.peer.message("9", f"{NEWS}58={text}|", number, **(DUP if again else {}))
+
+
+def refusal_of(wired: Wired, message: Message, **settings: Any) -> str:
+    """Return why a message is refused, or an empty string if it is sent; a refusal must not use a sequence
+    number or write any bytes."""
+    wired.session.data_to_send()
+    before = wired.session.next_outgoing
+    try:
+        wired.session.send(message, wired.clock.now, **settings)
+    except InvalidMessageError as error:
+        assert (wired.session.next_outgoing, wired.session.data_to_send()) == (before, b"")
+        return str(error)
+    assert len(wired.sent()) == 1
+    return ""
 
 
 def wire(role: Role, name: str = "KalshiRT", store: MemoryStore | None = None, **changes: Any) -> Wired:
@@ -451,17 +475,14 @@ def locals_of(error: BaseException, where: str = "") -> str:
     """Return the local variables of all frames of an exception and of its causes, in files whose name
     contains `where`, as a crash reporter records them."""
     found: list[str] = []
-    waiting: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while waiting:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
+    chain: list[BaseException | None] = [error]
+    for cause in chain:
+        if cause is None:
             continue
-        seen.add(id(each))
-        for frame, _ in walk_tb(each.__traceback__):
+        for frame, _ in walk_tb(cause.__traceback__):
             if where in frame.f_code.co_filename:
                 found += [
                     f"{name} = {value!r}" for name, value in frame.f_locals.items() if value is not error
                 ]
-        waiting += [each.__cause__, each.__context__]
+        chain += [item for item in (cause.__cause__, cause.__context__) if item not in chain]
     return "\n".join(found)

@@ -1,4 +1,4 @@
-"""Fixed instances of any generated class: minimal ones, and ones with every field."""
+"""Instances of any generated class, minimal ones and ones with every field, and common messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from kalshi_fix_sansio._generated import (
+    ExecutionReport,
+    NewOrderSingle,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+)
+from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.layout import (
     BlockLayout,
     FieldLayout,
@@ -15,6 +22,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Member,
     Presence,
 )
+from tests.helpers import order
 
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType, which the codec writes."""
@@ -64,23 +72,66 @@ def value_of(field: FieldLayout) -> Any:
             return b"a\x01b=c"
 
 
-def minimal(layout: BlockLayout) -> Any:
-    """Return an instance with required fields only."""
-    return layout.cls(
-        **{
-            member.attribute: value_of(member.field)
-            for member in layout.members
-            if isinstance(member, FieldMember) and is_required(member)
-        }
-    )
+def minimal(layout: BlockLayout, **changes: Any) -> Any:
+    """Return an instance with these values, and with the other required fields."""
+    required = {
+        member.attribute: value_of(member.field)
+        for member in layout.members
+        if isinstance(member, FieldMember) and is_required(member)
+    }
+    return layout.cls(**(required | changes))
 
 
-def full(layout: BlockLayout) -> Any:
-    """Return an instance with every field, one entry in every group and an unknown field in every block."""
-    given: dict[str, Any] = {"unknown": ((29_999, b"new"),)}
+def full(layout: BlockLayout, unknown: tuple[tuple[int, bytes], ...] = ((29_999, b"new"),)) -> Any:
+    """Return an instance with every field, one entry in every group, and these unknown fields in every
+    block."""
+    given: dict[str, Any] = {"unknown": unknown}
     for member in layout.members:
         if isinstance(member, GroupMember):
-            given[member.attribute] = [full(member.entry)]
+            given[member.attribute] = [full(member.entry, unknown)]
         elif member.tag not in CODEC_TAGS:
             given[member.attribute] = value_of(member.field)
     return layout.cls(**given)
+
+
+def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
+    """Return a change of a limit order without a price."""
+    values: dict[str, Any] = {
+        "orig_cl_ord_id": "a1",
+        "cl_ord_id": "a2",
+        "side": "1",
+        "symbol": "K",
+        "order_qty": 1,
+        "ord_type": "2",
+    }
+    return OrderCancelReplaceRequest(**(values | changes))
+
+
+def execution_report(cl_ord_id: str = "a1", **changes: Any) -> ExecutionReport:
+    """Return the venue's report that an order rests."""
+    values: dict[str, Any] = {
+        "order_id": f"o-{cl_ord_id}",
+        "cl_ord_id": cl_ord_id,
+        "exec_id": "1;1",
+        "exec_type": "0",
+        "ord_status": "0",
+        "side": "1",
+        "symbol": "KXHIGHNY-26AUG21-B80",
+        "order_qty": 10,
+        "leaves_qty": 10,
+        "cum_qty": 0,
+        "avg_px": 0,
+    }
+    return ExecutionReport(**(values | changes))
+
+
+def cancel_reject(cl_ord_id: str = "a1", text: str | None = None) -> OrderCancelReject:
+    """Return a message of the venue with few fields."""
+    return OrderCancelReject(
+        order_id="o", cl_ord_id=cl_ord_id, ord_status="8", cxl_rej_response_to="1", text=text
+    )
+
+
+def application_message(role: Role, cl_ord_id: str = "a1") -> NewOrderSingle | OrderCancelReject:
+    """Return a message that this role may send."""
+    return order(cl_ord_id) if role is Role.INITIATOR else cancel_reject(cl_ord_id)

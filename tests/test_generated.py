@@ -19,7 +19,7 @@ from kalshi_fix_sansio.dialect.base import Block, Message
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember, Kind, Presence
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.scalars import PARSERS, format_value
-from tests.samples import CODEC_TAGS, full, is_required, minimal, value_of
+from tests.samples import CODEC_TAGS, full, is_required, minimal
 
 
 def entry_layouts() -> dict[str, BlockLayout]:
@@ -50,14 +50,9 @@ every_block = pytest.mark.parametrize("layout", BLOCKS.values(), ids=BLOCKS)
 
 def only_codes(layout: BlockLayout) -> dict[str, Any]:
     """Return the codes of required fields that have only one code, by attribute."""
-    return {
-        member.attribute: next(iter(member.field.codes))
-        for member in layout.members
-        if isinstance(member, FieldMember)
-        and is_required(member)
-        and member.field.codes is not None
-        and len(member.field.codes) == 1
-    }
+    required = {member.attribute for member in layout.members if is_required(member)}
+    coded = coded_members(layout)
+    return {name: next(iter(codes)) for name, codes, _ in coded if name in required and len(codes) == 1}
 
 
 def tag_of(block: Block, attribute: str) -> int:
@@ -70,14 +65,19 @@ def fields_of(layout: BlockLayout, *kinds: Kind) -> list[FieldMember]:
     ]
 
 
-def with_value(layout: BlockLayout, attribute: str, value: object) -> Block:
-    given = {
-        m.attribute: value_of(m.field)
-        for m in layout.members
-        if isinstance(m, FieldMember) and is_required(m)
-    }
-    instance: Block = layout.cls(**{**given, attribute: value})
-    return instance
+def coded_members(layout: BlockLayout) -> list[tuple[str, Any, Kind]]:
+    """Return the attribute, the codeset and the kind of each field that has one."""
+    fields = [member.field for member in layout.members if isinstance(member, FieldMember)]
+    return [(field.attribute, field.codes, field.kind) for field in fields if field.codes is not None]
+
+
+def groups_of(layout: BlockLayout) -> list[GroupMember]:
+    return [member for member in layout.members if isinstance(member, GroupMember)]
+
+
+def converted(layout: BlockLayout, attribute: str, value: object) -> Any:
+    """Return the value of an attribute after the constructor has converted it."""
+    return getattr(minimal(layout, **{attribute: value}), attribute)
 
 
 @every_block
@@ -94,10 +94,10 @@ def test_a_minimal_instance_has_none_and_empty_lists(layout: BlockLayout) -> Non
 
 @every_block
 def test_a_required_field_cannot_be_omitted(layout: BlockLayout) -> None:
-    required = [member.attribute for member in layout.members if is_required(member)]
     instance = minimal(layout)
+    required = {member.attribute for member in layout.members if is_required(member)}
     given = {name: getattr(instance, name) for name in required}
-    for name in set(required) - CONSTANTS - only_codes(layout).keys():
+    for name in required - CONSTANTS - only_codes(layout).keys():
         with pytest.raises(TypeError, match=f"missing 1 required keyword-only argument: '{name}'"):
             layout.cls(**{key: value for key, value in given.items() if key != name})
 
@@ -189,9 +189,8 @@ def test_copies_are_equal_and_independent(layout: BlockLayout) -> None:
     instance = full(layout)
     for other in (copy.deepcopy(instance), pickle.loads(pickle.dumps(instance)), attrs.evolve(instance)):
         assert other == instance
-        for member in layout.members:
-            if isinstance(member, GroupMember):
-                assert getattr(other, member.attribute) is not getattr(instance, member.attribute)
+        for member in groups_of(layout):
+            assert getattr(other, member.attribute) is not getattr(instance, member.attribute)
 
 
 class Other(StrEnum):
@@ -237,98 +236,86 @@ ODD: list[Any] = [
 
 @every_block
 def test_accepted_values_can_be_encoded(layout: BlockLayout) -> None:
-    for member in layout.members:
-        if not isinstance(member, FieldMember):
-            continue
+    for member in fields_of(layout, *Kind):
         for value in ODD * 2:
             try:
-                held = getattr(with_value(layout, member.attribute, value), member.attribute)
+                held = converted(layout, member.attribute, value)
             except (TypeError, ValueError):
                 continue
             kind = member.field.kind
-            raw = format_value(kind, held)
-            found = PARSERS[kind](raw)
-            assert found == held or kind is Kind.UTCTIMESTAMP
+            assert PARSERS[kind](format_value(kind, held)) == held or kind is Kind.UTCTIMESTAMP
             assert not isinstance(held, (Other, OtherNumber)) or member.field.codes is None
             assert value is not True or kind is Kind.BOOLEAN
 
 
 @every_block
 def test_a_group_accepts_entries_from_any_iterable_and_refuses_other_objects(layout: BlockLayout) -> None:
-    for member in layout.members:
-        if not isinstance(member, GroupMember):
-            continue
+    for member in groups_of(layout):
         entry = minimal(member.entry)
         for given in ([entry], (entry,), iter([entry])):
-            assert getattr(with_value(layout, member.attribute, given), member.attribute) == [entry]
-        held = [entry]
-        assert getattr(with_value(layout, member.attribute, held), member.attribute) is not held
+            held = converted(layout, member.attribute, given)
+            assert held == [entry]
+            assert held is not given
         first, second = (getattr(minimal(layout), member.attribute) for _ in range(2))
         assert first is not second
         for wrong in (None, 0, False, "x", [None]):
             with pytest.raises(TypeError):
-                with_value(layout, member.attribute, wrong)
+                converted(layout, member.attribute, wrong)
 
 
 @every_block
 def test_floats_are_refused(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.DECIMAL):
         with pytest.raises(TypeError, match="a float is not exact: give a Decimal, an int or a string"):
-            with_value(layout, member.attribute, 0.5)
+            converted(layout, member.attribute, 0.5)
         for value in ("0.50", Decimal("0.50"), 1):
-            assert getattr(with_value(layout, member.attribute, value), member.attribute) == Decimal(value)
+            assert converted(layout, member.attribute, value) == Decimal(value)
 
 
 @every_block
 def test_the_error_of_a_constructor_names_class_attribute_field_and_value(layout: BlockLayout) -> None:
     for member in layout.members:
         with pytest.raises(TypeError) as caught:
-            with_value(layout, member.attribute, frozenset({1}))
+            minimal(layout, **{member.attribute: frozenset({1})})
         name = f"{layout.cls.__name__}.{member.attribute}, {member.name} ({member.tag}), cannot be "
         secret = isinstance(member, FieldMember) and member.field.secret
-        assert str(caught.value).startswith(
-            f"{name}{'the given value' if secret else 'of class frozenset'}: "
-        )
-    with pytest.raises(
-        TypeError, match=f"^{layout.cls.__name__}.unknown cannot be 5: 'int' object is not it"
-    ):
-        with_value(layout, "unknown", 5)
+        value = "the given value" if secret else "of class frozenset"
+        assert str(caught.value).startswith(f"{name}{value}: ")
+    text = f"^{layout.cls.__name__}.unknown cannot be 5: 'int' object is not it"
+    with pytest.raises(TypeError, match=text):
+        minimal(layout, unknown=5)
 
 
 @every_block
 def test_the_name_of_a_code_is_explained_where_a_value_is_expected(layout: BlockLayout) -> None:
-    for member in layout.members:
-        if not isinstance(member, FieldMember) or member.field.codes is None:
-            continue
-        codes = member.field.codes
+    for attribute, codes, _ in coded_members(layout):
         for code in codes:
             if code.name in codes._value2member_map_:
                 continue
             with pytest.raises(ValueError, match=r" cannot be '") as caught:
-                with_value(layout, member.attribute, code.name)
+                converted(layout, attribute, code.name)
             name = f"{codes.__name__}.{code.name}"
             text = f"that is the name of {name}, whose value is {code.value!r}; known values are "
             assert text in str(caught.value)
 
 
 def test_the_error_for_a_secret_does_not_contain_it() -> None:
+    text = r"^Logon\.password, Password \(554\), cannot be the given value: "
     for wrong in ("hunter2\x01", "hunter2\u20ac"):
-        with pytest.raises(
-            ValueError, match=r"^Logon\.password, Password \(554\), cannot be the given value: "
-        ) as e:
-            with_value(MESSAGES["Logon"], "password", wrong)
-        assert "hunter2" not in str(e.value)
-        assert e.value.__cause__ is None
-        assert e.value.__suppress_context__
+        with pytest.raises(ValueError, match=text) as caught:
+            minimal(MESSAGES["Logon"], password=wrong)
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
 
 
 @every_block
 def test_datetimes_become_utc_and_naive_ones_are_refused(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.UTCTIMESTAMP):
         with pytest.raises(ValueError, match="expected a datetime with a time zone"):
-            with_value(layout, member.attribute, datetime(2026, 8, 1))  # noqa: DTZ001 - naive on purpose
+            converted(layout, member.attribute, datetime(2026, 8, 1))  # noqa: DTZ001 - naive on purpose
         abroad = datetime(2026, 8, 1, 9, 30, tzinfo=timezone(timedelta(hours=-4)))
-        held = getattr(with_value(layout, member.attribute, abroad), member.attribute)
+        held = converted(layout, member.attribute, abroad)
         assert (held, held.utcoffset(), held.hour) == (abroad, timedelta(0), 13)
 
 
@@ -336,19 +323,16 @@ def test_datetimes_become_utc_and_naive_ones_are_refused(layout: BlockLayout) ->
 def test_integer_fields_refuse_booleans(layout: BlockLayout) -> None:
     for member in fields_of(layout, Kind.INT, Kind.SEQNUM, Kind.LENGTH):
         with pytest.raises(TypeError, match="expected an integer, not bool"):
-            with_value(layout, member.attribute, True)
+            converted(layout, member.attribute, True)
 
 
 @every_block
 def test_known_codes_become_enum_members_and_unknown_ones_stay_plain(layout: BlockLayout) -> None:
-    for member in layout.members:
-        if not isinstance(member, FieldMember) or member.field.codes is None:
-            continue
-        codes = member.field.codes
+    for attribute, codes, kind in coded_members(layout):
         for code in codes:
-            assert getattr(with_value(layout, member.attribute, code.value), member.attribute) is code
-        unknown: Any = 7777 if member.field.kind is Kind.INT else "~"
-        held = getattr(with_value(layout, member.attribute, unknown), member.attribute)
+            assert converted(layout, attribute, code.value) is code
+        unknown: Any = 7777 if kind is Kind.INT else "~"
+        held = converted(layout, attribute, unknown)
         assert held == unknown
         assert not isinstance(held, Enum)
 
@@ -394,12 +378,12 @@ def test_message_classes_know_their_type() -> None:
         assert issubclass(layout.cls, Message)
         assert msg_type == layout.cls.MSG_TYPE
         assert layout.cls.NAME == layout.name == layout.cls.__name__
-        assert layout.cls.MESSAGE is layout
+        assert layout.cls.MESSAGE is DIALECT.layout_of(layout.cls) is layout
 
 
 def test_a_code_of_another_codeset_is_refused() -> None:
     with pytest.raises(TypeError, match=r"expected Side or a plain value, not OrdType\.LIMIT"):
-        with_value(MESSAGES["NewOrderSingle"], "side", kalshi_fix_sansio.OrdType.LIMIT)
+        minimal(MESSAGES["NewOrderSingle"], side=kalshi_fix_sansio.OrdType.LIMIT)
 
 
 def test_secrets_are_marked() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import pydoc
-import subprocess
 import sys
 
 import click
@@ -13,6 +12,7 @@ import pytest
 import kalshi_fix_sansio
 from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
+from tests.programs import ran
 
 FAMILIES = "kalshi_fix_sansio._generated.messages."
 
@@ -20,8 +20,9 @@ FAMILIES = "kalshi_fix_sansio._generated.messages."
 def loaded(program: str, *arguments: str) -> set[str]:
     """Return the modules that a separate program has loaded when it ends."""
     code = f"{program}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    command = [sys.executable, "-c", code, *arguments]
-    return set(subprocess.run(command, check=True, capture_output=True, text=True).stderr.splitlines())
+    done = ran(sys.executable, "-c", code, *arguments)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines())
 
 
 def families(modules: set[str]) -> set[str]:
@@ -67,12 +68,6 @@ def test_every_name_of_the_package_exists_and_is_in_dir() -> None:
     assert sorted(names) == dir(kalshi_fix_sansio)
     assert len(set(names)) == len(names)
     assert "class AcceptQuote" in pydoc.plain(pydoc.render_doc(kalshi_fix_sansio))
-
-
-def test_every_layout_finds_its_class_and_its_encoder() -> None:
-    for layout in DIALECT.messages.values():
-        assert layout.cls.MESSAGE is DIALECT.layout_of(layout.cls) is layout
-        assert callable(layout.body.encode)
 
 
 def test_classes_outside_the_dialect_have_no_layout() -> None:
@@ -160,7 +155,6 @@ def test_every_subcommand_can_be_loaded_and_is_listed() -> None:
 
 def test_the_error_for_missing_packages_contains_the_packages_to_install() -> None:
     code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
-    command = [sys.executable, "-c", code, "decode"]
-    result = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    result = ran(sys.executable, "-c", code, "decode", input="")
     assert "pip install 'kalshi-fix-sansio[cli]'" in result.stderr
     assert "Traceback" not in result.stderr

@@ -8,22 +8,15 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio import (
-    DIALECT,
-    Logon,
-    LogonFields,
-    OrderCancelReplaceRequest,
-    Party,
-    QuoteRequest,
-    QuoteRequestSymbol,
-)
+from kalshi_fix_sansio import DIALECT, Logon, LogonFields, Party, QuoteRequest, QuoteRequestSymbol
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import Sender
-from kalshi_fix_sansio.errors import InvalidMessageError, LocalProtocolError
+from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected
 from kalshi_fix_sansio.validation import validate
-from tests.helpers import START, Wired, bounds, connected, established, of_type, order, wire
+from tests.helpers import START, Wired, bounds, connected, established, of_type, order, refusal_of, wire
+from tests.samples import amend_request
 
 LATER = START + timedelta(hours=1)
 RESERVED = LogonFields(use_dollars=True, use_cap_reservation=True)
@@ -37,28 +30,6 @@ def logged_on(
     return established(
         Role.INITIATOR, name, product=product, logon_fields=defaults if fields is None else fields
     )
-
-
-def refusal(wired: Wired, message: Message) -> str:
-    """Return why a message is refused, or an empty string if it is sent; a refusal must not use a sequence
-    number or write any bytes."""
-    wired.session.data_to_send()
-    before = wired.session.next_outgoing
-    try:
-        wired.session.send(message, wired.clock.now)
-    except InvalidMessageError as error:
-        assert (wired.session.next_outgoing, wired.session.data_to_send()) == (before, b"")
-        return str(error)
-    assert len(wired.sent()) == 1
-    return ""
-
-
-def amend_request(**changes: Any) -> OrderCancelReplaceRequest:
-    values: dict[str, Any] = {
-        "orig_cl_ord_id": "a1", "cl_ord_id": "a2", "side": "1", "symbol": "K", "order_qty": 1,
-        "ord_type": "2",
-    }  # fmt: skip
-    return OrderCancelReplaceRequest(**(values | changes))
 
 
 def problems_of(message: Message, **settings: Any) -> list[str]:
@@ -83,13 +54,13 @@ def test_a_reduce_only_order_must_be_immediate(
     wired = logged_on(product)
     for kind in "01346":
         expiry = LATER if kind == "6" else None
-        text = refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry))
+        text = refusal_of(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry))
         if kind in valid_kinds:
             assert text == ""
         else:
             expected = f"{allowed} on {product} when ExecInst (18) is E"
             assert f"TimeInForce (59) is '{kind}': expected {expected}" in text
-    text = refusal(wired, order(exec_inst=inst, time_in_force=None))
+    text = refusal_of(wired, order(exec_inst=inst, time_in_force=None))
     assert "TimeInForce (59) is required when ExecInst (18) is E" in text
 
 
@@ -99,14 +70,14 @@ def test_other_orders_may_have_any_time_in_force(product: str, inst: str | None)
     wired = logged_on(product)
     for kind in (None, *"01346"):
         expiry = LATER if kind == "6" else None
-        assert refusal(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry)) == ""
+        assert refusal_of(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry)) == ""
 
 
 def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
     wired = logged_on()
-    text = refusal(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
+    text = refusal_of(wired, order(exec_inst="E", time_in_force="3", quote_id="q"))
     assert "QuoteID (117) must not be sent when ExecInst (18) is E" in text
-    assert refusal(wired, order(exec_inst="6", time_in_force="3", quote_id="q")) == ""
+    assert refusal_of(wired, order(exec_inst="6", time_in_force="3", quote_id="q")) == ""
 
 
 # --- UseCapReservation in the Logon
@@ -115,9 +86,9 @@ def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
     wired = logged_on("prediction", RESERVED, session_type)
-    text = refusal(wired, amend_request())
+    text = refusal_of(wired, amend_request())
     assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in text
-    assert refusal(wired, amend_request(order_id="o")) == ""
+    assert refusal_of(wired, amend_request(order_id="o")) == ""
 
 
 @pytest.mark.parametrize("make", [order, amend_request])
@@ -125,9 +96,9 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
     wired = logged_on("prediction", RESERVED)
     named = {"order_id": "o"} if make is amend_request else {}
     for shard in (None, -1):
-        assert refusal(wired, make(ex_destination=shard, **named)) == ""
+        assert refusal_of(wired, make(ex_destination=shard, **named)) == ""
     for shard in (0, 1, 3):
-        text = refusal(wired, make(ex_destination=shard, **named))
+        text = refusal_of(wired, make(ex_destination=shard, **named))
         assert f"ExDestination (100) is '{shard}': expected -1 with UseCapReservation Y in the Logon" in text
 
 
@@ -137,16 +108,16 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
 def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
     wired = logged_on("prediction", fields)
     for shard in (None, -1, 0, 1, 3):
-        assert refusal(wired, amend_request(ex_destination=shard)) == ""
-        assert refusal(wired, order(ex_destination=shard)) == ""
-    text = refusal(wired, order(ex_destination=-2))
+        assert refusal_of(wired, amend_request(ex_destination=shard)) == ""
+        assert refusal_of(wired, order(ex_destination=shard)) == ""
+    text = refusal_of(wired, order(ex_destination=-2))
     assert "ExDestination (100) is '-2': expected -1 or more" in text
 
 
 def test_margin_refuses_use_cap_reservation() -> None:
     with pytest.raises((LocalProtocolError, ValueError), match="UseCapReservation"):
         logged_on("margin", LogonFields(use_cap_reservation=True))
-    assert refusal(logged_on("margin"), amend_request()) == ""
+    assert refusal_of(logged_on("margin"), amend_request()) == ""
 
 
 def test_before_the_logon_no_message_is_sent() -> None:
@@ -189,15 +160,15 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
 def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
     wired = logged_on(product)
     for kind, expiry in ((None, None), ("0", None), ("1", None), ("6", LATER)):
-        assert refusal(wired, amend_request(time_in_force=kind, expire_time=expiry)) == ""
+        assert refusal_of(wired, amend_request(time_in_force=kind, expire_time=expiry)) == ""
     for kind in "34":
-        text = refusal(wired, amend_request(time_in_force=kind))
+        text = refusal_of(wired, amend_request(time_in_force=kind))
         allowed = "0 (DAY) or 1 (GOOD_TILL_CANCEL) or 6 (GOOD_TILL_DATE)"
         assert f"TimeInForce (59) is '{kind}': expected {allowed}" in text
-    text = refusal(wired, amend_request(time_in_force="6"))
+    text = refusal_of(wired, amend_request(time_in_force="6"))
     assert "ExpireTime (126) is required when TimeInForce (59) is 6" in text
     for kind in (None, "0", "1"):
-        text = refusal(wired, amend_request(time_in_force=kind, expire_time=LATER))
+        text = refusal_of(wired, amend_request(time_in_force=kind, expire_time=LATER))
         assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in text
 
 
@@ -210,21 +181,21 @@ def quote_request(**values: Any) -> QuoteRequest:
 
 def test_a_target_cost_that_excludes_fees_requires_cash_order_qty() -> None:
     wired = logged_on(name="KalshiRT")
-    text = refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=True))
+    text = refusal_of(wired, quote_request(order_qty=1, target_cost_excludes_fees=True))
     assert "CashOrderQty (152) is required in entry 1 of NoRelatedSym (146)" in text
     assert "when TargetCostExcludesFees (21033) is Y" in text
-    assert refusal(wired, quote_request(cash_order_qty=1, target_cost_excludes_fees=True)) == ""
-    assert refusal(wired, quote_request(order_qty=1, target_cost_excludes_fees=False)) == ""
+    assert refusal_of(wired, quote_request(cash_order_qty=1, target_cost_excludes_fees=True)) == ""
+    assert refusal_of(wired, quote_request(order_qty=1, target_cost_excludes_fees=False)) == ""
 
 
 def test_a_client_names_one_customer_and_the_venue_names_up_to_two_parties() -> None:
     customer, trader = Party(party_id="c", party_role=24), Party(party_id="t", party_role=12)
     wired = logged_on()
-    assert refusal(wired, order(party_ids=[customer])) == ""
+    assert refusal_of(wired, order(party_ids=[customer])) == ""
     maximum = int(bounds("NoPartyIDs").limits[0].maximum or 0)
-    text = refusal(wired, order(party_ids=[customer] * (maximum + 1)))
+    text = refusal_of(wired, order(party_ids=[customer] * (maximum + 1)))
     assert f"NoPartyIDs (453) has {maximum + 1} entries: expected 0 to {maximum}" in text
-    text = refusal(wired, order(party_ids=[trader]))
+    text = refusal_of(wired, order(party_ids=[trader]))
     assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in text
     strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=PLAIN)
     body = "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"

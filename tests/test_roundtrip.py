@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,24 +25,21 @@ every_message = pytest.mark.parametrize(
 )
 
 
-def header() -> Header:
-    made: Header = full(DIALECT.header)
-    made.unknown = ()
-    return made
+HEADER: Header = full(DIALECT.header, unknown=())
 
 
 @every_message
 def test_a_full_message_survives_a_round_trip_with_its_header(layout: MessageLayout) -> None:
     message = full(layout.body)
-    back = decode(encode(message, header()))
+    back: Any = decode(encode(message, HEADER))
     assert back == message
     assert back.problems == ()
-    assert back.header.msg_type == layout.msg_type
-    assert back.header.begin_string == "FIXT.1.1"
-    expected = header()
-    expected.begin_string, expected.msg_type = "FIXT.1.1", layout.msg_type
-    expected.body_length = back.header.body_length
-    assert back.header == expected
+    assert back.header == attrs.evolve(
+        HEADER,
+        begin_string="FIXT.1.1",
+        msg_type=layout.msg_type,
+        body_length=back.header.body_length,
+    )
 
 
 @every_message
@@ -73,7 +71,7 @@ def test_a_message_without_unknown_fields_passes_the_strict_reader(
 
 @every_message
 def test_a_truncated_message_is_refused_and_can_be_inspected(layout: MessageLayout) -> None:
-    data = encode(full(layout.body), header())
+    data = encode(full(layout.body), HEADER)
     for length in range(len(data)):
         with pytest.raises(DecodeError):
             decode(data[:length])
@@ -87,7 +85,7 @@ def test_a_truncated_message_is_refused_and_can_be_inspected(layout: MessageLayo
 @settings(max_examples=200)
 @given(message=any_message(DIALECT), data=st.data())
 def test_a_damaged_message_raises_only_documented_exceptions(message: Any, data: st.DataObject) -> None:
-    wire = bytearray(encode(message, header()))
+    wire = bytearray(encode(message, HEADER))
     for _ in range(data.draw(st.integers(1, 4))):
         wire[data.draw(st.integers(2, len(wire) - 1))] = data.draw(st.integers(0, 255))
     damaged = bytes(wire)
@@ -101,7 +99,7 @@ def test_a_damaged_message_raises_only_documented_exceptions(message: Any, data:
 @given(extra=unknown_fields(DIALECT), message=any_message(DIALECT))
 def test_inspection_shows_every_field(extra: Any, message: Any) -> None:
     message.unknown = extra
-    wire = encode(message, header())
+    wire = encode(message, HEADER)
     inspection = inspect(wire)
     assert inspection.msg_type == message.MSG_TYPE
     shown = {node.tag for node in (*inspection.header, *inspection.body, *inspection.trailer)}

@@ -23,6 +23,8 @@ from tests.codec.wire import HEAD, VALID_BODIES, dump, fields_of, joined
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT
 
+HEADER = full(KALSHI.header, unknown=())
+
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -53,9 +55,7 @@ def learn_all(monkeypatch: pytest.MonkeyPatch) -> None:
             tiny.decode(joined(fields_of(body)))
         for layout in KALSHI.messages.values():
             for message in (minimal(layout.body), full(layout.body)):
-                head = full(KALSHI.header)
-                head.unknown = ()
-                kalshi.decode(kalshi.encode(message, head))
+                kalshi.decode(kalshi.encode(message, HEADER))
 
 
 def test_no_expression_backtracks(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,16 +42,13 @@ VALID_FIELDS = [fields_of(body) for body in VALID_BODIES]
 
 
 def kalshi_messages() -> list[Fields]:
-    """The smallest and the fullest message of every type of the Kalshi dialect, as fields."""
-    codec = Codec(KALSHI)
+    """Return the smallest and the fullest message of every type of the Kalshi dialect, as fields."""
+    codec, head = Codec(KALSHI), full(KALSHI.header, unknown=())
     found = []
     for layout in KALSHI.messages.values():
         for message in (minimal(layout.body), full(layout.body)):
-            head = full(KALSHI.header)
-            head.unknown = ()
             inner = codec.encode(message, head).split(b"\x01", 2)[2].rpartition(b"10=")[0]
-            items = inner.decode("latin-1").split("\x01")[:-1]
-            found.append([(tag, value) for tag, _, value in (item.partition("=") for item in items)])
+            found.append(fields_of(inner.decode("latin-1").replace("\x01", "|")))
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.findings import MAX_PROBLEMS
 from kalshi_fix_sansio.dialect.base import UnknownMessage
-from kalshi_fix_sansio.dialect.problems import Problem, Reason
+from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from tests.tiny_dialect import (
@@ -220,17 +220,12 @@ def test_a_wrong_counter_is_reported_and_every_entry_kept(counter: str, entries:
     assert texts(book)[0].startswith(f"NoMDEntries (268) is '{counter}', but {entries} entries were found")
 
 
-@pytest.mark.parametrize("counter", ["-1", "x", "1.0", "9" * 30, "+1"])
+@pytest.mark.parametrize("counter", ["", "-1", "x", "1.0", "9" * 30, "+1"])
 def test_an_invalid_counter_is_reported_and_every_entry_kept(counter: str) -> None:
     book = decode("W", f"55=K|268={counter}|269=1|270=1|269=2|270=2|")
     assert len(book.md_entries) == 2
-    assert found(book) == [(Reason.INCORRECT_DATA_FORMAT, 268, counter)]
-
-
-def test_a_counter_without_a_value_is_reported_and_every_entry_kept() -> None:
-    book = decode("W", "55=K|268=|269=1|270=1|")
-    assert len(book.md_entries) == 1
-    assert found(book) == [(Reason.TAG_WITHOUT_VALUE, 268, "")]
+    reason = Reason.INCORRECT_DATA_FORMAT if counter else Reason.TAG_WITHOUT_VALUE
+    assert found(book) == [(reason, 268, counter)]
 
 
 def test_a_counter_of_zero_and_no_counter_give_an_empty_list() -> None:
@@ -347,7 +342,7 @@ def test_data_without_a_length_ends_at_the_next_soh() -> None:
     assert (logon.raw_data, logon.max_message_size, logon.problems) == (b"abc", 5, ())
 
 
-@pytest.mark.parametrize("length", ["2", "4", "999999999", "0"])
+@pytest.mark.parametrize("length", ["2", "4", "999999999", "1000000000", "0"])
 def test_a_length_that_does_not_end_at_a_separator_is_reported(length: str) -> None:
     logon = decode("A", f"95={length}|96=abc|383=5|")
     assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
@@ -360,10 +355,6 @@ def test_an_invalid_length_is_reported(length: str) -> None:
     logon = decode("A", f"95={length}|96=abc|383=5|")
     assert (logon.raw_data, logon.max_message_size) == (b"abc", 5)
     assert found(logon) == [(Reason.INCORRECT_DATA_FORMAT, 95, length)]
-
-
-def test_a_length_with_too_many_digits_is_not_used() -> None:
-    assert found(decode("A", "95=1000000000|96=abc|")) == [(Reason.VALUE_INCORRECT, 95, "1000000000")]
 
 
 def test_a_length_separated_from_its_data_is_reported() -> None:
@@ -472,12 +463,6 @@ def test_a_frame_is_not_checked_again() -> None:
     assert CODEC.decode(Frame(wrong_check_sum)) == CODEC.decode(data)
     with pytest.raises(DecodeError, match=r"no MsgType \(35\)"):
         CODEC.decode(Frame(b"nonsense"))
-
-
-def test_problems_compare_by_value() -> None:
-    assert decode("D", "11=a|").problems == (
-        Problem(Reason.REQUIRED_TAG_MISSING, "OrderQty (38) is missing", 38),
-    )
 
 
 def test_long_values_are_quoted_in_part_and_kept_whole() -> None:

@@ -13,7 +13,6 @@ import pytest
 import kalshi_fix_sansio as kalshi
 from kalshi_fix_sansio import (
     DIALECT,
-    ExecutionReport,
     Logon,
     MarketDataRequest,
     NewOrderSingle,
@@ -25,11 +24,11 @@ from kalshi_fix_sansio import (
     to_json,
 )
 from kalshi_fix_sansio.codec import mapping
-from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, FieldMember, GroupMember
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, GroupMember
 from kalshi_fix_sansio.errors import DecodeError, EncodeError
+from tests import helpers
 from tests.fix50sp2.dialect import DIALECT as OTHER
-from tests.samples import full, minimal
+from tests.samples import execution_report, full, minimal
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 BY: list[mapping.By] = ["name", "tag"]
@@ -40,43 +39,26 @@ EVERY = [
 ]
 
 
-def without_secrets(message: Message) -> Message:
-    """Return the message without secret values, including those in groups."""
-
-    def clean(block: Any) -> None:
-        for member in block.LAYOUT.members:
-            if isinstance(member, GroupMember):
-                for entry in getattr(block, member.attribute):
-                    clean(entry)
-            elif member.field.secret:
-                setattr(block, member.attribute, None)
-
-    clean(message)
-    return message
+def without_secrets(block: Any) -> Any:
+    """Return the block without secret values, including those in groups."""
+    for member in block.LAYOUT.members:
+        if isinstance(member, GroupMember):
+            for entry in getattr(block, member.attribute):
+                without_secrets(entry)
+        elif member.field.secret:
+            setattr(block, member.attribute, None)
+    return block
 
 
 def order(**changes: Any) -> NewOrderSingle:
-    values: dict[str, Any] = {
-        "cl_ord_id": "a-1",
-        "symbol": "K",
-        "side": "1",
-        "order_qty": 10,
-        "price": "0.5500",
-    }
-    return NewOrderSingle(**(values | changes))
-
-
-def report(**changes: Any) -> ExecutionReport:
-    values: dict[str, Any] = {"order_id": "o", "cl_ord_id": "c", "exec_id": "e", "exec_type": "0"}
-    values |= {"ord_status": "0", "side": "1", "symbol": "K", "order_qty": 1, "leaves_qty": 1, "cum_qty": 0}
-    return ExecutionReport(**(values | {"avg_px": 0} | changes))
+    return helpers.order(**({"symbol": "K", "price": "0.5500"} | changes))
 
 
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize(("dialect", "layout"), EVERY)
 def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
     for sample in (minimal(layout), full(layout)):
-        message: Any = without_secrets(sample)
+        message = without_secrets(sample)
         as_dict = mapping.to_dict(dialect, message, by)
         assert mapping.from_dict(dialect, as_dict) == message
         text = mapping.to_json(dialect, message, by)
@@ -89,7 +71,7 @@ def test_values_have_the_documented_forms_in_dicts_and_json() -> None:
     message = order(expire_time=datetime(2026, 10, 1, 12, tzinfo=UTC), party_ids=[kalshi.Party(party_id="p")])
     assert to_dict(message) == {
         "MsgType": "D",
-        "ClOrdID": "a-1",
+        "ClOrdID": "a1",
         "OrderQty": Decimal(10),
         "OrdType": kalshi.OrdType.LIMIT,
         "Price": Decimal("0.5500"),
@@ -100,7 +82,7 @@ def test_values_have_the_documented_forms_in_dicts_and_json() -> None:
     }
     assert json.loads(to_json(message, "tag")) == {
         "35": "D",
-        "11": "a-1",
+        "11": "a1",
         "38": "10",
         "40": "2",
         "44": "0.5500",
@@ -130,7 +112,7 @@ def test_a_decimal_keeps_its_value_and_does_not_become_a_float(price: str) -> No
 def test_a_timestamp_keeps_its_microseconds(microsecond: int) -> None:
     for zone in (UTC, timezone(timedelta(hours=-4, minutes=-30))):
         at = datetime(2026, 10, 1, 23, 59, 59, microsecond, zone)
-        read: Any = from_json(to_json(report(transact_time=at)))
+        read: Any = from_json(to_json(execution_report(transact_time=at)))
         assert read.transact_time == at
         assert read.transact_time.tzinfo is UTC
     entry = kalshi.MDFullEntry(
@@ -247,14 +229,3 @@ def test_a_value_that_could_not_be_parsed_is_omitted_from_the_dict() -> None:
     assert "Price" not in to_dict(damaged)
     with pytest.raises(DecodeError, match="price"):
         from_dict(to_dict(damaged))
-
-
-def test_every_secret_field_is_marked_as_secret() -> None:
-    fields = [
-        member.field
-        for layout in DIALECT.messages.values()
-        for member in layout.body.members
-        if isinstance(member, FieldMember) and member.field.secret
-    ]
-    assert fields
-    assert all(DIALECT.fields[field.tag].secret for field in fields)

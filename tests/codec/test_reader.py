@@ -32,19 +32,12 @@ def book(entries: str) -> str:
 
 
 def test_only_some_valid_messages_are_left_to_the_explainer() -> None:
-    left = [body for body in VALID_BODIES if read_body(body) is None]
-    data_or_obsolete = [
-        body for body in VALID_BODIES if any(f"|{tag}=" in body for tag in (95, 354, 355, 93, 5001))
-    ]
-    delimiter_not_first, unknown_type = (
-        f"{order('453=1|452=3|448=p|802=3|523=s|523=t|803=1|523=u|58=x|')}",
-        "35=ZZ|",
-    )
-    assert left == [
-        body
-        for body in VALID_BODIES
-        if body in data_or_obsolete or body == delimiter_not_first or body.startswith(unknown_type)
-    ]
+    left = {body for body in VALID_BODIES if read_body(body) is None}
+    data_or_obsolete = tuple(f"|{tag}=" for tag in (95, 354, 355, 93, 5001))
+    delimiter_not_first = "453=1|452=3|448=p|"
+    unknown_type = "35=ZZ|"
+    reasons = (*data_or_obsolete, delimiter_not_first, unknown_type)
+    assert left == {body for body in VALID_BODIES if any(reason in body for reason in reasons)}
 
 
 @pytest.mark.parametrize(

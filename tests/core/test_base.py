@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from kalshi_fix_sansio.dialect.base import MAX_ENTRIES_SHOWN, UnknownMessage
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
-from tests.tiny_dialect import SENT, Book, Entry, Header, Logon, Order, Party, Role, Side, header
+from tests.tiny_dialect import SENT, Book, Entry, Logon, Order, Party, Side, header
 
 
 def test_a_repr_shows_set_attributes_with_units() -> None:
@@ -61,21 +59,7 @@ def test_header_trailer_and_problems_do_not_affect_equality() -> None:
     assert first != Order(cl_ord_id="a", order_qty=10, unknown=((9001, b"x"),))
 
 
-def test_every_message_class_has_its_msg_type() -> None:
-    assert Order(cl_ord_id="a", order_qty=1).msg_type == "D"
-    assert UnknownMessage(msg_type="ZZ").msg_type == "ZZ"
-
-
 def test_the_repr_of_an_unknown_message_has_its_type_and_number_of_fields() -> None:
     message = UnknownMessage(msg_type="ZZ", unknown=((1, b"a"), (2, b"b")))
     assert repr(message) == "UnknownMessage(msg_type='ZZ', unknown=<2 fields>)"
     assert message != UnknownMessage(msg_type="ZY", unknown=((1, b"a"), (2, b"b")))
-
-
-def test_blocks_reject_unknown_attributes() -> None:
-    with pytest.raises(AttributeError):
-        Header().text = "x"  # type: ignore[attr-defined]
-
-
-def test_integer_codes_are_shown_by_name() -> None:
-    assert repr(Party(party_id="p", party_role=Role.CLIENT)) == "Party(party_id='p', party_role=Role.CLIENT)"

@@ -12,12 +12,6 @@ from attrs.exceptions import FrozenInstanceError
 from kalshi_fix_sansio.clock import Instant
 
 
-def test_an_instant_contains_both_clocks() -> None:
-    time = datetime(2026, 8, 21, tzinfo=UTC)
-    assert Instant(1.5, time) == Instant(1.5, time)
-    assert Instant(1.5, time).utc == time
-
-
 def test_a_naive_wall_clock_is_refused() -> None:
     with pytest.raises(ValueError, match="time-zone aware"):
         Instant(1.5, datetime(2026, 8, 21))  # noqa: DTZ001 - that is the point

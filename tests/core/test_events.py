@@ -16,8 +16,8 @@ from tests.helpers import config
 def test_every_event_is_frozen_and_part_of_the_union() -> None:
     members = typing.get_args(events.Event)
     for member in members:
-        assert attrs.has(member)
-        assert member.__setattr__ is not object.__setattr__
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(object.__new__(member), attrs.fields(member)[0].name, 5)
     defined = {
         value
         for value in vars(events).values()
@@ -25,12 +25,6 @@ def test_every_event_is_frozen_and_part_of_the_union() -> None:
     }
     # OpenRequest and RestingOrder are attributes of events.
     assert defined - {events.OpenRequest, events.RestingOrder} == set(members)
-
-
-def test_an_event_is_immutable() -> None:
-    gap = events.GapDetected(1, 2, recoverable=True)
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        gap.begin = 5  # type: ignore[misc]
 
 
 def test_a_logon_request_shows_no_signature() -> None:

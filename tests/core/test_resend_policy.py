@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio import _generated as fix
-from kalshi_fix_sansio.config import DEFAULT_MAX_AGE, ResendFresh, resend_everything
+from kalshi_fix_sansio.config import DEFAULT_MAX_AGE, ResendFresh
 from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import order
 
@@ -30,7 +30,3 @@ def test_a_user_can_name_message_types_that_are_safe_to_resend() -> None:
     policy = ResendFresh(max_age=5, safe_types=frozenset({"UA"}))
     assert policy(ACCEPT, 5)
     assert not policy(ACCEPT, 6)
-
-
-def test_resend_everything_allows_every_message() -> None:
-    assert resend_everything(order(), 1e9)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -34,7 +33,8 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SMALL_RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 CURVE = ec.generate_private_key(ec.SECP256R1())
-Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+Usable = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+Private = Usable | ec.EllipticCurvePrivateKey
 LOGON = LogonToSign("20260821-14:03:07.123", "A", 7, KEY_ID, "KalshiNR")
 PAYLOAD = f"20260821-14:03:07.123\x01A\x017\x01{KEY_ID}\x01KalshiNR".encode()
 
@@ -155,7 +155,7 @@ def test_an_unusable_public_key_is_refused_with_one_sentence(text: bytes, messag
 
 
 @pytest.mark.parametrize("key", [RSA, ED25519])
-def test_no_part_of_a_key_is_in_its_repr(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> None:
+def test_no_part_of_a_key_is_in_its_repr(key: Usable) -> None:
     secret = pem(key).split(b"\n")[1][:20].decode()
     for value in (Signer(key), Signer(key).verifier, Signer(key).sign_logon):
         assert secret not in repr(value)
@@ -168,19 +168,10 @@ def request(raw_data: bytes | None) -> LogonRequested:
     return LogonRequested(CODEC.decode(peer.logon(f"98=0|108=30|{field}1137=9|", 7)), LOGON)
 
 
-@pytest.mark.parametrize("load", [lambda: RSA, lambda: ED25519])
-def test_a_logon_signature_is_verified_against_the_values_of_its_own_header(
-    load: Callable[[], rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey],
-) -> None:
-    signer = Signer(load())
+@pytest.mark.parametrize("key", [RSA, ED25519])
+def test_a_logon_signature_is_verified_against_the_values_of_its_own_header(key: Usable) -> None:
+    signer = Signer(key)
     verifier: Verifier = signer.verifier
     assert verify_logon(verifier, request(signer.sign_logon(LOGON)))
     assert not verify_logon(verifier, request(signer(b"something else")))
     assert not verify_logon(verifier, request(None))
-
-
-def test_a_public_key_of_an_unsupported_kind_is_refused() -> None:
-    key = dsa.generate_private_key(key_size=2048)
-    text = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    with pytest.raises(KeyFileError, match="neither RSA nor Ed25519"):
-        load_public_key(text)

@@ -11,25 +11,9 @@ from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.events import Event, LoggedOn, LogonRequested, MessageReceived, OutcomesUnknown
 from kalshi_fix_sansio.session import Session, State
 from tests.helpers import Clock, LoggedStore, order
+from tests.samples import execution_report
 
 Step = Callable[[], object]
-
-
-def report(cl_ord_id: str, number: int) -> ExecutionReport:
-    """Return the venue's execution report for an order."""
-    return ExecutionReport(
-        order_id=f"o{number}",
-        cl_ord_id=cl_ord_id,
-        exec_id=f"1;{number}",
-        exec_type="0",
-        ord_status="0",
-        side="1",
-        symbol="KXHIGHNY-26AUG21-B80",
-        order_qty=10,
-        leaves_qty=10,
-        cum_qty=0,
-        avg_px="0",
-    )
 
 
 @attrs.define
@@ -57,7 +41,7 @@ class Side:
     """Orders passed to the session by the current process."""
     sent: set[str] = attrs.field(factory=set)
     """Orders that may have been sent."""
-    unanswered: list[tuple[str, int]] = attrs.field(factory=list)
+    unanswered: list[str] = attrs.field(factory=list)
     """Orders that the venue's user has not answered yet, which the user remembers across restarts."""
 
     def write(self) -> None:
@@ -68,7 +52,7 @@ class Side:
         """Fetch new events, which the user will process later."""
         self.waiting += self.session.events()
 
-    def take(self) -> None:
+    def process(self) -> None:
         """Process the first half of the waiting events."""
         count = (len(self.waiting) + 1) // 2
         for event in self.waiting[:count]:
@@ -76,7 +60,7 @@ class Side:
         del self.waiting[:count]
         self.unconfirmed += count
         while self.unanswered and self.session.is_established:
-            self.session.send(report(*self.unanswered.pop(0)), self.clock.now)
+            self.session.send(execution_report(self.unanswered.pop(0)), self.clock.now)
 
     def confirm(self) -> None:
         self.session.confirm(self.unconfirmed)
@@ -101,7 +85,7 @@ class Side:
             assert number is not None
             self.seen.append((self.resets, number, message.cl_ord_id or "", event.poss_dup))
             if isinstance(message, NewOrderSingle):
-                self.unanswered.append((message.cl_ord_id or "", number))
+                self.unanswered.append(message.cl_ord_id)
 
 
 @attrs.define
@@ -130,7 +114,7 @@ class World:
     def user(self, side: Side) -> Iterator[Step]:
         yield side.fetch
         while side.waiting:
-            yield side.take
+            yield side.process
             yield side.confirm
 
     def order(self) -> None:
@@ -145,11 +129,6 @@ class World:
         if data:
             target.session.receive_data(data, self.clock.now)
 
-    def cut(self) -> None:
-        """Break the connection; both processes keep running."""
-        for side in (self.client, self.venue):
-            self.lose_connection(side)
-
     def lose_connection(self, side: Side) -> None:
         side.wire.clear()
         side.sent.update(side.passed)
@@ -157,12 +136,16 @@ class World:
             side.session.receive_eof(self.clock.now)
             side.session = Session(side.config, continues=side.session)
 
-    def crash(self, *sides: Side, lucky: bool) -> None:
-        """Crash these processes, and start them again from their stores; the others lose the connection.
+    def crash(self, *names: str, lucky: bool) -> None:
+        """Crash the processes of these sides, and start them again from their stores; the others lose the
+        connection.
 
         With `lucky`, uncommitted records also survive the crash.
         """
-        for side in sides:
+        for name, side in (("client", self.client), ("venue", self.venue)):
+            if name not in names:
+                self.lose_connection(side)
+                continue
             side.store = side.store.after_crash(lucky=lucky)
             side.session = Session(side.config, side.store)
             if side.store.resets > side.known_resets:
@@ -171,9 +154,6 @@ class World:
             side.waiting.clear()
             side.unconfirmed = 0
             side.wire.clear()
-        for side in (self.client, self.venue):
-            if not any(side is crashed for crashed in sides):
-                self.lose_connection(side)
 
     def check(self) -> None:
         """Check that both sides are logged on, agree on the numbers, and received no contradictory event."""

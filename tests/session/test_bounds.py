@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import ConfigurationError, LocalProtocolError, SendFailedError
 from kalshi_fix_sansio.events import (
     CloseReason,
     Event,
     GapClosed,
     LoggedOn,
-    MessageReceived,
     MessageRejected,
     OutcomesUnknown,
     RejectReceived,
@@ -27,20 +25,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from kalshi_fix_sansio.session.resend import BYTES_PER_TURN, MESSAGES_PER_TURN
-from tests.helpers import DUP, LOGON, NEWS, Wired, config, connected, established, of_type, one, order
-
-
-def news(wired: Wired, number: int | None = None, *, text: str = "x", again: bool = False) -> bytes:
-    """Return an application message with this text, which determines its size."""
-    body = f"{NEWS}58={text}|"
-    if again:
-        return wired.peer.message("9", body, number, **DUP)
-    return wired.peer.message("9", body, number)
-
-
-def delivered(events: list[Event]) -> list[int]:
-    return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
-
+from tests.helpers import LOGON, NEWS, Wired, connected, delivered, established, news, of_type, one, order
 
 # --- the record of sent messages ------------------------------------------------------------------------
 
@@ -222,18 +207,28 @@ class CountingStore(MemoryStore):
             yield message
 
 
-def never(message: Message, age: float) -> bool:
-    return False
+DECLINING: dict[str, Any] = {"resend_policy": lambda message, age: False}
+"""The setting of a session that declines to resend any message."""
 
 
-def busy(count: int, **changes: Any) -> tuple[Wired, CountingStore]:
-    """Return an initiator that has sent `count` orders, numbered from 2."""
-    store = CountingStore()
-    wired = established(Role.INITIATOR, store=store, **changes)
-    for number in range(count):
-        wired.session.send(order(f"o{number}"), wired.clock.now)
+def send_orders(wired: Wired, count: int) -> None:
+    for _ in range(count):
+        wired.session.send(order(), wired.clock.now)
     wired.session.data_to_send()
+
+
+def busy(count: int) -> tuple[Wired, CountingStore]:
+    """Return an initiator that has sent `count` orders, numbered from 2, and declines to resend them."""
+    store = CountingStore()
+    wired = established(Role.INITIATOR, store=store, **DECLINING)
+    send_orders(wired, count)
     return wired, store
+
+
+def request_all(wired: Wired, count: int = 1) -> None:
+    """Receive this many ResendRequests for all messages in one read."""
+    requests = b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(count))
+    wired.session.receive_data(requests, wired.clock.now)
 
 
 def finish_resend(wired: Wired, store: CountingStore) -> tuple[list[Any], list[Event]]:
@@ -249,8 +244,8 @@ def finish_resend(wired: Wired, store: CountingStore) -> tuple[list[Any], list[E
 
 @pytest.mark.parametrize("count", [MESSAGES_PER_TURN - 1, MESSAGES_PER_TURN, MESSAGES_PER_TURN + 1, 1700])
 def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count: int) -> None:
-    wired, store = busy(count, resend_policy=never)
-    wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+    wired, store = busy(count)
+    request_all(wired)
     # The message beyond the limit was read from the store, but is processed in the next turn.
     assert store.walked == min(count, MESSAGES_PER_TURN + 1)
     assert (wired.session._resender.job is None) == (count <= MESSAGES_PER_TURN)
@@ -263,10 +258,8 @@ def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count:
 
 
 def test_many_requests_in_one_read_share_one_turn() -> None:
-    wired, store = busy(1200, resend_policy=never)
-    wired.session.receive_data(
-        b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
-    )
+    wired, store = busy(1200)
+    request_all(wired, 100)
     assert store.walked <= MESSAGES_PER_TURN + 1
     sent, reported = finish_resend(wired, store)
     assert len(sent) == 1
@@ -274,30 +267,27 @@ def test_many_requests_in_one_read_share_one_turn() -> None:
 
 
 def test_many_short_requests_in_one_read_share_one_turn() -> None:
-    wired, store = busy(400, resend_policy=never)
-    wired.session.receive_data(
-        b"".join(wired.peer.message("2", "7=1|16=0|") for _ in range(100)), wired.clock.now
-    )
+    wired, store = busy(400)
+    request_all(wired, 100)
     assert store.walked <= MESSAGES_PER_TURN + 1
     _, reported = finish_resend(wired, store)
     assert 1 < len(of_type(reported, ResendServed)) <= 100
 
 
 def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
-    wired, store = busy(1200, resend_policy=never)
+    wired, store = busy(1200)
     for _ in range(3):
-        wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+        request_all(wired)
     assert store.walked == 1200 + 2
     assert of_type(wired.session.events(), ResendServed) == [ResendServed(1, 1201, 0)]
 
 
 def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
-    store = CountingStore()
-    wired = established(Role.INITIATOR, store=store, resend_policy=never)
-    for number in range(40):
-        wired.session.send(order(f"o{number}", symbol="S" * 20_000), wired.clock.now)
+    wired, store = busy(0)
+    for _ in range(40):
+        wired.session.send(order(symbol="S" * 20_000), wired.clock.now)
         wired.session.data_to_send()
-    wired.session.receive_data(wired.peer.message("2", "7=1|16=0|"), wired.clock.now)
+    request_all(wired)
     assert store.walked == BYTES_PER_TURN // 20_000 + 2
     _, reported = finish_resend(wired, store)
     assert reported[-1] == ResendServed(1, 41, 0)
@@ -305,20 +295,10 @@ def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
 
 def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_ones() -> None:
     store = CountingStore(max_messages=600)
-    wired = established(
-        Role.INITIATOR,
-        store=store,
-        resend_policy=never,
-        reject_forgotten_resend=True,
-        max_open_requests=10**6,
-    )
-    for number in range(600):
-        wired.session.send(order(f"o{number}"), wired.clock.now)
-    wired.session.data_to_send()
+    wired = established(Role.INITIATOR, store=store, reject_forgotten_resend=True, **DECLINING)
+    send_orders(wired, 600)
     wired.receive(wired.peer.message("2", "7=2|16=0|"))
-    for number in range(600, 1150):
-        wired.session.send(order(f"o{number}"), wired.clock.now)
-    wired.session.data_to_send()
+    send_orders(wired, 550)
     wired.wait(0)
     fill, reject = wired.sent()
     assert (fill.NAME, fill.header.msg_seq_num, fill.new_seq_no) == ("SequenceReset", 2, 502)
@@ -326,7 +306,7 @@ def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_one
 
 
 def test_a_session_that_declines_every_resend_still_answers_other_messages(role: Role) -> None:
-    wired = established(role, store=MemoryStore(), resend_policy=never)
+    wired = established(role, store=MemoryStore(), **DECLINING)
     wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=there?|"))
     assert [m.NAME for m in wired.sent()] == ["SequenceReset", "Heartbeat"]
     assert wired.session.state is State.ESTABLISHED
@@ -381,16 +361,14 @@ def test_a_message_with_the_last_number_closes_a_gap_that_reaches_up_to_it() -> 
     wired = established(Role.INITIATOR)
     wired.receive(news(wired, LAST))
     assert [(m.begin_seq_no, m.end_seq_no) for m in wired.sent()] == [(2, LAST - 1)]
-    events = wired.receive(wired.peer.message("4", f"123=Y|36={LAST}|", 2, **DUP))
+    events = wired.receive(wired.peer.message("4", f"123=Y|36={LAST}|", 2))
     assert delivered(events) == [LAST]
     assert events[-1] == GapClosed(LAST + 1)
 
 
 def test_a_resend_request_for_all_numbers_is_served_up_to_the_last_one(wired: Wired) -> None:
     assert wired.receive(wired.peer.message("2", f"7=1|16={LAST}|")) == [ResendServed(1, 1, 0)]
-    assert [type(event) for event in wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|"))] == [
-        MessageRejected
-    ]
+    one(wired.receive(wired.peer.message("2", f"7={LAST}|16={LAST}|")), MessageRejected)
 
 
 def test_exhausted_own_numbers_end_the_session_instead_of_raising() -> None:
@@ -418,12 +396,10 @@ def test_input_that_needs_another_number_does_not_raise(role: Role, trigger: str
         with pytest.raises(SendFailedError):
             wired.session.test_request(wired.clock.now)
     elif trigger == "forward":
-        name = "D" if role is Role.INITIATOR else "9"
-        body = (
-            "11=a1|38=1|40=2|44=0.5|54=1|55=S|" if role is Role.INITIATOR else "434=1|37=o|11=a|39=8|102=1|"
-        )
+        order_body = "11=a1|38=1|40=2|44=0.5|54=1|55=S|"
+        msg_type, body = ("D", order_body) if role is Role.INITIATOR else ("9", f"{NEWS}102=1|")
         with pytest.raises(SendFailedError):
-            wired.session.forward(wired.peer.message(name, body), wired.clock.now)
+            wired.session.forward(wired.peer.message(msg_type, body), wired.clock.now)
     else:
         wired.receive(
             wired.peer.message(trigger, "112=x|7=1|16=0|", wired.peer.next_number + (trigger == "D"))
@@ -442,19 +418,14 @@ def test_a_connection_without_numbers_left_ends_unless_it_resets(role: Role) -> 
 
 @pytest.mark.parametrize("seconds", [10**9, 10**9 + 1, 10**400, float("inf")])
 def test_invalid_times_are_refused_in_the_settings(seconds: float) -> None:
-    names = [
-        "logon_timeout",
-        "logout_timeout",
-        "resend_timeout",
-        "sending_time_tolerance",
-        "max_heart_bt_int",
-    ]
-    for changes in ({name: seconds} for name in names):
+    timeouts = ("logon_timeout", "logout_timeout", "resend_timeout")
+    for name in (*timeouts, "sending_time_tolerance", "max_heart_bt_int"):
+        changes: dict[str, Any] = {name: seconds}
         if seconds > 10**9:
             with pytest.raises(ConfigurationError, match="at most 1000000000 seconds"):
-                config(Role.INITIATOR, "KalshiRT", **changes)
+                established(Role.INITIATOR, **changes)
         else:
-            wired = established(Role.INITIATOR, "KalshiRT", None, **changes)
+            wired = established(Role.INITIATOR, **changes)
             assert wired.session.next_deadline() is not None
 
 

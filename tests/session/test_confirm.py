@@ -9,7 +9,7 @@ from kalshi_fix_sansio.config import LogonToSign, Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import Session
-from tests.helpers import LOGON, NEWS, LoggedStore, Wired, connected, established
+from tests.helpers import LOGON, LoggedStore, Wired, connected, established, news
 from tests.session.steps import Case, cases
 
 RESET_LOGON = LOGON + "141=Y|"
@@ -20,10 +20,6 @@ def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: obj
     wired = established(role, name, LoggedStore(), explicit_confirm=True, **changes)
     wired.session.confirm()
     return wired
-
-
-def news(wired: Wired, number: int | None = None, **header: str) -> bytes:
-    return wired.peer.message("9", NEWS, number, **header)
 
 
 @pytest.mark.parametrize("case", cases("confirm"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.session import Session
 from tests.helpers import config
-from tests.session.crash_world import Step, World, world
+from tests.session.crash_world import Side, Step, World, world
 
 Script = Callable[[World], Iterator[Step]]
-Failure = Callable[[World, bool], None]
 
 
 def trading(w: World) -> Iterator[Step]:
@@ -24,37 +23,23 @@ def trading(w: World) -> Iterator[Step]:
         yield from w.settle(2)
 
 
-def client_resets(w: World) -> Iterator[Step]:
-    """The client resets the numbers within the session."""
-    yield from trading(w)
-    yield lambda: reset(w.client.session, w)
-    yield from w.settle(2)
-    yield w.order
-    yield from w.settle(2)
+def resetting(*names: str) -> Script:
+    """Return a script in which these sides reset the numbers within the session, at the same time."""
+
+    def script(w: World) -> Iterator[Step]:
+        yield from trading(w)
+        for name in names:
+            yield partial(reset, getattr(w, name))
+        yield from w.settle(1 + len(names))
+        yield w.order
+        yield from w.settle(2)
+
+    return script
 
 
-def venue_resets(w: World) -> Iterator[Step]:
-    """The venue resets the numbers within the session."""
-    yield from trading(w)
-    yield lambda: reset(w.venue.session, w)
-    yield from w.settle(2)
-    yield w.order
-    yield from w.settle(2)
-
-
-def both_reset(w: World) -> Iterator[Step]:
-    """Both sides reset the numbers at the same time."""
-    yield from trading(w)
-    yield lambda: reset(w.client.session, w)
-    yield lambda: reset(w.venue.session, w)
-    yield from w.settle(3)
-    yield w.order
-    yield from w.settle(2)
-
-
-def reset(session: Session, w: World) -> None:
-    if session.is_established:
-        session.reset(w.clock.now)
+def reset(side: Side) -> None:
+    if side.session.is_established:
+        side.session.reset(side.clock.now)
 
 
 def new(*, reset_seq_num: bool = False, offer: bool = False) -> World:
@@ -62,23 +47,6 @@ def new(*, reset_seq_num: bool = False, offer: bool = False) -> World:
         config(reset_seq_num=reset_seq_num, offer_next_expected=offer, explicit_confirm=True),
         config(Role.ACCEPTOR, explicit_confirm=True),
     )
-
-
-def cut(w: World, lucky: bool) -> None:
-    del lucky
-    w.cut()
-
-
-def client_crashes(w: World, lucky: bool) -> None:
-    w.crash(w.client, lucky=lucky)
-
-
-def venue_crashes(w: World, lucky: bool) -> None:
-    w.crash(w.venue, lucky=lucky)
-
-
-def both_crash(w: World, lucky: bool) -> None:
-    w.crash(w.client, w.venue, lucky=lucky)
 
 
 def reconnect_and_trade(w: World) -> Iterator[Step]:
@@ -95,18 +63,29 @@ def recover(w: World) -> None:
     w.check()
 
 
-FAILURES: list[Failure] = [cut, client_crashes, venue_crashes, both_crash]
-SCRIPTS: list[Script] = [trading, client_resets, venue_resets, both_reset]
+FAILURES = {
+    "the connection is lost": (),
+    "the client crashes": ("client",),
+    "the venue crashes": ("venue",),
+    "both crash": ("client", "venue"),
+}
+SCRIPTS: dict[str, Script] = {
+    "trading": trading,
+    "the client resets": resetting("client"),
+    "the venue resets": resetting("venue"),
+    "both reset": resetting("client", "venue"),
+}
+every_script = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 
 
 @pytest.mark.parametrize(
     "lucky", [False, True], ids=["only committed records survive", "all records survive"]
 )
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("crashed", FAILURES.values(), ids=FAILURES)
+@every_script
 @pytest.mark.parametrize("settings", [{}, {"reset_seq_num": True}, {"offer": True}], ids=str)
 def test_the_pair_always_recovers_from_a_crash(
-    settings: dict[str, bool], script: Script, failure: Failure, lucky: bool
+    settings: dict[str, bool], script: Script, crashed: tuple[str, ...], lucky: bool
 ) -> None:
     finished, crash_at = False, 0
     while not finished:
@@ -116,16 +95,16 @@ def test_the_pair_always_recovers_from_a_crash(
                 finished = False
                 break
             step()
-        failure(w, lucky)
+        w.crash(*crashed, lucky=lucky)
         recover(w)
         crash_at += 1
 
 
-@pytest.mark.parametrize("second", FAILURES)
-@pytest.mark.parametrize("first", FAILURES)
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("second", FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize("first", FAILURES.values(), ids=FAILURES)
+@every_script
 def test_the_pair_recovers_from_a_second_crash_during_recovery(
-    script: Script, first: Failure, second: Failure
+    script: Script, first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
     finished, crash_at = False, 0
     while not finished:
@@ -135,12 +114,12 @@ def test_the_pair_recovers_from_a_second_crash_during_recovery(
                 finished = False
                 break
             step()
-        first(w, False)
+        w.crash(*first, lucky=False)
         second_crash_at = crash_at * 7 % 50
         for number, step in enumerate(reconnect_and_trade(w)):
             if number == second_crash_at:
                 break
             step()
-        second(w, crash_at % 2 == 0)
+        w.crash(*second, lucky=crash_at % 2 == 0)
         recover(w)
         crash_at += 3

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio import OrderCancelReject
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import CloseReason, LogoutReceived, OutcomesUnknown, SessionEnded, Uncertainty
 from kalshi_fix_sansio.session import Session, State
-from tests.helpers import LOGON, NEWS, LateStore, Wired, connected, of_type, one, order
+from tests.helpers import LOGON, NEWS, LateStore, Wired, connected, messages, of_type, one, order
+from tests.samples import cancel_reject
 
 LOST = "another process has taken over the store"
 
@@ -28,7 +28,7 @@ def late(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) ->
 
 def types(data: bytes) -> list[str]:
     """Return the MsgTypes of complete messages."""
-    return [part.split(b"\x01")[0].decode() for part in data.split(b"\x0135=")[1:]]
+    return [message.msg_type for message in messages(data)]
 
 
 def send(wired: Wired, *names: str) -> list[int]:
@@ -59,10 +59,10 @@ def test_bytes_wait_for_their_commit_and_share_the_next_one() -> None:
 def test_bytes_without_a_record_do_not_overtake_waiting_bytes() -> None:
     wired, store = late(Role.ACCEPTOR)
     session = wired.session
-    session.send(order_report("o1"), wired.clock.now)
+    session.send(cancel_reject("o1"), wired.clock.now)
     store.complete(session.begin_commit())
     assert types(session.data_to_send()) == ["9"]
-    session.send(order_report("o2"), wired.clock.now)
+    session.send(cancel_reject("o2"), wired.clock.now)
     # The resent message needs no record, but must not overtake the waiting message.
     wired.receive(wired.peer.message("2", "7=2|16=2|"))
     assert session.data_to_send() == b""
@@ -75,7 +75,7 @@ def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -
     wired, store = late(Role.ACCEPTOR)
     session = wired.session
     for name in ("o1", "o2", "o3"):
-        session.send(order_report(name), wired.clock.now)
+        session.send(cancel_reject(name), wired.clock.now)
     wired.receive(wired.peer.message("2", "7=2|16=0|"))
     assert session.data_to_send() == b""
     # A deadline in the past would make the caller call `handle_timer` in a busy loop.
@@ -286,8 +286,3 @@ def test_received_messages_are_delivered_during_a_commit() -> None:
     assert wired.session.unreleased > 0
     store.complete()
     assert types(wired.session.data_to_send()) == ["D"]
-
-
-def order_report(order_id: str) -> Any:
-    """Return an OrderCancelReject, as a message that a venue may send."""
-    return OrderCancelReject(order_id=order_id, cl_ord_id="x", ord_status="8", cxl_rej_response_to="1")

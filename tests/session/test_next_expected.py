@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio._generated import OrderCancelReject
-from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.dialect.base import Message
+from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import (
     Event,
@@ -20,16 +18,9 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore, Session, State
 from tests.helpers import LOGON, Pair, config, connected, messages, of_type, order, pair
+from tests.samples import cancel_reject
 
 OFFER: dict[str, Any] = {"offer_next_expected": True}
-
-
-def everything(message: Message, age: float) -> bool:
-    return True
-
-
-def report(number: int) -> OrderCancelReject:
-    return OrderCancelReject(order_id="o", cl_ord_id=f"a{number}", ord_status="8", cxl_rej_response_to="1")
 
 
 def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore, MemoryStore]:
@@ -37,8 +28,8 @@ def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore
     client_store, venue_store = MemoryStore(), MemoryStore()
     both = pair(client_store=client_store, venue_store=venue_store)
     both.connect()
-    for number in range(lost_by_client):
-        both.venue.send(report(number), both.clock.now)
+    for _ in range(lost_by_client):
+        both.venue.send(cancel_reject(), both.clock.now)
     for number in range(lost_by_venue):
         both.client.send(order(f"a{number}"), both.clock.now)
     both.client.receive_eof(both.clock.now)
@@ -54,7 +45,7 @@ def reconnected(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[
     both = pair(
         client_store=client_store,
         venue_store=venue_store,
-        client=OFFER | {"resend_policy": everything},
+        client=OFFER | {"resend_policy": resend_everything},
     )
     writes: list[bytes] = []
 
@@ -64,10 +55,7 @@ def reconnected(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[
 
     both.cut = tap
     both.connect()
-    names = [
-        field[3:].decode() for data in writes for field in data.split(b"\x01") if field.startswith(b"35=")
-    ]
-    return both, names
+    return both, [message.msg_type for data in writes for message in messages(data)]
 
 
 def numbers(events: list[Event]) -> list[tuple[int, bool]]:
@@ -93,8 +81,8 @@ def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
     both = pair(client=OFFER | {"explicit_confirm": True})
     both.connect()
     both.client.confirm()
-    for number in range(3):
-        both.venue.send(report(number), both.clock.now)
+    for _ in range(3):
+        both.venue.send(cancel_reject(), both.clock.now)
     both.settle()
     assert numbers(both.client_events) == [(2, False), (3, False), (4, False)]
     both.client.confirm(taken)

@@ -9,24 +9,16 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio import ExecutionReportText
-from kalshi_fix_sansio._generated import (
-    Quote,
-    QuoteCancel,
-)
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio._generated import Quote, QuoteCancel
+from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import (
-    MessageRejected,
-    OpenRequest,
-    OutcomesUnknown,
-    Uncertainty,
-)
+from kalshi_fix_sansio.events import MessageRejected, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, open_requests
 from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, SharedName
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, order, wire
-from tests.session.crash_world import report as answer
+from tests.samples import execution_report
 from tests.session.steps import Case, cases
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
@@ -39,10 +31,6 @@ UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 def wired() -> Wired:
     """Return a client on KalshiRT."""
     return established(Role.INITIATOR)
-
-
-def report(wired: Wired, cl_ord_id: str, exec_type: str = "0", rest: str = "") -> bytes:
-    return wired.peer.message("8", f"11={cl_ord_id}|150={exec_type}|39={exec_type}|{REPORT}{rest}")
 
 
 def send(wired: Wired, *names: str) -> None:
@@ -125,7 +113,7 @@ def test_requests_without_an_answer_are_bounded_in_bytes() -> None:
     with pytest.raises(LocalProtocolError, match=f": {size} bytes .* max_open_request_bytes"):
         send(wired, "more")
     assert wired.session.next_outgoing == before
-    wired.receive(report(wired, "a0"))
+    wired.receive(wired.peer.message("8", f"11=a0|150=0|39=0|{REPORT}"))
     send(wired, "more")
 
 
@@ -169,21 +157,14 @@ def test_a_forwarded_order_is_also_a_request(wired: Wired) -> None:
 
 def test_messages_from_a_venue_are_not_requests() -> None:
     wired = established(Role.ACCEPTOR)
-    wired.session.send(answer("a1", 1), wired.clock.now)
+    wired.session.send(execution_report(), wired.clock.now)
     assert stored_ids(wired) == []
 
 
 def test_on_plain_fix_a_cancel_is_tracked_for_a_client_and_not_for_an_acceptor() -> None:
     for role, found in ((Role.INITIATOR, ["c"]), (Role.ACCEPTOR, [])):
         wired = fix50sp2.established(role)
-        cancel = PlainCancel(
-            cl_ord_id="c",
-            orig_cl_ord_id="a",
-            side="1",
-            transact_time=wired.clock.utc,
-            order_qty=1,
-            symbol="X",
-        )
+        cancel = PlainCancel(cl_ord_id="c", orig_cl_ord_id="a", side="1", transact_time=wired.clock.utc)
         wired.session.send(cancel, wired.clock.now)
         assert stored_ids(wired) == found
 
@@ -207,7 +188,7 @@ def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: py
         Role.INITIATOR,
         store=MemoryStore(max_messages=3),
         reject_forgotten_resend=True,
-        resend_policy=lambda message, age: True,
+        resend_policy=resend_everything,
     )
     send(wired, "a1", "a2", "a3")
     wired.session.data_to_send()

@@ -6,23 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio._generated import OrderCancelReject
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import Event, GapClosed, MessageReceived
+from kalshi_fix_sansio.events import Event, GapClosed
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.signing import Signer, verify_logon
-from tests.helpers import Pair, established, of_type, order, pair
-
-
-def report(cl_ord_id: str) -> OrderCancelReject:
-    return OrderCancelReject(order_id="o", cl_ord_id=cl_ord_id, ord_status="8", cxl_rej_response_to="1")
+from tests.helpers import Pair, delivered, established, of_type, order, pair
+from tests.samples import cancel_reject
 
 
 def conversation(both: Pair) -> list[list[Event]]:
     """Play a short session; return the events of both sides."""
     both.connect()
     both.client.send(order("a1"), both.clock.now)
-    both.venue.send(report("a1"), both.clock.now)
+    both.venue.send(cancel_reject("a1"), both.clock.now)
     both.settle()
     both.client.test_request(both.clock.now)
     both.advance(31)
@@ -44,15 +40,14 @@ def test_thousands_of_messages_are_resent_in_order() -> None:
     both = pair(client_store=stores[0], venue_store=stores[1])
     both.connect()
     for index in range(4_000):
-        both.venue.send(report(f"r{index}"), both.clock.now)
+        both.venue.send(cancel_reject(f"r{index}"), both.clock.now)
         both.venue.data_to_send()
     both.advance(0.5, 0.5)
     again = pair(client_store=stores[0], venue_store=stores[1], client={"max_held": 10})
     again.connect()
     while not of_type(again.client_events, GapClosed):
         again.advance(1)
-    received = of_type(again.client_events, MessageReceived)
-    assert [event.message.header.msg_seq_num for event in received] == list(range(2, 4_002))
+    assert delivered(again.client_events) == list(range(2, 4_002))
 
 
 def test_a_signed_logon_is_verified_by_the_other_side(rsa_signer: Signer, ed25519_signer: Signer) -> None:

@@ -6,26 +6,9 @@ from __future__ import annotations
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import CloseReason, Event, MessageReceived, SessionEnded
+from kalshi_fix_sansio.events import CloseReason, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import DUP, Wired, established, of_type
-
-
-def news(wired: Wired, number: int | None = None, *, again: bool = False) -> bytes:
-    """Return an application message that contains its number."""
-    shown = wired.peer.next_number if number is None else number
-    body = f"434=1|37=o|11=m{shown}|39=8|"
-    if again:
-        return wired.peer.message("9", body, number, **DUP)
-    return wired.peer.message("9", body, number)
-
-
-def fill(wired: Wired, number: int, new_seq_no: int) -> bytes:
-    return wired.peer.message("4", f"123=Y|36={new_seq_no}|", number, **DUP)
-
-
-def delivered(events: list[Event]) -> list[int]:
-    return [event.message.header.msg_seq_num for event in of_type(events, MessageReceived)]
+from tests.helpers import DUP, Wired, established, news
 
 
 def resend_requests(wired: Wired) -> list[tuple[int, int]]:
@@ -70,5 +53,5 @@ def test_an_ended_session_delivers_no_held_messages(wired: Wired) -> None:
     store = wired.session.store
     wired.receive(news(wired, 1))
     assert wired.session.state is State.CLOSED
-    assert wired.receive(fill(wired, 2, 4)) == []
+    assert wired.receive(wired.peer.message("4", "123=Y|36=4|", 2, **DUP)) == []
     assert store.next_incoming == 2

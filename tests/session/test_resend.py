@@ -7,35 +7,29 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio._generated import OrderCancelReject
-from kalshi_fix_sansio.config import Role
+from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
 from kalshi_fix_sansio.session.resend import PAGE
 from tests.helpers import LOGON, START, Wired, established, kinds, messages, of_type, one, order
-
-
-def everything(message: Message, age: float) -> bool:
-    return True
+from tests.samples import application_message, cancel_reject
 
 
 def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
     """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
     wired = established(role, name, **changes)
     for number in range(sent):
-        wired.session.send(numbered_message(role, number), wired.clock.now)
+        wired.session.send(application_message(role, f"o{number}"), wired.clock.now)
     wired.session.data_to_send()
     wired.clock.advance(5)
     return wired
 
 
-def numbered_message(role: Role, number: int) -> Message:
-    if role is Role.INITIATOR:
-        return order(f"o{number}")
-    return OrderCancelReject(
-        order_id="o", cl_ord_id=f"o{number}", ord_status="8", cxl_rej_response_to="1", text="no"
-    )
+def sized(role: Role, size: int) -> Message:
+    """Return a message larger than this size."""
+    text = "x" * size
+    return order(symbol=text) if role is Role.INITIATOR else cancel_reject(text=text)
 
 
 def script(wired: Wired) -> list[tuple[Any, ...]]:
@@ -47,7 +41,7 @@ def script(wired: Wired) -> list[tuple[Any, ...]]:
 
 
 def test_sending_time_is_never_before_orig_sending_time_even_if_the_clock_was_set_back(role: Role) -> None:
-    wired = busy(role, resend_policy=everything)
+    wired = busy(role, resend_policy=resend_everything)
     wired.clock.utc = START - timedelta(hours=1)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     fill, *again = wired.sent()
@@ -74,19 +68,11 @@ def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role)
     assert declined == ([("o0",), ("o2",)] if role is Role.INITIATOR else [])
 
 
-def long_message(role: Role, number: int) -> Message:
-    if role is Role.INITIATOR:
-        return order(f"o{number}", symbol="S" * 2000)
-    return OrderCancelReject(
-        order_id="o", cl_ord_id=f"o{number}", ord_status="8", cxl_rej_response_to="1", text="x" * 2000
-    )
-
-
-def with_many_messages(role: Role, count: int = 400) -> Wired:
+def with_many_messages(role: Role) -> Wired:
     """Return a session that has sent far more messages than fit on a page."""
-    wired = established(role, resend_policy=everything)
-    for number in range(count):
-        wired.session.send(long_message(role, number), wired.clock.now)
+    wired = established(role, resend_policy=resend_everything)
+    for _ in range(400):
+        wired.session.send(sized(role, 2000), wired.clock.now)
         wired.session.data_to_send()
     return wired
 
@@ -176,13 +162,17 @@ def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
     return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
 
+def send_two(wired: Wired) -> None:
+    for _ in range(2):
+        wired.session.send(cancel_reject(), wired.clock.now)
+
+
 def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wired = long_resend(monkeypatch)
     assert wired.receive(wired.peer.message("2", "7=2|16=4|")) == []
-    for number in (5, 6):
-        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
+    send_two(wired)
     assert [line[:2] for line in script(wired)] == [("OrderCancelReject", number) for number in (2, 5, 6)]
     event = one(wired.wait(0), MessageRejected)
     (reject,) = wired.sent()
@@ -196,8 +186,7 @@ def test_an_unsolicited_resend_leaves_forgotten_messages_to_resend_requests(
 ) -> None:
     wired = long_resend(monkeypatch)
     wired.session._receiver.resender.offer(2, 4, wired.clock.now)
-    for number in (5, 6):
-        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
+    send_two(wired)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
@@ -208,8 +197,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
 ) -> None:
     wired = long_resend(monkeypatch)
     wired.receive(wired.peer.message("2", "7=2|16=4|"))
-    for number in (5, 6):
-        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
+    send_two(wired)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     events = wired.receive(wired.peer.message("2", "7=5|16=6|"))
     while more := script(wired):
@@ -220,8 +208,8 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
 
 def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
     wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
-    for number in range(40):
-        wired.session.send(numbered_message(Role.ACCEPTOR, number), wired.clock.now)
+    for _ in range(40):
+        wired.session.send(cancel_reject(), wired.clock.now)
         wired.session.data_to_send()
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     seen = 0
@@ -237,43 +225,27 @@ def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int)
     """Regression: at every logon that resent the message, the session ended as if the peer had stopped
     reading.
     """
-    wired = busy(role, sent=0, resend_policy=everything, max_unsent=1_000)
+    wired = busy(role, sent=0, resend_policy=resend_everything, max_unsent=1_000)
     wired.session.send(sized(role, size), wired.clock.now)
     unsent = wired.session.data_to_send()
     assert wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=x|")) == []
     wired.wait(0)
     assert len(wired.session._core.outbound.buffer) > len(unsent) >= size
     assert wired.session.state is State.ESTABLISHED
-    assert [number for _, number in script_numbers(wired)][:2] == [1, 2]
+    assert [message.header.msg_seq_num for message in wired.sent()][:2] == [1, 2]
 
 
 def test_output_queued_with_the_largest_message_is_bounded(role: Role) -> None:
-    wired = busy(role, sent=0, max_unsent=1_000)
-    wired.session.send(sized(role, 5_000), wired.clock.now)
-    largest = len(wired.session._core.outbound.buffer)
-    events: list[Event] = []
-    while not events:
-        events = wired.receive(wired.peer.message("1", "112=x|"))
-    ended = one(events, SessionEnded)
-    assert ended.text == "the peer has stopped reading"
-    assert 2_000 < ended.unsent - largest < 2_300
-    wired = busy(role, sent=0, max_unsent=1_000)
-    wired.session.send(sized(role, 5_000), wired.clock.now)
-    wired.session.data_to_send()  # A large message that was already written does not raise the bound.
-    events = []
-    while not events:
-        events = wired.receive(wired.peer.message("1", "112=x|"))
-    assert isinstance(events[0], SessionEnded)
-    assert 2_000 < events[0].unsent < 2_500
-
-
-def sized(role: Role, size: int) -> Message:
-    """Return a message larger than this size."""
-    text = "x" * size
-    if role is Role.INITIATOR:
-        return order(symbol=text)
-    return OrderCancelReject(order_id="o", cl_ord_id="o", ord_status="8", cxl_rej_response_to="1", text=text)
-
-
-def script_numbers(wired: Wired) -> list[tuple[str, int]]:
-    return [(message.NAME, message.header.msg_seq_num) for message in wired.sent()]
+    # A large message that was already written does not raise the bound.
+    for written in (False, True):
+        wired = busy(role, sent=0, max_unsent=1_000)
+        wired.session.send(sized(role, 5_000), wired.clock.now)
+        if written:
+            wired.session.data_to_send()
+        largest = len(wired.session._core.outbound.buffer)
+        events: list[Event] = []
+        while not events:
+            events = wired.receive(wired.peer.message("1", "112=x|"))
+        ended = one(events, SessionEnded)
+        assert ended.text == "the peer has stopped reading"
+        assert 2_000 < ended.unsent - largest < 2_500

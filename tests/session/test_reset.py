@@ -6,7 +6,7 @@ from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import LoggedOn, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, State
 from tests.helpers import established, of_type, order, pair
-from tests.session.crash_world import report
+from tests.samples import execution_report
 
 
 def test_an_abort_during_a_reset_sends_a_logout(role: Role) -> None:
@@ -40,7 +40,7 @@ def test_an_answer_lost_through_a_reset_and_a_crash_is_reported_as_missing() -> 
     both.connect()
     both.client.send(order("a1"), both.clock.now)
     both.settle()
-    both.venue.send(report("a1", 1), both.clock.now)
+    both.venue.send(execution_report("a1"), both.clock.now)
     both.settle()
     both.client.reset(both.clock.now)
     both.settle()

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.events import (
-    OrdersUnverified,
-    OutcomesUnknown,
-    RestingOrder,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import OrdersUnverified, OutcomesUnknown, RestingOrder, SessionEnded
 from tests.helpers import Wired, established, of_type, order
 from tests.session.steps import Case, cases
 
@@ -27,10 +21,10 @@ def wired() -> Wired:
     return established(Role.INITIATOR, "KalshiNR")
 
 
-def report(wired: Wired, order_id: str, status: str, **more: Any) -> bytes:
+def report(wired: Wired, order_id: str, status: str, rest: str = "") -> bytes:
     exec_type = {"1": "F", "2": "F"}.get(status, status)
-    text = f"37={order_id}|11=c-{order_id}|17=1;1|150={exec_type}|39={status}|54=1|55={SYMBOL}|38=10|"
-    return wired.peer.message("8", f"{text}151=10|14=0|6=0|44=0.5|{more.get('rest', '')}")
+    ids = f"37={order_id}|11=c-{order_id}|150={exec_type}|39={status}|"
+    return wired.peer.message("8", f"{ids}{REST.replace('11=c-o|', '')}{rest}")
 
 
 @pytest.mark.parametrize("case", cases("resting", REST=REST))
@@ -56,9 +50,8 @@ def test_kept_reports_are_bounded_in_bytes() -> None:
     for number in range(5):
         wired.receive(report(wired, f"o{number}", "0", rest=large))
         assert resting._size == sum(map(len, resting._reports.values())) <= 1000
-    wired.receive(
-        report(wired, "o0", "1", rest=f"58={'x' * 900}|")
-    )  # this report is too large, so the previous one is kept
+    # This report is too large, so the previous one is kept.
+    wired.receive(report(wired, "o0", "1", rest=f"58={'x' * 900}|"))
     assert resting._size == sum(map(len, resting._reports.values())) <= 1000
     (reported,) = of_type(wired.cut(), OrdersUnverified)
     assert [order.order_id for order in reported.orders] == ["o0"]

@@ -7,10 +7,7 @@ import pytest
 from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session.checks import Verdict, classify
-from tests.helpers import Wired, one
-
-NEWS = "434=1|37=o|11=a|39=8|58=x|"
-"""The body of an OrderCancelReject. Its contents are irrelevant here."""
+from tests.helpers import NEWS, Wired, one
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@ messages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 import pytest
 
-from kalshi_fix_sansio._generated import OrderCancelReject
 from kalshi_fix_sansio.config import Role
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError, SendFailedError, StoreError
 from kalshi_fix_sansio.events import (
     CloseReason,
@@ -20,10 +19,15 @@ from kalshi_fix_sansio.events import (
     SessionEnded,
     Uncertainty,
 )
-from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, State, StoredMessage
+from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from tests.helpers import DUP, LOGON, NEWS, Wired, connected, kinds, messages, of_type, one, order, wire
+from tests.samples import application_message
 
 WHY = "the disk is full; free some space and start again"
+FOR_REQUESTS = {"record_request", "settle_requests", "open_requests"}
+"""Methods that a session uses only for requests."""
+COUNTED = {"record_sent", "advance_incoming", "reset", "reset_answered", "find"} | FOR_REQUESTS
+"""Methods of FailingStore that are counted; `sent_between` and `begin_commit` are counted too."""
 
 
 class FailingStore(MemoryStore):
@@ -41,38 +45,6 @@ class FailingStore(MemoryStore):
             raise StoreError(WHY)
         self.made.append(name)
 
-    def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        self.call("record_sent")
-        super().record_sent(seq_num, message)
-
-    def advance_incoming(self, next_incoming: int) -> None:
-        self.call("advance_incoming")
-        super().advance_incoming(next_incoming)
-
-    def reset(self, *, unanswered: bool = False) -> None:
-        self.call("reset")
-        super().reset(unanswered=unanswered)
-
-    def reset_answered(self) -> None:
-        self.call("reset_answered")
-        super().reset_answered()
-
-    def record_request(self, request: OpenRequest) -> None:
-        self.call("record_request")
-        super().record_request(request)
-
-    def settle_requests(self, keys: Iterable[int]) -> None:
-        self.call("settle_requests")
-        super().settle_requests(keys)
-
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        self.call("open_requests")
-        return super().open_requests()
-
-    def find(self, seq_num: int) -> StoredMessage | None:
-        self.call("find")
-        return super().find(seq_num)
-
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         for message in super().sent_between(begin, end):
             self.call("sent_between")
@@ -84,12 +56,19 @@ class FailingStore(MemoryStore):
         return super().begin_commit()
 
 
-def application_message(role: Role, name: str) -> Message:
-    """Return a message that this role may send."""
-    if role is Role.INITIATOR:
-        return order(name)
-    return OrderCancelReject(order_id="o", cl_ord_id=name, ord_status="8", cxl_rej_response_to="1")
+def counted(name: str) -> Callable[..., Any]:
+    """Return a method of MemoryStore that is counted first."""
+    method = getattr(MemoryStore, name)
 
+    def call(store: FailingStore, *arguments: Any, **settings: Any) -> Any:
+        store.call(name)
+        return method(store, *arguments, **settings)
+
+    return call
+
+
+for each in COUNTED:
+    setattr(FailingStore, each, counted(each))
 
 Operation = Callable[[Wired], object]
 
@@ -156,18 +135,8 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
 
 def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role) -> None:
     _, store, reported = play(role, None)
-    assert set(store.made) == {
-        *(
-            "record_sent",
-            "advance_incoming",
-            "reset",
-            "reset_answered",
-            "find",
-            "sent_between",
-            "begin_commit",
-        ),
-        *({"record_request", "settle_requests", "open_requests"} if role is Role.INITIATOR else ()),
-    }
+    unused = set() if role is Role.INITIATOR else FOR_REQUESTS
+    assert set(store.made) == {*COUNTED, "sent_between", "begin_commit"} - unused
     (complete,) = of_type(reported, SessionEnded)
     assert complete.reason is CloseReason.LOGGED_OUT
     for calls in range(len(store.made)):

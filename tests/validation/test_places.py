@@ -55,7 +55,8 @@ def price(*limits: Limit, **settings: Any) -> FieldMember:
     return FieldMember(field, **settings)
 
 
-TICKS = "expected 0.01 to 0.99 dollars in steps of 0.01"
+IN_CENTS = "expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon"
+IN_DOLLARS = "expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon"
 CENTS = Limit(Condition(scope=scope("N", "")), 1, 99, 1, unit="cents")
 DOLLARS = Limit(
     Condition(scope=scope("Y")), Decimal("0.01"), Decimal("0.99"), Decimal("0.01"), unit="dollars"
@@ -63,55 +64,37 @@ DOLLARS = Limit(
 
 
 @pytest.mark.parametrize(
-    ("logon", "value", "text"),
+    ("logon", "value", "expected"),
     [
-        ((), "1", ""),
-        (
-            (),
-            "0.5",
-            "Price (44) is '0.5': expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon",
-        ),
-        (NO, "99", ""),
-        (
-            NO,
-            "100",
-            "Price (44) is '100': expected 1 to 99 cents in steps of 1 with NewFlag N or absent in the Logon",
-        ),
-        (YES, "0.5", ""),
-        (
-            YES,
-            "1",
-            "Price (44) is '1': expected 0.01 to 0.99 dollars in steps of 0.01 with NewFlag Y in the Logon",
-        ),
-        (
-            YES,
-            "0.505",
-            f"Price (44) is '0.505': {TICKS} with NewFlag Y in the Logon",
-        ),
-        (None, "1000", ""),
-        (None, "0.505", ""),
+        ((), "1", None),
+        ((), "0.5", IN_CENTS),
+        (NO, "99", None),
+        (NO, "100", IN_CENTS),
+        (YES, "0.5", None),
+        (YES, "1", IN_DOLLARS),
+        (YES, "0.505", IN_DOLLARS),
+        (None, "1000", None),
+        (None, "0.505", None),
     ],
 )
 def test_limits_depend_on_the_logon_and_are_skipped_if_it_is_unknown(
-    logon: LogonFacts | None, value: str, text: str
+    logon: LogonFacts | None, value: str, expected: str | None
 ) -> None:
+    text = f"Price (44) is '{value}': {expected}" if expected else ""
     for _ in range(2):
         assert problems_of(price(CENTS, DOLLARS), order_with_price(value), logon) == text
 
 
 def test_the_last_applicable_limit_is_used() -> None:
-    general, swap, client = (
-        Limit(minimum=1),
-        Limit(Condition(scope=Scope(products=("swap",))), 2),
-        Limit(Condition(scope=Scope(sender=Sender.VENUE)), 3),
-    )
-    assert "2 or more on swap" in problems_of(price(general, swap, client), order_with_price(1))
+    general = Limit(minimum=1)
+    swap = Limit(Condition(scope=Scope(products=("swap",))), 2)
+    venue = Limit(Condition(scope=Scope(sender=Sender.VENUE)), 3)
+    assert "2 or more on swap" in problems_of(price(general, swap, venue), order_with_price(1))
     assert "expected 1 or more" in problems_of(price(swap, general), order_with_price(0))
-    assert "3 or more" in problems_of(price(general, swap, client), order_with_price(2), sender=Sender.VENUE)
+    assert "3 or more" in problems_of(price(general, swap, venue), order_with_price(2), sender=Sender.VENUE)
     assert problems_of(price(general), order_with_price(5)) == ""
-    assert "expected 7 or more" in problems_of(
-        price(general, limits=(Limit(minimum=7),)), order_with_price(5)
-    )
+    limited_member = price(general, limits=(Limit(minimum=7),))
+    assert "expected 7 or more" in problems_of(limited_member, order_with_price(5))
     assert "expected 1 or more" in problems_of(price(general, swap), order_with_price(0), product="spot")
     assert problems_of(price(general, CENTS), order_with_price(-1), None) == ""
 
@@ -157,9 +140,8 @@ def test_a_member_may_be_allowed_with_some_values_of_another_field_only() -> Non
     assert problems_of(member, order_with_price(1, text="x", side="2"), YES) == text
     assert problems_of(member, order_with_price(1, text="x"), YES) == text
     assert problems_of(member, order_with_price(1, side="2"), YES) == ""
-    assert (
-        problems_of(member, order_with_price(1, text="x", side="1"), NO) == "Text (58) must not be sent here"
-    )
+    forbidden = problems_of(member, order_with_price(1, text="x", side="1"), NO)
+    assert forbidden == "Text (58) must not be sent here"
     assert problems_of(member, order_with_price(1, text="x", side="2"), None) == ""
     group = GroupMember(FIELDS[453], "party_ids", tiny_dialect.PARTY, (448,), only_when=(condition,))
     with_party = order_with_price(1, side="2", party_ids=[Party(party_id="p")])

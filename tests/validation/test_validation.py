@@ -102,9 +102,8 @@ def test_conditions_are_checked() -> None:
 
 
 def test_choices_are_checked() -> None:
-    assert breaches(order(party_ids=parties(1), alloc_account=1)) == [
-        (Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 79)
-    ]
+    (problem,) = check(order(party_ids=parties(1), alloc_account=1))
+    assert (problem.reason, problem.tag) == (Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 79)
     assert breaches(order(symbol="K", price=Decimal(1)), product="spot") == []
     request = Request(related_sym=[RelatedSym(symbol="K"), RelatedSym(order_qty=1, cash_order_qty=1)])
     neither, both = check(request)

@@ -1,0 +1,24 @@
+"""Programs that tests run to their end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+"""A search path that begins with the commands installed for this interpreter."""
+
+
+def ran(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    words = [str(word) for word in command]
+    return subprocess.run(words, capture_output=True, text=True, check=False, **settings)
+
+
+def ran_tests(folder: Path, *options: object) -> str:
+    """Run pytest in a folder without the plugins of this project; return what it prints."""
+    without = ("-p", "no:asyncio", "-p", "no:cacheprovider")
+    done = ran(sys.executable, "-bb", "-m", "pytest", "-q", *without, *options, cwd=folder)
+    return done.stdout + done.stderr
