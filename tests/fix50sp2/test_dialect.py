@@ -19,10 +19,8 @@ from tests.fix50sp2.dialect import (
     Header,
     Hop,
     LineOfText,
-    NewOrderSingle,
     OrderCancelRequest,
     OrdStatus,
-    OrdType,
     Party,
     PartySubID,
     SecurityAltID,
@@ -208,14 +206,3 @@ def test_header_fields_are_removed_at_any_position_and_the_others_are_kept() -> 
 def test_with_header_rejects_bytes_that_are_not_a_message() -> None:
     with pytest.raises(DecodeError, match="not one complete FIX message"):
         CODEC.with_header(b"8=FIXT.1.1\x01", header())
-
-
-def test_the_classes_have_the_names_of_the_standard() -> None:
-    assert {layout.cls for layout in DIALECT.messages.values() if not layout.admin} >= {
-        NewOrderSingle,
-        ExecutionReport,
-        OrderCancelRequest,
-        SecurityDefinition,
-        Email,
-    }
-    assert OrdType("2") is OrdType.LIMIT

@@ -27,7 +27,6 @@ def test_superlinear_or_slow_work_is_reported(
     expected: str,
 ) -> None:
     monkeypatch.setattr(cost, "seconds", lambda work: work() * 1e-5)
-
     found = cost.broken(cost.Case("toy", int, steps, careful))
     assert expected in found
     assert bool(found) == bool(expected)

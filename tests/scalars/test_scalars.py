@@ -61,27 +61,8 @@ INVALID_TEXTS: list[tuple[Kind, str]] = [
     (Kind.CHAR, "\x01"),
     *((Kind.INT, raw) for raw in ("+5", "1_0", " 1", "1 ", "0x1", "1.0", "--1", "-", "9" * 19, "\u0661")),
     *((kind, "-1") for kind in (Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP)),
-    *(
-        (Kind.DECIMAL, raw)
-        for raw in (
-            "1e5",
-            "1E5",
-            "NaN",
-            "Infinity",
-            "+5",
-            "1_0",
-            " 1",
-            "1 ",
-            ".",
-            "-",
-            "-.",
-            "1.2.3",
-            "0x1",
-            "\u0661",
-        )
-    ),
-    (Kind.DECIMAL, "1" * 20),
-    (Kind.DECIMAL, "." + "1" * 20),
+    *((Kind.DECIMAL, raw) for raw in ("1e5", "1E5", "NaN", "Infinity", "+5", "1_0", " 1", "1 ", "1.2.3")),
+    *((Kind.DECIMAL, raw) for raw in (".", "-", "-.", "0x1", "\u0661", "1" * 20, "." + "1" * 20)),
     *((Kind.BOOLEAN, raw) for raw in ("y", "YES", "1", "True")),
     *(
         (Kind.UTCTIMESTAMP, raw)
@@ -120,6 +101,7 @@ def test_valid_text_is_read(kind: Kind, raw: str, value: Any) -> None:
     found = PARSERS[kind](raw)
     assert found == value
     assert type(found) is type(value)
+    assert getattr(found, "tzinfo", None) is getattr(value, "tzinfo", None)
 
 
 @pytest.mark.parametrize(("kind", "raw"), INVALID_TEXTS)
@@ -132,10 +114,6 @@ def test_invalid_text_is_not_read(kind: Kind, raw: str) -> None:
 def test_reading_keeps_the_scale_and_ignores_the_decimal_context() -> None:
     with decimal.localcontext(decimal.Context(prec=2)):
         assert str(PARSERS[Kind.DECIMAL]("123.4500")) == "123.4500"
-
-
-def test_a_timestamp_is_aware_and_in_utc() -> None:
-    assert PARSERS[Kind.UTCTIMESTAMP]("20260801-12:00:00").tzinfo is UTC
 
 
 REPRESENTABLE: list[tuple[Kind, Any, str]] = [
@@ -365,22 +343,23 @@ def test_values_accepted_by_the_fast_path_are_valid() -> None:
         assert plain is None or re.fullmatch(LEXICAL[kind], raw)
 
 
+def in_milliseconds(value: Any) -> Any:
+    """Return the value that is written; formatting truncates times to milliseconds."""
+    if isinstance(value, (datetime, time)):
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return value
+
+
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.STRING: st.text(st.characters(max_codepoint=255, blacklist_characters="\x00\x01"), min_size=1),
     Kind.CHAR: st.characters(max_codepoint=255, blacklist_characters="\x00\x01"),
     Kind.INT: st.integers(-(10**18) + 1, 10**18 - 1),
-    Kind.LENGTH: st.integers(0, 10**18 - 1),
-    Kind.SEQNUM: st.integers(0, 10**18 - 1),
-    Kind.NUMINGROUP: st.integers(0, 10**18 - 1),
+    **dict.fromkeys((Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROUP), st.integers(0, 10**18 - 1)),
     Kind.DECIMAL: st.decimals(-(10**18), 10**18, allow_nan=False, places=9) | st.decimals(-1, 1, places=19),
     Kind.BOOLEAN: st.booleans(),
-    Kind.UTCTIMESTAMP: st.datetimes(timezones=st.just(UTC)).map(
-        lambda value: value.replace(microsecond=value.microsecond // 1000 * 1000)
-    ),
+    Kind.UTCTIMESTAMP: st.datetimes(timezones=st.just(UTC)).map(in_milliseconds),
     Kind.UTCDATEONLY: st.dates(),
-    Kind.UTCTIMEONLY: st.times().map(
-        lambda value: value.replace(microsecond=value.microsecond // 1000 * 1000)
-    ),
+    Kind.UTCTIMEONLY: st.times().map(in_milliseconds),
     Kind.DATA: st.binary(min_size=1),
 }
 
@@ -400,8 +379,4 @@ def test_reading_returns_a_writable_value_or_raises(kind: Kind, raw: str) -> Non
         value = PARSERS[kind](raw)
     except ValueError:
         return
-    assert PARSERS[kind](FORMATTERS[kind](value)) == (
-        value.replace(microsecond=value.microsecond // 1000 * 1000)
-        if isinstance(value, (datetime, time))
-        else value
-    )
+    assert PARSERS[kind](FORMATTERS[kind](value)) == in_milliseconds(value)
