@@ -165,7 +165,7 @@ def test_a_delayed_caller_is_not_taken_for_a_hanging_store() -> None:
     assert wired.session.state is State.ESTABLISHED
 
 
-def test_bytes_that_the_transport_did_not_take_do_not_wait_for_later_commits() -> None:
+def test_bytes_that_the_transport_did_not_accept_do_not_wait_for_later_commits() -> None:
     wired, store = late(commit_timeout=5)
     session = wired.session
     session.send(order("a1"), wired.clock.now)
