@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from enum import Enum
 from typing import Any
 
@@ -14,7 +13,7 @@ from kalshi_fix_sansio.dialect.layout import Dialect, FieldMember
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.events import Event
 from kalshi_fix_sansio.scalars import FORMATTERS
-from tests.helpers import Clock, wire_time
+from tests.helpers import Clock
 from tests.scenarios.runner.model import EventPattern, Fields, Moment, Part, Value
 
 MSG_TYPE = 35
@@ -38,12 +37,8 @@ class Matcher:
         if isinstance(expected, Part):
             return found is not None and expected.text in found
         if isinstance(expected, Moment):
-            return found == self._time(expected)
+            return found == expected.text(self.start, self.clock)
         return found == expected
-
-    def _time(self, time: Moment) -> str:
-        clock = self.start if time.from_start else self.clock
-        return wire_time(clock.utc + timedelta(seconds=time.seconds))
 
     def matches_event(self, event: Event, pattern: EventPattern) -> bool:
         """Return whether an event has the class and every attribute of a pattern."""
@@ -69,13 +64,10 @@ class Matcher:
     def show(self, frame: bytes) -> str:
         """Return a message with field names, without the fields that every message has."""
         fields = fields_of(frame)
-        return self._show([(tag, value) for tag, value in fields.items() if tag not in NOT_SHOWN])
+        return self.show_pattern([(tag, value) for tag, value in fields.items() if tag not in NOT_SHOWN])
 
-    def show_pattern(self, pattern: Fields) -> str:
+    def show_pattern(self, fields: Sequence[tuple[int, Value]]) -> str:
         """Return a pattern in the format of `show`."""
-        return self._show(pattern)
-
-    def _show(self, fields: Sequence[tuple[int, Value]]) -> str:
         known = dict(fields)
         msg_type = str(known.pop(MSG_TYPE, "?"))
         layout = self.dialect.messages.get(msg_type)
@@ -88,7 +80,7 @@ class Matcher:
 
     def _show_value(self, value: Value) -> str:
         if isinstance(value, Moment):
-            return self._time(value)
+            return value.text(self.start, self.clock)
         if isinstance(value, Part):
             return f"..{value.text}.."
         return "(absent)" if value is None else value
@@ -96,7 +88,7 @@ class Matcher:
     def show_event_pattern(self, pattern: EventPattern) -> str:
         """Return a pattern in a format similar to the repr of an event."""
         shown = [
-            f"{name}={self._show(value) if isinstance(value, tuple) else value}"
+            f"{name}={self.show_pattern(value) if isinstance(value, tuple) else value}"
             for name, value in pattern.attributes.items()
         ]
         return f"{pattern.name}({', '.join(shown)})"

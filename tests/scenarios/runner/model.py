@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import attrs
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.dialect.layout import Dialect, SessionType
 from kalshi_fix_sansio.session import MemoryStore
+from tests.helpers import Clock, wire_time
 
 
 @attrs.frozen
@@ -20,6 +22,10 @@ class Moment:
     from_start: bool
     """Relative to the start of the scenario if true, otherwise to the current time."""
     seconds: float
+
+    def text(self, start: Clock, clock: Clock) -> str:
+        """Return the time in wire form."""
+        return wire_time((start if self.from_start else clock).utc + timedelta(seconds=self.seconds))
 
 
 @attrs.frozen

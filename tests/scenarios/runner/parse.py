@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -28,18 +29,8 @@ from tests.scenarios.runner.model import (
     Value,
 )
 
-SCENARIO_KEYS = {
-    "title",
-    "source",
-    "roles",
-    "session",
-    "product",
-    "start",
-    "numbers",
-    "store",
-    "settings",
-    "steps",
-}
+NEEDED_KEYS = ("title", "source", "roles", "steps")
+SCENARIO_KEYS = {*NEEDED_KEYS, "session", "product", "start", "numbers", "store", "settings"}
 STEP_KEYS = {"at", "peer", "cut", "user", "raises", "expect", "events"}
 STORE_KEYS = {"max_messages", "max_age_hours"}
 STARTS = ("fresh", "logged on")
@@ -77,18 +68,13 @@ def load(path: Path, role: Role) -> Scenario:
         return _Reader(tree, path, role).scenario()
 
 
-class _located:  # noqa: N801 - it is used like a function
+@contextmanager
+def _located(path: Path) -> Iterator[None]:
     """Add the file name to every ScenarioError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ScenarioError):
-            raise ScenarioError(f"{self._path.parent.name}/{self._path.name}: {error}") from None
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(f"{path.parent.name}/{path.name}: {error}") from None
 
 
 @cache
@@ -96,7 +82,7 @@ def _tree(path: Path) -> Mapping:
     tree = lined_yaml.read(path.read_text("utf-8"))
     if not isinstance(tree, Mapping):
         raise ScenarioError("must be a mapping with title, source, roles and steps")
-    _check_keys(tree, SCENARIO_KEYS, ("title", "source", "roles", "steps"))
+    _check_keys(tree, SCENARIO_KEYS, NEEDED_KEYS)
     return tree
 
 
@@ -125,6 +111,13 @@ def _choose(written: Any, known: tuple[str, ...], what: str) -> str:
     if written not in known:
         raise ScenarioError(f"{what} must be one of {', '.join(known)}, not {written}")
     return str(written)
+
+
+def _word(written: Any, default: Any) -> tuple[Any, Any]:
+    """Return a word and its argument, which is the default for a word alone."""
+    if isinstance(written, Mapping) and len(written) == 1:
+        return next(iter(written.items()))
+    return written, default
 
 
 class _Reader:
@@ -231,17 +224,14 @@ class _Reader:
         body = str(written.get("body", ""))
         if body and not body.endswith("|"):
             raise ScenarioError("body must end with |")
-        rest = Mapping(written.line)
-        rest.update({key: value for key, value in written.items() if key != "body"})
+        rest = {key: value for key, value in written.items() if key != "body"}
         return MessageSpec(self._fields(rest, by_us=by_us, complete=True), body)
 
     # --- actions of the user ----------------------------------------------------------------------------
 
     def _user(self, written: Any) -> Action:
-        argument: Any = None
-        if isinstance(written, Mapping) and len(written) == 1:
-            [(written, argument)] = written.items()
-        name = _choose(written, USER_WORDS, "user")
+        word, argument = _word(written, None)
+        name = _choose(word, USER_WORDS, "user")
         if name.startswith("looks"):
             return UserWatches(name == "looks back")
         if name == "send":
@@ -259,9 +249,7 @@ class _Reader:
         return UserCalls(name, None if argument is None else str(argument))
 
     def _raises(self, written: Any) -> tuple[str, str]:
-        name, text = written, ""
-        if isinstance(written, Mapping) and len(written) == 1:
-            [(name, text)] = written.items()
+        name, text = _word(written, "")
         if not isinstance(name, str) or not hasattr(errors, name):
             raise ScenarioError(f"the library has no exception {name}")
         return name, str(text)
@@ -269,9 +257,7 @@ class _Reader:
     # --- expectations -----------------------------------------------------------------------------------
 
     def _event(self, written: Any) -> EventPattern:
-        name, attributes = written, Mapping(0)
-        if isinstance(written, Mapping) and len(written) == 1:
-            [(name, attributes)] = written.items()
+        name, attributes = _word(written, Mapping(0))
         kind = getattr(events, str(name), None)
         if kind is None or not isinstance(attributes, Mapping):
             raise ScenarioError(f"{name} is not an event, or its attributes are not a mapping")
@@ -292,7 +278,7 @@ class _Reader:
             raise ScenarioError(f"a message must be a mapping with type and fields, not {written!r}")
         return self._fields(written, by_us=by_us, complete=False)
 
-    def _fields(self, written: Mapping, *, by_us: bool, complete: bool) -> Fields:
+    def _fields(self, written: dict[str, Any], *, by_us: bool, complete: bool) -> Fields:
         """Read a message. With `complete`, a message of type Application (a placeholder) or NewOrderSingle
         starts with its sample fields."""
         fields: dict[int, Value] = {}

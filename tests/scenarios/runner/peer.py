@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import attrs
 
 from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.framing import byte_sum
-from tests.helpers import Clock, wire_time
+from tests.helpers import Clock
 from tests.scenarios.runner.model import MessageSpec, Moment, Part, Value
 
 SENDER, TARGET, NUMBER, TIME = 49, 56, 34, 52
@@ -56,18 +54,14 @@ class Peer:
             TIME: Moment(from_start=False, seconds=0),
         }
         header = {MSG_TYPE: msg_type, **named, **{tag: usual[tag] for tag in usual if tag not in named}}
-        text = "".join(
-            f"{tag}={self.text(value)}\x01"
-            for tag, value in {**header, **fields}.items()
-            if value is not None
-        )
+        written = [(tag, value) for tag, value in {**header, **fields}.items() if value is not None]
+        text = "".join(f"{tag}={self.text(value)}\x01" for tag, value in written)
         return self._frame((text + spec.body.replace("|", "\x01")).encode("latin-1"), framing)
 
     def text(self, value: Value) -> str:
         """Return a value in wire form."""
         if isinstance(value, Moment):
-            clock = self.start if value.from_start else self.clock
-            return wire_time(clock.utc + timedelta(seconds=value.seconds))
+            return value.text(self.start, self.clock)
         assert value is not None
         assert not isinstance(value, Part), "the peer cannot send only a part of a text"
         return value

@@ -197,17 +197,12 @@ class _Player:
 
     def _do(self, action: UserCalls) -> None:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
-        session = self._session
-        if action.name == "restart" or session is None:
+        session = None if action.name == "restart" else self._session
+        if session is None or (action.name == "connect" and session.state is State.CLOSED):
             self.close()
-            self._session = Session(self._config, self._store)
-            self._transport = self._open(self._session, self._clock)
-        elif action.name == "connect" and session.state is State.CLOSED:
-            self.close()
-            self._session = Session(self._config, continues=session)
-            self._transport = self._open(self._session, self._clock)
-        if self._transport is None:
-            raise ScenarioFailed("the user has not connected yet")
+            made = Session(self._config, self._store if session is None else None, continues=session)
+            self._session, self._transport = made, self._open(made, self._clock)
+        assert self._transport is not None
         self._transport.call(self._user_call(action))
 
     def _user_call(self, action: UserCalls) -> Call:

@@ -12,7 +12,7 @@ import queue
 import re
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import attrs
@@ -26,6 +26,7 @@ DEADLINE = 20.0
 """Real seconds after which a connection without the expected answer counts as failed."""
 MARK = re.compile(rb"\x00barrier (\d{8})\x00")
 MARK_SIZE = 18
+Action = Callable[[Driver], None]
 
 
 @attrs.define
@@ -131,7 +132,7 @@ class Loopback:
             end.settimeout(DEADLINE)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._session = session
-        self._calls: list[tuple[Call | None, float | None]] = []
+        self._actions: list[Action] = []
         self._results: queue.SimpleQueue[tuple[int, Exception | None]] = queue.SimpleQueue()
         self._received = bytearray()
         self._raised: Exception | None = None
@@ -139,7 +140,7 @@ class Loopback:
         self._closed = False
         self.is_reading = True
         self.is_watching = True
-        self._side = _Side(ours, session, clock, self._calls, self._results)
+        self._side = _Side(ours, session, clock, self._actions, self._results)
         self._thread = threading.Thread(target=self._side.run)
         self._thread.start()
 
@@ -158,15 +159,15 @@ class Loopback:
 
     def call(self, call: Call) -> None:
         """Run a call by the user, once all bytes sent earlier have arrived."""
-        self._mark(call, None)
+        self._mark(lambda driver: driver.call(call))
 
     def wait_until(self, seconds: float) -> None:
         """Advance the clock, once all bytes sent earlier have arrived."""
-        self._mark(None, seconds)
+        self._mark(lambda driver: driver.wait_until(seconds))
 
     def settle(self) -> Outcome:
         """Return all effects since the last call."""
-        self._mark(None, None)
+        self._mark(Driver.settle)
         sent = bytes(MARK.sub(b"", self._received))
         self._received.clear()
         raised, self._raised = self._raised, None
@@ -177,13 +178,13 @@ class Loopback:
         self._socket.close()
         self._join()
 
-    def _mark(self, call: Call | None, seconds: float | None) -> None:
+    def _mark(self, action: Action) -> None:
         """Let the session's side perform an action at this point of the stream, and wait until it is done."""
         if self._ended:
-            self._raised = self._side.perform(call, seconds) or self._raised
+            self._raised = self._side.perform(action) or self._raised
             return
-        self._calls.append((call, seconds))
-        number = len(self._calls) - 1
+        number = len(self._actions)
+        self._actions.append(action)
         mark = b"\x00barrier %08d\x00" % number
         self._socket.sendall(mark)
         done, raised = self._results.get(timeout=DEADLINE)
@@ -216,11 +217,11 @@ class _Side:
         connection: socket.socket,
         session: Session,
         clock: Clock,
-        calls: Sequence[tuple[Call | None, float | None]],
+        actions: Sequence[Action],
         results: queue.SimpleQueue[tuple[int, Exception | None]],
     ) -> None:
         self._socket = connection
-        self._calls = calls
+        self._actions = actions
         self._results = results
         self._pending = b""
         self._open = True
@@ -250,7 +251,7 @@ class _Side:
             if before:
                 self._driver.receive(before)
             number = int(found[1])
-            raised = self.perform(*self._calls[number])
+            raised = self.perform(self._actions[number])
             if self._open:
                 self._socket.sendall(found[0])
             self._results.put((number, raised))
@@ -261,15 +262,10 @@ class _Side:
             self._driver.receive(self._pending[:size])
             self._pending = self._pending[size:]
 
-    def perform(self, call: Call | None, seconds: float | None) -> Exception | None:
+    def perform(self, action: Action) -> Exception | None:
         """Perform the action of a mark; return the exception raised to the user."""
         try:
-            if call is not None:
-                self._driver.call(call)
-            elif seconds is not None:
-                self._driver.wait_until(seconds)
-            else:
-                self._driver.settle()
+            action(self._driver)
         except Exception as error:  # noqa: BLE001 - the scenario defines the expected one
             return error
         return None
