@@ -14,7 +14,6 @@ import attrs
 
 from kalshi_fix_sansio import LogonFields
 from kalshi_fix_sansio._generated import DIALECT, NewOrderSingle
-from kalshi_fix_sansio._generated.layouts.fields import FIELDS
 from kalshi_fix_sansio._generated.limits import MAINTENANCE_WINDOW, MIN_HEARTBEAT_INTERVAL
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec import Codec
@@ -84,17 +83,18 @@ HOSTILE_CONTEXTS = {
     ),
 }
 """Decimal contexts of callers in which ordinary arithmetic rounds or raises."""
-FIX_NAME = re.compile(r"(^|\|)([A-Z][A-Za-z]+)=")
+TAGS = {field.name: field.tag for field in DIALECT.fields.values()}
+"""The tag of each field of Kalshi's dialect, by field name."""
 
 
 def tag_of(name: str) -> int:
     """Return the tag of a field of Kalshi's dialect, by name, because a new spec may renumber it."""
-    return next(tag for tag, field in DIALECT.fields.items() if field.name == name)
+    return TAGS[name]
 
 
 def bounds(name: str) -> FieldLayout:
     """Return a field of Kalshi's dialect, for its `minimum`, `maximum` and `max_length`."""
-    return DIALECT.fields[tag_of(name)]
+    return DIALECT.fields[TAGS[name]]
 
 
 def config(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> SessionConfig:
@@ -163,10 +163,6 @@ def raw(fields: str) -> bytes:
     return encode_frame("FIXT.1.1", body.encode("latin-1") + (b"" if body.endswith("\x01") else b"\x01"))
 
 
-TAGS = {field.name: field.tag for field in FIELDS.values()}
-"""The tag of each field of Kalshi's dialect, by field name."""
-
-
 def by_tags(fields: str) -> str:
     """Return the text with tags in place of names: `Symbol=A|` becomes `55=A|`."""
     return re.sub(r"(?<![^|])([A-Z]\w*)(?==)", lambda found: str(TAGS[found[1]]), fields)
@@ -202,8 +198,7 @@ class Peer:
             "t52": wire_time(self.clock.utc),
         } | header
         text = "".join(f"{tag[1:]}={value}|" for tag, value in fields.items() if value != "-")
-        by_tag = FIX_NAME.sub(lambda name: f"{name[1]}{tag_of(name[2])}=", body)
-        return raw(f"35={msg_type}|{text}{by_tag}")
+        return raw(f"35={msg_type}|{text}{by_tags(body)}")
 
     def logon(
         self, body: str = "98=0|108=30|1137=9|", number: int | str | None = None, **header: str

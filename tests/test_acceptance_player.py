@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ E{ANSWER}
 
 def definition(tmp_path: Path, text: str) -> Definition:
     path = tmp_path / "made-up.def"
-    path.write_text(text.replace("|", "\x01"), encoding="latin-1")
+    path.write_text(soh(text), encoding="latin-1")
     return read(path)
 
 
@@ -79,7 +80,7 @@ def test_sending_time_and_transact_time_are_compared_if_a_definition_has_them() 
 def test_another_default_appl_ver_id_replaces_the_default(tmp_path: Path) -> None:
     for name, version in (("a", "10"), ("b", "10"), ("c", "33")):
         text = f"iCONNECT|I8=FIXT.1.1|35=A|1137={version}|11137=10|E8=FIXT.1.1|35=A|1137={version}|"
-        (tmp_path / f"{name}.def").write_text(text.replace("|", "\x01").replace("\x01I8", "\nI8"), "latin-1")
+        (tmp_path / f"{name}.def").write_text(soh(text).replace("\x01I8", "\nI8"), "latin-1")
     for requested, versions in (("", ["10", "10", "33"]), ("9", ["9", "9", "33"])):
         found = read_all(tmp_path, requested)
         assert [each.name for each in found] == ["a", "b", "c"]
@@ -172,21 +173,15 @@ def test_all_properties_except_body_order_and_text_are_compared(actual: str, com
 @pytest.mark.parametrize("role", ["acceptor", "initiator"])
 def test_the_examples_follow_a_definition(role: str, tmp_path: Path) -> None:
     script = definition(tmp_path, SESSION)
-    playing: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
-    try:
-        play(script if role == "acceptor" else for_initiator(script), playing.connect)
-    finally:
-        playing.close()
+    engine: Engine = AcceptorEngine() if role == "acceptor" else InitiatorEngine("30")
+    with closing(engine):
+        play(script if role == "acceptor" else for_initiator(script), engine.connect)
 
 
 def test_a_failure_names_the_line_and_shows_both_messages(tmp_path: Path) -> None:
     wrong = definition(tmp_path, f"iCONNECT\nI{LOGON}\nE{ANSWER.replace('108=30', '108=31')}\n")
-    playing = AcceptorEngine()
-    try:
-        with pytest.raises(Failure) as caught:
-            play(wrong, playing.connect)
-    finally:
-        playing.close()
+    with closing(AcceptorEngine()) as engine, pytest.raises(Failure) as caught:
+        play(wrong, engine.connect)
     text = str(caught.value)
     assert text.startswith("made-up:3: missing 108=31, surplus 108=30\n  expected 8=FIXT.1.1|35=A|")
     assert "\n  received 8=FIXT.1.1|9=68|35=A|34=1|49=ISLD|52=" in text

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
-from types import ModuleType
 
-TOOL = Path(__file__).resolve().parent.parent / "tools" / "check_types.py"
+from tools.check_types import EXAMPLES, PAGES, python_of
+
 PAGE = """# A page
 
 ```python
@@ -44,17 +42,8 @@ shown = 4
 """
 
 
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_tabs() -> None:
-    parts = tool().python_of(PAGE)
+    parts = python_of(PAGE)
     [*tabs, file] = parts
     assert tabs == ["asyncio", "trio"]
     assert parts[file].splitlines()[PAGE.splitlines().index("own = 3") :] == ["own = 3"]
@@ -63,19 +52,18 @@ def test_python_extracted_from_a_page_keeps_its_line_numbers_and_separates_its_t
         lines = code.splitlines()
         assert [line for line in lines if line] == ["first = 1", f"import {label}", "last = 2"]
         assert all(PAGE.splitlines()[number].strip() == line for number, line in enumerate(lines) if line)
-    assert list(tool().python_of("```python\nlen\n```\n").values()) == ["\nlen\n"]
-    assert tool().python_of("```sh\nls\n```\n") == {}
+    assert list(python_of("```python\nlen\n```\n").values()) == ["\nlen\n"]
+    assert python_of("```sh\nls\n```\n") == {}
 
 
 def test_every_page_with_python_is_type_checked() -> None:
-    check = tool()
     blocks = 0
-    for page in check.PAGES:
+    for page in PAGES:
         text = page.read_text("utf-8")
-        checked = {line.strip() for code in check.python_of(text).values() for line in code.splitlines()}
+        checked = {line.strip() for code in python_of(text).values() for line in code.splitlines()}
         for title, code in re.findall(r"^ *```(?:py(?:thon)?)(.*)\n((?s:.*?))^ *```$", text, re.MULTILINE):
             shown = re.fullmatch(r' title="(examples/\w+\.py)"', title)
-            assert shown is None or (check.EXAMPLES.parent / shown[1]).exists()
+            assert shown is None or (EXAMPLES.parent / shown[1]).exists()
             assert shown or {line.strip() for line in code.splitlines()} <= checked, f"{page.name}: {code}"
             blocks += 1
     assert blocks > 100

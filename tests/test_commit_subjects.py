@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.programs import ran
 
 SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "check_subject.py"
 
@@ -31,5 +32,5 @@ SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "check_subject.py"
 def test_subjects_are_in_the_imperative(tmp_path: Path, subject: str, refused: bool) -> None:
     message = tmp_path / "message"
     message.write_text(f"{subject}\n\nThe body says why.\n")
-    done = subprocess.run([sys.executable, SCRIPT, message], capture_output=True, text=True, check=False)
+    done = ran(sys.executable, SCRIPT, message)
     assert done.returncode == refused, done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,13 +15,12 @@ import pytest
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.operations import operation
 from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, ExampleEnvironment, example_environment
+from tests.programs import ran
 
 LOOPS = ("blocking", "asyncio", "trio")
 RECOVER = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
 PARTS = ("of these reported", "listed as uncertain", "never sent", "lost")
 """Rows of the torture run's table whose values add up to the number of orders."""
-MAX_LINES = {"anyio_client.py": 180, "fixt_peer.py": 170, "torture.py": 150}
-"""Maximum numbers of lines of the longer examples; the others have at most 80."""
 
 
 @pytest.fixture
@@ -31,24 +29,10 @@ def examples(tmp_path: Path) -> Iterator[ExampleEnvironment]:
         yield running
 
 
-def test_every_example_is_short_enough_to_be_read() -> None:
-    for path in EXAMPLES.glob("*.py"):
-        lines = len(path.read_text("utf-8").splitlines())
-        assert lines <= MAX_LINES.get(path.name, 80), (path.name, lines)
-
-
 @pytest.mark.parametrize("name", ["fixt_acceptor.py", "fixt_initiator.py"])
 def test_a_fixt_example_generates_its_dialect_when_it_is_run(name: str) -> None:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / name), "--help"]
-    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+    assert ran(sys.executable, "-W", "error", EXAMPLES / name, "--help").returncode == 0
     assert (EXAMPLES / "fixt" / "dialect" / "__init__.py").is_file()
-
-
-def test_the_clients_of_all_loops_have_the_same_examples() -> None:
-    names = {path.name for path in EXAMPLES.glob("*.py")}
-    for loop in LOOPS:
-        suffix = "" if loop == "blocking" else f"_{loop}"
-        assert {f"first_order{suffix}.py", f"book_watcher_{loop}.py", f"market_maker_{loop}.py"} <= names
 
 
 @pytest.mark.parametrize("name", ["first_order.py", "first_order_asyncio.py", "first_order_trio.py"])
@@ -142,12 +126,11 @@ def test_a_service_is_checked_and_logs_out_on_sigterm(examples: ExampleEnvironme
 
 
 def test_a_short_torture_run_accounts_for_every_order() -> None:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / "torture.py"), "2", "1"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    table = dict(line.strip("| ").split(" | ") for line in ran.stdout.splitlines()[2:])
+    done = ran(sys.executable, "-W", "error", EXAMPLES / "torture.py", 2, 1)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = dict(line.strip("| ").split(" | ") for line in done.stdout.splitlines()[2:])
     assert (table["kills"], table["cuts"], table["lost"]) == ("2", "1", "0")
-    assert "kill 2 of 2, " in ran.stderr
+    assert "kill 2 of 2, " in done.stderr
     published = dict(re.findall(r"^\| ([a-z ]+) \| ([0-9.-]+) \|$", RECOVER.read_text("utf-8"), re.MULTILINE))
     assert list(published) == list(table)
     # The sums are right for the run on the page, too.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.programs import ran
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -51,8 +52,7 @@ EXPECTED = [
 def test_type_checkers_know_constructor_parameters_and_attributes(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(script)]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    result = ran(sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", script, cwd=REPOSITORY)
     messages = [line.partition(": ")[2].partition(": ")[2] for line in result.stdout.splitlines()]
     reported = [message.partition("  [")[0] for message in messages]
     for expected in EXPECTED:

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived, MessageRejected
 from kalshi_fix_sansio.validation import validate
-from tests.helpers import START, Wired, bounds, connected, established, of_type, order, refusal_of, wire
+from tests.helpers import START, Wired, bounds, connected, established, of_type, order, refusal_of
 from tests.samples import amend_request
 
 LATER = START + timedelta(hours=1)
@@ -118,16 +118,6 @@ def test_margin_refuses_use_cap_reservation() -> None:
     with pytest.raises((LocalProtocolError, ValueError), match="UseCapReservation"):
         logged_on("margin", LogonFields(use_cap_reservation=True))
     assert refusal_of(logged_on("margin"), amend_request()) == ""
-
-
-def test_before_the_logon_no_message_is_sent() -> None:
-    wired = wire(Role.INITIATOR, "KalshiNR", logon_fields=RESERVED)
-    with pytest.raises(LocalProtocolError):
-        wired.session.send(amend_request(order_id="o"), wired.clock.now)
-    wired.session.connect(wired.clock.now)
-    with pytest.raises(LocalProtocolError):
-        wired.session.send(amend_request(order_id="o"), wired.clock.now)
-    assert [message.msg_type for message in wired.sent()] == ["A"]
 
 
 def test_rules_about_a_logon_are_skipped_without_a_logon() -> None:

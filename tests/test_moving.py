@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.testing import Venue
 from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_until_logged_on
+from tests.programs import ran_tests
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +59,5 @@ def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
 
 
 def test_the_sdk_programs_pass_their_own_tests() -> None:
-    command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    command += [
-        "-W",
-        "error",
-        "-c",
-        os.devnull,
-        "--rootdir",
-        str(EXAMPLES),
-        str(EXAMPLES / "test_sdk_after.py"),
-    ]
-    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
-    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+    options = ("-W", "error", "-c", os.devnull, "--rootdir", EXAMPLES)
+    assert "3 passed" in ran_tests(EXAMPLES, *options, EXAMPLES / "test_sdk_after.py")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +22,7 @@ from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, Side
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, OutcomesUnknown, SessionEnded
 from kalshi_fix_venue.testing import MARKETS, Sandbox, Venue
 from tests.helpers import Clock
+from tests.programs import PATH, ran
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "production.md").read_text("utf-8")
@@ -35,20 +33,14 @@ SESSION = "KalshiRT"
 
 def run(title: str, cwd: Path | None = None, **variables: object) -> str:
     """Run a block of shell commands with the installed command and these variables; return the output."""
-    environ = {name: str(value) for name, value in variables.items()}
-    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = ["sh", "-euc", BLOCKS[title]]
-    ran = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    environ = {"PATH": PATH, **{name: str(value) for name, value in variables.items()}}
+    done = ran("sh", "-euc", BLOCKS[title], cwd=cwd, env=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def order(cl_ord_id: str) -> NewOrderSingle:
     return NewOrderSingle(cl_ord_id=cl_ord_id, symbol=SYMBOL, side=Side.BUY, order_qty=1, price="0.01")
-
-
-def test_the_page_shows_the_current_service() -> None:
-    assert BLOCKS["examples/service.py"] == (ROOT / "examples" / "service.py").read_text("utf-8")
 
 
 def test_the_file_of_options_is_accepted_and_a_mistake_in_it_is_reported(tmp_path: Path) -> None:

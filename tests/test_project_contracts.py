@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from kalshi_fix_sansio import SESSION_TYPES
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,16 +28,10 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+def lint_imports(root: Path) -> CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"
-    return subprocess.run(
-        [sys.executable, "-c", program, "--no-cache"],
-        cwd=root,
-        env={"PYTHONPATH": ":".join(str(root / item) for item in ("src", "adapters", "venue", "."))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    path = ":".join(str(root / item) for item in ("src", "adapters", "venue", "."))
+    return ran(sys.executable, "-c", program, "--no-cache", cwd=root, env={"PYTHONPATH": path})
 
 
 def plant(root: Path, module: str, line: str) -> None:
@@ -99,13 +94,8 @@ def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str
 )
 def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: str, rule: str) -> None:
     plant(copy, "src/kalshi_fix_sansio/scalars/forms.py", line)
-    result = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise", "src"],
-        cwd=copy,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = ("--no-cache", "--output-format", "concise")
+    result = ran(sys.executable, "-m", "ruff", "check", *options, "src", cwd=copy)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f" {rule} " in result.stdout
 

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import shlex
-import subprocess
 import sys
 import textwrap
 import tomllib
@@ -22,6 +21,7 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_adapters.observe.observer import ALARMING
 from kalshi_fix_sansio import KalshiFixError, _generated
+from tests.programs import PATH, ran, ran_tests
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -118,30 +118,22 @@ def test_the_metrics_page_runs_and_its_alerts_use_exported_metrics() -> None:
     assert set(re.findall(r"^\| `(Fix\w+)` \|", page, re.MULTILINE)) == set(alerts)
 
 
-def test_the_decode_page_shows_the_output_of_the_command(tmp_path: Path) -> None:
-    page = (DOCS / "decode.md").read_text("utf-8")
+@pytest.mark.parametrize(("name", "commands"), [("decode.md", 3), ("trace.md", 1)])
+def test_a_page_shows_the_output_of_its_commands(name: str, commands: int, tmp_path: Path) -> None:
+    page = (DOCS / name).read_text("utf-8")
     blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
-    (tmp_path / "session.log").write_text(blocks["session.log"], encoding="utf-8")
-    shown = {title: text for title, text in blocks.items() if title.startswith("kalshi-fix ")}
-    assert len(shown) == 3
+    shown = {title: blocks.pop(title) for title in [*blocks] if title.startswith("kalshi-fix ")}
+    assert len(shown) == commands
+    for log, text in blocks.items():
+        (tmp_path / log).write_text(text, encoding="utf-8")
     for title, text in shown.items():
-        command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
-        printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert printed.returncode == ("--orders" not in title)  # the page shows no problems
+        words = title.split()[1:]
+        environ = {**os.environ, "COLUMNS": "80"}
+        printed = ran(sys.executable, "-m", "kalshi_fix_adapters.cli", *words, cwd=tmp_path, env=environ)
+        # The page shows the problems that the first commands of decode.md find.
+        assert printed.returncode == (words[0] == "decode" and "--orders" not in words)
+        assert printed.stderr == ""
         assert printed.stdout.strip() == text.strip()
-
-
-def test_the_trace_page_shows_the_output_of_the_command(tmp_path: Path) -> None:
-    page = (DOCS / "trace.md").read_text("utf-8")
-    blocks = dict(re.findall(r"^```text title=\"(.*?)\"\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
-    for name in ("orders.log", "copy.log"):
-        (tmp_path / name).write_text(blocks[name], encoding="utf-8")
-    [(title, text)] = [item for item in blocks.items() if item[0].startswith("kalshi-fix ")]
-    command = [sys.executable, "-m", "kalshi_fix_adapters.cli", *title.split()[1:]]
-    environ = {**os.environ, "COLUMNS": "80"}
-    printed = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-    assert (printed.returncode, printed.stderr) == (0, "")
-    assert printed.stdout.strip() == text.strip()
 
 
 def test_every_page_is_in_the_navigation() -> None:
@@ -175,10 +167,7 @@ def test_the_tests_shown_on_the_page_of_the_venue_pass(tmp_path: Path) -> None:
     for loop, test in tabs:
         (tmp_path / f"test_{loop}.py").write_text(textwrap.dedent(test), encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    command = [sys.executable, "-bb", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"]
-    command += ["-p", "kalshi_fix_venue.pytest_plugin"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert "4 passed" in ran_tests(tmp_path, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
 def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
@@ -187,22 +176,7 @@ def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
     for name in ("test_rfq.py", "test_again.py"):
         (tmp_path / name).write_text(test, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    command = [
-        sys.executable,
-        "-bb",
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        "-p",
-        "no:asyncio",
-        "-p",
-        "no:cacheprovider",
-    ]
-    command += ["-p", "kalshi_fix_venue.pytest_plugin"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert "2 passed" in ran_tests(tmp_path, "-n", 2, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
 def errors(base: type[Exception]) -> set[type[Exception]]:
@@ -253,7 +227,13 @@ def test_every_public_name_is_in_the_api_pages(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "example"), [("index.md", "first_order.py"), ("how-to/standby.md", "standby.py")]
+    ("name", "example"),
+    [
+        ("../README.md", "first_order.py"),
+        ("index.md", "first_order.py"),
+        ("how-to/production.md", "service.py"),
+        ("how-to/standby.md", "standby.py"),
+    ],
 )
 def test_a_page_shows_the_current_example(name: str, example: str) -> None:
     assert (DOCS.parent / "examples" / example).read_text("utf-8") in (DOCS / name).read_text("utf-8")
@@ -309,10 +289,8 @@ def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None
 )
 def test_commands_of_a_page_run(page: str, lines: int, written: list[str], tmp_path: Path) -> None:
     [(_, block)] = commands_of(DOCS / page)
-    command = ["bash", "-euc", "\n".join(block.splitlines()[:lines])]
-    environ = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
-    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    done = ran("bash", "-euc", "\n".join(block.splitlines()[:lines]), cwd=tmp_path, env={"PATH": PATH})
+    assert (done.returncode, done.stderr) == (0, "")
     assert all((tmp_path / name).is_file() for name in written)
 
 

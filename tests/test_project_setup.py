@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 import yaml
 
 from kalshi_fix_sansio import DIALECT
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 PINNED = sorted((ROOT / "requirements").glob("*.txt"))
 
 
-def find_python(*arguments: str, python: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [ROOT / "tools" / "find-python", *arguments],
-        env={**os.environ, "PYTHON": python},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def find_python(*arguments: str, python: str = "", **environ: str) -> CompletedProcess[str]:
+    return ran(ROOT / "tools" / "find-python", *arguments, env={**os.environ, "PYTHON": python, **environ})
 
 
 def test_a_chosen_interpreter_is_used() -> None:
@@ -60,17 +55,15 @@ def test_a_free_threaded_interpreter_does_not_count_as_the_version(
     fake = tmp_path / f"python{wanted}"
     fake.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{prologue} exec(code)" "$@"\n')
     fake.chmod(0o700)
-    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYENV_ROOT": str(tmp_path)}
-    command = [str(ROOT / "tools" / "find-python"), wanted]
-    assert (subprocess.run(command, env=environ, capture_output=True, check=False).returncode == 0) is found
+    result = find_python(wanted, PATH=f"{tmp_path}:{os.environ['PATH']}", PYENV_ROOT=str(tmp_path))
+    assert (result.returncode == 0) is found
 
 
 def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
     if found.returncode == 0:  # the search path may not include this interpreter itself
-        text = subprocess.check_output([found.stdout.strip(), "--version"], text=True)
-        assert text.startswith(f"Python {version}.")
+        assert ran(found.stdout.strip(), "--version").stdout.startswith(f"Python {version}.")
 
 
 @pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)

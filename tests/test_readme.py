@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -15,14 +14,11 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio import DIALECT, PRODUCTS
 from kalshi_fix_venue.testing import MARGIN, MARKETS, Sandbox
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 SCRIPT = ROOT / "examples" / "first_order.py"
-
-
-def test_the_readme_shows_the_current_script() -> None:
-    assert f"`examples/first_order.py`:\n\n```python\n{SCRIPT.read_text('utf-8')}```" in README
 
 
 def test_the_session_page_shows_the_current_loop() -> None:
@@ -45,12 +41,6 @@ def test_the_script_has_eight_lines() -> None:
     assert len([line for line in code.splitlines() if line]) == 8
 
 
-def test_the_path_to_a_first_order_takes_twenty_lines() -> None:
-    section = README[README.index("## A first order") : README.index("### Against Kalshi")]
-    shown = re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
-    assert sum(1 for block in shown for line in block.splitlines() if line) <= 20
-
-
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_the_script_needs_only_environment_variables(tmp_path: Path, product: str) -> None:
     script = tmp_path / "script.py"
@@ -64,18 +54,13 @@ def test_the_script_needs_only_environment_variables(tmp_path: Path, product: st
     with Sandbox(("you",), keys_each=1) as sandbox:
         [(key_id, path)] = sandbox.write_files(tmp_path, "you")[product]
         environ = {
+            "PATH": os.environ["PATH"],
             f"{prefix}_KEY_ID": key_id,
             f"{prefix}_PRIVATE_KEY_PATH": str(path),
             f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
             f"{prefix}_FIX_CA_FILE": str(sandbox.ca_path(tmp_path)),
         }
-        result = subprocess.run(
-            [sys.executable, "-W", "error", str(script), symbol],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": os.environ["PATH"]} | environ,
-        )
+        result = ran(sys.executable, "-W", "error", script, symbol, env=environ)
     assert (result.returncode, result.stderr) == (0, "")
     pending, new = result.stdout.splitlines()
     assert "ExecType.PENDING_NEW" in pending
@@ -95,11 +80,3 @@ def test_every_make_target_exists() -> None:
     assert targets == {"demo", "test", "check"}
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-def test_the_readme_takes_two_minutes_to_read() -> None:
-    """At 240 words a minute, without code, the table of alternatives and the addresses of links."""
-    read = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
-    read = read[: read.index("| | here |")] + read[read.index("## A first order") :]
-    read = re.sub(r"\]\([^)]*\)", "]", read)
-    assert len(re.findall(r"[\w.'-]*\w[\w.'-]*", read)) <= 2 * 240

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,12 @@ import pytest
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 PIER = SPEC.relative_to(ROOT)
 COPIED = ("codegen", "spec", "tools", PIER)
+ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @attrs.frozen
@@ -32,22 +33,16 @@ class Clone:
 
     def git(self, *arguments: str) -> str:
         names = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
-        command = ["git", *names, *arguments]
-        return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout
+        done = ran("git", *names, *arguments, cwd=self.root)
+        done.check_returncode()
+        return done.stdout
 
     def revise(self, *options: str, gate: str = "git --version") -> tuple[int, str]:
         """Run the tool; return its exit status and its summary, or its error."""
         urls = ("--index", f"{self.site.url}/llms.txt", "--dictionary", f"{self.site.url}/fix/pier.xml")
         package = ("--spec", str(PIER), "--out", "pier_dialect", "--package", "pier_dialect")
         command = [sys.executable, "tools/revise.py", *urls, *package, "--folder", str(self.revisions)]
-        done = subprocess.run(
-            [*command, "--gate", gate, *options],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        done = ran(*command, "--gate", gate, *options, cwd=self.root, env=ENVIRON)
         return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
 
     def fill_in(self) -> None:
@@ -79,13 +74,9 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
         ["diff", "--reviewed", str(pages)],
         ["--out", "pier_dialect", "--package", "pier_dialect"],
     ):
-        subprocess.run(
-            [sys.executable, "-m", "codegen", "--spec", str(PIER), *command],
-            cwd=root,
-            check=True,
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
+        ran(
+            sys.executable, "-m", "codegen", "--spec", PIER, *command, cwd=root, env=ENVIRON
+        ).check_returncode()
     made.git("init", "--quiet", "--initial-branch", "main")
     made.git("add", ".")
     made.git("commit", "--quiet", "--message", "Start")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from kalshi_fix_sansio.session import TRANSITIONS, Input, State
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = ROOT / "tools" / "state_diagrams.py"
 PAGE = ROOT / "docs" / "session-states.md"
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True, check=False)
+def run(*arguments: str | Path) -> CompletedProcess[str]:
+    return ran(sys.executable, TOOL, *arguments)
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import COMMAND, Piped, interrupted, lines_until, started
 from tests.adapters.cli.venue_environ import environ_of
+from tests.programs import PATH, ran
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "tutorial"
@@ -39,9 +39,9 @@ def blocks(page: str, fence: str) -> list[str]:
 
 
 def commands_of(page: str) -> list[list[str]]:
-    """Return the arguments of each `kalshi-fix` command on a page."""
+    """Return the words of each `kalshi-fix` command on a page, for this interpreter."""
     lines = "".join(blocks(page, "sh")).splitlines()
-    return [line.split()[1:] for line in lines if line.startswith("kalshi-fix ")]
+    return [[sys.executable, *COMMAND, *line.split()[1:]] for line in lines if line.startswith("kalshi-fix ")]
 
 
 @contextmanager
@@ -60,21 +60,11 @@ def running_market_maker(environ: dict[str, str]) -> Iterator[Piped]:
         yield maker
 
 
-def run(script: Path, environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-
-
-def run_command(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *COMMAND, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-
-
 @pytest.mark.parametrize("page", ["orders", "book", "quoting", "margin"])
 def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("\n".join(blocks(page, "python")))
-    result = run(script, environ)
+    result = ran(sys.executable, "-W", "error", script, env=environ)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "".join(blocks(page, "text"))
 
@@ -87,23 +77,21 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)).splitlines()
     begin = next(number for number, line in enumerate(lines) if "kalshi-fix venue" in line)
     enter = [line.replace(".venv/bin/", "") for line in lines[begin + 1 :] if not line.endswith("activate")]
-    here = str(Path(sys.executable).parent)
     # The command finds the only venue in the folder for temporary files.
-    environ = {"PATH": os.pathsep.join((here, os.environ["PATH"])), "TMPDIR": str(tmp_path)}
+    environ = {"PATH": PATH, "TMPDIR": str(tmp_path)}
     with started(*lines[begin].partition("#")[0].split()[1:], environ=environ) as venue:
         lines_until(venue, "KALSHI_PERPS_PRIVATE_KEY_PATH_2")
-        command = ["bash", "-ce", "\n".join(enter)]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environ)
+        result = ran("bash", "-ce", "\n".join(enter), cwd=ROOT, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
         assert expected in result.stdout
         interrupted(venue)
 
 
 def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) -> None:
-    first, second = commands_of("quoting")
     with running_market_maker(environ) as maker:
-        assert run_command(first, environ).stdout.startswith("KXHIGHNY-26DEC31-B50: 5 traded at 0.47")
-        assert "| 5 | 0.48 |" in " ".join(run_command(second, environ).stdout.split())
+        first, second = (ran(*command, env=environ).stdout for command in commands_of("quoting"))
+        assert first.startswith("KXHIGHNY-26DEC31-B50: 5 traded at 0.47")
+        assert "| 5 | 0.48 |" in " ".join(second.split())
         lines_until(maker, "SELL 0.4800 DONE")
 
 
@@ -111,7 +99,7 @@ def test_the_market_maker_quotes_again_after_losing_its_connections(environ: dic
     [shown] = blocks("crash", 'text title="the market maker"')
     with running_market_maker(environ) as maker:
         for command in commands_of("crash"):
-            result = run_command(command, environ)
+            result = ran(*command, env=environ)
             assert (result.returncode, result.stderr) == (0, "")
             assert lines_until(maker, "SELL 0.4800 OPEN") == shown.splitlines()
 
@@ -132,8 +120,8 @@ def test_a_killed_process_leaves_exactly_the_missed_messages_to_the_next_one(
     script = tmp_path / "crash.py"
     [text] = blocks("crash", 'python title="crash.py"')
     script.write_text(text)
-    store = str(tmp_path / "store")
-    first, second, third = (run(script, environ, store, *more) for more in (["die"], [], []))
+    command = (sys.executable, "-W", "error", script, tmp_path / "store")
+    first, second, third = (ran(*command, *more, env=environ) for more in (["die"], [], []))
     assert (first.returncode, first.stdout) == (1, "")
     assert (second.returncode, second.stdout) == (0, blocks("crash", "text")[0]), second.stderr
     assert (third.returncode, third.stdout) == (0, ""), third.stderr

@@ -8,7 +8,6 @@ import os
 import runpy
 import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import yaml
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
+from tests.programs import ran
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "venue_issue.py"))
@@ -107,13 +107,8 @@ class Runner:
                     shutil.rmtree(self._cache, ignore_errors=True)
                     shutil.copytree(self._temp / "pages", self._cache)
             else:
-                done = subprocess.run(
-                    ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
-                    cwd=self.root,
-                    env=self._environment,
-                    check=False,
-                )
-                if done.returncode:
+                command = ["bash", "-e", "-o", "pipefail", "-c", step["run"]]
+                if ran(*command, cwd=self.root, env=self._environment).returncode:
                     return False
         return True
 
@@ -123,8 +118,8 @@ class Runner:
             DIFF.format(json=json.dumps({"findings": [], **content}), text=text, status=status),
             encoding="utf-8",
         )
-        command = [str(self.root / ".venv/bin/python"), "tools/venue_issue.py", "pages", "before"]
-        return subprocess.run(command, cwd=self.root, env=self._environment, check=False).returncode
+        command = (self.root / ".venv/bin/python", "tools/venue_issue.py", "pages", "before")
+        return ran(*command, cwd=self.root, env=self._environment).returncode
 
     @property
     def issues(self) -> dict[str, dict[str, Any]]:
@@ -156,12 +151,12 @@ def runner(tmp_path: Path, site: Site) -> Runner:
 
 
 def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Runner, site: Site) -> None:
-    command = [str(runner.root / ".venv/bin/python"), "-m", "codegen", "diff", "--reviewed"]
+    command = (runner.root / ".venv/bin/python", "-m", "codegen", "diff", "--reviewed")
     pages = runner.root.parent / "pages"
     for name, text in documents().items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         (pages / name).write_text(text, encoding="utf-8")
-    subprocess.run([*command, str(pages)], cwd=runner.root, check=True)
+    ran(*command, pages, cwd=runner.root).check_returncode()
     assert runner.day()
     assert runner.issues == {}
     publish(site, revised())
