@@ -146,9 +146,8 @@ def value_text(field: Field, value: str) -> str:
 
 def one_of_text(one_of: OneOf) -> str:
     """Return a sentence, such as `Exactly one of OrderQty and CashOrderQty is present, from the client`."""
-    mode = {"exactly_one": "Exactly one", "at_most_one": "At most one", "at_least_one": "At least one"}[
-        one_of.mode
-    ]
+    # The modes are words: `at_most_one`.
+    mode = one_of.mode.replace("_", " ").capitalize()
     where = scope_text(one_of.scope)
     return f"{mode} of {listed(one_of.names)} is present{f', {where}' if where else ''}."
 
@@ -236,10 +235,6 @@ def _limit_text(limit: Limit, field: Field, siblings: Mapping[str, Field]) -> st
 def _range(minimum: int | str | None, maximum: int | str | None) -> list[str]:
     if minimum is not None and maximum is not None:
         return [f"from {minimum} to {maximum}"]
-    return (
-        [f"at least {minimum}"]
-        if minimum is not None
-        else [f"at most {maximum}"]
-        if maximum is not None
-        else []
-    )
+    if minimum is not None:
+        return [f"at least {minimum}"]
+    return [] if maximum is None else [f"at most {maximum}"]

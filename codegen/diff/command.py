@@ -64,9 +64,8 @@ def diff(
         return
     # Text reviewed in this run is not reported in the same run, so the spec is read again.
     if reviewed:
-        click.echo(
-            f"{passages.write(gathered.readings, spec)}: the text of {len(gathered.readings)} files", err=True
-        )
+        file = passages.write(gathered.readings, spec)
+        click.echo(f"{file}: the text of {len(gathered.readings)} files", err=True)
         spec = SpecIndex(context.obj)
     # Facts first, then prose: `passages` leaves out the lines that already have a finding.
     left, kept = differences.settle(compare.compare(evidence), kept_on_purpose, evidence)

@@ -10,10 +10,10 @@ import yaml
 from codegen.diff.findings import KEEPABLE, STALE, Edit, Evidence, Finding, grouped
 from codegen.diff.spec_index import DICTIONARY, PAGE, SpecIndex
 from codegen.errors import Mistakes
-from codegen.read.context import text, words
+from codegen.read.context import maps, text, words
 from kalshi_fix_adapters.documents.mistakes import Location
 from kalshi_fix_adapters.documents.names import did_you_mean
-from kalshi_fix_adapters.documents.nodes import Map, Seq
+from kalshi_fix_adapters.documents.nodes import Map
 
 ELEMENTS = ("member", "message", "field", "code", "session", "environment", "host", "version", "text", "page")
 """Kinds of element that a difference can be about; also the keys of an entry of `differences.yaml`."""
@@ -42,10 +42,8 @@ def read(spec: SpecIndex) -> list[Difference]:
     mistakes = Mistakes()
     found: list[Difference] = []
     for note in spec.source.notes["differences"]:
-        listed = note.get("differences")
-        for entry in listed.items if isinstance(listed, Seq) else ():
-            if isinstance(entry, Map):
-                found += _entry(entry, spec, mistakes)
+        for entry in maps(note.get("differences")):
+            found += _entry(entry, spec, mistakes)
     mistakes.raise_any()
     return found
 
@@ -57,28 +55,20 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
         what = f"a difference is about {' and '.join(elements) or 'no element'}"
         mistakes.add(entry.location, what, f"give it one of {', '.join(ELEMENTS)}")
         return []
-    found = []
+    element, in_source, why = elements[0], text(entry, "in_source"), text(entry, "why")
+    found: list[Difference] = []
     for source, where in words(entry.get("source")):
         origin = spec.origins.get(source)
         if origin is None or origin.kind not in (PAGE, DICTIONARY):
             known = [name for name, each in spec.origins.items() if each.kind]
-            mistakes.add(
-                where, f"`{source}` is not a page or dictionary of the sources", did_you_mean(source, known)
-            )
+            what = f"`{source}` is not a page or dictionary of the sources"
+            mistakes.add(where, what, did_you_mean(source, known))
             continue
         evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
-        for address, location in words(entry.get(elements[0])):
-            found.append(
-                Difference(
-                    source,
-                    elements[0],
-                    address,
-                    text(entry, "in_source"),
-                    evidence,
-                    text(entry, "why"),
-                    location,
-                )
-            )
+        found += [
+            Difference(source, element, address, in_source, evidence, why, location)
+            for address, location in words(entry.get(element))
+        ]
     return found
 
 

@@ -300,11 +300,6 @@ class EntryForm:
     about: str = ""
     """Tag of the entries about the dialect, in capitals."""
 
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """All its attributes."""
-        return self.date, self.title, self.description, self.tags
-
 
 @attrs.frozen
 class Vocabulary:

@@ -84,10 +84,8 @@ class _Host:
             FetchError: the request failed, or the response is too large or not text.
         """
         try:
-            headers = {
-                "Accept": "text/markdown, text/plain, application/xml, text/xml",
-                "User-Agent": "codegen",
-            }
+            accepted = "text/markdown, text/plain, application/xml, text/xml"
+            headers = {"Accept": accepted, "User-Agent": "codegen"}
             request = Request(url, headers=headers)  # noqa: S310 - `fetch` has checked the scheme
             with self._opener.open(request, timeout=TIMEOUT) as answer:
                 data, response_headers = self._read(answer, url, maximum), answer.headers
@@ -148,9 +146,8 @@ def fetch(index: str, spec: SpecIndex, now: Callable[[], float] = time.monotonic
     if not listed:
         raise FetchError(f"{index}: lists no page about {spec.dialect.title}")
     if len(listed) > MAX_PAGES:
-        raise FetchError(
-            f"{index}: lists {len(listed)} pages about {spec.dialect.title}, more than {MAX_PAGES}"
-        )
+        pages = f"{len(listed)} pages about {spec.dialect.title}"
+        raise FetchError(f"{index}: lists {pages}, more than {MAX_PAGES}")
     found = []
     for path in listed:
         url = urljoin(index, f"/{path}")
@@ -174,9 +171,8 @@ def fetch_dictionary(url: str, now: Callable[[], float] = time.monotonic) -> Pag
 
 def _address(url: str) -> SplitResult:
     address = urlsplit(url)
-    if address.hostname is None or not (
-        address.scheme == "https" or (address.scheme == "http" and _is_local(address))
-    ):
+    is_safe = address.scheme == "https" or (address.scheme == "http" and _is_local(address))
+    if address.hostname is None or not is_safe:
         raise FetchError(f"{url}: is not an https URL")
     return address
 

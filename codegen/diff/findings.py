@@ -84,36 +84,23 @@ class Finding:
     """The source's text at the locations, one passage each."""
 
 
-@attrs.frozen
-class _Texts:
-    """Texts of one kind of finding, with placeholders in braces."""
+def _catalogue() -> dict[str, tuple[Finding, str]]:
+    """Return a template of every kind of finding and of the text of its edit, by its subject and name.
 
-    kind: str
-    element: str
-    address: str
-    in_source: str
-    what: str
-    write: str
-
-
-def _catalogue() -> dict[str, _Texts]:
-    """Return every kind of finding, keyed by its subject and name."""
+    Their texts have placeholders in braces.
+    """
     text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
     found = {}
     for about, subject in yaml.safe_load(text).items():
+        element, address = subject["element"], subject["address"]
         for name, (kind, in_source, what, *write) in subject["findings"].items():
-            found[f"{about} {name}"] = _Texts(
-                kind=kind,
-                element=subject["element"],
-                address=subject["address"],
-                in_source=in_source,
-                what=subject.get("label", "") + what,
-                write=subject.get("advice", "") + write[0] if write else "",
-            )
+            template = Finding(kind, element, address, in_source, subject.get("label", "") + what, ())
+            edit = subject.get("advice", "") + write[0] if write else ""
+            found[f"{about} {name}"] = template, edit
     return found
 
 
-_TEXTS = _catalogue()
+_TEMPLATES = _catalogue()
 
 
 @attrs.frozen
@@ -194,17 +181,16 @@ class Evidence:
                 write; `expected_in`, the sources of an element of the spec, used if `facts` is empty;
                 `group`, by which findings are reported together.
         """
-        texts = _TEXTS[name]
+        template, edit = _TEMPLATES[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
         sources = dict.fromkeys(map(self.origin_of, locations))
         expected = filter(self.has_source, values.get("expected_in", "").split(", "))
-        edits = [Edit(at, texts.write.format(**values))] if texts.write else values.get("edits", ())
-        return Finding(
-            kind=texts.kind,
-            element=texts.element,
-            address=texts.address.format(**values),
-            in_source=texts.in_source.format(**values),
-            what=texts.what.format(**values),
+        edits = [Edit(at, edit.format(**values))] if edit else values.get("edits", ())
+        return attrs.evolve(
+            template,
+            address=template.address.format(**values),
+            in_source=template.in_source.format(**values),
+            what=template.what.format(**values),
             locations=tuple(locations),
             edits=tuple(edits),
             evidence=self.name,
@@ -272,9 +258,9 @@ def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     found: dict[tuple[str, str, str], Edit] = {}
     for each in edits:
         key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
+        earlier = found.get(key, each)
         # The longer text is the one with `means`: the keys are equal without it.
-        first = max(found.get(key, each), each, key=lambda edit: len(edit.text))
-        found[key] = attrs.evolve(
-            first, sources=tuple(dict.fromkeys((*found.get(key, each).sources, *each.sources)))
-        )
+        chosen = max(earlier, each, key=lambda edit: len(edit.text))
+        sources = dict.fromkeys((*earlier.sources, *each.sources))
+        found[key] = attrs.evolve(chosen, sources=tuple(sources))
     return tuple(found.values())

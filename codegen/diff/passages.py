@@ -206,19 +206,19 @@ class _Change:
             lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"
             word = "changed" if self.gone else "new"
             shown = tuple(_word_difference(each, old) for each in self.fresh)
-            yield self.finding("fresh", [first.line], shown, word=word, lines=lines)
+            yield self.finding("fresh", first.line, shown, word=word, lines=lines)
         # A missing passage for which there is a new one is a change, and is reported with the new one.
         elif self.gone > self.new_count:
             missing = self.gone - self.new_count
             count = f"{missing} passage{'s' if missing > 1 else ''}"
-            yield self.finding("gone", [self.preceding_line], (), count=count)
+            yield self.finding("gone", self.preceding_line, (), count=count)
 
-    def finding(self, name: str, lines: Sequence[int], shown: tuple[str, ...], /, **values: Any) -> Finding:
-        """Return a finding about text on some lines of the file."""
+    def finding(self, name: str, line: int, shown: tuple[str, ...], /, **values: Any) -> Finding:
+        """Return a finding about text that begins on a line of the file."""
         at = Location(f"{self.evidence.spec.folder.as_posix()}/{FILE}", 1)
-        facts = (Fact(Location(self.reading.file, line)) for line in lines)
-        values = {"key": key_of(self.reading), "line": lines[0], **values}
-        found = self.evidence.report(f"passages {name}", facts, at, group="unreviewed", **values)
+        fact = Fact(Location(self.reading.file, line))
+        values = {"key": key_of(self.reading), "line": line, **values}
+        found = self.evidence.report(f"passages {name}", fact, at, group="unreviewed", **values)
         return attrs.evolve(found, shown=shown)
 
 
@@ -233,7 +233,7 @@ def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
         locations = tuple(Location(change.reading.file, passage.line) for change, passage in found)
         first, passage = found[0]
         key, shown = f"text {fingerprint(text)}", (_shortened(text),)
-        finding = first.finding("repeated", [passage.line], shown, key=key, count=len(locations))
+        finding = first.finding("repeated", passage.line, shown, key=key, count=len(locations))
         yield attrs.evolve(finding, locations=locations)
 
 
@@ -288,11 +288,9 @@ def _word_difference(passage: Passage, old: Sequence[Passage]) -> str:
     for operation, i1, i2, j1, j2 in difflib.SequenceMatcher(None, near, words, autojunk=False).get_opcodes():
         if operation == "equal":
             kept = words[j1:j2]
-            shown += (
-                kept
-                if len(kept) <= 2 * _CONTEXT_WORDS
-                else [*kept[:_CONTEXT_WORDS], "…", *kept[-_CONTEXT_WORDS:]]
-            )
+            if len(kept) > 2 * _CONTEXT_WORDS:
+                kept = [*kept[:_CONTEXT_WORDS], "…", *kept[-_CONTEXT_WORDS:]]
+            shown += kept
             continue
         shown += [f"[-{' '.join(near[i1:i2])}-]"] if i1 < i2 else []
         shown += [f"{{+{' '.join(words[j1:j2])}+}}"] if j1 < j2 else []
@@ -318,9 +316,8 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
     filled = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
     listed = "".join(f"  {key}: >-\n{filled(known[key])}\n" for key in sorted(known) if known[key])
-    path.write_text(
-        f"{_HEAD}{f'pages_of: {date}{chr(10)}' if date else ''}reviewed:\n{listed}", encoding="utf-8"
-    )
+    head = f"{_HEAD}pages_of: {date}\n" if date else _HEAD
+    path.write_text(f"{head}reviewed:\n{listed}", encoding="utf-8")
     return path
 
 

@@ -105,9 +105,8 @@ def _keep(findings: list[Finding]) -> str:
     if not can_be_kept or any("/" in source for source in sources) or len(statements) > 1:
         return ""
     # YAML punctuation requires quotes.
-    in_source = (
-        json.dumps(first.in_source) if any(c in first.in_source for c in ",:#{}[]") else first.in_source
-    )
+    needs_quotes = any(c in first.in_source for c in ",:#{}[]")
+    in_source = json.dumps(first.in_source) if needs_quotes else first.in_source
     listed = f"{first.element}: {yaml_words([each.address for each in findings])}"
     return f'- {{source: {yaml_words(sources)}, {listed}, in_source: {in_source}, why: "…"}}'
 

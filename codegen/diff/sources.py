@@ -183,9 +183,8 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
 def _addresses(text: str) -> list[str]:
     """Return the page names from the addresses in its front matter."""
     settings = markdown.front_matter(text)[0]
-    found = [
-        urlsplit(settings[key]).path.strip("/") for key in ("url", "canonical", "slug") if key in settings
-    ]
+    keys = [key for key in ("url", "canonical", "slug") if key in settings]
+    found = [urlsplit(settings[key]).path.strip("/") for key in keys]
     return [str(PurePosixPath(each).with_suffix("")) for each in found if each]
 
 

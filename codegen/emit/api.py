@@ -23,7 +23,7 @@ from codegen.emit.classes import (
 )
 from codegen.emit.kinds import annotation_of
 from codegen.emit.limits import limit_type
-from codegen.model import Dialect, KnownText, Member, VenueLimit
+from codegen.model import Dialect, Field, KnownText, Member, VenueLimit
 from codegen.naming import texts_class
 
 RELEASED = "released.json"
@@ -152,19 +152,17 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             "unit": member.field.unit,
             "default": member.default,
             # Rules as sentences: they change with every change to a rule, and are readable in a report.
-            "rules": " ".join(
-                filter(
-                    None,
-                    (
-                        prose.presence_text(member, siblings, products),
-                        prose.limits_text(member.field, member.limits),
-                        prose.count_text(member.group) if member.group else "",
-                    ),
-                )
-            ),
+            "rules": _rules(member, siblings, products),
         }
         for member in attributes_of(members)
     }
+
+
+def _rules(member: Member, siblings: Mapping[str, Field], products: tuple[str, ...]) -> str:
+    presence = prose.presence_text(member, siblings, products)
+    limits = prose.limits_text(member.field, member.limits)
+    count = prose.count_text(member.group) if member.group else ""
+    return " ".join(filter(None, (presence, limits, count)))
 
 
 def read(path: Path) -> Api:
@@ -262,11 +260,8 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if old["type"] != new["type"]:
         # A widened type still accepts all previous values.
         widened = set(old["type"].split(" | ")) <= set(new["type"].split(" | "))
-        yield Difference(
-            f"{label} is {new['type']}, was {old['type']}",
-            "typing" if widened else "source",
-            breaking=True,
-        )
+        breaks: Breaks = "typing" if widened else "source"
+        yield Difference(f"{label} is {new['type']}, was {old['type']}", breaks, breaking=True)
     if old["tag"] != new["tag"]:
         yield Difference(f"{label} is tag {new['tag']}, was {old['tag']}", "wire", breaking=True)
     if new["required"] != old["required"]:

@@ -206,7 +206,7 @@ class ClassWriter:
         label = f"{message.name} ({message.msg_type})"
         doc = f"{label}: {prose.sentence(message.doc)}"
         return attrs.evolve(
-            self._view(message.name, message.family, message.members, doc, " ".join(facts)),
+            self.view(message.name, message.family, message.members, doc, " ".join(facts)),
             base="FixMessage",
             constants=(("MSG_TYPE", repr(message.msg_type)), ("NAME", repr(message.name))),
             deprecation=self._deprecation(label, message.pedigree),
@@ -221,7 +221,7 @@ class ClassWriter:
             "For a `SessionConfig` or a client. A field that is None is not sent: the other side assumes the "
             "field's default."
         )
-        return self._view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
+        return self.view(LOGON_FIELDS, message.family, logon_fields(message), doc, more)
 
     def group_view(self, group: Group) -> ClassView:
         """Return the view of the class of a group's entries."""
@@ -232,16 +232,13 @@ class ClassWriter:
             f"Source: {prose.sentence(group.source)}" if group.source else "",
         ]
         doc = f"An entry of {group.name}: {prose.sentence(group.doc)}"
-        view = self._view(group.entry_class, "groups", group.members, doc, " ".join(facts))
+        view = self.view(group.entry_class, "groups", group.members, doc, " ".join(facts))
         return attrs.evolve(view, list_converter=list_converter(group))
 
-    def block_view(self, name: str, doc: str, members: tuple[Member, ...]) -> ClassView:
-        """Return the view of the class of the header or the trailer."""
-        return self._view(name, "blocks", members, doc)
-
-    def _view(
+    def view(
         self, name: str, module: str, members: tuple[Member, ...], doc: str, facts: str = ""
     ) -> ClassView:
+        """Return the view of a class whose layout is in `module`."""
         self._use(members)
         layout, attributes = f"{module}.{upper_snake(name)}", self._attribute_views(members)
         described = [(attribute.name, attribute.doc) for attribute in attributes]
@@ -379,7 +376,7 @@ class ClassWriter:
 
     def _use(self, members: tuple[Member, ...]) -> None:
         """Add the imports that the attributes of these members need."""
-        self.imports.module("attrs")
+        self.imports.on_one_line("attrs")
         self.imports.on_one_line("collections.abc", "Iterable")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.base", "UnknownField")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "EMPTY", "constructor_error")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 
 WIDTH = 110
+wrap = partial(textwrap.wrap, break_long_words=False, break_on_hyphens=False)
+"""Split a text into lines, only at its spaces."""
 
 
 def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str, str]] = ()) -> str:
@@ -31,30 +34,15 @@ def docstring(paragraphs: list[str], indent: int, attributes: Iterable[tuple[str
 def _wrap(text: str, indent: int, *, first: bool) -> str:
     margin = " " * indent
     # The opening quotes take three columns of the first line, which the template indents.
-    lines = textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=margin + '"""' if first else margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    block = "\n".join(lines)
-    return block[len(margin) + 3 :] if first else block
+    initial = margin + '"""' if first else margin
+    block = "\n".join(wrap(text, WIDTH, initial_indent=initial, subsequent_indent=margin))
+    return block[len(initial) :] if first else block
 
 
 def _entry(name: str, text: str, indent: int) -> str:
     margin = " " * indent
-    return "\n".join(
-        textwrap.wrap(
-            f"{name}: {text}",
-            WIDTH,
-            initial_indent=margin,
-            subsequent_indent=margin + " " * 4,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
+    lines = wrap(f"{name}: {text}", WIDTH, initial_indent=margin, subsequent_indent=margin + " " * 4)
+    return "\n".join(lines)
 
 
 def _escape(text: str) -> str:

@@ -14,23 +14,20 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
     """Return the changes as expressions, in the order in which they were settled."""
-    writer = _Writer(LayoutWriter(imports, package))
-    found = sorted(dict.fromkeys(writer.all(dialect)), key=lambda each: (each[0].settled, each[1:]))
-    return [writer.expression(*each) for each in found]
+    found = dict.fromkeys(_all(dialect, LayoutWriter(imports, package)))
+    in_order = sorted(found, key=lambda each: (each[0].settled, each[1:]))
+    return [_expression(*each, imports) for each in in_order]
 
 
 def first_day(dialect: Dialect) -> date:
     """Return the day of the first change."""
-    return min(change.first_day for change, _, _ in _all(dialect))
+    return min(change.first_day for change, _, _ in _all(dialect, LayoutWriter(Imports(), "")))
 
 
 def settled(dialect: Dialect) -> date | None:
     """Return the day from which the dialect is as the spec describes it; None without known changes."""
-    return max((change.settled for change, _, effect in _all(dialect) if effect), default=None)
-
-
-def _all(dialect: Dialect) -> Iterator[_Found]:
-    return _Writer(LayoutWriter(Imports(), "")).all(dialect)
+    found = _all(dialect, LayoutWriter(Imports(), ""))
+    return max((change.settled for change, _, effect in found if effect), default=None)
 
 
 def date_expression(day: date, imports: Imports) -> str:
@@ -43,55 +40,54 @@ _Found = tuple[Change, str, tuple[tuple[str, str], ...]]
 """A change, its text, and the arguments that describe the earlier form; empty if that is unknown."""
 
 
-class _Writer:
-    def __init__(self, layouts: LayoutWriter) -> None:
-        self._layouts = layouts
+def _all(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
+    for message in dialect.messages:
+        yield from _message(message, layouts)
+    for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
+        yield from _members(name, members, layouts)
+    for group in dialect.groups:
+        yield from _members(group.entry_class, group.members, layouts)
+    for field in dialect.fields:
+        yield from _in_words(field, f"{field.name} ({field.tag})")
+    for codeset in dialect.codesets:
+        for code in codeset.codes:
+            yield from _in_words(code, f"{code.name} ({code.value}) of {codeset.name}")
 
-    def all(self, dialect: Dialect) -> Iterator[_Found]:
-        for message in dialect.messages:
-            yield from self._message(message)
-        for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
-            yield from self._members(name, members)
-        for group in dialect.groups:
-            yield from self._members(group.entry_class, group.members)
-        for field in dialect.fields:
-            yield from _in_words(field, f"{field.name} ({field.tag})")
-        for codeset in dialect.codesets:
-            for code in codeset.codes:
-                yield from _in_words(code, f"{code.name} ({code.value}) of {codeset.name}")
 
-    def _message(self, message: Message) -> Iterator[_Found]:
-        what, block = f"{message.name} ({message.msg_type})", ("block", repr(message.name))
-        added = message.pedigree.added
-        if added is not None:
-            yield added, f"{what} added", (block,)
-        for change, fields in message.past:
-            had = sequence(str(field.tag) for field in fields)
-            yield change, f"{what}: {change.note}", (block, ("had", had))
-        yield from _in_words(message, what, {change for change, _ in message.past})
-        yield from self._members(message.name, message.members, added)
+def _message(message: Message, layouts: LayoutWriter) -> Iterator[_Found]:
+    what, block = f"{message.name} ({message.msg_type})", ("block", repr(message.name))
+    added = message.pedigree.added
+    if added is not None:
+        yield added, f"{what} added", (block,)
+    for change, fields in message.past:
+        had = sequence(str(field.tag) for field in fields)
+        yield change, f"{what}: {change.note}", (block, ("had", had))
+    yield from _in_words(message, what, {change for change, _ in message.past})
+    yield from _members(message.name, message.members, layouts, added)
 
-    def _members(
-        self, name: str, members: tuple[Member, ...], block_added: Change | None = None
-    ) -> Iterator[_Found]:
-        """Yield the changes to the members of a block; `block_added` is the change that added the block."""
-        for member in members:
-            field, group = member.field, member.group
-            what = f"{field.name} ({field.tag}) of {name}"
-            place = (("block", repr(name)), ("tag", str(field.tag)))
-            of_group = None if group is None else group.pedigree.added
-            added = member.pedigree.added or of_group or field.pedigree.added
-            if added is not None and (block_added is None or block_added.settled < added.settled):
-                yield added, f"{what} added", place
-            for change, earlier in member.past:
-                yield change, f"{what}: {change.note}", (*place, ("was", self._layouts.member(earlier)))
-            if member.pedigree != field.pedigree:
-                yield from _in_words(member, what, {change for change, _ in member.past})
 
-    def expression(self, change: Change, text: str, effect: tuple[tuple[str, str], ...]) -> str:
-        """Return a change as an expression."""
-        days = (date_expression(day, self._layouts.imports) for day in (change.first_day, change.settled))
-        return call("Change", *days, text_literal(text.rstrip(".")), **dict(effect))
+def _members(
+    name: str, members: tuple[Member, ...], layouts: LayoutWriter, block_added: Change | None = None
+) -> Iterator[_Found]:
+    """Yield the changes to the members of a block; `block_added` is the change that added the block."""
+    for member in members:
+        field, group = member.field, member.group
+        what = f"{field.name} ({field.tag}) of {name}"
+        place = (("block", repr(name)), ("tag", str(field.tag)))
+        of_group = None if group is None else group.pedigree.added
+        added = member.pedigree.added or of_group or field.pedigree.added
+        if added is not None and (block_added is None or block_added.settled < added.settled):
+            yield added, f"{what} added", place
+        for change, earlier in member.past:
+            yield change, f"{what}: {change.note}", (*place, ("was", layouts.member(earlier)))
+        if member.pedigree != field.pedigree:
+            yield from _in_words(member, what, {change for change, _ in member.past})
+
+
+def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], imports: Imports) -> str:
+    """Return a change as an expression."""
+    days = (date_expression(day, imports) for day in (change.first_day, change.settled))
+    return call("Change", *days, text_literal(text.rstrip(".")), **dict(effect))
 
 
 def _in_words(element: Element, what: str, known: set[Change] | None = None) -> Iterator[_Found]:

@@ -22,13 +22,8 @@ class ImportLine:
 class Imports:
     """Collector of a module's imports."""
 
-    _modules: set[str] = attrs.field(factory=set)
     _names: dict[str, set[str]] = attrs.field(factory=dict)
     _one_per_line: set[str] = attrs.field(factory=set)
-
-    def module(self, module: str) -> None:
-        """Import a whole module."""
-        self._modules.add(module)
 
     def one_per_line(self, module: str, *names: str) -> None:
         """Import names that differ between specs, each on its own line."""
@@ -36,15 +31,14 @@ class Imports:
         self.on_one_line(module, *names)
 
     def on_one_line(self, module: str, *names: str) -> None:
-        """Import names that every spec needs, on one line."""
+        """Import names that every spec needs, on one line; without names, import the whole module."""
         self._names.setdefault(module, set()).update(names)
 
     def sections(self) -> tuple[tuple[ImportLine, ...], ...]:
         """Return the statements by section: standard library, third party, this project. Empty sections are
         omitted.
         """
-        lines = [ImportLine(module) for module in sorted(self._modules)]
-        lines += [
+        lines = [
             ImportLine(module, tuple(sorted(names, key=import_key)), module in self._one_per_line)
             for module, names in sorted(self._names.items())
         ]

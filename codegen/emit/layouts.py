@@ -5,12 +5,12 @@ The expressions are written on one line; the formatter wraps them.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
 import attrs
 
 from codegen.emit.classes import LOGON_FIELDS, attributes_of, logon_fields
+from codegen.emit.docstrings import wrap
 from codegen.emit.encoders import encoder_name
 from codegen.emit.imports import Imports
 from codegen.model import (
@@ -356,7 +356,7 @@ def sequence(items: Iterable[str]) -> str:
 def text_literal(text: str) -> str:
     """Return a string literal, split into several adjacent ones if it is long."""
     # Each part keeps the spaces at its ends, because Python joins adjacent literals without any.
-    parts = textwrap.wrap(text, 80, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
+    parts = wrap(text, 80, drop_whitespace=False)
     return f"({' '.join(map(repr, parts))})" if len(parts) > 1 else repr(text)
 
 

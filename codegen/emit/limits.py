@@ -10,16 +10,6 @@ from codegen.emit.imports import Imports
 from codegen.model import VenueLimit
 
 
-def words_view(limit: VenueLimit) -> LimitView:
-    """Return the view of a limit that consists of words: a tuple."""
-    return LimitView(limit.constant, "", repr(limit.words), _doc(limit))
-
-
-def _doc(limit: VenueLimit) -> str:
-    facts = f"{prose.sentence(limit.doc)} In {limit.unit}. {prose.pedigree_text(limit.pedigree)}"
-    return docstring([facts.strip(), f"Source: {limit.source}."], 0)
-
-
 @attrs.frozen
 class LimitView:
     """A constant: one number, numbers by key, or words."""
@@ -39,13 +29,16 @@ def limit_type(limit: VenueLimit) -> str:
 
 
 def limit_view(limit: VenueLimit, imports: Imports) -> LimitView:
-    """Return the view of a limit that consists of numbers."""
+    """Return the view of a limit."""
+    facts = f"{prose.sentence(limit.doc)} In {limit.unit}. {prose.pedigree_text(limit.pedigree)}"
+    doc = docstring([facts.strip(), f"Source: {limit.source}."], 0)
+    if limit.words:
+        return LimitView(limit.constant, "", repr(limit.words), doc)
     annotation = limit_type(limit)
     whole = "Decimal" not in annotation
     if not whole:
         imports.on_one_line("decimal", "Decimal")
     numbers = {key: number if whole else f'Decimal("{number}")' for key, number in limit.values}
-    doc = _doc(limit)
     if "" in numbers:
         return LimitView(limit.constant, "", numbers[""], doc)
     imports.on_one_line("collections.abc", "Mapping")

@@ -172,10 +172,7 @@ class _Modules:
     def _limits(self) -> ModuleView:
         imports = Imports()
         imports.on_one_line("typing", "Final")
-        views = [
-            limits.words_view(each) if each.words else limits.limit_view(each, imports)
-            for each in self.dialect.limits
-        ]
+        views = [limits.limit_view(each, imports) for each in self.dialect.limits]
         doc = f"Limits of the {self.dialect.title} dialect other than those on field values."
         sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
@@ -267,7 +264,7 @@ class _Modules:
             encoder = encoders.encoder_view(
                 name, parameter, title, members, class_imports, self.package, is_header=name == "Header"
             )
-            class_views.append((class_writer.block_view(name, doc, members), encoder))
+            class_views.append((class_writer.view(name, "blocks", members, doc), encoder))
             layout_views.append(layout_writer.block(name, members, (), "blocks"))
         doc = "The header and trailer with their encoders, and the base class of the messages."
         yield ModuleView(

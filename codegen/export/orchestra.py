@@ -256,12 +256,13 @@ class _Repository:
         """Yield the presence and the condition of each rule that Score can express. A condition in Score can
         refer only to fields of the same message.
         """
-        for condition in member.required_when:
-            if _is_rule(condition, among):
-                yield "required", self._score(condition)
-        for condition in member.forbidden_when:
-            if _is_rule(condition, among):
-                yield "forbidden", self._score(condition)
+        for presence, conditions in (
+            ("required", member.required_when),
+            ("forbidden", member.forbidden_when),
+        ):
+            for condition in conditions:
+                if _is_rule(condition, among):
+                    yield presence, self._score(condition)
         # A field that is allowed under any of several conditions is forbidden if none of them is true. If
         # Score cannot express one of the conditions, it cannot express the rule.
         allowed = _applicable(member.only_when, among)

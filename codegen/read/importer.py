@@ -151,9 +151,8 @@ class _Importer:
 
     def _manifest(self, families: Mapping[str, object]) -> dict[str, Any]:
         files = ", ".join(each.path.name for each in self.dictionaries)
-        edition = next(
-            filter(None, (each.edition for each in self.dictionaries)), self.dictionaries[0].version
-        )
+        editions = (each.edition for each in self.dictionaries if each.edition)
+        edition = next(editions, self.dictionaries[0].version)
         return {
             "name": self.name,
             "title": self.title,
@@ -414,12 +413,11 @@ class _Importer:
             # Data ends after its length; without a length field it ends at the next separator, like text.
             if self._kind(field) == "DATA" and field.name not in self.lengths:
                 about["type"] = "STRING"
-                self.notes.append(
-                    Mistake(field.location, f"{field.name} is data without a length", "it is read as text")
-                )
+                what = f"{field.name} is data without a length"
+                self.notes.append(Mistake(field.location, what, "it is read as text"))
             if _written_type(field) not in self.types:
-                note = f"{field.name} is of type {_written_type(field)}"
-                self.notes.append(Mistake(field.location, note, "it is read as text"))
+                what = f"{field.name} is of type {_written_type(field)}"
+                self.notes.append(Mistake(field.location, what, "it is read as text"))
             if field.name in by_field:
                 about["codes"] = by_field[field.name]
             if field.name in self.lengths:
@@ -458,13 +456,8 @@ class _Importer:
             enum = value.get("enum")
             name = code_name(value.get("description") or enum)
             if enum in known or (integers and not re.fullmatch(r"-?[0-9]+", enum)):
-                self.notes.append(
-                    Mistake(
-                        value.location,
-                        f"`{enum}` of {field.name}",
-                        "left out: it is a duplicate, or not a whole number",
-                    )
-                )
+                why = "left out: it is a duplicate, or not a whole number"
+                self.notes.append(Mistake(value.location, f"`{enum}` of {field.name}", why))
                 continue
             # Two descriptions may differ only in case.
             while snake_case(name) in constants or name in codes:

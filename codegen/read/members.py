@@ -215,11 +215,9 @@ class Blocks:
                 for name, entry in self.context.source.sections["groups"].items()
                 if text(entry.node, "counter") == field.name
             ]
-            advice = (
-                f"name the group instead: {' or '.join(counted)}"
-                if counted
-                else "define a group that it counts"
-            )
+            advice = "define a group that it counts"
+            if counted:
+                advice = f"name the group instead: {' or '.join(counted)}"
             mistakes.add(written.location, f"{label} names the counter `{field.name}`", advice)
         data = self._lengths.get(field.name)
         if data is not None:
@@ -413,12 +411,9 @@ class Blocks:
             logon=self._terms(node.mapping("logon"), f"`logon` of {label}", self._logon_fields()),
         )
         # All other keys are names of fields.
-        fields_node = Map(
-            {name: each for name, each in node.entries.items() if name not in _WHERE},
-            node.keys,
-            node.location,
-        )
-        return model.Condition(self._terms(fields_node, label, block.siblings), scope)
+        entries = {name: each for name, each in node.entries.items() if name not in _WHERE}
+        terms = self._terms(Map(entries, node.keys, node.location), label, block.siblings)
+        return model.Condition(terms, scope)
 
     def _logon_fields(self) -> dict[str, model.Field | None]:
         """Return the members of the dialect's Logon by name."""
@@ -460,11 +455,8 @@ class Blocks:
             code = field.code(value)
             if code is not None:
                 return code.value
-            names, what = (
-                [each.name for each in field.codes],
-                f"`{value}` is not a code of {field.codeset.name}",
-            )
-            self.context.is_among(value, names, location, what)
+            what = f"`{value}` is not a code of {field.codeset.name}"
+            self.context.is_among(value, [each.name for each in field.codes], location, what)
         elif field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
             self.context.mistakes.add(location, f"`{value}` is not a value of {field.name}", "write Y or N")
         elif field.datatype.kind in INTEGER_KINDS and not value.removeprefix("-").isdigit():

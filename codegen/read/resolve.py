@@ -60,9 +60,8 @@ def resolve(source: Source) -> model.Dialect:
     _check_classes(context, messages, blocks, codesets)
     # The references of unresolvable elements are unknown, so their targets would seem unused.
     if not mistakes.found:
-        _check_use(
-            context, blocks, [*header, *trailer, *(m for each in messages for m in each.members)], codesets
-        )
+        members = [*header, *trailer, *(member for each in messages for member in each.members)]
+        _check_use(context, blocks, members, codesets)
     dialect = model.Dialect(
         name=_setting(context, "name"),
         title=_setting(context, "title"),

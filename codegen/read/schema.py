@@ -68,7 +68,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
     path = list(error.absolute_path)
     node, where = _find(root, path)
     label = _label(path)
-    expected = _description(error.schema)
+    expected, shown = _description(error.schema), _shown(error.instance)
     match error.validator:
         # One error for all unknown keys of a mapping becomes one mistake per key.
         case "additionalProperties":
@@ -83,26 +83,19 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
             described = _description(error.schema["properties"][missing])
             yield where, f"{label} has no `{missing}`", f"add `{missing}`: {described}"
         case "enum":
-            yield (
-                where,
-                f"{label} is {_shown(error.instance)}",
-                did_you_mean(str(error.instance), [str(each) for each in error.validator_value]),
-            )
+            allowed = [str(each) for each in error.validator_value]
+            yield where, f"{label} is {shown}", did_you_mean(str(error.instance), allowed)
         case "type":
             expected_types = error.validator_value
             names = [expected_types] if isinstance(expected_types, str) else expected_types
             wording = " or ".join(_TYPE_NAMES.get(name, name) for name in names)
-            yield (
-                where,
-                f"{label} is {_shown(error.instance)}, not {wording}",
-                f"write {expected or wording}",
-            )
+            yield where, f"{label} is {shown}, not {wording}", f"write {expected or wording}"
         case "minProperties" | "minItems" | "minLength":
             yield where, f"{label} is empty", f"write {expected or 'at least one'}, or remove it"
         case "uniqueItems":
             yield where, f"{label} lists an item twice", "remove the repetition"
         case _:
-            yield where, f"{label} is {_shown(error.instance)}", f"write {expected or error.message}"
+            yield where, f"{label} is {shown}", f"write {expected or error.message}"
 
 
 def _description(part: Any) -> str:

@@ -7,11 +7,13 @@ import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from codegen.emit.render import render
 from codegen.read.resolve import load_dialect
+from kalshi_fix_sansio import Role, Session, SessionConfig
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HARBOUR = REPOSITORY / "tests" / "codegen" / "harbour"
@@ -37,6 +39,20 @@ def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Modul
     return module
 
 
+def session(dialect: Any, role: Role, own: str, other: str, **options: Any) -> Session:
+    """Return one side of a session of the only session type of a dialect."""
+    (session_type,) = dialect.session_types.values()
+    names: dict[str, Any] = {"sender_comp_id": own, "target_comp_id": other}
+    return Session(SessionConfig(role=role, dialect=dialect, session_type=session_type, **names, **options))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a passage of a file, which must occur only once."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path.name}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
 class SpecCopy:
     """An editable copy of an invented dialect and of the folder that it extends.
 
@@ -51,10 +67,7 @@ class SpecCopy:
 
     def edit(self, file: str | Path, old: str, new: str) -> None:
         """Replace a passage of a file."""
-        path = self.spec / file
-        text = path.read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {path.name}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
+        edit(self.spec / file, old, new)
 
     def append(self, file: str | Path, more: str) -> None:
         """Append text to a file."""

@@ -222,6 +222,11 @@ def edited(name: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+def changed(folder: Path, name: str, old: str, new: str) -> Dialect:
+    """Return the dialect of the small spec folder with one passage changed."""
+    return load_dialect(write(folder, **{name: edited(name, old, new)}))
+
+
 def line_of(text: str, needle: str) -> int:
     """Return the line in which a passage begins, which must occur only once."""
     assert text.count(needle) == 1, f"{needle!r} occurs {text.count(needle)} times"

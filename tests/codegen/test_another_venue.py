@@ -17,10 +17,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from codegen.read.resolve import load_dialect
-from kalshi_fix_sansio import Role, Session, SessionConfig
+from kalshi_fix_sansio import Role
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import LogonRequested, MessageReceived
-from tests.codegen.harbour_spec import imported
+from tests.codegen.harbour_spec import edit, imported, session
 from tests.helpers import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,25 +93,6 @@ def test_the_generated_package_imports_only_attrs_and_the_library(tmp_path: Path
     assert packages - sys.stdlib_module_names == {"acme_fix", "attrs", "kalshi_fix_sansio"}
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert text.count(old) == 1, (old, text.count(old))
-    path.write_text(text.replace(old, new), "utf-8")
-
-
-def session(package: Any, role: Role, own: str, other: str, **options: Any) -> Session:
-    return Session(
-        SessionConfig(
-            role=role,
-            dialect=package.DIALECT,
-            session_type=package.DIALECT.session_types["ORDERS"],
-            sender_comp_id=own,
-            target_comp_id=other,
-            **options,
-        )
-    )
-
-
 def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,8 +110,9 @@ def test_a_spec_can_be_adapted_with_the_steps_on_the_page(
     package: Any = imported(spec, tmp_path / "made", monkeypatch)
     clock = Clock()
     fields = package.LogonFields(username="me")
-    client = session(package, Role.INITIATOR, "ME", "ACME", logon_fields=fields)
-    venue = session(package, Role.ACCEPTOR, "ACME", "ME", logon_fields=fields)
+    client = session(package.DIALECT, Role.INITIATOR, "ME", "ACME", logon_fields=fields)
+    venue = session(package.DIALECT, Role.ACCEPTOR, "ACME", "ME", logon_fields=fields)
+    assert client.config.session_type.name == "ORDERS"
     venue.connect(clock.now)
     client.connect(clock.now)
     logon = client.data_to_send()

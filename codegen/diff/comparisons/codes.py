@@ -65,12 +65,11 @@ class _Values:
         for value, codes in new.items():
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"
-            at, write = (
-                self.field.location,
-                f"`codes: {self.field.name}`, and a codeset of that name with {line}",
-            )
             if known:
                 at, write = self.field.codes[-1].location, f"after it {line}"
+            else:
+                at = self.field.location
+                write = f"`codes: {self.field.name}`, and a codeset of that name with {line}"
             label = f" ({label})" if label else ""
             yield self._report("new", codes, at, value=value, label=label, write=write)
 
@@ -124,11 +123,9 @@ class _Values:
         """Propose limiting the field to the values that the message lists; others still exist elsewhere."""
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
-        where = (
-            placed.member.location
-            if placed is not None
-            else spec.location("messages", spec.messages[owner].name)
-        )
+        where = spec.location("messages", spec.messages[owner].name)
+        if placed is not None:
+            where = placed.member.location
         stated = {code.value for fact in self.lists if fact.message == owner for code in fact.codes}
         names = yaml_words([code.name for code in field.codes if code.value in stated])
         # Messages share the members of a group, so the limit must name the message.
@@ -172,9 +169,8 @@ def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Findi
         field = spec.fields[tag]
         expected = next((code.source for code in field.codes if evidence.expects(code.source)), "")
         if field.codeset is not None and expected:
-            yield evidence.report(
-                "codes silent", (), field.codeset.location, expected_in=expected, field=field
-            )
+            at = field.codeset.location
+            yield evidence.report("codes silent", (), at, expected_in=expected, field=field)
 
 
 def _message_types(evidence: Evidence, lists: Sequence[CodesFact]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -61,15 +62,9 @@ class _Walk:
     """
     _at: int = 0
 
-    def findings(self) -> Iterator[Finding]:
-        spec = self.evidence.spec
-        outer = [*spec.members("header"), *spec.members("trailer")]
-        places = self._places()
-        if places:
-            yield from self._block([*spec.members(self.message.msg_type), *outer], places)
-
+    @cached_property
     def _places(self) -> list[Place]:
-        """Return the places where the example may have been sent, given its CompIDs."""
+        """The places where the example may have been sent, given its CompIDs."""
         spec = self.evidence.spec
         places = spec.places(self.message, self.evidence.product)
         named = {pair.tag: pair.value for pair in self.example.pairs if pair.tag in (SENDER, TARGET)}
@@ -80,7 +75,13 @@ class _Walk:
                 return [each for each in places if each.session == named[tag] and each.sender == sender]
         return places
 
-    def _block(self, members: Sequence[PlacedMember], places: Sequence[Place]) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Finding]:
+        """Yield the contradictions between the example and the spec."""
+        if not self._places:
+            return
+        spec = self.evidence.spec
+        own = spec.members(self.message.msg_type)
+        members = [*own, *spec.members("header"), *spec.members("trailer")]
         body = {placed.field.tag: placed for placed in members if not placed.path}
         nested = {placed.field.tag: placed for placed in members if placed.path}
         pairs, seen = self.example.pairs, set[int]()
@@ -89,34 +90,29 @@ class _Walk:
             self._at += 1
             placed = body.get(pair.tag)
             if placed is None:
-                name_of = self.evidence.spec.field_name
+                name_of = spec.field_name
                 if inner := nested.get(pair.tag):
                     groups = "/".join(map(name_of, inner.path))
                     yield self._report("outside", pair, inner, groups=groups, tag=pair.tag)
                 elif not self._is_laid_out(pair.tag):
-                    at = self.evidence.spec.location("messages", self.message.name)
+                    at = spec.location("messages", self.message.name)
                     values = {"block": self.message.name, "name": name_of(pair.tag), "tag": pair.tag}
                     yield self.evidence.report("new member example", pair, at, **values)
                 continue
             seen.add(pair.tag)
-            yield from self._field(pair, placed, places)
+            yield from self._field(pair, placed)
             if placed.member.group is not None:
-                yield from self._group(pair, placed, members, places)
-        missing = [
-            placed.field
-            # Check only the body, the first part of `members`: examples omit most of the header and trailer.
-            for placed in members[: len(self.evidence.spec.members(self.message.msg_type))]
-            if not placed.path
-            and placed.field.tag not in seen
-            and all(placed.required(place) for place in places)
-        ]
+                yield from self._group(pair, placed, members)
+        # Only fields of the body: examples omit most of the header and trailer.
+        unseen = (placed for placed in own if not placed.path and placed.field.tag not in seen)
+        missing = [placed.field for placed in unseen if all(map(placed.required, self._places))]
         if missing and not self.example.shortened:
             fields = ", ".join(f"{field.name} ({field.tag})" for field in missing)
             values = {"fields": fields, "names": ", ".join(field.name for field in missing)}
             yield messages.report(self.evidence, "example", pairs[0], self.message, **values)
 
     def _group(
-        self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember], places: Sequence[Place]
+        self, count: Pair, counter: PlacedMember, members: Sequence[PlacedMember]
     ) -> Iterator[Finding]:
         """Check the entries after a counter."""
         group, path = counter.member.group, (*counter.path, counter.field.tag)
@@ -134,16 +130,16 @@ class _Walk:
                 opened, seen = opened + 1, set()
             seen.add(pair.tag)
             self._at += 1
-            yield from self._field(pair, placed, places)
+            yield from self._field(pair, placed)
             if placed.member.group is not None:
-                yield from self._group(pair, placed, members, places)
+                yield from self._group(pair, placed, members)
         if count.value.isdigit() and int(count.value) != opened and not self.example.shortened:
             yield self._report("count", count, counter, value=count.value, opened=opened)
 
-    def _field(self, pair: Pair, placed: PlacedMember, places: Sequence[Place]) -> Iterator[Finding]:
+    def _field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
         field = placed.field
         # Fields with a table row are reported by `members`.
-        if not placed.allowed(places) and not self._is_laid_out(pair.tag):
+        if not placed.allowed(self._places) and not self._is_laid_out(pair.tag):
             yield self._report("forbidden", pair, placed)
         if _INVENTED.fullmatch(pair.value):
             return

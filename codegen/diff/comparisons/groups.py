@@ -113,20 +113,12 @@ def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[
         if row.tag == tag:
             everywhere[row.block] = max(everywhere.get(row.block, 0), row.max_entries or 0)
     for fact, placed in rows:
-        if (
-            group is None
-            or fact.max_entries is None
-            or placed.field.tag != tag
-            or fact.max_entries == group.maximum
-        ):
+        stated = fact.max_entries if placed.field.tag == tag else None
+        if group is None or stated is None or stated == group.maximum:
             continue
-        too_many = group.maximum is not None and fact.max_entries > group.maximum
-        if too_many or (all(everywhere.values()) and fact.max_entries == max(everywhere.values())):
-            values = {
-                "maximum": fact.max_entries,
-                "own": group.maximum or "any number",
-                "group_name": group.name,
-            }
+        too_many = group.maximum is not None and stated > group.maximum
+        if too_many or (all(everywhere.values()) and stated == max(everywhere.values())):
+            values = {"maximum": stated, "own": group.maximum or "any number", "group_name": group.name}
             yield block.report("member entries", placed, fact, **values)
 
 

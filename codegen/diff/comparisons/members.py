@@ -76,9 +76,8 @@ class _Row:
         # The remaining columns cannot be compared with a member that is not allowed.
         if not self.allowed:
             products = " and ".join(self.block.evidence.products)
-            yield self.differs(
-                "forbidden", side=side(self.fact.sender), on=f" on {products}" if products else ""
-            )
+            on = f" on {products}" if products else ""
+            yield self.differs("forbidden", side=side(self.fact.sender), on=on)
             return
         yield from self.place()
         yield from self.requirement() if self.fact.when is None else self.under_condition(self.fact.when)
@@ -293,9 +292,8 @@ def _location(block: Block) -> Location:
 
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group that is missing completely is reported once."""
-    seen = block.described_tags(
-        fact for fact in block.rows if sender is None or fact.sender in (None, sender)
-    )
+    rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
+    seen = block.described_tags(rows)
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
         seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}
@@ -355,15 +353,10 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
         ]
         if not expected:
             continue
-        first = expected[0].member
-        yield evidence.report(
-            "fields of a message no table",
-            headings.get(key, ()),
-            first.location if block.message is None else _location(block),
-            expected_in=first.source,
-            block=block.name,
-            count=len(expected),
-        )
+        first, facts = expected[0].member, headings.get(key, ())
+        at = first.location if block.message is None else _location(block)
+        values = {"expected_in": first.source, "block": block.name, "count": len(expected)}
+        yield evidence.report("fields of a message no table", facts, at, **values)
 
 
 # Components that no message uses

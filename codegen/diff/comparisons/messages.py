@@ -140,11 +140,8 @@ def _flows(evidence: Evidence, gone: Container[str]) -> Iterator[Finding]:
             yield report(evidence, "flows", fact, message, **texts)
     names = {fact.msg_type for fact in listed}
     for message in spec.dialect.messages if listed else ():
-        if (
-            message.name not in gone
-            and message.msg_type not in names
-            and spec.places(message, evidence.product)
-        ):
+        is_expected = message.name not in gone and spec.places(message, evidence.product)
+        if is_expected and message.msg_type not in names:
             yield report(evidence, "not listed", listed[:1], message)
 
 
@@ -204,14 +201,13 @@ def _pages(evidence: Evidence) -> Iterator[Finding]:
     # A spec without page sources accepts any pages.
     if not known or not evidence.is_pages:
         return
+    at = spec.manifest_location("sources")
     given = {reading.page: reading for reading in evidence.readings}
     for page, reading in given.items():
         if page not in known:
             first = Fact(Location(reading.file, 1))
             values = {"page": page, "name": page.rpartition("/")[2], "count": len(reading.facts)}
-            yield evidence.report(
-                "page new", first, spec.manifest_location("sources"), group="new pages", **values
-            )
+            yield evidence.report("page new", first, at, group="new pages", **values)
     for page, origin in known.items():
         here = origin.name in evidence.covered and spec.product_of_page(page) == evidence.product
         if page not in given and here:

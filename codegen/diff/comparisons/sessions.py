@@ -134,7 +134,6 @@ def _host_mentions(evidence: Evidence) -> Iterator[Finding]:
     known = {each.host for each in evidence.spec.dialect.endpoints}
     known |= {each.host for each in hosts if each.role or each.session}
     unknown = grouped((each for each in hosts if each.host not in known), lambda each: each.host)
+    at = evidence.spec.end_of_file("sessions.yaml")
     for host, facts in unknown.items():
-        yield evidence.report(
-            "mentioned host new", facts, evidence.spec.end_of_file("sessions.yaml"), host=host
-        )
+        yield evidence.report("mentioned host new", facts, at, host=host)

@@ -41,6 +41,7 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     found: list[Fact] = []
     unexpected: dict[str, list[int]] = {}
     form, lines = vocabulary.entry, page.splitlines()
+    expected = (form.date, form.title, form.description, form.tags)
     opened: markdown.Component | None = None
     # An entry without an end tag extends to the next one, or to the end of the page.
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, form.component)):
@@ -55,7 +56,7 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                     found.append(_entry(opened, content, Location(file, opened.line), vocabulary))
                 opened = block if isinstance(block, markdown.Component) else None
                 for name in opened.attributes if opened else ():
-                    if name not in form.attributes:
+                    if name not in expected:
                         at = unexpected.setdefault(f"the attribute {name} of <{form.component}>", [])
                         at.append(block.line)
             case markdown.Component(line, name) if opened is None:

@@ -81,11 +81,8 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
                 found.setdefault(value, (match.start(), label))
     for pattern in _LISTED if not found else ():
         listed = list(pattern.finditer(text))
-        named = {
-            each["value"]
-            for each in listed
-            if not _is_reference(each["value"], each["label"], tag, vocabulary)
-        }
+        pairs = ((each["value"], each["label"]) for each in listed)
+        named = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
         # A single pair may be anything, such as `Section (3)`; two are a list, and so is one with a known
         # value.
         if not found and (len(named) > 1 or named & vocabulary.codes.get(tag, {}).keys()):

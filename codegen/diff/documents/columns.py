@@ -25,11 +25,8 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("port", r"(?:tcp )?ports?"),
     ("target", r"target ?comp ?id(?: \(56\)| 56)?"),
     ("environment", r"env(?:ironment)?s?"),
-    (
-        "description",
-        r"descriptions?|notes?|comments?|details?|meanings?|usage|use cases?|definitions?|remarks?",
-    ),
-    ("description", r"purposes?|restrictions?|behaviou?rs?|common causes?|causes?|explanations?"),
+    ("description", r"descriptions?|notes?|comments?|details?|meanings?|usage|use cases?|definitions?"),
+    ("description", r"remarks?|purposes?|restrictions?|behaviou?rs?|(?:common )?causes?|explanations?"),
     ("label", r"reasons?|labels?|status|titles?"),
 )
 # `Order Entry Host` and `Endpoint`; the words before it give the role of the host.

@@ -37,11 +37,9 @@ _VERSION = re.compile(
 )
 # `2026-09-01`, `Sep 1st, 2026` and `1 September 2026`.
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
-_DAY, _MONTH, _YEAR = (
-    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?",
-    r"(?P<month>[A-Z][a-z]{2,8})\.?",
-    r"(?P<year>\d{4})",
-)
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_MONTH = r"(?P<month>[A-Z][a-z]{2,8})\.?"
+_YEAR = r"(?P<year>\d{4})"
 _LONG_DATE = re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+{_YEAR}\b")
 _DATE_FIRST = re.compile(rf"\b{_DAY}\s+{_MONTH},?\s+{_YEAR}\b")
 

@@ -42,9 +42,8 @@ def read(
 def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
-        return Unreadable(
-            location, "an item of a list of values of Text has no value, or belongs to no message"
-        )
+        what = "an item of a list of values of Text has no value, or belongs to no message"
+        return Unreadable(location, what)
     mapped = _MAPS_TO.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
     return TextFact(location, message, match[1], field, code)

@@ -17,36 +17,40 @@ from markdown_it.tree import SyntaxTreeNode
 
 
 @attrs.frozen
-class Heading:
-    """A heading of level 1 to 6."""
+class _Part:
+    """A part of a page."""
 
     line: int
+    """Its first line."""
+
+
+@attrs.frozen
+class Heading(_Part):
+    """A heading of level 1 to 6."""
+
     level: int
     text: str
 
 
 @attrs.frozen
-class Paragraph:
+class Paragraph(_Part):
     """Running text."""
 
-    line: int
     text: str
 
 
 @attrs.frozen
-class Item:
+class Item(_Part):
     """First paragraph of a list item; `depth` is 0 in the outermost list."""
 
-    line: int
     depth: int
     text: str
 
 
 @attrs.frozen
-class Row:
+class Row(_Part):
     """One row of a table."""
 
-    line: int
     cells: tuple[str, ...]
 
 
@@ -64,37 +68,33 @@ class Table:
 
 
 @attrs.frozen
-class Code:
+class Code(_Part):
     """A fenced block."""
 
-    line: int
     info: str
     lines: tuple[str, ...]
 
 
 @attrs.frozen
-class Component:
+class Component(_Part):
     """Start of a component, or a whole component without content."""
 
-    line: int
     name: str
     attributes: Mapping[str, str]
     empty: bool
 
 
 @attrs.frozen
-class End:
+class End(_Part):
     """End of a component."""
 
-    line: int
     name: str
 
 
 @attrs.frozen
-class Unparsable:
+class Unparsable(_Part):
     """Markup that cannot be parsed."""
 
-    line: int
     what: str
 
 
@@ -223,9 +223,8 @@ def _component(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     at = start + 1
     while not silent and not _TAG.match(text):
         if at - start > MAX_TAG_LINES or at >= end or state.isEmpty(at):
-            return _add(
-                state, "unparsable", f"the component {text.split(maxsplit=1)[0]} has no end", start, at
-            )
+            what = f"the component {text.split(maxsplit=1)[0]} has no end"
+            return _add(state, "unparsable", what, start, at)
         text += f" {_line(state, at)}"
         at += 1
     return silent or _add(state, "component", text, start, at)
@@ -264,9 +263,8 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
             case "list_item":
                 yield from _blocks(node, lines, depth)
             case "blockquote":
-                yield Paragraph(
-                    line, _joined(each.content for each in node.walk() if each.token and each.content)
-                )
+                texts = (each.content for each in node.walk() if each.token and each.content)
+                yield Paragraph(line, _joined(texts))
             case "heading":
                 yield Heading(line, int(node.tag[1:]), _heading_text(node.children[0].content))
             # The first paragraph of an item is its text; later ones are ordinary paragraphs.
@@ -330,9 +328,8 @@ def _html_rows(line: int, text: str) -> Block:
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
         return Unparsable(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
-        return Unparsable(
-            line, "a table in HTML without rows, or with cells that span several rows or columns"
-        )
+        what = "a table in HTML without rows, or with cells that span several rows or columns"
+        return Unparsable(line, what)
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
         return Unparsable(line, "a table in HTML with rows of different lengths")
     return Table(rows[0], tuple(rows[1:]))
@@ -347,9 +344,8 @@ def _tags(line: int, text: str) -> Iterator[Block]:
         if tag[1]:
             yield End(line, tag[2])
         else:
-            found = {
-                each[1]: each[2] or each[3] or (each[4] or "")[1:-1] for each in _ATTRIBUTE.finditer(tag[3])
-            }
+            matches = _ATTRIBUTE.finditer(tag[3])
+            found = {each[1]: each[2] or each[3] or (each[4] or "")[1:-1] for each in matches}
             yield Component(line, tag[2], found, bool(tag[4]))
     if between := text[at:].strip():
         yield Paragraph(line, between)

@@ -71,9 +71,8 @@ class _Reader:
                 continue
             tag = int(number)
             if tag in names or name in self._tags:
-                yield Unreadable(
-                    field.location, f"{tag} {name} is declared twice, or its tag or name is taken"
-                )
+                what = f"{tag} {name} is declared twice, or its tag or name is taken"
+                yield Unreadable(field.location, what)
                 continue
             names[tag] = name
             self._tags[name] = tag

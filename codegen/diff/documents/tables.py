@@ -212,11 +212,12 @@ class _FieldRow:
     def _member(self, block: str, tag: int, name: str, written: str, required: str, depth: int) -> MemberFact:
         context, tag_of = self.context, self.context.vocabulary.tag_of
         text = self.row.plain("description")
-        inside = self._inside(tag, text, depth)
+        under = tag_of(context.group) if context.group else None
+        under = under if under != tag else None
+        inside = self._inside(tag, text, depth) or under
         is_counter = self._is_counter(tag, name, written, text)
         if is_counter:
             self.counters.append(tag)
-        under = tag_of(context.group) if context.group else None
         words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
         length = _MAX_LENGTH.search(text)
         return MemberFact(
@@ -235,7 +236,7 @@ class _FieldRow:
             limits=_limits(text),
             max_length=int(length[1]) if length else None,
             table=context.line,
-            under=under if under != tag else None,
+            under=under,
             max_entries=_max_entries(text) if is_counter else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
@@ -252,8 +253,7 @@ class _FieldRow:
         # A marker gives the depth: the number of counters above. Words alone refer to the nearest counter.
         if counters and (depth or _IN_GROUP.search(text.lower())):
             return counters[min(depth or len(counters), len(counters)) - 1]
-        counter = tag_of(self.context.group) if self.context.group is not None else None
-        return counter if counter != tag else None
+        return None
 
     def _is_counter(self, tag: int, name: str, written: str, text: str) -> bool:
         """Return whether a row is a group's counter: a known one, or named and described like one."""
@@ -329,9 +329,8 @@ def _texts(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         others = (role for role in row.roles if role.startswith("field ") and role != f"field {TEXT}")
         other = next(others, "")
         if len(context.messages) != 1 or not re.fullmatch(r"[A-Za-z][\w ]*", text):
-            yield Unreadable(
-                row.location, "a row of a table of values of Text has no value, or belongs to no message"
-            )
+            what = "a row of a table of values of Text has no value, or belongs to no message"
+            yield Unreadable(row.location, what)
             continue
         code = row.plain(other)
         yield TextFact(row.location, context.messages[0], text, other.removeprefix("field "), code)

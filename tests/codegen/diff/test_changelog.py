@@ -113,35 +113,38 @@ def test_each_entry_needs_a_disposition_and_the_report_proposes_one(scratch: Scr
     assert scratch.diff(path) == []
 
 
-def test_two_entries_of_one_day_are_distinguished(scratch: Scratch) -> None:
-    first, second = entry("May 3, 2024", "Longer pier"), entry("May 3, 2024", "Deeper water")
-    keep(scratch, *advised(scratch, write(scratch, first)))
-    assert [item.what for item in scratch.diff(write(scratch, first, second))] == [
-        "changelog of 2024-05-03 [FIX]: Deeper water"
-    ]
+LONGER = entry("May 3, 2024", "Longer pier")
+VERSION = entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours")
 
 
-def test_entries_of_the_same_day_and_title_are_distinguished_by_their_text(scratch: Scratch) -> None:
-    first = entry("May 3, 2024", "Longer pier")
-    second = entry("May 3, 2024", "Longer pier", text="And wider.")
-    keep(scratch, *advised(scratch, write(scratch, first)))
-    (found,) = scratch.diff(write(scratch, first, second))
-    assert found.kind == "new"
-    keep(scratch, *advised(scratch, write(scratch, first, second)), *advised(scratch, write(scratch, first)))
-
-
-def test_an_entry_changed_after_its_disposition_is_reported(scratch: Scratch) -> None:
-    keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
-    path = write(scratch, entry("May 3, 2024", "Longer pier", text="The pier is not longer after all."))
-    (found,) = scratch.diff(path)
-    assert (found.kind, found.in_source) == ("different", "another text")
-    assert found.edits[0].location.file.endswith("changelog.yaml")
-
-
-def test_other_line_breaks_do_not_change_a_text(scratch: Scratch) -> None:
-    text = entry("May 3, 2024", "Longer pier", text="The pier is longer.")
-    keep(scratch, *advised(scratch, write(scratch, text)))
-    assert scratch.diff(write(scratch, text.replace("pier is longer", "pier\n\n   is longer"))) == []
+@pytest.mark.parametrize(
+    ("kept", "published", "expected"),
+    [
+        ([LONGER], [LONGER, entry("May 3, 2024", "Deeper water")], [("new", "present")]),
+        ([LONGER], [LONGER, entry("May 3, 2024", "Longer pier", text="And wider.")], [("new", "present")]),
+        ([LONGER], [entry("May 3, 2024", "Longer pier", text="No.")], [("different", "another text")]),
+        ([LONGER], [entry("May 3, 2024", "Longer pier", '["REST"]')], [("different", "another text")]),
+        ([LONGER], [LONGER.replace("pier is longer", "pier\n\n   is longer")], []),
+        ([VERSION], [VERSION], []),
+        ([VERSION], [VERSION.replace("is longer", "is wider")], [("different", "another text")]),
+    ],
+    ids=[
+        "another title on the same day",
+        "another text under the same title",
+        "a changed text",
+        "an entry that no longer mentions the dialect",
+        "other line breaks",
+        "the entry of a version",
+        "a changed entry of a version",
+    ],
+)
+def test_an_entry_is_compared_with_its_disposition(
+    scratch: Scratch, kept: list[str], published: list[str], expected: list[tuple[str, str]]
+) -> None:
+    keep(scratch, *advised(scratch, write(scratch, *kept)))
+    found = scratch.diff(write(scratch, *published))
+    assert [(item.kind, item.in_source) for item in found] == expected
+    assert all(item.edits[0].location.file.endswith("changelog.yaml") for item in found)
 
 
 def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: Scratch) -> None:
@@ -150,14 +153,6 @@ def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: S
     assert scratch.diff(write(scratch, *entries[1:])) == []
     (found,) = scratch.diff(write(scratch, entries[0], entries[2]))
     assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
-
-
-def test_an_entry_about_a_version_also_needs_a_disposition(scratch: Scratch) -> None:
-    path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours"))
-    keep(scratch, *advised(scratch, path))
-    assert scratch.diff(path) == []
-    path = write(scratch, entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours", text="For two hours more."))
-    assert [item.in_source for item in scratch.diff(path)] == ["another text"]
 
 
 def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
@@ -173,12 +168,6 @@ def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
     (found,) = scratch.diff(write(scratch, both, entries[1]))
     assert found.in_source == "moved from 2024-05-03, another text"
     assert found.edits[0].text.startswith("review it; `date: 2024-05-05, entry: ")
-
-
-def test_an_entry_that_no_longer_mentions_the_dialect_has_changed(scratch: Scratch) -> None:
-    keep(scratch, *advised(scratch, write(scratch, entry("May 3, 2024", "Longer pier"))))
-    (found,) = scratch.diff(write(scratch, entry("May 3, 2024", "Longer pier", '["REST"]')))
-    assert found.in_source == "another text"
 
 
 @pytest.mark.parametrize(

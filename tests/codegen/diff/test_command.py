@@ -9,7 +9,6 @@ import pytest
 from click.testing import Result
 
 from codegen.diff import sources
-from codegen.diff.sources import SourceError
 from tests.codegen.command import run
 from tests.codegen.diff.pier_dialect import PAGES, SPEC, Scratch, line_of, original
 
@@ -119,44 +118,28 @@ def test_facts_are_printed_on_request() -> None:
     ]
 
 
+URL = "---\nurl: https://pier.example.org/pier-tours/fees?x=1\n---\n"
+
+
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("name", "head", "option", "expected"),
     [
-        (
-            "---\nurl: https://pier.example.org/pier-tours/fees?x=1\n---\n# Fees\n",
-            ("pier-tours/fees", "tours"),
-        ),
-        (
-            "---\nslug: pier/fees\n---\n# Fees\n",
-            ("pier/fees", "freight"),
-        ),
+        ("page.md", URL, None, ("pier-tours/fees", "tours")),
+        ("page.md", "---\nslug: pier/fees\n---\n", None, ("pier/fees", "freight")),
+        ("pier-tours/page.mdx", "", None, ("pier-tours/page", "tours")),
+        ("later/pier-tours/page.md", "", None, ("pier-tours/page", "tours")),
+        ("tours/page.md", "", None, ("pier-tours/page", "tours")),
+        ("page.md", "", "tours", ("pier-tours/page", "tours")),
     ],
 )
-def test_the_product_of_a_page_is_read_from_its_text(
-    content: str, expected: tuple[str, str], tmp_path: Path
+def test_the_product_of_a_page_follows_from_its_text_its_folder_or_an_option(
+    name: str, head: str, option: str | None, expected: tuple[str, str], tmp_path: Path
 ) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(content, encoding="utf-8")
-    (reading,) = sources.gather([page], original(), None).readings
-    assert (reading.page, reading.product) == expected
-
-
-@pytest.mark.parametrize("name", ["pier-tours/page.mdx", "later/pier-tours/page.md", "tours/page.md"])
-def test_the_product_of_a_page_follows_from_its_folder(name: str, tmp_path: Path) -> None:
     page = tmp_path / name
-    page.parent.mkdir(parents=True)
-    page.write_text("# Fees\n", encoding="utf-8")
-    (reading,) = sources.gather([tmp_path], original(), None).readings
-    assert (reading.page, reading.product) == ("pier-tours/page", "tours")
-
-
-def test_the_product_of_a_page_can_be_given_as_an_option(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# Fees\n", encoding="utf-8")
-    with pytest.raises(SourceError, match="unknown product"):
-        sources.gather([page], original(), None)
-    (reading,) = sources.gather([page], original(), "tours").readings
-    assert (reading.page, reading.product) == ("pier-tours/page", "tours")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"{head}# Fees\n", encoding="utf-8")
+    (reading,) = sources.gather([tmp_path], original(), option).readings
+    assert (reading.page, reading.product) == expected
 
 
 def test_unusable_input_ends_with_status_2(tmp_path: Path, scratch: Scratch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -181,37 +181,31 @@ def test_a_redirect_is_followed_only_on_the_same_host(site: Site, tmp_path: Path
     assert site.requested.count("/pier/tides.md") < 20
 
 
-def failing(path: str, answer: Answer) -> Callable[[Site], None]:
-    return lambda site: site.answers.update({path: answer})
+HTML = {"Content-Type": "text/html"}
+LONG = markdown.MAX_PAGE_SIZE + 1
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("path", "answer", "expected"),
     [
-        (failing("/llms.txt", Answer(b"", 500)), "llms.txt: the response is 500"),
-        (failing("/llms.txt", Answer(b"# Nothing\n")), "llms.txt: lists no page about Pier"),
-        (failing("/llms.txt", Answer(b"\xff")), "llms.txt: is not UTF-8"),
-        (failing("/pier/tides.md", Answer(b"", 404)), "pier/tides.md: the response is 404"),
-        (failing("/pier/tides.md", Answer(b"", 429)), "pier/tides.md: the response is 429"),
-        (
-            failing("/pier/tides.md", Answer(b"<p>", headers={"Content-Type": "text/html"})),
-            "pier/tides.md: is HTML, not Markdown or XML",
-        ),
-        (failing("/pier/tides.md", Answer(b"# T\xff")), "pier/tides.md: is not UTF-8"),
-        (failing("/pier/tides.md", Answer(b"# Tides", length=100)), "pier/tides.md: "),
-        (
-            failing("/pier/tides.md", Answer(b"x" * (markdown.MAX_PAGE_SIZE + 1))),
-            f"pier/tides.md: more than {markdown.MAX_PAGE_SIZE} bytes",
-        ),
+        ("llms.txt", Answer(b"", 500), "the response is 500"),
+        ("llms.txt", Answer(b"# Nothing\n"), "lists no page about Pier"),
+        ("llms.txt", Answer(b"\xff"), "is not UTF-8"),
+        ("pier/tides.md", Answer(b"", 404), "the response is 404"),
+        ("pier/tides.md", Answer(b"", 429), "the response is 429"),
+        ("pier/tides.md", Answer(b"<p>", headers=HTML), "is HTML, not Markdown or XML"),
+        ("pier/tides.md", Answer(b"# T\xff"), "is not UTF-8"),
+        ("pier/tides.md", Answer(b"# Tides", length=100), ""),
+        ("pier/tides.md", Answer(b"x" * LONG), f"more than {markdown.MAX_PAGE_SIZE} bytes"),
     ],
 )
 def test_no_file_is_written_if_a_download_fails(
-    site: Site, tmp_path: Path, change: Callable[[Site], None], expected: str
+    site: Site, tmp_path: Path, path: str, answer: Answer, expected: str
 ) -> None:
-    change(site)
+    site.answers[f"/{path}"] = answer
     result = fetched(site, tmp_path / "out")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert expected in result.stderr
+    assert f"{path}: {expected}" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -40,17 +40,10 @@ def test_a_deleted_row_is_missing_from_the_message_of_that_product(scratch: Scra
     assert finding.products == ("freight",)
     assert where(finding) == [f"bookings.md:{line_of(page, '## Booking Request')}"]
     (edit,) = finding.edits
-    assert edit.location.line == line_of(scratch.spec / "messages/bookings.yaml", "Deck: ")
-
-
-def test_elements_removed_in_the_spec_are_not_expected(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/bookings.md"
-    scratch.edit(page, row_of(page, "| 9005 |"), "")
-    scratch.edit(
-        scratch.spec / "messages/bookings.yaml",
-        "Deck:        optional",
-        'Deck: {until: {2026-10: "Unused."}}',
-    )
+    members = scratch.spec / "messages/bookings.yaml"
+    assert edit.location.line == line_of(members, "Deck: ")
+    # An element that the spec has removed is not expected.
+    scratch.edit(members, "Deck:        optional", 'Deck: {until: {2026-10: "Unused."}}')
     assert scratch.diff_pages() == []
 
 
@@ -62,14 +55,10 @@ def test_a_removed_group_is_reported_once(scratch: Scratch) -> None:
     assert reported(scratch.diff_pages()) == {("gone", "member", "BookingRequest.NoLots", "absent")}
 
 
-def test_a_removed_message_is_reported_once_for_all_its_fields(scratch: Scratch) -> None:
-    without_section(scratch.pages / "pier/tides.md", "Tide Request (35=T1)")
-    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
-
-
-def test_a_message_without_a_table_of_fields_is_reported(scratch: Scratch) -> None:
+def test_a_message_without_a_section_or_without_a_table_is_reported_once(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
     without_section(page, "Tide Request (35=T1)")
+    assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "absent")}
     scratch.append(page, "\n## Tide Request (35=T1)\n\nJust ask.\n")
     assert reported(scratch.diff_pages()) == {("gone", "message", "TideRequest", "no fields")}
 

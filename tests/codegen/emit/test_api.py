@@ -3,7 +3,6 @@ are named."""
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from codegen.emit import api
 from codegen.model import Dialect
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio.codec import Codec
-from tests.codegen.command import run
+from tests.codegen.command import git, run
 from tests.codegen.harbour_spec import HARBOUR, SpecCopy, imported
 
 
@@ -290,11 +289,9 @@ def test_the_api_of_the_last_release_is_in_the_spec_folder(copy: SpecCopy) -> No
     assert "is not an API" in run("--spec", copy.spec, "api").output
 
 
-def git(folder: Path, *arguments: str) -> str:
-    names = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
-    return subprocess.run(
-        ["git", *names, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
+def commit_all(folder: Path) -> None:
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "A change")
 
 
 def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
@@ -304,8 +301,7 @@ def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     for change in ("", "      Draught:   {since: 2020-03}\n"):
         if change:
             copy.edit("messages/berths.yaml", change, "")
-        git(copy.folder, "add", ".")
-        git(copy.folder, "commit", "--quiet", "--message", "One")
+        commit_all(copy.folder)
     assert run("--spec", copy.spec, "api", "--against", "HEAD").output == ""
     first = run("--spec", copy.spec, "api", "--against", "HEAD~1")
     assert (first.exit_code, first.output.splitlines()[0]) == (
@@ -315,16 +311,12 @@ def test_any_spec_can_be_compared_with_any_commit(copy: SpecCopy) -> None:
     unknown = run("--spec", copy.spec, "api", "--against", "--nonsense")
     assert (unknown.exit_code, "is neither a file nor a commit" in unknown.output) == (1, True)
     (copy.spec / "manifest.yaml").rename(copy.spec / "aside.yaml")
-    git(copy.folder, "add", ".")
-    git(copy.folder, "commit", "--quiet", "--message", "None")
+    commit_all(copy.folder)
     (copy.spec / "aside.yaml").rename(copy.spec / "manifest.yaml")
-    assert (
-        "HEAD: has no tests/codegen/harbour/manifest.yaml"
-        in run("--spec", copy.spec, "api", "--against", "HEAD").output
-    )
+    without = run("--spec", copy.spec, "api", "--against", "HEAD")
+    assert "HEAD: has no tests/codegen/harbour/manifest.yaml" in without.output
     copy.edit("messages/berths.yaml", "msg_type: U1", "message_type: U1")
-    git(copy.folder, "add", ".")
-    git(copy.folder, "commit", "--quiet", "--message", "Another form")
+    commit_all(copy.folder)
     copy.edit("messages/berths.yaml", "message_type: U1", "msg_type: U1")
     other = run("--spec", copy.spec, "api", "--against", "HEAD").output.splitlines()
     assert other[0] == "HEAD: this version of codegen cannot read its spec"

@@ -14,10 +14,10 @@ from codegen.export import dictionary
 from codegen.model import Dialect, Product
 from codegen.read.quickfix_xml import read
 from codegen.read.resolve import load_dialect
-from kalshi_fix_sansio import Role, Session, SessionConfig
+from kalshi_fix_sansio import Role, Session
 from kalshi_fix_sansio.events import LoggedOn, LogonRequested, MessageReceived
 from tests.codegen.command import run
-from tests.codegen.harbour_spec import imported
+from tests.codegen.harbour_spec import imported, session
 from tests.helpers import Clock
 
 OLD = """<fix type="FIX" major="4" minor="2">
@@ -108,20 +108,8 @@ def old(tmp_path: Path) -> Path:
 def pair(dialect: Any) -> tuple[Session, Session, Clock]:
     """Return two sessions of a dialect, logged on to each other."""
     clock = Clock()
-    (session_type,) = dialect.session_types.values()
-
-    def session(role: Role, own: str, other: str) -> Session:
-        return Session(
-            SessionConfig(
-                role=role,
-                dialect=dialect,
-                session_type=session_type,
-                sender_comp_id=own,
-                target_comp_id=other,
-            )
-        )
-
-    client, venue = session(Role.INITIATOR, "US", "THEM"), session(Role.ACCEPTOR, "THEM", "US")
+    client = session(dialect, Role.INITIATOR, "US", "THEM")
+    venue = session(dialect, Role.ACCEPTOR, "THEM", "US")
     venue.connect(clock.now)
     client.connect(clock.now)
     venue.receive_data(client.data_to_send(), clock.now)

@@ -10,7 +10,17 @@ import pytest
 from codegen import model
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Location
-from tests.codegen.spec_folder import FILES, edited, field, line_of, member, message, mistakes_of, write
+from tests.codegen.spec_folder import (
+    FILES,
+    changed,
+    edited,
+    field,
+    line_of,
+    member,
+    message,
+    mistakes_of,
+    write,
+)
 
 
 @pytest.fixture
@@ -42,8 +52,8 @@ def test_fields_are_sorted_by_tag_and_complete(dialect: model.Dialect, tmp_path:
 
 
 def test_a_datatype_has_a_python_type_and_a_quickfix_name(tmp_path: Path) -> None:
-    text = edited("datatypes", "kind: DECIMAL", "kind: DECIMAL, quickfix: PRICEY")
-    (price,) = (t for t in load_dialect(write(tmp_path, datatypes=text)).datatypes if t.name == "PRICE")
+    dialect = changed(tmp_path, "datatypes", "kind: DECIMAL", "kind: DECIMAL, quickfix: PRICEY")
+    (price,) = (t for t in dialect.datatypes if t.name == "PRICE")
     assert (price.python, price.quickfix) == ("Decimal", "PRICEY")
 
 
@@ -108,8 +118,7 @@ def test_conditions_contain_field_names_and_wire_values(dialect: model.Dialect) 
 def test_conditions_have_several_forms(
     tmp_path: Path, written: str, expected: tuple[model.Condition, ...]
 ) -> None:
-    text = edited("messages_orders", "{Side: Buy, Price: present}", written)
-    dialect = load_dialect(write(tmp_path, messages_orders=text))
+    dialect = changed(tmp_path, "messages_orders", "{Side: Buy, Price: present}", written)
     assert member(dialect, "Level").required_when == expected
 
 
@@ -202,13 +211,9 @@ def test_a_member_with_only_is_forbidden_in_all_other_flows(dialect: model.Diale
 
 
 def test_a_member_with_only_is_forbidden_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
-    text = edited(
-        "messages_session",
-        "members: {}",
-        "members: {Urgent: {only: {products: spot, sessions: Quotes, sender: client}}}",
-    )
-    urgent = member(load_dialect(write(tmp_path, messages_session=text)), "Urgent", "Heartbeat")
-    assert urgent.rules == (
+    new = "members: {Urgent: {only: {products: spot, sessions: Quotes, sender: client}}}"
+    dialect = changed(tmp_path, "messages_session", "members: {}", new)
+    assert member(dialect, "Urgent", "Heartbeat").rules == (
         model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),
         model.PresenceRule(model.Scope(sessions=("Orders",)), "forbidden"),
         model.PresenceRule(model.Scope(sender="venue"), "forbidden"),
@@ -217,18 +222,16 @@ def test_a_member_with_only_is_forbidden_outside_each_dimension_of_the_scope(tmp
 
 def test_a_member_with_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
     """Only clients send NewOrder, and only on Orders, so a scope with these values restricts nothing."""
-    text = edited("messages_orders", "{only: {products: spot}", "{only: {sessions: Orders, sender: client}")
-    assert member(load_dialect(write(tmp_path, messages_orders=text)), "Urgent").rules == ()
+    new = "{only: {sessions: Orders, sender: client}"
+    dialect = changed(tmp_path, "messages_orders", "{only: {products: spot}", new)
+    assert member(dialect, "Urgent").rules == ()
 
 
 def test_presence_rules_keep_the_order_of_the_file(tmp_path: Path) -> None:
-    text = edited(
-        "messages_orders",
-        "{required_on: {products: futures}}",
-        "{optional_on: {products: spot}, required_on: [{products: futures}, {sender: client}]}",
-    )
-    legs = member(load_dialect(write(tmp_path, messages_orders=text)), "NoLegs")
-    assert [(rule.presence, rule.scope.products, rule.scope.sender) for rule in legs.rules] == [
+    new = "{optional_on: {products: spot}, required_on: [{products: futures}, {sender: client}]}"
+    dialect = changed(tmp_path, "messages_orders", "{required_on: {products: futures}}", new)
+    rules = member(dialect, "NoLegs").rules
+    assert [(rule.presence, rule.scope.products, rule.scope.sender) for rule in rules] == [
         ("optional", ("spot",), None),
         ("required", ("futures",), None),
         ("required", (), "client"),
@@ -268,49 +271,40 @@ def test_doc_and_history_of_a_member_default_to_those_of_its_field(dialect: mode
 
 
 def test_history_may_contain_versions_dates_and_months(tmp_path: Path) -> None:
-    text = edited(
-        "fields",
-        "since: 1.1.0, ",
-        'since: 2025-01-02, changed: {2026-03: "Wider."}, deprecated: {1.1.0: "Use Level."}, ',
-    )
-    assert field(load_dialect(write(tmp_path, fields=text)), "Urgent").pedigree.changes == (
+    new = 'since: 2025-01-02, changed: {2026-03: "Wider."}, deprecated: {1.1.0: "Use Level."}, '
+    dialect = changed(tmp_path, "fields", "since: 1.1.0, ", new)
+    assert field(dialect, "Urgent").pedigree.changes == (
         model.Change("added", None, "2025-01-02"),
         model.Change("updated", None, "2026-03", "Wider."),
         model.Change("deprecated", "1.1.0", "2026-05-18", "Use Level."),
     )
 
 
+def noted(tmp_path: Path, settings: str) -> model.Member:
+    """Return the member Note of the order with these settings."""
+    return member(changed(tmp_path, "messages_orders", "Note:    optional", f"Note: {settings}"), "Note")
+
+
 def test_the_earlier_form_of_a_member_is_resolved_like_the_member(tmp_path: Path) -> None:
-    changed = "changed: {1.1.0: {note: Eased., was: {required_on: {products: futures}}}}"
-    text = edited("messages_orders", "Note:    optional", f"Note: {{{changed}}}")
-    note = member(load_dialect(write(tmp_path, messages_orders=text)), "Note")
+    note = noted(tmp_path, "{changed: {1.1.0: {note: Eased., was: {required_on: {products: futures}}}}}")
     ((change, earlier),) = note.past
     assert change == model.Change("updated", "1.1.0", "2026-05-18", "Eased.")
     assert (note.presence, note.rules, earlier.presence) == ("optional", (), "optional")
     assert [(rule.scope.products, rule.presence) for rule in earlier.rules] == [(("futures",), "required")]
-    plain = edited(
-        "messages_orders", "Note:    optional", "Note: {changed: {1.1.0: {note: E., was: required}}}"
-    )
-    ((_, earlier),) = member(load_dialect(write(tmp_path, messages_orders=plain)), "Note").past
+    ((_, earlier),) = noted(tmp_path, "{changed: {1.1.0: {note: E., was: required}}}").past
     assert earlier.presence == "required"
 
 
 def test_a_removed_member_is_required_only_before_its_removal(tmp_path: Path) -> None:
-    text = edited(
-        "messages_orders", "Note:    optional", "Note: {presence: required, until: {2026-03: Gone.}}"
-    )
-    note = member(load_dialect(write(tmp_path, messages_orders=text)), "Note")
+    note = noted(tmp_path, "{presence: required, until: {2026-03: Gone.}}")
     ((change, earlier),) = note.past
     assert (change.kind, note.presence, earlier.presence) == ("removed", "optional", "required")
 
 
 def test_removed_fields_of_a_message_are_resolved(tmp_path: Path) -> None:
-    text = edited(
-        "messages_orders",
-        "flows: {sender: client",
-        "changed: {2026-03-04: {note: Less., had: [Note, Urgent]}}\n    flows: {sender: client",
-    )
-    ((change, had),) = message(load_dialect(write(tmp_path, messages_orders=text)), "NewOrder").past
+    flows = "flows: {sender: client"
+    new = f"changed: {{2026-03-04: {{note: Less., had: [Note, Urgent]}}}}\n    {flows}"
+    ((change, had),) = message(changed(tmp_path, "messages_orders", flows, new), "NewOrder").past
     assert change == model.Change("updated", None, "2026-03-04", "Less.")
     assert [item.name for item in had] == ["Note", "Urgent"]
 

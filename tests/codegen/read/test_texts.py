@@ -10,7 +10,7 @@ from codegen.errors import SpecError
 from codegen.model import Change
 from codegen.naming import text_constant
 from codegen.read.resolve import load_dialect
-from tests.codegen.spec_folder import edited, line_of, mistakes_of, write
+from tests.codegen.spec_folder import edited, line_of, message, mistakes_of, write
 
 TEXTS = """\
 source: manual
@@ -18,6 +18,14 @@ texts:
   NewOrder:
     TOO_LOW: {means: {Level: Low}, since: 1.1.0, doc: "Below the floor."}
     NO_WAY:  {doc: "Just no."}
+"""
+REFUSALS = """\
+source: manual
+refusals:
+  Locked: {pattern: "locked|denied", resolution: action, doc: "Access is denied."}
+  Tide:   {pattern: "tide", resolution: unclear, doc: "Perhaps the tide."}
+  Busy:   {pattern: "busy", resolution: time, source: manual, why: "Seen.", doc: "Try again later."}
+texts: {}
 """
 
 
@@ -56,8 +64,7 @@ def test_the_condition_of_an_answer_may_contain_known_texts(
     orders = orders.replace("      Rank:    optional", "      Rank:    optional\n      Text:    optional")
     folder = write(tmp_path, texts=TEXTS, fields=fields, messages_orders=orders)
     if right:
-        [report] = [message for message in load_dialect(folder).messages if message.name == "OrderReport"]
-        condition = report.answers[0].open_when
+        condition = message(load_dialect(folder), "OrderReport").answers[0].open_when
         assert condition is not None
         assert condition.terms[2] == ("Text", ("NO_WAY",))
     else:
@@ -66,29 +73,34 @@ def test_the_condition_of_an_answer_may_contain_known_texts(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "mistake"),
+    ("texts", "old", "new", "mistake"),
     [
-        ("NewOrder:", "NewOrders:", "3: message `NewOrders` is not defined; did you mean `NewOrder`?"),
-        ("Level: Low", "Rank: Low", "4: `Rank` is not a field of message `NewOrder`"),
-        ("Level: Low", "Level: Lowest", "4: `Lowest` is not a code of `Level`; did you mean `Low`?"),
-        ("NO_WAY:", "too low:", "5: texts `too low` and `TOO_LOW` of `NewOrder` would both be TOO_LOW"),
-        ("since: 1.1.0", "since: 1.2.0", "4: version `1.2.0` is not defined"),
-        (', doc: "Below the floor."', "", "4: `texts.NewOrder.TOO_LOW` has no `doc`"),
+        (TEXTS, "NewOrder:", "NewOrders:", "3: message `NewOrders` is not defined; did you mean `NewOrder`?"),
+        (TEXTS, "Level: Low", "Rank: Low", "4: `Rank` is not a field of message `NewOrder`"),
+        (TEXTS, "Level: Low", "Level: Lowest", "4: `Lowest` is not a code of `Level`; did you mean `Low`?"),
+        (
+            TEXTS,
+            "NO_WAY:",
+            "too low:",
+            "5: texts `too low` and `TOO_LOW` of `NewOrder` would both be TOO_LOW",
+        ),
+        (TEXTS, "since: 1.1.0", "since: 1.2.0", "4: version `1.2.0` is not defined"),
+        (TEXTS, ', doc: "Below the floor."', "", "4: `texts.NewOrder.TOO_LOW` has no `doc`"),
+        (
+            REFUSALS,
+            "resolution: action",
+            "resolution: time",
+            "4: refusal `Tide` is after `Locked`, which has",
+        ),
+        (REFUSALS, "resolution: unclear", "resolution: sleep", "4: `refusals.Tide.resolution` is `sleep`"),
+        (REFUSALS, '"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
+        (REFUSALS, ', doc: "Try again later."', "", "5: `refusals.Busy` has no `doc`"),
+        (REFUSALS, "source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),
     ],
 )
-def test_mistakes_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
-    found = mistakes_of(write(tmp_path, texts=TEXTS.replace(old, new)))
+def test_mistakes_are_reported(tmp_path: Path, texts: str, old: str, new: str, mistake: str) -> None:
+    found = mistakes_of(write(tmp_path, texts=texts.replace(old, new)))
     assert any(f"texts.yaml:{mistake}" in str(item) for item in found)
-
-
-REFUSALS = """\
-source: manual
-refusals:
-  Locked: {pattern: "locked|denied", resolution: action, doc: "Access is denied."}
-  Tide:   {pattern: "tide", resolution: unclear, doc: "Perhaps the tide."}
-  Busy:   {pattern: "busy", resolution: time, source: manual, why: "Seen.", doc: "Try again later."}
-texts: {}
-"""
 
 
 def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
@@ -106,22 +118,3 @@ def test_texts_of_refused_logons_have_their_meanings(tmp_path: Path) -> None:
         "Seen.",
     )
     assert locked.location.line == line_of(REFUSALS, "Locked")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "mistake"),
-    [
-        (
-            "resolution: action",
-            "resolution: time",
-            "4: refusal `Tide` is after `Locked`, which has `resolution: time`",
-        ),
-        ("resolution: unclear", "resolution: sleep", "4: `refusals.Tide.resolution` is `sleep`"),
-        ('"tide"', '"(tide"', "4: `refusals.Tide.pattern` is `(tide`; write a regular expression"),
-        (', doc: "Try again later."', "", "5: `refusals.Busy` has no `doc`"),
-        ("source: manual, why", "source: manuel, why", "5: source `manuel` is not defined"),
-    ],
-)
-def test_mistakes_in_refusals_are_reported(tmp_path: Path, old: str, new: str, mistake: str) -> None:
-    found = mistakes_of(write(tmp_path, texts=REFUSALS.replace(old, new)))
-    assert any(f"texts.yaml:{mistake}" in str(item) for item in found)
