@@ -131,10 +131,9 @@ def reviewed(spec: SpecIndex) -> dict[str, list[str]]:
     """Return the fingerprints of each page in the spec folder's `reviewed.yaml`."""
     found: dict[str, list[str]] = {}
     for note in spec.source.notes["reviewed"]:
-        listed = note.mapping("reviewed")
-        found.update(
-            {key: node.text.split() for key, node in listed.entries.items() if isinstance(node, Scalar)}
-        )
+        for key, node in note.mapping("reviewed").entries.items():
+            if isinstance(node, Scalar):
+                found[key] = node.text.split()
     return found
 
 

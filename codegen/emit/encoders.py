@@ -16,7 +16,7 @@ from itertools import takewhile
 import attrs
 
 from codegen.emit import kinds
-from codegen.emit.classes import CODEC_TAGS, always_required, attributes_of
+from codegen.emit.classes import CODEC_TAGS, ClassWriter, always_required, attributes_of
 from codegen.emit.docstrings import WIDTH
 from codegen.emit.imports import Imports
 from codegen.model import CodeSet, Field, Group, Member
@@ -47,24 +47,23 @@ def encoder_name(cls: str) -> str:
 
 
 def encoder_view(
+    writer: ClassWriter,
     cls: str,
     parameter: str,
     title: str,
     members: tuple[Member, ...],
-    imports: Imports,
-    package: str,
     *,
-    in_groups: bool = False,
     is_header: bool = False,
 ) -> EncoderView:
-    """Return the encoder of a class with these members.
+    """Return the encoder of a class with these members; `writer` is that of the class's module.
 
-    `in_groups` means that the class is in the module of the entries of all groups. With `is_header`, the text
-    of the leading string fields is cached, because they rarely change between messages.
+    With `is_header`, the text of the leading string fields is cached, because they rarely change between
+    messages.
     """
+    imports = writer.imports
     imports.on_one_line("kalshi_fix_sansio.dialect.support", "format_unknown")
-    body = _Body(parameter, imports, package, in_groups)
-    if in_groups:
+    body = _Body(parameter, imports, writer.package, writer.in_groups)
+    if writer.in_groups:
         imports.on_one_line("kalshi_fix_sansio.dialect.support", "require_entry")
         body.lines += [f"if type({parameter}) is not {cls}:", f"    require_entry({parameter}, {cls})"]
     # Fields written by the codec precede or follow the text of this function.

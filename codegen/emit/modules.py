@@ -90,9 +90,7 @@ class _Modules:
         views = []
         for message in messages:
             title = f"the body of {message.name} ({message.msg_type})"
-            encoder = encoders.encoder_view(
-                message.name, "message", title, message.members, imports, self.package
-            )
+            encoder = encoders.encoder_view(writer, message.name, "message", title, message.members)
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
         logon_fields = None
@@ -262,7 +260,7 @@ class _Modules:
             doc = f"The standard {parameter} of every message of the {self.dialect.title} dialect."
             title = f"a {parameter}, without the fields that the codec writes,"
             encoder = encoders.encoder_view(
-                name, parameter, title, members, class_imports, self.package, is_header=name == "Header"
+                class_writer, name, parameter, title, members, is_header=name == "Header"
             )
             class_views.append((class_writer.view(name, "blocks", members, doc), encoder))
             layout_views.append(layout_writer.block(name, members, (), "blocks"))
@@ -287,9 +285,7 @@ class _Modules:
         class_views, layout_views = [], []
         for group in groups:
             name, title = group.entry_class, f"an entry of {group.name}"
-            encoder = encoders.encoder_view(
-                name, "entry", title, group.members, class_imports, self.package, in_groups=True
-            )
+            encoder = encoders.encoder_view(class_writer, name, "entry", title, group.members)
             class_views.append((class_writer.group_view(group), encoder))
             layout_views.append(layout_writer.block(name, group.members, group.one_of, "groups"))
         doc = "The entries of repeating groups, and their encoders."

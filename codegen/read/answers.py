@@ -98,9 +98,8 @@ def _answers(
         named = [each for each, _ in words(context.source.sections["messages"][request].node.get("request"))]
         if not named:
             what = f"message `{message.name}` answers `{request}`, which is not a request"
-            context.mistakes.add(
-                where, what, f"add `request` to `{request}` with the field that identifies it"
-            )
+            advice = f"add `request` to `{request}` with the field that identifies it"
+            context.mistakes.add(where, what, advice)
         elif found is not None and repeated not in named:
             what = f"message `{message.name}` identifies `{request}` by `{repeated}`, "
             what += f"which is not in the `request` of `{request}`"

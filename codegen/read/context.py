@@ -52,9 +52,8 @@ class Context:
         """Record a name that is not a FIX name."""
         if not FIX_NAME.match(defined.name):
             what = f"`{defined.name}` is not a FIX name"
-            self.mistakes.add(
-                defined.location, what, "use letters and digits, beginning with a capital letter"
-            )
+            advice = "use letters and digits, beginning with a capital letter"
+            self.mistakes.add(defined.location, what, advice)
 
     def about(self, node: Map, default: Node | None, what: str, location: Location) -> dict[str, Any]:
         """Return the arguments of `model.Element` for any element; `default` is the `source` of its file."""
@@ -110,9 +109,8 @@ class Context:
             return model.Change(kind, None, when, note)
         if when not in versions:
             near = nearest(when, versions)
-            advice = "add it to the manifest's `versions` with its date" + (
-                f", or write `{near}`" if near else ""
-            )
+            alternative = f", or write `{near}`" if near else ""
+            advice = f"add it to the manifest's `versions` with its date{alternative}"
             self.mistakes.add(location, f"version `{when}` is not defined", advice)
             return model.Change(kind, when, None, note)
         node = versions[when][0]

@@ -166,9 +166,8 @@ def _field(
     # A counter needs no doc of its own.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
-        context.mistakes.add(
-            entry.location, f"{label} has no doc", "add `doc` with its meaning in a sentence"
-        )
+        advice = "add `doc` with its meaning in a sentence"
+        context.mistakes.add(entry.location, f"{label} has no doc", advice)
     minimum, maximum = integer(node, "minimum"), integer(node, "maximum")
     if minimum is not None and maximum is not None and minimum > maximum:
         what = f"{label} has a minimum above its maximum"
@@ -253,12 +252,8 @@ def _words(node: Map) -> tuple[str, ...]:
 
 def session_types(context: Context) -> tuple[model.SessionType, ...]:
     """Return the session types in file order."""
-    roles = {
-        role
-        for entry in context.source.hosts.values()
-        for hosts in _host_maps(entry.node)
-        for role in hosts[1]
-    }
+    hosts = [hosts for entry in context.source.hosts.values() for _, hosts in _host_maps(entry.node)]
+    roles = {role for each in hosts for role in each}
     found = []
     for name, entry in context.source.sections["sessions"].items():
         node = entry.node

@@ -137,9 +137,8 @@ def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
         # Not `Path.is_file`, which raises OSError for a name that is too long.
         if not os.path.isfile(current / "manifest.yaml"):  # noqa: PTH113
             what = f"`extends` names {base.text}, where there is no manifest.yaml"
-            mistakes.add(
-                manifest.at("extends"), what, "name the folder of the base dialect, relative to this one"
-            )
+            advice = "name the folder of the base dialect, relative to this one"
+            mistakes.add(manifest.at("extends"), what, advice)
             break
     mistakes.raise_any()
     return chain

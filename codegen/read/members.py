@@ -123,9 +123,8 @@ class Blocks:
             if name in included:
                 # If each component included the next one twice, the members would double at every level.
                 how = "twice" if included[name] else "inside itself"
-                mistakes.add(
-                    members.at(name), f"{label} has component `{name}` {how}", "remove one of the two"
-                )
+                what = f"{label} has component `{name}` {how}"
+                mistakes.add(members.at(name), what, "remove one of the two")
                 continue
             # The incomplete components are those that enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
@@ -166,9 +165,9 @@ class Blocks:
         constant = optional_text(node, "constant")
         if constant is not None:
             constant = self._wire_value(field, constant, node.at("constant"))
-        presence = (
-            written.node.text if isinstance(written.node, Scalar) else text(node, "presence", "optional")
-        )
+        presence = text(node, "presence", "optional")
+        if isinstance(written.node, Scalar):
+            presence = written.node.text
         if presence == "include":
             what = f"{label} includes `{name}`, which is not a component"
             context.mistakes.add(written.location, what, "write required or optional")
@@ -233,9 +232,8 @@ class Blocks:
         label = f"group `{name}`"
         if name in self._open:
             path = " in ".join(f"`{each}`" for each in [*reversed(self._open), name])
-            context.mistakes.add(
-                entry.location, f"{label} nests itself ({path})", "remove one of the nestings"
-            )
+            what = f"{label} nests itself ({path})"
+            context.mistakes.add(entry.location, what, "remove one of the nestings")
             return None
         if len(self._open) >= MAX_NESTING:
             what = f"groups are nested more than {MAX_NESTING} levels deep"
@@ -322,9 +320,8 @@ class Blocks:
             return None
         named = words(node.entries[modes[0]])
         if len(named) < 2:
-            mistakes.add(
-                node.location, f"`{modes[0]}` in {label} names fewer than two members", "name them all"
-            )
+            what = f"`{modes[0]}` in {label} names fewer than two members"
+            mistakes.add(node.location, what, "name them all")
         names = []
         for name, where in named:
             what = f"`{modes[0]}` in {label} names `{name}`, which is not a member of it"
@@ -339,16 +336,12 @@ class Blocks:
         """Return the fields with their conditional limits."""
         everywhere = Places.everywhere(self.context)
         entries = self.context.source.sections["fields"]
-        self.fields = {
-            name: attrs.evolve(
-                field,
-                limits=self._limits(
-                    entries[name].node, field, _BlockContext(f"field `{name}`", everywhere, {})
-                ),
-            )
-            for name, field in self.fields.items()
-        }
-        return dict(self.fields)
+        found: dict[str, model.Field] = {}
+        for name, field in self.fields.items():
+            block = _BlockContext(f"field `{name}`", everywhere, {})
+            found[name] = attrs.evolve(field, limits=self._limits(entries[name].node, field, block))
+        self.fields = found
+        return dict(found)
 
     def _limits(self, node: Map, field: model.Field, block: _BlockContext) -> tuple[model.Limit, ...]:
         found = []
@@ -387,9 +380,8 @@ class Blocks:
             what = f"a limit of {label} has a minimum above its maximum"
             mistakes.add(node.at("minimum"), what, "swap the two")
         if limit.step is not None and Decimal(limit.step) <= 0:
-            mistakes.add(
-                node.at("step"), f"a limit of {label} has a step of {limit.step}", "write one above 0"
-            )
+            what = f"a limit of {label} has a step of {limit.step}"
+            mistakes.add(node.at("step"), what, "write one above 0")
 
     def _conditions(self, node: Map, key: str, block: _BlockContext) -> tuple[model.Condition, ...]:
         label = f"`{key}` in {block.label}"
@@ -457,12 +449,12 @@ class Blocks:
                 return code.value
             what = f"`{value}` is not a code of {field.codeset.name}"
             self.context.is_among(value, [each.name for each in field.codes], location, what)
-        elif field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
-            self.context.mistakes.add(location, f"`{value}` is not a value of {field.name}", "write Y or N")
+            return value
+        what = f"`{value}` is not a value of {field.name}"
+        if field.datatype.kind == "BOOLEAN" and value not in ("Y", "N"):
+            self.context.mistakes.add(location, what, "write Y or N")
         elif field.datatype.kind in INTEGER_KINDS and not value.removeprefix("-").isdigit():
-            self.context.mistakes.add(
-                location, f"`{value}` is not a value of {field.name}", "write a whole number"
-            )
+            self.context.mistakes.add(location, what, "write a whole number")
         return value
 
     def _legacy(self, node: Map, name: str, block: _BlockContext) -> tuple[model.Field, ...]:

@@ -41,9 +41,8 @@ class Places:
         # A scope with an undefined name has already been reported.
         if all(known) and not any(place.within(scope) for place in self.all):
             what = f"a scope of {label} covers no place where it can occur"
-            context.mistakes.add(
-                node.location, what, "correct products, sessions or sender, or remove the rule"
-            )
+            advice = "correct products, sessions or sender, or remove the rule"
+            context.mistakes.add(node.location, what, advice)
         return scope
 
     def outside(self, scope: model.Scope) -> list[model.Scope]:

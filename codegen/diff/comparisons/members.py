@@ -146,11 +146,9 @@ class _Row:
         """Return whether a predicate is true at every place. If a page covers both senders in one row, all
         places of one sender are enough.
         """
-        senders = {place.sender for place in self.allowed}
-        if self.fact.sender is None and len(senders) > 1 and self.block.evidence.is_pages:
-            return any(
-                all(predicate(place) for place in self.allowed if place.sender == each) for each in senders
-            )
+        by_sender = grouped(self.allowed, lambda place: place.sender)
+        if self.fact.sender is None and len(by_sender) > 1 and self.block.evidence.is_pages:
+            return any(all(map(predicate, places)) for places in by_sender.values())
         return all(map(predicate, self.allowed))
 
     def settings(self) -> Iterator[Finding]:
@@ -196,11 +194,9 @@ class _Row:
         if group is not None and self.placed.path == other.path:
             # Both must be in every entry.
             always = {field.name for field in group.delimiters}
-            always |= {
-                member.field.name
-                for member in group.members
-                if "required" in (member.presence, *(rule.presence for rule in member.rules))
-            }
+            for member in group.members:
+                if "required" in (member.presence, *(rule.presence for rule in member.rules)):
+                    always.add(member.field.name)
             if pair <= always:
                 return True
         return owner is not None and any(pair <= set(rule.names) for rule in owner.one_of)

@@ -14,6 +14,9 @@ from codegen.diff.spec_index import DICTIONARY, PAGE
 from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
+# A run of capitals is a word.
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield the differences in messages, flows, texts and pages, and one finding per passage that could not
@@ -97,9 +100,7 @@ def _same_name(heading: str, own: str, *, exact: bool) -> bool:
         return heading == own or not exact
     # The words of the heading must occur in order in the name; a single word such as Request would match too
     # many names.
-    words, candidates = (
-        [*map(str.lower, re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))] for name in (heading, own)
-    )
+    words, candidates = ([*map(str.lower, _WORD.findall(name))] for name in (heading, own))
     left = iter(candidates)
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
 

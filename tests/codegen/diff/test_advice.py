@@ -156,12 +156,6 @@ def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
     ]
 
 
-def test_names_of_the_spec_are_proposed(scratch: Scratch) -> None:
-    scratch.revise(scratch.pages, CHANGES["a text with a code"])
-    (found,) = scratch.diff_pages()
-    assert "`PIER_CLOSED: {means: {RefusalReason: NoBerth}, source: bookings, doc: " in found.edits[0].text
-
-
 def test_a_missing_condition_is_reported_only_on_the_pages_of_its_product(scratch: Scratch) -> None:
     """Both pages mark a field as optional that the spec requires only on freight."""
     members = scratch.spec / "messages/bookings.yaml"
@@ -169,12 +163,3 @@ def test_a_missing_condition_is_reported_only_on_the_pages_of_its_product(scratc
     scratch.edit(members, "      Deck:        optional", deck)
     found = [page for page in scratch.diff_pages() if page.in_source == "optional"]
     assert [(item.address, item.products) for item in found] == [("BookingRequest.Deck", ("freight",))]
-
-
-def test_the_name_of_another_message_is_not_a_value(scratch: Scratch) -> None:
-    scratch.edit(
-        scratch.pages / "pier/sessions.md",
-        "| 108  | HeartBtInt       | Seconds  ",
-        "| 108  | HeartBtInt       | Seconds between a Heartbeat<0> and the next Heartbeat\\<0> ",
-    )
-    assert scratch.diff_pages() == []

@@ -23,54 +23,40 @@ def test_without_differences_no_work_remains(scratch: Scratch) -> None:
     assert result.stdout == "117 facts read from 7 files; nothing left to do.\n"
 
 
-def test_remaining_work_is_reported_with_its_locations(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/bookings.md"
+def test_remaining_work_is_reported_with_its_locations_as_text_or_json(scratch: Scratch) -> None:
+    page, members = scratch.pages / "pier/bookings.md", scratch.spec / "messages/bookings.yaml"
     scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
-    result = diff(scratch.spec, scratch.pages)
-    assert result.exit_code == 1
-    line = line_of(scratch.spec / "messages/bookings.yaml", "Length:")
-    write = (
-        f"{scratch.spec}/messages/bookings.yaml:{line}: `Length` of BookingRequest: `optional`, perhaps with"
-    )
-    assert result.stdout.splitlines() == [
+    row, member = line_of(page, "| 9003 |"), line_of(members, "Length:")
+    what = "BookingRequest: Length (9003) is optional, but required in the spec"
+    write = "`Length` of BookingRequest: `optional`, perhaps with `required_when`"
+    keep = '- {source: bookings, member: BookingRequest.Length, in_source: optional, why: "…"}'
+    text, as_json = diff(scratch.spec, scratch.pages), diff(scratch.spec, "--json", page)
+    assert (text.exit_code, as_json.exit_code) == (1, 1)
+    assert text.stdout.splitlines() == [
         "Different: the sources and the spec disagree (1)",
         "",
-        "* BookingRequest: Length (9003) is optional, but required in the spec [freight]",
-        f"    found at  {page}:{line_of(page, '| 9003 |')}",
-        f"    write at  {write} `required_when`",
-        '    or keep   - {source: bookings, member: BookingRequest.Length, in_source: optional, why: "…"}',
+        f"* {what} [freight]",
+        f"    found at  {page}:{row}",
+        f"    write at  {members}:{member}: {write}",
+        f"    or keep   {keep}",
         "",
         "117 facts read from 7 files; 1 left to do.",
     ]
-
-
-def test_remaining_work_is_reported_as_json(scratch: Scratch) -> None:
-    page = scratch.pages / "pier/bookings.md"
-    scratch.edit(page, "| 9003 | Length      | Decimal      | Y ", "| 9003 | Length      | Decimal      | N ")
-    result = diff(scratch.spec, "--json", page)
-    assert result.exit_code == 1
-    content = json.loads(result.stdout)
-    assert content["read"] == [{"file": page.as_posix(), "facts": 32}]
-    assert content["kept"] == 0
-    (finding,) = content["findings"]
-    assert (
-        finding["keep"]
-        == '- {source: bookings, member: BookingRequest.Length, in_source: optional, why: "…"}'
-    )
-    assert {
-        key: finding[key]
-        for key in ("kind", "element", "address", "in_source", "products", "sources", "places")
-    } == {
+    finding = {
         "kind": "different",
         "element": "member",
         "address": "BookingRequest.Length",
         "in_source": "optional",
+        "what": what,
         "products": ["freight"],
         "sources": ["bookings"],
-        "places": [{"file": page.as_posix(), "line": line_of(page, "| 9003 |")}],
+        "shown": [],
+        "places": [{"file": page.as_posix(), "line": row}],
+        "edits": [{"file": members.as_posix(), "line": member, "write": write}],
+        "keep": keep,
     }
-    (edit,) = finding["edits"]
-    assert edit["file"].endswith("messages/bookings.yaml")
+    read = [{"file": page.as_posix(), "facts": 32}]
+    assert json.loads(as_json.stdout) == {"findings": [finding], "kept": 0, "read": read, "skipped": []}
 
 
 def test_an_entry_proposed_by_the_report_keeps_a_difference(scratch: Scratch) -> None:

@@ -106,6 +106,7 @@ def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
         (9002, "Session, e.g. `PierBK`, `PierTD`"),
         (9030, "Reports Taken\\<T> instead of Refused\\<R>"),
         (9006, "Expires as Over\\<O>, `1`=Take"),
+        (108, "Seconds between a Heartbeat<0> and the next Heartbeat\\<0>"),
     ],
 )
 def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str) -> None:

@@ -46,11 +46,6 @@ def failure(out: Path) -> list[str]:
     return lines
 
 
-def test_a_fresh_package_passes_the_check(package: Path) -> None:
-    result = generate(HARBOUR, package, "--check")
-    assert (result.exit_code, result.output) == (0, "")
-
-
 def test_writing_again_changes_nothing(package: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in package.rglob("*.py")}
     result = generate(HARBOUR, package)
@@ -82,10 +77,13 @@ def test_the_check_lists_all_differences_and_changes_nothing(package: Path) -> N
     assert (package / "extra.txt").exists()
 
 
-def test_compiled_bytecode_is_not_a_stale_file(package: Path) -> None:
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "codesets.cpython-311.pyc").write_bytes(b"")
-    assert generate(HARBOUR, package, "--check").exit_code == 0
+def test_a_fresh_package_passes_the_check_with_or_without_compiled_bytecode(package: Path) -> None:
+    for with_bytecode in (False, True):
+        if with_bytecode:
+            (package / "__pycache__").mkdir()
+            (package / "__pycache__" / "codesets.cpython-311.pyc").write_bytes(b"")
+        result = generate(HARBOUR, package, "--check")
+        assert (result.exit_code, result.output) == (0, "")
 
 
 def test_outside_a_work_tree_no_file_is_untracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,6 +189,7 @@ def test_a_folder_without_a_manifest_is_not_a_dialect(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(tmp_path)
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
     assert mistake.what.startswith("cannot be read")
+    assert mistake.advice == "add the file"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
     [
         ("a: 1\nb: [1, 2\n", 3, "is not valid YAML", "correct the syntax"),
         ("a: 1\nb: it: 2\n", 2, "is not valid YAML", "quote text"),
+        ('a: "open\n', 2, "is not valid YAML", "quote text"),
         ("a: 1\n---\nb: 2\n", 2, "is not valid YAML", "correct the syntax"),
         ("a: \x07\n", 1, "contains the character U+0007", "remove it"),
         ("", 1, "is empty", "fill it"),
@@ -105,12 +106,3 @@ def test_unreadable_parts_are_listed_with_their_lines(
     assert mistake.location.line == line
     assert what in mistake.what
     assert advice in mistake.advice
-
-
-def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"none\.yaml:1: cannot be read .*; add the file"):
-        read_yaml(tmp_path / "none.yaml")
-
-
-def test_an_unclosed_quote_is_reported_with_the_last_line(tmp_path: Path) -> None:
-    assert str(refused(tmp_path, 'a: "open\n')[0]).startswith(f"{tmp_path.as_posix()}/a.yaml:2: ")
