@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from codegen.files import write_files
+
 SETTINGS = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
@@ -36,9 +38,7 @@ def format_sources(sources: Mapping[str, str]) -> dict[str, str]:
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for path, source in sources.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(source, encoding="utf-8")
+        write_files(sources, folder)
         # --no-cache: the folder is different each time.
         command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(SETTINGS)]
         result = subprocess.run(  # noqa: S603 - our own interpreter and our own sources

@@ -25,6 +25,7 @@ import click
 from codegen.diff.documents import markdown
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import SpecError
+from codegen.files import write_files
 from codegen.read.bounded_xml import MAX_XML_SIZE
 
 MAX_INDEX = 4 * 1024 * 1024
@@ -239,15 +240,9 @@ def write(pages: list[Page], out: Path) -> list[Path]:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
             raise FetchError(f"{out}: is not empty")
-        files = []
-        for page in pages:
-            file = out / page.path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(page.text, encoding="utf-8", newline="")
-            files.append(file)
+        return write_files({page.path: page.text for page in pages}, out)
     except OSError as error:
         raise FetchError(f"{out}: {error.strerror}") from None
-    return files
 
 
 @click.command("fetch")

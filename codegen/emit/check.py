@@ -40,10 +40,8 @@ def check(expected: Mapping[str, str], folder: Path) -> list[Finding]:
             findings.append(Finding(folder / name, difference))
     # A file that was not added to git passes here, but would be missing from a fresh clone.
     tracked = tracked_files(folder)
-    if tracked is not None:
-        findings += [
-            Finding(folder / name, "not tracked by git") for name in expected.keys() & found - tracked
-        ]
+    untracked = expected.keys() & found - tracked if tracked is not None else ()
+    findings += [Finding(folder / name, "not tracked by git") for name in untracked]
     return sorted(findings, key=lambda finding: (finding.path, finding.what))
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from codegen.files import write_files
 from codegen.model import CodeSet, Dialect, Field, Group, Member, Message
 from codegen.presence import MANDATORY, Place, places, places_of, presences
 
@@ -28,13 +29,7 @@ def write(dialect: Dialect, product: str | None, out: Path) -> list[Path]:
 
     Raises ValueError if the dialect has no such product, or has products and none is given.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in render(dialect, product).items():
-        path = out / name
-        path.write_text(text, encoding="utf-8")
-        paths.append(path)
-    return paths
+    return write_files(render(dialect, product), out)
 
 
 def render(dialect: Dialect, product: str | None = None) -> dict[str, str]:

@@ -18,6 +18,7 @@ import attrs
 import yaml
 
 from codegen.errors import Mistakes
+from codegen.files import write_files
 from codegen.model import APPL_VER_IDS, CODED_KINDS
 from codegen.naming import (
     FIX_NAME,
@@ -482,13 +483,7 @@ def write(found: Import, out: Path) -> list[Path]:
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty; choose another folder")
-    paths = []
-    for name, text in found.files.items():
-        path = out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        paths.append(path)
-    return sorted(paths)
+    return sorted(write_files(found.files, out))
 
 
 def _appl_ver_id(dictionary: DataDictionary) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from codegen.emit.render import render
+from codegen.files import write_files
 from codegen.read.resolve import load_dialect
 from kalshi_fix_sansio import Role, Session, SessionConfig
 
@@ -28,10 +29,7 @@ def rendered(spec: Path) -> dict[str, str]:
 def imported(spec: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Generate the package of a spec folder into a folder, and import it for one test."""
     package = f"harbour_of_{folder.parent.name.replace('-', '_')}"
-    for name, text in render(load_dialect(spec), package).items():
-        path = folder / package / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(render(load_dialect(spec), package), folder / package)
     monkeypatch.syspath_prepend(str(folder))
     module = importlib.import_module(package)
     for name in [name for name in sys.modules if name.split(".")[0] == package]:

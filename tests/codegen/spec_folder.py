@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import SpecError
+from codegen.files import write_files
 from codegen.model import Dialect, Field, Member, Message
 from codegen.read.resolve import load_dialect
 from kalshi_fix_adapters.documents.mistakes import Mistake
@@ -179,11 +180,7 @@ def write(folder: Path, **changes: str | None) -> Path:
     files: dict[str, str | None] = dict(FILES)
     for name, text in changes.items():
         files[path_of(name)] = text
-    for name, text in files.items():
-        if text is not None:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    write_files({name: text for name, text in files.items() if text is not None}, folder)
     return folder
 
 

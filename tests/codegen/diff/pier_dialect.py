@@ -12,6 +12,7 @@ from codegen.diff.facts import Vocabulary
 from codegen.diff.findings import Finding
 from codegen.diff.spec_index import SpecIndex
 from codegen.export import dictionary
+from codegen.files import write_files
 from codegen.read.resolve import load_dialect
 from tests.codegen import spec_folder
 from tests.codegen.harbour_spec import SpecCopy
@@ -32,9 +33,7 @@ class Scratch(SpecCopy):
         self.pages = folder / "pages"
         self.dictionary = folder / "dictionary"
         shutil.copytree(PAGES, self.pages)
-        self.dictionary.mkdir()
-        for name, text in _dictionaries().items():
-            (self.dictionary / name).write_text(text, encoding="utf-8")
+        write_files(_dictionaries(), self.dictionary)
         self._view: tuple[list[int], SpecIndex] | None = None
 
     @property
