@@ -141,7 +141,7 @@ def _codeset_view(codeset: CodeSet, users: list[Field]) -> CodeSetView:
         plain=plain,
         accepts="int | str" if codeset.integer else "str",
         converter=kinds.codeset_converter(codeset),
-        table=kinds.codeset_table(codeset),
+        table=f"_{upper_snake(codeset.name)}",
         to_code=f"to_{plain}_code",
         plain_converter="to_int" if codeset.integer else "to_char" if char else "to_str",
         doc=docstring([prose.sentence(codeset.doc), facts], 4, [(code.constant, code.doc) for code in codes]),

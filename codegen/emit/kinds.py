@@ -70,11 +70,6 @@ def codeset_converter(codeset: CodeSet) -> str:
     return f"to_{snake_case(codeset.name)}"
 
 
-def codeset_table(codeset: CodeSet) -> str:
-    """Return the name of the lookup table of the function that `codeset_converter` names."""
-    return f"_{snake_case(codeset.name).upper()}"
-
-
 def literal(field: Field, value: str) -> str:
     """Return a wire value as a Python expression, for defaults."""
     for code in field.codes:

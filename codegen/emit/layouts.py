@@ -308,7 +308,13 @@ def _words(words: Iterable[str]) -> str | None:
 
 
 def _pattern(pattern: str | None) -> str | None:
-    return None if pattern is None else raw_string(pattern)
+    """Return a regular expression as a readable string literal."""
+    if pattern is None:
+        return None
+    # A raw string cannot contain its own quote or end with a backslash.
+    if '"' in pattern or pattern.endswith("\\"):
+        return repr(pattern)
+    return f'r"{pattern}"' if "\\" in pattern else f'"{pattern}"'
 
 
 def session_type_expression(session_type: SessionType) -> str:
@@ -358,11 +364,3 @@ def text_literal(text: str) -> str:
     # Each part keeps the spaces at its ends, because Python joins adjacent literals without any.
     parts = wrap(text, 80, drop_whitespace=False)
     return f"({' '.join(map(repr, parts))})" if len(parts) > 1 else repr(text)
-
-
-def raw_string(text: str) -> str:
-    """Return a readable string literal for a regular expression."""
-    # A raw string cannot contain its own quote or end with a backslash.
-    if '"' in text or text.endswith("\\"):
-        return repr(text)
-    return f'r"{text}"' if "\\" in text else f'"{text}"'

@@ -67,6 +67,10 @@ class SpecCopy:
         """Replace a passage of a file."""
         edit(self.spec / file, old, new)
 
+    def insert(self, file: str | Path, more: str, *, before: str = "", after: str = "") -> None:
+        """Insert text into a file, before or after a passage."""
+        self.edit(file, after + before, after + more + before)
+
     def append(self, file: str | Path, more: str) -> None:
         """Append text to a file."""
         path = self.spec / file

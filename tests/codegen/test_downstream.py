@@ -68,8 +68,8 @@ def test_each_unmentioned_element_is_listed_once(project: Project) -> None:
 def test_a_new_member_is_reported_with_its_line(project: Project) -> None:
     before = project.unhandled(areas=KINDS, known=[SESSION])
     spec = project.spec
-    spec.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
-    spec.edit("messages/berths.yaml", "      Draught:", "      Seen: optional\n      Draught:")
+    spec.insert("codesets.yaml", '      Buoy: {value: 3, doc: "At a buoy."}\n', before="      Anchor:")
+    spec.insert("messages/berths.yaml", "      Seen: optional\n", before="      Draught:")
     spec.append("fields.yaml", '  Seen: {tag: 5900, type: BOOLEAN, doc: "Seen."}\n')
     assert project.unhandled(areas=KINDS, known=[SESSION]) - before == {
         "codes BerthKind.Buoy",

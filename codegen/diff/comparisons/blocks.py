@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -90,10 +90,6 @@ class Block:
     def plain(self) -> frozenset[int]:
         """Tags that the source has as plain fields."""
         return frozenset(each.tag for each in self.rows if each.is_counter is False)
-
-    def described_tags(self, rows: Iterable[MemberFact]) -> set[int]:
-        """Return the spec's tags of the members that the rows describe."""
-        return {placed.field.tag for row in rows if (placed := self.member_of(row)) is not None}
 
     def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:
         """Return a heading's condition as a field of the spec and a wire value; None if no single field

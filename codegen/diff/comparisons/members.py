@@ -289,7 +289,7 @@ def _location(block: Block) -> Location:
 def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group that is missing completely is reported once."""
     rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
-    seen = block.described_tags(rows)
+    seen = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}
     if block.message is None:
         # Pages list header fields that only one message has in that message's table.
         seen |= {fact.tag for fact in block.evidence.facts(MemberFact)}

@@ -66,13 +66,11 @@ def test_a_message_without_a_section_or_without_a_table_is_reported_once(scratch
 def test_messages_missing_from_a_dictionary_are_reported_by_family(scratch: Scratch) -> None:
     path = scratch.dictionary / "FIX50SP2.xml"
     whole = path.read_text(encoding="utf-8")
-    path.write_text(
-        re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
-    )
+    left = re.sub(r'  <message name="[BT].*?</message>\n', "", whole, flags=re.DOTALL)
+    path.write_text(left, encoding="utf-8")
     assert scratch.diff_dictionary() == []  # a dictionary of the session layer
-    path.write_text(
-        re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL), encoding="utf-8"
-    )
+    left = re.sub(r'  <message name="Tide.*?</message>\n', "", whole, flags=re.DOTALL)
+    path.write_text(left, encoding="utf-8")
     found = scratch.diff_dictionary()
     assert reported(found) == {
         ("gone", "message", "TideRequest", "absent"),
@@ -88,11 +86,7 @@ def test_a_section_on_another_page_has_moved(scratch: Scratch) -> None:
     without_section(tides, "Tide Request (35=T1)")
     scratch.append(bookings, f"\n{section}")
     assert reported(scratch.diff_pages()) == {("different", "message", "TideRequest", "on bookings")}
-    scratch.edit(
-        scratch.spec / "messages/tides.yaml",
-        "    msg_type: T1\n",
-        "    msg_type: T1\n    source: bookings\n",
-    )
+    scratch.insert("messages/tides.yaml", "    source: bookings\n", after="    msg_type: T1\n")
     assert scratch.diff_pages() == []
 
 
@@ -122,11 +116,8 @@ def test_a_new_or_removed_environment_is_reported(scratch: Scratch) -> None:
 
 def test_an_element_that_a_page_allows_and_the_spec_forbids_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier-tours/bookings.md"
-    scratch.edit(
-        page,
-        "| No       | Text      | 58   |",
-        "| No       | Until     | 9006 | When it ends | UTCTimestamp |\n| No       | Text      | 58   |",
-    )
+    row = "| No       | Until     | 9006 | When it ends | UTCTimestamp |\n"
+    scratch.insert(page, row, before="| No       | Text      | 58   |")
     (finding,) = scratch.diff_pages()
     assert (finding.address, finding.in_source, finding.products) == (
         "BookingReport.Until",
@@ -137,18 +128,12 @@ def test_an_element_that_a_page_allows_and_the_spec_forbids_is_reported(scratch:
 
 def test_a_condition_is_compared_only_where_it_applies(scratch: Scratch) -> None:
     """A field that one product requires under a condition may be optional on the pages of another."""
-    row = "| 9006 | Until       | UTCTimestamp | {}        | {}"
-    scratch.edit(
-        scratch.pages / "pier/bookings.md", row.format("C", "Required when"), row.format("N", "Stated when")
-    )
-    assert ("different", "member", "BookingRequest.Until", "optional") in reported(scratch.diff_pages())
-    messages = scratch.spec / "messages/bookings.yaml"
-    scratch.edit(
-        messages,
-        "{required_when: {BookingKind: Take}}",
-        "{required_when: {products: tours, BookingKind: Take}}",
-    )
-    assert ("different", "member", "BookingRequest.Until", "optional") not in reported(scratch.diff_pages())
+    page, row = scratch.pages / "pier/bookings.md", "| 9006 | Until       | UTCTimestamp | {}        | {}"
+    finding = ("different", "member", "BookingRequest.Until", "optional")
+    scratch.edit(page, row.format("C", "Required when"), row.format("N", "Stated when"))
+    assert finding in reported(scratch.diff_pages())
+    scratch.insert("messages/bookings.yaml", "products: tours, ", before="BookingKind: Take}}")
+    assert finding not in reported(scratch.diff_pages())
 
 
 @pytest.mark.parametrize(
@@ -189,17 +174,13 @@ def test_proposals_name_the_products_only_if_needed(scratch: Scratch) -> None:
         'after it `Draught: {tag: 9040, type: AMT, source: bookings, doc: "…"}`',
         "among the members of BookingRequest `Draught: {only: {products: freight}}`",
     ]
-    assert finding.edits[1].location.line == line_of(
-        scratch.spec / "messages/bookings.yaml", "Until:       {"
-    )
+    members = scratch.spec / "messages/bookings.yaml"
+    assert finding.edits[1].location.line == line_of(members, "Until:       {")
 
 
 def test_a_new_tag_after_a_group_may_belong_to_the_group(scratch: Scratch) -> None:
-    scratch.edit(
-        scratch.pages / "pier/tides.md",
-        "Repeating group field. Metres.            |",
-        "Repeating group field. Metres.            |\n| 9041 | Wind | Decimal | N | Speed |",
-    )
+    page = scratch.pages / "pier/tides.md"
+    scratch.insert(page, "| 9041 | Wind | Decimal | N | Speed |\n", after=row_of(page, "| 9022 "))
     (finding,) = scratch.diff_pages()
     assert "(or of group Tides: the page does not state it)" in finding.edits[-1].text
 
@@ -300,11 +281,8 @@ def test_components_that_no_message_uses_are_compared(scratch: Scratch) -> None:
      </components>"""
     path = scratch.dictionary / "FIX50SP2.xml"
     scratch.edit(path, "<components />", spare)
-    scratch.edit(
-        path,
-        '  <field number="9010"',
-        '  <field number="9050" name="NoCrew" type="NUMINGROUP" />\n  <field number="9010"',
-    )
+    counter = '  <field number="9050" name="NoCrew" type="NUMINGROUP" />\n'
+    scratch.insert(path, counter, before='  <field number="9010"')
     assert reported(scratch.diff_dictionary()) == {
         ("different", "member", "component Lots.NoLots", "required"),
         ("different", "member", "component Lots.LotWeight", "optional"),

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from tests.codegen.command import run
-from tests.codegen.diff.pier_dialect import Scratch, line_of
+from tests.codegen.diff.pier_dialect import Scratch, line_of, row_of
 
 
 @pytest.fixture
@@ -80,14 +80,8 @@ def test_new_and_removed_text_is_reported(scratch: Scratch) -> None:
 
 def test_changes_to_the_layout_are_not_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
-    scratch.edit(
-        page,
-        "| 9020 | NoTides   | Integer | Y        | Number of tides.                          |",
-        "|9020|**NoTides**|Integer|Y|Number  of tides.|",
-    )
-    scratch.edit(
-        page, "Tides are reported on the **PierTD** session.", "Tides are reported on the\n`PierTD` session."
-    )
+    scratch.edit(page, row_of(page, "| 9020 "), "|9020|**NoTides**|Integer|Y|Number  of tides.|\n")
+    scratch.edit(page, "on the **PierTD** session.", "on the\n`PierTD` session.")
     assert unreviewed(scratch) == []
 
 
@@ -109,11 +103,8 @@ def test_a_section_that_only_moved_need_not_be_reviewed_again(scratch: Scratch) 
 
 def test_a_line_with_a_finding_is_not_also_reported_as_text(scratch: Scratch) -> None:
     page = scratch.pages / "pier/tides.md"
-    scratch.edit(
-        page,
-        "| 9022 | TideLevel ",
-        "| 9041 | TideTime | UTC Time | N | Repeating group field. |\n| 9022 | TideLevel ",
-    )
+    row = "| 9041 | TideTime | UTC Time | N | Repeating group field. |\n"
+    scratch.insert(page, row, before="| 9022 | TideLevel ")
     (finding,) = scratch.diff_pages()
     assert finding.kind == "new"
 
@@ -134,11 +125,8 @@ def test_a_page_that_no_parser_reads_is_reported(scratch: Scratch) -> None:
         "page pier/fees: is not among the sources; 0 facts were read from it",
         "pier/fees: new text on line 3",
     ]
-    scratch.edit(
-        scratch.spec / "manifest.yaml",
-        "  changes:        page pier/changes\n",
-        "  changes:        page pier/changes\n  fees:           page pier/fees\n",
-    )
+    source = "  fees:           page pier/fees\n"
+    scratch.insert("manifest.yaml", source, after="  changes:        page pier/changes\n")
     assert unreviewed(scratch) == ["pier/fees: new text on lines 1 to 3"]
 
 

@@ -266,7 +266,7 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     same = run("--spec", HARBOUR, "api", "--against", released)
     assert (same.exit_code, same.output) == (0, "")
     copy.edit("messages/berths.yaml", "      Draught:   {since: 2020-03}\n", "")
-    copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    copy.insert("codesets.yaml", '      Buoy: {value: 3, doc: "At a buoy."}\n', before="      Anchor:")
     other = run("--spec", copy.spec, "api", "--against", released)
     assert other.exit_code == 1
     assert other.output.splitlines() == [

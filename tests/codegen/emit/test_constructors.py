@@ -53,11 +53,8 @@ AT_ANCHOR: dict[str, Any] = {"ship_id": "DE1", "length": 9, "flag": "F", "arriva
 def harbour(copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     old = "    one_of:\n      - at_least_one: [FirstDay, HighWater]\n"
     copy.edit("messages/berths.yaml", old, CONSTRUCTORS)
-    copy.edit(
-        "messages/berths.yaml",
-        "      Manifest:  optional\n",
-        "      Manifest:  optional\n      Pilots:    optional\n      Tugs:      optional\n",
-    )
+    more = "      Pilots:    optional\n      Tugs:      optional\n"
+    copy.insert("messages/berths.yaml", more, after="      Manifest:  optional\n")
     copy.append("components.yaml", GROUPS)
     copy.append("fields.yaml", FIELDS)
     return imported(copy.spec, tmp_path / "made", monkeypatch)

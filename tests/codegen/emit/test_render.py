@@ -90,13 +90,9 @@ def test_a_changed_doc_changes_the_lines_that_quote_it(copy: SpecCopy) -> None:
 @pytest.mark.parametrize("presence", ["optional", "required"])
 def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) -> None:
     before = rendered(copy.spec)
-    field = '  Beam: {tag: 5099, type: QTY, unit: metres, doc: "Width."}\n  Draught: '
-    copy.edit("fields.yaml", "  Draught:       ", field)
-    copy.edit(
-        "messages/berths.yaml",
-        "      Flag:      required",
-        f"      Beam: {presence}\n      Flag:      required",
-    )
+    field = '  Beam: {tag: 5099, type: QTY, unit: metres, doc: "Width."}\n'
+    copy.insert("fields.yaml", field, before="  Draught:       ")
+    copy.insert("messages/berths.yaml", f"      Beam: {presence}\n", before="      Flag:      required")
     found = changes(before, rendered(copy.spec))
     assert set(found) == {
         "layouts/berths.py",
@@ -112,18 +108,14 @@ def test_a_new_field_adds_lines_and_changes_none(copy: SpecCopy, presence: str) 
 
 def test_a_new_code_adds_lines_only_to_its_enum(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
-    copy.edit("codesets.yaml", "      Anchor:", '      Buoy: {value: 3, doc: "At a buoy."}\n      Anchor:')
+    copy.insert("codesets.yaml", '      Buoy: {value: 3, doc: "At a buoy."}\n', before="      Anchor:")
     found = changes(before, rendered(copy.spec))
     assert found == {"codesets.py": ([], ["BUOY: At a buoy.", "BUOY = 3"])}
 
 
 def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     before = rendered(copy.spec)
-    copy.edit(
-        "messages/berths.yaml",
-        "      Text:     optional",
-        "      Text:     optional\n      FirstDay: optional",
-    )
+    copy.insert("messages/berths.yaml", "\n      FirstDay: optional", after="      Text:     optional")
     found = changes(before, rendered(copy.spec))
     assert all(removed == [] for removed, _ in found.values())
     assert found["messages/berths.py"][1] == [

@@ -172,11 +172,7 @@ def test_conditions_are_described() -> None:
 )
 def test_presence_is_in_the_docstring(copy: SpecCopy, yaml: str, text: str) -> None:
     copy.edit("messages/berths.yaml", "      BerthKind: {default: 1}\n", f"      BerthKind: {yaml}\n")
-    copy.edit(
-        "messages/berths.yaml",
-        "      FirstDay:  {required_when: {BerthKind: Quay}}",
-        "      FirstDay:  optional",
-    )
+    copy.edit("messages/berths.yaml", "FirstDay:  {required_when: {BerthKind: Quay}}", "FirstDay:  optional")
     copy.edit("messages/berths.yaml", "    flows: {sessions: DESK, sender: client}\n", "")
     (view,) = (
         module for module in modules(load_dialect(copy.spec), "x") if module.path == "messages/berths.py"
