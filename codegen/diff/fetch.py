@@ -63,7 +63,7 @@ class Page:
 
 @attrs.define
 class _Host:
-    """The only host contacted for pages, or for the dictionary: redirects to any other host are refused."""
+    """The only host contacted for pages, or for the dictionary: a redirect to any other host is an error."""
 
     index: SplitResult
     now: Callable[[], float]
@@ -123,7 +123,7 @@ class _Host:
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Redirect handler that refuses other origins; urllib raises after ten redirects."""
+    """Redirect handler that rejects redirects to other origins; urllib raises after ten redirects."""
 
     def __init__(self, index: SplitResult) -> None:
         self._index = index

@@ -257,14 +257,14 @@ def _changes(
         if operation == "equal":
             continue
         # A passage that differs here and is not new in the balance has only moved.
-        fresh = [each for each in passages[j1:j2] if _take_one(added, each.fingerprint)]
-        gone = sum(_take_one(removed, each) for each in known[i1:i2])
+        fresh = [each for each in passages[j1:j2] if _decrement(added, each.fingerprint)]
+        gone = sum(_decrement(removed, each) for each in known[i1:i2])
         # Table rows with a finding are reported by that finding.
         unreported = [each for each in fresh if Location(reading.file, each.line) not in reported]
         yield _Change(evidence, reading, unreported, gone, passages[j1 - 1].line if j1 else 1, len(fresh))
 
 
-def _take_one(counted: Counter[str], item: str) -> bool:
+def _decrement(counted: Counter[str], item: str) -> bool:
     """Decrement the count of an item; return whether it was above 0."""
     counted[item] -= 1
     return counted[item] >= 0

@@ -1,7 +1,7 @@
 """Write the lines that findings propose into the spec folder.
 
 Only additions are written, at the place that the proposal names; corrections and removals are manual. A line
-contains `…` where text must be added by hand: codegen refuses it until then.
+contains `…` where text must be added by hand: codegen rejects it until then.
 """
 
 from __future__ import annotations

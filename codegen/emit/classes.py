@@ -268,7 +268,7 @@ class ClassWriter:
                 passed = ", ".join(
                     f"{each.attribute}={each.attribute}"
                     for each in entry
-                    if _is_taken(each, constructor, sets)
+                    if _is_argument(each, constructor, sets)
                 )
                 made = f"{taken.group.entry_class}({passed})"
             arguments.append(f"{taken.attribute}=[{made}]")
@@ -277,7 +277,7 @@ class ClassWriter:
             arguments.append(f"{taken.attribute}={taken.attribute}")
         others = [member for member in attributes_of(message.members) if member is not taken]
         for member in (*others, *(entry if len(entry) > 1 else ())):
-            if not _is_taken(member, constructor, sets):
+            if not _is_argument(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
             # As if required everywhere, so the argument has no default and does not accept None.
@@ -395,17 +395,17 @@ class ClassWriter:
                 self.imports.one_per_line("kalshi_fix_sansio.scalars", kinds.kind_of(member.field).converter)
 
 
-def _is_taken(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
+def _is_argument(member: Member, constructor: Constructor, sets: Mapping[str, str]) -> bool:
     """Return whether a member is an argument of a constructor."""
     if member.field.name in sets or member.attribute in constructor.without:
         return False
-    if any(_holds(condition, sets) for condition in member.forbidden_when):
+    if any(_is_true(condition, sets) for condition in member.forbidden_when):
         return False
     return _from_the_client(member) != "forbidden"
 
 
 def _is_required(member: Member, sets: Mapping[str, str]) -> bool:
-    required = any(_holds(condition, sets) for condition in member.required_when)
+    required = any(_is_true(condition, sets) for condition in member.required_when)
     return required or _from_the_client(member) == "required"
 
 
@@ -421,7 +421,7 @@ def _from_the_client(member: Member) -> str:
     return presence
 
 
-def _holds(condition: Condition, sets: Mapping[str, str]) -> bool:
+def _is_true(condition: Condition, sets: Mapping[str, str]) -> bool:
     """Return whether a condition is true regardless of the other fields."""
     return condition.scope == Scope() and all(
         name in sets and values is not None and (not values or sets[name] in values)

@@ -47,7 +47,7 @@ def render(
     Raises:
         SpecError: a message file has the name of a module that every dialect has.
     """
-    _refuse_reserved_families(dialect)
+    _check_families(dialect)
     environment = templates(_TEMPLATES)
     views = modules(dialect, package)
     sources = {}
@@ -57,7 +57,7 @@ def render(
     return format_sources(sources)
 
 
-def _refuse_reserved_families(dialect: Dialect) -> None:
+def _check_families(dialect: Dialect) -> None:
     taken = {each.family: each.location for each in dialect.messages if each.family in _RESERVED_FAMILIES}
     if taken:
         raise SpecError(

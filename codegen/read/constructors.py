@@ -1,4 +1,4 @@
-"""Resolve the `constructors` of messages: class methods that make a message for one purpose."""
+"""Resolve the `constructors` of messages: class methods that create a message for one purpose."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def accept(tmp_path: Path, text: str) -> None:
     read_yaml(path)
 
 
-def refused(tmp_path: Path, text: str) -> str:
+def rejected(tmp_path: Path, text: str) -> str:
     """Return the error for a YAML file."""
     with pytest.raises(SpecError) as caught:
         accept(tmp_path, text)
@@ -42,54 +42,56 @@ def test_aliases_that_double_are_refused(tmp_path: Path, levels: int) -> None:
     text = "a0: &a0 x\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, levels + 1)
     )
-    assert ": aliases expand to more than 10000 values; write the values out" in refused(tmp_path, text)
+    assert ": aliases expand to more than 10000 values; write the values out" in rejected(tmp_path, text)
 
 
 def test_aliases_count_as_their_expanded_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, aliased=5))
     # An alias is one value of the file, and expands to four.
     accept(tmp_path, "a: &a [1, 2, 3]\nb: *a\n")
-    assert ":1: aliases expand to more than 5 values" in refused(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
+    assert ":1: aliases expand to more than 5 values" in rejected(tmp_path, "a: &a [1, 2, 3]\nb: [*a, *a]\n")
 
 
 def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "BOUNDS", attrs.evolve(nodes.BOUNDS, values=9))
     accept(tmp_path, "a: [1, 2, 3, 4]\nb:\n")
-    assert refused(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
+    assert rejected(tmp_path, "a: [1, 2, 3, 4]\nb: [\n5]\n").startswith(":3: is not valid YAML: it has more")
 
 
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
 def test_the_error_for_deep_nesting_names_the_line_where_it_is_too_deep(tmp_path: Path, opening: str) -> None:
-    assert ":2: is not valid YAML: it is nested more than 64 levels deep" in refused(
+    assert ":2: is not valid YAML: it is nested more than 64 levels deep" in rejected(
         tmp_path, "# deep\n" + opening * 3000
     )
 
 
 def test_nesting_up_to_the_limit_is_accepted(tmp_path: Path) -> None:
     accept(tmp_path, "[" * nodes.BOUNDS.depth + "]" * nodes.BOUNDS.depth)
-    assert "nested more" in refused(tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1))
+    assert "nested more" in rejected(
+        tmp_path, "[" * (nodes.BOUNDS.depth + 1) + "]" * (nodes.BOUNDS.depth + 1)
+    )
 
 
 def test_expanded_aliases_must_not_exceed_the_maximum_depth(tmp_path: Path) -> None:
     links = "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 70))
-    assert "aliases expand to more than 64 levels" in refused(tmp_path, f"a0: &a0 x\n{links}")
+    assert "aliases expand to more than 64 levels" in rejected(tmp_path, f"a0: &a0 x\n{links}")
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 19, "1" * 19])
 def test_numbers_have_a_bounded_length(tmp_path: Path, number: str) -> None:
-    assert refused(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
+    assert rejected(tmp_path, f"a: 1\nb: {number}\n").startswith(":2: a number has more than 18 digits;")
     accept(tmp_path, f"a: {'9' * 18}\nb: -{'9' * 18}\nc: '{number}'\n")
 
 
 def test_files_have_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MAX_FILE_SIZE", 100)
     accept(tmp_path, "a: " + "x" * 97)
-    assert refused(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
+    assert rejected(tmp_path, "a: " + "x" * 98).startswith(":1: has more than 100 bytes;")
 
 
 def test_mistakes_are_bounded_in_number_and_length(tmp_path: Path) -> None:
     text = "".join(f"? [{n}]\n: x\n" for n in range(2000))
-    found = refused(tmp_path, text).split("\n")
+    found = rejected(tmp_path, text).split("\n")
     assert len(found) == MAX_MISTAKES + 1
     assert "there are more mistakes" in found[-1]
     mistakes = Mistakes()

@@ -100,7 +100,7 @@ def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: mo
             cash_order_qty=100,
         ),
     }
-    assert set(made) == {f"{item.name}.{way.name}" for item in kalshi.messages for way in item.constructors}
+    assert set(made) == {f"{item.name}.{each.name}" for item in kalshi.messages for each in item.constructors}
     for name, message in made.items():
         layout = message.MESSAGE
         session = layout.flows[0].sessions[0]

@@ -144,7 +144,7 @@ class _Walk:
         if _INVENTED.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
-        # MULTIPLESTRINGVALUE and similar types hold several codes separated by spaces.
+        # MULTIPLESTRINGVALUE and similar types contain several codes, separated by spaces.
         values = pair.value.split(" ") if field.datatype.name.startswith("MULTIPLE") else [pair.value]
         codes = {code.value for code in field.codes}
         if form is not None and not re.fullmatch(form, pair.value, re.ASCII):

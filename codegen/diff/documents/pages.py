@@ -37,7 +37,7 @@ def read(text: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     reader = _PageReader(file, vocabulary)
     # The end of the page ends a list, as any other block does.
     for block in (*markdown.blocks(text), markdown.End(0, "")):
-        reader.take(block)
+        reader.read(block)
     return [*reader.facts, *reader.mentions()]
 
 
@@ -58,7 +58,7 @@ class _PageReader:
     _lead: int | None = None
     """Field whose values are announced by the paragraph directly above."""
 
-    def take(self, block: markdown.Block) -> None:
+    def read(self, block: markdown.Block) -> None:
         if not isinstance(block, markdown.Item):
             self._end_list()
         # A paragraph announces only a list or table that follows it directly.

@@ -138,7 +138,7 @@ messages:
     assert path.read_text(encoding="utf-8").splitlines() == lines
 
 
-def test_a_placeholder_is_refused(scratch: Scratch) -> None:
+def test_codegen_rejects_a_placeholder(scratch: Scratch) -> None:
     scratch.revise(scratch.pages, CHANGES["a field with values"])
     follow(scratch, scratch.diff_pages(), words="…")
     found = mistakes_of(scratch.spec)

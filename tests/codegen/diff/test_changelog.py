@@ -52,7 +52,7 @@ def keep(scratch: Scratch, *lines: str) -> None:
     (scratch.spec / "changelog.yaml").write_text(f"entries:\n{text}", encoding="utf-8")
 
 
-def advised(scratch: Scratch, path: Path) -> list[str]:
+def proposed(scratch: Scratch, path: Path) -> list[str]:
     """Return the proposed disposition, with a reason in place of the dots."""
     found = [edit.text for finding in scratch.diff(path) for edit in finding.edits]
     return [item.split("`")[1][3:-1].replace('"…"', '"Seen to."') for item in found]
@@ -62,14 +62,14 @@ def read(text: str) -> list[Fact]:
     return changelog.read(HEAD + text, "news.md", original().vocabulary)
 
 
-def the_entry(text: str) -> EntryFact:
+def only_entry(text: str) -> EntryFact:
     (entry_fact,) = read(text)
     assert isinstance(entry_fact, EntryFact)
     return entry_fact
 
 
 def test_an_entry_is_identified_by_its_date_and_title() -> None:
-    entry_fact = the_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
+    entry_fact = only_entry(entry("May 3, 2024", "Longer pier", '["REST", "FIX"]'))
     assert (entry_fact.date, entry_fact.title, entry_fact.tags, entry_fact.location.line) == (
         "2024-05-03",
         "Longer pier",
@@ -82,7 +82,7 @@ def test_an_entry_is_identified_by_its_date_and_title() -> None:
     "title", ["GET /berths/{id} and {more}", "a > b, <b>", "it's `x`", 'say \\"berth\\"']
 )
 def test_a_title_may_contain_any_characters(title: str) -> None:
-    entry_fact = the_entry(entry("May 3, 2024", title))
+    entry_fact = only_entry(entry("May 3, 2024", title))
     assert entry_fact.title == title.replace("\\", "")
 
 
@@ -105,7 +105,7 @@ def test_only_entries_that_are_tagged_fix_or_mention_it_are_reported(
 
 def test_each_entry_needs_a_disposition_and_the_report_proposes_one(scratch: Scratch) -> None:
     path = write(scratch, *(entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)))
-    lines = advised(scratch, path)
+    lines = proposed(scratch, path)
     assert len(lines) == 3
     keep(scratch, lines[0], lines[1].replace("done", "not_ours"))
     assert [item.what for item in scratch.diff(path)] == ["changelog of 2024-05-05 [FIX]: Change 5"]
@@ -141,7 +141,7 @@ VERSION = entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours")
 def test_an_entry_is_compared_with_its_disposition(
     scratch: Scratch, kept: list[str], published: list[str], expected: list[tuple[str, str]]
 ) -> None:
-    keep(scratch, *advised(scratch, write(scratch, *kept)))
+    keep(scratch, *proposed(scratch, write(scratch, *kept)))
     found = scratch.diff(write(scratch, *published))
     assert [(item.kind, item.in_source) for item in found] == expected
     assert all(item.edits[0].location.file.endswith("changelog.yaml") for item in found)
@@ -149,7 +149,7 @@ def test_an_entry_is_compared_with_its_disposition(
 
 def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: Scratch) -> None:
     entries = [entry(f"May {day}, 2024", f"Change {day}") for day in (3, 4, 5)]
-    keep(scratch, *advised(scratch, write(scratch, *entries)))
+    keep(scratch, *proposed(scratch, write(scratch, *entries)))
     assert scratch.diff(write(scratch, *entries[1:])) == []
     (found,) = scratch.diff(write(scratch, entries[0], entries[2]))
     assert (found.kind, found.address[:10]) == ("gone", "2024-05-04")
@@ -157,7 +157,7 @@ def test_a_removed_entry_is_reported_unless_it_is_older_than_the_page(scratch: S
 
 def test_an_entry_whose_date_changed_has_moved(scratch: Scratch) -> None:
     entries = [entry("May 3, 2024", "Longer pier"), entry("May 1, 2024", "Deeper water")]
-    keep(scratch, *advised(scratch, write(scratch, *entries)))
+    keep(scratch, *proposed(scratch, write(scratch, *entries)))
     (found,) = scratch.diff(write(scratch, entry("May 5, 2024", "Longer pier"), entries[1]))
     assert (found.kind, found.in_source, found.shown) == (
         "different",
@@ -191,7 +191,7 @@ def test_unreadable_parts_are_reported(scratch: Scratch, text: str, what: str) -
 
 def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
     path = write(scratch, entry("May 3, 2024", "Longer pier"))
-    (line,) = advised(scratch, path)
+    (line,) = proposed(scratch, path)
     for wrong in (f'{line}, later: "Both."', line.partition(", done")[0]):
         keep(scratch, wrong)
         result = run("--spec", scratch.spec, "diff", path)
@@ -202,7 +202,7 @@ def test_an_entry_has_one_disposition(scratch: Scratch) -> None:
 def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> None:
     assert load_dialect(scratch.spec).validated == ""
     path = write(scratch, entry("May 3, 2024", "Longer pier"), entry("April 1, 2024", "No joke"))
-    keep(scratch, *advised(scratch, path))
+    keep(scratch, *proposed(scratch, path))
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03"
     page = scratch.pages / "pier/tides.md"
     scratch.edit(page, "\n---\n# Tides", "\nlastmod: 2024-06-07T08:09:10.111Z\n---\n# Tides")
@@ -216,9 +216,9 @@ def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> Non
 
 def test_a_long_changelog_is_read_in_linear_time() -> None:
     """The inputs are a long title, a list of 2,000 tags, and an object without an end."""
-    entry_fact = the_entry(entry("May 3, 2024", "x " * 3000))
+    entry_fact = only_entry(entry("May 3, 2024", "x " * 3000))
     strings = ", ".join('"FIX"' for _ in range(2000))
-    entry_fact = the_entry(
+    entry_fact = only_entry(
         f'<Update label="May 3, 2024" tags={{[{strings}]}} rss={{{{title: "Many"}}}}>\n</Update>\n'
     )
     assert len(entry_fact.tags) == 2000

@@ -161,7 +161,7 @@ def test_a_mistake_in_the_spec_is_reported_with_file_and_line(copy: SpecCopy, tm
         (["dictionary", "--product", "spot", "--out", "x"], "choose one of prediction, margin"),
     ],
 )
-def test_contradictory_options_are_refused(arguments: list[str], text: str) -> None:
+def test_contradictory_options_are_rejected(arguments: list[str], text: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert text in result.stderr

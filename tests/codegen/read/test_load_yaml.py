@@ -1,4 +1,4 @@
-"""Reading one YAML file: scalars, locations, and refused syntax."""
+"""Reading one YAML file: scalars, locations, and rejected syntax."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read(tmp_path: Path, text: str) -> Node:
     return read_yaml(path)
 
 
-def refused(tmp_path: Path, text: str | bytes) -> tuple[Mistake, ...]:
+def rejected(tmp_path: Path, text: str | bytes) -> tuple[Mistake, ...]:
     path = tmp_path / "a.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SpecError) as caught:
@@ -75,7 +75,7 @@ def test_an_alias_has_the_value_of_its_anchor(tmp_path: Path) -> None:
 
 
 def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
-    mistakes = refused(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
+    mistakes = rejected(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
     assert [(m.location.line, m.what, m.advice) for m in mistakes] == [
         (2, "`c` is a duplicate (first on line 2)", "keep one of the two"),
         (3, "`a` is a duplicate (first on line 1)", "keep one of the two"),
@@ -102,7 +102,7 @@ def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
 def test_unreadable_parts_are_listed_with_their_lines(
     tmp_path: Path, text: str | bytes, line: int, what: str, advice: str
 ) -> None:
-    (mistake,) = refused(tmp_path, text)
+    (mistake,) = rejected(tmp_path, text)
     assert mistake.location.line == line
     assert what in mistake.what
     assert advice in mistake.advice
