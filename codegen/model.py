@@ -209,14 +209,14 @@ class Condition:
 class Limit:
     """A restriction of values under a condition. Numbers are kept as text."""
 
-    when: Condition
-    minimum: str | None
-    maximum: str | None
-    step: str | None
-    max_length: int | None
-    pattern: str | None
-    values: tuple[str, ...]
-    unit: str | None
+    when: Condition = Condition()
+    minimum: str | None = None
+    maximum: str | None = None
+    step: str | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    values: tuple[str, ...] = ()
+    unit: str | None = None
 
 
 @attrs.frozen
@@ -298,9 +298,9 @@ class Answers:
     """Field that identifies the request; None for an answer without one."""
     repeats: str
     """Attribute of the request that the field repeats."""
-    when: Condition | None
-    unless: Condition | None
-    open_when: Condition | None
+    when: Condition | None = None
+    unless: Condition | None = None
+    open_when: Condition | None = None
     """Condition under which the outcome remains open."""
     creates: tuple[str, Field] | None = None
     """MsgType of requests that each create a separate object, and the field that contains the object's id."""

@@ -22,6 +22,7 @@ def table(head: str, *rows: str) -> str:
 
 
 B1 = "# Booking Request (35=B1)\n"
+DESCRIBED = "Tag | Name | Description"
 
 
 @pytest.mark.parametrize(
@@ -48,23 +49,11 @@ B1 = "# Booking Request (35=B1)\n"
         ("Tag | Name | Type | Default", "9005 | Deck | Int | 3", "9005 Deck Int default 3"),
         ("Name | Required | Description", "Length (9003) | Yes | Metres", "9003 Length Y"),
         ("Name | Required | Description", "Length | Yes | Metres", "9003 Length Y"),
-        (
-            "Tag | Name | Description",
-            "9001 | BookingID | An id, max 12 chars",
-            "9001 BookingID at most 12 characters",
-        ),
-        ("Tag | Name | Description", "9005 | Deck | Number (1-7)", "9005 Deck limits 1..7"),
-        (
-            "Tag | Name | Description",
-            "9005 | Deck | **PierBK and PierTD only.**",
-            "9005 Deck only on PierBK, PierTD",
-        ),
-        (
-            "Tag | Name | Description",
-            "9011 | LotName | One entry per lot in the `NoLots` group",
-            "9011 LotName inside 9010",
-        ),
-        ("Tag | Name | Description", "9099 (new) | Sort* | A pipe: a \\| b", "9099 Sort"),
+        (DESCRIBED, "9001 | BookingID | An id, max 12 chars", "9001 BookingID at most 12 characters"),
+        (DESCRIBED, "9005 | Deck | Number (1-7)", "9005 Deck limits 1..7"),
+        (DESCRIBED, "9005 | Deck | **PierBK and PierTD only.**", "9005 Deck only on PierBK, PierTD"),
+        (DESCRIBED, "9011 | LotName | One entry per lot in the `NoLots` group", "9011 LotName inside 9010"),
+        (DESCRIBED, "9099 (new) | Sort* | A pipe: a \\| b", "9099 Sort"),
     ],
 )
 def test_a_row_of_a_table_of_fields_is_read(head: str, row: str, expected: str) -> None:
@@ -93,7 +82,7 @@ def test_a_row_of_a_table_of_fields_is_read(head: str, row: str, expected: str) 
     ],
 )
 def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
-    found = facts(B1 + table("Tag | Name | Description", f"9004 | BookingKind | {text}"))
+    found = facts(B1 + table(DESCRIBED, f"9004 | BookingKind | {text}"))
     assert found[1:] == ["4: member B1 9004 BookingKind", f"4: {expected}"]
 
 
@@ -112,7 +101,7 @@ def test_codes_in_a_description_are_read(text: str, expected: str) -> None:
 def test_values_that_are_not_codes_of_the_field_are_ignored(tag: int, text: str) -> None:
     """They are references to fields, messages and codes of other fields, and fields of types without
     codes."""
-    found = facts(B1 + table("Tag | Name | Description", f"{tag} | X | {text}"))
+    found = facts(B1 + table(DESCRIBED, f"{tag} | X | {text}"))
     assert [item for item in found if "code" in item] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import attrs
 import pytest
@@ -90,29 +91,15 @@ def test_the_scope_of_a_condition_is_described() -> None:
 @pytest.mark.parametrize(
     ("limit", "text"),
     [
-        (Limit(Condition(), "1", "99", "1", None, None, (), "cents"), "From 1 to 99 cents in steps of 1."),
-        (
-            Limit(Condition(scope=Scope(("spot",))), "0", None, None, None, None, (), None),
-            "At least 0 on spot.",
-        ),
-        (
-            Limit(Condition((("Side", ("1",)),)), None, "5", None, None, None, (), None),
-            "At most 5 when Side is 1.",
-        ),
-        (
-            Limit(Condition(), None, None, None, 16, "[ -~]+", (), None),
-            "At most 16 characters matching `[ -~]+`.",
-        ),
+        (Limit(minimum="1", maximum="99", step="1", unit="cents"), "From 1 to 99 cents in steps of 1."),
+        (Limit(Condition(scope=Scope(("spot",))), minimum="0"), "At least 0 on spot."),
+        (Limit(Condition((("Side", ("1",)),)), maximum="5"), "At most 5 when Side is 1."),
+        (Limit(max_length=16, pattern="[ -~]+"), "At most 16 characters matching `[ -~]+`."),
     ],
 )
 def test_limits_are_described(limit: Limit, text: str) -> None:
-    plain = attrs.evolve(
-        load_dialect(HARBOUR).fields[0],
-        minimum=None,
-        maximum=None,
-        max_length=None,
-        pattern=None,
-    )
+    unlimited: dict[str, Any] = dict.fromkeys(("minimum", "maximum", "max_length", "pattern"))
+    plain = attrs.evolve(load_dialect(HARBOUR).fields[0], **unlimited)
     assert prose.limits_text(attrs.evolve(plain, limits=(limit,))) == text
     assert prose.limits_text(plain, (limit,)) == text
     own = attrs.evolve(limit, unit="own")
@@ -123,7 +110,7 @@ def test_the_only_allowed_values_are_described() -> None:
     fields = {field.name: field for field in load_dialect(HARBOUR).fields}
     kind = fields["BerthKind"]
     condition = Condition((("Flag", ("H",)), ("FirstDay", None)))
-    limit = Limit(condition, None, None, None, None, None, ("1", "2", "7"), None)
+    limit = Limit(condition, values=("1", "2", "7"))
     assert prose.limits_text(kind, (limit,), fields) == (
         "Only QUAY, ANCHOR or 7 when Flag is HOME and FirstDay is absent."
     )
@@ -134,7 +121,7 @@ def test_limits_of_a_counter_are_numbers_of_entries() -> None:
     fields = load_dialect(HARBOUR).fields
     counter = next(field for field in fields if field.datatype.kind == "NUMINGROUP")
     client = Condition(scope=Scope(sender="client"))
-    one, two = (Limit(client, None, maximum, None, None, None, (), None) for maximum in ("1", "2"))
+    one, two = (Limit(client, maximum=maximum) for maximum in ("1", "2"))
     assert prose.limits_text(counter, (one,)) == "At most 1 entry from the client."
     assert prose.limits_text(counter, (two,)) == "At most 2 entries from the client."
 

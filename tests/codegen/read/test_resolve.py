@@ -172,11 +172,11 @@ def test_limits_may_belong_to_a_field_or_to_a_member(tmp_path: Path) -> None:
     )
     dialect = load_dialect(write(tmp_path, fields=fields, messages_orders=orders))
     assert field(dialect, "Price").limits == (
-        model.Limit(model.Condition(), "0.01", None, "0.01", None, None, (), "dollars"),
-        model.Limit(model.Condition((), model.Scope(("futures",))), None, "-5", None, None, None, (), None),
+        model.Limit(minimum="0.01", step="0.01", unit="dollars"),
+        model.Limit(model.Condition((), model.Scope(("futures",))), maximum="-5"),
     )
     buying = model.Condition((("Side", ("1",)),))
-    assert member(dialect, "Rank").limits == (model.Limit(buying, "1", "1", None, None, None, (), None),)
+    assert member(dialect, "Rank").limits == (model.Limit(buying, "1", "1"),)
     assert member(dialect, "Price").field == field(dialect, "Price")
 
 
@@ -371,18 +371,11 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
     assert report.tracks == model.Tracks(field(dialect, "ClOrdID"), ("Quotes",), resting, done)
     pending = model.Condition((("Level", ("1", "2")),))
     open_when = model.Condition((("Level", ("2",)), ("Rank", ()), ("ClOrdID", None)))
+    cl_ord_id, rank = field(dialect, "ClOrdID"), field(dialect, "Rank")
     assert report.answers == (
-        model.Answers(
-            ("D",),
-            field(dialect, "ClOrdID"),
-            "cl_ord_id",
-            None,
-            pending,
-            open_when,
-            ("D", field(dialect, "Rank")),
-        ),
-        model.Answers(("D",), field(dialect, "Rank"), "level", None, None, None),
-        model.Answers(("D",), None, "", None, None, None),
+        model.Answers(("D",), cl_ord_id, "cl_ord_id", None, pending, open_when, ("D", rank)),
+        model.Answers(("D",), rank, "level"),
+        model.Answers(("D",), None, ""),
     )
 
 
