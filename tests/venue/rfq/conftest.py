@@ -23,9 +23,3 @@ def ann(harness: RfqHarness) -> Client:
 def bob(harness: RfqHarness) -> Client:
     """Return a maker's client."""
     return harness.maker()
-
-
-@pytest.fixture
-def cat(harness: RfqHarness) -> Client:
-    """Return another maker's client."""
-    return harness.maker("cat")

@@ -10,21 +10,17 @@ import attrs
 
 from kalshi_fix_sansio import (
     AcceptQuote,
-    BusinessMessageReject,
     Quote,
     QuoteCancel,
     QuoteConfirm,
     QuoteRequest,
     QuoteRequestAck,
     QuoteRequestSymbol,
-    RFQCancel,
     Side,
 )
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.config import AccountConfig, ApiKey
 from kalshi_fix_venue.exchange import (
     AccountId,
-    MarketResult,
     MarketState,
     PauseState,
     SetMarketState,
@@ -34,7 +30,7 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
 from tests.venue.exchange_harness import MARKET, NO_FEES
-from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, decode_all, named
+from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, named
 
 VOLATILE, OTHER, SHARDED = "KXFAST-26", "KXOTHER-26", "KXSHARD-26"
 NAMES = (
@@ -114,21 +110,13 @@ class RfqHarness(VenueHarness):
         self.execute(SetPause(state))
 
     def market(self, state: MarketState, ticker: str = MARKET) -> None:
-        result = MarketResult.YES if state is MarketState.DETERMINED else None
-        self.execute(SetMarketState(ticker, state, result))
+        self.execute(SetMarketState(ticker, state))
 
-    def balance(self, owner: str, subaccount: int = 0, shard: int = 0) -> Decimal:
-        account = AccountId(owner, subaccount, shard)
-        return self.venue.exchange("prediction").account(account).balance
+    def balance(self, owner: str, shard: int = 0) -> Decimal:
+        return self.venue.exchange("prediction").account(AccountId(owner, shard=shard)).balance
 
-    def net(self, owner: str, market: str = MARKET, subaccount: int = 0) -> Decimal:
-        return self.venue.exchange("prediction").position(AccountId(owner, subaccount), market).net
-
-    def bids(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
-        return list(self.venue.exchange("prediction").levels(market, Side.BUY))
-
-    def asks(self, market: str = MARKET) -> list[tuple[Decimal, Decimal]]:
-        return list(self.venue.exchange("prediction").levels(market, Side.SELL))
+    def net(self, owner: str) -> Decimal:
+        return self.venue.exchange("prediction").position(AccountId(owner), MARKET).net
 
 
 def request(
@@ -165,16 +153,6 @@ def quote(
     return Quote(quote_id=quote_id, quote_req_id=rfq_id, symbol=symbol, bid_px=bid, offer_px=offer, **fields)
 
 
-def request_and_quote(creator: Client, maker: Client) -> str:
-    """Send request `r1` of the creator and quote `q1` of the maker, discard the messages received, and return
-    the venue's id for the request.
-    """
-    rfq_id = request_quotes(creator)
-    maker.send(quote(rfq_id))
-    discard(creator, maker)
-    return rfq_id
-
-
 def accept(quote_id: str = "q1", side: Side = BUY, **fields: Any) -> AcceptQuote:
     return AcceptQuote(quote_id=quote_id, side=side, **fields)
 
@@ -192,24 +170,6 @@ def confirm(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteConfirm:
 
 def cancel_quote(quote_id: str = "q1", rfq_id: str | None = None) -> QuoteCancel:
     return QuoteCancel(quote_id=quote_id, rfq_id=rfq_id)
-
-
-def cancel_rfq(**ids: Any) -> RFQCancel:
-    return RFQCancel(**ids)
-
-
-def only(messages: list[Message], kind: type[Message]) -> Any:
-    """Return the only message of a type."""
-    (found,) = (message for message in messages if isinstance(message, kind))
-    return found
-
-
-def refusal(client: Client) -> BusinessMessageReject:
-    """Return the last message of a client, which refuses a request."""
-    last = decode_all(bytes(client.wire))[-1]
-    assert isinstance(last, BusinessMessageReject)
-    client.take()
-    return last
 
 
 def discard(*clients: Client) -> None:

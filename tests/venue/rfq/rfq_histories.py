@@ -353,7 +353,7 @@ class Story:
         return self.harness.utc
 
     def place_orders(self, name: str) -> None:
-        """Give a maker reports in every market, after which drop copy ranges are conclusive."""
+        """Place orders for a maker in every market: after their reports, drop copy ranges are conclusive."""
         client = self.harness.connect(name, "KalshiNR")
         for symbol in (MARKET, OTHER, VOLATILE):
             client.send(order(f"{name}-{symbol}", Side.BUY, 1, "0.01", symbol=symbol))

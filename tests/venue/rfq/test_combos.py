@@ -28,12 +28,11 @@ from tests.venue.rfq.rfq_harness import (
     accept,
     confirm,
     discard,
-    only,
     quote,
     request,
     request_quotes,
 )
-from tests.venue.venue_harness import Client, kinds, order
+from tests.venue.venue_harness import Client, kinds, order, reports
 
 COLLECTION = "KXMVECROSSCATEGORY"
 RAIN, SNOW = "KXRAIN-26", "KXSNOW-26"
@@ -120,7 +119,7 @@ def test_an_rfq_on_a_combination_uses_the_short_windows(
     harness.wait(2.999)
     bob.send(confirm())
     harness.wait(1)
-    report = only(ann.take(), ExecutionReport)
+    (report,) = reports(ann)
     assert (report.symbol, report.last_px, report.last_mkt) == (ack.symbol, ds("0.30")[0], "1")
     assert (harness.balance("ann", shard=1), harness.balance("bob", shard=1)) == ds("997", "993")
     assert harness.balance("ann") == 1000
@@ -133,7 +132,8 @@ def test_a_combination_trades_in_the_book_like_any_other_market(harness: RfqHarn
     bob = harness.connect("bob", "KalshiNR")
     bob.send(order("b1", Side.BUY, 5, "0.0012", symbol=ticker))
     assert [report.text for report in bob.take() if isinstance(report, ExecutionReport)] == [None]
-    assert harness.bids(ticker) == [ds("0.0012", 5)]
+    levels = harness.venue.exchange("prediction").levels(ticker, Side.BUY)
+    assert levels == (ds("0.0012", 5),)
 
 
 def test_an_rfq_may_use_the_ticker_of_a_combination(harness: RfqHarness, ann: Client, bob: Client) -> None:

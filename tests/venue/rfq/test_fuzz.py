@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalshi_fix_sansio import RFQCancel
 from kalshi_fix_sansio.dialect.base import Message
 from tests.helpers import tag_of
 from tests.venue.rfq.rfq_harness import (
@@ -14,7 +15,6 @@ from tests.venue.rfq.rfq_harness import (
     RfqHarness,
     accept,
     cancel_quote,
-    cancel_rfq,
     confirm,
     quote,
     request,
@@ -62,7 +62,7 @@ def messages(rfq_id: str) -> list[tuple[str, Message]]:
         request("r4", **combo(HIGH, RAINS)),
         accept("q1", rfq_id=rfq_id, order_qty=5, prefer_better_quote=True),
         order("o1", BUY, 5, "0.60", quote_id="q1", rfq_id=rfq_id),
-        cancel_rfq(quote_req_id="r1"),
+        RFQCancel(quote_req_id="r1"),
     ]
     others: list[Message] = [
         quote(rfq_id, "q2", rest_remainder=True, exec_inst="6"),

@@ -17,6 +17,7 @@ from kalshi_fix_sansio import (
     QuoteRequestAck,
     QuoteStatus,
     QuoteStatusReport,
+    RFQCancel,
     RFQCancelStatus,
     Side,
 )
@@ -36,7 +37,6 @@ from tests.venue.rfq.rfq_harness import (
     accept,
     accounts,
     cancel_quote,
-    cancel_rfq,
     confirm,
     key,
     quote,
@@ -197,7 +197,7 @@ class History:
     def cancel_rfq(self) -> None:
         if self.open:
             owner, client_id = self.random.choice(sorted(self.open))
-            self.creators[owner].send(cancel_rfq(quote_req_id=client_id))
+            self.creators[owner].send(RFQCancel(quote_req_id=client_id))
 
     def trade(self) -> None:
         price = self.random.choice(("0.35", "0.44", "0.50", "0.58"))
