@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kalshi_fix_sansio import Side
@@ -23,11 +23,9 @@ from kalshi_fix_venue.exchange import (
     MarketResult,
     MarketRules,
     MarketState,
-    PauseState,
     PlaceOrder,
     SelfTradePrevention,
     SetMarketState,
-    SetPause,
     TimeInForce,
     margin_market,
     prediction_market,
@@ -45,7 +43,6 @@ from kalshi_fix_venue.exchange.outcomes import (
     RequestRefused,
 )
 
-T = TypeVar("T", bound=Outcome)
 BUY, SELL = Side.BUY, Side.SELL
 START = datetime(2026, 8, 20, 15, 0, tzinfo=UTC)
 NO_FEES = FeeSchedule(taker_rate=Decimal(0), maker_rate=Decimal(0), variance=True)
@@ -112,9 +109,7 @@ class ExchangeHarness:
         expire: datetime | None = None,
         post_only: bool = False,
         stp: SelfTradePrevention = SelfTradePrevention.TAKER_AT_CROSS,
-        on_pause: bool = False,
         max_cost: str | None = None,
-        group: str | None = None,
         market: str | None = None,
     ) -> tuple[Outcome, ...]:
         return self.exchange.apply(
@@ -131,9 +126,8 @@ class ExchangeHarness:
                 expire_time=expire,
                 post_only=post_only,
                 self_trade_prevention=stp,
-                cancel_on_pause=on_pause,
+                cancel_on_pause=False,
                 max_execution_cost=None if max_cost is None else Decimal(max_cost),
-                group=group,
             ),
             self.now,
         )
@@ -151,13 +145,9 @@ class ExchangeHarness:
         quantity: str | int,
         price: str | None = None,
         side: Side = BUY,
-        *,
-        tif: TimeInForce | None = None,
-        expire: datetime | None = None,
         **more: Any,
     ) -> tuple[Outcome, ...]:
         more |= {"quantity": Decimal(quantity), "price": None if price is None else Decimal(price)}
-        more |= {"time_in_force": tif, "expire_time": expire}
         return self._request(AmendOrder, owner, cl_ord_id, orig, side, **more)
 
     def _request(
@@ -182,11 +172,8 @@ class ExchangeHarness:
         )
         return self.exchange.apply(request, self.now)
 
-    def mass_cancel(self, owner: str, cause: CancelCause = CancelCause.MASS_CANCELED) -> tuple[Outcome, ...]:
-        return self.exchange.apply(CancelAll(origin=owner, cause=cause), self.now)
-
-    def pause(self, state: PauseState) -> tuple[Outcome, ...]:
-        return self.exchange.apply(SetPause(state), self.now)
+    def mass_cancel(self, owner: str) -> tuple[Outcome, ...]:
+        return self.exchange.apply(CancelAll(origin=owner, cause=CancelCause.MASS_CANCELED), self.now)
 
     def market_state(
         self,
@@ -199,11 +186,9 @@ class ExchangeHarness:
         dollars = None if price is None else Decimal(price)
         return self.exchange.apply(SetMarketState(market or self.market, state, result, dollars), self.now)
 
-    def bids(self) -> str:
-        return _levels(self.exchange.levels(self.market, BUY))
-
     def asks(self) -> str:
-        return _levels(self.exchange.levels(self.market, SELL))
+        levels = self.exchange.levels(self.market, SELL)
+        return " ".join(f"{size}@{price}" for price, size in levels)
 
     def net(self, owner: str) -> Decimal:
         return self.exchange.position(account(owner), self.market).net
@@ -218,18 +203,6 @@ class ExchangeHarness:
 def account(name: str) -> AccountId:
     owner, _, number = name.partition("/")
     return AccountId(owner, int(number or 0))
-
-
-def first(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """Return the first outcome, which must be of this type."""
-    assert isinstance(outcomes[0], kind), outcomes
-    return outcomes[0]
-
-
-def only(outcomes: tuple[Outcome, ...], kind: type[T]) -> T:
-    """Return the only outcome, which must be of this type."""
-    assert len(outcomes) == 1, outcomes
-    return first(outcomes, kind)
 
 
 def summary(outcomes: tuple[Outcome, ...]) -> list[str]:
@@ -257,7 +230,3 @@ def _line(outcome: Outcome) -> str | None:
         case RequestRefused():
             return f"{outcome.request.cl_ord_id} refused {outcome.cause.name}"
     return None
-
-
-def _levels(levels: tuple[tuple[Decimal, Decimal], ...]) -> str:
-    return " ".join(f"{size}@{price}" for price, size in levels)

@@ -96,18 +96,6 @@ def test_random_faults_are_reproducible_for_a_seed() -> None:
     assert faults_that_fired(2)[0] != first
 
 
-def test_release_ends_the_faults_with_a_given_name_or_all_faults(harness: VenueHarness) -> None:
-    for name, values in (("busy", {}), ("busy", {}), ("hold-key", {}), ("reject", {"text": "X"})):
-        harness.do(name, **values)
-    assert armed_count(harness) == 4
-    harness.do("release", fault="busy")
-    assert [fault["fault"] for fault in harness.venue.faults()] == ["hold-key", "reject"]
-    assert harness.do("release")["text"] == "2 faults released"
-    assert harness.do("release")["text"] == "0 faults released"
-    with pytest.raises(ConfigurationError, match="did you mean `reject`"):
-        operation("release", {"fault": "rejects"})
-
-
 def test_armed_faults_are_bounded(harness: VenueHarness) -> None:
     for _ in range(MAX_ARMED):
         harness.do("busy")
@@ -118,22 +106,6 @@ def test_armed_faults_are_bounded(harness: VenueHarness) -> None:
 
 
 # --- connection losses ----------------------------------------------------------------------------------
-
-
-def test_a_cut_connection_ends_without_a_logout_and_frees_the_key(
-    harness: VenueHarness, ann: Client, bob: Client
-) -> None:
-    ann.send(order("a", BUY, 5, "0.40"))
-    ann.take()
-    answer = harness.do("cut", owner="ann")
-    assert answer == {"text": "1 connection cut", "keys": [KEYS["ann"].key_id]}
-    assert ann.session_end().reason is CloseReason.CONNECTION_LOST
-    assert bob.session.is_established
-    assert set(book(harness)) == {"a"}
-    reconnected = harness.connect("ann")
-    assert reconnected.is_logged_on
-    bob.send(order("b", SELL, 2, "0.40"))
-    assert reconnected.take_only(ExecutionReport).cum_qty == 2
 
 
 def test_a_connection_can_be_cut_before_it_has_logged_on(harness: VenueHarness) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio import PRODUCTS, ExecutionReport, Side
+from kalshi_fix_sansio import ExecutionReport, Side
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_venue.exchange import MarketState, PauseState
+from kalshi_fix_venue.exchange import MarketState
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.operations.faults import Unavailable
-from kalshi_fix_venue.operations.operator import Halt, LogOut, Open, Pause, Resume, Settle, Status
+from kalshi_fix_venue.operations.operator import Halt, LogOut, Open, Pause, Settle, Status
 from kalshi_fix_venue.parameters import parameters
 from tests.venue.exchange_harness import MARKET, PERP
 from tests.venue.venue_harness import KEYS, Client, VenueHarness, order
@@ -78,17 +77,6 @@ def test_an_invalid_operation_is_reported_with_the_valid_choices(
     assert str(caught.value).startswith(text)
 
 
-def test_a_pause_affects_both_products_unless_one_is_given(harness: VenueHarness) -> None:
-    venue = harness.venue
-    assert list(venue.perform(Pause(), harness.now)["states"]) == list(PRODUCTS)
-    assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.TRADING_PAUSED}
-    venue.perform(Pause(what="exchange", product="margin"), harness.now)
-    assert venue.exchange("prediction").pause is PauseState.TRADING_PAUSED
-    assert venue.exchange("margin").pause is PauseState.EXCHANGE_PAUSED
-    assert venue.perform(Resume(), harness.now)["text"] == "prediction: open, margin: open"
-    assert {venue.exchange(product).pause for product in PRODUCTS} == {PauseState.OPEN}
-
-
 def test_a_market_is_found_in_either_product(harness: VenueHarness) -> None:
     for product, market in (("prediction", MARKET), ("margin", PERP)):
         assert harness.venue.perform(Halt(market=market), harness.now) == {
@@ -111,15 +99,6 @@ def test_a_market_settles_from_any_earlier_state(harness: VenueHarness) -> None:
         harness.venue.perform(Open(market=MARKET), harness.now)
     with pytest.raises(ConfigurationError, match="did you mean"):
         harness.venue.perform(Open(market=MARKET[:-1]), harness.now)
-
-
-def test_a_result_needs_to_be_given_only_once_and_may_be_corrected(harness: VenueHarness) -> None:
-    values = {"market": MARKET, "result": "scalar", "price": "0.3060"}
-    assert harness.venue.perform(operation("determine", values), harness.now)["state"] == "determined"
-    assert harness.venue.exchange("prediction").markets[MARKET].settlement_price == Decimal("0.3060")
-    harness.venue.perform(operation("determine", {"market": MARKET, "result": True}), harness.now)
-    harness.venue.perform(operation("settle", {"market": MARKET}), harness.now)
-    assert harness.venue.exchange("prediction").markets[MARKET].settlement_price == 1
 
 
 @pytest.mark.parametrize(

@@ -9,39 +9,18 @@ import pytest
 
 from kalshi_fix_sansio import (
     ExecutionReport,
-    MarketDataIncrementalRefresh,
-    MarketDataRequest,
-    MarketDataSnapshotFullRefresh,
     Side,
     TimeInForce,
 )
 from kalshi_fix_sansio.events import (
-    GapDetected,
-    MessageReceived,
     SequenceSkipped,
     SessionEnded,
 )
 from kalshi_fix_sansio.session import MemoryStore, Session
-from tests.venue.exchange_harness import MARKET, d
-from tests.venue.venue_harness import Client, VenueHarness, encode, mass_cancel, order, raw_logon
+from tests.venue.exchange_harness import d
+from tests.venue.venue_harness import Client, VenueHarness, encode, order, raw_logon
 
 BUY, SELL = Side.BUY, Side.SELL
-
-
-def test_an_order_is_placed_and_filled_and_market_data_follows(harness: VenueHarness) -> None:
-    ann, bob, md = harness.connect("ann"), harness.connect("bob"), harness.connect("ann-md", "KalshiMD")
-    for client in (ann, bob, md):
-        client.take()
-    md.send(MarketDataRequest.subscribe(MARKET))
-    assert md.take_only(MarketDataSnapshotFullRefresh).md_entries == []
-    new = ann.answer_to(order("a1", BUY, 10, "0.40"), ExecutionReport)
-    assert (new.exec_type, new.ord_status) == ("0", "0")
-    (level,) = md.take_only(MarketDataIncrementalRefresh).md_entries
-    assert (level.md_entry_type, str(level.md_entry_px), str(level.md_entry_size)) == ("0", "0.4000", "10.00")
-    bob.send(order("b1", SELL, 4, "0.40"))
-    assert ann.take_only(ExecutionReport).cum_qty == bob.take_only(ExecutionReport).cum_qty == 4
-    trade, level = md.take_only(MarketDataIncrementalRefresh).md_entries
-    assert (trade.md_entry_type, trade.aggressor_side, str(level.md_entry_size)) == ("2", "2", "6.00")
 
 
 def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
@@ -58,55 +37,6 @@ def test_the_same_calls_and_seed_give_the_same_bytes() -> None:
     assert bytes_of(1) != bytes_of(2)
 
 
-def test_orders_are_cancelled_on_disconnect_and_on_logout() -> None:
-    for end in ("drop", "logout"):
-        harness = VenueHarness()
-        keeper = harness.connect("ann")
-        leaver = harness.connect("bob", cancel_orders_on_disconnect=True)
-        keeper.send(order("a1", BUY, 1, "0.40"))
-        leaver.send(order("b1", BUY, 1, "0.40"))
-        getattr(leaver, end)()
-        getattr(keeper, end)()
-        exchange = harness.venue.exchange("prediction")
-        assert exchange.find("bob", "b1") is None
-        assert exchange.find("ann", "a1") is not None
-
-
-def test_an_order_outlives_its_connection_and_can_be_cancelled_on_the_next_one(
-    harness: VenueHarness, ann: Client
-) -> None:
-    ann.send(order("a1", BUY, 1, "0.40"))
-    ann.drop()
-    reconnected = harness.connect("ann")
-    reconnected.take()
-    reconnected.send(mass_cancel("m1"))
-    report, canceled = reconnected.take()
-    assert report.MSG_TYPE == "r"
-    assert isinstance(canceled, ExecutionReport)
-    assert canceled.cl_ord_id == "a1"
-
-
-def test_reports_missed_on_rt_are_resent_after_the_reconnect(harness: VenueHarness) -> None:
-    store = MemoryStore()
-    ann, bob = harness.connect("ann", "KalshiRT", store=store), harness.connect("bob")
-    ann.send(order("a1", BUY, 10, "0.40"))
-    ann.take()
-    ann.drop()
-    for number in (1, 2):
-        bob.send(order(f"b{number}", SELL, 2, "0.40"))
-    reconnected = harness.connect("ann", "KalshiRT", store=store)
-    (gap,) = (event for event in reconnected.events if isinstance(event, GapDetected))
-    assert (gap.begin, gap.end, gap.recoverable) == (3, 4, True)
-    found = [event for event in reconnected.events if isinstance(event, MessageReceived)]
-    assert [event.poss_dup for event in found] == [True, True]
-    reports = [event.message for event in found]
-    assert [r.cum_qty for r in reports if isinstance(r, ExecutionReport)] == [2, 4]
-    assert reconnected.session.is_established
-    reconnected.events.clear()
-    bob.send(order("b3", SELL, 1, "0.40"))
-    assert reconnected.take_only(ExecutionReport).cum_qty == 5
-
-
 def test_sequence_numbers_continue_across_reconnects_unless_reset(harness: VenueHarness) -> None:
     store = MemoryStore()
     ann = harness.connect("ann", "KalshiRT", store=store)
@@ -120,18 +50,6 @@ def test_sequence_numbers_continue_across_reconnects_unless_reset(harness: Venue
     fresh = harness.connect("ann", "KalshiRT", reset=True)
     assert fresh.is_logged_on
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
-
-
-def test_orders_expire_at_their_expire_time(harness: VenueHarness) -> None:
-    ann = harness.connect("ann", use_expired_ord_status=True)
-    end = harness.utc + timedelta(seconds=45)
-    ann.send(order("a1", BUY, 10, "0.40", time_in_force=TimeInForce.GOOD_TILL_DATE, expire_time=end))
-    ann.take()
-    harness.wait(44)
-    assert ann.take() == []
-    harness.wait(1)
-    report = ann.take_only(ExecutionReport)
-    assert (report.exec_type, report.transact_time) == ("C", end)
 
 
 def test_the_next_deadline_is_the_earliest_of_all(harness: VenueHarness) -> None:
@@ -205,16 +123,6 @@ def test_a_client_that_stops_reading_is_disconnected_and_loses_no_reports_on_rt(
     harness.wait(0.1)  # The resend is sent in pages.
     seen += [m.cum_qty for m in reconnected.take() if isinstance(m, ExecutionReport)]
     assert seen == [d(number) for number in range(1, 41)]
-
-
-def test_subscriptions_of_an_ended_session_are_dropped(harness: VenueHarness) -> None:
-    ann, md = harness.connect("ann"), harness.connect("ann-md", "KalshiMD")
-    md.send(MarketDataRequest.subscribe(MARKET))
-    md.drop()
-    reconnected = harness.connect("ann-md", "KalshiMD")
-    reconnected.take()
-    ann.send(order("a1", BUY, 1, "0.40"))
-    assert reconnected.take() == []
 
 
 def test_calls_for_closed_connections_are_ignored(harness: VenueHarness, ann: Client) -> None:

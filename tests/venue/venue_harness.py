@@ -22,8 +22,6 @@ from kalshi_fix_sansio import (
     OrderCancelRequest,
     OrderMassCancelRequest,
     OrdType,
-    Party,
-    PartyRole,
     Side,
     TimeInForce,
 )
@@ -112,12 +110,6 @@ class Client:
         data = encode(self.name, session_type, self.session.next_outgoing, harness.now, message)
         harness.venue.receive_data(self.conn, data, harness.now)
         return decode_all(harness.venue.data_to_send(self.conn))
-
-    def answer_to_raw(self, message: Message, kind: type[M]) -> M:
-        """Send a message as `raw` does, and return the single answer."""
-        (answer,) = self.raw(message)
-        assert isinstance(answer, kind), answer
-        return answer
 
     def logout(self) -> None:
         self.session.logout(self.harness.now)
@@ -307,11 +299,6 @@ def amend(cl_ord_id: str, orig: str, quantity: int, **fields: Any) -> OrderCance
         "symbol": MARKET,
     }
     return OrderCancelReplaceRequest(**(values | fields))
-
-
-def customer(party_id: str) -> list[Party]:
-    """Return the PartyIDs (448) of an order for a customer of a clearing member."""
-    return [Party(party_id=party_id, party_role=PartyRole.CUSTOMER_ACCOUNT)]
 
 
 def mass_cancel(cl_ord_id: str = "m") -> OrderMassCancelRequest:

@@ -142,10 +142,10 @@ class Match:
         elif self.slow.resting:
             order = self.slow.resting[request.which % len(self.slow.resting)]
             if isinstance(request, Cancel):
-                self._take(self.harness.cancel(order.owner, f"c{number}", self.ids[order.name], order.side))
+                self._record(self.harness.cancel(order.owner, f"c{number}", self.ids[order.name], order.side))
                 self.slow.cancel(order.name)
             else:
-                self._take(
+                self._record(
                     self.harness.amend(
                         order.owner,
                         f"{order.name}.{number}",
@@ -159,7 +159,7 @@ class Match:
 
     def _place(self, name: str, place: Place) -> None:
         self.stps[name], self.ids[name] = place.stp, name
-        self._take(place.place_in(self.harness, name, place.price))
+        self._record(place.place_in(self.harness, name, place.price))
         self.slow.place(
             name,
             place.owner,
@@ -171,7 +171,7 @@ class Match:
             place.stp,
         )
 
-    def _take(self, outcomes: tuple[Outcome, ...]) -> None:
+    def _record(self, outcomes: tuple[Outcome, ...]) -> None:
         trades = [o for o in outcomes if isinstance(o, OrderTraded)]
         for taker, maker in zip(trades[::2], trades[1::2], strict=True):
             assert (taker.aggressor, maker.aggressor) == (True, False)

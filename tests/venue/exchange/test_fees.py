@@ -123,13 +123,6 @@ def test_an_order_that_opens_a_position_needs_balance_for_its_fee() -> None:
     assert summary(harness.place("ann", "a4", SELL, 96, "0.52")) == ["a4 accepted"]
 
 
-def test_a_cost_limit_does_not_include_fees() -> None:
-    harness = ExchangeHarness(fees=None)
-    harness.place("bob", "b1", SELL, 10, "0.50")
-    assert "canceled" in summary(harness.place("ann", "a1", BUY, 10, "0.50", max_cost="4.99"))[1]
-    assert "takes" in summary(harness.place("ann", "a2", BUY, 10, "0.50", max_cost="5"))[1]
-
-
 def check_fees(sequence: list[Place | Cancel | Amend], *, step: Decimal = CENT) -> int:
     """Apply a sequence of requests and compare each fill with the slow model; return the number of fills."""
     harness = ExchangeHarness(

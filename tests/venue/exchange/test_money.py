@@ -25,17 +25,6 @@ def test_open_orders_reserve_money_and_cancels_release_it() -> None:
     assert harness.balance("ann") == 10
 
 
-def test_a_trade_moves_money_and_a_better_price_costs_less() -> None:
-    harness = ExchangeHarness(balances={"ann": "10", "bob": "10"})
-    harness.place("bob", "b1", SELL, 10, "0.40")
-    taker, maker = trades(harness.place("ann", "a1", BUY, 10, "0.50"))
-    assert taker.balance_change == -4
-    assert maker.balance_change == -6
-    assert (harness.balance("ann"), harness.available("ann")) == ds(6, 6)
-    assert (harness.balance("bob"), harness.available("bob")) == ds(4, 4)
-    assert (harness.net("ann"), harness.net("bob")) == ds(10, -10)
-
-
 def test_closing_a_position_returns_money_and_reserves_none() -> None:
     harness = ExchangeHarness(balances={"ann": "4", "bob": "100"})
     harness.place("bob", "b1", SELL, 10, "0.40")
@@ -48,16 +37,6 @@ def test_closing_a_position_returns_money_and_reserves_none() -> None:
     assert (maker.collateral_returned, maker.balance_change) == ds(6, 6)
     assert (maker.long_quantity, maker.short_quantity) == ds(0, 0)
     assert harness.balance("ann") == 6
-
-
-def test_an_order_that_reverses_a_position_closes_first_and_opens_the_rest(harness: ExchangeHarness) -> None:
-    harness.place("bob", "b1", SELL, 10, "0.40")
-    harness.place("ann", "a1", BUY, 10, "0.40")
-    harness.place("bob", "b2", BUY, 15, "0.30")
-    taker, _ = trades(harness.place("ann", "a2", SELL, 15, "0.30"))
-    assert taker.collateral_returned == 3
-    assert taker.balance_change == d("3") - d("3.5")
-    assert (taker.long_quantity, taker.short_quantity) == ds(0, 5)
 
 
 def test_money_is_reserved_for_the_order_that_may_trade_last() -> None:
@@ -103,15 +82,6 @@ def test_the_prediction_fee_is_a_rate_on_price_times_its_complement(
 def test_the_margin_fee_is_a_rate_on_the_notional_value() -> None:
     assert MARGIN_FEES.fee(d("19.5"), d(10), aggressor=True) == d("0.0975")
     assert MARGIN_FEES.fee(d("19.5"), d(10), aggressor=False) == d("0.0390")
-
-
-def test_fees_are_deducted_from_the_balance() -> None:
-    harness = ExchangeHarness(fees=None)
-    harness.place("bob", "b1", SELL, 100, "0.50")
-    taker, maker = trades(harness.place("ann", "a1", BUY, 100, "0.50"))
-    assert (taker.charge.net, taker.balance_change) == ds("1.75", "-51.75")
-    assert (maker.charge.net, maker.balance_change) == ds(0, -50)
-    assert harness.balance("ann") == d("9948.25")
 
 
 def test_a_margin_trade_posts_a_fraction_and_a_close_settles_the_difference() -> None:

@@ -67,35 +67,6 @@ def test_short_positions_in_two_exclusive_markets_guarantee_one_payout() -> None
     assert harness.balance("cat") == 100 - 3 - d("1.6")
 
 
-def test_long_positions_in_all_markets_guarantee_one_payout_if_one_must_win() -> None:
-    harness = netting_harness(EXHAUSTIVE)
-    for market in RACE[:2]:
-        assert trade(harness, "ann", BUY, 10, "0.30", market).ranged_return == 0
-    assert trade(harness, "ann", BUY, 6, "0.30", RACE[2]).ranged_return == 6
-    assert harness.balance("ann") == 100 - 3 - 3 - d("1.8") + 6
-
-
-def test_a_long_position_below_and_a_short_one_above_guarantee_one_payout() -> None:
-    harness = netting_harness(DIRECTIONAL)
-    trade(harness, "ann", BUY, 10, "0.60", RANGES[0])
-    above = trade(harness, "ann", SELL, 7, "0.40", RANGES[2])
-    assert (above.ranged_return, above.balance_change) == ds(7, "2.8")
-    # The opposite positions guarantee no payout.
-    other = netting_harness(DIRECTIONAL)
-    trade(other, "ann", SELL, 10, "0.60", RANGES[0])
-    assert trade(other, "ann", BUY, 7, "0.40", RANGES[2]).ranged_return == 0
-
-
-def test_closing_takes_back_the_return_that_is_no_longer_guaranteed() -> None:
-    harness = netting_harness(EXCLUSIVE)
-    for market in RACE[:2]:
-        trade(harness, "ann", SELL, 10, "0.30", market)
-    assert harness.balance("ann") == 96
-    closed = trade(harness, "ann", BUY, 10, "0.25", RACE[0])
-    assert (closed.collateral_returned, closed.ranged_return, closed.balance_change) == ds("7.5", -10, "-2.5")
-    assert harness.balance("ann") == d("93.5")
-
-
 def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     harness = netting_harness(EXCLUSIVE, balance="10")
     for market in RACE[:2]:
@@ -114,16 +85,6 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
     assert (harness.balance("ann"), harness.available("ann")) == ds(7, 0)
     harness.place("cat", "c2", SELL, 1, "0.30", market=RACE[1])
     assert harness.available("ann") == d("0.7")
-
-
-def test_markets_in_different_groups_or_without_a_group_are_not_netted() -> None:
-    harness = netting_harness(EXCLUSIVE, DIRECTIONAL)
-    trade(harness, "ann", SELL, 10, "0.30", RACE[0])
-    assert trade(harness, "ann", SELL, 10, "0.30", RANGES[0]).ranged_return == 0
-    assert trade(harness, "ann", SELL, 10, "0.30", UNGROUPED).ranged_return == 0
-    without = netting_harness()
-    trade(without, "ann", SELL, 10, "0.30", RACE[0])
-    assert trade(without, "ann", SELL, 10, "0.30", RACE[1]).ranged_return == 0
 
 
 def test_a_subaccount_may_disable_netting() -> None:
@@ -224,7 +185,7 @@ class ComparedExchange:
     trades: int = 0
     returned: Decimal = Decimal(0)
 
-    def take(self, outcomes: tuple[Outcome, ...]) -> None:
+    def record(self, outcomes: tuple[Outcome, ...]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, OrderTraded):
                 order = outcome.order
@@ -266,13 +227,13 @@ def play(seed: int, length: int, start: int, kinds: tuple[MarketGroup, MarketGro
         if kind < 6 or not placed:
             tif = TimeInForce.IMMEDIATE_OR_CANCEL if kind == 0 else TimeInForce.GOOD_TILL_CANCEL
             placed.append((owner, f"o{number}", side, market))
-            model.take(harness.place(owner, f"o{number}", side, quantity, price, tif=tif, market=market))
+            model.record(harness.place(owner, f"o{number}", side, quantity, price, tif=tif, market=market))
         else:
             owner, name, side, market = random.choice(placed)
             if kind == 6:
                 harness.cancel(owner, f"x{number}", name, side, market=market)
             else:
-                model.take(harness.amend(owner, name, name, quantity, price, side, market=market))
+                model.record(harness.amend(owner, name, name, quantity, price, side, market=market))
         model.check(start)
     return model
 

@@ -114,19 +114,6 @@ def test_a_result_may_be_corrected_until_it_is_paid_out(harness: ExchangeHarness
     assert paid(outcome) == {"ann": d(0), "bob": d(10)}
 
 
-def test_each_subaccount_is_paid_separately() -> None:
-    harness = ExchangeHarness(balances={"ann": "100", "ann/3": "100", "bob": "100"})
-    harness.place("bob", "b1", SELL, 10, "0.40")
-    harness.place("ann", "a1", BUY, 4, "0.40")
-    harness.place("ann/3", "a2", BUY, 6, "0.40")
-    outcome = settle(harness, YES)
-    assert [(p.account.subaccount, p.payout) for p in outcome.positions if p.account.owner == "ann"] == [
-        (0, d(4)),
-        (3, d(6)),
-    ]
-    assert harness.balance("ann/3") == d("100") - d("2.4") + 6
-
-
 def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
     """The venue's example: 100.01 contracts at 30.60 cents, with a balance of 10 dollars."""
     markets = (prediction_market("HIGHNY-26AUG20", subpenny=True),)
@@ -138,18 +125,6 @@ def test_rounding_the_balance_down_is_the_fee_of_the_settlement() -> None:
     ann, _ = outcome.positions
     assert (ann.payout, ann.fee) == ds("30.6030", "0.00006")
     assert harness.balance("ann") == d("40.6030")
-
-
-def test_fees_and_payouts_together_equal_the_amount_paid_for_the_contracts() -> None:
-    harness = ExchangeHarness(markets=(prediction_market("HIGHNY-26AUG20", subpenny=True),))
-    harness.place("bob", "b1", SELL, "3.33", "0.0333")
-    harness.place("ann", "a1", BUY, "1.11", "0.0333")
-    harness.place("cat", "c1", BUY, "2.22", "0.0333")
-    outcome = settle(harness, SCALAR, "0.1234")
-    assert sum(p.payout + p.fee for p in outcome.positions) == d("3.33")
-    owners = sum((harness.balance(owner) for owner in ("ann", "bob", "cat")), Decimal(0))
-    assert sum(p.fee for p in outcome.positions) <= harness.exchange.fees_kept
-    assert owners + harness.exchange.fees_kept == 30_000
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,16 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, TypeVar
 
-from kalshi_fix_sansio import (
-    ExecutionReport,
-    Header,
-    NewOrderSingle,
-    OrderCancelReplaceRequest,
-    OrderCancelRequest,
-    OrdType,
-    Side,
-    TimeInForce,
-)
+from kalshi_fix_sansio import ExecutionReport, Header, NewOrderSingle, Side
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import validate
-from kalshi_fix_venue.exchange import (
-    PREDICTION,
-    Command,
-)
+from kalshi_fix_venue.exchange import PREDICTION
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.logins import Delivery, Login
 from kalshi_fix_venue.gateway.market_data import SymbolLimits
 from kalshi_fix_venue.gateway.product import ProductGateway
+from tests.venue import venue_harness
 from tests.venue.exchange_harness import START, ExchangeHarness
 
 M = TypeVar("M", bound=Message)
@@ -45,7 +34,7 @@ class GatewayHarness:
         limits: SymbolLimits | None = None,
         **settings: Any,
     ) -> None:
-        balances, ids = {"ann": "10000", "bob": "10000", "ann/3": "10"}, count(1)
+        balances, ids = {"ann": "10000", "bob": "10000"}, count(1)
         harness = ExchangeHarness(product=product, balances=balances, **settings)
         self.symbol = harness.market
         self.gateway = ProductGateway(harness.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
@@ -53,22 +42,14 @@ class GatewayHarness:
         self.now = START
         self._seq_num = count(2)
 
-    def login(
-        self,
-        owner: str,
-        session_type: str = "KalshiNR",
-        *,
-        key: str | None = None,
-        write: bool = True,
-        **flags: Any,
-    ) -> Login:
+    def login(self, owner: str, session_type: str = "KalshiNR", **flags: Any) -> Login:
         """Return a login, by default without pending reports and in dollars."""
         login = Login(
-            key_id=key or f"key-{owner}",
+            key_id=f"key-{owner}",
             owner=owner,
             session_type=session_type,
             product=self.product,
-            may_write=write,
+            may_write=True,
             keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
         )
         self.gateway.logins.add(login)
@@ -92,45 +73,9 @@ class GatewayHarness:
         )
         return self._checked(self.gateway.handle(message, login, self.now))
 
-    def execute(self, command: Command) -> list[Delivery]:
-        deliveries, _ = self.gateway.execute(command, self.now)
-        return self._checked(deliveries)
-
-    def order(
-        self, cl_ord_id: str, side: Side, quantity: str | int, price: str | int, **fields: Any
-    ) -> NewOrderSingle:
-        values: dict[str, Any] = {
-            "cl_ord_id": cl_ord_id,
-            "order_qty": quantity,
-            "ord_type": OrdType.LIMIT,
-            "price": price,
-            "side": side,
-            "symbol": self.symbol,
-            "time_in_force": TimeInForce.GOOD_TILL_CANCEL,
-        }
-        return NewOrderSingle(**(values | fields))
-
-    def cancel(self, cl_ord_id: str, orig: str, side: Side, **fields: Any) -> OrderCancelRequest:
-        values: dict[str, Any] = {
-            "cl_ord_id": cl_ord_id,
-            "orig_cl_ord_id": orig,
-            "side": side,
-            "symbol": self.symbol,
-        }
-        return OrderCancelRequest(**(values | fields))
-
-    def amend(
-        self, cl_ord_id: str, orig: str, side: Side, quantity: str | int, **fields: Any
-    ) -> OrderCancelReplaceRequest:
-        values: dict[str, Any] = {
-            "cl_ord_id": cl_ord_id,
-            "orig_cl_ord_id": orig,
-            "side": side,
-            "symbol": self.symbol,
-            "order_qty": quantity,
-            "ord_type": OrdType.LIMIT,
-        }
-        return OrderCancelReplaceRequest(**(values | fields))
+    def order(self, cl_ord_id: str, side: Side, quantity: int, price: str, **fields: Any) -> NewOrderSingle:
+        """Return a new order in the harness's market."""
+        return venue_harness.order(cl_ord_id, side, quantity, price, symbol=self.symbol, **fields)
 
     def _checked(self, deliveries: list[Delivery]) -> list[Delivery]:
         for login, message in deliveries:
@@ -145,22 +90,12 @@ class GatewayHarness:
         return deliveries
 
 
-def messages_to(deliveries: Sequence[Delivery], login: Login) -> list[Message]:
-    """Return the messages for one login."""
-    return [message for to, message in deliveries if to is login]
-
-
 def reports(deliveries: Sequence[Delivery], login: Login) -> list[ExecutionReport]:
     """Return the messages for one login, all of which must be execution reports."""
-    found = messages_to(deliveries, login)
-    only = [message for message in found if isinstance(message, ExecutionReport)]
-    assert len(only) == len(found), found
-    return only
-
-
-def line(report: ExecutionReport) -> str:
-    """Return ExecType, OrdStatus, LeavesQty and CumQty."""
-    return f"{report.exec_type}/{report.ord_status} {report.leaves_qty}+{report.cum_qty}"
+    received = [message for to, message in deliveries if to is login]
+    only_reports = [message for message in received if isinstance(message, ExecutionReport)]
+    assert len(only_reports) == len(received), received
+    return only_reports
 
 
 def only(deliveries: Sequence[Delivery], kind: type[M]) -> M:
