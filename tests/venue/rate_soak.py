@@ -229,7 +229,7 @@ class Soak:
         account.clients[key] = client
 
     def _use_rest(self, account: Account, outcome: Outcome) -> None:
-        """Take tokens from the venue's own buckets, as REST requests do, if the budget has them."""
+        """Spend tokens of the venue's own buckets, as REST requests do, if the budget allows it."""
         now, random = self.harness.now, self.random
         choices: Any = [("write", None), ("read", None), ("write", 1), ("write", 2)]
         use, shard = random.choice(choices if account.owner == "ann" else choices[:2])
@@ -275,7 +275,7 @@ class Soak:
             yield f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}", bucket
 
     def _count_spending(self) -> None:
-        """Count the tokens taken from the venue's buckets."""
+        """Count the tokens spent from the venue's buckets."""
         limits, taken = self.harness.venue._rate_limits, self._taken
         make = limits._bucket
 

@@ -39,15 +39,15 @@ class Seen:
         """MsgType and `tag=value` of the counted fields."""
         self._framers: WeakKeyDictionary[VenueModel, dict[tuple[int, str], Framer]] = WeakKeyDictionary()
 
-    def take(self, venue: VenueModel, connection: int, direction: str, data: bytes) -> None:
+    def add(self, venue: VenueModel, connection: int, direction: str, data: bytes) -> None:
         """Add bytes from a connection; they may end in the middle of a message."""
         framer = self._framers.setdefault(venue, {}).setdefault((connection, direction), Framer())
         framer.feed(data)
-        while (found := framer.next()) is not None:
-            if isinstance(found, Frame):
-                self._take(found.data)
+        while (item := framer.next()) is not None:
+            if isinstance(item, Frame):
+                self._add_message(item.data)
 
-    def _take(self, message: bytes) -> None:
+    def _add_message(self, message: bytes) -> None:
         fields = message.split(b"\x01")
         msg_type = next(field[3:] for field in fields if field.startswith(MSG_TYPE))
         for field in fields:
@@ -71,12 +71,12 @@ def watch(seen: Seen) -> Iterator[None]:
     receive_data, data_to_send = VenueModel.receive_data, VenueModel.data_to_send
 
     def receive(self: VenueModel, conn: int, data: bytes, now: Instant) -> None:
-        seen.take(self, conn, "in", data)
+        seen.add(self, conn, "in", data)
         receive_data(self, conn, data, now)
 
     def send(self: VenueModel, conn: int) -> bytes:
         data = data_to_send(self, conn)
-        seen.take(self, conn, "out", data)
+        seen.add(self, conn, "out", data)
         return data
 
     VenueModel.receive_data, VenueModel.data_to_send = receive, send  # type: ignore[method-assign]

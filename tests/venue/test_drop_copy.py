@@ -46,6 +46,11 @@ def test_too_many_requests_in_a_minute_are_refused() -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drop_copy, "PAGE", 10)
+
+
 def place_orders(harness: VenueHarness, count: int) -> None:
     ann = harness.connect("ann-2")
     for number in range(count):
@@ -54,8 +59,7 @@ def place_orders(harness: VenueHarness, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [9, 10, 11, 20, 35])
-def test_a_long_answer_is_sent_completely_in_pages(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(drop_copy, "PAGE", 10)
+def test_a_long_answer_is_sent_completely_in_pages(count: int) -> None:
     harness = harness_with()
     place_orders(harness, count)
     dc = harness.connect("ann", "KalshiDC")
@@ -68,8 +72,7 @@ def test_a_long_answer_is_sent_completely_in_pages(monkeypatch: pytest.MonkeyPat
     assert complete.resend_event_count == count
 
 
-def test_a_client_that_does_not_read_gets_no_further_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drop_copy, "PAGE", 10)
+def test_a_client_that_does_not_read_gets_no_further_pages() -> None:
     harness = harness_with(max_unsent=8000)
     place_orders(harness, 100)
     dc = harness.connect("ann", "KalshiDC")
@@ -90,8 +93,7 @@ def test_a_client_that_does_not_read_gets_no_further_pages(monkeypatch: pytest.M
     assert complete.resend_event_count == 100
 
 
-def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drop_copy, "PAGE", 10)
+def test_live_reports_are_sent_between_the_pages() -> None:
     harness = harness_with()
     place_orders(harness, 25)
     ann = harness.connect("ann")
@@ -107,8 +109,7 @@ def test_live_reports_are_sent_between_the_pages(monkeypatch: pytest.MonkeyPatch
     assert complete.resend_event_count == 25
 
 
-def test_an_answer_is_not_continued_after_the_end_of_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drop_copy, "PAGE", 10)
+def test_an_answer_is_not_continued_after_the_end_of_its_session() -> None:
     harness = harness_with()
     place_orders(harness, 25)
     dc = harness.connect("ann", "KalshiDC")

@@ -38,8 +38,10 @@ def fill(harness: VenueHarness, size: int = 2 * CHUNK_SIZE) -> int:
     return conn
 
 
-def leave_waiting(harness: VenueHarness, client: Client) -> None:
-    """Put a client's outgoing bytes into the venue's inbox, and leave them there."""
+def leave_order_waiting(harness: VenueHarness, client: Client, late: float = 0.0) -> None:
+    """Put an order with a SendingTime of `late` seconds ago into the venue's inbox, and leave it there."""
+    sent = Instant(harness.monotonic, harness.utc - timedelta(seconds=late))
+    client.session.send(order("a1", Side.BUY, 1, "0.40"), sent)
     harness.venue.inbox.receive_data(client.conn, client.session.data_to_send(), harness.now)
     harness.clients.remove(client)
 
@@ -58,8 +60,7 @@ def sent_to(client: Client) -> list[Any]:
 
 def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann)
     harness.wait(BACKLOG)
     assert set(kinds(sent_to(ann))) == {"0"}, "heartbeats continue, and the client does not count as silent"
     process(harness)
@@ -70,11 +71,7 @@ def test_the_age_of_a_message_is_measured_on_arrival(harness: VenueHarness, ann:
 
 def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
-    ann.session.send(
-        order("a1", Side.BUY, 1, "0.40"),
-        Instant(harness.monotonic, harness.utc - timedelta(seconds=SENDING_TIME_TOLERANCE + 1)),
-    )
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann, late=SENDING_TIME_TOLERANCE + 1)
     harness.wait(BACKLOG)
     sent_to(ann)
     process(harness)
@@ -83,8 +80,7 @@ def test_a_message_that_was_late_when_it_arrived_is_refused(harness: VenueHarnes
 
 def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann)
     harness.wait(BACKLOG)
     process(harness)
     sent_to(ann)
@@ -94,8 +90,7 @@ def test_silence_is_measured_from_processed_messages(harness: VenueHarness, ann:
 
 def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) -> None:
     fill(harness, 50 * CHUNK_SIZE)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann)
     harness.venue.inbox.process(harness.now)
     assert sent_to(ann) == []
     assert harness.venue.inbox.process(harness.now) == ann.conn
@@ -104,8 +99,7 @@ def test_connections_are_served_round_robin(harness: VenueHarness, ann: Client) 
 
 def test_messages_sent_before_a_disconnect_are_processed(harness: VenueHarness, ann: Client) -> None:
     fill(harness)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     assert harness.venue.sessions()
     process(harness)
@@ -117,8 +111,7 @@ def test_a_lost_connection_is_noticed_when_its_messages_are_dropped(
     harness: VenueHarness, ann: Client
 ) -> None:
     fill(harness)
-    ann.session.send(order("a1", Side.BUY, 1, "0.40"), harness.now)
-    leave_waiting(harness, ann)
+    leave_order_waiting(harness, ann)
     harness.venue.inbox.receive_eof(ann.conn, harness.now)
     harness.venue.inbox.drop(harness.now)
     assert harness.venue.exchange("prediction").find("ann", "a1") is None

@@ -28,16 +28,27 @@ MIN_HOURS = bounds("MessageRetentionPeriod").minimum or 0
 MAX_HOURS = bounds("MessageRetentionPeriod").maximum or 0
 
 
+@pytest.fixture
+def store() -> MemoryStore:
+    """Return a store that keeps messages for longer than the venue does."""
+    return MemoryStore(max_age=timedelta(days=30))
+
+
+def sell(harness: VenueHarness, *names: str) -> None:
+    """Let Bob sell a contract to Ann with each of these orders."""
+    bob = harness.connect("bob")
+    for name in names:
+        bob.send(order(name, SELL, 1, "0.40"))
+    bob.logout()
+
+
 def fill_while_away(harness: VenueHarness, store: MemoryStore, count: int = 3, **fields: Any) -> None:
     """Place a resting order for Ann, lose her connection, and partly fill the order `count` times. The missed
     reports are numbered from 3."""
     ann = harness.connect("ann", "KalshiRT", store=store, **fields)
     ann.send(order("a1", BUY, 100, "0.40"))
     ann.drop()
-    bob = harness.connect("bob")
-    for number in range(count):
-        bob.send(order(f"b{number}", SELL, 1, "0.40"))
-    bob.logout()
+    sell(harness, *(f"b{number}" for number in range(count)))
 
 
 def pass_time(harness: VenueHarness, seconds: float) -> None:
@@ -76,8 +87,9 @@ def resend_answers(harness: VenueHarness, client: Client, begin: int, end: int =
         (MAX_HOURS, MAX_HOURS * HOUR + 1, False),
     ],
 )
-def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after: float, kept: bool) -> None:
-    harness, store = VenueHarness(), MemoryStore(max_age=timedelta(days=30))
+def test_messages_are_kept_for_the_period_in_the_logon(
+    harness: VenueHarness, store: MemoryStore, hours: int | None, after: float, kept: bool
+) -> None:
     fields: dict[str, Any] = {} if hours is None else {"message_retention_period": hours}
     fill_while_away(harness, store, **fields)
     pass_time(harness, after)
@@ -92,13 +104,12 @@ def test_messages_are_kept_for_the_period_in_the_logon(hours: int | None, after:
     assert [m.cl_ord_id for m in reconnected.take() if isinstance(m, ExecutionReport)] == ["a2"]
 
 
-def test_a_range_is_refused_completely_if_a_part_of_it_is_too_old(harness: VenueHarness) -> None:
-    store = MemoryStore(max_age=timedelta(days=30))
+def test_a_range_is_refused_completely_if_a_part_of_it_is_too_old(
+    harness: VenueHarness, store: MemoryStore
+) -> None:
     fill_while_away(harness, store, 1)
     pass_time(harness, (DEFAULT_HOURS - 1) * HOUR)
-    bob = harness.connect("bob")
-    bob.send(order("late", SELL, 1, "0.40"))
-    bob.logout()
+    sell(harness, "late")
     pass_time(harness, 2 * HOUR)
     reconnected = harness.connect("ann", "KalshiRT", store=store)
     assert refusals(reconnected) == ["BeginSeqNo 3 is before the retention window, which begins at 4"]
@@ -106,28 +117,22 @@ def test_a_range_is_refused_completely_if_a_part_of_it_is_too_old(harness: Venue
     assert cum_quantities(reconnected) == ["2.00"]
 
 
-def test_the_period_of_each_message_begins_when_it_is_sent(harness: VenueHarness) -> None:
-    store = MemoryStore(max_age=timedelta(days=30))
+def test_the_period_of_each_message_begins_when_it_is_sent(harness: VenueHarness, store: MemoryStore) -> None:
     fill_while_away(harness, store, 1)
     for number in range(3):
         pass_time(harness, DEFAULT_HOURS / 2 * HOUR)
-        bob = harness.connect("bob")
-        bob.send(order(f"later{number}", SELL, 1, "0.40"))
-        bob.logout()
+        sell(harness, f"later{number}")
     ann = harness.connect("ann", "KalshiRT", store=MemoryStore(next_outgoing=3, next_incoming=5))
     assert cum_quantities(ann) == ["3.00", "4.00"]
 
 
-def test_another_logon_may_shorten_or_lengthen_the_period(harness: VenueHarness) -> None:
-    store = MemoryStore(max_age=timedelta(days=30))
+def test_another_logon_may_shorten_or_lengthen_the_period(harness: VenueHarness, store: MemoryStore) -> None:
     fill_while_away(harness, store, message_retention_period=MAX_HOURS)
     pass_time(harness, (DEFAULT_HOURS + 1) * HOUR)
     shortened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=DEFAULT_HOURS)
     assert cum_quantities(shortened) == []
     shortened.logout()
-    bob = harness.connect("bob")
-    bob.send(order("late", SELL, 1, "0.40"))
-    bob.logout()
+    sell(harness, "late")
     lengthened = harness.connect("ann", "KalshiRT", store=store, message_retention_period=MAX_HOURS)
     assert cum_quantities(lengthened) == ["4.00"]
     assert resend_answers(harness, lengthened, 3)[0].MSG_TYPE == "3"
@@ -162,16 +167,16 @@ def test_a_reset_drops_queued_messages(harness: VenueHarness) -> None:
     assert (fresh.session.next_outgoing, fresh.session.next_incoming) == (2, 2)
 
 
-def test_queued_messages_are_bounded_in_number() -> None:
-    harness, store = VenueHarness(max_kept_messages=5), MemoryStore(max_age=timedelta(days=30))
+def test_queued_messages_are_bounded_in_number(store: MemoryStore) -> None:
+    harness = VenueHarness(max_kept_messages=5)
     fill_while_away(harness, store, 20)
     reconnected = harness.connect("ann", "KalshiRT", store=store)
     assert refusals(reconnected) == ["BeginSeqNo 3 is before the retention window, which begins at 18"]
     assert cum_quantities(reconnected) == [f"{number}.00" for number in range(16, 21)]
 
 
-def test_queued_messages_are_bounded_in_bytes() -> None:
-    harness, store = VenueHarness(max_kept_bytes=3000), MemoryStore(max_age=timedelta(days=30))
+def test_queued_messages_are_bounded_in_bytes(store: MemoryStore) -> None:
+    harness = VenueHarness(max_kept_bytes=3000)
     fill_while_away(harness, store, 100)
     reconnected = harness.connect("ann", "KalshiRT", store=store)
     found = cum_quantities(reconnected)

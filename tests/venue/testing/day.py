@@ -11,7 +11,6 @@ import contextlib
 import queue
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
 from random import Random
 from typing import Any
@@ -101,7 +100,7 @@ class Ledger:
         """The number of fills that only drop copy reported."""
         return len(self.fills) - len(self.live)
 
-    def take(self, report: ExecutionReport, *, live: bool = True) -> None:
+    def record(self, report: ExecutionReport, *, live: bool = True) -> None:
         """Record a report. Each report is received once, apart from drop copy."""
         self.counts[str(report.exec_type)] += 1
         key = ExecKey.parse(report.exec_id)
@@ -113,7 +112,7 @@ class Ledger:
             if live:
                 self.live.add(key)
 
-    def take_settlement(self, report: MarketSettlementReport) -> None:
+    def record_settlement(self, report: MarketSettlementReport) -> None:
         """Record the settlement of a market."""
         assert report.symbol not in self.settled, f"a settlement was reported twice: {report.symbol}"
         self.settled[report.symbol] = report.settlement_price / 100
@@ -298,9 +297,9 @@ class Player:
             self.machines.apply(event)
             message = event.message if isinstance(event, MessageReceived) else None
             if isinstance(message, ExecutionReport):
-                self.ledger.take(message)
+                self.ledger.record(message)
             elif isinstance(message, MarketSettlementReport):
-                self.ledger.take_settlement(message)
+                self.ledger.record_settlement(message)
 
     async def _look_up(self) -> None:
         """Request from drop copy all reports since the last request."""
@@ -311,7 +310,7 @@ class Player:
             for event in await self.machines.look_up(client, LONG, latest):
                 message = event.message if isinstance(event, MessageReceived) else None
                 if isinstance(message, ExecutionReport):
-                    self.ledger.take(message, live=False)
+                    self.ledger.record(message, live=False)
         expected = self.machines.copies.pending
         assert not expected, f"{self.name} did not receive all past reports: {expected}"
 
@@ -382,8 +381,8 @@ class Outcome:
     """Actions of the simulated traders and requests of the clients."""
 
 
-def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player], None]) -> Outcome:
-    """Simulate a day of this many rounds, then call `check` to compare each player with the exchange."""
+def play(*, rounds: int, seed: int, rate: float) -> Outcome:
+    """Simulate a day of this many rounds, then compare each player with the exchange."""
     random = Random(seed)
     flow = FlowConfig(seed=seed, rate=rate, middles=MIDDLES)
     faults: Counter[str] = Counter()
@@ -450,7 +449,7 @@ def play(*, rounds: int, seed: int, rate: float, check: Callable[[Venue, Player]
         perform("drain")
         perform("look up")
         for player in players:
-            check(venue, player)
+            compare(venue, player)
         for player in players:
             player.start("end")
         for thread in threads:
@@ -511,7 +510,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1.0, help="actions of simulated traders per second")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    outcome = play(rounds=given.rounds, seed=given.seed, rate=given.rate, check=compare)
+    outcome = play(rounds=given.rounds, seed=given.seed, rate=given.rate)
     print(f"{outcome.events} events, {sum(outcome.faults.values())} faults: {dict(outcome.faults)}")
     for player in outcome.players:
         cash, positions = player.ledger.totals()
