@@ -186,10 +186,6 @@ class ExchangeHarness:
         dollars = None if price is None else Decimal(price)
         return self.exchange.apply(SetMarketState(market or self.market, state, result, dollars), self.now)
 
-    def asks(self) -> str:
-        levels = self.exchange.levels(self.market, SELL)
-        return " ".join(f"{size}@{price}" for price, size in levels)
-
     def net(self, owner: str) -> Decimal:
         return self.exchange.position(account(owner), self.market).net
 

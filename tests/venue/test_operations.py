@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from kalshi_fix_venue.operations.faults import Unavailable
 from kalshi_fix_venue.operations.operator import Halt, LogOut, Open, Pause, Settle, Status
 from kalshi_fix_venue.parameters import parameters
 from tests.venue.exchange_harness import MARKET, PERP
-from tests.venue.venue_harness import KEYS, Client, VenueHarness, order
+from tests.venue.venue_harness import KEYS, Client, VenueHarness, accounts, order
 
 
 def test_every_operation_has_a_name_a_description_and_documented_parameters() -> None:
@@ -164,3 +165,9 @@ def test_status_contains_orders_positions_cash_and_sequence_numbers(
 def test_operations_are_compared_by_value() -> None:
     assert isinstance(Status(), Operation)
     assert hash(Pause()) == hash(Pause(what="trading"))
+
+
+def test_a_transfer_is_reported_with_both_balances() -> None:
+    harness = VenueHarness(accounts=accounts(ann={"subaccounts": {1: Decimal(50)}}))
+    answer = harness.do("transfer", owner="ann", amount=100, to_subaccount=1)
+    assert answer["text"] == "ann: 100 dollars moved; the source has 900 left, the target has 150"

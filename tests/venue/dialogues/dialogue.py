@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -44,7 +44,6 @@ TYPES = {layout.name: layout.msg_type for layout in DIALECT.messages.values()}
 HEADER = "34=2|49=sender|56=target|52=20260820-15:00:00.000|"
 IGNORED = ("0", "1", "A")
 """MsgTypes that are not compared: Heartbeat, TestRequest and Logon."""
-Make = Callable[[Mapping[str, Any]], VenueHarness]
 
 
 @attrs.frozen
@@ -222,7 +221,10 @@ class Play:
             name, _, value = part.partition("=")
             fields[name] = value
         body = "".join(
-            f"{TAGS[name]}={_code(TAGS[name], value)}|" for name, value in fields.items() if value != "-"
+            f"{TAGS[name]}={_code(TAGS[name], item)}|"
+            for name, value in fields.items()
+            if value != "-"
+            for item in value.split(",")
         )
         message = CODEC.decode(raw(f"35={TYPES[kind]}|{HEADER}{body}"))
         message.header = None

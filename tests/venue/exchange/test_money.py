@@ -1,4 +1,4 @@
-"""Balances, positions, reserved money and fees in the exchange model."""
+"""Collateral, fees and transfers in the exchange model; dialogues/balances.yaml tests reserved money."""
 
 from __future__ import annotations
 
@@ -6,50 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from kalshi_fix_venue.exchange import MARGIN
+from kalshi_fix_venue.exchange import MARGIN, AccountId, MoveCash
 from kalshi_fix_venue.exchange.fees import MARGIN_FEES, PREDICTION_FEES
 from kalshi_fix_venue.exchange.money import MarginCollateral, Position
 from tests.venue.exchange_harness import BUY, SELL, ExchangeHarness, d, ds, summary, trades
-
-
-def test_open_orders_reserve_money_and_cancels_release_it() -> None:
-    harness = ExchangeHarness(balances={"ann": "10"})
-    harness.place("ann", "a1", BUY, 10, "0.40")
-    assert harness.available("ann") == 6
-    harness.place("ann", "a2", SELL, 10, "0.60")
-    assert harness.available("ann") == 2
-    assert summary(harness.place("ann", "a3", BUY, 10, "0.21")) == ["a3 rejected INSUFFICIENT_BALANCE"]
-    assert summary(harness.place("ann", "a3", BUY, 10, "0.20")) == ["a3 accepted"]
-    harness.cancel("ann", "c", "a1")
-    assert harness.available("ann") == 4
-    assert harness.balance("ann") == 10
-
-
-def test_closing_a_position_returns_money_and_reserves_none() -> None:
-    harness = ExchangeHarness(balances={"ann": "4", "bob": "100"})
-    harness.place("bob", "b1", SELL, 10, "0.40")
-    harness.place("ann", "a1", BUY, 10, "0.40")
-    assert harness.available("ann") == 0
-    assert summary(harness.place("ann", "a2", SELL, 11, "0.60")) == ["a2 rejected INSUFFICIENT_BALANCE"]
-    assert summary(harness.place("ann", "a2", SELL, 10, "0.60")) == ["a2 accepted"]
-    taker, maker = trades(harness.place("bob", "b2", BUY, 15, "0.60"))
-    assert (taker.collateral_returned, taker.balance_change) == ds(4, 4)
-    assert (maker.collateral_returned, maker.balance_change) == ds(6, 6)
-    assert (maker.long_quantity, maker.short_quantity) == ds(0, 0)
-    assert harness.balance("ann") == 6
-
-
-def test_money_is_reserved_for_the_order_that_may_trade_last() -> None:
-    """With a long position of ten and two sell orders of ten, the order with the better price trades first
-    and closes the position, so money is reserved for the other order."""
-    harness = ExchangeHarness(balances={"ann": "6", "bob": "100"})
-    harness.place("bob", "b1", SELL, 10, "0.40")
-    harness.place("ann", "a1", BUY, 10, "0.40")
-    harness.place("ann", "a2", SELL, 10, "0.90")
-    assert harness.available("ann") == 2
-    assert summary(harness.place("ann", "a3", SELL, 10, "0.70")) == ["a3 accepted"]
-    assert harness.available("ann") == 1
-    assert summary(harness.place("ann", "a4", SELL, 10, "0.85")) == ["a4 rejected INSUFFICIENT_BALANCE"]
 
 
 def test_an_account_in_debt_may_still_close_its_position() -> None:
@@ -109,3 +69,16 @@ def test_a_partial_close_on_margin_never_loses_a_fraction_of_a_cent() -> None:
 def test_opening_a_position_costs_the_same_on_both_sides_of_a_perpetual() -> None:
     collateral = MarginCollateral(rate=d("0.2"))
     assert collateral.opening(BUY, d(10)) == collateral.opening(SELL, d(10)) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "amount", "problem"),
+    [
+        (AccountId("bob"), "1", "ann cannot move cash to bob"),
+        (AccountId("ann", 1), "-1", "multiple of 0.0001"),
+    ],
+)
+def test_an_impossible_transfer_is_refused(target: AccountId, amount: str, problem: str) -> None:
+    harness = ExchangeHarness(balances={"ann": "10", "ann/1": "0", "bob": "10"})
+    with pytest.raises(ValueError, match=problem):
+        harness.exchange.apply(MoveCash(AccountId("ann"), target, d(amount)), harness.now)

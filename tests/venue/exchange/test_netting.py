@@ -259,21 +259,3 @@ def test_balances_are_reduced_by_exactly_the_worst_loss(seed: int, race: MarketG
         balance = model.balances[owner]
         assert harness.balance(owner) == 30 - balance.paid + balance.payout(results)
     assert sum(harness.balance(owner) for owner in OWNERS) == 90
-
-
-def test_fees_are_deducted_in_addition_to_returned_collateral() -> None:
-    harness = ExchangeHarness(
-        fees=None,
-        markets=tuple(prediction_market(ticker) for ticker in RACE),
-        balances=dict.fromkeys(OWNERS, "100"),
-        market_groups=(EXCLUSIVE,),
-    )
-    trade(harness, "ann", SELL, 10, "0.30", RACE[0])
-    second = trade(harness, "ann", SELL, 4, "0.20", RACE[1])
-    assert (second.ranged_return, second.fee) == ds(4, "0.0448")
-    assert second.balance_change == d("0.8") - d("0.0448")
-    accounts = harness.exchange.accounts()
-    longs = [holding.position.long for account in accounts for holding in account.holdings.values()]
-    held = sum(longs, Decimal(0)) - sum((account.advanced for account in accounts), Decimal(0))
-    balances = sum((account.balance for account in accounts), Decimal(0))
-    assert balances + held + harness.exchange.fees_kept == 300

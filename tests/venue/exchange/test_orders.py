@@ -1,4 +1,7 @@
-"""New orders in the exchange model; dialogues/new_orders.yaml tests them over real sessions."""
+"""Orders in the exchange model: impossible fields and changes, and bounds on its memory.
+
+dialogues/new_orders.yaml and dialogues/order_changes.yaml test orders over real sessions.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kalshi_fix_venue.exchange import MARGIN, TimeInForce, margin_market
+from kalshi_fix_venue.exchange import (
+    MARGIN,
+    AccountId,
+    Advance,
+    CancelCause,
+    MarketState,
+    SelfTradePrevention,
+    TimeInForce,
+    margin_market,
+)
+from kalshi_fix_venue.exchange.orders import Order
+from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
 from kalshi_fix_venue.exchange.placing import end_of_day
-from tests.venue.exchange_harness import BUY, EASTERN, SELL, START, ExchangeHarness, d, summary
+from kalshi_fix_venue.exchange.registry import MAX_STALE, OrderRegistry
+from tests.venue.exchange_harness import BUY, EASTERN, MARKET, SELL, START, ExchangeHarness, d, summary
 
 IOC, FOK, GTD = TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL, TimeInForce.GOOD_TILL_DATE
+DAY, GTC = TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL
+LATER = START + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +70,92 @@ def test_a_margin_market_has_its_own_tick() -> None:
 
 def test_levels_of_an_unknown_market_are_empty() -> None:
     assert ExchangeHarness().exchange.levels("NO-SUCH", BUY) == ()
+
+
+def test_remembered_finished_orders_are_bounded() -> None:
+    harness = ExchangeHarness(retained_orders=1)
+    for number in (1, 2):
+        harness.place("ann", f"a{number}", BUY, 1, "0.40")
+        harness.place("bob", f"b{number}", SELL, 1, "0.40", tif=IOC)
+    assert summary(harness.cancel("ann", "c", "a1")) == ["c refused ORDER_NOT_FOUND"]
+    assert summary(harness.cancel("ann", "c", "a2")) == ["c refused ORDER_ALREADY_FILLED"]
+
+
+@pytest.mark.parametrize(
+    ("tif", "expire"),
+    [
+        (GTD, None),
+        (None, LATER),
+        (DAY, LATER),
+        (GTC, LATER),
+        (IOC, None),
+        (FOK, None),
+    ],
+)
+def test_an_amend_to_an_impossible_expiry_is_refused(
+    harness: ExchangeHarness, tif: TimeInForce | None, expire: datetime | None
+) -> None:
+    harness.place("ann", "a1", BUY, 5, "0.40", tif=GTD, expire=LATER)
+    refused = harness.amend("ann", "a2", "a1", 5, time_in_force=tif, expire_time=expire)
+    assert summary(refused) == ["a2 refused INVALID_ORDER"]
+    assert harness.exchange.next_expiry() == LATER
+
+
+def test_outdated_expiries_are_bounded() -> None:
+    registry = OrderRegistry()
+    order = Order(
+        order_id="o", cl_ord_id="a", account=AccountId("ann"), origin="ann", market=MARKET, side=BUY,
+        price=d("0.40"), quantity=d(1), leaves=d(1), time_in_force=GTD,
+        expire_time=None, post_only=False, self_trade_prevention=SelfTradePrevention.MAKER,
+        cancel_on_pause=False, max_execution_cost=None,
+    )  # fmt: skip
+    registry.add(order)
+    for number in range(3 * MAX_STALE):
+        order.expire_time = START + timedelta(seconds=number)
+        registry.schedule(order)
+        assert len(registry._expiries) <= MAX_STALE + 2
+    assert registry.next_expiry() == order.expire_time
+    order.expire_time = None
+    assert registry.next_expiry() is None
+    registry.schedule(order)
+    assert registry.next_expiry() is None
+
+
+def test_an_impossible_state_change_does_not_expire_overdue_orders(harness: ExchangeHarness) -> None:
+    harness.place("ann", "a1", BUY, 5, "0.40", tif=DAY)
+    harness.wait(days=2)
+    with pytest.raises(ValueError, match="cannot become settled"):
+        harness.market_state(MarketState.SETTLED)
+    assert summary(harness.market_state(MarketState.INACTIVE)) == ["a1 canceled EXPIRED"]
+
+
+def test_only_cancels_caused_by_time_are_expiries() -> None:
+    assert [cause for cause in CancelCause if cause.is_expiry] == [
+        CancelCause.EXPIRED,
+        CancelCause.MARKET_CLOSED,
+    ]
+
+
+def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired(
+    harness: ExchangeHarness,
+) -> None:
+    rest_seconds = int(ORDERS_REST_AFTER_CLOSE.total_seconds())
+    times = [harness.now.replace(second=rest_seconds + offset) for offset in (-1, 0, 1)]
+    for name, time in zip("abc", times, strict=True):
+        harness.place("ann", name, BUY, 1, "0.40", tif=GTD, expire=time)
+    harness.market_state(MarketState.CLOSED)
+    harness.now = times[-1]
+    assert summary(harness.exchange.apply(Advance(), harness.now)) == [
+        "a canceled EXPIRED",
+        "b canceled EXPIRED",
+        "c canceled MARKET_CLOSED",
+    ]
+
+
+def test_an_impossible_state_change_changes_nothing(harness: ExchangeHarness) -> None:
+    harness.market_state(MarketState.CLOSED)
+    with pytest.raises(ValueError, match="is closed and cannot become inactive"):
+        harness.market_state(MarketState.INACTIVE)
+    clearings = dict(harness.exchange.clearings)
+    assert harness.market_state(MarketState.CLOSED) == (), "a second close"
+    assert harness.exchange.clearings == clearings

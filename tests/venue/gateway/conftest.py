@@ -18,9 +18,3 @@ def harness() -> GatewayHarness:
 def ann(harness: GatewayHarness) -> Login:
     """Return Ann's login on KalshiNR, without pending reports and in dollars."""
     return harness.login("ann")
-
-
-@pytest.fixture
-def bob(harness: GatewayHarness) -> Login:
-    """Return Bob's login, with the same settings as Ann's."""
-    return harness.login("bob")

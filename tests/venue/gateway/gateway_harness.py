@@ -27,17 +27,11 @@ class GatewayHarness:
     exchange (see `ExchangeHarness`).
     """
 
-    def __init__(
-        self,
-        product: str = PREDICTION,
-        *,
-        limits: SymbolLimits | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, product: str = PREDICTION, **settings: Any) -> None:
         balances, ids = {"ann": "10000", "bob": "10000"}, count(1)
         harness = ExchangeHarness(product=product, balances=balances, **settings)
         self.symbol = harness.market
-        self.gateway = ProductGateway(harness.exchange, limits or SymbolLimits(), lambda: f"id-{next(ids)}")
+        self.gateway = ProductGateway(harness.exchange, SymbolLimits(), lambda: f"id-{next(ids)}")
         self.product = product
         self.now = START
         self._seq_num = count(2)
