@@ -19,6 +19,7 @@ from tests.venue.exchange_harness import d
 from tests.venue.venue_harness import KEYS, START, VenueHarness, api_key, encode, order, raw_logon
 
 PORTS = [(product, kind.name) for kind in SESSION_TYPES.values() for product in kind.products]
+OWNERS = {"prediction": "ann", "margin": "perp"}
 LISTENER = {"listener_session": True, "skip_pending_exec_reports": True}
 
 
@@ -45,8 +46,7 @@ def refusal(*args: Any) -> str:
 def test_every_session_type_of_both_products_accepts_a_logon(
     harness: VenueHarness, product: str, session_type: str
 ) -> None:
-    name = "perp" if product == "margin" else "ann"
-    client = harness.connect(name, session_type, product=product)
+    client = harness.connect(OWNERS[product], session_type, product=product)
     assert client.is_logged_on
     harness.wait(300)
     assert client.session.is_established
@@ -68,12 +68,9 @@ def test_the_gateway_uses_the_session_type_as_comp_id(harness: VenueHarness) -> 
     assert (reply.header.sender_comp_id, reply.header.target_comp_id) == ("KalshiMD", "key-ann")
 
 
-def test_the_target_comp_id_must_be_that_of_the_port() -> None:
-    assert answer(raw_logon("ann", "KalshiRT"), "KalshiNR") == "Invalid TargetCompID"
-
-
-def test_an_unknown_key_is_refused() -> None:
+def test_an_unknown_key_or_a_target_comp_id_of_another_port_is_refused() -> None:
     assert answer(raw_logon("stranger")) == "Unknown API key"
+    assert answer(raw_logon("ann", "KalshiRT"), "KalshiNR") == "Invalid TargetCompID"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +111,7 @@ def test_sessions_without_resend_must_reset_their_numbers(flag: bool | None) -> 
 
 
 def test_heartbeats_have_a_minimum_interval() -> None:
-    for name, product in (("ann", "prediction"), ("perp", "margin")):
+    for product, name in OWNERS.items():
         minimum = MIN_HEARTBEAT_INTERVAL[product]
         assert answer(raw_logon(name, heart_bt_int=minimum), product=product) is None
         assert "HeartBtInt" in refusal(raw_logon(name, heart_bt_int=minimum - 1), "KalshiNR", product)
@@ -148,8 +145,7 @@ def test_an_invalid_field_of_the_logon_is_named_in_the_refusal(fields: dict[str,
 def test_flags_for_one_session_type_are_refused_on_others(
     session_type: str, product: str, fields: dict[str, Any]
 ) -> None:
-    name = "perp" if product == "margin" else "ann"
-    assert answer(raw_logon(name, session_type, **fields), session_type, product) is not None
+    assert answer(raw_logon(OWNERS[product], session_type, **fields), session_type, product) is not None
 
 
 @pytest.mark.parametrize(("product", "session_type"), PORTS)
@@ -165,8 +161,7 @@ def test_flags_for_no_particular_session_type_are_accepted_on_all(product: str, 
         ),
         True,
     )
-    name = "perp" if product == "margin" else "ann"
-    assert answer(raw_logon(name, session_type, **flags), session_type, product) is None
+    assert answer(raw_logon(OWNERS[product], session_type, **flags), session_type, product) is None
 
 
 def test_the_retention_period_has_a_limit() -> None:

@@ -99,9 +99,9 @@ def test_a_full_bucket_covers_the_burst_and_refills_over_time(harness: VenueHarn
     assert accepted_count(ann, lambda number: new(5000 + number), BURST + 10) == BURST
 
 
-def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange() -> None:
-    harness = limited()
-    ann = harness.connect("ann")
+def test_requests_over_the_limit_are_refused_with_j_and_never_reach_the_exchange(
+    harness: VenueHarness, ann: Client
+) -> None:
     for number in range(BURST + 1):
         ann.send(new(number))
     (refusal,) = refusals(ann)
@@ -276,9 +276,9 @@ def test_orders_on_margin_with_a_shard_are_charged_to_the_single_budget() -> Non
         assert charged(message, "margin") == ("write", None, cost)
 
 
-def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediately() -> None:
-    harness = limited()
-    ann = harness.connect("ann")
+def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediately(
+    harness: VenueHarness, ann: Client
+) -> None:
     assert accepted_count(ann, new, BURST) == BURST
     assert accepted_count(ann, mass_cancels, 1) == 0
     harness.wait((COST - LEFT) / RATE + 0.001)
@@ -294,8 +294,7 @@ def test_a_tier_without_fix_is_refused() -> None:
     assert harness.connect("bob").is_logged_on
 
 
-def test_logons_have_a_separate_limit() -> None:
-    harness = limited()
+def test_logons_have_a_separate_limit(harness: VenueHarness) -> None:
     for number in range(LOGON_BURST):
         client = harness.connect("ann")
         assert accepted_count(client, lambda _, number=number: new(number), 1) == 1
@@ -324,8 +323,9 @@ def test_the_limit_is_checked_before_faults(harness: VenueHarness, ann: Client) 
     assert report.text == "EXCHANGE_UNAVAILABLE"
 
 
-def test_margin_has_the_same_budgets_as_prediction_and_mass_cancels_cost_tokens() -> None:
-    harness = limited()
+def test_margin_has_the_same_budgets_as_prediction_and_mass_cancels_cost_tokens(
+    harness: VenueHarness,
+) -> None:
     perp = harness.connect("perp", product="margin")
     assert accepted_count(perp, lambda n: order(f"p{n}", BUY, 1, "0.0001", symbol=PERP), BURST + 5) == BURST
     ann = harness.connect("ann")

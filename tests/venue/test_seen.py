@@ -6,8 +6,7 @@ from tests.venue.seen import NOT_PRODUCED, Seen, expected
 
 
 def test_every_msg_type_code_and_text_except_those_listed_was_on_the_wire(seen: Seen) -> None:
-    missing = seen.missing()
-    assert sorted(missing) == sorted(NOT_PRODUCED)
+    assert sorted(seen.missing()) == sorted(NOT_PRODUCED)
 
 
 def test_the_parts_listed_as_not_produced_are_in_the_dialect() -> None:

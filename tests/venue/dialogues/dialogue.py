@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,7 @@ class Play:
             assert any(matches), f"not {part}: {shown}"
         else:
             requested = expected.split(",")
-            same = _same_text if how == "==" else _same
+            same = eq if how == "==" else _same
             assert values, f"there is no {match[1]} in {shown}"
             for_all = how == "=" and len(requested) == 1
             assert for_all or len(requested) == len(values), f"not {part}: {shown}"
@@ -453,10 +454,6 @@ def _same(one: str, other: str) -> bool:
         return one == other or Decimal(one) == Decimal(other)
     except InvalidOperation:
         return False
-
-
-def _same_text(one: str, other: str) -> bool:
-    return one == other
 
 
 def _shown(fields: list[tuple[int, str]]) -> str:

@@ -27,7 +27,6 @@ from kalshi_fix_venue.exchange import (
     SetPause,
     prediction_market,
 )
-from kalshi_fix_venue.exchange.market import MarketRules
 from kalshi_fix_venue.gateway.rfq import RfqSettings, Windows
 from tests.venue.exchange_harness import MARKET, NO_FEES
 from tests.venue.venue_harness import KEYS, Client, VenueHarness, api_key, named
@@ -54,19 +53,12 @@ TIMES = RfqSettings(
     high_volatility=Windows(confirmation=3, execution=1),
     max_replacing=2,
 )
-
-
-def markets() -> tuple[MarketRules, ...]:
-    return (
-        prediction_market(MARKET),
-        prediction_market(OTHER, subpenny=True),
-        rules(VOLATILE, high_volatility=True),
-        rules(SHARDED, shard=1),
-    )
-
-
-def rules(ticker: str, **changes: Any) -> MarketRules:
-    return attrs.evolve(prediction_market(ticker), **changes)
+MARKETS = (
+    prediction_market(MARKET),
+    prediction_market(OTHER, subpenny=True),
+    attrs.evolve(prediction_market(VOLATILE), high_volatility=True),
+    prediction_market(SHARDED, shard=1),
+)
 
 
 def key(name: str) -> ApiKey:
@@ -92,7 +84,7 @@ class RfqHarness(VenueHarness):
 
     def __init__(self, **changes: Any) -> None:
         values: dict[str, Any] = {
-            "markets": {"prediction": markets()},
+            "markets": {"prediction": MARKETS},
             "accounts": accounts(),
             "api_keys": tuple(key(name) for name in NAMES),
             "fees": {"prediction": NO_FEES},
