@@ -77,7 +77,7 @@ class Host:
                 self._record(**entry_of(client.receive(PAUSE)))
 
     def _record(self, kind: str, **values: object) -> None:
-        self._known.take(self._journal.write(kind, **values))
+        self._known.record(self._journal.write(kind, **values))
 
 
 def main(settings: Path, name: str) -> None:

@@ -56,8 +56,8 @@ class Site:
 
     def wait_for_orders(self, process: Script, more: int = 20) -> None:
         """Wait until the venue has received some more orders."""
-        expected = len(self.venue.record.taken) + more
-        while len(self.venue.record.taken) < expected:
+        expected = len(self.venue.record.received) + more
+        while len(self.venue.record.received) < expected:
             assert process.process.poll() is None
             self.venue.position()  # waits for the venue's thread
 
@@ -79,7 +79,7 @@ class Site:
         assert {number: content_of(frames[number]) for number in wire.originals} == wire.originals
         [(next_outgoing,)] = self.query("SELECT next_outgoing FROM kalshi_fix.session")
         assert wire.last < next_outgoing
-        return len(record.taken)
+        return len(record.received)
 
 
 def _paths() -> list[str]:

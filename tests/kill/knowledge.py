@@ -46,9 +46,9 @@ class Knowledge:
 
     def read(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            self.take(entry)
+            self.record(entry)
 
-    def take(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> None:
         match entry["kind"]:
             case "intention":
                 self.intended[entry["id"]] = entry["run"]

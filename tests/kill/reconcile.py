@@ -12,7 +12,6 @@ import attrs
 from kalshi_fix_adapters.stores import StoreSummary
 from kalshi_fix_sansio import DIALECT, Logon, SequenceReset
 from kalshi_fix_sansio.config import STALE_TYPES
-from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Uncertainty
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
@@ -41,7 +40,7 @@ class Totals:
     """Totals of a course."""
 
     orders: int
-    taken: int
+    received: int
     fills: int
     resent: int
     """Number of messages from both sides that were resent on the wire."""
@@ -55,7 +54,7 @@ class Totals:
 
     def __str__(self) -> str:
         return (
-            f"{self.orders} requests intended, {self.never_sent} never sent, {self.taken} received by the "
+            f"{self.orders} requests intended, {self.never_sent} never sent, {self.received} received by the "
             f"venue, {self.fills} fills; {self.resent} messages resent, {self.duplicates} redelivered and "
             f"marked; outcomes reported as unknown: {self.unknown}, {self.unknown_at_venue} of them "
             "for requests that the venue had received"
@@ -78,9 +77,9 @@ class Wire:
             framer = Framer(DIALECT.begin_string)
             framer.feed(bytes(stream))
             while isinstance(frame := framer.next(), Frame):
-                self._take(CODEC.decode(frame), frame.data)
+                self._record(CODEC.decode(frame), frame.data)
 
-    def _take(self, message: Any, frame: bytes) -> None:
+    def _record(self, message: Any, frame: bytes) -> None:
         number, dup = message.header.msg_seq_num, message.header.poss_dup_flag is True
         assert not isinstance(message, Logon) or message.reset_seq_num_flag is not True, "a reset"
         if isinstance(message, SequenceReset):
@@ -91,7 +90,7 @@ class Wire:
         if not dup:
             assert number > self.last, f"number {number} was used twice"
             self.last = number
-        if _is_admin(message):
+        if DIALECT.messages[message.MSG_TYPE].admin:
             self._session.add(number)
             return
         assert number not in self._session, f"number {number} was a session message before"
@@ -102,11 +101,6 @@ class Wire:
     def filled(self) -> set[int]:
         """Return the numbers that gap fills covered."""
         return {number for begin, end in self._filled for number in range(begin, end)}
-
-
-def _is_admin(message: Message) -> bool:
-    layout = DIALECT.messages[message.MSG_TYPE]
-    return layout.admin
 
 
 def content_of(frame: bytes) -> bytes:
@@ -136,12 +130,12 @@ def reconcile(folder: Path, venue: TradingVenue, summary: StoreSummary) -> Total
     assert (summary.next_outgoing, summary.next_incoming) == (from_client.last + 1, from_venue.last + 1)
     return Totals(
         orders=len(known.intended),
-        taken=record.taken.total(),
+        received=record.received.total(),
         fills=len(record.fills),
         resent=from_client.resent.total() + from_venue.resent.total(),
         duplicates=duplicates,
         unknown=len(known.uncertain),
-        unknown_at_venue=len(known.uncertain.keys() & record.taken.keys()),
+        unknown_at_venue=len(known.uncertain.keys() & record.received.keys()),
         never_sent=len(known.never_sent),
     )
 
@@ -230,12 +224,12 @@ def _check_numbers(entries: Sequence[Entry], known: Knowledge, from_client: Wire
 def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> None:
     """Check that every intended request has an outcome or was reported as unknown, and that the venue
     received each request with an outcome exactly once, and no others."""
-    taken = venue.record.taken
+    received = venue.record.received
     assert not known.unresolved
-    assert known.answered == taken.keys()
-    assert set(taken.values()) <= {1}
+    assert known.answered == received.keys()
+    assert set(received.values()) <= {1}
     assert set(venue.record.accepted.values()) <= {1}
-    assert not known.never_sent & taken.keys()
+    assert not known.never_sent & received.keys()
     assert not known.never_sent & known.sent.keys()
     assert not (+from_client.resent).keys() & STALE_TYPES, "an order was sent again"
     for cl_ord_id in known.never_sent:
@@ -244,4 +238,4 @@ def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> 
     for cl_ord_id, why in known.uncertain.items():
         # If the venue requested a resend and the request was not resent, the venue cannot have received it.
         # It may have received requests whose outcome is unknown for another reason.
-        assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in taken, (cl_ord_id, why)
+        assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in received, (cl_ord_id, why)

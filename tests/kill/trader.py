@@ -219,7 +219,7 @@ class Trader:
                 if self._cells[0] == Stage.ESTABLISHED:
                     self._signal(IDLE)
                 event = client.receive(MAX_WAIT)
-            self._take(client, event)
+            self._record_event(client, event)
 
     def _finish(self, client: Client) -> None:
         """Send a last order, which rests. The venue answers in order, so the report of this order implies
@@ -227,7 +227,7 @@ class Trader:
         self._place(client, last=True)
         last = next(reversed(self._known.intended))
         while last not in self._known.answered:
-            self._take(client, client.receive(MAX_WAIT))
+            self._record_event(client, client.receive(MAX_WAIT))
 
     # Sending
 
@@ -293,7 +293,7 @@ class Trader:
 
     # Receiving
 
-    def _take(self, client: Client, event: ClientEvent) -> None:
+    def _record_event(self, client: Client, event: ClientEvent) -> None:
         """Record an event; taking the next event confirms it."""
         if isinstance(event, OutcomesUnknown) and self._run.kill_point is KillPoint.UNKNOWN:
             self._count_unknown(client)
@@ -317,7 +317,7 @@ class Trader:
         self._kill_counter.count(KillPoint.UNKNOWN)
 
     def _record(self, kind: str, **values: Any) -> None:
-        self._known.take(self._journal.write(kind, **values))
+        self._known.record(self._journal.write(kind, **values))
 
     def _signal(self, progress: bytes) -> None:
         os.write(self._pipe, progress)

@@ -46,7 +46,7 @@ _SIDES = {Side.BUY: "1", Side.SELL: "2"}
 class Record:
     """The venue's record of the client's account, written by the exchange, the gateway and the server."""
 
-    taken: Counter[str] = attrs.field(factory=Counter)
+    received: Counter[str] = attrs.field(factory=Counter)
     """Number of requests that the session passed to the gateway, by ClOrdID."""
     accepted: Counter[str] = attrs.field(factory=Counter)
     """Number of orders that the exchange accepted, by ClOrdID."""
@@ -93,7 +93,7 @@ def recording(record: Record) -> Iterator[type[VenueModel]]:
     class RecordedGateway(ProductGateway):
         def handle(self, message: Message, login: Login, now: datetime) -> list[Delivery]:
             fields: Any = message
-            record.taken[fields.cl_ord_id] += 1
+            record.received[fields.cl_ord_id] += 1
             return super().handle(message, login, now)
 
     class RecordedVenue(VenueModel):

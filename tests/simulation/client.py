@@ -29,7 +29,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.session import Session
 from tests.simulation import exchange, reader
 from tests.simulation.disk_shared import SharedStore
-from tests.simulation.ledger import Entry, uid_of
+from tests.simulation.ledger import Entry, Ledger, uid_of
 from tests.simulation.orders import key_of, keys_of
 from tests.simulation.process import Connection, Point, Process
 from tests.simulation.schedule import Side
@@ -184,19 +184,13 @@ class Client(Process):
                 lost = down.record_lost(event.begin, event.end, "SequenceSkipped")
                 if lost and event.gap_fill:
                     raise Violation(
-                        "lost to a gap fill", f"{lost[0]} was skipped as if it were not worth a resend"
+                        "lost to a gap fill",
+                        f"{lost[0]} was skipped, although it has to be resent",
                     )
             case GapDetected(recoverable=False):
                 lost = down.record_lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
-                rejected: Any = event.message
-                if (
-                    rejected is not None
-                    and rejected.MSG_TYPE.encode() not in ADMIN
-                    and not event.will_be_resent
-                ):
-                    number = rejected.header.msg_seq_num
-                    lost = down.record_lost(number, number, "MessageRejected")
+                lost = record_rejected(down, event)
             case OrdersUnverified():
                 if event.complete and (left_out := self._resting - {one.order_id for one in event.orders}):
                     raise Violation(
@@ -216,6 +210,15 @@ class Client(Process):
                 if sent is not None:
                     requests.record_outcome(key_of(sent))
         reader.check(event, lost)
+
+
+def record_rejected(ledger: Ledger, event: MessageRejected) -> list[Entry]:
+    """Record the loss of a message that is rejected and will not be resent."""
+    rejected: Any = event.message
+    if rejected is None or rejected.MSG_TYPE.encode() in ADMIN or event.will_be_resent:
+        return []
+    number = rejected.header.msg_seq_num
+    return ledger.record_lost(number, number, "MessageRejected")
 
 
 def record_restart(world: World, sender: Side, event: LoggedOn) -> None:

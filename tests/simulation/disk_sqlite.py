@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from shutil import rmtree
@@ -109,25 +110,11 @@ class MirroredStore:
 
     # Called by the session
 
-    @property
-    def generation(self) -> int:
-        return self._real.generation
-
-    @property
-    def next_outgoing(self) -> int:
-        return self._real.next_outgoing
-
-    @property
-    def next_incoming(self) -> int:
-        return self._real.next_incoming
-
-    @property
-    def oldest_kept(self) -> int:
-        return self._real.oldest_kept
-
-    @property
-    def reset_unanswered(self) -> bool:
-        return self._real.reset_unanswered
+    generation = property(attrgetter("_real.generation"))
+    next_outgoing = property(attrgetter("_real.next_outgoing"))
+    next_incoming = property(attrgetter("_real.next_incoming"))
+    oldest_kept = property(attrgetter("_real.oldest_kept"))
+    reset_unanswered = property(attrgetter("_real.reset_unanswered"))
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         self._real.record_sent(seq_num, message)
@@ -185,25 +172,11 @@ class MirroredStore:
 
     # Called by the world
 
-    @property
-    def epoch(self) -> int:
-        return self._model.epoch
-
-    @property
-    def durable_epoch(self) -> int:
-        return self._model.durable_epoch
-
-    @property
-    def has_lost_commits(self) -> bool:
-        return self._disk.has_lost_commits
-
-    @property
-    def _messages(self) -> dict[int, StoredMessage]:
-        return self._model._messages
-
-    @property
-    def kept_bytes(self) -> int:
-        return self._model.kept_bytes
+    epoch = property(attrgetter("_model.epoch"))
+    durable_epoch = property(attrgetter("_model.durable_epoch"))
+    has_lost_commits = property(attrgetter("_disk.has_lost_commits"))
+    _messages = property(attrgetter("_model._messages"))
+    kept_bytes = property(attrgetter("_model.kept_bytes"))
 
     def peek_requests(self) -> set[Key]:
         return self._model.peek_requests()

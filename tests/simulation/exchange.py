@@ -40,7 +40,7 @@ from tests.simulation.orders import Key, key_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-Make = Callable[[], Message]
+Factory = Callable[[], Message]
 PENDING_NEW, NEW, TRADE, CANCELED, REJECTED, PENDING_CANCEL = "A", "0", "F", "4", "8", "6"
 PARTLY_FILLED = "1"
 QUOTE_OPEN, QUOTE_REFUSED, QUOTE_CANCELED = 10, 5, 17
@@ -121,7 +121,7 @@ class Exchange:
         self._answered_by: dict[str, float] = {}
         """The time at which the last answer to a request is due, by the request's uid."""
         self.outbox: deque[Message] = deque()
-        self._unpublished: deque[Make] = deque()
+        self._unpublished: deque[Factory] = deque()
         """Reports that wait while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
@@ -150,7 +150,7 @@ class Exchange:
             self.later(delay, make)
         self._answered_by[uid] = self._world.now + delay
 
-    def later(self, delay: float, make: Callable[[], Message]) -> None:
+    def later(self, delay: float, make: Factory) -> None:
         self._world.at(self._world.now + delay, lambda: self.publish(make))
 
     def end_faults(self) -> None:
@@ -158,7 +158,7 @@ class Exchange:
         self.paused_until = self.unsure_until = 0.0
         self._publish()
 
-    def publish(self, make: Callable[[], Message]) -> None:
+    def publish(self, make: Factory) -> None:
         """Queue a message for the client."""
         self._unpublished.append(make)
         self._publish()
@@ -174,7 +174,7 @@ class Exchange:
 
     # Outcomes of requests: steps that become due one after another
 
-    def _order(self, message: Any) -> list[Make]:
+    def _order(self, message: Any) -> list[Factory]:
         key, uid, random = key_of(message), message.cl_ord_id, self._random.random
         if uid in self._ids:
             return [self._reporting(uid, REJECTED, key, ord_rej_reason=DUPLICATE_ORDER)]
@@ -190,38 +190,38 @@ class Exchange:
         plan.append(self._reporting(uid, NEW, key))
         return plan + [self._reporting(uid, TRADE, key)] * int(random() * 3)
 
-    def _cancel(self, message: Any) -> list[Make]:
+    def _cancel(self, message: Any) -> list[Factory]:
         key, uid = key_of(message), message.cl_ord_id
         pending = self._reporting(uid, PENDING_CANCEL)
         if self._random.random() < 0.5:
             return [pending, self._reporting(uid, CANCELED, key)]
         return [pending, self._answering(message, lambda: self._cancel_reject(uid))]
 
-    def _quote(self, message: Any) -> list[Make]:
+    def _quote(self, message: Any) -> list[Factory]:
         status = QUOTE_REFUSED if self._random.random() < 0.2 else QUOTE_OPEN
         return [self._answering(message, lambda: self._quote_status(message.quote_id, status))]
 
-    def _quote_cancel(self, message: Any) -> list[Make]:
+    def _quote_cancel(self, message: Any) -> list[Factory]:
         name, refused = message.quote_id, self._random.random() < 0.2
         if not refused and self._random.random() < 0.5:
             return [self._answering(message, lambda: self._quote_status(name, QUOTE_CANCELED))]
         status = partial(QuoteCancelStatus, quote_id=name, quote_cancel_status=int(refused))
         return [self._answering(message, lambda: status(text=self._uid()))]
 
-    def _quote_request(self, message: Any) -> list[Make]:
+    def _quote_request(self, message: Any) -> list[Factory]:
         ack = partial(
             QuoteRequestAck, quote_req_id=message.quote_req_id, quote_request_type=1, ex_destination=0
         )
         return [self._answering(message, lambda: ack(rfq_id=self._uid()))]
 
-    def _rfq_cancel(self, message: Any) -> list[Make]:
+    def _rfq_cancel(self, message: Any) -> list[Factory]:
         refused = self._random.random() < 0.2
         status = partial(RFQCancelStatus, quote_req_id=message.quote_req_id, rfq_cancel_status=int(refused))
         return [self._answering(message, lambda: status(rfq_id=self._uid()))]
 
     # Messages
 
-    def _answering(self, request: Message, make: Make) -> Make:
+    def _answering(self, request: Message, make: Factory) -> Factory:
         """Return a function that creates, when it is due, the message with the outcome of a request."""
         key = key_of(request)
         return lambda: self._with_outcome_of(key, make())
@@ -246,7 +246,7 @@ class Exchange:
             return MarketDataSnapshotFullRefresh(symbol=self._uid(), md_entries=[])
         return self._report("other", TRADE, text=text)
 
-    def _reporting(self, cl_ord_id: str, exec_type: str, key: Key | None = None, **more: Any) -> Make:
+    def _reporting(self, cl_ord_id: str, exec_type: str, key: Key | None = None, **more: Any) -> Factory:
         def make() -> Message:
             report = self._report(cl_ord_id, exec_type, **more)
             return report if key is None else self._with_outcome_of(key, report)
@@ -286,7 +286,7 @@ _SUBJECTS: dict[str, Callable[[Any], str]] = {
     "UE": lambda message: str(message.quote_req_id),
 }
 """Functions that return the id of the order or quote that a request is about, by MsgType."""
-_PLANS: dict[str, Callable[[Exchange, Any], list[Make]]] = {
+_PLANS: dict[str, Callable[[Exchange, Any], list[Factory]]] = {
     "D": Exchange._order,
     "F": Exchange._cancel,
     "S": Exchange._quote,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -58,16 +59,16 @@ class Injector:
             world.processes[side].end_faults()
         world.end_takeover_faults()
         world.exchange.end_faults()
-        self._kick_links()
+        self._plan_deliveries()
 
-    def _kick_links(self) -> None:
+    def _plan_deliveries(self) -> None:
         for link in self._world.links:
             for pipe in link.pipes.values():
-                pipe.kick()
+                pipe.plan()
                 if pipe.writer is not None:
                     self._world.at(self._world.now, pipe.writer.writable)
 
-    def _lasting(self, fault: Fault, end: Callable[[], None]) -> bool:
+    def _lasting(self, fault: Fault, end: Callable[[], object]) -> bool:
         """End an effect after the fault's duration, unless a similar fault lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
@@ -79,6 +80,11 @@ class Injector:
         world.at(world.now + fault.seconds, expire)
         return True
 
+    def _set(self, fault: Fault, owner: object, name: str, value: object, normal: object) -> bool:
+        """Set an attribute for the duration of a fault."""
+        setattr(owner, name, value)
+        return self._lasting(fault, lambda: setattr(owner, name, normal))
+
     def _connections(self, side: Side) -> list[Connection]:
         process = self._world.processes[side]
         return [one for one in process.connections if not one.closed] if process.awake else []
@@ -86,31 +92,13 @@ class Injector:
     # The wire
 
     def _delay(self, fault: Fault, _: int) -> bool:
-        conditions = self._world.conditions[fault.side]
-        conditions.extra = fault.number / 1000
-
-        def end() -> None:
-            conditions.extra = 0.0
-
-        return self._lasting(fault, end)
+        return self._set(fault, self._world.conditions[fault.side], "extra", fault.number / 1000, 0.0)
 
     def _split(self, fault: Fault, _: int) -> bool:
-        conditions = self._world.conditions[fault.side]
-        conditions.split = max(fault.number, 1)
-
-        def end() -> None:
-            conditions.split = 0
-
-        return self._lasting(fault, end)
+        return self._set(fault, self._world.conditions[fault.side], "split", max(fault.number, 1), 0)
 
     def _merge(self, fault: Fault, _: int) -> bool:
-        conditions = self._world.conditions[fault.side]
-        conditions.grid = max(fault.number, 1) / 1000
-
-        def end() -> None:
-            conditions.grid = 0.0
-
-        return self._lasting(fault, end)
+        return self._set(fault, self._world.conditions[fault.side], "grid", max(fault.number, 1) / 1000, 0.0)
 
     def _stall(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
@@ -147,11 +135,7 @@ class Injector:
     def _habit(self, fault: Fault, habit: Spoiler) -> bool:
         habits = self._world.conditions[fault.side].habits
         habits[fault.kind.value] = habit
-
-        def end() -> None:
-            habits.pop(fault.kind.value, None)
-
-        return self._lasting(fault, end)
+        return self._lasting(fault, lambda: habits.pop(fault.kind.value, None))
 
     def _stale(self, fault: Fault, _: int) -> bool:
         return self._habit(fault, spoil.keep_first_times)
@@ -166,7 +150,7 @@ class Injector:
 
         def end() -> None:
             conditions.room = ROOM
-            self._kick_links()
+            self._plan_deliveries()
 
         return self._lasting(fault, end)
 
@@ -207,13 +191,8 @@ class Injector:
         return process.alive
 
     def _disk(self, fault: Fault, _: int) -> bool:
-        disk = self._world.disks[fault.side]
-        disk.failure = DISK_FAILURES[fault.number % len(DISK_FAILURES)]
-
-        def end() -> None:
-            disk.failure = None
-
-        return self._lasting(fault, end)
+        failure = DISK_FAILURES[fault.number % len(DISK_FAILURES)]
+        return self._set(fault, self._world.disks[fault.side], "failure", failure, None)
 
     def _isolate(self, fault: Fault, _: int) -> bool:
         disk, store = self._world.disks[fault.side], self._world.stores[fault.side]
@@ -228,12 +207,7 @@ class Injector:
 
     def _clock(self, fault: Fault, _: int) -> bool:
         clock = self._world.processes[fault.side].clock
-        clock.fault_offset = float(fault.number)
-
-        def end() -> None:
-            clock.fault_offset = 0.0
-
-        return self._lasting(fault, end)
+        return self._set(fault, clock, "fault_offset", float(fault.number), 0.0)
 
     # The venue's operators
 
@@ -244,8 +218,8 @@ class Injector:
             if fault.number:
                 connection.link.die()
             else:
-                session, now = connection.session, connection.process.now
-                self._call(connection, lambda s=session, n=now: s.logout(n, text="maintenance"))  # type: ignore[misc]
+                now = connection.process.now
+                self._call(connection, partial(connection.session.logout, now, text="maintenance"))
         return True
 
     def _refuse(self, fault: Fault, _: int) -> bool:
@@ -287,23 +261,20 @@ class Injector:
         connection.process.run(act)
         return allowed
 
-    def _call_sessions(self, fault: Fault) -> bool:
+    def _call_sessions(self, fault: Fault, _: int) -> bool:
         done = False
         for one in self._connections(fault.side):
             session, now = one.session, one.process.now
-            match fault.kind:
-                case Kind.RESET:
-                    done |= self._call(one, lambda s=session, n=now: s.reset(n))  # type: ignore[misc]
-                case Kind.LOGOUT:
-                    done |= self._call(one, lambda s=session, n=now: s.logout(n, text="enough"))  # type: ignore[misc]
-                case Kind.ABORT:
-                    done |= self._call(one, lambda s=session, n=now: s.abort("enough", n))  # type: ignore[misc]
-                case _:
-                    done |= self._call(one, lambda s=session, n=now: s.test_request(n))  # type: ignore[misc]
+            calls: dict[Kind, Callable[[], object]] = {
+                Kind.RESET: partial(session.reset, now),
+                Kind.LOGOUT: partial(session.logout, now, text="enough"),
+                Kind.ABORT: partial(session.abort, "enough", now),
+                Kind.PROBE: partial(session.test_request, now),
+            }
+            done |= self._call(one, calls[fault.kind])
         return done
 
-    def _session(self, fault: Fault, _: int) -> bool:
-        return self._call_sessions(fault)
+    _reset = _logout = _abort = _probe = _call_sessions
 
     def _restart(self, fault: Fault, _: int) -> bool:
         self._world.client.restart_numbers = True
@@ -349,9 +320,5 @@ class Injector:
 
 
 _ACTIONS: dict[Kind, Callable[[Injector, Fault, int], bool]] = {
-    kind: getattr(
-        Injector,
-        "_session" if kind in {Kind.RESET, Kind.LOGOUT, Kind.ABORT, Kind.PROBE} else "_" + kind.value,
-    )
-    for kind in Kind
+    kind: getattr(Injector, "_" + kind.value) for kind in Kind
 }

@@ -134,12 +134,12 @@ class Pipe:
             self._chunks.append((when, chunk))
         self._last = when
         self.used += len(data)
-        self._plan()
+        self.plan()
 
     def finish(self) -> None:
         """Deliver the written bytes, and then the end of file."""
         self._closing = True
-        self._plan()
+        self.plan()
 
     def discard(self) -> None:
         """Drop everything from now on."""
@@ -147,11 +147,8 @@ class Pipe:
         self._chunks.clear()
         self.used = 0
 
-    def kick(self) -> None:
-        """Plan the next delivery again after a change."""
-        self._plan()
-
-    def _plan(self) -> None:
+    def plan(self) -> None:
+        """Plan the next delivery, if there is anything to deliver."""
         if self.broken or not (self._chunks or self._closing):
             return
         when = self._chunks[0][0] if self._chunks else self._world.now + EOF_DELAY
@@ -168,7 +165,7 @@ class Pipe:
         if self.broken or reader is None or not reader.reading:
             return
         if self.conditions.stalled_until > world.now:
-            self._plan()
+            self.plan()
             return
         if not self._chunks:
             if self._closing:
@@ -177,10 +174,10 @@ class Pipe:
             return
         if self._chunks[0][0] <= world.now:
             self._hand_over(reader)
-        self._plan()
+        self.plan()
 
     def _hand_over(self, reader: End) -> None:
-        """Give the reader one chunk, or all bytes that have arrived if chunks are merged."""
+        """Pass one chunk to the reader, or all bytes that have arrived if chunks are merged."""
         conditions, now = self.conditions, self._world.now
         _, data = self._chunks.popleft()
         if conditions.grid:

@@ -197,7 +197,7 @@ class Process(ABC):
             if self._timers_first:
                 connection.session.handle_timer(self.now)
             self.attend(connection)
-            connection.link.pipes[self.side.other].kick()
+            connection.link.pipes[self.side.other].plan()
 
     # Driving a session
 
@@ -303,7 +303,7 @@ class Process(ABC):
         elif connection.paused and not is_behind and len(self.queue) <= QUEUE_LIMIT // 2:
             connection.paused = False
             connection.session.resume_reading(self.now)
-            connection.link.pipes[self.side.other].kick()
+            connection.link.pipes[self.side.other].plan()
 
     def flush(self, connection: Connection) -> None:
         """Write as many of the session's bytes as the link accepts."""

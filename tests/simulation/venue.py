@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kalshi_fix_sansio import Header
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
@@ -19,12 +19,11 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session, StoredMessage
-from tests.simulation.client import record_restart
+from tests.simulation.client import record_rejected, record_restart
 from tests.simulation.network import Link
 from tests.simulation.process import Connection, Point, Process
 from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
-from tests.simulation.wire import ADMIN
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -102,15 +101,7 @@ class SimulatedVenue(Process):
             case GapDetected(recoverable=False):
                 up.record_lost(event.begin, event.end, "GapDetected")
             case MessageRejected():
-                rejected: Any = event.message
-                if (
-                    rejected is not None
-                    and rejected.MSG_TYPE.encode() not in ADMIN
-                    and not event.will_be_resent
-                ):
-                    up.record_lost(
-                        rejected.header.msg_seq_num, rejected.header.msg_seq_num, "MessageRejected"
-                    )
+                record_rejected(up, event)
             case OutcomesUnknown():
                 raise Violation("invented", "the venue made no request")
 
@@ -139,7 +130,7 @@ class SimulatedVenue(Process):
             self.after(0.0, lambda: self.attend(active))
 
     def _post(self) -> bool:
-        """Give the next message its number while no client is connected; a later resend includes it."""
+        """Assign a number to the next message while no client is connected; a later resend includes it."""
         message = self.world.exchange.outbox[0]
         store = self.world.stores[Side.VENUE]
         number, now = store.next_outgoing, self.now

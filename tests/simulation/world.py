@@ -84,7 +84,7 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._connections = count(1)
-        self._links: list[Link] = []
+        self.links: list[Link] = []
         self.hosts = [self.clocks[Side.CLIENT]]
         """The clocks of the hosts on which the client runs."""
         if schedule.standby:
@@ -251,14 +251,10 @@ class World:
         if not venue.awake or self.now < self.shut_until:
             return None
         link = Link(self, self.conditions)
-        self._links = [old for old in self._links if not all(p.broken for p in old.pipes.values())]
-        self._links.append(link)
+        self.links = [old for old in self.links if not all(p.broken for p in old.pipes.values())]
+        self.links.append(link)
         self.at(self.now, lambda: venue.run(lambda: venue.accept(link)))
         return link
-
-    @property
-    def links(self) -> list[Link]:
-        return self._links
 
     def refusal(self) -> str | None:
         """Return why the venue currently refuses every Logon, or None if it accepts them."""

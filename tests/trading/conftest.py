@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kalshi_fix_sansio.trading import OrderBooks, Orders
+from kalshi_fix_sansio.trading import Order, OrderBooks, Orders
+from tests.trading.order_flow import feed, only, place, report
 
 
 @pytest.fixture
@@ -17,3 +18,10 @@ def books() -> OrderBooks:
 def orders() -> Orders:
     """Return an empty `Orders`."""
     return Orders()
+
+
+@pytest.fixture
+def order(orders: Orders) -> Order:
+    """Return an open order of `orders`, sent as a, with OrderID o1 and one report."""
+    feed(orders, place(), report("new", "1;1"))
+    return only(orders)

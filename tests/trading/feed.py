@@ -51,36 +51,36 @@ def parts(text: str) -> dict[str, Any]:
 
 def snapshot(*levels: str, symbol: str = A) -> MarketDataSnapshotFullRefresh:
     """Return a snapshot of a book from its levels, such as `bid 5 at 0.40`."""
-    entries = [
+    md_entries = [
         MDFullEntry(
-            md_entry_type=_TYPES.get(found["type"], found["type"]),
-            md_entry_px=found["price"],
-            md_entry_size=found["size"],
+            md_entry_type=_TYPES.get(entry["type"], entry["type"]),
+            md_entry_px=entry["price"],
+            md_entry_size=entry["size"],
             md_entry_date=NOON.date(),
             md_entry_time=NOON.time(),
         )
-        for found in map(parts, levels)
+        for entry in map(parts, levels)
     ]
-    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=entries))
+    return over_the_wire(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=md_entries))
 
 
 def update(*entries: str, at: float | None = 0.0, symbol: str = A) -> MarketDataIncrementalRefresh:
     """Return an update dated `at` seconds after noon, or without a time, as for the margin product."""
     day, instant = stamp(at)
-    made = [
+    md_entries = [
         MDIncEntry(
-            md_update_action=_ACTIONS.get(found["action"] or "new", found["action"]),
-            symbol=found["symbol"] or symbol,
-            md_entry_type=_TYPES.get(found["type"], found["type"]),
-            md_entry_px=found["price"],
-            md_entry_size=found["size"] or "0.00",
+            md_update_action=_ACTIONS.get(entry["action"] or "new", entry["action"]),
+            symbol=entry["symbol"] or symbol,
+            md_entry_type=_TYPES.get(entry["type"], entry["type"]),
+            md_entry_px=entry["price"],
+            md_entry_size=entry["size"] or "0.00",
             md_entry_date=day,
             md_entry_time=instant,
-            aggressor_side=found["by"] and AggressorSide[found["by"].upper()],
+            aggressor_side=entry["by"] and AggressorSide[entry["by"].upper()],
         )
-        for found in map(parts, entries)
+        for entry in map(parts, entries)
     ]
-    return over_the_wire(MarketDataIncrementalRefresh(md_entries=made))
+    return over_the_wire(MarketDataIncrementalRefresh(md_entries=md_entries))
 
 
 def stamp(at: float | None) -> tuple[date | None, time | None]:
@@ -118,6 +118,16 @@ def _level(level: Level) -> str:
     return f"{level.size.normalize():f}@{level.price.quantize(Decimal('0.01'))}"
 
 
+def states_by_symbol(books: OrderBooks) -> dict[str, str]:
+    """Return the name of the state of each book."""
+    return {symbol: book.state.name for symbol, book in books.items()}
+
+
+def states(books: OrderBooks) -> list[str]:
+    """Return the names of the states, in the order of the books."""
+    return list(states_by_symbol(books).values())
+
+
 def kinds(update: BookUpdate) -> list[str]:
     """Return the names of the update's discrepancies."""
-    return [found.kind.name for found in update.discrepancies]
+    return [discrepancy.kind.name for discrepancy in update.discrepancies]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -46,6 +47,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BUY, SELL = Side.BUY, Side.SELL
 ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "gone", clean=False)
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 SEEN = """symbol side account order_id state ending cl_ord_id status text key shard price leaves_qty
 filled_qty value fees cum_qty unreported_qty average_price cancel_expected first_key"""
 
@@ -208,8 +210,8 @@ def open_request(message: Any, number: int = 3, *, at: datetime = NOON) -> OpenR
 
 def unanswered(*messages: Any, at: datetime = NOON) -> OutcomesUnknown:
     """Return the event with which a restarted client reports requests of the previous process."""
-    found = (open_request(each, number, at=at) for number, each in enumerate(messages, 3))
-    return OutcomesUnknown(tuple(found), Uncertainty.RESTARTED)
+    requests = (open_request(message, number, at=at) for number, message in enumerate(messages, 3))
+    return OutcomesUnknown(tuple(requests), Uncertainty.RESTARTED)
 
 
 def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
@@ -239,18 +241,23 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
 
 
 def dump(machine: Any) -> dict[str, Any]:
-    """Return the dump of a machine. If the dump has rows, return all of them in the order of their keys."""
-    if not isinstance(machine, Orders):
-        found: dict[str, Any] = machine.dump()
-        return found
-    rows = dict(machine.dump(full=True))
-    return {key: rows[key] for key in sorted(rows)}
+    """Return the dump of a machine, converted to JSON and back. The rows of `Orders` are sorted by key."""
+    rows = sorted(dict(machine.dump(full=True)).items()) if isinstance(machine, Orders) else machine.dump()
+    found: dict[str, Any] = json.loads(json.dumps(dict(rows)))
+    return found
 
 
 def load(machine: Any, dumped: Mapping[str, Any]) -> list[Any]:
     """Load a dump of a machine; return the updates."""
     updates = machine.load(dumped)
     return [*chain.from_iterable(updates)] if isinstance(machine, Orders) else updates or []
+
+
+def reloaded(machine: T, *arguments: Any) -> T:
+    """Return a machine loaded from the dump of another one, as in the next process."""
+    found = type(machine)(*arguments)
+    load(found, dump(machine))
+    return found
 
 
 def only(orders: Orders) -> Order:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -137,7 +137,7 @@ class History:
         sent = change(name, order.cl_ord_id, str(total), **order.market)
         self.steps.append(sent)
         if self.random.random() < 0.3:
-            self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
+            self._refuse(order, name)
             return
         order.qty = total
         before, order.cl_ord_id = order.cl_ord_id, name
@@ -154,7 +154,7 @@ class History:
         self.steps += [change(name, name, str(total), **order.market) for total in totals]
         for total in totals:
             if self.random.random() < 0.3:
-                self.steps.append(refusal(name, order.order_id, name, number=len(self.steps) + 2))
+                self._refuse(order, name)
             else:
                 order.qty = total
                 self._report(order, "replaced", orig_cl_ord_id=name)
@@ -164,25 +164,29 @@ class History:
         self.steps.append(cancel(name, order.cl_ord_id, **order.market))
         roll = self.random.random()
         if roll < 0.2:
-            self.steps.append(refusal(name, order.order_id, order.cl_ord_id, number=len(self.steps) + 2))
+            self._refuse(order, name)
         elif roll < 0.4:  # The cancel is too late.
             self._end(order, "expired")
-            self.steps.append(
-                refusal(
-                    name,
-                    self.random.choice([order.order_id, "NONE"]),
-                    order.cl_ord_id,
-                    status=self.random.choice([OrdStatus.REJECTED, OrdStatus.EXPIRED]),
-                    number=len(self.steps) + 2,
-                )
-            )
+            order_id = self.random.choice([order.order_id, "NONE"])
+            status = self.random.choice([OrdStatus.REJECTED, OrdStatus.EXPIRED])
+            self._refuse(order, name, order_id=order_id, status=status)
         else:
             before, order.cl_ord_id = order.cl_ord_id, name
             self._end(order, "canceled", orig_cl_ord_id=before)
 
+    def _refuse(self, order: Resting, name: str, **fields: Any) -> None:
+        values = {"order_id": order.order_id, "orig": order.cl_ord_id, **fields}
+        self.steps.append(refusal(name, number=len(self.steps) + 2, **values))
+
     def _end(self, order: Resting, kind: str, **fields: Any) -> None:
         order.done = "4" if kind == "canceled" else "C"
         self._report(order, kind, **fields)
+
+
+def compare_seeds(compare: Callable[[int, int, int], None], count: int) -> None:
+    """Call a comparison of random histories with several seeds."""
+    for seed in range(count):
+        compare(seed, 40, seed)
 
 
 def is_answer(message: Message) -> bool:
@@ -216,12 +220,11 @@ def model(steps: Iterable[Message]) -> list[Row]:
 
     rows = []
     mine = {item.cl_ord_id: item for item in requests if item.MSG_TYPE == "D"}
-    found = {report.order_id: root(report.cl_ord_id) for report in reports}
-    for name in {*mine, *found.values()}:
+    for name in {*mine, *(root(item.cl_ord_id) for item in reports)}:
         own_reports = [report for report in reports if root(report.cl_ord_id) == name]
         keyed = {key: item for item in own_reports if (key := ExecKey.parse(item.exec_id))}
-        ordered_reports = [each for _, each in sorted(keyed.items())]
-        trades = {key: each for key, each in keyed.items() if each.exec_type == "F"}
+        ordered_reports = [report for _, report in sorted(keyed.items())]
+        trades = {key: report for key, report in keyed.items() if report.exec_type == "F"}
         final_reports = [item for item in ordered_reports if item.ord_status in ENDS]
         gone = any(root(item.cl_ord_id) == name and item.ord_status in ENDS for item in refused)
         final_report: Any = final_reports[-1] if final_reports else None
@@ -256,13 +259,13 @@ def model(steps: Iterable[Message]) -> list[Row]:
         filled_qty = sum((trade.last_qty for trade in trades.values()), Decimal(0))
         cum_qty = max([item.cum_qty for item in ordered_reports], default=Decimal(0))
         rejected = final_report is not None and final_report.ord_status == "8"
-        if final_reports:
-            state = "DONE"
-        elif ordered_reports:
-            state = "UNVERIFIED" if gone else "OPEN"
-        else:
-            state = "SENT"
         last = ordered_reports[-1] if ordered_reports else mine[name]
+        if final_reports:
+            state, leaves_qty = "DONE", Decimal(0)
+        elif ordered_reports:
+            state, leaves_qty = "UNVERIFIED" if gone else "OPEN", last.leaves_qty
+        else:
+            state, leaves_qty = "SENT", last.order_qty
         rows.append(
             {
                 "order_id": None if rejected or not own_reports else own_reports[0].order_id,
@@ -270,11 +273,7 @@ def model(steps: Iterable[Message]) -> list[Row]:
                 "state": state,
                 "ending": ENDS[final_report.ord_status] if final_report is not None else None,
                 "cl_ord_id": last.cl_ord_id,
-                "leaves_qty": Decimal(0)
-                if final_reports
-                else last.leaves_qty
-                if ordered_reports
-                else last.order_qty,
+                "leaves_qty": leaves_qty,
                 "price": last.price,
                 "cum_qty": cum_qty,
                 "filled_qty": filled_qty,

@@ -202,9 +202,9 @@ class Program:
     def _request(self) -> None:
         if self.is_on and self.groups.in_flight is None:
             limit = self.random.randint(1, 20)
-            made = OrderGroupRequest
-            requests = [made.reset(GROUP), made.reset(GROUP), made.trigger(GROUP)]
-            requests.append(made.update(GROUP, order_group_contracts_limit=limit))
+            requests = [OrderGroupRequest.reset(GROUP)] * 2
+            requests.append(OrderGroupRequest.trigger(GROUP))
+            requests.append(OrderGroupRequest.update(GROUP, order_group_contracts_limit=limit))
             self._send(self.random.choice(requests))
 
     def _send(self, request: OrderGroupRequest) -> None:

@@ -3,7 +3,6 @@ random histories: an uncertain order is resolved by all of its reports or not at
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -28,7 +27,7 @@ from kalshi_fix_sansio.trading import (
     UncertainOrder,
     UncertainOrderKind,
 )
-from tests.trading.order_flow import ENDED, NOON, feed, logged_on, report
+from tests.trading.order_flow import ENDED, NOON, feed, logged_on, reloaded, report
 from tests.trading.order_histories import History, is_answer, model, rows
 
 REASONS = list(EventResendRejectReason)
@@ -108,9 +107,7 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
             second = deadline
             continue
         if random.random() < 0.1:  # the next process continues
-            dumped = json.loads(json.dumps(copies.dump()))
-            copies = DropCopy(session_type)
-            copies.load(dumped)
+            copies = reloaded(copies, session_type)
             copies.apply(logged_on(), now)
         [request] = requests
         copies.apply(request, now)
@@ -120,11 +117,11 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
             reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
         for element in reply:
             event = MessageReceived(element) if isinstance(element, (ExecutionReport, *ANSWERS)) else element
-            for updates in copies.apply(event, now):
+            for update in copies.apply(event, now):
                 # The orders are on a separate session here, so the loss of this connection does not affect
                 # them.
-                if updates is not ENDED and updates != logged_on():
-                    orders.apply(updates)
+                if update is not ENDED and update != logged_on():
+                    orders.apply(update)
         # No uncertainty is resolved on a shard whose reports are incomplete.
         for item in before:
             if item.begin is not None and item.begin.shard in {element.shard for element in copies.pending}:

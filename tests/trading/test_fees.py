@@ -65,7 +65,7 @@ EXAMPLES = {
 def test_the_examples_of_the_fee_page_are_computed(name: str, by_balance: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
     fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
-    if by_balance:  # give the balance change, which includes any rebate, instead of the position
+    if by_balance:  # pass the balance change, which includes any rebate, instead of the position
         for fill, fee in zip(fills, net, strict=True):
             paid = Decimal(last[0]) * Decimal(last[1])
             fill |= {"balance": str(-paid - Decimal(fee)), "fee": fee}

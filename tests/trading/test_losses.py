@@ -29,10 +29,11 @@ from tests.trading.order_flow import (
     logged_on,
     only,
     place,
+    reloaded,
     report,
     views,
 )
-from tests.trading.order_histories import History, is_answer
+from tests.trading.order_histories import History, compare_seeds, is_answer
 
 LOST = MessagesLost(3, 4)
 
@@ -85,10 +86,6 @@ def interrupted(random: Random, steps: list[Any]) -> list[Any]:
 def test_the_state_does_not_depend_on_when_orders_are_read(
     seed: int, length: int, shuffle: int, session_type: str
 ) -> None:
-    compare_reading_times(seed, length, shuffle, session_type)
-
-
-def compare_reading_times(seed: int, length: int, shuffle: int, session_type: str) -> None:
     random = Random(shuffle)
     events = interrupted(random, list(History.generate(seed, length).steps))
     never, always, sometimes = (Orders(session_type) for _ in range(3))
@@ -135,10 +132,9 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
         if random.random() < 0.2:
             rows.update(json.loads(json.dumps(dict(grouped.dump()))))
     rows.update(json.loads(json.dumps(dict(grouped.dump()))))
-    first, second = Orders(), Orders()
+    first = Orders()
     load(first, rows)
-    load(second, json.loads(json.dumps(dump(separate))))
-    for one, other in ((grouped, separate), (first, second)):
+    for one, other in ((grouped, separate), (first, reloaded(separate))):
         assert views(one) == views(other)
         assert knowledge(one) == knowledge(other)
     members = {number: cohort for cohort in grouped._kept.cohorts for number in cohort.slots}
@@ -169,12 +165,8 @@ COHORT_MUTANTS = {
 
 @pytest.mark.parametrize("name", COHORT_MUTANTS)
 def test_visiting_orders_one_by_one_reveals_faults_of_cohorts(name: str) -> None:
-    def compare() -> None:
-        for seed in range(60):
-            compare_cohorts(seed, 40, seed)
-
     with COHORT_MUTANTS[name](), pytest.raises((AssertionError, KeyError)):
-        compare()
+        compare_seeds(compare_cohorts, 60)
 
 
 def test_an_order_read_after_two_losses_has_the_time_of_the_first_and_the_epoch_of_the_last() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from random import Random
 from typing import Any
 
@@ -12,13 +11,7 @@ from kalshi_fix_sansio import MarketDataRequest, MarketDataRequestReject, Reject
 from kalshi_fix_sansio.events import MessagesLost, RejectReceived
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import A, B, C, snapshot, update
-
-
-def reloaded(books: OrderBooks) -> OrderBooks:
-    """Return books loaded from a dump that was converted to JSON."""
-    loaded = OrderBooks()
-    loaded.load(json.loads(json.dumps(books.dump())))
-    return loaded
+from tests.trading.order_flow import reloaded
 
 
 def steps(random: Random) -> list[Any]:

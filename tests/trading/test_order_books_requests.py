@@ -12,25 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kalshi_fix_sansio import (
-    Logon,
-    MarketDataIncrementalRefresh,
-    MarketDataRequest,
-    MarketDataRequestReject,
-    MarketDataSnapshotFullRefresh,
-    MDFullEntry,
-    MDIncEntry,
-    Reject,
-)
+from kalshi_fix_sansio import MarketDataRequest, MarketDataRequestReject, Reject
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
+from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 from kalshi_fix_sansio.trading import BookState, OrderBooks
-from tests.trading.feed import request
+from tests.trading.feed import request, snapshot, update
+from tests.trading.order_flow import ENDED, logged_on
 
 PRICE = Decimal("0.40")
 SYMBOLS = ("A", "B", "C")
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "end of file", clean=False)
-LOGGED_ON = LoggedOn(Logon(heart_bt_int=30, raw_data=b"x"), heart_bt_int=30, reset=True)
 
 
 @attrs.define
@@ -67,20 +57,12 @@ class SlowConnection:
             if message.subscription_request_type == "1":
                 self.subscribed.update(symbols)
             for symbol in symbols:
-                entry = MDFullEntry(md_entry_type="0", md_entry_px=PRICE, md_entry_size=self.sizes[symbol])
-                self._send(MarketDataSnapshotFullRefresh(symbol=symbol, md_entries=[entry]))
+                self._send(snapshot(f"bid {self.sizes[symbol]} at {PRICE}", symbol=symbol))
 
     def change(self, symbol: str) -> None:
         self.sizes[symbol] += 1
         if symbol in self.subscribed:
-            entry = MDIncEntry(
-                md_update_action="1",
-                symbol=symbol,
-                md_entry_type="0",
-                md_entry_px=PRICE,
-                md_entry_size=self.sizes[symbol],
-            )
-            self._send(MarketDataIncrementalRefresh(md_entries=[entry]))
+            self._send(update(f"change bid {self.sizes[symbol]} at {PRICE}", symbol=symbol))
 
     def receive(self) -> None:
         if self.answers:
@@ -94,7 +76,7 @@ class SlowConnection:
         self._apply(ENDED)
         if symbols:
             self.send_request("1", symbols)
-        self._apply(LOGGED_ON)
+        self._apply(logged_on())
 
     def settle(self) -> None:
         while self.requests:
@@ -106,8 +88,8 @@ class SlowConnection:
         self.answers.append(MessageReceived(message))
 
     def _apply(self, event: object) -> None:
-        for update in self.books.apply(event):
-            assert update.discrepancies == []
+        for change in self.books.apply(event):
+            assert change.discrepancies == []
 
 
 symbol_tuples = st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=3, unique=True).map(tuple)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kalshi_fix_adapters.events import Resubscribed
 from kalshi_fix_sansio import (
     BusinessMessageReject,
     Heartbeat,
-    Logon,
     Logout,
     MarketDataRequestReject,
     Reject,
@@ -25,7 +22,6 @@ from kalshi_fix_sansio.events import (
     GapClosed,
     GapDetected,
     GarbledReceived,
-    LoggedOn,
     LogoutReceived,
     MessageReceived,
     MessageRejected,
@@ -36,27 +32,33 @@ from kalshi_fix_sansio.events import (
     SequenceSkipped,
     SessionEnded,
 )
-from kalshi_fix_sansio.trading import BookState, OrderBooks, StaleReason
-from tests.trading.feed import A, B, C, apply, from_wire, kinds, request, shown, snapshot, update
+from kalshi_fix_sansio.trading import BookState, BookUpdate, OrderBooks, StaleReason
+from tests.trading.feed import (
+    A,
+    B,
+    C,
+    apply,
+    from_wire,
+    kinds,
+    request,
+    shown,
+    snapshot,
+    states,
+    states_by_symbol,
+    update,
+)
+from tests.trading.order_flow import ENDED, logged_on
 
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "end of file", clean=False)
 REFUSED = MessageReceived(MarketDataRequestReject(md_req_rej_reason="2", text="too many symbols"))
 BOOK = ("bid 5 at 0.40", "offer 3 at 0.41")
 
 
-def logged_on() -> LoggedOn:
-    return LoggedOn(Logon(heart_bt_int=30, raw_data=b"x"), heart_bt_int=30, reset=True)
-
-
-def live(*symbols: str) -> OrderBooks:
+def live() -> OrderBooks:
+    """Return live books of A and B."""
     books = OrderBooks()
-    for symbol in symbols or (A, B):
+    for symbol in (A, B):
         books.apply(snapshot(*BOOK, symbol=symbol))
     return books
-
-
-def states(books: OrderBooks) -> list[str]:
-    return [book.state.name for book in books.values()]
 
 
 @pytest.mark.parametrize(
@@ -144,15 +146,6 @@ def test_a_refused_message_affects_only_its_markets() -> None:
 # --- requests -------------------------------------------------------------------------------------------
 
 
-def test_a_requested_book_waits_for_its_snapshot(books: OrderBooks) -> None:
-    assert books.apply(request("1", A, B)) == []
-    assert states(books) == ["WAITING", "WAITING"]
-    assert books.stale() == []
-    assert (books[A].best_bid, books[A].is_live) == (None, False)
-    assert apply(books, snapshot(*BOOK)).state_changed
-    assert states(books) == ["LIVE", "WAITING"]
-
-
 def test_a_gap_also_makes_a_waiting_book_stale(books: OrderBooks) -> None:
     books.apply(request("1", A))
     (change,) = books.apply(GapDetected(5, 9, recoverable=False))
@@ -160,169 +153,138 @@ def test_a_gap_also_makes_a_waiting_book_stale(books: OrderBooks) -> None:
     assert books.stale() == [A]
 
 
-def test_a_logon_leaves_waiting_books_unchanged(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    assert books.apply(logged_on()) == []
-    assert states(books) == ["WAITING"]
+REQUEST_TYPES = {"once": "0", "subscribe": "1", "unsubscribe": "2"}
+CHANGES = {"update": "change bid 1 at 0.40", "wrong": "delete bid at 0.01", "trade": "trade 1 at 0.40"}
+EVENTS: dict[str, object] = {
+    "refused": REFUSED,
+    "end": ENDED,
+    "logon": logged_on(),
+    "gap": GapDetected(5, 9, recoverable=False),
+}
+# Each row is a list of steps, and begins without any book:
+#
+#   subscribe A B, once A     a request for snapshots and updates, or for one snapshot
+#   unsubscribe A             a request to end subscriptions; without symbols, all of them
+#   snapshot A                a snapshot; `reject A` is one that this side refuses
+#   update A, wrong A         a change to a level of the snapshot, or to a missing level
+#   trade A                   a trade
+#   forget A                  the user drops a book
+#   refused                   the venue refuses a request
+#   end, logon, gap           events of the session
+#   = A LIVE B STALE          the expected state of every book
+#
+# Each step is followed by the symbols of its updates and the kinds of their discrepancies.
+HISTORIES = {
+    "a requested book waits for its snapshot": (
+        "subscribe A B | = A WAITING B WAITING | snapshot A : A | = A LIVE B WAITING"
+    ),
+    "a logon leaves waiting books unchanged": "subscribe A | logon | = A WAITING",
+    # The first update belongs to the subscription that is still active.
+    "requesting a stale book again makes it live": (
+        "snapshot A : A | wrong A : A LEVEL_MISSING | once A | = A WAITING | update A | "
+        "snapshot A : A | = A LIVE | update A : A"
+    ),
+    "requesting a live book again leaves it live": (
+        "snapshot A : A | subscribe A | = A LIVE | snapshot A : A | = A LIVE"
+    ),
+    "a book requested once is not live": (
+        "once A | snapshot A : A | = A SNAPSHOT | update A | wrong A | end | = A SNAPSHOT | "
+        "subscribe A | = A SNAPSHOT | snapshot A : A | = A LIVE"
+    ),
+    "each snapshot belongs to the oldest request": (
+        "once A A B | subscribe A | snapshot B : B | = A WAITING B SNAPSHOT | "
+        "snapshot A : A | = A SNAPSHOT B SNAPSHOT | snapshot A : A | = A LIVE B SNAPSHOT"
+    ),
+    "an update before the first requested snapshot is a discrepancy": (
+        "subscribe A | update A : A NO_SNAPSHOT | = A STALE"
+    ),
+    "an unsubscribed book is dropped": (
+        "snapshot A B C : A B C | unsubscribe A C | = B LIVE | update A | trade A | update A B A : B | "
+        "unsubscribe | = | update B"
+    ),
+    "a book can be dropped without a request": (
+        "snapshot A B : A B | forget A NO-SUCH | = B LIVE | update A | snapshot A : A | update A : A"
+    ),
+    "a book can be subscribed again after unsubscribing": (
+        "snapshot A : A | unsubscribe A | subscribe A | = A WAITING | update A | = A WAITING | "
+        "snapshot A : A | = A LIVE"
+    ),
+    "a snapshot in transit during an unsubscribe is ignored": (
+        "subscribe A | unsubscribe | subscribe A | snapshot A | = A WAITING | snapshot A : A | = A LIVE"
+    ),
+    "unsubscribing from all keeps books requested once": (
+        "snapshot A : A | once B C | snapshot B : B | subscribe B | unsubscribe | = B SNAPSHOT | "
+        "snapshot C : C | snapshot B | = B SNAPSHOT C SNAPSHOT"
+    ),
+    "a refusal belongs to the oldest unanswered request": (
+        "subscribe A | subscribe B C | snapshot A : A | refused : B C | = A LIVE B STALE C STALE | refused"
+    ),
+    # The subscription is refused, so C only has the snapshot. The snapshot of B is unsolicited.
+    "a refusal affects neither live books nor books of other requests": (
+        "snapshot A : A | subscribe A B C | once C | refused : B | = A LIVE B STALE C WAITING | "
+        "snapshot C : C | snapshot B : B | = A LIVE B LIVE C SNAPSHOT"
+    ),
+    "a partly answered request is not refused": (
+        "subscribe A B | snapshot A : A | refused | = A LIVE B WAITING"
+    ),
+    "a refusal of an unknown request has no effect": "snapshot A : A | refused | = A LIVE",
+    "a refusal of an unsubscribed book has no effect": "subscribe A | forget A | refused",
+    "a snapshot refused by this side answers its request": (
+        "subscribe A | subscribe B | reject A : A | = A STALE B WAITING | refused : B"
+    ),
+    "requests end with their session": (
+        "subscribe A | once B | forget C | end : A B | refused | snapshot A B : A B | = A LIVE B LIVE | "
+        "update C : C NO_SNAPSHOT"
+    ),
+    "a single snapshot does not make a book live in the next session": (
+        "snapshot A : A | end : A | logon | once A | snapshot A : A | = A SNAPSHOT"
+    ),
+    "any event is accepted without books": "end | refused | logon | gap | unsubscribe | unsubscribe A | =",
+    "a missing answer does not delay later requests": (
+        "subscribe A | subscribe B | unsubscribe B | subscribe B | snapshot B | snapshot B : B | "
+        "= A WAITING B LIVE"
+    ),
+}
 
 
-def test_requesting_a_stale_book_again_makes_it_live() -> None:
-    books = live(A)
-    books.apply(update("delete bid at 0.01"))
-    books.apply(request("0", *books.stale()))
-    assert states(books) == ["WAITING"]
-    # The update belongs to the subscription that is still active.
-    assert books.apply(update("change bid 1 at 0.40")) == []
-    apply(books, snapshot(*BOOK))
-    assert states(books) == ["LIVE"]
-    assert kinds(apply(books, update("change bid 1 at 0.40"))) == []
+def perform(books: OrderBooks, action: str, symbols: list[str]) -> list[BookUpdate]:
+    """Perform a step; return its updates."""
+    match action:
+        case "snapshot":
+            made = (snapshot(*BOOK, symbol=symbol) for symbol in symbols)
+            return [item for message in made for item in books.apply(message)]
+        case "reject":
+            return books.apply(MessageRejected(snapshot(*BOOK, symbol=symbols[0]), ()))
+        case "forget":
+            for symbol in symbols:
+                books.forget(symbol)
+            return []
+        case _ if action in REQUEST_TYPES:
+            return books.apply(request(REQUEST_TYPES[action], *symbols))
+        case _ if action in CHANGES:
+            return books.apply(update(*(f"{CHANGES[action]} in {symbol}" for symbol in symbols)))
+    return books.apply(EVENTS[action])
 
 
-def test_requesting_a_live_book_again_leaves_it_live() -> None:
-    books = live(A)
-    books.apply(request("1", A))
-    assert states(books) == ["LIVE"]
-    assert not apply(books, snapshot(*BOOK)).state_changed
-
-
-def test_a_book_requested_once_is_not_live(books: OrderBooks) -> None:
-    books.apply(request("0", A))
-    change = apply(books, snapshot(*BOOK))
-    assert change.book.state is BookState.SNAPSHOT
-    assert not change.book.is_live
-    assert shown(change.book) == "5@0.40 | 3@0.41"
-    assert books.apply(update("change bid 1 at 0.40", "delete bid at 0.10")) == []
-    assert books.stale() == []
-    assert books.apply(ENDED) == []
-    assert shown(change.book) == "5@0.40 | 3@0.41"
-    books.apply(request("1", A))
-    assert states(books) == ["SNAPSHOT"]
-    assert apply(books, snapshot(*BOOK)).state_changed
-    assert states(books) == ["LIVE"]
-
-
-def test_each_snapshot_belongs_to_the_oldest_request(books: OrderBooks) -> None:
-    books.apply(request("0", A, A, B))
-    books.apply(request("1", A))
-    found = []
-    for symbol in (B, A, A):
-        apply(books, snapshot(symbol=symbol))
-        found.append(states(books))
-    assert found == [["WAITING", "SNAPSHOT"], ["SNAPSHOT", "SNAPSHOT"], ["LIVE", "SNAPSHOT"]]
-
-
-def test_an_update_before_the_first_requested_snapshot_is_a_discrepancy(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    assert kinds(apply(books, update("new bid 1 at 0.40"))) == ["NO_SNAPSHOT"]
-    assert states(books) == ["STALE"]
-
-
-# --- unsubscribing --------------------------------------------------------------------------------------
-
-
-def test_an_unsubscribed_book_is_dropped() -> None:
-    books = live(A, B, C)
-    assert books.apply(request("2", A, C)) == []
-    assert list(books) == [B]
-    assert books.apply(update("change bid 1 at 0.40", "trade 1 at 0.40")) == []
-    change = apply(
-        books, update("change bid 1 at 0.40", f"change bid 2 at 0.40 in {B}", "change bid 1 at 0.40")
-    )
-    assert change.symbol == B
-    books.apply(request("2"))
-    assert len(books) == 0
-    assert books.apply(update("change bid 1 at 0.40", symbol=B)) == []
-
-
-def test_a_book_can_be_dropped_without_a_request() -> None:
-    books = live(A, B)
-    books.forget(A)
-    books.forget("NO-SUCH")
-    assert list(books) == [B]
-    assert books.apply(update("change bid 1 at 0.40")) == []
-    apply(books, snapshot(*BOOK))
-    assert kinds(apply(books, update("change bid 1 at 0.40"))) == []
-
-
-def test_a_book_can_be_subscribed_again_after_unsubscribing() -> None:
-    books = live(A)
-    books.apply(request("2", A))
-    books.apply(request("1", A))
-    assert states(books) == ["WAITING"]
-    assert books.apply(update("change bid 1 at 0.40")) == []
-    assert states(books) == ["WAITING"]
-    apply(books, snapshot(*BOOK))
-    assert states(books) == ["LIVE"]
-
-
-def test_a_snapshot_in_transit_during_an_unsubscribe_is_ignored(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    books.apply(request("2"))
-    books.apply(request("1", A))
-    assert books.apply(snapshot(*BOOK)) == []
-    assert states(books) == ["WAITING"]
-    apply(books, snapshot(*BOOK))
-    assert states(books) == ["LIVE"]
-
-
-def test_unsubscribing_from_all_keeps_books_requested_once() -> None:
-    books = live(A)
-    books.apply(request("0", B, C))
-    apply(books, snapshot(*BOOK, symbol=B))
-    books.apply(request("1", B))
-    books.apply(request("2"))
-    assert {symbol: book.state.name for symbol, book in books.items()} == {B: "SNAPSHOT"}
-    apply(books, snapshot(*BOOK, symbol=C))
-    assert books.apply(snapshot(*BOOK, symbol=B)) == []
-    assert states(books) == ["SNAPSHOT", "SNAPSHOT"]
-
-
-# --- refusals -------------------------------------------------------------------------------------------
-
-
-def test_a_refusal_belongs_to_the_oldest_unanswered_request(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    books.apply(request("1", B, C))
-    apply(books, snapshot(*BOOK))
-    updates = books.apply(REFUSED)
-    assert [(update.symbol, update.state_changed) for update in updates] == [(B, True), (C, True)]
-    assert [book.stale_reason for book in books.values()] == [None, *[StaleReason.REQUEST_REFUSED] * 2]
-    assert books.apply(REFUSED) == []
-
-
-def test_a_refusal_affects_neither_live_books_nor_books_of_other_requests() -> None:
-    books = live(A)
-    books.apply(request("1", A, B, C))
-    books.apply(request("0", C))
-    assert [item.symbol for item in books.apply(REFUSED)] == [B]
-    assert states(books) == ["LIVE", "STALE", "WAITING"]
-    apply(books, snapshot(symbol=C))
-    apply(books, snapshot(symbol=B))
-    # The subscription was refused, so C only has the snapshot. The snapshot of B was unsolicited.
-    assert {symbol: book.state.name for symbol, book in books.items()} == {
-        A: "LIVE",
-        B: "LIVE",
-        C: "SNAPSHOT",
-    }
-
-
-def test_a_partly_answered_request_is_not_refused(books: OrderBooks) -> None:
-    books.apply(request("1", A, B))
-    apply(books, snapshot(*BOOK))
-    assert books.apply(REFUSED) == []
-    assert states(books) == ["LIVE", "WAITING"]
-
-
-def test_a_refusal_of_an_unknown_request_has_no_effect() -> None:
-    books = live()
-    assert books.apply(REFUSED) == []
-    assert states(books) == ["LIVE", "LIVE"]
-
-
-def test_a_refusal_of_an_unsubscribed_book_has_no_effect(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    books.forget(A)
-    assert books.apply(REFUSED) == []
+@pytest.mark.parametrize("steps", HISTORIES.values(), ids=HISTORIES)
+def test_a_history_leads_to_these_states(books: OrderBooks, steps: str) -> None:
+    reasons = {"refused": StaleReason.REQUEST_REFUSED, "reject": StaleReason.MESSAGE_REFUSED}
+    for step in steps.split(" | "):
+        words, _, expected = step.partition(":")
+        action, *symbols = words.split()
+        if action == "=":
+            assert [word for item in states_by_symbol(books).items() for word in item] == symbols
+            continue
+        before = {symbol: book.state for symbol, book in books.items()}
+        updates = perform(books, action, symbols)
+        assert [word for item in updates for word in (item.symbol, *kinds(item))] == expected.split()
+        for item in updates:
+            assert item.state_changed is (item.book.state is not before.get(item.symbol))
+            assert item.book.stale_reason is reasons.get(action, item.book.stale_reason)
+        for symbol, book in books.items():
+            assert (symbol in books.stale()) is (book.state is BookState.STALE)
+            if book.state is BookState.SNAPSHOT:
+                assert shown(book) == "5@0.40 | 3@0.41"
 
 
 @pytest.mark.parametrize(
@@ -342,60 +304,8 @@ def test_a_reject_refuses_the_request_it_refers_to(books: OrderBooks, reject: Me
     assert books.apply(RejectReceived(reject, 4, request("2", A))) == []
 
 
-def test_a_snapshot_refused_by_this_side_answers_its_request(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    books.apply(request("1", B))
-    (change,) = books.apply(MessageRejected(snapshot(*BOOK), ()))
-    assert (change.symbol, change.book.stale_reason) == (A, StaleReason.MESSAGE_REFUSED)
-    assert [item.symbol for item in books.apply(REFUSED)] == [B]
-
-
-def test_requests_end_with_their_session(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    books.apply(request("0", B))
-    books.forget(C)
-    books.apply(ENDED)
-    assert books.apply(REFUSED) == []
-    for symbol in (A, B):
-        apply(books, snapshot(*BOOK, symbol=symbol))
-    assert states(books) == ["LIVE", "LIVE"]
-    assert kinds(apply(books, update("new bid 1 at 0.40", symbol=C))) == ["NO_SNAPSHOT"]
-
-
-def test_a_single_snapshot_does_not_make_a_book_live_in_the_next_session() -> None:
-    books = live(A)
-    books.apply(ENDED)
-    books.apply(logged_on())
-    books.apply(request("0", A))
-    apply(books, snapshot(*BOOK))
-    assert states(books) == ["SNAPSHOT"]
-
-
-def test_any_event_is_accepted_at_any_time() -> None:
-    empty: Any = OrderBooks()
-    for event in (
-        ENDED,
-        REFUSED,
-        logged_on(),
-        GapDetected(1, 2, recoverable=False),
-        request("2"),
-        request("2", A),
-    ):
-        assert empty.apply(event) == []
-    assert len(empty) == 0
-
-
-def test_a_missing_answer_does_not_delay_later_requests(books: OrderBooks) -> None:
-    books.apply(request("1", A))
-    for kind in "121":
-        books.apply(request(kind, B))
-    assert books.apply(snapshot(*BOOK, symbol=B)) == []
-    apply(books, snapshot(*BOOK, symbol=B))
-    assert {symbol: book.state.name for symbol, book in books.items()} == {A: "WAITING", B: "LIVE"}
-
-
 def test_renewals_by_the_client_count_as_requests() -> None:
-    books = live(A, B)
+    books = live()
     books.apply(ENDED)
     books.apply(logged_on())
     books.apply(Resubscribed(request("1", A), 2))

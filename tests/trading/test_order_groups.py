@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +37,18 @@ from kalshi_fix_sansio.trading.common.uncertain_items import Remedy
 from kalshi_fix_sansio.trading.groups.order_group import MAX_LIMITS, WINDOW
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport
 from tests.helpers import CODEC, raw
-from tests.trading.order_flow import ENDED, NOON, at, d, header, logged_on, over_the_wire, place
+from tests.trading.order_flow import (
+    ENDED,
+    NOON,
+    at,
+    d,
+    dump,
+    header,
+    logged_on,
+    over_the_wire,
+    place,
+    reloaded,
+)
 from tests.trading.order_flow import report as reported
 
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
@@ -327,9 +337,7 @@ def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGrou
 def test_evidence_cannot_be_placed_after_an_answer_if_no_time_is_known() -> None:
     groups = OrderGroups()
     create(groups)
-    dumped = groups.dump()["groups"]
-    groups = OrderGroups()
-    groups.load({**groups.dump(), "groups": dumped})
+    groups.load(OrderGroups().dump() | {"groups": groups.dump()["groups"]})
     assert groups.apply(OrderGroupRequest.reset(G)) == []
     groups.apply(OrderGroupResponse(order_group_id=G))
     assert (state(groups[G]), groups[G].reset_at) == (GroupState.ACTIVE, None)
@@ -534,7 +542,7 @@ def requested(action: str, limit: list[str]) -> OrderGroupRequest:
     return request
 
 
-def take(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpdate]:
+def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[GroupUpdate]:
     """Perform a step; return its updates."""
     match words:
         case ["order", name, *group]:
@@ -610,7 +618,7 @@ def test_a_history_leads_to_the_expected_states(steps: str) -> None:
         words = step.split()
         seconds = in_seconds(words.pop()[1:]) if words[-1].startswith("@") else 0
         if not check(groups, words, seconds, updates):
-            updates = take(groups, words, seconds)
+            updates = perform(groups, words, seconds)
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -657,7 +665,7 @@ def test_an_oversized_order_id_is_not_kept(groups: OrderGroups) -> None:
     groups.apply(fill("a", "2;1", "3", 1, order_id=LONG))
     assert groups.apply(fill("b", "2;2", "3", 1, order_id=LONG)) == []
     assert groups.room(G, at(1)) == 7
-    assert LONG not in json.dumps(groups.dump())
+    assert LONG not in str(groups.dump())
 
 
 def test_remembered_fills_are_bounded_and_groups_of_dropped_fills_may_have_triggered() -> None:
@@ -757,9 +765,7 @@ def test_extreme_times_are_decoded_and_dumped(groups: OrderGroups, time: datetim
         groups.apply(extreme)
     assert groups[G].state in (GroupState.UNKNOWN, GroupState.TRIGGERED)
     groups.room(G, time)
-    reloaded = OrderGroups()
-    reloaded.load(json.loads(json.dumps(groups.dump())))
-    assert reloaded.dump() == groups.dump()
+    assert dump(reloaded(groups)) == dump(groups)
     apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=2)
     groups.apply(fill("a", "2;1", "2", 3))
     assert groups[G].state is GroupState.TRIGGERED  # An extreme time does not make the report look old.
@@ -775,10 +781,9 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
     groups.apply(order("b", H))
     groups.apply(fill("a", "2;1", "2.50", 6))
     apply_with_answer(groups, OrderGroupRequest.reset(H), seconds=5)
-    reloaded = OrderGroups()
-    reloaded.load(json.loads(json.dumps(groups.dump())))
-    assert reloaded.dump() == groups.dump()
-    for item in (groups, reloaded):
+    other = reloaded(groups)
+    assert dump(other) == dump(groups)
+    for item in (groups, other):
         item.apply(fill("a", "2;1", "2.50", 6))
         item.apply(fill("b", "2;2", "1", 4))
         assert (item.room(G, at(6)), item.room(H, at(6))) == (d("7.5"), d(10))
@@ -787,14 +792,13 @@ def test_a_loaded_dump_restores_the_state_and_continues(groups: OrderGroups) -> 
 def test_a_request_in_flight_has_an_unknown_outcome_after_loading(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(OrderGroupRequest.delete(G))
-    reloaded = OrderGroups()
-    reloaded.load(groups.dump())
-    assert (reloaded[G].state, reloaded.in_flight) == (GroupState.UNKNOWN, None)
-    assert [str(item.about) for item in reloaded.uncertain()] == [f"order group {G}"]
+    other = reloaded(groups)
+    assert (other[G].state, other.in_flight) == (GroupState.UNKNOWN, None)
+    assert [str(item.about) for item in other.uncertain()] == [f"order group {G}"]
     groups.apply(response(G))
     groups.apply(OrderGroupRequest.create(5))
-    reloaded.load(groups.dump())
-    assert (len(reloaded), reloaded.lost_creates) == (0, 1)
+    other = reloaded(groups)
+    assert (len(other), other.lost_creates) == (0, 1)
 
 
 def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGroups) -> None:
@@ -802,9 +806,7 @@ def test_after_a_crash_reports_about_open_orders_may_be_missing(groups: OrderGro
     create(groups)
     create(groups, H)
     groups.apply(order("a"))
-    reloaded = OrderGroups()
-    reloaded.load(json.loads(json.dumps(groups.dump())))
-    assert [value.state for value in reloaded.values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
+    assert [group.state for group in reloaded(groups).values()] == [GroupState.UNKNOWN, GroupState.ACTIVE]
 
 
 # --- against a slow model -------------------------------------------------------------------------------

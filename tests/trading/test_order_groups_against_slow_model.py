@@ -3,7 +3,6 @@ reordered."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -16,10 +15,10 @@ from kalshi_fix_sansio import OrderGroupRequest, OrderGroupResponse
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import DropCopyReport, GroupState, OrderGroups
 from kalshi_fix_sansio.trading.groups.order_group import WINDOW
-from tests.trading.order_flow import at, over_the_wire, place, report
+from tests.trading.order_flow import at, over_the_wire, place, reloaded, report
 from tests.trading.slow_groups import GROUP, Program
 
-WAYS: dict[str, dict[str, Any]] = {
+FAULTS: dict[str, dict[str, Any]] = {
     "repeated": {"repeated": True},
     "unordered": {"unordered": True},
     "lossy": {"lossy": True},
@@ -34,8 +33,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def started(seed: int, **ways: Any) -> Program:
-    program = Program(Random(seed), **ways)
+def started(seed: int, **faults: Any) -> Program:
+    program = Program(Random(seed), **faults)
     program.start(program.random.randint(1, 20), WINDOW)
     return program
 
@@ -49,19 +48,17 @@ def test_the_state_and_the_room_are_exact_if_every_message_arrives(seed: int, st
         program.check_exactly()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", FAULTS)
 @settings(max_examples=100)
 @given(seed=st.integers(0, 100_000), steps=st.integers(1, 60))
-def test_every_certain_state_is_correct(way: str, seed: int, steps: int) -> None:
-    program = started(seed, **WAYS[way])
+def test_every_certain_state_is_correct(name: str, seed: int, steps: int) -> None:
+    program = started(seed, **FAULTS[name])
     for _ in range(steps):
         program.step()
         program.check()
     program.settle()
     program.check()
-    reloaded = OrderGroups()
-    reloaded.load(json.loads(json.dumps(program.groups.dump())))
-    program.groups, reloaded = reloaded, program.groups
+    program.groups = reloaded(program.groups)
     program.is_on = False
     program.reset()
     assert program.group.state is GroupState.ACTIVE

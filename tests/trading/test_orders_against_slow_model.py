@@ -43,7 +43,7 @@ from tests.trading.order_flow import (
     report,
     views,
 )
-from tests.trading.order_histories import History, is_answer, model, rows
+from tests.trading.order_histories import History, compare_seeds, is_answer, model, rows
 
 SEEDS = range(6)
 
@@ -107,12 +107,8 @@ MUTANTS = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_fault_is_detected_in_some_order_of_arrival(name: str) -> None:
-    def compare() -> None:
-        for seed in range(20):
-            compare_orders_of_arrival(seed, 40, seed)
-
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
-        compare()
+        compare_seeds(compare_orders_of_arrival, 20)
 
 
 @settings(max_examples=80)
@@ -135,7 +131,7 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
             case 1 if not is_answer(step):
                 orders.withdraw(step)
             case 2:
-                load(orders, json.loads(json.dumps(dump(orders))))
+                load(orders, dump(orders))
             case 3 | 4 if len(orders):
                 orders.resolve(random.choice(list(orders)), is_open=random.random() < 0.3)
         live = {order.number for order in orders if not order.is_done}
@@ -169,13 +165,9 @@ INDEX_MUTANTS = {
 
 @pytest.mark.parametrize("name", INDEX_MUTANTS)
 def test_a_scan_reveals_faults_of_the_index(name: str) -> None:
-    def compare() -> None:
-        for seed in range(20):
-            compare_with_a_scan(seed, 40, seed)
-
-    compare()
+    compare_seeds(compare_with_a_scan, 20)
     with INDEX_MUTANTS[name](), pytest.raises(AssertionError):
-        compare()
+        compare_seeds(compare_with_a_scan, 20)
 
 
 def test_a_query_for_one_symbol_does_not_visit_the_others() -> None:

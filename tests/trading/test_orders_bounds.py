@@ -9,7 +9,14 @@ import pytest
 
 from kalshi_fix_sansio import BusinessMessageReject, Side
 from kalshi_fix_sansio.events import RejectReceived
-from kalshi_fix_sansio.trading import DropCopyReport, OrderDiscrepancyKind, Orders, OrderState, OrderUpdate
+from kalshi_fix_sansio.trading import (
+    DropCopyReport,
+    Order,
+    OrderDiscrepancyKind,
+    Orders,
+    OrderState,
+    OrderUpdate,
+)
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
 from kalshi_fix_sansio.trading.orders import answers as answers_module
@@ -196,17 +203,15 @@ def test_the_state_does_not_grow_over_many_orders() -> None:
 
 
 @pytest.mark.parametrize("exec_id", [None, "", "NONE", "1", "1;2;3;4", "x" * 1000])
-def test_a_trade_without_a_key_counts_as_missing(orders: Orders, exec_id: str | None) -> None:
-    feed(orders, place(), report("new", "1;1"))
+def test_a_trade_without_a_key_counts_as_missing(orders: Orders, order: Order, exec_id: str | None) -> None:
     bad = raw_report(exec_id=exec_id, exec_type="F", cum_qty=Decimal(4), last_qty=Decimal(4))
     assert names(feed(orders, bad)) == ["BAD_EXEC_ID"]
-    order = only(orders)
     assert seen(order, "state filled_qty unreported_qty key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
 
 
-def test_a_final_report_without_a_key_ends_the_order(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), raw_report(exec_id="?", exec_type="4", ord_status="4"))
-    assert only(orders).state is OrderState.DONE
+def test_a_final_report_without_a_key_ends_the_order(orders: Orders, order: Order) -> None:
+    feed(orders, raw_report(exec_id="?", exec_type="4", ord_status="4"))
+    assert order.state is OrderState.DONE
 
 
 def test_an_order_known_only_by_a_report_without_a_key_is_uncertain(orders: Orders) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.trading.order_flow import (
     place,
     raw_report,
     refusal,
+    reloaded,
     report,
     views,
 )
@@ -65,9 +65,8 @@ def full(session_type: str = "KalshiRT") -> Orders:
 
 
 def test_the_whole_state_survives_a_round_trip() -> None:
-    orders, other = full(), Orders("KalshiRT")
-    text = json.dumps(dump(orders))
-    load(other, json.loads(text))
+    orders = full()
+    other = reloaded(orders, "KalshiRT")
     [*losses] = feed(orders, ENDED)
     assert views(other) == views(orders)
     assert len(losses) > 0
@@ -85,7 +84,7 @@ def test_the_whole_state_survives_a_round_trip() -> None:
 def test_the_last_step_of_loading_replaces_the_state(
     monkeypatch: pytest.MonkeyPatch, session_type: str
 ) -> None:
-    rows = json.loads(json.dumps(dump(full(session_type))))
+    rows = dump(full(session_type))
     loaded_at_once, stepped, abandoned = (Orders(session_type) for _ in range(3))
     expected = load(loaded_at_once, rows)
     monkeypatch.setattr(index_module, "_SLICE", 2)
@@ -132,9 +131,9 @@ def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
 
 
 def test_a_redelivered_answer_is_recognized_in_the_next_process() -> None:
-    orders, other = Orders("KalshiRT"), Orders("KalshiRT")
+    orders = Orders("KalshiRT")
     feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c"), cancel("c"))
-    load(other, json.loads(json.dumps(dump(orders))))
+    other = reloaded(orders, "KalshiRT")
     assert feed(other, refusal("c")) == []
     assert [request.cl_ord_id for order in other for request in order.pending] == ["c"]
 
@@ -189,8 +188,8 @@ def test_a_damaged_dump_is_refused_or_loaded(data: st.DataObject) -> None:
         container[at] = data.draw(st.sampled_from([None, "x", -1, [], {}, "1;1", True, "NaN"]))
         break
     orders = full()
-    before = json.dumps(dump(orders))
+    before = dump(orders)
     try:
         load(orders, damaged)
     except ValueError:
-        assert json.dumps(dump(orders)) == before
+        assert dump(orders) == before

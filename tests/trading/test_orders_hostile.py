@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
 from hypothesis import given, settings
@@ -18,12 +17,11 @@ from tests.trading.order_flow import (
     ENDED,
     cancel,
     change,
-    dump,
     feed,
-    load,
     logged_on,
     place,
     refusal,
+    reloaded,
     report,
     views,
 )
@@ -72,12 +70,11 @@ def test_no_order_message_from_a_venue_makes_the_machines_raise(
         assert order.leaves_qty >= 0
         assert order.unreported_qty >= 0
     orders.drop_copy_start()
-    other = Orders()
-    load(other, json.loads(json.dumps(dump(orders))))
+    other = reloaded(orders)
     orders.apply(ENDED)
     assert views(other) == views(orders)
-    Positions().load(json.loads(json.dumps(positions.dump())))
-    Cash().load(json.loads(json.dumps(cash.dump())))
+    reloaded(positions)
+    reloaded(cash)
     for position in positions.values():
         assert position.realized is not None
         assert position.average_price is None or position.net

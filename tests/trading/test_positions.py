@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -28,7 +27,20 @@ from kalshi_fix_sansio.trading import (
     SettlementUpdate,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from tests.trading.order_flow import BUY, ENDED, OTHER, SELL, SYMBOL, d, feed, logged_on, place, report
+from tests.trading.order_flow import (
+    BUY,
+    ENDED,
+    OTHER,
+    SELL,
+    SYMBOL,
+    d,
+    dump,
+    feed,
+    logged_on,
+    place,
+    reloaded,
+    report,
+)
 
 PRIMARY = Account()
 
@@ -42,11 +54,11 @@ class Harness:
     def __init__(self) -> None:
         self.orders, self.positions, self.cash = Orders(), Positions(), Cash()
 
-    def take(self, *event: object) -> None:
+    def apply(self, *event: object) -> None:
         for item in event:
-            for updates in feed(self.orders, item):
-                self.positions.apply(updates)
-                self.cash.apply(updates)
+            for update in feed(self.orders, item):
+                self.positions.apply(update)
+                self.cash.apply(update)
 
 
 @pytest.fixture
@@ -68,8 +80,8 @@ def test_fills_are_booked_to_the_account_given_in_any_report(index: int) -> None
     found = set()
     for permuted in permutations(reports):
         harness = Harness()
-        harness.take(*permuted)
-        harness.take(*permuted)
+        harness.apply(*permuted)
+        harness.apply(*permuted)
         [(key, position)], [(balance_key, balance)] = harness.positions.items(), harness.cash.items()
         assert (key.account, balance_key) == (Account(5), BalanceKey(Account(5), 0))
         assert (position.bought, position.bought_value, position.fees) == (d(8), d("3.2"), d("0.04"))
@@ -87,13 +99,13 @@ def test_fills_are_booked_to_the_account_given_in_any_report(index: int) -> None
 def test_a_late_account_moves_only_the_counted_fills() -> None:
     harness = Harness()
     trade: dict[str, Any] = {"last": ("4", "0.40")}
-    harness.take(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
-    harness.take(
+    harness.apply(place(), report("trade", "1;1", cum="4", long_qty="4", short_qty="0", **trade))
+    harness.apply(
         report("trade", "1;2", "o2", "b", cum="8", **trade),
         report("trade", "1;3;1", "o3", "c", cum="8", **trade),
     )
     [first, second, _] = harness.orders
-    harness.take(
+    harness.apply(
         report("new", "1;4", alloc_account=5, cum="4"),
         report("new", "1;5", "o2", "b", cum="8", alloc_account=5),
     )
@@ -111,23 +123,20 @@ def test_a_late_account_moves_only_the_counted_fills() -> None:
     # A fill that was refused for lack of room was not counted and is therefore not subtracted.
     refusing = Harness()
     refusing.positions, refusing.cash = Positions(max_positions=0), Cash(max_balances=0)
-    refusing.take(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
+    refusing.apply(report("trade", "1;1", cum="4", **trade), report("new", "1;2", cum="4", alloc_account=5))
     assert (len(refusing.positions), refusing.positions.refused, refusing.cash.refused) == (0, 1, 1)
 
 
-def test_moving_fills_returns_their_previous_position_and_balance() -> None:
-    orders, positions, cash = Orders(), Positions(), Cash()
+def test_moving_fills_returns_their_previous_position_and_balance(harness: Harness) -> None:
     trade: dict[str, Any] = {"last": ("4", "0.40")}
-    for item in (
-        report("trade", "1;1", cum="4", **trade),
-        report("trade", "1;2", "o2", "b", cum="4", **trade),
-    ):
-        for update in feed(orders, item):
-            positions.apply(update)
-            cash.apply(update)
+    harness.apply(report("trade", "1;1", cum="4", **trade))
+    harness.apply(report("trade", "1;2", "o2", "b", cum="4", **trade))
+    positions, cash = harness.positions, harness.cash
     # First with a fill of the other order left, then without any.
     for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
-        [update] = feed(orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4"))
+        [update] = feed(
+            harness.orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4")
+        )
         left = 4 if number == 3 else 0
         assert [(item.account, item.net) for item in positions.apply(update)] == [
             (PRIMARY, d(left)),
@@ -193,7 +202,7 @@ def test_positions_and_balances_follow_from_the_fills_in_any_order(
     updates = found + [item for item in found if random.random() < 0.3]
     random.shuffle(updates)
     harness = Harness()
-    harness.take(*updates)
+    harness.apply(*updates)
     expected = slow_totals(found)
     position, balance = harness.positions.of(SYMBOL), harness.cash.of()
     assert (position.net, position.fees) == (expected["net"], expected["fees"])
@@ -220,32 +229,32 @@ def fill(number: int, side: Any, quantity: str, price: str, **fields: Any) -> An
 
 def test_purchases_and_sales_are_netted_at_average_prices(harness: Harness) -> None:
     assert harness.positions.of(SYMBOL).average_price is None
-    harness.take(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
+    harness.apply(fill(1, BUY, "10", "0.40"), fill(2, BUY, "10", "0.50"))
     position = harness.positions[PositionKey(PRIMARY, SYMBOL)]
     assert (position.net, position.average_price, position.realized) == (Decimal(20), Decimal("0.45"), ZERO)
-    harness.take(fill(3, SELL, "5", "0.65"))
+    harness.apply(fill(3, SELL, "5", "0.65"))
     assert (position.net, position.realized) == (Decimal(15), Decimal("1.00"))
-    harness.take(fill(4, SELL, "25", "0.65"))
+    harness.apply(fill(4, SELL, "25", "0.65"))
     assert (position.net, position.average_price) == (Decimal(-10), Decimal("0.65"))
     assert position.realized == Decimal("4.00")
     assert position.unrealized(Decimal("0.60")) == Decimal("0.50")
-    harness.take(fill(5, BUY, "10", "0.60"))
+    harness.apply(fill(5, BUY, "10", "0.60"))
     assert (position.net, position.realized) == (ZERO, Decimal("4.50"))
 
 
 def test_profit_counts_realized_gains_once_and_deducts_fees(harness: Harness) -> None:
-    harness.take(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
+    harness.apply(fill(1, BUY, "10", "0.40", fee="0.17"), fill(2, SELL, "10", "0.50", fee="0.07"))
     position = harness.positions.of(SYMBOL)
     assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), ZERO)
     assert position.profit(Decimal("0.45")) == Decimal("0.76")
-    harness.take(fill(3, SELL, "4", "0.50"))
+    harness.apply(fill(3, SELL, "4", "0.50"))
     assert (position.realized, position.unrealized(Decimal("0.45"))) == (Decimal("1.00"), Decimal("0.20"))
     assert position.profit(Decimal("0.45")) == Decimal("0.96")
 
 
 def test_initial_positions_are_included(harness: Harness) -> None:
     harness.positions.begin(SYMBOL, Decimal(-10), Decimal("0.60"))
-    harness.take(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
+    harness.apply(fill(1, BUY, "10", "0.40", long_qty="0", short_qty="0"))
     position = harness.positions.of(SYMBOL)
     assert (position.net, position.realized, position.unexplained) == (ZERO, Decimal("2.0"), ZERO)
 
@@ -255,15 +264,15 @@ def test_initial_positions_are_included(harness: Harness) -> None:
 def test_a_settlement_closes_positions(harness: Harness, price: str, gain: str, late: bool) -> None:
     settled = Settlement(SYMBOL, date(2026, 11, 21), MarketResult.YES, Decimal(price), (), 1)
     bought = fill(1, BUY, "10", "0.40", long_qty="10", short_qty="0")
-    harness.take(
+    harness.apply(
         fill(9, BUY, "1", "0.10", symbol=OTHER), fill(2, SELL, "1", "0.40"), fill(3, BUY, "1", "0.40")
     )
     if not late:
-        harness.take(bought)
+        harness.apply(bought)
     changed = harness.positions.apply(SettlementUpdate(SYMBOL, settled) if late else settled)
     assert [item.symbol for item in changed] == [SYMBOL]
     if late:
-        harness.take(bought)
+        harness.apply(bought)
     position = harness.positions.of(SYMBOL)
     assert (position.net, position.realized, position.average_price) == (ZERO, Decimal(gain), None)
     assert position.unrealized(Decimal("0.77")) == 0
@@ -273,37 +282,37 @@ def test_a_settlement_closes_positions(harness: Harness, price: str, gain: str, 
 
 
 def test_a_different_reported_position_is_a_discrepancy_if_no_fills_are_missing(harness: Harness) -> None:
-    harness.take(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
+    harness.apply(logged_on(), fill(1, BUY, "10", "0.40", long_qty="12", short_qty="0"))
     [found] = harness.positions.discrepancies()
     assert (found.counted, found.reported_net, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
     assert harness.positions.of(SYMBOL).unexplained == 2
     # An order with missing fills may explain it.
-    harness.take(place("z"), ENDED)
+    harness.apply(place("z"), ENDED)
     assert harness.positions.discrepancies() == []
-    harness.take(report("rejected", "1;9", "o9", "z"))
+    harness.apply(report("rejected", "1;9", "o9", "z"))
     assert len(harness.positions.discrepancies()) == 1
 
 
 def test_a_missing_fill_is_listed_until_it_is_reported(harness: Harness) -> None:
     both: dict[str, Any] = {"short_qty": "0", "qty": "10"}
-    harness.take(logged_on(), place())
-    harness.take(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
+    harness.apply(logged_on(), place())
+    harness.apply(report("trade", "1;3", cum="7", last=("3", "0.40"), long_qty="7", **both))
     position = harness.positions.of(SYMBOL)
     assert (position.net, position.unexplained, harness.positions.discrepancies()) == (
         Decimal(3),
         Decimal(4),
         [],
     )
-    harness.take(
+    harness.apply(
         ENDED, DropCopyReport(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both))
     )
     assert (position.net, position.unexplained, list(position.incomplete_orders)) == (Decimal(7), ZERO, [1])
-    harness.take(DropCopyRange(0, ExecKey(0, 1, 1), harness.orders.epoch))
+    harness.apply(DropCopyRange(0, ExecKey(0, 1, 1), harness.orders.epoch))
     assert list(position.incomplete_orders) == []
 
 
 def test_accounts_and_shards_are_separate(harness: Harness) -> None:
-    harness.take(
+    harness.apply(
         fill(1, BUY, "10", "0.40", alloc_account=3, balance="-4"),
         report("filled", "1;1;2", "o2", "c2", cum="10", symbol=OTHER, last=("10", "0.20"), fee="0.02"),
     )
@@ -319,11 +328,11 @@ def test_accounts_and_shards_are_separate(harness: Harness) -> None:
 def test_collateral_returned_by_market_groups_is_not_derived_from_price_and_position(
     harness: Harness,
 ) -> None:
-    harness.take(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
+    harness.apply(fill(1, BUY, "10", "0.40", fee="0.17", balance="1.83", long_qty="10", short_qty="0"))
     assert harness.cash.of().unexplained == Decimal("6.00")
     margin, orders = Cash(product="margin"), Orders(product="margin")
-    for updates in feed(orders, fill(1, BUY, "10", "0.40", balance="1.83", long_qty="10", short_qty="0")):
-        margin.apply(updates)
+    for update in feed(orders, fill(1, BUY, "10", "0.40", balance="1.83", long_qty="10", short_qty="0")):
+        margin.apply(update)
     assert (margin.of().unexplained, margin.of().change) == (ZERO, Decimal("1.83"))
 
 
@@ -331,17 +340,17 @@ def test_other_objects_have_no_effect(harness: Harness) -> None:
     for item in (None, "text", SettlementUpdate(SYMBOL)):
         assert not harness.positions.apply(item)
         assert not harness.cash.apply(item)
-    harness.take(report("new", "1;1"), "text")
+    harness.apply(report("new", "1;1"), "text")
     assert len(harness.positions) == len(harness.cash) == 0
 
 
 def test_only_flat_positions_are_evicted(harness: Harness) -> None:
     harness.positions = Positions(max_positions=2)
-    harness.take(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
-    harness.take(fill(3, BUY, "1", "0.4", symbol="c"))
+    harness.apply(fill(1, BUY, "1", "0.4", symbol="a"), fill(2, BUY, "1", "0.4", symbol="b"))
+    harness.apply(fill(3, BUY, "1", "0.4", symbol="c"))
     assert (harness.positions.refused, [key.symbol for key in harness.positions]) == (1, ["a", "b"])
     harness.positions.begin("d", Decimal(1), Decimal(1))
-    harness.take(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
+    harness.apply(fill(4, SELL, "1", "0.4", symbol="a"), fill(5, BUY, "1", "0.4", symbol="c"))
     assert [key.symbol for key in harness.positions] == ["b", "c"]
 
 
@@ -355,15 +364,15 @@ def test_initial_positions_may_be_given_in_parts() -> None:
 
 def test_the_missing_fills_of_an_evicted_order_stay_uncertain(harness: Harness) -> None:
     harness.orders = Orders(max_orders=1)
-    harness.take(report("canceled", "1;3", cum="7"))
+    harness.apply(report("canceled", "1;3", cum="7"))
     position = harness.positions.of(SYMBOL)
-    harness.take(fill(4, BUY, "1", "0.4"), fill(5, BUY, "1", "0.4"))
+    harness.apply(fill(4, BUY, "1", "0.4"), fill(5, BUY, "1", "0.4"))
     assert (position.net, list(position.incomplete_orders)) == (Decimal(2), [1])
 
 
 def test_balances_are_bounded(harness: Harness) -> None:
     harness.cash = Cash(max_balances=1)
-    harness.take(
+    harness.apply(
         fill(1, BUY, "1", "0.4"), fill(2, BUY, "1", "0.4", alloc_account=1), fill(3, BUY, "1", "0.4")
     )
     assert (harness.cash.refused, harness.cash.of().fills) == (1, 2)
@@ -371,20 +380,20 @@ def test_balances_are_bounded(harness: Harness) -> None:
 
 def full() -> Harness:
     harness = Harness()
-    harness.take(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
+    harness.apply(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
     harness.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
     return harness
 
 
 @pytest.mark.parametrize("name", ["positions", "cash"])
 def test_the_whole_state_survives_a_round_trip(name: str) -> None:
-    harness, other = full(), Harness()
-    text = json.dumps(getattr(harness, name).dump())
-    getattr(other, name).load(json.loads(text))
-    assert json.dumps(getattr(other, name).dump()) == text
+    harness = full()
+    machine = getattr(harness, name)
+    other = reloaded(machine)
+    assert dump(other) == dump(machine)
     for item in harness.positions.values() if name == "positions" else ():
-        reloaded = other.positions[PositionKey(item.account, item.symbol)]
-        assert (reloaded.net, reloaded.reported_net, reloaded.incomplete_orders) == (
+        loaded = other[PositionKey(item.account, item.symbol)]
+        assert (loaded.net, loaded.reported_net, loaded.incomplete_orders) == (
             item.net,
             item.reported_net,
             item.incomplete_orders,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
@@ -35,7 +34,6 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading import (
     CreatorQuote,
     CreatorRfq,
-    CreatorUpdate,
     DropCopyRange,
     DropCopyReport,
     ExecKey,
@@ -57,6 +55,7 @@ from tests.trading.rfq_flow import (
     LONG,
     MARKET,
     WINDOWS,
+    RfqHarness,
     accept_status,
     ack,
     covered,
@@ -80,16 +79,10 @@ def request(quote_req_id: str = "r1", quantity: Any = 100, **more: Any) -> Quote
     return QuoteRequest.for_market(quote_req_id=quote_req_id, symbol=MARKET, order_qty=quantity, **more)
 
 
-class Harness:
+class Harness(RfqHarness):
     def __init__(self, *, windows: dict[str, Any] = WINDOWS, **more: Any) -> None:
         self.creator = RfqCreator(**(windows | more))
-        self.seconds = 0.0
-
-    def feed(self, *event: object) -> list[CreatorUpdate]:
-        return [update for item in event for update in self.creator.apply(item, at(self.seconds))]
-
-    def kinds(self, *event: object) -> list[Kind]:
-        return [discrepancy.kind for update in self.feed(*event) for discrepancy in update.discrepancies]
+        super().__init__(self.creator)
 
     def rfq(self, name: str = "r1") -> CreatorRfq:
         rfq = self.creator.rfq(name)
@@ -103,9 +96,6 @@ class Harness:
         best = self.rfq().best(side)
         assert best is not None
         return best
-
-    def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
-        return [(item.kind, item.quote_id) for item in self.creator.uncertain()]
 
     def opened(self, *quotes: Quote, **more: Any) -> Harness:
         self.feed(request(**more), ack(), *(quotes or (forwarded_quote("q1", maker="bob"),)))
@@ -123,13 +113,7 @@ def harness() -> Iterator[Harness]:
     harness = Harness()
     yield harness
     # After each test a dump must restore the complete state.
-    dumped = json.loads(json.dumps(harness.creator.dump()))
-    other = Harness().creator
-    other.load(dumped)
-    assert other.dump() == harness.creator.dump()
-    assert other.exposure() == harness.creator.exposure()
-    assert other.next_deadline() == harness.creator.next_deadline()
-    assert len(other.uncertain()) == len(harness.creator.uncertain())
+    harness.check_dump(Harness().creator)
 
 
 # --- from a request to a trade --------------------------------------------------------------------------
@@ -736,6 +720,6 @@ def test_the_windows_depend_on_the_kind_of_market(volatile: tuple[str, ...], kin
 def test_a_dump_contains_quotes_received_before_their_request_was_known(harness: Harness) -> None:
     harness.feed(request(), forwarded_quote("q1", "0.4", None))
     other = Harness()
-    other.creator.load(json.loads(json.dumps(harness.creator.dump())))
+    harness.check_dump(other.creator)
     other.feed(ack())
     assert other.best(SELL).bid == Decimal("0.4")

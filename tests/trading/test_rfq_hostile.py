@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 
 from hypothesis import given, settings
@@ -13,7 +12,7 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.trading import QuoteTerms, RfqCreator, RfqMaker
 from tests.trading.damaged import damaged
-from tests.trading.order_flow import ENDED, NOON, at
+from tests.trading.order_flow import ENDED, NOON, at, dump, load
 from tests.trading.rfq_flow import (
     accept_status,
     ack,
@@ -88,8 +87,7 @@ def test_no_rfq_message_from_a_venue_makes_the_machines_raise(steps: list[bytes 
         assert min(exposure.bought, exposure.sold, exposure.cost) >= 0
         machine.next_deadline()
         assert len(repr(machine.uncertain())) < 10_000
-        dumped = json.loads(json.dumps(machine.dump()))
-        machine.load(dumped)
+        load(machine, dump(machine))
         assert machine.exposure() == exposure
         machine.apply(ENDED, now)
     assert len(maker) <= 3

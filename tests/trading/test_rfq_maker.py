@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +30,6 @@ from kalshi_fix_sansio.trading import (
     Exposure,
     MakerQuote,
     MakerRfq,
-    MakerUpdate,
     QuoteState,
     QuoteTerms,
     RfqDiscrepancyKind,
@@ -52,6 +50,7 @@ from tests.trading.rfq_flow import (
     LONG,
     MARKET,
     WINDOWS,
+    RfqHarness,
     cancel_status,
     confirm_status,
     covered,
@@ -72,7 +71,7 @@ Kind = RfqDiscrepancyKind
 TERMS = QuoteTerms("0.40", "0.55")
 
 
-class Harness:
+class Harness(RfqHarness):
     """A maker with its user's callbacks, and a clock."""
 
     def __init__(
@@ -88,7 +87,7 @@ class Harness:
         self.decided: list[MakerQuote] = []
         ids = count(1)
         self.maker = RfqMaker(self.offer, self.decide, lambda: f"q{next(ids)}", **(windows | more))
-        self.seconds = 0.0
+        super().__init__(self.maker)
 
     def offer(self, rfq: MakerRfq) -> QuoteTerms | None:
         self.shown.append(rfq)
@@ -98,14 +97,8 @@ class Harness:
         self.decided.append(quote)
         return self.will_confirm
 
-    def feed(self, *event: object) -> list[MakerUpdate]:
-        return [update for item in event for update in self.maker.apply(item, at(self.seconds))]
-
     def sent(self, *event: object) -> list[Any]:
         return [update.send for update in self.feed(*event) if update.send is not None]
-
-    def kinds(self, *event: object) -> list[Kind]:
-        return [discrepancy.kind for update in self.feed(*event) for discrepancy in update.discrepancies]
 
     def quote(self, name: str = "q1") -> MakerQuote:
         quote = self.maker.quote_of(name)
@@ -114,9 +107,6 @@ class Harness:
 
     def state(self, name: str = "q1") -> QuoteState:
         return self.quote(name).state
-
-    def uncertain(self) -> list[tuple[UncertainRfqKind, str | None]]:
-        return [(item.kind, item.quote_id) for item in self.maker.uncertain()]
 
     def accepted(self, side: Side = Side.BUY, **more: Any) -> Harness:
         self.feed(incoming_rfq(), status("q1", S.PENDING, bid_size=100, offer_size=90))
@@ -129,16 +119,7 @@ def harness() -> Iterator[Harness]:
     harness = Harness()
     yield harness
     # After each test a dump must restore the complete state.
-    dumped = json.loads(json.dumps(harness.maker.dump()))
-    assert reloaded(harness, dumped).maker.dump() == harness.maker.dump() | {"on": False}
-
-
-def reloaded(harness: Harness, dumped: Any) -> Harness:
-    other = Harness()
-    other.maker.load(dumped | {"on": False})
-    assert other.maker.exposure() == harness.maker.exposure()
-    assert other.maker.next_deadline() == harness.maker.next_deadline()
-    return other
+    harness.check_dump(Harness().maker, on=False)
 
 
 @pytest.mark.parametrize("time", [BEGINNING, END])
@@ -331,7 +312,7 @@ def test_a_window_begins_at_the_time_in_the_venues_message(harness: Harness) -> 
     assert (harness.state(), harness.decided) == (QuoteState.LAPSED, [])
     harness.feed(incoming_rfq("R2"), received(status("q2", S.ACCEPTED, "R2", side=Side.BUY), seconds=12))
     assert (harness.state("q2"), harness.quote("q2").deadline) == (QuoteState.CONFIRMING, at(42))
-    # A venue whose clock is ahead gives no additional time.
+    # A venue whose clock is ahead does not extend the window.
     harness.feed(incoming_rfq("R3"), received(status("q3", S.ACCEPTED, "R3", side=Side.BUY), seconds=50))
     assert harness.quote("q3").deadline == at(70)
 
@@ -937,9 +918,8 @@ def test_the_dump_of_the_previous_process_is_loaded() -> None:
         report("quote:0:q1", ExecType.REJECTED), incoming_rfq("R4", quantity=0, cash_order_qty="12.34")
     )
     harness.feed(status("q3", S.ACCEPTED, "R4", side=Side.BUY))
-    dumped = json.loads(json.dumps(harness.maker.dump()))
     other = Harness(will_confirm=False)
-    updates = other.maker.load(dumped)
+    updates = other.maker.load(order_flow.dump(harness.maker))
     assert [update.quote.quote_id for update in updates if update.quote] == ["q2"]  # the answer is lost
     assert other.uncertain() == [(UncertainRfqKind.QUOTE_UNKNOWN, "q2")]
     assert other.maker.rfq("R2").legs == harness.shown[0].legs  # type: ignore[union-attr]

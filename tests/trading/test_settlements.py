@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +31,7 @@ from kalshi_fix_sansio.trading import (
 )
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE
 from tests.helpers import CODEC, KEY_ID, by_tags, raw
-from tests.trading.order_flow import d, over_the_wire
+from tests.trading.order_flow import d, dump, over_the_wire, reloaded
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -297,16 +296,16 @@ def test_pages_without_parties_are_also_bounded() -> None:
 
 
 def test_a_loaded_dump_restores_the_state_and_continues() -> None:
-    settlements, reloaded = Settlements(), Settlements()
+    settlements = Settlements()
     settlements.apply(report("r1", party("ann", "0.1000"), symbol="OTHER"))
     settlements.apply(report("r1", party("ann"), last_fragment=False))
     settlements.apply(report("r1", market_result="void", last_fragment=False, symbol="VOID", at=None))
-    reloaded.load(json.loads(json.dumps(settlements.dump())))
-    assert (dict(reloaded), reloaded.incomplete()) == (dict(settlements), settlements.incomplete())
-    assert reloaded.dump() == settlements.dump()
-    assert reloaded.apply(report("r1", party("ann"), last_fragment=False)) is None
-    reloaded.apply(report("r2", party("bob"), last_fragment=True))
-    assert reloaded[MARKET, DAY].payout == 2
+    other = reloaded(settlements)
+    assert (dict(other), other.incomplete()) == (dict(settlements), settlements.incomplete())
+    assert dump(other) == dump(settlements)
+    assert other.apply(report("r1", party("ann"), last_fragment=False)) is None
+    other.apply(report("r2", party("bob"), last_fragment=True))
+    assert other[MARKET, DAY].payout == 2
 
 
 # --- against a slow model -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -67,6 +66,7 @@ from tests.trading.order_flow import (
     over_the_wire,
     place,
     refusal,
+    reloaded,
     report,
     seen,
     unanswered,
@@ -94,7 +94,8 @@ class Machines:
     def __init__(self) -> None:
         self.orders, self.groups, self.copies = Orders(), OrderGroups(), DropCopy("KalshiNR")
         self.maker, self.creator = RfqMaker(lambda _: None, lambda _: False, lambda: "id"), RfqCreator()
-        self.uncertain = UncertainItems(self.orders, self.groups, self.copies, self.maker, self.creator)
+        self.all: list[Any] = [*vars(self).values()]
+        self.uncertain = UncertainItems(*self.all)
 
     def apply(self, event: object) -> None:
         for item in self.copies.apply(event, Instant(1.0, LATER)):
@@ -106,12 +107,18 @@ class Machines:
     def reloaded(self) -> Machines:
         """Return the state machines loaded from their dumps, as in another process."""
         found = Machines()
-        for name in ("orders", "groups", "copies", "maker", "creator"):
-            load(getattr(found, name), json.loads(json.dumps(dump(getattr(self, name)))))
+        for loaded, machine in zip(found.all, self.all, strict=True):
+            load(loaded, dump(machine))
         return found
 
     def shown(self) -> list[str]:
         return list(map(str, self.uncertain))
+
+
+def with_frame(frame: bytes, message: Message) -> OutcomesUnknown:
+    """Return the event for a request of the previous process, with another frame than that of its message."""
+    [request] = unanswered(message).requests
+    return OutcomesUnknown((attrs.evolve(request, frame=frame),), Uncertainty.RESTARTED)
 
 
 REQUESTS: dict[str, tuple[Message, str]] = {
@@ -144,15 +151,14 @@ def test_every_kind_of_request_has_a_row() -> None:
 def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     message: Message, expected: str, frame: str
 ) -> None:
-    event = unanswered(message)
-    [request] = event.requests
+    [request] = unanswered(message).requests
     other = next(each for each, _ in REQUESTS.values() if each.MSG_TYPE != message.MSG_TYPE)
     frames = {
         "intact": request.frame,
         "damaged": request.frame[:-3],
         "of another type": open_request(other).frame,
     }
-    event = OutcomesUnknown((attrs.evolve(request, frame=frames[frame]),), event.why)
+    event = with_frame(frames[frame], message)
     machines = Machines()
     machines.apply(event)
     [item] = machines.shown()
@@ -162,13 +168,7 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     reloaded_machines = machines.reloaded()
     reloaded_machines.apply(event)
     assert machines.shown() == reloaded_machines.shown() == [item]
-    for machine in (
-        reloaded_machines.orders,
-        reloaded_machines.groups,
-        reloaded_machines.copies,
-        reloaded_machines.maker,
-        reloaded_machines.creator,
-    ):
+    for machine in reloaded_machines.all:
         for element in machine.uncertain():
             if element.unplaced is not None:
                 machine.unplaced.resolve(element.unplaced)
@@ -186,10 +186,9 @@ def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
 
 def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
     """Return the orders of a new process, loaded from the dump of the previous one."""
-    before, orders = Orders(session_type), Orders(session_type)
+    before = Orders(session_type)
     feed(before, logged_on(), *event)
-    load(orders, json.loads(json.dumps(dump(before))))
-    return orders
+    return reloaded(before, session_type)
 
 
 def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
@@ -344,8 +343,7 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
 )  # fmt: skip
 def test_an_answer_settles_an_unplaced_request(message: Message, answer: Message) -> None:
     orders = Orders("KalshiRT")
-    [request] = unanswered(message).requests
-    orders.apply(OutcomesUnknown((attrs.evolve(request, frame=b"?"),), Uncertainty.RESET))
+    orders.apply(with_frame(b"?", message))
     [unplaced] = orders.unplaced
     for other in (
         report("pending new", "-1;-1"),
@@ -367,10 +365,7 @@ def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> 
 
 def test_an_order_known_by_reports_is_adopted_without_its_message() -> None:
     orders = Orders("KalshiRT")
-    [request] = unanswered(place()).requests
-    feed(
-        orders, report("new", "1;1"), OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESET)
-    )
+    feed(orders, report("new", "1;1"), with_frame(b"", place()))
     assert not orders.uncertain()
 
 
@@ -378,8 +373,7 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
     orders = Orders("KalshiRT")
     feed(orders, place(alloc_account=2), report("new", "1;1"), change("a", "a", "20"), change("a", "a", "30"))
     feed(orders, report("new", "1;2", "o2", "b", alloc_account=3))
-    other = Orders("KalshiRT")
-    load(other, json.loads(json.dumps(dump(orders))))
+    other = reloaded(orders, "KalshiRT")
     for item in (orders, other):
         feed(item, report("replaced", "1;3", orig_cl_ord_id="a", qty="20"))
         feed(item, report("replaced", "1;4", orig_cl_ord_id="a", qty="30"))
@@ -392,10 +386,10 @@ def test_accounts_and_chained_changes_are_kept_in_a_dump() -> None:
 
 def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
     for request in (OrderGroupRequest.create(5), OrderGroupRequest.delete(GROUP)):
-        before, groups = OrderGroups(), OrderGroups()
+        before = OrderGroups()
         before.learn(GROUP, limit=5)
         before.apply(request)
-        load(groups, json.loads(json.dumps(before.dump())))
+        groups = reloaded(before)
         for _ in range(2):
             shown = list(map(str, groups.uncertain()))
             assert len(shown) == 1
@@ -411,10 +405,10 @@ def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
 
 @pytest.mark.parametrize("how", ["learn", "forget", "response"])
 def test_a_request_in_flight_is_dropped_once_its_group_is_resolved(how: str) -> None:
-    before, groups = OrderGroups(), OrderGroups()
+    before = OrderGroups()
     before.learn(GROUP, limit=5)
     before.apply(OrderGroupRequest.trigger(GROUP))
-    load(groups, before.dump())
+    groups = reloaded(before)
     match how:
         case "learn":
             groups.learn(GROUP, limit=5)
@@ -428,9 +422,9 @@ def test_a_request_in_flight_is_dropped_once_its_group_is_resolved(how: str) -> 
 
 
 def test_an_answer_settles_a_create_of_the_previous_process() -> None:
-    before, groups = OrderGroups(), OrderGroups()
+    before = OrderGroups()
     before.apply(OrderGroupRequest.create(5))
-    load(groups, before.dump())
+    groups = reloaded(before)
     groups.apply(over_the_wire(OrderGroupResponse(order_group_id=GROUP, order_group_contracts_limit=5)))
     groups.apply(unanswered(OrderGroupRequest.create(5)))
     assert groups.lost_creates == 1
@@ -579,8 +573,7 @@ def quote_with_id(quote_id: str) -> Quote:
     ],
 )
 def test_an_answer_settles_a_request_about_an_unknown_quote(message: Message, answer: object) -> None:
-    [request] = unanswered(message).requests
-    maker = maker_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
+    maker = maker_with(with_frame(b"", message))
     assert len(maker.uncertain()) == 1
     maker.apply(MessageReceived(report("pending new", "-1;-1", cl_ord_id="quote:h:q1")), NOON)
     assert len(maker.uncertain()) == 1
@@ -666,8 +659,7 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is
     ],
 )
 def test_an_answer_settles_a_request_about_an_unknown_rfq(message: Message, answer: Message) -> None:
-    [request] = unanswered(message).requests
-    creator = creator_with(OutcomesUnknown((attrs.evolve(request, frame=b""),), Uncertainty.RESTARTED))
+    creator = creator_with(with_frame(b"", message))
     assert len(creator.uncertain()) == 1
     assert creator.apply(MessageReceived(answer), NOON) == []
     assert creator.uncertain() == []

@@ -18,6 +18,7 @@ from kalshi_fix_sansio.trading import (
     DropCopyRange,
     DropCopyReport,
     Ending,
+    Order,
     Orders,
     OrderState,
     UncertainOrderKind,
@@ -89,13 +90,12 @@ def test_with_resend_a_disconnect_causes_no_uncertainty() -> None:
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
 
 
-def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"))
+def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders, order: Order) -> None:
     [update] = feed(orders, logged_on())
     assert update.lost_reports
-    assert only(orders).state is OrderState.UNVERIFIED
+    assert seen(order, "state") == (OrderState.UNVERIFIED,)
     feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
-    assert only(orders).state is OrderState.OPEN
+    assert order.state is OrderState.OPEN
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,8 @@ def test_a_refused_message_makes_only_its_order_uncertain(orders: Orders) -> Non
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.OPEN]
 
 
-def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), report("trade", "1;2", cum="4", last=("4", "0.40")), ENDED)
-    order = only(orders)
+def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: Orders, order: Order) -> None:
+    feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")), ENDED)
     feed(orders, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.UNVERIFIED
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
@@ -145,9 +144,8 @@ def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: O
     assert uncertain_items(orders) == ["FILLS_UNREPORTED"]
 
 
-def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), ENDED, logged_on())
-    order = only(orders)
+def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders, order: Order) -> None:
+    feed(orders, ENDED, logged_on())
     feed(orders, DropCopyReport(report("trade", "1;5", cum="4", last=("4", "0.40"))))
     assert seen(order, "state filled_qty leaves_qty") == (OrderState.UNVERIFIED, 4, 6)
     [update] = feed(orders, covered(orders))
@@ -256,9 +254,10 @@ def test_the_order_of_reports_about_two_orders_with_one_clordid_does_not_matter(
 
 
 @pytest.mark.parametrize("msg_type", ["8", "9"])
-def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Orders, msg_type: str) -> None:
-    feed(orders, place(), report("new", "1;1"), change("b"))
-    order = only(orders)
+def test_an_exchange_unavailable_rejection_leaves_a_change_pending(
+    orders: Orders, order: Order, msg_type: str
+) -> None:
+    feed(orders, change("b"))
     [request] = order.pending
     answer = report("rejected", "-1;-1", "o1", "b", text=UNAVAILABLE)
     feed(orders, answer if msg_type == "8" else refusal("b", text=UNAVAILABLE))
@@ -271,20 +270,19 @@ def test_an_exchange_unavailable_rejection_leaves_a_change_pending(orders: Order
     assert uncertain_items(orders) == []
 
 
-def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), cancel("c"))
+def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Orders, order: Order) -> None:
+    feed(orders, cancel("c"))
     feed(orders, refusal("c", text=UNAVAILABLE), cancel("c"))
     refused_twice = refusal("c", number=9)
     feed(orders, refused_twice)
     assert uncertain_items(orders) == ["REQUEST_UNKNOWN"]
     assert feed(orders, refused_twice) == []
     feed(orders, refusal("c", number=10))
-    assert only(orders).pending == []
+    assert order.pending == []
 
 
-def test_a_refusal_because_the_order_has_ended_makes_it_uncertain(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
-    order = only(orders)
+def test_a_refusal_because_the_order_has_ended_makes_it_uncertain(orders: Orders, order: Order) -> None:
+    feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
     assert seen(order, "state pending") == (OrderState.UNVERIFIED, [])
     feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     assert order.state is OrderState.DONE
@@ -347,9 +345,8 @@ def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
 
 
-def test_a_resolved_order_keeps_pending_requests(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), cancel("c"), refusal("c", text=UNAVAILABLE), change("d"))
-    order = only(orders)
+def test_a_resolved_order_keeps_pending_requests(orders: Orders, order: Order) -> None:
+    feed(orders, cancel("c"), refusal("c", text=UNAVAILABLE), change("d"))
     orders.resolve(order, is_open=True)
     assert [request.cl_ord_id for request in order.pending] == ["d"]
 
@@ -363,13 +360,12 @@ def test_an_unreadable_report_makes_its_order_uncertain(orders: Orders) -> None:
     assert [order.state for order in orders] == [OrderState.UNVERIFIED] * 2
 
 
-def test_an_unreadable_pending_report_has_no_effect(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"))
+def test_an_unreadable_pending_report_has_no_effect(orders: Orders, order: Order) -> None:
     feed(orders, raw_report(cum_qty=None, exec_type="A"))
-    assert only(orders).state is OrderState.OPEN
+    assert order.state is OrderState.OPEN
 
 
-def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
+def test_pending_reports_only_set_the_orderid(orders: Orders) -> None:
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)
     assert seen(order, "state order_id") == (OrderState.SENT, "o1")
@@ -380,11 +376,11 @@ def test_pending_reports_only_give_the_orderid(orders: Orders) -> None:
     assert seen(order, "state") == (OrderState.OPEN,)
 
 
-def test_an_uncertainty_keeps_its_start_time(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), ENDED)
-    since = view(only(orders)), next(iter(orders.uncertain())).since
+def test_an_uncertainty_keeps_its_start_time(orders: Orders, order: Order) -> None:
+    feed(orders, ENDED)
+    since = view(order), next(iter(orders.uncertain())).since
     feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
-    assert (view(only(orders)), next(iter(orders.uncertain())).since) == since
+    assert (view(order), next(iter(orders.uncertain())).since) == since
 
 
 def test_an_unreadable_report_does_not_affect_a_done_order(orders: Orders) -> None:
@@ -431,9 +427,9 @@ def test_a_cancel_sent_again_may_have_an_unknown_outcome_again(orders: Orders) -
 @pytest.mark.parametrize("how", ["copied", "covered", "resolved", "copied two"])
 @pytest.mark.parametrize("text", [UNAVAILABLE, "NONE"])
 def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_discrepancy(
-    orders: Orders, how: str, text: str
+    orders: Orders, order: Order, how: str, text: str
 ) -> None:
-    feed(orders, place(), report("new", "1;1"), change("b"))
+    feed(orders, change("b"))
     if how == "copied two":
         feed(orders, change("c", orig="b"))
         feed(orders, DropCopyReport(report("replaced", "1;3", cl_ord_id="c", orig_cl_ord_id="b", qty="20")))
@@ -444,9 +440,9 @@ def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_dis
         if how == "covered":
             feed(orders, covered(orders))
         else:
-            orders.resolve(only(orders), is_open=True)
+            orders.resolve(order, is_open=True)
     before = [order.state for order in orders]
-    assert only(orders).pending == []
+    assert order.pending == []
     updates = feed(orders, refusal("b", text=text, number=5))
     assert [discrepancy for update in updates for discrepancy in update.discrepancies] == []
     assert [order.state for order in orders] == before

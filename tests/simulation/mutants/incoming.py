@@ -14,7 +14,7 @@ from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.timers import SendingTimes
-from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
@@ -72,10 +72,6 @@ def _accept_one_name(learn_peer: Any, core: Core, name: str) -> None:
     core.peer_names = frozenset((name,))
 
 
-def _request_nothing(*_: object) -> None:
-    """Detect a gap without sending a ResendRequest."""
-
-
 MUTANTS = {
     "duplicates that are delivered again": caught_by(wrap(receive, "classify", _deliver_duplicates), "order"),
     "gaps that are not detected": caught_by(wrap(receive, "classify", _ignore_gaps), "silent loss"),
@@ -109,5 +105,5 @@ MUTANTS = {
     "a session that accepts only one name of its peer": caught_by(
         wrap(Core, "learn_peer", _accept_one_name), "unexplained"
     ),
-    "a gap that is not requested": caught_by(replace(Recovery, "_request", _request_nothing), "unsettled"),
+    "a gap that is not requested": caught_by(replace(Recovery, "_request", nothing), "unsettled"),
 }

@@ -13,13 +13,9 @@ from kalshi_fix_sansio.session.outbound import Outbound
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.timers import Timers
-from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
-
-
-def _omit_message(*_: object) -> None:
-    """Skip a message of a resend although its number is used."""
 
 
 def _change_orig_sending_time(
@@ -69,7 +65,7 @@ def _decline_reports(config: Any, world: World, side: Side, **named: Any) -> Any
 
 MUTANTS = {
     "a resend that omits a message": caught_by(
-        replace_every(3, Resender, "_resend_message", _omit_message), "unsettled", "silent loss"
+        replace_every(3, Resender, "_resend_message", nothing), "unsettled", "silent loss"
     ),
     "a resend with a different OrigSendingTime": caught_by(
         wrap(Resender, "_resend_message", _change_orig_sending_time), "changed"

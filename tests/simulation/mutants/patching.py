@@ -25,6 +25,10 @@ def caught_by(patch: Patch, *rules: str) -> Mutant:
     return Mutant(patch, frozenset(rules))
 
 
+def nothing(*_: object, **__: object) -> None:
+    """Do nothing, in place of a method."""
+
+
 def replace(owner: Any, name: str, replacement: object) -> Patch:
     return lambda: patch.object(owner, name, replacement)
 

@@ -12,12 +12,11 @@ from kalshi_fix_sansio.events import MessagesLost, OutcomesUnknown
 from tests.simulation.mutants.patching import caught_by, wrap
 
 
-def _skip_losses(message_or_error: Any, event: Any) -> Any:
-    return None if isinstance(event, MessagesLost) else message_or_error(event)
+def _skip(kind: type) -> Any:
+    def change(message_or_error: Any, event: Any) -> Any:
+        return None if isinstance(event, kind) else message_or_error(event)
 
-
-def _skip_unknown_outcomes(message_or_error: Any, event: Any) -> Any:
-    return None if isinstance(event, OutcomesUnknown) else message_or_error(event)
+    return wrap(iteration, "message_or_error", change)
 
 
 def _report_fewer_losses(message_or_error: Any, event: Any) -> Any:
@@ -28,12 +27,8 @@ def _report_fewer_losses(message_or_error: Any, event: Any) -> Any:
 
 
 MUTANTS = {
-    "messages() that skips lost messages": caught_by(
-        wrap(iteration, "message_or_error", _skip_losses), "kept from readers"
-    ),
-    "messages() that skips unknown outcomes": caught_by(
-        wrap(iteration, "message_or_error", _skip_unknown_outcomes), "kept from readers"
-    ),
+    "messages() that skips lost messages": caught_by(_skip(MessagesLost), "kept from readers"),
+    "messages() that skips unknown outcomes": caught_by(_skip(OutcomesUnknown), "kept from readers"),
     "messages() that reports fewer messages than are lost": caught_by(
         wrap(iteration, "message_or_error", _report_fewer_losses), "kept from readers"
     ),

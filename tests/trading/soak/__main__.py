@@ -43,14 +43,14 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-differences", type=int, default=100)
-    given = parser.parse_args()
+    options = parser.parse_args()
     progress = Progress()
-    tally = play(given.events, given.seed, max_differences=given.max_differences, report=progress)
+    tally = play(options.events, options.seed, max_differences=options.max_differences, report=progress)
     progress(tally)
     for kind, times in tally.differences.items():
         print(f"{times} x {kind}")
     counts = {name: value for name, value in attrs.asdict(tally).items() if isinstance(value, int)}
-    print(f"seed {given.seed}:", ", ".join(f"{value} {name}" for name, value in counts.items()))
+    print(f"seed {options.seed}:", ", ".join(f"{value} {name}" for name, value in counts.items()))
     if tally.sizes:
         half = len(tally.sizes) // 2
         first, second = max(tally.sizes[:half], default=0), max(tally.sizes[half:])

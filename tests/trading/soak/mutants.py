@@ -25,12 +25,8 @@ from kalshi_fix_sansio.trading.money import cash, settlements
 from kalshi_fix_sansio.trading.orders import orders
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancels
 from kalshi_fix_sansio.trading.orders.order import PRIMARY
-from tests.simulation.mutants.patching import caught_by, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
 from tests.trading.soak.ledger import RAISED
-
-
-def _nothing(*_: object, **__: object) -> None:
-    """Do nothing."""
 
 
 def _drop(kind: type) -> Any:
@@ -85,16 +81,16 @@ MUTANTS = {
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        replace(Orders, "_lose_reports", _nothing), "an order without uncertainty", "orders"
+        replace(Orders, "_lose_reports", nothing), "an order without uncertainty", "orders"
     ),
     "order groups that no fill triggers": caught_by(
         wrap(OrderGroup, "_extend", _ignore_limit), "order groups"
     ),
     "order groups that no lower limit triggers": caught_by(
-        replace(OrderGroup, "_check_update", _nothing), "order groups"
+        replace(OrderGroup, "_check_update", nothing), "order groups"
     ),
     "order groups that count two out of three fills": caught_by(
-        replace_every(3, OrderGroup, "count_fill", _nothing), "room of an order group", "order groups"
+        replace_every(3, OrderGroup, "count_fill", nothing), "room of an order group", "order groups"
     ),
     "order groups that ignore answers": caught_by(
         wrap(OrderGroups, "apply", _drop(OrderGroupResponse)),

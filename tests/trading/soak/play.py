@@ -122,7 +122,7 @@ class Run:
         self.run()
         self.harness.wait(seconds)
         for trader in self.traders:
-            trader.follow()
+            trader.apply_received()
 
     def run(self) -> None:
         """Let all sent messages arrive without applying them."""

@@ -102,13 +102,13 @@ class Trader:
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
         """Events received but not applied yet."""
-        self.blind = False
+        self.misses_report = False
         """Whether a report was withheld and the session has not yet noticed."""
         self.recovers = False
         """Whether drop copy must resolve the uncertainty after a loss."""
         self.stale = False
         """Whether the process continued from a journal older than its last event."""
-        self.unnamed = False
+        self.is_unlisted = False
         """Whether the process crashed and its store has not yet listed the requests sent after the last
         journal entry.
         """
@@ -138,8 +138,8 @@ class Trader:
 
     def log_on(self) -> None:
         self.client = self.harness.connect(self.name, store=self.stores["KalshiNR"])
-        self.follow()
-        self.unnamed &= self.client is None
+        self.apply_received()
+        self.is_unlisted &= self.client is None
         if self.post is None:
             self.post = self.harness.connect(f"{self.name}-pt", "KalshiPT", store=self.stores["KalshiPT"])
 
@@ -151,7 +151,7 @@ class Trader:
         self.unanswered += 1
         if request.MSG_TYPE in ("F", "G"):
             self.sent_requests.add((request.cl_ord_id, request.orig_cl_ord_id))
-        self.take(request)
+        self.apply(request)
         try:
             with localcontext(self.machines.context):
                 self.client.session.send(request, self.harness.now)
@@ -264,8 +264,8 @@ class Trader:
         client = self.disconnect()
         client.session.receive_eof(self.harness.now)
         for event in client.session.events():
-            self.take(event)
-        self.lost()
+            self.apply(event)
+        self.record_loss()
 
     def disconnect(self) -> Client:
         client, self.client = self.client, None
@@ -276,8 +276,8 @@ class Trader:
         self.unanswered = 0
         return client
 
-    def lost(self) -> None:
-        self.recovers, self.blind = True, False
+    def record_loss(self) -> None:
+        self.recovers, self.misses_report = True, False
         self.sent_requests.clear()
         self.counts.losses += 1
         self.counts.listed_items += len(list(self.machines.orders.uncertain()))
@@ -292,7 +292,7 @@ class Trader:
             self.act()
             self.unanswered = 0
             self.harness.run()
-            self.follow()
+            self.apply_received()
         if self.client is None:  # the session of the trader has already ended
             self.stale = False
             return
@@ -308,11 +308,11 @@ class Trader:
         self.copier = self.post = None
         self.machines = self.new_machines()
         self.machines.load(journal)
-        self.unnamed = True
+        self.is_unlisted = True
         if self.stale:
             self.delete_groups()
         self.counts.crashes += 1
-        self.lost()
+        self.record_loss()
 
     def delete_groups(self) -> None:
         """Delete all order groups via REST, because only the lost process knew which orders are in them."""
@@ -329,8 +329,8 @@ class Trader:
         assert self.client is not None
         self.act()
         self.reach_venue()
-        self.blind = bool(self.harness.venue.data_to_send(self.client.conn))
-        self.counts.withheld += self.blind
+        self.misses_report = bool(self.harness.venue.data_to_send(self.client.conn))
+        self.counts.withheld += self.misses_report
 
     def reach_venue(self) -> None:
         """Let all sent requests reach the venue, without any answer reaching this side."""
@@ -376,11 +376,11 @@ class Trader:
                 session.session.send(request, now)
             except LocalProtocolError:
                 copies.withdraw(request)
-        if copies.pending or not self.recovers or self.blind or self.client is None:
+        if copies.pending or not self.recovers or self.misses_report or self.client is None:
             return
         if self.copier is not None:
             self.copier.logout()
-            self.follow()
+            self.apply_received()
             self.copier = None
         if self.client is not None:
             self.look_up()
@@ -401,13 +401,13 @@ class Trader:
                 is_open = (
                     order.cl_ord_id in names if order.order_id is None else order.order_id in open_at_venue
                 )
-                self.take_updates(orders.resolve(order, is_open=is_open))
+                self.check_discrepancies(orders.resolve(order, is_open=is_open))
         self.machines.learn_groups(list(order_groups(self)))
         self.recovers = self.stale = False
 
     # --- receiving --------------------------------------------------------------------------------------
 
-    def follow(self) -> None:
+    def apply_received(self) -> None:
         """Apply the events received on all sessions."""
         for session in self.random.sample((self.client, self.copier, self.post), 3):
             if session is not None:
@@ -418,41 +418,41 @@ class Trader:
             session, event = self.queue.popleft()
             if session is self.post:
                 if isinstance(event, MessageReceived):
-                    self.take(event)
+                    self.apply(event)
             elif session is self.copier:
-                for updates in self.machines.copies.apply(event, self.harness.now):
-                    self.take(updates)
+                for update in self.machines.copies.apply(event, self.harness.now):
+                    self.apply(update)
             else:
-                self.follow_orders(event)
+                self.apply_from_order_session(event)
 
-    def follow_orders(self, event: Any) -> None:
+    def apply_from_order_session(self, event: Any) -> None:
         if isinstance(event, LoggedOn):
             self.logged_on = event
         ended = isinstance(event, SessionEnded)
         if ended:
             self.client, self.unanswered = None, 0
         if self.copier is not None or not self.machines.copies.pending:
-            self.take(event)
+            self.apply(event)
         else:
-            for updates in self.machines.copies.apply(event, self.harness.now):
-                self.take(updates)
+            for update in self.machines.copies.apply(event, self.harness.now):
+                self.apply(update)
         if ended:
-            self.lost()
+            self.record_loss()
 
-    def take(self, event: object) -> None:
+    def apply(self, event: object) -> None:
         self.counts.events += 1
         self.counts.copied += isinstance(event, DropCopyReport)
         message: Any = event.message if isinstance(event, MessageReceived) else None
         self.counts.settlements += isinstance(message, MarketSettlementReport)
         order, pending = self.pending_of(message)
         before = sum(group.state.name == "TRIGGERED" for group in self.machines.groups.values())
-        self.take_updates(self.machines.apply(event))
+        self.check_discrepancies(self.machines.apply(event))
         after = sum(group.state.name == "TRIGGERED" for group in self.machines.groups.values())
         self.counts.triggered += after > before
         if isinstance(event, OutcomesUnknown):
             self.check_adopted(event)
         if not (
-            self.blind or self.recovers or self.machines.copies.pending
+            self.misses_report or self.recovers or self.machines.copies.pending
         ):  # otherwise a report may be missing
             if order is not None:
                 self.check_answer(message, order, pending)
@@ -462,7 +462,8 @@ class Trader:
             self.counts.compared += 1
             compare(self)
 
-    def take_updates(self, updates: list[Any]) -> None:
+    def check_discrepancies(self, updates: list[Any]) -> None:
+        """Check that the machines have reported no discrepancy with these updates."""
         # A drop copy report may concern an order that was evicted to make room; only orders that are done are
         # evicted.
         found = [
@@ -478,14 +479,19 @@ class Trader:
 
     def is_quiet(self) -> bool:
         """Return whether all messages from the venue to this side have been applied."""
-        if self.client is None or self.blind or self.queue or self.recovers:
+        if self.client is None or self.misses_report or self.queue or self.recovers:
             return False
         unread = self.client.events or (self.post is not None and self.post.events)
         return not unread and self.copier is None and not self.machines.copies.pending
 
     def check_turn(self) -> None:
         """At the end of a turn, compare all values that are not uncertain."""
-        if not (self.blind or self.stale or self.unnamed or (self.is_quiet() and self.machines.is_certain())):
+        if not (
+            self.misses_report
+            or self.stale
+            or self.is_unlisted
+            or (self.is_quiet() and self.machines.is_certain())
+        ):
             self.counts.uncertain += 1
             compare_uncertain(self)
 
