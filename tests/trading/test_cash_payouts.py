@@ -32,11 +32,9 @@ def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
     apply_fill(cash)
     [balance] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
     assert balance is cash.of(2)
-    assert (balance.change, balance.payouts, balance.settlement_fees) == (
-        Decimal("-1.6"),
-        Decimal("3.95"),
-        Decimal("0.05"),
-    )
+    assert balance.change == Decimal("-1.6")
+    assert balance.payouts == Decimal("3.95")
+    assert balance.settlement_fees == Decimal("0.05")
     assert cash.apply(SettlementUpdate(SYMBOL)) == []
 
 

@@ -277,10 +277,8 @@ def test_an_answer_without_a_request_is_reported(orders: Orders) -> None:
     assert names(feed(orders, cancel("z"))) == ["UNKNOWN_REQUEST"]
     feed(orders, report("new", "1;1"))
     [update] = feed(orders, refusal("y", "o1"))
-    assert (update.order, update.discrepancies[0].kind) == (
-        only(orders),
-        OrderDiscrepancyKind.UNKNOWN_REQUEST,
-    )
+    assert update.order == only(orders)
+    assert update.discrepancies[0].kind == OrderDiscrepancyKind.UNKNOWN_REQUEST
 
 
 def test_unknown_codes_are_accepted(orders: Orders) -> None:

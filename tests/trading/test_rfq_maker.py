@@ -160,11 +160,9 @@ def test_a_request_is_quoted_confirmed_and_executed(harness: Harness) -> None:
     assert harness.state() is QuoteState.CONFIRMED
     harness.feed(report("quote:a1b2c3d4:q1", cum_qty=60), report("quote:a1b2c3d4:q1", cum_qty=25))
     assert (harness.state(), harness.quote().cum_qty) == (QuoteState.EXECUTED, d(60))
-    assert (harness.maker.exposure(), harness.maker.next_deadline(), harness.uncertain()) == (
-        Exposure(),
-        None,
-        [],
-    )
+    assert harness.maker.exposure() == Exposure()
+    assert harness.maker.next_deadline() is None
+    assert harness.uncertain() == []
     assert harness.maker.rfq("R1").is_closed  # type: ignore[union-attr]
 
 
@@ -219,11 +217,9 @@ def test_an_acceptance_on_an_unquoted_side_is_not_confirmed(harness: Harness, si
     harness.terms = QuoteTerms(bid="0.40") if side == Side.SELL else TERMS
     harness.feed(incoming_rfq())
     assert harness.kinds(status("q1", S.ACCEPTED, side=side)) == [Kind.UNREADABLE]
-    assert (harness.decided, harness.state(), harness.maker.exposure()) == (
-        [],
-        QuoteState.ACCEPTED,
-        Exposure(),
-    )
+    assert harness.decided == []
+    assert harness.state() is QuoteState.ACCEPTED
+    assert harness.maker.exposure() == Exposure()
     assert (harness.quote().price, harness.quote().quantity) == (None, d(0))
 
 

@@ -314,12 +314,10 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
     lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER)
     feed(orders, lost, lost)
     [one] = orders.mass_cancels
-    assert (one.is_unknown, one.since, one.waiting, one.newest) == (
-        True,
-        LATER,
-        {1, 2},
-        {0: ExecKey(0, 1, 1)},
-    )
+    assert one.is_unknown
+    assert one.since == LATER
+    assert one.waiting == {1, 2}
+    assert one.newest == {0: ExecKey(0, 1, 1)}
     feed(orders, DropCopyReport(report("canceled", "1;5")))
     orders.resolve(next(iter(orders.live())), is_open=False)
     assert (orders.mass_cancels, list(orders.uncertain())) == ([], [])
@@ -512,12 +510,10 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
     [update] = maker.apply(unanswered(QUOTE, at=LATER), NOON)
     quote = maker.quote_of("q1")
     assert quote is not None
-    assert (update.quote, update.before, quote.state, quote.terms.bid) == (
-        quote,
-        None,
-        QuoteState.UNKNOWN,
-        d("0.40"),
-    )
+    assert update.quote == quote
+    assert update.before is None
+    assert quote.state is QuoteState.UNKNOWN
+    assert quote.terms.bid == d("0.40")
     assert [(item.kind, item.since) for item in maker.uncertain()] == [
         (UncertainRfqKind.QUOTE_UNKNOWN, LATER)
     ]
