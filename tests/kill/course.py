@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Any, Self
 
 import attrs
@@ -147,12 +146,7 @@ class Course:
             self._undo = undo.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         with self._undo:
             if error is not None:
                 (self.folder / "wire").write_text(self.venue.record.wire())

@@ -281,12 +281,7 @@ class Trader:
             "price": random.choice(PRICES),
             "order_qty": random.randint(1, 6),
             "time_in_force": random.choice(
-                (
-                    TimeInForce.GOOD_TILL_CANCEL,
-                    TimeInForce.GOOD_TILL_CANCEL,
-                    TimeInForce.GOOD_TILL_CANCEL,
-                    TimeInForce.IMMEDIATE_OR_CANCEL,
-                )
+                [TimeInForce.GOOD_TILL_CANCEL] * 3 + [TimeInForce.IMMEDIATE_OR_CANCEL]
             ),
         }
         return NewOrderSingle(**(values | changes))

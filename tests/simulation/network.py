@@ -89,20 +89,6 @@ class Conditions:
 class Pipe:
     """One direction of a link."""
 
-    __slots__ = (
-        "_chunks",
-        "_closing",
-        "_due",
-        "_last",
-        "_world",
-        "broken",
-        "conditions",
-        "link",
-        "reader",
-        "used",
-        "writer",
-    )
-
     def __init__(self, world: Scheduler, conditions: Conditions, link: Link) -> None:
         self._world = world
         self._chunks: deque[tuple[float, bytes]] = deque()

@@ -51,8 +51,8 @@ LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 @st.composite
 def damaged(draw: st.DrawFn, valid: Sequence[Message], values: bytes, maximum: int) -> bytes:
-    """Draw one of the `valid` messages in wire form, with at most `maximum` changes. New values are drawn from
-    `values`, in which they are separated by `|`.
+    """Draw one of the `valid` messages in wire form, with at most `maximum` changes. New values are drawn
+    from `values`, in which they are separated by `|`.
     """
     message = draw(st.sampled_from(valid))
     wire = CODEC.encode(message, header(message))

@@ -132,9 +132,8 @@ def test_moving_fills_returns_their_previous_position_and_balance(harness: Harne
     positions, cash = harness.positions, harness.cash
     # First with a fill of the other order left, then without any.
     for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
-        [update] = feed(
-            harness.orders, report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4")
-        )
+        message = report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4")
+        [update] = feed(harness.orders, message)
         left = 4 if number == 3 else 0
         assert [(item.account, item.net) for item in positions.apply(update)] == [
             (PRIMARY, d(left)),
@@ -160,15 +159,11 @@ def trades(seed: int, count: int) -> list[Any]:
         flow = closed * (1 - cost) - (quantity - closed) * cost
         fee = Decimal(random.randint(0, 9)) / 100
         found.append(
-            report(
-                "filled",
-                f"1;{number}",
-                f"o{number}",
-                f"c{number}",
-                qty=str(quantity),
-                cum=str(quantity),
-                side=side,
-                last=(str(quantity), str(price)),
+            fill(
+                number,
+                side,
+                str(quantity),
+                str(price),
                 fee=str(fee),
                 long_qty=str(max(net, Decimal(0))),
                 short_qty=str(max(-net, Decimal(0))),

@@ -138,8 +138,7 @@ def test_a_quote_is_accepted_and_executed(harness: Harness) -> None:
     assert (requested.state, harness.creator.exposure()) == (RfqState.ACCEPTED, exposure)
     assert harness.creator.next_deadline() == at(30 + 15 + 5)
     harness.feed(report("c1", ExecType.PENDING_NEW, 0), report("c1", cum_qty=60), report("c1", cum_qty=20))
-    assert requested.state is RfqState.EXECUTED
-    assert requested.has_ended
+    assert (requested.state, requested.has_ended) == (RfqState.EXECUTED, True)
     assert requested.acceptances[0].cum_qty == d(60)
     assert harness.creator.exposure() == Exposure()
     assert harness.creator.next_deadline() is None
@@ -154,8 +153,7 @@ def test_a_combination_is_requested_by_its_legs(harness: Harness) -> None:
         cash_order_qty="45",
     )
     requested = harness.creator.request(message)
-    assert requested.symbol is None
-    assert requested.collection == "KXCOMBO"
+    assert (requested.symbol, requested.collection) == (None, "KXCOMBO")
     assert len(requested.legs) == 1
     assert requested.cash == d(45)
     harness.feed(ack(symbol=COMBO), forwarded_quote("q1", bid_size=None, offer_size=None))

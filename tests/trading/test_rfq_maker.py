@@ -182,14 +182,10 @@ def test_a_request_received_twice_is_quoted_once(harness: Harness) -> None:
     assert len(harness.sent(incoming_rfq(), incoming_rfq())) == 1
 
 
-def _quote_fields(quote_id: str, rfq_id: str) -> dict[str, Any]:
-    return {
-        "quote_id": quote_id,
-        "quote_req_id": rfq_id,
-        "symbol": MARKET,
-        "bid_px": "0.40",
-        "offer_px": "0.55",
-    }
+def user_quote(quote_id: str, rfq_id: str, **more: Any) -> Quote:
+    """Return a quote that the user builds, without the maker."""
+    values = {"symbol": MARKET, "bid_px": "0.40", "offer_px": "0.55"} | more
+    return Quote(quote_id=quote_id, quote_req_id=rfq_id, **values)
 
 
 @pytest.mark.parametrize(
@@ -370,7 +366,7 @@ def test_an_accepted_new_quote_implies_the_cancel_of_the_old_one(harness: Harnes
     assert {update.quote.quote_id for update in updates if update.quote} == {"q1", "q2"}
     assert harness.state() is QuoteState.REPLACED
     # Other subaccounts have their own quotes.
-    harness.feed(Quote(**_quote_fields("mine", "R1"), alloc_account=3), status("mine", S.PENDING))
+    harness.feed(user_quote("mine", "R1", alloc_account=3), status("mine", S.PENDING))
     assert harness.state("q2") is QuoteState.OPEN
 
 
@@ -503,15 +499,11 @@ def test_messages_built_by_the_maker_may_be_applied_to_it(harness: Harness) -> N
 
 def test_quotes_built_by_a_user_or_read_from_a_log_may_be_applied() -> None:
     harness = Harness(None, will_confirm=False)
-    harness.feed(
-        incoming_rfq(), Quote(**_quote_fields("mine", "R1"), rest_remainder=True), status("mine", S.PENDING)
-    )
+    harness.feed(incoming_rfq(), user_quote("mine", "R1", rest_remainder=True), status("mine", S.PENDING))
     assert harness.quote("mine").terms == QuoteTerms("0.40", "0.55", rest_remainder=True)
     # A request that was not received, a quote that the venue refuses, and a quote that a creator receives.
-    harness.feed(
-        Quote(**_quote_fields("other", "R2")), Quote(**_quote_fields("none", "R3") | {"bid_px": "0.99"})
-    )
-    harness.feed(MessageReceived(Quote(**_quote_fields("theirs", "R4"))))
+    harness.feed(user_quote("other", "R2"), user_quote("none", "R3", bid_px="0.99"))
+    harness.feed(MessageReceived(user_quote("theirs", "R4")))
     assert harness.state("other") is QuoteState.SENT
     assert [harness.maker.quote_of(name) for name in ("none", "theirs")] == [None, None]
     assert harness.sent(incoming_rfq("R2")) == []
@@ -719,19 +711,13 @@ def test_old_reports_received_late_still_precede_the_order(harness: Harness) -> 
         traded("7;1"),
         traded("-1;-1"),
         traded("4;1", 9),
-        DropCopyReport(unreadable_report()),
+        DropCopyReport(order_flow.raw_report(exec_id="?")),
     )
     assert harness.maker.drop_copy_start(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
     harness.feed(covered("5;1", 10 + DUE))
     assert harness.state() is QuoteState.UNKNOWN
     harness.feed(covered("4;1", 10 + DUE))
     assert harness.state() is QuoteState.NO_ORDER
-
-
-def unreadable_report() -> Any:
-    found = order_flow.report("new", "9;9")
-    found.exec_id = "?"
-    return found
 
 
 def test_without_a_known_shard_no_range_is_conclusive(harness: Harness) -> None:
@@ -870,7 +856,7 @@ def test_requests_without_a_quote_are_evicted_first() -> None:
     assert (harness.maker.quote_of("q2"), harness.maker.quote_of("q3")) == (None, None)
     harness.feed(status("q4", S.ACCEPTED, "R4", side=Side.BUY), status("q5", S.ACCEPTED, "R5", side=Side.BUY))
     assert harness.kinds(incoming_rfq("R6")) == [Kind.TOO_MANY]
-    assert harness.kinds(Quote(**_quote_fields("mine", "R7"))) == [Kind.TOO_MANY]
+    assert harness.kinds(user_quote("mine", "R7")) == [Kind.TOO_MANY]
     assert len(harness.maker) == 3
 
 

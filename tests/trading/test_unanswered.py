@@ -546,16 +546,13 @@ def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:
 def test_quotes_that_cannot_be_adopted_are_listed() -> None:
     full = maker_with(max_rfqs=0)
     full.apply(unanswered(QUOTE), NOON)
-    crowded = maker_with(incoming_rfq(), *(quote_with_id(f"x{number}") for number in range(16)))
+    quotes = (attrs.evolve(QUOTE, quote_id=f"x{number}") for number in range(16))
+    crowded = maker_with(incoming_rfq(), *quotes)
     crowded.apply(unanswered(QUOTE), NOON)
     refused = maker_with(incoming_rfq())
     refused.apply(unanswered(Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="2")), NOON)
     for maker in (full, crowded, refused):
         assert [item.quote_id for item in maker.uncertain()] == ["q1"]
-
-
-def quote_with_id(quote_id: str) -> Quote:
-    return Quote(quote_id=quote_id, quote_req_id="R1", symbol=SYMBOL, bid_px="0.40")
 
 
 @pytest.mark.parametrize(
@@ -622,14 +619,10 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
 def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
     creator = creator_with(unanswered(ACCEPT))
     assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
-    creator.apply(unanswered(accept_with_cl_ord_id("c2"), at=LATER), NOON)
+    creator.apply(unanswered(attrs.evolve(ACCEPT, quote_id="q2", cl_ord_id="c2"), at=LATER), NOON)
     assert len(creator) == 1
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert creator.uncertain() == []
-
-
-def accept_with_cl_ord_id(cl_ord_id: str) -> AcceptQuote:
-    return AcceptQuote(quote_id="q2", rfq_id="R1", side=Side.BUY, cl_ord_id=cl_ord_id)
 
 
 def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is_known() -> None:

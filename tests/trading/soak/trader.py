@@ -243,16 +243,10 @@ class Trader:
                 "alloc_account": group.account.subaccount,
                 "ex_destination": group.account.shard,
             }
-            match random.choice(("reset", "reset", "reset", "update", "update", "trigger", "delete")):
-                case "update":
-                    limit = random.randint(1, 10)
-                    request = OrderGroupRequest.update(group.id, order_group_contracts_limit=limit, **where)
-                case "trigger":
-                    request = OrderGroupRequest.trigger(group.id, **where)
-                case "delete":
-                    request = OrderGroupRequest.delete(group.id, **where)
-                case _:
-                    request = OrderGroupRequest.reset(group.id, **where)
+            action = random.choice(("reset", "reset", "reset", "update", "update", "trigger", "delete"))
+            if action == "update":
+                where["order_group_contracts_limit"] = random.randint(1, 10)
+            request = getattr(OrderGroupRequest, action)(group.id, **where)
         else:
             return
         self.send(request)
