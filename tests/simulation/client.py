@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kalshi_fix_sansio import scalars
+from kalshi_fix_sansio import Header, scalars
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import (
@@ -164,7 +164,7 @@ class Client(Process):
             return  # the user of the next process receives the same message
         world.users_orders.take(event)
         down, requests = world.down, world.requests
-        lost: list[Entry] = []
+        lost = record_losses(world, down, event)
         match event:
             case MessageReceived():
                 message: Any = event.message
@@ -177,20 +177,8 @@ class Client(Process):
                 self._failures = 0
                 self.established_at = world.now
                 record_restart(world, Side.VENUE, event)
-            case MessagesLost():
-                lost = down.record_lost(event.begin, event.end, "MessagesLost")
-                world.check_lost(lost, event)
-            case SequenceSkipped():
-                lost = down.record_lost(event.begin, event.end, "SequenceSkipped")
-                if lost and event.gap_fill:
-                    raise Violation(
-                        "lost to a gap fill",
-                        f"{lost[0]} was skipped, although it has to be resent",
-                    )
-            case GapDetected(recoverable=False):
-                lost = down.record_lost(event.begin, event.end, "GapDetected")
-            case MessageRejected():
-                lost = record_rejected(down, event)
+            case SequenceSkipped(gap_fill=True) if lost:
+                raise Violation("lost to a gap fill", f"{lost[0]} was skipped, although it has to be resent")
             case OrdersUnverified():
                 if event.complete and (left_out := self._resting - {one.order_id for one in event.orders}):
                     raise Violation(
@@ -212,13 +200,18 @@ class Client(Process):
         reader.check(event, lost)
 
 
-def record_rejected(ledger: Ledger, event: MessageRejected) -> list[Entry]:
-    """Record the loss of a message that is rejected and will not be resent."""
-    rejected: Any = event.message
-    if rejected is None or rejected.MSG_TYPE.encode() in ADMIN or event.will_be_resent:
-        return []
-    number = rejected.header.msg_seq_num
-    return ledger.record_lost(number, number, "MessageRejected")
+def record_losses(world: World, ledger: Ledger, event: Event) -> list[Entry]:
+    """Record the messages that an event reports as lost, and return them."""
+    lost: list[Entry] = []
+    match event:
+        case MessagesLost() | SequenceSkipped() | GapDetected(recoverable=False):
+            lost = ledger.record_lost(event.begin, event.end, type(event).__name__)
+        case MessageRejected(message=Message(MSG_TYPE=kind, header=Header() as header), will_be_resent=False):
+            if kind.encode() not in ADMIN:
+                lost = ledger.record_lost(header.msg_seq_num, header.msg_seq_num, "MessageRejected")
+    if isinstance(event, MessagesLost):
+        world.check_lost(lost, event)
+    return lost
 
 
 def record_restart(world: World, sender: Side, event: LoggedOn) -> None:

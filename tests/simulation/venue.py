@@ -8,18 +8,15 @@ from kalshi_fix_sansio import Header
 from kalshi_fix_sansio.errors import LocalProtocolError, StoreError
 from kalshi_fix_sansio.events import (
     Event,
-    GapDetected,
     LoggedOn,
     LogonRequested,
     MessageReceived,
-    MessageRejected,
-    MessagesLost,
     OutcomesUnknown,
     SequenceSkipped,
 )
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.session import Session, StoredMessage
-from tests.simulation.client import record_rejected, record_restart
+from tests.simulation.client import record_losses, record_restart
 from tests.simulation.network import Link
 from tests.simulation.process import Connection, Point, Process
 from tests.simulation.schedule import Side
@@ -77,6 +74,7 @@ class SimulatedVenue(Process):
         world = self.world
         world.record_event(self.side, event)
         up = world.up
+        lost = record_losses(world, up, event)
         match event:
             case LogonRequested():
                 self._admit(connection)
@@ -90,18 +88,12 @@ class SimulatedVenue(Process):
             case LoggedOn():
                 record_restart(world, Side.CLIENT, event)
                 self.dispatch()
-            case MessagesLost():
-                world.check_lost(up.record_lost(event.begin, event.end, "MessagesLost"), event)
-            case SequenceSkipped():
-                for entry in up.record_lost(event.begin, event.end, "SequenceSkipped"):
-                    if event.gap_fill and not entry.filled:
+            case SequenceSkipped(gap_fill=True):
+                for entry in lost:
+                    if not entry.filled:
                         raise Violation(
                             "lost to a gap fill", f"{entry} was skipped, though the client filled no gap"
                         )
-            case GapDetected(recoverable=False):
-                up.record_lost(event.begin, event.end, "GapDetected")
-            case MessageRejected():
-                record_rejected(up, event)
             case OutcomesUnknown():
                 raise Violation("invented", "the venue made no request")
 
