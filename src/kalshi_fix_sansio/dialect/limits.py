@@ -62,17 +62,23 @@ def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
     checks: list[_Check] = []
     if field.codes is not None and not (allow_unknown_codes and field.open_codes):
         checks.append(_code_check(field))
-    if field.pattern is not None:
-        form = re.compile(field.pattern)
-        checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {field.pattern}"))
-    if field.minimum is not None:
-        minimum = field.minimum
+    return checks + _common_checks(field)
+
+
+def _common_checks(limits: FieldLayout | Limit) -> list[_Check]:
+    """Return the checks of the limits that a field and a `Limit` have in common."""
+    checks: list[_Check] = []
+    if limits.pattern is not None:
+        form = re.compile(limits.pattern)
+        checks.append((lambda _, wire: form.fullmatch(wire) is None, f"the form {limits.pattern}"))
+    if limits.minimum is not None:
+        minimum = limits.minimum
         checks.append((lambda value, _: value < minimum, f"{minimum} or more"))
-    if field.maximum is not None:
-        maximum = field.maximum
+    if limits.maximum is not None:
+        maximum = limits.maximum
         checks.append((lambda value, _: value > maximum, f"{maximum} or less"))
-    if field.max_length is not None:
-        length = field.max_length
+    if limits.max_length is not None:
+        length = limits.max_length
         checks.append((lambda _, wire: len(wire) > length, f"at most {length} characters"))
     return checks
 
@@ -88,21 +94,13 @@ def _code_check(field: FieldLayout) -> _Check:
 
 
 def _single_limit_check(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
-    minimum, maximum, step, length = limit.minimum, limit.maximum, limit.step, limit.max_length
-    form = None if limit.pattern is None else re.compile(limit.pattern)
-    values, is_multiple = frozenset(limit.values), field.fix_type in MULTIPLE
-
-    def broken(value: Any, wire: str) -> bool:
-        return (
-            (minimum is not None and value < minimum)
-            or (maximum is not None and value > maximum)
-            or (step is not None and _REMAINDER(Decimal(value), Decimal(step)) != 0)
-            or (length is not None and len(wire) > length)
-            or (form is not None and form.fullmatch(wire) is None)
-            or (bool(values) and not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
-        )
-
-    return broken, limit_words(limit, field, siblings)
+    tests = [broken for broken, _ in _common_checks(limit)]
+    step, values, is_multiple = limit.step, frozenset(limit.values), field.fix_type in MULTIPLE
+    if step is not None:
+        tests.append(lambda value, _: _REMAINDER(Decimal(value), Decimal(step)) != 0)
+    if values:
+        tests.append(lambda _, wire: not values.issuperset(wire.split(" ") if is_multiple else (wire,)))
+    return (lambda value, wire: any(test(value, wire) for test in tests)), limit_words(limit, field, siblings)
 
 
 def limit_words(

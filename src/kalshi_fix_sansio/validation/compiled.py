@@ -32,7 +32,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -312,9 +311,12 @@ class _Writer:
     ) -> list[str]:
         # Including `at` keeps the variable names of nested groups distinct.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
-        counted = self._count_lines(member, entries, where, member.minimum, member.maximum)
+        counted = self._count_lines(member, entries, where, member)
         base, overrides = rules.limits_of(member, self.place)
-        check = partial(self._limited_count_lines, member, entries, where, by_name)
+
+        def check(limit: Limit) -> list[str]:
+            return self._count_lines(member, entries, where, limit, f" {where_words(limit.when, by_name)}")
+
         limited = [line for limit in base for line in check(limit)]
         counted += self._limit_choice_lines(overrides, check, limited, at, by_name) if overrides else limited
         cls = self._name(member.entry.cls)
@@ -336,27 +338,11 @@ class _Writer:
             lines += [f"else: {self._problem(rules.missing(member), where)}"]
         return lines
 
-    def _limited_count_lines(
-        self, member: GroupMember, entries: str, where: str, by_name: Mapping[str, Member], limit: Limit
-    ) -> list[str]:
-        return self._count_lines(
-            member,
-            entries,
-            where,
-            limit.minimum or 0,
-            limit.maximum,
-            f" {where_words(limit.when, by_name)}",
-        )
-
     def _count_lines(
-        self,
-        member: GroupMember,
-        entries: str,
-        where: str,
-        minimum: Decimal | int,
-        maximum: Decimal | int | None,
-        suffix: str = "",
+        self, member: GroupMember, entries: str, where: str, limit: GroupMember | Limit, suffix: str = ""
     ) -> list[str]:
+        """Return the lines that check the number of entries; `suffix` describes the limit's condition."""
+        minimum, maximum = limit.minimum or 0, limit.maximum
         # A group that is present has at least one entry.
         wrong = [f"len({entries}) < {minimum}"] if minimum > 1 else []
         wrong += [f"len({entries}) > {maximum}"] if maximum is not None else []
