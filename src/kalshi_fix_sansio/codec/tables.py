@@ -5,7 +5,7 @@ its value.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -25,6 +25,8 @@ from kalshi_fix_sansio.dialect.limits import LimitCheck, limit_check
 from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.scalars import PARSERS
 
+K = TypeVar("K")
+V = TypeVar("V")
 Read = Callable[[str], Any]
 """A function that parses wire text. It raises a ValueError whose text contains the expected form."""
 
@@ -122,31 +124,43 @@ def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
     return first, slot.member.attribute, slot.read, slot.limit
 
 
-@attrs.frozen(eq=False)
+def always_required(member: Member) -> bool:
+    """Return whether a member is required on every product, session type and direction."""
+    return member.presence is Presence.REQUIRED and all(
+        rule.presence is Presence.REQUIRED for rule in member.rules
+    )
+
+
+@attrs.define(eq=False)
 class BlockTable:
     """One block: a body, a group entry, the header or the trailer."""
 
     layout: BlockLayout
     slots: dict[int, Slot]
     """By tag: members, their obsolete tags, and the length fields of data."""
-    required: tuple[Member, ...]
+    required: tuple[Member, ...] = attrs.field(init=False)
     """Members that must be present wherever the block is used."""
-    required_tags: frozenset[int]
+    required_tags: frozenset[int] = attrs.field(init=False)
     """The tags of `required`."""
-    fields: tuple[str, ...]
-    """Attributes that are None when absent."""
-    groups: tuple[tuple[str, BlockTable], ...]
-    """Attributes that are an empty list when absent, with the tables of their entries."""
     required_attributes: tuple[str, ...] = attrs.field(init=False)
     """The attributes of `required`."""
+    fields: tuple[str, ...] = attrs.field(init=False)
+    """Attributes that are None when absent."""
+    groups: tuple[tuple[str, BlockTable], ...] = attrs.field(init=False)
+    """Attributes that are an empty list when absent, with the tables of their entries."""
     reader_slots: dict[str, ReaderSlot] = attrs.field(init=False)
     """The slots for reading an entry, by the text of the tag."""
 
     def __attrs_post_init__(self) -> None:
         """Compute the derived attributes."""
-        slots = {str(tag): _reader_slot(slot, slot.index) for tag, slot in self.slots.items()}
-        object.__setattr__(self, "required_attributes", tuple(member.attribute for member in self.required))
-        object.__setattr__(self, "reader_slots", slots)
+        members, slots = self.layout.members, self.slots
+        self.required = tuple(member for member in members if always_required(member))
+        self.required_tags = frozenset(member.tag for member in self.required)
+        self.required_attributes = tuple(member.attribute for member in self.required)
+        self.fields = tuple(member.attribute for member in members if isinstance(member, FieldMember))
+        groups = [slot for slot in slots.values() if isinstance(slot, GroupSlot)]
+        self.groups = tuple((slot.member.attribute, slot.entry) for slot in groups)
+        self.reader_slots = {str(tag): _reader_slot(slot, slot.index) for tag, slot in slots.items()}
 
     def blank(self) -> Any:
         """Create an empty instance without calling its constructor: see `BlockItem.build`."""
@@ -164,22 +178,9 @@ def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
 
 
 UNKNOWN_BODY: Final = BlockTable(
-    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body),
-    {},
-    (),
-    frozenset(),
-    (),
-    (),
+    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body), {}
 )
 """The body of a message whose MsgType the dialect does not define: all its fields are unknown."""
-
-
-def always_required(member: Member) -> bool:
-    """Return whether a member is required on every product, session type and direction."""
-    return member.presence is Presence.REQUIRED and all(
-        rule.presence is Presence.REQUIRED for rule in member.rules
-    )
-
 
 ReaderTable = tuple[BlockTable, dict[str, ReaderSlot], frozenset[str]]
 """The table of a body; the slots of the whole message, including header and trailer, by tag; and the required
@@ -187,20 +188,18 @@ tags. Tags are wire text, which saves the reader an `int` call for each field.
 """
 
 
-class _ReaderTables(dict[str, ReaderTable]):
-    """Reader tables by MsgType, computed on first use. This is a dict, so that each message needs one lookup
-    and no call.
-    """
+class Computed(dict[K, V]):
+    """Values by key, each computed on first use. This is a dict, so that a lookup with `[]` needs no call."""
 
-    __slots__ = ("_make",)
+    __slots__ = ("_compute",)
 
-    def __init__(self, make: Callable[[str], ReaderTable]) -> None:
+    def __init__(self, compute: Callable[[K], V]) -> None:
         super().__init__()
-        self._make = make
+        self._compute = compute
 
-    def __missing__(self, key: str) -> ReaderTable:
-        table = self[key] = self._make(key)
-        return table
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._compute(key)
+        return value
 
 
 @attrs.define(eq=False)
@@ -232,7 +231,7 @@ class Tables:
 
     def __attrs_post_init__(self) -> None:
         """Compute the tables that every message needs."""
-        self.reader_tables = _ReaderTables(self._reader_table)
+        self.reader_tables = Computed(self._reader_table)
         self.tags = {}
         self.header = self._table(self.dialect.header)
         self.trailer = self._table(self.dialect.trailer)
@@ -308,17 +307,7 @@ class Tables:
                 slots[member.tag] = GroupSlot(member, member.counter, index, PARSERS[Kind.NUMINGROUP], entry)
             else:
                 self._add_field(slots, member, index)
-        required = tuple(member for member in layout.members if always_required(member))
-        return BlockTable(
-            layout=layout,
-            slots=slots,
-            required=required,
-            required_tags=frozenset(member.tag for member in required),
-            fields=tuple(m.attribute for m in layout.members if isinstance(m, FieldMember)),
-            groups=tuple(
-                (slot.member.attribute, slot.entry) for slot in slots.values() if isinstance(slot, GroupSlot)
-            ),
-        )
+        return BlockTable(layout, slots)
 
     def _add_field(self, slots: dict[int, Slot], member: FieldMember, index: int) -> None:
         field = member.field
