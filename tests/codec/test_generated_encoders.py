@@ -31,7 +31,8 @@ from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.layout import GroupMember, MessageLayout
 from kalshi_fix_sansio.dialect.support import MAX_CACHED_COMP_ID_CHARS
 from kalshi_fix_sansio.errors import EncodeError, LocalProtocolError
-from kalshi_fix_sansio.framing import ADLER_ASCII_BLOCK, is_frame
+from kalshi_fix_sansio.framing import is_frame
+from kalshi_fix_sansio.framing.frame import ADLER_ASCII_BLOCK
 from kalshi_fix_sansio.scalars import NO_SECOND, format_string, format_utctimestamp
 from tests.plain_encoder import encode
 from tests.samples import full, minimal

@@ -9,9 +9,6 @@ they are skipped, and no message after them is lost.
 from __future__ import annotations
 
 from kalshi_fix_sansio.framing.frame import (
-    ADLER_ASCII_BLOCK,
-    ADLER_BLOCK,
-    CHECK_SUM_FIELDS,
     CHECK_SUM_SIZE,
     SOH,
     SUMS_WITH_CHECK_SUM,
@@ -31,9 +28,6 @@ from kalshi_fix_sansio.framing.framer import (
 )
 
 __all__ = [
-    "ADLER_ASCII_BLOCK",
-    "ADLER_BLOCK",
-    "CHECK_SUM_FIELDS",
     "CHECK_SUM_SIZE",
     "MAX_BODY_LENGTH",
     "MAX_HEADS",

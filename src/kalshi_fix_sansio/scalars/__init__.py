@@ -1,6 +1,6 @@
 """Scalars: the strict lexical forms of FIX values, and their Python types.
 
-For each `layout.Kind` there is a `parse_*` function (wire text to value, raises `ValueError`), a `format_*`
+For each `layout.Kind` there is a parser in `PARSERS` (wire text to value, raises `ValueError`), a `format_*`
 function (value to wire text, raises `EncodeError`) and a `to_*` converter that the message classes use on
 construction (raises `TypeError` or `ValueError`). The forms are those of FIX 5.0 SP2 volume 1, "Data types",
 interpreted strictly: no `+` sign, no exponent, no spaces, no underscores, only ASCII digits. Python's `int`,
@@ -40,17 +40,8 @@ from kalshi_fix_sansio.scalars.formatting import (
     format_value,
     second_of,
 )
-from kalshi_fix_sansio.scalars.forms import (
-    LEXICAL,
-    LEXICAL_PLAIN,
-    MAX_DECIMAL_DIGITS,
-    MAX_INT_DIGITS,
-)
-from kalshi_fix_sansio.scalars.parsing import (
-    PARSERS,
-    parse_decimal,
-    parse_utctimestamp,
-)
+from kalshi_fix_sansio.scalars.forms import LEXICAL, LEXICAL_PLAIN, MAX_DECIMAL_DIGITS, MAX_INT_DIGITS
+from kalshi_fix_sansio.scalars.parsing import PARSERS, parse_decimal, parse_utctimestamp
 
 __all__ = [
     "FORMATTERS",

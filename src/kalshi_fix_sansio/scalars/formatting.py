@@ -55,7 +55,7 @@ def format_char(value: str) -> str:
 
 
 def format_int(value: int) -> str:
-    """Write an INT of at most `MAX_INT_DIGITS` digits; a bool is refused."""
+    """Write an INT of at most `MAX_INT_DIGITS` digits; raise EncodeError for a bool."""
     if value.__class__ is not int:
         if not is_integer(value):
             raise EncodeError(f"expected an integer, not {type(value).__name__}")

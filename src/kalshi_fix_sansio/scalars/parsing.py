@@ -31,26 +31,6 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return parse
 
 
-parse_string: Callable[[str], str] = _parser(Kind.STRING, str)
-"""Read a STRING (or CURRENCY, EXCHANGE and the like): any text without SOH that is not empty."""
-parse_char: Callable[[str], str] = _parser(Kind.CHAR, str)
-"""Read a CHAR: exactly one character that is not SOH."""
-parse_int: Callable[[str], int] = _parser(Kind.INT, int)
-"""Read an INT: an optional minus and digits; leading zeros are allowed (FIX: `00023` is `23`)."""
-parse_length: Callable[[str], int] = _parser(Kind.LENGTH, int)
-"""Read a LENGTH: digits without a sign; the number of bytes in the data field that follows."""
-parse_seqnum: Callable[[str], int] = _parser(Kind.SEQNUM, int)
-"""Read a SEQNUM: digits without a sign."""
-parse_numingroup: Callable[[str], int] = _parser(Kind.NUMINGROUP, int)
-"""Read a NUMINGROUP: digits without a sign; the number of entries in the group that follows."""
-parse_decimal: Callable[[str], Decimal] = _parser(Kind.DECIMAL, Decimal)
-"""Read a FLOAT, PRICE, QTY, AMT or PERCENTAGE, exactly, keeping the scale of the text."""
-parse_boolean: Callable[[str], bool] = _parser(Kind.BOOLEAN, "Y".__eq__)
-"""Read a BOOLEAN: `Y` or `N`."""
-parse_data: Callable[[str], bytes] = _parser(Kind.DATA, methodcaller("encode", "latin-1"))
-"""Read a DATA field: any bytes, including SOH; their number is in the length field."""
-
-
 # The next three functions expect text whose lexical form was checked. They raise ValueError for a day or year
 # that does not exist.
 
@@ -59,7 +39,7 @@ def convert_utctimestamp(raw: str) -> datetime:
     """Convert text with the form of a UTCTIMESTAMP to a datetime; raise ValueError if the day does not
     exist.
     """
-    # `fromisoformat` refuses 60 seconds.
+    # `fromisoformat` rejects 60 seconds.
     if raw[15:17] == "60":
         try:
             return datetime.fromisoformat(raw[:15] + "59" + raw[17:] + "Z") + _SECOND
@@ -93,34 +73,29 @@ def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return converted
 
 
-parse_utctimestamp: Callable[[str], datetime] = _parser(Kind.UTCTIMESTAMP, _on_calendar(convert_utctimestamp))
-"""Read a UTCTIMESTAMP as an aware datetime in UTC.
-
-Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it.
-"""
-parse_utcdateonly: Callable[[str], date] = _parser(Kind.UTCDATEONLY, _on_calendar(convert_utcdateonly))
-"""Read a UTCDATEONLY or LOCALMKTDATE: `YYYYMMDD`."""
-parse_utctimeonly: Callable[[str], time] = _parser(Kind.UTCTIMEONLY, convert_utctimeonly)
-"""Read a UTCTIMEONLY as a naive time of day that means UTC.
-
-Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it, which after
-`23:59:60` is `00:00:00`.
-"""
-
+_CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.STRING: str,
+    Kind.CHAR: str,
+    # Leading zeros are allowed (FIX: `00023` is `23`).
+    Kind.INT: int,
+    Kind.LENGTH: int,
+    Kind.SEQNUM: int,
+    Kind.NUMINGROUP: int,
+    # Exact, with the scale of the text.
+    Kind.DECIMAL: Decimal,
+    Kind.BOOLEAN: "Y".__eq__,
+    # Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it, which
+    # after `23:59:60` is `00:00:00` of the next day. A time of day is naive and means UTC.
+    Kind.UTCTIMESTAMP: _on_calendar(convert_utctimestamp),
+    Kind.UTCDATEONLY: _on_calendar(convert_utcdateonly),
+    Kind.UTCTIMEONLY: convert_utctimeonly,
+    Kind.DATA: methodcaller("encode", "latin-1"),
+}
+"""Functions that convert text with the form of a kind, by kind."""
 PARSERS: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
-    {
-        Kind.STRING: parse_string,
-        Kind.CHAR: parse_char,
-        Kind.INT: parse_int,
-        Kind.LENGTH: parse_length,
-        Kind.SEQNUM: parse_seqnum,
-        Kind.NUMINGROUP: parse_numingroup,
-        Kind.DECIMAL: parse_decimal,
-        Kind.BOOLEAN: parse_boolean,
-        Kind.UTCTIMESTAMP: parse_utctimestamp,
-        Kind.UTCDATEONLY: parse_utcdateonly,
-        Kind.UTCTIMEONLY: parse_utctimeonly,
-        Kind.DATA: parse_data,
-    }
+    {kind: _parser(kind, convert) for kind, convert in _CONVERSIONS.items()}
 )
 """The parser of wire text, by kind."""
+parse_int: Callable[[str], int] = PARSERS[Kind.INT]
+parse_decimal: Callable[[str], Decimal] = PARSERS[Kind.DECIMAL]
+parse_utctimestamp: Callable[[str], datetime] = PARSERS[Kind.UTCTIMESTAMP]
