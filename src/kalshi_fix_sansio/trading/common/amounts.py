@@ -76,3 +76,11 @@ def from_cents(price: Decimal) -> Decimal:
 def to_cents(price: Decimal) -> Decimal:
     """Convert a price in dollars to cents."""
     return price.scaleb(2, EXACT)
+
+
+def to_whole_cents(price: Decimal, error: type[Exception]) -> Decimal:
+    """Convert a price in dollars to cents; raise `error` if it is not a whole number of cents."""
+    cents = to_cents(price)
+    if cents != cents.to_integral_value():
+        raise error(f"{price:f} dollars are not whole cents; log on with UseDollars")
+    return cents

@@ -10,7 +10,7 @@ from typing import Any
 from kalshi_fix_sansio._generated import OrderCancelReplaceRequest, Party, PartyRole
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.scalars import to_decimal
-from kalshi_fix_sansio.trading.common.amounts import add, to_cents
+from kalshi_fix_sansio.trading.common.amounts import add, to_whole_cents
 from kalshi_fix_sansio.trading.orders.order import Order, OrderState, PendingRequest
 
 _CHANGE = OrderCancelReplaceRequest.MSG_TYPE
@@ -99,9 +99,4 @@ def wire_price(price: Decimal | int | str, *, dollars: bool) -> Decimal:
         TypeError: the price is a float, which is not exact.
     """
     price = to_decimal(price)
-    if dollars:
-        return price
-    cents = to_cents(price)
-    if cents != cents.to_integral_value():
-        raise OrderRequestError(f"{price:f} dollars are not whole cents; log on with UseDollars")
-    return cents
+    return price if dollars else to_whole_cents(price, OrderRequestError)

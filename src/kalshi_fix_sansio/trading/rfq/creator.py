@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from kalshi_fix_sansio._generated import (
     RFQCancelStatusCode,
     Side,
 )
-from kalshi_fix_sansio.clock import END, shifted
+from kalshi_fix_sansio.clock import END
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
@@ -85,6 +85,8 @@ _ACCEPTANCE_FACTS: Final = {
     RfqState.FAILED: {Fact.ACCEPTED, Fact.ORDER_REFUSED},
 }
 """Facts about the acceptance that follow from the state that the user reports."""
+_RFQ_FACTS: Final = {RfqState.CANCELED: {Fact.CANCELED}, RfqState.EXPIRED: {Fact.EXPIRED}}
+"""Facts about the request that follow from the state that the user reports."""
 
 
 @attrs.frozen
@@ -334,10 +336,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 acceptance.facts.discard(Fact.ACCEPTED)
             if state is RfqState.ACCEPTED and self._now is not None:
                 acceptance.deadline = self._deadline(rfq, None, self._now)
-        if state is RfqState.CANCELED:
-            rfq.facts.add(Fact.CANCELED)
-        if state is RfqState.EXPIRED:
-            rfq.facts.add(Fact.EXPIRED)
+        rfq.facts |= _RFQ_FACTS.get(state, set())
         self._reindex(rfq)
 
     # --- events ---------------------------------------------------------------------------------------
@@ -508,9 +507,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         elif code == RFQCancelStatusCode.REJECTED:
             rfq.text = clipped(status.text)
         else:
-            self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"RFQCancelStatus {clipped(str(code))}"
-            )
+            self._record_unreadable(update, "RFQCancelStatus", code)
         self._reindex(rfq)
 
     def _handle_quote(self, message: Any) -> None:
@@ -569,9 +566,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         elif code == AcceptQuoteStatusCode.REJECTED:
             self._refuse_acceptance(acceptance, status.text)
         else:
-            self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"AcceptQuoteStatus {clipped(str(code))}"
-            )
+            self._record_unreadable(update, "AcceptQuoteStatus", code)
 
     def _record_better_quote(self, acceptance: Acceptance, quote_id: str | None) -> None:
         acceptance.accepted_quote_id = clipped(quote_id) or acceptance.quote_id
@@ -708,10 +703,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _deadline(self, rfq: CreatorRfq, status: Any, now: datetime) -> datetime:
         windows = self._windows(volatile=rfq.collection is not None or rfq.symbol in self._volatile_symbols)
-        seconds = windows.confirmation + windows.execution + self._grace
-        if status is None:
-            return shifted(now, timedelta(seconds=seconds))
-        return window_end(status, seconds, now)
+        return window_end(status, windows.confirmation + windows.execution + self._grace, now)
 
     # --- indexes and updates --------------------------------------------------------------------------
 

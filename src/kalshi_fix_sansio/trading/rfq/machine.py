@@ -251,6 +251,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
             update = self._updates[len(self._updates)] = self._UPDATE()
         update.discrepancies.append(RfqDiscrepancy(kind, detail))
 
+    def _record_unreadable(self, update: U, name: str, code: object) -> None:
+        """Record a discrepancy for a status code that the dialect does not define."""
+        self._add_discrepancy(update, RfqDiscrepancyKind.UNREADABLE, f"{name} {clipped(str(code))}")
+
     def _record_unknown(
         self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
     ) -> None:

@@ -165,14 +165,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     def _uncertain(self) -> Iterator[UncertainRfq]:
         for quote in self._quotes.values():
             if quote.state is QuoteState.UNKNOWN:
-                rfq = quote.rfq
+                kind, rfq_id = _uncertain_kind(quote), quote.rfq.rfq_id
                 yield uncertain_rfq(
-                    _uncertain_kind(quote),
-                    rfq.rfq_id,
-                    rfq.symbol,
-                    rfq.rfq_id,
-                    quote.quote_id,
-                    quote.uncertain_since,
+                    kind, rfq_id, quote.rfq.symbol, rfq_id, quote.quote_id, quote.uncertain_since
                 )
 
     def _awaited(self) -> Iterator[tuple[MakerQuote, datetime]]:
@@ -453,9 +448,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         elif status == QuoteStatus.ACCEPTED:
             self._accept(update, quote, report, now)
         else:
-            self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteStatus {clipped(str(status))}"
-            )
+            self._record_unreadable(update, "QuoteStatus", status)
         self._reindex(quote.rfq, quote)
 
     def _refused_without_id(self, report: Any) -> MakerQuote | None:
@@ -520,9 +513,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         elif code == QuoteConfirmStatusCode.REJECTED:
             quote.refuse_confirmation(status)
         else:
-            self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteConfirmStatus {clipped(str(code))}"
-            )
+            self._record_unreadable(update, "QuoteConfirmStatus", code)
         self._reindex(quote.rfq, quote)
 
     def _handle_cancel_status(self, status: Any) -> None:
@@ -541,9 +532,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             if status.text in GONE and not quote.was_confirmed:
                 quote.facts.add(Fact.CANCELED)
         else:
-            self._add_discrepancy(
-                update, RfqDiscrepancyKind.UNREADABLE, f"QuoteCancelStatus {clipped(str(code))}"
-            )
+            self._record_unreadable(update, "QuoteCancelStatus", code)
         self._reindex(quote.rfq, quote)
 
     def _handle_rfq_end(self, message: Any) -> None:

@@ -25,7 +25,7 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio._generated.limits import RFQ_CONFIRMATION, RFQ_EXECUTION
 from kalshi_fix_sansio.clock import shifted
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_cents
+from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_whole_cents
 from kalshi_fix_sansio.trading.common.received import first_sent
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
@@ -203,10 +203,10 @@ class RfqDiscrepancy:
 def window_end(message: Any, seconds: float, now: datetime) -> datetime:
     """Return the end of a time window that began when the venue sent a message, which was received at `now`.
 
-    If SendingTime is missing, or later than `now`, the window begins at `now`.
+    If there is no message, or SendingTime is missing or later than `now`, the window begins at `now`.
     """
     # For a resent message, the window began when it was first sent.
-    sent = first_sent(message)
+    sent = None if message is None else first_sent(message)
     return shifted(now if sent is None else min(now, sent), timedelta(seconds=seconds))
 
 
@@ -230,9 +230,4 @@ def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
     Raises:
         RfqRequestError: the session uses whole cents, and the price has a fraction of one.
     """
-    if price is None or dollars:
-        return price
-    cents = to_cents(price)
-    if cents != cents.to_integral_value():
-        raise RfqRequestError(f"{price:f} dollars are not whole cents; log on with UseDollars")
-    return cents
+    return price if price is None or dollars else to_whole_cents(price, RfqRequestError)
