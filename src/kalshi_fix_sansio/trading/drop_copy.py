@@ -28,17 +28,12 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import values_of
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import (
-    LoggedOn,
-    MessageReceived,
-    OutcomesUnknown,
-    RejectReceived,
-    SessionEnded,
-)
+from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
+from kalshi_fix_sansio.trading.common.received import remember
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
 
 MAX_SHARDS: Final = 64
@@ -241,15 +236,7 @@ class DropCopy:
                     about=f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports",
                 )
             )
-        found.extend(
-            UncertainItem(
-                what="the requested range is unknown",
-                about=f"past reports requested with MsgSeqNum {each.seq_num}",
-                since=each.sent_at,
-                unplaced=each,
-            )
-            for each in self.unplaced
-        )
+        found += numbered_items(self.unplaced, "the requested range is unknown", "past reports requested")
         return found
 
     @property
@@ -303,7 +290,7 @@ class DropCopy:
             return []
         # The range remains in `_waiting` until its request is passed to `apply`, so a request that was never
         # sent is returned again.
-        first = min(self._waiting.values(), key=_due)
+        first = min(self._waiting.values(), key=lambda each: each.due)
         end = None if first.end is None else str(first.end)
         return [EventResendRequest(begin_exec_id=str(first.begin), end_exec_id=end)]
 
@@ -435,14 +422,12 @@ class DropCopy:
         """
         shard = covered.begin.shard
         apart: list[CopyRange] = []
-        for other in self._covered.pop(shard, ()):
+        for other in self._covered.get(shard, ()):
             if other.end < covered.begin or covered.end < other.begin:
                 apart.append(other)
             else:
                 covered = CopyRange(min(covered.begin, other.begin), max(covered.end, other.end))
-        while len(self._covered) >= MAX_SHARDS:
-            del self._covered[next(iter(self._covered))]
-        self._covered[shard] = sorted([*apart, covered])[-MAX_RANGES:]
+        remember(self._covered, shard, sorted([*apart, covered])[-MAX_RANGES:], MAX_SHARDS)
         return covered.begin
 
     def _handle_reject(self, reject: Any, now: Instant) -> None:
@@ -455,12 +440,9 @@ class DropCopy:
             case EventResendRejectReason.TOO_MANY_REQUESTS:
                 self._wait(pending, name, now)
             case EventResendRejectReason.BEGIN_TOO_SMALL:
-                # The venue will never return these reports, because they only get older. The entry is removed
-                # and added again to make it the newest.
-                known = self.forgotten.pop(pending.shard, pending.begin)
-                while len(self.forgotten) >= MAX_SHARDS:
-                    del self.forgotten[next(iter(self.forgotten))]
-                self.forgotten[pending.shard] = max(known, pending.begin)
+                # The venue will never return these reports, because they only get older.
+                newest = max(pending.begin, self.forgotten.get(pending.shard, pending.begin))
+                remember(self.forgotten, pending.shard, newest, MAX_SHARDS)
                 self._fail(pending, name)
             # This reject concerns the account, not the range.
             case EventResendRejectReason.NOT_ENABLED:
@@ -577,10 +559,6 @@ def _range(request: EventResendRequest) -> tuple[ExecKey, ExecKey | None]:
 def _reaches(end: ExecKey | None, other: ExecKey | None) -> bool:
     """Return whether the end of a range is at or after the end of another range; None means no end."""
     return end is None or (other is not None and other <= end)
-
-
-def _due(pending: PendingRange) -> float:
-    return pending.due
 
 
 def _uncertain_item(pending: PendingRange) -> UncertainItem:

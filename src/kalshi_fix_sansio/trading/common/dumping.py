@@ -129,10 +129,6 @@ def _load_number(value: Any) -> Decimal:
     return number
 
 
-def _load_time(value: Any) -> datetime:
-    return datetime.fromisoformat(_text(value))
-
-
 def _load_strings(items: Any) -> dict[str, str]:
     """Load a dict of strings. Checking the set of types takes a fifth of the time that checking each string
     takes.
@@ -155,7 +151,7 @@ _SCALARS: Final[Mapping[Any, _Codec]] = {
     bool: _Codec(bool.__bool__, _checked(bool)),
     float: _Codec(float, lambda value: float(_checked(float, int)(value))),
     Decimal: _Codec(to_text, _load_number),
-    datetime: _Codec(datetime.isoformat, _load_time),
+    datetime: _Codec(datetime.isoformat, lambda value: datetime.fromisoformat(_text(value))),
     date: _Codec(date.isoformat, lambda value: date.fromisoformat(_text(value))),
     time: _Codec(time.isoformat, lambda value: time.fromisoformat(_text(value))),
     ExecKey: _Codec(_dump_key, lambda value: ExecKey.parse(_text(value)) or NO_KEY),

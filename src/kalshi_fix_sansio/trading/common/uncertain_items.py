@@ -58,6 +58,13 @@ class UncertainItem:
         return f"{self.about}: {self.what}{since}; resolve via {remedies}"
 
 
+def numbered_items(requests: Iterable[UnplacedRequest], what: str, about: str) -> Iterator[UncertainItem]:
+    """Yield the uncertain items about unplaced requests that have no id, only a MsgSeqNum."""
+    for each in requests:
+        subject = f"{about} with MsgSeqNum {each.seq_num}"
+        yield UncertainItem(what=what, about=subject, since=each.sent_at, unplaced=each)
+
+
 T = TypeVar("T")
 
 
@@ -97,7 +104,7 @@ class UncertainItems:
 
     def __iter__(self) -> Iterator[UncertainItem]:
         found = [item for machine in self._machines for item in machine.uncertain()]
-        return iter(sorted(found, key=_since))
+        return iter(sorted(found, key=lambda item: item.since or END))
 
     def __len__(self) -> int:
         return sum(1 for machine in self._machines for _ in machine.uncertain())
@@ -114,7 +121,3 @@ class UncertainItems:
             left = [each for each in item.remedies if not (late and each is Remedy.DROP_COPY)]
             found[left[0] if left else Remedy.REST].append(item)
         return found
-
-
-def _since(item: UncertainItem) -> datetime:
-    return item.since or END

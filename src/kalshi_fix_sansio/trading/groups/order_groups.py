@@ -43,7 +43,7 @@ from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
+from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
 from kalshi_fix_sansio.trading.orders.order_reports import GONE
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
@@ -275,15 +275,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                     about="1 new order group" if one else f"{self.lost_creates} new order groups",
                 )
             )
-        found.extend(
-            UncertainItem(
-                what="its outcome is unknown",
-                about=f"order group request with MsgSeqNum {each.seq_num}",
-                since=each.sent_at,
-                unplaced=each,
-            )
-            for each in self.unplaced
-        )
+        found += numbered_items(self.unplaced, "its outcome is unknown", "order group request")
         return found
 
     def apply(self, event: object) -> list[GroupUpdate]:
@@ -577,14 +569,11 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _group_id(self, report: Any) -> str | None:
         """Return the OrderGroupID of the order that a report is about; None if it is in no known group."""
-        for known, name in (
-            (self._by_order_id, report.order_id),
-            (self._by_cl_ord_id, report.cl_ord_id),
-            (self._ended, report.order_id),
-        ):
-            if name in known:
-                return known[name]
-        return None
+        return (
+            self._by_order_id.get(report.order_id)
+            or self._by_cl_ord_id.get(report.cl_ord_id)
+            or self._ended.get(report.order_id)
+        )
 
     def _remember(self, known: dict[str, str], name: str, group_id: str) -> None:
         """Remember the group of an open order. Beyond the limit, the oldest order is removed."""

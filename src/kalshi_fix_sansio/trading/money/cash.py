@@ -162,10 +162,10 @@ class Cash(Mapping[BalanceKey, Balance]):
             (
                 key.account.customer or key.account.subaccount,
                 key.shard,
-                *(
-                    f"{each:f}"
-                    for each in (balance.change, balance.payouts, balance.fees, balance.settlement_fees)
-                ),
+                balance.change,
+                balance.payouts,
+                balance.fees,
+                balance.settlement_fees,
                 balance.fills,
             )
             for key, balance in self._balances.items()
@@ -221,10 +221,8 @@ class Cash(Mapping[BalanceKey, Balance]):
             self._count_fill(counted, order, fill)
             for name in _SUMS:
                 setattr(balance, name, subtract(getattr(balance, name), getattr(counted, name)))
-            balance.fills, balance.unreported_changes = (
-                balance.fills - 1,
-                balance.unreported_changes - counted.unreported_changes,
-            )
+            balance.fills -= 1
+            balance.unreported_changes -= counted.unreported_changes
             if not (balance.fills or balance.settlements):
                 del self._balances[key]
         return found

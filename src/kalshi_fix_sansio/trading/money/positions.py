@@ -200,16 +200,11 @@ class Positions(Mapping[PositionKey, Position]):
             (
                 key.account.customer or key.account.subaccount,
                 key.symbol,
-                *(
-                    None if each is None else f"{each:f}"
-                    for each in (
-                        position.net,
-                        position.average_price,
-                        position.realized,
-                        position.fees,
-                        position.settled_at,
-                    )
-                ),
+                position.net,
+                position.average_price,
+                position.realized,
+                position.fees,
+                position.settled_at,
             )
             for key, position in self._positions.items()
         )
@@ -357,15 +352,12 @@ class Positions(Mapping[PositionKey, Position]):
         position = self._positions.get(key)
         if position is None:
             if len(self._positions) >= self._max_positions:
-                idle = (
-                    key
-                    for key, each in self._positions.items()
-                    if not (each.net or self.may_miss_fills(each))
-                )
-                flat = next(idle, None)
-                if flat is None:
+                for other, each in self._positions.items():
+                    if not (each.net or self.may_miss_fills(each)):
+                        del self._positions[other]
+                        break
+                else:
                     return None
-                del self._positions[flat]
             position = self._positions[key] = self._empty(account, symbol)
         return position
 

@@ -342,11 +342,10 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
                     f"{other.market_result} at {other.price:f}, and {page.market_result} at {page.price:f}"
                 )
                 _add_discrepancy(update, SettlementDiscrepancyKind.CONFLICT, detail)
-        own: set[str] = set()
         for party in page.parties:
-            if party.party_id in pages.party_ids or party.party_id in own:
+            if party.party_id in pages.party_ids:
                 _add_discrepancy(update, SettlementDiscrepancyKind.PARTY_TWICE, party.party_id)
-            own.add(party.party_id)
+            pages.party_ids.add(party.party_id)
         pages.add(report_id, page)
         self._weight += _weight(page)
         if pages.is_complete():

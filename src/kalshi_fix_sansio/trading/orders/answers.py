@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from kalshi_fix_sansio._generated import (
     CxlRejResponseTo,
     ExecType,
@@ -29,25 +31,22 @@ _ANSWERED: Final[Mapping[str | None, str]] = {
 """MsgType of the request that an OrderCancelReject answers, by CxlRejResponseTo (434)."""
 
 
+@attrs.define(eq=False, repr=False)
 class Answers:
     """Finds the pending change or cancel that a message from the venue settles, and settles it.
 
     Several requests may have one ClOrdID, and messages may be received repeatedly and in any order.
     """
 
-    __slots__ = ("_kept", "known", "overtaken")
-
-    def __init__(self, kept: OrderIndex) -> None:
-        self._kept = kept
-        self.known: dict[str, None] = {}
-        """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID"
-        of reports that settled one of several requests with the same ClOrdID.
-        """
-        self.overtaken: dict[str, None] = {}
-        """ClOrdIDs of changes and cancels that were settled before they were answered, for example by drop
-        copy or the end of their order; the oldest first. A later reject of such a request contains no new
-        information.
-        """
+    _kept: OrderIndex
+    known: dict[str, None] = attrs.field(factory=dict)
+    """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID" of
+    reports that settled one of several requests with the same ClOrdID.
+    """
+    overtaken: dict[str, None] = attrs.field(factory=dict)
+    """ClOrdIDs of changes and cancels that were settled before they were answered, for example by drop copy
+    or the end of their order; the oldest first. A later reject of such a request contains no new information.
+    """
 
     def record_answer(self, message: Message) -> bool:
         """Record an answer without ExecID; return whether it was already recorded."""

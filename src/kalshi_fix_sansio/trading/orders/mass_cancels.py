@@ -72,16 +72,14 @@ class MassCancel:
         return self.state is MassCancelState.UNKNOWN
 
 
+@attrs.define(eq=False, repr=False)
 class MassCancels:
     """The mass cancels that are not complete."""
 
-    __slots__ = ("open", "touched")
-
-    def __init__(self) -> None:
-        self.open: list[MassCancel] = []
-        """Mass cancels that are not complete, the oldest first."""
-        self.touched: dict[int, MassCancel] = {}
-        """Changed mass cancels that have not been reported to the user yet, by number."""
+    open: list[MassCancel] = attrs.field(factory=list)
+    """Mass cancels that are not complete, the oldest first."""
+    touched: dict[int, MassCancel] = attrs.field(factory=dict)
+    """Changed mass cancels that have not been reported to the user yet, by number."""
 
     def send(self, cl_ord_id: str, orders: set[int], newest: dict[int, ExecKey]) -> None:
         """Record a mass cancel that is about to be sent for these orders."""
@@ -96,7 +94,7 @@ class MassCancels:
             for each in self.open
             if each.cl_ord_id == cl_ord_id and each.state is not MassCancelState.ACCEPTED
         ]
-        return min(found, key=_is_unknown, default=None)
+        return min(found, key=lambda each: each.uncertain_since_epoch > 0, default=None)
 
     def withdraw(self, cl_ord_id: str) -> None:
         """Remove the newest unanswered mass cancel with this ClOrdID, which was not sent after all."""
@@ -173,7 +171,3 @@ class MassCancels:
         if mass_cancel not in self.open:
             self.open.append(mass_cancel)
         self.touched[mass_cancel.number] = mass_cancel
-
-
-def _is_unknown(mass_cancel: MassCancel) -> bool:
-    return mass_cancel.uncertain_since_epoch > 0

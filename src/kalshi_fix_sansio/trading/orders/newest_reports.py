@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import attrs
+
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.orders.order import Order
 
@@ -11,22 +13,21 @@ MAX_SHARDS: Final = 64
 """Maximum number of shards whose newest report is remembered."""
 
 
+@attrs.define(eq=False, repr=False)
 class NewestReports:
     """By shard, the newest reports of a session and of its drop copy; and the shard of each symbol."""
 
-    __slots__ = ("_max_symbols", "copied", "live", "loaded", "shards")
-
-    def __init__(self, max_symbols: int) -> None:
-        self._max_symbols = max_symbols
-        self.live: dict[int, ExecKey] = {}
-        """The newest unsolicited report, by shard."""
-        self.copied: dict[int, ExecKey] = {}
-        """The newest report from drop copy, by shard."""
-        self.loaded: dict[int, ExecKey] = {}
-        """The newest unsolicited report when `Orders.load` was called, by shard. Reports about a request that
-        is not in the loaded state are newer."""
-        self.shards: dict[str, int] = {}
-        """The shard of the reports, by symbol."""
+    _max_symbols: int
+    live: dict[int, ExecKey] = attrs.field(factory=dict)
+    """The newest unsolicited report, by shard."""
+    copied: dict[int, ExecKey] = attrs.field(factory=dict)
+    """The newest report from drop copy, by shard."""
+    loaded: dict[int, ExecKey] = attrs.field(factory=dict)
+    """The newest unsolicited report when `Orders.load` was called, by shard. Reports about a request that is
+    not in the loaded state are newer.
+    """
+    shards: dict[str, int] = attrs.field(factory=dict)
+    """The shard of the reports, by symbol."""
 
     def record(self, key: ExecKey, *, live: bool) -> None:
         """Record the key of a report; `live` means that the report was unsolicited, not from drop copy."""

@@ -654,9 +654,9 @@ def orders_table(title: str, orders: Iterable[Order]) -> str:
             order.cl_ord_id,
             order.symbol,
             order.side.name if isinstance(order.side, Side) else order.side,
-            None if order.price is None else f"{order.price:f}",
-            f"{order.filled_qty:f}",
-            f"{order.leaves_qty:f}",
+            order.price,
+            order.filled_qty,
+            order.leaves_qty,
             order.state.value,
         )
         for order in orders

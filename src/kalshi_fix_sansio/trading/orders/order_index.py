@@ -8,6 +8,8 @@ from itertools import filterfalse, islice
 from operator import attrgetter
 from typing import Any, Final
 
+import attrs
+
 from kalshi_fix_sansio._generated import Side
 from kalshi_fix_sansio.trading.common.dumping import dump_row, load_row
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
@@ -34,65 +36,47 @@ _SLICE: Final = 200
 _number: Final[Callable[[Order | Placed], int]] = attrgetter("number")
 
 
+@attrs.define(eq=False, repr=False)
 class OrderIndex:
     """The orders of `Orders`, up to its limit, and the updates that each message causes."""
 
-    __slots__ = (
-        "by_id",
-        "changed",
-        "cohorts",
-        "current",
-        "done",
-        "ended",
-        "floors",
-        "free",
-        "live",
-        "losses",
-        "max_orders",
-        "names",
-        "orders",
-        "own",
-        "touched",
-        "unsettled",
-    )
-
-    def __init__(self, max_orders: int, losses: Losses) -> None:
-        self.losses: Losses = losses
-        self.max_orders: int = max_orders
-        self.orders: dict[int, Order] = {}
-        self.done: OrderedDict[int, None] = OrderedDict()
-        """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict because
-        a dict skips all deleted entries at its front to find the first one: with 100,000 orders, adding an
-        order took up to four times as long."""
-        self.ended: int = 0
-        """`Order.ended` of the order that ended last."""
-        self.free: list[int] = []
-        """Slots without an order."""
-        self.changed: dict[int, int | None] = {}
-        """The numbers of the orders that have changed since the last dump, by slot; None for a removed one.
-        """
-        self.by_id: dict[str, Order] = {}
-        self.names: dict[str, dict[int, Order]] = {}
-        """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
-        self.live: dict[str, dict[str, dict[int, Order]]] = {}
-        """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with
-        10,000 symbols as with two."""
-        self.own: set[int] = set()
-        """Numbers of the orders that were placed here and are not done."""
-        self.unsettled: dict[int, Order] = {}
-        """Orders that may become uncertain: not done, or with fills or answers still expected."""
-        self.cohorts: list[Cohort] = []
-        """The cohorts of all orders whose state was certain when they were last indexed; see `Cohort`."""
-        self.current: dict[int | None, Cohort] = {}
-        """The cohort that orders join when their states become certain, by shard. After a loss, a new cohort
-        replaces it.
-        """
-        self.floors: dict[int, ExecKey] = {}
-        """By shard, the highest key of the reports about removed orders. A report with a higher key is not
-        about a removed order.
-        """
-        self.touched: list[OrderUpdate] = []
-        """Updates to report; each is the `update` of its order."""
+    max_orders: int
+    losses: Losses
+    orders: dict[int, Order] = attrs.field(factory=dict)
+    done: OrderedDict[int, None] = attrs.field(factory=OrderedDict)
+    """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict because a dict
+    skips all deleted entries at its front to find the first one: with 100,000 orders, adding an order took
+    up to four times as long.
+    """
+    ended: int = 0
+    """`Order.ended` of the order that ended last."""
+    free: list[int] = attrs.field(factory=list)
+    """Slots without an order."""
+    changed: dict[int, int | None] = attrs.field(factory=dict)
+    """The numbers of the orders that have changed since the last dump, by slot; None for a removed one."""
+    by_id: dict[str, Order] = attrs.field(factory=dict)
+    names: dict[str, dict[int, Order]] = attrs.field(factory=dict)
+    """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
+    live: dict[str, dict[str, dict[int, Order]]] = attrs.field(factory=dict)
+    """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with 10,000
+    symbols as with two.
+    """
+    own: set[int] = attrs.field(factory=set)
+    """Numbers of the orders that were placed here and are not done."""
+    unsettled: dict[int, Order] = attrs.field(factory=dict)
+    """Orders that may become uncertain: not done, or with fills or answers still expected."""
+    cohorts: list[Cohort] = attrs.field(factory=list)
+    """The cohorts of all orders whose state was certain when they were last indexed; see `Cohort`."""
+    current: dict[int | None, Cohort] = attrs.field(factory=dict)
+    """The cohort that orders join when their states become certain, by shard. After a loss, a new cohort
+    replaces it.
+    """
+    floors: dict[int, ExecKey] = attrs.field(factory=dict)
+    """By shard, the highest key of the reports about removed orders. A report with a higher key is not about
+    a removed order.
+    """
+    touched: list[OrderUpdate] = attrs.field(factory=list)
+    """Updates to report; each is the `update` of its order."""
 
     def named(self, cl_ord_id: str) -> Order | None:
         """Return the order with this ClOrdID; see `Orders.by_cl_ord_id`."""
@@ -189,14 +173,10 @@ class OrderIndex:
 
     def reported(self, name: str) -> Order | None:
         """Return the newest order with this ClOrdID that is known only from reports."""
-        return next(
-            (
-                each
-                for each in self.namesakes(name)
-                if each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id)
-            ),
-            None,
-        )
+        for each in self.namesakes(name):
+            if each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id):
+                return each
+        return None
 
     def rematch(self, order: Order) -> None:
         """Assign requests that share a ClOrdID to the orders with that ClOrdID.
@@ -235,7 +215,7 @@ class OrderIndex:
             for request in order.pending
             if request.cl_ord_id == name and msg_type in (None, request.msg_type)
         ]
-        return sorted(found, key=_is_unknown)
+        return sorted(found, key=lambda each: each[1].is_unknown)
 
     def answer(self, order: Order, request: PendingRequest) -> None:
         """Record that an order's change or cancel is no longer pending."""
@@ -485,7 +465,3 @@ def _request_order(placed: Placed) -> tuple[bool, int]:
 
 def _attempt(found: tuple[Order, Placed]) -> tuple[bool, int]:
     return found[1].unsure, found[0].number
-
-
-def _is_unknown(found: tuple[Order, PendingRequest]) -> bool:
-    return found[1].is_unknown

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
-from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped
+from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped, first_sent
 from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, ReportFacts
 
 PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
@@ -113,10 +113,12 @@ def read_account(message: Any) -> Account | None:
 
 def identity(message: Any) -> str:
     """Return a hash by which a redelivered answer without ExecID is recognized."""
-    header = message.header
-    number = sent = None
-    if header is not None:
-        number, sent = header.msg_seq_num, header.orig_sending_time or header.sending_time
+    number = None if message.header is None else message.header.msg_seq_num
     names = ("cl_ord_id", "order_id", "orig_cl_ord_id", "ord_status", "text", "exec_id", "cxl_rej_reason")
-    content = (message.MSG_TYPE, number, sent, *(getattr(message, name, None) for name in names))
+    content = (
+        message.MSG_TYPE,
+        number,
+        first_sent(message),
+        *(getattr(message, name, None) for name in names),
+    )
     return sha256(repr(tuple(map(str, content))).encode()).hexdigest()[:32]

@@ -88,11 +88,7 @@ from kalshi_fix_sansio.trading.orders.order_reports import (
     read_fill,
     too_long,
 )
-from kalshi_fix_sansio.trading.orders.uncertain_orders import (
-    DropCopyRange,
-    DropCopyReport,
-    UncertainOrder,
-)
+from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport, UncertainOrder
 from kalshi_fix_sansio.trading.orders.uncertainty import Uncertainty
 
 MARGIN: Final = "margin"
@@ -261,10 +257,7 @@ class Orders:
         """The newest unsolicited report of each shard."""
         return dict(self._reports.live)
 
-    def drop_copy_start(
-        self,
-        forgotten: Mapping[int, ExecKey] = {},
-    ) -> Mapping[int, ExecKey]:
+    def drop_copy_start(self, forgotten: Mapping[int, ExecKey] = {}) -> Mapping[int, ExecKey]:
         """Return, by shard, the key at which drop copy must begin (BeginExecID of EventResendRequest) to
         resolve the uncertainties. Uncertainties without a known key are left out.
 
@@ -447,9 +440,6 @@ class Orders:
             self._handle_cancel_reject(message)
         elif isinstance(message, OrderMassCancelReport):
             self._handle_mass_cancel_report(message)
-
-    def _handle_drop_copy_report(self, copied: DropCopyReport) -> None:
-        self._handle_report(copied.report, copied)
 
     def _record_time(self, message: Message) -> None:
         self._time = sending_time(message) or self._time
@@ -1041,7 +1031,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
     OrderCancelReplaceRequest: Orders._request_change,
     OrderCancelRequest: Orders._request_change,
     OrderMassCancelRequest: Orders._request_mass_cancel,
-    DropCopyReport: Orders._handle_drop_copy_report,
+    DropCopyReport: lambda orders, copied: orders._handle_report(copied.report, copied),
     DropCopyRange: lambda orders, covered: orders._uncertainty.cover(covered),
     RejectReceived: Orders._handle_reject_received,
     OutcomesUnknown: Orders._handle_outcomes_unknown,

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+import attrs
+
 from kalshi_fix_sansio._generated import (
     NewOrderSingle,
     OrderCancelReplaceRequest,
@@ -35,23 +37,17 @@ _UNPLACED: Final = {
 }
 
 
+@attrs.frozen(eq=False, repr=False)
 class Uncertainty:
     """Lists the uncertainties about the orders and mass cancels of a session, and resolves them with drop
     copy.
     """
 
-    __slots__ = ("_answers", "_kept", "_mass_cancels", "_reports", "_unplaced")
-
-    def __init__(
-        self,
-        kept: OrderIndex,
-        reports: NewestReports,
-        answers: Answers,
-        mass_cancels: MassCancels,
-        unplaced: UnplacedRequests,
-    ) -> None:
-        self._kept, self._reports, self._answers = kept, reports, answers
-        self._mass_cancels, self._unplaced = mass_cancels, unplaced
+    _kept: OrderIndex
+    _reports: NewestReports
+    _answers: Answers
+    _mass_cancels: MassCancels
+    _unplaced: UnplacedRequests
 
     def items(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
         """Yield the uncertain items about these orders, about mass cancels and about unplaced requests."""
