@@ -64,23 +64,8 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.framing import Frame, Framer, Garbled, Oversized
-from kalshi_fix_sansio.messages import (
-    decode,
-    decode_strict,
-    encode,
-    from_dict,
-    from_json,
-    to_dict,
-    to_json,
-)
-from kalshi_fix_sansio.session import (
-    MemoryStore,
-    MessageStore,
-    Session,
-    State,
-    StoredMessage,
-    reply_route,
-)
+from kalshi_fix_sansio.messages import decode, decode_strict, encode, from_dict, from_json, to_dict, to_json
+from kalshi_fix_sansio.session import MemoryStore, MessageStore, Session, State, StoredMessage, reply_route
 from kalshi_fix_sansio.validation import validate
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import attrs
 from kalshi_fix_sansio.classes.value import Value
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.dialect.base import Block, Message
-from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, FieldMember, Sender, SessionType
+from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect, Sender, SessionType
 from kalshi_fix_sansio.dialect.problems import Reason
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import MAX_BODY_LENGTH
@@ -433,7 +433,7 @@ class SessionConfig(Value):
         self._check_logon_fields(self.dialect.messages[LOGON].body)
 
     def _check_logon_fields(self, body: BlockLayout) -> None:
-        known = {member.attribute for member in body.members if isinstance(member, FieldMember)}
+        known = {member.attribute for member in body.members}
         if self.offer_next_expected and (not self.session_type.resend or NEXT_EXPECTED not in known):
             raise ConfigurationError(
                 f"offer_next_expected is of no use on {self.session_type.name}: it needs a session type with "
@@ -441,9 +441,7 @@ class SessionConfig(Value):
             )
         if self.offer_next_expected_at_reset and not self.offer_next_expected:
             raise ConfigurationError("offer_next_expected_at_reset needs offer_next_expected; set both")
-        header = {
-            member.attribute for member in self.dialect.header.members if isinstance(member, FieldMember)
-        }
+        header = {member.attribute for member in self.dialect.header.members}
         if self.send_last_processed and LAST_PROCESSED not in header:
             raise ConfigurationError(
                 f"send_last_processed is of no use with {self.dialect.name}: its header has no "

@@ -148,10 +148,8 @@ def load_private_key(pem: bytes, passphrase: bytes | str | None = None) -> Signe
             if secret is not None
             else "The private key is damaged or of an unknown kind; export it again as PKCS#8 or PKCS#1 PEM."
         ) from None
-    if isinstance(key, rsa.RSAPrivateKey):
-        _check_size(key.key_size)
-        return Signer(key)
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+    if isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        _check_size(key)
         return Signer(key)
     raise _unsupported()
 
@@ -178,15 +176,14 @@ def load_public_key(pem: bytes) -> Verifier:
         raise KeyFileError(
             "This is not a PEM public key; give a file that begins with '-----BEGIN PUBLIC KEY-----'."
         ) from None
-    if isinstance(key, rsa.RSAPublicKey):
-        _check_size(key.key_size)
-        return Verifier(key)
-    if isinstance(key, ed25519.Ed25519PublicKey):
+    if isinstance(key, rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
+        _check_size(key)
         return Verifier(key)
     raise _unsupported()
 
 
-def _check_size(bits: int) -> None:
+def _check_size(key: object) -> None:
+    bits = getattr(key, "key_size", MIN_RSA_BITS)  # Ed25519 keys have no size
     if bits < MIN_RSA_BITS:
         raise KeyFileError(
             f"The RSA key has {bits} bits, fewer than {MIN_RSA_BITS}; make a new key of {MIN_RSA_BITS} bits."

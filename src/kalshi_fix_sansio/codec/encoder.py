@@ -11,7 +11,7 @@ from typing import Any
 
 from kalshi_fix_sansio.codec.tables import BlockTable, FieldSlot, Slot, Tables, always_required
 from kalshi_fix_sansio.dialect.base import Block
-from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, GroupMember
+from kalshi_fix_sansio.dialect.layout import BlockLayout, GroupMember
 from kalshi_fix_sansio.dialect.support import format_unknown
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS, format_value
@@ -38,16 +38,12 @@ def raise_if_unencodable(block: Any, layout: BlockLayout, where: str = "") -> No
         elif member.tag in CODEC_TAGS:
             continue
         elif value is not None:
-            _raise_if_field_unencodable(member, value, where)
+            try:
+                format_value(member.field.kind, value)
+            except EncodeError as error:
+                raise EncodeError(f"{member.field.label}{where}: {error}") from None
         elif always_required(member):
             raise EncodeError(f"{member.field.label}{where} is required and has no value")
-
-
-def _raise_if_field_unencodable(member: FieldMember, value: Any, where: str) -> None:
-    try:
-        format_value(member.field.kind, value)
-    except EncodeError as error:
-        raise EncodeError(f"{member.field.label}{where}: {error}") from None
 
 
 def _raise_if_entries_unencodable(member: GroupMember, entries: Any, where: str) -> None:

@@ -79,11 +79,8 @@ class History(Value):
             self._states[number] = state
         return state
 
-    def unknown_on(self, day: date) -> tuple[str, ...]:
-        """Return sentences about facts that are not known for a day."""
-        return tuple(self._unknown(day))
-
-    def _unknown(self, day: date) -> Iterator[str]:
+    def unknown_on(self, day: date) -> Iterator[str]:
+        """Yield sentences about facts that are not known for a day."""
         if day < self.since:
             yield f"the dialect before {self.since} is not known"
         for change in self.changes:

@@ -596,7 +596,7 @@ class Dialect(Value):
         spec only describes, and changes on an unknown day of the same month.
         """
         history = (self._latest or self)._load_history()
-        return () if history is None else history.unknown_on(day)
+        return () if history is None else tuple(history.unknown_on(day))
 
     def _load_history(self) -> History | None:
         found: History | None = None if self._history is None else import_object(self._history)

@@ -223,14 +223,9 @@ class DecoderWriter:
         return Shape(self.pattern, match_head, self._is_head_common, read)
 
     def _write(self, explained: Explainer) -> None:
-        header, body, trailer = (
-            self._target(name, block)
-            for name, block in (
-                ("header", explained.header),
-                ("body", explained.body),
-                ("trailer", explained.trailer),
-            )
-        )
+        header = self._target("header", explained.header)
+        body = self._target("body", explained.body)
+        trailer = self._target("trailer", explained.trailer)
         items = [(item, target) for target in (header, body, trailer) for item in target.block.items]
         # Sort into wire order, because header fields may occur in the body, and body fields in the header.
         items.sort(key=lambda pair: pair[0].position)
