@@ -159,7 +159,9 @@ class _Reading:
             setattr(entry, attribute, value)
         if unknown:
             entry.unknown = tuple(unknown)
-        _require(table, entry)
+        for attribute in table.required_attributes:
+            if getattr(entry, attribute) is None:
+                raise ValueError
         return entry, at
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
@@ -169,10 +171,3 @@ class _Reading:
         if self._strict or tag in self._known or not TAG.fullmatch(tag):
             raise ValueError
         return int(tag), text.encode("latin-1")
-
-
-def _require(table: BlockTable, entry: Any) -> None:
-    """Raise ValueError if a required attribute is missing."""
-    for attribute in table.required_attributes:
-        if getattr(entry, attribute) is None:
-            raise ValueError

@@ -173,12 +173,9 @@ class BlockTable:
         return block
 
 
-def _encode_unknown_body(message: UnknownMessage, checked: bool = True) -> str:
-    return format_unknown(message.unknown, checked)
-
-
 UNKNOWN_BODY: Final = BlockTable(
-    BlockLayout("a message of unknown type", UnknownMessage, (), _encode_unknown_body), {}
+    BlockLayout("a message of unknown type", UnknownMessage, (), lambda body: format_unknown(body.unknown)),
+    {},
 )
 """The body of a message whose MsgType the dialect does not define: all its fields are unknown."""
 

@@ -42,10 +42,10 @@ def limit_check(
     Without `allow_unknown_codes`, an undefined code value is an error even in fields to which the venue may
     add values. `siblings` contains the members of the field's block by name, for the description of a limit.
     """
-    checks = (
-        *_checks(field, allow_unknown_codes=allow_unknown_codes),
-        *(_single_limit_check(field, limit, siblings) for limit in limits),
-    )
+    checks = _common_checks(field)
+    if field.codes is not None and not (allow_unknown_codes and field.open_codes):
+        checks.insert(0, _code_check(field))
+    checks += [_single_limit_check(field, limit, siblings) for limit in limits]
     if not checks:
         return None
 
@@ -56,13 +56,6 @@ def limit_check(
         return None
 
     return check
-
-
-def _checks(field: FieldLayout, *, allow_unknown_codes: bool) -> list[_Check]:
-    checks: list[_Check] = []
-    if field.codes is not None and not (allow_unknown_codes and field.open_codes):
-        checks.append(_code_check(field))
-    return checks + _common_checks(field)
 
 
 def _common_checks(limits: FieldLayout | Limit) -> list[_Check]:

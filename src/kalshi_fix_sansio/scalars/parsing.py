@@ -31,7 +31,7 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return parse
 
 
-# The next three functions expect text whose lexical form was checked. They raise ValueError for a day or year
+# The next two functions expect text whose lexical form was checked. They raise ValueError for a day or year
 # that does not exist.
 
 
@@ -48,11 +48,6 @@ def convert_utctimestamp(raw: str) -> datetime:
                 "the second after the leap second is beyond the last representable date"
             ) from None
     return datetime.fromisoformat(raw + "Z")
-
-
-def convert_utcdateonly(raw: str) -> date:
-    """Convert text with the form of a UTCDATEONLY to a date; raise ValueError if the day does not exist."""
-    return date.fromisoformat(raw)
 
 
 def convert_utctimeonly(raw: str) -> time:
@@ -87,7 +82,7 @@ _CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     # Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it, which
     # after `23:59:60` is `00:00:00` of the next day. A time of day is naive and means UTC.
     Kind.UTCTIMESTAMP: _on_calendar(convert_utctimestamp),
-    Kind.UTCDATEONLY: _on_calendar(convert_utcdateonly),
+    Kind.UTCDATEONLY: _on_calendar(date.fromisoformat),
     Kind.UTCTIMEONLY: convert_utctimeonly,
     Kind.DATA: methodcaller("encode", "latin-1"),
 }

@@ -230,12 +230,8 @@ class DropCopy:
         """Return the requested ranges that are not complete."""
         found = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
-            found.append(
-                UncertainItem(
-                    what="not requested, because there are too many shards",
-                    about=f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports",
-                )
-            )
+            about = f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports"
+            found.append(UncertainItem(what="not requested, because there are too many shards", about=about))
         found += numbered_items(self.unplaced, "the requested range is unknown", "past reports requested")
         return found
 

@@ -49,7 +49,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.dialect.limits import MULTIPLE, NO_SIBLINGS, limit_check, where_words
+from kalshi_fix_sansio.dialect.limits import MULTIPLE, limit_check, where_words
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
@@ -121,12 +121,10 @@ class _Writer:
                 required += [f"if {value} is None: {self._problem(rules.missing(member), where)}"]
             if self.limits:
                 limits += self._limits(member, at, where, by_name)
-        choices = [
-            line
-            for rule in layout.one_of
-            if rule.scope.covers(self.place)
-            for line in self._choice(rule, at, where, by_name)
-        ]
+        choices: list[str] = []
+        for rule in layout.one_of:
+            if rule.scope.covers(self.place):
+                choices += self._choice(rule, at, where, by_name)
         return [*required, *forbidden, *limits, *conditions, *choices, *groups]
 
     def _name(self, value: object) -> str:
@@ -141,20 +139,16 @@ class _Writer:
 
     def _limits(self, member: FieldMember, at: str, where: str, by_name: dict[str, Member]) -> list[str]:
         base, overrides = rules.limits_of(member, self.place)
-        value_check = self._value_check(member, base)
+        value_check = self._value_check(member, base, by_name)
         if not overrides and value_check.limit is None:
             return []  # the encoder reports a value that it cannot encode
+
+        def check(limit: Limit) -> list[str]:
+            return self._value_lines(member, self._value_check(member, (limit,), by_name), where, (limit,))
+
         lines = self._value_lines(member, value_check, where, base)
         if overrides:
-            lines = self._limit_choice_lines(
-                overrides,
-                lambda limit: self._value_lines(
-                    member, self._value_check(member, (limit,), by_name), where, (limit,)
-                ),
-                lines,
-                at,
-                by_name,
-            )
+            lines = self._limit_choice_lines(overrides, check, lines, at, by_name)
         return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
 
     def _limit_choice_lines(
@@ -177,7 +171,7 @@ class _Writer:
         return [*lines, "else:", *_inner(otherwise)] if otherwise else lines
 
     def _value_check(
-        self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member] = NO_SIBLINGS
+        self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member]
     ) -> rules.ValueCheck:
         allowed = self.place.allow_unknown_codes
         check = limit_check(member.field, *limits, allow_unknown_codes=allowed, siblings=by_name)
@@ -249,7 +243,7 @@ class _Writer:
         )
         if when.only_when:
             holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
-            words = rules.any_of(when.only_when, by_name)
+            words = ", or ".join(where_words(condition, by_name) for condition in when.only_when)
             statement = self._problem(rules.unwanted(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
         is_there = _present(member, f"{at}.{member.attribute}")

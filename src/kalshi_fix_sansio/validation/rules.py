@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -17,7 +17,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.dialect.limits import LimitCheck, where_words
+from kalshi_fix_sansio.dialect.limits import LimitCheck
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars import FORMATTERS
@@ -100,11 +100,6 @@ def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Li
 def label(member: Member) -> str:
     """Return a member's name and tag."""
     return f"{member.name} ({member.tag})"
-
-
-def any_of(conditions: Iterable[Condition], by_name: Mapping[str, Member]) -> str:
-    """Return a description of conditions at least one of which must hold, for error texts."""
-    return ", or ".join(where_words(condition, by_name) for condition in conditions)
 
 
 def missing(member: Member, when: str = "") -> ProblemFactory:

@@ -210,12 +210,7 @@ class DecoderWriter:
             values.append(f"{_unpacked(self._values[end_value + 1 :])} = rest.groups()")
         for name, entry in self._splits.items():
             self._names[name] = re.compile(entry).split
-        lines += [
-            *values,
-            f"{_unpacked(self._values[:first_value])} = head",
-            *self._checks,
-            *self._lines,
-        ]
+        lines += [*values, f"{_unpacked(self._values[:first_value])} = head", *self._checks, *self._lines]
         # The source contains nothing that the peer sent except tags, as numbers. MsgType and BeginString are
         # known to the dialect, or there would be no shape; all other text is captured.
         read = make_function("read(data, at, head, framed, strict)", lines, self._names, "shape")
@@ -310,7 +305,10 @@ class DecoderWriter:
         elif isinstance(slot, FieldSlot):
             in_entry = target.name.startswith("entry")
             attribute = slot.member.attribute
-            target.values[attribute] = self._expression(slot, name, in_entry=in_entry)
+            convert = self._converter(slot, in_entry=in_entry)
+            target.values[attribute] = (
+                name if convert is None else f"{self._name('convert', convert)}({name})"
+            )
             if slot.limit is not None and tag not in _FRAMING:
                 self._limits.append(f"{self._name('limit', slot.limit)}({target.name}.{attribute}, {name})")
 
@@ -319,10 +317,6 @@ class DecoderWriter:
         name = f"v{len(self._values)}"
         self._values.append(name)
         return name
-
-    def _expression(self, slot: FieldSlot, name: str, *, in_entry: bool) -> str:
-        convert = self._converter(slot, in_entry=in_entry)
-        return name if convert is None else f"{self._name('convert', convert)}({name})"
 
     def _converter(self, slot: FieldSlot, *, in_entry: bool) -> Callable[[str], Any] | None:
         """Return the function that converts a field's text; None if the value is the text itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 _FORM: Final = re.compile(r"([0-9]{1,18});([0-9]{1,18})(?:;([0-9]{1,9}))?", re.ASCII)
@@ -52,6 +53,15 @@ class ExecKey(NamedTuple):
 
 NO_KEY: Final = ExecKey(-1, -1, -1)
 """Placeholder for the key of a report without a key; lower than every other key."""
+
+
+def first_keys(keys: Iterable[ExecKey | None], forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
+    """Return the lowest key of each shard, without keys up to that of the shard in `forgotten`."""
+    found: dict[int, ExecKey] = {}
+    for key in keys:
+        if key is not None and key > forgotten.get(key.shard, NO_KEY):
+            found[key.shard] = min(key, found.get(key.shard, key))
+    return found
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:

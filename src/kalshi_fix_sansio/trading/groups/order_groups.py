@@ -269,12 +269,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         ]
         if self.lost_creates:
             one = self.lost_creates == 1
-            found.append(
-                UncertainItem(
-                    what=f"the venue may have created {'it' if one else 'them'}",
-                    about="1 new order group" if one else f"{self.lost_creates} new order groups",
-                )
-            )
+            about = "1 new order group" if one else f"{self.lost_creates} new order groups"
+            what = f"the venue may have created {'it' if one else 'them'}"
+            found.append(UncertainItem(what=what, about=about))
         found += numbered_items(self.unplaced, "its outcome is unknown", "order group request")
         return found
 

@@ -305,9 +305,8 @@ class Cash(Mapping[BalanceKey, Balance]):
         ]
         if self.refused:
             about = "1 fill or payout" if self.refused == 1 else f"{self.refused} fills or payouts"
-            found.append(
-                UncertainItem(what="effect on balances is not tracked (max_balances reached)", about=about)
-            )
+            what = "effect on balances is not tracked (max_balances reached)"
+            found.append(UncertainItem(what=what, about=about))
         return found
 
     def _count_fill(self, balance: Balance, order: Order, fill: Any) -> None:

@@ -283,12 +283,9 @@ class Positions(Mapping[PositionKey, Position]):
             for each in self.discrepancies()
         ]
         if self.refused:
-            found.append(
-                UncertainItem(
-                    what="effect on positions is not tracked (max_positions reached)",
-                    about="1 fill" if self.refused == 1 else f"{self.refused} fills",
-                )
-            )
+            about = "1 fill" if self.refused == 1 else f"{self.refused} fills"
+            what = "effect on positions is not tracked (max_positions reached)"
+            found.append(UncertainItem(what=what, about=about))
         return found
 
     def _apply_update(self, update: OrderUpdate, order: Order) -> list[Position]:

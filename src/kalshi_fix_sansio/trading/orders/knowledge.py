@@ -111,10 +111,7 @@ class Knowledge:
 
 
 CLEAR: Final = Knowledge()
-RESOLVED: Final = {
-    True: Knowledge(RESOLVED_OPEN),
-    False: Knowledge(RESOLVED_DONE),
-}
+RESOLVED: Final = {True: Knowledge(RESOLVED_OPEN), False: Knowledge(RESOLVED_DONE)}
 """The knowledge after the user has resolved an order; the key is True if the user reported the order as
 open.
 """

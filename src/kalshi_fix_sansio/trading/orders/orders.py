@@ -369,9 +369,8 @@ class Orders:
         Do not withdraw a request that may have been partly sent: its outcome becomes unknown when the session
         ends.
         """
-        message: Any = request
         if isinstance(request, NewOrderSingle):
-            waiting = [order for order, _ in self._kept.unlinked(message.cl_ord_id)]
+            waiting = [order for order, _ in self._kept.unlinked(request.cl_ord_id)]
             # An order with this ClOrdID whose outcome is unknown was sent earlier and stays.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
@@ -490,16 +489,11 @@ class Orders:
         return self._kept.by_id.get(message.order_id or "") or self.by_cl_ord_id(message.orig_cl_ord_id)
 
     def _pending_request(self, message: _Change, after: ExecKey | None = None) -> PendingRequest:
-        fields: Any = message
-        changes = isinstance(message, OrderCancelReplaceRequest)
-        return PendingRequest(
-            message.MSG_TYPE,
-            message.cl_ord_id,
-            message.orig_cl_ord_id,
-            None if not changes or fields.price is None else self._price(fields.price),
-            fields.order_qty if changes else None,
-            after,
-        )
+        pending = PendingRequest(message.MSG_TYPE, message.cl_ord_id, message.orig_cl_ord_id, after=after)
+        if isinstance(message, OrderCancelReplaceRequest):
+            pending.price = None if message.price is None else self._price(message.price)
+            pending.quantity = message.order_qty
+        return pending
 
     def _pending_like(self, message: _Change) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests with the ClOrdID and type of a sent message, those with the same terms
@@ -876,9 +870,7 @@ class Orders:
     def _handle_message_rejected(self, event: MessageRejected) -> None:
         """Handle a message from the venue that this side rejected and did not deliver."""
         refused = event.message
-        if event.will_be_resent:
-            return
-        if refused is not None and refused.msg_type not in _REPORTS:
+        if event.will_be_resent or (refused is not None and refused.msg_type not in _REPORTS):
             return
         if isinstance(refused, OrderMassCancelReport):
             self.epoch += 1
@@ -933,27 +925,23 @@ class Orders:
         yield _ROW, None
         for slot, row in self._kept.dump(full=full):
             yield f"{_ROW}/{slot}", row
-        yield (
-            _ROW,
-            dump_state(
-                _State(
-                    self.epoch,
-                    self._losses.dump(),
-                    self._number,
-                    self._logged_on,
-                    self._time,
-                    {name: value for name, value in self._logon.items() if isinstance(value, bool)},
-                    self._reports.live,
-                    self._kept.floors,
-                    self._reports.shards,
-                    self._answers.known,
-                    self._answers.overtaken,
-                    self._mass_cancels.open,
-                    self.unplaced.dump(),
-                    self._reports.copied,
-                )
-            ),
+        state = _State(
+            self.epoch,
+            self._losses.dump(),
+            self._number,
+            self._logged_on,
+            self._time,
+            {name: value for name, value in self._logon.items() if isinstance(value, bool)},
+            self._reports.live,
+            self._kept.floors,
+            self._reports.shards,
+            self._answers.known,
+            self._answers.overtaken,
+            self._mass_cancels.open,
+            self.unplaced.dump(),
+            self._reports.copied,
         )
+        yield _ROW, dump_state(state)
 
     def load(self, rows: Mapping[str, Any]) -> Iterator[list[OrderUpdate]]:
         """Replace the state with the rows of `dump`, written by this process or an earlier one. Rows with

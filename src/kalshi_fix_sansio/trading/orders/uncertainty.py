@@ -15,7 +15,7 @@ from kalshi_fix_sansio._generated import (
     OrderCancelRequest,
     OrderMassCancelRequest,
 )
-from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey, covers
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers, first_keys
 from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
 from kalshi_fix_sansio.trading.orders.answers import Answers
@@ -89,16 +89,12 @@ class Uncertainty:
 
     def drop_copy_start(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
         """Return, by shard, the key at which drop copy must begin; see `Orders.drop_copy_start`."""
-        found: dict[int, ExecKey] = {}
         keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
         for item in self.items(self._kept.outside_cohorts(self._alike())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
                 keys.extend(self._awaited(item.mass_cancel).values())
-        for key in keys:
-            if key is not None and key > forgotten.get(key.shard, NO_KEY):
-                found[key.shard] = min(key, found.get(key.shard, key))
-        return found
+        return first_keys(keys, forgotten)
 
     def _alike(self) -> list[Cohort]:
         """Return the cohorts whose orders all have a certain state, or all need drop copy from the same

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from kalshi_fix_sansio.trading.common.dumping import keyed_by
-from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
+from kalshi_fix_sansio.trading.common.exec_key import ExecKey, first_keys
 from kalshi_fix_sansio.trading.common.received import readable, remember
 from kalshi_fix_sansio.trading.drop_copy import MAX_SHARDS
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange
@@ -77,12 +77,7 @@ class ReportKeys:
         contains the market and the preceding reports of each order. Orders for which the key is unknown are
         left out.
         """
-        found: dict[int, ExecKey] = {}
-        for symbol, preceding in overdue:
-            key = self._first_key(symbol, preceding)
-            if key is not None and key > forgotten.get(key.shard, NO_KEY):
-                found[key.shard] = min(key, found.get(key.shard, key))
-        return found
+        return first_keys((self._first_key(symbol, preceding) for symbol, preceding in overdue), forgotten)
 
     def _first_key(self, symbol: str, preceding: Preceding) -> ExecKey | None:
         shard = self._shards.get(symbol)

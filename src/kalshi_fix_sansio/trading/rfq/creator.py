@@ -68,12 +68,7 @@ MAX_ACCEPTANCES: Final = 16
 MAX_EARLY: Final = 1_000
 """Maximum number of quotes kept whose RfqId does not belong to a known request yet."""
 _ANSWERS: Final = frozenset(
-    (
-        QuoteRequestAck.MSG_TYPE,
-        QuoteRequestReject.MSG_TYPE,
-        AcceptQuoteStatus.MSG_TYPE,
-        RFQCancelStatus.MSG_TYPE,
-    )
+    each.MSG_TYPE for each in (QuoteRequestAck, QuoteRequestReject, AcceptQuoteStatus, RFQCancelStatus)
 )
 """Messages that change the state of a request, in addition to execution reports."""
 _RESOLVABLE: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
@@ -112,6 +107,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     """
 
     _UPDATE = CreatorUpdate
+    _REQUESTS = (QuoteRequest, AcceptQuote, RFQCancel, NewOrderSingle)
     __slots__ = ("_accepted", "_by_rfq_id", "_early", "_max_quotes")
 
     def __init__(
@@ -139,13 +135,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             max_quotes: maximum number of quotes per active request, about 1 KB each.
         """
         super().__init__(
-            (QuoteRequest, AcceptQuote, RFQCancel, NewOrderSingle),
-            standard=standard,
-            high_volatility=high_volatility,
-            volatile_symbols=volatile_symbols,
-            grace=grace,
-            dollars=dollars,
-            max_rfqs=max_rfqs,
+            standard, high_volatility, volatile_symbols, grace=grace, dollars=dollars, max_rfqs=max_rfqs
         )
         self._max_quotes = max_quotes
         self._by_rfq_id: dict[str, CreatorRfq] = {}

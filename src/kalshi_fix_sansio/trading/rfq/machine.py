@@ -60,14 +60,15 @@ class RfqMachine(ABC, Generic[R, D, U]):
         "unplaced",
     )
     _UPDATE: type[U]
+    _REQUESTS: tuple[type[Message], ...]
+    """The requests whose outcome may be unknown."""
 
     def __init__(
         self,
-        requests: tuple[type[Message], ...],
-        *,
         standard: RfqWindows,
         high_volatility: RfqWindows,
         volatile_symbols: Container[str],
+        *,
         grace: float,
         dollars: bool,
         max_rfqs: int,
@@ -80,7 +81,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
         self._keys = ReportKeys()
         self._now: datetime | None = None
-        self.unplaced: UnplacedRequests = UnplacedRequests(*requests)
+        self.unplaced: UnplacedRequests = UnplacedRequests(*self._REQUESTS)
         """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
         """Updates of the current call by request. A discrepancy without a request has a sequential number as

@@ -101,6 +101,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     """
 
     _UPDATE = MakerUpdate
+    _REQUESTS = (Quote, QuoteConfirm, QuoteCancel)
     __slots__ = ("_confirm", "_idle", "_logged_on", "_new_id", "_quote", "_quotes", "alloc_account")
 
     def __init__(
@@ -136,13 +137,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 an accepted quote. If there is none, the new request is ignored.
         """
         super().__init__(
-            (Quote, QuoteConfirm, QuoteCancel),
-            standard=standard,
-            high_volatility=high_volatility,
-            volatile_symbols=volatile_symbols,
-            grace=grace,
-            dollars=dollars,
-            max_rfqs=max_rfqs,
+            standard, high_volatility, volatile_symbols, grace=grace, dollars=dollars, max_rfqs=max_rfqs
         )
         self._quote, self._confirm, self._new_id = quote, confirm, new_id
         self.alloc_account: int | None = alloc_account

@@ -4,7 +4,7 @@ discrepancies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -155,23 +155,19 @@ _UNPLACED: Final = {
 _OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
 
 
-def unplaced_items(requests: Iterable[UnplacedRequest]) -> list[UncertainRfq]:
-    """Return the uncertain items about requests without a known quote or RFQ."""
-    found = []
+def unplaced_items(requests: Iterable[UnplacedRequest]) -> Iterator[UncertainRfq]:
+    """Yield the uncertain items about requests without a known quote or RFQ."""
     for each in requests:
         kind, about = _UNPLACED[each.msg_type]
-        found.append(
-            UncertainRfq(
-                kind=kind,
-                what=kind.value,
-                about=f"{about} {each.request_id}",
-                since=each.sent_at,
-                symbol="",
-                quote_id=each.request_id if each.msg_type in _OF_QUOTES else None,
-                unplaced=each,
-            )
+        yield UncertainRfq(
+            kind=kind,
+            what=kind.value,
+            about=f"{about} {each.request_id}",
+            since=each.sent_at,
+            symbol="",
+            quote_id=each.request_id if each.msg_type in _OF_QUOTES else None,
+            unplaced=each,
         )
-    return found
 
 
 class RfqDiscrepancyKind(Enum):
