@@ -49,9 +49,9 @@ class Explainer:
     """
 
     __slots__ = (
+        "_counts",
         "_dialect",
         "_findings",
-        "_found",
         "_open",
         "_position",
         "_section",
@@ -77,7 +77,7 @@ class Explainer:
         reject values.
         """
         self._findings: list[Finding] = []
-        self._found = [0, 0]
+        self._counts = [0, 0]
         """Number of problems that `decode` also reports, and number of problems that only strict decoding
         reports. The index is `Finding.strict`.
         """
@@ -121,7 +121,7 @@ class Explainer:
         problem contains the number of the rest.
         """
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
-        more = sum(max(0, count - MAX_PROBLEMS) for count in self._found[: 2 if strict else 1])
+        more = sum(max(0, count - MAX_PROBLEMS) for count in self._counts[: 2 if strict else 1])
         if more:
             verb = "problem is" if more == 1 else "problems are"
             reported.append(Problem(Reason.OTHER, f"{more} more {verb} not listed"))
@@ -411,6 +411,6 @@ class Explainer:
 
     def _record(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
         # Limited, because a problem takes 200 times the memory of the byte that may cause it.
-        self._found[strict] += 1
-        if self._found[strict] <= MAX_PROBLEMS:
+        self._counts[strict] += 1
+        if self._counts[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

@@ -48,7 +48,7 @@ def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S 
         TypeError: the value is a member of another codeset, or not a string.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
-    _refuse_other_codes(codes, value)
+    _reject_other_codes(codes, value)
     checked = plain(value)
     return known(codes).get(checked, checked)
 
@@ -60,12 +60,12 @@ def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], 
         TypeError: the value is a member of another codeset, a bool, or not a number.
         ValueError: it does not have the lexical form that `plain` checks, or is the name of a member.
     """
-    _refuse_other_codes(codes, value)
+    _reject_other_codes(codes, value)
     checked = plain(value)
     return known(codes).get(checked, checked)
 
 
-def _refuse_other_codes(codes: type[Enum], value: object) -> None:
+def _reject_other_codes(codes: type[Enum], value: object) -> None:
     if isinstance(value, Enum) and not isinstance(value, codes):
         raise TypeError(
             f"expected {codes.__name__} or a plain value, not {type(value).__name__}.{value.name}"

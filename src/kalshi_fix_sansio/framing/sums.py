@@ -43,10 +43,10 @@ class Sums:
             return
         self._base -= size
         # Keep the last sum even if its bytes are removed, because the next sums are computed from it.
-        gone = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
-        if gone > 0:
-            del self._totals[:gone]
-            self._base += gone * ADLER_BLOCK
+        blocks = min(-self._base // ADLER_BLOCK, len(self._totals) - 1)
+        if blocks > 0:
+            del self._totals[:blocks]
+            self._base += blocks * ADLER_BLOCK
 
     def total(self, buffer: bytearray, start: int, end: int) -> int:
         """Return the sum from `start` to `end`; `start` must not be lower than in an earlier call.

@@ -225,16 +225,16 @@ class OrderGroup:
             self._extend(len(fills) - 1)
         else:
             self._recount()
-        gone = bisect(fills, shifted(fills[-1][0], -2 * WINDOW), key=_time)
-        if len(fills) - gone > max_fills:
-            gone = len(fills) - max_fills
-            self._dropped_at = fills[gone - 1][0]
-        if gone > self._start:
-            self._drop(gone)
+        expired = bisect(fills, shifted(fills[-1][0], -2 * WINDOW), key=_time)
+        if len(fills) - expired > max_fills:
+            expired = len(fills) - max_fills
+            self._dropped_at = fills[expired - 1][0]
+        if expired > self._start:
+            self._drop(expired)
             self._recount()
-        elif gone:
-            self._drop(gone)
-            self._start -= gone
+        elif expired:
+            self._drop(expired)
+            self._start -= expired
 
     @property
     def _certain_from(self) -> datetime:
@@ -328,9 +328,9 @@ class OrderGroup:
         self._drop_settled()
 
     def _drop_settled(self) -> None:
-        gone = bisect(self._fills, self._implied_reset, key=_time)
-        if gone:
-            self._drop(gone)
+        settled = bisect(self._fills, self._implied_reset, key=_time)
+        if settled:
+            self._drop(settled)
             self._recount()
 
     def lose(self, since: datetime | None, until: datetime | None, *, request: bool = False) -> None:

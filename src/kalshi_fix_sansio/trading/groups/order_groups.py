@@ -508,8 +508,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         remove one create request, which may have created this group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
-        gone = creates[:1] if created else []
-        self._lost = [each for each in self._lost if each.group_id != group_id and each not in gone]
+        answered = creates[:1] if created else []
+        self._lost = [each for each in self._lost if each.group_id != group_id and each not in answered]
 
     def _handle_order(self, order: NewOrderSingle) -> None:
         group_id = order.secondary_cl_ord_id or order.order_group_id

@@ -397,7 +397,7 @@ class Orders:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
         """
         if self._loading:
-            self._refuse()
+            self._raise_not_loaded()
         handler = _HANDLERS.get(type(event)) or _inherited(type(event))
         if handler is not None:
             handler(self, event)
@@ -418,7 +418,7 @@ class Orders:
             self._mass_cancels.record_open(order.number)
         return self._take_updates()
 
-    def _refuse(self) -> NoReturn:
+    def _raise_not_loaded(self) -> NoReturn:
         raise LocalProtocolError("the orders are not loaded yet: iterate over the result of load to its end")
 
     def _take_updates(self) -> list[OrderUpdate]:
@@ -643,11 +643,11 @@ class Orders:
         """Return the order for the first report with a new OrderID: one that this session placed, or else a
         new order, which another session placed.
         """
-        mine = self._mine(report)
-        if mine is not None:
-            mine.order_id = report.order_id
-            self._kept.by_id[mine.order_id or ""] = mine
-            return mine
+        own = self._own_order(report)
+        if own is not None:
+            own.order_id = report.order_id
+            self._kept.by_id[own.order_id or ""] = own
+            return own
         if report.exec_type in PENDING:
             return None
         if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
@@ -665,7 +665,7 @@ class Orders:
         self._kept.add(order)
         return order
 
-    def _mine(self, report: Any) -> Order | None:
+    def _own_order(self, report: Any) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
             for order, _ in self._kept.unlinked(name or ""):
                 if order.order_id is None and (order.symbol, order.side) == (report.symbol, report.side):
@@ -921,7 +921,7 @@ class Orders:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
         """
         if self._loading:
-            self._refuse()
+            self._raise_not_loaded()
         yield _ROW, None
         for slot, row in self._kept.dump(full=full):
             yield f"{_ROW}/{slot}", row

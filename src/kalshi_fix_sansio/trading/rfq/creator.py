@@ -345,7 +345,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             case QuoteRequestAck():
                 self._handle_ack(message)
             case QuoteRequestReject():
-                self._refuse(message, message.quote_req_id, message.text)
+                self._record_refusal(message, message.quote_req_id, message.text)
             case RFQCancelStatus():
                 self._handle_cancel_status(message)
             # On KalshiRT the venue resends missed messages after a logon, unless the sequence numbers were
@@ -468,7 +468,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
             self._put(update, rfq, self._early.pop(key))
 
-    def _refuse(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
+    def _record_refusal(self, message: Any, quote_req_id: str | None, text: str | None) -> None:
         """Record that the venue refused a request, immediately or later."""
         rfq = self.rfq(quote_req_id or "")
         if rfq is None:
@@ -599,7 +599,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
 
     def _handle_reject(self, sent: object, reject: Any) -> None:
         if isinstance(sent, QuoteRequest):
-            self._refuse(reject, sent.quote_req_id, reject.text)
+            self._record_refusal(reject, sent.quote_req_id, reject.text)
         elif isinstance(sent, RFQCancel):
             rfq = self.rfq(sent.quote_req_id or sent.rfq_id or "")
             if rfq is not None:
