@@ -206,7 +206,8 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
         print_step("server", "ok", f"version {version} at {server}")
         with step("stream"):
             stream = await connected.stream()
-        print_step("stream", "ok", f"JetStream has KALSHI and its key-value store; {_size(stream)}")
+        size = f"{counted(stream.messages, 'message')}, {_gib(stream.size)}"
+        print_step("stream", "ok", f"JetStream has KALSHI and its key-value store; {size}")
         publishers = await connected.publishers()
         names = [channel] if channel is not None else [str(each.channel) for each in publishers]
         may_send = await _check_permissions(connected, role, (names or ["demo.prediction.KalshiMD.desk"])[0])
@@ -244,16 +245,12 @@ def _check_retention(stream: StreamState) -> None:
     age = "any age" if not stream.max_age else f"{stream.max_age / 3600:g} hours"
     size = "any size" if stream.max_bytes < 0 else _gib(stream.max_bytes)
     text = f"events of {age} and {size}, on {counted(stream.replicas, 'server')}"
+    advice = ""
     if not stream.drops_oldest:
-        print_step(
-            "retention",
-            "warning",
-            f"{text}; publishing fails at the limit: discard the oldest messages instead",
-        )
+        advice = "; publishing fails at the limit: discard the oldest messages instead"
     elif 0 < stream.max_bytes < stream.size * 1.1:
-        print_step("retention", "warning", f"{text}; the size limits the age: raise the size in Bus.create")
-    else:
-        print_step("retention", "ok", text)
+        advice = "; the size limits the age: raise the size in Bus.create"
+    print_step("retention", "warning" if advice else "ok", text + advice)
 
 
 def _check_publisher(state: PublisherState) -> None:
@@ -269,10 +266,6 @@ def _check_publisher(state: PublisherState) -> None:
         text += ", not from the newest publisher"
     is_ok = is_newest and state.answers_commands is not False
     print_step("publisher", "ok" if is_ok else "warning", text + commands)
-
-
-def _size(stream: StreamState) -> str:
-    return f"{counted(stream.messages, 'message')}, {_gib(stream.size)}"
 
 
 def _gib(size: int) -> str:

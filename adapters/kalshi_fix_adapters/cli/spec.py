@@ -17,6 +17,7 @@ from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, counted, plain
 MAX_LISTED = 20
 """Maximum number of descriptions that a search prints. The remaining descriptions are only counted."""
 _NAMESPACE = "{http://fixprotocol.io/2024/orchestra/repository}"
+_FIELD_ELEMENTS = frozenset((f"{_NAMESPACE}fieldRef", f"{_NAMESPACE}numInGroup"))
 
 
 @attrs.frozen
@@ -123,10 +124,8 @@ def _field(
     tag, name = field.attrib["id"], field.attrib["name"]
     codes = code_sets.get(field.attrib.get("codeSet", ""))
     kind = field.attrib.get("type") or ("" if codes is None else codes.attrib["type"])
-    rows = []
-    if codes is not None:
-        for code in codes.iter(f"{_NAMESPACE}code"):
-            rows += [(f"{code.attrib['value']} {code.attrib['name']}", _text(code))]
+    named_codes = () if codes is None else codes.iter(f"{_NAMESPACE}code")
+    rows = [(f"{code.attrib['value']} {code.attrib['name']}", _text(code)) for code in named_codes]
     containers = dict.fromkeys(
         message.attrib["name"]
         for message in messages
@@ -136,14 +135,12 @@ def _field(
     return Entry(frozenset({tag, _normalized(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
 
 
-def _members(message: Element, groups: dict[str, Element]) -> Iterator[dict[str, Element]]:
-    """Yield the fields of a message by tag, then for each group the fields of its entries."""
+def _members(message: Element, groups: dict[str, Element]) -> Iterator[set[str]]:
+    """Yield the tags of a message's fields, then for each group the tags of its entries' fields."""
     todo = [message]
     while todo:
         block = todo.pop()
-        yield {each.attrib["id"]: each for each in block.iter(f"{_NAMESPACE}fieldRef")} | {
-            each.attrib["id"]: each for each in block.iter(f"{_NAMESPACE}numInGroup")
-        }
+        yield {each.attrib["id"] for each in block.iter() if each.tag in _FIELD_ELEMENTS}
         todo += [groups[each.attrib["name"]] for each in block.iter(f"{_NAMESPACE}groupRef")]
 
 

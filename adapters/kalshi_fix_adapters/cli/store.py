@@ -89,7 +89,11 @@ def show(location: str, as_object: bool, rows: int) -> None:
     """
     with plain_errors():
         if not is_url(location) and not Path(location).is_dir():
-            _print(_with_status(partial(read_summary, location, rows=rows)), as_object)
+            summary = _with_status(partial(read_summary, location, rows=rows))
+            if as_object:
+                _print_object(_as_json(summary))
+            else:
+                _print_tables(summary)
             return
         stores = stores_at(location)
         names = stores.names()
@@ -144,16 +148,15 @@ def migrate(location: str, name: str | None, key_id: str | None, account: str | 
 
 
 def _with_status(read: Callable[..., StoreSummary]) -> StoreSummary:
-    """Read a store, and show the elapsed time on a terminal."""
+    """Read and check a store; meanwhile show the elapsed time on a terminal."""
+    started = time.monotonic()
     with StatusLine() as line:
-        return read(working=_Working(line))
 
+        def show_time() -> None:
+            if line.is_due():
+                line.show(f"reading and checking the file: {time.monotonic() - started:.0f} s")
 
-def _print(summary: StoreSummary, as_object: bool) -> None:
-    if as_object:
-        _print_object(_as_json(summary))
-    else:
-        _print_tables(summary)
+        return read(working=show_time)
 
 
 def _print_object(value: dict[str, Any]) -> None:
@@ -183,18 +186,6 @@ def _print_tables(summary: StoreSummary, *heading: Line) -> None:
     if summary.last_rows:
         screen.lines([(("bold", "User rows, the last ones by key"),)])
         screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
-
-
-class _Working:
-    """Shows that the check is in progress, and the elapsed time."""
-
-    def __init__(self, line: StatusLine) -> None:
-        self._line = line
-        self._started = time.monotonic()
-
-    def __call__(self) -> None:
-        if self._line.is_due():
-            self._line.show(f"reading and checking the file: {time.monotonic() - self._started:.0f} s")
 
 
 def _row_lines(key: str, text: str) -> Iterator[Line]:

@@ -283,6 +283,6 @@ def test_an_interrupt_while_a_store_is_read_ends_the_command(
 
     SqliteStore(path, owner=OWNER).close()
     monkeypatch.setattr("kalshi_fix_adapters.store_sqlite.summary._INSTRUCTIONS_PER_CALL", 1)
-    monkeypatch.setattr("kalshi_fix_adapters.cli.store._Working.__call__", interrupt)
+    monkeypatch.setattr("kalshi_fix_adapters.cli.store.StatusLine.is_due", interrupt)
     result = show_store(path)
     assert (result.exit_code, result.output) == (130, "")

@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final, Self, TextIO
 
 import click
@@ -110,7 +111,7 @@ class StatusLine:
 
     @staticmethod
     def is_visible() -> bool:
-        """Whether standard error is a terminal."""
+        """Return whether standard error is a terminal."""
         return sys.stderr.isatty()
 
     def is_due(self) -> bool:
@@ -250,14 +251,11 @@ def styled(lines: Sequence[Line]) -> Text:
 def side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
     """Return blocks of lines side by side, padded to `width` columns except for the last block."""
     lines: list[Line] = []
-    for row in range(max(map(len, blocks))):
+    for *left, last in zip_longest(*blocks, fillvalue=()):
         spans: list[Span] = []
-        for number, block in enumerate(blocks):
-            line = block[row] if row < len(block) else ()
-            spans += line
-            if number + 1 < len(blocks):
-                spans.append(("", " " * (width - sum(len(part) for _, part in line))))
-        lines.append(tuple(spans))
+        for line in left:
+            spans += (*line, ("", " " * (width - sum(len(part) for _, part in line))))
+        lines.append((*spans, *last))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Click parameter types for arguments and options."""
+"""Click parameter types, and groups of options."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # not generic in click 8.1
+
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Value(_ParamType):
@@ -31,3 +33,14 @@ class Value(_ParamType):
             return self._read(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def option_group(*options: _Decorator) -> _Decorator:
+    """Return a decorator that adds options to a command, in this order."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Final
 
 import click
 
 from kalshi_fix_adapters.cli.kit.terminal import Line, Screen, print_stderr
+from kalshi_fix_adapters.cli.kit.values import option_group
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
@@ -25,14 +27,11 @@ PROBLEMS_FOUND, UNREADABLE, NOTHING_FOUND = 1, 2, 3
 POLL_SECONDS = 0.2
 
 
-def form_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for the form of each message to a command."""
-    command = click.option(
-        "--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object per line."
-    )(command)
-    return click.option(
-        "--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, one per line."
-    )(command)
+form_options: Final = option_group(
+    click.option("--full", "form", flag_value=Form.FULL, type=Form, help="Print all fields, one per line."),
+    click.option("--json", "form", flag_value=Form.JSON, type=Form, help="Print one JSON object per line."),
+)
+"""The options for the form of each message."""
 
 
 @click.command()
@@ -103,15 +102,12 @@ class Output:
         self._screen = Screen()
         self._options = options
         self._titled = titled
-        self._found = self._problems = 0
+        self.found: int = 0
+        """Number of messages printed."""
+        self._problems = 0
         self._summary = Summary()
         self._orders = OrderList()
         self.versions: OtherVersions = OtherVersions()
-
-    @property
-    def found(self) -> int:
-        """Number of messages printed."""
-        return self._found
 
     def begin(self, name: str) -> None:
         """Print the name of the next file, if there are several."""
@@ -120,7 +116,7 @@ class Output:
 
     def add(self, batch: Batch) -> None:
         """Print the output for some messages."""
-        self._found += batch.found
+        self.found += batch.found
         self._problems += batch.problems
         for fact, is_selected, is_wrong in batch.facts:
             self._summary.add(fact, selected=is_selected, wrong=is_wrong)
@@ -137,12 +133,10 @@ class Output:
 
     def finish(self) -> int:
         """Print the summary; return the exit status."""
-        found, problems = self._found + self._summary.found, self._problems + self._summary.problems
-        if self._options.form is Form.NONE and found:
-            self._screen.lines(list(self._summary.lines()))
-            self._screen.flush()
-        elif self._options.form is Form.ORDERS and found:
-            self._screen.lines(list(self._orders.lines()))
+        found, problems = self.found + self._summary.found, self._problems + self._summary.problems
+        results: dict[Form, Summary | OrderList] = {Form.NONE: self._summary, Form.ORDERS: self._orders}
+        if self._options.form in results and found:
+            self._screen.lines(list(results[self._options.form].lines()))
             self._screen.flush()
         for text in self.versions.sentences():
             print_stderr(text)
@@ -165,11 +159,11 @@ def _decode(name: str, options: OutputOptions, output: Output, *, follow: bool, 
         waiting = (lambda: time.sleep(POLL_SECONDS)) if follow else None
         log_data = output.versions.watch(progress.watch(chunks(name, waiting)))
         if processes == 1:
-            for batch in _batches(log_data, options):
-                output.add(batch)
+            batches = _batches(log_data, options)
         else:
-            for batch in in_processes(Decoder(options).batch, log_data, processes):
-                output.add(batch)
+            batches = in_processes(Decoder(options).batch, log_data, processes)
+        for batch in batches:
+            output.add(batch)
 
 
 def _batches(log_data: Iterator[bytes], options: OutputOptions) -> Iterator[Batch]:

@@ -154,10 +154,10 @@ class Decoder:
     def _json(self, logged: LoggedMessage, message: Message) -> str:
         """Return the result of `as_json` for a valid message, as text."""
         time, direction, connection = parse_origin(logged.before)
-        at = "null" if time is None else f'"{time.isoformat()}"'
-        way = "null" if direction is None else f'"{direction}"'
+        time_text = "null" if time is None else f'"{time.isoformat()}"'
+        direction_text = "null" if direction is None else f'"{direction}"'
         return (
-            f'{{"line": {logged.line}, "time": {at}, "direction": {way}, '
+            f'{{"line": {logged.line}, "time": {time_text}, "direction": {direction_text}, '
             f'"connection": {"null" if connection is None else connection}, '
             f'"msg_type": "{message.MSG_TYPE}", "name": "{message.NAME}", '
             f'"fields": {self._templates.fields(logged.frame, message.NAME)}, "problems": []}}'

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import click
 
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.values import Value, option_group
 from kalshi_fix_adapters.logs.entries import Direction, parse_origin
 from kalshi_fix_adapters.logs.reader import LoggedMessage
 from kalshi_fix_sansio import DIALECT
@@ -61,7 +61,7 @@ def _time_for(when: datetime, bound: TimeBound) -> Any:
     return when if isinstance(bound, datetime) else when.time()
 
 
-_FIELD_OPTIONS = (
+field_options: Final = option_group(
     click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle."),
     click.option(
         "--tag",
@@ -75,13 +75,7 @@ _FIELD_OPTIONS = (
     ),
     click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*."),
 )
-
-
-def field_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for conditions on fields to a command."""
-    for option in reversed(_FIELD_OPTIONS):
-        command = option(command)
-    return command
+"""The options for conditions on fields."""
 
 
 def make(

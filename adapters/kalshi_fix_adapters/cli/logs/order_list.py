@@ -101,19 +101,9 @@ class OrderList:
     def add(self, fact: OrderFact) -> None:
         """Add a message."""
         values = fact.values
-        client = next(
-            (
-                values[name]
-                for name in ("SenderCompID", "TargetCompID")
-                if values.get(name) not in _VENUE and name in values
-            ),
-            "",
-        )
-        keys = [
-            (client, kind, values[name])
-            for name, kind in (("OrigClOrdID", "c"), ("ClOrdID", "c"))
-            if values.get(name)
-        ]
+        comp_ids = [values[name] for name in ("SenderCompID", "TargetCompID") if name in values]
+        client = next((each for each in comp_ids if each not in _VENUE), "")
+        keys = [(client, "c", values[name]) for name in ("OrigClOrdID", "ClOrdID") if values.get(name)]
         # The key of an OrderID has no client, because drop copy logs on with a separate API key. The OrderID
         # of an OrderCancelReject is not used, because it may be NONE.
         if values.get("OrderID") and values["MsgType"] != "9":

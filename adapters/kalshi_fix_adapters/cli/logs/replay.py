@@ -26,19 +26,9 @@ from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.logs import Recording, read_events
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.recording import is_recording
-from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES
+from kalshi_fix_sansio import PRODUCTS, SESSION_TYPES, trading
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
-from kalshi_fix_sansio.trading import (
-    Cash,
-    DropCopy,
-    OrderBooks,
-    Orders,
-    OrderState,
-    Positions,
-    Settlements,
-    UncertainItems,
-)
 
 NOTHING_FOUND = 3
 PROGRESS_EVERY = 1_000
@@ -104,15 +94,15 @@ class _State:
 
     def __init__(self, product: str) -> None:
         self.count = 0
-        self.books = OrderBooks()
+        self.books = trading.OrderBooks()
         self.orders = {
-            name: Orders(name, product=product)
+            name: trading.Orders(name, product=product)
             for name, service in sorted(_SERVICES.items())
             if service == "orders"
         }
-        self.copies = DropCopy(product=product)
-        self.positions, self.cash = Positions(), Cash(product=product)
-        self.settlements = Settlements()
+        self.copies = trading.DropCopy(product=product)
+        self.positions, self.cash = trading.Positions(), trading.Cash(product=product)
+        self.settlements = trading.Settlements()
         self.discrepancies: Counter[str] = Counter()
         self._ended: dict[str, SessionEnded] = {}
         """The end of the last session of each type, unless a message has followed it."""
@@ -157,7 +147,7 @@ class _State:
         """Yield the output."""
         yield from self._books()
         orders = [order for each in self.orders.values() for order in each]
-        shown = [order for order in orders if everything or order.state is not OrderState.DONE]
+        shown = [order for order in orders if everything or order.state is not trading.OrderState.DONE]
         if orders:
             yield _title(f"orders: {len(orders):,}, of which {len(shown):,} shown")
         for order in shown:
@@ -174,7 +164,7 @@ class _State:
             yield plain(f"  {printable(key.symbol)} {position.net} realized {position.realized} dollars")
         for balance in (self.cash[key] for key in self.cash):
             yield plain(f"  fills: {balance.fills:,}, fees {balance.fees} dollars")
-        uncertain_items = UncertainItems(*self.orders.values())
+        uncertain_items = trading.UncertainItems(*self.orders.values())
         if len(uncertain_items):
             yield (("bold red", f"uncertain: {len(uncertain_items):,}"),)
         for item in uncertain_items:

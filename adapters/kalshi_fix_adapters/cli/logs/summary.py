@@ -56,8 +56,8 @@ class Fact:
 @attrs.define
 class _Gap:
     line: int
-    sender: str
-    target: str
+    comp_ids: tuple[str, str]
+    """SenderCompID and TargetCompID."""
     first: int
     last: int
 
@@ -116,7 +116,7 @@ class Summary:
             expected = None
         if expected is not None and number > expected:
             if len(self._gaps) < MAX_KEPT:
-                self._gaps.append(_Gap(fact.line, *key, expected, number - 1))
+                self._gaps.append(_Gap(fact.line, key, expected, number - 1))
             else:
                 self._omitted_gaps += 1
         following = number + 1
@@ -130,7 +130,7 @@ class Summary:
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
         """Remove resent or skipped numbers, which arrive in order, from the beginning of a gap."""
         for gap in reversed(self._gaps):
-            if (gap.sender, gap.target) == key and first <= gap.first <= last:
+            if gap.comp_ids == key and first <= gap.first <= last:
                 gap.first = last + 1
                 if gap.first > gap.last:
                     self._gaps.remove(gap)
@@ -151,7 +151,7 @@ class Summary:
         yield (("bold red" if gaps else "", f"{counted(gaps, 'gap')} in MsgSeqNum"),)
         for gap in self._gaps[:MAX_GAPS_SHOWN]:
             numbers = f"{gap.first}" if gap.first == gap.last else f"{gap.first} to {gap.last}"
-            route = f"{printable(gap.sender)} to {printable(gap.target)}"
+            route = " to ".join(map(printable, gap.comp_ids))
             yield plain(f"  before line {gap.line}: {numbers}, {route}")
         if gaps > MAX_GAPS_SHOWN:
             yield plain(f"  and {gaps - MAX_GAPS_SHOWN} more")

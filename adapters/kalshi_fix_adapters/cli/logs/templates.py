@@ -16,7 +16,7 @@ import attrs
 
 from kalshi_fix_adapters.cli.kit.terminal import printable
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, names_of_codes
-from kalshi_fix_sansio.codec import FieldNode, Inspection, Node
+from kalshi_fix_sansio.codec import FieldNode, Node
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.layout import BlockLayout, FieldMember, Kind
 from kalshi_fix_sansio.messages import CODEC
@@ -138,7 +138,8 @@ class Templates:
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
         inspection = CODEC.inspect(frame)
         # The keys are identities, because two fields may be equal.
-        positions = {id(node): number for number, node in enumerate(_walk(inspection))}
+        nodes = list(_walk((*inspection.header, *inspection.body, *inspection.trailer)))
+        positions = {id(node): number for number, node in enumerate(nodes)}
 
         def marked(node: Node) -> str:
             return f"\0{positions[id(node)]}\0"
@@ -146,7 +147,7 @@ class Templates:
         text = json.dumps(json_fields(inspection, marked)) if self._as_json else brief(inspection, marked)
         parts = _PLACEHOLDER.split(text)
         order = tuple(map(int, parts[1::2]))
-        codes = {} if self._as_json else dict(_codes(inspection, positions))
+        codes = {} if self._as_json else _codes_by_position(nodes)
         template = _Template(
             tags,
             "%s".join(part.replace("%", "%%") for part in parts[::2]),
@@ -162,23 +163,21 @@ class Templates:
         return template
 
 
-def _walk(inspection: Inspection) -> Iterator[Node]:
-    """Yield all nodes in wire order."""
-    yield from _walked((*inspection.header, *inspection.body, *inspection.trailer))
-
-
-def _walked(nodes: Iterable[Node]) -> Iterator[Node]:
+def _walk(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield all nodes, including those in groups, in wire order."""
     for node in nodes:
         yield node
         if not isinstance(node, FieldNode):
             for entry in node.entries:
-                yield from _walked(entry)
+                yield from _walk(entry)
 
 
-def _codes(inspection: Inspection, positions: dict[int, int]) -> Iterator[tuple[int, dict[str, str]]]:
-    for node in _walk(inspection):
-        if isinstance(node, FieldNode) and node.layout is not None and node.layout.codes is not None:
-            yield positions[id(node)], names_of_codes(node.layout.codes)
+def _codes_by_position(nodes: Iterable[Node]) -> dict[int, dict[str, str]]:
+    return {
+        position: names_of_codes(node.layout.codes)
+        for position, node in enumerate(nodes)
+        if isinstance(node, FieldNode) and node.layout is not None and node.layout.codes is not None
+    }
 
 
 def _json_escaped(text: Any) -> str:

@@ -63,23 +63,19 @@ def _print_trace(
     as_of: AsOf,
 ) -> int:
     history = OrderHistory(identifier, trace_order(identifier, logs), [log.name for log in logs], as_of)
-    if not history.steps:
-        pass
-    elif html is None:
+    if history.steps and html is None:
         screen = Screen()
         screen.lines(list(terminal_lines(history, screen.text_width, full=full)))
         screen.flush()
-    else:
+    elif history.steps and html is not None:
         try:
             html.write_text(page(history), encoding="utf-8")
         except OSError as error:
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
         print_stderr(f"{html} has {counted(len(history.steps), 'message')} of the order")
-    for text in versions.sentences():
-        print_stderr(text)
     unread = [log.problem for log in logs if log.problem]
-    for text in unread:
+    for text in (*versions.sentences(), *unread):
         print_stderr(text)
     if not history.steps:
         print_stderr(f"no message has the ClOrdID, OrderID or ExecID {printable(identifier)}")

@@ -7,30 +7,19 @@ from decimal import Decimal
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.sessions.order_entry import (
-    ID,
-    NUMBER,
-    SIDES,
-    cost,
-    order_id_option,
-    order_plan,
-    perform,
-    print_order,
-    request_options,
-    side_argument,
-)
+from kalshi_fix_adapters.cli.sessions import order_entry
 from kalshi_fix_adapters.cli.sessions.target import Target
 from kalshi_fix_sansio import OrderCancelReplaceRequest
 
 
 @click.command()
-@click.argument("order", type=ID)
-@side_argument
-@click.argument("symbol", type=ID)
-@click.argument("quantity", type=NUMBER)
-@click.argument("price", type=NUMBER)
-@order_id_option
-@request_options
+@click.argument("order", type=order_entry.ID)
+@order_entry.side_argument
+@click.argument("symbol", type=order_entry.ID)
+@click.argument("quantity", type=order_entry.NUMBER)
+@click.argument("price", type=order_entry.NUMBER)
+@order_entry.order_id_option
+@order_entry.request_options
 def amend(
     target: Target,
     order: str,
@@ -49,13 +38,13 @@ def amend(
     unknown.
     """
     with plain_errors():
-        plan = order_plan(target)
+        plan = order_entry.order_plan(target)
         request = OrderCancelReplaceRequest(
             cl_ord_id=cl_ord_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
-            side=SIDES[side],
+            side=order_entry.SIDES[side],
             order_qty=quantity,
             price=price,
         )
@@ -63,7 +52,7 @@ def amend(
             f"change {order}",
             f"to {side} {quantity:f} {symbol} in total",
             f"at {price:f} dollars",
-            cost(target.product, side, quantity, price),
+            order_entry.cost(target.product, side, quantity, price),
         ]
-        outcome = perform(plan, request, description, yes=yes, settle=True)
-    print_order(outcome)
+        outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
+    order_entry.print_order(outcome)

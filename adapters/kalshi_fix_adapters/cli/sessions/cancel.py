@@ -5,26 +5,17 @@ from __future__ import annotations
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.sessions.order_entry import (
-    ID,
-    SIDES,
-    order_id_option,
-    order_plan,
-    perform,
-    print_order,
-    request_options,
-    side_argument,
-)
+from kalshi_fix_adapters.cli.sessions import order_entry
 from kalshi_fix_adapters.cli.sessions.target import Target
 from kalshi_fix_sansio import OrderCancelRequest
 
 
 @click.command()
-@click.argument("order", type=ID)
-@side_argument
-@click.argument("symbol", type=ID)
-@order_id_option
-@request_options
+@click.argument("order", type=order_entry.ID)
+@order_entry.side_argument
+@click.argument("symbol", type=order_entry.ID)
+@order_entry.order_id_option
+@order_entry.request_options
 def cancel(
     target: Target,
     order: str,
@@ -40,14 +31,14 @@ def cancel(
     unknown.
     """
     with plain_errors():
-        plan = order_plan(target)
+        plan = order_entry.order_plan(target)
         request = OrderCancelRequest(
             cl_ord_id=cl_ord_id,
             orig_cl_ord_id=order,
             order_id=order_id,
             symbol=symbol,
-            side=SIDES[side],
+            side=order_entry.SIDES[side],
         )
         description = [f"cancel {order}", f"an order to {side} {symbol}", "costs nothing; fills are kept"]
-        outcome = perform(plan, request, description, yes=yes)
-    print_order(outcome)
+        outcome = order_entry.perform(plan, request, description, yes=yes)
+    order_entry.print_order(outcome)

@@ -76,7 +76,7 @@ class Keys:
                     yield _NAMES[known]
 
     def suspended(self) -> bool:
-        """Whether Ctrl-Z was pressed."""
+        """Return whether Ctrl-Z was pressed."""
         return self._is_suspended
 
     def suspend(self) -> None:

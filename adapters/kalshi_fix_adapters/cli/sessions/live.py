@@ -181,7 +181,9 @@ class _Display:
 
     def run(self) -> None:
         """Draw until `q` is pressed."""
-        with Keys() as keys, self._live() as live:
+        # The alternate screen of the terminal is used, so the previous output is visible again at the end.
+        live = Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
+        with Keys() as keys, live:
             drawn_at = 0.0
             while True:
                 _apply_next(self._source, self._view, self._connection, REDRAW_SECONDS)
@@ -197,10 +199,6 @@ class _Display:
                 if time.monotonic() - drawn_at >= REDRAW_SECONDS:
                     drawn_at = time.monotonic()
                     self._draw(live)
-
-    def _live(self) -> Live:
-        # The alternate screen of the terminal is used, so the previous output is visible again at the end.
-        return Live(console=self._console, auto_refresh=False, screen=True, vertical_overflow="crop")
 
     def _scroll(self, key: str) -> None:
         page = max(1, self._console.height // 2)

@@ -5,34 +5,30 @@ from __future__ import annotations
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.sessions.order_entry import (
-    SESSION,
-    order_plan,
-    perform,
-    print_labelled,
-    request_options,
-)
+from kalshi_fix_adapters.cli.sessions import order_entry
 from kalshi_fix_adapters.cli.sessions.target import Target
 from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 
 
 @click.command(name="mass-cancel")
-@request_options
+@order_entry.request_options
 def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
     Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
     """
     with plain_errors():
-        plan = order_plan(target)
+        plan = order_entry.order_plan(target)
         request = OrderMassCancelRequest(cl_ord_id=cl_ord_id)
         description = [
-            f"cancel ALL open orders of this key on {SESSION}",
+            f"cancel ALL open orders of this key on {order_entry.SESSION}",
             f"key {plan.config.sender_comp_id}",
             "costs nothing; fills are kept",
         ]
-        outcome = perform(plan, request, description, yes=yes, settle=True)
+        outcome = order_entry.perform(plan, request, description, yes=yes, settle=True)
     ended = {each.order_id: each for each in outcome.reports if each.exec_type == ExecType.CANCELED}
-    print_labelled("accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far")
+    order_entry.print_labelled(
+        "accepted", f"the venue is cancelling all orders; {len(ended)} cancelled so far"
+    )
     for report in ended.values():
-        print_labelled("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")
+        order_entry.print_labelled("ended", f"{report.symbol} {report.orig_cl_ord_id or report.cl_ord_id}")

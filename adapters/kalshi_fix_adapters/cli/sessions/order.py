@@ -7,18 +7,7 @@ from decimal import Decimal
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import plain_errors
-from kalshi_fix_adapters.cli.sessions.order_entry import (
-    ID,
-    NUMBER,
-    REFUSED,
-    SIDES,
-    cost,
-    order_plan,
-    perform,
-    print_order,
-    request_options,
-    side_argument,
-)
+from kalshi_fix_adapters.cli.sessions import order_entry
 from kalshi_fix_adapters.cli.sessions.target import Target
 from kalshi_fix_sansio import ExecInst, NewOrderSingle, TimeInForce
 
@@ -32,10 +21,10 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 
 
 @click.command()
-@side_argument
-@click.argument("symbol", type=ID)
-@click.argument("quantity", type=NUMBER)
-@click.argument("price", type=NUMBER)
+@order_entry.side_argument
+@click.argument("symbol", type=order_entry.ID)
+@click.argument("quantity", type=order_entry.NUMBER)
+@click.argument("price", type=order_entry.NUMBER)
 @click.option(
     "--expiry",
     type=click.Choice(list(EXPIRIES)),
@@ -44,7 +33,7 @@ AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
     help="How long the order stays open.",
 )
 @click.option("--post-only", is_flag=True, help="Reject the order if it would be filled at once.")
-@request_options
+@order_entry.request_options
 def order(
     target: Target,
     side: str,
@@ -62,11 +51,11 @@ def order(
     exits. Exit status: 0 open or filled, 1 rejected, ended without a fill, or not sent, 3 outcome unknown.
     """
     with plain_errors():
-        plan = order_plan(target)
+        plan = order_entry.order_plan(target)
         request = NewOrderSingle(
             cl_ord_id=cl_ord_id,
             symbol=symbol,
-            side=SIDES[side],
+            side=order_entry.SIDES[side],
             order_qty=quantity,
             price=price,
             time_in_force=EXPIRIES[expiry],
@@ -76,12 +65,14 @@ def order(
         description = [
             f"{side} {quantity:f} {symbol}",
             f"at {price:f} dollars{conditions}",
-            cost(target.product, side, quantity, price),
+            order_entry.cost(target.product, side, quantity, price),
         ]
         at_once = request.time_in_force in AT_ONCE
 
-        outcome = perform(plan, request, description, yes=yes, settle=not at_once, at_once=at_once)
-    print_order(outcome)
+        outcome = order_entry.perform(
+            plan, request, description, yes=yes, settle=not at_once, at_once=at_once
+        )
+    order_entry.print_order(outcome)
     report = outcome.report
     if report is not None and not report.leaves_qty and not outcome.fills:
-        raise click.exceptions.Exit(REFUSED)
+        raise click.exceptions.Exit(order_entry.REFUSED)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
 import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, printable, wrapped
-from kalshi_fix_adapters.cli.kit.values import Value
+from kalshi_fix_adapters.cli.kit.values import Value, option_group
 from kalshi_fix_adapters.cli.sessions.outcome import Outcome, Request, carry_out
 from kalshi_fix_adapters.cli.sessions.target import Target, target_options
 from kalshi_fix_adapters.config.plan import ConnectionPlan
@@ -64,27 +64,22 @@ def _id(text: str) -> str:
 
 
 NUMBER, ID = Value("number", _number), Value("id", _id)
-F = TypeVar("F", bound=Callable[..., Any] | click.Command)
-
-side_argument: Callable[[F], F] = click.argument("side", type=click.Choice(["buy", "sell"]))
-order_id_option: Callable[[F], F] = click.option(
-    "--order-id", type=ID, help="OrderID, the venue's id of the order."
-)
-_id_option = click.option(
-    "--id",
-    "cl_ord_id",
-    type=ID,
-    default=lambda: str(uuid4()),
-    show_default=False,
-    help="ClOrdID of the request. Default: a new UUID.",
-)
-_yes_option = click.option("--yes", is_flag=True, help="Send without confirmation.")
+side_argument: Final = click.argument("side", type=click.Choice(["buy", "sell"]))
+order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id of the order.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
-
-
-def request_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that all requests have, and the connection options (`target_options`)."""
-    return _id_option(_yes_option(target_options(command)))
+request_options: Final = option_group(
+    click.option(
+        "--id",
+        "cl_ord_id",
+        type=ID,
+        default=lambda: str(uuid4()),
+        show_default=False,
+        help="ClOrdID of the request. Default: a new UUID.",
+    ),
+    click.option("--yes", is_flag=True, help="Send without confirmation."),
+    target_options,
+)
+"""The options that all requests have, including the connection options."""
 
 
 def order_plan(target: Target) -> ConnectionPlan:

@@ -12,13 +12,14 @@ import attrs
 import click
 
 from kalshi_fix_adapters.cli.kit.terminal import print_stderr, without_log_lines
+from kalshi_fix_adapters.cli.kit.values import option_group
 from kalshi_fix_adapters.config.environment import KeyFileWarning
 from kalshi_fix_adapters.config.plan import ClientConfig, ConnectionPlan, make_plan
 from kalshi_fix_adapters.net.tls import Plaintext, Security, Tls
 from kalshi_fix_sansio import ENVIRONMENTS, PRODUCTS
 from kalshi_fix_sansio._generated.sessions import Environment, Product
 
-_OPTIONS = (
+_options = option_group(
     click.option(
         "--product",
         type=click.Choice(list(PRODUCTS)),
@@ -64,15 +65,8 @@ class Target:
             ConfigurationError: a setting is missing or contradicts another.
             KeyFileError: the private key cannot be read or used.
         """
-        config = ClientConfig(
-            product=self.product,
-            environment=self.environment,
-            host=self.host,
-            port=self.port,
-            tls=self.tls,
-            timeout=self.timeout,
-            **settings,
-        )
+        # The attributes have the names of the settings.
+        config = ClientConfig(**attrs.asdict(self, recurse=False), **settings)
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always", KeyFileWarning)
             plan = make_plan(session, config)
@@ -104,10 +98,7 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
         with without_log_lines():
             command(target=Target(product, environment, host, port, tls, timeout), **others)
 
-    decorated: Callable[..., None] = with_target
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return _options(with_target)
 
 
 def _security(
