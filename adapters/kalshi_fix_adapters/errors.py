@@ -5,24 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from kalshi_fix_sansio import events
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.errors import ConfigurationError, KalshiFixError, StoreError
-from kalshi_fix_sansio.events import (
-    GapDetected,
-    GarbledReceived,
-    LoggedOn,
-    MessageRejected,
-    MessagesLost,
-    MessageTooLarge,
-    OpenRequest,
-    OrdersUnverified,
-    OutcomesUnknown,
-    RestingOrder,
-    SequenceSkipped,
-    SessionEnded,
-    Uncertainty,
-)
 
 _MAX_SHOWN: Final = 10
 """Maximum number of ids or problems in the text of an exception. The attributes contain all of them."""
@@ -100,7 +86,7 @@ class LogonFailedError(AdapterError):
     violated the protocol.
     """
 
-    def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
+    def __init__(self, text: str, ended: events.SessionEnded | None = None) -> None:
         self.ended = ended
         """The end of the session; None if it had not begun."""
         super().__init__(text)
@@ -133,7 +119,7 @@ class SessionClosedError(AdapterError):
     internally.
     """
 
-    def __init__(self, text: str, ended: SessionEnded | None = None) -> None:
+    def __init__(self, text: str, ended: events.SessionEnded | None = None) -> None:
         self.ended = ended
         super().__init__(text)
 
@@ -157,8 +143,14 @@ class ReconcileError(AdapterError):
 class OutcomesUnknownError(ReconcileError):
     """This session cannot learn the outcome of sent requests."""
 
-    def __init__(self, event: OutcomesUnknown) -> None:
+    def __init__(self, event: events.OutcomesUnknown) -> None:
         self.event = event
+        self.requests: tuple[events.OpenRequest, ...] = event.requests
+        """The requests, oldest first."""
+        self.request_ids: tuple[str, ...] = event.request_ids
+        """The ids of the requests: ClOrdIDs, for orders."""
+        self.why: events.Uncertainty = event.why
+        """The reason why the outcome is unknown."""
         names = [each.label for each in event.requests]
         outcomes, pronoun = (
             ("1 outcome is", "it") if len(names) == 1 else (f"{len(names)} outcomes are", "them")
@@ -168,27 +160,16 @@ class OutcomesUnknownError(ReconcileError):
             "REST, then iterate again"
         )
 
-    @property
-    def requests(self) -> tuple[OpenRequest, ...]:
-        """The requests, oldest first."""
-        return self.event.requests
-
-    @property
-    def request_ids(self) -> tuple[str, ...]:
-        """The ids of the requests: ClOrdIDs, for orders."""
-        return self.event.request_ids
-
-    @property
-    def why(self) -> Uncertainty:
-        """The reason why the outcome is unknown."""
-        return self.event.why
-
 
 class OrdersUnverifiedError(ReconcileError):
     """A connection without resend ended while orders were open."""
 
-    def __init__(self, event: OrdersUnverified) -> None:
+    def __init__(self, event: events.OrdersUnverified) -> None:
         self.event = event
+        self.orders: tuple[events.RestingOrder, ...] = event.orders
+        """The last report of each order."""
+        self.complete: bool = event.complete
+        """Whether `orders` contains all open orders."""
         names = [each.cl_ord_id or each.order_id for each in event.orders]
         open_orders = "1 order was" if len(names) == 1 else f"{len(names)} orders were"
         more = "" if event.complete else ", and others that were not tracked"
@@ -198,24 +179,18 @@ class OrdersUnverifiedError(ReconcileError):
             "drop copy or REST, then iterate again"
         )
 
-    @property
-    def orders(self) -> tuple[RestingOrder, ...]:
-        """The last report of each order."""
-        return self.event.orders
-
-    @property
-    def complete(self) -> bool:
-        """Whether `orders` contains all open orders."""
-        return self.event.complete
-
 
 class MessagesLostError(ReconcileError):
     """Messages from the venue are lost: the venue no longer has them (MessagesLost), it has skipped them
     without a gap fill (SequenceSkipped), or they are missing on a session without resend (GapDetected).
     """
 
-    def __init__(self, event: MessagesLost | SequenceSkipped | GapDetected) -> None:
+    def __init__(self, event: events.MessagesLost | events.SequenceSkipped | events.GapDetected) -> None:
         self.event = event
+        self.begin: int = event.begin
+        """MsgSeqNum of the first lost message."""
+        self.end: int = event.end
+        """MsgSeqNum of the last lost message."""
         lost, pronoun = (
             (f"message {event.begin} is", "it")
             if event.begin == event.end
@@ -226,23 +201,13 @@ class MessagesLostError(ReconcileError):
             "iterate again"
         )
 
-    @property
-    def begin(self) -> int:
-        """MsgSeqNum of the first lost message."""
-        return self.event.begin
-
-    @property
-    def end(self) -> int:
-        """MsgSeqNum of the last lost message."""
-        return self.event.end
-
 
 class NumbersResetError(ReconcileError):
     """The sequence numbers restarted at 1, although this side had not requested a reset. Messages from
     the venue that had not been received are lost.
     """
 
-    def __init__(self, event: LoggedOn) -> None:
+    def __init__(self, event: events.LoggedOn) -> None:
         self.event = event
         super().__init__(
             "the venue's numbers restarted at 1, and its earlier messages that were not received are lost; "
@@ -253,23 +218,17 @@ class NumbersResetError(ReconcileError):
 class MessageRejectedError(ReconcileError):
     """A message from the venue violated the protocol. It was rejected, and not delivered."""
 
-    def __init__(self, event: MessageRejected) -> None:
+    def __init__(self, event: events.MessageRejected) -> None:
         self.event = event
+        self.message: Message | None = event.message
+        """The message, without fields that could not be read; None if it could not be decoded at all."""
+        self.problems: tuple[Problem, ...] = event.problems
+        """The problems with the message."""
         name = "a message" if event.message is None else event.message.NAME
         super().__init__(
             f"{name} from the venue was rejected ({_listed([str(each) for each in event.problems])}); look "
             "up what it reported via drop copy or REST, then iterate again"
         )
-
-    @property
-    def message(self) -> Message | None:
-        """The message, without fields that could not be read; None if it could not be decoded at all."""
-        return self.event.message
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """The problems with the message."""
-        return self.event.problems
 
 
 class GarbledReceivedError(ReconcileError):
@@ -277,7 +236,7 @@ class GarbledReceivedError(ReconcileError):
     MessagesLostError follows, unless the session ends before the gap is detected.
     """
 
-    def __init__(self, event: GarbledReceived) -> None:
+    def __init__(self, event: events.GarbledReceived) -> None:
         self.event = event
         super().__init__(
             f"{event.size} bytes that are not a FIX message were skipped ({event.reason}); iterate again"
@@ -288,28 +247,19 @@ class MessageTooLargeError(ReconcileError):
     """A message from the venue is longer than `max_message_size` and was skipped. It is resent with the same
     size, so the client cannot continue for long with this limit."""
 
-    def __init__(self, event: MessageTooLarge) -> None:
+    def __init__(self, event: events.MessageTooLarge) -> None:
         self.event = event
+        self.size: int = event.size
+        """BodyLength (9) of the message, in bytes."""
+        self.limit: int = event.limit
+        """`max_message_size`, in bytes."""
+        self.msg_type: str | None = event.msg_type
+        """MsgType (35) of the message; None if it could not be read."""
         name = "a message" if event.msg_type is None else f"a message (MsgType {event.msg_type})"
         super().__init__(
             f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; set that "
             "option of the client higher, or iterate again"
         )
-
-    @property
-    def size(self) -> int:
-        """BodyLength (9) of the message, in bytes."""
-        return self.event.size
-
-    @property
-    def limit(self) -> int:
-        """`max_message_size`, in bytes."""
-        return self.event.limit
-
-    @property
-    def msg_type(self) -> str | None:
-        """MsgType (35) of the message; None if it could not be read."""
-        return self.event.msg_type
 
 
 def _listed(names: list[str]) -> str:

@@ -20,9 +20,8 @@ from kalshi_fix_adapters.engine.user import (
     Raised,
     no_answer,
     no_event,
-    no_room,
-    no_tokens,
     not_closed,
+    not_sent,
 )
 from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
@@ -216,7 +215,7 @@ class Client(ClientBase):
                     if turn.is_waiting and not core.changing:
                         shared.change(core.leave_queue, turn)
         if sent is None:
-            raise no_room() if core.congested else no_tokens()
+            raise not_sent(core)
         return sent
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
@@ -284,7 +283,7 @@ class Client(ClientBase):
         shared = self._shared
         with shared.lock:
             if self._core.changing:
-                shared.refuse(NotConnectedError)
+                shared.raise_interrupted(NotConnectedError)
             test_req_id = shared.change(self._core.test_request)
         seconds = shared.wait(partial(self._answer, test_req_id), timeout, NotConnectedError)
         if seconds is None:
@@ -304,7 +303,7 @@ class Client(ClientBase):
         shared = self._shared
         with shared.lock:
             if self._core.changing:
-                shared.refuse(SessionClosedError)
+                shared.raise_interrupted(SessionClosedError)
             shared.change(self._core.confirm, event)
 
     def stop_reconnecting(self) -> None:

@@ -39,9 +39,9 @@ _READS_PER_CALL = 8
 venue that never pauses must not delay heartbeats.
 """
 _LEFT_TO_CALLS = 0.25
-"""Seconds for which the I/O thread does not read after a call has read. A program that waits for a message,
-sends an order and waits again would otherwise wake the thread by the report, on another processor, and then
-wait for it: 183 instead of 151 µs from tick to order.
+"""Seconds after a call has read during which the I/O thread does not read. Otherwise, if a program waits for
+a message, sends an order and waits again, the report would wake the thread on another processor, and the
+program would then wait for the thread: 183 instead of 151 µs from tick to order.
 """
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +50,7 @@ _FORKED = "this process was forked from the one that has the connection; make an
 
 
 class _Reader:
-    """A call that reads while it waits, or may do so."""
+    """A waiting call, which may become the call that reads."""
 
     __slots__ = ("held", "is_sleeping", "listener")
 
@@ -221,8 +221,8 @@ class SharedCore:
         ):
             self.wake()
 
-    def refuse(self, kind: type[SessionClosedError]) -> NoReturn:
-        """Raise the error for an interrupted change, and wake the I/O thread, which ends the client."""
+    def raise_interrupted(self, kind: type[SessionClosedError]) -> NoReturn:
+        """Wake the I/O thread, which ends the client, and raise the error for an interrupted change."""
         self.wake()
         raise kind(_FORKED if self.forked else _INTERRUPTED) from self._interrupted_by
 
@@ -336,7 +336,7 @@ class SharedCore:
                 while True:
                     with self.lock:
                         if self.core.changing:
-                            self.refuse(error)
+                            self.raise_interrupted(error)
                         reader.is_sleeping = False
                         try:
                             if ready:
@@ -362,7 +362,7 @@ class SharedCore:
                 self._stop_reading(reader)
                 self.wake()
                 if not core.changing:
-                    core.give_back(before)
+                    core.put_back(before)
                 elif not isinstance(raised, error):
                     self._interrupted_by = raised
             raise
@@ -394,7 +394,7 @@ class SharedCore:
             return None
         self._stop_reading(reader)
         if core.wants_read and not self._has_reader() and not self.sleeper.interest & READ:
-            # No call reads, so the I/O thread must.
+            # No call reads, so the I/O thread must read.
             self.wake()
         # Acquired once here, and a second time to wait. A notification between the two is not missed.
         waiter = threading.Lock()
@@ -403,7 +403,9 @@ class SharedCore:
         return waiter
 
     def _stop_reading(self, reader: _Reader) -> None:
-        """Let another call, or the I/O thread after a while, read, if this call is the reader."""
+        """If this call is the reader, stop reading in it. Another call then reads, or the I/O thread after a
+        while.
+        """
         if self._reader is not reader:
             return
         self._reader = None

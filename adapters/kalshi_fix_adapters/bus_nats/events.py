@@ -12,7 +12,7 @@ import attrs
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from kalshi_fix_adapters.bus import BatchId, Channel, Machine, Mark, Receiver, Verdict
@@ -26,6 +26,7 @@ from kalshi_fix_adapters.bus_nats.link import (
     NATS_ERRORS,
     PREVIOUS,
     Link,
+    consumer_config,
     fetch,
 )
 from kalshi_fix_adapters.bus_nats.snapshots import read_snapshot
@@ -42,8 +43,6 @@ FETCH_SIZE: Final = 100
 IDLE_SECONDS: Final = 1.0
 """Seconds without a message after which a consumer checks that the server still has its state."""
 RETRY_SECONDS: Final = 0.1
-INACTIVE_SECONDS: Final = 60.0
-"""Number of seconds without a request after which the server drops the state of a consumer."""
 
 
 class Events:
@@ -223,13 +222,10 @@ class Events:
         # "new" applies only to the first start. After an interruption the consumer continues after the last
         # message, because new messages may have arrived in the meantime.
         new = not self._started and self._start == "new" and not self._sequence
-        config = ConsumerConfig(
+        config = consumer_config(
+            DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
             description=self._link.name,
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.NEW if new else DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=None if new else self._sequence + 1,
-            inactive_threshold=INACTIVE_SECONDS,
-            mem_storage=True,
         )
         self._pull = await self._link.jetstream.pull_subscribe(
             f"{self.channel.prefix}.>", stream=NAME, config=config

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js import JetStreamContext
-from nats.js.api import StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError, ServerError
 from nats.js.kv import KeyValue
 
@@ -30,6 +30,8 @@ DEADLINE: Final = "Kalshi-Deadline"
 """Header of a command: the time in seconds since 1970 after which the message must not be sent."""
 NATS_ERRORS: Final = (Error, OSError, TimeoutError)
 """Errors that methods of the NATS client raise, for example while the server cannot be reached."""
+INACTIVE_SECONDS: Final = 60.0
+"""Number of seconds without a request after which the server drops the state of a consumer."""
 _Found = TypeVar("_Found")
 
 
@@ -60,6 +62,21 @@ async def fetch(
         TimeoutError: no message has arrived.
     """
     return await cancellable(pull.fetch(count, timeout=timeout))
+
+
+def consumer_config(
+    policy: DeliverPolicy, inactive_seconds: float = INACTIVE_SECONDS, **settings: Any
+) -> ConsumerConfig:
+    """Return the configuration of a consumer whose state the server keeps only in memory, and drops after
+    `inactive_seconds` without a request.
+    """
+    return ConsumerConfig(
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=policy,
+        inactive_threshold=inactive_seconds,
+        mem_storage=True,
+        **settings,
+    )
 
 
 class NatsClient(Client):

@@ -13,18 +13,19 @@ from typing import Final
 import attrs
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy
+from nats.js.api import DeliverPolicy, DiscardPolicy
 from nats.js.errors import KeyNotFoundError, ServiceUnavailableError
 
 from kalshi_fix_adapters.bus import BatchId, Channel, split_frames
 from kalshi_fix_adapters.bus_nats.commands import ROLE
-from kalshi_fix_adapters.bus_nats.events import FETCH_SIZE, IDLE_SECONDS, INACTIVE_SECONDS, RETRY_SECONDS
+from kalshi_fix_adapters.bus_nats.events import FETCH_SIZE, IDLE_SECONDS, RETRY_SECONDS
 from kalshi_fix_adapters.bus_nats.link import (
     MESSAGE_ID,
     NAME,
     NATS_ERRORS,
     Link,
     command_subject,
+    consumer_config,
     fetch,
 )
 from kalshi_fix_sansio.errors import ConfigurationError, DecodeError
@@ -180,23 +181,14 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
     Ends at the last stored message unless `follow` is set.
     """
     last = 0
-    config = ConsumerConfig(
-        description=link.name,
-        ack_policy=AckPolicy.NONE,
-        inactive_threshold=INACTIVE_SECONDS,
-        mem_storage=True,
-        opt_start_time=since,
-        deliver_policy=DeliverPolicy.BY_START_TIME
-        if since is not None
-        else DeliverPolicy.NEW
-        if follow
-        else DeliverPolicy.ALL,
-    )
+    policy = DeliverPolicy.NEW if follow else DeliverPolicy.ALL
+    if since is not None:
+        policy = DeliverPolicy.BY_START_TIME
+    config = consumer_config(policy, description=link.name, opt_start_time=since)
     while True:
         if last:
-            policy = DeliverPolicy.BY_START_SEQUENCE
-            config = config.evolve(
-                deliver_policy=policy, opt_start_seq=last + 1, opt_start_time=None, name=None
+            config = consumer_config(
+                DeliverPolicy.BY_START_SEQUENCE, description=link.name, opt_start_seq=last + 1
             )
         pull = await link.jetstream.pull_subscribe(subject, stream=NAME, config=config)
         try:
@@ -226,12 +218,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
 
 async def last_message(link: Link, channel: Channel) -> Stored | None:
     """Return the last message of a channel."""
-    config = ConsumerConfig(
-        ack_policy=AckPolicy.NONE,
-        deliver_policy=DeliverPolicy.LAST,
-        inactive_threshold=IDLE_SECONDS,
-        mem_storage=True,
-    )
+    config = consumer_config(DeliverPolicy.LAST, IDLE_SECONDS)
     pull = await link.jetstream.pull_subscribe(f"{channel.prefix}.>", stream=NAME, config=config)
     try:
         return _stored((await fetch(pull, 1, _WAIT_SECONDS))[0])
@@ -329,12 +316,10 @@ async def _read(link: Link, channel: Channel) -> float | None:
     """Test whether the user may read: create a consumer, and read a key. Return the number of seconds by
     which this clock is ahead of the server's; None if reading is forbidden.
     """
-    config = ConsumerConfig(
-        ack_policy=AckPolicy.NONE,
-        deliver_policy=DeliverPolicy.NEW,
+    config = consumer_config(
+        DeliverPolicy.NEW,
+        IDLE_SECONDS,
         filter_subject=f"{channel.prefix}.>",
-        inactive_threshold=IDLE_SECONDS,
-        mem_storage=True,
         name=f"check-{token_hex(8)}",
     )
     started = time.time()

@@ -141,11 +141,8 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         with path.expanduser().open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             pem = file.read(MAX_KEY_FILE + 1)
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # includes an unknown home folder, and NUL in the name
+    # RuntimeError is raised for an unknown home folder, and ValueError for NUL in the name.
+    except (OSError, RuntimeError, ValueError) as error:
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
         # Raised outside the handler, because the caught error would be shown as context, with the unmasked

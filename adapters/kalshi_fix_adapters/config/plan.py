@@ -353,22 +353,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     # Passed only if it is set, because None means the default of SessionConfig.
     if config.max_message_size is not None:
         session_config = attrs.evolve(session_config, max_message_size=config.max_message_size)
-    return ConnectionPlan(
-        endpoint,
-        security,
-        session_config,
-        config.timeout,
-        environment=config.environment,
-        reconnect=config.reconnect,
-        store=store,
-        account=config.account,
-        reset_seq_num=config.reset_seq_num,
-        shapes=None if config.shapes is None else Path(config.shapes),
-        freeze=config.freeze,
-        queue_limit=config.queue_limit,
-        queue_bytes=config.queue_bytes,
-        observer=config.observer,
-        wire_log=config.wire_log,
-        budget=config.budget,
-        explicit_confirm=config.explicit_confirm,
-    )
+    known = attrs.fields_dict(ConnectionPlan)
+    settings = attrs.asdict(config, recurse=False, filter=lambda field, _: field.name in known)
+    settings |= {"store": store, "shapes": None if config.shapes is None else Path(config.shapes)}
+    return ConnectionPlan(endpoint, security, session_config, **settings)

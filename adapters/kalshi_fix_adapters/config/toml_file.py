@@ -46,6 +46,8 @@ _KINDS: Final[Mapping[type, str]] = {
     float: "a number",
     str: "text in quotes",
 }
+_TABLES: Final[Mapping[str, type]] = {"tls": Tls, "reconnect": ReconnectPolicy, "session": SessionSettings}
+"""The options that are tables, with the class of their values."""
 _FLAGS: Final = {"bool | None": bool, "int | None": int}
 _INTEGER: Final = "has an integer of more than 64 bits"
 _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -63,7 +65,7 @@ def load_configs(path: str | Path) -> dict[str, ClientConfig]:
     tables = reader.parse()
     sessions = tables.pop("sessions", {})
     if not isinstance(sessions, dict) or not sessions:
-        reader.refuse("sessions", "is missing; add a table for each session, such as [sessions.orders]")
+        reader.fail("sessions", "is missing; add a table for each session, such as [sessions.orders]")
     # Sessions are merged with the shared options as `merge` does for clients, so an option set for one
     # product is not used for another.
     shared = reader.build(ClientConfig, "", reader.options("", tables))
@@ -81,9 +83,9 @@ class _Reader:
 
     path: Path
 
-    def refuse(self, key: str | None, text: str, line: int | None = None) -> NoReturn:
-        """Raise the error for a key or a line."""
-        raise ConfigFileError(self.path, text, key=key, line=line)
+    def fail(self, key: str | None, text: str) -> NoReturn:
+        """Raise the error for a key."""
+        raise ConfigFileError(self.path, text, key=key)
 
     def parse(self) -> dict[str, Any]:
         """Return the tables of the file."""
@@ -129,18 +131,15 @@ class _Reader:
         match name:
             case "tls" if value == "plaintext":
                 return Plaintext()
-            case "tls":
-                return self._fields(key, value, Tls, get_type_hints(Tls))
             case "reconnect" if value is False:
                 return None
-            case "reconnect":
-                return self._fields(key, value, ReconnectPolicy, get_type_hints(ReconnectPolicy))
+            case "tls" | "reconnect" | "session":
+                make = _TABLES[name]
+                return self._fields(key, value, make, get_type_hints(make))
             case "logon_fields":
                 fields = kalshi_fix_sansio.LogonFields
                 kinds = {each.name: _FLAGS.get(str(each.type)) for each in attrs.fields(fields)}
                 return self._fields(key, value, fields, kinds)
-            case "session":
-                return self._fields(key, value, SessionSettings, get_type_hints(SessionSettings))
         return self._value(key, name, value, kind)
 
     def _fields(self, key: str, table: object, make: Callable[..., Any], kinds: Mapping[str, Any]) -> Any:
@@ -153,16 +152,16 @@ class _Reader:
     def _table(self, key: str, table: object, known: Mapping[str, Any]) -> dict[str, object]:
         """Return a table, after checking that its keys are known."""
         if not isinstance(table, dict):
-            self.refuse(key, f"must be a table: write [{key}] and its options below")
+            self.fail(key, f"must be a table: write [{key}] and its options below")
         found = cast("dict[str, object]", table)
         for name in found:
             where = f"{key}.{name}".lstrip(".")
             if name in _SECRETS:
-                self.refuse(where, "is a secret; give private_key_path, or set an environment variable")
+                self.fail(where, "is a secret; give private_key_path, or set an environment variable")
             if name not in known:
                 # The name may be the text of a private key that was pasted into the wrong place.
                 parent = key or None
-                self.refuse(parent, f"has no option {shown(name)}; {did_you_mean(name, known)}")
+                self.fail(parent, f"has no option {shown(name)}; {did_you_mean(name, known)}")
         return found
 
     def _value(self, key: str, name: str, value: object, kind: Any) -> object:
@@ -171,13 +170,13 @@ class _Reader:
         listed = get_args(kind) if isinstance(kind, UnionType) else (kind,)
         kinds = [each for each in _KINDS if each in listed or (each is str and Path in listed)]
         if not (choices or kinds):
-            self.refuse(key, "cannot be set in a file; pass it to the client")
+            self.fail(key, "cannot be set in a file; pass it to the client")
         if choices and value not in choices:
-            self.refuse(key, "must be " + " or ".join(f'"{each}"' for each in choices))
+            self.fail(key, "must be " + " or ".join(f'"{each}"' for each in choices))
         if kinds and not (type(value) in kinds or (float in kinds and type(value) is int)):
-            self.refuse(key, "must be " + " or ".join(_KINDS[each] for each in kinds))
+            self.fail(key, "must be " + " or ".join(_KINDS[each] for each in kinds))
         if type(value) is int and value.bit_length() > 63:
-            self.refuse(key, _INTEGER)
+            self.fail(key, _INTEGER)
         if name in _FILES and not (name == "store" and is_url(str(value))):
             return self._file(key, Path(str(value)))
         return value
@@ -186,4 +185,4 @@ class _Reader:
         try:
             return self.path.parent / path.expanduser()
         except RuntimeError:
-            self.refuse(key, "begins with ~, but that home folder is unknown; write the full path")
+            self.fail(key, "begins with ~, but that home folder is unknown; write the full path")

@@ -43,11 +43,6 @@ class Scalar:
     """The value as written in the file. An integer would lose the zeros of a wire value such as 007."""
     location: Location
 
-    @property
-    def line(self) -> int:
-        """The line number."""
-        return self.location.line
-
 
 @attrs.frozen
 class Seq:
@@ -55,11 +50,6 @@ class Seq:
 
     items: tuple[Node, ...]
     location: Location
-
-    @property
-    def line(self) -> int:
-        """The number of the first line."""
-        return self.location.line
 
 
 @attrs.frozen
@@ -70,11 +60,6 @@ class Map:
     keys: Mapping[str, Location]
     """The position of each key."""
     location: Location
-
-    @property
-    def line(self) -> int:
-        """The number of the first line."""
-        return self.location.line
 
     def get(self, key: str) -> Node | None:
         """Return the value of a key, or None."""
@@ -150,15 +135,15 @@ class _Loader(yaml.SafeLoader):
         """Compose a node, unless it exceeds the limit of nodes or depth."""
         self._values += 1
         if self._depth >= self._bounds.depth:
-            self._refuse(f"it is nested more than {self._bounds.depth} levels deep")
+            self._fail(f"it is nested more than {self._bounds.depth} levels deep")
         if self._values > self._bounds.values:
-            self._refuse(f"it has more than {self._bounds.values} values")
+            self._fail(f"it has more than {self._bounds.values} values")
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
-    def _refuse(self, reason: str) -> None:
+    def _fail(self, reason: str) -> None:
         raise ComposerError(None, None, reason, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
 
 

@@ -51,12 +51,12 @@ from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.quiet import QuietWork
 from kalshi_fix_adapters.engine.rows import RowBuffer, no_rows
-from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceNumbers, SequenceState
+from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceState
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
-from kalshi_fix_adapters.stores import SentRequest, StoreFactory, StoreOwner
+from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
@@ -66,7 +66,6 @@ from kalshi_fix_sansio.events import (
     Event,
     LoggedOn,
     MessageReceived,
-    OpenRequest,
     RejectReceived,
     SessionEnded,
 )
@@ -116,7 +115,8 @@ class ClientCore:
         self._wake = wake
         self._clocks = clocks
         self._random = random
-        self._sequence = SequenceState(plan, on_commit)
+        self.sequence: SequenceState = SequenceState(plan, on_commit)
+        """The sequence numbers and the store of all connections."""
         self._quiet = QuietWork(plan)
         self.pacing: Pacing | None = None if plan.budget is None else Pacing(plan.budget)
         """The queues for the rate budget; None without a budget."""
@@ -133,7 +133,7 @@ class ClientCore:
         most one, which the next `take` or `close` confirms; otherwise `confirm` does.
         """
         self.last_taken: ClientEvent | None = None
-        """The last event taken, of the session or the connection, for `give_back`; None after the next event
+        """The last event taken, of the session or the connection, for `put_back`; None after the next event
         was requested.
         """
         self._taken_by: object = None
@@ -148,7 +148,7 @@ class ClientCore:
         self._reset(Dispatcher(plan.name))
 
     def _reset(self, observers: Dispatcher) -> None:
-        """Reset all state except the sequence numbers, which `_sequence` keeps from one `begin` to the
+        """Reset all state except the sequence numbers, which `sequence` keeps from one `begin` to the
         next.
         """
         plan = self.plan
@@ -180,8 +180,8 @@ class ClientCore:
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
         """Error that prevented the session of this connection from beginning; None if there is none."""
-        self._logged_on: LoggedOn | None = None
-        """The last logon, of this connection or an earlier one."""
+        self.logged_on: LoggedOn | None = None
+        """The last logon, of this connection or an earlier one; None before the first."""
         self._ended: SessionEnded | None = None
         """The SessionEnded of the last session, of this connection or an earlier one."""
 
@@ -214,29 +214,20 @@ class ClientCore:
         """Whether a logged-on connection was lost, and the next one is being made or awaited."""
         connection = self._connection
         return (
-            self._logged_on is not None
+            self.logged_on is not None
             and not (self.over or self.leaving)
             and (connection is None or connection.logged_on_at is None)
         )
 
-    @property
-    def numbers(self) -> SequenceNumbers:
-        """The current sequence numbers.
-
-        Raises:
-            StoreError: the client is not open, and the file of its store cannot be read.
-        """
-        return self._sequence.numbers
-
     def set_numbers(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
         """Set the numbers of the next logon; return the resulting losses and uncertainties."""
         self._require_closed()
-        return self._sequence.set(next_outgoing, next_incoming)
+        return self.sequence.set(next_outgoing, next_incoming)
 
     def reset_numbers(self) -> tuple[LossEvent, ...]:
         """Reset the numbers with the next logon; return the resulting uncertainties."""
         self._require_closed()
-        return self._sequence.reset()
+        return self.sequence.reset()
 
     def _require_closed(self) -> None:
         if self._open:
@@ -244,11 +235,6 @@ class ClientCore:
                 "the client is open, and its numbers are in use; close it first (leave its context, or "
                 "log out)"
             )
-
-    @property
-    def logged_on(self) -> LoggedOn | None:
-        """The last logon; None before the first."""
-        return self._logged_on
 
     @property
     def ended(self) -> SessionEnded | None:
@@ -281,10 +267,10 @@ class ClientCore:
         # steps.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
-            self._sequence.open()
+            self.sequence.open()
             self._reset(self._observers)
-            self._rows = self._sequence.rows()
-            self._quiet.begin(self._sequence.path)
+            self._rows = self.sequence.rows()
+            self._quiet.begin(self.sequence.path)
             self._ever_opened, self._failure = True, None
             self._unconfirmed.clear()
         except BaseException:
@@ -343,7 +329,7 @@ class ClientCore:
             StoreError: the last confirmations could not be written. Raised only if `clean`.
         """
         try:
-            self._sequence.close()
+            self.sequence.close()
         except StoreError:
             if clean:
                 raise
@@ -460,7 +446,7 @@ class ClientCore:
             max_message_size=self.plan.config.max_message_size,
         )
         try:
-            session = self._sequence.next_session(self._quiet.codec)
+            session = self.sequence.next_session(self._quiet.codec)
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
@@ -539,7 +525,7 @@ class ClientCore:
         """
         connection = self._connection
         try:
-            _ = self._sequence.durable
+            _ = self.sequence.durable
         except StoreError as error:
             if connection is not None:
                 connection.session.store_lost(error)
@@ -690,14 +676,14 @@ class ClientCore:
         Raises:
             SendFailedError: the messages could not be made durable.
         """
-        connection, session = self._connection, self._sequence.session
+        connection, session = self._connection, self.sequence.session
         if session is not None and session.released >= ticket:
             # This holds even if a later commit has failed since, because these messages were sent.
             return True
         try:
             # If the messages are durable but not yet released, the adapter is about to call `store_changed`,
             # which releases them.
-            if self._sequence.durable >= ticket and (
+            if self.sequence.durable >= ticket and (
                 connection is None or connection.session.is_released(ticket)
             ):
                 return True
@@ -764,40 +750,16 @@ class ClientCore:
         return None if self._connection is None else self._connection.round_trip(test_req_id)
 
     @property
-    def owner(self) -> StoreOwner:
-        """The account and session to which the numbers belong."""
-        return self._sequence.owner
-
-    @property
-    def numbers_are_durable(self) -> bool:
-        """Whether the next process continues from the current numbers."""
-        return self._sequence.are_durable
-
-    def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, from the store.
-
-        Raises:
-            LocalProtocolError: the store does not keep the ids.
-            StoreError: the store has failed.
-        """
-        return self._sequence.sent_request(request_id)
-
-    @property
-    def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The unanswered requests, oldest first."""
-        return self._sequence.open_requests
-
-    @property
     def store_error(self) -> StoreError | None:
         """The store error that ended the last session; None while the store works."""
-        session = self._sequence.session
+        session = self.sequence.session
         return None if session is None else session.store_error
 
     @property
     def is_store_lost(self) -> bool:
         """Whether the store has failed, or another process may have taken it over."""
         try:
-            _ = self._sequence.durable
+            _ = self.sequence.durable
         except StoreError:
             return True
         return self.store_error is not None or (
@@ -862,7 +824,7 @@ class ClientCore:
         self.changing = False
         return event
 
-    def give_back(self, before: ClientEvent | None) -> None:
+    def put_back(self, before: ClientEvent | None) -> None:
         """Put back the event that a call has taken, because an exception prevented it from being returned.
 
         `before` is the value of `last_taken` at the start of the call.
@@ -933,7 +895,7 @@ class ClientCore:
         # The deque is empty for events that `close` confirms, because they were never taken.
         if self._unconfirmed:
             self._unconfirmed.popleft()
-        session, connection = self._sequence.session, self._connection
+        session, connection = self.sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
         # The rows are passed to the store only now, so that the same commit writes them and the confirmation.
         # Otherwise the commit of a message sent in between would have written the rows without the
@@ -967,7 +929,8 @@ class ClientCore:
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
-            self._sequence.disputed()
+            # The venue has other numbers, so those in memory are invalid.
+            self.sequence.is_agreed = False
         self._emit(event)
 
     def _emit(self, event: ConnectionEvent) -> None:
@@ -1015,11 +978,11 @@ class ClientCore:
 
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
-            self._logged_on = event
+            self.logged_on = event
             # Done once per connection: a reset within the session emits LoggedOn again, but the venue keeps
             # the subscriptions.
             if self._attempts.logged_on():
-                self._sequence.agreed()
+                self.sequence.is_agreed = True
                 self._quiet.logged_on()
                 if self._subscriptions is not None:
                     self._subscriptions.start_connection()

@@ -6,35 +6,13 @@ exceptions, which contain the identifiers. They are confirmed like any event, by
 
 from __future__ import annotations
 
-from kalshi_fix_adapters.errors import (
-    AdapterError,
-    GarbledReceivedError,
-    MessageRejectedError,
-    MessagesLostError,
-    MessageTooLargeError,
-    NumbersResetError,
-    OrdersUnverifiedError,
-    OutcomesUnknownError,
-    SessionInterruptedError,
-)
+from kalshi_fix_adapters import errors
 from kalshi_fix_adapters.events import ClientEvent, Disconnected
+from kalshi_fix_sansio import events
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import (
-    GapDetected,
-    GarbledReceived,
-    LoggedOn,
-    MessageReceived,
-    MessageRejected,
-    MessagesLost,
-    MessageTooLarge,
-    OrdersUnverified,
-    OutcomesUnknown,
-    RejectReceived,
-    SequenceSkipped,
-)
 
 
-def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
+def message_or_error(event: ClientEvent) -> Message | errors.AdapterError | None:
     """Return the message for an event, the error to raise, or None to skip the event.
 
     Skipped events do not concern messages (`Connecting`, heartbeats, `LoggedOn`), or are followed by another
@@ -44,26 +22,30 @@ def message_or_error(event: ClientEvent) -> Message | AdapterError | None:
     """
     # Unlisted events are skipped, so a new event that reports loss or uncertainty must be added here.
     match event:
-        case MessageReceived():
+        case events.MessageReceived():
             return event.message
-        case RejectReceived():
+        case events.RejectReceived():
             return event.reject
-        case OutcomesUnknown():
-            return OutcomesUnknownError(event)
-        case OrdersUnverified():
-            return OrdersUnverifiedError(event)
-        case MessagesLost() | SequenceSkipped(gap_fill=False) | GapDetected(recoverable=False):
-            return MessagesLostError(event)
-        case LoggedOn(reset=True, reset_requested=False):
-            return NumbersResetError(event)
-        case MessageRejected():
-            return MessageRejectedError(event)
-        case MessageTooLarge():
-            return MessageTooLargeError(event)
-        case GarbledReceived():
-            return GarbledReceivedError(event)
+        case events.OutcomesUnknown():
+            return errors.OutcomesUnknownError(event)
+        case events.OrdersUnverified():
+            return errors.OrdersUnverifiedError(event)
+        case (
+            events.MessagesLost()
+            | events.SequenceSkipped(gap_fill=False)
+            | events.GapDetected(recoverable=False)
+        ):
+            return errors.MessagesLostError(event)
+        case events.LoggedOn(reset=True, reset_requested=False):
+            return errors.NumbersResetError(event)
+        case events.MessageRejected():
+            return errors.MessageRejectedError(event)
+        case events.MessageTooLarge():
+            return errors.MessageTooLargeError(event)
+        case events.GarbledReceived():
+            return errors.GarbledReceivedError(event)
         case Disconnected():
-            return SessionInterruptedError(
+            return errors.SessionInterruptedError(
                 f"the connection was lost ({event.ended.text}); the client reconnects in "
                 f"{event.retry_in:.1f} s, iterate again to continue",
                 event.ended,

@@ -8,16 +8,8 @@ from __future__ import annotations
 
 import re
 
+from kalshi_fix_adapters import errors
 from kalshi_fix_adapters.config.reconnect import Maintenance, Resolution
-from kalshi_fix_adapters.errors import (
-    AdapterError,
-    CertificateRejectedError,
-    ConnectionFailedError,
-    LogonFailedError,
-    LogonRefusedError,
-    SessionClosedError,
-    SigningError,
-)
 from kalshi_fix_sansio import REFUSALS
 from kalshi_fix_sansio.dialect.layout import Refusal
 from kalshi_fix_sansio.errors import KalshiFixError
@@ -74,15 +66,15 @@ def explain_refusal(text: str) -> tuple[str, Resolution]:
 
 
 def _is_about(error: KalshiFixError, name: str) -> bool:
-    refusal = _refusal(error.text) if isinstance(error, LogonRefusedError) else None
+    refusal = _refusal(error.text) if isinstance(error, errors.LogonRefusedError) else None
     return refusal is not None and refusal.name == name
 
 
-def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
+def logon_error(ended: SessionEnded, peer: str) -> errors.AdapterError:
     """Return the error for a session that ended before it was logged on."""
     if ended.reason is CloseReason.LOGON_REFUSED:
         advice, resolution = explain_refusal(ended.text)
-        return LogonRefusedError(ended.text, advice, retryable=resolution is Resolution.TIME)
+        return errors.LogonRefusedError(ended.text, advice, retryable=resolution is Resolution.TIME)
     if ended.reason is CloseReason.LOGON_TIMEOUT:
         text = f"{peer} did not answer the Logon in time; check that it is a FIX gateway, or allow more time"
     elif ended.reason is CloseReason.CONNECTION_LOST:
@@ -94,7 +86,7 @@ def logon_error(ended: SessionEnded, peer: str) -> AdapterError:
         text = f"the logon to {peer} failed: {ended.text}; {RESET_ADVICE}"
     else:
         text = f"the logon to {peer} failed: {ended.text}; check that it is the venue's gateway"
-    return LogonFailedError(text, ended)
+    return errors.LogonFailedError(text, ended)
 
 
 _RESOLUTIONS = {
@@ -112,17 +104,17 @@ logged on.
 def resolution_of(error: KalshiFixError) -> Resolution:
     """Return the condition under which the next attempt can succeed after one that failed with this error."""
     match error:
-        case LogonRefusedError():
+        case errors.LogonRefusedError():
             return explain_refusal(error.text)[1]
-        case LogonFailedError() if error.ended is not None:
+        case errors.LogonFailedError() if error.ended is not None:
             return _RESOLUTIONS.get(error.ended.reason, Resolution.UNCLEAR)
         # Matched before ConnectionFailedError, which is a base class of CertificateRejectedError.
-        case CertificateRejectedError() | SigningError():
+        case errors.CertificateRejectedError() | errors.SigningError():
             return Resolution.UNCLEAR
-        case SessionClosedError() if error.ended is not None:
+        case errors.SessionClosedError() if error.ended is not None:
             lasting = error.ended.advice or error.ended.reason is CloseReason.STORE_FAILED
             return Resolution.ACTION if lasting else Resolution.TIME
-        case ConnectionFailedError():
+        case errors.ConnectionFailedError():
             return Resolution.TIME
         case _:
             return Resolution.ACTION
@@ -135,6 +127,6 @@ def is_already_connected(error: KalshiFixError) -> bool:
 
 def is_about_numbers(error: KalshiFixError) -> bool:
     """Return whether the two sides disagree about their sequence numbers."""
-    if isinstance(error, LogonFailedError):
+    if isinstance(error, errors.LogonFailedError):
         return error.ended is not None and error.ended.reason is CloseReason.SEQUENCE_TOO_LOW
     return _is_about(error, NUMBERS)

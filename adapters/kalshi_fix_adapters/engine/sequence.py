@@ -83,7 +83,7 @@ class SequenceState:
         """The store that `open` opened with the factory, and that `close` closes. The user closes a store
         object that the user passed in.
         """
-        self._agreed = False
+        self.is_agreed: bool = False
         """Whether a logon has been completed with these numbers."""
         self.session: Session | None = None
         """The session of the current or last connection; None before the first connection, and after
@@ -96,7 +96,7 @@ class SequenceState:
         Raises:
             StoreError: the store cannot be used.
         """
-        # `_agreed` is kept, because a reopened client continues from its numbers, and a requested reset
+        # `is_agreed` is kept, because a reopened client continues from its numbers, and a requested reset
         # happens only once.
         self.session = None
         if self._factory is not None:
@@ -161,7 +161,7 @@ class SequenceState:
         # Without a `store`, the numbers of this side start at 1 in each process, but the numbers of the venue
         # continue, so the first logon must reset them.
         forced = self._plan.reset_seq_num or self._plan.store is None
-        reset = config.session_type.reset_required or (forced and not self._agreed)
+        reset = config.session_type.reset_required or (forced and not self.is_agreed)
         config = attrs.evolve(
             config,
             codec=codec,
@@ -183,15 +183,15 @@ class SequenceState:
         Raises:
             StoreError: the file cannot be read.
         """
-        held: MessageStore | StoreSummary = self._store
+        store: MessageStore | StoreSummary = self._store
         if self._factory is not None and self._opened is None:
-            held = self._factory.read(self.owner) or MemoryStore()
-        incoming = held.next_incoming if self.session is None else self.session.next_incoming
+            store = self._factory.read(self.owner) or MemoryStore()
+        incoming = store.next_incoming if self.session is None else self.session.next_incoming
         return SequenceNumbers(
-            next_outgoing=held.next_outgoing,
+            next_outgoing=store.next_outgoing,
             next_incoming=incoming,
-            next_unconfirmed=held.next_incoming,
-            reset_due=held.reset_unanswered,
+            next_unconfirmed=store.next_incoming,
+            reset_due=store.reset_unanswered,
         )
 
     def set(self, next_outgoing: int | None, next_incoming: int | None) -> tuple[LossEvent, ...]:
@@ -229,7 +229,7 @@ class SequenceState:
             _commit(store)
         # Otherwise the next logon would reset the numbers, as a client without a store does until a logon has
         # been completed with its numbers.
-        self._agreed = True
+        self.is_agreed = True
         losses: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
             why = Uncertainty.ANSWERS_LOST if lost else Uncertainty.RESET
@@ -282,14 +282,6 @@ class SequenceState:
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """The unanswered requests of this process, oldest first."""
         return () if self.session is None else self.session.open_requests
-
-    def agreed(self) -> None:
-        """Record a completed logon with these numbers."""
-        self._agreed = True
-
-    def disputed(self) -> None:
-        """Record that the venue has other numbers, so those in memory are invalid."""
-        self._agreed = False
 
     @property
     def owner(self) -> StoreOwner:

@@ -71,13 +71,13 @@ class ClientBase:
     @property
     def owner(self) -> StoreOwner:
         """The account and session type of the client, which identify its store."""
-        return self._core.owner
+        return self._core.sequence.owner
 
     @property
     def numbers_are_durable(self) -> bool:
         """Whether the next process continues from the sequence numbers: on KalshiRT and KalshiPT with a
         `store`."""
-        return self._core.numbers_are_durable
+        return self._core.sequence.are_durable
 
     @property
     def explicit_confirm(self) -> bool:
@@ -105,7 +105,7 @@ class ClientBase:
             StoreError: the file cannot be read.
         """
         with self._locked():
-            return self._core.numbers
+            return self._core.sequence.numbers
 
     def set_numbers(
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
@@ -175,7 +175,7 @@ class ClientBase:
         not included. Empty after the client is closed.
         """
         with self._locked():
-            return self._core.open_requests
+            return self._core.sequence.open_requests
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id, such as a ClOrdID, by this or an earlier process,
@@ -189,7 +189,7 @@ class ClientBase:
             StoreError: the store has failed.
         """
         with self._locked():
-            return self._core.sent_request(request_id)
+            return self._core.sequence.sent_request(request_id)
 
     @property
     def ended(self) -> SessionEnded | None:
@@ -272,18 +272,12 @@ class ClientBase:
         return seconds
 
 
-def no_room() -> ClientTimeoutError:
+def not_sent(core: ClientCore) -> ClientTimeoutError:
     """Return the error for a message that could not be sent in time."""
-    return ClientTimeoutError(
-        "the venue has not read earlier messages, so nothing was sent; try again later, or allow more time"
-    )
-
-
-def no_tokens() -> ClientTimeoutError:
-    """Return the error for a message for which the rate budget had no tokens in time."""
-    return ClientTimeoutError(
-        "the rate budget had no tokens for the message, so nothing was sent; send less, or allow more time"
-    )
+    cause, advice = "the rate budget had no tokens for the message", "send less"
+    if core.congested:
+        cause, advice = "the venue has not read earlier messages", "try again later"
+    return ClientTimeoutError(f"{cause}, so nothing was sent; {advice}, or allow more time")
 
 
 def no_event(timeout: float | None) -> ClientTimeoutError:

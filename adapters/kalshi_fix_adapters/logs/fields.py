@@ -29,23 +29,20 @@ class Fragments:
         """For each fragment after a line that ended without a separator: the index of the fragment and its
         indent. The line ending before this fragment either replaces a separator, or is inside a value.
         """
-        self._indent = b""
-        self._broken = False
+        self.indent = b""
+        """The indent before the first fragment of the current line."""
+        self.broken = False
+        """Whether the previous line ended without a separator."""
 
     def __len__(self) -> int:
         return len(self._found)
 
-    @property
-    def broken(self) -> bool:
-        """Whether the previous line ended without a separator."""
-        return self._broken
-
     def add(self, texts: list[bytes]) -> None:
         """Add the next fragments of a line, at least one."""
-        if self._broken:
-            self._breaks[len(self._found)] = self._indent
+        if self.broken:
+            self._breaks[len(self._found)] = self.indent
         self._found += texts
-        self._indent, self._broken = b"", False
+        self.indent, self.broken = b"", False
 
     def end_line(self, text: bytes) -> None:
         """Add the rest of a line. After a final separator, the last fragment is empty and ignored."""
@@ -55,11 +52,7 @@ class Fragments:
         last = last.rstrip(b" \t\r")
         if last:
             self.add([last])
-            self._broken = self.separator != b"\n"
-
-    def begin_line(self, indent: bytes) -> None:
-        """Record the indent before the first fragment of a line."""
-        self._indent = indent
+            self.broken = self.separator != b"\n"
 
     def frame(self) -> bytes:
         """Return the fields of the message, with SOH after each.

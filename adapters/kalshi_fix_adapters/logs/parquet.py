@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,9 +46,9 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
     timestamp, decimal = pa.timestamp("us", tz="UTC"), pa.decimal128(DIGITS, SCALE)
     kinds = (timestamp, timestamp, pa.int64(), pa.bool_(), *[pa.dictionary(pa.int32(), pa.string())] * 3)
     schema = pa.schema(list(zip(COLUMNS, (*kinds, decimal, decimal), strict=True)))
-    count = 0
+    count, remaining = 0, _rows(source)
     with parquet.ParquetWriter(str(path), schema) as writer:
-        for rows in _batches(_rows(source)):
+        while rows := list(islice(remaining, MAX_ROWS)):
             columns = [
                 pa.array(values, field.type)
                 for values, field in zip(zip(*rows, strict=True), schema, strict=True)
@@ -55,17 +56,6 @@ def to_parquet(source: Source | Iterable[Source], path: str | Path) -> int:
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             count += len(rows)
     return count
-
-
-def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    batch: list[_Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == MAX_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _rows(source: Source | Iterable[Source]) -> Iterator[_Row]:

@@ -339,7 +339,7 @@ class LogReader:
         return True
 
     def _continue(self, message: _Pending, first: int) -> _Step:
-        message.fragments.begin_line(bytes(self._buffer[self._at : first]))
+        message.fragments.indent = bytes(self._buffer[self._at : first])
         message.unrelated_lines = 0
         message.at_line_start = False
         self._advance(first)

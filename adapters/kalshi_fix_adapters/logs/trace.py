@@ -275,22 +275,24 @@ class _Search:
                     yield from values.positions(data)
             return
         for value in {value for _, value in self.ids}:
-            sought = b"=" + value
-            at = data.find(sought)
-            while at >= 0:
-                end = at + len(sought)
+            for at in _occurrences(data, b"=" + value):
+                end = at + 1 + len(value)
                 if data[at - 2 : at] in _TAG_ENDS and data[end : end + 1] in _ENDS:
                     yield at
-                at = data.find(sought, end)
 
 
 def _positions_of_rejects_and_resets(data: bytes) -> Iterator[int]:
     for sought in _REJECT_AND_RESET_FIELDS:
-        at = data.find(sought)
-        while at >= 0:
+        for at in _occurrences(data, sought):
             if not data[at - 1 : at].isdigit():
                 yield at
-            at = data.find(sought, at + 1)
+
+
+def _occurrences(data: bytes, sought: bytes) -> Iterator[int]:
+    at = data.find(sought)
+    while at >= 0:
+        yield at
+        at = data.find(sought, at + len(sought))
 
 
 class _Tracer:

@@ -20,9 +20,8 @@ from kalshi_fix_adapters.engine.user import (
     Raised,
     no_answer,
     no_event,
-    no_room,
-    no_tokens,
     not_closed,
+    not_sent,
 )
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.events import ClientEvent
@@ -193,7 +192,7 @@ class AsyncClient(ClientBase):
                     core.leave_queue(turn)
                     adapter.flush()
         if sent is None:
-            raise no_room() if core.congested else no_tokens()
+            raise not_sent(core)
         return sent
 
     def send_nowait(
@@ -217,7 +216,7 @@ class AsyncClient(ClientBase):
         adapter, core = self._adapter, self._core
         sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if sent is None:
-            raise no_room() if core.congested else no_tokens()
+            raise not_sent(core)
         adapter.flush()
         return sent[0]
 

@@ -26,18 +26,11 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
-from kalshi_fix_adapters.errors import (
-    CertificateRejectedError,
-    ConnectionFailedError,
-    ConnectTimeoutError,
-    HostNotFoundError,
-    PlaintextRefusedError,
-    TlsError,
-)
+from kalshi_fix_adapters import errors
 from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.sleeper import MAX_SLEEP, READ, WRITE
 from kalshi_fix_adapters.net.tls import InProcess, Plaintext, Security
@@ -138,7 +131,7 @@ class Dialer:
         if self._plaintext is None or self._plaintext.allow_remote:
             return
         if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
-            raise PlaintextRefusedError(
+            raise errors.PlaintextRefusedError(
                 f"plain TCP to {address} would be readable in transit; use TLS, a TLS proxy on this "
                 "machine, or set Plaintext(allow_remote=True)"
             )
@@ -159,54 +152,51 @@ class Dialer:
             return
         found = hashlib.sha256(certificate or b"").hexdigest()
         if found not in self._pins:
-            raise CertificateRejectedError(
+            raise errors.CertificateRejectedError(
                 f"the certificate of {self.peer} is not the pinned one (its SHA-256 is {found}); if the "
                 "venue has renewed it, verify the new one by other means and pin it"
             )
 
-    def not_resolved(self) -> HostNotFoundError:
+    def not_resolved(self) -> errors.HostNotFoundError:
         """Return the error for a host without an address."""
-        return HostNotFoundError(
+        return errors.HostNotFoundError(
             f"the host {self.host} has no known address; check its spelling and this machine's DNS"
         )
 
-    def not_connected(self, error: BaseException | None) -> ConnectionFailedError:
+    def not_connected(self, error: BaseException | None) -> errors.ConnectionFailedError:
         """Return the error for a failed TCP connection; `error` is None if there was no address."""
         cause = _system_error(error)
         if isinstance(cause, ConnectionRefusedError):
-            return ConnectionFailedError(
+            return errors.ConnectionFailedError(
                 f"{self.peer} refused the connection; no server is listening there, so check the port, or "
                 "start the server (kalshi-fix venue)"
             )
         reason = "no address" if cause is None else cause.strerror or type(cause).__name__
-        return ConnectionFailedError(
+        return errors.ConnectionFailedError(
             f"{self.peer} cannot be reached ({reason}); check the network, host and port"
         )
 
-    def not_secured(self, error: BaseException) -> TlsError:
+    def not_secured(self, error: BaseException) -> errors.TlsError:
         """Return the error for a failed TLS handshake, whichever exception the event loop raised."""
         cause = _system_error(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateRejectedError(self._explain_certificate(cause))
+            return errors.CertificateRejectedError(self._explain_certificate(cause))
         if isinstance(cause, ssl.SSLError) and not _is_end(cause):
-            return TlsError(self._explain_tls(cause))
+            return errors.TlsError(self._explain_tls(cause))
         reason = "end of file" if cause is None or isinstance(cause, ssl.SSLError) else cause.strerror
-        return TlsError(
+        return errors.TlsError(
             f"{self.peer} closed the connection during the TLS handshake ({reason or 'end of file'}); "
             "check that the host and port are those of a TLS gateway"
         )
 
-    def late(self, stage: Stage | None = None) -> ConnectTimeoutError:
+    def late(self, stage: Stage | None = None) -> errors.ConnectTimeoutError:
         """Return the error for a stage that timed out; the default is the current stage of `dial`."""
         stage = stage or self.stage
+        peer, suspects = self.peer, "host, port and firewall"
         if stage is Stage.RESOLVE:
-            return ConnectTimeoutError(
-                f"{self.host} {stage.value} within {self.timeout:g} s; check this machine's DNS, or allow "
-                "more time"
-            )
-        return ConnectTimeoutError(
-            f"{self.peer} {stage.value} within {self.timeout:g} s; check host, port and firewall, or "
-            "allow more time"
+            peer, suspects = self.host, "this machine's DNS"
+        return errors.ConnectTimeoutError(
+            f"{peer} {stage.value} within {self.timeout:g} s; check {suspects}, or allow more time"
         )
 
     def _explain_certificate(self, error: ssl.SSLCertVerificationError) -> str:
@@ -248,22 +238,15 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """Return the error of ssl or the operating system in a chain of causes."""
-    for cause in _causes(error):
-        if isinstance(cause, OSError):
-            return cause
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Return the error of ssl or the operating system in a chain of causes; None if there is none."""
     for _ in range(_MAX_CAUSES):
-        if error is None:
-            return
-        yield error
+        if error is None or isinstance(error, OSError):
+            return error
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         else:
             error = error.__cause__ or error.__context__
+    return None
 
 
 def _checked_name(server_name: str) -> str:

@@ -67,14 +67,6 @@ class Tls(Value):
     pinned_sha256: str | None = attrs.field(default=None, converter=_fingerprint)
     server_name: str | None = None
 
-    @property
-    def _own_ca(self) -> bool:
-        return self.ca_file is not None or self.ca_data is not None
-
-    @property
-    def _pinned(self) -> bool:
-        return self.pinned_file is not None or self.pinned_sha256 is not None
-
     def context(self) -> ssl.SSLContext:
         """Return a client context for TLS 1.2 or newer, with verification according to these settings.
 
@@ -100,7 +92,9 @@ class Tls(Value):
                 "'-----BEGIN CERTIFICATE-----'"
             ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._pinned and not self._own_ca:
+        has_own_ca = self.ca_file is not None or self.ca_data is not None
+        is_pinned = self.pinned_file is not None or self.pinned_sha256 is not None
+        if is_pinned and not has_own_ca:
             # The pin is checked before any data is sent, and is stricter than the verification of a chain.
             # The order of these lines matters, because Python rejects CERT_NONE while check_hostname is set.
             context.check_hostname = False

@@ -29,25 +29,8 @@ from kalshi_fix_adapters.events import (
     Resubscribed,
 )
 from kalshi_fix_adapters.observe.observer import LogonTiming, Timing
+from kalshi_fix_sansio import events
 from kalshi_fix_sansio.dialect.base import Message
-from kalshi_fix_sansio.events import (
-    GapClosed,
-    GapDetected,
-    GarbledReceived,
-    LoggedOn,
-    LogoutReceived,
-    MessageReceived,
-    MessageRejected,
-    MessagesLost,
-    MessageTooLarge,
-    OrdersUnverified,
-    OutcomesUnknown,
-    PeerSilent,
-    RejectReceived,
-    ResendServed,
-    SequenceSkipped,
-    SessionEnded,
-)
 from kalshi_fix_sansio.session.states import State
 
 CONNECTION: Final = logging.getLogger("kalshi_fix_adapters.connection")
@@ -73,7 +56,7 @@ class EventLog:
     def event(self, event: ClientEvent) -> None:
         """Log an event, except ordinary messages."""
         # The logger `kalshi_fix_adapters.wire` logs all messages.
-        if type(event) is MessageReceived and not event.message.problems:
+        if type(event) is events.MessageReceived and not event.message.problems:
             return
         entry = _connection_entry(event) or _session_entry(event)
         logger, level, text = entry or (SESSION, DEBUG, type(event).__name__)
@@ -143,16 +126,16 @@ def _facts(event: object) -> dict[str, object]:
                 facts[field.name] = value.NAME
                 if cl_ord_id := getattr(value, "cl_ord_id", None):
                     facts["cl_ord_id"] = cl_ord_id
-            case SessionEnded():
+            case events.SessionEnded():
                 facts |= _facts(value)
-            case tuple() if isinstance(event, OutcomesUnknown | OrdersUnverified):
+            case tuple() if isinstance(event, events.OutcomesUnknown | events.OrdersUnverified):
                 facts[field.name] = _ids(event)
     return facts
 
 
-def _ids(event: OutcomesUnknown | OrdersUnverified) -> list[str]:
+def _ids(event: events.OutcomesUnknown | events.OrdersUnverified) -> list[str]:
     """Return the first ids of the requests or orders of an event."""
-    if isinstance(event, OutcomesUnknown):
+    if isinstance(event, events.OutcomesUnknown):
         return [each.label for each in event.requests[:MAX_IDS]]
     return [each.cl_ord_id or each.order_id for each in event.orders[:MAX_IDS]]
 
@@ -183,51 +166,51 @@ def _next(event: ConnectFailed | Disconnected) -> str:
 
 def _session_entry(event: ClientEvent) -> _Entry | None:
     match event:
-        case LoggedOn():
+        case events.LoggedOn():
             reset = ", numbers restarted" if event.reset else ""
             missing = "" if event.missing is None else f", {_messages(*event.missing)} to be resent"
             return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
-        case LogoutReceived():
+        case events.LogoutReceived():
             return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
-        case SessionEnded():
+        case events.SessionEnded():
             level = INFO if event.clean else WARNING
             text = "" if event.text == event.reason.value else f": {event.text}"
             return SESSION, level, f"ended, {event.reason.value}{text}"
-        case MessageReceived():
+        case events.MessageReceived():
             name, problems = event.message.NAME, "; ".join(map(str, event.message.problems))
             return SESSION, DEBUG, f"{name} with problems: {problems}"
-        case RejectReceived():
+        case events.RejectReceived():
             sent = "a message" if event.sent is None else event.sent.NAME
             text = getattr(event.reject, "text", None) or "no reason given"
             return SESSION, WARNING, f"the venue rejects {sent}, MsgSeqNum {event.ref_seq_num}: {text}"
-        case MessageRejected():
+        case events.MessageRejected():
             name = "a message" if event.message is None else event.message.NAME
             return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"
-        case GarbledReceived():
+        case events.GarbledReceived():
             return SESSION, WARNING, f"skipped {event.size} bytes that are not a message: {event.reason}"
-        case MessageTooLarge():
+        case events.MessageTooLarge():
             text = f"skipped a message of {event.size} bytes, max_message_size is {event.limit}"
             return SESSION, WARNING, text if event.msg_type is None else f"{text}: MsgType {event.msg_type}"
-        case PeerSilent():
+        case events.PeerSilent():
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
-        case ResendServed():
+        case events.ResendServed():
             requested = _messages(event.begin, event.end)
             return SESSION, INFO, f"the venue requested {requested} again, {event.resent} resent"
-        case GapClosed():
+        case events.GapClosed():
             return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
-        case GapDetected():
+        case events.GapDetected():
             consequence = "requested a resend" if event.recoverable else "no resend is possible"
             return SESSION, WARNING, f"missed {_messages(event.begin, event.end)}; {consequence}"
-        case SequenceSkipped():
+        case events.SequenceSkipped():
             level = INFO if event.gap_fill else WARNING
             return SESSION, level, f"the venue skipped {_messages(event.begin, event.end)}"
-        case MessagesLost():
+        case events.MessagesLost():
             return SESSION, WARNING, f"the venue no longer has its {_messages(event.begin, event.end)}"
-        case OrdersUnverified():
+        case events.OrdersUnverified():
             ids = ", ".join(_ids(event))
             more = "" if event.complete and len(event.orders) <= MAX_IDS else "..."
             return SESSION, WARNING, f"orders open at the end: {len(event.orders)} ({ids}{more})"
-        case OutcomesUnknown():
+        case events.OutcomesUnknown():
             ids = ", ".join(_ids(event)) + ("..." if len(event.requests) > MAX_IDS else "")
             return SESSION, WARNING, f"outcomes unknown: {len(event.requests)} ({ids}); {event.why.value}"
     return None

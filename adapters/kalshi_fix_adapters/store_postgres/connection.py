@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import StoreError
 _CONNECT_TIMEOUT: Final = 5
 """Seconds to wait for a connection, unless the DSN sets `connect_timeout`."""
 
-_TAKE: Final = f"""
+_ACQUIRE: Final = f"""
     UPDATE kalshi_fix.session
     SET fence = fence + 1, leased_until = clock_timestamp() + make_interval(secs => %s), holder = %s
     WHERE name = %s AND leased_until <= clock_timestamp() RETURNING store, fence, {SESSION}
@@ -114,7 +114,7 @@ def acquire(connection: Connection, place: object, name: str, lease: float) -> t
         StoreError: the store does not exist.
     """
     holder = f"process {os.getpid()} on {socket.gethostname()}"
-    row = connection.execute(_TAKE, (lease, holder, name)).fetchone()
+    row = connection.execute(_ACQUIRE, (lease, holder, name)).fetchone()
     if row is not None:
         store, fence, *session = row
         return store, fence, tuple(session)

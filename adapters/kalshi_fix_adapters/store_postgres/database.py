@@ -12,26 +12,12 @@ from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import acquire, connect, durable_transaction
 from kalshi_fix_adapters.store_postgres.keys import change_key, find_store
 from kalshi_fix_adapters.store_postgres.schema import MESSAGES, REQUESTS, ROWS, SESSION, migrate
+from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
-from kalshi_fix_adapters.stores.rows import (
-    Numbers,
-    Row,
-    journal_row,
-    journal_text,
-    message_of,
-    message_row,
-    microseconds,
-    numbers_row,
-    owner_row,
-    request_of,
-    request_row,
-    sent_request_of,
-    sent_request_row,
-    session_of,
-)
+from kalshi_fix_adapters.stores.rows import Numbers, Row
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
@@ -109,9 +95,11 @@ class Database:
         with durable_transaction(connection, self._place, self._lease):
             connection.execute("SELECT kalshi_fix.check_server(%s)", (self._failover,))
             if not find_store(connection, self._place, dsn, owner):
-                connection.execute(_CREATE, (name, *owner_row(owner), *numbers_row(owner, Numbers())))
+                connection.execute(
+                    _CREATE, (name, *rows.owner_row(owner), *rows.numbers_row(owner, Numbers()))
+                )
             store, fence, row = acquire(connection, self._place, name, self._lease)
-            found, numbers = session_of(row)
+            found, numbers = rows.session_of(row)
             changed = key_changed(owner, found)
             if changed is None:
                 raise StoreError(f"store {name} in {self._place} belongs to {found}, not to {owner}")
@@ -122,19 +110,21 @@ class Database:
 
     def messages(self) -> Iterator[StoredMessage]:
         """Return the kept messages, in order."""
-        return map(message_of, self._connection.execute(MESSAGES, (self._store, self.numbers.oldest_kept)))
+        return map(
+            rows.message_of, self._connection.execute(MESSAGES, (self._store, self.numbers.oldest_kept))
+        )
 
     def requests(self) -> Iterator[OpenRequest]:
         """Return the open requests, in the order of their keys."""
-        return map(request_of, self._connection.execute(REQUESTS, (self._store,)))
+        return map(rows.request_of, self._connection.execute(REQUESTS, (self._store,)))
 
     def rows(self) -> dict[str, str]:
         """Return the user's rows."""
-        return {row[0]: journal_text(row) for row in self._connection.execute(ROWS, (self._store,))}
+        return {row[0]: rows.journal_text(row) for row in self._connection.execute(ROWS, (self._store,))}
 
     def sent_requests(self) -> Iterator[SentRequest]:
         """Return the ids of sent requests, oldest first."""
-        return map(sent_request_of, self._connection.execute(_IDS, (self._store,)))
+        return map(rows.sent_request_of, self._connection.execute(_IDS, (self._store,)))
 
     def write(self, pending: Pending, retention: Retention) -> None:
         """Write the recorded changes and renew the lease, in one transaction and one round trip.
@@ -152,9 +142,9 @@ class Database:
             retention.restart()
         if ids := pending.sent_requests.values():
             ids_since = retention.expired_ids_before(
-                len(ids), max(microseconds(sent.sent_at) for sent in ids)
+                len(ids), max(rows.microseconds(sent.sent_at) for sent in ids)
             )
-        texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
+        texts = [rows.journal_row(key, text) for key, text in pending.rows.items() if text is not None]
         self._connection.execute(
             _WRITE,
             (
@@ -162,13 +152,13 @@ class Database:
                 self._fence,
                 self._failover,
                 self._lease,
-                None if numbers is None else list(numbers_row(self._owner, numbers)),
+                None if numbers is None else list(rows.numbers_row(self._owner, numbers)),
                 is_restart,
                 numbers is not None and retention.must_delete_rows(numbers.oldest_kept),
-                *_columns(4, [message_row(number, message) for number, message in pending.sent.items()]),
+                *_columns(4, [rows.message_row(number, message) for number, message in pending.sent.items()]),
                 list(pending.settled),
-                *_columns(8, map(request_row, pending.requests.values())),
-                *_columns(6, map(sent_request_row, ids)),
+                *_columns(8, map(rows.request_row, pending.requests.values())),
+                *_columns(6, map(rows.sent_request_row, ids)),
                 retention.max_messages,
                 ids_since,
                 [key for key, text in pending.rows.items() if text is None],

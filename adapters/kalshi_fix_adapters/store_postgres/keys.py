@@ -19,19 +19,9 @@ from kalshi_fix_adapters.store_postgres.connection import (
     place_of,
 )
 from kalshi_fix_adapters.store_postgres.schema import REQUESTS, ROWS, Connection, check_version
+from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import explain_missing, moved_owner
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
-from kalshi_fix_adapters.stores.rows import (
-    Numbers,
-    earlier_key_row,
-    journal_text,
-    numbers_of_earlier_key,
-    numbers_row,
-    owner_row,
-    request_of,
-    request_row,
-    session_of,
-)
 from kalshi_fix_sansio.errors import StoreError
 
 _OTHERS = """
@@ -60,8 +50,8 @@ def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwne
         KeyChangedError: the store is missing, and the database has one that may be the intended one: a store
             for another key or, for a named account, for this key.
     """
-    rows = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
-    others = [name for (name,) in rows]
+    cursor = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
+    others = [name for (name,) in cursor]
     if store_name(owner) in others:
         return True
     if owner.account is not None:
@@ -75,8 +65,8 @@ def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwne
 
 
 def change_key(
-    connection: Connection, store: int, old: StoreOwner, numbers: Numbers, owner: StoreOwner
-) -> Numbers:
+    connection: Connection, store: int, old: StoreOwner, numbers: rows.Numbers, owner: StoreOwner
+) -> rows.Numbers:
     """Move a store to another API key, in the caller's transaction; return its numbers.
 
     Sequence numbers and kept messages belong to one key. The numbers of the old key are kept in case the key
@@ -89,18 +79,18 @@ def change_key(
     )
     connection.execute(
         "INSERT INTO kalshi_fix.earlier_key VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (store, *earlier_key_row(old, numbers)),
+        (store, *rows.earlier_key_row(old, numbers)),
     )
     row = connection.execute(_EARLIER_KEY, (store, owner.sender_comp_id)).fetchone()
-    numbers = numbers_of_earlier_key(row)
-    for request in map(request_of, connection.execute(REQUESTS, (store,)).fetchall()):
-        *_, uncertain, _, check_sum = request_row(attrs.evolve(request, uncertain=True))
+    numbers = rows.numbers_of_earlier_key(row)
+    for request in map(rows.request_of, connection.execute(REQUESTS, (store,)).fetchall()):
+        *_, uncertain, _, check_sum = rows.request_row(attrs.evolve(request, uncertain=True))
         connection.execute(
             "UPDATE kalshi_fix.request SET uncertain = %s, check_sum = %s WHERE store = %s AND key = %s",
             (uncertain, check_sum, store, request.key),
         )
     connection.execute("DELETE FROM kalshi_fix.sent WHERE store = %s", (store,))
-    connection.execute(_CHANGE, (*owner_row(owner), *numbers_row(owner, numbers), store))
+    connection.execute(_CHANGE, (*rows.owner_row(owner), *rows.numbers_row(owner, numbers), store))
     return numbers
 
 
@@ -120,12 +110,12 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
         with durable_transaction(connection, place, _LOCK_TIMEOUT):
             connection.execute("SELECT kalshi_fix.check_server('none')")
             store, _, row = acquire(connection, place, name, 0)
-            found, numbers = session_of(row)
+            found, numbers = rows.session_of(row)
             owner = moved_owner(found, key_id=key_id, account=account)
             new = store_name(owner)
             if new == name:
                 raise StoreError(f"store {name} already has this name: nothing was changed")
-            for _ in map(journal_text, connection.execute(ROWS, (store,))):
+            for _ in map(rows.journal_text, connection.execute(ROWS, (store,))):
                 pass  # `journal_text` verifies the checksum of the row.
             if found.sender_comp_id != owner.sender_comp_id:
                 change_key(connection, store, found, numbers, owner)

@@ -178,15 +178,6 @@ MIGRATIONS: Final = (_TABLES + _CHECK_SERVER + _WRITE,)
 VERSION: Final = len(MIGRATIONS)
 
 
-def read_version(connection: Connection) -> int:
-    """Return the version of the tables; 0 if there are no tables."""
-    row = connection.execute("SELECT to_regclass('kalshi_fix.version') IS NOT NULL").fetchone()
-    if row is None or not row[0]:
-        return 0
-    row = connection.execute("SELECT version FROM kalshi_fix.version").fetchone()
-    return 0 if row is None else int(row[0])
-
-
 def migrate(connection: Connection, place: object) -> None:
     """Create the tables, or update them to the version of this library.
 
@@ -211,7 +202,11 @@ def check_version(connection: Connection, place: object) -> int:
     Raises:
         StoreError: the tables have a newer version than this library knows.
     """
-    version = read_version(connection)
+    row = connection.execute("SELECT to_regclass('kalshi_fix.version') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        return 0
+    row = connection.execute("SELECT version FROM kalshi_fix.version").fetchone()
+    version = 0 if row is None else int(row[0])
     if version > VERSION:
         raise StoreError(
             f"{place} was written by a newer version of kalshi-fix-sansio (tables {version}; this version "

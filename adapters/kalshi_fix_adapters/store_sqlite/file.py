@@ -9,22 +9,11 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite import tables
 from kalshi_fix_adapters.store_sqlite.mark import Mark, check_mark, read_mark
+from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.keys import key_changed
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
 from kalshi_fix_adapters.stores.retention import Retention
-from kalshi_fix_adapters.stores.rows import (
-    Numbers,
-    journal_row,
-    journal_text,
-    message_of,
-    message_row,
-    microseconds,
-    numbers_row,
-    request_row,
-    sent_request_of,
-    sent_request_row,
-)
 from kalshi_fix_adapters.stores.sent_requests import SentRequest
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
@@ -39,23 +28,23 @@ _MESSAGES = """
     SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num BETWEEN ? AND ? ORDER BY seq_num LIMIT ?
 """
 _KEPT_BYTES = "SELECT COALESCE(SUM(LENGTH(frame)), 0) FROM sent WHERE seq_num >= ?"
-_KEEP = "INSERT INTO sent VALUES (?, ?, ?, ?)"
+_INSERT_MESSAGE = "INSERT INTO sent VALUES (?, ?, ?, ?)"
 _SIZES = "SELECT seq_num, sent_at, LENGTH(frame) FROM sent WHERE seq_num >= ? ORDER BY seq_num LIMIT ?"
-_CLEAR = "DELETE FROM sent WHERE seq_num < ?"
-_SETTLE = "DELETE FROM request WHERE key = ?"
-_PUT_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
-_FORGET = "DELETE FROM journal WHERE key = ?"
-_ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
-_KEEP_ID = """
+_DELETE_MESSAGES_BELOW = "DELETE FROM sent WHERE seq_num < ?"
+_DELETE_REQUEST = "DELETE FROM request WHERE key = ?"
+_REPLACE_ROW = "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)"
+_DELETE_ROW = "DELETE FROM journal WHERE key = ?"
+_FIND_ROW = "SELECT key, value, check_sum FROM journal WHERE key = ?"
+_REPLACE_ID = """
     INSERT OR REPLACE INTO sent_request (request_id, msg_type, seq_num, generation, sent_at, check_sum)
     VALUES (?, ?, ?, ?, ?, ?)
 """
-_ID = """
+_FIND_ID = """
     SELECT request_id, msg_type, seq_num, generation, sent_at, check_sum FROM sent_request
     WHERE request_id = ?
 """
-_FORGET_IDS = "DELETE FROM sent_request WHERE number <= (SELECT MAX(number) FROM sent_request) - ?"
-_FORGET_OLD_IDS = """
+_DELETE_EXCESS_IDS = "DELETE FROM sent_request WHERE number <= (SELECT MAX(number) FROM sent_request) - ?"
+_DELETE_OLD_IDS = """
     DELETE FROM sent_request
     WHERE number < (SELECT number FROM sent_request WHERE sent_at >= ? ORDER BY number LIMIT 1)
 """
@@ -98,7 +87,7 @@ class StoreFile:
         wait.
         """
         try:
-            self.numbers: Numbers
+            self.numbers: rows.Numbers
             found, self.numbers = tables.read_session(path, self._database)
             changed = key_changed(owner, found)
             if changed is None:
@@ -119,8 +108,8 @@ class StoreFile:
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreError(f"{path} cannot have a write-ahead log: put it on a local disk")
-            rows = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
-            self.kept_bytes: int = rows.fetchone()[0]
+            cursor = self._database.execute(_KEPT_BYTES, (self.numbers.oldest_kept,))
+            self.kept_bytes: int = cursor.fetchone()[0]
             """Total size of the kept messages in bytes when the file was opened."""
             self._mark = Mark(path)
             if changed:
@@ -144,14 +133,14 @@ class StoreFile:
         it is True when the log must be merged, or is new, because SQLite flushes the header of a new log to
         the disk.
         """
-        self._row = numbers_row(owner, self.numbers)
+        self._row = rows.numbers_row(owner, self.numbers)
         """The row of numbers that this store last read from or wrote to the file."""
         self._waits_for_disk: bool | None = None
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
-        rows = self._reader.execute(_MESSAGES, (begin, end, _MAX_PER_QUERY))
-        return [message_of(row) for row in rows.fetchall()]
+        cursor = self._reader.execute(_MESSAGES, (begin, end, _MAX_PER_QUERY))
+        return [rows.message_of(row) for row in cursor.fetchall()]
 
     def requests(self) -> list[OpenRequest]:
         """Return the open requests, oldest first."""
@@ -159,12 +148,12 @@ class StoreFile:
 
     def row(self, key: str) -> str:
         """Return the text of one of the user's rows, which must exist."""
-        return journal_text(self._reader.execute(_ROW, (key,)).fetchone())
+        return rows.journal_text(self._reader.execute(_FIND_ROW, (key,)).fetchone())
 
     def sent_request(self, request_id: str) -> SentRequest | None:
         """Return the last request sent with this id."""
-        row = self._reader.execute(_ID, (request_id,)).fetchone()
-        return None if row is None else sent_request_of(row)
+        row = self._reader.execute(_FIND_ID, (request_id,)).fetchone()
+        return None if row is None else rows.sent_request_of(row)
 
     def write(self, pending: Pending, retention: Retention) -> None:
         """Write the recorded changes and delete expired messages, in one transaction.
@@ -194,30 +183,32 @@ class StoreFile:
             retention.restart()
             database.execute("DELETE FROM sent")
         if pending.sent:
-            rows = [message_row(seq_num, message) for seq_num, message in pending.sent.items()]
-            database.executemany(_KEEP, rows)
+            sent = [rows.message_row(seq_num, message) for seq_num, message in pending.sent.items()]
+            database.executemany(_INSERT_MESSAGE, sent)
             for message in pending.sent.values():
-                retention.apply(numbers, microseconds(message.sent_at), len(message.frame), self._sizes)
+                retention.apply(numbers, rows.microseconds(message.sent_at), len(message.frame), self._sizes)
         if retention.must_delete_rows(numbers.oldest_kept):
-            database.execute(_CLEAR, (numbers.oldest_kept,))
+            database.execute(_DELETE_MESSAGES_BELOW, (numbers.oldest_kept,))
         if pending.settled:
             gone = [(key,) for key in pending.settled]
-            database.executemany(_SETTLE, gone)
+            database.executemany(_DELETE_REQUEST, gone)
         if pending.requests:
-            rows = list(map(request_row, pending.requests.values()))
-            database.executemany(tables.REPLACE_REQUEST, rows)
+            requests = list(map(rows.request_row, pending.requests.values()))
+            database.executemany(tables.REPLACE_REQUEST, requests)
         if pending.sent_requests:
             ids = pending.sent_requests.values()
-            database.executemany(_KEEP_ID, list(map(sent_request_row, ids)))
-            since = retention.expired_ids_before(len(ids), max(microseconds(sent.sent_at) for sent in ids))
+            database.executemany(_REPLACE_ID, list(map(rows.sent_request_row, ids)))
+            since = retention.expired_ids_before(
+                len(ids), max(rows.microseconds(sent.sent_at) for sent in ids)
+            )
             if since is not None:
-                database.execute(_FORGET_IDS, (retention.max_messages,))
-                database.execute(_FORGET_OLD_IDS, (since,))
+                database.execute(_DELETE_EXCESS_IDS, (retention.max_messages,))
+                database.execute(_DELETE_OLD_IDS, (since,))
         if pending.rows:
-            database.executemany(_FORGET, [(key,) for key, text in pending.rows.items() if text is None])
-            texts = [journal_row(key, text) for key, text in pending.rows.items() if text is not None]
-            database.executemany(_PUT_ROW, texts)
-        row = numbers_row(self._owner, numbers)
+            database.executemany(_DELETE_ROW, [(key,) for key, text in pending.rows.items() if text is None])
+            texts = [rows.journal_row(key, text) for key, text in pending.rows.items() if text is not None]
+            database.executemany(_REPLACE_ROW, texts)
+        row = rows.numbers_row(self._owner, numbers)
         if database.execute(_NUMBERS, (*row, *self._row)).rowcount != 1:
             database.execute("ROLLBACK")
             raise StoreError(

@@ -74,9 +74,10 @@ class SqliteStore(DurableStore):
     ) -> None:
         if sync not in ("full", "normal"):
             raise ConfigurationError(f"sync must be 'full' or 'normal', not {sync!r}")
-        self._path = Path(path).resolve()
+        self.path: Path = Path(path).resolve()
+        """The path of the file."""
         super().__init__(
-            self._path,
+            self.path,
             owner,
             max_age,
             max_messages=max_messages,
@@ -85,27 +86,22 @@ class SqliteStore(DurableStore):
             max_row_bytes=max_row_bytes,
         )
         try:
-            make_folder(self._path.parent)
-            self._lock = FileLock(self._path)
+            make_folder(self.path.parent)
+            self._lock = FileLock(self.path)
         except OSError as error:
-            raise explain(self._path, error) from error
+            raise explain(self.path, error) from error
         try:
             self._file = StoreFile(
-                self._path, owner, wait_for_disk=sync == "full", connection_class=self.connection_class
+                self.path, owner, wait_for_disk=sync == "full", connection_class=self.connection_class
             )
         except BaseException as error:
             self._lock.release()
             if isinstance(error, FILE_ERRORS):
-                raise explain(self._path, error) from error
+                raise explain(self.path, error) from error
             raise
         self._numbers = attrs.evolve(self._file.numbers)
         # For `oldest_kept` and `kept`, the values of `_file.numbers` are used, not those of `_numbers`.
         self._retention = Retention(max_age, max_messages, max_bytes, self._file.kept_bytes)
-
-    @property
-    def path(self) -> Path:
-        """The path of the file."""
-        return self._path
 
     @property
     def oldest_kept(self) -> int:
@@ -182,7 +178,7 @@ class SqliteStore(DurableStore):
             self._lock.check()
             self._file.write(pending, self._retention)
         except FILE_ERRORS as error:
-            raise explain(self._path, error) from error
+            raise explain(self.path, error) from error
 
     def _release(self) -> None:
         self._file.close()
@@ -219,6 +215,6 @@ class SqliteStore(DurableStore):
         """Mark this store as unusable and raise StoreError."""
         if isinstance(why, str):
             super()._give_up(why)
-        error = explain(self._path, why)
+        error = explain(self.path, why)
         self._unusable = str(error)
         raise error from why

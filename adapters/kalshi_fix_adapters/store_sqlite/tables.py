@@ -15,50 +15,14 @@ import attrs
 
 from kalshi_fix_adapters.store_sqlite.failures import START_OVER
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
+from kalshi_fix_adapters.stores import rows
 from kalshi_fix_adapters.stores.owner import StoreOwner
-from kalshi_fix_adapters.stores.rows import (
-    Numbers,
-    earlier_key_row,
-    journal_text,
-    numbers_of_earlier_key,
-    numbers_row,
-    owner_row,
-    request_of,
-    request_row,
-    session_of,
-)
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 
 APPLICATION_ID = int.from_bytes(b"kFIX", "big")
 VERSION = 4
 
-_REQUEST_TABLE = """
-    CREATE TABLE request (
-        key INTEGER PRIMARY KEY,
-        request_id TEXT NOT NULL,
-        msg_type TEXT NOT NULL,
-        seq_num INTEGER NOT NULL,
-        sent_at INTEGER NOT NULL,
-        uncertain INTEGER NOT NULL,
-        frame BLOB NOT NULL,
-        check_sum INTEGER NOT NULL
-    )
-"""
-_JOURNAL_TABLE = """
-    CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL, check_sum INTEGER NOT NULL) WITHOUT ROWID
-"""
-_SENT_REQUEST_TABLE = """
-    CREATE TABLE sent_request (
-        number INTEGER PRIMARY KEY,
-        request_id TEXT NOT NULL UNIQUE,
-        msg_type TEXT NOT NULL,
-        seq_num INTEGER NOT NULL,
-        generation INTEGER NOT NULL,
-        sent_at INTEGER NOT NULL,
-        check_sum INTEGER NOT NULL
-    )
-"""
 _TABLES = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
@@ -82,9 +46,26 @@ CREATE TABLE sent (
     frame BLOB NOT NULL,
     check_sum INTEGER NOT NULL
 );
-{_REQUEST_TABLE};
-{_JOURNAL_TABLE};
-{_SENT_REQUEST_TABLE};
+CREATE TABLE request (
+    key INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    msg_type TEXT NOT NULL,
+    seq_num INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    uncertain INTEGER NOT NULL,
+    frame BLOB NOT NULL,
+    check_sum INTEGER NOT NULL
+);
+CREATE TABLE journal (key TEXT PRIMARY KEY, value TEXT NOT NULL, check_sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sent_request (
+    number INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    msg_type TEXT NOT NULL,
+    seq_num INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    check_sum INTEGER NOT NULL
+);
 """
 _EARLIER_KEYS = """
     CREATE TABLE IF NOT EXISTS earlier_key (
@@ -99,7 +80,7 @@ _EARLIER_KEYS = """
 _REQUESTS = """
     SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
 """
-_BEGIN = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_SESSION = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _READ = """
     SELECT
         environment, product, sender_comp_id, target_comp_id,
@@ -138,7 +119,7 @@ def create(path: Path, owner: StoreOwner) -> None:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
-        database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, Numbers())))
+        database.execute(_INSERT_SESSION, (*rows.owner_row(owner), *rows.numbers_row(owner, rows.Numbers())))
         database.execute("COMMIT")
     # A closed database has no log, so the file is complete without the files next to it.
     sync(new)
@@ -164,7 +145,7 @@ def connect(
     return database
 
 
-def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, Numbers]:
+def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, rows.Numbers]:
     """Return the owner of the store, and its numbers.
 
     Raises:
@@ -185,7 +166,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
         )
     if version != VERSION:
         raise StoreError(f"{path} has the unknown layout version {version}: {START_OVER}")
-    return session_of(database.execute(_READ).fetchone())
+    return rows.session_of(database.execute(_READ).fetchone())
 
 
 def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
@@ -194,10 +175,10 @@ def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
     Raises:
         sqlite3.Error: the requests are damaged, or cannot be read.
     """
-    return list(map(request_of, database.execute(_REQUESTS)))
+    return list(map(rows.request_of, database.execute(_REQUESTS)))
 
 
-def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
+def change_key(database: sqlite3.Connection, owner: StoreOwner) -> rows.Numbers:
     """Move a store to another API key, in one transaction; return its numbers.
 
     Sequence numbers and kept messages belong to one key. The numbers of the old key are kept in case the key
@@ -207,19 +188,19 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> Numbers:
     Raises:
         sqlite3.Error: the file is damaged, or cannot be written. It is unchanged.
     """
-    old, numbers = session_of(database.execute(_READ).fetchone())
+    old, numbers = rows.session_of(database.execute(_READ).fetchone())
     requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
     database.execute("BEGIN IMMEDIATE")
     database.execute(_EARLIER_KEYS)
     database.execute(
-        "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?, ?)", earlier_key_row(old, numbers)
+        "INSERT OR REPLACE INTO earlier_key VALUES (?, ?, ?, ?, ?, ?)", rows.earlier_key_row(old, numbers)
     )
     row = database.execute("SELECT * FROM earlier_key WHERE sender_comp_id = ?", (owner.sender_comp_id,))
-    numbers = numbers_of_earlier_key(row.fetchone())
-    database.executemany(REPLACE_REQUEST, list(map(request_row, requests)))
+    numbers = rows.numbers_of_earlier_key(row.fetchone())
+    database.executemany(REPLACE_REQUEST, list(map(rows.request_row, requests)))
     database.execute("DELETE FROM sent")
     database.execute("DELETE FROM session")
-    database.execute(_BEGIN, (*owner_row(owner), *numbers_row(owner, numbers)))
+    database.execute(_INSERT_SESSION, (*rows.owner_row(owner), *rows.numbers_row(owner, numbers)))
     database.execute("COMMIT")
     return numbers
 
@@ -231,7 +212,7 @@ def check_rows(database: sqlite3.Connection) -> None:
         sqlite3.Error: a row is damaged, or cannot be read.
     """
     for row in database.execute("SELECT key, value, check_sum FROM journal"):
-        journal_text(row)
+        rows.journal_text(row)
 
 
 def _text(data: bytes) -> str:

@@ -53,7 +53,8 @@ class CommitThread(Generic[B]):
         self._queued: B | None = None
         self._closing = False
         self._durable = 0
-        self._error: StoreError | None = None
+        self.error: StoreError | None = None
+        """The error after which no further batches are written; None if there is none."""
         self.is_reported: bool = False
         """Whether a caller has seen the error."""
         self.begun: int = 0
@@ -69,16 +70,11 @@ class CommitThread(Generic[B]):
         self.raise_error()
         return self._durable
 
-    @property
-    def error(self) -> StoreError | None:
-        """The error after which no further batches are written; None if there is none."""
-        return self._error
-
     def raise_error(self) -> None:
         """Raise the error of the failed write, if there is one."""
-        if self._error is not None:
+        if self.error is not None:
             self.is_reported = True
-            raise self._error
+            raise self.error
 
     def add(self, batch: B) -> int:
         """Write a batch as soon as the earlier ones are durable; return its ticket.
@@ -112,13 +108,13 @@ class CommitThread(Generic[B]):
         self.begun += 1
         # This error remains set after any other exception, such as an interrupt, because it is then unknown
         # whether the batch is durable.
-        self._error = StoreError("the store was interrupted while it was being written")
+        self.error = StoreError("the store was interrupted while it was being written")
         try:
             self._write(batch)
         except StoreError as error:
-            self._error = error
+            self.error = error
             self.raise_error()
-        self._durable, self._error = self.begun, None
+        self._durable, self.error = self.begun, None
 
     def waiting(self) -> tuple[B, ...]:
         """Return the batches that were not durable when this was called, oldest first."""
@@ -140,7 +136,7 @@ class CommitThread(Generic[B]):
         durable.
         """
         with self._changed:
-            self._error = self._error or error
+            self.error = self.error or error
             self._changed.notify_all()
         self._on_commit()
 
@@ -152,14 +148,14 @@ class CommitThread(Generic[B]):
             self._closing = True
             self._changed.notify_all()
             return self._changed.wait_for(
-                lambda: self._writing is None and (self._queued is None or self._error is not None), timeout
+                lambda: self._writing is None and (self._queued is None or self.error is not None), timeout
             )
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queued or self._error or self._closing)
-                batch = self._writing = None if self._error else self._queued
+                self._changed.wait_for(lambda: self._queued or self.error or self._closing)
+                batch = self._writing = None if self.error else self._queued
                 if batch is None:
                     return
                 ticket, self._queued = self.begun, None
@@ -174,8 +170,8 @@ class CommitThread(Generic[B]):
             with self._changed:
                 self._writing = None
                 if error is not None:
-                    self._error = self._error or error
-                elif self._error is None:
+                    self.error = self.error or error
+                elif self.error is None:
                     self._durable = ticket
                 self._changed.notify_all()
             self._on_commit()

@@ -23,10 +23,6 @@ CLOSING = 5.0
 """`close` waits up to twice this many seconds: for its own commit, then for the end of the thread."""
 
 
-def _do_nothing() -> None:
-    """Do nothing: the default `on_commit`."""
-
-
 class DurableStore(ABC):
     """The part of a `MessageStore` that records changes and lets a thread commit them.
 
@@ -52,20 +48,16 @@ class DurableStore(ABC):
         if max_age < timedelta(0) or min(limits.values()) < 0:
             raise ConfigurationError("max_age and the other limits must not be negative")
         self._place = place
-        self._owner = owner
+        self.owner: StoreOwner = owner
+        """The account and session of the sequence numbers."""
         self.max_rows: int = limits["max_rows"]
         self.max_row_bytes: int = limits["max_row_bytes"]
         self._pid = getpid()
         self._unusable = ""
         self._closed = False
         self._pending = Pending()
-        self.on_commit: Callable[[], object] = _do_nothing
+        self.on_commit: Callable[[], object] = lambda: None
         self._commits = CommitThread(self._write, self._notify, self._may_wait)
-
-    @property
-    def owner(self) -> StoreOwner:
-        """The account and session of the sequence numbers."""
-        return self._owner
 
     @property
     def next_outgoing(self) -> int:

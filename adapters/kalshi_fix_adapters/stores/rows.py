@@ -151,10 +151,8 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     """
     if row is None:
         raise DamagedRowError("its numbers are missing")
-    values = _checked(row)
-    environment, product, sender, target, outgoing, incoming, oldest_kept, kept, unanswered, generation = (
-        values
-    )
+    environment, product, sender, target, *values = _checked(row)
+    outgoing, incoming, oldest_kept, kept, unanswered, generation = values
     owner = StoreOwner(environment=environment, product=product, sender_comp_id=sender, target_comp_id=target)
     return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered), generation)
 

@@ -62,12 +62,7 @@ def summarize(
     """Return the summary of a store. Only the first and the last of `messages` are used."""
     return StoreSummary(
         owner=owner,
-        next_outgoing=numbers.next_outgoing,
-        next_incoming=numbers.next_incoming,
-        reset_unanswered=numbers.reset_unanswered,
-        generation=numbers.generation,
-        kept=numbers.kept,
-        oldest_kept=numbers.oldest_kept,
+        **attrs.asdict(numbers),
         oldest=messages[0] if messages else None,
         newest=messages[-1] if messages else None,
         open_requests=tuple(requests),

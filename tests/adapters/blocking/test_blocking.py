@@ -178,7 +178,7 @@ def test_an_error_while_closing_the_store_is_raised_unless_the_user_raised_one(
 
     client = order_entry(**options(sandbox))
     with pytest.raises(StoreError if error is None else error), client:  # noqa: PT012
-        monkeypatch.setattr(client._core._sequence, "close", close)
+        monkeypatch.setattr(client._core.sequence, "close", close)
         if error is not None:
             raise error
 

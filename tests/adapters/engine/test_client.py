@@ -328,7 +328,7 @@ def rt(**changes: Any) -> Stage:
 
 def next_unconfirmed(stage: Stage) -> int:
     """Return the first MsgSeqNum that the store has not confirmed."""
-    store = stage.core._sequence._store
+    store = stage.core.sequence._store
     assert store is not None
     return store.next_incoming
 
@@ -375,7 +375,7 @@ def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process
     stage.venue.test_request(stage.clock.now)
     stage.run()
     core._current_task = lambda: "leaving"
-    store = core._sequence._store
+    store = core.sequence._store
     core.close(clean=True)
     assert store.next_incoming == reached
 
@@ -459,7 +459,7 @@ def test_each_tick_compiles_one_check_and_the_answer_to_the_logon_is_read_after_
     handle_timer = Session.handle_timer
 
     def note(session: Session, now: Any) -> None:
-        if session is core._sequence.session:
+        if session is core.sequence.session:
             timers.append((len(left), core.wants_read, core.timeout() == 0))
         handle_timer(session, now)
 

@@ -305,7 +305,7 @@ def sign_with(stage: Stage, *results: Exception | bytes) -> None:
             raise result
         return result
 
-    numbers = stage.core._sequence
+    numbers = stage.core.sequence
     numbers._plan = attrs.evolve(numbers._plan, config=attrs.evolve(numbers._plan.config, sign_logon=sign))
 
 
@@ -324,7 +324,7 @@ def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: s
     ]
     assert isinstance(only(events, GaveUp).error, KeyFileError)
     assert stage.core.take() is None
-    assert stage.core._sequence._store.next_incoming == stage.core._sequence.session.next_incoming  # type: ignore[union-attr]
+    assert stage.core.sequence._store.next_incoming == stage.core.sequence.session.next_incoming  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["KalshiRT", "KalshiNR"])

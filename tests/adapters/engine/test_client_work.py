@@ -286,7 +286,7 @@ def test_a_store_that_cannot_be_closed_raises_after_a_clean_exit(
     def fail() -> None:
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(stage.core._sequence, "close", fail)
+    monkeypatch.setattr(stage.core.sequence, "close", fail)
     with pytest.raises(StoreError) if clean else contextlib.nullcontext():
         stage.core.close(clean=clean)
 
@@ -339,9 +339,9 @@ def test_session_messages_are_confirmed_without_being_taken() -> None:
     stage.open()
     stage.core.logout()
     stage.run()
-    assert stage.core._sequence._store.next_incoming == 1
+    assert stage.core.sequence._store.next_incoming == 1
     stage.core.close(clean=True)
-    assert stage.core._sequence._store.next_incoming == 3
+    assert stage.core.sequence._store.next_incoming == 3
 
 
 # --- stores that commit in the background

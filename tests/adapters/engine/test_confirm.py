@@ -53,7 +53,7 @@ def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
     assert store.next_incoming == 2
     # Messages of an earlier connection are confirmed on the session that continues it.
     stage.core.confirm(events[-1])
-    assert store.next_incoming == stage.core.numbers.next_incoming
+    assert store.next_incoming == stage.core.sequence.numbers.next_incoming
 
 
 def test_unconfirmed_events_stay_unconfirmed_when_the_client_is_closed() -> None:

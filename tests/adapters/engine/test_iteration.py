@@ -192,7 +192,7 @@ def test_a_raised_event_is_confirmed_when_the_next_is_requested(stage: Stage) ->
     stage.core.send(order("a2"))
     stage.run()
     stage.cut()
-    store = stage.core._sequence._store
+    store = stage.core.sequence._store
     reader = ClientBase(stage.core)
     while not isinstance(raised := reader._next_message(), Raised):
         assert raised is not None
@@ -208,7 +208,7 @@ def test_requests_stay_open_until_their_events_are_taken(stage: Stage, clean: bo
     stage.core.send(order("a1"))
     stage.run()
     stage.cut()
-    store = stage.core._sequence._store
+    store = stage.core.sequence._store
     stage.core.logout()
     stage.core.close(clean=clean)
     assert [request.request_id for request in store.open_requests()] == ["a1"]

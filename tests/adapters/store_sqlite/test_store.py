@@ -227,7 +227,7 @@ def test_the_store_cannot_be_used_after_a_commit_fails_internally(
         store.commit()
         send(store, 1)
         with monkeypatch.context() as patched:
-            patched.setattr("kalshi_fix_adapters.store_sqlite.file.numbers_row", interrupted)
+            patched.setattr("kalshi_fix_adapters.stores.rows.numbers_row", interrupted)
             with pytest.raises(StoreError, match="failed internally"):
                 store.commit()
         with pytest.raises(StoreError, match="MemoryError"):

@@ -68,12 +68,12 @@ def test_a_client_opens_and_closes_its_store_each_time_it_is_entered(tmp_path: P
     stage = opened(plan("KalshiRT", store=folder))
     for _ in range(2):
         stage.core.send(order())
-        number = stage.core.numbers.next_outgoing
+        number = stage.core.sequence.numbers.next_outgoing
         with pytest.raises(StoreError, match="in use by"):
-            folder.open(stage.core._sequence.owner)
+            folder.open(stage.core.sequence.owner)
         stage.leave()
-        assert stage.core.numbers.next_outgoing == number + 1
-        with folder.open(stage.core._sequence.owner) as store:
+        assert stage.core.sequence.numbers.next_outgoing == number + 1
+        with folder.open(stage.core.sequence.owner) as store:
             assert store.next_outgoing == number + 1
         stage.open()
     stage.leave()
