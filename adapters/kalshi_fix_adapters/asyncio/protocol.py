@@ -152,7 +152,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Pass received bytes to TLS or the core."""
         if self._tls is not None:
-            self._take_encrypted(self._receive_buffer[:nbytes])
+            self._receive_encrypted(self._receive_buffer[:nbytes])
         elif self._begun:
             self.step(self._core.receive, bytes(self._receive_buffer[:nbytes]))
         else:
@@ -161,7 +161,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
     def eof_received(self) -> None:
         """Report the end of the stream; asyncio closes the transport."""
         if self._tls is not None:
-            self._take_encrypted(b"")
+            self._receive_encrypted(b"")
         elif self._begun:
             self.step(self._core.receive, b"")
 
@@ -188,7 +188,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
 
     # Reading
 
-    def _take_encrypted(self, encrypted: bytes | memoryview) -> None:
+    def _receive_encrypted(self, encrypted: bytes | memoryview) -> None:
         tls = self._tls
         if tls is None or tls.ended:
             return
@@ -244,15 +244,15 @@ class ClientProtocol(asyncio.BufferedProtocol):
             return
         if transport.is_closing():
             raise ConnectionAbortedError("the transport is closed")
-        taken = 0
+        written = 0
         if not transport.get_write_buffer_size():
             try:
-                taken = self._raw.send(data)
+                written = self._raw.send(data)
             except (BlockingIOError, InterruptedError):
-                taken = 0
-        if taken < len(data):
+                written = 0
+        if written < len(data):
             # A copy, because the transport keeps the object, and `output` changes.
-            transport.write(bytes(data[taken:]))
+            transport.write(bytes(data[written:]))
 
     def _write(self, output: bytearray) -> int:
         """Write some of `output`; return the number of bytes, for `ClientCore.flush`.

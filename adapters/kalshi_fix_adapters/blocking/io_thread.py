@@ -115,9 +115,9 @@ class IoThread:
             with shared.lock:
                 core.connect_failed(error)
             return
-        self._keep(Transport(connected))
+        self._serve(Transport(connected))
 
-    def _keep(self, transport: Transport) -> None:
+    def _serve(self, transport: Transport) -> None:
         """Read and write until the session has ended; then close the connection."""
         shared = self._shared
         core, found = shared.core, WOKEN

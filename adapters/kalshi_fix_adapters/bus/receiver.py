@@ -132,11 +132,11 @@ class Receiver:
         return events if lost is None else [lost, *events]
 
     def _is_new(self, batch: BatchId, lane: str) -> bool:
-        at = self._lanes.get(lane, NOWHERE)
-        if batch.generation != at.generation:
+        position = self._lanes.get(lane, NOWHERE)
+        if batch.generation != position.generation:
             # A publisher with a higher fence may use a new store, whose generations start at 0.
-            return batch.generation > at.generation or batch.fence > at.fence
-        return batch.last > at.number
+            return batch.generation > position.generation or batch.fence > position.fence
+        return batch.last > position.number
 
     def _lost(self, batch: BatchId, lane: str, previous: int | None) -> MessagesLost | None:
         """Return the loss that a new message reveals; None if nothing is missing."""
@@ -145,10 +145,10 @@ class Receiver:
             last_event = self._event if batch.fence == self._fence else 0
             is_missing = batch.event > last_event + 1 or (unproven and batch.fence > self._fence)
             return MessagesLost(1, max(batch.last, 1)) if self._fence and is_missing else None
-        at = self._lanes.get(lane, NOWHERE)
-        same_generation = at.generation == batch.generation
-        last = at.number if same_generation else 0
-        if at is not NOWHERE and previous is not None and previous > last:
+        position = self._lanes.get(lane, NOWHERE)
+        same_generation = position.generation == batch.generation
+        last = position.number if same_generation else 0
+        if position is not NOWHERE and previous is not None and previous > last:
             return MessagesLost(last + 1, previous)
         # A generation begins with LoggedOn. The stream has dropped that event, and perhaps messages after it.
         if not same_generation and batch.generation != self._generation and self._event:
@@ -161,10 +161,10 @@ class Receiver:
         """Return the new events of a complete message."""
         if lane == EVENT:
             return [decode_event(data)]
-        at = self._lanes.get(lane, NOWHERE)
+        position = self._lanes.get(lane, NOWHERE)
         frames = split_frames(data)
-        if at.generation == batch.generation and batch.first <= at.number:
-            frames = [each for each in frames if number_of(each) > at.number]
+        if position.generation == batch.generation and batch.first <= position.number:
+            frames = [each for each in frames if number_of(each) > position.number]
         return [*frames]
 
     def _collect(self, batch: BatchId, data: bytes) -> bytes | None:

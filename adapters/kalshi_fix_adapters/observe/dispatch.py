@@ -29,7 +29,7 @@ from kalshi_fix_adapters.observe.logging import DEBUG, WIRE, EventLog
 from kalshi_fix_adapters.observe.observer import Direction, Observer, OnWire
 from kalshi_fix_adapters.observe.redact import Transcript
 from kalshi_fix_adapters.observe.timing import Timings
-from kalshi_fix_adapters.observe.wire_log import WireLog, WireLogConnection, borrow, give_back
+from kalshi_fix_adapters.observe.wire_log import WireLog, WireLogConnection, close_shared, open_shared
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import PeerSilent
@@ -67,9 +67,9 @@ class Dispatcher:
         self.follows_messages: bool = False
         """Whether `event` must be called for messages without problems."""
         self._find_hooks()
-        # The user closes a WireLog object; a log given by its path is shared, and must be given back.
-        self._borrowed = None if wire_log is None or isinstance(wire_log, WireLog) else borrow(wire_log)
-        self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._borrowed
+        # The user closes a WireLog object; a log given by its path is shared by all clients with this path.
+        self._shared_log = open_shared(wire_log) if isinstance(wire_log, str | Path) else None
+        self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._shared_log
         self._log = EventLog(name)
         self._name = name
         self._timings = Timings()
@@ -170,9 +170,9 @@ class Dispatcher:
 
     def close(self) -> None:
         """Release the wire log, after the client has ended."""
-        borrowed, self._borrowed = self._borrowed, None
-        if borrowed is not None:
-            give_back(borrowed)
+        shared, self._shared_log = self._shared_log, None
+        if shared is not None:
+            close_shared(shared)
 
     def _stop_logging(self, error: Exception) -> None:
         self._logged = self._transcript = None

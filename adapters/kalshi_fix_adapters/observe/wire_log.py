@@ -55,16 +55,19 @@ class WireLog:
             ConfigurationError: the file cannot be written, or a limit is invalid.
         """
         check_limits(max_bytes, backups)
+        self.path: Path = Path(path)
+        """The current file."""
         self._open_connections: dict[int, str] = {}
         """The endpoint of each open connection, by number; a new file begins with a line for each."""
         self._connections = 0
         """Number of connections so far, which is also the number of the newest one."""
-        self._lost = 0
+        self.lost: int = 0
+        """Number of lines that could not be written so far."""
         self._consecutive_lost = 0
         """Number of lines lost since the last written line; the next line contains this number."""
         self._closed = False
         try:
-            self._file = LogFile(Path(path), max_bytes, backups)
+            self._file = LogFile(self.path, max_bytes, backups)
         except OSError as error:
             raise ConfigurationError(
                 f"the wire log {path} cannot be written ({error.strerror}); choose another path"
@@ -73,21 +76,11 @@ class WireLog:
     def __repr__(self) -> str:
         return f"<WireLog {self.path}>"
 
-    @property
-    def path(self) -> Path:
-        """The current file."""
-        return self._file.path
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
         self.close()
-
-    @property
-    def lost(self) -> int:
-        """Number of lines that could not be written so far."""
-        return self._lost
 
     def connect(
         self, where: str, now: Instant, *, max_message_size: int = MAX_BODY_LENGTH
@@ -118,7 +111,7 @@ class WireLog:
         notes: list[str] = []
         with self._file.lock:
             if self._closed:
-                self._lost += len(lines)
+                self.lost += len(lines)
                 return
             try:
                 if self._file.exceeds_limit(len(data)):
@@ -127,7 +120,7 @@ class WireLog:
             except OSError as error:
                 if not self._consecutive_lost:
                     notes.append(f"cannot be written ({error.strerror}); the session continues without it")
-                self._lost += len(lines)
+                self.lost += len(lines)
                 self._consecutive_lost += len(lines)
         # Logged without holding the lock, because a user's logging handler may write to this wire log.
         for text in notes:
@@ -186,14 +179,14 @@ class WireLogConnection:
             self._log.disconnect(self._number, now)
 
 
-_borrowed: dict[Path, tuple[WireLog, int]] = {}
+_shared: dict[Path, tuple[WireLog, int]] = {}
 """The logs that clients share, by path, with the number of their clients."""
-_borrowing = Lock()
-"""Guards `_borrowed`, because several threads may open and close clients."""
+_shared_lock = Lock()
+"""Guards `_shared`, because several threads may open and close clients."""
 
 
-def borrow(path: str | Path) -> WireLog:
-    """Return the log at a path, which all clients with this path share; the last `give_back` closes it.
+def open_shared(path: str | Path) -> WireLog:
+    """Return the log at a path, which all clients with this path share; the last `close_shared` closes it.
 
     Two separate logs with the same path would both rotate the file.
 
@@ -201,19 +194,19 @@ def borrow(path: str | Path) -> WireLog:
         ConfigurationError: the file cannot be written.
     """
     key = Path(path).absolute()
-    with _borrowing:
-        log, users = _borrowed.get(key) or (WireLog(path), 0)
-        _borrowed[key] = log, users + 1
+    with _shared_lock:
+        log, users = _shared.get(key) or (WireLog(path), 0)
+        _shared[key] = log, users + 1
     return log
 
 
-def give_back(log: WireLog) -> None:
-    """Return a borrowed log. It is closed when no other client uses it."""
+def close_shared(log: WireLog) -> None:
+    """Close a log that `open_shared` returned, unless another client uses it."""
     key = log.path.absolute()
-    with _borrowing:
-        _, users = _borrowed.pop(key)
+    with _shared_lock:
+        _, users = _shared.pop(key)
         if users > 1:
-            _borrowed[key] = log, users - 1
+            _shared[key] = log, users - 1
         else:
             log.close()
 

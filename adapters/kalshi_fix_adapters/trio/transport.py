@@ -38,11 +38,11 @@ class Transport:
         if self.full:
             return 0
         try:
-            taken = self._raw.send(data)
+            written = self._raw.send(data)
         except (BlockingIOError, InterruptedError):
-            taken = 0
-        self.full = taken < len(data)
-        return taken
+            written = 0
+        self.full = written < len(data)
+        return written
 
     def read(self) -> bytes:
         """Return received bytes; b"" if there are none yet, or if `ended`."""

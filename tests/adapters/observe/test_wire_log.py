@@ -21,7 +21,7 @@ from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe import log_file
 from kalshi_fix_adapters.observe.observer import Direction
 from kalshi_fix_adapters.observe.redact import STALL_SECONDS, Transcript, printable, without_secrets
-from kalshi_fix_adapters.observe.wire_log import WireLog, borrow, give_back
+from kalshi_fix_adapters.observe.wire_log import WireLog, close_shared, open_shared
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.framing import encode_frame, is_frame
@@ -444,16 +444,16 @@ def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCapt
 
 
 def test_the_same_path_shares_one_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = borrow(path)
+    one = open_shared(path)
     monkeypatch.chdir(path.parent)
-    two = borrow(path.name)
+    two = open_shared(path.name)
     assert one is two
-    give_back(one)
+    close_shared(one)
     two.connect("x", NOW)
     assert two.lost == 0
-    give_back(two)
+    close_shared(two)
     two.connect("x", NOW)
     assert two.lost == 1
-    fresh = borrow(path)
+    fresh = open_shared(path)
     assert fresh is not one
-    give_back(fresh)
+    close_shared(fresh)
