@@ -1,8 +1,10 @@
-"""A simulated venue that the client tests share, and a Postgres server for the tests that need one."""
+"""What the tests of several adapters share: a runner of asynchronous tests, a simulated venue, a database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,6 +14,37 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.postgres import Server, execute_at
 
 ME, OTHER = "me", "other"
+LIMIT = 30.0
+"""Seconds after which an asynchronous test without a `loop` fails."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an asynchronous test function: with the loop of the client under test, or with asyncio."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    fixtures: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in names}
+    run = fixtures["loop"].run if "loop" in fixtures else run_with_asyncio
+    run(lambda: pyfuncitem.obj(**fixtures))
+    return True
+
+
+def run_with_asyncio(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test for a bounded time, even if one of its tasks does not end when it is cancelled."""
+
+    async def bounded() -> None:
+        task = asyncio.create_task(main())
+        done, _ = await asyncio.wait({task}, timeout=LIMIT)
+        # Repeated, because a task that loses its cancellation would keep `asyncio.run` waiting for ever.
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for item in left:
+                item.cancel()
+            await asyncio.wait(left, timeout=0.1)
+        assert done, "the test did not end by itself"
+        task.result()
+
+    asyncio.run(bounded())
 
 
 @pytest.fixture(scope="session")

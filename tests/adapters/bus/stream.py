@@ -90,19 +90,24 @@ def batcher(channel: Channel = MARKET_DATA, fence: int = 1, **changes: Any) -> B
     return Batcher(channel, fence, **options)
 
 
-def rounds(publisher: Batcher) -> list[tuple[Outgoing, ...]]:
-    """Return the messages of all waiting rounds."""
+def rounds(publisher: Batcher, events: Iterable[object] = ()) -> list[tuple[Outgoing, ...]]:
+    """Add events, and return the messages of all waiting rounds."""
+    for event in events:
+        publisher.add(event)
     found = []
-    while (each := publisher.next_round()) is not None:
-        found.append(each.messages)
+    while (next_round := publisher.next_round()) is not None:
+        found.append(next_round.messages)
     return found
 
 
 def published(publisher: Batcher, events: Iterable[object] = ()) -> list[Outgoing]:
-    """Add events, and return all messages."""
-    for event in events:
-        publisher.add(event)
-    return [message for item in rounds(publisher) for message in item]
+    """Add events, and return all waiting messages."""
+    return [message for messages in rounds(publisher, events) for message in messages]
+
+
+def numbers(events: Iterable[object]) -> list[int]:
+    """Return the sequence numbers of the messages among events."""
+    return [event.message.header.msg_seq_num for event in events if isinstance(event, MessageReceived)]
 
 
 def apply(receiver: Receiver, messages: Iterable[Outgoing]) -> list[object]:

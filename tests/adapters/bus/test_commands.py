@@ -76,16 +76,13 @@ async def answer(handler: Commands, message: Message, left: float = 1.0) -> Any:
     return await handler.answer(encode_command(message), NOW + left)
 
 
-def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeout() -> None:
-    async def main() -> None:
-        client = Client()
-        handler = commands(client)
-        assert await answer(handler, order(), 0.25) == Sent(1)
-        assert client.sent == [order()]
-        assert client.timeouts == [pytest.approx(0.25)]
-        assert (handler.sent, handler.known, handler.refused, handler.waiting) == (1, 0, 0, 0)
-
-    asyncio.run(main())
+async def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeout() -> None:
+    client = Client()
+    handler = commands(client)
+    assert await answer(handler, order(), 0.25) == Sent(1)
+    assert client.sent == [order()]
+    assert client.timeouts == [pytest.approx(0.25)]
+    assert (handler.sent, handler.known, handler.refused, handler.waiting) == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -97,116 +94,96 @@ def test_a_message_is_sent_unchanged_with_the_remaining_time_as_its_timeout() ->
         (float("nan"), "check"),
     ],
 )
-def test_a_message_with_a_past_or_impossible_deadline_is_refused(left: float, reason: str) -> None:
-    async def main() -> None:
-        client = Client()
-        found = await answer(commands(client), order(), left)
-        assert isinstance(found, Refused)
-        assert reason in found.reason
-        assert client.sent == []
-
-    asyncio.run(main())
+async def test_a_message_with_a_past_or_impossible_deadline_is_refused(left: float, reason: str) -> None:
+    client = Client()
+    found = await answer(commands(client), order(), left)
+    assert isinstance(found, Refused)
+    assert reason in found.reason
+    assert client.sent == []
 
 
-def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_deadline() -> None:
-    async def main() -> None:
-        client = Client()
-        assert await answer(commands(client), order()) == Sent(1)
-        successor = commands(client)
-        assert await answer(successor, order()) == Sent(1, known=True)
-        assert await answer(successor, order(), -1) == Sent(1, known=True)
-        cancel = OrderCancelRequest(cl_ord_id="one", orig_cl_ord_id="zero", symbol="KX", side=Side.BUY)
-        assert await answer(successor, cancel) == Refused("one is the id of an earlier message of type D")
-        assert len(client.sent) == 1
-        assert (successor.sent, successor.known, successor.refused) == (0, 2, 1)
-
-    asyncio.run(main())
+async def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_deadline() -> None:
+    client = Client()
+    assert await answer(commands(client), order()) == Sent(1)
+    successor = commands(client)
+    assert await answer(successor, order()) == Sent(1, known=True)
+    assert await answer(successor, order(), -1) == Sent(1, known=True)
+    cancel = OrderCancelRequest(cl_ord_id="one", orig_cl_ord_id="zero", symbol="KX", side=Side.BUY)
+    assert await answer(successor, cancel) == Refused("one is the id of an earlier message of type D")
+    assert len(client.sent) == 1
+    assert (successor.sent, successor.known, successor.refused) == (0, 2, 1)
 
 
-def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
-    async def main() -> None:
-        client = Client()
-        client.may_send.clear()
-        handler = commands(client)
-        async with asyncio.TaskGroup() as tasks:
-            found = [tasks.create_task(answer(handler, order(name))) for name in ("one", "one", "two", "one")]
-            await asyncio.sleep(0)
-            assert handler.waiting == 4
-            client.may_send.set()
-        assert sorted(map(str, (item.result() for item in found))) == sorted(
-            map(str, [Sent(1), Sent(1, known=True), Sent(2), Sent(1, known=True)])
-        )
-        assert len(client.sent) == 2
-
-    asyncio.run(main())
+async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
+    client = Client()
+    client.may_send.clear()
+    handler = commands(client)
+    async with asyncio.TaskGroup() as tasks:
+        found = [tasks.create_task(answer(handler, order(name))) for name in ("one", "one", "two", "one")]
+        await asyncio.sleep(0)
+        assert handler.waiting == 4
+        client.may_send.set()
+    assert sorted(map(str, (item.result() for item in found))) == sorted(
+        map(str, [Sent(1), Sent(1, known=True), Sent(2), Sent(1, known=True)])
+    )
+    assert len(client.sent) == 2
 
 
-def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
-    async def main() -> None:
-        client = Client()
-        client.may_send.clear()
-        client.error = ClientTimeoutError("late")
-        handler = commands(client)
-        async with asyncio.TaskGroup() as tasks:
-            found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
-            await asyncio.sleep(0)
-            client.may_send.set()
-        assert [item.result() for item in found] == [Refused("late"), Refused("late")]
-        client.error = None
-        assert await answer(handler, order()) == Sent(1)
-
-    asyncio.run(main())
+async def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
+    client = Client()
+    client.may_send.clear()
+    client.error = ClientTimeoutError("late")
+    handler = commands(client)
+    async with asyncio.TaskGroup() as tasks:
+        found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
+        await asyncio.sleep(0)
+        client.may_send.set()
+    assert [item.result() for item in found] == [Refused("late"), Refused("late")]
+    client.error = None
+    assert await answer(handler, order()) == Sent(1)
 
 
-def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_with_unknown() -> None:
+async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_with_unknown() -> None:
     """The answer is in time for every repetition, and the message is sent once."""
 
-    async def main() -> None:
-        client = Client()
-        client.may_send.clear()
-        handler = commands(client)
-        found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
-        assert {type(item) for item in found} == {Unknown}
-        assert isinstance(await answer(handler, order(), -1), Unknown)
-        assert handler.waiting == 0
-        client.may_send.set()
-        assert await answer(handler, order()) == Sent(1, known=True)
-        assert len(client.sent) == 1
-
-    asyncio.run(main())
+    client = Client()
+    client.may_send.clear()
+    handler = commands(client)
+    found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
+    assert {type(item) for item in found} == {Unknown}
+    assert isinstance(await answer(handler, order(), -1), Unknown)
+    assert handler.waiting == 0
+    client.may_send.set()
+    assert await answer(handler, order()) == Sent(1, known=True)
+    assert len(client.sent) == 1
 
 
-def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
-    async def main() -> None:
-        client = Client()
-        client.may_send.clear()
-        handler = commands(client)
-        names = map(str, range(MAX_WAITING))
-        found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
-        assert {type(item) for item in found} == {Unknown}
-        assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
-        client.may_send.set()
-        assert await answer(handler, order("0")) == Refused("1000 commands are waiting already")
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-        await asyncio.sleep(0)  # for the callbacks of the last task
-        assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
-
-    asyncio.run(main())
+async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
+    other_tasks = asyncio.all_tasks()
+    client = Client()
+    client.may_send.clear()
+    handler = commands(client)
+    names = map(str, range(MAX_WAITING))
+    found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
+    assert {type(item) for item in found} == {Unknown}
+    assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
+    client.may_send.set()
+    assert await answer(handler, order("0")) == Refused("1000 commands are waiting already")
+    await asyncio.wait(asyncio.all_tasks() - other_tasks)
+    await asyncio.sleep(0)  # for the callbacks of the last task
+    assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
 
 
-def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
-    async def main() -> None:
-        client = Client()
-        client.may_send.clear()
-        handler = commands(client)
-        task = asyncio.create_task(answer(handler, order()))
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait({task})
-        client.may_send.set()
-        assert await answer(handler, order()) == Sent(1)
-
-    asyncio.run(main())
+async def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
+    client = Client()
+    client.may_send.clear()
+    handler = commands(client)
+    task = asyncio.create_task(answer(handler, order()))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    client.may_send.set()
+    assert await answer(handler, order()) == Sent(1)
 
 
 @pytest.mark.parametrize(
@@ -214,68 +191,53 @@ def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
     [InvalidMessageError("wrong", ()), ClientTimeoutError("late"), NotConnectedError("off")],
     ids=lambda error: type(error).__name__,
 )
-def test_a_message_that_the_client_did_not_send_is_refused_with_the_reason(error: Exception) -> None:
-    async def main() -> None:
-        client = Client()
-        client.error = error
-        assert await answer(commands(client), order()) == Refused(str(error))
-
-    asyncio.run(main())
+async def test_a_message_that_the_client_did_not_send_is_refused_with_the_reason(error: Exception) -> None:
+    client = Client()
+    client.error = error
+    assert await answer(commands(client), order()) == Refused(str(error))
 
 
-def test_a_message_that_may_have_been_sent_is_answered_with_unknown() -> None:
-    async def main() -> None:
-        client = Client()
-        client.error = StoreError("disk")
-        assert await answer(commands(client), order()) == Unknown("disk")
-        client.error = SendFailedError(StoreError("disk"))
-        assert isinstance(await answer(commands(client), order()), Unknown)
-
-    asyncio.run(main())
+async def test_a_message_that_may_have_been_sent_is_answered_with_unknown() -> None:
+    client = Client()
+    client.error = StoreError("disk")
+    assert await answer(commands(client), order()) == Unknown("disk")
+    client.error = SendFailedError(StoreError("disk"))
+    assert isinstance(await answer(commands(client), order()), Unknown)
 
 
-def test_the_message_type_in_the_subject_must_be_that_of_the_message() -> None:
-    async def main() -> None:
-        handler = commands(Client())
-        found = await handler.answer(encode_command(order()), NOW + 1, "F")
-        assert found == Refused("a message of type D with the subject of type F")
-        assert isinstance(await handler.answer(encode_command(order()), NOW + 1, "D"), Sent)
-
-    asyncio.run(main())
+async def test_the_message_type_in_the_subject_must_be_that_of_the_message() -> None:
+    handler = commands(Client())
+    found = await handler.answer(encode_command(order()), NOW + 1, "F")
+    assert found == Refused("a message of type D with the subject of type F")
+    assert isinstance(await handler.answer(encode_command(order()), NOW + 1, "D"), Sent)
 
 
-def test_the_check_is_applied_to_new_messages_only() -> None:
-    async def main() -> None:
-        client = Client()
-        seen: list[Message] = []
+async def test_the_check_is_applied_to_new_messages_only() -> None:
+    client = Client()
+    seen: list[Message] = []
 
-        def check(message: Message) -> Refusal | None:
-            seen.append(message)
-            return Refusal("too much") if getattr(message, "order_qty", 0) > 5 else None
+    def check(message: Message) -> Refusal | None:
+        seen.append(message)
+        return Refusal("too much") if getattr(message, "order_qty", 0) > 5 else None
 
-        handler = commands(client, check)
-        assert await answer(handler, order("one", order_qty=6)) == Refused("too much")
-        assert await answer(handler, order("one", order_qty=5)) == Sent(1)
-        assert await answer(handler, order("one", order_qty=5)) == Sent(1, known=True)
-        assert len(seen) == 2
-
-    asyncio.run(main())
+    handler = commands(client, check)
+    assert await answer(handler, order("one", order_qty=6)) == Refused("too much")
+    assert await answer(handler, order("one", order_qty=5)) == Sent(1)
+    assert await answer(handler, order("one", order_qty=5)) == Sent(1, known=True)
+    assert len(seen) == 2
 
 
-def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting_is_bounded() -> None:
-    async def main() -> None:
-        client = Client()
-        handler = commands(client)
-        request = MarketDataRequest.subscribe("KX")
-        assert [await answer(handler, request) for _ in range(2)] == [Sent(1), Sent(2)]
-        client.may_send.clear()
-        tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
-        await asyncio.sleep(0)
-        assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
-        client.may_send.set()
-        assert {type(item) for item in await asyncio.gather(*tasks)} == {Sent}
-
-    asyncio.run(main())
+async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting_is_bounded() -> None:
+    client = Client()
+    handler = commands(client)
+    request = MarketDataRequest.subscribe("KX")
+    assert [await answer(handler, request) for _ in range(2)] == [Sent(1), Sent(2)]
+    client.may_send.clear()
+    tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
+    await asyncio.sleep(0)
+    assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
+    client.may_send.set()
+    assert {type(item) for item in await asyncio.gather(*tasks)} == {Sent}
 
 
 @pytest.mark.parametrize("data", [b"", b"8=FIX", b"\xff" * 100])

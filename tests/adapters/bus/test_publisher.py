@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
@@ -15,8 +14,6 @@ from kalshi_fix_adapters.bus.publisher import NotAcknowledged, Publisher
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_sansio.events import MessagesLost
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, apply, batcher, delta, logged_on, report
-
-LONG = 30.0
 
 
 class Client:
@@ -63,14 +60,6 @@ class Broker:
             raise NotAcknowledged
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(LONG):
-            await main
-
-    asyncio.run(bounded())
-
-
 async def until_idle() -> None:
     """Let the other tasks run until they only wait for each other."""
     for _ in range(100):
@@ -79,23 +68,20 @@ async def until_idle() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("channel", [MARKET_DATA, REPORTS], ids=lambda channel: channel.session)
-def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, channel: Any) -> None:
-    async def main() -> None:
-        number = range(1, 40)
-        messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
-        client, broker = Client(logged_on(), *messages), Broker()
-        events = list(client.events)
-        broker.random = Random(seed)
-        publisher = Publisher(client, batcher(channel), broker.publish, limit=7, retry=0)
-        await publisher.run()
-        found = apply(Receiver(), broker.stored)
-        # Buckets may overtake each other.
-        assert len(found) == len(events)
-        assert all(event in found for event in events)
-        assert client.confirmed == len(events)
-        assert (publisher.waiting, publisher.published) == (0, publisher.acknowledged)
-
-    run(main())
+async def test_every_event_is_applied_once_however_the_broker_acknowledges(seed: int, channel: Any) -> None:
+    number = range(1, 40)
+    messages = [delta(n, f"KX{n % 5}") if channel is MARKET_DATA else report(n) for n in number]
+    client, broker = Client(logged_on(), *messages), Broker()
+    events = list(client.events)
+    broker.random = Random(seed)
+    publisher = Publisher(client, batcher(channel), broker.publish, limit=7, retry=0)
+    await publisher.run()
+    found = apply(Receiver(), broker.stored)
+    # Buckets may overtake each other.
+    assert len(found) == len(events)
+    assert all(event in found for event in events)
+    assert client.confirmed == len(events)
+    assert (publisher.waiting, publisher.published) == (0, publisher.acknowledged)
 
 
 FIVE: Any = [logged_on(), *map(report, range(1, 5))]
@@ -114,62 +100,53 @@ FIVE_BYTES = len(encode_event(FIVE[0])) + sum(len(item.frame) for item in FIVE[1
     ],
     ids=["events", "bytes", "one byte more", "less than one event"],
 )
-def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
+async def test_without_acknowledgements_no_event_is_confirmed_and_the_number_taken_is_bounded(
     limits: dict[str, Any], waiting: int, max_bytes: int
 ) -> None:
-    async def main() -> None:
-        client, broker = Client(*FIVE, *map(report, range(5, 100))), Broker()
-        broker.up.clear()
-        publisher = Publisher(client, batcher(REPORTS, max_bytes=max_bytes), broker.publish, **limits)
-        task = asyncio.create_task(publisher.run())
-        await until_idle()
-        # The task that waits for room holds one more event.
-        assert (len(client.taken), client.confirmed, publisher.waiting) == (waiting + 1, 0, waiting)
-        assert publisher.is_full
-        broker.up.set()
-        await task
-        assert (client.confirmed, publisher.waiting, publisher.waiting_bytes) == (100, 0, 0)
-
-    run(main())
+    client, broker = Client(*FIVE, *map(report, range(5, 100))), Broker()
+    broker.up.clear()
+    publisher = Publisher(client, batcher(REPORTS, max_bytes=max_bytes), broker.publish, **limits)
+    task = asyncio.create_task(publisher.run())
+    await until_idle()
+    # The task that waits for room holds one more event.
+    assert (len(client.taken), client.confirmed, publisher.waiting) == (waiting + 1, 0, waiting)
+    assert publisher.is_full
+    broker.up.set()
+    await task
+    assert (client.confirmed, publisher.waiting, publisher.waiting_bytes) == (100, 0, 0)
 
 
 @pytest.mark.parametrize(
     "limits", [{"limit": 5}, {"limit_bytes": 5 * len(delta(1, "KX").frame)}], ids=["events", "bytes"]
 )
-def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, Any]) -> None:
-    async def main() -> None:
-        client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
-        client.ends_when_empty = False
-        broker.up.clear()
-        publisher = Publisher(client, batcher(), broker.publish, at_limit="drop", **limits)
-        task = asyncio.create_task(publisher.run())
-        await until_idle()
-        assert (publisher.waiting, publisher.dropped, client.confirmed) == (5, 14, 19)
-        broker.up.set()
-        await until_idle()
-        client.events.append(delta(20, "KX"))
-        client.ends_when_empty = True
-        client.arrived.set()
-        await task
-        found = apply(Receiver(), broker.stored)
-        assert MessagesLost(6, 19) in found
-        assert len(found) == 7
-
-    run(main())
+async def test_market_data_is_dropped_with_a_gap_if_dropping_is_enabled(limits: dict[str, Any]) -> None:
+    client, broker = Client(*(delta(n, "KX") for n in range(1, 20))), Broker()
+    client.ends_when_empty = False
+    broker.up.clear()
+    publisher = Publisher(client, batcher(), broker.publish, at_limit="drop", **limits)
+    task = asyncio.create_task(publisher.run())
+    await until_idle()
+    assert (publisher.waiting, publisher.dropped, client.confirmed) == (5, 14, 19)
+    broker.up.set()
+    await until_idle()
+    client.events.append(delta(20, "KX"))
+    client.ends_when_empty = True
+    client.arrived.set()
+    await task
+    found = apply(Receiver(), broker.stored)
+    assert MessagesLost(6, 19) in found
+    assert len(found) == 7
 
 
-def test_an_error_from_the_broker_is_raised_unchanged() -> None:
+async def test_an_error_from_the_broker_is_raised_unchanged() -> None:
     async def refuse(message: Outgoing) -> None:
         raise PermissionError(message.subject)
 
-    async def main() -> None:
-        client = Client(report(1))
-        client.ends_when_empty = False
-        with pytest.raises(PermissionError):
-            await Publisher(client, batcher(REPORTS), refuse).run()
-        assert client.confirmed == 0
-
-    run(main())
+    client = Client(report(1))
+    client.ends_when_empty = False
+    with pytest.raises(PermissionError):
+        await Publisher(client, batcher(REPORTS), refuse).run()
+    assert client.confirmed == 0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

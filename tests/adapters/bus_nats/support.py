@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,13 +11,11 @@ import pytest
 
 pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 
-from kalshi_fix_adapters.bus_nats import Bus, Channel, connect
+from kalshi_fix_adapters.bus_nats import Bus, Channel, Events, connect
 from kalshi_fix_adapters.errors import SessionClosedError
 from kalshi_fix_adapters.stores import StoreOwner
 from tests.adapters.bus.stream import REPORTS
 from tests.nats import NatsServer
-
-LONG = 20.0
 
 
 class Client:
@@ -71,21 +69,11 @@ class Client:
             await self.changed.wait()
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a test for a bounded time, even if one of its tasks does not end when it is cancelled."""
-
-    async def bounded() -> None:
-        task = asyncio.create_task(main)
-        done, _ = await asyncio.wait({task}, timeout=LONG)
-        # Repeated, because a task that loses its cancellation would keep `asyncio.run` waiting for ever.
-        while left := asyncio.all_tasks() - {asyncio.current_task()}:
-            for item in left:
-                item.cancel()
-            await asyncio.wait(left, timeout=0.1)
-        assert done, "the test did not end by itself"
-        task.result()
-
-    asyncio.run(bounded())
+async def until_reported(events: Events, cl_ord_id: str) -> None:
+    """Wait for the first report of an order."""
+    async for event in events:
+        if getattr(getattr(event, "message", None), "cl_ord_id", "") == cl_ord_id:
+            return
 
 
 @asynccontextmanager

@@ -12,8 +12,9 @@ pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 from kalshi_fix_adapters.bus_nats import Bus
 from tests.adapters.bus.stream import MARKET_DATA, NOON, delta, logged_on
 from tests.adapters.bus.test_commands import order
-from tests.adapters.bus_nats.support import LONG, Client, connected, run
+from tests.adapters.bus_nats.support import Client, connected
 from tests.adapters.bus_nats.test_events import publish
+from tests.adapters.conftest import LIMIT
 from tests.nats import NatsServer
 
 TURNS = 10
@@ -58,19 +59,18 @@ async def keep_snapshots(bus: Bus) -> None:
     "use", [keep_publishing, keep_iterating, keep_tailing, keep_sending, keep_listing, keep_snapshots]
 )
 @pytest.mark.parametrize("answer", [3, 5])
-def test_a_task_cancelled_when_an_answer_arrives_ends(server: NatsServer, use: Any, answer: int) -> None:
-    async def main() -> None:
+async def test_a_task_cancelled_when_an_answer_arrives_ends(
+    server: NatsServer, use: Any, answer: int
+) -> None:
+    async with connected(server) as bus:
+        await publish(bus, MARKET_DATA, *market()[:50])
+    for turns in range(TURNS):
         async with connected(server) as bus:
-            await publish(bus, MARKET_DATA, *market()[:50])
-        for turns in range(TURNS):
-            async with connected(server) as bus:
-                task = asyncio.create_task(use(bus))
-                await cancel_at(bus, task, answer, turns)
-                # A task that continues would use the whole time of the test.
-                await asyncio.wait({task}, timeout=LONG / 2)
-                assert task.cancelled(), f"turns after the answer: {turns}"
-
-    run(main())
+            task = asyncio.create_task(use(bus))
+            await cancel_at(bus, task, answer, turns)
+            # A task that continues would use the whole time of the test.
+            await asyncio.wait({task}, timeout=LIMIT / 2)
+            assert task.cancelled(), f"turns after the answer: {turns}"
 
 
 async def cancel_at(bus: Bus, task: asyncio.Task[None], answer: int, turns: int) -> None:

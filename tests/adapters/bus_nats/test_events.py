@@ -17,8 +17,8 @@ from kalshi_fix_adapters.bus_nats.snapshots import write_snapshot
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_sansio.events import MessageReceived, MessagesLost, SequenceSkipped
 from kalshi_fix_sansio.trading import BookState, OrderBooks
-from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
-from tests.adapters.bus_nats.support import Client, connected, run
+from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, numbers, report, snapshot
+from tests.adapters.bus_nats.support import Client, connected
 from tests.nats import NatsServer
 
 
@@ -36,82 +36,70 @@ async def take(events: Any, count: int) -> list[Any]:
     return [await anext(events) for _ in range(count)]
 
 
-def test_consumers_receive_events_equal_to_the_published_ones(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            given = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
-            publisher = await publish(bus, REPORTS, *given)
-            found = await take(bus.events("demo.prediction.KalshiRT.desk"), len(given))
-            assert found == given
-            assert [each.frame for each in found if isinstance(each, MessageReceived)] == [
-                each.frame for each in given if isinstance(each, MessageReceived)
-            ]
-            assert publisher.published == publisher.acknowledged < len(given)
-
-    run(main())
+async def test_consumers_receive_events_equal_to_the_published_ones(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        given = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
+        publisher = await publish(bus, REPORTS, *given)
+        found = await take(bus.events("demo.prediction.KalshiRT.desk"), len(given))
+        assert found == given
+        assert [each.frame for each in found if isinstance(each, MessageReceived)] == [
+            each.frame for each in given if isinstance(each, MessageReceived)
+        ]
+        assert publisher.published == publisher.acknowledged < len(given)
 
 
-def test_a_damaged_message_is_reported_as_lost(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            damaged = attrs.evolve(report(2), frame=report(2).frame[:-4] + b"999\x01")
-            given = [logged_on(), report(1), damaged, report(3)]
-            await publish(bus, REPORTS, *given)
-            events = bus.events(REPORTS)
-            assert await take(events, 4) == [given[0], report(1), MessagesLost(2, 2), report(3)]
-            assert events.unreadable == 1
-
-    run(main())
+async def test_a_damaged_message_is_reported_as_lost(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        damaged = attrs.evolve(report(2), frame=report(2).frame[:-4] + b"999\x01")
+        given = [logged_on(), report(1), damaged, report(3)]
+        await publish(bus, REPORTS, *given)
+        events = bus.events(REPORTS)
+        assert await take(events, 4) == [given[0], report(1), MessagesLost(2, 2), report(3)]
+        assert events.unreadable == 1
 
 
-def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            client: Any = Client(REPORTS, [logged_on()])
-            publisher = await bus.publisher(client)
-            events = bus.events(REPORTS)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
-                found: list[Any] = await take(events, 1)
-                number = 1
-                for _ in range(4):
-                    client.add(*map(report, range(number, number + 500)))
-                    number += 500
-                    found += await take(events, 100)
-                    server.kill()
-                    client.add(*map(report, range(number, number + 500)))
-                    number += 500
-                    server.start()
-                    found += await take(events, 900)
-                client.end()
-            assert [each.message.header.msg_seq_num for each in found[1:]] == [*range(1, number)]
-            assert client.confirmed[-1] is not None
-            assert publisher.waiting == 0
-
-    run(main())
+async def test_no_event_is_lost_or_applied_twice_when_the_server_is_killed(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        client: Any = Client(REPORTS, [logged_on()])
+        publisher = await bus.publisher(client)
+        events = bus.events(REPORTS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            found: list[Any] = await take(events, 1)
+            number = 1
+            for _ in range(4):
+                client.add(*map(report, range(number, number + 500)))
+                number += 500
+                found += await take(events, 100)
+                server.kill()
+                client.add(*map(report, range(number, number + 500)))
+                number += 500
+                server.start()
+                found += await take(events, 900)
+            client.end()
+        assert numbers(found) == [*range(1, number)]
+        assert client.confirmed[-1] is not None
+        assert publisher.waiting == 0
 
 
-def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            client: Any = Client(REPORTS, [logged_on()])
-            publisher = await bus.publisher(client, limit=50)
-            events = bus.events(REPORTS)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
-                await take(events, 1)
-                server.freeze()
-                client.add(*map(report, range(1, 200)))
-                await client.until_taken(52)
-                # The logon was acknowledged before the freeze; the task that waits for room holds one report.
-                assert publisher.waiting == 50
-                assert len(client.confirmed) == 1
-                server.thaw()
-                found = await take(events, 199)
-                client.end()
-            assert [each.message.header.msg_seq_num for each in found] == [*range(1, 200)]
-
-    run(main())
+async def test_a_frozen_server_delays_no_client_and_loses_nothing(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        client: Any = Client(REPORTS, [logged_on()])
+        publisher = await bus.publisher(client, limit=50)
+        events = bus.events(REPORTS)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            await take(events, 1)
+            server.freeze()
+            client.add(*map(report, range(1, 200)))
+            await client.until_taken(52)
+            # The logon was acknowledged before the freeze; the task that waits for room holds one report.
+            assert publisher.waiting == 50
+            assert len(client.confirmed) == 1
+            server.thaw()
+            found = await take(events, 199)
+            client.end()
+        assert numbers(found) == [*range(1, 200)]
 
 
 def state(books: Any) -> Any:
@@ -129,35 +117,32 @@ def market(first: int, count: int) -> list[Any]:
     ]
 
 
-def test_a_late_consumer_builds_the_same_books_as_the_session(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            own = OrderBooks()
-            opening = [logged_on(), *(snapshot(n + 1, f"KX{n}") for n in range(10))]
-            for event in (*opening, *market(11, 1500)):
-                own.apply(event)
-            client: Any = Client(MARKET_DATA, opening)
-            client.add(*market(11, 1000))
-            publisher = await bus.publisher(client)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
-                early = bus.events(MARKET_DATA, machine=OrderBooks())
-                await take(early, 1011)
-                await write_snapshot(bus._link, MARKET_DATA, early._machine, early.mark)  # type: ignore[arg-type]
-                client.add(*market(1011, 500))
-                client.end()
-            late = bus.events(MARKET_DATA, machine=OrderBooks())
-            await take(late, 500)
-            assert late.received < early.received
-            assert state(late._machine) == state(own)
-            await take(early, 500)
-            assert state(early._machine) == state(own)
-
-    run(main())
+async def test_a_late_consumer_builds_the_same_books_as_the_session(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        own = OrderBooks()
+        opening = [logged_on(), *(snapshot(n + 1, f"KX{n}") for n in range(10))]
+        for event in (*opening, *market(11, 1500)):
+            own.apply(event)
+        client: Any = Client(MARKET_DATA, opening)
+        client.add(*market(11, 1000))
+        publisher = await bus.publisher(client)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            early = bus.events(MARKET_DATA, machine=OrderBooks())
+            await take(early, 1011)
+            await write_snapshot(bus._link, MARKET_DATA, early._machine, early.mark)  # type: ignore[arg-type]
+            client.add(*market(1011, 500))
+            client.end()
+        late = bus.events(MARKET_DATA, machine=OrderBooks())
+        await take(late, 500)
+        assert late.received < early.received
+        assert state(late._machine) == state(own)
+        await take(early, 500)
+        assert state(early._machine) == state(own)
 
 
-def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() -> None:
-    async def main(server: NatsServer) -> None:
+async def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() -> None:
+    with NatsServer("max_payload: 8192") as server:
         async with connected(server) as bus:
             client: Any = Client(
                 MARKET_DATA, [logged_on(), *(snapshot(n, f"KX{n}", 300) for n in range(1, 9))]
@@ -176,61 +161,49 @@ def test_snapshots_larger_than_a_message_are_written_by_a_task_and_replaced() ->
             assert {len(book.bids) for book in books.values()} == {300}
             assert {book.state for book in books.values()} == {BookState.LIVE}
 
-    with NatsServer("max_payload: 8192") as server:
-        run(main(server))
 
-
-def test_the_messages_of_a_superseded_publisher_are_discarded(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
-            suspended = await bus.publisher(old)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(suspended.run())
-                events = bus.events(REPORTS)
-                found = await take(events, 3)
-                # The successor received 2 again, because its predecessor had not confirmed it to the store.
-                await publish(bus, REPORTS, logged_on(), report(2), report(3))
-                old.add(report(3), report(4, "WRONG"))
-                old.end()
-            await publish(bus, REPORTS, logged_on(), report(4), report(5))
-            found += await take(events, 5)
-            numbers = [each.message.header.msg_seq_num for each in found if isinstance(each, MessageReceived)]
-            assert numbers == [1, 2, 3, 4, 5]
-            assert "WRONG" not in [
-                getattr(each.message, "symbol", "") for each in found if isinstance(each, MessageReceived)
-            ]
-            assert events.fenced in (1, 2)
-
-    run(main())
+async def test_the_messages_of_a_superseded_publisher_are_discarded(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        old: Any = Client(REPORTS, [logged_on(), report(1), report(2)])
+        suspended = await bus.publisher(old)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(suspended.run())
+            events = bus.events(REPORTS)
+            found = await take(events, 3)
+            # The successor received 2 again, because its predecessor had not confirmed it to the store.
+            await publish(bus, REPORTS, logged_on(), report(2), report(3))
+            old.add(report(3), report(4, "WRONG"))
+            old.end()
+        await publish(bus, REPORTS, logged_on(), report(4), report(5))
+        found += await take(events, 5)
+        assert numbers(found) == [1, 2, 3, 4, 5]
+        assert not any(b"=WRONG" in event.frame for event in found if isinstance(event, MessageReceived))
+        assert events.fenced in (1, 2)
 
 
 @pytest.mark.parametrize("channel", [REPORTS, MARKET_DATA], ids=lambda channel: channel.session)
-def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            make = report if channel is REPORTS else lambda n: delta(n, f"KX{n % 3}")
-            given = [logged_on(), *map(make, range(1, 30)), MessagesLost(30, 31), *map(make, range(32, 40))]
-            await publish(bus, channel, *given)
-            events = bus.events(channel)
-            whole, marks = [], [Mark()]
-            for _ in given:
-                whole.append(await anext(events))
-                marks.append(Mark.load(json.loads(json.dumps(events.mark.dump()))))
-            received = [each.frame if isinstance(each, MessageReceived) else each for each in whole]
-            for index, mark in enumerate(marks[:-1]):
-                again = bus.events(channel, mark=mark, decode=index % 2 == 0)
-                expected = whole if index % 2 == 0 else received
-                for position in range(index, len(whole)):
-                    assert await anext(again) == expected[position]
-                    assert again.mark.dump() == marks[position + 1].dump()
-                await again.close()
-
-    run(main())
+async def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel) -> None:
+    async with connected(server) as bus:
+        make = report if channel is REPORTS else lambda n: delta(n, f"KX{n % 3}")
+        given = [logged_on(), *map(make, range(1, 30)), MessagesLost(30, 31), *map(make, range(32, 40))]
+        await publish(bus, channel, *given)
+        events = bus.events(channel)
+        whole, marks = [], [Mark()]
+        for _ in given:
+            whole.append(await anext(events))
+            marks.append(Mark.load(json.loads(json.dumps(events.mark.dump()))))
+        received = [each.frame if isinstance(each, MessageReceived) else each for each in whole]
+        for index, mark in enumerate(marks[:-1]):
+            again = bus.events(channel, mark=mark, decode=index % 2 == 0)
+            expected = whole if index % 2 == 0 else received
+            for position in range(index, len(whole)):
+                assert await anext(again) == expected[position]
+                assert again.mark.dump() == marks[position + 1].dump()
+            await again.close()
 
 
-def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
-    async def main(server: NatsServer) -> None:
+async def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
+    with NatsServer("max_payload: 8192") as server:
         async with connected(server) as bus:
             given = [logged_on(), delta(1, "KX"), snapshot(2, "KX", 300), delta(3, "KX")]
             await publish(bus, MARKET_DATA, *given)
@@ -241,9 +214,6 @@ def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
             assert await events.wait(1.0)
             assert events.mark.dump() == mark
             assert await take(bus.events(MARKET_DATA, mark=Mark.load(mark)), 2) == given[2:]
-
-    with NatsServer("max_payload: 8192") as server:
-        run(main(server))
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -258,61 +228,52 @@ def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
     ],
     ids=["message", "session", "event", "logon"],
 )
-def test_a_consumer_is_notified_of_messages_that_the_stream_has_dropped(
+async def test_a_consumer_is_notified_of_messages_that_the_stream_has_dropped(
     server: NatsServer, missing: list[Any], rest: list[Any], lost: Any, resumed: bool
 ) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            client: Any = Client(MARKET_DATA, [logged_on(), snapshot(1, "KX"), delta(2, "KX")])
-            events = bus.events(MARKET_DATA)
-            publisher = await bus.publisher(client)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(publisher.run())
-                await take(events, 3)
-                client.add(*missing)
-                await client.until_confirmed(missing[-1])
-                await bus._link.jetstream.purge_stream("KALSHI")
-                client.add(*rest)
-                client.end()
-            if resumed:
-                events = bus.events(MARKET_DATA, mark=events.mark)
-            assert await take(events, 2) == [lost, *rest]
-
-    run(main())
+    async with connected(server) as bus:
+        client: Any = Client(MARKET_DATA, [logged_on(), snapshot(1, "KX"), delta(2, "KX")])
+        events = bus.events(MARKET_DATA)
+        publisher = await bus.publisher(client)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(publisher.run())
+            await take(events, 3)
+            client.add(*missing)
+            await client.until_confirmed(missing[-1])
+            await bus._link.jetstream.purge_stream("KALSHI")
+            client.add(*rest)
+            client.end()
+        if resumed:
+            events = bus.events(MARKET_DATA, mark=events.mark)
+        assert await take(events, 2) == [lost, *rest]
 
 
-def test_a_consumer_may_start_with_the_next_event(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connected(server) as bus:
-            await publish(bus, REPORTS, logged_on(), report(1))
-            events = bus.events(REPORTS, start="new")
-            assert not await events.wait(0.05)
-            await publish(bus, REPORTS, logged_on(), report(2))
-            found = await take(events, 2)
-            assert found[-1].message.header.msg_seq_num == 2
-
-    run(main())
+async def test_a_consumer_may_start_with_the_next_event(server: NatsServer) -> None:
+    async with connected(server) as bus:
+        await publish(bus, REPORTS, logged_on(), report(1))
+        events = bus.events(REPORTS, start="new")
+        assert not await events.wait(0.05)
+        await publish(bus, REPORTS, logged_on(), report(2))
+        found = await take(events, 2)
+        assert found[-1].message.header.msg_seq_num == 2
 
 
-def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServer) -> None:
-    async def main() -> None:
-        async with connect(server.url) as bus:
-            client: Any = Client(REPORTS)
-            with pytest.raises(ConfigurationError, match=r"call Bus\.create once"):
-                await bus.publish(client)
-            await bus.create()
-            await bus.create()
-            with pytest.raises(ConfigurationError, match="other settings"):
-                await bus.create(max_bytes=1)
-            with pytest.raises(ConfigurationError, match="only market data"):
-                await bus.publish(client, at_limit="drop")
-            with pytest.raises(ValueError, match="needs decoded messages"):
-                bus.events(REPORTS, machine=OrderBooks(), decode=False)
-            client.explicit_confirm = False
-            with pytest.raises(ConfigurationError, match="explicit_confirm"):
-                await bus.publish(client)
-        with pytest.raises(ConfigurationError, match="sets pending_size itself"):
-            async with connect(server.url, pending_size=1):
-                pass
-
-    run(main())
+async def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServer) -> None:
+    async with connect(server.url) as bus:
+        client: Any = Client(REPORTS)
+        with pytest.raises(ConfigurationError, match=r"call Bus\.create once"):
+            await bus.publish(client)
+        await bus.create()
+        await bus.create()
+        with pytest.raises(ConfigurationError, match="other settings"):
+            await bus.create(max_bytes=1)
+        with pytest.raises(ConfigurationError, match="only market data"):
+            await bus.publish(client, at_limit="drop")
+        with pytest.raises(ValueError, match="needs decoded messages"):
+            bus.events(REPORTS, machine=OrderBooks(), decode=False)
+        client.explicit_confirm = False
+        with pytest.raises(ConfigurationError, match="explicit_confirm"):
+            await bus.publish(client)
+    with pytest.raises(ConfigurationError, match="sets pending_size itself"):
+        async with connect(server.url, pending_size=1):
+            pass

@@ -14,7 +14,6 @@ pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 from kalshi_fix_sansio.trading import OrderBooks
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.test_commands import order
-from tests.adapters.bus_nats.support import run
 from tests.nats import NatsServer
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
@@ -33,8 +32,9 @@ def program(page: str, server: NatsServer) -> dict[str, Any]:
     return made
 
 
-def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path) -> None:
-    async def main() -> None:
+async def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path) -> None:
+    with Venue() as venue:
+        trader = venue.trader()
         made = program("fan-out.md", server)
         books, has_book = OrderBooks(), asyncio.Event()
 
@@ -57,13 +57,9 @@ def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path)
         assert done.isdisjoint(tasks)
         assert books[SYMBOL].best_bid
 
+
+async def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp_path: Path) -> None:
     with Venue() as venue:
-        trader = venue.trader()
-        run(main())
-
-
-def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp_path: Path) -> None:
-    async def main() -> None:
         made = program("session-process.md", server)
         client, printed = made["order_entry"], []
         made["order_entry"] = lambda **more: client(**venue.options() | more | {"store": tmp_path})
@@ -77,9 +73,6 @@ def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp
         await made["trade"](order("p2", symbol=SYMBOL, order_qty=101))
         await end([holding])
         assert printed[-1] == ("not sent:", "more than 100 contracts")
-
-    with Venue() as venue:
-        run(main())
 
 
 async def end(tasks: list[asyncio.Task[None]]) -> None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import RejectReceived
 from kalshi_fix_sansio.signing import Signer
 from kalshi_fix_venue.testing import Venue
 from tests.adapters.bus.stream import REPORTS, logged_on
-from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.support import connected
 from tests.adapters.bus_nats.test_commands import NAME, valid_order
 from tests.adapters.bus_nats.test_events import publish
 from tests.nats import NatsServer
@@ -45,7 +45,7 @@ def texts(message: Msg) -> list[bytes]:
     return found
 
 
-def test_no_secret_is_in_a_subject_payload_header_or_value(
+async def test_no_secret_is_in_a_subject_payload_header_or_value(
     server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signatures: list[bytes] = []
@@ -58,7 +58,8 @@ def test_no_secret_is_in_a_subject_payload_header_or_value(
     monkeypatch.setattr(Signer, "__call__", record)
     seen: list[Msg] = []
 
-    async def main(venue: Venue) -> None:
+    with Venue() as venue:
+        key: Any = venue.options()["private_key"]
         options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
         async with connected(server) as bus, connected(server) as spy:
             has_snapshot = asyncio.Event()
@@ -85,10 +86,6 @@ def test_no_secret_is_in_a_subject_payload_header_or_value(
             logon = Logon(encrypt_method=0, heart_bt_int=30, raw_data=b"signature", password="pass-word")
             await publish(bus, REPORTS, logged_on(), RejectReceived(Reject(ref_seq_num=1), 1, logon))
             await spy._link.client.flush()
-
-    with Venue() as venue:
-        run(main(venue))
-        key: Any = venue.options()["private_key"]
     assert signatures
     pem = str(key, "ascii")
     lines = [line.encode() for line in pem.splitlines() if len(line) > 40 and "KEY" not in line]

@@ -17,10 +17,10 @@ pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 from nats.js.errors import BadRequestError
 
 from kalshi_fix_adapters.asyncio import order_entry
-from kalshi_fix_adapters.bus_nats import Bus, Events, Sent, connect, connection
+from kalshi_fix_adapters.bus_nats import Bus, Sent, connect, connection
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.support import connected, until_reported
 from tests.adapters.bus_nats.test_commands import NAME, valid_order
 from tests.nats import NatsServer
 
@@ -74,12 +74,11 @@ no_auth_user: a
 
 
 @pytest.mark.parametrize("full", [full_disk, full_account])
-def test_full_storage_delays_events_but_no_orders(
+async def test_full_storage_delays_events_but_no_orders(
     full: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "TIMEOUT", 0.3)
-
-    async def main(server: NatsServer, venue: Venue) -> None:
+    with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
         options: Any = {**venue.options(), "store": tmp_path, "account": "desk", "explicit_confirm": True}
         async with (
             connected(server, max_bytes=1024**2) as bus,
@@ -103,25 +102,13 @@ def test_full_storage_delays_events_but_no_orders(
             await until_reported(events, f"s{number}")
             for task in running:
                 task.cancel()
-
-    with small_disk() if full is full_disk else NatsServer(LIMITED) as server, Venue() as venue:
-        run(main(server, venue))
     warned = [record for record in caplog.records if "not acknowledged" in record.message]
     # Fewer warnings than attempts: there were at least three.
     assert 1 <= len(warned) < 3
 
 
-async def until_reported(events: Events, name: str) -> None:
-    async for event in events:
-        if getattr(getattr(event, "message", None), "cl_ord_id", "") == name:
-            return
-
-
-def test_the_error_for_a_stream_too_large_for_the_server_names_the_option() -> None:
-    async def main(server: NatsServer) -> None:
+async def test_the_error_for_a_stream_too_large_for_the_server_names_the_option() -> None:
+    with NatsServer(LIMITED) as server:
         async with connect(server.url) as bus:
             with pytest.raises(ConfigurationError, match="max_bytes"):
                 await bus.create(max_bytes=1024**3)
-
-    with NatsServer(LIMITED) as server:
-        run(main(server))

@@ -15,7 +15,7 @@ pytest.importorskip("nats", reason="the bus needs nats-py (extra nats)")
 from kalshi_fix_adapters.bus_nats import connect
 from kalshi_fix_adapters.errors import ConnectionFailedError
 from tests.adapters.bus.stream import REPORTS, logged_on, report
-from tests.adapters.bus_nats.support import connected, run
+from tests.adapters.bus_nats.support import connected
 from tests.adapters.bus_nats.test_events import publish, take
 from tests.adapters.net.certificates import Issuer
 from tests.nats import NatsServer
@@ -33,15 +33,12 @@ def tls_server(folder: Path, issuer: Issuer, name: str = "127.0.0.1") -> Iterato
         yield server
 
 
-def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
-    async def main(server: NatsServer) -> None:
+async def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
+    with tls_server(tmp_path, OWN) as server:
         async with connected(server, tls=ssl.create_default_context(cadata=OWN.pem)) as bus:
             given = [logged_on(), *map(report, range(1, 20))]
             await publish(bus, REPORTS, *given)
             assert await take(bus.events(REPORTS), len(given)) == given
-
-    with tls_server(tmp_path, OWN) as server:
-        run(main(server))
 
 
 @pytest.mark.parametrize(
@@ -53,14 +50,11 @@ def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
     ],
     ids=["another CA's certificate", "the system's CA certificates", "another name"],
 )
-def test_a_server_that_does_not_prove_its_name_gets_no_connection(
+async def test_a_server_that_does_not_prove_its_name_gets_no_connection(
     tmp_path: Path, name: str, options: dict[str, Any], reason: str
 ) -> None:
-    async def main(server: NatsServer) -> None:
+    with tls_server(tmp_path, OWN, name) as server:
         with pytest.raises(ConnectionFailedError, match=reason) as raised:
             async with connect(server.url, within=1.0, user="desk", password="secret-word", **options):
                 pass
         assert "secret-word" not in str(raised.value)
-
-    with tls_server(tmp_path, OWN, name) as server:
-        run(main(server))

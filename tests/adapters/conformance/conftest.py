@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Iterator
 
@@ -23,19 +22,6 @@ BRIEF = 0.2
 def loop(request: pytest.FixtureRequest) -> Loop:
     found: Loop = request.param
     return found
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run an asynchronous test function with the loop of its client."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters
-    fixtures = {name: pyfuncitem.funcargs[name] for name in names}
-    runner = fixtures["loop"]
-    assert isinstance(runner, Loop)
-    runner.run(lambda: pyfuncitem.obj(**fixtures))
-    return True
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def test_a_blocking_client_waits_until_it_can_read_before_it_continues_to_write(
 
 
 @pytest.mark.usefixtures("brief_heartbeats")
-def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
+async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if loop.name.startswith("anyio"):
@@ -220,14 +220,11 @@ def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     monkeypatch.setattr(ssl.SSLSocket, "send", refusing(ssl.SSLSocket.send))
     monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
 
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=SHORTEST)) as client:
-            placed = order()
-            armed.append(True)
-            await client.send(placed)
-            await acknowledged(client, placed.cl_ord_id)
-            assert client.is_logged_on
-        assert client.ended.clean
-
-    loop.run(main)
+    async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=SHORTEST)) as client:
+        placed = order()
+        armed.append(True)
+        await client.send(placed)
+        await acknowledged(client, placed.cl_ord_id)
+        assert client.is_logged_on
+    assert client.ended.clean
     assert refused

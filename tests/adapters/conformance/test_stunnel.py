@@ -124,35 +124,31 @@ async def test_an_order_is_acknowledged_through_stunnel(
     assert (client.ended.reason, client.ended.clean) == (CloseReason.LOGGED_OUT, True)
 
 
-def assert_refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
+async def assert_refused(loop: Loop, sandbox: Sandbox, running: Tunnel) -> None:
     """Assert that a client cannot log on through this tunnel, and reports as much as it can know about the
     cause."""
-
-    async def main() -> None:
-        async with loop.client("KalshiNR", **options_for(sandbox, running)):
-            pytest.fail("the client has connected")
-
     # A connection reset may arrive before the client first reads.
     text = "closed the connection before it answered the Logon|cannot be reached"
     with pytest.raises((LogonFailedError, ConnectionFailedError), match=text):
-        loop.run(main)
+        async with loop.client("KalshiNR", **options_for(sandbox, running)):
+            pytest.fail("the client has connected")
 
 
-def test_a_venue_that_stunnel_does_not_trust_is_reported_as_a_failed_connection(
+async def test_a_venue_that_stunnel_does_not_trust_is_reported_as_a_failed_connection(
     binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     server, stranger = sandbox.server, Authority().certificate_pem.decode()
     port = server.port("prediction", "KalshiNR")
     with tunnel(binary, tmp_path, server.host, port, stranger) as running:
-        assert_refused(loop, sandbox, running)
+        await assert_refused(loop, sandbox, running)
         running.wait_for(re.compile("certificate verify failed"))
 
 
-def test_stunnel_without_a_server_is_reported_as_a_failed_connection(
+async def test_stunnel_without_a_server_is_reported_as_a_failed_connection(
     binary: str, loop: Loop, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     with tunnel(binary, tmp_path, "127.0.0.1", unused_port(), sandbox.ca_pem) as running:
-        assert_refused(loop, sandbox, running)
+        await assert_refused(loop, sandbox, running)
 
 
 async def test_the_end_of_stunnel_is_reported_as_a_disconnect(

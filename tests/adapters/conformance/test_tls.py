@@ -22,28 +22,26 @@ NOWHERE = "192.0.2.1"
 """An address in a range that RFC 5737 reserves for documentation; no host has it."""
 
 
-def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
+async def failure(loop: Loop, sandbox: Sandbox, **changes: Any) -> KalshiFixError:
     """Return the exception of a client that cannot connect."""
-
-    async def main() -> None:
+    with pytest.raises(KalshiFixError) as caught:
         async with loop.client("KalshiNR", **options(sandbox, **changes)):
             pytest.fail("the client has connected")
-
-    with pytest.raises(KalshiFixError) as caught:
-        loop.run(main)
     return caught.value
 
 
 @pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.name)
-def test_tls_errors_caused_by_the_peer_are_reported(loop: Loop, sandbox: Sandbox, case: TlsCase) -> None:
+async def test_tls_errors_caused_by_the_peer_are_reported(
+    loop: Loop, sandbox: Sandbox, case: TlsCase
+) -> None:
     case = attrs.evolve(case)
     with case.serve() as port:
-        error = failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
+        error = await failure(loop, sandbox, host=HOST, port=port, tls=case.settings, timeout=case.timeout)
     assert isinstance(error, ConnectionFailedError)
     case.check(error, port)
 
 
-def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
+async def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
     unused = unused_port()
     for changes, kind, text in (
         (
@@ -78,7 +76,7 @@ def test_network_errors_are_reported(loop: Loop, sandbox: Sandbox) -> None:
             "'.' is not a host name; give a name or an address",
         ),
     ):
-        error = failure(loop, sandbox, **changes)
+        error = await failure(loop, sandbox, **changes)
         assert type(error) is kind
         assert str(error) == text
 

@@ -62,12 +62,17 @@ async def test_an_order_from_logon_to_logout(loop: Loop, sandbox: Sandbox) -> No
     assert [type(event) for event in await gather(client.events(LONG))] == [SessionEnded]
 
 
-async def test_unknown_codes_are_sent_when_allowed(loop: Loop, sandbox: Sandbox) -> None:
+async def test_an_invalid_message_changes_nothing_and_unknown_codes_are_sent_when_allowed(
+    loop: Loop, sandbox: Sandbox
+) -> None:
     newer = order(time_in_force="Z")
     async with loop.client("KalshiNR", **options(sandbox)) as client:
+        with pytest.raises(InvalidMessageError):
+            await client.send(MarketDataRequest(subscription_request_type="2"))
         with pytest.raises(InvalidMessageError, match="TimeInForce"):
             await client.send(newer)
-        assert await client.send(newer, allow_unknown_codes=True) == 2  # the refused message used no number
+        allowed = {"allow_unknown_codes": True, "header_fields": {"poss_resend": True}}
+        assert await client.send(newer, **allowed) == 2  # the invalid messages used no number
 
 
 @pytest.mark.parametrize("session", SESSIONS)
@@ -123,13 +128,6 @@ async def test_a_client_that_is_not_open_raises(loop: Loop, sandbox: Sandbox) ->
         await gather(client.messages())
     client.stop_reconnecting()
     assert await client.logout() is None
-
-
-async def test_an_invalid_message_changes_nothing(loop: Loop, sandbox: Sandbox) -> None:
-    async with loop.client("KalshiNR", **options(sandbox)) as client:
-        with pytest.raises(InvalidMessageError):
-            await client.send(MarketDataRequest(subscription_request_type="2"))
-        assert await client.send(order(), header_fields={"poss_resend": True}) == 2
 
 
 # --- timeouts

@@ -80,33 +80,27 @@ def test_calls_that_need_not_wait_let_other_tasks_run_on_asyncio(
     assert asyncio.run(turns(0.0)) > many / 2
 
 
-def test_calls_that_need_not_wait_can_be_cancelled_on_asyncio(
+async def test_calls_that_need_not_wait_can_be_cancelled_on_asyncio(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def main() -> None:
-        async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
-            with pytest.raises(TimeoutError):  # noqa: PT012
-                async with asyncio.timeout(0):
-                    for _ in range(100):
-                        await client.send(order())
-        assert client.ended is not None
-        assert client.ended.clean
-
     monkeypatch.setattr(kalshi_fix_adapters.asyncio.client, "SLICE", 0.0)
-    asyncio.run(main())
+    async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
+        with pytest.raises(TimeoutError):  # noqa: PT012
+            async with asyncio.timeout(0):
+                for _ in range(100):
+                    await client.send(order())
+    assert client.ended is not None
+    assert client.ended.clean
 
 
-def test_no_timer_keeps_a_closed_asyncio_client_alive(sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
-            await client.receive(3600)
-            await client.test_request(3600)
-        found = weakref.ref(client)
-        del client
-        gc.collect()
-        assert found() is None
-
-    asyncio.run(main())
+async def test_no_timer_keeps_a_closed_asyncio_client_alive(sandbox: Sandbox) -> None:
+    async with kalshi_fix_adapters.asyncio.order_entry(**options(sandbox)) as client:
+        await client.receive(3600)
+        await client.test_request(3600)
+    found = weakref.ref(client)
+    del client
+    gc.collect()
+    assert found() is None
 
 
 def test_an_asyncio_client_can_be_reopened_in_another_loop(sandbox: Sandbox) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.conformance.conftest import _no_logged_errors, pytest_pyfunc_call
+from tests.adapters.conformance.conftest import _no_logged_errors
 from tests.adapters.conformance.loops import LOOPS, Loop
+from tests.adapters.conftest import pytest_pyfunc_call
 
 __all__ = ["_no_logged_errors", "pytest_pyfunc_call"]
 
