@@ -128,7 +128,7 @@ def order(cl_ord_id: str = "a1", **changes: Any) -> NewOrderSingle:
     return NewOrderSingle(**(values | changes))
 
 
-def of_type(events: list[Event], kind: type[E]) -> list[E]:
+def of_type(events: Iterable[object], kind: type[E]) -> list[E]:
     """Return the events of one class."""
     return [event for event in events if isinstance(event, kind)]
 

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError, StoreError
 from kalshi_fix_sansio.events import Event, LogonRequested, MessageReceived
 from kalshi_fix_sansio.session import MemoryStore, Session, StoredMessage
-from tests.helpers import Clock, config
+from tests.helpers import Clock, config, of_type
 
 E = TypeVar("E")
 ENDPOINT = Endpoint("venue.example", 1)
@@ -55,7 +55,7 @@ def report(cl_ord_id: str) -> ExecutionReport:
 
 
 class FailingStore(MemoryStore):
-    """A store in which a chosen method fails, as if the disk were full."""
+    """A store in which a chosen method fails because the disk is full."""
 
     failing_method: str | None = None
 
@@ -88,14 +88,14 @@ class FailingStore(MemoryStore):
 class Stage:
     """Moves bytes between a client and acceptor sessions of the client's type, as an adapter would."""
 
-    def __init__(self, the_plan: ConnectionPlan | None = None) -> None:
+    def __init__(self, client_plan: ConnectionPlan | None = None) -> None:
         self.clock = Clock()
         self.drawn = 0.5
         """The result of every random draw."""
         self.woken = 0
         self._committed = threading.Event()
         self.core = ClientCore(
-            the_plan or plan(),
+            client_plan or plan(),
             wake=self._wake,
             on_commit=self._committed.set,
             clocks=lambda: self.clock.now,
@@ -223,8 +223,8 @@ class Stage:
         """Advance the clock, and run everything when it is due."""
         end = self.clock.monotonic + seconds
         while True:
-            due = [self.core.timeout(), self._venue_timeout(self.venue) if self.is_connected else None]
-            step = min([item for item in due if item is not None], default=seconds)
+            timeouts = [self.core.timeout(), self._venue_timeout() if self.is_connected else None]
+            step = min([timeout for timeout in timeouts if timeout is not None], default=seconds)
             if self.clock.monotonic + step > end:
                 break
             self.clock.advance(step)
@@ -234,8 +234,8 @@ class Stage:
         self.clock.advance(end - self.clock.monotonic)
         self.run()
 
-    def _venue_timeout(self, venue: Session) -> float | None:
-        due = venue.next_deadline()
+    def _venue_timeout(self) -> float | None:
+        due = self.venue.next_deadline()
         return None if due is None else max(0.0, due - self.clock.monotonic)
 
     def cut(self) -> None:
@@ -270,18 +270,12 @@ class Stage:
 
     def ids(self) -> list[str]:
         """Take all waiting events and return the ClOrdIDs of the messages among them."""
-        return [
-            event.message.cl_ord_id  # type: ignore[attr-defined]
-            for event in self.take()
-            if isinstance(event, MessageReceived)
-        ]
+        return [message.cl_ord_id for message in messages_of(self.take())]
 
 
-def opened(the_plan: ConnectionPlan | None = None, prepare: Callable[[Stage], object] | None = None) -> Stage:
+def opened(client_plan: ConnectionPlan | None = None) -> Stage:
     """Return a client that is logged on and has taken its first events."""
-    stage = Stage(the_plan)
-    if prepare is not None:
-        prepare(stage)
+    stage = Stage(client_plan)
     stage.open()
     assert stage.core.is_logged_on, stage.core.error
     stage.take()
@@ -290,5 +284,10 @@ def opened(the_plan: ConnectionPlan | None = None, prepare: Callable[[Stage], ob
 
 def only(events: list[Any], kind: type[E]) -> E:
     """Return the only event of a class."""
-    (found,) = (event for event in events if isinstance(event, kind))
+    (found,) = of_type(events, kind)
     return found
+
+
+def messages_of(events: list[Any]) -> list[Any]:
+    """Return the messages among events."""
+    return [event.message for event in of_type(events, MessageReceived)]

@@ -38,15 +38,10 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import RateBudget
-from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, only, opened, plan, report
-from tests.helpers import IN_MAINTENANCE, KEY_ID, Peer, order
+from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, messages_of, only, opened, plan, report
+from tests.helpers import IN_MAINTENANCE, KEY_ID, Peer, of_type, order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
-
-
-def after_loss(stage: Stage) -> None:
-    stage.cut()
-    stage.take()
 
 
 # --- when the client reconnects
@@ -98,16 +93,6 @@ def test_a_session_that_lasts_resets_the_waits() -> None:
         assert stage.core.is_logged_on
         stage.take()
     assert waits == [0.5, 1, 2, 0.5, 1]
-
-
-def test_sessions_that_end_soon_after_the_logon_count_as_failures(stage: Stage) -> None:
-    waits = []
-    for _ in range(4):
-        stage.cut()
-        waits.append(only(stage.take(), Disconnected).retry_in)
-        stage.advance(waits[-1])
-        assert stage.core.is_logged_on
-    assert waits == [0.5, 1, 2, 4]
 
 
 def test_attempts_can_be_limited() -> None:
@@ -189,7 +174,7 @@ def test_a_standby_tries_often_while_another_client_has_the_key() -> None:
     stage.logon_refusal = "already exists"
     stage.open()
     stage.advance(2.1)
-    waits = {event.retry_in for event in stage.take() if isinstance(event, ConnectFailed)}
+    waits = {event.retry_in for event in of_type(stage.take(), ConnectFailed)}
     assert (waits, len(stage.attempts)) == ({0.2}, 11)
     stage.logon_refusal = None
     stage.advance(0.2)
@@ -200,17 +185,24 @@ def test_a_standby_tries_often_while_another_client_has_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Internal error", "Gateway restarting", "no reason that anybody knows", "SendingTime accuracy"]
+    ("attribute", "failure", "reason"),
+    [
+        ("logon_refusal", "Internal error", "the venue refused the logon"),
+        ("logon_refusal", "Gateway restarting", "the venue refused the logon"),
+        ("logon_refusal", "no reason that anybody knows", "the venue refused the logon"),
+        ("logon_refusal", "SendingTime accuracy", "the venue refused the logon"),
+        ("connect_error", CertificateRejectedError("another certificate"), "another certificate"),
+    ],
 )
-def test_unclear_failures_are_retried_a_bounded_number_of_times(stage: Stage, text: str) -> None:
-    stage.logon_refusal = text
+def test_unclear_failures_are_retried_a_bounded_number_of_times(
+    stage: Stage, attribute: str, failure: object, reason: str
+) -> None:
+    setattr(stage, attribute, failure)
     stage.cut()
     stage.advance(10_000)
     assert len(stage.attempts) == 1 + 8
     gave_up = only(stage.take(), GaveUp)
-    assert gave_up.reason.startswith(
-        "8 consecutive attempts have failed in this way: the venue refused the logon"
-    )
+    assert gave_up.reason.startswith(f"8 consecutive attempts have failed in this way: {reason}")
     assert stage.core.over
 
 
@@ -253,16 +245,6 @@ def test_failed_connections_are_retried_or_given_up(
     stage.cut()
     stage.advance(0.5)
     assert stage.core.over is not retried
-
-
-def test_the_client_gives_up_if_the_certificate_stays_invalid(stage: Stage) -> None:
-    stage.connect_error = CertificateRejectedError("another certificate")
-    stage.cut()
-    stage.advance(10_000)
-    assert (
-        "8 consecutive attempts have failed in this way: another certificate"
-        in only(stage.take(), GaveUp).reason
-    )
 
 
 def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
@@ -318,10 +300,7 @@ def test_a_missing_key_at_a_reconnect_ends_the_client_and_loses_no_event(name: s
     stage.advance(1)
     assert stage.core.over
     events = stage.take()
-    assert [event.message for event in events if isinstance(event, MessageReceived)] == [
-        report("a"),
-        report("b"),
-    ]
+    assert messages_of(events) == [report("a"), report("b")]
     assert isinstance(only(events, GaveUp).error, KeyFileError)
     assert stage.core.take() is None
     assert stage.core.sequence._store.next_incoming == stage.core.sequence.session.next_incoming  # type: ignore[union-attr]
@@ -337,12 +316,11 @@ def test_a_signer_may_fail_temporarily(name: str) -> None:
     assert stage.core.is_logged_on
     stage.venue_sends(report("c"))
     events = stage.take()
-    first, _ = (event.error for event in events if isinstance(event, ConnectFailed))
+    first, _ = (event.error for event in of_type(events, ConnectFailed))
     assert isinstance(first, SigningError)
     assert str(first).startswith("the Logon could not be signed (TimeoutError)")
     assert isinstance(first.__cause__, TimeoutError)
-    ids = [event.message.cl_ord_id for event in events if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
-    assert ids == ["a", "b", "c"]
+    assert messages_of(events) == [report("a"), report("b"), report("c")]
 
 
 def test_a_signer_that_keeps_failing_ends_the_client(stage: Stage) -> None:
@@ -371,7 +349,7 @@ def test_a_signer_may_fail_when_the_venue_resets_during_the_session(error: Excep
     stage.advance(1)
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.LOCAL_ABORT
-    assert [event.message for event in events if isinstance(event, MessageReceived)] == [report("a")]
+    assert messages_of(events) == [report("a")]
     assert only(events, LoggedOn).reset
     assert stage.core.is_logged_on
 
@@ -392,7 +370,7 @@ def rt(store: MemoryStore | Path | None = None, **changes: Any) -> Stage:
 
 def resets(stage: Stage) -> list[bool]:
     """Return for each accepted logon whether it reset the numbers."""
-    return [event.reset for event in stage.take() if isinstance(event, LoggedOn)]
+    return [event.reset for event in of_type(stage.take(), LoggedOn)]
 
 
 def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() -> None:
@@ -408,10 +386,7 @@ def test_numbers_in_memory_continue_across_connections_after_an_initial_reset() 
     stage.advance(1)
     events = stage.take()
     assert not only(events, LoggedOn).reset
-    assert [event.message for event in events if isinstance(event, MessageReceived)] == [
-        report("a"),
-        report("b"),
-    ]
+    assert messages_of(events) == [report("a"), report("b")]
     only(events, GapClosed)
     stage.leave()
     stage.open()
@@ -507,9 +482,8 @@ def test_unconfirmed_messages_are_redelivered_to_the_next_process(tmp_path: Path
     second = rt(store=tmp_path)
     second.venue_store = venue_store
     second.open()
-    again = [event for event in second.take() if isinstance(event, MessageReceived)]
-    assert [event.message for event in again] == [report("b")]
-    assert again[0].poss_dup
+    again = only(second.take(), MessageReceived)
+    assert (again.message, again.poss_dup) == (report("b"), True)
     second.core.close(clean=True)
 
 
@@ -549,10 +523,8 @@ def test_a_store_that_fails_while_a_message_is_sent_raises_and_ends_the_client(
     events = stage.take()
     assert only(events, SessionEnded).reason is CloseReason.STORE_FAILED
     # The store may contain the message nevertheless; the next process would report it.
-    unknown = [event for event in events if isinstance(event, OutcomesUnknown)]
-    assert [item.request_ids for item in unknown] == (
-        [("a1",)] if method == "begin_commit" and "send" in call else []
-    )
+    unknown = [event.request_ids for event in of_type(events, OutcomesUnknown)]
+    assert unknown == ([("a1",)] if method == "begin_commit" and call == "send" else [])
     assert "the disk is full" in only(events, GaveUp).reason
     assert stage.core.over
 

@@ -25,8 +25,8 @@ from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, StoredMessage
-from tests.adapters.engine.stage import Stage, only, opened, plan
-from tests.helpers import KEY_ID, Peer
+from tests.adapters.engine.stage import Stage, messages_of, only, opened, plan
+from tests.helpers import KEY_ID, Peer, of_type
 
 SNAPSHOT, ON, OFF = SubscriptionRequestType
 TOO_MANY = BusinessRejectReason.RATE_LIMIT_EXCEEDED
@@ -82,8 +82,8 @@ def reconnect(stage: Stage) -> list[Message]:
     stage.at_venue.clear()
     stage.advance(100)
     assert stage.core.is_logged_on
-    events = [event for event in stage.take() if isinstance(event, Resubscribed)]
-    received = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
+    events = of_type(stage.take(), Resubscribed)
+    received: list[Message] = messages_of(stage.at_venue)
     assert received == [event.request for event in events]
     assert [event.seq_num for event in events] == [message.header.msg_seq_num for message in received]
     return received
@@ -140,7 +140,7 @@ def test_repeated_subscriptions_are_paced() -> None:
     requested: list[str] = []
     for _ in range(30):
         stage.advance(1)
-        new = [event.message.symbol for event in stage.at_venue if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+        new = [message.symbol for message in messages_of(stage.at_venue)]
         stage.at_venue.clear()
         counts.append(len(new))
         requested += new
@@ -161,8 +161,6 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     stage.clock.advance(1)
     assert stage.core.next_attempt() is not None
     stage.accept()
-    connection = stage.core._connection
-    assert connection is not None
     stage.run()
     assert stage.core.is_logged_on
     stage.core.output.extend(b"x")  # bytes that the transport does not accept
@@ -173,7 +171,7 @@ def test_subscriptions_are_not_repeated_while_the_venue_does_not_read(
     stage.core.output.clear()
     monkeypatch.setattr("kalshi_fix_adapters.engine.connection.HIGH_WATER", 64 * 1024)
     stage.advance(30)
-    again = [event.request for event in stage.take() if isinstance(event, Resubscribed)]
+    again = [event.request for event in of_type(stage.take(), Resubscribed)]
     assert again == [status(f"S{number}") for number in range(5)]
 
 
@@ -236,7 +234,7 @@ def test_subscriptions_rejected_by_the_rate_limit_are_repeated_later() -> None:
     stage.at_venue.clear()
     assert stage.core.timeout() == RENEWAL_INTERVAL
     stage.advance(RENEWAL_INTERVAL)
-    assert [event.message for event in stage.at_venue if isinstance(event, MessageReceived)] == [status("B")]
+    assert messages_of(stage.at_venue) == [status("B")]
     assert reconnect(stage) == [status("A"), status("B")]
 
 

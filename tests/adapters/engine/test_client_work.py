@@ -16,18 +16,15 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.engine.client_core import ClientCore, Sent
-from kalshi_fix_adapters.engine.connection import HIGH_WATER
-from kalshi_fix_adapters.engine.iteration import message_or_error
 from kalshi_fix_adapters.engine.quiet import QUIET_SECONDS
 from kalshi_fix_adapters.observe.dispatch import Dispatcher
 from kalshi_fix_adapters.observe.observer import Observer, OrderTiming
-from kalshi_fix_sansio import Reject
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.codec.compiled.cache import SIGHTINGS_TO_COMPILE
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import SendFailedError, StoreError
-from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, RejectReceived, SessionEnded
-from tests.adapters.engine.stage import FailingStore, Stage, only, opened, plan, report
+from kalshi_fix_sansio.events import CloseReason, LoggedOn, MessageReceived, SessionEnded
+from tests.adapters.engine.stage import FailingStore, Stage, messages_of, only, opened, plan, report
 from tests.helpers import Clock, LateStore, order, raw
 
 PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("kalshi_fix_sansio", "kalshi_fix_adapters"))
@@ -191,57 +188,65 @@ def hold_back(stage: Stage) -> None:
     stage.core.receive(stage.venue.data_to_send())
 
 
-def test_data_written_in_chunks_is_sent_exactly_once(stage: Stage) -> None:
-    core, venue = stage.core, stage.venue
-    sent = 0
-    while len(core.output) < HIGH_WATER:
-        core.send(order(f"o{sent}"))
-        sent += 1
-    assert core.send(order()) is None
-    for _ in range(100):
-        hold_back(stage)
+def flush_changing_sizes(core: ClientCore) -> bytes:
+    """Flush the output to a transport that accepts another number of bytes each time; return all bytes."""
+    accepted = bytearray()
+    sizes = itertools.cycle([1, 1000, 0, 70_000])
+
+    def write(output: bytearray) -> int:
+        size = min(next(sizes), len(output))
+        accepted.extend(output[:size])
+        return size
+
+    while core.output:
+        core.flush(write)
+    return bytes(accepted)
+
+
+def write_chunks(core: ClientCore) -> bytes:
+    """Report chunks of the output as written; return all bytes."""
+    written = b""
     while core.output:
         chunk = bytes(core.output[:1000])
-        venue.receive_data(chunk, stage.clock.now)
+        written += chunk
         core.wrote(len(chunk))
-    arrived = [event.message.cl_ord_id for event in venue.events() if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
+    return written
+
+
+@pytest.mark.parametrize("write_all", [flush_changing_sizes, write_chunks])
+def test_a_transport_that_accepts_few_bytes_gets_everything_once_and_in_order(
+    stage: Stage, write_all: Callable[[ClientCore], bytes]
+) -> None:
+    sent = 0
+    while not stage.core.congested:
+        stage.core.send(order(f"o{sent}"))
+        sent += 1
+    assert stage.core.send(order()) is None
+    for _ in range(300):
+        hold_back(stage)
+    stage.venue.receive_data(write_all(stage.core), stage.clock.now)
+    arrived = [message.cl_ord_id for message in messages_of(stage.venue.events())]
     assert arrived == [f"o{number}" for number in range(sent)]
 
 
-def test_a_store_failure_for_held_back_bytes_ends_the_client() -> None:
+@pytest.mark.parametrize(
+    "write_all",
+    [lambda core: core.flush(len), lambda core: core.wrote(len(core.output))],
+    ids=["flush", "wrote"],
+)
+def test_a_store_failure_for_held_back_bytes_ends_the_client(
+    write_all: Callable[[ClientCore], object],
+) -> None:
     store = FailingStore()
     stage = opened(plan("KalshiRT", store=store))
     while not stage.core.congested:
         stage.core.send(order())
     hold_back(stage)
     store.failing_method = "durable"
-    stage.core.wrote(len(stage.core.output))
+    write_all(stage.core)
     assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
     assert not stage.core.is_logged_on
     assert stage.core.finished
-
-
-def test_a_transport_that_accepts_few_bytes_gets_everything_in_order(stage: Stage) -> None:
-    core, venue = stage.core, stage.venue
-    sent = 0
-    while not core.congested:
-        core.send(order(f"o{sent}"))
-        sent += 1
-    for _ in range(300):
-        hold_back(stage)
-    taken = bytearray()
-    sizes = itertools.cycle([1, 1000, 0, 70_000])
-
-    def write(output: bytearray) -> int:
-        size = min(next(sizes), len(output))
-        taken.extend(output[:size])
-        return size
-
-    while core.output:
-        core.flush(write)
-    venue.receive_data(bytes(taken), stage.clock.now)
-    arrived = [event.message.cl_ord_id for event in venue.events() if isinstance(event, MessageReceived)]  # type: ignore[attr-defined]
-    assert arrived == [f"o{number}" for number in range(sent)]
 
 
 def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
@@ -262,18 +267,6 @@ def test_a_failed_write_ends_writing_but_not_reading(stage: Stage) -> None:
     venue.send(report("a"), stage.clock.now)
     core.receive(venue.data_to_send())
     assert stage.ids() == ["a"]
-
-
-def test_a_store_failure_while_writing_ends_the_session() -> None:
-    store = FailingStore()
-    stage = opened(plan("KalshiRT", store=store))
-    while not stage.core.congested:
-        stage.core.send(order())
-    hold_back(stage)
-    store.failing_method = "durable"
-    stage.core.flush(len)
-    assert only(stage.take(), SessionEnded).reason is CloseReason.STORE_FAILED
-    assert stage.core.finished
 
 
 @pytest.mark.parametrize("clean", [True, False])
@@ -325,15 +318,6 @@ def test_a_reset_within_the_session_does_not_reconnect() -> None:
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1]
 
 
-def test_iterating_over_messages_yields_a_reject(stage: Stage) -> None:
-    stage.core.send(order())
-    stage.run()
-    refused = Reject(ref_seq_num=2)
-    stage.venue._core.outbound.post(refused, stage.clock.now, keep=False)
-    stage.run()
-    assert message_or_error(only(stage.take(), RejectReceived)) == refused
-
-
 def test_session_messages_are_confirmed_without_being_taken() -> None:
     stage = Stage(plan("KalshiRT"))
     stage.open()
@@ -379,8 +363,7 @@ def test_senders_wait_while_many_bytes_wait_for_the_store() -> None:
     core.store_changed()
     assert core.is_committed(ticket)
     stage.run()
-    arrived = [event.message for event in stage.at_venue if isinstance(event, MessageReceived)]
-    assert [message.header.msg_seq_num for message in arrived] == sent
+    assert [message.header.msg_seq_num for message in messages_of(stage.at_venue)] == sent
 
 
 @pytest.mark.parametrize("how", ["fails", "is lost", "ends"])

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.events import ClientEvent, Connecting
+from kalshi_fix_adapters.events import Connecting
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageReceived
 from kalshi_fix_sansio.session import MemoryStore
-from tests.adapters.engine.stage import Stage, opened, plan, report
+from tests.adapters.engine.stage import Stage, only, opened, plan, report
+from tests.helpers import of_type
 
 
 def explicit_client(**changes: Any) -> tuple[Stage, MemoryStore]:
@@ -24,7 +25,7 @@ def explicit_client(**changes: Any) -> tuple[Stage, MemoryStore]:
 def messages(stage: Stage, *names: str) -> list[MessageReceived]:
     """Send reports from the venue, and return the events that the client takes."""
     stage.venue_sends(*map(report, names))
-    return [event for event in stage.take() if isinstance(event, MessageReceived)]
+    return of_type(stage.take(), MessageReceived)
 
 
 def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
@@ -47,9 +48,8 @@ def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
     stage.cut()
     stage.advance(5)
     assert stage.core.is_logged_on
-    events: list[ClientEvent] = stage.take()
-    [connecting] = [event for event in events if isinstance(event, Connecting)]
-    stage.core.confirm(connecting)
+    events = stage.take()
+    stage.core.confirm(only(events, Connecting))
     assert store.next_incoming == 2
     # Messages of an earlier connection are confirmed on the session that continues it.
     stage.core.confirm(events[-1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,18 @@ def test_without_the_option_the_collector_is_unchanged() -> None:
     assert stage.core.timeout() != 0
 
 
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """Check that the body leaves nothing that only a garbage collection frees."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_a_session_and_the_trading_machines_create_no_reference_cycles() -> None:
     """Reference counts free everything, so the collector has nothing to find."""
     stage, orders, books = FreshStage(), [Orders()], [OrderBooks()]
@@ -308,22 +321,12 @@ def test_a_session_and_the_trading_machines_create_no_reference_cycles() -> None
     for number in range(200):
         trade(number)
     stage.idle()
-    gc.collect()
-    gc.disable()
-    try:
+    with no_garbage():
         for number in range(200, 400):
             trade(number)
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
     # A session that is dropped with all its state leaves no cycles behind either.
     assert len(list(orders[0])) >= 400
     stage.leave()
-    gc.collect()
-    gc.disable()
-    try:
+    with no_garbage():
         orders.clear()
         books.clear()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
