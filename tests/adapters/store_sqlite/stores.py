@@ -72,6 +72,15 @@ def opened(path: Path, **options: Any) -> SqliteStore:
     return SqliteStore(path / FILE if path.is_dir() else path, owner=OWNER, **options)
 
 
+def opened_with(connection: type[sqlite3.Connection], path: Path, **options: Any) -> SqliteStore:
+    """Open OWNER's store in this file with a class of connections whose behaviour a test controls."""
+
+    class Store(SqliteStore):
+        connection_class = connection
+
+    return Store(path, owner=OWNER, **options)
+
+
 def execute(path: Path, *statements: str) -> list[Any]:
     """Run SQL statements on a file, as another program would; return the first row of the last statement."""
     row: tuple[Any, ...] | None = None

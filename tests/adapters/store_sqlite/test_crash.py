@@ -103,7 +103,7 @@ def test_every_step_that_a_killed_process_reported_is_in_the_store(tmp_path: Pat
     assert done > 400
 
 
-def test_reading_a_store_that_is_being_written_gives_a_consistent_snapshot(tmp_path: Path) -> None:
+def test_reading_a_store_that_is_being_written_returns_a_consistent_snapshot(tmp_path: Path) -> None:
     history, path = History(), tmp_path / FILE
     with writing(path, "normal") as start:
         pid, reported = start(0)
@@ -142,10 +142,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
             assert disk.synced == len(files.log)
             if number not in (3, 4):  # one message; then two messages and a request
                 continue
-            before, after = (
-                summary_of_state(history.after(number - 1)),
-                summary_of_state(history.after(number)),
-            )
+            before, after = (summary_of_state(history.after(done)) for done in (number - 1, number))
             seen, expected = [], []
             for length in range(disk.synced_before, disk.synced):
                 cut = files.cut(length, rest)

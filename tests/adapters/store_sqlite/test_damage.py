@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
-from kalshi_fix_adapters.store_sqlite.tables import APPLICATION_ID, VERSION
+from kalshi_fix_adapters.store_sqlite.tables import VERSION
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
 from tests.adapters.store_sqlite.stores import (
@@ -27,6 +27,7 @@ from tests.adapters.store_sqlite.stores import (
     kept,
     open_request,
     opened,
+    opened_with,
     python,
     send,
 )
@@ -68,12 +69,9 @@ def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     assert path.read_text() == "35=A" * 2000
 
 
-def test_an_empty_file_is_not_taken_for_a_new_store(tmp_path: Path) -> None:
+def test_an_empty_file_and_the_database_of_another_program_are_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     assert "is empty or belongs to another program" in open_error(tmp_path / FILE)
-
-
-def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
     execute(tmp_path / FILE, "CREATE TABLE session (a)", "PRAGMA user_version = 1")
     assert "is empty or belongs to another program" in open_error(tmp_path / FILE)
 
@@ -91,18 +89,15 @@ def test_stores_with_other_layouts_are_refused(path: Path, version: int, text: s
     assert text in open_error(path)
 
 
-def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_in_its_place_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no file"):
+        read_summary(tmp_path / FILE)
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / FILE / "inside").mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be opened"):
         SqliteStore(tmp_path / FILE, owner=OWNER)
     with pytest.raises(StoreError, match="there is no file"):
         read_summary(tmp_path / FILE)
-
-
-def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is no file"):
-        read_summary(tmp_path / FILE)
-    assert list(tmp_path.iterdir()) == []
 
 
 # --- damaged stores
@@ -151,7 +146,7 @@ def test_a_truncated_file_is_detected(path: Path) -> None:
     assert not is_detected(path, whole, truth)
 
 
-def test_a_file_with_a_changed_byte_never_gives_wrong_numbers_or_messages(path: Path) -> None:
+def test_a_store_never_returns_wrong_numbers_or_messages_after_a_byte_has_changed(path: Path) -> None:
     random, whole = Random(3), path.read_bytes()
     with opened(path) as store:
         truth = contents(store)
@@ -221,18 +216,15 @@ def test_reading_a_summary_checks_the_whole_file(path: Path) -> None:
 # --- files that cannot be written
 
 
-def failing(statement: str) -> type[SqliteStore]:
-    """Return a store whose database first executes this statement."""
+def opened_after(statement: str, path: Path) -> SqliteStore:
+    """Open a store whose database first executes this statement."""
 
     class Connection(sqlite3.Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             super().execute(statement)
 
-    class Store(SqliteStore):
-        connection_class = Connection
-
-    return Store
+    return opened_with(Connection, path)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +235,7 @@ def failing(statement: str) -> type[SqliteStore]:
     ],
 )
 def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: str) -> None:
-    store = failing(statement)(path, owner=OWNER)
+    store = opened_after(statement, path)
     send(store, 100, size=500)
     with pytest.raises(StoreError, match=text):
         store.commit()
@@ -263,7 +255,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: 
 def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> None:
     with (
         pytest.raises(StoreError, match="is not writable"),
-        failing("PRAGMA query_only = ON")(path, owner=OWNER) as store,
+        opened_after("PRAGMA query_only = ON", path) as store,
     ):
         send(store, 1)
     with opened(path) as store:
@@ -350,10 +342,6 @@ def test_a_file_system_without_shared_memory_is_an_error(path: Path) -> None:
         def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
             return super().execute(sql.replace("journal_mode = WAL", "journal_mode = DELETE"), *arguments)
 
-    class Store(SqliteStore):
-        connection_class = Connection
-
     with pytest.raises(StoreError, match="cannot have a write-ahead log"):
-        Store(path, owner=OWNER)
-    assert APPLICATION_ID > 0
+        opened_with(Connection, path)
     opened(path).close()

@@ -23,22 +23,16 @@ from kalshi_fix_adapters.store_sqlite import (
 from kalshi_fix_adapters.store_sqlite.tables import connect
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.store_sqlite.stores import OWNER, execute, open_request, send
+from tests.adapters.store_sqlite.stores import OWNER, execute
+from tests.adapters.stores.keys import NEW, NEW_KEY, ROTATED, record_contents
 from tests.helpers import KEY_ID
-
-NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
-NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
-NAMED = attrs.evolve(OWNER, account="maker")
 
 
 def fill(folder: Path, owner: StoreOwner = OWNER) -> Path:
     """In a folder, create a store with a row, an open request and numbers."""
     path = store_path(folder, owner)
     with SqliteStore(path, owner=owner) as store:
-        send(store, 3)
-        store.record_request(open_request(1, 3))
-        store.record_rows({"position": '"5"'})
-        store.advance_incoming(9)
+        record_contents(store)
     return path
 
 
@@ -65,9 +59,8 @@ def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path
 def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners(tmp_path: Path) -> None:
     path = migrate_store(fill(tmp_path), account="maker")
     assert Path(f"{path}.mark").exists()
-    rotated = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
-    SqliteStore(path, owner=rotated).close()
-    for other in (attrs.evolve(rotated, product="margin"), OWNER):
+    SqliteStore(path, owner=ROTATED).close()
+    for other in (attrs.evolve(ROTATED, product="margin"), OWNER):
         with pytest.raises(StoreError, match="belongs to"):
             SqliteStore(path, owner=other)
 

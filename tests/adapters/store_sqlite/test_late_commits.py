@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_adapters.store_sqlite import SqliteStore, read_summary
+from kalshi_fix_adapters.store_sqlite import read_summary
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import FILE, OWNER, kept, open_request, opened, send
+from tests.adapters.store_sqlite.stores import FILE, kept, open_request, opened, opened_with, send
 
 LONG = 30.0
 
@@ -36,10 +36,7 @@ class SlowDisk:
                 disk.commits += sql == "COMMIT"
                 return super().execute(sql, *arguments)
 
-        class SlowStore(SqliteStore):
-            connection_class = Slow
-
-        self.store = SlowStore(path, owner=OWNER)
+        self.store = opened_with(Slow, path)
 
 
 @pytest.fixture
@@ -165,10 +162,7 @@ class Log:
                     log.threads_by_log.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
                 return found
 
-        class RecordingStore(SqliteStore):
-            connection_class = RecordingConnection
-
-        self.store = RecordingStore(path, owner=OWNER, sync="normal")
+        self.store = opened_with(RecordingConnection, path, sync="normal")
 
 
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:

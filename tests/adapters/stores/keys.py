@@ -26,13 +26,18 @@ def name_of(stores: Stores, owner: StoreOwner) -> str:
     return store_name(owner) + (".sqlite3" if isinstance(stores, SqliteFolder) else "")
 
 
+def record_contents(store: Any) -> None:
+    """Record a row, an open request and numbers."""
+    send(store, 3)
+    store.record_request(open_request(1, 3))
+    store.record_rows({"position": '"5"'})
+    store.advance_incoming(9)
+
+
 def fill(stores: Stores, owner: StoreOwner = OWNER) -> str:
     """Create a store with a row, an open request and numbers; return its name."""
     with stores.open(owner) as store:
-        send(store, 3)
-        store.record_request(open_request(1, 3))
-        store.record_rows({"position": '"5"'})
-        store.advance_incoming(9)
+        record_contents(store)
     return name_of(stores, owner)
 
 

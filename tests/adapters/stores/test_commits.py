@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -87,7 +88,10 @@ def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
 
 @pytest.mark.parametrize(
     ("error", "text"),
-    [(StoreError("the disk is full"), "the disk is full"), (MemoryError(), "failed internally .MemoryError")],
+    [
+        (StoreError("the disk is full"), "the disk is full"),
+        (MemoryError(), r"failed internally \(MemoryError"),
+    ],
 )
 def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseException, text: str) -> None:
     commits = disk.commits
@@ -108,7 +112,7 @@ def test_a_failed_write_fails_every_later_ticket(disk: Disk, error: BaseExceptio
         with pytest.raises(StoreError, match=text):
             use()
     assert disk.written == [[1]]
-    assert str(commits.error) in text or text in str(commits.error).replace("(", ".")
+    assert re.search(text, str(commits.error))
 
 
 def test_a_write_in_progress_when_the_store_is_lost_is_not_durable(disk: Disk) -> None:

@@ -20,15 +20,11 @@ from tests.helpers import order
 def test_stores_are_located_by_a_folder_or_a_url(tmp_path: Path) -> None:
     assert stores_at(tmp_path, sync="normal") == SqliteFolder(tmp_path, "normal")
     assert stores_at(f"sqlite://{tmp_path}") == SqliteFolder(tmp_path, "full")
-    assert [is_url(location) for location in ("sqlite:///a", "a/b", "C:/a", Path("/a"))] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    with pytest.raises(ConfigurationError, match="no store for URLs that begin with oracle://; use sqlite"):
-        stores_at("oracle://scott:tiger@host")
-    with pytest.raises(ConfigurationError) as caught:
+    assert is_url("sqlite:///a")
+    assert not any(is_url(location) for location in ("a/b", "C:/a", Path("/a")))
+    with pytest.raises(
+        ConfigurationError, match="no store for URLs that begin with oracle://; use sqlite"
+    ) as caught:
         stores_at("oracle://scott:tiger@host")
     assert "tiger" not in str(caught.value)
 
