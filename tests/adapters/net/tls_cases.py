@@ -21,7 +21,7 @@ from kalshi_fix_adapters.errors import (
 )
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_venue.identities import ServerIdentity
-from tests.adapters.net.certificates import Issuer, fingerprint, leaf, self_signed
+from tests.adapters.net.certificates import Issuer, fingerprint, self_signed
 from tests.adapters.net.peers import Handler, hang_up, keep_silent, listening, talk_nonsense
 
 HOST = "127.0.0.1"
@@ -62,9 +62,9 @@ class TlsCase:
     """One server, the client's trust settings, and the error that the client must raise."""
 
     name: str
-    error: type[ConnectionFailedError]
     text: str
     """A regular expression for the error's text, with `{peer}` in place of the peer's address."""
+    error: type[ConnectionFailedError] = CertificateRejectedError
     settings: Tls = TRUST
     server: ServerIdentity | Callable[[], ssl.SSLContext] | Handler = GOOD
     timeout: float = 10.0
@@ -72,13 +72,13 @@ class TlsCase:
     def serve(self) -> contextlib.AbstractContextManager[int]:
         """Serve one connection; yield the port."""
         if isinstance(self.server, ServerIdentity):
-            return listening(self.assert_no_byte_is_sent, self.server.ssl_context())
+            return listening(self.record_bytes, self.server.ssl_context())
         if self.server is old_tls:
-            return listening(self.assert_no_byte_is_sent, old_tls())
+            return listening(self.record_bytes, old_tls())
         return listening(self.server)  # type: ignore[arg-type]
 
-    def assert_no_byte_is_sent(self, connection: socket.socket) -> None:
-        """Assert that nothing is sent to an untrusted peer."""
+    def record_bytes(self, connection: socket.socket) -> None:
+        """Record the first bytes that the client sends; to an untrusted peer it must send none."""
         with contextlib.suppress(OSError):
             self.received.append(connection.recv(4096))
 
@@ -107,90 +107,57 @@ _WRONG_NAME = (
     "carries"
 )
 
+_NO_ISSUER = "unable to get local issuer certificate"
+_OTHER_NAME = attrs.evolve(TRUST, server_name="fix.example")
+_OTHER_PIN = fingerprint(self_signed())
 TLS_CASES = (
+    TlsCase("expired", _OUTDATED % "certificate has expired", server=ISSUER.issue(-2 * _DAY, -_DAY)),
+    # OpenSSL 3.5 adds: "or the system clock is incorrect".
     TlsCase(
-        "expired",
-        CertificateRejectedError,
-        _OUTDATED % "certificate has expired",
-        server=ISSUER.issue(-2 * _DAY, -_DAY),
+        "not yet valid", _OUTDATED % "certificate is not yet valid.*", server=ISSUER.issue(_DAY, 2 * _DAY)
     ),
-    TlsCase(
-        "not yet valid",
-        CertificateRejectedError,
-        # OpenSSL 3.5 adds: "or the system clock is incorrect".
-        _OUTDATED % "certificate is not yet valid.*",
-        server=ISSUER.issue(_DAY, 2 * _DAY),
-    ),
-    TlsCase(
-        "another name",
-        CertificateRejectedError,
-        _WRONG_NAME % re.escape(HOST),
-        server=ISSUER.issue(names=["fix.example"]),
-    ),
-    TlsCase(
-        "another name than the one set",
-        CertificateRejectedError,
-        _WRONG_NAME % re.escape("fix.example"),
-        settings=attrs.evolve(TRUST, server_name="fix.example"),
-    ),
-    TlsCase(
-        "self-signed",
-        CertificateRejectedError,
-        _UNKNOWN % "self-signed certificate",
-        server=self_signed(),
-    ),
-    TlsCase(
-        "another authority",
-        CertificateRejectedError,
-        _UNKNOWN % "unable to get local issuer certificate",
-        settings=Tls(),
-    ),
-    TlsCase(
-        "another pin",
-        CertificateRejectedError,
-        _WRONG_PIN,
-        settings=Tls(pinned_sha256=fingerprint(self_signed())),
-    ),
+    TlsCase("another name", _WRONG_NAME % re.escape(HOST), server=ISSUER.issue(names=["fix.example"])),
+    TlsCase("another name than the one set", _WRONG_NAME % r"fix\.example", settings=_OTHER_NAME),
+    TlsCase("self-signed", _UNKNOWN % "self-signed certificate", server=self_signed()),
+    TlsCase("another authority", _UNKNOWN % _NO_ISSUER, settings=Tls()),
+    TlsCase("another pin", _WRONG_PIN, settings=Tls(pinned_sha256=_OTHER_PIN)),
     TlsCase(
         "the right authority and another pin",
-        CertificateRejectedError,
         _WRONG_PIN,
-        settings=attrs.evolve(TRUST, pinned_sha256=fingerprint(self_signed())),
+        settings=attrs.evolve(TRUST, pinned_sha256=_OTHER_PIN),
     ),
     TlsCase(
         "the right pin and authority and another name",
-        CertificateRejectedError,
-        _WRONG_NAME % re.escape("fix.example"),
-        settings=attrs.evolve(TRUST, pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
+        _WRONG_NAME % r"fix\.example",
+        settings=attrs.evolve(_OTHER_NAME, pinned_sha256=fingerprint(GOOD)),
     ),
     TlsCase(
         "the right pin and another authority",
-        CertificateRejectedError,
-        _UNKNOWN % "unable to get local issuer certificate",
+        _UNKNOWN % _NO_ISSUER,
         settings=Tls(ca_data=Issuer().pem, pinned_sha256=fingerprint(GOOD)),
     ),
     TlsCase(
         "TLS 1.1",
-        TlsError,
         r"{peer} does not offer TLS 1\.2 \(\w+\); check that it is the venue's gateway",
+        TlsError,
         server=old_tls,
     ),
     TlsCase(
         "no TLS",
-        TlsError,
         r"{peer} does not speak TLS; check the port, or use Plaintext\(\) for a proxy on this machine",
+        TlsError,
         server=talk_nonsense,
     ),
     TlsCase(
         "silence",
-        ConnectTimeoutError,
         "{peer} did not complete the TLS handshake within 0.2 s; check host, port and firewall, or "
         "allow more time",
+        ConnectTimeoutError,
         server=keep_silent,
         timeout=SHORT,
     ),
-    TlsCase("reset", TlsError, _CLOSED % "Connection reset by peer", server=reset),
-    TlsCase("end of file", TlsError, _CLOSED % "end of file", server=hang_up_later),
+    TlsCase("reset", _CLOSED % "Connection reset by peer", TlsError, server=reset),
+    TlsCase("end of file", _CLOSED % "end of file", TlsError, server=hang_up_later),
 )
 TRUSTED = {
     "an authority": TRUST,
@@ -199,4 +166,3 @@ TRUSTED = {
     "a pin only, with another name": Tls(pinned_sha256=fingerprint(GOOD), server_name="fix.example"),
 }
 """Trust settings with which a client accepts the right server."""
-GOOD_PEM = leaf(GOOD)

@@ -347,6 +347,8 @@ def test_messages_are_logged_only_when_enabled(clock: Clock, caplog: pytest.LogC
 
 # --- loggers and levels
 
+ENDED_TEXT = r"the connection ended\x0aWARNING root: forged"
+"""The text of `ENDED` as it is logged, on one line."""
 RESTING = RestingOrder("o1", "a1", "KX", "1", None, None)
 OPEN = OpenRequest("a", "D", 2, START, b"hush", 1)
 PROBLEM = Problem(Reason.VALUE_INCORRECT, "Price (44) is 'x'", 44, "x")
@@ -355,122 +357,78 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
 
 
 @pytest.mark.parametrize(
-    ("event", "logger", "level", "text"),
+    ("event", "line"),
     [
-        (Connecting(ENDPOINT, 2), "connection", "INFO", "connecting to fix.example:8228, attempt 2"),
+        (Connecting(ENDPOINT, 2), "connection INFO: connecting to fix.example:8228, attempt 2"),
         (
             ConnectFailed(ERROR, 1.25, "maintenance"),
-            *("reconnect", "WARNING", f"{ERROR}; next attempt in 1.2 s (maintenance)"),
+            f"reconnect WARNING: {ERROR}; next attempt in 1.2 s (maintenance)",
         ),
         (
             Disconnected(ENDED, 3.0),
-            *("reconnect", "WARNING"),
-            r"the connection was lost (the connection ended\x0aWARNING root: forged); next attempt in 3.0 s",
+            f"reconnect WARNING: the connection was lost ({ENDED_TEXT}); next attempt in 3.0 s",
         ),
-        (
-            Resubscribed(order("a"), 2),
-            *("reconnect", "INFO", "sent NewOrderSingle again, MsgSeqNum 2"),
-        ),
-        (GaveUp(ERROR, "the key is wrong"), "reconnect", "ERROR", "gave up: the key is wrong"),
-        (ReadingPaused(9), "connection", "WARNING", "reading paused: 9 events wait to be taken"),
-        (ReadingResumed(), "connection", "INFO", "reading resumed"),
-        (LOGON, "session", "INFO", "logged on, heartbeats every 30 s, numbers restarted"),
-        (attrs.evolve(LOGON, reset=False), "session", "INFO", "logged on, heartbeats every 30 s"),
-        (LogoutReceived("good night"), "session", "INFO", "the venue logs out: good night"),
-        (LogoutReceived(None), "session", "INFO", "the venue logs out: no reason given"),
-        (
-            SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True),
-            *("session", "INFO", "ended, logged out: bye"),
-        ),
-        (
-            SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True),
-            *("session", "INFO", "ended, logged out"),
-        ),
-        (
-            ENDED,
-            *("session", "WARNING"),
-            r"ended, the connection ended: the connection ended\x0aWARNING root: forged",
-        ),
-        (MessageReceived(REPORT), "session", "", ""),
-        (
-            MessageReceived(BAD_REPORT),
-            *("session", "DEBUG", f"ExecutionReport with problems: {PROBLEM}"),
-        ),
+        (Resubscribed(order("a"), 2), "reconnect INFO: sent NewOrderSingle again, MsgSeqNum 2"),
+        (GaveUp(ERROR, "the key is wrong"), "reconnect ERROR: gave up: the key is wrong"),
+        (ReadingPaused(9), "connection WARNING: reading paused: 9 events wait to be taken"),
+        (ReadingResumed(), "connection INFO: reading resumed"),
+        (LOGON, "session INFO: logged on, heartbeats every 30 s, numbers restarted"),
+        (attrs.evolve(LOGON, reset=False), "session INFO: logged on, heartbeats every 30 s"),
+        (LogoutReceived("good night"), "session INFO: the venue logs out: good night"),
+        (LogoutReceived(None), "session INFO: the venue logs out: no reason given"),
+        (SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True), "session INFO: ended, logged out: bye"),
+        (SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True), "session INFO: ended, logged out"),
+        (ENDED, f"session WARNING: ended, the connection ended: {ENDED_TEXT}"),
+        (MessageReceived(REPORT), None),
+        (MessageReceived(BAD_REPORT), f"session DEBUG: ExecutionReport with problems: {PROBLEM}"),
         (
             RejectReceived(REJECT, 7, order("a")),
-            *("session", "WARNING", r"the venue rejects NewOrderSingle, MsgSeqNum 7: no such\x0amarket"),
+            r"session WARNING: the venue rejects NewOrderSingle, MsgSeqNum 7: no such\x0amarket",
         ),
         (
             RejectReceived(decoded("35=3"), None, None),
-            *("session", "WARNING", "the venue rejects a message, MsgSeqNum None: no reason given"),
+            "session WARNING: the venue rejects a message, MsgSeqNum None: no reason given",
         ),
-        (
-            MessageRejected(BAD_REPORT, (PROBLEM,)),
-            *("session", "WARNING", f"ExecutionReport rejected: {PROBLEM}"),
-        ),
-        (MessageRejected(None, (PROBLEM,)), "session", "WARNING", f"a message rejected: {PROBLEM}"),
+        (MessageRejected(BAD_REPORT, (PROBLEM,)), f"session WARNING: ExecutionReport rejected: {PROBLEM}"),
+        (MessageRejected(None, (PROBLEM,)), f"session WARNING: a message rejected: {PROBLEM}"),
         (
             GarbledReceived("no head", b"hush", 4),
-            *("session", "WARNING", "skipped 4 bytes that are not a message: no head"),
+            "session WARNING: skipped 4 bytes that are not a message: no head",
         ),
-        (PeerSilent("T1"), "session", "WARNING", "the venue is silent; sent TestRequest T1"),
-        (HeartbeatReceived("T1"), "session", "DEBUG", "HeartbeatReceived"),
-        (
-            ResendServed(2, 0, 1),
-            "session",
-            "INFO",
-            "the venue requested messages 2 to the last again, 1 resent",
-        ),
-        (GapClosed(9), "session", "INFO", "the gap is filled, next is 9"),
-        (
-            GapDetected(2, 3, recoverable=True),
-            *("session", "WARNING", "missed messages 2 to 3; requested a resend"),
-        ),
-        (
-            GapDetected(2, 2, recoverable=False),
-            *("session", "WARNING", "missed message 2; no resend is possible"),
-        ),
-        (MessagesLost(2, 3), "session", "WARNING", "the venue no longer has its messages 2 to 3"),
-        (
-            OrdersUnverified((RESTING,), complete=True),
-            *("session", "WARNING", "orders open at the end: 1 (a1)"),
-        ),
+        (PeerSilent("T1"), "session WARNING: the venue is silent; sent TestRequest T1"),
+        (HeartbeatReceived("T1"), "session DEBUG: HeartbeatReceived"),
+        (ResendServed(2, 0, 1), "session INFO: the venue requested messages 2 to the last again, 1 resent"),
+        (GapClosed(9), "session INFO: the gap is filled, next is 9"),
+        (GapDetected(2, 3, recoverable=True), "session WARNING: missed messages 2 to 3; requested a resend"),
+        (GapDetected(2, 2, recoverable=False), "session WARNING: missed message 2; no resend is possible"),
+        (MessagesLost(2, 3), "session WARNING: the venue no longer has its messages 2 to 3"),
+        (OrdersUnverified((RESTING,), complete=True), "session WARNING: orders open at the end: 1 (a1)"),
         (
             OrdersUnverified((attrs.evolve(RESTING, cl_ord_id=None),) * 10, complete=False),
-            *("session", "WARNING", f"orders open at the end: 10 ({', '.join(['o1'] * 10)}...)"),
+            f"session WARNING: orders open at the end: 10 ({', '.join(['o1'] * 10)}...)",
         ),
         (
             attrs.evolve(LOGON, missing=(2, 5)),
-            *(
-                "session",
-                "INFO",
-                "logged on, heartbeats every 30 s, numbers restarted, messages 2 to 5 to be resent",
-            ),
+            "session INFO: logged on, heartbeats every 30 s, numbers restarted, messages 2 to 5 to be resent",
         ),
         (
             OutcomesUnknown((OPEN,), Uncertainty.CONNECTION_ENDED),
-            *("session", "WARNING", f"outcomes unknown: 1 (a); {Uncertainty.CONNECTION_ENDED.value}"),
+            f"session WARNING: outcomes unknown: 1 (a); {Uncertainty.CONNECTION_ENDED.value}",
         ),
         (
             OutcomesUnknown((OPEN,) * 11, Uncertainty.RESET),
-            *("session", "WARNING"),
-            f"outcomes unknown: 11 ({', '.join('a' * 10)}...); {Uncertainty.RESET.value}",
+            f"session WARNING: outcomes unknown: 11 ({', '.join('a' * 10)}...); {Uncertainty.RESET.value}",
         ),
-        (SequenceSkipped(2, 3, gap_fill=True), "session", "INFO", "the venue skipped messages 2 to 3"),
-        (SequenceSkipped(2, 3, gap_fill=False), "session", "WARNING", "the venue skipped messages 2 to 3"),
+        (SequenceSkipped(2, 3, gap_fill=True), "session INFO: the venue skipped messages 2 to 3"),
+        (SequenceSkipped(2, 3, gap_fill=False), "session WARNING: the venue skipped messages 2 to 3"),
     ],
 )
 def test_each_event_has_its_log_line(
-    event: ClientEvent,
-    logger: str,
-    level: str,
-    text: str,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
+    event: ClientEvent, line: str | None, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     Dispatcher("KalshiNR").event(event, clock.now)
-    found = [(record.name, record.levelname, record.message) for record in caplog.records]
-    assert found == ([(f"kalshi_fix_adapters.{logger}", level, f"KalshiNR: {text}")] if level else [])
+    found = [f"{record.name} {record.levelname}: {record.message}" for record in caplog.records]
+    assert found == ([] if line is None else [f"kalshi_fix_adapters.{line.replace(': ', ': KalshiNR: ', 1)}"])
 
 
 def test_states_connections_and_logons_are_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
