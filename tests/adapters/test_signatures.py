@@ -16,6 +16,8 @@ MODULES = tuple(
     importlib.import_module(f"kalshi_fix_adapters.{name}") for name in ("blocking", "asyncio", "trio")
 )
 BLOCKING, *OTHERS = MODULES
+pytestmark = pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
+
 FACTORIES = ("order_entry", "drop_copy", "market_data", "post_trade", "rfq")
 STREAMS = frozenset({"events", "messages"})
 AT_ONCE = frozenset(
@@ -50,7 +52,6 @@ def returns(function: Any) -> str:
     return str(inspect.signature(function).return_annotation)
 
 
-@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleType) -> None:
     expected, found = methods(BLOCKING), methods(module)
     assert list(found) == list(expected)
@@ -62,7 +63,6 @@ def test_clients_have_the_same_methods_with_the_same_parameters(module: ModuleTy
             assert parameters(found[name]) == parameters(member), name
 
 
-@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(module: ModuleType) -> None:
     for name, member in methods(module).items():
         if isinstance(member, property):
@@ -76,7 +76,6 @@ def test_waiting_methods_are_coroutines_and_iterating_methods_return_iterators(m
             assert found == returns(methods(BLOCKING)[name])
 
 
-@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 @pytest.mark.parametrize("name", FACTORIES)
 def test_the_client_factories_have_the_same_signatures(module: ModuleType, name: str) -> None:
     ours, theirs = getattr(module, name), getattr(BLOCKING, name)
@@ -84,7 +83,6 @@ def test_the_client_factories_have_the_same_signatures(module: ModuleType, name:
     assert inspect.getdoc(ours) == inspect.getdoc(theirs)
 
 
-@pytest.mark.parametrize("module", OTHERS, ids=lambda module: module.__name__)
 def test_every_adapter_documents_the_same_script(module: ModuleType) -> None:
     """The example at the head of a module is the blocking example, adapted to the loop."""
     assert script(module).replace("async ", "").replace("await ", "") == script(BLOCKING)

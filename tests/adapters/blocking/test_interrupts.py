@@ -126,7 +126,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
 @pytest.mark.parametrize("second_user", [False, True], ids=["one user", "two users"])
 def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, second_user: bool) -> None:
     threads = set(threading.enumerate())
-    usable = dropped = 0
+    usable = 0
     tight = TokenLimits(write_rate=20_000, write_capacity=20, read_rate=100, read_capacity=100)
     rates = RateBudget(tight, **COSTS) if CALLS[name] is trade_within_budget else None
     client = order_entry(**options(sandbox, budget=rates))
@@ -146,7 +146,6 @@ def test_an_interrupt_at_every_point_of_a_call(sandbox: Sandbox, name: str, seco
         if still_works(client):
             usable += 1
         else:
-            dropped += 1
             client.logout()
             client.open()
         if interrupter.where is None:

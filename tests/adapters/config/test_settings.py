@@ -43,6 +43,8 @@ KEY_ID = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 KEY = ed25519.Ed25519PrivateKey.generate()
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")).decode()
+BODY = PEM.splitlines()[1]
+"""The base64 text of the key."""
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
 CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
@@ -56,15 +58,10 @@ def signs_like_the_key(signer: Signer) -> bool:
 # --- credentials
 
 
-def test_a_key_may_be_given_as_text_in_the_environment() -> None:
-    found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM})
+@pytest.mark.parametrize("key", [PEM, PEM.replace("\n", "\\n")], ids=["line breaks", "escaped line breaks"])
+def test_the_text_of_a_key_may_be_in_the_environment(key: str) -> None:
+    found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": key})
     assert found.key_id == KEY_ID
-    assert signs_like_the_key(found.signer)
-
-
-def test_line_breaks_in_a_key_may_be_escaped() -> None:
-    escaped = PEM.replace("\n", "\\n")
-    found = find_credentials("prediction", environ={"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": escaped})
     assert signs_like_the_key(found.signer)
 
 
@@ -101,38 +98,27 @@ def test_a_key_and_the_path_of_a_key_are_not_both_accepted(loaded: bool) -> None
 
 
 @pytest.mark.parametrize(
-    ("environ", "error", "text"),
+    ("changes", "error", "text"),
     [
-        ({}, ConfigurationError, "KALSHI_KEY_ID is not set"),
-        ({"KALSHI_KEY_ID": PEM}, ConfigurationError, "give the id"),
-        ({"KALSHI_KEY_ID": KEY_ID}, ConfigurationError, "KALSHI_PRIVATE_KEY_PATH is not set"),
+        ({"KEY_ID": ""}, ConfigurationError, "KALSHI_KEY_ID is not set"),
+        ({"KEY_ID": PEM}, ConfigurationError, "give the id"),
+        ({}, ConfigurationError, "KALSHI_PRIVATE_KEY_PATH is not set"),
+        ({"PRIVATE_KEY": PEM, "PRIVATE_KEY_PATH": "x"}, ConfigurationError, "both set"),
+        ({"PRIVATE_KEY_PATH": "/nowhere/key.pem"}, KeyFileError, "/nowhere/key.pem cannot be read"),
+        ({"PRIVATE_KEY": "nonsense"}, KeyFileError, "not a PEM private key"),
+        ({"PRIVATE_KEY": PUBLIC}, KeyFileError, "public key"),
+        ({"PRIVATE_KEY": ENCRYPTED}, KeyFileError, "give its passphrase"),
         (
-            {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PEM, "KALSHI_PRIVATE_KEY_PATH": "x"},
-            ConfigurationError,
-            "both set",
-        ),
-        (
-            {"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY_PATH": "/nowhere/key.pem"},
-            KeyFileError,
-            "/nowhere/key.pem cannot be read",
-        ),
-        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": "nonsense"}, KeyFileError, "not a PEM private key"),
-        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": PUBLIC}, KeyFileError, "public key"),
-        ({"KALSHI_KEY_ID": KEY_ID, "KALSHI_PRIVATE_KEY": ENCRYPTED}, KeyFileError, "give its passphrase"),
-        (
-            {
-                "KALSHI_KEY_ID": KEY_ID,
-                "KALSHI_PRIVATE_KEY": ENCRYPTED,
-                "KALSHI_PRIVATE_KEY_PASSPHRASE": "wrong",
-            },
-            KeyFileError,
-            "check the passphrase",
+            {"PRIVATE_KEY": ENCRYPTED, "PRIVATE_KEY_PASSPHRASE": "wrong"},
+            *(KeyFileError, "check the passphrase"),
         ),
     ],
 )
 def test_missing_or_invalid_settings_are_named(
-    environ: dict[str, str], error: type[Exception], text: str
+    changes: dict[str, str], error: type[Exception], text: str
 ) -> None:
+    settings = {"KEY_ID": KEY_ID} | changes
+    environ = {f"KALSHI_{name}": value for name, value in settings.items() if value}
     with pytest.raises(error, match=text) as caught:
         find_credentials("prediction", environ=environ)
     assert "\n" not in str(caught.value)
@@ -142,7 +128,7 @@ PASTED = {
     "PEM text": PEM,
     "escaped line breaks": PEM.replace("\n", "\\n"),
     "on one line": PEM.replace("\n", " "),
-    "base64 only": PEM.splitlines()[1],
+    "base64 only": BODY,
 }
 
 
@@ -173,7 +159,7 @@ def test_a_key_pasted_into_another_setting_is_not_repeated(setting: str, pasted:
                 for item in (pasted, f"KalshiNR={pasted}:8228", f"KalshiNR=host:{pasted}"):
                     with pytest.raises(ConfigurationError) as found:
                         find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": item})
-                    assert PEM.splitlines()[1][4:20] not in full_text(found.value)
+                    assert BODY[4:20] not in full_text(found.value)
                 find_endpoint("prediction", "demo", NR, environ={"KALSHI_FIX_ENDPOINTS": pasted})
             case "host":
                 find_endpoint("prediction", "demo", NR, host=pasted, environ={})
@@ -186,10 +172,9 @@ def test_a_key_pasted_into_another_setting_is_not_repeated(setting: str, pasted:
 
     with pytest.raises(ConfigurationError) as caught:
         use()
-    assert PEM.splitlines()[1][4:20] not in full_text(caught.value)
+    assert BODY[4:20] not in full_text(caught.value)
 
 
-BODY = PEM.splitlines()[1]
 PASSPHRASE = "Hunter2-secret"
 RSA_1024 = rsa.generate_private_key(65537, 1024).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
@@ -218,10 +203,7 @@ REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
     "the text as the host": ("", lambda: CLIENT.order_entry(**GIVEN, host=PEM, port=1)),
     "the text as the CA": ("", lambda: Tls(ca_file=PEM)),
     "both": ("", lambda: CLIENT.order_entry(**GIVEN, private_key_path="key.pem")),
-    "a misspelled option": (
-        "",
-        lambda: CLIENT.order_entry(**PATH, private_key_passphrase=PASSPHRASE),
-    ),
+    "a misspelled option": ("", lambda: CLIENT.order_entry(**PATH, private_key_passphrase=PASSPHRASE)),
     "another invalid option": ("", lambda: ClientConfig(**GIVEN, timeout=-1)),
     "another invalid option of a client": ("", lambda: CLIENT.order_entry(**GIVEN, timeout=-1)),
     "a config for another endpoint": (
@@ -253,12 +235,12 @@ def test_no_secret_is_in_the_stack_frames_of_a_refusal(
 
 
 def test_a_config_does_not_show_a_key_that_was_given_as_a_path() -> None:
-    assert PEM.splitlines()[1][4:20] not in repr(ClientConfig(private_key_path=PEM))
+    assert BODY[4:20] not in repr(ClientConfig(private_key_path=PEM))
     assert "keys/demo.pem" in repr(ClientConfig(private_key_path="keys/demo.pem"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
-def test_a_key_file_readable_by_others_gives_a_warning(tmp_path: Path) -> None:
+def test_a_key_file_readable_by_others_causes_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(PEM)
     for mode in (0o600, 0o400):
@@ -308,20 +290,16 @@ def test_a_missing_endpoint_is_an_error_and_not_the_real_host() -> None:
 
 def test_the_error_for_an_unusable_key_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "small.pem"
-    small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    path.write_bytes(small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.write_bytes(RSA_1024)
     path.chmod(0o600)
     with pytest.raises(KeyFileError, match=r"small\.pem: .*1024 bits"):
         find_credentials("prediction", key_id=KEY_ID, private_key_path=path)
 
 
 def test_the_private_key_is_never_shown() -> None:
-    secret = PEM.splitlines()[1]
-    options: Options = {"key_id": KEY_ID, "private_key": PEM, "passphrase": None}
-    choices = ClientConfig(**options)
-    assert secret not in repr(choices)
-    assert secret not in repr(make_plan("KalshiNR", choices))
-    assert secret not in repr(find_credentials("prediction", key_id=KEY_ID, private_key=PEM))
+    assert BODY not in repr(CONFIG)
+    assert BODY not in repr(make_plan("KalshiNR", CONFIG))
+    assert BODY not in repr(find_credentials("prediction", key_id=KEY_ID, private_key=PEM))
 
 
 # --- endpoints
@@ -347,11 +325,12 @@ def test_environment_variables_can_set_the_endpoint() -> None:
         "KALSHI_FIX_ENDPOINTS": "KalshiNR=127.0.0.1:1234, KalshiMD=[::1]:99",
         "KALSHI_FIX_CA_FILE": "/ca.pem",
     }
-    assert find_endpoint("prediction", "demo", NR, environ=environ) == Endpoint("127.0.0.1", 1234)
-    assert find_endpoint("prediction", "demo", SESSION_TYPES["KalshiMD"], environ=environ) == Endpoint(
-        "::1", 99
-    )
-    assert find_endpoint("margin", "demo", NR, environ=environ) == Endpoint("margin-fix.demo.kalshi.co", 8228)
+    for product, session, expected in (
+        ("prediction", NR, Endpoint("127.0.0.1", 1234)),
+        ("prediction", SESSION_TYPES["KalshiMD"], Endpoint("::1", 99)),
+        ("margin", NR, Endpoint("margin-fix.demo.kalshi.co", 8228)),
+    ):
+        assert find_endpoint(product, "demo", session, environ=environ) == expected
     assert find_security("prediction", "demo", environ=environ) == Tls(ca_file="/ca.pem")
     assert find_security("margin", "demo", environ=environ) == Tls()
     assert str(Endpoint("::1", 99)) == "[::1]:99"
@@ -365,18 +344,14 @@ def test_arguments_can_set_the_endpoint() -> None:
     assert found == Endpoint("127.0.0.1", 9)
 
 
-def _find_both(environ: dict[str, str]) -> None:
-    find_endpoint("prediction", "production", NR, environ=environ)
-    find_security("prediction", "production", environ=environ)
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234"), ("KALSHI_FIX_CA_FILE", "/ca.pem")],
 )
 def test_production_is_refused_with_endpoints_from_environment_variables(name: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):
-        _find_both({name: value})
+    with pytest.raises(ConfigurationError, match=f"{name} points elsewhere; unset it"):  # noqa: PT012
+        find_endpoint("prediction", "production", NR, environ={name: value})
+        find_security("prediction", "production", environ={name: value})
 
 
 @pytest.mark.parametrize(
@@ -477,17 +452,14 @@ def test_a_config_without_a_key_or_address_may_change_the_environment() -> None:
     assert merge(ClientConfig(key_id=KEY_ID), {"product": "prediction"}).key_id == KEY_ID
 
 
-FACTORIES = Factories(lambda plan: plan)
-
-
 def test_each_factory_returns_a_client_of_its_session_type() -> None:
     plans = [
-        FACTORIES.order_entry(config=CONFIG),
-        FACTORIES.order_entry(retransmission=True, config=CONFIG),
-        FACTORIES.drop_copy(config=CONFIG),
-        FACTORIES.market_data(config=CONFIG),
-        FACTORIES.post_trade(config=CONFIG),
-        FACTORIES.rfq(config=CONFIG),
+        CLIENT.order_entry(config=CONFIG),
+        CLIENT.order_entry(retransmission=True, config=CONFIG),
+        CLIENT.drop_copy(config=CONFIG),
+        CLIENT.market_data(config=CONFIG),
+        CLIENT.post_trade(config=CONFIG),
+        CLIENT.rfq(config=CONFIG),
     ]
     assert [plan.config.session_type.name for plan in plans] == [
         *("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
@@ -495,7 +467,7 @@ def test_each_factory_returns_a_client_of_its_session_type() -> None:
 
 
 def test_a_listener_sets_the_flags_of_its_logon() -> None:
-    found = FACTORIES.order_entry(listener=True, config=CONFIG, logon_fields=LogonFields(use_dollars=False))
+    found = CLIENT.order_entry(listener=True, config=CONFIG, logon_fields=LogonFields(use_dollars=False))
     assert found.config.logon_fields == LogonFields(
         listener_session=True, skip_pending_exec_reports=True, use_dollars=False
     )
@@ -557,8 +529,8 @@ def test_settings_reach_the_session(name: str) -> None:
     settings = cast("SessionSettings", {"offer_next_expected": True, name: expected})
     config = attrs.evolve(CONFIG, session=settings)
     for found in (
-        FACTORIES.order_entry(retransmission=True, config=config),
-        FACTORIES.order_entry(retransmission=True, config=CONFIG, session=settings),
+        CLIENT.order_entry(retransmission=True, config=config),
+        CLIENT.order_entry(retransmission=True, config=CONFIG, session=settings),
     ):
         assert getattr(found.config, name) == expected
 
@@ -572,11 +544,11 @@ def test_a_setting_that_clients_do_not_have_is_refused(name: str) -> None:
 
 def test_an_invalid_session_setting_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError, match="max_held must be"):
-        FACTORIES.order_entry(config=CONFIG, session={"max_held": 0})
+        CLIENT.order_entry(config=CONFIG, session={"max_held": 0})
 
 
 def test_a_plan_contains_the_settings(tmp_path: Path) -> None:
-    found = FACTORIES.order_entry(
+    found = CLIENT.order_entry(
         config=attrs.evolve(CONFIG, environment="production"),
         store=str(tmp_path),
         account="maker",
@@ -596,17 +568,17 @@ def test_a_plan_contains_the_settings(tmp_path: Path) -> None:
 def test_a_store_may_be_a_folder_a_url_or_a_factory(tmp_path: Path) -> None:
     expected = SqliteFolder(tmp_path)
     for store in (tmp_path, str(tmp_path), f"sqlite://{tmp_path}", expected):
-        assert FACTORIES.order_entry(config=CONFIG, store=store, account="a").store == expected
+        assert CLIENT.order_entry(config=CONFIG, store=store, account="a").store == expected
 
 
 @pytest.mark.parametrize("account", ["", "a\nb", PEM])
 def test_an_account_is_the_plain_name_of_a_file_in_a_folder(account: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="account must be a short name") as caught:
-        FACTORIES.order_entry(config=CONFIG, store=tmp_path, account=account)
+        CLIENT.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)
     for store in (None, MemoryStore()):
         with pytest.raises(ConfigurationError, match="account names a file in the folder"):
-            FACTORIES.order_entry(config=CONFIG, store=store, account="maker")
+            CLIENT.order_entry(config=CONFIG, store=store, account="maker")
 
 
 def test_export_lines_are_quoted_for_the_shell() -> None:

@@ -34,6 +34,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived, MessagesLost, RejectReceived, SessionEnded
 from kalshi_fix_sansio.trading import BookState, Cash, DropCopy, OrderBooks, Orders, Positions
+from tests.helpers import of_type
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = "8a1c0c8e-0000-4000-8000-000000000001"
@@ -114,38 +115,38 @@ def numbered_frames(
 ) -> list[tuple[str, bytes]]:
     """Return the numbered frames of one connection. A third item of a tuple replaces the number of its
     message; a frame with a number below the next one has PossDupFlag."""
-    numbers = {"sent": 1, "received": 1}
-    found = []
-    for way, message, *number in messages:
-        at = number[0] if number else numbers[way]
-        found.append((way, frame(way, at, message, session, again=at < numbers[way])))
-        numbers[way] = max(numbers[way], at + 1)
-    return found
+    next_numbers = {"sent": 1, "received": 1}
+    frames = []
+    for direction, message, *number in messages:
+        at = number[0] if number else next_numbers[direction]
+        again = at < next_numbers[direction]
+        frames.append((direction, frame(direction, at, message, session, again=again)))
+        next_numbers[direction] = max(next_numbers[direction], at + 1)
+    return frames
 
 
 def write(path: Path, *connections: Any, log: bool, chunk_size: int = 1 << 20, ended: bool = True) -> Path:
     """Write connections, one after the other, as a recording or as a wire log."""
-    step = 0
-    kept: Any
-    with WireLog(path) if log else Recorder(path) as kept:
+    now = Instant(0.0, NOON)
+    writer: Any
+    with WireLog(path) if log else Recorder(path) as writer:
         for frames in connections:
-            connection: Any = kept.connect("somewhere", Instant(0.0, NOON)) if log else None
-            record = connection.wire if log else kept.on_wire
-            for way, data in frames:
-                step += 1
-                now = Instant(float(step), NOON + timedelta(seconds=step))
+            connection: Any = writer.connect("somewhere", Instant(0.0, NOON)) if log else None
+            record = connection.wire if log else writer.on_wire
+            for direction, data in frames:
+                now = Instant(now.monotonic + 1, now.utc + timedelta(seconds=1))
                 for begin in range(0, len(data), chunk_size):
-                    record(way, data[begin : begin + chunk_size], now)
+                    record(direction, data[begin : begin + chunk_size], now)
             if ended:
-                (connection.close if log else kept.end)(Instant(float(step), NOON + timedelta(seconds=step)))
+                (connection.close if log else writer.end)(now)
     return path
 
 
+LOGONS: list[Directed] = [("sent", logon()), ("received", logon())]
 TRADING = numbered_frames(
     "KalshiNR",
     [
-        ("sent", logon()),
-        ("received", logon()),
+        *LOGONS,
         ("sent", order("a")),
         ("received", report("a", 1)),
         ("received", fill("a", 2)),
@@ -155,13 +156,7 @@ TRADING = numbered_frames(
     ],
 )
 DATA = numbered_frames(
-    "KalshiMD",
-    [
-        ("sent", logon()),
-        ("received", logon()),
-        ("sent", MarketDataRequest.subscribe(MARKET)),
-        ("received", snapshot()),
-    ],
+    "KalshiMD", [*LOGONS, ("sent", MarketDataRequest.subscribe(MARKET)), ("received", snapshot())]
 )
 
 
@@ -171,7 +166,7 @@ def test_orders_positions_and_cash_are_restored(tmp_path: Path, log: bool, chunk
     path = write(tmp_path / "day", TRADING, log=log, chunk_size=chunk_size)
     live, live_positions = Orders(), Positions()
     orders, positions, cash = Orders(), Positions(), Cash()
-    # the events that a user would have applied at the time
+    # The events that a user would have applied at the time.
     reported: list[object] = [LoggedOn(logon(), 30, reset=True, flags={"use_dollars": True}), order("a")]
     reported += [MessageReceived(report("a", 1)), MessageReceived(fill("a", 2)), order("b")]
     reported += [MessageReceived(report("b", 3)), order("c")]
@@ -205,26 +200,26 @@ def test_books_are_restored(tmp_path: Path, log: bool) -> None:
     assert books[MARKET].state is BookState.STALE
 
 
-def events_of(path: Path) -> list[str]:
-    return [type(event.event).__name__ for event in read_events(path)]
+def events_in(path: Path) -> list[Any]:
+    return [item.event for item in read_events(path)]
+
+
+def kinds_in(path: Path) -> list[str]:
+    return [type(event).__name__ for event in events_in(path)]
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
 def test_losses_are_reported_on_a_session_without_resend(tmp_path: Path, log: bool) -> None:
-    frames = numbered_frames(
-        "KalshiMD", [*[("sent", logon()), ("received", logon())], ("received", snapshot(), 4)]
-    )
+    frames = numbered_frames("KalshiMD", [*LOGONS, ("received", snapshot(), 4)])
     path = write(tmp_path / "day", frames, log=log)
-    lost = [event.event for event in read_events(path) if isinstance(event.event, MessagesLost)]
-    assert [(item.begin, item.end) for item in lost] == [(2, 3)]
+    assert of_type(events_in(path), MessagesLost) == [MessagesLost(2, 3)]
 
 
 def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -> None:
     frames = numbered_frames(
         "KalshiRT",
         [
-            ("sent", logon()),
-            ("received", logon()),
+            *LOGONS,
             ("received", report("a", 1)),
             ("received", report("d", 4), 6),
             ("received", report("b", 2), 3),
@@ -235,13 +230,9 @@ def test_on_a_session_with_resend_a_resent_message_counts_once(tmp_path: Path) -
         ],
     )
     path = write(tmp_path / "day", frames, log=False)
-    ids = [
-        event.event.message.cl_ord_id  # type: ignore[attr-defined]
-        for event in read_events(path)
-        if isinstance(event.event, MessageReceived)
-    ]
-    assert ids == ["a", "d", "b", "e"]
-    assert "MessagesLost" not in events_of(path)
+    received = of_type(events_in(path), MessageReceived)
+    assert [getattr(event.message, "cl_ord_id", None) for event in received] == ["a", "d", "b", "e"]
+    assert "MessagesLost" not in kinds_in(path)
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
@@ -250,8 +241,7 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
     first = numbered_frames(
         "KalshiNR",
         [
-            ("sent", logon()),
-            ("received", logon()),
+            *LOGONS,
             ("sent", order("a")),
             ("received", refusal),
             ("received", Logout()),
@@ -259,20 +249,18 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
         ],
     )
     path = write(tmp_path / "day", first, TRADING[:3], log=log)
-    assert events_of(path) == [
+    assert kinds_in(path) == [
         *["LoggedOn", "NewOrderSingle", "RejectReceived", "SessionEnded", "LoggedOn", "NewOrderSingle"],
         *([] if log else ["SessionEnded"]),
     ]
-    rejects = [event.event for event in read_events(path) if isinstance(event.event, RejectReceived)]
+    rejects = of_type(events_in(path), RejectReceived)
     assert [getattr(reject.sent, "cl_ord_id", None) for reject in rejects] == ["a"]
     crashed = write(tmp_path / "crashed", TRADING[:4], TRADING[:3], log=log)
-    assert events_of(crashed).count("SessionEnded") == 1 + (not log)
+    assert kinds_in(crashed).count("SessionEnded") == 1 + (not log)
 
 
 def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
-    frames = numbered_frames(
-        "KalshiDC", [*[("sent", logon()), ("received", logon())], ("received", report("x", 1))]
-    )
+    frames = numbered_frames("KalshiDC", [*LOGONS, ("received", report("x", 1))])
     path = write(tmp_path / "day", frames, log=False)
     orders = Orders()
     replay(path, DropCopy(), orders)

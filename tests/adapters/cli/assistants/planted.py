@@ -14,7 +14,6 @@ from kalshi_fix_sansio import (
     BusinessMessageReject,
     Heartbeat,
     Logout,
-    NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
     Reject,
@@ -27,6 +26,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import StoredMessage
 from tests.adapters.logs.test_past_sessions import (
     DATA,
+    LOGONS,
     MARKET,
     fill,
     logon,
@@ -73,8 +73,15 @@ def plant(folder: Path) -> None:
     }
     cancel = OrderCancelRequest(cl_ord_id="slow-2", orig_cl_ord_id="slow-1", side=Side.BUY, symbol=MARKET)
     canceled = {"exec_type": "4", "ord_status": "4", "leaves_qty": Decimal(0)}
-    first_order: Any = order("rain-1")
-    elsewhere = attrs.evolve(first_order, symbol=OTHER_MARKET, price=Decimal("0.07"))
+    plain_order: Any = order("rain-1")
+    elsewhere = attrs.evolve(plain_order, symbol=OTHER_MARKET, price=Decimal("0.07"))
+    off_tick = attrs.evolve(plain_order, cl_ord_id="odd-1", side=Side.SELL, price=Decimal("0.999"))
+    off_tick_reject = Reject(
+        ref_seq_num=8, ref_msg_type="D", ref_tag_id=44, text="price is not a multiple of the tick"
+    )
+    unavailable = BusinessMessageReject(
+        ref_seq_num=2, business_reject_reason="4", ref_msg_type="D", text="EXCHANGE_UNAVAILABLE"
+    )
     refused = canceled | {"text": "POST_ONLY_CROSS"}
     part = {
         "exec_type": "F",
@@ -107,23 +114,8 @@ def plant(folder: Path) -> None:
             ("received", Heartbeat()),
             ("received", TestRequest(test_req_id="are-you-there")),
             ("received", report("slow-2", 8, orig_cl_ord_id="slow-1", order_id="o-slow-1", **canceled)),
-            (
-                "sent",
-                NewOrderSingle(
-                    cl_ord_id="odd-1",
-                    order_qty=Decimal(1),
-                    side=Side.SELL,
-                    symbol=MARKET,
-                    ord_type="2",
-                    price=Decimal("0.999"),
-                ),
-            ),
-            (
-                "received",
-                Reject(
-                    ref_seq_num=8, ref_msg_type="D", ref_tag_id=44, text="price is not a multiple of the tick"
-                ),
-            ),
+            ("sent", off_tick),
+            ("received", off_tick_reject),
             ("sent", order("lost-1")),
             ("received", Heartbeat(), 18),
             ("received", Logout(text="SESSION_TERMINATED")),
@@ -134,20 +126,14 @@ def plant(folder: Path) -> None:
         [
             ("sent", signed_logon()),
             ("received", logon()),
-            (
-                "received",
-                BusinessMessageReject(
-                    ref_seq_num=2, business_reject_reason="4", ref_msg_type="D", text="EXCHANGE_UNAVAILABLE"
-                ),
-            ),
+            ("received", unavailable),
         ],
     )
     write(folder / "orders.log", first, second, log=True)
     copy = numbered_frames(
         "KalshiDC",
         [
-            ("sent", logon()),
-            ("received", logon()),
+            *LOGONS,
             # The fill is reported after the order session has ended.
             *[("received", Heartbeat())] * 25,
             ("received", fill("lost-1", 9)),
