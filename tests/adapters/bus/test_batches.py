@@ -99,15 +99,15 @@ def test_missing_messages_are_reported_before_the_next_message_of_their_lane(
     receiver = Receiver()
     followed: set[str] = set()
     missing: set[str] = set()
-    for index, each in enumerate(messages):
+    for index, message in enumerate(messages):
         if index in dropped:
-            missing.add(each.lane)
+            missing.add(message.lane)
             continue
-        found = apply(receiver, [each])
+        found = apply(receiver, [message])
         lost = isinstance(found[0], MessagesLost)
-        assert lost == (each.lane in followed and each.lane in missing and each.previous != 0)
-        followed.add(each.lane)
-        missing.discard(each.lane)
+        assert lost == (message.lane in followed and message.lane in missing and message.previous != 0)
+        followed.add(message.lane)
+        missing.discard(message.lane)
 
 
 def test_market_data_is_batched_by_bucket() -> None:

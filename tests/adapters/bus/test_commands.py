@@ -72,6 +72,13 @@ def commands(client: Client, check: Any = None) -> Commands:
     return Commands(client, check, lambda: NOW, clock_difference=0.5)
 
 
+def blocked() -> tuple[Client, Commands]:
+    """Return a client whose `send` waits for the test, and its commands."""
+    client = Client()
+    client.may_send.clear()
+    return client, commands(client)
+
+
 async def answer(handler: Commands, message: Message, left: float = 1.0) -> Any:
     return await handler.answer(encode_command(message), NOW + left)
 
@@ -115,9 +122,7 @@ async def test_a_repeated_command_is_recognised_by_a_successor_and_after_its_dea
 
 
 async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_result() -> None:
-    client = Client()
-    client.may_send.clear()
-    handler = commands(client)
+    client, handler = blocked()
     async with asyncio.TaskGroup() as tasks:
         found = [tasks.create_task(answer(handler, order(name))) for name in ("one", "one", "two", "one")]
         await asyncio.sleep(0)
@@ -130,10 +135,8 @@ async def test_a_command_repeated_while_it_is_being_sent_waits_for_the_first_res
 
 
 async def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
-    client = Client()
-    client.may_send.clear()
+    client, handler = blocked()
     client.error = ClientTimeoutError("late")
-    handler = commands(client)
     async with asyncio.TaskGroup() as tasks:
         found = [tasks.create_task(answer(handler, order())) for _ in range(2)]
         await asyncio.sleep(0)
@@ -146,9 +149,7 @@ async def test_a_command_that_timed_out_can_be_repeated_and_sent() -> None:
 async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered_with_unknown() -> None:
     """The answer is in time for every repetition, and the message is sent once."""
 
-    client = Client()
-    client.may_send.clear()
-    handler = commands(client)
+    client, handler = blocked()
     found = await asyncio.gather(*(answer(handler, order(), 0.001) for _ in range(3)))
     assert {type(item) for item in found} == {Unknown}
     assert isinstance(await answer(handler, order(), -1), Unknown)
@@ -160,9 +161,7 @@ async def test_a_command_whose_commit_takes_longer_than_its_deadline_is_answered
 
 async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadline_is_bounded() -> None:
     other_tasks = asyncio.all_tasks()
-    client = Client()
-    client.may_send.clear()
-    handler = commands(client)
+    client, handler = blocked()
     names = map(str, range(MAX_WAITING))
     found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
     assert {type(item) for item in found} == {Unknown}
@@ -175,9 +174,7 @@ async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadlin
 
 
 async def test_a_command_that_is_cancelled_before_it_is_sent_is_not_sent() -> None:
-    client = Client()
-    client.may_send.clear()
-    handler = commands(client)
+    client, handler = blocked()
     task = asyncio.create_task(answer(handler, order()))
     await asyncio.sleep(0)
     task.cancel()
@@ -247,9 +244,9 @@ def test_a_payload_that_is_not_a_message_is_refused(data: bytes) -> None:
     assert found.reason.startswith("not a message")
 
 
-@pytest.mark.parametrize("given", [Sent(7), Sent(7, known=True), Refused("é"), Unknown("?")], ids=str)
-def test_answers_round_trip(given: Any) -> None:
-    assert decode_answer(encode_answer(given)) == given
+@pytest.mark.parametrize("original", [Sent(7), Sent(7, known=True), Refused("é"), Unknown("?")], ids=str)
+def test_answers_round_trip(original: Any) -> None:
+    assert decode_answer(encode_answer(original)) == original
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"Sent":{"number":"7","known":true}}', b"[" * 10_000])

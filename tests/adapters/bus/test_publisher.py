@@ -108,7 +108,7 @@ async def test_without_acknowledgements_no_event_is_confirmed_and_the_number_tak
     publisher = Publisher(client, batcher(REPORTS, max_bytes=max_bytes), broker.publish, **limits)
     task = asyncio.create_task(publisher.run())
     await until_idle()
-    # The task that waits for room holds one more event.
+    # The task that waits for room has taken one more event.
     assert (len(client.taken), client.confirmed, publisher.waiting) == (waiting + 1, 0, waiting)
     assert publisher.is_full
     broker.up.set()

@@ -118,6 +118,11 @@ class Terminal:
             pass
         return self._process.returncode
 
+    def status_after(self, keys: str) -> int:
+        """Press keys that end the process; return its exit status."""
+        self.type(keys)
+        return self.status()
+
     def interrupt(self) -> None:
         """Press Ctrl-C at a prompt, and again if it had no effect: if Python was just about to wait for a
         line, it handles the signal only when the next signal arrives."""

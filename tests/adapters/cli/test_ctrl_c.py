@@ -82,8 +82,7 @@ def test_long_operations_show_their_progress_and_erase_it(
         threading.Thread(target=feed, args=(path,)).start()
     with Terminal([*arguments, "long.log"], {}, cwd=tmp_path) as terminal:
         terminal.expect(output)
-        terminal.type("\x03")
-        assert terminal.status() == 130
+        assert terminal.status_after("\x03") == 130
         *_, line, _, rest = terminal.output.replace("^C", "").split("\r")
         assert len(line) <= 60
         assert rest.strip() == ""
@@ -139,8 +138,7 @@ def test_ctrl_c_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
 def test_end_of_input_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
     with Terminal(["order", "buy", MARKET, "1", "0.10"], environ) as terminal:
         terminal.expect("Send it? [y/N]: ")
-        terminal.type("\x04")
-        assert terminal.status() == 1
+        assert terminal.status_after("\x04") == 1
         assert plain(terminal.output).endswith("\nkalshi-fix: nothing was sent\n")
 
 

@@ -35,8 +35,8 @@ def fill(store: SqliteStore) -> None:
     store.commit()
 
 
-def show_store(path: Path, *options: str) -> Result:
-    result = CliRunner().invoke(commands, ["store", *options, str(path)])
+def show_store(location: Path | str, *options: str) -> Result:
+    result = CliRunner().invoke(commands, ["store", *options, str(location)])
     assert SECRET.decode() not in result.output
     return result
 
@@ -59,11 +59,10 @@ def test_a_new_store_is_shown(path: Path) -> None:
 def test_stores_at_a_url_are_shown(path: Path) -> None:
     with SqliteStore(path, owner=OWNER) as store:
         store.reset()
-    url = f"sqlite://{path.parent}"
-    result = CliRunner().invoke(commands, ["store", url, "--json"])
+    result = show_store(f"sqlite://{path.parent}", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout)[path.name]["generation"] == 1
-    result = CliRunner().invoke(commands, ["store", "other://user:secret@host"])
+    result = show_store("other://user:secret@host")
     assert result.exit_code == 1
     assert "no store for URLs that begin with other://" in result.stderr
     assert "secret" not in result.stderr
@@ -162,13 +161,9 @@ def test_a_file_that_is_not_a_store_is_refused(tmp_path: Path, options: tuple[st
 # --- folders, and another key
 
 
-def in_folder(folder: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(commands, ["store", str(folder), *arguments])
-
-
 def test_a_folder_without_stores_is_an_error(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
-        result = in_folder(tmp_path, *arguments)
+        result = show_store(tmp_path, *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.startswith(f"kalshi-fix: {tmp_path} contains no store")
 
@@ -178,16 +173,16 @@ def test_each_store_in_a_folder_is_shown(count: int, tmp_path: Path) -> None:
     owners = [attrs.evolve(OWNER, sender_comp_id=f"key-{number}") for number in range(count)]
     for owner in owners:
         SqliteStore(store_path(tmp_path, owner), owner=owner).close()
-    shown, as_json = in_folder(tmp_path), in_folder(tmp_path, "--json")
+    shown, as_json = show_store(tmp_path), show_store(tmp_path, "--json")
     assert (shown.exit_code, as_json.exit_code) == (0, 0)
     found = json.loads(as_json.stdout)
     for owner in owners:
         name = store_path(tmp_path, owner).name
         assert f"{name}\n{owner}\n  next number to send         1\n" in shown.stdout
-        assert found[name] == json.loads(in_folder(tmp_path / name, "--json").stdout)
+        assert found[name] == json.loads(show_store(tmp_path / name, "--json").stdout)
     assert len(found) == count
     (tmp_path / "notes.sqlite3").write_bytes(b"no store")
-    result = in_folder(tmp_path)
+    result = show_store(tmp_path)
     assert (result.exit_code, result.stdout) == (1, shown.stdout)
     assert "notes.sqlite3 is " in result.stderr
 
@@ -199,8 +194,8 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
     new = attrs.evolve(OWNER, sender_comp_id="new-key")
     target = store_path(path.parent, new)
-    held = "1 user row and 2 open requests"
-    assert (result.exit_code, result.stdout) == (0, f"{target} has {held}, for {new}\n")
+    assert result.stdout == f"{target} has 1 user row and 2 open requests, for {new}\n"
+    assert result.exit_code == 0
     assert "next number to send         1\n" in show_store(target).stdout
     result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
     assert result.exit_code == 0

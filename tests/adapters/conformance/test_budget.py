@@ -47,8 +47,7 @@ async def until_calls_wait(client: Any, *, number: int = 1) -> None:
 
 
 async def test_orders_are_sent_at_the_rate_of_the_budget(loop: Loop, sandbox: Sandbox) -> None:
-    rates = budget(1000)
-    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+    async with loop.client("KalshiNR", budget=budget(1000), **options(sandbox)) as client:
         numbers = [await client.send(order()) for _ in range(15)]
         assert numbers == list(range(2, 17))
         client.spent(150)
@@ -84,8 +83,7 @@ async def test_a_cancel_overtakes_waiting_orders(loop: Loop, sandbox: Sandbox) -
 
 
 async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox) -> None:
-    rates = budget(0.001)
-    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
         client.spent(145)
         for timeout in (0, 0.01):
             with pytest.raises(ClientTimeoutError, match="rate budget had no tokens"):
@@ -97,8 +95,7 @@ async def test_a_message_that_times_out_is_not_sent(loop: Loop, sandbox: Sandbox
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> None:
-    rates = budget(0.001)
-    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
         client.spent(145)
         sent = False
         with suppress(TimeoutError, trio.TooSlowError):
@@ -110,8 +107,7 @@ async def test_a_cancelled_wait_sends_nothing(loop: Loop, sandbox: Sandbox) -> N
 
 
 async def test_an_invalid_message_uses_no_tokens(loop: Loop, sandbox: Sandbox) -> None:
-    rates = budget(0.001)
-    async with loop.client("KalshiNR", budget=rates, **options(sandbox)) as client:
+    async with loop.client("KalshiNR", budget=budget(0.001), **options(sandbox)) as client:
         for _ in range(20):
             with pytest.raises(InvalidMessageError):
                 await client.send(order(side="?"), timeout=0)

@@ -113,10 +113,6 @@ async def trade(client: Any) -> str:
     return placed.cl_ord_id
 
 
-def port_of(sandbox: Sandbox) -> int:
-    return sandbox.server.port("prediction", "KalshiNR")
-
-
 async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
     notes = Notes()
 
@@ -213,7 +209,8 @@ async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_
     assert sorted(names) == sorted(decoded(frame).NAME for frame in notes.frames())
     assert decoded(notes.frames()[0]).NAME == names[0] == "Logon"
     lines = (tmp_path / "wire.log").read_text().splitlines()
-    assert lines[0].endswith(f" 1 connected to KalshiNR prediction at 127.0.0.1:{port_of(sandbox)}")
+    port = sandbox.server.port("prediction", "KalshiNR")
+    assert lines[0].endswith(f" 1 connected to KalshiNR prediction at 127.0.0.1:{port}")
     assert lines[-1].endswith(" 1 disconnected")
     for frame in notes.frames():
         if decoded(frame).NAME != "Logon":

@@ -238,10 +238,12 @@ class Stage:
         due = self.venue.next_deadline()
         return None if due is None else max(0.0, due - self.clock.monotonic)
 
-    def cut(self) -> None:
-        """Drop the connection."""
+    def cut(self, *, wait: float = 0.0) -> None:
+        """Drop the connection, and advance the clock."""
         self.core.receive(b"")
         self.run()
+        if wait:
+            self.advance(wait)
 
     def leave(self) -> None:
         """Log out and close the client."""

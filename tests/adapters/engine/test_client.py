@@ -297,8 +297,7 @@ def test_untaken_connection_attempts_are_merged_into_the_last(monkeypatch: pytes
     monkeypatch.setattr("kalshi_fix_adapters.engine.queue.MAX_CONNECTION_EVENTS", 6)
     stage = opened(plan(reconnect=ReconnectPolicy(cap=2.0)))
     stage.connect_error = DOWN
-    stage.cut()
-    stage.advance(3600)
+    stage.cut(wait=3600)
     events = stage.take()
     assert len(events) < 10
     last = of_type(events, Connecting)[-1]
@@ -371,8 +370,7 @@ def test_leaving_does_not_confirm_an_event_that_another_thread_may_still_process
 def test_events_keep_their_order_across_connections() -> None:
     stage = rt()
     stage.venue_sends(report("a"), report("b"))
-    stage.cut()
-    stage.advance(1)
+    stage.cut(wait=1)
     stage.venue_sends(report("c"))
     assert next_unconfirmed(stage) == 1
     events = stage.take()

@@ -100,8 +100,7 @@ def test_active_subscriptions_are_repeated_in_few_requests() -> None:
 def test_subscriptions_are_repeated_directly_after_the_logon() -> None:
     stage = md()
     stage.core.send(books("A"))
-    stage.cut()
-    stage.advance(1)
+    stage.cut(wait=1)
     kinds = stage.kinds()
     assert kinds[-2:] == ["LoggedOn", "Resubscribed"]
     assert stage.core.send(books("B")) == (3, 0)
@@ -331,8 +330,7 @@ def test_a_reopened_client_has_no_subscriptions() -> None:
 
 def test_other_session_types_repeat_no_requests(stage: Stage) -> None:
     assert stage.core._subscriptions is None
-    stage.cut()
-    stage.advance(1)
+    stage.cut(wait=1)
     assert [type(event) for event in stage.take()][-1] is LoggedOn
 
 

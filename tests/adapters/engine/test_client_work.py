@@ -162,8 +162,7 @@ def test_bytes_are_not_dispatched_without_an_observer_of_bytes(
     stage.venue_sends(report("a"))
     monkeypatch.undo()
     with caplog.at_level(logging.DEBUG, "kalshi_fix_adapters.wire"):
-        stage.cut()
-        stage.advance(1)
+        stage.cut(wait=1)
     assert "|35=A|" in caplog.text
 
 
@@ -313,8 +312,7 @@ def test_a_reset_within_the_session_does_not_reconnect() -> None:
     stage.venue.reset(stage.clock.now)
     stage.run()
     assert only(stage.take(), LoggedOn).reset
-    stage.cut()
-    stage.advance(1)
+    stage.cut(wait=1)
     assert [attempt.number for _, attempt in stage.attempts] == [1, 1]
 
 

@@ -45,8 +45,7 @@ def test_confirming_an_event_confirms_all_events_taken_before_it() -> None:
 def test_confirming_an_event_without_a_number_confirms_no_message() -> None:
     stage, store = explicit_client()
     messages(stage, "a1")
-    stage.cut()
-    stage.advance(5)
+    stage.cut(wait=5)
     assert stage.core.is_logged_on
     events = stage.take()
     stage.core.confirm(only(events, Connecting))

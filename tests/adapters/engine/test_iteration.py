@@ -177,8 +177,7 @@ def test_messages_that_the_venue_has_forgotten_are_named() -> None:
     stage.venue_store._max_messages = 2
     stage.venue_store.forget_before(START)
     assert stage.venue_store.oldest_kept == 5
-    stage.cut()
-    stage.advance(1)
+    stage.cut(wait=1)
     found = [item for item in iterate(stage) if not isinstance(item, Reject)]
     interrupted, lost, *rest = found
     assert isinstance(interrupted, SessionInterruptedError)

@@ -260,8 +260,7 @@ def test_frozen_garbage_is_found_after_the_next_logon() -> None:
     stage.report()
     stage.idle()
     assert not freed
-    stage.cut()
-    stage.advance(60)
+    stage.cut(wait=60)
     assert stage.core.is_logged_on
     assert freed == ["frozen"]
     stage.leave()

@@ -22,6 +22,11 @@ LOGON = encode_frame("FIXT.1.1", b"35=A\x0134=1\x0149=me\x0156=KalshiMD\x0195=6\
 ODD = b"8=FIXT.1.1\x01half and \x00\xff garbage"
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "day.rec"
+
+
 def at(seconds: float) -> Instant:
     return Instant(seconds, NOON + timedelta(seconds=seconds))
 
@@ -33,8 +38,7 @@ def read_records(path: Path) -> list[tuple[float, int, Kind, bytes]]:
     ]
 
 
-def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_received_bytes_are_recorded_exactly_with_their_time(path: Path) -> None:
     with Recorder(path) as recorder:
         recorder.on_wire("sent", LOGON[:30], at(0))
         recorder.on_wire("sent", LOGON[30:], at(1))
@@ -58,8 +62,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(tmp_path: Path) -> 
     assert read_records(path)[-1] == (5, 2, Kind.RECEIVED, b"more")
 
 
-def test_a_truncated_file_is_shortened_to_its_complete_records(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_a_truncated_file_is_shortened_to_its_complete_records(path: Path) -> None:
     records = [pack(NOON, 1, Kind.RECEIVED, b"one"), pack(NOON, 1, Kind.RECEIVED, b"two")]
     data = MAGIC + b"".join(records)
     ends = [0, len(MAGIC), len(MAGIC) + len(records[0]), len(data)]
@@ -124,10 +127,9 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
     data: bytes,
     read: list[bytes],
     damaged: list[tuple[int, int]],
-    tmp_path: Path,
+    path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = tmp_path / "day.rec"
     path.write_bytes(MAGIC + data)
     recording = Recording(path)
     ranges = [range(START + begin, START + end) for begin, end in damaged]
@@ -143,8 +145,7 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
 
 
 @pytest.mark.parametrize("size", range(1, EACH))
-def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, path: Path) -> None:
     kept = MAGIC + flip_bit(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])
     with Recorder(path) as recorder:
@@ -152,8 +153,7 @@ def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, tm
     assert path.read_bytes() == kept
 
 
-def test_damaged_first_bytes_of_the_file_are_skipped(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_damaged_first_bytes_of_the_file_are_skipped(path: Path) -> None:
     path.write_bytes(flip_bit(MAGIC, 3) + ONE)
     assert is_recording(path)
     recording = Recording(path)
@@ -165,8 +165,7 @@ def test_damaged_first_bytes_of_the_file_are_skipped(tmp_path: Path) -> None:
         list(recording)
 
 
-def test_damage_across_chunks_of_the_file_is_skipped(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_damage_across_chunks_of_the_file_is_skipped(path: Path) -> None:
     large = record(b"8=FIXT.1.1" * 300_000)
     other = record(b"\x00" * 3_000_000)
     path.write_bytes(MAGIC + flip_bit(large, 0) + TWO + flip_bit(other, 100) + ONE)
@@ -175,9 +174,8 @@ def test_damage_across_chunks_of_the_file_is_skipped(tmp_path: Path) -> None:
     assert [len(item) for item in recording.damaged] == [len(large), len(other)]
 
 
-def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_of_damaged_ranges_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.logs.recording.MAX_DAMAGED", 2)
-    path = tmp_path / "day.rec"
     path.write_bytes(MAGIC + (flip_bit(ONE, 5) + TWO) * 3)
     recording = Recording(path)
     assert len(list(recording)) == 3
@@ -185,9 +183,8 @@ def test_the_list_of_damaged_ranges_is_bounded(tmp_path: Path, monkeypatch: pyte
 
 
 def test_record_headers_with_false_sizes_are_read_in_linear_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "day.rec"
     summed = 0
 
     def counting(data: bytes, begin: int = 0) -> int:
@@ -210,8 +207,7 @@ def test_record_headers_with_false_sizes_are_read_in_linear_time(
         assert summed < 40 * len(data)
 
 
-def test_a_recording_that_is_shortened_while_it_is_read_ends(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_a_recording_that_is_shortened_while_it_is_read_ends(path: Path) -> None:
     path.write_bytes(MAGIC + ONE + record(b"x" * 2_000_000) + TWO)
     records = iter(Recording(path))
     assert next(records).data == b"one"
@@ -220,16 +216,14 @@ def test_a_recording_that_is_shortened_while_it_is_read_ends(tmp_path: Path) -> 
     assert list(records) == []
 
 
-def test_connection_numbers_wrap_around_after_the_last_one(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_connection_numbers_wrap_around_after_the_last_one(path: Path) -> None:
     path.write_bytes(MAGIC + pack(NOON, MAX_CONNECTION, Kind.ENDED, b""))
     with Recorder(path) as recorder:
         recorder.on_wire("received", b"new", at(1))
     assert read_records(path)[-1] == (1, 1, Kind.RECEIVED, b"new")
 
 
-def test_a_large_recording_is_read_in_chunks(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_a_large_recording_is_read_in_chunks(path: Path) -> None:
     sizes = [0, 1, 1_000_000, 1_100_000, 5, MAX_DATA]
     path.write_bytes(MAGIC + b"".join(pack(NOON, 1, Kind.RECEIVED, b"x" * size) for size in sizes))
     assert [len(item.data) for item in Recording(path)] == sizes
@@ -252,12 +246,11 @@ def test_a_file_that_is_not_a_recording_is_refused_and_unchanged(tmp_path: Path)
             Recorder(tmp_path / "day.rec", **wrong)
 
 
-def test_a_full_recording_is_rotated(tmp_path: Path) -> None:
-    path = tmp_path / "day.rec"
+def test_a_full_recording_is_rotated(path: Path) -> None:
     with Recorder(path, max_bytes=100, backups=2) as recorder:
         for number in range(20):
             recorder.on_wire("received", b"%02d" % number, at(number))
-    files = sorted(tmp_path.iterdir())
+    files = sorted(path.parent.iterdir())
     assert [file.name for file in files] == ["day.rec", "day.rec.1", "day.rec.2"]
     assert all(file.stat().st_size <= 100 for file in files)
     kept = [data for file in reversed(files) for _, _, _, data in read_records(file)]
@@ -265,9 +258,8 @@ def test_a_full_recording_is_rotated(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_reported_and_does_not_affect_the_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "day.rec"
     append = LogFile.append
 
     def full(file: LogFile, data: bytes) -> None:

@@ -17,7 +17,7 @@ from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_sqlite.stores import OWNER, contents, kept, open_request, send
+from tests.adapters.store_sqlite.stores import OWNER, contents, kept, open_request, send, send_and_commit
 from tests.postgres import Relay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
@@ -30,10 +30,9 @@ def opened(dsn: str, **options: Any) -> PostgresStore:
     return PostgresStore(dsn, owner=OWNER, **{"failover": "none", "lease": LONG, **options})
 
 
-def send_and_commit(store: PostgresStore, count: int) -> None:
+def commit_one_by_one(store: PostgresStore, count: int) -> None:
     for _ in range(count):
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
 
 
 def test_a_reopened_store_has_the_committed_records(either: str) -> None:
@@ -99,8 +98,7 @@ def test_a_store_in_use_is_refused_until_its_lease_ends_or_it_is_closed(dsn: str
 def test_a_fenced_writer_never_writes_again(either: str, execute: Execute) -> None:
     dsn = either
     old = opened(dsn)
-    send(old, 2)
-    old.commit()
+    send_and_commit(old, 2)
     execute(END_LEASE)
     with opened(dsn) as new:
         send(new, 1)
@@ -177,7 +175,7 @@ def test_a_server_that_may_lose_commits_is_refused_at_any_time(
         with pytest.raises(StoreError, match=f"{setting} is off"):
             opened(dsn)
         with pytest.raises(StoreError, match=f"{setting} is off"):
-            send_and_commit(store, 10_000)  # until the server process has reloaded its settings
+            commit_one_by_one(store, 10_000)  # until the server process has reloaded its settings
     finally:
         server.configure(setting, "on")
     store.close()
@@ -208,7 +206,7 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
         FOR EACH ROW EXECUTE FUNCTION note();
     """)
     with opened(either) as store:
-        send_and_commit(store, 5)
+        commit_one_by_one(store, 5)
         assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
     # The setting ends with each transaction, so it does not affect other users of the connection.
     assert execute_at(either, "SHOW synchronous_commit") == [("off",)]

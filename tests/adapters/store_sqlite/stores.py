@@ -42,6 +42,12 @@ def send(store: MessageStore, count: int, *, size: int = 0) -> None:
         store.record_sent(number, stored(number, number, size))
 
 
+def send_and_commit(store: MessageStore, count: int, *, size: int = 0) -> None:
+    """Record messages as `send` does, and wait until they are durable."""
+    send(store, count, size=size)
+    commit(store)
+
+
 def kept(store: MessageStore) -> list[int]:
     """Return the numbers of all messages kept."""
     return [message.seq_num for message in store.sent_between(1, store.next_outgoing)]

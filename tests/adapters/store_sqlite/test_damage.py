@@ -30,6 +30,7 @@ from tests.adapters.store_sqlite.stores import (
     opened_with,
     python,
     send,
+    send_and_commit,
 )
 
 
@@ -169,8 +170,7 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
     with opened(path) as store, pytest.raises(StoreError, match="is damaged"):
         kept(store)
     with opened(path, max_messages=40) as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
 
 
 @pytest.mark.parametrize(
@@ -275,14 +275,13 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import opened, send
+from tests.adapters.store_sqlite.stores import opened, send, send_and_commit
 
 store = opened(Path(sys.argv[1]), sync="normal")
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     while True:
-        send(store, 1, size=100)
-        store.commit()
+        send_and_commit(store, 1, size=100)
         committed = store.next_outgoing
 except StoreError as error:
     print(committed, error)

@@ -13,7 +13,15 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import read_summary
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import FILE, kept, open_request, opened, opened_with, send
+from tests.adapters.store_sqlite.stores import (
+    FILE,
+    kept,
+    open_request,
+    opened,
+    opened_with,
+    send,
+    send_and_commit,
+)
 
 LONG = 30.0
 
@@ -85,8 +93,7 @@ def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
 @pytest.mark.parametrize("first", [True, False])
 def test_a_reset_that_is_not_durable_yet_applies_to_reads(disk: SlowDisk, first: bool) -> None:
     store = disk.store
-    send(store, 3)
-    store.commit()
+    send_and_commit(store, 3)
     store.reset()
     if not first:
         send(store, 1)
@@ -169,8 +176,7 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
     log = Log(tmp_path / FILE)
     with log.store as store:
         # Writing the header of the first log waits for the disk, too.
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         log.gate.clear()
         size, tickets = store.path.stat().st_size, []
         for _ in range(60):
@@ -195,8 +201,7 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
 
 def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path) -> None:
     with opened(tmp_path, sync="normal") as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         for _ in range(100):
             send(store, 1)
             assert store.begin_commit() == store.durable
@@ -204,18 +209,15 @@ def test_most_commits_without_a_wait_for_the_disk_need_no_thread(tmp_path: Path)
 
 def test_a_log_that_another_program_reads_is_merged_later(tmp_path: Path) -> None:
     with opened(tmp_path, sync="normal") as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         log = store.path.with_name(f"{FILE}-wal")
         with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM session").fetchone()
             for _ in range(60):
-                send(store, 1, size=100_000)
-                store.commit()
+                send_and_commit(store, 1, size=100_000)
             assert log.stat().st_size > 5_000_000
             reader.execute("COMMIT")
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         assert log.stat().st_size < 1_000_000
         assert len(kept(store)) == 62

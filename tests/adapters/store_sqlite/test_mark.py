@@ -13,7 +13,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, mark, read_summary
 from kalshi_fix_adapters.store_sqlite.mark import mark_path
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.power_loss import log_of
-from tests.adapters.store_sqlite.stores import FILE, opened, opened_with, send
+from tests.adapters.store_sqlite.stores import FILE, opened, opened_with, send, send_and_commit
 
 LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
@@ -27,8 +27,7 @@ def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
         send(store, 5)
     store = opened(original, sync=sync)
     for number in range(1, 9):
-        send(store, 1, size=200)
-        store.commit()
+        send_and_commit(store, 1, size=200)
         store.advance_incoming(number + 1)
         store.commit()
     for file in original.iterdir():
@@ -138,8 +137,7 @@ def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
             else:
                 store.renumber(*target)
             store.commit()
-            send(store, 1)
-            store.commit()
+            send_and_commit(store, 1)
             store.close()
         except (KeyboardInterrupt, StoreError):  # in `__init__`, or in the thread for commits
             interrupted.append(step)
@@ -177,8 +175,7 @@ def test_an_unwritable_mark_does_not_prevent_opening(tmp_path: Path) -> None:
     path = tmp_path / FILE
     with opened(path) as store:
         mark_path(path).mkdir()
-        send(store, 3)
-        store.commit()
+        send_and_commit(store, 3)
     with opened(path) as store:
         assert numbers(store) == (4, 1)
         store.reset()

@@ -35,6 +35,7 @@ from tests.adapters.store_sqlite.stores import (
     opened,
     python,
     send,
+    send_and_commit,
     stored,
 )
 
@@ -65,8 +66,7 @@ def test_each_owner_has_a_file_with_a_plain_name(tmp_path: Path) -> None:
 def test_new_files_are_readable_only_by_their_user(tmp_path: Path) -> None:
     path = store_path(tmp_path / "new" / "stores", OWNER)
     with opened(path) as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         modes = {item.name: stat.S_IMODE(item.stat().st_mode) for item in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
     assert len(modes) == 5
@@ -106,8 +106,7 @@ def test_a_store_file_may_have_any_name(tmp_path: Path) -> None:
 
 def test_a_resend_continues_while_messages_are_recorded_and_committed(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        send(store, 100)
-        store.commit()
+        send_and_commit(store, 100)
         send(store, 2)
         again = store.sent_between(1, 103)
         numbers = [next(again).seq_num for _ in range(50)]
@@ -168,8 +167,7 @@ def test_any_thread_may_use_and_close_the_store(tmp_path: Path) -> None:
     store = opened(tmp_path)
 
     def use() -> None:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         store.close()
 
     thread = threading.Thread(target=use)
@@ -181,8 +179,7 @@ def test_any_thread_may_use_and_close_the_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**70])
 def test_numbers_beyond_the_range_of_the_file_are_refused(tmp_path: Path, number: int) -> None:
     with opened(tmp_path) as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         assert store.find(number) is None
         assert list(store.sent_between(1, number)) == [stored(1, 1)]
         store.advance_incoming(2**63 - 1)
@@ -198,16 +195,14 @@ def test_the_last_number_of_the_file_cannot_be_exceeded(
 ) -> None:
     monkeypatch.setattr("kalshi_fix_adapters.stores.durable.MAX_NUMBER", 3)
     with opened(tmp_path) as store:
-        send(store, 2)
-        store.commit()
+        send_and_commit(store, 2)
         with pytest.raises(StoreError, match="no numbers beyond 3"):
             store.record_sent(3, None)
 
 
 def test_a_number_is_never_recorded_twice(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        send(store, 3)
-        store.commit()
+        send_and_commit(store, 3)
         with pytest.raises(StoreError, match="number 3 cannot be used: the next number is 4"):
             store.record_sent(3, None)
         with pytest.raises(StoreError, match="close this store and open it again"):
@@ -223,8 +218,7 @@ def test_the_store_cannot_be_used_after_a_commit_fails_internally(
         raise MemoryError
 
     with opened(tmp_path) as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         send(store, 1)
         with monkeypatch.context() as patched:
             patched.setattr("kalshi_fix_adapters.stores.rows.numbers_row", interrupted)
@@ -243,33 +237,26 @@ def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_even_after_a_r
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path, max_bytes=300) as store:
-        send(store, 5, size=100)
-        store.commit()
+        send_and_commit(store, 5, size=100)
         assert (kept(store), store.oldest_kept) == ([3, 4, 5], 3)
-        send(store, 1, size=101)
-        store.commit()
+        send_and_commit(store, 1, size=101)
         assert kept(store) == [5, 6]
     with opened(tmp_path, max_bytes=300) as store:
-        send(store, 1, size=99)
-        store.commit()
+        send_and_commit(store, 1, size=99)
         assert kept(store) == [5, 6, 7]
-        send(store, 1, size=20)
-        store.commit()
+        send_and_commit(store, 1, size=20)
         assert kept(store) == [6, 7, 8]
-        send(store, 1, size=301)
-        store.commit()
+        send_and_commit(store, 1, size=301)
         assert (kept(store), store.oldest_kept) == ([], 10)
         store.reset()
-        send(store, 4, size=100)
-        store.commit()
+        send_and_commit(store, 4, size=100)
         assert kept(store) == [2, 3, 4]
 
 
 def test_large_messages_are_removed_from_the_file_soon_after_they_are_forgotten(tmp_path: Path) -> None:
     with opened(tmp_path, sync="normal", max_bytes=1_000_000) as store:
         for _ in range(40):
-            send(store, 1, size=200_000)
-            store.commit()
+            send_and_commit(store, 1, size=200_000)
         [size] = execute(store.path, "SELECT SUM(LENGTH(frame)) FROM sent")
         assert kept(store) == [36, 37, 38, 39, 40]
         assert size <= 2_100_000
@@ -300,8 +287,7 @@ def test_forgotten_messages_are_removed_from_the_file_even_after_a_reset(tmp_pat
     with opened(tmp_path, sync="normal", max_messages=10) as store:
         for count in (3000, 2000):
             for _ in range(count // 10):
-                send(store, 10)
-                store.commit()
+                send_and_commit(store, 10)
             [rows] = execute(store.path, "SELECT count(*) FROM sent")
             assert rows < 300
             store.reset()
@@ -310,8 +296,7 @@ def test_forgotten_messages_are_removed_from_the_file_even_after_a_reset(tmp_pat
 def test_expired_rows_do_not_accumulate_over_many_processes(tmp_path: Path) -> None:
     for _ in range(5):
         with opened(tmp_path, sync="normal", max_messages=10) as store:
-            send(store, 200)
-            store.commit()
+            send_and_commit(store, 200)
             assert execute(store.path, "SELECT count(*) FROM sent") <= [10 + 256]
 
 
@@ -356,8 +341,7 @@ def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_store_stops_writing_when_its_lock_file_was_removed(tmp_path: Path, replaced: bool) -> None:
     store = opened(tmp_path)
-    send(store, 1)
-    store.commit()
+    send_and_commit(store, 1)
     (tmp_path / f"{FILE}.lock").unlink()
     if replaced:
         with opened(tmp_path) as second:
@@ -374,7 +358,7 @@ def test_a_store_stops_writing_when_its_lock_file_was_removed(tmp_path: Path, re
 
 def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    # As if the lock file had been removed between the check and the commit.
+    # This is what happens if the lock file is removed between the check and the commit.
     with closing(StoreFile(store.path, OWNER, wait_for_disk=False)) as file:
         pending = Pending()
         pending.numbers = attrs.evolve(file.numbers, next_outgoing=2)
@@ -393,17 +377,16 @@ def test_numbers_changed_by_another_process_are_not_overwritten(tmp_path: Path) 
 def test_a_lock_file_removed_during_locking_is_locked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, path = lock._acquire, tmp_path / f"{FILE}.lock"
+    acquire, path = lock._acquire, tmp_path / f"{FILE}.lock"
 
-    def removed_meanwhile(descriptor: int) -> None:
-        monkeypatch.setattr(lock, "_acquire", take)
+    def remove_and_acquire(descriptor: int) -> None:
+        monkeypatch.setattr(lock, "_acquire", acquire)
         path.unlink()
-        take(descriptor)
+        acquire(descriptor)
 
-    monkeypatch.setattr(lock, "_acquire", removed_meanwhile)
+    monkeypatch.setattr(lock, "_acquire", remove_and_acquire)
     with opened(tmp_path) as store:
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         with pytest.raises(StoreError, match="is already in use by this process"):
             opened(tmp_path)
 
@@ -412,7 +395,7 @@ FORK = """
 import os, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import kept, opened, send
+from tests.adapters.store_sqlite.stores import kept, opened, send, send_and_commit
 
 store = opened(Path(sys.argv[1]), sync="normal")
 send(store, 2)
@@ -527,9 +510,9 @@ def test_a_damaged_row_raises_an_error(tmp_path: Path) -> None:
 def test_invalid_numbers_are_refused_and_change_nothing(tmp_path: Path, wrong: int) -> None:
     with opened(tmp_path) as store:
         send(store, 2)
-        for given in ((wrong, 1), (1, wrong)):
+        for numbers in ((wrong, 1), (1, wrong)):
             with pytest.raises(ValueError, match="start at 1 and end at"):
-                store.renumber(*given)
+                store.renumber(*numbers)
         assert (store.next_outgoing, store.next_incoming) == (3, 1)
     with opened(tmp_path) as store:
         store.renumber(2**63 - 1, 2**63 - 1)

@@ -13,7 +13,15 @@ import pytest
 from kalshi_fix_adapters.errors import KeyChangedError, StoreInUseError
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_sqlite.stores import OWNER, contents, execute, kept, open_request, send
+from tests.adapters.store_sqlite.stores import (
+    OWNER,
+    contents,
+    execute,
+    kept,
+    open_request,
+    send,
+    send_and_commit,
+)
 from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Stores, fill, name_of, run
 from tests.helpers import KEY_ID
 from tests.postgres import execute_at
@@ -95,8 +103,7 @@ def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(s
     with stores.open(OWNER) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (4, 9, 4, [])
         assert store.row("position") == '"5"'
-        send(store, 1)
-        store.commit()
+        send_and_commit(store, 1)
         assert kept(store) == [4]
 
 

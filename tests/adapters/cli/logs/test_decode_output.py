@@ -398,7 +398,7 @@ def test_progress_is_shown_on_a_terminal_and_erased(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("chunk_size", [1 << 20, 7])
 def test_a_recording_is_read_as_the_wire_log_of_its_connections(tmp_path: Path, chunk_size: int) -> None:
     # The second connection ends in the middle of a message.
-    connections = TRADING, [(way, data[:-20]) for way, data in TRADING[1:2]], DATA
+    connections = TRADING, [(direction, data[:-20]) for direction, data in TRADING[1:2]], DATA
     recording, log = (
         re.sub(
             r"line \d+",

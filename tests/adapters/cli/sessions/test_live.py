@@ -76,8 +76,7 @@ def test_a_book_is_drawn_in_place_until_ctrl_c(
         assert "spread 0.0300, changed " in shown
         run(theirs, "cancel", f"n-{columns}", "buy", MARKET)
         terminal.expect("0.4300    0.4700")
-        terminal.type("\x03")
-        assert terminal.status() == 130
+        assert terminal.status_after("\x03") == 130
         assert_left_clean(terminal)
         assert COLOUR.search(terminal.output) is not None
         for frame in terminal.frames():
@@ -89,8 +88,7 @@ def test_a_book_is_drawn_in_place_until_ctrl_c(
 def test_no_colour_sequence_is_printed_if_colours_are_disabled(environ: dict[str, str]) -> None:
     with Terminal(["watch", MARKET], {**environ, "NO_COLOR": "1"}) as terminal:
         terminal.expect("0.4300    0.4700")
-        terminal.type("q")
-        assert terminal.status() == 0
+        assert terminal.status_after("q") == 0
         assert COLOUR.search(terminal.output) is None
         assert_left_clean(terminal)
 
@@ -106,8 +104,7 @@ def test_the_view_follows_the_size_of_the_terminal(environ: dict[str, str]) -> N
         terminal.resize(60, 10)
         terminal.expect("market                      bid    offer   spread  changed")
         terminal.expect(f"{MARKET}     0.4300   0.4700   0.0400  ")
-        terminal.type("q")
-        assert terminal.status() == 0
+        assert terminal.status_after("q") == 0
 
 
 def test_rows_beyond_the_screen_are_reached_by_scrolling(environ: dict[str, str]) -> None:
@@ -122,8 +119,7 @@ def test_rows_beyond_the_screen_are_reached_by_scrolling(environ: dict[str, str]
         terminal.expect("rows 5 to 8 of 9")
         terminal.type("g")
         terminal.expect("rows 1 to 4 of 9")
-        terminal.type("\x1b[5~q")
-        assert terminal.status() == 0
+        assert terminal.status_after("\x1b[5~q") == 0
 
 
 def test_books_are_stale_during_a_disconnect_and_requested_again(
@@ -142,8 +138,7 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
         sandbox.server.perform(operation("release", {}))
         terminal.expect("connected since")
         terminal.expect("0.4300    0.4700")
-        terminal.type("\x03")
-        assert terminal.status() == 130
+        assert terminal.status_after("\x03") == 130
         assert_left_clean(terminal)
 
 
@@ -198,8 +193,7 @@ def test_open_orders_are_followed_across_a_lost_connection(
         run(environ, "cancel", "o-1", "buy", MARKET, "--id", "o-1-end")
         terminal.expect("0 open")
         terminal.expect("o-1-end canceled, 0 left")
-        terminal.type("\x03")
-        assert terminal.status() == 130
+        assert terminal.status_after("\x03") == 130
         assert_left_clean(terminal)
         assert max(len(line) for frame in terminal.frames() for line in frame) <= 60
 
@@ -216,8 +210,7 @@ def test_orders_placed_during_a_disconnect_are_shown_afterwards(
         run(environ, "order", "buy", MARKET, "3", "0.11", "--id", "o-2")
         sandbox.server.perform(operation("release", {}))
         terminal.expect(f"buy 3.00 {MARKET} at 0.1100")
-        terminal.type("q")
-        assert terminal.status() == 0
+        assert terminal.status_after("q") == 0
     run(environ, "cancel", "o-2", "buy", MARKET)
 
 
