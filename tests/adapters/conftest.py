@@ -41,7 +41,7 @@ def run_with_asyncio(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
             for item in left:
                 item.cancel()
             await asyncio.wait(left, timeout=0.1)
-        assert done, "the test did not end by itself"
+        assert done, f"the test did not end within {LIMIT} seconds"
         task.result()
 
     asyncio.run(bounded())

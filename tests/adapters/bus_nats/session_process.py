@@ -18,13 +18,13 @@ from kalshi_fix_adapters.net.tls import Tls
 
 async def main(url: str, ca: str, options: dict[str, Any], kill_before_answer: int) -> None:
     """Serve commands, and kill the process before answer number `kill_before_answer`; 0 means never."""
-    publish, given = Client.publish, 0
+    publish, answers = Client.publish, 0
 
     async def publish_or_kill(self: Client, subject: str, *rest: Any, **options: Any) -> None:
-        nonlocal given
+        nonlocal answers
         if subject.startswith("_INBOX"):
-            given += 1
-            if given == kill_before_answer:
+            answers += 1
+            if answers == kill_before_answer:
                 os.kill(os.getpid(), signal.SIGKILL)
         await publish(self, subject, *rest, **options)
 

@@ -52,6 +52,17 @@ async def serving(bus: Bus, venue: Venue, folder: Path, check: Any = None) -> As
         await asyncio.wait({task})
 
 
+@asynccontextmanager
+async def served(server: NatsServer, venue: Venue, folder: Path) -> AsyncIterator[tuple[Client, Bus]]:
+    """Yield a client that serves commands, and the bus of another process."""
+    async with (
+        connected(server) as bus,
+        connected(server) as other,
+        serving(bus, venue, folder) as client,
+    ):
+        yield client, other
+
+
 async def fence(bus: Bus, client: Client) -> int:
     try:
         return await bus._link.read_fence(channel_of(client), "server")
@@ -101,11 +112,7 @@ async def test_serving_needs_a_store_that_keeps_the_ids(server: NatsServer, venu
 async def test_an_order_passed_to_send_while_disconnected_is_not_sent_later(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
-    async with (
-        connected(server) as bus,
-        connected(server) as other,
-        serving(bus, venue, tmp_path) as client,
-    ):
+    async with served(server, venue, tmp_path) as (client, other):
         session = other.session(channel_of(client))
         assert isinstance(await session.send(valid_order("c1")), Sent)
         lost = asyncio.Event()
@@ -170,12 +177,8 @@ async def pending_messages(subscription: Any) -> AsyncIterator[Any]:
 async def test_answers_go_only_to_inboxes_and_omit_the_headers_of_the_command(
     server: NatsServer, venue: Venue, tmp_path: Path, reply: str
 ) -> None:
-    async with (
-        connected(server) as bus,
-        connected(server) as other,
-        serving(bus, venue, tmp_path) as client,
-    ):
-        subject = command_subject(channel_of(client), await fence(bus, client), "D")
+    async with served(server, venue, tmp_path) as (client, other):
+        subject = command_subject(channel_of(client), await fence(other, client), "D")
         headers = {DEADLINE: repr(time.time() + 5), "Nats-Rollup": "all"}
         everything = await other._link.client.subscribe(">")
         nats = other._link.client
@@ -191,11 +194,7 @@ async def test_answers_go_only_to_inboxes_and_omit_the_headers_of_the_command(
 async def test_an_order_that_arrives_after_its_deadline_is_refused(
     server: NatsServer, venue: Venue, tmp_path: Path
 ) -> None:
-    async with (
-        connected(server) as bus,
-        connected(server) as other,
-        serving(bus, venue, tmp_path) as client,
-    ):
+    async with served(server, venue, tmp_path) as (client, other):
         session = other.session(channel_of(client))
         assert isinstance(await session.send(valid_order("d1")), Sent)
         server.freeze()

@@ -38,23 +38,23 @@ async def take(events: Any, count: int) -> list[Any]:
 
 async def test_consumers_receive_events_equal_to_the_published_ones(server: NatsServer) -> None:
     async with connected(server) as bus:
-        given = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
-        publisher = await publish(bus, REPORTS, *given)
-        found = await take(bus.events("demo.prediction.KalshiRT.desk"), len(given))
-        assert found == given
+        sent = [logged_on(), *map(report, range(1, 400)), MessagesLost(400, 410), report(411)]
+        publisher = await publish(bus, REPORTS, *sent)
+        found = await take(bus.events("demo.prediction.KalshiRT.desk"), len(sent))
+        assert found == sent
         assert [each.frame for each in found if isinstance(each, MessageReceived)] == [
-            each.frame for each in given if isinstance(each, MessageReceived)
+            each.frame for each in sent if isinstance(each, MessageReceived)
         ]
-        assert publisher.published == publisher.acknowledged < len(given)
+        assert publisher.published == publisher.acknowledged < len(sent)
 
 
 async def test_a_damaged_message_is_reported_as_lost(server: NatsServer) -> None:
     async with connected(server) as bus:
         damaged = attrs.evolve(report(2), frame=report(2).frame[:-4] + b"999\x01")
-        given = [logged_on(), report(1), damaged, report(3)]
-        await publish(bus, REPORTS, *given)
+        sent = [logged_on(), report(1), damaged, report(3)]
+        await publish(bus, REPORTS, *sent)
         events = bus.events(REPORTS)
-        assert await take(events, 4) == [given[0], report(1), MessagesLost(2, 2), report(3)]
+        assert await take(events, 4) == [sent[0], report(1), MessagesLost(2, 2), report(3)]
         assert events.unreadable == 1
 
 
@@ -185,11 +185,11 @@ async def test_the_messages_of_a_superseded_publisher_are_discarded(server: Nats
 async def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: Channel) -> None:
     async with connected(server) as bus:
         make = report if channel is REPORTS else lambda n: delta(n, f"KX{n % 3}")
-        given = [logged_on(), *map(make, range(1, 30)), MessagesLost(30, 31), *map(make, range(32, 40))]
-        await publish(bus, channel, *given)
+        sent = [logged_on(), *map(make, range(1, 30)), MessagesLost(30, 31), *map(make, range(32, 40))]
+        await publish(bus, channel, *sent)
         events = bus.events(channel)
         whole, marks = [], [Mark()]
-        for _ in given:
+        for _ in sent:
             whole.append(await anext(events))
             marks.append(Mark.load(json.loads(json.dumps(events.mark.dump()))))
         received = [each.frame if isinstance(each, MessageReceived) else each for each in whole]
@@ -205,15 +205,15 @@ async def test_a_consumer_continues_from_any_mark(server: NatsServer, channel: C
 async def test_a_mark_is_not_between_the_parts_of_a_message() -> None:
     with NatsServer("max_payload: 8192") as server:
         async with connected(server) as bus:
-            given = [logged_on(), delta(1, "KX"), snapshot(2, "KX", 300), delta(3, "KX")]
-            await publish(bus, MARKET_DATA, *given)
+            sent = [logged_on(), delta(1, "KX"), snapshot(2, "KX", 300), delta(3, "KX")]
+            await publish(bus, MARKET_DATA, *sent)
             events = bus.events(MARKET_DATA)
             await take(events, 2)
             mark = events.mark.dump()
             # The parts of the snapshot have been received, but its event has not been taken.
             assert await events.wait(1.0)
             assert events.mark.dump() == mark
-            assert await take(bus.events(MARKET_DATA, mark=Mark.load(mark)), 2) == given[2:]
+            assert await take(bus.events(MARKET_DATA, mark=Mark.load(mark)), 2) == sent[2:]
 
 
 @pytest.mark.parametrize("resumed", [False, True])

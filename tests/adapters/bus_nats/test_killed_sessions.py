@@ -44,14 +44,14 @@ def start(
         [sys.executable, "-m", "tests.adapters.bus_nats.session_process"], stdin=subprocess.PIPE
     )
     assert process.stdin is not None
-    given = {
+    settings = {
         "url": server.url,
         "ca": sandbox.ca_pem,
         "options": options,
         "kill_before_answer": kill_before_answer,
     }
     with process.stdin:
-        process.stdin.write(json.dumps(given).encode())
+        process.stdin.write(json.dumps(settings).encode())
     return process
 
 

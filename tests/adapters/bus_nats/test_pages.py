@@ -26,28 +26,28 @@ def program(page: str, server: NatsServer) -> dict[str, Any]:
         r"^```python\n(.*?)^```$", (HOW_TO / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     source = "\n".join(blocks).replace("asyncio.run(main())", "").replace("nats://127.0.0.1", server.url)
-    made: dict[str, Any] = {"__name__": page}
+    names: dict[str, Any] = {"__name__": page}
     # A small disk has no room for a stream of the default size.
-    exec(compile(source.replace("create()", "create(max_bytes=1024**3)"), page, "exec"), made)
-    return made
+    exec(compile(source.replace("create()", "create(max_bytes=1024**3)"), page, "exec"), names)
+    return names
 
 
 async def test_market_data_reaches_another_process(server: NatsServer, tmp_path: Path) -> None:
     with Venue() as venue:
         trader = venue.trader()
-        made = program("fan-out.md", server)
+        names = program("fan-out.md", server)
         books, has_book = OrderBooks(), asyncio.Event()
 
         def printed(*_: Any) -> None:
             if SYMBOL in books and books[SYMBOL].best_bid:
                 has_book.set()
 
-        made["print"], made["OrderBooks"] = printed, lambda: books
-        client, options = made["market_data"], venue.options(session="KalshiMD")
-        made["market_data"] = lambda **more: client(**options | more | {"store": tmp_path})
-        async with made["connect"](server.url) as bus:
+        names["print"], names["OrderBooks"] = printed, lambda: books
+        client, options = names["market_data"], venue.options(session="KalshiMD")
+        names["market_data"] = lambda **more: client(**options | more | {"store": tmp_path})
+        async with names["connect"](server.url) as bus:
             await bus.create(max_bytes=1024**3)
-        tasks = [asyncio.create_task(item()) for item in (made["main"], made["follow"])]
+        tasks = [asyncio.create_task(item()) for item in (names["main"], names["follow"])]
         waiting, done = [*tasks, asyncio.create_task(has_book.wait())], set[asyncio.Task[Any]]()
         while not done:
             # A consumer that starts from a snapshot prints nothing until the next update.
@@ -60,17 +60,17 @@ async def test_market_data_reaches_another_process(server: NatsServer, tmp_path:
 
 async def test_an_order_is_sent_or_refused_for_another_process(server: NatsServer, tmp_path: Path) -> None:
     with Venue() as venue:
-        made = program("session-process.md", server)
-        client, printed = made["order_entry"], []
-        made["order_entry"] = lambda **more: client(**venue.options() | more | {"store": tmp_path})
-        made["print"] = lambda *values: printed.append(values)
-        async with made["connect"](server.url) as bus:
+        names = program("session-process.md", server)
+        client, printed = names["order_entry"], []
+        names["order_entry"] = lambda **more: client(**venue.options() | more | {"store": tmp_path})
+        names["print"] = lambda *values: printed.append(values)
+        async with names["connect"](server.url) as bus:
             await bus.create(max_bytes=1024**3)
-        holding = asyncio.create_task(made["hold"]())
+        holding = asyncio.create_task(names["hold"]())
         while not printed or printed[-1][0] != "sent with MsgSeqNum":
             assert not holding.done()
-            await made["trade"](order("p1", symbol=SYMBOL))
-        await made["trade"](order("p2", symbol=SYMBOL, order_qty=101))
+            await names["trade"](order("p1", symbol=SYMBOL))
+        await names["trade"](order("p2", symbol=SYMBOL, order_qty=101))
         await end([holding])
         assert printed[-1] == ("not sent:", "more than 100 contracts")
 

@@ -36,9 +36,9 @@ def tls_server(folder: Path, issuer: Issuer, name: str = "127.0.0.1") -> Iterato
 async def test_events_are_published_and_read_over_tls(tmp_path: Path) -> None:
     with tls_server(tmp_path, OWN) as server:
         async with connected(server, tls=ssl.create_default_context(cadata=OWN.pem)) as bus:
-            given = [logged_on(), *map(report, range(1, 20))]
-            await publish(bus, REPORTS, *given)
-            assert await take(bus.events(REPORTS), len(given)) == given
+            sent = [logged_on(), *map(report, range(1, 20))]
+            await publish(bus, REPORTS, *sent)
+            assert await take(bus.events(REPORTS), len(sent)) == sent
 
 
 @pytest.mark.parametrize(

@@ -136,10 +136,10 @@ def full_text(error: BaseException) -> str:
     """Return all text that a log with tracebacks may contain about an exception, including suppressed
     causes."""
     reported = ""
-    each: BaseException | None = error
-    while each is not None:
-        reported += f"{each!r} {each} {vars(each)} " + "".join(traceback.format_exception(each))
-        each = each.__cause__ or each.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        reported += f"{cause!r} {cause} {vars(cause)} " + "".join(traceback.format_exception(cause))
+        cause = cause.__cause__ or cause.__context__
     return reported
 
 

@@ -23,7 +23,7 @@ class Relay:
         self._changed = threading.Condition()
         self._swallowed_sides: frozenset[str] = frozenset()
         self._answers_pass = threading.Event()
-        """Cleared while the relay holds the server's bytes."""
+        """Cleared while the relay holds back the server's bytes."""
         self._answers_pass.set()
         self.swallowed = 0
         """Number of bytes that were not forwarded."""
@@ -50,16 +50,16 @@ class Relay:
         self._target = port
 
     def swallow(self, *sides: str) -> None:
-        """Read the bytes of one side ("client", "server"), or both, and forward nothing, as if the peer had
-        vanished."""
+        """Read the bytes of one side ("client", "server"), or both, and forward nothing, so the other side
+        does not hear of its peer any more."""
         self._swallowed_sides = frozenset(sides)
 
     def hold(self) -> None:
-        """Hold the bytes that the server sends from now on, until `release`."""
+        """Hold back the bytes that the server sends from now on, until `release`."""
         self._answers_pass.clear()
 
     def release(self) -> None:
-        """Forward the held bytes."""
+        """Forward the bytes that were held back."""
         self._answers_pass.set()
 
     def cut(self) -> None:
@@ -89,7 +89,7 @@ class Relay:
         self._start(partial(self._accept, self._listener))
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Wait until a condition holds."""
+        """Wait until a condition is true."""
         with self._changed:
             assert self._changed.wait_for(condition, _PATIENCE)
 

@@ -37,7 +37,7 @@ def venue_numbers(sandbox: Sandbox) -> SeqNums:
     return found
 
 
-def as_pair(numbers: SequenceNumbers) -> tuple[int, int, int]:
+def as_tuple(numbers: SequenceNumbers) -> tuple[int, int, int]:
     return numbers.next_outgoing, numbers.next_incoming, numbers.next_unconfirmed
 
 
@@ -80,17 +80,17 @@ async def test_state_and_numbers_can_be_read_at_any_time(
     assert client.state == State.DISCONNECTED
     assert not client.is_reconnecting
     # There is no file yet, and reading does not create one.
-    assert as_pair(client.numbers) == (1, 1, 1)
+    assert as_tuple(client.numbers) == (1, 1, 1)
     assert files_of(tmp_path) == []
     async with client:
         assert client.state == State.ESTABLISHED
         await event_of(client, LoggedOn)
-        assert as_pair(client.numbers) == (2, 2, 1)
+        assert as_tuple(client.numbers) == (2, 2, 1)
         await client.send(order())
         report: Any = await acknowledged(client)
         seen = report.header.msg_seq_num
         # The report's number is confirmed when the next event is requested.
-        assert as_pair(client.numbers) == (3, seen + 1, seen)
+        assert as_tuple(client.numbers) == (3, seen + 1, seen)
         assert client.logged_on.flags["use_dollars"] is True
         assert not client.is_reconnecting
     assert client.state == State.DISCONNECTED
@@ -153,7 +153,7 @@ async def test_the_next_logon_uses_the_set_numbers(loop: Loop, sandbox: Sandbox,
         lost = client.set_numbers(next_outgoing=now.incoming, next_incoming=now.outgoing)
         # The new store knows no earlier messages, so all of them count as skipped.
         assert lost == (MessagesLost(1, now.outgoing - 1),)
-        assert as_pair(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
+        assert as_tuple(client.numbers) == (now.incoming, now.outgoing, now.outgoing)
         async with client:
             logon = await event_of(client, LoggedOn)
             assert not logon.reset
@@ -170,18 +170,18 @@ async def test_set_numbers_are_durable_and_setting_them_twice_is_harmless(
     for _ in range(2):
         client.set_numbers(next_outgoing=70, next_incoming=7)
         # A new client reads the file as another process would.
-        assert as_pair(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
+        assert as_tuple(loop.client(SESSION, **settings).numbers) == (70, 7, 7)
     assert client.set_numbers(next_outgoing=70, next_incoming=7) == ()
     assert client.set_numbers(next_outgoing=5) == ()
-    assert as_pair(client.numbers) == (5, 7, 7)
+    assert as_tuple(client.numbers) == (5, 7, 7)
     assert client.set_numbers(next_incoming=9) == (MessagesLost(7, 8),)
     assert client.set_numbers(next_incoming=1) == ()
-    assert as_pair(client.numbers) == (5, 1, 1)
+    assert as_tuple(client.numbers) == (5, 1, 1)
     # The store is consistent: it is not treated as an outdated copy.
     assert client.set_numbers(next_outgoing=LAST_NUMBER, next_incoming=LAST_NUMBER) == (
         MessagesLost(1, LAST_NUMBER - 1),
     )
-    assert as_pair(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
+    assert as_tuple(loop.client(SESSION, **settings).numbers) == (LAST_NUMBER,) * 3
 
 
 @pytest.mark.parametrize("number", [0, -1, LAST_NUMBER + 1, 10**40, True, 1.0, "7"])
@@ -190,16 +190,16 @@ async def test_an_invalid_number_is_refused_and_changes_nothing(
 ) -> None:
     client = loop.client(SESSION, **options(sandbox, SESSION, store=tmp_path))
     client.set_numbers(next_outgoing=3, next_incoming=4)
-    for given in (
+    for numbers in (
         {"next_outgoing": number},
         {"next_incoming": number},
         {"next_outgoing": 9, "next_incoming": number},
     ):
         with pytest.raises(LocalProtocolError, match="an int from 1 to"):
-            client.set_numbers(**given)
+            client.set_numbers(**numbers)
     with pytest.raises(LocalProtocolError, match="no number was given"):
         client.set_numbers()
-    assert as_pair(client.numbers) == (3, 4, 4)
+    assert as_tuple(client.numbers) == (3, 4, 4)
 
 
 @pytest.mark.parametrize("session", RESETTING)
@@ -211,7 +211,7 @@ async def test_session_types_that_reset_their_numbers_refuse_to_set_them(
         client.set_numbers(next_outgoing=2)
     with pytest.raises(LocalProtocolError, match="nothing to reset"):
         client.reset_numbers()
-    assert as_pair(client.numbers) == (1, 1, 1)
+    assert as_tuple(client.numbers) == (1, 1, 1)
     assert files_of(tmp_path) == []
 
 

@@ -142,13 +142,13 @@ def test_a_standby_requires_the_location_of_a_store_and_a_reconnect_policy(
         client.standby(every=every)
 
 
-@pytest.mark.parametrize(("given", "used"), [(None, 0.2), (3.0, 3.0)])
+@pytest.mark.parametrize(("key_in_use", "expected"), [(None, 0.2), (3.0, 3.0)])
 def test_a_standby_repeats_its_first_logon_at_short_intervals(
-    loop: Loop, sandbox: Sandbox, tmp_path: Path, given: float | None, used: float
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, key_in_use: float | None, expected: float
 ) -> None:
-    policy = ReconnectPolicy(key_in_use=given, cap=7.0)
+    policy = ReconnectPolicy(key_in_use=key_in_use, cap=7.0)
     client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reconnect=policy))
     core = getattr(client, "client", client)._core
     Takeover(core, 1.0, None)
     found = core.plan.reconnect
-    assert (found.key_in_use, found.retry_first, found.cap) == (used, True, 7.0)
+    assert (found.key_in_use, found.retry_first, found.cap) == (expected, True, 7.0)

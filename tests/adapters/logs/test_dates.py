@@ -169,7 +169,7 @@ def test_an_invalid_date_is_refused(text: str) -> None:
     assert "is neither a date such as 2026-06-30 nor 'latest'" in result.output
 
 
-def names(entry: Any) -> str:
+def problems_of(entry: Any) -> str:
     return ", ".join(str(problem) for problem in entry.problems)
 
 
@@ -185,9 +185,9 @@ def names(entry: Any) -> str:
 def test_read_log_and_map_log_report_the_same_problems(day: str, as_of: AsOf, expected: str) -> None:
     log = frame(CANCEL, at(day)) + b"\n"
     (entry,) = read_log(io.BytesIO(log), as_of=as_of)
-    assert names(entry) == expected
+    assert problems_of(entry) == expected
     assert isinstance(entry.message, OrderCancelRequest)
-    assert list(map_log(names, io.BytesIO(log), processes=1, as_of=as_of)) == [expected]
+    assert list(map_log(problems_of, io.BytesIO(log), processes=1, as_of=as_of)) == [expected]
 
 
 def test_a_field_that_only_an_older_dialect_has_is_kept_and_shown() -> None:
@@ -283,4 +283,4 @@ def test_a_log_of_the_examples_in_an_older_dialect_has_no_problem(
     result = run_decode(b"\n".join(existing) + b"\n")
     assert result.exit_code == 0, [line for line in result.output.splitlines() if line.startswith("  ! ")]
     assert len(result.output.splitlines()) == len(existing)
-    assert [names(item) for item in read_log(io.BytesIO(b"\n".join(existing)))] == [""] * len(existing)
+    assert [problems_of(item) for item in read_log(io.BytesIO(b"\n".join(existing)))] == [""] * len(existing)

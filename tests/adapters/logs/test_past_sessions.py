@@ -269,7 +269,7 @@ def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
 
 def test_several_files_are_replayed_as_one(tmp_path: Path) -> None:
     with Recorder(tmp_path / "day", max_bytes=300, backups=20) as recorder:
-        data = b"".join(data for way, data in DATA if way == "received") + frame(
+        data = b"".join(data for direction, data in DATA if direction == "received") + frame(
             "received", 3, snapshot("0.6"), "KalshiMD"
         )
         recorder.on_wire("sent", DATA[0][1], Instant(0.0, NOON))
@@ -294,7 +294,7 @@ def test_unwritten_records_make_books_stale(tmp_path: Path) -> None:
 
 def pack_frames(frames: Iterable[tuple[str, bytes]]) -> bytes:
     kinds = {"sent": Kind.SENT, "received": Kind.RECEIVED}
-    return b"".join(pack(NOON, 1, kinds[way], data) for way, data in frames)
+    return b"".join(pack(NOON, 1, kinds[direction], data) for direction, data in frames)
 
 
 @pytest.mark.parametrize("rest", [b"", pack(NOON, 2, Kind.ENDED, b"")], ids=["at the end", "in the middle"])

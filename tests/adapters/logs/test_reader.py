@@ -287,7 +287,7 @@ def test_the_result_does_not_depend_on_how_a_log_is_split(log: bytes, cuts: list
 
 
 @given(st.binary(max_size=300) | st.lists(FRAGMENTS, max_size=25).map(b"".join))
-def test_reading_byte_by_byte_gives_the_same_result(log: bytes) -> None:
+def test_reading_byte_by_byte_returns_the_same_messages(log: bytes) -> None:
     assert read(log, max_message=256, chunk_size=1) == read(log, max_message=256)
 
 

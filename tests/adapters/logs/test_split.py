@@ -63,7 +63,7 @@ def line_of(entry: LogEntry) -> tuple[int, str] | None:
     return None if entry.message is None else (entry.line, entry.message.msg_type)
 
 
-def test_several_processes_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_return_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(split, "PART", 2_000)
     # No message ends in the middle of the log, so the parts wait for each other.
     log = SENT * 100 + b"58=x\n" * 2_000 + SENT * 100

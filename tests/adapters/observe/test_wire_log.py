@@ -177,13 +177,11 @@ def test_a_message_without_an_end_does_not_hide_later_ones_for_ever() -> None:
 
 
 def test_no_message_is_lost_when_every_read_ends_within_a_message() -> None:
-    transcript, count = Transcript(), 0
+    transcript = Transcript()
     transcript.feed("received", HEARTBEAT[:20], NOW)
     for second in range(1, 200):
         lines = transcript.feed("received", HEARTBEAT[20:] + HEARTBEAT[:20], later(second))
         assert lines == [f"received {shown(HEARTBEAT)}"]
-        count += 1
-    assert count == 199
 
 
 # --- every byte can be recovered
@@ -197,7 +195,7 @@ def test_a_line_is_unambiguous_for_any_value(text: str) -> None:
     assert line.isprintable()
     reader = LogReader()
     found = [*reader.feed(f"2026-11-21 12:00:00.000007Z 1 sent     {line}\n".encode()), *reader.close()]
-    # A log reader would take a BeginString inside a value for the start of another message.
+    # A log reader would mistake a BeginString inside a value for the start of another message.
     if "8=FIXT.1.1^A" not in text:
         assert [logged.frame for logged in found] == [frame]
 
