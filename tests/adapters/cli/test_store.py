@@ -146,18 +146,6 @@ def test_an_unanswered_reset_and_one_message_are_shown(path: Path) -> None:
     assert "1 message, 1 (" in text
 
 
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_a_file_that_is_not_a_store_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
-    path = tmp_path / "notes"
-    result = show_store(path, *options)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"kalshi-fix: there is no file {path}\n"
-    path.write_bytes(SECRET * 100)
-    result = show_store(path, *options)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"kalshi-fix: {path} is not a store")
-
-
 # --- folders, and another key
 
 

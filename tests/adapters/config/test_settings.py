@@ -179,8 +179,8 @@ PASSPHRASE = "Hunter2-secret"
 RSA_1024 = rsa.generate_private_key(65537, 1024).private_bytes(
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
-GIVEN: dict[str, Any] = {"key_id": KEY_ID, "private_key": PEM, "passphrase": PASSPHRASE}
-PATH: dict[str, Any] = {"key_id": KEY_ID, "private_key_path": "key.pem", "passphrase": PASSPHRASE}
+AS_TEXT: dict[str, Any] = {"key_id": KEY_ID, "private_key": PEM, "passphrase": PASSPHRASE}
+AS_PATH: dict[str, Any] = {"key_id": KEY_ID, "private_key_path": "key.pem", "passphrase": PASSPHRASE}
 CLIENT: Any = Factories(lambda plan: plan)
 SECRETS = {
     "KALSHI_KEY_ID": KEY_ID,
@@ -190,27 +190,27 @@ SECRETS = {
     "KALSHI_FIX_CA_FILE": PEM,
 }
 REFUSALS: dict[str, tuple[str | bytes, Callable[[], object]]] = {
-    "a passphrase that is not needed": (PEM, lambda: CLIENT.order_entry(**PATH)),
-    "a wrong passphrase": (ENCRYPTED, lambda: CLIENT.order_entry(**PATH)),
-    "a damaged key": (PEM.replace("-----END", "!-----END"), lambda: CLIENT.rfq(**PATH)),
-    "a small key": (RSA_1024, lambda: CLIENT.drop_copy(**PATH | {"passphrase": ""})),
-    "a file that is too large": (PEM + " " * MAX_KEY_FILE, lambda: CLIENT.post_trade(**PATH)),
-    "a public key": (PUBLIC, lambda: CLIENT.market_data(**PATH)),
-    "not a key": ("", lambda: CLIENT.market_data(**PATH)),
-    "the text as an argument": ("", lambda: CLIENT.order_entry(**GIVEN)),
+    "a passphrase that is not needed": (PEM, lambda: CLIENT.order_entry(**AS_PATH)),
+    "a wrong passphrase": (ENCRYPTED, lambda: CLIENT.order_entry(**AS_PATH)),
+    "a damaged key": (PEM.replace("-----END", "!-----END"), lambda: CLIENT.rfq(**AS_PATH)),
+    "a small key": (RSA_1024, lambda: CLIENT.drop_copy(**AS_PATH | {"passphrase": ""})),
+    "a file that is too large": (PEM + " " * MAX_KEY_FILE, lambda: CLIENT.post_trade(**AS_PATH)),
+    "a public key": (PUBLIC, lambda: CLIENT.market_data(**AS_PATH)),
+    "not a key": ("", lambda: CLIENT.market_data(**AS_PATH)),
+    "the text as an argument": ("", lambda: CLIENT.order_entry(**AS_TEXT)),
     "the text as a path": ("", lambda: CLIENT.order_entry(key_id=KEY_ID, private_key_path=PEM)),
     "the text as the key id": ("", lambda: CLIENT.order_entry(key_id=PEM, private_key=PEM)),
-    "the text as the host": ("", lambda: CLIENT.order_entry(**GIVEN, host=PEM, port=1)),
+    "the text as the host": ("", lambda: CLIENT.order_entry(**AS_TEXT, host=PEM, port=1)),
     "the text as the CA": ("", lambda: Tls(ca_file=PEM)),
-    "both": ("", lambda: CLIENT.order_entry(**GIVEN, private_key_path="key.pem")),
-    "a misspelled option": ("", lambda: CLIENT.order_entry(**PATH, private_key_passphrase=PASSPHRASE)),
-    "another invalid option": ("", lambda: ClientConfig(**GIVEN, timeout=-1)),
-    "another invalid option of a client": ("", lambda: CLIENT.order_entry(**GIVEN, timeout=-1)),
+    "both": ("", lambda: CLIENT.order_entry(**AS_TEXT, private_key_path="key.pem")),
+    "a misspelled option": ("", lambda: CLIENT.order_entry(**AS_PATH, private_key_passphrase=PASSPHRASE)),
+    "another invalid option": ("", lambda: ClientConfig(**AS_TEXT, timeout=-1)),
+    "another invalid option of a client": ("", lambda: CLIENT.order_entry(**AS_TEXT, timeout=-1)),
     "a config for another endpoint": (
         "",
-        lambda: CLIENT.order_entry(config=ClientConfig(**GIVEN), product="margin", passphrase=PASSPHRASE),
+        lambda: CLIENT.order_entry(config=ClientConfig(**AS_TEXT), product="margin", passphrase=PASSPHRASE),
     ),
-    "a plan": ("", lambda: make_plan("KalshiNR", ClientConfig(**GIVEN))),
+    "a plan": ("", lambda: make_plan("KalshiNR", ClientConfig(**AS_TEXT))),
     "the environment": ("", lambda: find_credentials("prediction", environ=SECRETS)),
     "the endpoint's environment": ("", lambda: find_endpoint("prediction", "demo", NR, environ=SECRETS)),
     "the CA's environment": ("", lambda: find_security("prediction", "demo", environ=SECRETS)),

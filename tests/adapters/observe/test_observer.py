@@ -57,7 +57,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.session.states import State
-from tests.helpers import START, Clock, messages, order, raw
+from tests.helpers import START, Clock, messages, of_type, order, raw
 
 LOGON = LoggedOn(Logon(heart_bt_int=30), 30, reset=True)
 ENDPOINT = Endpoint("fix.example", 8228)
@@ -179,15 +179,12 @@ def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, n
     observers.event(RejectReceived(REJECT, 3, Heartbeat()), clock.now)
     observers.event(report("c"), clock.advance(1))
     observers.event(report("c"), clock.now)
-    assert [
-        (timing.seconds, timing.cl_ord_id, timing.request)
-        for timing in notes.timings
-        if isinstance(timing, OrderTiming)
-    ] == [(3, "a", "NewOrderSingle"), (4, "b", "NewOrderSingle"), (4, "c", "OrderCancelRequest")]
-    assert isinstance(notes.timings[0], OrderTiming)
-    assert notes.timings[0].answer is answer.message
-    assert isinstance(notes.timings[1], OrderTiming)
-    assert notes.timings[1].answer is REJECT
+    first, second, third = of_type(notes.timings, OrderTiming)
+    assert (first.seconds, first.cl_ord_id, first.request) == (3, "a", "NewOrderSingle")
+    assert (second.seconds, second.cl_ord_id, second.request) == (4, "b", "NewOrderSingle")
+    assert (third.seconds, third.cl_ord_id, third.request) == (4, "c", "OrderCancelRequest")
+    assert first.answer is answer.message
+    assert second.answer is REJECT
 
 
 def test_orders_that_are_never_answered_take_bounded_memory(
@@ -201,8 +198,8 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     for number in range(5):
         observers.event(report(str(number)), clock.now)
         observers.event(HeartbeatReceived(str(number)), clock.now)
-    assert [t.cl_ord_id for t in notes.timings if isinstance(t, OrderTiming)] == ["2", "3", "4"]
-    assert [t.test_req_id for t in notes.timings if isinstance(t, HeartbeatTiming)] == ["2", "3", "4"]
+    assert [timing.cl_ord_id for timing in of_type(notes.timings, OrderTiming)] == ["2", "3", "4"]
+    assert [timing.test_req_id for timing in of_type(notes.timings, HeartbeatTiming)] == ["2", "3", "4"]
 
 
 def test_every_test_request_is_timed(clock: Clock, notes: Notes) -> None:

@@ -24,6 +24,7 @@ from tests.adapters.cli.assistants.conftest import Call
 from tests.adapters.cli.order_logs import ORDERS
 
 READING = {"decode", "trace", "replay", "store", "spec"}
+LOG: dict[str, Any] = {"files": ["orders.log"]}
 EACH: tuple[tuple[str, dict[str, Any]], ...] = (
     ("decode", {"files": ["orders.log", "day.rec"], "form": "summary"}),
     ("decode", {"files": ["engine.log"], "form": "full"}),
@@ -72,27 +73,17 @@ def test_every_tool_except_do_is_read_only(planted: Path) -> None:
 WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("invalid_argument", "decode", {"files": []}, f"give 1 to {MAX_FILES} files"),
     ("invalid_argument", "decode", {"files": ["orders.log"] * (MAX_FILES + 1)}, f"give 1 to {MAX_FILES}"),
-    ("invalid_argument", "decode", {"files": ["orders.log"], "types": ["Order"]}, "no message 'Order'"),
-    ("invalid_argument", "decode", {"files": ["orders.log"], "tags": ["Prize"]}, "no field 'Prize'"),
-    ("invalid_argument", "decode", {"files": ["orders.log"], "since": "noon"}, "'noon' is not a time"),
-    ("invalid_argument", "trace", {"files": ["orders.log"], "identifier": ""}, "ID is empty"),
-    (
-        "invalid_argument",
-        "trace",
-        {"files": ["orders.log"], "identifier": "a", "as_of": "x"},
-        "'x' is neither",
-    ),
+    ("invalid_argument", "decode", {**LOG, "types": ["Order"]}, "no message 'Order'"),
+    ("invalid_argument", "decode", {**LOG, "tags": ["Prize"]}, "no field 'Prize'"),
+    ("invalid_argument", "decode", {**LOG, "since": "noon"}, "'noon' is not a time"),
+    ("invalid_argument", "trace", {**LOG, "identifier": ""}, "ID is empty"),
+    ("invalid_argument", "trace", {**LOG, "identifier": "a", "as_of": "x"}, "'x' is neither"),
     ("invalid_argument", "spec", {"words": " "}, "WORD"),
     ("invalid_argument", "do", {"name": "destroy"}, "there is no operation 'destroy'"),
     ("invalid_argument", "do", {"name": "cut", "values": {"wen": 3}}, "wen"),
     ("invalid_argument", "decode", {}, "files: Field required"),
     ("invalid_argument", "decode", {"files": "x"}, "files: Input should be a valid list"),
-    (
-        "invalid_argument",
-        "decode",
-        {"files": ["orders.log"], "form": "long"},
-        "form: Input should be 'brief'",
-    ),
+    ("invalid_argument", "decode", {**LOG, "form": "long"}, "form: Input should be 'brief'"),
     ("invalid_argument", "decode", {"files": [3]}, "files.0: Input should be a valid string"),
     ("invalid_argument", "store", {"path": "stores", "rows": -1}, "rows: Input should be greater than"),
     ("invalid_argument", "decode", {"files": [3] * 10_000}, "[truncated: "),

@@ -44,7 +44,7 @@ DAY = (
 )
 
 
-def found(msg_types: str, *args: str, log: bytes = DAY) -> None:
+def assert_types(msg_types: str, *args: str, log: bytes = DAY) -> None:
     shown = [json.loads(text)["msg_type"] for text in run("--json", *args, log=log).stdout.splitlines()]
     assert "".join(shown) == msg_types
 
@@ -137,7 +137,7 @@ def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_filters_select_messages(args: list[str], expected: str) -> None:
-    found(expected, *args)
+    assert_types(expected, *args)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_several_files_are_distinguished(tmp_path: Path) -> None:
     assert shown[0] == f"==> {first} <=="
     assert shown[5] == f"==> {second} <=="
     assert shown[1:5] == shown[6:]
-    found("D808D808", str(first), str(second))
+    assert_types("D808D808", str(first), str(second))
 
 
 def test_a_truncated_compressed_file_is_shown_up_to_its_end(tmp_path: Path) -> None:

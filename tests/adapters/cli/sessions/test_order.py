@@ -130,12 +130,6 @@ def test_bad_input_is_refused_before_anything_is_sent(
     assert text in result.stderr
 
 
-def test_production_is_not_mixed_with_the_simulated_venue(environ: dict[str, str]) -> None:
-    result = run(environ, *BUY, "--yes", "--environment", "production")
-    assert result.exit_code == 1
-    assert "KALSHI_FIX_ENDPOINTS points elsewhere" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("fault", "options", "text"),
     [
