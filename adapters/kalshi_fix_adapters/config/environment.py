@@ -211,6 +211,11 @@ def find_endpoint(
     return Endpoint(host, port)
 
 
+def has_other_endpoints(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether the environment variables set addresses to use instead of Kalshi's."""
+    return bool(_overrides(f"{_prefix(product)}_FIX_ENDPOINTS", environment, environ))
+
+
 @hides_locals
 def find_security(product: str, environment: str, *, environ: Mapping[str, str] | None = None) -> Security:
     """Return the TLS settings: the CA file from the environment variables, or else the system's trusted CAs.

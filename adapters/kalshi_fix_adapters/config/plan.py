@@ -11,8 +11,13 @@ import attrs
 
 import kalshi_fix_sansio
 from kalshi_fix_adapters.config.budget import Budget
-from kalshi_fix_adapters.config.environment import find_credentials, find_endpoint, find_security
-from kalshi_fix_adapters.config.reconnect import ReconnectPolicy
+from kalshi_fix_adapters.config.environment import (
+    find_credentials,
+    find_endpoint,
+    find_security,
+    has_other_endpoints,
+)
+from kalshi_fix_adapters.config.reconnect import Maintenance, ReconnectPolicy
 from kalshi_fix_adapters.config.stores import Sync, stores_at
 from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.key_text import looks_like_key, shown
@@ -356,4 +361,13 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     known = attrs.fields_dict(ConnectionPlan)
     settings = attrs.asdict(config, recurse=False, filter=lambda field, _: field.name in known)
     settings |= {"store": store, "shapes": None if config.shapes is None else Path(config.shapes)}
+    reconnect = config.reconnect
+    if (
+        reconnect is not None
+        and reconnect.maintenance == Maintenance()
+        and config.host is None
+        and has_other_endpoints(config.product, config.environment)
+    ):
+        # The times are those of Kalshi, and a simulated venue can be reached at any time.
+        settings["reconnect"] = attrs.evolve(reconnect, maintenance=None)
     return ConnectionPlan(endpoint, security, session_config, **settings)

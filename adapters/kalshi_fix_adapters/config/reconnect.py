@@ -152,7 +152,8 @@ class ReconnectPolicy(Value):
             do not count. If None, the client waits until the venue must have noticed the loss of an old
             connection.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
-            Default: the venue's weekly maintenance.
+            Default: the venue's weekly maintenance, or None if the environment variables set addresses to use
+            instead of Kalshi's.
     """
 
     initial: float = attrs.field(default=1.0, validator=_seconds)

@@ -28,6 +28,7 @@ from kalshi_fix_adapters.config.environment import (
 )
 from kalshi_fix_adapters.config.factories import Factories
 from kalshi_fix_adapters.config.plan import ClientConfig, Options, SessionSettings, make_plan, merge
+from kalshi_fix_adapters.config.reconnect import Maintenance, ReconnectPolicy
 from kalshi_fix_adapters.events import Endpoint
 from kalshi_fix_adapters.net.tls import Tls
 from kalshi_fix_adapters.store_sqlite import SqliteFolder
@@ -49,6 +50,7 @@ PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicK
 NR, PT = SESSION_TYPES["KalshiNR"], SESSION_TYPES["KalshiPT"]
 CONFIG = ClientConfig(key_id=KEY_ID, private_key=PEM, tls=Tls())
 """A configuration that needs no environment variables."""
+TUESDAY = Maintenance(weekday=1)
 
 
 def signs_like_the_key(signer: Signer) -> bool:
@@ -334,6 +336,27 @@ def test_environment_variables_can_set_the_endpoint() -> None:
     assert find_security("prediction", "demo", environ=environ) == Tls(ca_file="/ca.pem")
     assert find_security("margin", "demo", environ=environ) == Tls()
     assert str(Endpoint("::1", 99)) == "[::1]:99"
+
+
+@pytest.mark.parametrize(
+    ("policy", "host", "expected"),
+    [
+        (ReconnectPolicy(cap=7), None, ReconnectPolicy(cap=7, maintenance=None)),
+        (ReconnectPolicy(), "vpce.example", ReconnectPolicy()),
+        (ReconnectPolicy(maintenance=TUESDAY), None, ReconnectPolicy(maintenance=TUESDAY)),
+        (None, None, None),
+    ],
+)
+def test_the_maintenance_of_kalshi_does_not_apply_to_other_endpoints(
+    monkeypatch: pytest.MonkeyPatch,
+    policy: ReconnectPolicy | None,
+    host: str | None,
+    expected: ReconnectPolicy | None,
+) -> None:
+    config = attrs.evolve(CONFIG, reconnect=policy, host=host)
+    assert make_plan("KalshiNR", config).reconnect == policy
+    monkeypatch.setenv("KALSHI_FIX_ENDPOINTS", "KalshiNR=127.0.0.1:1234")
+    assert make_plan("KalshiNR", config).reconnect == expected
 
 
 def test_arguments_can_set_the_endpoint() -> None:
