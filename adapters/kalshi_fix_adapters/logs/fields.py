@@ -29,9 +29,9 @@ class Fragments:
         """For each fragment after a line that ended without a separator: the index of the fragment and its
         indent. The line ending before this fragment either replaces a separator, or is inside a value.
         """
-        self.indent = b""
+        self.indent: bytes = b""
         """The indent before the first fragment of the current line."""
-        self.broken = False
+        self.broken: bool = False
         """Whether the previous line ended without a separator."""
 
     def __len__(self) -> int:

@@ -57,6 +57,10 @@ _REPORTED = tuple(attrs.fields_dict(OrderSnapshot))
 class Order(ReportedOrder):
     """An order in the exchange."""
 
+    # Declared again, because pyright does not find the types of inherited attributes that are assigned.
+    leaves: Decimal
+    filled_qty: Decimal = ZERO
+    filled_value: Decimal = ZERO
     time_in_force: TimeInForce
     post_only: bool
     cancel_on_pause: bool
