@@ -83,7 +83,8 @@ class Mark:
             sequence, fence, event, generation = numbers
             lanes = {lane: Position(*values) for lane, values in dumped["lanes"].items()}
             unproven = [str(lane) for lane in dumped["unproven"]]
-            if not all(type(each) is int for at in lanes.values() for each in (*numbers, *attrs.astuple(at))):
+            numbers += [number for position in lanes.values() for number in attrs.astuple(position)]
+            if not all(type(number) is int for number in numbers):
                 raise ValueError("a number is not an integer")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a mark: {str(dumped)[:200]}") from error
