@@ -171,8 +171,7 @@ def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
     size = quote.size(acceptance.side) or acceptance.quantity
     return PlaceOrder(
         order_id=order_id,
-        # The venue's changelog documents the format of this ClOrdID.
-        cl_ord_id=f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}",
+        cl_ord_id=maker_cl_ord_id(quote),
         account=quote.account,
         origin=quote.maker.origin,
         market=quote.rfq.market,
@@ -210,6 +209,11 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
         time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
         **requested,
     )
+
+
+def maker_cl_ord_id(quote: Quote) -> str:
+    """Return the ClOrdID of the maker's order, in the format that the venue's changelog documents."""
+    return f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
 
 
 def creator_cl_ord_id(quote: Quote) -> str:

@@ -16,7 +16,7 @@ from kalshi_fix_venue.gateway.refusals import over_the_limit
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import ONE, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_venue.gateway.rfq.context import RfqContext, to_the_millisecond
-from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_order
+from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_cl_ord_id, maker_order
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
 ZERO = Decimal(0)
@@ -195,7 +195,7 @@ def _order(quote: Quote, side: Side, price: Decimal, size: Decimal) -> PlaceOrde
     """Return the order that the maker would place if the creator took this side."""
     return PlaceOrder(
         order_id="",
-        cl_ord_id=f"quote:{quote.quote_id}",
+        cl_ord_id=maker_cl_ord_id(quote),
         account=quote.account,
         origin=quote.maker.origin,
         market=quote.rfq.market,
