@@ -95,12 +95,12 @@ def _group(findings: list[Finding]) -> Iterator[str]:
 
 
 def _keep(findings: list[Finding]) -> str:
-    """Return the entry of `differences.yaml` that keeps the findings on purpose, or an empty string."""
+    """Return the entry of `differences.yaml` that declares the findings as intended, or an empty string."""
     first = findings[0]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
     can_be_kept = first.kind in KEEPABLE and first.element in ELEMENTS and first.sources
-    # An entry needs sources from the manifest (an unlisted page has its path instead), and has one statement
-    # about one kind of element.
+    # An entry needs sources from the manifest, and has one statement about one kind of element. The source
+    # of a page that is not in the manifest is a path.
     statements = {(each.element, each.in_source) for each in findings}
     if not can_be_kept or any("/" in source for source in sources) or len(statements) > 1:
         return ""

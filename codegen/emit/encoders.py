@@ -1,4 +1,4 @@
-"""Views of the encoders: straight-line functions from an instance to `tag=value SOH` text.
+"""Data for the templates of the encoders: straight-line functions from an instance to `tag=value SOH`.
 
 Each function builds one string from the preceding text and all fields up to the last mandatory one, and
 appends the optional fields after that. Most optional fields are absent and cost one comparison.
@@ -267,15 +267,18 @@ class _Body:
         return f'f"{field.tag}={{{formatted}}}\\x01"'
 
     def _group(self, member: Member, group: Group, text: str, value: str) -> Iterator[str]:
-        """Yield the statements that append a group; the first one is preceded by the unknown fields."""
+        """Yield the statements that append a group.
+
+        The first group of a message is preceded by the unknown fields.
+        """
         encode = encoder_name(group.entry_class)
         if not self.in_groups:
             self.imports.one_per_line(f"{self.package}.groups", encode)
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
-            # After a group without entries some unknown fields would be parsed as its first entry. And
-            # without entries, no other check rejects a value that is not a list.
+            # `entry_count` raises if there are no entries, because some unknown fields after the group
+            # would be parsed as its first entry; and it raises if the value is not a list.
             indent, count = "", "entry_count"
             self.imports.on_one_line("kalshi_fix_sansio.dialect.support", count)
         else:

@@ -18,13 +18,12 @@ MAX_TAG_DIGITS = 9
 _MEMBERS = frozenset({"field", "group", "component"})
 # `v1.03` in a comment above <fix>.
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
-# Attributes that identify an element, by kind.
 _NEEDED = {
     **dict.fromkeys(_MEMBERS, ("name",)),
     "message": ("name", "msgtype"),
     "value": ("enum",),
 }
-"""Required attributes of elements."""
+"""Required attributes by kind of element."""
 
 
 @attrs.frozen
@@ -104,7 +103,7 @@ def read(path: Path) -> DataDictionary:
     if found.root.kind != "fix":
         what = f"the outermost element is <{found.root.kind}>, so this is not a QuickFIX data dictionary"
         mistakes.fail(found.root.location, what, "give a file that begins with <fix ...>")
-    # Iterative, and over the whole file, so that later code can rely on these attributes.
+    # The whole file is checked first, so that later code can rely on these attributes.
     waiting = [found.root]
     while waiting:
         element = waiting.pop()

@@ -37,7 +37,7 @@ def test_unknown_fields_of_an_update_without_entries_are_not_read_as_an_entry() 
     assert encode.check_invariant(KALSHI, update, HEADER) is not None
 
 
-def test_repeated_group_openers_in_a_text_of_a_known_shape_are_text() -> None:
+def test_repeated_group_openers_in_the_text_of_a_message_of_known_shape_are_text() -> None:
     fields = template(b"8")
     report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
     parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]

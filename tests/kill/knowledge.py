@@ -31,7 +31,7 @@ class Knowledge:
     """The state after the entries read so far."""
 
     intended: dict[str, int] = attrs.field(factory=dict)
-    """The number of the process that intended to send the request, by ClOrdID."""
+    """The number of the run that intended to send the request, by ClOrdID."""
     sent: dict[str, int] = attrs.field(factory=dict)
     """The MsgSeqNum of requests for which `send` returned."""
     answered: set[str] = attrs.field(factory=set)

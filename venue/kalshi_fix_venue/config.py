@@ -81,7 +81,7 @@ class ApiKey:
 
 @attrs.frozen(kw_only=True)
 class CustomerConfig:
-    """A customer account at a clearing member. Dollars."""
+    """A customer account at a clearing member. Amounts are in dollars."""
 
     party_id: str
     """The value of PartyID (448): the member's UUID, an underscore, and 1 to 16 letters and digits."""
@@ -95,7 +95,7 @@ class CustomerConfig:
 
 @attrs.frozen(kw_only=True)
 class AccountConfig:
-    """Balances of an owner on one product, and of its subaccounts. Dollars.
+    """Balances of an owner on one product, and of its subaccounts, in dollars.
 
     Balances are per shard: the primary account exists on every shard, with 0 where no balance is given; a
     subaccount exists only where it is named.

@@ -1,4 +1,4 @@
-"""Bytes read from connections that the venue has not processed yet.
+"""Bytes that were read from connections and that the venue has not processed yet.
 
 Sockets are read whether or not the venue keeps up, so the arrival time of waiting bytes is known, and the
 SendingTime (52) of a message is compared with the arrival time. Connections are served in turn, so a client

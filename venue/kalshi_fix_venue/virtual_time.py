@@ -12,7 +12,7 @@ from kalshi_fix_venue.venue import VenueModel
 def pass_time(
     venue: VenueModel, seconds: float, now: Instant, *, after: Callable[[Instant], None] | None = None
 ) -> Instant:
-    """Advance a venue by some seconds, stopping at each of its deadlines; return the resulting time.
+    """Advance a venue by a number of seconds, stopping at each of its deadlines; return the resulting time.
 
     `after` is called after each stop, with its time, for instance to move the bytes of in-memory clients.
     """

@@ -126,7 +126,7 @@ class IoThread:
                 shared.attach(transport)
             while True:
                 with shared.lock:
-                    # Otherwise the sleep has ended only for `prepare` to check whether calls still read.
+                    # Without work, only `prepare` is called, which checks whether calls still read.
                     has_work = bool(found) or shared.is_due() or transport.unread
                     if has_work and not shared.serve(transport, ready=bool(found & READY)):
                         break

@@ -132,7 +132,7 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, unless it exceeds the limit of nodes or depth."""
+        """Compose a node, unless it exceeds the limit on nodes or on depth."""
         self._values += 1
         if self._depth >= self._bounds.depth:
             self._fail(f"it is nested more than {self._bounds.depth} levels deep")

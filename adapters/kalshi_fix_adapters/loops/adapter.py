@@ -199,7 +199,7 @@ class AsyncAdapter(ABC):
             raise errors[0]
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for some seconds, even if no task of the adapter runs. A cancellation ends the wait."""
+        """Wait for a number of seconds, even if no task of the adapter runs. A cancellation ends the wait."""
         # Sleep in a thread, because timers may need the tasks of a connection.
         errors = self._call_in_thread(partial(time.sleep, seconds))
         await self.wait(lambda: errors or None, None)

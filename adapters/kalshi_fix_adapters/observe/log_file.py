@@ -34,7 +34,7 @@ class LogFile:
         """
         self.path = path
         self.lock: Lock = Lock()
-        """Lock for writing related data, because several threads may write."""
+        """To be held by callers whose lines belong together, because several threads may write."""
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes

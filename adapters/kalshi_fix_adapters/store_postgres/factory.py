@@ -24,8 +24,8 @@ class PostgresDatabase:
     """A `StoreFactory` for the stores in a database.
 
     Attributes:
-        dsn: The database, see `PostgresStore`.
-        failover: Which server may continue after a failure, see `PostgresStore`. Only `open` needs this.
+        dsn: The database; see `PostgresStore`.
+        failover: Which server may continue after a failure; see `PostgresStore`. Only `open` needs this.
         lease: Seconds after which another process may take over a store.
     """
 

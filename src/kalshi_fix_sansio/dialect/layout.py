@@ -333,7 +333,7 @@ class BlockLayout(Value):
 
     @cached_property
     def encode(self) -> Callable[..., str]:
-        """The generated encoder, which appends the members of an instance to a text, as `tag=value SOH`.
+        """The generated encoder, which appends the members of an instance to a string, as `tag=value SOH`.
 
         Its arguments are the instance, `checked` (whether its unknown fields have been checked), and the
         text. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation;
@@ -584,7 +584,7 @@ class Dialect(Value):
 
         Message classes, code values and limits of values are the current ones. Presence is that of the day:
         fields added later are forbidden, and fields that were required then are required. If a field changed
-        on an unknown day of the same month, it is not required. For earlier days, the first known state is
+        on an unknown day of this month, it is not required. For earlier days, the first known state is
         returned; `unknown_as_of` lists the facts that are not known. Each state is computed once.
         """
         latest = self._latest or self
@@ -593,7 +593,7 @@ class Dialect(Value):
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
         """Return sentences about facts of the dialect that are not known for a day: later changes that the
-        spec only describes, and changes on an unknown day of the same month.
+        spec describes only in words, and changes on an unknown day of the same month.
         """
         history = (self._latest or self)._load_history()
         return () if history is None else tuple(history.unknown_on(day))

@@ -25,8 +25,8 @@ class Sums:
         self._totals = [0]
         """Sums from `_base` to each block boundary, beginning with `_base` itself."""
         self.end: int = 0
-        """End of the bytes that were already summed for a false message start; 0 if there are none. A start
-        before it can use the stored sums.
+        """End of the bytes that were already summed for a false message start; 0 if there are none. For a
+        start before it, the stored sums can be used.
         """
 
     def restart(self, start: int, end: int) -> None:

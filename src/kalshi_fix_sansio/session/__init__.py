@@ -20,7 +20,7 @@ Where to look:
 - The steps in which a message is processed: `Receiver._handle_in_session`, then `_handle_numbered` for the
   checks of MsgSeqNum. A number that is too low is answered there with a Logout, which ends the session;
   `Handshake` does the same for a Logon.
-- When a ResendRequest is sent, and the limits of requests: `Recovery._request` and `handle_stall`. One is
+- When a ResendRequest is sent, and the limits on requests: `Recovery._request` and `handle_stall`. One is
   sent for each gap, and another after each `resend_timeout` without progress; after `resend_attempts`
   failures the session logs out.
 - Durability before bytes are sent: `Outbound.commit` records the number and the request before the bytes are

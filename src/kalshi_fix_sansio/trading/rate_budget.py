@@ -140,7 +140,7 @@ class TokenBucket:
         self.at = max(self.at, now)
 
     def missing(self, tokens: float) -> float:
-        """Return the number of tokens missing to cover `tokens`; 0 if the level suffices."""
+        """Return the number of tokens still needed to cover `tokens`; 0 if the level suffices."""
         missing = tokens - self.level
         return missing if missing > _ROUNDING else 0.0
 
@@ -283,8 +283,8 @@ class RateBudget:
         """Reserve a Logon before connecting. Return 0 if it is reserved, or the seconds after which to call
         again.
 
-        The bucket does not refill the token of a reserved Logon while the reservation is held, so Logons
-        reserved at different times may be sent at once. Waiting owners are served in the order of their first
+        While a reservation is held, the bucket does not refill its token, so all reserved Logons can be sent
+        at the same time. Waiting owners are served in the order of their first
         calls.
 
         Args:

@@ -280,7 +280,7 @@ async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
     assert lost == MessagesLost(begin, end - 1)
     assert item.request_ids == tuple(ids)
     assert item.why is Uncertainty.ANSWERS_LOST
-    # The process dies here; the next one names the skipped messages again, and receives none of them.
+    # The process dies here; the next one lists the requests again, and receives none of the skipped messages.
     async with loop.client(SESSION, **settings) as other:
         named = await event_of(other, OutcomesUnknown)
         assert named.request_ids == tuple(ids)

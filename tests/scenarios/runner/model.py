@@ -1,4 +1,4 @@
-"""The contents of a scenario file, for our side in one role."""
+"""The contents of a scenario file, for a session under test in one role (initiator or acceptor)."""
 
 from __future__ import annotations
 

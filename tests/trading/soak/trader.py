@@ -1,4 +1,4 @@
-"""A trader of the soak: its actions, its failures, and the points at which it is compared with the ledger."""
+"""A trader in the soak test: its actions, its failures, and when it is compared with the ledger."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Counts:
     reports_compared: int = 0
     """The number of reports whose order and position were compared with the values in the report."""
     uncertain: int = 0
-    """Number of turns after which all certain values were compared."""
+    """Number of turns after which some values were uncertain and all others were compared."""
     losses: int = 0
     crashes: int = 0
     withheld: int = 0
@@ -146,7 +146,7 @@ class Trader:
     def send(self, request: Any) -> None:
         if self.client is None:
             return
-        if self.unanswered == 0:  # The venue answers all other requests.
+        if self.unanswered == 0:  # All earlier requests are answered.
             self.sent_requests.clear()
         self.unanswered += 1
         if request.MSG_TYPE in ("F", "G"):

@@ -441,6 +441,7 @@ class History:
             for rules in self.rules:
                 while self.exchange.markets[rules.ticker].state is not MarketState.SETTLED:
                     self.play(self._next_final_state(rules.ticker))
+        # After the window, any command removes the expired fills of order groups.
         self.now += ROLLING
         self.play(CancelAll(origin="nobody", cause=CancelCause.MASS_CANCELED))
         assert not self.exchange._state.groups._fills

@@ -1,4 +1,4 @@
-"""Requests that the gateway refuses itself; dialogues/new_orders.yaml and dialogues/order_changes.yaml test
+"""Requests that the gateway itself refuses; dialogues/new_orders.yaml and dialogues/order_changes.yaml test
 the refusals over real sessions."""
 
 from __future__ import annotations

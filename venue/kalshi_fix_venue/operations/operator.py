@@ -266,7 +266,7 @@ class Trade(MarketOperation):
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Place an order that is immediate or cancel."""
+        """Place an immediate-or-cancel order."""
         product, side, limit = self._product(venue), Side[self.side.upper()], self.price
         exchange = venue.exchange(product)
         if limit is None:

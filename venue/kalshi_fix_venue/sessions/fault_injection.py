@@ -35,7 +35,7 @@ the messages are sent."""
 
 @attrs.define(eq=False)
 class FaultInjection:
-    """Applies armed faults to logons, requests, messages to clients and connections.
+    """Applies armed faults to logons, to requests, to messages for clients and to connections.
 
     Byte-level faults are in `ByteFaults`. Without an armed fault every method returns immediately.
     """
@@ -112,7 +112,7 @@ class FaultInjection:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
         trigger, who, msg_type = self._armed.trigger, connection.who, message.MSG_TYPE
-        # A request gets one answer: if several faults apply, the fault closest to the client determines it.
+        # A request gets one answer: if several faults apply, the first of these checks determines it.
         if trigger(Throttle, who, now, msg_type) is not None:
             self._deliver([(login, over_the_limit(message))], now)
         elif (reject := trigger(Reject, who, now, msg_type)) is not None:

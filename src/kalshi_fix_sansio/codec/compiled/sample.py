@@ -24,8 +24,8 @@ _VALUES: Final[Mapping[Kind, str]] = MappingProxyType(
 
 
 def sample_of(explained: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
-    """Return a message with the same shape as a valid message. Only the tags, MsgType and the numbers of
-    group entries are those of the original.
+    """Return a message of the same shape as the explained one, with invented values: only the tags, MsgType
+    and the counts of group entries are the same.
     """
     parts = []
     for tag, value, _ in explained.tokens[2:-1]:

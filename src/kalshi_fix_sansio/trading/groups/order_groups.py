@@ -49,8 +49,8 @@ from kalshi_fix_sansio.trading.orders.order_reports import GONE
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
 
 MAX_LOST: Final = 64
-"""Maximum number of unanswered requests from earlier processes that are remembered until a client reports
-them.
+"""Maximum number of unanswered requests from earlier processes that are remembered until an event
+(`OutcomesUnknown`) lists them.
 """
 _TRIGGERED: Final = frozenset(
     (ExecutionReportText.ORDER_GROUP_CANCEL.value, ExecutionReportText.EXCEEDED_ORDER_GROUP_RISK_LIMIT.value)
@@ -191,8 +191,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 reported as TOO_MANY.
             max_orders: maximum number of open orders whose group is remembered, and of ended orders. Beyond
                 it the oldest is removed; the group of a removed open order becomes UNKNOWN.
-            max_fills: maximum number of fills kept per group; with more within twice the window, the group
-                is UNKNOWN.
+            max_fills: maximum number of fills kept per group. A group with more fills within two windows is
+                UNKNOWN.
         """
         self._resend = SESSION_TYPES[session_type].resend
         self._max_groups, self._max_orders, self._max_fills = max_groups, max_orders, max_fills
@@ -220,7 +220,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         here.
         """
         self._lost: list[_Terms] = []
-        """Unanswered requests from earlier processes that no client has reported since."""
+        """Unanswered requests from earlier processes that no event has listed since."""
         self.unplaced: UnplacedRequests = UnplacedRequests(OrderGroupRequest, NewOrderSingle)
         """Requests with an unknown outcome that could not be decoded, or that concern groups for which there
         is no room.
@@ -527,7 +527,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._record_time(event.logon)
         # With resends, only a reset of the sequence numbers loses messages. Without resends, a second logon
         # means that the end of the previous session was not reported, so reports may have been lost.
-        if event.reset if self._resend else self._logged_on and not self._down:
+        if event.reset if self._resend else (self._logged_on and not self._down):
             self._mark_reports_missing(self._open_groups())
         self._logged_on, self._down = True, False
         for group in self._groups.values():

@@ -2,7 +2,7 @@
 
 The answer only states that the venue is cancelling the orders; an execution report follows for each of them.
 A mass cancel is complete when every order that was live when the request was sent has ended or is known to be
-open.
+still open.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class MassCancels:
                 each.missed.add(number)
 
     def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
-        """Record that orders are known to be open from drop copy, which was requested from `begin` at an
-        epoch.
+        """Record that drop copy shows these orders as still open. It was requested at an epoch, for the
+        executions since `begin`.
         """
         for each in self.open:
             if 0 < each.uncertain_since_epoch <= epoch and covers(begin, each.newest.get(begin.shard)):

@@ -63,7 +63,7 @@ def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
 
 
 def _change_before(order: Order) -> PendingRequest | None:
-    """Return the newest pending change; the order gets its ClOrdID when the venue accepts it."""
+    """Return the newest pending change. When the venue accepts a change, the order gets its ClOrdID."""
     return next(
         (each for each in reversed(order.pending) if each.msg_type == _CHANGE and not each.is_unknown), None
     )
