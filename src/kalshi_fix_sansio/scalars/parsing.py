@@ -68,7 +68,7 @@ def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
     return converted
 
 
-_CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
+CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.STRING: str,
     Kind.CHAR: str,
     # Leading zeros are allowed (FIX: `00023` is `23`).
@@ -88,7 +88,7 @@ _CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
 }
 """Functions that convert text with the form of a kind, by kind."""
 PARSERS: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
-    {kind: _parser(kind, convert) for kind, convert in _CONVERSIONS.items()}
+    {kind: _parser(kind, convert) for kind, convert in CONVERSIONS.items()}
 )
 """The parser of wire text, by kind."""
 parse_int: Callable[[str], int] = PARSERS[Kind.INT]

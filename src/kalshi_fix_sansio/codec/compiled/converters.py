@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal
-from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final
 
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.dialect.limits import LimitCheck
+from kalshi_fix_sansio.scalars.parsing import CONVERSIONS
 
 
 def to_timestamp(text: str) -> datetime:
@@ -40,18 +39,13 @@ def any_broken(
 
 CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType(
     {
+        **CONVERSIONS,
         Kind.STRING: None,
         Kind.CHAR: None,
-        Kind.INT: int,
-        Kind.LENGTH: int,
-        Kind.SEQNUM: int,
-        Kind.NUMINGROUP: int,
-        Kind.DECIMAL: Decimal,
-        Kind.BOOLEAN: "Y".__eq__,
+        # Without a case for leap seconds, and without a text for the error.
         Kind.UTCTIMESTAMP: to_timestamp,
         Kind.UTCDATEONLY: date.fromisoformat,
         Kind.UTCTIMEONLY: time.fromisoformat,
-        Kind.DATA: methodcaller("encode", "latin-1"),
     }
 )
 """Functions that convert the text of a value, by kind; None if the value is the text itself.
