@@ -256,9 +256,10 @@ class SharedCore:
         end = None if due is None else max(due, now)
         reading = core.wants_read
         interest = READ if reading else 0
+        has_reader = self._has_reader()
         # Without a reader, waiting calls depend on this thread. So does `logout`, which waits for its end.
-        if reading and (self._has_reader() or not (self._waiters or core.leaving)):
-            left_until = (now if self._has_reader() else self._last_read) + _LEFT_TO_CALLS
+        if reading and (has_reader or not (self._waiters or core.leaving)):
+            left_until = (now if has_reader else self._last_read) + _LEFT_TO_CALLS
             if left_until > now:
                 interest = 0
                 end = left_until if end is None else min(end, left_until)
@@ -389,7 +390,7 @@ class SharedCore:
         ):
             if self._reader is not reader:
                 self._reader, reader.listener = reader, self._listener
-                self._read_in_calls()
+                self._stop_io_thread_reading()
             reader.is_sleeping = True
             return None
         self._stop_reading(reader)
@@ -415,8 +416,8 @@ class SharedCore:
         if self._waiters:
             self.notify()
 
-    def _read_in_calls(self) -> None:
-        """Let the I/O thread stop watching the socket."""
+    def _stop_io_thread_reading(self) -> None:
+        """Let the I/O thread stop watching the socket, because a call reads."""
         if self.sleeper.interest & READ:
             self.wake()  # it calls `prepare`
 
@@ -427,7 +428,7 @@ class SharedCore:
         transport = self._transport
         if transport is not None and self.core.wants_read:
             self._last_read = time.monotonic()
-            self._read_in_calls()
+            self._stop_io_thread_reading()
             self._move_bytes(transport, ready=True)
             # Data inside the TLS layer, or a write that it requires, does not wake the I/O thread.
             if transport.unread or transport.read_wants_write:
