@@ -81,14 +81,18 @@ class Client(ClientBase):
 
     def _start(self, thread: IoThread) -> None:
         shared = self._shared
-        with shared.lock:
+        with shared.store_lock:
             if self._thread is not None and self._thread.alive:
                 raise LocalProtocolError("the client is already open; use one client for each connection")
             # Set first: from here on, this call must close everything that is open.
             self._thread = thread
-            shared.open()
-            self._core.begin()
-            thread.start()
+            # If the client ended but its user did not close it, its store and wire log are still open.
+            # `begin` would close them too, but with the lock held.
+            self._release(clean=False)
+            with shared.lock:
+                shared.open()
+                self._core.begin()
+                thread.start()
 
     def standby(
         self, *, every: float = EVERY, on_wait: Callable[[StoreUnavailableError], object] | None = None
@@ -349,11 +353,24 @@ class Client(ClientBase):
         """Close the store and the wire log; raise StoreError if the last confirmation could not be
         written.
         """
-        shared = self._shared
+        with self._shared.store_lock:
+            self._release(clean=clean)
+
+    def _release(self, *, clean: bool) -> None:
+        """As `_close`, for a caller that holds `store_lock`."""
+        shared, core = self._shared, self._core
         with shared.lock:
             # In a forked child, the store's file belongs to the parent, which continues to use it.
-            if not shared.forked:
-                self._core.close(clean=clean and not self._core.changing)
+            if shared.forked:
+                return
+            clean = clean and not core.changing
+        try:
+            with shared.lock:
+                core.settle(clean=clean)
+        finally:
+            # Without the lock, because this waits for the store's thread, and that thread needs the lock to
+            # report a commit before it writes the next one.
+            core.release(clean=clean)
 
 
 _factories = Factories(Client)

@@ -79,6 +79,8 @@ class SharedCore:
             has_ended=_has_ended,
         )
         self.lock: ReentrantLock = ReentrantLock()
+        self.store_lock: threading.Lock = Lock()
+        """Held while the store is opened or closed; always acquired before `lock`."""
         self._interrupted_by: BaseException | None = None
         """The exception that interrupted a change to the core (`core.changing`)."""
         self.forked: bool = False
@@ -133,8 +135,9 @@ class SharedCore:
         """In a forked child, leave the connection to the parent, regardless of the state of the parent's
         threads.
         """
-        # A new lock, because the old one may be held by a thread of the parent, which does not exist here.
+        # New locks, because the old ones may be held by a thread of the parent, which does not exist here.
         self.lock = ReentrantLock()
+        self.store_lock = Lock()
         self.core.changing = self.forked = True
         if self._transport is not None:
             # Closed without a TLS close_notify, which would end the parent's connection.

@@ -14,6 +14,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import NotConnectedError
 from kalshi_fix_adapters.store_sqlite import SqliteFolder, SqliteStore
 from kalshi_fix_adapters.store_sqlite.file import StoreFile
@@ -143,6 +144,28 @@ async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
         ended = await event_of(client, SessionEnded)
         assert ended.reason is CloseReason.STORE_FAILED
         assert "No space left on device" in ended.text
+
+
+async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_last_one(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = ClientCore.settle
+
+    def settle(core: ClientCore, **arguments: Any) -> None:
+        original(core, **arguments)
+        store = core.sequence._opened
+        if isinstance(store, SqliteStore):
+            store.settle_requests([1])
+            # The store's thread reports this commit to the client before it can write the next one.
+            store.commit()
+            store.settle_requests([2])
+
+    monkeypatch.setattr(ClientCore, "settle", settle)
+    settings = durable(sandbox, tmp_path)
+    for _ in range(2):
+        # The second client finds the first one's file closed.
+        async with loop.client("KalshiRT", **settings) as client:
+            await place_order(client)
 
 
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
