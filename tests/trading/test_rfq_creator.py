@@ -282,7 +282,7 @@ def test_only_one_acceptance_at_a_time_is_allowed(harness: Harness) -> None:
         harness.accept()
     with pytest.raises(RfqRequestError, match="no price"):
         harness.creator.accept(harness.rfq(), CreatorQuote("q1", MARKET, d("0.4")), BUY, "c2")
-    with pytest.raises(RfqRequestError, match="is not one of"):
+    with pytest.raises(RfqRequestError, match="is not a quote for"):
         harness.creator.accept(harness.rfq(), CreatorQuote("q9", MARKET, d("0.4")), SELL, "c2")
     quote.bid_size = quote.offer_size = quote.contracts = None
     with pytest.raises(RfqRequestError, match="has no size"):

@@ -880,7 +880,7 @@ def test_uncertain_quotes_are_not_evicted() -> None:
         harness.maker.requote(harness.shown[0])
     harness.feed(ENDED)
     assert len(harness.uncertain()) == MAX_QUOTES
-    with pytest.raises(RfqRequestError, match="not known to have ended"):
+    with pytest.raises(RfqRequestError, match="16 quotes that may not have ended"):
         harness.maker.requote(harness.shown[0])
     assert len(harness.uncertain()) == MAX_QUOTES
 

@@ -486,7 +486,7 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
     [pending] = other.pending
     assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
     assert [item.about for item in other.uncertain() if item.unplaced] == [
-        "past reports requested with MsgSeqNum 4"
+        "request for past reports with MsgSeqNum 4"
     ]
 
 

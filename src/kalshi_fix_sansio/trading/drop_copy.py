@@ -1,9 +1,9 @@
 """Requests for past execution reports (drop copy), repeated until each range is complete.
 
-A request contains a range of ExecIDs of one shard, both ends inclusive. The venue sends the reports, and then
-their count. On KalshiNR live reports arrive among the copies, and nothing distinguishes the two. Every report
-that may be a copy is therefore treated as a copy, which proves less than a live report. Source: Kalshi's page
-on drop copy.
+A request names a range of ExecIDs of one shard, both ends inclusive. The venue sends copies of the reports,
+and then their count. On KalshiNR, live reports may arrive among the copies, and no field distinguishes them.
+Every report that may be a copy is therefore treated as a copy. A copy proves less than a live report, because
+a newer report may exist. Source: Kalshi's page on drop copy.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _RETRY_REASONS: Final = frozenset(
 
 
 class CopyState(Enum):
-    """Progress of a range.
+    """Progress of a range. The values complete the sentence "the reports ...".
 
     Attributes:
         FAILED: Use REST, or request the range again with `DropCopy.request`.
@@ -62,7 +62,7 @@ class CopyState(Enum):
 
 
 class CopyRange(NamedTuple):
-    """Reports of one shard, both ends inclusive.
+    """A range of reports of one shard, both ends inclusive.
 
     Attributes:
         begin: Key of the first report.
@@ -75,16 +75,17 @@ class CopyRange(NamedTuple):
 
 @attrs.define(eq=False)
 class PendingRange:
-    """A requested range that is not complete. Read-only for the user.
+    """A range of reports that is not complete: waiting to be requested, requested, or failed. Read-only for
+    the user.
 
     Attributes:
         begin: Key of the first report.
         end: Key of the last report; None for a range up to the latest report.
-        epoch: `Orders.epoch` at the time of the request.
-        since: Time of the first request, in UTC.
+        epoch: `Orders.epoch` when the range was passed to `DropCopy.request`.
+        since: Time at which it was first passed to `DropCopy.request`, in UTC.
         state: Progress of the range.
         refusals: Number of consecutive answers that did not complete the range.
-        faults: Number of these answers that were faults of the venue.
+        faults: Number of those answers that count toward the `max_faults` of `DropCopy`.
         why: Reason why the last answer did not complete the range, for humans.
         due: Time of the next request, in seconds of `Instant.monotonic`.
     """
@@ -118,13 +119,15 @@ class _Reply:
     sent_at: datetime
     """UTC."""
     seen: dict[tuple[ExecKey, str, str], None] = attrs.field(factory=dict)
-    """ExecID, OrderID and ExecType of the reports. The ExecID alone is not enough, because both sides of one
-    trade may belong to the same user. Freeing 100,000 keys of a dict takes 10 ms, those of a set 50 ms.
+    """ExecID, OrderID and ExecType of each report, to count each report once. The ExecID alone is not enough,
+    because both sides of one trade may belong to the same user. This is a dict because freeing 100,000 keys
+    of a dict takes 10 ms, and those of a set 50 ms.
     """
     keys: list[ExecKey] = attrs.field(factory=list)
-    """The keys of the reports in ascending order. Sorting 100,000 keys at the end would take up to 100 ms."""
+    """The keys of the reports in ascending order, as sorting 100,000 at the end would take up to 100 ms.
+    """
     overflow: bool = False
-    """Whether there were more reports than are kept."""
+    """Whether more reports were received than are kept."""
 
 
 @attrs.frozen
@@ -142,8 +145,9 @@ class _State:
 class DropCopy:
     """Requests past execution reports, one range at a time, and reports when a range is complete.
 
-    Pass every event of the session to `apply`, and pass its results to `Orders.apply`. On KalshiNR, where the
-    orders use the same session, pass events to `Orders` only in this way.
+    Pass every event of the session to `apply`, and pass the objects that it returns to `Orders.apply`. On
+    KalshiNR, orders use the same session: do not pass its events to `Orders` directly, because `apply`
+    returns them too.
     """
 
     __slots__ = (
@@ -180,14 +184,15 @@ class DropCopy:
         Args:
             session_type: KalshiDC, or KalshiNR.
             product: prediction or margin. For margin, prices are in dollars regardless of the Logon.
-            logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
-                them. Default: UseDollars.
+            logon: the fields of the session's Logon, used until the first LoggedOn event, which contains
+                them. Default: UseDollars is set.
             pause: seconds before a range is requested again; doubled after each further failure.
             max_pause: longest pause, in seconds.
-            max_faults: number of faults of the venue after which a range is FAILED. A reject for exceeding
-                the rate limit does not count.
-            max_reports: maximum number of reports in one answer that are kept to verify the count, about 250
-                bytes each. A range with more reports is FAILED.
+            max_faults: number of answers after which a range is FAILED, if each is incomplete or refuses the
+                request. Refusals because of a rate limit, or because the application is not available, do not
+                count.
+            max_reports: maximum number of reports in one answer. Their keys are kept to verify the count,
+                about 250 bytes each. A range with more reports is FAILED.
         """
         self._session_type, self._product = session_type, product
         given: Any = {"use_dollars": True} if logon is None else logon
@@ -232,7 +237,7 @@ class DropCopy:
         if self.left_out:
             about = f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports"
             found.append(UncertainItem(what="not requested, because there are too many shards", about=about))
-        found += numbered_items(self.unplaced, "the requested range is unknown", "past reports requested")
+        found += numbered_items(self.unplaced, "the requested range is unknown", "request for past reports")
         return found
 
     @property
@@ -267,7 +272,7 @@ class DropCopy:
     def follow(self, epoch: int, now: Instant) -> None:
         """Request the reports since the last complete range of each shard.
 
-        The new range begins with the last report of the complete range, so that the two can be merged.
+        The new range begins with the last report of that complete range, to merge the two.
         """
         self.request({shard: ranges[-1].end for shard, ranges in self._covered.items()}, epoch, now)
 
@@ -310,8 +315,8 @@ class DropCopy:
         `DropCopyReport` and `DropCopyRange`, and on KalshiNR every other event unchanged.
 
         Raises:
-            LocalProtocolError: an EventResendRequest was passed while another is unanswered, or contains a
-                malformed ExecID. Do not send it.
+            LocalProtocolError: an EventResendRequest was passed that contains a malformed ExecID, or while
+                another one is unanswered. Do not send it.
         """
         message = event.message if isinstance(event, MessageReceived) else event
         passed: list[object] = [] if self._session_type == DROP_COPY else [event]
@@ -333,8 +338,8 @@ class DropCopy:
                 self._handle_unanswered(message, now)
             case LoggedOn(flags=flags):
                 self._logon, self._logged_on = dict(flags), True
-            # Neither drop copy session type supports resends, so an incomplete answer must be requested
-            # again.
+            # The venue does not send the rest of the answer after the next logon, because neither KalshiDC
+            # nor KalshiNR has resends.
             case SessionEnded():
                 self._logged_on = False
                 if self._reply is not None:
@@ -369,7 +374,7 @@ class DropCopy:
                 self.request({begin.shard: begin}, 0, now, end=end)
 
     def _handle_report(self, report: Any) -> list[object]:
-        """Return a report as a DropCopyReport, if it may be a copy."""
+        """Return the report as a DropCopyReport if it may be a copy; otherwise, return an empty list."""
         copied: list[object] = [DropCopyReport(report, self.dollars)]
         try:
             key = ExecKey.parse(report.exec_id or "")
@@ -445,7 +450,7 @@ class DropCopy:
                 for each in [pending, *self._waiting.values()]:
                     self._fail(each, name)
                 self._waiting.clear()
-            # The end is in the future. A range up to the latest report contains all existing reports.
+            # The end is later than all reports. A range without an end contains all of them.
             case EventResendRejectReason.END_TOO_LARGE if pending.end is not None:
                 pending.end = None
                 self._put(self._waiting, pending)
@@ -487,8 +492,8 @@ class DropCopy:
         if self._reply is not None and self._reply.pending is pending:
             self._reply = None
         pending.state = CopyState.FAILED if kept is self._failed else CopyState.WAITING
-        # One range per shard, which covers both ranges and the reports between them. Duplicate reports do no
-        # harm, and a second request would count toward the venue's limit.
+        # Each shard has one range, so the merged range also includes the reports between the two. Duplicate
+        # reports do no harm, but a second request would count toward the venue's limit.
         other = kept.get(pending.shard)
         if other is not None:
             pending.begin = min(pending.begin, other.begin)

@@ -1,9 +1,9 @@
 """A model of the venue's token buckets: how many tokens are left, and how long the next message must wait.
 
-A bucket refills continuously, up to its capacity; a message is accepted if the bucket covers its cost
-(Kalshi's page on rate limits). For each product the venue has one read and one write bucket, and an
-additional write bucket for each shard that messages name. REST requests draw on the same buckets. Heartbeats
-and other session messages are free, except Logons.
+A bucket refills continuously, up to its capacity. The venue accepts a message if its bucket contains enough
+tokens for the cost of the message (Kalshi's page on rate limits). For each product, an account has one read
+bucket, one write bucket, and one more write bucket for each exchange shard that its messages name. REST
+requests draw on the same buckets. Session messages such as Heartbeats are free, except Logons.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ LOGON_INTERVAL: Final = 1.0
 LOGON_BURST: Final = 10
 """Maximum number of Logons in quick succession; also an assumption."""
 MAX_SHARDS: Final = 64
-"""Maximum number of shards with a separate bucket; messages to further shards use the bucket without a
-shard.
+"""Maximum number of shards with a separate bucket. Messages to further shards use the write bucket that
+belongs to no shard.
 """
 _FREE: Final = frozenset("012345")
 """MsgTypes of the session layer, except the Logon."""
@@ -80,11 +80,11 @@ _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
 _PATIENCE: Final = 5.0
-"""Seconds by which a client that waits for a Logon may be late for its next call before it loses its place in
-the queue.
+"""A client that waits to reserve a Logon must call again after the wait that `reserve_logon` returned. If its
+call is later than that by more than this number of seconds, the client loses its place in the queue.
 """
 _ROUNDING: Final = 1e-4
-"""Tolerance in tokens, because times are floats of a clock that may have run for years."""
+"""Tolerance in tokens. Times are floats, which are not exact if the clock has run for years."""
 
 
 @attrs.frozen
@@ -178,9 +178,9 @@ class _State:
 class RateBudget:
     """The token buckets of one account for one product, shared by all its sessions and REST.
 
-    Call `wait` before sending a message, and `sent` when it is sent; or pass the budget to the clients, which
-    do both. Pass every event to `apply`: a reject because of the rate limit (BusinessRejectReason (380) 8)
-    empties the bucket that the message drew on. Report the tokens spent by REST requests with `spent`.
+    Call `wait` before sending a message, and `sent` when it is sent. The clients do both if you pass them the
+    budget. Pass every event to `apply`: a reject because of the rate limit (BusinessRejectReason (380) 8)
+    empties the bucket of the rejected message. Call `spent` with the tokens that REST requests have spent.
     """
 
     __slots__ = (
@@ -210,7 +210,7 @@ class RateBudget:
 
         Args:
             tier: the tier of the account, such as "Premier", or its limits.
-            product: the product that the account trades; each has separate buckets.
+            product: the product that the account trades; each product has separate buckets.
             use: the fraction of rate and capacity to use. The rest is a safety margin for unknown effects,
                 such as messages that reach the venue closer together than they were sent.
             cancel_reserve: the fraction of a write bucket that is reserved for cancels, so orders and quotes
@@ -220,8 +220,9 @@ class RateBudget:
             default_cost: cost of all other messages in tokens.
 
         Raises:
-            ConfigurationError: the tier does not exist; `use` is 0 or less, or above 1; `cancel_reserve` is
-                negative, or 1 or more; a cost is negative, or exceeds the usable capacity of a bucket.
+            ConfigurationError: the tier does not exist, or a number is outside its range. `use` must be above
+                0 and at most 1, `cancel_reserve` at least 0 and below 1, a cost at least 0 and at most the
+                usable capacity of a bucket, and a refill rate above 0.
         """
         self.tier: str | TokenLimits = tier
         self.product: Product = product
@@ -230,10 +231,10 @@ class RateBudget:
         self._costs, self._default_cost = {**TOKEN_COSTS[product], **(costs or {})}, default_cost
         self._buckets: dict[str, TokenBucket] = {}
         self._reserved: dict[Hashable, float] = {}
-        """The end of the reservation of each owner's unsent Logon, in monotonic seconds."""
+        """Time at which the reservation of each owner expires, in seconds of `Instant.monotonic`."""
         self._waiting: dict[Hashable, float] = {}
-        """Owners that wait to reserve a Logon, in the order of their first calls, with the time at which
-        each loses its place in the queue.
+        """Time at which each owner that waits to reserve a Logon loses its place in the queue. The owners are
+        in the order of their first calls.
         """
         self._check()
 
@@ -284,17 +285,16 @@ class RateBudget:
         again.
 
         While a reservation is held, the bucket does not refill its token, so all reserved Logons can be sent
-        at the same time. Waiting owners are served in the order of their first
-        calls.
+        at the same time. Waiting owners are served in the order of their first calls.
 
         Args:
             owner: identifies the reservation.
-            seconds: how long to hold the reservation unless `settle_logon` is called: the time that
-                connecting may take.
+            seconds: time after which the reservation expires, unless `settle_logon` ends it earlier. Pass the
+                longest time that connecting may take.
             now: the current time.
         """
         time = now.monotonic
-        # Refill first, because the reservations held until now limit the refill.
+        # Refill before expired reservations are removed, because they limited the refill until now.
         bucket = self._bucket(_LOGON, now)
         for ends in (self._waiting, self._reserved):
             for each in [each for each, end in ends.items() if end <= time]:
@@ -315,7 +315,7 @@ class RateBudget:
         """End the reservation of a Logon, or the wait for one, because the Logon was sent or abandoned."""
         bucket = self._bucket(_LOGON, now)
         self._waiting.pop(owner, None)
-        # A reservation that has expired counts as sent.
+        # The Logon of an expired reservation counts as sent, so its token is not returned.
         if self._reserved.pop(owner, now.monotonic) > now.monotonic and not sent:
             bucket.spend(-1)
 
@@ -346,8 +346,8 @@ class RateBudget:
     def apply(self, event: object, now: Instant) -> bool:
         """Apply an event of a session or client; return whether it was a reject because of the rate limit.
 
-        Such a reject empties the bucket that the rejected message drew on. If that message is not known, its
-        MsgType determines whether all write buckets or the read bucket are emptied.
+        Such a reject empties the bucket of the rejected message. If only the MsgType of that message is
+        known, the reject empties all write buckets or the read bucket, depending on the MsgType.
         """
         sent = event.sent if isinstance(event, RejectReceived) else None
         reject = event.reject if isinstance(event, RejectReceived) else event
@@ -369,17 +369,19 @@ class RateBudget:
         return True
 
     def queue_of(self, message: Message | type[Logon]) -> str:
-        """Return the queue in which a message waits; messages in different queues do not block each other."""
+        """Return the name of the queue in which a client keeps a message that must wait. Messages in
+        different queues do not block each other.
+        """
         name = self._bucket_name(message)
         if message.MSG_TYPE == OrderMassCancelRequest.MSG_TYPE:
             return _MASS_CANCEL
         return f"{name}, cancels" if name.startswith(_WRITE) and _cancels(message) else name
 
-    # Buckets
+    # --- buckets --------------------------------------------------------------------------------------
 
     def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
-        """Return the buckets that a message draws on, each with the message's cost and the tokens to keep
-        back.
+        """Return the buckets that a message draws on, each with the cost of the message and the number of
+        tokens that the message must leave in the bucket.
         """
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:
@@ -394,7 +396,8 @@ class RateBudget:
             kept = 0.0 if name == _READ or _cancels(message) else self._cancel_reserve * bucket.capacity
             draws.append((bucket, cost, kept))
             if accepts_quote(message):
-                # The venue's pages disagree on whether the shard that the order names is charged instead.
+                # The venue's pages disagree on which shard pays: that of RFQs, or the one that the order
+                # names. Charge both.
                 named = self._name(_WRITE, message.ex_destination)
                 if named not in (name, _WRITE):
                     draws.append((self._bucket(named, now), cost, kept))
@@ -433,7 +436,7 @@ class RateBudget:
             return use * bounds.read_rate, use * bounds.read_capacity
         return use * bounds.write_rate, use * bounds.write_capacity
 
-    # Dump and load
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self, now: Instant) -> dict[str, Any]:
         """Return the levels of the buckets as JSON values, for `load`."""
@@ -441,7 +444,7 @@ class RateBudget:
         return dump_state(_State(now.utc, levels))
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
-        """Replace the levels with the levels of a dump, refilled for the time that has passed since the dump
+        """Replace the levels of the buckets with those of a dump. Add the tokens for the time since the dump,
         according to the wall clock.
 
         Raises:
@@ -457,7 +460,7 @@ class RateBudget:
                     raise ValueError(f"{name!r} is not a bucket, or {level!r} is not a level")
                 bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
                 bucket.refill(now.monotonic)
-                bucket.spend(0)
+                bucket.spend(0)  # limits how far the bucket is overdrawn
             if _shards(buckets) > MAX_SHARDS:
                 raise ValueError(f"it has more than {MAX_SHARDS} shards")
         self._buckets = buckets

@@ -1,9 +1,10 @@
 """The order book of one market: its levels in price order, and its reliability.
 
 Prices are Decimal dollars. Sizes are Decimal contracts: multiples of 0.01 for the prediction product, whole
-contracts for margin. A market has one book. On a prediction market, it contains bids and offers for the YES
-contract, and on a margin market, for the perpetual (according to the venue's pages on market data). A bid for
-NO at a price is an offer of YES at one dollar minus that price, so NO has no separate book.
+contracts for margin. A market has one book (the venue's pages on market data). The book of a prediction
+market contains bids and offers for the YES contract. A bid for NO at a price is an offer of YES at one dollar
+minus that price, so NO has no separate book. The book of a margin market contains bids and offers for the
+perpetual.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ class BookState(Enum):
     """Reliability of a book. Only LIVE and SNAPSHOT books have levels.
 
     Attributes:
-        WAITING: Requested; the snapshot has not been received.
-        LIVE: Subscribed and up to date.
-        SNAPSHOT: Requested without updates: correct when the venue sent it, not updated since.
+        WAITING: The market was requested, and its snapshot has not been received.
+        LIVE: The market is subscribed, and the book is up to date.
+        SNAPSHOT: The market was requested without updates. The book was correct when the venue sent it.
         STALE: Updates are missing or inconsistent (`OrderBook.stale_reason`); a new snapshot is required.
     """
 
@@ -43,7 +44,8 @@ class StaleReason(Enum):
     Attributes:
         NEW_SESSION: A new session logged on without a preceding SessionEnded; subscriptions end with their
             session.
-        MESSAGE_REFUSED: A strict session answered market data with a Reject and did not deliver the message.
+        MESSAGE_REFUSED: This side's strict session rejected a message with market data instead of delivering
+            it.
         DISCREPANCY: The BookUpdate that reported the change of state contains the discrepancies.
     """
 
@@ -124,7 +126,7 @@ class BookSide:
     Attributes:
         top: Index of the best price in `prices`: -1 for bids, 0 for offers.
         sizes: Contracts by price in dollars. Read-only, like all attributes.
-        prices: The same prices in ascending order.
+        prices: The prices of `sizes` in ascending order.
     """
 
     top: int = attrs.field(default=0, metadata=NOT_DUMPED)
@@ -154,10 +156,9 @@ class BookSide:
         return self.sizes.get(price, ZERO)
 
     def sweep(self, size: Decimal | int) -> Sweep:
-        """Return the cost of taking `size` contracts, the best prices first.
+        """Return the result of taking `size` contracts, the best prices first.
 
-        Only the levels reached are visited. Compare `Sweep.size` with `size`: the side may have fewer
-        contracts.
+        Compare `Sweep.size` with `size`, because the side may have fewer contracts.
         """
         requested = left = Decimal(size)
         amount, worst = ZERO, None
@@ -195,8 +196,8 @@ class OrderBook:
         last_trade: The latest trade, in any state of the book.
         utc_date: Date of the newest change since the snapshot; `date.min` before the first one.
         utc_time: Time of day of that change; `time.min` before the first one.
-        awaits_old_updates: Whether updates of an earlier subscription may precede the snapshot. They are
-            ignored without reporting a discrepancy.
+        awaits_old_updates: Whether updates of an earlier subscription may arrive before the snapshot. Such
+            updates are ignored, and are not reported as a discrepancy.
     """
 
     symbol: str
@@ -211,22 +212,22 @@ class OrderBook:
 
     @property
     def is_live(self) -> bool:
-        """Whether the book is up to date, so it can be traded on."""
+        """Whether the book is subscribed and up to date."""
         return self.state is BookState.LIVE
 
     @property
     def best_bid(self) -> Level | None:
-        """The highest bid; None without bids, or if the book has no levels because of its state."""
+        """The highest bid; None if there is none, as in every WAITING or STALE book."""
         return self.bids.best
 
     @property
     def best_offer(self) -> Level | None:
-        """The lowest offer; None without offers, or if the book has no levels because of its state."""
+        """The lowest offer; None if there is none, as in every WAITING or STALE book."""
         return self.offers.best
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the best bid is at or above the best offer; an exchange would have matched them."""
+        """Whether the best bid is at or above the best offer, although the venue should have matched them."""
         bids, offers = self.bids.prices, self.offers.prices
         return bool(bids and offers and bids[-1] >= offers[0])
 
@@ -245,8 +246,8 @@ class OrderBook:
     def without(self, orders: Iterable[tuple[Side | str, Decimal, Decimal]]) -> OrderBook:
         """Return a copy of the book without the given orders, such as your own.
 
-        The copy receives no updates. No level is reduced below zero: order reports and book updates arrive on
-        different sessions, so a given order may not be in the book yet, or no longer.
+        The copy receives no updates. No level is reduced below zero. Order reports and book updates arrive on
+        different sessions, so an order may have been reported as open while the book does not contain it.
 
         Args:
             orders: for each order, its Side (54), its price in dollars, and its open contracts (LeavesQty).
@@ -266,8 +267,8 @@ class OrderBook:
 
     @property
     def updated(self) -> datetime | None:
-        """Time of the newest change to a level since the snapshot, in UTC; None if there was no change, or
-        the venue did not send its time.
+        """Time of the newest change to a level since the snapshot, in UTC. None if there was no change, or if
+        the venue did not send the times of the changes.
         """
         return None if self.utc_date == date.min else datetime.combine(self.utc_date, self.utc_time, UTC)
 

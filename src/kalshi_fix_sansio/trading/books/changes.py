@@ -32,10 +32,9 @@ class DiscrepancyKind(Enum):
     """Kinds of inconsistency between a message and the book, or within a message.
 
     Attributes:
-        OUT_OF_ORDER: Detected from MDEntryDate (272) and MDEntryTime (273), if present. The times of a
-            snapshot come from another clock and are not compared.
-        TOO_MANY: Always makes the book stale, even if it is in `tolerated`. The limits and `tolerated` are
-            arguments of `OrderBooks`.
+        OUT_OF_ORDER: Detected from MDEntryDate (272) and MDEntryTime (273), if present. The times in a
+            snapshot are not compared, because the venue takes them from another clock.
+        TOO_MANY: Always makes the book stale, even if `OrderBooks` was created with this kind in `tolerated`.
     """
 
     NO_SNAPSHOT = "an update was received before any snapshot"
@@ -77,7 +76,7 @@ class BookUpdate:
 
     Attributes:
         book: The book itself. Later messages change it, so read it before the next `apply`.
-        snapshot: Whether the message was a snapshot, so any level may have changed.
+        snapshot: Whether the message was a snapshot, which may change any level.
         state_changed: Whether the state of the book has changed.
         best_changed: Whether the price or size of the best bid or offer may have changed.
         levels: Changes to levels, in sequence; empty for a snapshot and for a book that is not live.
@@ -100,10 +99,10 @@ class BookUpdate:
 
     @property
     def best_bid(self) -> Level | None:
-        """The highest bid of the current book."""
+        """The highest bid of `book` now; None if there is none."""
         return self.book.bids.best
 
     @property
     def best_offer(self) -> Level | None:
-        """The lowest offer of the current book."""
+        """The lowest offer of `book` now; None if there is none."""
         return self.book.offers.best

@@ -26,7 +26,7 @@ _new_tuple = tuple.__new__
 
 
 def book_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Return, from a message's problems, those that may affect a book.
+    """Return the problems of a message that may affect a book.
 
     An unreadable date, for example, does not affect a book. Bytes that do not form a field may affect it,
     because they may have been any field.
@@ -51,7 +51,7 @@ def make_stale(update: BookUpdate, reason: StaleReason) -> BookUpdate:
     book = update.book
     update.state_changed |= book.state is not BookState.STALE
     update.best_changed |= len(book.bids) + len(book.offers) > 0
-    # The level changes collected so far concern levels that are removed now. Trades and discrepancies stay.
+    # The levels are removed, so changes to them are not reported. Trades and discrepancies still are.
     update.levels.clear()
     book.clear(BookState.STALE, reason)
     return update
@@ -71,8 +71,8 @@ class Room:
         """Return whether there is room for this many more levels; if so, count them.
 
         Deleted levels are not subtracted. When `added` exceeds the limit, the levels of all books are counted
-        again, which takes time proportional to the number of books. After a full count, a tenth of the limit
-        must be free, or the levels are refused: otherwise each new level would cause another full count.
+        again, which takes time proportional to the number of books. If less than a tenth of the limit is free
+        after that count, the levels are refused. Otherwise each further level would soon cause another count.
         """
         self.added += levels
         if self.added > self.limit:
@@ -85,7 +85,7 @@ class Room:
 
 @attrs.frozen(eq=False)
 class Entries:
-    """Applies entries to books; tolerates the kinds of discrepancy in `tolerated`."""
+    """Applies entries to books. Discrepancies of the kinds in `tolerated` do not make a book stale."""
 
     tolerated: frozenset[DiscrepancyKind]
     room: Room
@@ -97,7 +97,7 @@ class Entries:
         detail: str,
         entry: MDIncEntry | MDFullEntry | None = None,
     ) -> bool:
-        """Record a discrepancy; return whether it is tolerated. Otherwise the book is now stale."""
+        """Record a discrepancy; return whether it is tolerated. If it is not, make the book stale."""
         update.discrepancies.append(Discrepancy(kind, update.symbol, detail, entry))
         if kind in self.tolerated:
             return True
@@ -110,7 +110,9 @@ class Entries:
         make_stale(update, StaleReason.DISCREPANCY)
 
     def check_crossed(self, update: BookUpdate) -> None:
-        """Check the best prices after a complete message; they may cross temporarily between its entries."""
+        """Check whether the best prices cross. Call it after all entries of a message, because the prices may
+        cross between two of them.
+        """
         book = update.book
         if book.is_crossed:
             detail = f"bid {book.bids.prices[-1]}, offer {book.offers.prices[0]}"
@@ -120,7 +122,7 @@ class Entries:
         """Apply entries of an update until one belongs to another market; return that entry.
 
         The returned entry has been consumed from `entries`, so the caller must process it before the rest.
-        This is one long function because it runs for every change to a level.
+        Kept as one long function for speed, because it runs for every change to a level.
         """
         book, levels = update.book, update.levels
         symbol = book.symbol
@@ -137,7 +139,7 @@ class Entries:
                 continue
             # Checked for each entry, because the previous one may have made the book stale.
             if book.state is not _LIVE:
-                self._handle_early(update, entry)
+                self._handle_not_live(update, entry)
                 continue
             # Margin market data had no times until September 2026. A date without a time cannot be compared.
             utc_date, utc_time = entry.md_entry_date, entry.md_entry_time
@@ -149,7 +151,7 @@ class Entries:
                 else:
                     book.utc_date, book.utc_time = utc_date, utc_time
             action, price, size = entry.md_update_action, entry.md_entry_px, entry.md_entry_size
-            # Looked up for each entry, because clearing the book replaces both.
+            # Looked up for each entry, because clearing the book replaces the dict and the list.
             sizes, prices = side.sizes, side.prices
             before = sizes.get(price)
             if action is _CHANGE or action is _NEW:
@@ -163,8 +165,7 @@ class Entries:
                     insort(prices, price)
                 elif action is _NEW and not self._may_replace(update, entry, before):
                     continue
-                # Set only after the checks: they may make the book stale, and a stale book must have no
-                # levels.
+                # Set only after the checks, which may make the book stale: a stale book must have no levels.
                 sizes[price] = size
                 if prices[side.top] == price:
                     update.best_changed = True
@@ -182,7 +183,8 @@ class Entries:
             else:
                 self.report(update, DiscrepancyKind.UNKNOWN_ACTION, f"MDUpdateAction {action}", entry)
                 continue
-            # Costs half as much as a call to the class, in the hottest loop of the books.
+            # Calling the class would take twice as long, and this is the most frequently executed loop of the
+            # books.
             levels.append(_new_tuple(LevelChange, (kind, price, before, size)))
         return None
 
@@ -191,21 +193,21 @@ class Entries:
         if entry.md_entry_type is _TRADE:
             self._handle_trade(update, entry)
         elif update.book.state is not _LIVE:
-            self._handle_early(update, entry)
+            self._handle_not_live(update, entry)
         else:
             self._report_type(update, entry)
 
-    def _handle_early(self, update: BookUpdate, entry: MDIncEntry) -> None:
+    def _handle_not_live(self, update: BookUpdate, entry: MDIncEntry) -> None:
         """Handle a change to a book that is not live."""
         book = update.book
-        # Not reported in other states: a stale book was reported when it became stale, and a single snapshot
-        # has no updates.
+        # In other states the change is ignored. A STALE book was reported when it became stale, and a
+        # SNAPSHOT book is not kept up to date.
         if book.state is BookState.WAITING and not book.awaits_old_updates:
             detail = "there is no level to change yet"
             self.report(update, DiscrepancyKind.NO_SNAPSHOT, detail, entry)
 
     def _may_add(self, update: BookUpdate, entry: MDIncEntry) -> bool:
-        """Return whether an entry may add a level at a price that has none."""
+        """Return whether an entry may add a level. The book has no level at its price."""
         price = entry.md_entry_px
         if price <= ZERO:
             self._report_price(update, entry)
@@ -241,7 +243,7 @@ class Entries:
         """Return the bids and the offers of a snapshot: size by price."""
         bids: dict[Decimal, Decimal] = {}
         offers: dict[Decimal, Decimal] = {}
-        # The new levels replace those of the book.
+        # The new levels replace those of the book, so room is needed only for the difference.
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
         if more > 0 and not self.room.reserve(more):

@@ -37,15 +37,16 @@ from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscri
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
-"""Discrepancies tolerated by default. The venue adds types of entries without notice, and its clocks may
-disagree by a millisecond although MsgSeqNum shows that no message is missing.
+"""Discrepancies tolerated by default. The venue adds types of entries without notice. Its clocks may differ
+by a millisecond, so an update may have an earlier time than the previous one although no message is missing.
 """
 MAX_SYMBOL_SIZE: Final = 256
 """Maximum length of the symbol of a book that is created without a request."""
-_RELIED_ON: Final = frozenset((BookState.WAITING, BookState.LIVE))
+_MAY_BECOME_STALE: Final = frozenset((BookState.WAITING, BookState.LIVE))
+"""States of books that lost or unreadable messages make stale."""
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
-"""Tags of fields in which an error leaves no doubt about the entry's market. Symbol is not one of them, nor
-is NoMDEntries, because a missing entry may belong to any market.
+"""Tags of the fields whose errors affect only the market of their entry: MDEntryType, MDEntryPx, MDEntrySize
+and MDUpdateAction. An error in Symbol or NoMDEntries may affect any market.
 """
 
 
@@ -67,8 +68,8 @@ class OrderBooks(Mapping[str, OrderBook]):
     must request. No message from the venue raises an exception.
 
     Optionally, pass each MarketDataRequest to `apply` when it is sent. Then a book exists while it waits for
-    its snapshot, a refusal is reported, a single snapshot is not mistaken for a live book, and unsubscribed
-    books are removed.
+    its snapshot, refusals are reported, unsubscribed books are removed, and a snapshot that was requested
+    without updates is not mistaken for a live book.
     """
 
     __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
@@ -83,8 +84,9 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Start without books.
 
         Args:
-            tolerated: discrepancies that are reported without making the book stale. The entry is applied if
-                possible (a change to a missing level adds it, for example) and ignored otherwise.
+            tolerated: discrepancies that are reported without making the book stale. An entry with such a
+                discrepancy is applied if possible (for example, a change to a missing level adds the level),
+                and ignored otherwise.
             max_books: maximum number of books created without a request, about 1 KB each. A further book is
                 reported as stale and not kept.
             max_levels: maximum number of levels in all books together, about 350 bytes each. A book without
@@ -164,7 +166,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self._forgotten.clear()
                 return self._lose(StaleReason.SESSION_ENDED)
             case LoggedOn():
-                # A waiting book may have been requested in the new session already.
+                # Waiting books stay, because the user may have requested them on the new session already.
                 live = [book.symbol for book in self._books.values() if book.state is BookState.LIVE]
                 return self._lose(StaleReason.NEW_SESSION, live)
         return []
@@ -248,7 +250,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return BookUpdate(book)
 
     def _over_limit(self, symbol: str) -> BookUpdate | None:
-        """Return the update that refuses a new book; None if it may be created."""
+        """Return the update that reports that there is no room for a new book; None if there is room."""
         if len(self._books) >= self._max_books:
             why = f"there are {self._max_books} books already"
         elif len(symbol) > MAX_SYMBOL_SIZE:
@@ -323,7 +325,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Report an unreadable message in the updates of these books; `symbols` is None for all books."""
         for symbol in tuple(self._books) if symbols is None else symbols:
             update = self._touch(symbol, touched)
-            if update is not None and update.book.state in _RELIED_ON:
+            if update is not None and update.book.state in _MAY_BECOME_STALE:
                 self._entries.report(update, DiscrepancyKind.UNREADABLE, detail)
 
     def _drop(self, symbols: Iterable[str]) -> None:
@@ -339,7 +341,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             if symbols:
                 self.forget(*symbols)
             else:
-                # A single snapshot has no subscription that could end.
+                # SNAPSHOT books are not subscribed.
                 kept = BookState.SNAPSHOT
                 self._drop([book.symbol for book in self._books.values() if book.state is not kept])
                 self._requests.stop()
@@ -351,8 +353,8 @@ class OrderBooks(Mapping[str, OrderBook]):
                 # The venue may have sent updates before it processed the unsubscribe.
                 book.awaits_old_updates = symbol in self._forgotten
                 self._forgotten.discard(symbol)
-            # A live book stays live until its next snapshot arrives. A stale book may still be subscribed, so
-            # old updates may precede the snapshot.
+            # A stale book may still be subscribed, so old updates may arrive before the snapshot. A live book
+            # does not change until its next snapshot arrives.
             elif book.state is BookState.STALE:
                 book.clear(BookState.WAITING)
                 book.awaits_old_updates = True
@@ -376,12 +378,12 @@ class OrderBooks(Mapping[str, OrderBook]):
         return self._lose(StaleReason.REQUEST_REFUSED, waiting)
 
     def _lose(self, reason: StaleReason, symbols: Iterable[str] | None = None) -> list[BookUpdate]:
-        """Make the live and waiting ones among these books stale; `symbols` is None for all books."""
+        """Make these books stale, if they are live or waiting; `symbols` is None for all books."""
         books = [self._books.get(symbol) for symbol in (self._books if symbols is None else symbols)]
         return [
             make_stale(BookUpdate(book), reason)
             for book in books
-            if book is not None and book.state in _RELIED_ON
+            if book is not None and book.state in _MAY_BECOME_STALE
         ]
 
 

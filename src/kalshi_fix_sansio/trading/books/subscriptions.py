@@ -1,9 +1,10 @@
 """Market data requests, matched with their answers.
 
-Market data requests have no id: a snapshot contains only its market, and a refusal (Y) contains no reference
-at all. The venue answers in sequence, so a snapshot belongs to the oldest request that still waits for this
-market, and a refusal belongs to the oldest request without any answer. A snapshot makes its book LIVE if the
-market was subscribed when the venue sent the snapshot.
+Market data requests have no id. A snapshot identifies only its market, and a refusal
+(MarketDataRequestReject, Y) does not identify its request at all. The venue answers in sequence, so a
+snapshot belongs to the oldest request that still waits for a snapshot of its market. A refusal belongs to the
+oldest request without any answer. A snapshot makes its book LIVE if the market was subscribed when the venue
+sent the snapshot.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class _Request:
 
 @attrs.frozen(eq=False)
 class _Stop:
-    """An unsubscribe request, which has no answer. It has certainly taken effect once all earlier requests
-    have been answered, or any later request has.
+    """An unsubscribe request, which the venue does not answer. The venue has certainly processed it when all
+    earlier requests have been answered, or any later one.
     """
 
     symbols: frozenset[str] | None
@@ -53,12 +54,13 @@ class _Stop:
 
 @attrs.frozen
 class DumpedRequest:
-    """A request or an unsubscribe, as stored in a dump.
+    """A request for books or an unsubscribe request, as stored in a dump.
 
     Attributes:
-        frame: The request in its wire format; None for an unsubscribe.
-        symbols: Markets whose snapshots are pending, or that are unsubscribed; None for all of them.
-        answered: Whether the request has had any answer.
+        frame: The request in its wire format; None for an unsubscribe request.
+        symbols: For a request for books, the markets whose snapshots are pending. For an unsubscribe request,
+            its markets; None for all markets.
+        answered: Whether any answer to the request has been received.
     """
 
     frame: str | None
@@ -68,15 +70,16 @@ class DumpedRequest:
 
 @attrs.define(eq=False)
 class Subscriptions:
-    """The requests of one session that the user has passed in."""
+    """The market data requests of one session, as passed to `OrderBooks.apply`."""
 
     _subscribed: set[str] = attrs.field(factory=set)
     """Markets that were subscribed when the venue sent its latest answer, as far as is known."""
     _open: list[_Request | _Stop] = attrs.field(factory=list)
-    """Requests and unsubscribes since the oldest unanswered request, in the order in which they were sent.
+    """Requests for books and unsubscribe requests since the oldest unanswered request, in the order in which
+    they were sent.
     """
     _stops: int = 0
-    """The number of unsubscribes in `_open`."""
+    """The number of unsubscribe requests in `_open`."""
 
     def request(self, request: MarketDataRequest) -> list[str]:
         """Record a request for books; return its markets."""
@@ -86,17 +89,17 @@ class Subscriptions:
         return list(awaited)
 
     def stop(self, symbols: Iterable[str] | None = None) -> None:
-        """Record an unsubscribe for these markets, or for all of them."""
+        """Record an unsubscribe request for these markets, or for all markets."""
         self._open.append(_Stop(None if symbols is None else frozenset(symbols)))
         self._stops += 1
         self._settle()
 
     def record_snapshot(self, symbol: str, *, has_room: bool) -> BookState | None:
-        """Record a snapshot; return the new state of its book, or None if the market has been unsubscribed
-        since.
+        """Record a snapshot; return the new state of its book, or None if the user has unsubscribed from the
+        market in the meantime.
 
-        An unsolicited snapshot for which there is no room is not recorded, because the venue could send any
-        number of them.
+        An unsolicited snapshot is recorded only if there is room for its book, because the venue could send
+        any number of them.
         """
         for index, each in enumerate(self._open):
             if isinstance(each, _Request) and symbol in each.awaited:
@@ -113,7 +116,8 @@ class Subscriptions:
             # The market was already subscribed, or the snapshot is unsolicited.
             if has_room:
                 self._subscribed.add(symbol)
-        # The venue sent this snapshot before it processed an unsubscribe that is still open here.
+        # The venue sent this snapshot before it processed the unsubscribe requests that are still in the
+        # list.
         stopped = self._stops and any(each.covers(symbol) for each in self._open if isinstance(each, _Stop))
         self._settle()
         return None if stopped else BookState.LIVE
@@ -155,15 +159,15 @@ class Subscriptions:
         requests = [_load(each) for each in dumped]
         return cls(subscribed, requests, sum(isinstance(each, _Stop) for each in requests))
 
-    def _settle(self, taken: int = 0) -> None:
-        """Apply the unsubscribes that the venue must have processed: those before index `taken`, and those
-        whose preceding requests have all been answered. Remove completed entries.
+    def _settle(self, processed: int = 0) -> None:
+        """Apply the unsubscribe requests that the venue must have processed: those before index `processed`,
+        and those whose preceding requests have all been answered. Remove completed entries.
         """
-        # Unanswered requests stay in the list, but a request that is never answered does not block later
-        # ones.
-        if taken and self._stops:
-            before = self._open[:taken]
-            self._open[:taken] = [each for each in before if isinstance(each, _Request)]
+        # Requests for books stay in the list until they are answered. If one is never answered, it must not
+        # block the unsubscribe requests that follow it.
+        if processed and self._stops:
+            before = self._open[:processed]
+            self._open[:processed] = [each for each in before if isinstance(each, _Request)]
             for each in before:
                 self._apply_stop(each)
         while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):

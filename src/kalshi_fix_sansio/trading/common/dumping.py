@@ -33,7 +33,7 @@ _DAMAGED: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeEr
 """Exceptions that loading may raise for a damaged dump."""
 _KEY: Final = "kalshi_fix_sansio dump key"
 NOT_DUMPED: Final[Mapping[str, Any]] = {_KEY: None}
-"""Metadata of an attribute that is not dumped, because the machine restores it. Until it is restored, an
+"""Metadata of an attribute that is not dumped, because the machine restores it after loading. Until then, an
 attribute without a default is None.
 """
 
@@ -159,7 +159,7 @@ _SCALARS: Final[Mapping[Any, _Codec]] = {
 
 
 def _union(members: list[Any], *, optional: bool) -> _Codec:
-    """Return the codec of a value that may be None, or of a code that may be unknown to the dialect."""
+    """Return the codec of a value that may be None, or of a code that the dialect may not define."""
     if len(members) > 1:
         [codes] = (each for each in members if each is not str)
         known = {each.value: each for each in codes}

@@ -15,8 +15,8 @@ MAX_SHOWN: Final = 60
 class ExecKey(NamedTuple):
     """The position of an execution report in the sequence of its shard.
 
-    Keys of one shard compare in chronological order. Keys of different shards compare by shard first, which
-    is not chronological and only makes sorting possible.
+    Keys of one shard compare in chronological order. Keys of different shards can be sorted, but compare by
+    shard first, not by time.
 
     Attributes:
         shard: Index of the exchange shard (ExDestination 100, LastMkt 30).
@@ -56,7 +56,7 @@ NO_KEY: Final = ExecKey(-1, -1, -1)
 
 
 def first_keys(keys: Iterable[ExecKey | None], forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
-    """Return the lowest key of each shard, without keys up to that of the shard in `forgotten`."""
+    """Return the lowest key of each shard that is above the key of the shard in `forgotten`, if any."""
     found: dict[int, ExecKey] = {}
     for key in keys:
         if key is not None and key > forgotten.get(key.shard, NO_KEY):
@@ -65,5 +65,5 @@ def first_keys(keys: Iterable[ExecKey | None], forgotten: Mapping[int, ExecKey])
 
 
 def covers(begin: ExecKey, key: ExecKey | None) -> bool:
-    """Return whether a range begins early enough to contain all reports after `key`."""
+    """Return whether a range from `begin` contains all reports after `key`; False if `key` is None."""
     return key is not None and key.shard == begin.shard and begin <= key

@@ -24,21 +24,19 @@ def clipped(text: str | None) -> str:
 
 
 def sending_time(message: Any) -> datetime | None:
-    """Return the SendingTime (52) of a message, in UTC; None if unreadable."""
+    """Return the SendingTime (52) of a message, in UTC; None if it cannot be read."""
     return None if message.header is None else message.header.sending_time
 
 
 def first_sent(message: Any) -> datetime | None:
     """Return the time when a message was first sent, in UTC: OrigSendingTime (122) if it was resent, else
-    SendingTime (52); None if unreadable.
+    SendingTime (52); None if it cannot be read.
     """
     return None if message.header is None else message.header.orig_sending_time or message.header.sending_time
 
 
 def remember(known: dict[K, V], key: K, value: V, limit: int) -> None:
-    """Add an entry as the newest of at most `limit`, or make an existing one the newest. The oldest entries
-    are removed to make room.
-    """
+    """Set an entry and make it the newest. The oldest entries are removed if there are more than `limit`."""
     known.pop(key, None)
     while len(known) >= limit:
         del known[next(iter(known))]

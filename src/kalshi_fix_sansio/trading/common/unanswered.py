@@ -1,8 +1,8 @@
 """Requests whose outcome is unknown, as a client reports them (`OutcomesUnknown`), decoded from their frames.
 
 After a restart, such a request may be missing from the loaded state, because it was sent after the state was
-written. Its frame contains the whole request, so the machine adds it as if it had been passed to `apply`
-before it was sent.
+written. Its frame contains the whole request, so the state machine (such as `Orders`) adds it as if it had
+been passed to `apply` before it was sent.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_NAMED: Final = 10_000
-"""Maximum number of reported requests remembered, to recognize those that a client reports again."""
+"""Maximum number of requests remembered, to recognize those that a client reports again."""
 
 
 @attrs.frozen
 class UnplacedRequest:
-    """A request with an unknown outcome that its machine cannot relate to any known item.
+    """A request with an unknown outcome that its state machine cannot relate to any known order, group or
+    quote.
 
     Attributes:
         msg_type: MsgType (35), such as F.
@@ -49,8 +50,8 @@ class UnplacedState:
 
 
 class UnplacedRequests:
-    """The requests of one machine that have an unknown outcome and that the machine cannot relate to a known
-    order, group or quote, or could not decode.
+    """The requests with an unknown outcome that one state machine could not decode, or cannot relate to any
+    known order, group or quote.
 
     They remain until their answer is received, or until you have determined their outcome and call `resolve`.
     """

@@ -1,4 +1,4 @@
-"""Uncertain items of all machines: since when they are uncertain, and how to resolve them."""
+"""Uncertain items of all state machines: since when they are uncertain, and how to resolve them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Remedy(Enum):
     Attributes:
         DROP_COPY: Request the reports of orders again with `DropCopy`, on KalshiDC or KalshiNR, while they
             are within its window.
-        REQUEST: Send a new request on the session; the machine that lists the item documents which one.
-        REST: Query the venue's REST interface, and pass the result to the machine (`resolve`, `learn`).
+        REQUEST: Send a new request on the session. The state machine that lists the item documents which one.
+        REST: Query the venue's REST interface, and pass the result to the state machine (`resolve`, `learn`).
     """
 
     DROP_COPY = "drop copy"
@@ -38,12 +38,13 @@ class UncertainItem:
 
     Attributes:
         what: Description of the uncertainty, for humans.
-        about: The subject: the id of an order, a group or a quote; a market; a range of reports.
+        about: The subject, such as an order, a group, a quote, a market or a range of reports.
         since: The last time at which it was certain, in UTC according to the venue's timestamps; None if
             unknown.
         remedies: Ways to resolve the uncertainty, the best first.
-        unplaced: The request with an unknown outcome, if its machine cannot relate it to any known item. When
-            you know the outcome, pass the request to `unplaced.resolve` of the machine.
+        unplaced: The request with an unknown outcome, if its state machine cannot relate it to any known
+            order, group or quote. When you know the outcome, pass the request to `unplaced.resolve` of that
+            machine.
     """
 
     what: str
@@ -70,8 +71,8 @@ T = TypeVar("T")
 
 @attrs.frozen(eq=False)
 class Found(Iterable[T], Generic[T]):
-    """A lazy iterable, true if it contains at least one item. Items are computed during iteration, because
-    computing all of them takes a long time if there are many orders.
+    """A lazy iterable, true if it contains at least one item. Each item is computed when the iteration
+    reaches it, because computing all of them takes a long time if there are many orders.
     """
 
     _find: Callable[[], Iterator[T]]
@@ -84,7 +85,7 @@ class Found(Iterable[T], Generic[T]):
 
 
 class HasUncertainItems(Protocol):
-    """A machine that lists its uncertain items."""
+    """A state machine that lists its uncertain items."""
 
     def uncertain(self) -> Iterable[UncertainItem]:
         """Return the uncertain items that no expected message will resolve."""
@@ -92,13 +93,13 @@ class HasUncertainItems(Protocol):
 
 
 class UncertainItems:
-    """A combined list of the uncertain items of any number of machines, computed on each access."""
+    """A combined list of the uncertain items of any number of state machines, computed on each access."""
 
     __slots__ = ("_machines",)
 
     def __init__(self, *machines: HasUncertainItems) -> None:
-        """Combine machines that have the method `uncertain`: `Orders`, `Positions`, `Cash`, `DropCopy` and
-        others.
+        """Combine state machines that have the method `uncertain`: `Orders`, `Positions`, `Cash`, `DropCopy`
+        and others.
         """
         self._machines = machines
 

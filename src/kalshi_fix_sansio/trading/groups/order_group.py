@@ -1,12 +1,13 @@
 """One order group: the evidence in the venue's messages, and the state derived from it.
 
-The venue sends no message when a group triggers. A group triggers when more contracts of its orders fill
-within the rolling window than the limit allows, when an update lowers the limit below that volume, or on
-request. The only evidence is fills, and cancels and refusals of its orders (Kalshi's pages on order groups).
+A group triggers on request, when more contracts of its orders fill within the rolling window than its limit
+allows, or when an update lowers the limit below that volume. The venue then cancels the orders of the group,
+but sends no message about the group. The only evidence is fills, cancels and refusals of its orders (Kalshi's
+pages on order groups).
 
-Evidence arrives late, repeatedly and in any sequence, so each piece of evidence is kept with the venue's
-time, and `state` is derived from all of them. An answer to a request does not contain the time of the change.
-The change took place between the latest SendingTime (52) received from the venue before the request and that
+Evidence may arrive late, repeatedly and in any sequence. It is therefore kept with the venue's times, and
+`state` is derived from all of it. An answer to a request does not contain the time of the change. The change
+took place after the latest SendingTime (52) received before the request was sent, and before the SendingTime
 of the answer.
 """
 
@@ -36,9 +37,9 @@ class GroupState(Enum):
 
     Attributes:
         ACTIVE: The messages received show that the group has not triggered, or has been reset since.
-        UNKNOWN: Reports about its orders may be missing, a request about the group has no known outcome, or
-            the times of the messages do not determine the sequence of events. Reset the group, or query REST
-            and pass the answer to `OrderGroups.learn`.
+        UNKNOWN: Reports about its orders may be missing, the outcome of a request about the group is unknown,
+            or the times of the messages do not determine the sequence of events. Reset the group, or query
+            REST and pass the answer to `OrderGroups.learn`.
     """
 
     ACTIVE = "accepts orders"
@@ -47,7 +48,7 @@ class GroupState(Enum):
 
 
 class Limit(NamedTuple):
-    """A limit that took effect between two times."""
+    """A limit that took effect between the times `since` and `until`."""
 
     since: datetime
     until: datetime
@@ -65,7 +66,7 @@ class OrderGroup:
         alloc_account: The subaccount that owns the group; 0 is the primary account.
         orphan: Whether the group was created by an unknown request, such as one from another program.
         filled_qty: Contracts filled since the last reset, within the window that ends at the newest fill.
-        deleting: Whether the unanswered request deletes the group.
+        deleting: Whether a request to delete the group is unanswered.
     """
 
     group_id: str
@@ -80,8 +81,8 @@ class OrderGroup:
     """Time, key and contracts of fills, oldest first. Two windows of fills are kept, because a late fill may
     complete a window that ended up to one window ago."""
     _keys: set[str] = attrs.field(factory=set, repr=False)
-    """The keys of `_fills`, and of fills that the last reset removed although their times do not prove that
-    they preceded the reset.
+    """The keys of `_fills`, and of the fills that the last reset removed. Removed fills whose times prove
+    that they preceded the reset are left out.
     """
     _start: int = attrs.field(default=0, repr=False, metadata=NOT_DUMPED)
     """Index of the first fill in the newest window."""
@@ -135,8 +136,8 @@ class OrderGroup:
     def state(self) -> GroupState:
         """State derived from the evidence received."""
         if self._is_triggered():
-            # A deletion cancels the orders of a group as a trigger does, so cancels prove nothing while a
-            # deletion is pending.
+            # A deletion cancels the orders of a group, as a trigger does. While a deletion is unanswered, a
+            # cancel therefore does not prove a trigger.
             return GroupState.UNKNOWN if self.deleting else GroupState.TRIGGERED
         return GroupState.UNKNOWN if self._is_uncertain() else GroupState.ACTIVE
 
@@ -155,8 +156,8 @@ class OrderGroup:
     # --- conclusions from the evidence ----------------------------------------------------------------
 
     def _is_triggered(self) -> bool:
-        # A request without a known outcome may have reset the group until `lost_until`, so earlier evidence
-        # does not count.
+        # A request with an unknown outcome may have reset the group at any time up to `lost_until`, so
+        # evidence up to that time does not count.
         lost_until = (self._lost_until or END) if self._request_lost else BEGINNING
         if (
             self._reported_at is not None
@@ -173,8 +174,8 @@ class OrderGroup:
         """Return whether missing reports, or a missing outcome of a request, may affect the state."""
         if self._lost_until is None:
             return True
-        # An order accepted one window later proves that the group had not triggered, and by then no missing
-        # fill counts any more.
+        # An order accepted one window later proves that the group had not triggered. By then, the missing
+        # fills are outside the window.
         return self._lost_until > BEGINNING and self._accepted_at < shifted(self._lost_until, WINDOW)
 
     def _is_uncertain(self) -> bool:
@@ -243,8 +244,8 @@ class OrderGroup:
 
     @property
     def _implied_reset(self) -> datetime:
-        """Time up to which fills do not count, because the group had triggered and has accepted an order
-        since, so it was reset in between.
+        """Time of a trigger after which the group has accepted an order; BEGINNING if there is none. The
+        group must have been reset in between, so fills up to this time do not count.
         """
         return self._triggered_at if self._triggered_at < self._accepted_at else BEGINNING
 

@@ -2,9 +2,9 @@
 
 A group triggers when more contracts of its orders fill within a rolling window than its limit allows. The
 venue then cancels its resting orders, and the group accepts no orders until it is reset (Kalshi's page on
-order groups). The venue's answer contains the id of the group but no id of the request. Therefore only one
-request may be unanswered at a time, and the outcome of a request that is unanswered when the connection is
-lost is unknown.
+order groups). The venue's answer to a request contains the id of the group but no id of the request.
+Therefore only one request may be unanswered at a time. If the connection is lost before the answer is
+received, the outcome of the request is unknown.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class GroupUpdate:
 
     Attributes:
         group: The group itself, which later messages change; None if the group is not known.
-        before: Its previous state; None if it is new or not known.
+        before: Previous state of the group; None if the group is new or not known.
         request: The request that the message answers; None if it answers none.
         discrepancies: Inconsistencies found.
     """
@@ -121,7 +121,7 @@ class GroupUpdate:
 
 
 class _Terms(NamedTuple):
-    """Terms that identify a request, because its MsgSeqNum is not known before it is sent."""
+    """Fields that identify a request, because its MsgSeqNum is not known before the request is sent."""
 
     action: int
     group_id: str | None
@@ -150,8 +150,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
     Pass to `apply` every event and every drop copy report, and also every OrderGroupRequest and every
-    NewOrderSingle that joins a group, before it is sent. No message from the venue raises an
-    exception. The state of a group depends on which messages were received, not on their sequence.
+    NewOrderSingle that joins a group, before it is sent. No message from the venue raises an exception. The
+    state of a group depends on which messages were received, not on their sequence.
     """
 
     __slots__ = (
@@ -189,8 +189,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 Pass KalshiNR if any of them has this type.
             max_groups: maximum number of groups, about 1 KB each. A response about a further group is
                 reported as TOO_MANY.
-            max_orders: maximum number of open orders whose group is remembered, and of ended orders. Beyond
-                it the oldest is removed; the group of a removed open order becomes UNKNOWN.
+            max_orders: maximum number of open orders whose group is remembered, and the same number of ended
+                orders. Beyond it, the oldest is removed. If that order was open, its group becomes UNKNOWN.
             max_fills: maximum number of fills kept per group. A group with more fills within two windows is
                 UNKNOWN.
         """
@@ -216,8 +216,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._updates: dict[str | int, GroupUpdate] = {}
         """Updates of the current call, by OrderGroupID, or by a number for unknown groups."""
         self.lost_creates: int = 0
-        """Number of create requests with an unknown outcome; each may have created a group that is not known
-        here.
+        """Number of create requests with an unknown outcome. Each may have created a group whose id is
+        unknown.
         """
         self._lost: list[_Terms] = []
         """Unanswered requests from earlier processes that no event has listed since."""
@@ -256,7 +256,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         return self._groups[group_id].room(now)
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the groups whose state is unknown, and those that may have been created."""
+        """Return the groups whose state is unknown, and the requests whose outcome is unknown."""
         found = [
             UncertainItem(
                 what=each.state.value,
@@ -282,12 +282,13 @@ class OrderGroups(Mapping[str, OrderGroup]):
         Returns one update for each affected group.
 
         Raises:
-            LocalProtocolError: an OrderGroupRequest was passed while another is unanswered, or there is no
-                room for one more group. Do not send it.
+            LocalProtocolError: an OrderGroupRequest was passed while another one is unanswered, or would
+                create a group for which there is no room. Do not send it.
         """
         message = unwrapped(event)
-        # Only the venue's times count. A message passed without its event may be one of our requests, whose
-        # header contains the client's time, so its time is used only if the venue alone sends its type.
+        # Only the venue's times count. A message passed without its event may be a request, whose header
+        # contains the client's time. Its time is therefore used only if it has a type that clients do not
+        # send.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._record_time(message)
         match message:
@@ -328,8 +329,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     ) -> OrderGroup:
         """Record the current state of a group from another source, such as REST; return the group.
 
-        While a session without resends is disconnected, a group may change unnoticed: it stays UNKNOWN until
-        `learn` is called again after the logon.
+        While a session without resends is disconnected, a group may change without a report. The group stays
+        UNKNOWN until `learn` is called again after the logon.
 
         Raises:
             LocalProtocolError: there is no room for one more group.
@@ -353,7 +354,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._groups.pop(group_id, None)
         self._settle_lost(group_id)
 
-    # Requests and responses
+    # --- requests and responses -----------------------------------------------------------------------
 
     def _handle_request(self, request: OrderGroupRequest) -> None:
         if self._in_flight is not None:
@@ -427,7 +428,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def _adopt(
         self, update: GroupUpdate, response: OrderGroupResponse, group_id: str, *, created: bool
     ) -> OrderGroup | None:
-        """Add a group that is not known yet."""
+        """Add and return a group that is not known yet; return None if there is no room for it."""
         if not readable(group_id) or len(self._groups) >= self._max_groups:
             detail = f"{len(self._groups)} groups, and an id of {len(group_id)} characters"
             _add_discrepancy(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
@@ -504,8 +505,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._mark_outcome_unknown(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, created: bool = False) -> None:
-        """Remove the lost requests about a group for which there is newer information. With `created`, also
-        remove one create request, which may have created this group.
+        """Remove the unanswered requests of earlier processes about a group, because there is newer
+        information about it. With `created`, also remove one create request, which may have created the
+        group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         answered = creates[:1] if created else []
@@ -517,16 +519,17 @@ class OrderGroups(Mapping[str, OrderGroup]):
             self._remember(self._by_cl_ord_id, order.cl_ord_id, group_id)
 
     def _mark_outcome_unknown(self, group: OrderGroup, since: datetime | None) -> None:
-        # The venue can only have executed the request after it was sent.
+        # The venue cannot have executed the request before it was sent, so the loss ends at or after `since`.
         until = max(filter(None, (self._time, since)), default=None)
         group.lose(since, None if self._down else until, request=True)
 
-    # Sessions
+    # --- sessions -------------------------------------------------------------------------------------
 
     def _handle_logon(self, event: LoggedOn) -> None:
         self._record_time(event.logon)
-        # With resends, only a reset of the sequence numbers loses messages. Without resends, a second logon
-        # means that the end of the previous session was not reported, so reports may have been lost.
+        # With resends, only a reset of the sequence numbers loses messages. Without resends, a logon that
+        # follows no SessionEnded means that the end of the previous session was missed, so reports may have
+        # been lost.
         if event.reset if self._resend else (self._logged_on and not self._down):
             self._mark_reports_missing(self._open_groups())
         self._logged_on, self._down = True, False
@@ -562,7 +565,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if time is not None and (self._time is None or self._time < time):
             self._time = time
 
-    # Execution reports
+    # --- execution reports ----------------------------------------------------------------------------
 
     def _group_id(self, report: Any) -> str | None:
         """Return the OrderGroupID of the order that a report is about; None if it is in no known group."""
@@ -647,7 +650,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         updates, self._updates = self._updates, {}
         return [each for each in updates.values() if each._has_effect]
 
-    # Dump and load
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
         """Return the state as JSON values, for `load`. An unanswered request is dumped as lost, because its

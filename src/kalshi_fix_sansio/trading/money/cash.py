@@ -18,7 +18,9 @@ from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUp
 from kalshi_fix_sansio.trading.orders.order import Account, Fill, Order, OrderUpdate
 
 NO_SHARD: Final = -1
-"""The shard of payouts for markets without a known fill. Settlement reports do not contain the shard."""
+"""Placeholder for the unknown shard of a payout. Settlement reports do not contain the shard, so it is known
+only from a fill of the same market.
+"""
 
 
 class BalanceKey(NamedTuple):
@@ -41,13 +43,14 @@ class Balance:
     Attributes:
         account: Owner of the balance.
         shard: Index of the exchange shard.
-        change: Sum of the reported balance changes (1704 of type BALANCE), net of fees.
+        change: Sum of the reported balance changes (CollateralAmountChange, 1704, of type BALANCE), net of
+            fees.
         fees: Sum of the reported fees of fills (MiscFeeAmt, 137).
         paid: Value of the contracts bought minus the value of the contracts sold.
-        unexplained: The part of `change` not explained by price, position and fee: collateral released or
-            required by the positions in a group of markets. Only for the prediction product, and only for
-            fills whose reports contain the balance change and the position.
-        payouts: Sum of settlement payouts (1704 of type PAYOUT), net of fees.
+        unexplained: The part of `change` that price, position and fee do not explain, such as collateral that
+            offsetting positions in other markets release. Computed for the prediction product, from fills
+            whose reports contain both the balance change and the position.
+        payouts: Sum of settlement payouts (CollateralAmountChange, 1704, of type PAYOUT), net of fees.
         settlement_fees: Sum of the fees of settlements (137).
         fills: Number of fills counted.
         unreported_changes: Number of fills whose reports do not contain a balance change. While it is 0,
@@ -95,8 +98,8 @@ class _State:
 class Cash(Mapping[BalanceKey, Balance]):
     """Cash flows of fills and settlements. Pass every update of `Orders` and `Settlements` to `apply`.
 
-    Their sequence does not matter: a payout received before the fills of its market is moved to the highest
-    shard of those fills.
+    The sequence of the updates does not matter. If a payout is received before the fills of its market, it is
+    moved to the shard of those fills (the highest shard, if there are several).
     """
 
     __slots__ = (
@@ -129,8 +132,9 @@ class Cash(Mapping[BalanceKey, Balance]):
             max_balances: maximum number of balances, about 1 KB each. Fills and payouts for further balances
                 are not counted (`refused`).
             max_paid: maximum number of payouts kept, at most 2 KB each, and of markets whose shard is kept,
-                at most 0.5 KB each. Beyond it the oldest is removed. A payout is kept so that a redelivered
-                one is not counted again, and to move it to the right shard if its fills are received later.
+                at most 0.5 KB each. Beyond it, the oldest is removed. Payouts are kept to recognize
+                redelivered ones, and to move them to the right shard when fills of their markets are received
+                later.
         """
         self._parties = dict(parties or {})
         self._payouts: dict[str, dict[tuple[str, str], _Payout]] = {}
@@ -173,20 +177,20 @@ class Cash(Mapping[BalanceKey, Balance]):
         return table(f"Balances: {len(self)}, in dollars", head, rows)
 
     def of(self, shard: int = 0, account: Account = Account()) -> Balance:  # noqa: B008 it is a constant
-        """Return the balance of an account on a shard; an empty one if it has no fills or settlements."""
+        """Return the balance of an account on a shard; an empty one if no fill or payout was counted."""
         return self._balances.get(BalanceKey(account, shard)) or Balance(account, shard)
 
     def apply(self, update: object) -> list[Balance]:
         """Apply an update of `Orders`, or a settlement; return the changed balances.
 
-        They include balances from which fills or payouts move to another account or shard, even if such a
-        balance is removed because it is now empty.
+        They include a balance from which fills or payouts were moved to another account or shard, even if it
+        is empty now and has been removed.
         """
         changed: dict[BalanceKey, Balance] = {}
         match update:
             case OrderUpdate(order=Order() as order, fills=fills):
                 if update.moved_from is not None:
-                    fills = [*self._unbook(update, order, update.moved_from, changed), *fills]
+                    fills = [*self._subtract_fills(update, order, update.moved_from, changed), *fills]
                 for fill in fills:
                     shard = fill.key.shard
                     if shard > self._shards.get(order.symbol, NO_SHARD):
@@ -204,7 +208,7 @@ class Cash(Mapping[BalanceKey, Balance]):
                     changed[BalanceKey(balance.account, balance.shard)] = balance
         return list(changed.values())
 
-    def _unbook(
+    def _subtract_fills(
         self, update: OrderUpdate, order: Order, account: Account, changed: dict[BalanceKey, Balance]
     ) -> list[Fill]:
         """Subtract an order's fills from the balances of its previous account, which are added to `changed`;
@@ -250,12 +254,12 @@ class Cash(Mapping[BalanceKey, Balance]):
                     self.refused += 1
                     continue
                 self._remember(symbol, (day, party_id), payout)
-                _book(balance, amount, fee, 1)
+                _add_payout(balance, amount, fee, 1)
             elif (payout.amount, payout.fee) == (amount, fee):
                 continue
             else:  # a further page of the settlement changed the amount
                 balance = self._balances[payout.key]
-                _book(balance, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
+                _add_payout(balance, subtract(amount, payout.amount), subtract(fee, payout.fee), 0)
                 payout.amount, payout.fee = amount, fee
             yield balance
 
@@ -277,15 +281,15 @@ class Cash(Mapping[BalanceKey, Balance]):
         remember(self._shards, symbol, shard, self._max_paid)
         for payout in self._payouts.get(symbol, {}).values():
             before = self._balances[payout.key]
-            _book(before, payout.amount.copy_negate(), payout.fee.copy_negate(), -1)
+            _add_payout(before, payout.amount.copy_negate(), payout.fee.copy_negate(), -1)
             if not (before.fills or before.settlements):
                 del self._balances[payout.key]
             balance = self._balance(BalanceKey(payout.account, shard))
             if balance is None:  # no room, so the payout stays in its previous balance
-                _book(before, payout.amount, payout.fee, 1)
+                _add_payout(before, payout.amount, payout.fee, 1)
                 continue
             payout.shard = shard
-            _book(balance, payout.amount, payout.fee, 1)
+            _add_payout(balance, payout.amount, payout.fee, 1)
             yield before
             yield balance
 
@@ -323,11 +327,11 @@ class Cash(Mapping[BalanceKey, Balance]):
             left = subtract(add(fill.balance_change, fill.fee), explained)
             balance.unexplained = add(balance.unexplained, left)
 
-    # Dump and load
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because its dump
-        determines which fills have been counted.
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: after `load`, `Orders`
+        reports only the fills that its dump does not contain.
         """
         return dump_state(_State(self.refused, self._payouts, self._shards, list(self._balances.values())))
 
@@ -350,7 +354,7 @@ class Cash(Mapping[BalanceKey, Balance]):
 _SUMS: Final = ("change", "fees", "paid", "unexplained", "payouts", "settlement_fees")
 
 
-def _book(balance: Balance, amount: Decimal, fee: Decimal, count: int) -> None:
+def _add_payout(balance: Balance, amount: Decimal, fee: Decimal, count: int) -> None:
     """Add a payout and its fee, or changes to them, to a balance."""
     balance.payouts = add(balance.payouts, amount)
     balance.settlement_fees = add(balance.settlement_fees, fee)

@@ -33,8 +33,8 @@ def trade_fee(
         price: price in dollars.
         quantity: number of contracts.
         rate: the fraction.
-        variance: whether the value at stake per contract is price times (1 - price), as for the prediction
-            product, rather than the price.
+        variance: True if the value at stake per contract is price times (1 - price), as for the prediction
+            product; False if it is the price.
         step: the fee is rounded up to a multiple of this amount in dollars.
     """
     stake = multiply(price, subtract(ONE, price)) if variance else price
@@ -69,7 +69,7 @@ class Charge:
 
 @attrs.define
 class FeeAccumulator:
-    """The rounding fees of one order that are not rebated yet, over all its fills as taker and as maker."""
+    """The sum of an order's rounding fees that have not been rebated, over its fills as taker or maker."""
 
     overpaid: Decimal = ZERO
 
@@ -84,8 +84,8 @@ class FeeAccumulator:
             change: balance change of the fill in dollars, before fees.
             trade_fee: the trade fee of the fill in dollars.
             precision: the balance changes by multiples of this amount in dollars.
-            rebate_waits: whether a rebate is limited to the fees of its fill, so that the rest is rebated
-                with a later fill.
+            rebate_waits: whether the rebate with a fill is limited to the fees of that fill. The rest is then
+                rebated with later fills.
         """
         after_fee = subtract(change, trade_fee)
         rounding_fee = subtract(after_fee, floor(after_fee, precision))
@@ -104,8 +104,8 @@ class FeeTerms:
         taker_rate: Trade fee of fills that took liquidity, as a fraction of the value at stake.
         maker_rate: The same for fills that did not take liquidity.
         precision: Step of balance changes in dollars: 0.01, or 0.0001 for direct members.
-        variance: Whether the value at stake is price times (1 - price), as for the prediction product, rather
-            than the price.
+        variance: True if the value at stake per contract is price times (1 - price), as for the prediction
+            product; False if it is the price.
     """
 
     taker_rate: Decimal
@@ -147,9 +147,9 @@ def revenue(side: Side | str, fill: Fill) -> Decimal | None:
     """Return the balance change of a fill of the prediction product before fees, in dollars, computed from
     its price and the position.
 
-    Closed contracts are paid out at once: a long and a short contract together are worth one dollar. Offsets
-    between positions in a group of markets are not included. None if the report does not contain the
-    position.
+    Closed contracts are paid out at once, because a long and a short contract together are worth one dollar.
+    The effect of offsetting positions in other markets is not included. None if the report does not contain
+    the position.
     """
     if fill.long_qty is None or fill.short_qty is None:
         return None
@@ -173,8 +173,8 @@ def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | N
     fees = FeeAccumulator()
     for key in sorted(order.fills):
         fill = order.fills[key]
-        # The reported balance change has the fee deducted. Whether it includes a rebate makes no difference
-        # here, because rebates are whole cents.
+        # The fee is deducted from the reported balance change. The change may also include a rebate, which
+        # does not affect the rounding, because rebates are whole cents.
         if fill.balance_change is not None:
             before_fees: Decimal | None = add(fill.balance_change, fill.fee)
         else:
@@ -186,8 +186,9 @@ def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | N
 
 
 def check_fees(order: Order, terms: FeeTerms) -> list[FeeDiscrepancy]:
-    """Return the differences between reported and expected fees of an order; empty while fills are
-    missing."""
+    """Return the differences between reported and expected fees of an order; empty if the expected fees are
+    unknown (see `expected_charges`).
+    """
     found: list[FeeDiscrepancy] = []
     for key, charge in (expected_charges(order, terms) or {}).items():
         fill = order.fills[key]

@@ -1,7 +1,7 @@
 """Positions computed from fills, by account and symbol.
 
-Positions are sums over fills and settlements, so they do not depend on the sequence in which these are
-received: contracts bought and sold are matched at their average prices.
+Positions are sums over fills and settlements, so they do not depend on the sequence in which messages are
+received. Contracts bought and sold are matched at their average prices.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Position:
         settled_at: Settlement price of a contract of YES in dollars; None until the market is settled.
         reported_net: Key of the newest report that contains the position (704, 705), and that position: long
             minus short contracts.
-        incomplete_orders: Numbers of the orders whose fills may be incomplete.
+        incomplete_orders: Numbers (`Order.number`) of the orders that may have fills that were not received.
     """
 
     account: Account
@@ -113,7 +113,7 @@ class Position:
         return subtract(self._gain(mark), self.fees)
 
     def _gain(self, mark: Decimal) -> Decimal:
-        """Return the profit or loss of all contracts before fees, with open contracts valued at `mark`."""
+        """Return the profit or loss of all contracts before fees. Open contracts are valued at `mark`."""
         price = mark if self.settled_at is None else self.settled_at
         return multiply_add(self.counted, price, subtract(self.sold_value, self.bought_value))
 
@@ -166,11 +166,11 @@ class Positions(Mapping[PositionKey, Position]):
 
         Args:
             max_positions: maximum number of positions, about 1 KB each. Beyond it, a new position replaces
-                the oldest flat one without missing fills; if there is none, fills of the new position are not
-                counted.
+                the oldest one with no open contracts and no missing fills. If there is none, the fills of the
+                new position are not counted.
             max_settled: maximum number of settled markets remembered, at most 1 KB each, to settle positions
                 whose first fill is received later. Beyond it, the market whose settlement was received first
-                is removed: a position in it that begins afterwards counts as open.
+                is removed. If a fill of that market is received later, its position counts as open.
         """
         self._max_positions, self._max_settled = max_positions, max_settled
         self._settled: dict[str, tuple[date, Decimal]] = {}
@@ -248,8 +248,8 @@ class Positions(Mapping[PositionKey, Position]):
         """Return the positions that differ from those reported by the venue, although no order of the account
         and symbol is uncertain or has missing fills.
 
-        Fills from other sessions are not counted unless a listener session receives them; transfers are not
-        counted.
+        A difference may also be due to transfers, which are never counted, or to fills of other sessions,
+        which are counted only if a listener session receives them.
         """
         return [
             PositionDiscrepancy(
@@ -292,7 +292,7 @@ class Positions(Mapping[PositionKey, Position]):
         fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in UNCERTAIN
         changed: list[Position] = []
         if update.moved_from is not None:
-            previous = self._unbook(update, order, update.moved_from)
+            previous = self._subtract_fills(update, order, update.moved_from)
             if previous is not None and update.moved:
                 changed, fills = [previous], [*update.moved, *fills]
         position = self._positions.get(PositionKey(order.account, order.symbol))
@@ -316,7 +316,7 @@ class Positions(Mapping[PositionKey, Position]):
                 position.reported_net = fill.key, subtract(fill.long_qty, fill.short_qty)
         return [*changed, position] if fills else []
 
-    def _unbook(self, update: OrderUpdate, order: Order, account: Account) -> Position | None:
+    def _subtract_fills(self, update: OrderUpdate, order: Order, account: Account) -> Position | None:
         """Subtract an order's fills from the position of its previous account; return that position."""
         key = PositionKey(account, order.symbol)
         position = self._positions.get(key)
@@ -362,11 +362,11 @@ class Positions(Mapping[PositionKey, Position]):
         settled = self._settled.get(symbol)
         return Position(account, symbol, settled_at=None if settled is None else settled[1])
 
-    # Dump and load
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because its dump
-        determines which fills have been counted.
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: after `load`, `Orders`
+        reports only the fills that its dump does not contain.
         """
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 

@@ -36,7 +36,7 @@ class SettlementDiscrepancyKind(Enum):
     Attributes:
         UNREADABLE: The page is not counted, so the settlement stays incomplete.
         CHANGED: The version received first counts.
-        TOO_MANY_PAGES: The page is counted, and the settlement is returned again in the update.
+        TOO_MANY_PAGES: The page is counted, and the update contains the settlement again.
     """
 
     UNREADABLE = "a field of the settlement is missing, unreadable or too long"
@@ -173,7 +173,7 @@ class _Page:
 
 @attrs.define(eq=False)
 class _Pages:
-    """The reports about one market and date, by report id, and values summarized from them."""
+    """The pages of one settlement by report id, and values computed from them."""
 
     symbol: str
     date: date
@@ -193,27 +193,27 @@ class _Pages:
         self.party_ids.update(party.party_id for party in page.parties)
         if page.sent_at is not None:
             self.since = page.sent_at if self.since is None else min(self.since, page.sent_at)
-        # If pages differ, the highest number counts: a settlement reported too early would lack payouts,
-        # while one reported too late is listed as incomplete in the meantime.
+        # If the pages contain different totals, the highest one counts. With too low a total, the settlement
+        # would be reported without some payouts; with too high a total, it is listed as incomplete.
         if page.total is not None:
             self.total = page.total if self.total is None else max(self.total, page.total)
         self.marked |= page.last is not None
         self.has_last |= page.last is True
 
     def is_complete(self) -> bool:
-        """Return whether all pages have been received. The pages contain their total number, or else the last
-        page is marked; without either field, a single report is complete.
+        """Return whether all pages have been received.
+
+        TotNumMarketSettlementReports, the total number of pages, decides if any page contains it. Otherwise
+        the page with LastFragment (893) must have been received. Without either field, a single page is
+        complete.
         """
-        # TotNumMarketSettlementReports and LastFragment (893) are both optional. Pages may arrive in any
-        # sequence, and repeatedly after a resend.
         if self.total is not None:
             return len(self.by_id) >= self.total
         return self.has_last or not self.marked
 
     def settlement(self) -> Settlement:
         """Return the settlement assembled from the pages."""
-        # Sorted by report id, because the result must be the same after `load` and for any sequence of
-        # arrival.
+        # Sorted by report id, because the result must not depend on the sequence in which the pages arrived.
         pages = [self.by_id[report_id] for report_id in sorted(self.by_id)]
         return Settlement(
             self.symbol,
@@ -226,7 +226,7 @@ class _Pages:
 
     @property
     def weight(self) -> int:
-        """Number of parties, counted against `max_parties`; a page without parties counts as one."""
+        """Number of parties, counted against `max_parties`; a page without parties counts as one party."""
         return sum(map(_weight, self.by_id.values()))
 
 
@@ -240,9 +240,9 @@ class _State:
 class Settlements(Mapping[tuple[str, date], Settlement]):
     """The settlements received on the sessions of one account, by Symbol and ClearingBusinessDate.
 
-    Pass every event to `apply`, in any sequence; redelivered reports have no effect. A complete settlement is
-    reported once and kept; `incomplete` returns the others, with the time of their first page. No message
-    from the venue raises an exception.
+    Pass every event to `apply`, in any sequence. Redelivered reports have no effect. A settlement is reported
+    when its last missing page is received, and is kept. `incomplete` returns the settlements with missing
+    pages. No message from the venue raises an exception.
     """
 
     __slots__ = ("_kept", "_max_parties", "_max_settlements", "_weight")
@@ -275,7 +275,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         return sum(1 for _ in self)
 
     def incomplete(self) -> list[IncompleteSettlement]:
-        """Return the settlements with missing pages; the one that has waited longest comes first."""
+        """Return the settlements with missing pages, the one that has waited longest first."""
         waiting = [
             IncompleteSettlement(pages.symbol, pages.date, pages.since, len(pages.by_id), pages.total)
             for pages in self._kept.values()
@@ -333,7 +333,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         pages = self._kept.pop(key, None) or _Pages(*key)
         self._kept[key] = pages
         if pages.by_id:
-            # The page is kept because it contains payouts: the settlement was reported as complete too early.
+            # The settlement was reported as complete too early. The page is kept for the payouts it contains.
             if pages.is_complete():
                 _add_discrepancy(update, SettlementDiscrepancyKind.TOO_MANY_PAGES, f"report {report_id}")
             other = next(iter(pages.by_id.values()))
@@ -371,7 +371,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         self._weight = total - weight
         return True
 
-    # Dump and load
+    # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
         """Return the state as JSON values, for `load`."""

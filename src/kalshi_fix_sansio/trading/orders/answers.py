@@ -33,9 +33,10 @@ _ANSWERED: Final[Mapping[str | None, str]] = {
 
 @attrs.define(eq=False, repr=False)
 class Answers:
-    """Finds the pending change or cancel that a message from the venue settles, and settles it.
+    """Finds the pending change or cancel that a message from the venue settles, and settles it. A settled
+    request is no longer pending.
 
-    Several requests may have one ClOrdID, and messages may be received repeatedly and in any order.
+    Several requests may have the same ClOrdID, and messages may be received repeatedly and in any order.
     """
 
     _kept: OrderIndex
@@ -95,16 +96,16 @@ class Answers:
             for holder, request in self._kept.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
-                # A request may also rename an order back to an earlier ClOrdID. Then the ClOrdID proves
-                # nothing, and only the request's own answer settles it. The same holds while the report or
-                # the order still has an earlier ClOrdID.
+                # The ClOrdID proves nothing if the order had it before the request, which may rename an order
+                # back to an earlier ClOrdID. The same holds while the report or the order has an earlier
+                # ClOrdID. Then only the request's own answer settles it.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)
 
     def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the request that a report confirms. If several share the ClOrdID, choose the first one sent
-        that awaits its answer or, for a drop copy report, the first uncertain one.
+        """Settle the request that a report confirms. If several requests have the ClOrdID, prefer those that
+        await an answer or, for a drop copy report, the uncertain ones; choose the one that was sent first.
         """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id

@@ -27,8 +27,8 @@ class KnowledgeKind(Enum):
     CLEAR = "no report is missing"
     LOSS = "reports may be missing"
     NOT_AT_VENUE = "a refusal states that the venue no longer has such an order"
-    RESOLVED_OPEN = "the user found out that it is open"
-    RESOLVED_DONE = "the user found out that it is done"
+    RESOLVED_OPEN = "the user has reported it as open"
+    RESOLVED_DONE = "the user has reported it as done"
 
 
 # An attribute of an Enum class takes three times as long as a global name to look up, and `Order.state` is
@@ -100,8 +100,8 @@ class Knowledge:
         return CLEAR if self.kind is RESOLVED_DONE and is_open else self
 
     def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
-        """Return the knowledge after drop copy that was requested from `begin` at an epoch; `needed` is the
-        report from which drop copy must begin for this order.
+        """Return the knowledge after a complete drop copy range that was requested from `begin` at an epoch.
+        `needed` is the report from which drop copy must begin for this order.
         """
         return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
@@ -112,9 +112,7 @@ class Knowledge:
 
 CLEAR: Final = Knowledge()
 RESOLVED: Final = {True: Knowledge(RESOLVED_OPEN), False: Knowledge(RESOLVED_DONE)}
-"""The knowledge after the user has resolved an order; the key is True if the user reported the order as
-open.
-"""
+"""The knowledge after the user has reported an order as open (True) or done (False)."""
 
 
 @attrs.frozen
@@ -134,7 +132,7 @@ class Loss:
 
 @attrs.define(eq=False)
 class Mark:
-    """The position of an order in the sequence of losses: which losses have not been applied to the order
+    """The position of an order in the sequence of losses; later losses have not been applied to the order
     yet. All orders that were last evaluated between the same two losses share one mark.
 
     Attributes:

@@ -43,7 +43,7 @@ class MassCancel:
     """A cancel of all orders of the session. Read-only for the user.
 
     Attributes:
-        number: Unique among the open mass cancels; later ones have larger numbers.
+        number: Number that is unique among the open mass cancels. Later ones have larger numbers.
         cl_ord_id: ClOrdID (11) of the request.
         waiting: Numbers of the orders that it should cancel and that have not ended.
         newest: By shard, the newest report when the request was sent.
@@ -148,8 +148,8 @@ class MassCancels:
                 each.missed.add(number)
 
     def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
-        """Record that drop copy shows these orders as still open. It was requested at an epoch, for the
-        executions since `begin`.
+        """Record that drop copy shows these orders as still open. Drop copy was requested from `begin` at an
+        epoch.
         """
         for each in self.open:
             if 0 < each.uncertain_since_epoch <= epoch and covers(begin, each.newest.get(begin.shard)):

@@ -15,7 +15,7 @@ MAX_SHARDS: Final = 64
 
 @attrs.define(eq=False, repr=False)
 class NewestReports:
-    """By shard, the newest reports of a session and of its drop copy; and the shard of each symbol."""
+    """The newest reports of a session and of its drop copy by shard, and the shard of each symbol."""
 
     _max_symbols: int
     live: dict[int, ExecKey] = attrs.field(factory=dict)
@@ -23,8 +23,8 @@ class NewestReports:
     copied: dict[int, ExecKey] = attrs.field(factory=dict)
     """The newest report from drop copy, by shard."""
     loaded: dict[int, ExecKey] = attrs.field(factory=dict)
-    """The newest unsolicited report when `Orders.load` was called, by shard. Reports about a request that is
-    not in the loaded state are newer.
+    """The newest unsolicited report when `Orders.load` was called, by shard. If the loaded state does not
+    contain a request, all reports about the request are newer.
     """
     shards: dict[str, int] = attrs.field(factory=dict)
     """The shard of the reports, by symbol."""

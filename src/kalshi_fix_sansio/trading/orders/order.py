@@ -2,7 +2,7 @@
 message causes.
 
 The state does not depend on the sequence in which the messages were received. The newest report of an order
-is the one with the highest ExecKey, a report of its end is valid whenever it is received, and each fill is
+is the one with the highest ExecKey. A report that ends the order counts whenever it is received. Each fill is
 counted once, identified by its key.
 """
 
@@ -60,10 +60,10 @@ class Ending(Enum):
     """How an order ended.
 
     Attributes:
-        REJECTED: By an ExecutionReport.
-        REFUSED: By a Reject (3) or a BusinessMessageReject (j).
-        MISSING: Drop copy has no report about the order: see `DropCopyRange`.
-        CLOSED: By the user: see `Orders.resolve`.
+        REJECTED: The venue rejected it with an ExecutionReport (8).
+        REFUSED: The venue rejected it with a Reject (3) or a BusinessMessageReject (j).
+        MISSING: Drop copy has no report about it: see `DropCopyRange`.
+        CLOSED: The user reported that it is not open: see `Orders.resolve`.
     """
 
     FILLED = "filled"
@@ -111,7 +111,7 @@ class Fill(NamedTuple):
             reported.
         long_qty: Long position of the account after the fill (704); None if not reported.
         short_qty: Short position of the account after the fill (705); None if not reported.
-        aggressor: Whether the order took liquidity (1057).
+        aggressor: Whether the order took liquidity (1057); None if not reported.
     """
 
     key: ExecKey
@@ -125,9 +125,9 @@ class Fill(NamedTuple):
 
 
 class ReportFacts(NamedTuple):
-    """Facts about an order in one report. The greater of two such objects is the newer report, which has the
-    higher key. Two sessions can receive different reports with the same key. Then the report of an end is
-    newer, or else the report with the higher cumulative quantity.
+    """Facts about an order in one report. They compare by the age of their reports: a newer report has a
+    higher key. Two sessions may receive different reports with the same key. Then a report that ends the
+    order counts as newer, or else the report with the higher cumulative quantity.
     """
 
     key: ExecKey
@@ -211,7 +211,9 @@ class Placed:
     unsure: bool = False
     """Whether the venue answered, but the answer left the outcome open."""
     refused: bool = False
+    """Whether the venue answered with a Reject (3) or a BusinessMessageReject (j)."""
     missing: bool = False
+    """Whether drop copy has no report about the order."""
     named: bool = False
     """Whether an `OutcomesUnknown` event has listed the request."""
 
@@ -219,14 +221,15 @@ class Placed:
 @attrs.define(eq=False)
 class Cohort:
     """Orders whose states became certain between the same two losses. A later loss, or the drop copy that
-    resolves it, changes all of them at once. Unless `shard` is None, each order has a report from the shard
-    and no pending request.
+    resolves it, changes all of them at once.
 
     Attributes:
         mark: The losses that had not been applied to its orders when their states were last certain.
-        shard: The shard of the newest report of each order; None for all other orders in a certain state.
-        slots: The slots of the orders by number, in the order in which they joined. The orders themselves are
-            not listed, because they refer to their cohort, and state machines create no reference cycles.
+        shard: The shard of the newest report of each order, if each order has a report and no pending
+            request. None for the cohort of all other orders whose states are certain.
+        slots: `Order.slot` of each order, by its number, in the sequence in which the orders joined. A
+            reference to the order itself would create a reference cycle, because an order refers to its
+            cohort.
     """
 
     mark: Mark
@@ -270,8 +273,8 @@ class Order:
             reports without a key.
         losses: The losses of reports about any order, shared by all orders.
         mark: The losses that have not been applied to the order yet.
-        cohort: The orders in a certain state that losses affect together with this order; None if its state
-            is uncertain.
+        cohort: The cohort of the order, whose orders a loss affects together; None if the order is done, or
+            if anything about it is uncertain.
         seen_live: Whether an unsolicited report about the order was received, not only drop copy.
         indexed: The ClOrdIDs by which the order can be found.
         indexed_as: Its state after its last update; None while it is new.
@@ -468,8 +471,8 @@ class Order:
         return tuple(filter(None, names))
 
     def origins(self, request: PendingRequest) -> set[str]:
-        """Return the known ClOrdIDs of the order before a pending request renames it: the first ClOrdID, and
-        those that the request chains from.
+        """Return the known ClOrdIDs of the order before a pending request renames it: its first ClOrdID, and
+        the OrigClOrdIDs of the request and of the earlier requests that it chains from.
         """
         earlier = self.pending[: self.pending.index(request)]
         found = {
@@ -516,7 +519,7 @@ class Order:
     @property
     def leaves_qty(self) -> Decimal:
         """Contracts that may still trade: LeavesQty (151) of the newest report; before any report, the whole
-        quantity.
+        quantity; 0 if the order is done.
         """
         if self.is_done:
             return ZERO
@@ -566,7 +569,7 @@ class OrderDiscrepancyKind(Enum):
     OVERFILLED = "the fills exceed the highest CumQty reported"
     REVIVED = "a later report shows an ended order as open"
     TERMS = "a report differs in symbol or side from earlier ones"
-    UNKNOWN_REQUEST = "an answer to an unknown request"
+    UNKNOWN_REQUEST = "a request about an unknown order, or an answer to an unknown request"
     TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
     FORGOTTEN = "a report that may be about an order no longer kept; it is not counted"
 
@@ -593,8 +596,8 @@ class OrderUpdate:
 
     Attributes:
         order: The order itself. Later messages change it, so read it before the next `apply`. None in an
-            update about a mass cancel, a loss of reports about any order, or a discrepancy that concerns no
-            known order.
+            update about a mass cancel, a loss of reports (`lost`), verified orders (`verified`), or a
+            discrepancy that concerns no known order.
         before: Its previous state; None if it is new.
         fills: The newly counted fills; each is reported once.
         answered: Changes and cancels that are no longer pending: done, refused, or known not to have reached
@@ -606,10 +609,10 @@ class OrderUpdate:
         discrepancies: The inconsistencies found.
         mass_cancel: The mass cancel whose state changed. Each of its orders has a separate update.
         lost: A live view of the orders that are not done, by symbol and side, if reports about any of them
-            may be missing. These orders are UNVERIFIED, or UNKNOWN without an answer, and have no separate
-            updates. None in other updates.
-        verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN. They have no separate
-            updates. Those that have been removed in the meantime are left out. Empty in other updates.
+            may be missing. Orders with a report are now UNVERIFIED. Orders without one are UNKNOWN if the
+            answer to their request may be missing too. They have no separate updates. None in other updates.
+        verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN, without those that have
+            been removed since. They have no separate updates. Empty in other updates.
     """
 
     order: Order | None
@@ -625,7 +628,7 @@ class OrderUpdate:
 
     @property
     def moved(self) -> list[Fill]:
-        """Fills that earlier updates reported for the account `moved_from` and that belong to
+        """Fills that earlier updates reported for the account `moved_from` and that now belong to
         `order.account`.
         """
         if self.order is None or self.moved_from is None:

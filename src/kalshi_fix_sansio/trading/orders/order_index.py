@@ -44,9 +44,8 @@ class OrderIndex:
     losses: Losses
     orders: dict[int, Order] = attrs.field(factory=dict)
     done: OrderedDict[int, None] = attrs.field(factory=OrderedDict)
-    """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict because a dict
-    skips all deleted entries at its front to find the first one: with 100,000 orders, adding an order took
-    up to four times as long.
+    """Numbers of orders that have ended, the earliest ended first. To find its first entry, a dict would skip
+    all deleted entries at its front: with 100,000 orders, adding an order took up to four times as long.
     """
     ended: int = 0
     """`Order.ended` of the order that ended last."""
@@ -129,7 +128,8 @@ class OrderIndex:
         """Record that drop copy has returned all reports about the orders of a lost cohort; return their
         numbers.
         """
-        # Reading an attribute of 100,000 orders that are not in the processor's caches would take 20 ms.
+        # Uses only the cohort: reading an attribute of 100,000 orders that are not in the processor's caches
+        # would take 20 ms.
         found = list(cohort.slots)
         self.changed.update(zip(cohort.slots.values(), found, strict=True))
         cohort.mark = self.losses.mark
@@ -145,8 +145,8 @@ class OrderIndex:
 
     def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
         """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
-        reported: first those without any answer, then those whose answer left the outcome open; the oldest
-        first in both groups.
+        reported. Orders without any answer are first, then those whose answer left the outcome open. Both
+        groups are sorted by age, the oldest order first.
         """
         found = [
             (order, order.placed)
@@ -391,7 +391,7 @@ class OrderIndex:
             self.ended = position
 
     def _join(self, order: Order) -> None:
-        """Add an order in a certain state to the current cohort of its shard."""
+        """Add an order whose state is certain to the current cohort of its shard."""
         no_shard = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
         shard = None if no_shard or order.last is None else order.last.key.shard
         cohort = order.cohort

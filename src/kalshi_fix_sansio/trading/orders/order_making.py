@@ -63,7 +63,9 @@ def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
 
 
 def _change_before(order: Order) -> PendingRequest | None:
-    """Return the newest pending change. When the venue accepts a change, the order gets its ClOrdID."""
+    """Return the newest change that awaits its answer. Later requests must refer to its ClOrdID, which the
+    order gets when the venue accepts the change.
+    """
     return next(
         (each for each in reversed(order.pending) if each.msg_type == _CHANGE and not each.is_unknown), None
     )

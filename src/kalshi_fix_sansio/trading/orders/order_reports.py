@@ -28,14 +28,15 @@ CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIR
 ClOrdID.
 """
 GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
+"""OrdStatus values of orders that have ended."""
 _NEEDED: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
 _BALANCE: Final = CollateralAmountType.BALANCE
 _IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
 
 
 def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
-    """Return the conditions under which an answer leaves the outcome of the request open, because even the
-    venue does not know it.
+    """Return the conditions under which an answer leaves the outcome of the request open. The venue itself
+    does not know the outcome then.
     """
     layout = cls.MESSAGE
     return tuple(

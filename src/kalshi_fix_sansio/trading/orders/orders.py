@@ -170,11 +170,11 @@ class Orders:
         Args:
             session_type: name of the session type, which determines whether missed reports are resent.
             product: prediction or margin. For margin, prices are in dollars regardless of the Logon.
-            logon: the fields of the session's Logon; needed only before the first LoggedOn, which contains
-                them. Default: UseDollars.
+            logon: the fields of the session's Logon, used until the first LoggedOn event, which contains
+                them. Default: UseDollars is set.
             max_orders: maximum number of orders kept, about 3 KB each without fills. Beyond it, a new order
-                replaces the order that ended first. If none has ended, an order that another session placed
-                is not kept.
+                replaces the order that ended first. If none has ended, orders of other sessions are not kept,
+                and those of this session are kept beyond the limit.
             max_fills: maximum number of fills kept and counted for one order, about 1 KB each.
         """
         self._session_type = SESSION_TYPES[session_type]
@@ -186,8 +186,8 @@ class Orders:
         self._kept = OrderIndex(max_orders, self._losses)
         self._mass_cancels = MassCancels()
         self.epoch: int = 1
-        """Counter that increases with each event that makes an outcome uncertain. Record its value when drop
-        copy is requested, for `DropCopyRange.epoch`.
+        """Counter that increases with each event that makes an outcome uncertain. `DropCopyRange.epoch` is
+        its value when drop copy was requested.
         """
         self._logged_on = self._loading = False
         self._number = 0
@@ -234,8 +234,8 @@ class Orders:
         return Found(lambda: self._kept.live_orders(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
-        """Return the orders that are open at the venue as far as is known, OPEN and UNVERIFIED; lazy like
-        `live`.
+        """Return the orders that are OPEN or UNVERIFIED: open at the venue, as far as is known. The result is
+        lazy, as that of `live` is.
         """
         live = self.live(symbol, side)
         # A live order with a report is always OPEN or UNVERIFIED.
@@ -390,8 +390,8 @@ class Orders:
         """Apply a request that is about to be sent, an event of the session or client, a received message, or
         a drop copy result (`DropCopyReport` or `DropCopyRange`).
 
-        Returns one update for each changed order. A loss that may affect every order is one update without an
-        order (`OrderUpdate.lost`). Other events and messages have no effect.
+        Returns one update for each changed order. A loss that may affect every order is reported in one
+        update without an order (`OrderUpdate.lost`). Other events and messages have no effect.
 
         Raises:
             LocalProtocolError: `load` was called, and its result was not iterated to the end.
@@ -524,8 +524,8 @@ class Orders:
             self._kept.record_discrepancy(
                 named, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
             )
-            # The content of the report is unknown, so the order that the report names becomes uncertain, or
-            # every order if it names none.
+            # The content of the report is unknown, so the order that it names becomes uncertain. If it names
+            # no known order, every order becomes uncertain.
             if report.exec_type not in PENDING:
                 self._lose_reports(named)
             return
@@ -660,7 +660,7 @@ class Orders:
             return None
         self._number += 1
         order = Order(self._number, report.symbol, report.side, report.order_id, losses=self._losses)
-        # Earlier reports about this order may be among those that the last loss affected.
+        # The order may be older than the last loss, so earlier reports about it may be missing.
         order.knowledge = Knowledge(KnowledgeKind.LOSS, self._losses.reports, self._time)
         self._kept.add(order)
         return order
@@ -676,8 +676,8 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The report may contain the OrderID of another order, which caused the venue to
-        refuse this one.
+        is redelivered. The OrderID in the report may be that of another order, because of which the venue
+        refused this one.
         """
         if self._answers.record_answer(report):
             return None
@@ -906,9 +906,9 @@ class Orders:
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
-        """Yield the changes since the last dump, for `load`, as keys and JSON values of rows: one row for
-        each order that has changed, and the row "orders". Let them replace earlier rows with the same
-        keys: `rows.update(orders.dump())`.
+        """Yield the rows that have changed since the last dump, each as its key and its JSON value, for
+        `load`. Each changed order has one row, and the row "orders" contains the other state. A row replaces
+        an earlier one with the same key: `rows.update(orders.dump())`.
 
         The row "orders" is yielded twice: first as None, and last with its value. Until that value is stored,
         the rows are incomplete and cannot be loaded. Messages may be applied between two rows.

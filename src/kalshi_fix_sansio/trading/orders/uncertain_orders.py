@@ -34,8 +34,9 @@ class UncertainOrder(UncertainItem):
         order: The order; None for a mass cancel.
         request: The change or cancel whose outcome is unknown; None for other kinds.
         mass_cancel: The mass cancel; None for an order.
-        begin: Key at which drop copy must begin to resolve the uncertainty; None if it is unknown: use REST.
-            For a mass cancel, drop copy is needed on each shard of its orders: see `Orders.drop_copy_start`.
+        begin: Key at which drop copy must begin to resolve the uncertainty; None if it is unknown, so
+            REST must be used. A mass cancel needs drop copy of each shard of its orders:
+            `Orders.drop_copy_start` returns all keys.
     """
 
     kind: UncertainOrderKind

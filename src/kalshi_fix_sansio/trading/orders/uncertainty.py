@@ -97,9 +97,7 @@ class Uncertainty:
         return first_keys(keys, forgotten)
 
     def _alike(self) -> list[Cohort]:
-        """Return the cohorts whose orders all have a certain state, or all need drop copy from the same
-        report.
-        """
+        """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
         return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
     def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
@@ -118,18 +116,18 @@ class Uncertainty:
         if covered.end is not None:
             return
         kept, alike, verified = self._kept, self._alike(), list[int]()
-        open_ = set()
+        still_open = set()
         for order in kept.outside_cohorts(each for each in alike if each.shard is not None):
             if not order.is_done and self._reports.shard_of(order) == covered.shard:
                 self._cover_order(order, covered)
                 if order.state is OrderState.OPEN:
-                    open_.add(order.number)
+                    still_open.add(order.number)
         for cohort in alike if kept.losses.reports <= covered.epoch else ():
             if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
                 verified += kept.verify(cohort)
         if verified:
             kept.touched.append(OrderUpdate(None, verified=Found(partial(kept.numbered, verified))))
-        self._mass_cancels.record_covered(open_, covered.begin, covered.epoch)
+        self._mass_cancels.record_covered(still_open, covered.begin, covered.epoch)
         for cohort in kept.cohorts:
             if cohort.shard == covered.shard and not cohort.is_lost:
                 self._mass_cancels.record_covered(cohort.slots.keys(), covered.begin, covered.epoch)

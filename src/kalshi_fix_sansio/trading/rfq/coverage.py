@@ -20,8 +20,8 @@ MAX_SYMBOLS: Final = 10_000
 
 @attrs.define(eq=False)
 class Preceding:
-    """The newest reports, and the latest time, that are known to precede the order of an accepted quote, if
-    the quote has an order.
+    """The newest reports, and the latest time, that are known to precede the order of an accepted quote.
+    Whether the quote has an order need not be known.
     """
 
     keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
@@ -73,9 +73,8 @@ class ReportKeys:
     def drop_copy_start(
         self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
-        """Return, by shard, the key from which drop copy must be requested for overdue orders. `overdue`
-        contains the market and the preceding reports of each order. Orders for which the key is unknown are
-        left out.
+        """Return, by shard, the key from which drop copy must be requested to find overdue orders. `overdue`
+        contains the market and the preceding reports of each order. Orders without a known key are left out.
         """
         return first_keys((self._first_key(symbol, preceding) for symbol, preceding in overdue), forgotten)
 
@@ -84,8 +83,8 @@ class ReportKeys:
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
-        """Return whether a range that does not contain the order proves that there is none; `due` is the time
-        by which the order would have been reported.
+        """Return whether a range that contains no report about the order proves that there is no order. `due`
+        is the time by which the order would have been reported.
 
         A range contains the reports up to the time of its request.
         """

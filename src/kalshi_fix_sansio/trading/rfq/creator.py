@@ -72,7 +72,7 @@ _ANSWERS: Final = frozenset(
 )
 """Messages that change the state of a request, in addition to execution reports."""
 _RESOLVABLE: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
-"""States of a request that the user can pass to `resolve`."""
+"""States that the user can pass to `RfqCreator.resolve`."""
 _ACCEPTANCE_FACTS: Final = {
     RfqState.OPEN: {Fact.REFUSED},
     RfqState.ACCEPTED: {Fact.ACCEPTED},
@@ -127,11 +127,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             standard: time windows of standard markets.
             high_volatility: time windows of high volatility markets.
             volatile_symbols: tickers of the high volatility markets, in addition to all combinations.
-            grace: seconds after the windows for confirmation and execution before the report of a trade
-                counts as missing.
+            grace: seconds after the end of the windows for confirmation and execution, after which the report
+                of a trade counts as missing.
             dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
-            max_rfqs: maximum number of requests kept, about 2 KB each. Beyond it ended requests are removed,
-                the oldest first. Active requests are always kept.
+            max_rfqs: maximum number of requests kept, about 2 KB each. Beyond it, ended requests are removed,
+                the oldest first. Active requests are kept even beyond the limit.
             max_quotes: maximum number of quotes per active request, about 1 KB each.
         """
         super().__init__(
@@ -220,7 +220,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             side: BUY takes the maker's offer, SELL its bid.
             cl_ord_id: ClOrdID of the resulting order.
             quantity: contracts; None for the whole quote.
-            prefer_better: let the venue accept a better quote instead, if there is one.
+            prefer_better: whether the venue may accept a better quote instead, if there is one.
 
         Raises:
             RfqRequestError: the request is not open, one of its quotes has been or may have been accepted,
@@ -332,7 +332,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     # --- events ---------------------------------------------------------------------------------------
 
     def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        # A bare message is either about to be sent or was received; the two have different types.
+        # A message without an event is about to be sent, or was received. Its type shows which.
         match message:
             case QuoteRequest() if not is_event:
                 self._updates[message.quote_req_id] = CreatorUpdate(self.request(message))
@@ -378,7 +378,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq.state is not RfqState.OPEN:
             raise RfqRequestError(f"request {rfq.quote_req_id} cannot be accepted: {rfq.state.value}")
         if quote.quote_id not in rfq.quotes:
-            raise RfqRequestError(f"quote {quote.quote_id} is not one of request {rfq.quote_req_id}")
+            raise RfqRequestError(f"quote {quote.quote_id} is not a quote for request {rfq.quote_req_id}")
         if any(cl_ord_id == each.cl_ord_id for each in rfq.acceptances):
             raise RfqRequestError(f"ClOrdID {cl_ord_id} was used by an earlier acceptance; use another one")
         return price
@@ -464,7 +464,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         if rfq.symbol is not None and ack.ex_destination is not None:
             self._keys.record_shard(rfq.symbol, ack.ex_destination)
         self._by_rfq_id[ack.rfq_id] = rfq
-        # Quotes contain the RfqId, which the creator learns only here, and may arrive before the ack.
+        # Quotes may arrive before the QuoteRequestAck, but only the ack reveals the RfqId by which they are
+        # matched.
         for key in [key for key in self._early if key[0] == ack.rfq_id]:
             self._put(update, rfq, self._early.pop(key))
 
@@ -574,7 +575,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
         if quote is not None and text in GONE:
-            # Before this reject, the venue sent the creator no message about the end of the quote.
+            # The venue does not report the end of a quote to the creator in any other message.
             quote.gone = text
         self._reindex(rfq)
 
@@ -610,8 +611,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._refuse_acceptance(acceptance, reject.text)
 
     def _find(self, cl_ord_id: str | None, quote_id: str | None) -> Acceptance | None:
-        """Return the acceptance with this ClOrdID or, if it is None, with this QuoteID. If several match,
-        return the newest without an answer, or else the newest.
+        """Return the acceptance with this ClOrdID or, if `cl_ord_id` is None, with this QuoteID. If several
+        match, return the newest without an answer, or else the newest.
         """
         name = cl_ord_id or quote_id or ""
         rfq = self._accepted.get(name)

@@ -42,7 +42,7 @@ ENDED: Final = frozenset(
     (RfqState.EXECUTED, RfqState.FAILED, RfqState.REFUSED, RfqState.CANCELED, RfqState.EXPIRED)
 )
 _ENDS: Final = frozenset((Fact.EXECUTED, Fact.ORDER_REFUSED, Fact.NO_ORDER))
-"""Facts after which an acceptance cannot trade."""
+"""Facts after which an acceptance cannot trade any more."""
 _CLOSED: Final = (
     (Fact.EXPIRED, RfqState.EXPIRED),
     (Fact.CANCELED, RfqState.CANCELED),
@@ -61,10 +61,10 @@ class CreatorQuote:
         offer: Price in dollars that the maker pays for NO; None without an offer.
         bid_size: Contracts of the bid.
         offer_size: Contracts of the offer.
-        contracts: Contracts that the request asks for; None if it specifies cash.
+        contracts: Number of contracts requested; None if the request specifies cash.
         maker: The maker's public id.
         made: Time of the quote, in UTC according to the venue.
-        gone: Text with which the venue reported that the quote is no longer open; None before.
+        gone: Text (58) with which the venue reported that the quote is no longer open; None before.
         age: TransactTime, SendingTime and MsgSeqNum, as a sort key: the newer of two quotes has the higher
             key.
     """
@@ -113,7 +113,8 @@ class Acceptance(Deal):
         text: The reason why the acceptance or its order was refused.
         facts: Facts that messages have established about it.
         preceding: The newest reports, and the latest time, known to precede its order.
-        uncertain_since: Time since which its answers may be lost, in UTC; None if none can be lost.
+        uncertain_since: Time since which messages about it may have been lost, in UTC; None while it is
+            certain.
     """
 
     rfq: CreatorRfq = attrs.field(repr=False, metadata=NOT_DUMPED)
@@ -130,7 +131,7 @@ class Acceptance(Deal):
     def is_refused(self) -> bool:
         """Whether the venue refused the acceptance. The request then stays open."""
         # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused with
-        # an AcceptQuoteStatus; if the order that results from it is refused later, that ends the request.
+        # an AcceptQuoteStatus. If the order that results from it is refused later, the request ends.
         if Fact.ACCEPTED in self.facts:
             return False
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)
@@ -160,7 +161,8 @@ class CreatorRfq:
         acceptances: The last acceptances, the newest last.
         text: The venue's reason for refusing the request or its cancel.
         facts: Facts that messages have established about it.
-        uncertain_since: Time since which its answers may be lost, in UTC; None if none can be lost.
+        uncertain_since: Time since which messages about it may have been lost, in UTC; None while it is
+            certain.
     """
 
     quote_req_id: str

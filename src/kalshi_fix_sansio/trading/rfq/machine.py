@@ -84,8 +84,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
         self.unplaced: UnplacedRequests = UnplacedRequests(*self._REQUESTS)
         """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
-        """Updates of the current call by request. A discrepancy without a request has a sequential number as
-        key.
+        """Updates of the current call by the key of their request, or by a number for a discrepancy without a
+        request.
         """
 
     # --- queries --------------------------------------------------------------------------------------
@@ -152,16 +152,16 @@ class RfqMachine(ABC, Generic[R, D, U]):
     # --- events ---------------------------------------------------------------------------------------
 
     def handle_timer(self, now: datetime) -> list[U]:
-        """Advance the clock to `now`, a timezone-aware time (an earlier time is ignored); return the updates
-        of deals that ended or became uncertain.
+        """Advance the clock to `now`, a timezone-aware time; return the updates of deals that ended or became
+        uncertain. A time before the current one is ignored.
         """
         self._advance(now)
         return self._drain_updates()
 
     def apply(self, event: object, now: datetime) -> list[U]:
         """Apply an event of the session or client, a received message, a drop copy result
-        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. Requests that this machine
-        returned may be passed too; they have no effect.
+        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. A request that this object
+        returned may be passed too, without any effect.
 
         Returns the changes, with the messages to send now. Other events and messages have no effect.
 
@@ -184,7 +184,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
                     self._handle_unanswered(request, decoded)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_answers()
-            # A message that this side rejected is applied when it is redelivered.
+            # If the venue will resend a rejected message, the message is applied when it is redelivered.
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
             case _:
@@ -211,8 +211,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_undelivered(self, refused: Any) -> None:
-        """Handle a message from the venue that this side rejected and did not deliver; None for a message
-        that could not be decoded and may concern any deal.
+        """Handle a message from the venue that this side rejected and did not deliver. It is None if it could
+        not be decoded, and may then concern any deal.
         """
 
     @abstractmethod
@@ -230,7 +230,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Record that a deal has no order."""
 
     def _advance(self, now: datetime) -> datetime:
-        # The clock never goes back: an earlier time would reopen windows whose end has been reported.
+        # The clock never goes back, because an earlier time would reopen windows whose end has been reported.
         if self._now is None or now > self._now:
             self._now = now
         for deal, deadline in list(self._awaited()):

@@ -75,7 +75,7 @@ _RESOLVED: Final = {
     QuoteState.EXECUTED: Fact.EXECUTED,
     QuoteState.FAILED: Fact.ORDER_REFUSED,
 }
-"""States that the user can pass to `resolve`, each with the fact that follows."""
+"""States that the user can pass to `RfqMaker.resolve`, each with the fact that follows."""
 _CONFLICT: Final = "a quote is confirmed and cancelled"
 
 
@@ -95,9 +95,10 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     """The requests for quotes that a session (KalshiRFQ) receives and the maker's quotes, over any number of
     connections.
 
-    Pass every event of the session to `apply`. It calls `quote` to get the terms of a quote for each request,
-    and `confirm` to decide whether to confirm an accepted quote. The updates contain the messages to send. No
-    message from the venue raises an exception; exceptions raised by `quote` and `confirm` propagate.
+    Pass every event of the session to `apply`. It calls the `quote` callback to get the terms of a quote for
+    each request, and the `confirm` callback to decide whether to confirm an accepted quote. The updates
+    contain the messages to send. No message from the venue raises an exception; exceptions raised by the
+    callbacks propagate.
     """
 
     _UPDATE = MakerUpdate
@@ -127,14 +128,15 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             new_id: function that returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
             standard: time windows of standard markets.
             high_volatility: time windows of high volatility markets.
-            volatile_symbols: tickers of the high volatility markets, which messages do not mark. Combinations
-                need not be listed, because all of them are. Read for each request, so it may change.
-            grace: seconds after the window for execution before the report of a trade counts as missing.
+            volatile_symbols: tickers of the high volatility markets, in addition to all combinations.
+                Messages do not mark these markets. The container is read for each request, so it may change.
+            grace: seconds after the end of the window for execution, after which the report of a trade counts
+                as missing.
             dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
             alloc_account: the subaccount that quotes.
             max_rfqs: maximum number of requests, about 2 KB each with one quote, and up to 16 KB with many.
-                Beyond it, a new request replaces the oldest without an open quote, or else the oldest without
-                an accepted quote. If there is none, the new request is ignored.
+                Beyond it, a new request replaces the oldest one without an open quote, or else the oldest one
+                without an accepted quote. If there is none, the new request is ignored.
         """
         super().__init__(
             standard, high_volatility, volatile_symbols, grace=grace, dollars=dollars, max_rfqs=max_rfqs
@@ -333,7 +335,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if len(self._rfqs) < self._max_rfqs:
             return True
         tradable = {quote.rfq.rfq_id for quote in self._may_trade.values()}
-        # Requests with a quote that may trade are not removed, because execution reports could then not be
+        # A request with a quote that may trade is kept, because without it the execution reports could not be
         # matched.
         evicted = next(iter(self._idle), None) or next(
             (each for each in self._rfqs if each not in tradable), None
@@ -372,7 +374,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             evicted = next((each for each in rfq.quotes.values() if each.state in ENDED), None)
             if evicted is None:
                 raise RfqRequestError(
-                    f"{MAX_QUOTES} quotes on request {rfq.rfq_id} are not known to have ended"
+                    f"request {rfq.rfq_id} has {MAX_QUOTES} quotes that may not have ended; cancel one first"
                 )
             del rfq.quotes[evicted.quote_id], self._quotes[evicted.quote_id]
         quote = MakerQuote(quote_id, rfq, terms, alloc_account)
@@ -397,8 +399,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return a confirmation, which counts as sent now or, with `sent_earlier`, at an unknown earlier
         time.
         """
-        # Counted, because the venue answers each confirmation: one is unanswered while there are more
-        # confirmations than refusals.
+        # Counted, because the venue answers each confirmation. While there are more confirmations than
+        # refusals, at least one is unanswered or accepted.
         quote.confirms += 1
         quote.end_uncertainty()
         if not sent_earlier:
@@ -431,7 +433,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if status == QuoteStatus.PENDING:
             quote.sizes = (report.bid_size, report.offer_size)
             quote.facts.add(Fact.OPEN)
-            # The venue sends Pending before any acceptance or confirmation, so this status resolves neither.
+            # The venue sends Pending before an acceptance or a confirmation, so it does not resolve an
+            # uncertainty about either.
             if Fact.ACCEPTED not in quote.facts and not quote.confirms:
                 quote.end_uncertainty()
             self._replace(quote)
@@ -466,7 +469,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if Fact.ACCEPTED in quote.facts:
             return
         windows = self._windows(volatile=quote.rfq.high_volatility)
-        # The answer to a confirmation may have arrived before this acceptance; it has set a later deadline.
+        # If the answer to a confirmation arrived before this acceptance, it has set a later deadline.
         if Fact.CONFIRMED not in quote.facts:
             quote.deadline = window_end(report, windows.confirmation, now)
             if not quote.confirms:
@@ -522,8 +525,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._handle_cancel(update, quote)
         elif code == QuoteCancelStatusCode.REJECTED:
             quote.record_text(status)
-            # Without a confirmation, the quote cannot trade. If another process had confirmed it, the text
-            # would differ.
+            # A quote without a confirmation cannot trade. If another process had confirmed it, the text would
+            # differ.
             if status.text in GONE and not quote.was_confirmed:
                 quote.facts.add(Fact.CANCELED)
         else:
@@ -539,8 +542,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._close(rfq)
 
     def _close(self, rfq: MakerRfq) -> None:
-        # The states of the quotes depend on the request. Their updates must begin before it changes, to
-        # contain the previous states; the indexes are updated afterwards.
+        # The state of a quote depends on its request. The updates must therefore begin before the request
+        # changes, to contain the previous states. The indexes must be updated afterwards.
         for quote in rfq.quotes.values():
             self._update_of(rfq, quote)
         rfq.is_closed = True
@@ -567,7 +570,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         seconds = windows.execution + self._grace
         if quote.deadline is not None:
             return shifted(quote.deadline, timedelta(seconds=seconds))
-        # The acceptance was not received, so the window for confirmation may have begun as late as the loss.
+        # The acceptance was not received, so the window for confirmation may have begun at any time up to the
+        # loss.
         return shifted(quote.preceding.lost_at or END, timedelta(seconds=windows.confirmation + seconds))
 
     def _handle_no_order(self, deal: MakerQuote) -> None:

@@ -88,7 +88,8 @@ class QuoteTerms:
         prices = [price for price in (self.bid, self.offer) if price is not None]
         if not prices or min(prices) <= ZERO or max(prices) >= ONE or total(prices) > ONE:
             raise ValueError(
-                f"bid {self.bid} and offer {self.offer} are not a valid quote: dollars, together at most 1"
+                f"bid {self.bid} and offer {self.offer} are not a valid quote: give at least one price, "
+                "in dollars, each above 0 and below 1, together at most 1"
             )
 
 
@@ -108,7 +109,8 @@ class MakerRfq:
         high_volatility: Whether it is a high volatility market, with less time to confirm.
         is_closed: Whether the venue has reported the end of the request.
         quotes: The maker's latest quotes by QuoteID, the oldest first.
-        shown: Whether its terms have been received; if they are redelivered, `quote` is not called again.
+        shown: Whether its terms have been received. If they are redelivered, `RfqMaker` does not call the
+            `quote` callback again.
     """
 
     rfq_id: str
@@ -172,7 +174,7 @@ class MakerQuote(Deal):
         """State derived from the established facts."""
         # Evaluated from the strongest evidence to the weakest. A report of the order proves that the quote
         # was accepted and confirmed, even if neither message was received. A cancel does not revoke a
-        # confirmation, so a confirmed quote may trade.
+        # confirmation, so a confirmed quote may trade even if it was cancelled.
         facts, uncertain = self.facts, self.uncertain_since is not None
         for fact, state in _ENDS:
             if fact in facts:
@@ -241,7 +243,7 @@ class MakerQuote(Deal):
             return ZERO
         size = self.sizes[0 if self.side is Side.BUY else 1] or self.rfq.contracts
         if size is None and self.rfq.cash is not None:
-            # The number of contracts that the cash buys for the creator, who is on the other side.
+            # The number of contracts that the creator can buy with the cash, on the other side of the trade.
             size = divide(self.rfq.cash, subtract(ONE, price) if self.side is Side.BUY else price)
         # With RestRemainder, the order has the size of the whole quote.
         found = [each for each in (self.taken, size if self.terms.rest_remainder else None) if each]
@@ -257,7 +259,7 @@ class MakerUpdate(RfqUpdate):
             request.
         quote: The quote itself, which later messages change; None if the update is not about a quote.
         before: Previous state of the quote; None if it is new, or there is no quote.
-        send: The message to send now; None if there is none. The machine treats it as sent; see
+        send: The message to send now; None if there is none. It counts as sent: if it cannot be sent, call
             `RfqMaker.withdraw`.
         discrepancies: Inconsistencies found.
     """

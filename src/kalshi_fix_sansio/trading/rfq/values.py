@@ -87,8 +87,8 @@ class UncertainRfqKind(Enum):
     """Kinds of uncertainty about a request or a quote.
 
     Attributes:
-        QUOTE_UNKNOWN: The quote cannot trade without a confirmation. The answer to a cancel, or to a new
-            quote, resolves the uncertainty.
+        QUOTE_UNKNOWN: The quote cannot trade without a confirmation. To resolve the uncertainty, cancel the
+            quote or send a new one; the venue's answer reports the state.
     """
 
     RFQ_UNKNOWN = "the venue may have the request"
@@ -207,8 +207,8 @@ def window_end(message: Any, seconds: float, now: datetime) -> datetime:
 
 
 def answer_key(message: Any, number: int) -> str:
-    """Return a key that identifies an answer, so that a redelivered answer is counted once: its MsgSeqNum and
-    first SendingTime, or `number` if the message has no header.
+    """Return a key that identifies an answer, to count a redelivered answer once: its MsgSeqNum and first
+    SendingTime, or `number` if the message has no header.
     """
     return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
 
