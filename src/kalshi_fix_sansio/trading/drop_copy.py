@@ -1,9 +1,9 @@
 """Requests for past execution reports (drop copy), repeated until each range is complete.
 
 A request names a range of ExecIDs of one shard, both ends inclusive. The venue sends copies of the reports,
-and then their count. On KalshiNR, live reports may arrive among the copies, and no field distinguishes them.
-Every report that may be a copy is therefore treated as a copy. A copy proves less than a live report, because
-a newer report may exist. Source: Kalshi's page on drop copy.
+and then their count. On KalshiNR, live (unsolicited) reports may arrive among the copies, and no field
+distinguishes them. Every report that may be a copy is therefore treated as a copy. A copy proves less than a
+live report, because a newer report may exist. Source: Kalshi's page on drop copy.
 """
 
 from __future__ import annotations

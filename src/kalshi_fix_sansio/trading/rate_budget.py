@@ -221,8 +221,8 @@ class RateBudget:
 
         Raises:
             ConfigurationError: the tier does not exist, or a number is outside its range. `use` must be above
-                0 and at most 1, `cancel_reserve` at least 0 and below 1, a cost at least 0 and at most the
-                usable capacity of a bucket, and a refill rate above 0.
+                0 and at most 1, `cancel_reserve` at least 0 and below 1. A cost must not be negative, or
+                exceed the usable capacity of a bucket. Refill rates must be above 0.
         """
         self.tier: str | TokenLimits = tier
         self.product: Product = product
@@ -380,8 +380,8 @@ class RateBudget:
     # --- buckets --------------------------------------------------------------------------------------
 
     def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
-        """Return the buckets that a message draws on, each with the cost of the message and the number of
-        tokens that the message must leave in the bucket.
+        """Return the buckets that a message draws on, each with two numbers: the cost of the message in
+        tokens, and the tokens that it must leave in the bucket.
         """
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:

@@ -68,8 +68,8 @@ class OrderBooks(Mapping[str, OrderBook]):
     must request. No message from the venue raises an exception.
 
     Optionally, pass each MarketDataRequest to `apply` when it is sent. Then a book exists while it waits for
-    its snapshot, refusals are reported, unsubscribed books are removed, and a snapshot that was requested
-    without updates is not mistaken for a live book.
+    its snapshot, refusals are reported, and unsubscribed books are removed. A snapshot that was requested
+    without updates is then not mistaken for a live book.
     """
 
     __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
@@ -85,8 +85,8 @@ class OrderBooks(Mapping[str, OrderBook]):
 
         Args:
             tolerated: discrepancies that are reported without making the book stale. An entry with such a
-                discrepancy is applied if possible (for example, a change to a missing level adds the level),
-                and ignored otherwise.
+                discrepancy is applied if possible: for example, a change to a missing level adds the level.
+                Otherwise it is ignored.
             max_books: maximum number of books created without a request, about 1 KB each. A further book is
                 reported as stale and not kept.
             max_levels: maximum number of levels in all books together, about 350 bytes each. A book without

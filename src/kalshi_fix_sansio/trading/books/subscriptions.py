@@ -113,7 +113,7 @@ class Subscriptions:
                 self._subscribed.add(symbol)
                 break
         else:
-            # The market was already subscribed, or the snapshot is unsolicited.
+            # No request waits for it: the market was already subscribed, or the snapshot is unsolicited.
             if has_room:
                 self._subscribed.add(symbol)
         # The venue sent this snapshot before it processed the unsubscribe requests that are still in the
@@ -123,7 +123,7 @@ class Subscriptions:
         return None if stopped else BookState.LIVE
 
     def record_refusal(self, request: MarketDataRequest | None = None) -> list[str]:
-        """Record a refusal of the given request or, without one, of the oldest request without any answer.
+        """Record a refusal of a request; if `request` is None, of the oldest request without any answer.
 
         Returns the refused markets for which no other request is waiting.
         """

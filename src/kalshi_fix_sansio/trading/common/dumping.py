@@ -39,8 +39,9 @@ attribute without a default is None.
 
 
 def keyed_by(attribute: str) -> Mapping[str, Any]:
-    """Return the metadata of a dict attribute that is dumped as the list of the dict's values, each of which
-    contains its key in the given attribute."""
+    """Return the metadata of a dict attribute that is dumped as the list of the dict's values. Each value
+    contains its key in the given attribute.
+    """
     return {_KEY: attribute}
 
 
@@ -197,8 +198,8 @@ def _row(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
 
 
 def _dict(key: Any, value: Any) -> _Codec:
-    """Return the codec of a dict. It is dumped as an object if its keys are strings, as the list of its keys
-    if its values are None, and otherwise as a list of pairs.
+    """Return the codec of a dict. A dict is dumped as the list of its keys if its values are None, as an
+    object if its keys are strings, and as a list of pairs otherwise.
     """
     if value is None:
         keys = _collection(list, _codec(key))

@@ -29,8 +29,8 @@ def sending_time(message: Any) -> datetime | None:
 
 
 def first_sent(message: Any) -> datetime | None:
-    """Return the time when a message was first sent, in UTC: OrigSendingTime (122) if it was resent, else
-    SendingTime (52); None if it cannot be read.
+    """Return the time when a message was first sent, in UTC; None if it cannot be read. It is in
+    OrigSendingTime (122) if the message was resent, or else in SendingTime (52).
     """
     return None if message.header is None else message.header.orig_sending_time or message.header.sending_time
 

@@ -1,8 +1,8 @@
-"""Requests whose outcome is unknown, as a client reports them (`OutcomesUnknown`), decoded from their frames.
+"""Requests whose outcome is unknown, as a client reports them in `OutcomesUnknown`.
 
 After a restart, such a request may be missing from the loaded state, because it was sent after the state was
-written. Its frame contains the whole request, so the state machine (such as `Orders`) adds it as if it had
-been passed to `apply` before it was sent.
+written. The client also reports the frame of the request, the bytes that were sent. A state machine such as
+`Orders` decodes the request from the frame, and adds it as if it had been passed to `apply` before sending.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class UnplacedRequests:
     # The following methods are for the machine.
 
     def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield the requests of the machine that no earlier event has listed, each with its message, or None
-        if its frame cannot be decoded.
+        """Yield the requests of the machine that no earlier event has listed, each with its message. The
+        message is None if the frame of the request cannot be decoded.
         """
         for request in event.requests:
             cls = self._types.get(request.msg_type)

@@ -1,9 +1,9 @@
 """One order group: the evidence in the venue's messages, and the state derived from it.
 
-A group triggers on request, when more contracts of its orders fill within the rolling window than its limit
-allows, or when an update lowers the limit below that volume. The venue then cancels the orders of the group,
-but sends no message about the group. The only evidence is fills, cancels and refusals of its orders (Kalshi's
-pages on order groups).
+A group triggers when more contracts of its orders fill within the rolling window than its limit allows. It
+also triggers when an update lowers the limit below that volume, or on request. The venue then cancels the
+orders of the group, but sends no message about the group. The only evidence is fills, cancels and refusals of
+its orders (Kalshi's pages on order groups).
 
 Evidence may arrive late, repeatedly and in any sequence. It is therefore kept with the venue's times, and
 `state` is derived from all of it. An answer to a request does not contain the time of the change. The change
@@ -37,9 +37,9 @@ class GroupState(Enum):
 
     Attributes:
         ACTIVE: The messages received show that the group has not triggered, or has been reset since.
-        UNKNOWN: Reports about its orders may be missing, the outcome of a request about the group is unknown,
-            or the times of the messages do not determine the sequence of events. Reset the group, or query
-            REST and pass the answer to `OrderGroups.learn`.
+        UNKNOWN: Reports about its orders may be missing, the outcome of a request about it is unknown, or the
+            times of the messages do not determine their sequence. Reset the group, or query REST and pass
+            the answer to `OrderGroups.learn`.
     """
 
     ACTIVE = "accepts orders"
@@ -93,7 +93,7 @@ class OrderGroup:
     _exceeded_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
     """Time at which the fills last exceeded the limit."""
     _may_exceed_at: datetime = attrs.field(default=BEGINNING, repr=False, metadata=NOT_DUMPED)
-    """Time at which the fills may last have exceeded the limit: like `_exceeded_at`, but including fills that
+    """Time at which the fills may last have exceeded the limit. Unlike `_exceeded_at`, it includes fills that
     may have preceded the last reset, and limits that may have been in effect.
     """
     _triggered_at: datetime = attrs.field(default=BEGINNING, repr=False)

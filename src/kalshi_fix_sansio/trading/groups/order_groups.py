@@ -149,9 +149,9 @@ class _State:
 class OrderGroups(Mapping[str, OrderGroup]):
     """The order groups of one account by OrderGroupID, over all its order entry sessions.
 
-    Pass to `apply` every event and every drop copy report, and also every OrderGroupRequest and every
-    NewOrderSingle that joins a group, before it is sent. No message from the venue raises an exception. The
-    state of a group depends on which messages were received, not on their sequence.
+    Pass every event and every drop copy report to `apply`. Before you send an OrderGroupRequest, or a
+    NewOrderSingle that joins a group, pass it to `apply` too. No message from the venue raises an exception.
+    The state of a group depends on which messages were received, not on their sequence.
     """
 
     __slots__ = (

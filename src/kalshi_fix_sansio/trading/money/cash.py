@@ -183,8 +183,8 @@ class Cash(Mapping[BalanceKey, Balance]):
     def apply(self, update: object) -> list[Balance]:
         """Apply an update of `Orders`, or a settlement; return the changed balances.
 
-        They include a balance from which fills or payouts were moved to another account or shard, even if it
-        is empty now and has been removed.
+        They include balances from which fills or payouts were moved to another account or shard. Such a
+        balance is removed if it is empty now, but is still returned.
         """
         changed: dict[BalanceKey, Balance] = {}
         match update:

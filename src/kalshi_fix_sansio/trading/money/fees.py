@@ -1,9 +1,9 @@
 """Expected fees of fills according to the venue's page on fee rounding, and their comparison with reported
 fees.
 
-Each fill has a trade fee, rounded up to 0.0001 dollars, and a rounding fee, which makes the balance change a
-multiple of the member's precision. When the rounding fees of an order exceed one cent, they are rebated in
-whole cents.
+Each fill has a trade fee, rounded up to 0.0001 dollars, and a rounding fee. The rounding fee makes the
+balance change a multiple of the member's precision. When the rounding fees of an order exceed one cent, they
+are rebated in whole cents.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class Position:
         return multiply(matched, gain)
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the profit or loss in dollars of the open contracts at `mark`, a price of YES (or of the
-        perpetual) in dollars; 0 if no contracts are open. Fees are not deducted.
+        """Return the profit or loss of the open contracts in dollars; 0 if no contracts are open. `mark` is
+        the current price of YES, or of the perpetual, in dollars. Fees are not deducted.
         """
         return subtract(self._gain(mark), self.realized) if self.net else ZERO
 
@@ -232,7 +232,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Apply an update of `Orders`, or a settlement; return the changed positions.
 
         When a report moves an order to another account, the result includes the position from which its fills
-        are moved, even if that position is removed because it has no other fills.
+        are moved. That position is removed if it has no other fills, but is still returned.
         """
         match update:
             case OrderUpdate(order=Order() as order):

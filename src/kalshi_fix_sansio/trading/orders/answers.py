@@ -45,8 +45,9 @@ class Answers:
     reports that settled one of several requests with the same ClOrdID.
     """
     overtaken: dict[str, None] = attrs.field(factory=dict)
-    """ClOrdIDs of changes and cancels that were settled before they were answered, for example by drop copy
-    or the end of their order; the oldest first. A later reject of such a request contains no new information.
+    """ClOrdIDs of changes and cancels that were settled before they were answered, the oldest first. Drop
+    copy or the end of the order settled them, for example. A later reject of such a request contains no new
+    information.
     """
 
     def record_answer(self, message: Message) -> bool:
@@ -104,8 +105,9 @@ class Answers:
                     self._settle_chain(holder, request, is_copy)
 
     def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
-        """Settle the request that a report confirms. If several requests have the ClOrdID, prefer those that
-        await an answer or, for a drop copy report, the uncertain ones; choose the one that was sent first.
+        """Settle the request that a report confirms. If several requests have its ClOrdID, those that await
+        an answer are preferred. For a drop copy report, the uncertain ones are preferred instead. Of these,
+        the request that was sent first is settled.
         """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id

@@ -1,5 +1,7 @@
 """Certainty about the state of an order, as one value. Each method of `Knowledge` is a column of the
 transition table in `docs/orders.md`.
+
+An unsolicited report is one that the venue sent when the order changed, not a copy returned by drop copy.
 """
 
 from __future__ import annotations
@@ -100,8 +102,8 @@ class Knowledge:
         return CLEAR if self.kind is RESOLVED_DONE and is_open else self
 
     def cover(self, epoch: int, begin: ExecKey, needed: ExecKey | None) -> Knowledge:
-        """Return the knowledge after a complete drop copy range that was requested from `begin` at an epoch.
-        `needed` is the report from which drop copy must begin for this order.
+        """Return the knowledge after a complete drop copy range that was requested from `begin`, when
+        `Orders.epoch` was `epoch`. `needed` is the report from which drop copy must begin for this order.
         """
         return CLEAR if self.is_uncertain and self.epoch <= epoch and covers(begin, needed) else self
 
@@ -157,9 +159,9 @@ class LossesState:
 
 
 class Losses:
-    """All losses of reports. Adding a loss takes constant time, however many orders are open: each order
-    later applies the first and the last loss since it was last evaluated, which has the same effect as
-    applying all of them.
+    """All losses of reports. Adding a loss takes constant time, however many orders are open. Each order
+    later applies the first and the last loss since it was last evaluated. This has the same effect as
+    applying all losses.
     """
 
     __slots__ = ("_marks", "answers", "cancels", "mark", "reports")

@@ -1,8 +1,8 @@
 """Mass cancels (OrderMassCancelRequest) of all orders of the session, and their outcome.
 
 The answer only states that the venue is cancelling the orders; an execution report follows for each of them.
-A mass cancel is complete when every order that was live when the request was sent has ended or is known to be
-still open.
+A mass cancel applies to the orders that were live when the request was sent. It is complete when each of them
+has ended, or is known to be still open.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class MassCancels:
         self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
 
     def named(self, cl_ord_id: str | None) -> MassCancel | None:
-        """Return the mass cancel that an answer with this ClOrdID belongs to: the oldest one that awaits its
-        answer, or else one whose answer was no longer expected.
+        """Return the mass cancel that an answer with this ClOrdID belongs to. This is the oldest one that
+        awaits its answer, or else the oldest one whose answer was no longer expected.
         """
         found = [
             each
@@ -148,8 +148,8 @@ class MassCancels:
                 each.missed.add(number)
 
     def record_covered(self, numbers: AbstractSet[int], begin: ExecKey, epoch: int) -> None:
-        """Record that drop copy shows these orders as still open. Drop copy was requested from `begin` at an
-        epoch.
+        """Record that drop copy shows these orders as still open. Drop copy was requested from `begin`, when
+        `Orders.epoch` was `epoch`.
         """
         for each in self.open:
             if 0 < each.uncertain_since_epoch <= epoch and covers(begin, each.newest.get(begin.shard)):

@@ -1,4 +1,7 @@
-"""The newest report of each shard. It determines the drop copy range that an order needs."""
+"""The newest report of each shard. It determines the drop copy range that an order needs.
+
+An unsolicited report is one that the venue sent when the order changed, not a copy returned by drop copy.
+"""
 
 from __future__ import annotations
 

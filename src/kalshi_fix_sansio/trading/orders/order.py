@@ -243,8 +243,8 @@ class Cohort:
 
     @property
     def begin(self) -> ExecKey | None:
-        """The report from which drop copy must begin, if it is the same for all orders of the cohort; None if
-        it differs, or if no report can be missing.
+        """The report from which drop copy must begin for all orders of the cohort. None if it is not the same
+        for all of them, or if no report can be missing.
         """
         loss = self.mark.reports
         return None if loss is None or self.shard is None else loss.newest.get(self.shard)
@@ -376,7 +376,7 @@ class Order:
     def lose(self, reports: Loss, epoch: int, answers: Loss | None, answers_epoch: int) -> None:
         """Apply losses of reports about the order, and of answers to its requests. Called by `Orders`.
 
-        `reports` is the first loss of reports, and `epoch` is the epoch of the last one; `answers` and
+        `reports` is the first loss of reports, and `epoch` is the epoch of the last one. `answers` and
         `answers_epoch` are the same for losses that affect answers.
         """
         if self.last is not None:
@@ -471,8 +471,8 @@ class Order:
         return tuple(filter(None, names))
 
     def origins(self, request: PendingRequest) -> set[str]:
-        """Return the known ClOrdIDs of the order before a pending request renames it: its first ClOrdID, and
-        the OrigClOrdIDs of the request and of the earlier requests that it chains from.
+        """Return the ClOrdIDs that the order is known to have had before a pending request. These are its
+        first ClOrdID, and the OrigClOrdIDs of the request and of the earlier requests that it chains from.
         """
         earlier = self.pending[: self.pending.index(request)]
         found = {
@@ -518,8 +518,8 @@ class Order:
 
     @property
     def leaves_qty(self) -> Decimal:
-        """Contracts that may still trade: LeavesQty (151) of the newest report; before any report, the whole
-        quantity; 0 if the order is done.
+        """Contracts that may still trade: LeavesQty (151) of the newest report, or the whole quantity before
+        any report. It is 0 if the order is done.
         """
         if self.is_done:
             return ZERO

@@ -52,7 +52,7 @@ class OrderIndex:
     free: list[int] = attrs.field(factory=list)
     """Slots without an order."""
     changed: dict[int, int | None] = attrs.field(factory=dict)
-    """The numbers of the orders that have changed since the last dump, by slot; None for a removed one."""
+    """The numbers of the orders that have changed since the last dump, by slot; None for a removed order."""
     by_id: dict[str, Order] = attrs.field(factory=dict)
     names: dict[str, dict[int, Order]] = attrs.field(factory=dict)
     """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
@@ -157,9 +157,9 @@ class OrderIndex:
         return sorted(found, key=_attempt) if len(found) > 1 else found
 
     def unnamed(self, name: str) -> Order | None:
-        """Return the order that a request with this ClOrdID in `OutcomesUnknown` may have placed: one that no
-        earlier event listed and whose request has no answer. If there are several, return the oldest
-        uncertain one, or else the oldest.
+        """Return the order that a request with this ClOrdID in `OutcomesUnknown` may have placed. No earlier
+        event has listed the request of that order, and the request has no answer. If there are several such
+        orders, return the oldest uncertain one, or else the oldest.
         """
         found = [
             order
@@ -207,7 +207,7 @@ class OrderIndex:
 
     def requests(self, name: str, msg_type: str | None = None) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests with this ClOrdID: first those that await their answer, then the
-        uncertain ones, each group in the order in which they were sent.
+        uncertain ones. Each group is sorted by the time of sending.
         """
         found = [
             (order, request)
@@ -331,8 +331,8 @@ class OrderIndex:
                 order.ended = self.ended
 
     def dump(self, *, full: bool) -> Iterator[tuple[int, dict[str, Any] | None]]:
-        """Yield the slots that have changed since the last dump, or all slots if `full`, each with the row of
-        its order, or None if the slot is empty. Orders may change during the iteration.
+        """Yield the slots that have changed since the last dump, or all slots if `full`. Each is yielded with
+        the row of its order, or with None if it is empty. Orders may change during the iteration.
         """
         if full:
             numbers = {order.slot: number for number, order in self.orders.items()}

@@ -62,8 +62,8 @@ def too_long(report: Any) -> str | None:
 
 
 def missing_field(report: Any) -> str | None:
-    """Return what a report lacks: the name of a required field that is missing or malformed, or a phrase if a
-    quantity is negative; None if it lacks nothing.
+    """Return the name of a required field that is missing from a report or malformed, or a phrase if a
+    quantity is negative. Return None if the report is complete.
     """
     for name in _NEEDED:
         if not getattr(report, name):

@@ -640,8 +640,9 @@ class Orders:
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
-        """Return the order for the first report with a new OrderID: one that this session placed, or else a
-        new order, which another session placed.
+        """Return the order for the first report with a new OrderID. This is an order that this session placed
+        or, if there is none, a new order, which another session placed. Return None if the report is not
+        counted.
         """
         own = self._own_order(report)
         if own is not None:

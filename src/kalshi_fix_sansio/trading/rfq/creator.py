@@ -223,8 +223,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             prefer_better: whether the venue may accept a better quote instead, if there is one.
 
         Raises:
-            RfqRequestError: the request is not open, one of its quotes has been or may have been accepted,
-                the quote has no price for this side, or another acceptance of the request used the ClOrdID.
+            RfqRequestError: the request is not open, or one of its quotes is or may be accepted; the quote
+                has no price for this side; another acceptance of the request used the ClOrdID.
         """
         self._check(rfq, quote, side, cl_ord_id)
         message = AcceptQuote(

@@ -82,8 +82,8 @@ class CreatorQuote:
     age: tuple[datetime, datetime, int] = attrs.field(default=(BEGINNING, BEGINNING, 0), repr=False)
 
     def price(self, side: Side) -> Decimal | None:
-        """Return the YES price in dollars at which the creator can trade on a side; None if the quote has no
-        price for it. A buyer pays one dollar minus the maker's price for NO.
+        """Return the YES price in dollars at which the creator can trade on a side. A buyer pays one dollar
+        minus the maker's price for NO. None if the quote has no price for the side.
         """
         if side is Side.SELL:
             return self.bid
@@ -148,7 +148,8 @@ class CreatorRfq:
 
     Attributes:
         quote_req_id: QuoteReqID, the creator's id.
-        symbol: Ticker of the market; None for a combination until the venue has found or created it.
+        symbol: Ticker of the market; None for a combination of markets until the venue has found or created
+            the market for it.
         contracts: Number of contracts requested; None if `cash` is specified.
         cash: Dollars to spend; None if `contracts` is specified.
         rest_remainder: RestRemainder: whether the remainder may rest in the book.

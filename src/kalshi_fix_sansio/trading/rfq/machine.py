@@ -1,4 +1,6 @@
-"""Common base of the state machines for both sides of requests for quotes (RFQs)."""
+"""Common base of the state machines for both sides of requests for quotes (RFQs). A deal is a quote of the
+maker or an acceptance of the creator.
+"""
 
 from __future__ import annotations
 

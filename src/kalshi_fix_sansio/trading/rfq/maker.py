@@ -351,8 +351,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return a new quote, which counts as sent.
 
         Raises:
-            RfqRequestError: the QuoteID is in use, the prices are not whole cents on a session that requires
-                them, or too many quotes for the request have not ended.
+            RfqRequestError: the QuoteID is in use; the session requires whole cents, and a price has a
+                fraction of a cent; or too many quotes for the request have not ended.
         """
         message = Quote(
             quote_id=self._new_id(),

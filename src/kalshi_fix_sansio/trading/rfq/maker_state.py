@@ -99,7 +99,7 @@ class MakerRfq:
 
     Attributes:
         rfq_id: RfqId, the venue's id.
-        symbol: Ticker of the market; for a combination, of the market created for it.
+        symbol: Ticker of the market. For a combination of markets, the ticker of the market created for it.
         contracts: Number of contracts requested; None if `cash` is specified.
         cash: Dollars that the creator wants to spend; None if `contracts` is specified.
         collection: The collection of a combination; None if the market is not a combination.

@@ -207,8 +207,8 @@ def window_end(message: Any, seconds: float, now: datetime) -> datetime:
 
 
 def answer_key(message: Any, number: int) -> str:
-    """Return a key that identifies an answer, to count a redelivered answer once: its MsgSeqNum and first
-    SendingTime, or `number` if the message has no header.
+    """Return a key that identifies an answer, to count a redelivered answer once. It consists of MsgSeqNum
+    and the time when the answer was first sent, or is `number` if the message has no header.
     """
     return str(number) if message.header is None else f"{message.header.msg_seq_num} {first_sent(message)}"
 
@@ -224,6 +224,6 @@ def wire_price(price: Decimal | None, *, dollars: bool) -> Decimal | None:
     """Convert a price in dollars to the session's unit.
 
     Raises:
-        RfqRequestError: the session uses whole cents, and the price has a fraction of one.
+        RfqRequestError: the session's prices are whole cents, and this price has a fraction of a cent.
     """
     return price if price is None or dollars else to_whole_cents(price, RfqRequestError)
