@@ -223,7 +223,7 @@ class DropCopy:
 
     @property
     def pending(self) -> list[PendingRange]:
-        """All requested ranges that are not complete."""
+        """All ranges that are not complete."""
         requested = [] if self._reply is None else [self._reply.pending]
         return [*requested, *self._waiting.values(), *self._failed.values()]
 
@@ -232,7 +232,7 @@ class DropCopy:
         return list(self._covered.get(shard, ()))
 
     def uncertain(self) -> list[UncertainItem]:
-        """Return the requested ranges that are not complete."""
+        """Return the ranges that are not complete, as uncertain items."""
         found = [_uncertain_item(each) for each in self.pending]
         if self.left_out:
             about = f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports"
@@ -507,8 +507,8 @@ class DropCopy:
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time, because it contains
-        the reports of the complete ranges.
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its state includes the
+        reports of the ranges that are complete here.
         """
         return dump_state(
             _State(
@@ -522,7 +522,7 @@ class DropCopy:
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with one that `dump` returned. Call it before the session logs on; incomplete
+        """Replace the state with one that `dump` returned. Call `load` before the session logs on. Incomplete
         ranges are requested again.
 
         Raises:

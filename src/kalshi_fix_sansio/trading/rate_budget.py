@@ -105,8 +105,8 @@ class TokenLimits:
 
     @classmethod
     def of_tier(cls, tier: str, product: Product = "prediction") -> TokenLimits:
-        """Return the limits of a tier, such as "Premier". The margin product is assumed to
-        have the same rates as the prediction product.
+        """Return the limits of a tier, such as "Premier". The margin product is assumed to have the same
+        rates as the prediction product.
 
         Raises:
             ConfigurationError: the tier does not exist.
@@ -263,8 +263,9 @@ class RateBudget:
         return self._costs.get(message.MSG_TYPE, self._default_cost)
 
     def wait(self, message: Message | type[Logon], now: Instant) -> float:
-        """Return the seconds until a message may be sent; 0 if it may be sent now. For a Logon, its class
-        suffices."""
+        """Return the seconds until a message may be sent; 0 if it may be sent now. For a Logon, the class
+        `Logon` may be passed instead.
+        """
         seconds = 0.0
         for bucket, tokens, kept in self._draws(message, now):
             seconds = max(seconds, bucket.missing(kept + tokens) / bucket.rate)

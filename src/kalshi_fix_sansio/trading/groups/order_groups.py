@@ -97,7 +97,7 @@ class GroupUpdate:
     Attributes:
         group: The group itself, which later messages change; None if the group is not known.
         before: Previous state of the group; None if the group is new or not known.
-        request: The request that the message answers; None if it answers none.
+        request: The request that the message answers, or whose outcome is now unknown; None if there is none.
         discrepancies: Inconsistencies found.
     """
 

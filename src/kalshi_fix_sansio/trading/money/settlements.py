@@ -34,7 +34,8 @@ class SettlementDiscrepancyKind(Enum):
     """Kinds of inconsistency in settlement reports.
 
     Attributes:
-        UNREADABLE: The page is not counted, so the settlement stays incomplete.
+        UNREADABLE: The page is not counted. Its settlement stays incomplete, or is not listed if it has no
+            other page.
         CHANGED: The version received first counts.
         TOO_MANY_PAGES: The page is counted, and the update contains the settlement again.
     """
@@ -359,8 +360,8 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
         for other, pages in self._kept.items():
             if count <= self._max_settlements and total <= self._max_parties:
                 break
-            # Incomplete settlements are kept: their pages are not resent, so they could never become
-            # complete.
+            # An incomplete settlement is kept. If it were removed, it could never become complete, because
+            # the venue does not send its pages again.
             if other != key and pages.is_complete():
                 removed.append(other)
                 count, total = count - 1, total - pages.weight

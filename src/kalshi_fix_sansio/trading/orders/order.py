@@ -62,8 +62,8 @@ class Ending(Enum):
     Attributes:
         REJECTED: The venue rejected it with an ExecutionReport (8).
         REFUSED: The venue rejected it with a Reject (3) or a BusinessMessageReject (j).
-        MISSING: Drop copy has no report about it: see `DropCopyRange`.
-        CLOSED: The user reported that it is not open: see `Orders.resolve`.
+        MISSING: Drop copy has no report about it (see `DropCopyRange`).
+        CLOSED: The user reported that it is not open (see `Orders.resolve`).
     """
 
     FILLED = "filled"
@@ -259,7 +259,7 @@ class Order:
         symbol: Ticker of the market.
         side: Side (54); for the prediction product, whether YES is bought or sold.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
-        fills: In the order in which they were received.
+        fills: The fills received, by key, the first one received first.
         filled_qty: Contracts, summed over the fills received.
         value: Dollars: the sum of price times quantity over the fills.
         fees: Fees in dollars, summed over the fills received.
@@ -559,8 +559,8 @@ class OrderDiscrepancyKind(Enum):
     """Kinds of discrepancy in the venue's messages.
 
     Attributes:
-        BAD_EXEC_ID: The fill has no valid ExecID, so it cannot be distinguished from others and is not
-            counted: its quantity is part of `unreported_qty`.
+        BAD_EXEC_ID: A fill without a valid ExecID cannot be distinguished from others, so it is not counted.
+            Its quantity is part of `unreported_qty`.
     """
 
     BAD_EXEC_ID = "ExecID (17) is missing or malformed"

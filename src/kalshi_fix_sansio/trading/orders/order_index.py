@@ -57,8 +57,8 @@ class OrderIndex:
     names: dict[str, dict[int, Order]] = attrs.field(factory=dict)
     """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
     live: dict[str, dict[str, dict[int, Order]]] = attrs.field(factory=dict)
-    """Orders that are not done, by symbol and then by side: a query for one symbol takes as long with 10,000
-    symbols as with two.
+    """Orders that are not done, by symbol and then by side. A query for one symbol therefore takes as long
+    with 10,000 symbols as with two.
     """
     own: set[int] = attrs.field(factory=set)
     """Numbers of the orders that were placed here and are not done."""
@@ -95,7 +95,7 @@ class OrderIndex:
         iteration."""
         orders = self.unsettled
         sides = [orders] if symbol is None else self.live.get(symbol, {}).values()
-        # A revived order is indexed after newer ones, so the numbers must be sorted.
+        # Sorted, because an ended order that a later report shows as open is indexed again, after newer ones.
         for number in sorted(number for each in sides for number in each):
             order = orders.get(number)
             if order is not None and order.indexed_as is not OrderState.DONE and side in (None, order.side):
@@ -125,8 +125,8 @@ class OrderIndex:
         return (self.orders[number] for number in numbers if number in self.orders)
 
     def verify(self, cohort: Cohort) -> Collection[int]:
-        """Record that drop copy has returned all reports about the orders of a lost cohort; return their
-        numbers.
+        """Record that drop copy has returned all reports about the orders of a cohort; return the numbers of
+        the orders.
         """
         # Uses only the cohort: reading an attribute of 100,000 orders that are not in the processor's caches
         # would take 20 ms.
@@ -181,9 +181,9 @@ class OrderIndex:
     def rematch(self, order: Order) -> None:
         """Assign requests that share a ClOrdID to the orders with that ClOrdID.
 
-        The first order at the venue gets the request that was sent first, regardless of the sequence in which
-        the reports were received. A request whose answer left the outcome open is assigned last, because a
-        reported order more likely belongs to another request.
+        The order that the venue received first gets the request that was sent first, regardless of the
+        sequence in which the reports were received. A request whose answer left the outcome open is assigned
+        last, because a reported order more likely belongs to another request.
         """
         placed = order.placed
         if placed is None or len(self.names[placed.cl_ord_id]) == 1:

@@ -234,8 +234,8 @@ class Orders:
         return Found(lambda: self._kept.live_orders(symbol, side))
 
     def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
-        """Return the orders that are OPEN or UNVERIFIED: open at the venue, as far as is known. The result is
-        lazy, as that of `live` is.
+        """Return the orders that are OPEN or UNVERIFIED: open at the venue, as far as is known. Like the
+        result of `live`, the result is lazy.
         """
         live = self.live(symbol, side)
         # A live order with a report is always OPEN or UNVERIFIED.
@@ -950,7 +950,7 @@ class Orders:
 
         Loading takes about 40 ms per 1,000 orders, so this returns an iterator that loads in steps of about
         10 ms. It yields an empty list after each step and the updates at the end. The last step replaces the
-        state. Until then leave the rows unchanged; `apply` and `dump` raise LocalProtocolError.
+        state. Until then, do not change the rows; `apply` and `dump` raise LocalProtocolError.
 
         The session of the dump counts as ended. On a session type without resends, or if the venue cancels
         orders on disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
@@ -1058,5 +1058,5 @@ def _revives(last: ReportFacts, end: ReportFacts) -> bool:
 
 
 def _is_repeated(message: Any) -> bool:
-    """Return whether a request is a retransmission of an earlier one, as found in logs."""
+    """Return whether a request has PossDupFlag: a log may contain retransmissions of earlier requests."""
     return message.header is not None and message.header.poss_dup_flag is True

@@ -129,7 +129,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             volatile_symbols: tickers of the high volatility markets, in addition to all combinations.
             grace: seconds after the end of the windows for confirmation and execution, after which the report
                 of a trade counts as missing.
-            dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
+            dollars: whether the session logs on with UseDollars; used until the first LoggedOn event.
             max_rfqs: maximum number of requests kept, about 2 KB each. Beyond it, ended requests are removed,
                 the oldest first. Active requests are kept even beyond the limit.
             max_quotes: maximum number of quotes per active request, about 1 KB each.

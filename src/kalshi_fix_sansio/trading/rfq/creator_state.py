@@ -159,7 +159,7 @@ class CreatorRfq:
         legs: The legs of the combination.
         rfq_id: RfqId, the venue's id; None until it is known.
         quotes: The newest quote of each maker, by QuoteID.
-        acceptances: The last acceptances, the newest last.
+        acceptances: The latest acceptances, the oldest first.
         text: The venue's reason for refusing the request or its cancel.
         facts: Facts that messages have established about it.
         uncertain_since: Time since which messages about it may have been lost, in UTC; None while it is

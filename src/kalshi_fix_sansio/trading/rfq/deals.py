@@ -50,7 +50,9 @@ class Deal:
     uncertain_since: datetime | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def lose(self, since: datetime | None, now: datetime | None) -> None:
-        """Record that messages about the deal may have been lost: since `since`, or else since `now`."""
+        """Record that messages about the deal may have been lost since `since` or, if that is None, since
+        `now`.
+        """
         if self.uncertain_since is None:
             self.uncertain_since, self.preceding.lost_at = since or now, now
 

@@ -101,7 +101,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def exposure(self, symbol: str | None = None) -> Exposure:
         """Return the exposure from accepted quotes, confirmed or not, in one market or in all markets.
 
-        A quote counts until its order is reported, or the venue reports the end of the request.
+        An accepted quote counts until its order is reported, or the venue reports the end of the request.
         """
         found = Exposure()
         for deal in self._may_trade.values():

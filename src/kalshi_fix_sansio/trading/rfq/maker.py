@@ -132,7 +132,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 Messages do not mark these markets. The container is read for each request, so it may change.
             grace: seconds after the end of the window for execution, after which the report of a trade counts
                 as missing.
-            dollars: whether the session logs on with UseDollars; needed only before the first LoggedOn.
+            dollars: whether the session logs on with UseDollars; used until the first LoggedOn event.
             alloc_account: the subaccount that quotes.
             max_rfqs: maximum number of requests, about 2 KB each with one quote, and up to 16 KB with many.
                 Beyond it, a new request replaces the oldest one without an open quote, or else the oldest one
@@ -181,8 +181,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def requote(self, rfq: MakerRfq) -> Quote | QuoteCancel | None:
         """Call the `quote` callback again, for example after the market has moved. Return the message to
-        send, if any: a quote that replaces the open quote, or a cancel of the open quote. Requests that have
-        ended or have an accepted quote are skipped.
+        send, if any: a quote that replaces the open quote, or a cancel of the open quote. Return None if the
+        request has ended or has an accepted quote.
         """
         before = rfq.quote
         if rfq.is_closed or rfq.rfq_id not in self._rfqs or (before is not None and before.may_trade):
@@ -196,8 +196,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._new_quote(rfq, terms)
 
     def cancel(self, quote: MakerQuote) -> QuoteCancel:
-        """Return a message that cancels a quote. An accepted quote can still be cancelled, a confirmed one
-        cannot.
+        """Return a message that cancels a quote. An accepted quote can still be cancelled, but a
+        confirmed one cannot.
 
         Raises:
             RfqRequestError: the quote has ended, or is confirmed.
@@ -724,8 +724,8 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
 
 def _unreadable(request: Any) -> str | None:
-    """Return why the terms of a request cannot be read, so that it is not quoted; None if they are
-    readable.
+    """Return the reason why the terms of a request cannot be read; None if they can be read. A request with
+    unreadable terms is not quoted.
     """
     if not request.related_sym:
         return "no market"

@@ -141,10 +141,10 @@ class MakerQuote(Deal):
         rfq: The request for quotes that it answers.
         terms: Prices and options of the quote.
         alloc_account: Number of the subaccount; 0 is the primary account.
-        side: The accepted side: BUY for the bid, where the maker buys YES, SELL for the offer; None before
-            the acceptance.
-        deadline: For an ACCEPTED quote, the end of the window for confirmation, in UTC; for a CONFIRMED one,
-            the time by which its trade must be reported.
+        side: BUY if the creator accepted the bid, so the maker buys YES. SELL if the creator accepted the
+            offer, so the maker sells YES. None before the acceptance.
+        deadline: For an ACCEPTED quote, the end of the window for confirmation. For a CONFIRMED quote, the
+            time by which its trade must be reported. In UTC.
         cum_qty: Filled contracts of its order, according to the reports received.
         text: The reason why the quote, its confirmation or its cancel was refused.
         facts: Facts that messages have established about the quote.
