@@ -185,7 +185,7 @@ def test_a_limit_other_than_the_requested_one_is_reported_and_applied(groups: Or
     groups.apply(OrderGroupRequest.create(25))
     [found] = apply_one(groups, response(G, 20)).discrepancies
     assert (found.kind, groups[G].limit) == (Kind.OTHER_LIMIT, 20)
-    assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 and not 25"
+    assert str(found) == f"order group {G}: {Kind.OTHER_LIMIT.value}: 20 instead of 25"
 
 
 # --- uncertainty ----------------------------------------------------------------------------------------

@@ -401,7 +401,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         limit, requested = response.order_group_contracts_limit, request.order_group_contracts_limit
         if requested is not None and limit is not None and requested != limit:
             _add_discrepancy(
-                update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} and not {requested}"
+                update, GroupDiscrepancyKind.OTHER_LIMIT, group_id, f"{limit} instead of {requested}"
             )
         self._carry_out(group, request, response)
 

@@ -614,7 +614,7 @@ class Orders:
     ) -> None:
         price, quantity = report.last_px, report.last_qty
         if price is None or quantity is None or quantity <= ZERO:
-            detail = f"trade {key} has no LastPx or no LastQty"
+            detail = f"trade {key} has no LastPx, or no LastQty above 0"
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNREADABLE, detail)
             return
         if not dollars:

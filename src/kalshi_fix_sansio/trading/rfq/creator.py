@@ -533,7 +533,9 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 del rfq.quotes[each.quote_id]
         if len(rfq.quotes) >= self._max_quotes:
             self._add_discrepancy(
-                update, RfqDiscrepancyKind.TOO_MANY, f"quote {quote.quote_id} is one too many"
+                update,
+                RfqDiscrepancyKind.TOO_MANY,
+                f"quote {quote.quote_id}: {self._max_quotes} are kept already",
             )
             return
         rfq.quotes[quote.quote_id] = update.quote = quote
