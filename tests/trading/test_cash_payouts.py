@@ -21,9 +21,11 @@ def settled(payouts: dict[str, str], symbol: str = SYMBOL, day: int = 21) -> Set
     return Settlement(symbol, date(2026, 11, day), MarketResult.YES, Decimal(1), parties, 1)
 
 
-def apply_fill(cash: Cash) -> None:
-    """Apply a fill in a market on shard 2."""
-    for update in feed(Orders(), report("trade", "1;2;2", cum="4", last=("4", "0.40"), balance="-1.6")):
+def apply_fill(cash: Cash, shard: int = 2) -> None:
+    """Apply a fill of `SYMBOL`."""
+    for update in feed(
+        Orders(), report("trade", f"1;2;{shard}", cum="4", last=("4", "0.40"), balance="-1.6")
+    ):
         cash.apply(update)
 
 
@@ -69,3 +71,14 @@ def test_remembered_payouts_are_bounded() -> None:
         updates = feed(Orders(), report("trade", "1;2", cum="4", last=("4", "0.40"), symbol=f"M{number}"))
         cash.apply(updates[0])
     assert len(cash._shards) == 2
+
+
+def test_a_payout_without_room_on_the_shard_of_its_fills_stays_in_its_balance() -> None:
+    cash = Cash(parties={"me": MINE})
+    cash.apply(settled({"me": "3.95", "you": "1", "they": "1"}))
+    reloaded = Cash(max_balances=2)
+    reloaded.load(cash.dump())
+    for shard in (2, 3):
+        apply_fill(reloaded, shard)
+        assert sorted(balance.payouts for balance in reloaded.values()) == [1, 1, Decimal("3.95")]
+        assert reloaded.refused == shard - 1

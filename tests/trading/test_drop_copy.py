@@ -19,7 +19,13 @@ from kalshi_fix_sansio import (
 )
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import MessageReceived, RejectReceived
+from kalshi_fix_sansio.events import (
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    RejectReceived,
+    SequenceSkipped,
+)
 from kalshi_fix_sansio.trading import (
     CopyRange,
     CopyState,
@@ -317,6 +323,46 @@ def test_a_range_lost_with_the_connection_is_requested_again(harness: Harness) -
     assert harness.apply(complete(0)) == [covered(0, key(2), 4)]
     harness.apply(ENDED)
     assert harness.copies.pending == []
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        MessageRejected(complete(1), ()),
+        MessageRejected(rejection(REASON.SERVER_ERROR), ()),
+        MessageRejected(None, ()),
+        MessagesLost(7, 8),
+        SequenceSkipped(7, 8, gap_fill=False),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+@pytest.mark.parametrize("session_type", ["KalshiDC", "KalshiNR"])
+def test_a_range_whose_answer_is_lost_is_requested_again(session_type: str, lost: object) -> None:
+    harness = Harness(session_type)
+    assert harness.apply(lost) == ([] if session_type == "KalshiDC" else [lost])
+    harness.send_request(key(3))
+    harness.apply(copy(3), lost)
+    assert harness.copies.requested is None
+    # The old answer must not complete the new request.
+    harness.second += harness.seconds_left()
+    assert harness.send_due() == EventResendRequest(begin_exec_id="1;3")
+    assert harness.apply(complete(1)) == []
+    harness.second += harness.seconds_left()
+    assert harness.send_due() is not None
+    harness.apply(copy(3))
+    assert [type(each) for each in harness.apply(complete(1))] == [DropCopyRange]
+    assert harness.copies.pending == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [MessageRejected(copy(3), ()), SequenceSkipped(7, 8, gap_fill=True)],
+    ids=lambda event: type(event).__name__,
+)
+def test_events_that_lose_no_end_of_an_answer_change_nothing(harness: Harness, event: object) -> None:
+    harness.send_request(key(3))
+    harness.apply(event)
+    assert harness.copies.requested is not None
 
 
 def test_a_request_refused_by_send_is_withdrawn(harness: Harness) -> None:

@@ -384,6 +384,15 @@ def test_waiting_logons_are_served_in_order(clock: Clock) -> None:
     assert budget.reserve_logon("c", 10, clock.now) == 0
 
 
+def test_a_second_reservation_by_one_owner_extends_the_first(clock: Clock) -> None:
+    budget = exact()
+    for wait in (0, 9, 9):
+        clock.advance(wait)
+        assert budget.reserve_logon("a", 10, clock.now) == 0
+    budget.settle_logon("a", clock.now, sent=False)
+    assert count_without_waiting(budget, Logon, clock) == LOGON_BURST
+
+
 def test_a_waiter_that_does_not_try_again_loses_its_place_in_the_queue(clock: Clock) -> None:
     budget = exact()
     count_without_waiting(budget, Logon, clock)

@@ -28,7 +28,16 @@ from kalshi_fix_sansio._generated import (
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.dialect.base import values_of
 from kalshi_fix_sansio.errors import LocalProtocolError
-from kalshi_fix_sansio.events import LoggedOn, MessageReceived, OutcomesUnknown, RejectReceived, SessionEnded
+from kalshi_fix_sansio.events import (
+    LoggedOn,
+    MessageReceived,
+    MessageRejected,
+    MessagesLost,
+    OutcomesUnknown,
+    RejectReceived,
+    SequenceSkipped,
+    SessionEnded,
+)
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
@@ -336,6 +345,13 @@ class DropCopy:
                 return []
             case OutcomesUnknown():
                 self._handle_unanswered(message, now)
+            case MessagesLost() | SequenceSkipped(gap_fill=False):
+                if self._reply is not None:
+                    self._wait(self._reply.pending, "messages of the venue were lost", now)
+            # A lost report is missing from the count, so only a lost end of the answer is handled here.
+            case MessageRejected(message=None | EventResendComplete() | EventResendReject()):
+                if self._reply is not None:
+                    self._try_again(self._reply.pending, "its answer was not readable", now)
             case LoggedOn(flags=flags):
                 self._logon, self._logged_on = dict(flags), True
             # The venue does not send the rest of the answer after the next logon, because neither KalshiDC

@@ -286,7 +286,8 @@ class RateBudget:
         again.
 
         While a reservation is held, the bucket does not refill its token, so all reserved Logons can be sent
-        at the same time. Waiting owners are served in the order of their first calls.
+        at the same time. Waiting owners are served in the order of their first calls. A further call by an
+        owner that holds a reservation extends it.
 
         Args:
             owner: identifies the reservation.
@@ -300,6 +301,9 @@ class RateBudget:
         for ends in (self._waiting, self._reserved):
             for each in [each for each, end in ends.items() if end <= time]:
                 del ends[each]
+        if owner in self._reserved:
+            self._reserved[owner] = time + seconds
+            return 0.0
         waiting = list(self._waiting)
         ahead = waiting.index(owner) if owner in self._waiting else len(waiting)
         missing = bucket.missing(ahead + 1)

@@ -287,6 +287,7 @@ class Cash(Mapping[BalanceKey, Balance]):
             balance = self._balance(BalanceKey(payout.account, shard))
             if balance is None:  # no room, so the payout stays in its previous balance
                 _add_payout(before, payout.amount, payout.fee, 1)
+                self._balances[payout.key] = before
                 continue
             payout.shard = shard
             _add_payout(balance, payout.amount, payout.fee, 1)
