@@ -104,7 +104,7 @@ def _write_docs(folder: Path, into: Path | None) -> int:
     pages.write(results, into or pages.DOCS)
     unexplained = pages.unexplained(results, pages.PROSE.read_text(encoding="utf-8"))
     if unexplained:
-        print(f"\nmissed, and not explained in {pages.PROSE.name}: {', '.join(unexplained)}")
+        print(f"\ntargets missed and not explained in {pages.PROSE.name}: {', '.join(unexplained)}")
         print("write the paragraphs, and run: make bench-docs")
     return 1 if unexplained else 0
 
@@ -113,11 +113,11 @@ def _compare(results: list[Result]) -> int:
     lines, worse = report.compare(results, report.load())
     print("\n".join(["", *lines]))
     if not worse:
-        print(f"\nNo ratio is worse than the committed one by more than {report.SLACK:g} times.")
+        print(f"\nNo ratio is worse than the committed one by a factor of more than {report.SLACK:g}.")
         return 0
     print(
-        f"\nWorse by more than {report.SLACK:g} times: {'; '.join(worse)}.\n"
-        "Run it again when no other program is running. If it is still worse, find the cause,\n"
+        f"\nWorse by a factor of more than {report.SLACK:g}: {'; '.join(worse)}.\n"
+        "Run the command again when no other program is running. If it is still worse, find the cause,\n"
         "or justify it in the commit message, and commit the results of make bench."
     )
     return 1

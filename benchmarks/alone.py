@@ -1,8 +1,10 @@
-"""Measurements that need a separate process for its memory or its caches; each prints JSON.
+"""Measurements that need a new process, because they measure its memory or start with empty caches.
 
-python -m benchmarks.alone million COUNT          many messages through one session, for case h
+Each command prints JSON.
+
+python -m benchmarks.alone million COUNT          COUNT messages through one session, for case h
 python -m benchmarks.alone books LEVELS COUNT...  MiB of memory for each number of books, ascending
-python -m benchmarks.alone first COUNT            the first order and the median of the others, for case o
+python -m benchmarks.alone first COUNT            times of the first order and of the others, for case o
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ def resident() -> float:
 
 
 def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
-    """Yield chunks of reports as read from a socket, with the time; ids, numbers and times are unique."""
+    """Yield chunks of reports, as read from a socket, each with the time of its last report.
+
+    No two reports have the same ids, number or time.
+    """
     pending, reports = bytearray(), [samples.report(number) for number in range(samples.COUNT)]
     for number in range(count):
         time_received = samples.NOON + timedelta(microseconds=number)
@@ -43,8 +48,10 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
 
 
 def million(count: int) -> dict[str, float]:
-    """Receive this many messages. Return the mean time per message; the memory before the first message,
-    after a twentieth of them and at the end; and the maximum memory."""
+    """Receive this many messages; return the mean time per message in microseconds and the memory in MiB.
+
+    The memory is measured before the first message, every twentieth of the messages, and at the end.
+    """
     session, spent = established(), 0.0
     sizes = [resident()]
     for chunk, time_received in chunks(count):
@@ -62,8 +69,10 @@ def million(count: int) -> dict[str, float]:
 
 
 def books(levels: int, *counts: int) -> dict[int, float]:
-    """Apply snapshots; return the MiB of memory for each number of books. Each size is a separate object, as
-    it is in decoded messages."""
+    """Apply a snapshot to each new book; return the MiB of memory for each number of books.
+
+    Each size is a separate Decimal, as in decoded messages.
+    """
     books = OrderBooks(max_books=counts[-1], max_levels=levels * counts[-1])
     before, found = resident(), {}
     prices = [Decimal(number + 1).scaleb(-2) for number in range(levels)]
@@ -85,7 +94,7 @@ def books(levels: int, *counts: int) -> dict[int, float]:
 
 
 def first(count: int) -> dict[str, float]:
-    """Send orders after `Session.prepare`; return the time of the first one, and the median of the others."""
+    """Send orders after `Session.prepare`; return the first one's time and the others' median in µs."""
     session, now, spent = established(), Instant(1.0, samples.NOON), []
     while session.prepare():
         pass

@@ -1,4 +1,4 @@
-"""Charts of results as SVG, small and without dependencies, in the reader's light or dark colours."""
+"""Charts of results as SVG, which follow the reader's light or dark mode."""
 
 from __future__ import annotations
 

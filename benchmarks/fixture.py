@@ -1,4 +1,6 @@
-"""`python -m benchmarks.fixture`: the cost of resetting the testing venue, compared with a logon and logout.
+"""Measure the cost of resetting the testing venue, compared with a logon and logout.
+
+python -m benchmarks.fixture
 
 The pytest fixture `kalshi_venue` resets its venue between two tests. This program measures two tasks in turn,
 with and without TLS: a logon and logout of a blocking client, and a reset after a client has logged on,

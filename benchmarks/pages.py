@@ -1,8 +1,8 @@
 """The parts of the documentation that `make bench` generates from the results.
 
-The text outside the markers is written by hand, and so are the paragraphs of `not_reached.md`, one for
-each target that was missed. They take their figures from the results: `{{us | CASE | ENGINE}}`,
-`{{ratio | TARGET}}`.
+The text outside the markers is written by hand. So is `not_reached.md`, whose paragraphs explain the missed
+targets. Its placeholders are replaced with figures of the results: `{{us | CASE | ENGINE}}` with a time,
+`{{ratio | TARGET}}` with a measured ratio.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def explanations(results: Sequence[Result], prose: str) -> Iterator[str]:
     """Yield the paragraphs about targets that were missed, with figures.
 
     Raises:
-        KeyError: a paragraph refers to a missing target or figure.
+        KeyError: a paragraph refers to a target or figure that does not exist.
     """
     known = {target.key for target in TARGETS}
     missed_keys = {target.key for target in missed(results)}

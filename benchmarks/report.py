@@ -1,4 +1,4 @@
-"""Results as JSON, as tables, and compared with those of an earlier run."""
+"""Read and write results as JSON, format them as tables, and compare them with an earlier run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.targets import TARGETS, by_key
 HERE = Path(__file__).parent
 RESULTS = "results.json"
 SLACK = 1.35
-"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails: on a shared
+"""Factor by which a ratio may be worse than the committed one before `make bench-quick` fails. On a shared
 machine, single ratios vary by a quarter."""
 RATES = ("f: order with", "i:", "n: an order")
 """Prefixes of the cases for which the rate per second is shown too."""
@@ -69,8 +69,10 @@ def ratios(results: Sequence[Result]) -> list[tuple[str, str, str, str]]:
 
 
 def compare(results: Sequence[Result], committed: Sequence[Result]) -> tuple[list[str], list[str]]:
-    """Compare ratios with the committed ones; return a line for each, and the names of those that are worse
-    by more than the slack."""
+    """Compare ratios with the committed ones; return a line for each ratio.
+
+    Return also the names of the ratios that are worse by more than the slack.
+    """
     now, then, lines, worse = by_key(results), by_key(committed), [], []
     for target in TARGETS:
         found, known = target.ratio(now), target.ratio(then)

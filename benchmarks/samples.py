@@ -33,11 +33,12 @@ KEY_ID = "0b3f9c1e-6a37-4a7c-9d1b-2f6f1d1f0c11"
 VENUE = "KalshiNR"
 NOON = datetime(2026, 8, 17, 16, 0, 0, 123000, tzinfo=UTC)
 COUNT = 1000
-"""Number of different messages used in turn: more values than any cache of the code or the processor, and too
-many for branch prediction to learn."""
+"""Number of different messages used in turn: more than the caches of the code and the processor hold, and
+more than branch prediction can learn."""
 MARKETS = tuple(f"KXHIGH{city}-26AUG{day}-B80" for city in ("NY", "CH", "MI", "AU") for day in (17, 18))
 SYMBOL = MARKETS[0]
 BURST_STEP = timedelta(microseconds=1370)
+"""Interval between the times of successive messages in a burst."""
 CENT, FINEST = Decimal("0.01"), Decimal("0.0001")
 Fields = list[tuple[int, str]]
 """Tags and values, for engines without types."""
@@ -65,7 +66,7 @@ TAGS = (*FLAT_TAGS, 137, 138, 1704)
 
 
 def identifier(kind: str, number: int) -> str:
-    """Return an id such as programs generate, the same in every run."""
+    """Return an id like those that programs generate; it is the same in every run."""
     return str(uuid5(NAMESPACE_OID, f"{kind} {number}"))
 
 
@@ -75,14 +76,13 @@ def cents(number: int) -> Decimal:
 
 
 def contracts(kind: str, number: int, digits: int = 4) -> Decimal:
-    """Return a quantity. Each power of ten is equally likely, so small quantities repeat often and large ones
-    hardly ever."""
+    """Return a quantity. Each power of ten is equally likely, so only small quantities repeat often."""
     chance = int.from_bytes(blake2b(f"{kind} {number}".encode(), digest_size=4).digest(), "big") / 2**32
     return Decimal(int(10 ** (chance * digits))).quantize(CENT)
 
 
 def order_values(number: int = 0) -> dict[str, Any]:
-    """Return the attributes of an order; all except the order type depend on `number`."""
+    """Return the attributes of an order; `number` determines all of them but the order type."""
     return {
         "cl_ord_id": identifier("order", number),
         "symbol": MARKETS[number % len(MARKETS)],
@@ -103,8 +103,10 @@ def order_fields(values: dict[str, Any]) -> Fields:
 
 
 def order_heads() -> Iterator[Fields]:
-    """Yield the first fields of an endless series of orders, for engines without types; number and time
-    differ from those of the previous order."""
+    """Yield header fields for endlessly many orders, for engines without types.
+
+    Successive headers differ in number and time.
+    """
     times = [sending_time(moment) for moment in moments()]
     for number in counting(1000):
         time = times[number % len(times)]
@@ -153,17 +155,17 @@ def values_reader() -> Callable[[Any], tuple[Any, ...]]:
 
 
 def order(number: int = 0) -> NewOrderSingle:
-    """Return an order that has 18 fields on the wire, including those of header and trailer."""
+    """Return an order that has 18 fields on the wire, including header and trailer."""
     return NewOrderSingle(**order_values(number))
 
 
 def moments(count: int = 1000) -> list[datetime]:
-    """Return times that are as close together as in a burst of messages."""
+    """Return the times of a burst of messages."""
     return [NOON + BURST_STEP * number for number in range(count)]
 
 
 def order_headers() -> Iterator[Header]:
-    """Return an endless iterator of headers for orders; number and time differ from the previous ones."""
+    """Return an endless iterator of headers for orders; successive headers differ in number and time."""
     headers = [header("D", 1000 + n, moment, to_venue=True) for n, moment in enumerate(moments())]
     return cycle(headers)
 
@@ -225,7 +227,7 @@ def snapshot_bytes(levels: int, number: int = 0) -> bytes:
 def snapshot(levels: int, number: int = 0) -> MarketDataSnapshotFullRefresh:
     """Return a snapshot of one of the markets with this many price levels, half of them bids.
 
-    It has no MDEntryDate and MDEntryTime, which the other Kalshi client cannot read.
+    It has no MDEntryDate and MDEntryTime, because kalshi-sdk cannot read them.
     """
     entries = [
         MDFullEntry(
@@ -246,8 +248,8 @@ def incremental_bytes(count: int, number: int = 0, *, levels: int) -> bytes:
 def incremental(count: int, number: int = 0, *, levels: int) -> MarketDataIncrementalRefresh:
     """Return an incremental update that changes the size of this many levels of a book.
 
-    Levels are only changed, never added or removed, so that messages can be applied repeatedly. The other
-    Kalshi client supports no other changes.
+    Levels are changed, not added or removed, so messages can be applied repeatedly. kalshi-sdk supports no
+    other updates.
     """
     indices = [(number * 7 + n * 11) % levels for n in range(count)]
     entries = [

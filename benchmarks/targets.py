@@ -1,4 +1,4 @@
-"""The target ratios, each within one run."""
+"""The target ratios of `make bench`; both results of a ratio are from one run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Target:
     """A ratio of two results with a lower or upper bound."""
 
     key: str
-    """The name of the target in `not_reached.md`."""
+    """Identifies the target in `not_reached.md`."""
     name: str
     numerator: tuple[Key, ...]
     """Results whose sum is the numerator of the ratio."""
@@ -31,8 +31,8 @@ class Target:
     def ratio(self, results: Mapping[Key, Result]) -> float | None:
         """Return the ratio; None if a result is missing.
 
-        If the rounds of all results are known, the ratio is the median over the rounds' ratios; otherwise
-        it is calculated from `value` of each result.
+        If the rounds of all results are known, this is the median of the rounds' ratios. Otherwise it is
+        calculated from `value` of each result.
         """
         if any(key not in results for key in (*self.numerator, *self.denominator)):
             return None

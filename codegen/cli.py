@@ -60,7 +60,9 @@ class _Commands(click.Group):
 @click.option("--spec", type=_folder, help="Spec folder.  [default: spec/kalshi]")
 @click.option("--out", type=_folder, help="Folder of the generated package; needed with --package.")
 @click.option("--package", help="Dotted name of the generated package; needed with --out.")
-@click.option("--check", "only_check", is_flag=True, help="Change nothing; fail if anything differs.")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; fail if a generated file is out of date."
+)
 @click.pass_context
 def main(
     context: click.Context, spec: Path | None, out: Path | None, package: str | None, only_check: bool
@@ -76,9 +78,9 @@ def main(
                 f"--out, --package and --check before `{context.invoked_subcommand}` have no effect."
             )
         return
-    # Neither the package name nor the output folder follows from the spec folder.
+    # The name of the package cannot be derived from its folder, nor the folder from the name.
     if (out is None) != (package is None):
-        raise click.UsageError("--out and --package go together.")
+        raise click.UsageError("--out and --package must be given together.")
     if spec is not None and out is None:
         raise click.UsageError(
             "--spec needs --out and --package, so that this repository's package is not overwritten."
@@ -141,7 +143,7 @@ def import_dictionary(
 ) -> None:
     """Create a spec folder from QuickFIX data dictionaries: FIXT11.xml and FIX50SP2.xml, or only FIX44.xml.
 
-    Content that the spec format cannot express is left out and listed on standard error.
+    Content that the spec format cannot express is left out. It is listed on standard error.
     """
     read = [quickfix_xml.read(path) for path in dictionaries]
     found = importer.import_dictionaries(read, name, title or name, only)
@@ -170,12 +172,13 @@ def import_dictionary(
 @click.option("--release", is_flag=True, help="Record the current API as that of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: str | None, release: bool) -> None:
-    """List the API changes since the last release or a commit, and whom each affects.
+    """List the API changes since the last release or a commit.
 
-    wire: data exchanged with other versions; source: programs that use a name; typing: their type checkers;
-    venue: messages that the venue accepts and sends. The exit status is 1 if any change may break a program.
+    A change can affect the wire (data exchanged with other versions), source (programs that use a name),
+    typing (their type checkers) or the venue (messages that it accepts and sends). The exit status is 1 if
+    any change may break a program.
     """
-    # Resolved first: with --release, an invalid spec must not become the API of a release.
+    # Loaded before writing, so that --release never records the API of an invalid spec.
     now = api.describe(load_dialect(spec))
     file = spec / api.RELEASED if against is None else Path(against)
     if release:

@@ -91,7 +91,7 @@ class Element:
     location: Location
     pedigree: Pedigree = Pedigree()
     why: str = ""
-    """Why it differs from its source, or which of several sources it follows; empty otherwise."""
+    """Reason for a difference from its source, or for the choice between sources; empty if there is none."""
 
 
 @attrs.frozen
@@ -168,11 +168,9 @@ class Field(Element):
         return next((code for code in self.codes if written in (code.name, code.value)), None)
 
 
-# For a field that may be absent or have a value, the empty string is one of its values, so a separate form is
-# needed only if `absent` is the sole condition.
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""Names of fields, each with its condition: one of these wire values, where the empty string means absent; an
-empty tuple for any value; None for absent.
+"""Names of fields, each with its condition: a tuple of wire values, of which the field must have one (the
+empty string means absent); an empty tuple for any value; or None for absent.
 """
 
 
@@ -238,7 +236,7 @@ class Member(Element):
     attribute: str
     """Python name: that of the field, or for a group that of its counter without `No`."""
     presence: str
-    """`required`, `optional`, `forbidden` or `constant`, unless a rule applies."""
+    """`required`, `optional`, `forbidden` or `constant`; used if no rule applies."""
     constant: str | None
     """The value if presence is constant."""
     default: str | None
@@ -258,7 +256,7 @@ class Member(Element):
 
 
 def after_removal(member: Member) -> Member:
-    """Return a removed member in its present form, which is no longer required; others are unchanged."""
+    """Return a removed member without its requirements; return any other member unchanged."""
     removed = next((each for each in member.pedigree.changes if each.kind == "removed"), None)
     rules = tuple(rule for rule in member.rules if rule.presence != "required")
     if removed is None or (
@@ -282,8 +280,8 @@ class Group(Element):
     members: tuple[Member, ...]
     one_of: tuple[OneOf, ...]
     minimum: int
-    """Minimum number of entries if the group is present. An empty list means that the group is absent, unless
-    it is required and this is 0: then a count of 0 is sent.
+    """Minimum number of entries if the group is present. An empty list means that the group is absent. If
+    the group is required and this is 0, an empty list is sent as a count of 0.
     """
     maximum: int | None
     doc: str
@@ -291,7 +289,7 @@ class Group(Element):
 
 @attrs.frozen
 class Answers:
-    """A way in which a message answers requests: which ones, and how it identifies the request."""
+    """One way in which a message answers requests: their types, and the field that identifies the request."""
 
     msg_types: tuple[str, ...]
     field: Field | None
@@ -301,7 +299,7 @@ class Answers:
     when: Condition | None = None
     unless: Condition | None = None
     open_when: Condition | None = None
-    """Condition under which the outcome remains open."""
+    """Condition under which the outcome of the request remains open."""
     creates: tuple[str, Field] | None = None
     """MsgType of requests that each create a separate object, and the field that contains the object's id."""
 
@@ -354,7 +352,7 @@ class Message(Element):
     tracks: Tracks | None = None
     constructors: tuple[Constructor, ...] = ()
     past: tuple[tuple[Change, tuple[Field, ...]], ...] = ()
-    """Changes, each with the fields that the message had before and has no longer."""
+    """Changes, each with the fields that it removed from the message."""
 
 
 @attrs.frozen
@@ -386,7 +384,7 @@ class Refusal(Element):
 
 @attrs.frozen
 class VenueLimit(Element):
-    """A limit of the venue other than those of field values."""
+    """A limit of the venue that does not apply to a single field value."""
 
     name: str
     values: tuple[tuple[str, str], ...]
@@ -475,7 +473,7 @@ class Dialect:
     versions: tuple[tuple[str, str], ...] = ()
     """The venue's changelog, oldest first: version and ISO date."""
     changelog_through: str = ""
-    """Date of the newest entry of the venue's changelog that has a disposition; empty if none has."""
+    """Date of the venue's newest changelog entry in `changelog.yaml`; empty if there is none."""
     pages_of: str = ""
     """Date of the newest page that the spec was compared with; empty if unknown."""
     texts: tuple[KnownText, ...] = ()
@@ -497,7 +495,7 @@ class Dialect:
         return {field.name: field for field in self.fields}
 
     def with_lengths(self, members: Iterable[Member]) -> Iterator[tuple[Member, Field | None]]:
-        """Yield each member with its length field, unless that is one of the members itself.
+        """Yield each member with its length field; None if it has none, or if the length field is a member.
 
         A length always precedes its data, so the spec need not list it.
         """
@@ -519,7 +517,7 @@ class Dialect:
 
     @property
     def application_version(self) -> str:
-        """Version of FIX of the application messages, such as FIX.4.4; FIXT separates it from BeginString."""
+        """FIX version of the application messages, such as FIX.4.4; with FIXT it differs from BeginString."""
         if not self.begin_string.startswith("FIXT"):
             return self.begin_string
         return next((name for name, value in APPL_VER_IDS.items() if value == self.appl_ver_id), "FIX.5.0SP2")

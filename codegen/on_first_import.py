@@ -29,7 +29,7 @@ def digest(*folders: Path) -> str:
 
 
 def bring_up_to_date(spec: Path, package: str, out: Path) -> bool:
-    """Write a package unless it is up to date; return whether it was written.
+    """Write a package if it is out of date; return whether it was written.
 
     Several processes may do so concurrently, such as the tests of two Python versions: each file is replaced
     atomically, and all processes write the same content. The file with the digest is removed first and

@@ -15,7 +15,7 @@ MANDATORY = ("required", "constant")
 
 @attrs.frozen
 class Place:
-    """One place where a message may occur."""
+    """A product, a session type and a sender with which a message may occur."""
 
     product: str
     session: str
@@ -53,7 +53,7 @@ def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
 
 
 def places_of(message: Message, among: Iterable[Place]) -> tuple[Place, ...]:
-    """Return those of the given places where the message may be sent."""
+    """Return the places, among the given ones, where the message may be sent."""
     return tuple(
         place for place in among if not message.flows or any(place.within(flow) for flow in message.flows)
     )

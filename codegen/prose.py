@@ -13,7 +13,7 @@ _PRESENCE = {"required": "Required", "optional": "Optional", "forbidden": "Not a
 
 
 def sentence(text: str) -> str:
-    """Return the text with single spaces, and with a full stop unless it ends with one, or with ! or ?."""
+    """Return the text with single spaces; add a full stop if it does not end with one, or with ! or ?."""
     text = " ".join(text.split())
     return text if not text or text[-1] in ".!?" else f"{text}."
 

@@ -28,17 +28,20 @@ def main(arguments: list[str] | None = None) -> int:
         "--until-quiet",
         type=float,
         metavar="MINUTES",
-        help="continue until no new edge has been found for this long",
+        help="search each target until it has found no new edge (transition in the code) for this long",
     )
     search.add_argument(
-        "--at-least", type=int, default=0, help="minimum number of executions before --until-quiet ends one"
+        "--at-least",
+        type=int,
+        default=0,
+        help="minimum number of executions of a target before --until-quiet ends it",
     )
     search.add_argument("--report", type=Path, metavar="FILE", help="write a table of the runs")
     replay = commands.add_parser("replay", help="run inputs again, and show the violation")
     replay.add_argument("target", choices=list(TARGETS))
     replay.add_argument("file", nargs="+", type=Path)
     commands.add_parser("seed", help="write the seed corpus")
-    commands.add_parser("cost", help="measure the cost of hostile constructions at n, 2n and 4n bytes")
+    commands.add_parser("cost", help="measure the processor time for hostile inputs of n, 2n and 4n bytes")
     memory = commands.add_parser(
         "memory", help="measure the memory that sessions keep for the largest messages"
     )

@@ -1,4 +1,4 @@
-"""Run engines on targets, each in a separate process, and collect their statistics."""
+"""Run fuzzing engines on the targets, each in a separate process, and collect their statistics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORK: Final = ROOT / ".cache" / "fuzz"
 """Inputs with new coverage, logs, and reproducers."""
 MAX_INPUT_SECONDS: Final = 30
 MAX_SECONDS: Final = 24 * 3600
-"""Time limit in seconds for a search that ends when no new edge is found."""
+"""Time limit in seconds for a search that ends when it finds no new edges (transitions in the code)."""
 MEMORY_MB: Final = 1024
 MAX_RUNNING: Final = 2
 """Number of targets that are searched at a time."""
@@ -130,8 +130,8 @@ def search(
         targets: The targets.
         engine: One of `ENGINES`.
         seconds: Total duration.
-        until_quiet: Stop each target instead after this many seconds without a new edge.
-        at_least: Minimum number of executions of each target before it is stopped for that reason.
+        until_quiet: If given, stop each target after this many seconds without a new edge.
+        at_least: Minimum number of executions before `until_quiet` stops a target.
         report: A file for a table of the runs.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Cost of inputs: `python -m fuzz cost` measures each construction at n, 2n and 4n bytes.
+"""Processor time of hostile inputs: `python -m fuzz cost` measures each construction with n, 2n and 4n bytes.
 
 From n to 4n bytes, linear time quadruples; quadratic time grows sixteenfold. The measure is the lowest
-processor time of several runs. A cost is reported only if it is high enough to measure, and if it is
-excessive in every repetition. All cases take about 20 seconds."""
+processor time of several runs. A time is reported only if it is long enough to measure, and excessive in
+every repetition. All cases together take about 20 seconds."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ SIZE: Final = 4 * 1024
 MAX_GROWTH: Final = 10.0
 """Maximum time for 4n bytes, as a multiple of that for n bytes."""
 MAX_CAREFUL_RATIO: Final = 3.0
-"""Maximum time of a decode, as a multiple of the time that the explainer takes."""
+"""Maximum time to decode a message, as a multiple of the time that the explainer, the slow decoder, takes."""
 NOTICEABLE: Final = 0.02
-"""Processor time in seconds up to which 4n bytes are never reported."""
+"""Processor time in seconds; inputs of 4n bytes that take no longer are never reported."""
 _RUNS = 3
 MEASUREMENTS: Final = 3
 """Number of consecutive measurements that must be excessive, because another program may disturb a single
@@ -97,7 +97,7 @@ def _too_much(case: Case) -> str:
         return f"{case.name}: {figures} ms for {SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     careful = case.careful and partial(case.careful, largest)
     if careful is not None and large > MAX_CAREFUL_RATIO * seconds(careful) + NOTICEABLE:
-        return f"{case.name}: {large * 1000:.1f} ms, several times as long as the careful path"
+        return f"{case.name}: {large * 1000:.1f} ms, several times as long as the explainer"
     return ""
 
 
@@ -279,7 +279,7 @@ def components(depth: int) -> str:
 
 
 def check() -> int:
-    """Measure all cases; print those that are excessive, and return their number."""
+    """Measure all cases; print the excessive ones, and return their number."""
     cases = [*decoding(), *streams(), *documents()]
     failed = 0
     for case in cases:

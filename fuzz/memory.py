@@ -1,4 +1,4 @@
-"""Memory of sessions: `python -m fuzz memory` sends messages of the maximum size in every state.
+"""Memory of sessions: `python -m fuzz memory` passes messages of the maximum size to sessions in every state.
 
 Each case runs in a separate process, whose resident memory is compared before and after. `--sample` runs some
 of the cases, with just enough messages to exceed the budget if all were kept.
@@ -24,6 +24,7 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.session import Session
 
 LARGEST: Final = 256 * 1024
+"""Maximum size of a message in bytes."""
 BUDGET_MB: Final = 96
 """Maximum growth of a session with the default bounds, for any input. It includes events that wait for the
 user, bytes that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
@@ -33,6 +34,7 @@ FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
 """Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
 _ROOM = 400
+"""Bytes of a message that are left for its other fields."""
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
@@ -63,7 +65,7 @@ def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
 
 @attrs.frozen
 class Case:
-    """A session in a state, messages of one kind, and a user who takes events or does not."""
+    """A session in a state, the kind of messages that it receives, and whether its user takes events."""
 
     role: Role
     state: str
@@ -82,7 +84,7 @@ class Case:
     def begin(self) -> Callable[[int], None]:
         """Bring a session into the state; return a function that sends it the message with a given number."""
         player = Player(Setting(self.role, "KalshiRT"))
-        # The session has the default bounds instead of those of the fuzz target.
+        # The session has the default bounds, not the small ones of the fuzz target.
         settings: dict[str, Any] = {name: getattr(player.config, name) for name in _KEPT_SETTINGS}
         player.config = SessionConfig(**settings, codec=Codec(DIALECT), max_message_size=LARGEST)
         player.session = Session(player.config, player.store)
@@ -150,7 +152,7 @@ def _measured(arguments: tuple[Case, int]) -> int:
 
 
 def check(*, sample: bool = False) -> int:
-    """Measure all cases, or a sample of them; print those over the budget, and return their number."""
+    """Measure all cases, or a sample of them; print the cases over the budget, and return their number."""
     messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
     # A forked process does not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")

@@ -1,10 +1,10 @@
 """Seeds of the session target: the scenarios of tests/scenarios/ converted to inputs.
 
 One role of each file is converted, with as many steps as an input can contain. Files with settings that an
-input cannot choose are left out: numbers or bounds of the store, intervals and bounds of the session,
-individual protocol options, and the other product. Only the type of a message that the user sends is kept.
-The expectations of a step are dropped, because the target checks its own invariant; disconnects and slow
-users are left out.
+input cannot choose are left out. These are numbers or bounds of the store, intervals and bounds of the
+session, individual protocol options, and the session type's second product. For a message that the user
+sends, only its type is kept. The expectations of a step are dropped, because the target checks its own
+invariant. Disconnects and users who take events slowly are left out.
 """
 
 from __future__ import annotations

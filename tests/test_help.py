@@ -74,7 +74,7 @@ def blocks() -> list[BlockLayout]:
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.name)
 def test_every_field_is_described_with_tag_unit_codes_and_where_it_is_required(block: BlockLayout) -> None:
-    presence = "Required|Optional|Not allowed|Allowed only|Always|the codec writes it|Fixed"
+    presence = "Required|Optional|Not allowed|Allowed only|Always|the codec computes it|Fixed"
     for member in block.members:
         text = listed(block.cls)[member.attribute]
         assert text.startswith(f"{member.name} ({member.tag})")

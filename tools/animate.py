@@ -1,8 +1,8 @@
 """Draw the animations of the landing page: the simulated venue in the browser, and `kalshi-fix watch`.
 
 `make animations` runs this script, which uses Chromium. Each animation lasts ten seconds and shows a real
-program. The first consists of screenshots of the page while a client trades at a venue with order flow, and
-the second consists of the pictures that `watch` draws at the same time.
+program. The first one shows screenshots of the page while a client trades at a venue with order flow. The
+second one shows the pictures that `watch` draws at the same time.
 """
 
 from __future__ import annotations

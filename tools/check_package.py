@@ -1,7 +1,8 @@
 """Build the sdist and the wheel of both distributions, and check their contents.
 
-Run by `make package`. Exits with status 1 and a sentence for each fault if an archive lacks a required file,
-contains an unexpected file or does not import, or if an installation from only the wheels lacks a command.
+Run by `make package`. Prints a sentence for each fault and exits with status 1 if there is any: an archive
+lacks a required file, contains an unexpected file or cannot be imported, or an installation from only the
+wheels lacks a command.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Check the types of all public symbols, of the documentation's Python and of the examples with pyright.
 
-Run by `make types`. Exits with status 1 and a line for each public symbol whose type is missing, partly
-unknown, or could be inferred differently by another type checker, and a line for each error in a page or an
-example. Needs no network.
+Run by `make types`. Prints a line for each error in a page or an example, and for each public symbol whose
+type is missing, partly unknown, or could be inferred differently by another type checker. Exits with status 1
+if there is any. Needs no network.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def python_of(page: str) -> dict[str, str]:
     """Return the Python code of a page by tab label; each part includes the blocks outside of all tabs.
 
     Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block
-    whose title is not "cell" is a file. It is a separate part unless it shows a file of the repository, which
-    tests compare with the block.
+    whose title is not "cell" is a file. It is a separate part. A block that shows a file of the
+    repository is left out, because tests compare it with the file.
     """
     tabs = [(tab.start(), tab[1]) for tab in _TAB.finditer(page)]
     blocks: list[tuple[str | None, int, list[str]]] = []

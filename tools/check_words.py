@@ -1,6 +1,6 @@
 """Report words in comments, docstrings and pages that the language section of CONTRIBUTING.md disallows.
 
-`make lint` and `make quick` run it. The list is short on purpose: almost always, a plainer word can be used.
+`make lint` and `make quick` run it. The list contains only words that nearly always have a plainer synonym.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REPLACEMENTS = {
 """Each disallowed pattern, with possible replacements."""
 WORDS = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): words for pattern, words in REPLACEMENTS.items()}
 TEST_DATA = "tests/codegen/diff/pages"
-"""Pages of an invented venue, which the comparison reads in the tests."""
+"""Pages of an invented venue, for the tests of `codegen diff`."""
 NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]+>", re.DOTALL)
 
 

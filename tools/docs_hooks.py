@@ -1,9 +1,8 @@
 """Hooks for `mkdocs build`.
 
-They render diagrams as pictures, link the first use of each glossary term on a page, append the unreleased
-changes to the changelog, add the version to every page, and write llms.txt, the list of pages for language
-models.
-They check links, docstrings and search.
+They render diagrams as pictures, link the first use of each glossary term on a page, append the entries of
+CHANGELOG.md to the changelog page, add the version to every page, and write llms.txt, the list of pages for
+language models. They also check links, docstrings and the search.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def on_config(config: Any, **_: object) -> None:
 
 
 def deepened(nav: list[Any], below: dict[str, list[Any]]) -> list[Any]:
-    """Return a navigation in which pages become sections: the page itself, then those below it."""
+    """Return a navigation in which pages become sections: the page itself, then the pages below it."""
     changed: list[Any] = []
     for entry in nav:
         [(title, target)] = entry.items() if isinstance(entry, dict) else [(None, entry)]
@@ -150,7 +149,7 @@ def on_pre_build(config: Any, **_: object) -> None:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
-    """Render the diagrams: otherwise the theme would load a script from another host in the browser."""
+    """Render the diagrams, so that the theme does not load a script from another host in the browser."""
     if page.file.src_uri.startswith("reference/tags/"):
         page.meta["search"] = {"boost": 0.5}  # other pages with the word in their title are listed first
     # The title of a page whose first line is a comment would be its file name.

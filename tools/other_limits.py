@@ -69,7 +69,7 @@ def of_sessions(root: yaml.Node) -> Iterator[Change]:
 
 
 def of_fields(node: yaml.Node) -> Iterator[Change]:
-    """Yield the changes to the bounds of fields, except those of prices and quantities, which have steps."""
+    """Yield the changes to the bounds of fields without steps; prices and quantities have steps."""
     if isinstance(node, yaml.SequenceNode):
         for each in node.value:
             yield from of_fields(each)
@@ -126,7 +126,7 @@ def copy(to: Path) -> None:
 
 
 def quick_tests() -> list[str]:
-    """Return pytest's arguments for the tests of the quick gate, and for those of the venue's limits."""
+    """Return pytest's arguments for the tests of the quick gate and the tests of the venue's limits."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
     slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
     return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]

@@ -25,7 +25,7 @@ USED_BY = {
     "session": ("session", "scenarios", "adapters/engine", "adapters/loops"),
     "trading": ("trading",),
 }
-"""Folders of tests for a package of the core: its own, and those of the packages that depend on it."""
+"""Folders of tests for a package of the core: its own, and the folders of packages that depend on it."""
 PACKAGES = {
     "adapters/kalshi_fix_adapters": "tests/adapters",
     "venue/kalshi_fix_venue": "tests/venue",

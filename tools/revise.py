@@ -3,10 +3,10 @@
 Run this script, write the texts that are missing from the spec, and run the script again.
 
 The first run fetches the venue's documents, compares them with the spec, starts a branch and writes the
-proposals. Each run then goes as far as it can: it compares, generates, lists the API changes and the elements
+proposals. Each run then goes as far as it can. It compares, generates, lists the API changes and the elements
 that hand-written code does not handle, and runs the quick gate. `summary.md` in the revision's folder, which
 is outside the repository, contains the duration of each step and the remaining work. The exit status is 0 if
-no work is left, 1 if some is, and 2 if a step failed.
+no work remains, 1 if some remains, and 2 if a step failed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kals
 BRANCH = "venue-"
 """Prefix of the branches of revisions; it is followed by the name of the revision."""
 PLACEHOLDER = "…"
-"""Placeholder that codegen writes instead of text, and refuses to read."""
+"""Placeholder for missing text. Codegen writes it, and rejects a spec that contains it."""
 
 
 class StepError(Exception):
@@ -115,7 +115,7 @@ class Tool:
     def codegen(
         self, *arguments: str | Path, expected: Sequence[int] = (0,)
     ) -> subprocess.CompletedProcess[str]:
-        """Run codegen on the spec; stop the revision with its errors unless the exit status is expected."""
+        """Run codegen on the spec; if the exit status is not expected, stop the revision with its errors."""
         spec = [] if self.options.spec == DEFAULT_SPEC else ["--spec", self.options.spec]
         done = run(sys.executable, "-m", "codegen", *spec, *map(str, arguments))
         if done.returncode not in expected:
@@ -125,7 +125,7 @@ class Tool:
         return done
 
     def fetch(self) -> None:
-        """Download the documents, unless a revision of them has begun."""
+        """Download the documents if no revision of them has begun."""
         pages = self.revision.pages
         if self.revision.base:
             return

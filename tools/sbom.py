@@ -29,7 +29,7 @@ def component(name: str, kind: str = "library", **facts: Any) -> dict[str, Any]:
 
 
 def dependencies(project: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the packages that pip installs with the wheel; those that only extras need are optional."""
+    """Return the packages that pip installs with the wheel; packages that only extras need are optional."""
     extras = [text for extra in project.get("optional-dependencies", {}).values() for text in extra]
     scopes = {Requirement(text).name: "optional" for text in extras}
     scopes |= {Requirement(text).name: "required" for text in project["dependencies"]}

@@ -1,9 +1,8 @@
 """Keep one issue open while the venue's documents differ from the spec, with the list of differences.
 
-Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folder of the documents and the
-folder of earlier documents. If the latter is not empty, the list shows the changed words. The script appends
-`agrees=true` to the outputs of the step if nothing is left to do. It needs `gh` and a token that may write
-issues.
+Used by .github/workflows/venue.yml: `venue_issue.py PAGES BEFORE`, with the folders of the documents and of
+earlier documents. If BEFORE is not empty, the list shows the changed words. If nothing is left to do, the
+script appends `agrees=true` to the outputs of the step. It needs `gh` and a token that may write issues.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def body(report: str) -> str:
 
 
 def _shortened(line: str) -> str:
-    """Return a line of the report; a quotation keeps its changed words, otherwise its beginning."""
+    """Return a line of the report; a long quotation without marked changes is shortened."""
     if not line.startswith(QUOTED) or "[-" in line or "{+" in line or len(line) <= MAX_QUOTED:
         return line
     return f"{line[:MAX_QUOTED]} …"

@@ -1,1 +1,1 @@
-"""The benchmark cases, one module for each kind."""
+"""The benchmark cases, one module for each group of cases."""

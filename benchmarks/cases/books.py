@@ -21,7 +21,7 @@ def title(kind: str, end: str) -> str:
 
 
 def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
-    """Return messages of one kind for several markets, which are applied in turn."""
+    """Return messages of one kind; successive messages are for different markets."""
     if kind.startswith("snapshot"):
         return [samples.snapshot_bytes(LEVELS, number) for number in range(count)]
     entries = int(kind.rpartition(" ")[2])
@@ -29,7 +29,7 @@ def wire(kind: str, count: int = samples.COUNT) -> list[bytes]:
 
 
 def started_books(engine: Any = ours) -> tuple[Any, Callable[[bytes], object]]:
-    """Return an engine's books of all markets, and a function that decodes a message and applies it."""
+    """Return an engine's books with a snapshot of each market, and a function that decodes and applies."""
     books, decode = engine.Books(), engine.decode
 
     def apply(data: bytes) -> None:

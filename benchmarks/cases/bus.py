@@ -20,9 +20,11 @@ from benchmarks.cases.loopback import free_port
 from benchmarks.measure import ROOT, Result, python, result
 
 KINDS = (1, 3)
+"""Numbers of entries in an update."""
 COUNT = 10_000
 CONSUMERS = 10
 PACED = (("10,000/s without decoding", "raw", 10_000), ("2,000/s with books", "books", 2_000))
+"""Measurements at a fixed rate: the name, the mode of the consumers, and the messages per second."""
 SECONDS, PACED_ROUNDS = 5, 3
 NAMES = {
     "decode": "decode() alone",

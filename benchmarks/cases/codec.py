@@ -36,9 +36,10 @@ def reading(count: int = samples.COUNT) -> list[Contender]:
 
 
 def writing(count: int = samples.COUNT) -> list[Contender]:
-    """Return contenders that write orders. Engines with types, and QuickFIX, can encode a finished order; the
-    time to make an order from values is measured separately. An engine without types always makes a message
-    field by field.
+    """Return contenders that write orders.
+
+    Engines with types, and QuickFIX, can encode a finished order. For these engines, making an order from
+    values is measured separately. An engine without types always makes a message field by field.
     """
     values = [samples.order_values(number) for number in range(count)]
     texts = [samples.order_fields(each) for each in values]

@@ -16,14 +16,16 @@ from kalshi_fix_sansio.trading import Orders
 
 FOLLOWING, DECODING = "k: report decoded and its order tracked", "decoding alone"
 COUNT = 1000
-"""Number of orders sent, twice as many as are kept, so that in the end each new order replaces a finished
+"""Number of orders sent. Only half as many are kept, so each order of the second half replaces a finished
 one."""
 _QUANTITY = Decimal(10)
 
 
 def history(number: int) -> Iterator[tuple[Message, bytes]]:
-    """Yield the messages of one order, sent and received, with their bytes: every fourth order is cancelled,
-    the others trade twice."""
+    """Yield the messages of one order: a sent one with no bytes, a received one with its bytes.
+
+    Every fourth order is cancelled; each of the others has two fills.
+    """
     order = samples.order(number)
     order.order_qty = _QUANTITY
     yield order, b""
@@ -55,8 +57,8 @@ def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[Exec
         report.misc_fees, report.collateral_amount_changes = [], []
     for name, value in fields.items():
         setattr(report, name, value)
-    moment = samples.NOON + timedelta(milliseconds=number)
-    data = encode(report, samples.header("8", 2 + 10 * number + step, moment))
+    sending_time = samples.NOON + timedelta(milliseconds=number)
+    data = encode(report, samples.header("8", 2 + 10 * number + step, sending_time))
     decoded = CODEC.decode(data)
     assert isinstance(decoded, ExecutionReport)
     assert not decoded.problems
@@ -64,10 +66,10 @@ def _report(number: int, step: int, cl_ord_id: str, **fields: Any) -> tuple[Exec
 
 
 def orders(count: int = COUNT) -> list[Contender]:
-    """Return contenders that decode reports and follow orders, and others that only decode the same reports.
+    """Return contenders that decode reports and track orders, and others that only decode the same reports.
 
-    Messages are decoded when they are needed: fetching a previously decoded one from memory takes as
-    long as tracking it.
+    Each report is decoded just before it is tracked. With reports decoded in advance, fetching them from
+    memory would take as long as tracking them.
     """
     messages = [each for number in range(count) for each in history(number)]
     wire = [data for _, data in messages if data]

@@ -47,7 +47,7 @@ def logs(size: int = SIZE) -> list[Contender]:
 
 
 def other_kind(name: str, kind: str) -> str:
-    """Return the name of a task with a log of another kind."""
+    """Return the name of a task that reads a log in another program's format."""
     return f"{name}, {kind}"
 
 
@@ -82,7 +82,7 @@ def read(path: Path) -> None:
 
 
 def decode_log(path: Path, form: Form) -> None:
-    """Decode a log like `kalshi-fix decode`, but discard the output, so the file system is not measured."""
+    """Decode a log as `kalshi-fix decode` does, but discard the lines, so that writing is not measured."""
     decoder, reader = Decoder(OutputOptions(form)), LogReader()
     for chunk in chunks_of(path):
         "\n".join(decoder.batch(reader.feed(chunk)).text)

@@ -23,9 +23,10 @@ MEDIAN, RATE = "f: order to report", "f: order with 100 in flight"
 TLS = ", TLS"
 ADAPTERS = ("blocking", "asyncio", "trio")
 UVLOOP = "asyncio on uvloop"
-BARE, FLOORS = "bare session", ("bare session, asyncio", "bare session, trio")
+BARE, LOWER_BOUNDS = "bare session", ("bare session, asyncio", "bare session, trio")
 SDK, QUICKFIX = "kalshi-sdk", "quickfix"
 _WAIT = 60
+"""Maximum wait in seconds for a process to end."""
 
 
 def ours(client: str) -> str:
@@ -40,7 +41,7 @@ def round_trips(rounds: int = 9) -> list[Result]:
         return []
     sdk = [] if "kalshi.fix" in absent else [SDK]
     own = [*ADAPTERS, *([] if find_spec("uvloop") is None else [UVLOOP]), BARE]
-    clients = [(name, "") for name in (*own, *FLOORS, QUICKFIX, *sdk)]
+    clients = [(name, "") for name in (*own, *LOWER_BOUNDS, QUICKFIX, *sdk)]
     clients += [(name, TLS) for name in (*own, *sdk)]
     found = in_turn({client: partial(_figures, *client) for client in clients}, rounds)
     results = []
@@ -56,12 +57,14 @@ def round_trips(rounds: int = 9) -> list[Result]:
 
 
 def _figures(name: str, tls: str) -> tuple[float, float, float]:
-    """Return the median and the 99th percentile of a round trip, and the time of a pipelined order, in
-    microseconds."""
+    """Return the median and the 99th percentile of a round trip, and the time per order with 100 in flight.
+
+    All times are in microseconds.
+    """
     try:
         measured = run_client(name, tls=bool(tls))
     except subprocess.SubprocessError as error:
-        print(f"{name} failed and runs once more: {error}", flush=True)
+        print(f"{name} failed, and is run once more: {error}", flush=True)
         measured = run_client(name, tls=bool(tls))
     seconds = sorted(measured["seconds"])
     p99 = seconds[len(seconds) * 99 // 100]

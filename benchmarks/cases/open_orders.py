@@ -1,6 +1,6 @@
-"""The longest calls to the state machines with many open orders.
+"""Measure the slowest calls of the state machines while an account has many open orders.
 
-Run `python -m benchmarks.cases.open_orders`, with the number of orders if it is not 100,000.
+python -m benchmarks.cases.open_orders [COUNT]    COUNT is the number of orders, by default 100,000
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 
 COUNT, SYMBOLS, GROUPS = 100_000, 1000, 100
 LIMIT_MS = 20
+"""Time in milliseconds above which a call is marked."""
 ROUNDS = 3
 _LOGON = LoggedOn(
     Logon(encrypt_method=0, heart_bt_int=30, default_appl_ver_id="9"), 30, True, {"use_dollars": True}
@@ -103,7 +104,7 @@ def _history(number: int) -> Iterator[object]:
 
 
 def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the calls to all state machines, in an order that makes each call as slow as possible."""
+    """Yield each call with its name. The calls are in an order in which each is as slow as possible."""
     account = machines(count)
     orders: Orders = account["orders"]
     groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))
@@ -123,7 +124,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     for _ in range(ROUNDS):
         orders.withdraw(OrderMassCancelRequest(cl_ord_id="m"))
     dump, rows = orders.dump(), dict[str, Any]()
-    yield "Orders.dump(), a row of the first", lambda: rows.update([next(dump)])
+    yield "Orders.dump(), one row of the first dump", lambda: rows.update([next(dump)])
     rows.update(dump)
     loading = Orders(max_orders=2 * count).load(rows)
     yield "Orders.load(), a step", partial(next, loading)
@@ -176,7 +177,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _received_copies(count: int) -> DropCopy:
-    """Return a drop copy that has received this many reports of a range, in random order."""
+    """Return a drop copy with an open request that has received this many reports in random order."""
     copies = DropCopy("KalshiNR")
     copies.request({0: ExecKey(0, 1, 1)}, 1, _NOW)
     copies.apply(_LOGON, _NOW)

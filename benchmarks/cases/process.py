@@ -65,7 +65,8 @@ def _numbers(program: str) -> list[float]:
 def starting(rounds: int = 9) -> list[Result]:
     """Measure programs that only import modules, from the start of Python; the first round is ignored.
 
-    Programs that import only third-party modules are the lower bound for ours that need those modules.
+    A program that imports only the third-party modules of one of our modules is the lower bound for that
+    module.
     """
     programs = {NOTHING: ["-c", "pass"]}
     for name, module in STARTED.items():

@@ -1,4 +1,7 @@
-"""Benchmarks: (s) decode messages of many shapes in rotation, and of shapes that have no decoder yet."""
+"""Benchmarks: (s) decode messages of many shapes in rotation, and of shapes that have no decoder yet.
+
+The shape of a message is the sequence of its tags. The codec compiles a decoder for each frequent shape.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def title(kind: str) -> str:
 
 
 KINDS = ("report", "order", *books.KINDS, "incremental of 40")
-"""The messages of the other cases, and an update that is as long as a snapshot."""
+"""The kinds of messages of the other cases, and an update with as many entries as a snapshot."""
 
 
 def _wire(kind: str, count: int) -> list[bytes]:
@@ -40,7 +43,7 @@ def _wire(kind: str, count: int) -> list[bytes]:
 
 
 def many_shapes(count: int = samples.COUNT) -> list[Contender]:
-    """Return contenders that decode more and more shapes in turn, or shapes that are new to the codec."""
+    """Return contenders that decode increasing numbers of shapes, and shapes that are new to the codec."""
     found = []
     for shapes in COUNTS:
         reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
@@ -100,14 +103,16 @@ def _known(case: str, name: str, wire: list[bytes]) -> Contender:
 
 
 def _new(case: str, wire: Iterable[bytes]) -> Contender:
-    """Make a contender that decodes each shape for the first time, or has forgotten it, because there are
-    more shapes than a codec counts."""
+    """Make a contender that never has a decoder for the shape.
+
+    There are more shapes than the codec counts, so it resets its counts before it compiles a decoder.
+    """
     new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
     return Contender(case, NEW, over(Codec(CODEC.dialect).decode, new), len(new))
 
 
 def _first(case: str, wire: list[bytes]) -> Contender:
-    """Make a contender that has decoded this type of message, but not this shape."""
+    """Make a contender that decodes the first messages of a shape, after another message of the same type."""
     other = _changed(wire[0], 9000)
     fresh: list[Codec] = []
 

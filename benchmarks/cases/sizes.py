@@ -1,6 +1,6 @@
 """Benchmarks: the cost of a message as the message grows, and as the numbers of sessions, books and open
-orders grow. A cost must not grow faster than the task, and must not depend on other sessions, books or
-orders."""
+orders grow. The cost must grow no faster than the message, and must not depend on the other sessions, books
+or orders."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LOG_ROUNDS = 2
 LEVELS = 40
 """Number of levels of each book whose memory is measured."""
 _DIFFERENT = 400
-"""Number of different messages that are used in turn."""
+"""Number of different messages used in turn."""
 _PLAIN_REPORT = 25
 """Number of fields of the report without its groups."""
 _OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")

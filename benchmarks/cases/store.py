@@ -111,8 +111,11 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
 
 
 def _paced(name: str, stores: Iterable[Store]) -> list[Result]:
-    """Send each order at its scheduled time, even while earlier ones await their commit; measure from that
-    time until the order may be written. Each store is a round."""
+    """Send orders at a fixed rate, even while earlier ones are not committed; use each store for one round.
+
+    The delay of an order is measured from its scheduled time until the session releases its bytes, which
+    is after the commit.
+    """
     rounds = [quantiles(_delays(store), n=100) for store in stores]
     return [
         result(

@@ -56,7 +56,7 @@ def through_session(chunks: Iterable[bytes], session: Session | None = None) -> 
 
 
 def frame(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Only split chunks into frames; yield those of each chunk."""
+    """Split chunks into frames without decoding them; yield the frames of each chunk."""
     framer = Framer()
     for chunk in chunks:
         framer.feed(chunk)
@@ -78,7 +78,7 @@ def batches(items: Sequence[T], size: int = 10) -> list[list[T]]:
 
 
 def numbered(size: int = SIZE) -> list[bytes]:
-    """Return reports with the numbers that a session expects after its logon."""
+    """Return reports with the MsgSeqNums that a session expects after its logon."""
     found: list[bytes] = []
     total = 0
     while total < size:
@@ -135,6 +135,5 @@ def _with_session(chunks: Sequence[bytes], count: int) -> Contender:
 
 
 def consume(act: Callable[[Any], Iterable[Sized]], items: Sequence[Any]) -> Callable[[], int]:
-    """Return a function that reads these items chunk by chunk, keeps none, and returns the number of
-    messages."""
+    """Return a function that reads these items, discards the messages, and returns their number."""
     return lambda: sum(map(len, act(items)))

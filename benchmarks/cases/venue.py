@@ -34,7 +34,7 @@ SUBSCRIBERS = 5
 """Number of logged-on sessions that subscribe to the market of the orders."""
 MORE_SUBSCRIBERS = 100
 ORDERS = 100
-"""Number of orders in a batch. They rest, and are cancelled before the next batch."""
+"""Number of orders in a batch. None of them trades; all are cancelled before the next batch."""
 MARKET, OWNER = "KXBENCH-26", "owner"
 NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
@@ -103,7 +103,7 @@ class PopulatedVenue:
         self._exchange(client)
 
     def prepare(self) -> None:
-        """Read the answers to the last orders, cancel those that rest, and write the next ones."""
+        """Read the answers to the previous batch, cancel its orders, and encode the next batch."""
         self._first.session.receive_data(b"".join(self._unread), NOW)
         self._unread.clear()
         for number in range(self._number - len(self._batch), self._number):
@@ -135,7 +135,7 @@ class PopulatedVenue:
             self._flush()
 
     def _flush(self) -> None:
-        """Do the work that a server does after each read."""
+        """Make the calls that the venue's server makes after each read."""
         venue = self._venue
         for number in venue.connections_with_output():
             data = venue.data_to_send(number)

@@ -1,4 +1,4 @@
-"""Runs one client."""
+"""Run one client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our session with minimal code around it: the lower bound for any client, and the cost of an event loop."""
+"""Our session with minimal code around it, to measure the lower bound for any client on each event loop."""
 
 from __future__ import annotations
 

@@ -121,7 +121,10 @@ async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
 
 
 async def follow(bus: Bus, count: int, mode: str) -> dict[str, float]:
-    """Receive the updates; return the number received without a gap, and the time of the last one."""
+    """Receive the updates; return the number received, the time of the last one, and the time per update.
+
+    The number is 0 if a book is not live at the end.
+    """
     books = OrderBooks() if mode == "books" else None
     events = bus.events(CHANNEL, start="new", machine=books, decode=books is not None)
     await events.wait(0.1)
@@ -130,7 +133,7 @@ async def follow(bus: Bus, count: int, mode: str) -> dict[str, float]:
         pass
     received, last, started = 0, 0.0, time.process_time()
     while received < count and await events.wait(WAIT):
-        # MessagesLost is not a message.
+        # A MessagesLost event is not counted as a message.
         received += isinstance(events.take(), bytes | MessageReceived)
         last = time.monotonic()
     us = (time.process_time() - started) / count * 1e6

@@ -1,7 +1,7 @@
-"""The round trips, the same for every client, and the values of orders.
+"""The round trips that every client makes, and the values of its orders.
 
-For every client, the values of an order are prepared before the clock starts. An engine with message classes
-creates the order within the measured time.
+The values of an order are prepared before the clock starts. An engine with message classes creates the
+message object within the measured time.
 """
 
 from __future__ import annotations

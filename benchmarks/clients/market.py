@@ -3,7 +3,8 @@
     python -m benchmarks.clients.market PORT PAUSE COUNT [--authority FILE]
 
 Prints `listening`, then JSON: for each update the seconds from its write until the order that
-answers it has been read. Each order is reported, and each update follows PAUSE seconds of silence.
+answers it has been read. The market answers each order with an execution report, and waits PAUSE seconds
+before each update.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class _Connection:
             self.receive()
 
     def frame(self, message: Message) -> bytes:
-        """Return the bytes of a message that is about to be written."""
+        """Return the bytes of a message with the next MsgSeqNum and the current time."""
         now = datetime.now(UTC)
         return encode(message, samples.header(message.msg_type, next(self._numbers), now, venue=self.name))
 
@@ -73,7 +74,7 @@ class _Connection:
 
 
 def _pause(connections: list[_Connection], seconds: float) -> None:
-    """Serve heartbeats and logons for some time."""
+    """Answer test requests and logons for this many seconds."""
     end = time.perf_counter() + seconds
     while (remaining := end - time.perf_counter()) > 0:
         ready, _, _ = select.select([each.link for each in connections], [], [], remaining)

@@ -2,7 +2,8 @@
 
     python -m benchmarks.clients.quickfix_peer PORT
 
-The acceptor answers each NewOrderSingle with an ExecutionReport with ExecType New, until its input ends.
+Until its standard input ends, the acceptor answers each NewOrderSingle with an ExecutionReport whose ExecType
+is New.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
             path = Path(folder, "quickfix.cfg")
             path.write_text(_SETTINGS.format(role=role, port=port, sender=sender, target=target))
             self._settings = quickfix.SessionSettings(str(path))
-        # The engine keeps C++ references that do not own these objects, so all must exist as long as it does.
+        # The C++ engine refers to these objects without owning them, so they must exist as long as it does.
         self._store = quickfix.MemoryStoreFactory()
         kind = quickfix.ThreadedSocketAcceptor if role == "acceptor" else quickfix.SocketInitiator
         self._engine = kind(self, self._store, self._settings)
@@ -80,7 +81,7 @@ class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
             message.setField(tag, value)
         quickfix.Session.sendToTarget(message, self._session_id)
 
-    # Called by the engine. An exception raised here would end the process, so it is printed.
+    # The engine calls these methods. An exception raised in one would end the process, so it is printed.
 
     def onCreate(self, session_id: quickfix.SessionID) -> None:  # noqa: N802
         self._session_id = session_id

@@ -2,8 +2,8 @@
 
     python -m benchmarks.clients.tls_front PORT ACCEPTOR_PORT AUTHORITY
 
-The relay connects to ACCEPTOR_PORT. It writes the certificate of the authority that a client must trust
-to the file AUTHORITY.
+The relay connects to ACCEPTOR_PORT. It writes the CA certificate that clients must trust to the file
+AUTHORITY.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The engines that are measured, all with the same functions; engines that are not installed are skipped."""
+"""The engines that are measured, with the same functions; engines that are not installed are skipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEEDS = {
 
 
 def installed(names: Iterable[str] = tuple(_NEEDS)) -> Iterator[ModuleType]:
-    """Yield the modules of those engines whose packages are installed."""
+    """Yield the modules of the engines whose packages are installed."""
     absent = missing()
     for name in names:
         if _NEEDS[name] not in absent:

@@ -58,7 +58,7 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Split chunks into messages and decode them into typed models; yield those of each chunk."""
+    """Split chunks into messages and decode them into typed models; yield the models of each chunk."""
     parser = codec.FixParser()
     for chunk in chunks:
         parser.append(chunk)

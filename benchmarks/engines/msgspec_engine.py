@@ -1,4 +1,4 @@
-"""msgspec: not a FIX engine, but JSON to typed objects in C, as a reference for the limits of CPython."""
+"""msgspec: decodes JSON to typed objects in C. It is no FIX engine; it shows how fast CPython can be."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _DECODER = msgspec.json.Decoder(_struct("Report", _HEADER | _REPORT | _GROUPS))
 
 
 def report_json(number: int = 0) -> bytes:
-    """Return a report as JSON with the same values; decimals are encoded as text, so that they stay exact."""
+    """Return the values of a sample report as JSON; decimals are encoded as text to keep them exact."""
     report = samples.report(number)
     header = {
         "seq_num": 99 + number,

@@ -43,7 +43,7 @@ def order_maker() -> Callable[[dict[str, Any]], bytes]:
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Message]]:
-    """Split chunks into messages and decode them; yield those of each chunk."""
+    """Split chunks into messages and decode them; yield the messages of each chunk."""
     framer, decode = Framer(), CODEC.decode
     for chunk in chunks:
         framer.feed(chunk)

@@ -22,8 +22,10 @@ def _dictionaries() -> tuple[Any, Any]:
 
 
 def read_report(data: bytes) -> tuple[Any, ...]:
-    """Parse a report without a dictionary, checking BodyLength and CheckSum, and read 20 values; the entries
-    of groups are then plain fields."""
+    """Parse a report without a dictionary, checking BodyLength and CheckSum, and read 20 values.
+
+    Without a dictionary, QuickFIX treats the fields of groups as plain fields.
+    """
     get = quickfix.Message(data.decode("latin-1"), True).getField
     return tuple([get(tag) for tag in samples.TAGS])
 

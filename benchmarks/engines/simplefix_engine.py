@@ -38,7 +38,7 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
 
 
 def read_stream(chunks: Iterable[bytes]) -> Iterator[list[Any]]:
-    """Split chunks into messages; yield those of each chunk."""
+    """Split chunks into messages; yield the messages of each chunk."""
     parser = simplefix.FixParser()
     for chunk in chunks:
         parser.append_buffer(chunk)

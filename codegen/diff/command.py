@@ -21,7 +21,9 @@ from codegen.errors import SpecError
 @click.option(
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
-@click.option("--partial", is_flag=True, help="Do not report sources of the manifest that are not given.")
+@click.option(
+    "--partial", is_flag=True, help="Do not report sources that the manifest lists but you do not give."
+)
 @click.option(
     "--against",
     multiple=True,
@@ -43,9 +45,9 @@ def diff(
 ) -> None:
     """Compare the spec with the venue's own documents and list the changes to make.
 
-    A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of those. The
-    exit status is 0 if all sources of the manifest were read without findings, 1 if not, and 2 if a given
-    file cannot be read.
+    A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of such
+    files. The exit status is 0 if all sources of the manifest were read without findings, 1 if not, and 2 if
+    a given file cannot be read.
     """
     try:
         spec = SpecIndex(context.obj)

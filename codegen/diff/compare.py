@@ -12,7 +12,7 @@ from codegen.diff.sources import GivenSources
 from codegen.diff.spec_index import CHANGELOG, GUIDE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Order in which findings of one kind are reported: messages before their members.
+# Findings of one kind are reported in this order: messages before their members.
 _COMPARISONS = (
     messages.compare,
     members.compare,
@@ -28,7 +28,8 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
     """Return the findings of all evidence."""
     found: list[Finding] = []
     for each in evidence:
-        # The changelog contains only entries, which no other comparison reads; a guide has only passages.
+        # No other comparison reads the entries of a changelog. A guide contains only prose, which `passages`
+        # compares.
         if each.kind in (CHANGELOG, GUIDE):
             found += changelog.compare(each) if each.kind == CHANGELOG else each.unreadable()
             continue

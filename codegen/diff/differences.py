@@ -1,4 +1,7 @@
-"""Intended differences listed in `differences.yaml`: the findings they settle, and the outdated ones."""
+"""Apply the intended differences of `differences.yaml`, and report those that are outdated.
+
+A difference settles a finding, which is then not reported.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Difference:
 
 
 def read(spec: SpecIndex) -> list[Difference]:
-    """Return all differences of the spec folder and of those it extends.
+    """Return all differences of the spec folder and of the folders that it extends.
 
     Raises:
         SpecError: an entry names no element, or a source that is neither a page nor a dictionary.
@@ -77,15 +80,15 @@ def settle(
 ) -> tuple[list[Finding], list[Finding]]:
     """Return the unsettled findings together with outdated differences, and the settled findings.
 
-    A difference settles a finding of its own source or, if that source no longer has it, of another page
-    about the same product, because sections move. It is outdated if its source was given and it settled
-    nothing.
+    A difference settles a finding of its own source. If its source has no such finding, it settles one of
+    another page about the same product, because sections move between pages. It is outdated if its source
+    was given and it settled no finding.
     """
     by_key = grouped(differences, lambda each: (each.evidence, each.element, each.address, each.in_source))
     used: set[Difference] = set()
     left: list[Finding] = []
     kept: list[Finding] = []
-    # Two passes: a difference that its own source matches must not be used up by another page first.
+    # Two passes: a difference that settles a finding of its own source settles no finding of another page.
     elsewhere: list[tuple[Finding, list[Difference]]] = []
     for finding in findings:
         matching = by_key.get((finding.evidence, finding.element, finding.address, finding.in_source), [])

@@ -111,7 +111,7 @@ class CodesFact(Fact):
     tag: int
     codes: tuple[CodeFact, ...]
     complete: bool
-    """Whether this is the complete list, rather than the value relevant here."""
+    """Whether the list contains all values of the field, not only the one used in this message."""
     message: str = ""
     """Block whose table contains the list: a MsgType, `header` or `trailer`; empty for any other list."""
 
@@ -292,9 +292,9 @@ class EntryForm:
     date: str = ""
     """Attribute with the date or the version."""
     title: str = ""
-    """Attribute with the title, as `title` of an object."""
+    """Attribute whose value is an object with the title, such as `rss={{title: "…"}}`."""
     description: str = ""
-    """Attribute with the title of an entry without such an object."""
+    """Attribute with the title of an entry that has no such object."""
     tags: str = ""
     """Attribute with the tags."""
     about: str = ""

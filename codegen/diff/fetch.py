@@ -1,8 +1,8 @@
 """Download the venue's pages about the dialect, as listed in its documentation index, and its dictionary.
 
 The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Pages in the
-folders of products and pages named in the manifest are downloaded. Bytes, pages and time are limited; no file
-is written unless all pages and the dictionary were received.
+folders of products and pages named in the manifest are downloaded. Bytes, pages and time are limited. If a
+page or the dictionary cannot be downloaded, no file is written.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ MAX_TOTAL = 64 * 1024 * 1024
 TIMEOUT = 30.0
 """Seconds without data after which a connection is abandoned."""
 DEADLINE = 600.0
-"""Maximum time in seconds for the index and all pages, and again for the dictionary, which may be on another
-host. Checked at each block that is received."""
+"""Maximum time in seconds for the index and all pages together; the dictionary, which may be on another host,
+has as much time again. Checked after each block received."""
 _BLOCK = 64 * 1024
 # A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
 # time.
@@ -63,7 +63,7 @@ class Page:
 
 @attrs.define
 class _Host:
-    """The only host contacted for pages, or for the dictionary: a redirect to any other host is an error."""
+    """The only host of the pages, or of the dictionary: a redirect to any other host is an error."""
 
     index: SplitResult
     now: Callable[[], float]
@@ -195,8 +195,10 @@ def links(text: str, index: str) -> list[str]:
 
 
 def _is_relevant(path: str, spec: SpecIndex) -> bool:
-    """Return whether the spec may cover a page: it is in the manifest, or in the folder of a product, or in a
-    folder with a similar name."""
+    """Return whether the spec may cover a page.
+
+    Such a page is in the manifest, in the folder of a product, or in a folder with a similar name.
+    """
     name = path.rpartition(".")[0]
     return bool(spec.kinds.get(name) or spec.product_of_page(name) or spec.unknown_folder(name))
 
@@ -213,13 +215,14 @@ def _is_local(url: SplitResult) -> bool:
 
 
 def _with_address(text: str, url: str, headers: HTTPMessage) -> str:
-    """Return the page with front matter containing its URL and date, which `diff` reads, unless the page
-    already has front matter.
+    """Return the page with its URL and date as front matter, which `diff` reads.
+
+    A page that already has front matter is returned unchanged.
     """
     if markdown.front_matter(text)[0]:
         return text
     settings = {"url": url}
-    # A page without a modification date was current when it was downloaded.
+    # If there is no modification date, the date of the download is used.
     for name in ("Last-Modified", "Date"):
         try:
             settings["lastmod"] = parsedate_to_datetime(headers[name]).date().isoformat()
@@ -259,7 +262,7 @@ def write(pages: list[Page], out: Path) -> list[Path]:
 def command(context: click.Context, index: str | None, dictionary: str | None, out: Path) -> None:
     """Download the venue's pages about the dialect, as its llms.txt lists them, and its dictionary.
 
-    The exit status is 2, and no file is written, if any of them cannot be downloaded.
+    If any of them cannot be downloaded, no file is written and the exit status is 2.
     """
     try:
         spec = SpecIndex(context.obj)

@@ -19,7 +19,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 NEW, GONE, DIFFERENT = "new", "gone", "different"
 UNREAD, STALE, UNREVIEWED = "unread", "stale", "unreviewed"
 KEEPABLE = (NEW, DIFFERENT, GONE)
-"""Kinds that an entry of `differences.yaml` may settle, and whose edits can be written."""
+"""Kinds of findings that an entry of `differences.yaml` may settle, and whose edits can be written."""
 
 # Written by `advice.text` if a page gives the code that accompanies a text.
 _MEANS = re.compile(r"means: \{[^}]*\}, ")
@@ -67,7 +67,7 @@ class Finding:
     address: str
     """Name of the element: `Logon.HeartBtInt`, `OrdStatus=5`, `KalshiRT`."""
     in_source: str
-    """What the source has instead, such as `absent` or `type CHAR`; also in `differences.yaml`."""
+    """The source's version of the element, such as `absent` or `type CHAR`; also in `differences.yaml`."""
     what: str
     """The finding as a sentence."""
     locations: tuple[Location, ...]
@@ -85,9 +85,9 @@ class Finding:
 
 
 def _catalogue() -> dict[str, tuple[Finding, str]]:
-    """Return a template of every kind of finding and of the text of its edit, by its subject and name.
+    """Return the template of each finding, and that of its edit's text, by the finding's subject and name.
 
-    Their texts have placeholders in braces.
+    Templates have placeholders in braces.
     """
     text = Path(__file__).with_name("findings.yaml").read_text(encoding="utf-8")
     found = {}
@@ -105,7 +105,7 @@ _TEMPLATES = _catalogue()
 
 @attrs.frozen
 class Evidence:
-    """Sources that are compared as one: the pages about a product, the dictionary, the changelog, or the
+    """Sources that are compared together: the pages about a product, the dictionary, the changelog, or the
     guides."""
 
     kind: str
@@ -177,9 +177,9 @@ class Evidence:
             name: Its subject and name in `findings.yaml`: `member default`.
             facts: Facts of the source; empty for an element that it does not have.
             at: Location of the element in the spec, or where it would be added.
-            values: Values of the placeholders, and three others: `edits`, if the catalogue has no text to
-                write; `expected_in`, the sources of an element of the spec, used if `facts` is empty;
-                `group`, by which findings are reported together.
+            values: Values of the placeholders. Three other values are possible: `edits`, if the catalogue has
+                no text to write; `expected_in`, the sources of an element of the spec, used if `facts` is
+                empty; and `group`, the label of findings that are reported together.
         """
         template, edit = _TEMPLATES[name]
         locations = dict.fromkeys(each.location for each in ([facts] if isinstance(facts, Fact) else facts))
@@ -230,7 +230,7 @@ def evidence_of(given: GivenSources, spec: SpecIndex, product: str | None) -> li
 
 def merged(findings: Iterable[Finding], products: tuple[str, ...]) -> list[Finding]:
     """Merge equal findings on several products into one."""
-    # Pages and the dictionary are not merged: a difference is kept or followed for each of them separately.
+    # Findings about pages and about the dictionary are not merged, because each is resolved separately.
     found = joined(findings, lambda e: (e.kind, e.element, e.address, e.in_source, e.evidence == DICTIONARY))
     # A finding on every product needs no restriction to products.
     scopes = ((each, () if len(each.products) == len(products) else each.products) for each in found)
@@ -253,13 +253,13 @@ def joined(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> l
 def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Merge edits that write the same text into the same file, combining their sources.
 
-    If two differ only in the meaning of a text, the one that has a meaning is used.
+    If two differ only in `means`, the one that has it is used.
     """
     found: dict[tuple[str, str, str], Edit] = {}
     for each in edits:
         key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
         earlier = found.get(key, each)
-        # The longer text is the one with `means`: the keys are equal without it.
+        # Texts with equal keys differ only in `means`, so the longer one has it.
         chosen = max(earlier, each, key=lambda edit: len(edit.text))
         sources = dict.fromkeys((*earlier.sources, *each.sources))
         found[key] = attrs.evolve(chosen, sources=tuple(sources))

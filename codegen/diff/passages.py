@@ -39,7 +39,7 @@ _MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
 _MIN_PAGES = 2
 """A passage that is new on at least this many pages is reported once for all of them."""
-# Any two sentences share some words: this is above the similarity of unrelated ones.
+# Unrelated sentences share some words, too; this is above their similarity.
 _MIN_SIMILARITY = 0.4
 """Minimum similarity, from 0 to 1, of a passage and the one it replaces."""
 # The time is quadratic in the number of words, for each old passage of the page.
@@ -156,8 +156,8 @@ def compare(
         passages = [of_reading(reading, spec) for reading in each.readings]
         given = dict(zip(map(key_of, each.readings), passages, strict=True))
         before = {key: prints for key, prints in known.items() if _is_about(each, key)}
-        # Only given pages, and pages missing from a complete folder (`covered`), can have lost a passage: the
-        # others count as reviewed, so none of their passages is reported as gone.
+        # `covered`: the given pages, and the pages missing from a folder that was given completely. Passages
+        # of all other pages count as present, so none of them is reported as gone.
         covered = {*given, *(each.spec.origins[name].id for name in each.covered)}
         # A dictionary under a new file name replaces the old one.
         if not each.is_pages and not given.keys() & before.keys():
@@ -199,7 +199,7 @@ class _Change:
     """Number of new passages, including those reported by a finding."""
 
     def findings(self, old: Sequence[Passage]) -> Iterator[Finding]:
-        """Yield the change as a finding, unless other findings report all of it."""
+        """Yield the change as a finding; yield none if other findings report all of it."""
         if self.fresh:
             first, last = self.fresh[0], self.fresh[-1]
             lines = f"lines {first.line} to {last.last}" if len(self.fresh) > 1 else f"line {first.line}"

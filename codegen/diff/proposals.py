@@ -1,7 +1,7 @@
 """Write the lines that findings propose into the spec folder.
 
 Only additions are written, at the place that the proposal names; corrections and removals are manual. A line
-contains `…` where text must be added by hand: codegen rejects it until then.
+contains `…` where text must be added by hand; codegen rejects the spec until this has been done.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENTRY = re.compile(r"`(- \{[^`]*\})`")
 
 
 def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
-    """Write the proposals that add lines; return them, and the others."""
+    """Write the proposals that add lines; return these, and the proposals that were not written."""
     edits: dict[tuple[str, ...], Edit] = {}
     for each in findings:
         for edit in each.edits if each.kind in KEEPABLE else ():
@@ -65,7 +65,7 @@ def _write(edit: Edit) -> bool:
 
 
 def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
-    """Add a setting to a member; return False unless the member is on this line only."""
+    """Add a setting to a member whose entry is this single line; return False for any other entry."""
     member = _MEMBER.fullmatch(lines[at])
     if member is None or member[2] != name:
         return False

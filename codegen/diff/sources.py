@@ -102,7 +102,7 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
                 folder = other.folder or folder
             else:
                 readings.append(reading)
-                # The product of a dictionary does not follow from its folder.
+                # The folder of a dictionary does not determine its product.
                 folder = "" if reading.kind == DICTIONARY else folder
                 if path.is_dir() and reading.kind == PAGE:
                     whole.add(_folder(reading.page))

@@ -1,4 +1,4 @@
-"""The facts of the spec in the form that sources are compared with, and their YAML locations."""
+"""The spec in a form that can be compared with the sources, with the YAML locations of its elements."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORIGIN = re.compile(r"(page|dictionary|changelog)\s+(\S+)")
 
 @attrs.frozen
 class PlacedMember:
-    """A field of a block at any depth of groups."""
+    """A field of a block, with the groups that contain it."""
 
     member: model.Member
     holders: tuple[model.Member, ...]
@@ -49,11 +49,11 @@ class PlacedMember:
 
     @property
     def tags(self) -> tuple[int, ...]:
-        """Its tag, and those of the former fields that are read into it."""
+        """Its tag, and the tags of the former fields that are read into it."""
         return (self.field.tag, *(old.tag for old in self.member.legacy_fields))
 
     def allowed(self, places: Iterable[Place]) -> list[Place]:
-        """Return the places where neither it nor an enclosing group is forbidden."""
+        """Return the places where the member and all enclosing groups are allowed."""
         # If a group is forbidden, so are its members.
         chain = (*self.holders, self.member)
         return [place for place in places if all(presence_at(each, place) != "forbidden" for each in chain)]
@@ -211,10 +211,13 @@ class SpecIndex:
         return self.vocabulary.fields.get(tag, str(tag))
 
     def location(self, section: str, name: str) -> Location:
-        """Return the location of an element in this folder if it defines any part of it, else in the base."""
+        """Return the location of an element.
+
+        It is in this folder if this folder defines any part of the element, else in the extended folder.
+        """
         entry = self.source.sections[section][name]
         folder = f"{self.folder.as_posix()}/"
-        # An entry that extends one of the base has the location of its name there; its own settings are in
+        # If an entry extends one of the other folder, its name is located there, and its own settings are in
         # this folder.
         own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
         if entry.location.file.startswith(folder) or not own:

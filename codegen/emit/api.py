@@ -1,4 +1,4 @@
-"""The public API of a dialect as data, and the breaking changes in a revision.
+"""Describe the public API of a dialect as data, and compare two versions of it.
 
 `released.json` of a spec folder is the API of its last release. `python -m codegen api` compares the spec
 with it, or with the spec of any commit.
@@ -34,15 +34,15 @@ _SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
 
 Breaks = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[Breaks, str] = {
-    "wire": "logs, stores and peers of the other version are read differently",
-    "source": "a program that uses it, or omits it, fails",
+    "wire": "logs, stores and messages of the other version are read differently",
+    "source": "a program that uses the name, or omits it, fails",
     "typing": "a program runs as before; its type checker may complain",
     "venue": "a program runs as before; the venue accepts or sends something else",
 }
 """Effect of each kind of break."""
 
-# Sections of an API with settings by name: the label of a name, and the kind of break if the name is gone;
-# None if another section reports that.
+# Sections of an API that contain settings by name. Each has a label for its names, and the kind of break if a
+# name is gone; None if another section reports that.
 _SETTINGS: Mapping[str, tuple[str, Breaks | None]] = {
     "products": ("product", "source"),
     "sessions": ("session type", "source"),
@@ -229,7 +229,7 @@ def _settings(
             before, after = old[name][setting], new[name][setting]
             if before != after:
                 what = f"{label} {name}: {setting} is {_shown(after)}, was {_shown(before)}"
-                # The type is that of the generated constant.
+                # `type` is the type of the generated constant, which programs use.
                 yield Difference(what, "source" if setting == "type" else "venue", breaking=True)
 
 

@@ -34,7 +34,7 @@ LOGON_FIELDS = "LogonFields"
 SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
 """Fields of the Logon that the session sets, excluded from `LogonFields`."""
 
-_FILLED = "Set when a message is read; the codec writes it."
+_FILLED = "Set when a message is decoded; the codec computes it during encoding."
 
 
 @attrs.frozen
@@ -351,7 +351,7 @@ class ClassWriter:
             _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, self.products)
         )
         if unless_given is not None and member.constant is None:
-            presence += f" {prose.value_text(field, unless_given)}, its only value, if not given."
+            presence += f" Defaults to {prose.value_text(field, unless_given)}, its only value."
         return AttributeView(
             name=name,
             annotation=annotation,

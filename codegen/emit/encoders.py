@@ -114,16 +114,16 @@ class _Body:
     tables: list[tuple[str, str]] = attrs.field(factory=list)
 
     def write(self, leading: list[Member], members: list[Member]) -> None:
-        """Write the statements for the members after those for the leading fields, which rarely change."""
+        """Write the statements for the leading fields, which rarely change, and for the other members."""
         unknown = f"{self.parameter}.unknown"
-        # Unknown fields after a group would be parsed as part of its last entry, so they are written before
-        # the first group that is present, or at the end if there is none.
+        # Unknown fields after a group would be parsed as part of its last entry. They are written before the
+        # first group that is present, or at the end if there is none.
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
         mandatory = [position for position, member in enumerate(members) if _is_mandatory(member)]
-        # The single string extends to the last mandatory member, and over the coded fields after it: their
-        # tables have a text for None as well, so they need no comparison.
+        # The single string extends to the last mandatory member, and over the coded fields after it. These
+        # need no comparison, because their tables contain a text for None.
         first = mandatory[-1] + 1 if mandatory else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1
@@ -143,7 +143,7 @@ class _Body:
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
-        # A new object is not identical to the value of any attribute.
+        # Initially no header matches the cache: a new object is identical to no attribute's value.
         self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
         pairs = [self._variable(member) for member in leading]
         variables = ", ".join(name for name, _ in pairs)
@@ -203,7 +203,7 @@ class _Body:
         elif kind == "DECIMAL":
             self.imports.one_per_line("kalshi_fix_sansio.scalars", "MAX_DECIMAL_DIGITS")
             self.lines += [
-                # Values that are not finite decimals are formatted like those with an exponent.
+                # A value that is not a finite decimal is formatted like a value with an exponent.
                 f'{name} = str({value}) if type({value}) is Decimal and {value}.is_finite() else "E"',
                 f'if len({name}) > MAX_DECIMAL_DIGITS or "E" in {name} or "e" in {name}:',
                 f"    {name} = {self._formatted(member, value)}",
@@ -217,8 +217,8 @@ class _Body:
     def _timestamp(self, name: str, value: str) -> str:
         """Write the statements that format a timestamp; return its part of the string.
 
-        A busy session writes many messages in the same second, so the text of that second is cached:
-        formatting the whole SendingTime for each message makes encoding an order a seventh slower.
+        A busy session writes many messages in the same second, so the text of that second is cached. Without
+        the cache, encoding an order takes a seventh longer.
         """
         self.imports.one_per_line("datetime", "UTC")
         self.imports.one_per_line(
@@ -277,8 +277,8 @@ class _Body:
         each = f"{snake_case(group.entry_class)}_entry"
         indent, count = "    ", "len"
         if always_required(member):
-            # `entry_count` raises if there are no entries, because some unknown fields after the group
-            # would be parsed as its first entry; and it raises if the value is not a list.
+            # `entry_count` raises if the value is not a list or is empty: unknown fields after an empty group
+            # could be parsed as its first entry.
             indent, count = "", "entry_count"
             self.imports.on_one_line("kalshi_fix_sansio.dialect.support", count)
         else:

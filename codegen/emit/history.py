@@ -13,7 +13,7 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 
 
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
-    """Return the changes as expressions, in the order in which they were settled."""
+    """Return the changes as expressions, in the order of the days on which they certainly applied."""
     found = dict.fromkeys(_all(dialect, LayoutWriter(imports, package)))
     in_order = sorted(found, key=lambda each: (each[0].settled, each[1:]))
     return [_expression(*each, imports) for each in in_order]

@@ -171,7 +171,7 @@ class _Modules:
         imports = Imports()
         imports.on_one_line("typing", "Final")
         views = [limits.limit_view(each, imports) for each in self.dialect.limits]
-        doc = f"Limits of the {self.dialect.title} dialect other than those on field values."
+        doc = f"Limits of the {self.dialect.title} dialect that do not apply to single field values."
         sources = _files(self.dialect.limits)
         return ModuleView("limits.py", "limits.py.j2", doc, imports, sources, {"limits": views})
 

@@ -1,4 +1,4 @@
 """Exports: QuickFIX dictionaries, FIX Orchestra, and the reference pages of the docs.
 
-It imports only `read` and the model.
+This package does not import `emit` or `diff`.
 """

@@ -1,16 +1,15 @@
 """QuickFIX dictionaries of one product: FIXT11.xml for the session layer and FIX50SP2.xml for all others, or
 one file such as FIX44.xml where the version of FIX has no separate session layer.
 
-The form follows from the requirements of QuickFIX's loader (DataDictionary.cpp) and its validation:
+The requirements of QuickFIX's loader (DataDictionary.cpp) and validation determine the form:
 
-- every field in a message is declared once, under one name, in the same file;
-- a message has one body per MsgType. Where the two directions or several session types differ
-  (QuoteRequest, Quote, ...), the body allows all fields that any of them allows, and requires only those that
-  all of them require;
-- a group entry begins with the first member, and its required members are enforced only in a required group;
-- a field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
-  codesets are written that way; the known values of an open one are a comment, which the loader skips;
-- conditions (`required_when`, `one_of`) cannot be expressed; a message that violates one is still accepted.
+- Every field in a message is declared once, under one name, in the same file.
+- A message has one body per MsgType. If the directions or session types differ (QuoteRequest, Quote, ...),
+  the body contains every field that is allowed on one of them. A field is required if all of them require it.
+- A group entry begins with the first member, and its required members are enforced only in a required group.
+- A field with `<value>` elements accepts no other value. The venue adds codes without notice, so only closed
+  codesets have these elements. For an open codeset, the known values are a comment, which the loader skips.
+- Conditions (`required_when`, `one_of`) cannot be expressed; a message that violates one is still accepted.
 """
 
 from __future__ import annotations

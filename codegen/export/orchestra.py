@@ -1,11 +1,11 @@
 """A FIX Orchestra repository (v1.1) of the whole dialect, for tools of the FIX Trading Community.
 
-Products are scenarios: a message or group that is the same for every product is in the base scenario, any
-other message or group appears once for each product that has it. Conditions become rules in Score,
+Products are scenarios. A message or group that is the same for every product is in the base scenario; any
+other message or group occurs once for each product that has it. Conditions become rules in Score,
 Orchestra's expression language, if they apply to every product, session type and sender of the scenario.
-Orchestra cannot express differences between session types, senders or Logons: the presence is then the one
-that applies everywhere in the scenario (`optional` if it differs), and the documentation lists the
-differences, as it does for limits.
+Orchestra cannot express differences between session types, senders or Logons. A member whose presence differs
+within a scenario is `optional` (`required` if it is always present), and its documentation lists the
+differences. The documentation contains the limits, too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FIXR = "http://fixprotocol.io/2024/orchestra/repository"
 DC = "http://purl.org/dc/elements/1.1/"
 # Scenario ids: the base first, then the products.
 BASE = ("base", 1)
-# Components need ids as well as names.
+# Each component needs a name and an id.
 _HEADER, _TRAILER = ("StandardHeader", 1), ("StandardTrailer", 2)
 
 Scenario = tuple[str, int]

@@ -1,4 +1,7 @@
-"""Resolve `request`, `answers` and `tracks` of messages: which are requests, and which others answer them."""
+"""Resolve `request`, `answers` and `tracks` of messages.
+
+These keys define which messages are requests, which ones answer them, and which ones report resting orders.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +173,7 @@ def _condition(context: Context, message: model.Message, node: Map, key: str) ->
 
 
 def _values(context: Context, field: model.Field) -> dict[str, str]:
-    """Return the known values of a field by each of their names; for Text, those of all messages."""
+    """Return the known values of a field by each of their names; for Text, the values in all messages."""
     if field.name == _TEXT:
         listed = context.source.sections["texts"].values()
         return {value: value for texts in listed for value in texts.node}

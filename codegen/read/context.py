@@ -49,7 +49,7 @@ class Context:
         return name in known
 
     def check_name(self, defined: Definition) -> None:
-        """Record a name that is not a FIX name."""
+        """Record a mistake if a name is not a FIX name."""
         if not FIX_NAME.match(defined.name):
             what = f"`{defined.name}` is not a FIX name"
             advice = "use letters and digits, beginning with a capital letter"

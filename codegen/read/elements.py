@@ -47,7 +47,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
-    """Return every codeset by name; its values are integers if those of the fields that use it are."""
+    """Return every codeset by name; its values are integers if the fields that use it contain integers."""
     # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
@@ -160,10 +160,10 @@ def _field(
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None
-    # By name for laying out members, by tag for encoding.
+    # Members refer to the length field by name, encoders by tag.
     length_field = _length_field(context, entry, datatype, types)
     length = context.source.sections["fields"][length_field] if length_field is not None else None
-    # A counter needs no doc of its own.
+    # A counter without a doc gets a standard one.
     doc = text(node, "doc") or (_COUNTER_DOC if datatype.kind == "NUMINGROUP" else "")
     if not doc and not context.terse:
         advice = "add `doc` with its meaning in a sentence"
@@ -210,7 +210,7 @@ def _length_field(
     if not context.require(name, known, "length field", where):
         return None
     length_type = types.get(text(known[name].node, "type"))
-    # An unknown type is recorded with that field.
+    # An unknown type is reported with that field.
     if length_type is not None and length_type.kind != "LENGTH":
         what = f"{label} names `{name}` as its length, which is of type {length_type.name}"
         context.mistakes.add(where, what, "name a field of type LENGTH")
@@ -228,7 +228,7 @@ def products(context: Context) -> tuple[model.Product, ...]:
 
 
 def limits(context: Context) -> tuple[model.VenueLimit, ...]:
-    """Return every limit of the venue other than those of fields, in file order."""
+    """Return the venue's limits that do not apply to single field values, in file order."""
     return tuple(
         model.VenueLimit(
             name=name,

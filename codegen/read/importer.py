@@ -1,8 +1,8 @@
 """Create a spec folder from QuickFIX data dictionaries, as a starting point for a dialect without a spec.
 
 Tags, names, types, values, messages, groups and requirements are copied. Settings that a dictionary lacks are
-filled in so that code can be generated and a session can run: one session type with resend, and in Logon the
-constants that every session sends. Components are expanded in place, because a required member of an optional
+added, so that code can be generated and a session can run: one session type with resend, and the constants of
+the Logon that every session sends. Components are expanded in place, because a required member of an optional
 component is optional in the message. Content that a spec cannot express is left out and listed.
 """
 
@@ -35,7 +35,7 @@ from kalshi_fix_adapters.documents.mistakes import Location, Mistake
 
 SOURCE = "dictionary"
 MAX_MEMBERS = 500_000
-"""Maximum number of members in all blocks; those of components count once per use."""
+"""Maximum number of members in all blocks; members of a component count each time that it is used."""
 MAX_NESTING = 32
 """Maximum depth of nested groups, and of nested components."""
 _STANDARD_TYPES = Path(__file__).resolve().parents[2] / "spec" / "fixt11" / "datatypes.yaml"
@@ -307,7 +307,7 @@ class _Importer:
         self._use(self.fields[item.name])
         self._counted.add(item.name)
         own = {item.name, *self._below(written)}
-        # Equal groups become one; those that differ in the presence of a member get separate classes.
+        # Equal groups become one. Groups that differ in the presence of a member get separate classes.
         shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
             stem = re.sub(r"\ANo(?=[A-Z])", "", item.name)
@@ -363,7 +363,7 @@ class _Importer:
     # Fields and codes
 
     def _find_lengths(self) -> None:
-        """Find the length of each data field: by its name, or as the preceding field."""
+        """Find the length field of each data field: by its name, else as the field before it in a block."""
         by_name = {name for name, field in self.fields.items() if self._kind(field) == "LENGTH"}
         data = [name for name, field in self.fields.items() if self._kind(field) == "DATA"]
         before = dict(self._pairs())
@@ -375,6 +375,7 @@ class _Importer:
                 self.lengths[name] = length
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield each field that follows another in a block, with the name of the preceding field."""
         blocks = [
             items for each in self.dictionaries for items in (each.block("header"), each.block("trailer"))
         ]
@@ -411,7 +412,7 @@ class _Importer:
             about: dict[str, Any] = {"tag": _tag(field), "type": self._type(field)}
             if field.name in self._counted:
                 about["type"] = "NUMINGROUP"
-            # Data ends after its length; without a length field it ends at the next separator, like text.
+            # The length field determines where data ends; without one, data ends at the next SOH, like text.
             if self._kind(field) == "DATA" and field.name not in self.lengths:
                 about["type"] = "STRING"
                 what = f"{field.name} is data without a length"

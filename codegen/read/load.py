@@ -1,7 +1,7 @@
 """Read a spec folder, and the folders it extends, into named entries with their locations.
 
 A folder contains `manifest.yaml` and, as needed, `datatypes.yaml`, `fields.yaml`, `codesets.yaml`,
-`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`;
+`components.yaml`, `header.yaml`, `trailer.yaml`, `sessions.yaml`, `texts.yaml` and `messages/<family>.yaml`.
 `differences.yaml`, `changelog.yaml` and `reviewed.yaml` are notes on its sources, for `codegen.diff`.
 """
 
@@ -62,7 +62,7 @@ class Definition:
     family: str = ""
     """For messages, the stem of the file."""
     nested_sources: Mapping[str, Node | None] = attrs.field(factory=dict)
-    """Once an extending folder has changed the element: the `source` of each of its members and codes."""
+    """`source` of each member and code; empty unless an extending folder has changed the element."""
 
     def source_of(self, name: str) -> Node | None:
         """Return the `source` that applies to a member or code without one of its own."""
@@ -117,7 +117,7 @@ def load(folder: Path) -> Source:
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
     """Return the folders from the base to the given one, with their manifests."""
     chain: list[tuple[Path, Map]] = []
-    # Not `resolve`: mistakes contain the paths as given, even through a symbolic link.
+    # Not `Path.resolve`, so that mistakes contain the paths as given, even through a symbolic link.
     current = Path(os.path.normpath(folder))
     seen: set[Path] = set()
     while True:
@@ -262,7 +262,7 @@ def _changed(known: Definition, change: Map, default: Node | None) -> Definition
         entries[key] = value
         keys[key] = change.at(key)
     for key in _NESTED:
-        # First the sources of the base's members, then those of added or changed ones.
+        # First the sources of the base's members, then the sources of added or changed members.
         for name in known.node.mapping(key):
             sources.setdefault(name, known.source_of(name))
         sources.update(dict.fromkeys(change.mapping(key), source))

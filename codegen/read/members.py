@@ -23,7 +23,7 @@ MAX_NESTING = 32
 """Maximum depth of nested groups, and of nested components."""
 # Nested groups that are each used several times grow exponentially, and so would the generated code.
 MAX_FIELDS = 1_000_000
-"""Maximum number of fields in all blocks of a dialect; those of groups count once per use."""
+"""Maximum number of fields in all blocks of a dialect; fields of a group count each time that it is used."""
 _NUMBERS = ("minimum", "maximum", "step")
 _COUNTS = frozenset({"when", "minimum", "maximum"})
 """Keys of a limit on the number of entries of a group."""
@@ -78,7 +78,7 @@ class Blocks:
         self, entry: Definition, label: str, places: Places
     ) -> tuple[tuple[model.Member, ...], tuple[model.OneOf, ...]]:
         """Return the members of a message, group, header or trailer, and the rules about several of them."""
-        # `_written` appends to it: a component may have rules about its members.
+        # `_written` appends the rules of components to this list.
         one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
         # By name in the spec: conditions refer to a group by its name, and test its counter.
@@ -126,7 +126,7 @@ class Blocks:
                 what = f"{label} has component `{name}` {how}"
                 mistakes.add(members.at(name), what, "remove one of the two")
                 continue
-            # The incomplete components are those that enclose this one.
+            # The components that are not complete enclose this one.
             if sum(not complete for complete in included.values()) >= MAX_NESTING:
                 what = f"components are nested more than {MAX_NESTING} levels deep"
                 mistakes.add(members.at(name), what, "name their members instead")

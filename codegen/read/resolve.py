@@ -39,8 +39,8 @@ def resolve(source: Source) -> model.Dialect:
     """
     mistakes = Mistakes()
     context = Context(source, mistakes)
-    # In order of references: scopes refer to products and sessions, fields to codesets and datatypes, limits
-    # of fields to fields of the Logon, members to fields, answers to messages.
+    # Elements are resolved before those that refer to them. Scopes refer to products and sessions, fields to
+    # codesets and datatypes, limits of fields to the Logon, members to fields, and answers to messages.
     products = elements.products(context)
     context.products = tuple(product.name for product in products)
     session_types = elements.session_types(context)

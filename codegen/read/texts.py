@@ -45,8 +45,8 @@ def known_texts(context: Context, messages: list[model.Message]) -> tuple[model.
 def refusals(context: Context) -> tuple[model.Refusal, ...]:
     """Return every reason for refusing a Logon, in file order.
 
-    Reasons with `resolution: time` must be last: a key that is not allowed remains so, even if its Text
-    suggests a retry.
+    The first reason that matches a Text applies. Reasons with `resolution: time` must be last, so that a Text
+    with a lasting reason, such as a key that is not allowed, never leads to a retry.
     """
     found: list[model.Refusal] = []
     first_temporary = ""

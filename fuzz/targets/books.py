@@ -26,8 +26,8 @@ _SIZES: Final = tuple(map(Decimal, ("1", "2.50", "10.00", "0.01", "7", "0", "-1"
 
 
 def check(data: bytes) -> None:
-    """For any market data, order books have the same content and reports as lists of levels with linear
-    search."""
+    """For any market data, order books have the same content and return the same updates as books made of
+    plain lists."""
     choices = Choices(data)
     kinds = tuple(DiscrepancyKind)
     tolerated = TOLERATED if not choices.one_in(4) else frozenset(kind for kind in kinds if choices.one_in(2))

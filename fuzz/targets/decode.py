@@ -1,4 +1,7 @@
-"""Fuzz target `decode`: compiled decoders and reader, compared with the explainer."""
+"""Fuzz target `decode`: the fast decoders, compared with the explainer.
+
+The explainer is the slow decoder, which reports all problems of a message.
+"""
 
 from __future__ import annotations
 
@@ -107,14 +110,14 @@ def check_invariant(
         _compare(codec.decode(given), expected)
         found, problems = codec.check(given)
         _compare(found, expected)
-        assert problems == strict, f"the fast path reports {problems}, the careful path {strict}"
+        assert problems == strict, f"the fast path reports {problems}, the explainer {strict}"
         assert not (expected.problems and not strict), (
             "strict decoding misses problems that lenient decoding reports"
         )
 
 
 def _compare(found: Message, expected: Message) -> None:
-    assert dump(found) == dump(expected), f"decoded as {dump(found)}, by the careful path as {dump(expected)}"
+    assert dump(found) == dump(expected), f"decoded as {dump(found)}, by the explainer as {dump(expected)}"
 
 
 def _is_refused(codec: Codec, frame: bytes) -> None:
@@ -125,4 +128,4 @@ def _is_refused(codec: Codec, frame: bytes) -> None:
             is_frame(frame) and b"\x0135=" in frame[:40] and codec.inspect(frame).msg_type is not None
         )
     else:
-        raise AssertionError("the fast path accepts a message that the careful path refuses")
+        raise AssertionError("the fast path accepts a message that the explainer refuses")

@@ -78,7 +78,7 @@ def results(framer: Framer, chunks: Sequence[bytes]) -> list[Frame | Garbled | O
 
 
 def size_of(result: Frame | Garbled | Oversized) -> int:
-    """Return the number of bytes in a result; those of a message that is too large follow as garbage."""
+    """Return the number of bytes in a result; 0 for an oversized message, whose bytes follow as garbage."""
     if isinstance(result, Oversized):
         return 0
     return len(result.data) if isinstance(result, Frame) else result.size

@@ -47,8 +47,9 @@ class CarefulDecoder(Decoder):
 
 
 def check(data: bytes) -> None:
-    """The messages found in a log depend neither on the chunks in which it is read nor on the fast path; each
-    can be explained; fast and careful output are equal; and the reader keeps at most one message."""
+    """The messages found in a log do not depend on the chunks or on the fast path, each of them can be
+    explained and is printed the same with and without the fast path, and the reader keeps at most one
+    message."""
     choices = Choices(data)
     log = b""
     while choices.has_more and len(log) < 8 * MAX_MESSAGE:

@@ -31,8 +31,8 @@ _NOW: Final = Instant(0.0, START)
 
 
 def check(data: bytes) -> None:
-    """A password or signature in its own field appears in no line of a wire log, no output of decode, no repr
-    and no exception, for any surrounding fields and any chunks."""
+    """No line of a wire log, output of `decode`, repr or exception contains a password or signature that is
+    in its own field, for any surrounding fields and any chunks."""
     choices = Choices(data)
     fields = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30"
     for _ in range(1 + choices.below(3)):

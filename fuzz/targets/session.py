@@ -495,10 +495,10 @@ _SECONDS: Final = (0.0, 0.001, 1.0, 6.0, 29.9, 30.0, 31.0, 36.0, 600.0, 90_000.0
 
 
 def check(data: bytes) -> None:
-    """For any input and any calls in every state: only the documented errors are raised, the session sends
+    """For any input and any calls in every state, only the documented errors are raised, the session sends
     valid messages in order, no message is delivered twice or out of order, no number decreases, every
-    consumed sequence number is reported to the user, the end is reported once and last, and queues stay
-    within their bounds."""
+    consumed sequence number is reported to the user, the end is reported once, as the last event, and queues
+    stay within their bounds."""
     player = play(data)
     player.timer()
     player.take()

@@ -75,8 +75,7 @@ def check(data: bytes) -> None:
 
 
 def check_invariant(name: Path, data: bytes, *, whole: bool = True) -> None:
-    """Check the invariant for a folder with this content in one file, or, unless `whole`, only for that
-    file."""
+    """Check the invariant for a folder with this content in one file; without `whole`, only for the file."""
     path = _WORK / name
     path.write_bytes(data)
     try:

@@ -15,10 +15,10 @@ from fuzz import cost
         (lambda size: size, None, ""),
         (lambda size: 2 * size, lambda size: size, ""),
         (lambda size: size * size // 100, None, "for 4, 8 and 16 KB"),
-        (lambda size: 50 * size, lambda size: size, "as long as the careful path"),
+        (lambda size: 50 * size, lambda size: size, "as long as the explainer"),
         (lambda size: (size // 4096) ** 2, None, ""),
     ],
-    ids=["linear", "twice the careful path", "quadratic", "50 times the careful path", "too short"],
+    ids=["linear", "twice the explainer", "quadratic", "50 times the explainer", "too short"],
 )
 def test_superlinear_or_slow_work_is_reported(
     monkeypatch: pytest.MonkeyPatch,

@@ -1,5 +1,5 @@
 """Comparisons: each module compares the facts about one kind of element with the spec and yields findings.
 
-Findings are named as in `findings.yaml`, which contains their texts; `advice` writes the YAML of those that
-propose more than one line.
+The name of a finding is its key in `findings.yaml`, which contains the texts. `advice` writes the YAML for
+findings that propose more than one line.
 """

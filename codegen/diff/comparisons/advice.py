@@ -16,7 +16,7 @@ from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
-"""Types that pages give for a field whose values are Y and N."""
+"""Types that pages use for a field whose values are Y and N; None: an unknown word."""
 # Decimal type by suffix of the field's name; AMT if none matches.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
@@ -30,7 +30,7 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     counter = fact.path[-1] if fact.path else fact.inside
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
     among = f"among the members of {f'group {group.name}' if group is not None else block.name}"
-    # A page does not mark the end of a group, so the field after one may belong to it.
+    # Pages do not mark the end of a group, so a field after its last known member may belong to it.
     inner = before.holders[-1].group if before is not None and before.holders else None
     if not fact.path and fact.inside is None and inner is not None:
         among += f" (or of group {inner.name}: the page does not state it)"
@@ -50,7 +50,7 @@ def of_header(evidence: Evidence, fact: MemberFact, name: str, messages: Sequenc
     edits = _field(evidence, fact, None) if fact.tag not in spec.fields else []
     member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
     where, text = spec.dialect.header[-1].location, f"after it, among the members of the header `{member}`"
-    # The header is inherited from another spec folder.
+    # An inherited header is in another spec folder, so the field is added to the header.yaml of this one.
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):
         where, text = spec.end_of_file("header.yaml"), f"in it\nmembers:\n  {member}"
     return [*edits, Edit(where, text, sources=sources)]
@@ -60,7 +60,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     """Return the edits for a message that the spec does not have."""
     spec = evidence.spec
     sections = [fact for fact in evidence.facts(MessageFact) if fact.msg_type == msg_type]
-    # The family whose messages most often have this source.
+    # The file in `messages` that contains most of the messages with this source.
     origin = evidence.origin_of(sections[0].location) if sections else ""
     families = [each.family for each in spec.dialect.messages if origin in each.source.split(", ")]
     file = spec.end_of_file(f"messages/{max(families, key=families.count)}.yaml" if families else "messages")
@@ -122,8 +122,9 @@ def code_line(value: str, label: str) -> str:
 
 
 def datatype(fact: MemberFact, spec: SpecIndex) -> str:
-    """Return the spec's datatype for a type in a source, guessed from the field's name if the source is
-    vague.
+    """Return the spec's datatype for a type in a source.
+
+    If the source's type is ambiguous, the datatype is guessed from the field's name.
     """
     known = {each.name for each in spec.dialect.datatypes}
     written = fact.type.upper()
@@ -145,7 +146,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
 
 
 def _presence(fact: MemberFact) -> tuple[str, list[str]]:
-    """Return the presence, and the settings of the long form: none if the short form is enough."""
+    """Return the presence, and the settings if the member needs more than its presence."""
     presence = "required" if fact.required == "Y" else "optional"
     settings = []
     if fact.sender:

@@ -57,12 +57,12 @@ class Block:
     def member_of(self, fact: MemberFact) -> PlacedMember | None:
         """Return the member of the spec that a row describes, or None.
 
-        The row is matched by its tag, current or former. Otherwise it is matched by its name, and its tag
-        differs, unless the spec has a field with exactly this tag and name outside the block.
+        A row describes the member that has its tag, now or formerly, else the member that has its name. If a
+        field outside the block has both the tag and the name, the row describes no member.
         """
         if fact.tag in self._by_tag:
             return self._by_tag[fact.tag]
-        # The spec has this field, but not in this block: it is a new member, not a wrong tag.
+        # The spec has this field outside the block, so the row is a new member, not one with a wrong tag.
         if folded(self.spec.vocabulary.fields.get(fact.tag, "")) == folded(fact.name):
             return None
         return self._by_name.get(folded(fact.name))
@@ -73,7 +73,8 @@ class Block:
             return None
         return self._in_header.get(fact.tag)
 
-    # Looked up for every row: the standard has messages with 1,500 fields. Of equal keys, the first is used.
+    # Cached, because every row uses them, and FIX has messages with 1,500 fields. Of members with equal keys,
+    # the first is used.
     @cached_property
     def _by_tag(self) -> dict[int, PlacedMember]:
         return {tag: each for each in reversed(self.members) for tag in each.tags}
@@ -88,7 +89,7 @@ class Block:
 
     @cached_property
     def plain(self) -> frozenset[int]:
-        """Tags that the source has as plain fields."""
+        """Tags of rows that the source marks as plain fields, not as counters."""
         return frozenset(each.tag for each in self.rows if each.is_counter is False)
 
     def condition(self, when: tuple[str, str]) -> tuple[str, str] | None:
@@ -105,7 +106,7 @@ class Block:
         return named[0].name, value if code is None else code.value
 
     def heading(self) -> list[MessageFact]:
-        """Return the heading above the block as the location of absent elements; empty if there is none."""
+        """Return the heading of the block, as the location of absent elements; empty if there is none."""
         # One heading is enough to locate the finding.
         return [each for each in self.evidence.facts(MessageFact) if each.msg_type == self.key][:1]
 

@@ -1,4 +1,7 @@
-"""Compare the venue's changelog with the dispositions in `changelog.yaml`."""
+"""Compare the venue's changelog with `changelog.yaml`.
+
+The file contains the disposition of each entry: how the spec handles it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ _CHANGES: dict[str, Callable[[tuple[str, ...]], object]] = {
     "moved": lambda key: key[1:],
     "rewritten": lambda key: key[1],
 }
-"""Findings about an entry that has a disposition, each with the unchanged parts of the entry's key."""
+"""Names of the changes to an entry, each with a function that returns the unchanged parts of its key."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
-    """Yield entries about the dialect without a disposition, or changed, moved or removed since they got one.
+    """Yield entries about the dialect that have no disposition, or that changed after it was recorded.
 
-    Entries older than the oldest one on the page are not reported: venues shorten their changelogs.
+    Venues shorten their changelogs, so recorded entries older than the oldest one on the page are not
+    reported as absent.
     """
     spec = evidence.spec
     notes = [entry for note in spec.source.notes["changelog"] for entry in maps(note.get("entries"))]
@@ -33,8 +37,8 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     free = {key: kept[key] for key in kept.keys() - {each.key for each in entries}}
     # An entry that has a disposition is compared even if its text no longer names the dialect.
     left = [each for each in entries if each.key not in kept]
-    # The closest matches first: entries of the same day may share a title, and entries with the same title
-    # may share a text.
+    # The closest matches are found first: entries of the same day may share a title, and entries with the
+    # same title may share a text.
     for what, part_of in _CHANGES.items():
         for entry in left:
             earlier = next((key for key in sorted(free) if part_of(key) == part_of(entry.key)), None)
@@ -67,7 +71,7 @@ def versions(evidence: Evidence) -> Iterator[Finding]:
     entries = evidence.facts(VersionFact)
     for each in entries:
         own_date, location = own.get(each.version, ("", evidence.spec.manifest_location("versions")))
-        # An entry without a version number is identified by its day, or its month if the spec has only that.
+        # An entry without a version number is identified by its day, or by its month if the spec has no day.
         if not each.version:
             if each.date and each.date not in dates and each.date[:7] not in dates:
                 yield evidence.report("version undated", each, location, version=each.date)

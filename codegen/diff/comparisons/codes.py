@@ -49,14 +49,14 @@ class _Values:
         return self.evidence.report(f"code {what}", facts, at, **{"owner": "", "field": self.field, **values})
 
     def _new(self) -> Iterator[Finding]:
-        """Yield values that the spec does not list, and those whose label is the name of another value."""
+        """Yield values that the spec does not list, and values whose label is the name of another value."""
         known = {code.value: code for code in self.field.codes}
         names = {value: folded(code.name) for value, code in known.items()}
         codes_listed = [code for each in self.lists for code in each.codes]
         for code in codes_listed:
             label, own = folded(code.label), names.get(code.value, "")
             others = [value for value, name in names.items() if name == label and value != code.value]
-            # Labels may be shortened: the beginning of the right name is not the name of another value.
+            # A label that is the beginning of the right name is a short form, not the name of another value.
             if own and label and others and not own.startswith(label):
                 values = {"value": code.value, "label": code.label, "other": others[0]}
                 yield self._report("name", code, known[code.value].location, **values)
@@ -93,8 +93,9 @@ class _Values:
                 yield self._missing(code, "", self.lists)
 
     def _belongs(self, code: model.Code) -> bool:
-        """Return whether a complete list should contain a value; False for values from other documents of the
-        venue.
+        """Return whether a complete list should contain a value.
+
+        It need not contain values whose source is another document of the venue.
         """
         evidence, spec = self.evidence, self.evidence.spec
         documents = [n for n in code.source.split(", ") if n in spec.origins and spec.origins[n].kind]
@@ -105,7 +106,7 @@ class _Values:
     def _missing(self, code: model.Code, owner: str, lists: Sequence[Fact]) -> Finding:
         name = self.evidence.spec.block_name(owner)
         edit = Edit(code.location, f"remove `{code.name}`, or keep it with a reason")
-        # A value missing from one message's list still exists elsewhere.
+        # A value missing from one message's list is still valid in other messages.
         is_of_message = owner in self.evidence.spec.messages
         return self._report(
             "absent",
@@ -120,7 +121,7 @@ class _Values:
         )
 
     def _restriction(self, owner: str) -> Edit:
-        """Propose limiting the field to the values that the message lists; others still exist elsewhere."""
+        """Propose to limit the field in this message to the values that the message's list contains."""
         spec, field = self.evidence.spec, self.field
         placed = next((each for each in spec.members(owner) if each.field.tag == field.tag), None)
         where = spec.location("messages", spec.messages[owner].name)
@@ -145,8 +146,8 @@ class _Values:
         for limit in (limit for member in members for limit in (*field.limits, *member.limits)):
             scope = limit.when.scope
             named = not scope.messages or owner in dict(scope.messages).values()
-            # Only limits that depend on no other field: the list still contains values that are excluded
-            # under a condition.
+            # A limit that depends on another field is skipped: the list contains values that are excluded
+            # only under a condition.
             conditional = limit.when.terms or scope.logon
             if limit.values and named and not conditional and all(each.within(scope) for each in places):
                 found.update(code.value for code in field.codes if code.value not in limit.values)
@@ -154,15 +155,12 @@ class _Values:
 
 
 def _without_values(evidence: Evidence, with_values: set[int]) -> Iterator[Finding]:
-    """Yield fields that have rows but no values in this source, although the spec has their values from it.
-
-    A dictionary that lists values for few of its coded fields omits them on purpose.
-    """
+    """Yield fields with rows but no values in this source, although the spec names it as their source."""
     spec, laid_out = evidence.spec, {fact.tag for fact in evidence.facts(MemberFact)}
     if not evidence.is_pages:
         laid_out = {fact.tag for fact in evidence.facts(FieldFact)}
         coded = {field.tag for field in spec.dialect.fields if field.codeset is not None} & laid_out
-        # If at most half of these fields have values, omitting them is the rule rather than the exception.
+        # A dictionary with values for at most half of these fields omits values on purpose.
         if len(coded & with_values) <= len(coded) / 2:
             return
     for tag in sorted((laid_out & spec.fields.keys()) - with_values - {MSG_TYPE}):

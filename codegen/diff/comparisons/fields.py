@@ -13,8 +13,8 @@ from codegen.diff.findings import Evidence, Finding, joined
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in tags, names and types; the same difference on several lines is one finding."""
-    # On pages, the rows of message tables are compared too; in a dictionary, members have no names and types
-    # other than those of the field list.
+    # On pages, the rows of message tables are compared too. In a dictionary, a member has the name
+    # and type of the field list.
     rows: list[MemberFact | FieldFact] = [*evidence.facts(FieldFact)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberFact), *rows]

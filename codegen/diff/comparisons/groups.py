@@ -1,7 +1,7 @@
 """Compare the positions of table rows with the groups of the spec.
 
-Most pages mark few of the fields of a group, so the position matters: a counter must be followed only by the
-fields of its group, beginning with the field that opens an entry.
+Most pages mark only some fields of a group, so the positions are compared. A counter must be followed only by
+fields of its group, and the first of these must be a field that opens an entry.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def compare(block: Block) -> Iterator[Finding]:
         own = [table for table in tables.values() if all(fact.under == tag for fact, _ in table)]
         for table in own:
             yield from _first(block, table, counter)
-        # A group with its own tables is compared with those, any other group with each table that contains
-        # its counter.
+        # A group is compared with its own tables, or, if it has none, with each table that contains its
+        # counter.
         for table in tables.values():
             if own and table not in own:
                 yield from _outside(block, table, counter, own)
@@ -42,10 +42,10 @@ def compare(block: Block) -> Iterator[Finding]:
 def _outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
-    """Yield the fields of a group with its own tables that are in another table but in none of these."""
+    """Yield fields of the group that are in this table, but not in the tables of the group itself."""
     inside = {fact.tag for each in own for fact, _ in each}
     for fact, placed in table:
-        # Direct members only: a nested group has its own table, or none.
+        # Direct members only: the fields of a nested group are checked with its own counter.
         if placed.path[-1:] == (counter.field.tag,) and fact.tag not in inside and fact.inside is None:
             where = "in the body" if fact.under is None else f"in {block.spec.field_name(fact.under)}"
             yield _moved(block, fact, placed, where)
@@ -79,7 +79,7 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
         fact, placed = table[n]
         if n not in after and fact.inside is None:
             yield _moved(block, fact, placed, f"among the fields of {counter.field.name}")
-    # A field after the group may belong to it, unless the spec has it there too.
+    # A field after the group may belong to it. It is reported if the spec has it before the counter.
     before = list(block.members[: block.members.index(counter)])
     for fact, placed in table[after[-1] + 1 :] if after else ():
         if placed in before and placed.path == counter.path and fact.inside is None:
@@ -104,8 +104,8 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
 def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
     """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    Messages share groups, so the largest number in the text of any message is used, but only if the text of
-    every message has one; a number above that of the spec is always reported.
+    A number above the spec's maximum is always reported. Messages share groups, so any other number is
+    reported only if the texts of all messages have a number, and this is the largest.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}

@@ -22,7 +22,7 @@ from codegen.presence import SENDERS, Place
 from kalshi_fix_adapters.documents.mistakes import Location
 
 COMPONENT = "component "
-"""Prefix of a component's name in the block of its members."""
+"""Prefix of `MemberFact.block` for members of a component, before its name."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -104,8 +104,8 @@ class _Row:
     def requirement(self) -> Iterator[Finding]:
         """Compare where the field is required."""
         fact, member = self.fact, self.placed.member
-        # `always`: required in its own block or group entry, which is what a dictionary states. `in_message`:
-        # the enclosing groups are required too.
+        # `always`: required in its own block or group entry, as in a dictionary. `in_message`: the enclosing
+        # groups are required too.
         always, in_message = map(self._everywhere, (self.placed.required, self.placed.required_in_message))
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
@@ -213,7 +213,7 @@ def _in_header(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator
         block.key in dict(scope.messages).values() if scope.messages else scope.sender in senders
         for scope in scopes
     )
-    # Without `only_when` it is allowed in every message.
+    # Without `only_when`, a header field is allowed in every message.
     if scopes and not any(allowed):
         yield block.report("member in the header", placed, fact)
 
@@ -260,7 +260,7 @@ def _new(block: Block, fact: MemberFact) -> Finding:
 
 
 def _absent(block: Block) -> Iterator[Finding]:
-    """Yield missing fields for each sender with its own tables, and conditions that no table covers.
+    """Yield fields missing from the tables of each sender, and conditions that no table covers.
 
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
@@ -317,9 +317,9 @@ def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
 
 
 def _conditions(block: Block) -> Iterator[Finding]:
-    """Yield fields required under a condition that are missing from the tables laid out by that condition."""
+    """Yield fields that the spec requires under a condition, but the table for that condition omits."""
     stated = {(fact.tag, block.condition(fact.when)) for fact in block.rows if fact.when is not None}
-    # Fields whose values divide the tables of this block. Conditions on other fields have no tables.
+    # Fields for whose values the block has separate tables. Conditions on other fields are skipped.
     by = {condition[0] for _, condition in stated if condition is not None}
     for placed in block.members:
         if not block.evidence.expects(placed.member.source):
@@ -359,15 +359,15 @@ def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]
 
 
 def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Finding]:
-    """Compare which fields the groups of a component have, at which depth, and which of them are required.
+    """Compare the fields of a component's groups: their depth, and whether they are required.
 
-    An unused component has no effect, but a venue that revises one intends a change.
+    A component that no message uses has no effect yet, but its changes may announce changes to messages.
     """
     name = facts[0].block.removeprefix(COMPONENT)
     known = {group.name: group for group in evidence.spec.dialect.groups}
     if name not in known.keys() | evidence.spec.source.sections["components"].keys():
         yield _of_component(evidence, "unknown", facts[0], "")
-    # Tag of each group's counter, which the model stores where the group is used.
+    # Tag of each group's counter, which the model stores only in the members that use the group.
     used = (placed for key in evidence.spec.messages for placed in evidence.spec.members(key))
     counters = {each.member.group.name: each.field.tag for each in used if each.member.group is not None}
     # Fields outside groups are not compared: the spec has them only as members of messages.
@@ -378,7 +378,7 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
         if not same:
             yield _of_component(evidence, "unknown group", counter, counter.name)
             continue
-        # Whether the group is required is defined by each message.
+        # Each message defines whether the group is required, so the component must not.
         if counter.required == "Y":
             yield _of_component(evidence, "requires", counter, counter.name)
         yield from _entries(evidence, counter, same[0], facts, (counter.tag,))

@@ -1,4 +1,7 @@
-"""Compare the messages, their flows, the known values of Text, and the pages themselves."""
+"""Compare the messages, their flows, the known values of Text, and the pages themselves.
+
+A flow is a session type with the side, client or venue, that may send the message on it.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,7 @@ def _same_name(heading: str, own: str, *, exact: bool) -> bool:
 
 
 def _gone(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages that the spec has from these sources but that no heading or definition names."""
+    """Yield messages of the spec that these sources should name, but do not."""
     spec = evidence.spec
     defined = {fact.msg_type for fact in evidence.facts(MessageFact)}
     # A dictionary of the session layer need not define application messages.

@@ -10,7 +10,7 @@ from codegen.diff.facts import Fact, HostFact, SessionFact
 from codegen.diff.findings import Edit, Evidence, Finding, grouped
 
 _FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
-"""Words of a label that do not distinguish roles."""
+"""Words in the label of a host that do not distinguish its role from others."""
 
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
     sessions = {each.name: each.host_role for each in spec.dialect.session_types}
     seen: set[tuple[str, str]] = set()
     for each in (each for each in evidence.facts(HostFact) if each.role or each.session):
-        # If the spec has one role, every host has it. The row of a session type determines the role.
+        # If the spec has only one role, every host has it. A host in the row of a session type has its role.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         role = sessions.get(each.session, role) or ""
         # A host without an environment may belong to any of them.

@@ -1,8 +1,9 @@
 """Parser of the venue's changelog: one page with an entry for each change to any of its APIs.
 
-An entry is a component such as `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`, whose names
-the manifest lists. It has no number, so it is identified by its date and title. `changelog.yaml` of the spec
-has a disposition for each entry about FIX; it does not contain the text, only fingerprints of title and text.
+An entry is a component such as `<Update label="May 3, 2026" tags={["FIX"]} rss={{title: "…"}}>`. The manifest
+contains the names of the component and its attributes. An entry has no number, so it is identified by its
+date and title. `changelog.yaml` of the spec records how each entry about FIX was handled, with fingerprints
+of its title and text instead of the text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from codegen.diff.documents.inline import fingerprint, plain
 from codegen.diff.facts import EntryFact, EntryForm, Fact, Unreadable, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
-# Possessive quantifiers, as in `markdown`: there is only one way to split the text.
+# Possessive quantifiers, as in `markdown`, prevent backtracking.
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*+)\"|'((?:[^'\\]|\\.)*+)'")
 _TITLE = re.compile(r"\btitle\s*:\s*")
 _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
@@ -37,7 +38,7 @@ def outside(page: str, form: EntryForm) -> str:
 
 
 def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
-    """Return all entries of the page, and what could not be parsed, such as entries in another form."""
+    """Return all entries of the page, and the unreadable parts, such as entries in another form."""
     found: list[Fact] = []
     unexpected: dict[str, list[int]] = {}
     form, lines = vocabulary.entry, page.splitlines()
@@ -75,7 +76,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
     at = _TITLE.search(feed)
-    # The title for the feed; an entry without one has its title in the description.
+    # Either the attribute for the feed contains the title, or the description is the title.
     title = block.attributes.get(form.description, "")
     if at is not None:
         string = _STRING.search(feed, at.end())
@@ -92,7 +93,7 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
         or vocabulary.has_limit(text)
     )
     words = plain(content.partition(">\n")[2].replace(f"</{form.component}>", ""))
-    # Without the label, so that an entry whose date is corrected remains the same entry.
+    # The fingerprint omits the label, so that an entry whose date is corrected remains the same entry.
     prints = _fingerprint(title), _fingerprint(content.replace(label, "", 1))
     return EntryFact(location, date, title, tags, *prints, bool(about), words)
 

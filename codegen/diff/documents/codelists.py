@@ -69,7 +69,7 @@ _FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNO
 
 
 def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
-    """Return the codes that a description of a field lists, in order; none if its kind has no codes."""
+    """Return the codes that a description of a field lists; none if the field's type has no codes."""
     if vocabulary.kinds.get(tag, "STRING") not in CODED_KINDS:
         return ()
     text = marked(text)
@@ -132,16 +132,15 @@ def _is_reference(value: str, label: str, tag: int, vocabulary: Vocabulary) -> b
 
 
 def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, str]]:
-    """Return the values that are words: the longest list of them, unless the text introduces it as an
-    example.
+    """Return the values that are words: the longest list that the text does not introduce as examples.
 
-    If the spec has no values for the field, the text must introduce the list as one. Known values are found
-    without punctuation between them.
+    If the spec has the field but no values for it, the text must introduce the list, as in `one of`. If the
+    text has no list, the known values in it are returned.
     """
     best: re.Match[str] | None = None
     for match in _WORDS.finditer(text):
         before = text[: match.start()]
-        # A new field may well have values; an existing one with open values needs an introduction.
+        # A new field may have values. For a field without values in the spec, the list needs an introduction.
         known = tag not in vocabulary.fields or tag in vocabulary.codes
         if _EXAMPLE.search(before) or not (known or _ONE_OF.search(before)):
             continue

@@ -9,7 +9,7 @@ from codegen.diff.documents.inline import plain
 from codegen.model import INTEGER_KINDS
 
 # Roles of columns, each with a pattern that must match the whole heading in lower case. The first matching
-# role wins. `35` and `#` are intended: pages use the number as a heading.
+# role wins. `35` and `#` are included because pages use them as headings.
 _ROLES: tuple[tuple[str, str], ...] = (
     ("msg_type", r"(?:msg|message) ?types?(?: \(?35\)?)?|35"),
     ("tag", r"(?:fix |field )?tag(?: ?#| no\.?| numbers?| ids?)?|field (?:#|no\.?|numbers?|ids?)|#|no\."),
@@ -59,8 +59,8 @@ _KINDS = {
 def roles(header: Sequence[str]) -> dict[str, int]:
     """Return the column index of each role by the headings; of two columns with one role, the first wins.
 
-    A column about a field, such as `Text (58)`, has the role `field 58`; a column of hosts has the role
-    `host`, or `host order entry` if the heading names the hosts' role.
+    A column about a field, such as `Text (58)`, has the role `field 58`. A column of hosts has the role
+    `host`, or, if its heading names the role of the hosts, a role such as `host order entry`.
     """
     found: dict[str, int] = {}
     for index, cell in enumerate(header):

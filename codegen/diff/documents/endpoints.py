@@ -27,8 +27,8 @@ _MIN_PREFIX = 4
 def session_names(text: str, vocabulary: Vocabulary) -> list[str]:
     """Return the session types that a text names: known ones, and words of the same pattern.
 
-    If all known ones share a prefix (KalshiNR, KalshiRT), any other word that consists of the prefix and
-    capitals is a session type too, and `KalshiNR/RT` names both.
+    If all known session types share a prefix (KalshiNR, KalshiRT), any other word made of the prefix and
+    capitals is a session type too. `KalshiNR/RT` names both.
     """
     prefix = commonprefix(vocabulary.sessions)  # noqa: RUF071 - of names, not of paths
     if len(vocabulary.sessions) < 2 or len(prefix) < _MIN_PREFIX:
@@ -51,7 +51,7 @@ def hosts_with_roles(text: str, location: Location, environment: str) -> Iterato
     """Yield the hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
     for match in _WITH_ROLE.finditer(text):
-        # The role precedes the match. Matching it first would try every letter as a start.
+        # The role precedes the match. A pattern that began with the role would try every letter as a start.
         before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
         if first := _LETTER.search(before):
@@ -86,7 +86,7 @@ def flows(
     """Parse the flows of a message from a row of a table of messages.
 
     `sessions` is None if the table has no such column; then `direction` may name them: `Both (RT only)`. A
-    direction that names its own sessions (`KalshiRT: Client -> Server; …`) applies only to those.
+    direction that names session types (`KalshiRT: Client -> Server; …`) applies only to these.
     """
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):

@@ -29,8 +29,8 @@ _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
 _INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
 """Number of a section."""
-# `v1.0.32` and `Version 1.0.32` anywhere; a bare number only at the beginning, and only before the end, a
-# date or a bracket, because `1.5 seconds` is not a version.
+# `v1.0.32` and `Version 1.0.32` anywhere. A bare number only at the beginning, and only if it is followed by
+# the end, a date or a bracket, because `1.5 seconds` is not a version.
 _VERSION = re.compile(
     r"\b(?:version\s+|v)(\d+(?:\.\d+)+)\b|\A(\d+(?:\.\d+)+)(?=\s*(?:\Z|[(\u2013\u2014:-]|\d{4}))",
     re.IGNORECASE,

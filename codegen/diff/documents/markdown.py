@@ -1,8 +1,8 @@
 """Split a Markdown or MDX page into blocks with line numbers.
 
-markdown-it-py parses the blocks of CommonMark and GitHub's tables. The rules for MDX are defined here:
-components such as `<Tab title="Demo">`, imports, and no code blocks by indentation. Text is kept as written;
-`inline` removes its markup.
+markdown-it-py parses the blocks of CommonMark and GitHub's tables. The rules for MDX are defined here: it has
+components such as `<Tab title="Demo">` and imports, and indentation does not make a code block. Text is kept
+as written; `inline` removes its markup.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Unparsable(_Part):
 
 Block = Heading | Paragraph | Item | Table | Code | Component | End | Unparsable
 
-# Pages are untrusted. Each bound limits time and memory to what a real page needs.
+# Pages are untrusted. The bounds limit time and memory to the needs of real pages.
 MAX_PAGE_SIZE = 1024 * 1024
 """Maximum size of a page in bytes."""
 MAX_LINE = 16 * 1024
@@ -114,8 +114,8 @@ MAX_TAG_LINES = 50
 MAX_NESTING = 40
 """Maximum depth of lists and quotes; a list and its item count as one each."""
 _HEADING_ID = re.compile(r"\{#[\w-]+\}\Z")
-# Strings may contain any characters, even braces: `rss={{title: "GET /orders/{id}"}}`. Possessive, so that
-# there is only one way to split the text, and the time stays linear.
+# Strings may contain any characters, even braces: `rss={{title: "GET /orders/{id}"}}`. Possessive
+# quantifiers prevent backtracking, so the time stays linear.
 _STRING = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _OBJECT = rf"\{{(?:{_STRING}|[^{{}}\"'])*+\}}"
 _EXPRESSION = rf"\{{(?:{_STRING}|{_OBJECT}|[^{{}}\"'])*+\}}"
@@ -187,7 +187,7 @@ def _parser() -> MarkdownIt:
 
 
 # These rules are added to markdown-it-py's, or replace them. A rule returns whether its block begins in line
-# `start`; unless `silent` is set, it then adds the block and moves `state.line` past it.
+# `start`. If so, and `silent` is not set, it adds the block and moves `state.line` past it.
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:

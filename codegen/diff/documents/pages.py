@@ -119,7 +119,7 @@ class _PageReader:
         # Headings contain dates for many reasons; only in a changelog is a date an entry.
         if heading.version or (heading.date and self._in_changelog()):
             self.facts.append(VersionFact(self._at(line), heading.version, heading.date))
-        # A heading with two types lays out neither; a table below it is reported as unreadable.
+        # A heading with two MsgTypes applies to neither message; a table below it is reported as unreadable.
         if len(heading.messages) == 1:
             self.facts.append(MessageFact(self._at(line), heading.messages[0], heading.title))
 
@@ -138,7 +138,7 @@ class _PageReader:
                 what = f"<{block.name}/> is filled from another file"
                 self.facts.append(Unreadable(self._at(line), what))
             return
-        # Headings inside a component end with it: those above it apply again after its end.
+        # Headings inside a component apply until its end; then those above it apply again.
         self._components.append((block.name, list(self._stack)))
         title = attributes.get("title", "")
         form = self.vocabulary.entry

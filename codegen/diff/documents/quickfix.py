@@ -29,7 +29,7 @@ _TAG = re.compile(r"[1-9][0-9]{0,8}")
 OTHER = "does not begin with <fix>"
 """Description of XML that is not a QuickFIX dictionary."""
 MAX_MEMBERS = 500_000
-"""Maximum number of members of all blocks; those of components count once per use."""
+"""Maximum number of members of all blocks; members of a component count each time that it is used."""
 MAX_NESTING = 32
 """Maximum depth of nested components."""
 
@@ -115,7 +115,8 @@ class _Reader:
         optional: bool = False,
     ) -> Iterator[Fact]:
         for child in parent.children:
-            # If each component contained the next one twice, the members would double at every level.
+            # Counted, because nested components could contain any number of members: if each one contained
+            # the next one twice, the members would double at every level.
             self._remaining -= 1
             if self._remaining < 0:
                 if self._remaining == -1:  # reported once

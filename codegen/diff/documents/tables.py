@@ -117,8 +117,8 @@ _Reader = Callable[[Sequence[_Row], Context], Iterator[Fact]]
 
 def _reader(roles: dict[str, int], context: Context) -> _Reader | None:
     """Return the parser for a table with columns of these roles, or None."""
-    # The order matters, because a table may fit several kinds: a table of messages also has a tag (35), and a
-    # table of fields may contain a host in an example.
+    # The order matters, because a table may fit several kinds. A table of messages also has a tag (35), and
+    # a table of fields may contain a host in an example.
     if "msg_type" in roles and roles.keys() & {"direction", "sessions"}:
         return _messages
     if "tag" in roles:
@@ -157,7 +157,7 @@ class _FieldRow:
     """Counters above, nearest last."""
 
     def read(self) -> Iterator[Fact]:
-        """Yield the field or member, its codes, and what could not be parsed."""
+        """Yield the field or member, its codes, and the unreadable cells."""
         row, context, location = self.row, self.context, self.row.location
         tag, name, depth = self._names()
         if tag is None:
@@ -285,7 +285,7 @@ def _codes(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     tag = context.tag or 0
     codes: list[CodeFact] = []
     for row in rows:
-        # The heading of the column of names varies; the most specific one is used.
+        # The names of the values are in the first of these columns that the table has.
         label = next((role for role in ("label", "name", "description") if role in row.roles), "")
         code = codelists.of_cells(row.cell("code"), row.cell(label), row.location)
         if code is None:

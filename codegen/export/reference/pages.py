@@ -177,7 +177,8 @@ def _tables(dialect: Dialect, message: Message) -> Iterator[Table]:
             continue
         title = f"{counter.name} ({counter.tag}): entries of `{attribute}`, each a `{group.entry_class}`"
         openers = listed(tuple(each.name for each in group.delimiters), "or")
-        text = " ".join(filter(None, (sentence(group.doc), count_text(group), f"{openers} opens an entry.")))
+        facts = (sentence(group.doc), count_text(group), f"An entry begins with {openers}.")
+        text = " ".join(filter(None, facts))
         group_rules = tuple(one_of_text(rule) for rule in group.one_of)
         yield Table(title, text, tuple(_rows(group.members, products, reach)), group_rules)
 

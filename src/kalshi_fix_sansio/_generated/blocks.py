@@ -52,10 +52,11 @@ class Header(Block):
 
     Attributes:
         begin_string: BeginString (8): First field of every message: the version of the session layer. Set
-            when a message is read; the codec writes it.
+            when a message is decoded; the codec computes it during encoding.
         body_length: BodyLength (9): Number of bytes from the next field up to CheckSum. Set when a message is
-            read; the codec writes it.
-        msg_type: MsgType (35): Type of the message. Set when a message is read; the codec writes it.
+            decoded; the codec computes it during encoding.
+        msg_type: MsgType (35): Type of the message. Set when a message is decoded; the codec computes it
+            during encoding.
         sender_comp_id: SenderCompID (49): Sender of the message: the API key in messages from the client; the
             session's name, or Kalshi, in messages from the gateway. Required.
         target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR, in
@@ -216,7 +217,8 @@ class Trailer(Block):
     Attributes:
         signature: Signature (89): Electronic signature of the message. Optional. Never shown in a repr.
         check_sum: CheckSum (10): Sum of all bytes before this field, modulo 256, in three digits; the last
-            field of every message. Matches `[0-9]{3}`. Set when a message is read; the codec writes it.
+            field of every message. Matches `[0-9]{3}`. Set when a message is decoded; the codec computes it
+            during encoding.
     """
 
     LAYOUT = blocks.TRAILER

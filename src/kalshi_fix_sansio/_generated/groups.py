@@ -147,10 +147,10 @@ class MiscFee(Block):
     Attributes:
         misc_fee_amt: MiscFeeAmt (137): Amount of the fee. In dollars. Required.
         misc_fee_curr: MiscFeeCurr (138): Currency of the fee, USD. Required.
-        misc_fee_type: MiscFeeType (139): Kind of fee. Known values: `MiscFeeType`. Required. EXCHANGE_FEES,
-            its only value, if not given.
+        misc_fee_type: MiscFeeType (139): Kind of fee. Known values: `MiscFeeType`. Required. Defaults to
+            EXCHANGE_FEES, its only value.
         misc_fee_basis: MiscFeeBasis (891): Unit of MiscFeeAmt. Known values: `MiscFeeBasis`. Required.
-            ABSOLUTE, its only value, if not given.
+            Defaults to ABSOLUTE, its only value.
     """
 
     LAYOUT = groups.MISC_FEE
@@ -562,7 +562,7 @@ class MarketSettlementParty(Block):
         market_settlement_party_id: MarketSettlementPartyID (20109): Id of the party whose position was
             settled. Required.
         market_settlement_party_role: MarketSettlementPartyRole (20110): Role of the party. Known values:
-            `MarketSettlementPartyRole`. Required. CUSTOMER_ACCOUNT, its only value, if not given.
+            `MarketSettlementPartyRole`. Required. Defaults to CUSTOMER_ACCOUNT, its only value.
         long_qty: LongQty (704): YES contracts held when the market was settled. In contracts. Optional.
         short_qty: ShortQty (705): NO contracts held when the market was settled. In contracts. Optional.
         collateral_amount_changes: NoCollateralAmountChanges (1703): Money paid. A change of type Payout is

@@ -152,4 +152,4 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(name="RateLimit", pattern="busy|rate limit|too many", resolution="time"),
     Refusal(name="NotReady", pattern="maintenance|unavailable|try again|shutting down", resolution="time"),
 )
-"""Reasons for refusing a Logon. The first one whose pattern matches the Text applies."""
+"""Reasons why the venue refuses a Logon. The first one whose pattern matches its Text (58) applies."""

@@ -154,8 +154,8 @@ def test_a_mistake_in_the_spec_is_reported_with_file_and_line(copy: SpecCopy, tm
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--out", "x"], "--out and --package go together"),
-        (["--package", "x"], "--out and --package go together"),
+        (["--out", "x"], "--out and --package must be given together"),
+        (["--package", "x"], "--out and --package must be given together"),
         (["--spec", str(HARBOUR)], "--spec needs --out and --package"),
         (["--check", "dictionary", "--product", "margin", "--out", "x"], "have no effect"),
         (["dictionary", "--product", "spot", "--out", "x"], "choose one of prediction, margin"),

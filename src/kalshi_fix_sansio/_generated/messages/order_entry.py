@@ -103,8 +103,8 @@ class NewOrderSingle(FixMessage):
         order_qty: OrderQty (38): Contracts to trade: hundredths are possible on prediction, whole numbers on
             margin. In contracts. At least 0.01 in steps of 0.01 from the client on prediction. At least 1 in
             steps of 1 from the client on margin. Required.
-        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
-            given.
+        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. Defaults to LIMIT, its only
+            value.
         price: Price (44): Limit price of one contract. In dollars or in cents, depending on UseDollars in the
             Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or absent
             in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
@@ -318,8 +318,8 @@ class OrderCancelReplaceRequest(FixMessage):
         order_qty: OrderQty (38): New total quantity: if it equals the filled quantity, the order is
             cancelled; a lower quantity is refused. In contracts. At least 0 in steps of 0.01 from the client
             on prediction. At least 0 in steps of 1 from the client on margin. Required.
-        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. LIMIT, its only value, if not
-            given.
+        ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. Defaults to LIMIT, its only
+            value.
         price: Price (44): New price; unchanged if absent. In dollars or in cents, depending on UseDollars in
             the Logon. From 1 to 99 cents in steps of 1 from the client on prediction with UseDollars N or
             absent in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on
@@ -581,7 +581,7 @@ class OrderMassCancelRequest(FixMessage):
         cl_ord_id: ClOrdID (11): The client's id of this request. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Required.
         mass_cancel_request_type: MassCancelRequestType (530): Which orders to cancel. Known values:
-            `MassCancelRequestType`. Required. CANCEL_FOR_SESSION, its only value, if not given.
+            `MassCancelRequestType`. Required. Defaults to CANCEL_FOR_SESSION, its only value.
     """
 
     MSG_TYPE: ClassVar[str] = "q"
