@@ -47,13 +47,14 @@ class Change:
 
     @property
     def first_day(self) -> dt.date:
-        """The first day on which it may have applied."""
+        """The first day on which the change may have applied."""
         return self._days()[0]
 
     @property
     def settled(self) -> dt.date:
-        """The first day on which it certainly applied; if only the month is known, the first day of the next
-        month.
+        """The first day on which the change certainly applied.
+
+        If only the month is known, this is the first day of the next month.
         """
         return self._days()[1]
 
@@ -252,7 +253,7 @@ class Member(Element):
     doc: str
     """Meaning in this block: the member's own text, or the field's."""
     past: tuple[tuple[Change, Member], ...] = ()
-    """Changes, each with the member as it was before."""
+    """Changes, each with the member before the change."""
 
 
 def after_removal(member: Member) -> Member:

@@ -27,9 +27,9 @@ class FieldFact(Fact):
     tag: int
     name: str
     type: str = ""
-    """As written."""
+    """Type as written in the source."""
     message: str = ""
-    """MsgType named in the surrounding text, although the table is not that message's layout."""
+    """MsgType of a message that the headings mention, although the table does not list its fields."""
 
     def __str__(self) -> str:
         about = f" mentioned with {self.message}" if self.message else ""
@@ -45,17 +45,17 @@ class MemberFact(Fact):
     tag: int
     name: str
     type: str = ""
-    """As written."""
+    """Type as written in the source."""
     required: str = ""
-    """Y, N, C, O (optional in some cases, from a heading) or empty."""
+    """Y, N, C (conditional), O (under a heading such as "Optional fields") or empty."""
     conditional: bool = False
     """Whether the row's text contains a condition under which the field is required."""
     path: tuple[int, ...] | None = None
-    """Counters of the enclosing groups, outermost first; None if the source does not lay out groups."""
+    """Counters of the enclosing groups, outermost first; None if the source does not show groups."""
     is_counter: bool | None = None
-    """Whether it is the counter of a group; None if the source does not lay out groups."""
+    """Whether it is the counter of a group; None if the source does not show groups."""
     inside: int | None = None
-    """Counter of an enclosing group at any depth, if the source names only that."""
+    """Counter of one enclosing group, if the source names only one."""
     sender: str | None = None
     """`client` or `venue`, if the table applies to only one of them."""
     when: tuple[str, str] | None = None
@@ -70,7 +70,7 @@ class MemberFact(Fact):
     table: int = 0
     """First line of its table."""
     under: int | None = None
-    """Counter of the group that a heading above the table lays out."""
+    """Counter of the group that a heading above the table names."""
     max_entries: int | None = None
     """Maximum number of entries, for the counter of a group."""
     ties: tuple[str, ...] = ()
@@ -152,9 +152,9 @@ class HostFact(Fact):
     """A host of an environment."""
 
     environment: str
-    """As written; empty if none is named."""
+    """Name as written in the source; empty if it names none."""
     role: str
-    """As written, such as `Order Entry`; empty for a host in running text."""
+    """Role as written in the source, such as `Order Entry`; empty for a host in running text."""
     host: str
     session: str = ""
     """Session type of the table row that contains it, if any."""
@@ -222,9 +222,9 @@ class TextFact(Fact):
     message: str
     text: str
     field: str = ""
-    """As written."""
+    """Name of the field as written in the source."""
     code: str = ""
-    """Name of the code, as written."""
+    """Name of the code as written in the source."""
 
     def __str__(self) -> str:
         return f"text {self.text} in {self.message}{f' with {self.field} {self.code}' if self.field else ''}"
@@ -306,12 +306,12 @@ class Vocabulary:
     """Names that the spec already has, used by parsers to recognize codes, tags and messages."""
 
     messages: dict[str, str] = attrs.field(factory=dict)
-    """MsgType to name."""
+    """Names of messages by MsgType."""
     fields: dict[int, str] = attrs.field(factory=dict)
     kinds: dict[int, str] = attrs.field(factory=dict)
-    """Tag to lexical kind, such as BOOLEAN."""
+    """Lexical kinds, such as BOOLEAN, by tag."""
     codes: dict[int, dict[str, str]] = attrs.field(factory=dict)
-    """Tag to the names of its codes, by value."""
+    """Names of the codes of each tag, by value."""
     sessions: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()

@@ -41,7 +41,7 @@ class Edit:
     """Manifest names of the sources; they replace SOURCES in the text."""
 
     def on(self, products: tuple[str, ...]) -> Edit:
-        """Return the edit for some products only, or for all if empty, with its sources substituted."""
+        """Return the edit for these products (all if empty), with its sources inserted."""
         text = (
             self.scoped.replace("PRODUCTS", yaml_words(products)) if products and self.scoped else self.text
         )

@@ -32,7 +32,7 @@ _HEAD = """\
 # Fingerprints of the prose of the venue's documents, as of the last review against this spec. Written by
 # `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
-# The first key that is present is used; the order is from the most to the least exact date.
+# The first of these keys that a page has is used. The keys with the most exact dates are first.
 _DATED = ("lastmod", "last_modified", "updated", "date")
 """Front matter keys with the date of the last change."""
 _MAX_TEXT = 400

@@ -30,7 +30,7 @@ RELEASED = "released.json"
 """File of a spec folder with the API of its last release; `python -m codegen api --release` writes it."""
 Api = dict[str, Any]
 _SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
-"""Sections of an API other than those with settings."""
+"""Sections of an API without settings."""
 
 Breaks = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[Breaks, str] = {

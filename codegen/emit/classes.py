@@ -169,9 +169,9 @@ def always_required(member: Member) -> bool:
 
 
 def value_unless_given(member: Member) -> str | None:
-    """Return the wire value that a constructor uses for an omitted field, or None.
+    """Return the wire value that a constructor uses for an omitted field; None if there is none.
 
-    That is the value of a constant, or the only code of a field that is always required. Adding a second code
+    The value is that of a constant, or the only code of a field that is always required. Adding a second code
     makes the argument required again, which `api` reports as a breaking change.
     """
     field = member.field
@@ -280,7 +280,7 @@ class ClassWriter:
             if not _is_argument(member, constructor, sets):
                 continue
             required = member.attribute in constructor.requires or _is_required(member, sets)
-            # As if required everywhere, so the argument has no default and does not accept None.
+            # Treated as required everywhere, so the argument has no default and does not accept None.
             shown = attrs.evolve(member, presence="required", rules=()) if required else member
             (view,) = self._attribute_views((shown,))
             # A group's argument normally has a default; a required one has none.
@@ -341,7 +341,7 @@ class ClassWriter:
         unless_given = value_unless_given(member)
         if unless_given is not None:
             default = f" = {kinds.literal(field, unless_given)}"
-        # Fields that the codec writes are None until it has written them.
+        # The constructor does not require fields that the codec computes.
         elif field.tag in CODEC_TAGS or not always_required(member):
             default = " = None"
             annotation += " | None"
@@ -415,7 +415,7 @@ def _from_the_client(member: Member) -> str:
     for rule in member.rules:
         if rule.scope in (Scope(), Scope(sender="client")):
             presence = rule.presence
-        # It varies by product or session type, which a constructor does not know.
+        # The presence varies by product or session type, which a constructor does not know.
         elif rule.scope.sender != "venue" and rule.presence != presence:
             presence = "optional"
     return presence

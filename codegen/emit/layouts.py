@@ -125,7 +125,7 @@ class LayoutWriter:
         """Return the layout of a block whose class is in `module` of the package."""
         self.imports.one_per_line(LAYOUT, "BlockLayout")
         place = f"{self.package}.{module}"
-        # By dotted name, because the class imports the module of its layout.
+        # The encoder is named, not imported, because its module imports the module of the layout.
         arguments = [f"encode={f'{place}.{encoder_name(name)}'!r}"]
         if one_of:
             arguments.append(f"one_of={sequence(self._one_of(rule) for rule in one_of)}")

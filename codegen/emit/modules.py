@@ -31,7 +31,7 @@ class ModuleView:
 def modules(dialect: Dialect, package: str) -> Iterator[ModuleView]:
     """Return every file of the package."""
     found = _Modules(dialect, package)
-    # In the order in which `python -m codegen` lists changed files.
+    # `python -m codegen` lists changed files in this order.
     yield from found.fixed()
     for family in families(dialect):
         messages = [message for message in dialect.messages if message.family == family]
@@ -44,8 +44,8 @@ def families(dialect: Dialect) -> tuple[str, ...]:
     return tuple(dict.fromkeys(message.family for message in dialect.messages))
 
 
-# Each method below creates one file, except those for blocks and groups, which create two. The imports are
-# known only after the views are built, so each method creates an `Imports()` and passes it to the writers of
+# Each method below creates one file; the methods for blocks and groups create two. The imports are known
+# only after the views are built, so each method creates an `Imports()` and passes it to the writers of
 # expressions.
 
 
@@ -94,7 +94,7 @@ class _Modules:
             views.append((writer.message_view(message), encoder))
         logon = self.dialect.logon
         logon_fields = None
-        # The class is in the module of the Logon, whichever family that belongs to.
+        # The class of Logon fields is in the module of the Logon.
         if logon is not None and logon in messages:
             imports.on_one_line("kalshi_fix_sansio.dialect.base", "Block")
             logon_fields = writer.logon_fields_view(logon)

@@ -1,4 +1,4 @@
-"""Shared state of all steps of resolving: the source, the mistakes so far, and small accessors."""
+"""State shared by all steps of resolving (the source and the mistakes so far), and small accessors."""
 
 from __future__ import annotations
 

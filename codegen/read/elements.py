@@ -48,7 +48,7 @@ def datatypes(context: Context) -> dict[str, model.Datatype]:
 
 def codesets(context: Context, types: Mapping[str, model.Datatype]) -> dict[str, model.CodeSet]:
     """Return every codeset by name; its values are integers if the fields that use it contain integers."""
-    # By codeset, the lexical kinds of the fields that use it, each with one of these fields.
+    # For each codeset, the lexical kinds of its fields, each with one of these fields.
     kinds: dict[str, dict[str, Definition]] = {}
     for entry in context.source.sections["fields"].values():
         datatype = types.get(text(entry.node, "type"))

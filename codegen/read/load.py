@@ -74,7 +74,7 @@ class Source:
     """A spec folder merged with the ones it extends."""
 
     manifests: list[Map] = attrs.field(factory=list)
-    """Base first."""
+    """Manifests of the folders, the one that extends no other (the base) first."""
     families: list[str] = attrs.field(factory=list)
     sections: dict[str, dict[str, Definition]] = attrs.field(factory=lambda: {name: {} for name in SECTIONS})
     blocks: dict[str, Definition] = attrs.field(factory=dict)

@@ -119,7 +119,7 @@ class _Walk:
         own = {placed.field.tag: placed for placed in members if placed.path == path}
         opening = [field.tag for field in group.delimiters] if group is not None else []
         pairs, opened, seen = self.example.pairs, 0, set[int]()
-        # Up to the first field outside the group, where the caller continues.
+        # The loop ends at the first field outside the group, where the caller continues.
         while self._at < len(pairs) and (placed := own.get(pairs[self._at].tag)) is not None:
             pair = pairs[self._at]
             if pair.tag in seen or not opened:  # A repeated field begins the next entry.

@@ -264,7 +264,7 @@ def _absent(block: Block) -> Iterator[Finding]:
 
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
     """
-    # None means tables that cover both senders. A block without rows counts as laid out for both.
+    # None means tables that cover both senders. A block without rows counts as covering both.
     covered = {fact.sender for fact in block.rows} or {None}
     sides: list[str | None] = [None]
     if covered != {None}:

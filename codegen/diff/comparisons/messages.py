@@ -44,7 +44,7 @@ def report(
 
 
 def _new(evidence: Evidence) -> Iterator[Finding]:
-    """Yield messages that the spec does not have: laid out, listed, or only mentioned."""
+    """Yield messages that the sources define, list or mention, but the spec does not have."""
     known = evidence.spec.messages
     named: list[MessageFact | FlowsFact] = [*evidence.facts(MessageFact), *evidence.facts(FlowsFact)]
     names: dict[str, str] = {}

@@ -177,7 +177,7 @@ class _PageReader:
     def _end_list(self) -> None:
         """Parse a list as values of a field, if the heading or paragraph above announces them."""
         items, self._list = self._list, []
-        # A heading that names a field is certain; a paragraph is not.
+        # A list below a heading that names a field contains its values; below a paragraph, it may not.
         nearest = self._stack[-1][1].tag if self._stack else None
         tag = nearest if nearest is not None else self._lead
         if items and tag is not None:
@@ -193,7 +193,7 @@ class _PageReader:
     def _context(self) -> tables.Context:
         """Return the information of the headings above, nearest first, for a table at this position."""
         above = [heading for _, heading in reversed(self._stack)]
-        # Up to the heading that names the message: headings above it are about other messages.
+        # Headings above the one that names the message are about other messages, so they are left out.
         owners = (n for n, each in enumerate(above, 1) if each.messages or each.named or each.block)
         within = above[: next(owners, None)] or [ParsedHeading()]
         nearest, owner = within[0], within[-1]

@@ -185,7 +185,7 @@ class _FieldRow:
         # A column of values is more reliable than the description, which mentions values of other fields.
         codes = codes or self._codes(row.cell("description"), tag)
         if codes:
-            # A single value in a description is usually the only relevant one in this message.
+            # A single value in a description is usually the only value used in this message.
             yield CodesFact(location, tag, codes, len(codes) > 1, block or "")
 
     def _codes(self, text: str, tag: int) -> tuple[CodeFact, ...]:
