@@ -39,7 +39,7 @@ FUZZ := .venv-fuzz/fuzz.stamp
 
 INTEROP := .venv-interop/interop.stamp
 WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kalshi-fix-sansio/wheels
-# The acceptance definitions of QuickFIX. They are downloaded, because their license is not that of this repository.
+# The acceptance definitions of QuickFIX. They are downloaded, because they do not belong to this project.
 DEFINITIONS := $(dir $(WHEELS))definitions
 export ACCEPTANCE_DEFINITIONS ?=
 # Settings for other definitions: the engine that they were written for (quickfix or quickfixj), and a
@@ -68,7 +68,7 @@ help: ## list these targets
 demo: $(RUN) ## place a first order at the simulated venue
 	@$(BIN)/kalshi-fix demo
 
-quick: $(DEV) ## BASE=commit: before every commit: check format, lint, types and import contracts, and test the files changed since BASE
+quick: $(DEV) ## BASE=commit: check format, lint, types and import contracts, and test the files changed since BASE; run it before every commit
 	$(BIN)/python tools/quick.py $(BASE)
 
 test: $(DEV) ## run the tests on all processors
