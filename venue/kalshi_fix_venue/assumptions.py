@@ -1,7 +1,7 @@
-"""Switches for behaviour that the venue's documents leave open, where a client would notice the difference.
+"""Switches for behaviour that Kalshi's documents do not specify and that a client would notice.
 
-Each field is one switch. docs/simulated-venue.md gives the reason for its default under the same name, and
-lists further open points.
+Each field is one switch. docs/simulated-venue.md gives the reason for each default under the field's name,
+and lists further open points.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Assumptions:
         default=True,
     )
     blocks_are_reported_to_order_sessions: bool = setting(
-        "Whether block trades are reported on all order entry sessions of their two owners. "
-        "Otherwise, they are reported to listeners only, because no session has placed an order.",
+        "Whether block trades are reported on all order entry sessions of the buyer and the seller. "
+        "Otherwise only their listener sessions receive the reports, because no session placed the order.",
         default=False,
     )
     closed_markets_are_inactive: bool = setting(
-        "Whether a closed market refuses everything with MARKET_INACTIVE until it is determined. "
-        "Otherwise it uses MARKET_ALREADY_CLOSED after its close.",
+        "Whether a closed market refuses requests with MARKET_INACTIVE until its result is determined. "
+        "Otherwise it refuses them with MARKET_ALREADY_CLOSED.",
         default=True,
     )
     closed_markets_are_too_late_to_enter: bool = setting(
@@ -71,18 +71,18 @@ class Assumptions:
         default=True,
     )
     rebate_waits_for_a_fee: bool = setting(
-        "Whether a rebate of rounding fees waits for a fill whose fees are no smaller. Otherwise it "
+        "Whether a rebate of rounding fees waits for a fill whose fees are at least as high. Otherwise it "
         "is paid immediately, and the net fee (137) may be negative.",
         default=True,
     )
     unconfirmed_acceptance_closes_rfq: bool = setting(
-        "Whether an RFQ is closed if its accepted quote is cancelled, or not confirmed in time: the "
-        "creator receives RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ is open again with its "
-        "other quotes.",
+        "Whether an RFQ is closed if its accepted quote is cancelled or not confirmed in time. The "
+        "creator then receives RFQCancelStatus (UB) EXPIRED. Otherwise the RFQ reopens with its other "
+        "quotes.",
         default=True,
     )
     unknown_orders_have_text: bool = setting(
-        "Whether OrderCancelRejects with CxlRejReason (102) 1 and 0 have the Text ORDER_NOT_FOUND and "
-        "ORDER_ALREADY_FILLED, respectively. Otherwise they have no Text.",
+        "Whether an OrderCancelReject with CxlRejReason (102) 1 has the Text ORDER_NOT_FOUND, and one with 0 "
+        "has the Text ORDER_ALREADY_FILLED. Otherwise they have no Text.",
         default=True,
     )

@@ -72,8 +72,8 @@ class Holding:
         return self.buys if side is Side.BUY else self.sells
 
     def potential_position(self, side: Side) -> Decimal:
-        """Return the position that would result if all orders on a side filled, counted in the direction of
-        the side: for buys, a long position is positive; for sells, a short one."""
+        """Return the position that would result if all orders on a side filled. For buys a long position is
+        positive, for sells a short one."""
         if side is Side.BUY:
             return self.position.net + self.buys.quantity
         return self.sells.quantity - self.position.net
@@ -99,7 +99,7 @@ class Account:
     """A balance with positions. The available amount is the balance less the reserves of open orders;
     fees are charged on each trade and not reserved.
 
-    The balance is a multiple of the member's precision if the initial balance is one."""
+    If the initial balance is a multiple of `precision`, every later balance is one, too."""
 
     id: AccountId
     collateral: Collateral
@@ -151,7 +151,7 @@ class Account:
         return CashFlow(flow.change + ranged, flow.returned, ranged)
 
     def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
-        """Open a position before the exchange starts; the balance already accounts for that trade."""
+        """Open a position before the exchange starts. The initial balance already includes its cost."""
         holding = self.holding(market)
         self.collateral.fill(holding.position, side, price, quantity)
         self._update_reserve(holding)
@@ -161,9 +161,9 @@ class Account:
     def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
         """Exchange the position in a market, which must have no open orders, for its payout.
 
-        Returns the position, its payout less the collateral already returned for it, and the fee, which is
-        the part of the payout lost to rounding the balance down; None if there is no position. The market's
-        group must already have the result.
+        Return the position, its payout less the collateral already returned for it, and the fee: the amount
+        lost to rounding the balance down. Return None if there is no position. If the market is in a group,
+        the group must already have the result.
         """
         holding = self.holdings.pop(market, None)
         if holding is None or not holding.position.net:

@@ -16,9 +16,8 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
     """Check that a block trade can be printed.
 
     Raises:
-        ValueError: the market or an account does not exist on its shard, the market has been decided or is
-            not open yet, the price or the quantity is invalid, both sides are the same trader, or one of them
-            cannot afford it.
+        ValueError: the trade is not possible, for instance because the market is not open yet, or because an
+            account cannot afford it.
     """
     market = state.markets.get(command.market)
     if market is None:
@@ -35,7 +34,7 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
         account = state.accounts.get(account_id)
         if account is None or account_id.shard != market.rules.shard:
             raise ValueError(f"there is no account {account_id} on shard {market.rules.shard}")
-        # The trade is added as an order and removed again, only to check the limits.
+        # The trade is added as an order and removed again; this checks the limits.
         exceeded = try_work(state, account, market, side, (command.price, command.quantity))
         if exceeded is not None:
             raise ValueError(f"{account_id.trader} cannot {side.name.lower()}: {exceeded.value}")
@@ -65,7 +64,7 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             time_in_force=TimeInForce.FILL_OR_KILL,
         )
         order = open_order(agreed, None)
-        # One order for each side, because a Trade is reported for an order and `fill` removes an order's
+        # Each side needs an order: its Trade report is about this order, and `fill` reduces the order's
         # quantity.
         state.orders.add(order)
         state.accounts[account].work(command.market, side, command.price, command.quantity)

@@ -39,7 +39,7 @@ class LevelChange:
     before: Decimal
     size: Decimal
     causes: Mapping[str, OrderName] = attrs.field(factory=dict, eq=False)
-    """The last order of each owner that contributed to the change."""
+    """By owner, the owner's last order that contributed to the change."""
 
 
 @attrs.define(eq=False)

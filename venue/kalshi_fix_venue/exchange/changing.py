@@ -43,7 +43,7 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
 
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
-    """Cancel the orders of one session. During a pause only the exchange itself may do this."""
+    """Cancel the orders of one session. An owner's mass cancel is refused while the exchange is paused."""
     orders = state.orders.of_origin(command.origin)
     if command.cause is CancelCause.MASS_CANCELED:
         if state.pause is PauseState.EXCHANGE_PAUSED:
@@ -62,8 +62,8 @@ def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
 def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
     """Amend an order for its owner, or refuse the request without any change.
 
-    With a new price or a larger quantity the order loses its time priority, and trades at once if it crosses;
-    with a smaller quantity or a different expiry it keeps its priority. A quantity equal to the filled
+    With a new price or a larger quantity the order loses its time priority, and trades at once if it crosses.
+    With a smaller quantity or a different expiry it keeps its priority. A quantity equal to the filled
     quantity cancels the rest.
     """
     order = _order_to_amend(state, command, batch.now)
@@ -191,8 +191,7 @@ def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Dec
 
 
 def _not_found(state: ExchangeState, command: OrderRequest, if_filled: RefusalCause) -> RefusalCause:
-    """Return the cause to report for a request whose fields do not all match one open order: `if_filled` if
-    they match a filled one."""
+    """Return why to refuse a request that matches no open order: `if_filled` if it matches a filled order."""
     done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     if done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED:
         return if_filled

@@ -1,4 +1,5 @@
-"""The exchange of one product: commands in, outcomes out; no I/O, no clock, no randomness."""
+"""The exchange of one product: executes commands and returns their outcomes. It has no I/O, no clock and no
+randomness."""
 
 from __future__ import annotations
 
@@ -94,8 +95,8 @@ _STEPS: Mapping[type[Command], Callable[[ExchangeState, Batch, Any], None]] = {
 class Exchange:
     """A matching exchange with price-time priority.
 
-    Each market is on a shard, and each shard has separate balances. An account needs an entry in
-    `balances` for every shard that it trades on.
+    Each market is on a shard, and each shard has separate balances. An owner needs an entry in `balances`
+    for every shard to trade on.
 
     All inputs are explicit: commands with their times (aware, UTC, never decreasing), and ids from `new_id`.
     The same calls return the same outcomes.
@@ -118,10 +119,10 @@ class Exchange:
     ) -> None:
         """Open an exchange with these markets and these accounts, funded in dollars.
 
-        `zone` is the time zone of the trading day (US Eastern), `new_id` generates trade ids, `fees` default
-        to those of the product, `terms` holds the special terms of owners, `market_groups` lists the markets
-        that net with one another, `daily_caps` are those of customer accounts (over all shards), and
-        `retained_orders` is the number of finished orders remembered for late cancels.
+        `zone` is the time zone of the trading day (US Eastern). `new_id` generates ids, such as those of
+        trades. `fees` default to those of the product. `terms` are the account settings by owner.
+        `market_groups` lists the markets that net with one another. `daily_caps` are the caps by customer
+        account, over all shards. `retained_orders` is the number of ended orders kept for late cancels.
         """
         self.product = product
         self.assumptions: Assumptions = assumptions or Assumptions()
@@ -167,12 +168,12 @@ class Exchange:
         self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
-        """Execute a command, after cancelling the orders that have expired by `now`, and the orders of closed
-        markets that are due to be cleared.
+        """Cancel the orders that have expired by `now` and those of closed markets that are due to be
+        cleared, then execute a command.
 
         Raises:
             ValueError: the command cannot be executed, such as a SetMarketState with an impossible
-                transition, a ListMarket of an existing market, or a MoveCash of unavailable cash; the state
+                transition, a ListMarket of an existing market, or a MoveCash of unavailable cash. The state
                 is then unchanged.
         """
         # Checked first, because a command that raises must not change the state.

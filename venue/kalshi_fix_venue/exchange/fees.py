@@ -13,7 +13,7 @@ from kalshi_fix_sansio.trading.money.fees import CENTICENT, trade_fee
 class FeeSchedule:
     """The trade fee: a rate, times a base amount per contract, rounded up.
 
-    For prediction the base amount is price times (1 - price), as in the venue's published fee formula; for
+    For prediction the base amount is price times (1 - price), as in Kalshi's published fee formula; for
     margin it is the price.
     """
 

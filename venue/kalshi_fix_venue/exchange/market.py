@@ -47,7 +47,7 @@ class MarketRules:
     shard: int = 0
     """Index of the exchange that trades it (ExDestination 100, LastMkt 30)."""
     high_volatility: bool = False
-    """Whether RFQs use the short time limits (the venue's page on RFQs)."""
+    """Whether RFQs use the short time limits (Kalshi's page on RFQs)."""
     combo: bool = False
     """Whether it is a combination of markets."""
     opened: bool = True
@@ -76,10 +76,10 @@ def prediction_market(
 ) -> MarketRules:
     """Return the rules of an event contract.
 
-    Prices follow the venue's price level structure named `structure` (by default whole cents from 1 to 99)
-    or, with `subpenny`, are 0.0001 to 0.9999 dollars in steps of 0.0001 (the page on subpenny pricing).
-    Quantities are multiples of 0.01 contracts with `fractional`, otherwise whole (the page on fixed-point
-    contracts).
+    `structure` names Kalshi's price level structure, by default whole cents from 1 to 99. With `subpenny`,
+    prices are 0.0001 to 0.9999 dollars in steps of 0.0001 instead (Kalshi's page on subpenny pricing).
+    Quantities are multiples of 0.01 contracts with `fractional`, otherwise whole (Kalshi's page on
+    fixed-point contracts).
 
     Raises:
         KeyError: the venue has no such structure.

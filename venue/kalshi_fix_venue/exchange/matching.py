@@ -61,8 +61,8 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
     Returns whether an order of the same trader stopped it (self-trade prevention type 1); with type 2 that
     order is cancelled and matching continues.
     """
-    # An all-or-nothing order was checked against the current book, so its fills must not remove other orders:
-    # order groups that they trigger are cancelled only at the end of the command.
+    # An all-or-nothing order was checked against the current book, so its fills must not remove other orders.
+    # If they trigger an order group, the group's orders are cancelled only at the end of the command.
     at_once = not (taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None)
     makers = state.markets[taker.market].book.side(opposite(taker.side))
     unwanted = ZERO if maximum is None else max(ZERO, taker.leaves - maximum)
@@ -85,7 +85,7 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
 
 
 def _makers(book: Book, side: Side, limit: Decimal) -> Iterator[Order]:
-    """Iterate over the orders with which an order on this side with this price would trade, best first."""
+    """Iterate over the resting orders that an order with this side and price would meet, best first."""
     for level in book.side(opposite(side)):
         if level.price > limit if side is Side.BUY else level.price < limit:
             return

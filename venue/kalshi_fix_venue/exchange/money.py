@@ -54,8 +54,8 @@ def _signed(side: Side, quantity: Decimal) -> Decimal:
 
 @attrs.frozen
 class PredictionCollateral:
-    """Event contracts are paid in full: a long contract costs its price, a short one costs 1 dollar minus its
-    price, and one of each together pay 1 dollar. This dollar is returned immediately."""
+    """Event contracts are paid in full: a long contract costs its price, a short one 1 dollar minus its
+    price. One of each together pay 1 dollar, which is returned immediately."""
 
     def opening(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""

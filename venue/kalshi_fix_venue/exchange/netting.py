@@ -33,7 +33,7 @@ class MarketGroup:
     """Tickers; directional ones are ordered from the most to the least likely YES."""
     kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
     exhaustive: bool = False
-    """Whether exactly one of the mutually exclusive markets is decided YES."""
+    """Whether exactly one of the mutually exclusive markets resolves YES."""
 
 
 @attrs.define(eq=False)
@@ -63,7 +63,7 @@ class GroupResults:
         one_is_yes = self.group.exhaustive and all(result == _NO for result in results)
         if one_is_yes and len(nets) + len(self.settled) == len(self.group.markets):
             return shorts + min(nets.values(), default=ZERO)
-        # The account may have no position in the market decided YES, or no market may be decided YES.
+        # The account may have no position in the market that resolves YES, or no market may resolve YES.
         return shorts + min(ZERO, min(nets.values(), default=ZERO))
 
     def _minimum_of_prefixes(self, nets: Mapping[str, Decimal]) -> Decimal:
@@ -104,8 +104,8 @@ class GroupShare:
         """Return the reserve for closing orders, given as pairs of opening cost and quantity.
 
         Closing a contract returns 1 dollar minus its opening cost, and revokes up to 1 dollar of the advance.
-        So the opening cost is reserved for as many contracts as the advance has dollars, at most, beginning
-        with the most expensive ones.
+        So the opening cost is reserved for at most as many contracts as the advance has dollars, the most
+        expensive ones first.
         """
         left, reserve = self.advanced, ZERO
         if left:

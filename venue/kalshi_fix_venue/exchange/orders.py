@@ -20,7 +20,7 @@ class ReportedOrder:
 
     order_id: str
     cl_ord_id: str
-    """The id of the owner's last request that changed it."""
+    """The ClOrdID of the last request that placed or changed it."""
     account: AccountId
     origin: str
     """The session that placed it; opaque to the exchange."""
@@ -28,7 +28,7 @@ class ReportedOrder:
     side: Side
     price: Decimal
     quantity: Decimal
-    """The original quantity; amends only change `leaves`."""
+    """The original quantity; an amend changes `leaves` instead."""
     leaves: Decimal
     filled_qty: Decimal = ZERO
     filled_value: Decimal = ZERO

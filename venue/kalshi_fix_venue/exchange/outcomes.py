@@ -1,7 +1,7 @@
 """Outcomes of commands, in order of occurrence.
 
-Prices in dollars, quantities in contracts, amounts in dollars. Each order in an outcome is a snapshot taken
-directly after it.
+Prices in dollars, quantities in contracts, amounts in dollars. The order in an outcome is a snapshot taken
+directly after the event.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class OrderTraded(OrderOutcome):
     balance_change: Decimal
     """The change in the balance, net of all fees."""
     rebate_reported: bool
-    """Whether the reported change includes the rebate."""
+    """Whether CollateralAmountChange (1704) includes the rebate; `balance_change` always does."""
     collateral_returned: Decimal
     """The part of `balance_change` (before the fee) returned for closing a position."""
     ranged_return: Decimal

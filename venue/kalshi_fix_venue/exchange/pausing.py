@@ -19,7 +19,7 @@ _MARKET_CAUSES = {
     MarketState.ACTIVE: CancelCause.MARKET_REACTIVATED,
     MarketState.INACTIVE: CancelCause.TRADING_PAUSED,
 }
-"""Cancel causes by the new state of a market; other states end its trading."""
+"""Cancel causes by the new state of a market. The other states end its trading, and have MARKET_CLOSED."""
 ORDERS_REST_AFTER_CLOSE = timedelta(seconds=5)
 """Time between the close of a market and the cancellation of its resting orders, which cannot be changed in
 between."""
@@ -86,9 +86,9 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:
     """Change a market's state after `check_market_state`.
 
-    The start of a halt cancels the orders with CancelOrderOnPause, and its end cancels all orders; a close
-    cancels all orders some time later (Kalshi's page on the lifecycle of markets). A settlement pays out the
-    positions.
+    The start of a halt cancels the orders with CancelOrderOnPause, and its end cancels all orders. A close
+    cancels all orders after `ORDERS_REST_AFTER_CLOSE`. A settlement pays out the positions. Source: Kalshi's
+    page on the lifecycle of markets.
     """
     market = state.markets[command.market]
     settling.decide(market, command)

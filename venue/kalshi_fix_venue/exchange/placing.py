@@ -30,7 +30,7 @@ _COPIED = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
 """The attributes that an order copies from the command that places it."""
 _AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 _REDUCING = {PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,), MARGIN: _AT_ONCE}
-"""The TimeInForce values allowed for reduce-only orders (the pages on order entry)."""
+"""The TimeInForce values allowed for reduce-only orders (Kalshi's pages on order entry)."""
 _PAUSE_REFUSALS = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
     PauseState.EXCHANGE_PAUSED: RejectCause.EXCHANGE_PAUSED,
@@ -58,9 +58,9 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     batch.outcomes.append(
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
-    # The order is accepted first and then cancelled: an order that cannot be executed as required, such as a
-    # post-only order that would trade, is reported as Canceled and not as Rejected (spec/kalshi/texts.yaml
-    # has the Text of each case).
+    # An order that cannot be executed as required, such as a post-only order that would trade, is accepted
+    # and then cancelled. The venue reports it as Canceled, not as Rejected (spec/kalshi/texts.yaml has the
+    # Text of each case).
     reducible = _reducible(state, command) if command.reduce_only else None
     cause_before_trading = _cancel_cause_before_trading(state, order, reducible)
     if cause_before_trading is not None:
@@ -85,7 +85,7 @@ def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     """Return why a new order would be refused now, or None if it would be accepted. Changes no state."""
     cause = _refusal(state, command)
     if cause is None:
-        # `_refusal` has added the order to the account, in which an accepted order would remain.
+        # Undo `_refusal`, which adds an acceptable order to the account.
         account = state.accounts[command.account]
         account.work(command.market, command.side, command.price, -command.quantity)
     return cause
@@ -124,10 +124,10 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
 def try_work(
     state: ExchangeState, account: Account, market: Market, side: Side, *changes: tuple[Decimal, Decimal]
 ) -> RejectCause | None:
-    """Add quantities of an order to the account's open orders, given as pairs of price and quantity; if the
-    open orders then exceed a limit, remove the quantities again and return the limit.
+    """Add `changes` of an order, pairs of price and quantity, to the account's open orders. If the open
+    orders then exceed a limit, undo the changes and return the limit.
 
-    The last pair is the order as it may trade at once: its fee is required in addition to the reserve. At a
+    The last pair is the part that may trade at once, so its fee is required in addition to the reserve. At a
     better price the fee may be higher, but the price improvement always exceeds the difference.
     """
     reserved = account.reserved
@@ -147,8 +147,8 @@ def _exceeded_limit(
 ) -> RejectCause | None:
     """Return the limit exceeded by the account's open orders as currently counted, or None.
 
-    A change that does not increase the reserve is allowed even for an account in debt, which can therefore
-    still close its positions.
+    A change that does not increase the reserve never exceeds the balance, so even an account in debt can
+    close its positions.
     """
     limit, floor = market.rules.position_limit, market.rules.sell_position_floor
     if limit is not None or (floor is not None and side is Side.SELL):
@@ -211,7 +211,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         # The affordability check ignores the quantity that the order cannot trade, which is cancelled at
         # once.
         quantity = min(quantity, _reducible(state, command))
-    # The account keeps counting an accepted order.
+    # `try_work` adds the order to the account. If it is accepted, add the ignored quantity, too.
     exceeded = try_work(state, account, market, command.side, (command.price, quantity))
     if exceeded is None:
         account.work(market.ticker, command.side, command.price, command.quantity - quantity)
@@ -219,15 +219,15 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
 
 
 def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> RejectCause | None:
-    """Return why an order that passed `_refusal` is refused under its customer's daily cap (it is missing or
-    would be exceeded), or None. On refusal, remove the order from the account again.
+    """Check an order that passed `_refusal` against its customer's daily cap. If there is no cap, or the
+    order would exceed it, remove the order from the account again and return the cause.
     """
     account, cap = state.accounts[command.account], state.caps.get(command.account.customer)
     if cap is not None:
         weight = state.weight(command.account, command.side, command.price, command.quantity)
         if weight <= cap.room(state.clearing_date(now)):
             return None
-    # `_refusal` has added the order to the account, in which an accepted order would remain.
+    # Undo `_refusal`, which adds an acceptable order to the account.
     account.work(command.market, command.side, command.price, -command.quantity)
     if cap is None:
         return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
@@ -278,7 +278,8 @@ def _cancel_cause_before_trading(
     if fills.quantity < order.leaves:
         if not fills.would_self_cross or not fill_or_kill or order.max_execution_cost is not None:
             return CancelCause.FOK_INSUFFICIENT_VOLUME
-        # For prediction such an order fills as far as possible (the venue's changelog, 25 September 2025).
+        # A fill-or-kill order is stopped by an order of the same trader. On prediction it fills as far as
+        # possible (Kalshi's changelog, 25 September 2025).
         if state.product == PREDICTION:
             return None
         if order.self_trade_prevention is SelfTradePrevention.MAKER:

@@ -1,5 +1,5 @@
-"""Valid prices of a market in dollars: its ticks (price level structures in Kalshi's changelog) and, on
-margin, the band around the best price (Kalshi's page on price banding)."""
+"""Valid prices of a market in dollars. Sources: the price level structures in Kalshi's changelog and, for the
+band around the best price on margin, Kalshi's page on price banding."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
         },
     }
 )
-"""Keyed by the venue's names."""
+"""Keyed by Kalshi's names."""
 
 
 @attrs.frozen(kw_only=True)

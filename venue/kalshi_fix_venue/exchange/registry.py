@@ -12,8 +12,8 @@ import attrs
 from kalshi_fix_venue.exchange.orders import Order, OrderSnapshot
 
 MAX_STALE = 1000
-"""Maximum number of stale expiries (of ended or changed orders), in addition to the number of open orders.
-See `schedule`."""
+"""`schedule` removes the stale expiries, which belong to ended or changed orders, when they outnumber the
+open orders by more than this."""
 Key = tuple[str, str]
 """Owner and ClOrdID."""
 

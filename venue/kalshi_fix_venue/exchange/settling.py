@@ -1,4 +1,4 @@
-"""The end of a market: its result and the payout of positions (the pages on market settlement)."""
+"""The end of a market: its result and the payout of positions (Kalshi's pages on market settlement)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DECIDED = (MarketState.DETERMINED, MarketState.AMENDED, MarketState.SETTLED)
 
 
 def check_result(state: ExchangeState, market: Market, command: SetMarketState) -> None:
-    """Check that a market can be decided with a command's result.
+    """Check that a command's result is possible for a market.
 
     Raises:
         ValueError: the result contradicts the market, its state or its group, or is missing.
@@ -44,15 +44,15 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         if fixed is None:
             raise ValueError("a scalar result needs its price; give dollars from 0 to 1")
     elif fixed is not None and command.price != fixed:
-        raise ValueError(f"a market decided {command.result.value} pays {fixed} dollars; leave the price out")
+        raise ValueError(f"the result {command.result.value} pays {fixed} dollars; leave the price out")
     elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
         raise ValueError(f"a settlement price is 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}")
     _check_group(state, market, command.result)
 
 
 def _check_group(state: ExchangeState, market: Market, result: MarketResult) -> None:
-    """Check that a result does not contradict those of the other markets of its group, for which collateral
-    may have been returned. Raises ValueError."""
+    """Check that a result does not contradict the results of the other markets of its group, because the
+    collateral returned for the group relies on them. Raises ValueError."""
     results = state.results.get(market.ticker)
     if results is None:
         return
@@ -80,7 +80,7 @@ def decide(market: Market, command: SetMarketState) -> None:
 
 
 def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
-    """Pay out all positions in a decided market without open orders."""
+    """Pay out all positions in a determined market, which must have no open orders."""
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # excluded by `check_result`
         raise AssertionError(f"market {market.ticker} is settled without a result")

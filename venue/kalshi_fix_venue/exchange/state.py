@@ -126,7 +126,7 @@ class ExchangeState:
     def cancel(
         self, batch: Batch, order: Order, cause: CancelCause, request: OrderRequest | None = None
     ) -> None:
-        """Cancel an open order, for its owner's request or, without one, for the exchange."""
+        """Cancel an open order on its owner's `request` or, without one, on the exchange's own initiative."""
         # Done while the order still has its `leaves`, because book, account and cap subtract them.
         self.remove_from_book(batch, order)
         self.account(order).work(order.market, order.side, order.price, -order.leaves)
@@ -239,7 +239,8 @@ class ExchangeState:
 
 
 def _fees_are_swapped(market: Market, taker: Order, maker: Order, now: datetime) -> bool:
-    """Return whether a quoter's order takes an order that entered the book of a combo very recently."""
+    """Return whether the two sides pay each other's fees. In a combo they do if the order of a quote takes an
+    order that entered the book less than `_QUOTER_FEE_SWAP` ago."""
     return (
         market.rules.combo
         and taker.quoted

@@ -1,4 +1,4 @@
-"""The vocabulary of the exchange model: lifetimes, causes and identifiers; independent of FIX except Side."""
+"""The terms of the exchange model: lifetimes, states, causes and identifiers. Of FIX it uses only Side."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ExchangeOrderState(Enum):
 
 
 class MarketState(Enum):
-    """The lifecycle status of a market (the venue's page on the market lifecycle)."""
+    """The lifecycle status of a market (Kalshi's page on the market lifecycle)."""
 
     INITIALIZED = "initialized"
     """Listed, but not open yet."""
@@ -86,7 +86,7 @@ class MarketState(Enum):
 
 
 class MarketResult(StrEnum):
-    """The result of a market; the members are the venue's values of MarketResult."""
+    """The result of a market; the members are Kalshi's values of MarketResult."""
 
     YES = "yes"
     """A YES contract pays 1 dollar, a NO contract 0."""
@@ -144,7 +144,7 @@ class GroupAction(Enum):
 
 
 class GroupRefusal(StrEnum):
-    """Why a request for an order group is refused; the venue documents only ORDER_GROUP_NOT_FOUND."""
+    """Why a request for an order group is refused; Kalshi documents only ORDER_GROUP_NOT_FOUND."""
 
     ORDER_GROUP_NOT_FOUND = "ORDER_GROUP_NOT_FOUND"
     TOO_MANY_ORDER_GROUPS = "TOO_MANY_ORDER_GROUPS"
@@ -156,9 +156,9 @@ class GroupRefusal(StrEnum):
 class RefusalCause(StrEnum):
     """Why a cancel or an amend of an order is refused.
 
-    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are the venue's texts for
-    an OrderCancelReject; ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to its codes 1 and 0 in
-    CxlRejReason (102); the other values are those of a refused new order.
+    INVALID_AMEND_QTY_FOR_ORDER, CANNOT_UPDATE_FILLED_ORDER and SELF_CROSS_ATTEMPT are Kalshi's texts for
+    an OrderCancelReject. ORDER_NOT_FOUND and ORDER_ALREADY_FILLED correspond to the codes 1 and 0 of
+    CxlRejReason (102). The other values are those of a refused new order.
     """
 
     ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
@@ -225,8 +225,8 @@ class CancelCause(Enum):
 
 @attrs.frozen
 class AccountId:
-    """The identity of one balance: an owner, a numbered subaccount (0 is the primary one) and a shard,
-    because each shard of the exchange has separate balances."""
+    """The identity of one balance: an owner, a numbered subaccount (0 is the primary one) and a shard. Each
+    shard of the exchange has separate balances."""
 
     owner: str
     subaccount: int = 0

@@ -1,4 +1,4 @@
-"""An owner's cash transfers between shards and subaccounts (the pages on sharding and on subaccounts)."""
+"""Cash transfers between an owner's shards and subaccounts (Kalshi's pages on sharding and subaccounts)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated order flow: traders whose orders are drawn from a seed; the same seed produces the same flow."""
+"""Simulated order flow: traders with random orders. The same seed produces the same flow."""
 
 from kalshi_fix_venue.flow.flow import MAX_AT_ONCE, Flow
 from kalshi_fix_venue.flow.settings import FlowConfig, is_trader

@@ -38,16 +38,16 @@ class _Burst:
 class Flow:
     """The traders of both products.
 
-    It yields their actions as commands, one at a time: each is decided after the previous ones were executed.
-    It has its own random generator. Clients' actions do not change the numbers drawn, but the traders react
-    to the effect of those actions on the books.
+    It yields their actions as commands, one at a time. Each is chosen after the previous ones were executed.
+    It has its own random generator, which clients do not affect. But the traders react to the books, which
+    clients change.
     """
 
     def __init__(self, config: FlowConfig, exchanges: Mapping[str, Exchange]) -> None:
         """Prepare to trade on exchanges, by product; `begin` starts the flow.
 
         Raises:
-            ConfigurationError: neither exchange has a market with a configured ticker.
+            ConfigurationError: a configured ticker is not a market of any exchange.
         """
         self._config = config
         self._exchanges = exchanges

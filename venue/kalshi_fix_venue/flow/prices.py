@@ -21,7 +21,7 @@ class FairPrice:
     """The fair price of one market. Dollars."""
 
     def __init__(self, exchange: Exchange, rules: MarketRules, middle: Decimal | None, now: float) -> None:
-        """Begin at a price, or at the midpoint of the book."""
+        """Start at the price `middle` or, if it is None, at the midpoint of the book."""
         self.rules = rules
         self._is_prediction = exchange.product == PREDICTION
         initial = _initial_price(exchange, rules.ticker) if middle is None else middle

@@ -105,8 +105,8 @@ class Maker(Trader):
 
     levels: int = 1
     _quotes: dict[tuple[str, Side, int], tuple[str, ...]] = attrs.field(factory=dict)
-    """By market, side and level, the ClOrdIDs that the order may have: that of the last amend first, then the
-    previous one in case the amend was refused. The order may have ended."""
+    """By market, side and level, the ClOrdIDs that the order may have: first that of the last amend, then the
+    previous one, which is valid if the amend was refused. The order may have ended."""
 
     def act(self, turn: Turn) -> Command | None:
         """Update one of its quotes: place it, move it, change its quantity or cancel it."""
@@ -139,7 +139,8 @@ class Maker(Trader):
         return AmendOrder(**request, quantity=open_order.filled_qty + turn.quantity(), price=price)
 
     def _skew(self, turn: Turn, side: Side) -> float:
-        """Return the additional distance in steps that bounds the growth of the position."""
+        """Return how many steps to add to the distance from the fair price. The distance grows with the
+        position, so the position does not grow without limit."""
         share = float(turn.position(self.account(turn.fair))) / (_FULL_SKEW * turn.largest)
         away = max(-1.0, min(1.0, share)) * self.levels
         # Never negative: a maker does not take liquidity.

@@ -22,8 +22,8 @@ OrderMessage = NewOrderSingle | ChangeMessage
 
 
 def account_of(message: OrderMessage, login: Login, shard: int, venue: Exchange) -> AccountId | RejectCause:
-    """Return the account that a message names, by its party or by AllocAccount (79), on a shard, or the cause
-    of the refusal if the login may not trade for that account."""
+    """Return the account on a shard that a message names by its party or by AllocAccount (79). If the login
+    may not trade for it, return the cause of the refusal."""
     return account_named(message.party_ids, message.alloc_account, login, shard, venue)
 
 

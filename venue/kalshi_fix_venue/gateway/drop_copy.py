@@ -1,4 +1,4 @@
-"""Drop copy: past execution reports on request (the page on drop copy)."""
+"""Drop copy: past execution reports on request (Kalshi's page on drop copy)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_EVENTS = 50_000
 PAGE = 200
 """Number of reports passed to a session at a time; the next page follows once the previous one is written."""
 REQUESTS_PER_MINUTE = 60
-"""EventResendRequests (U1) allowed to an account per minute; the venue documents no figure."""
+"""EventResendRequests (U1) allowed to an account per minute; Kalshi documents no figure."""
 _MINUTE = timedelta(minutes=1)
 _EXEC_ID = re.compile(r"(\d{1,18});(\d{1,18})(?:;(\d{1,9}))?", re.ASCII)
 _ANY_OWNER = ""
@@ -127,8 +127,7 @@ class DropCopy:
         last = position_of(latest) if message.end_exec_id is None else position_of(end)
         if last > position_of(latest):
             return [(login, _reject(message, EventResendRejectReason.END_TOO_LARGE))], ()
-        # Drop the events that have become too old since the last event was recorded: they must not be sent
-        # either.
+        # Some events may have become too old since the last event was recorded. They must not be sent.
         self._history.forget(now)
         if self._history.is_forgotten(begin.shard, position_of(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()

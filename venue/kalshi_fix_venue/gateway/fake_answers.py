@@ -44,12 +44,12 @@ class FakeAnswers:
     ) -> list[Delivery]:
         """Refuse a request with the message that the venue uses for its type.
 
-        Refusals of orders, cancels and amends have this Text and the code that the venue documents for it.
+        Refusals of orders, cancels and amends have this Text and the code that Kalshi documents for it.
         The report of a refused mass cancel has no Text. Other requests get a BusinessMessageReject with the
         Text and the code OTHER.
 
-        With `broadcast`, listeners also receive the report of a refused order; without it, the answer is that
-        of a gateway that could not reach the exchange.
+        With `broadcast`, listeners also receive the report of a refused order. Without it only the sender
+        does, as if the gateway could not reach the exchange.
         """
         if isinstance(message, NewOrderSingle):
             return self._order_refusal(message, text, login, now, broadcast=broadcast)

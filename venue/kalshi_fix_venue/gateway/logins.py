@@ -16,8 +16,8 @@ from kalshi_fix_venue.gateway.flags import LogonFlags
 
 @attrs.define(eq=False)
 class Login:
-    """An API key on a session type. It outlives connections: its orders keep resting, and on a
-    session type with resend its reports are queued."""
+    """An API key on a session type. It outlives connections: its orders keep resting, and if the session type
+    supports resend (such as KalshiRT), its reports are queued."""
 
     key_id: str
     owner: str
@@ -107,8 +107,8 @@ class Logins:
         login.flags, login.connection = flags, connection
         self._connected.setdefault(login.session_type, {})[login] = None
         listeners = self._listeners.setdefault(login.owner, {})
-        # Removed and added again: the order is that of the last logons. The entry outlives the connection,
-        # because a listener with resend also receives later reports, but its next Logon may lack the flag.
+        # An earlier entry is removed first: the order is that of the last logons, and this Logon may lack the
+        # flag. The entry outlives the connection, because a listener with resend also receives later reports.
         listeners.pop(login, None)
         if flags.listener_session:
             listeners[login] = None

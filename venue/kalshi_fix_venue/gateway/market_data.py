@@ -145,7 +145,8 @@ class MarketData:
         self._statuses.forget(login)
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Return the subscribers' updates for outcomes: one X per market, trades first."""
+        """Return the updates of subscribers for a command's outcomes: one MarketDataIncrementalRefresh (X)
+        per market, with trades first, then the changes of market states."""
         deliveries: list[Delivery] = [
             (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login)))
             for symbol, update in self._updates(outcomes).items()

@@ -1,4 +1,4 @@
-"""Translation of client requests (D, G, F) into exchange commands."""
+"""Translation of new orders (D), amends (G) and cancels (F) into exchange commands."""
 
 from __future__ import annotations
 

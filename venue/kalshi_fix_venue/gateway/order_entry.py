@@ -1,4 +1,5 @@
-"""Order entry: execution of D, G, F and q on the exchange, and distribution of the reports."""
+"""Order entry: executes new orders (D), amends (G), cancels (F) and mass cancels (q) on the exchange, and
+distributes the reports."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ _MASS_CANCEL_RESPONSES: dict[type[Outcome], MassCancelResponse] = {
     MassCancelRefused: MassCancelResponse.REJECTED,
 }
 _MASS_CANCEL_REJECT_REASON = 99
-"""MassCancelRejectReason (532) of a refused mass cancel: Other in FIX; the venue documents no values."""
+"""MassCancelRejectReason (532) of a refused mass cancel: Other in FIX; Kalshi documents no values."""
 
 
 class OrderEntry:
@@ -86,8 +87,8 @@ class OrderEntry:
     def distribute(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Return the reports of order outcomes for their recipients: the sessions that placed or
         changed the orders, and the listeners of their owners."""
-        # The outcomes of a command are collected per login before they are reported: the report of one may
-        # depend on the next and on the login's flags (`reports_of`).
+        # The outcomes of a command are collected per login before they are reported. The report of an outcome
+        # may depend on the next outcome and on the login's flags (`reports_of`).
         events_by_login: dict[Login, list[OrderOutcome]] = {}
         reports_blocks = self._exchange.assumptions.blocks_are_reported_to_order_sessions
         for outcome in outcomes:
@@ -107,8 +108,8 @@ class OrderEntry:
     def _with_operator_check(
         self, handler: Handler, message: OrderMessage, login: Login, now: datetime
     ) -> Result:
-        """Handle a message, unless it names an operator and the key's owner is not a clearing member. In an
-        order that accepts a quote, the operator is ignored."""
+        """Handle a message, or refuse it if it names an operator and the key's owner is not a clearing
+        member. In an order that accepts a quote, the operator is ignored."""
         if (
             operator_of(message) is not None
             and getattr(message, "quote_id", None) is None

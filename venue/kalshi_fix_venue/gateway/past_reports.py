@@ -40,7 +40,7 @@ class PastEvents:
 class History:
     """The events of the accounts that are enabled, oldest first.
 
-    It is bounded: events older than `window` are dropped and, beyond `max_events`, the oldest ones.
+    Events older than `window` are dropped. If there are more than `max_events`, the oldest are dropped, too.
     """
 
     window: timedelta

@@ -23,7 +23,7 @@ from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
 
 RECENT_TRADES = 300
-"""Number of trade outcomes retained for the operator: three per trade, one of them public."""
+"""Number of trade outcomes retained for the operator. A trade has three: a public one, and one per side."""
 
 
 class ProductGateway:

@@ -1,5 +1,5 @@
 """Automatic rebalancing: the venue divides an owner's free cash among shards according to the owner's
-percentages (the page on sharding)."""
+percentages (Kalshi's page on sharding)."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ _ZERO = Decimal("0.00")
 def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[ExecutionReport]:
     """Yield the reports of one command's order outcomes for a session with these flags.
 
-    The New report of an order is merged into the report of its next outcome in the same command, except
-    before a Trade if AlwaysEmitNewBeforeTrade is set. The last Trade of a partly filled IOC order also
+    The New report of an order is merged into the report of its next outcome in the same command. With
+    AlwaysEmitNewBeforeTrade, it is not merged into a Trade. The last Trade of a partly filled IOC order also
     reports its cancellation, with LeavesQty 0, unless EnableIocCancelReport requests a separate report.
     """
     # `following`: the next outcome of the same order in the same command, or None.
@@ -242,8 +242,8 @@ def _outcome_report(outcome: OrderOutcome, flags: LogonFlags, **fields: Any) -> 
 def _report(
     order: OrderSnapshot, flags: LogonFlags, *, operator: str | None = None, **fields: Any
 ) -> ExecutionReport:
-    """Return a report about an order on the exchange, with the fields that all such reports have; `operator`
-    is that of the reported request, if it differs from the order's."""
+    """Return a report about an order on the exchange, with the fields that all such reports have. `operator`
+    is the person who sent the reported request, if it is not the order's operator."""
     ordered = order.quantity if flags.preserve_original_order_qty else order.filled_qty + order.leaves
     return ExecutionReport(
         **{

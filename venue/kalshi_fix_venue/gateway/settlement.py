@@ -1,4 +1,4 @@
-"""Settlement reports (UMS): their recipients and contents (the page on market settlement)."""
+"""Settlement reports (UMS): their recipients and contents (Kalshi's page on market settlement)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Settlements:
         """Return the reports of an owner's positions; each key gets those of its accounts."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
         for login in filter(wants_settlements, self._logins.of_owner(owner)):
-            # One set of pages for all keys with the same access: their sessions get the same report ids, so a
+            # One set of pages for all keys with the same access, so their sessions get the same report ids. A
             # client that listens on two of them can recognize the same settlement.
             scope = login.restricted_to, login.customers
             if scope not in pages:

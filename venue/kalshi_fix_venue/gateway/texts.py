@@ -1,5 +1,5 @@
-"""The venue's Texts and codes for the exchange's causes (the page on order entry, Text values), and its
-Texts for refused Logons."""
+"""Texts and codes for the exchange's causes (Kalshi's page on order entry, Text values), and Texts for
+refused Logons."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CANCEL_TEXTS: dict[CancelCause, str | None] = {
     CancelCause.ORDER_GROUP: ExecutionReportText.ORDER_GROUP_CANCEL,
     CancelCause.SELF_TRADE_MAKER: ExecutionReportText.MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION,
 }
-"""Text (58) of the report of a cancelled order. The venue documents the texts for its causes; the texts for
+"""Text (58) of the report of a cancelled order. Kalshi documents the texts for its causes; the texts for
 pauses and for a cost limit are assumed, and follow the names of the causes."""
 
 ALREADY_EXISTS = "already exists"

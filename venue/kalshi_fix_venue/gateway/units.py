@@ -1,4 +1,4 @@
-"""Conversion between the exchange's dollars and contracts and a session's units (the page on subpenny
+"""Conversion between the exchange's dollars and contracts and a session's units (Kalshi's page on subpenny
 pricing)."""
 
 from __future__ import annotations

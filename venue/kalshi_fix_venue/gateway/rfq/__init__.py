@@ -1,7 +1,7 @@
 """Requests for quotes (RFQ): creators on KalshiRT, makers on KalshiRFQ (Kalshi's pages on RFQ).
 
-`Rfqs` is the entry point; `book` contains requests and quotes, `creators` and `makers` handle the messages of
-the two sides, `lifecycle` advances and ends requests, `messages` builds the messages.
+`Rfqs` is the entry point. `book` contains requests and quotes, `creators` and `makers` handle the messages of
+the two sides, `lifecycle` advances and ends requests, and `messages` builds the messages.
 """
 
 from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, ComboEvent

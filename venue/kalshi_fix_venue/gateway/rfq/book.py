@@ -69,7 +69,7 @@ class Rfq:
     cash_excludes_fees: bool
     obscured: bool
     rests: bool
-    """RestRemainder: whether the part of the request that the acceptance leaves open rests in the book."""
+    """RestRemainder: whether the part of the request that is not filled by the quote rests in the book."""
     created: datetime
     combo: Combo | None
     """The combination of the market, if it is one."""
@@ -93,7 +93,7 @@ class Rfq:
 
 
 Requester = tuple[str, int, str]
-"""Owner, subaccount and customer of a clearing member."""
+"""Owner, subaccount number, and customer account (empty if none)."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -212,7 +212,7 @@ class RfqBook:
     # Quotes
 
     def add_quote(self, quote: Quote) -> None:
-        """Add a new quote. The caller has checked `is_full`."""
+        """Add a new quote. The caller must have checked `is_full`."""
         rfq = quote.rfq
         rfq.quotes[quote.quote_id] = quote
         rfq.open_quotes[quote.account] = quote
@@ -260,7 +260,8 @@ class RfqBook:
 
 
 def _remove(index: dict[K, dict[J, V]], key: K, name: J) -> None:
-    """Remove an entry, if it exists, from one of the dictionaries of an index, and an empty one entirely."""
+    """Remove an entry from an index of dictionaries, if it exists. A dictionary that becomes empty is
+    removed, too."""
     inner = index.get(key, {})
     inner.pop(name, None)
     if not inner:

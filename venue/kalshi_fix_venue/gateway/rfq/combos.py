@@ -40,7 +40,7 @@ class ComboEvent:
     markets: tuple[str, ...]
     """Tickers of markets, which need not be listed on this venue."""
     exclusive: bool = True
-    """Whether at most one of its markets is decided YES."""
+    """Whether at most one of its markets can resolve YES."""
 
 
 @attrs.frozen(kw_only=True)

@@ -21,7 +21,7 @@ CREATORS, MAKERS = "KalshiRT", "KalshiRFQ"
 """The session types of the two sides."""
 POST_ONLY_CROSSES = 3
 """Number of one owner's post-only quotes that may cross the book within `_POST_ONLY_WINDOW`; further ones
-exceed the rate limit. The venue documents neither figure."""
+exceed the rate limit. Kalshi documents neither figure."""
 _POST_ONLY_WINDOW = timedelta(seconds=60)
 OBSCURED_ID = sha256(b"").hexdigest()
 """The id shown for every hidden requester: the SHA-256 of the empty string, according to the page on RFQ

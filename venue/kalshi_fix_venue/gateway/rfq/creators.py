@@ -192,7 +192,8 @@ class Creators:
         return rfq if rfq is not None and rfq.account.owner == login.owner else None
 
     def _customer_refusal(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> str | None:
-        """Return the refusal if a named customer does not match the request; naming one is optional."""
+        """Return the refusal if a message names a customer that does not match the request. A message need
+        not name one."""
         if not parties:
             return None
         exchange = self._context.exchange
@@ -232,8 +233,8 @@ class Creators:
         return [(login, acknowledged), *self._lifecycle.accept(accepted, now)], ()
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
-        """Handle an order that accepts a quote. It trades at the quote's price, which must be within its
-        limit."""
+        """Handle an order that accepts a quote. The order trades at the quote's price, which must be within
+        the order's limit."""
         quote_id = message.quote_id
         if quote_id is None:
             text = "QuoteID is missing with RfqId"
@@ -280,7 +281,8 @@ class Creators:
             quote = rfq.quotes.get(quote_id) if rfq is not None and is_own else None
         if quote is None:
             return texts.QUOTE_NOT_FOUND
-        # This applies even if the named quote has ended: PreferBetterQuote selects a quote that is no worse.
+        # A better quote is selected even if the named one has ended: PreferBetterQuote permits any quote that
+        # is no worse.
         if better and side is not None and quote.rfq.state is RfqState.OPEN:
             quote = _best(quote, side)
         if quote.rfq.state in (RfqState.ACCEPTED, RfqState.CONFIRMED):

@@ -79,7 +79,8 @@ class Lifecycle:
         return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
-        """Close a request permanently: cancel its quotes and notify its makers, except `spared`."""
+        """Close a request permanently: cancel its quotes and notify its makers. The quote `spared` and its
+        maker are left out."""
         # Closed in the book last, because closing it there removes its makers, who must be notified first.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
@@ -129,7 +130,8 @@ class Lifecycle:
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
 
     def _refused(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
-        """Return the report of a refused order that was not placed by a message from its owner."""
+        """Return the report of a refused order of a quote. The report needs the message that placed the
+        order; there is none, so it is built here."""
         request = outcome.request
         order = NewOrderSingle(
             cl_ord_id=request.cl_ord_id,
@@ -212,7 +214,7 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
 
 
 def maker_cl_ord_id(quote: Quote) -> str:
-    """Return the ClOrdID of the maker's order, in the format that the venue's changelog documents."""
+    """Return the ClOrdID of the maker's order, in the format that Kalshi's changelog documents."""
     return f"quote:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
 
 

@@ -186,13 +186,13 @@ class Makers:
         acceptance = quote.rfq.acceptance
         if quote.state is not QuoteState.ACCEPTED or acceptance is None:
             return texts.QUOTE_EXPIRED
-        # The venue's check at the maker's last look: a maker that can no longer pay cannot confirm.
+        # Checked again at the confirmation: a maker that can no longer pay cannot confirm.
         refusal = self._context.exchange.would_refuse(maker_order(acceptance, order_id=""))
         return None if refusal is None else refusal.value
 
 
 def _order(quote: Quote, side: Side, price: Decimal, size: Decimal) -> PlaceOrder:
-    """Return the order that the maker would place if the creator took this side."""
+    """Return the order that the maker would place if the creator traded on this side."""
     return PlaceOrder(
         order_id="",
         cl_ord_id=maker_cl_ord_id(quote),

@@ -142,7 +142,7 @@ def quote_status(
 
 
 def quote_refusal(message: QuoteMessage, text: str) -> QuoteStatusReport:
-    """Refuse a quote. The refusal contains the quote's id, although the field is empty on the venue's page:
+    """Refuse a quote. The refusal contains the quote's id, although the field is empty on Kalshi's page:
     FIX has no empty values."""
     return QuoteStatusReport(
         quote_id=message.quote_id,

@@ -49,8 +49,8 @@ class Rfqs:
     ) -> None:
         """Serve an exchange.
 
-        `new_id` generates the ids of requests and orders, and pseudonyms; `orders` writes the reports of
-        orders; `collections` are the collections available to combos, by ticker.
+        `new_id` generates pseudonyms and the ids of requests and orders. `orders` writes the reports of
+        orders. `collections` are the collections available to combos, by ticker.
         """
         self._book = RfqBook(settings.retained, settings.max_quotes)
         context = RfqContext(exchange, logins, timers, settings, new_id, self._book)
@@ -76,8 +76,8 @@ class Rfqs:
         return _unrestricted(self._creators.accept_by_order, message, login, now)
 
     def follow(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Close the requests on markets whose trading has ended, except confirmed ones: their orders are
-        refused when they are placed."""
+        """Close the requests on markets whose trading has ended. Confirmed requests stay open; their orders
+        are refused when they are placed."""
         return [
             delivery
             for outcome in outcomes
@@ -94,7 +94,8 @@ class Rfqs:
 
 
 def _unrestricted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
-    """Handle a message if its key is not restricted to a subaccount: restricted keys are only for makers."""
+    """Handle a message, or refuse it if its key is restricted to a subaccount. In RFQs such keys are only
+    for makers."""
     if login.restricted_to is not None:
         return [(login, not_authorized(message, "The API key is restricted to one subaccount"))], ()
     return handler(message, login, now)

@@ -19,7 +19,7 @@ class Windows:
 
     @classmethod
     def documented(cls, kind: str) -> Windows:
-        """Return the times that the venue documents for a kind of market."""
+        """Return the times that Kalshi documents for a kind of market."""
         return cls(confirmation=RFQ_CONFIRMATION[kind], execution=RFQ_EXECUTION[kind])
 
 
@@ -35,21 +35,23 @@ class RfqSettings:
     high_volatility: Windows = _HIGH_VOLATILITY
     """For markets with `MarketRules.high_volatility`, including all combos."""
     lifetime: float | None = 3600
-    """Seconds after which an RFQ without an acceptance expires; None for never. Not documented by the
-    venue."""
+    """Seconds after which an RFQ without an acceptance expires; None for never. Kalshi documents no
+    figure."""
     max_open: int = 100
-    """Maximum number of open RFQs of one account; a further one is refused with 658=3."""
+    """Maximum number of open RFQs of one account. A further one is refused with QuoteRequestRejectReason
+    (658) 3."""
     max_replacing: int = RFQS_WITH_REPLACE_EXISTING
     """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
     oldest ones."""
     max_quotes: int = 1000
-    """Maximum number of open quotes on one RFQ; a further one is refused. Also the maximum number of ended
-    quotes that are remembered on it; beyond that number, the oldest is forgotten."""
+    """Maximum number of open quotes on one RFQ; a further one is refused. The last ended quotes, at most as
+    many, are kept too."""
     retained: int = 10_000
-    """Number of ended RFQs that are remembered with their quotes to answer late requests. Beyond it the
-    oldest is forgotten, and its ids become unknown."""
+    """Number of ended RFQs that are kept, with their quotes, to answer late requests. If there are more, the
+    oldest is dropped, and its ids become unknown."""
     max_combos: int = 10_000
-    """Maximum number of combo markets created while the venue runs; a further one is refused with 658=3."""
+    """Maximum number of combo markets created while the venue runs. An RFQ that needs a further one is
+    refused with QuoteRequestRejectReason (658) 3."""
 
     def __attrs_post_init__(self) -> None:
         """Check the values.

@@ -1,7 +1,7 @@
 """Text (58) of RFQ refusals, in addition to those of the spec and the exchange's causes.
 
-The venue's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
-messages names `RFQ already exists`; the other Texts are modelled on these.
+Kalshi's page on RFQs names RFQ_CLOSED, `invalid_parameters` and INSUFFICIENT_BALANCE, and its page on RFQ
+messages names `RFQ already exists`. The other Texts are modelled on these.
 """
 
 from __future__ import annotations
