@@ -44,7 +44,7 @@ def test_an_operation_round_trips_through_its_values() -> None:
         ("xyz", {}, "there is no operation 'xyz'; use one of "),
         ("pause", {"what": "tading"}, "pause: what: 'tading' is not one of trading, exchange; did you mean"),
         ("pause", {"wat": "trading"}, "pause has no parameter 'wat'; did you mean `what`?"),
-        ("halt", {}, "halt needs market: its ticker"),
+        ("halt", {}, "halt needs market: ticker of the market"),
         ("halt", {"market": None}, "halt: market: None is not text"),
         ("halt", {"market": " "}, "halt: market: ' ' is not text"),
         ("status", {"x": 1}, "status has no parameter 'x'; leave it out: nothing is allowed here"),

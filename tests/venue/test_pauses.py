@@ -100,5 +100,5 @@ def test_a_single_pause_can_be_scheduled() -> None:
     ],
 )
 def test_an_invalid_pause_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"weekday|cannot end"):
+    with pytest.raises(ValueError, match=r"weekday|must end later"):
         WeeklyPause(**wrong)

@@ -90,15 +90,16 @@ class CustomerConfig:
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
     """Balances on further shards; 0 where none is given."""
     daily_cap: Decimal | None = None
-    """Daily cap on its orders on sessions with UseCapReservation; None if it may place no such orders."""
+    """Daily cap on its orders on sessions with UseCapReservation. If None, such sessions refuse its
+    orders."""
 
 
 @attrs.frozen(kw_only=True)
 class AccountConfig:
     """Balances of an owner on one product, and of its subaccounts, in dollars.
 
-    Balances are per shard: the primary account exists on every shard, with 0 where no balance is given; a
-    subaccount exists only where it is named.
+    Each shard of the exchange (ExDestination 100) has separate balances. The primary account exists on every
+    shard, by default with a balance of 0. A subaccount exists only on the shards that name it.
     """
 
     owner: str
@@ -152,27 +153,26 @@ class VenueConfig:
     flow: FlowConfig | None = None
     """The simulated traders, who begin with `VenueModel.begin`; None for no traders."""
     max_kept_messages: int = 100_000
-    """Maximum number of messages that wait or are kept for resend, per key, on KalshiRT and KalshiPT. Beyond
-    it the oldest are dropped, even before the end of MessageRetentionPeriod."""
+    """Maximum number of messages kept per key on KalshiRT and KalshiPT, for the next logon or for a resend.
+    If there are more, the oldest are dropped, even before the end of MessageRetentionPeriod."""
     max_kept_bytes: int = MAX_KEPT_BYTES
     """Maximum total size in bytes of the messages that `max_kept_messages` counts."""
     max_past_events: int = MAX_EVENTS
-    """Maximum number of order events kept for drop copy, over all accounts of a product. Beyond it the oldest
-    are dropped, even before they are too old to be requested."""
+    """Maximum number of order events kept for drop copy, over all accounts of a product. If there are more,
+    the oldest are dropped, even before they are too old to be requested."""
     pauses: Schedule = ()
-    """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`; none by default, since otherwise tests
-    would depend on the day."""
+    """Scheduled pauses of the exchange, such as `(MAINTENANCE,)`. None by default, so tests do not depend on
+    the day."""
     max_unsent: int = 16 * 1024 * 1024
-    """Maximum number of unsent bytes for a client that does not read; if it is exceeded, the connection
-    ends."""
+    """Maximum number of unsent bytes for a client that does not read. If there are more, the venue closes the
+    connection."""
 
     def __attrs_post_init__(self) -> None:
         """Validate settings against one another.
 
         Raises:
-            ConfigurationError: a product is unknown, an account or a key is defined twice, a key has no
-                account, a shard or a market group is invalid, or the programme needs an account or a market
-                that is not defined.
+            ConfigurationError: settings contradict one another. Examples are a key without an account, or
+                a programme with an undefined market.
         """
         owners = {(account.owner, account.product) for account in self.accounts}
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]

@@ -1,8 +1,8 @@
 """The control channel of a running venue: operations by name from another process of the same user.
 
 The venue listens on a port of the loopback interface and writes the port, with a token, to a file that only
-its owner may read. A client sends one line of JSON, `{"token", "do", "with"}`, and gets one back, `{"ok":
-true, "answer": ...}` or `{"ok": false, "error": ...}`.
+its owner may read. A client sends one line of JSON, `{"token": ..., "do": ..., "with": ...}`. The venue
+replies with one line, `{"ok": true, "answer": ...}` or `{"ok": false, "error": ...}`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class ControlServer(socketserver.ThreadingTCPServer):
         return self.perform(line)
 
     def is_token(self, given: str) -> bool:
-        """Return whether this is the token, in a time that does not depend on how much of it is right."""
+        """Return whether this is the token. The comparison takes constant time."""
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     def perform(self, line: bytes) -> dict[str, Any]:
@@ -160,11 +160,13 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the control file of the selected venue: that in the given folder, else that in the folder named
-    by the environment, else that of this user's only venue in a temporary folder.
+    """Return the control file of the selected venue.
+
+    The venue is selected by the given folder, else by the folder in the variable `FOLDER_VARIABLE`. Without
+    either, it is this user's only venue in a temporary folder.
 
     Raises:
-        ControlError: there is none, or more than one.
+        ControlError: there is no such venue, or more than one.
     """
     named = folder or (Path(environ[FOLDER_VARIABLE]) if environ.get(FOLDER_VARIABLE) else None)
     if named is not None:
@@ -191,8 +193,8 @@ def running_venue(folder: Path | None = None, environ: Mapping[str, str] = os.en
 
 
 def _is_private(path: Path) -> bool:
-    """Return whether only this user can write to a file's folder. Other users can also create folders in the
-    system's temporary folder."""
+    """Return whether only this user can write to a file's folder. Another user may have created the folder,
+    because the system's temporary folder is shared."""
     try:
         check_private(path.parent)
     except (ControlError, OSError):
@@ -223,7 +225,7 @@ def check_private(folder: Path) -> None:
 
 
 def send_operation(path: Path, command: Operation) -> Answer:
-    """Have the venue of a control file perform an operation.
+    """Run an operation on the venue that wrote a control file.
 
     Raises:
         ControlError: no venue answers there, or it refuses; the text states the reason.

@@ -1,4 +1,4 @@
-"""Resting orders that fill the books which a new user sees first."""
+"""The initial resting orders of a venue, without which a new user would see empty books."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def liquidity_orders(
 ) -> tuple[PlaceOrder, ...]:
     """Return resting orders on both sides of a middle price in dollars, the best ones first.
 
-    Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick), with 10 to
-    `largest` contracts each, or exactly `largest` if that is less than 10; prices that the market does not
-    accept are left out. The orders belong to the account `LIQUIDITY`; their fills are not reported.
+    Each side has up to `levels` prices, `spacing` dollars apart (default: the market's tick). Prices that the
+    market does not accept are left out. Each order has 10 to `largest` contracts, or exactly `largest` if
+    that is less than 10. The orders belong to the account `LIQUIDITY`; their fills are not reported.
     """
     step = rules.tick if spacing is None else spacing
     smallest = min(_SMALLEST, largest)

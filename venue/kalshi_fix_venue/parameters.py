@@ -1,5 +1,5 @@
-"""Parameters of operations on a running venue, given in code, on a command line, in a YAML file or in JSON:
-the name, the allowed values and the meaning of each."""
+"""Parameters of operations on a running venue: the name, the allowed values and the meaning of each. The
+values are given in code, on a command line, in a YAML file or in JSON."""
 
 from __future__ import annotations
 

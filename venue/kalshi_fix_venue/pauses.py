@@ -15,7 +15,7 @@ _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAU
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK = timedelta(days=7)
 MAX_COMMANDED = 100
-"""Maximum number of pauses at a time that operations have started."""
+"""Maximum number of pauses started by operations. If there are more, the oldest are dropped."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +57,7 @@ class WeeklyPause:
         if not 0 <= self.weekday <= 6:
             raise ValueError(f"weekday {self.weekday} is not 0 (Monday) to 6 (Sunday)")
         if self.begins >= self.ends:
-            raise ValueError(f"a pause cannot end at {self.ends}, before it begins at {self.begins}")
+            raise ValueError(f"a pause that begins at {self.begins} must end later, not at {self.ends}")
 
     def window(self, zone: tzinfo, now: datetime) -> PauseWindow:
         """Return this week's pause or, if it has ended, next week's."""
@@ -114,7 +114,8 @@ class Pauses:
         return self._next
 
     def pause(self, window: PauseWindow) -> None:
-        """Start a pause. It replaces earlier pauses for the same products, except scheduled ones."""
+        """Start a pause. It replaces earlier pauses of its products, unless they are scheduled or also affect
+        another product."""
         self._windows = [
             each
             for each in self._windows

@@ -55,7 +55,9 @@ class Programme:
     """The activity of a venue that no client requests."""
 
     held: tuple[InitialPosition, ...] = ()
+    """Positions that accounts have at the start."""
     resting: tuple[InitialOrders, ...] = ()
+    """Orders that rest in the books at the start."""
     steps: tuple[Step, ...] = ()
     """Operations with their times, in any order; those with the same time run in the order given."""
 

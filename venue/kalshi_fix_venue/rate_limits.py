@@ -1,4 +1,4 @@
-"""Request rate limits: token buckets of accounts (the venue's page on rate limits).
+"""Request rate limits: token buckets of accounts (Kalshi's page on rate limits).
 
 A bucket refills continuously, up to its capacity; a request is accepted if the bucket covers its cost. Each
 account has a read bucket and a write bucket on each product, and one more write bucket for each shard that a
@@ -30,7 +30,7 @@ from kalshi_fix_venue.gateway.logins import Login
 TIERS = tuple(limits.WRITE_TOKENS)
 """The tiers of accounts, the lowest first."""
 QUOTE_CONFIRM_COST_WITH_RFQ_ID = 2
-"""Tokens that a QuoteConfirm (U7) with RfqId costs; the venue documents only that it is cheaper than one
+"""Tokens that a QuoteConfirm (U7) with RfqId costs; Kalshi documents only that it is cheaper than one
 without."""
 
 
@@ -123,7 +123,7 @@ def _cost(message: Message, product: Product) -> float:
 
 
 def _take_tokens(bucket: TokenBucket, tokens: float) -> bool:
-    """Take tokens if the bucket has enough; return whether it did."""
+    """Take tokens if the bucket has enough; return whether they were taken."""
     if bucket.missing(tokens):
         return False
     bucket.spend(tokens)

@@ -290,8 +290,8 @@ class VenueServer:
     def skip(self, seconds: float) -> None:
         """Skip seconds of the venue's time; callable from the same threads as `execute`.
 
-        The venue's clocks are ahead of the clients' clocks from then on, until `reset`: the clients'
-        SendingTimes are off by this amount, and the clients seem to have been silent for that long.
+        From then on, until `reset`, the venue's clocks are ahead of the clients' clocks. For the venue, the
+        clients' SendingTimes are late by this amount, and the clients have been silent for that long.
 
         Raises:
             RuntimeError: the server is not running.
@@ -309,8 +309,8 @@ class VenueServer:
         return self.run(lambda venue, _: look(venue))
 
     def run(self, act: Callable[[VenueModel, Instant], T]) -> T:
-        """Run a function that may change the venue in several steps, all at the same time; callable from the
-        same threads as `execute`.
+        """Run a function that may change the venue in several steps, during which its clocks do not advance.
+        Callable from the same threads as `execute`.
 
         Bytes that clients in this process have written earlier are processed first.
 

@@ -1,4 +1,4 @@
-"""The venue model: connections in, bytes out; no I/O, no clock.
+"""The venue model: it receives and returns the bytes of connections; no I/O, no clock.
 
 It owns an acceptor Session for each connection, accepts or refuses Logons, and carries messages between the
 sessions and the gateways of the two products.
@@ -59,7 +59,7 @@ from kalshi_fix_venue.sessions.offline_queue import OfflineQueue
 from kalshi_fix_venue.sessions.tolerance import CODECS
 
 NEVER = Instant(0, datetime.min.replace(tzinfo=UTC))
-"""The time of the last call if there has been none."""
+"""Initial value of the time of the last call."""
 
 
 @attrs.frozen
@@ -132,8 +132,8 @@ class VenueModel:
         """Connection by key: a key has one connection at a time (Kalshi's page on authentication)."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
         self._to_trim: deque[OfflineQueue] = deque()
-        """The same queues, in the order in which `handle_timer` removes expired messages from them, one queue
-        per call."""
+        """The queues of `_offline_queues`. Each call of `handle_timer` removes the expired messages from one
+        of them, in turn."""
         self._pages_due: dict[int, None] = {}
         """Connections that have fetched one page of past reports and wait for the next."""
         self._aborted: list[Connection] = []
@@ -253,8 +253,8 @@ class VenueModel:
             self._faults.cut(connection, connection.faults.cut, now)
 
     def prepare(self) -> None:
-        """Compile the checks of one more type of message for sessions that have logged on, in up to 3 ms, so
-        the first message of the type is sent without that delay.
+        """Compile the checks of one more type of message for a session that has logged on. This takes up to
+        3 ms, which would otherwise delay the first message of the type.
 
         Call it while `unprepared` is not empty and no bytes are waiting. It does not change any result.
         """
@@ -298,8 +298,8 @@ class VenueModel:
         connection = self._connections.get(conn)
         output = b"" if connection is None else self._connections.fetch(connection, self._last)
         if output and connection is not None and connection.login is not None:
-            # Fetched counts as written. An amend whose answer was fetched is no longer in flight, and the
-            # next page of past reports follows only now: pages do not pile up for a slow reader.
+            # Fetched counts as written: an amend whose answer was fetched is no longer in flight. The next
+            # page of past reports follows only now, so pages do not pile up for a slow reader.
             gateway = self._gateways[connection.product]
             gateway.output_written(connection.login)
             if gateway.drop_copy.is_replaying(connection.login):
@@ -442,8 +442,8 @@ class VenueModel:
         return operation.perform(self, now)
 
     def pause(self, window: PauseWindow, now: Instant) -> dict[str, PauseState]:
-        """Start a pause, which replaces any earlier pause that a command started; return the resulting state
-        of each product."""
+        """Start a pause; return the resulting state of each of its products. `Pauses.pause` describes which
+        earlier pauses it replaces."""
         self._advance(now)
         self._pauses.pause(window)
         self._change_pauses(now)
@@ -460,7 +460,7 @@ class VenueModel:
         """Arm a fault, or apply it at once if it has no trigger.
 
         Raises:
-            ConfigurationError: too many faults are armed, or no key or owner has this id or name.
+            ConfigurationError: too many faults are armed, or the fault names an unknown key or owner.
         """
         self._require_known(fault)
         self._advance(now)
@@ -485,10 +485,10 @@ class VenueModel:
             raise ConfigurationError(f"there is no API key {who.key!r}; {did_you_mean(who.key, self._keys)}")
 
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Begin the Logout of the sessions concerned; return the ids of their keys.
+        """Begin the Logout of the sessions that `who` concerns; return the ids of their keys.
 
         Raises:
-            ConfigurationError: no key or owner has this id or name.
+            ConfigurationError: `who` names an unknown key or owner.
         """
         self._require_known(who)
         connections = [
@@ -553,8 +553,8 @@ class VenueModel:
         }
 
     def seq_nums(self, key_id: str, session_type: str) -> SeqNums | None:
-        """Return the sequence numbers of a key on a session type; None if the key is not logged on there and
-        no numbers are stored for it."""
+        """Return the sequence numbers of a key on a session type: those of its session or, if it is not
+        logged on there, the stored ones. None if there are neither."""
         conn = self._logged_on.get(key_id)
         if conn is not None and self._connections[conn].session.config.session_type.name == session_type:
             session = self._connections[conn].session

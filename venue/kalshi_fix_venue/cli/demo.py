@@ -211,13 +211,13 @@ class _Story:
         return Participant(self._sandbox, self._screen, who, product, session, key)
 
     def _place(self, who: Participant, order: NewOrderSingle) -> str:
-        """Send an order that must rest; return its OrderID."""
+        """Send an order that is expected to rest; return its OrderID."""
         who.send(order)
         self._report(who, ExecType.PENDING_NEW)
         return self._report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
 
     def _hit(self, product: Product, order: NewOrderSingle) -> None:
-        """Log the other trader on, send an order that must fill at once, and log out."""
+        """Log the other trader on, send an order that is expected to fill at once, and log out."""
         with self._participant(OTHER, product, "KalshiNR").logged_on() as other:
             other.send(order)
             self._report(other, ExecType.PENDING_NEW)
@@ -246,7 +246,7 @@ class _Wire(Observer):
 
 
 class Participant:
-    """One connection of one person, whose messages are printed and whose expectations are checked."""
+    """One connection of a demo trader: prints its messages and checks the received ones."""
 
     def __init__(
         self, sandbox: Sandbox, screen: Screen, name: str, product: Product, session: str, key: int = 0
@@ -268,7 +268,7 @@ class Participant:
             yield self
         ended = self._client.ended
         if ended is None or not ended.clean:
-            raise DemoError(f"{self.name} could not log out of {self._session} in an orderly way")
+            raise DemoError(f"{self.name} could not log out of {self._session} cleanly")
         for direction in self._messages:
             self._print(direction, max(self._messages[direction]))
 
@@ -326,7 +326,8 @@ class Participant:
 
 
 def _shown(message: Inspection, node: Node) -> str:
-    """Return the meaning of a code, a value with its unit, or the number of entries of a group."""
+    """Return the printed value of a field or group: a code's meaning, a value with its unit, or the number of
+    entries."""
     if not isinstance(node, FieldNode):
         return str(len(node.entries))
     return (node.layout and code_name(node.layout, node.text)) or value(node, message, _UNITS)

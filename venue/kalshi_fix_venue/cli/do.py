@@ -21,7 +21,7 @@ from kalshi_fix_venue.parameters import Parameter, parameters, shown
 
 
 class _Operations(click.Group):
-    """A group that suggests the name that was probably meant."""
+    """Commands by operation. For an unknown name, it suggests the closest one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -35,8 +35,8 @@ _COMMON = (
     click.Option(
         ["--folder"],
         type=click.Path(path_type=Path, file_okay=False),
-        help=f"Folder of the venue. By default ${FOLDER_VARIABLE} (which env.sh sets), or the folder of the "
-        "only venue that runs in a temporary folder.",
+        help=f"Folder of the venue. By default ${FOLDER_VARIABLE}, which env.sh sets. Without that variable, "
+        "the folder of the only venue that runs in a temporary folder.",
     ),
     click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )

@@ -43,13 +43,13 @@ def scenario_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--flow",
             is_flag=True,
-            help="Add simulated traders, who move all markets; if the scenario defines traders, add those.",
+            help="Add simulated traders, who move all markets. No effect if the scenario defines traders.",
         ),
         click.option(
             "--owners",
             type=click.IntRange(1, MAX_OWNERS),
-            help=f"Number of owners with an account on each product, named {OWNER}, {OWNER}-2, ..., besides "
-            "those of the scenario; 1 by default if the scenario has none.",
+            help=f"Number of owners to add to those of the scenario, named {OWNER}, {OWNER}-2, and so on. "
+            "Each has an account on both products. By default 1 if the scenario has no owners, else 0.",
         ),
         click.option(
             "--keys",

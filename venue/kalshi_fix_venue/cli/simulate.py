@@ -101,7 +101,7 @@ def _print_summary(venue: VenueModel, begin: Instant, end: Instant) -> None:
         f"{sum((account.balance for account in venue.exchange(product).accounts()), Decimal(0))} dollars"
         for product in PRODUCTS
     ]
-    lines += [f"not done: {each}" for each in venue.not_done]
+    lines += [f"scheduled operation failed: {each}" for each in venue.not_done]
     screen.lines([plain(line) for line in (*lines, f"state: {state_digest(venue)}")])
     screen.flush()
 

@@ -64,10 +64,12 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
         ],
     )
     table("faults", "fault with", [[each["fault"], str(each["with"])] for each in status["faults"]])
-    table("not done", "operation", [[each["scheduled_step"]] for each in status["not_done"]])
+    table(
+        "failed scheduled operations", "operation", [[each["scheduled_step"]] for each in status["not_done"]]
+    )
     screen.lines(
         [
-            plain(f"Not shown: {counted(hidden, 'order')} of simulated traders."),
+            plain(f"Not shown: {counted(hidden, 'order')}, mostly of simulated traders."),
             plain("--json prints everything, with all ids."),
         ]
     )

@@ -66,8 +66,8 @@ class _Venue(click.Group):
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the CA, the keys and env.sh, which other users must not be able to write; created "
-    "if missing. By default a new temporary one. The files are removed at the end.",
+    help="Folder for the CA, the keys and env.sh, created if missing. Other users must not have write access "
+    "to it. By default a new temporary folder. The files are removed at the end.",
 )
 @click.option(
     "--first-port",
@@ -92,8 +92,8 @@ class _Venue(click.Group):
     type=click.IntRange(1, 65535),
     is_flag=False,
     flag_value=WEB_PORT,
-    help=f"Serve a page with books, orders, messages and operations on this port of 127.0.0.1; {WEB_PORT} if "
-    "none is given, or any free port if another program uses it. Needs the extra `web`.",
+    help="Serve a web page with books, orders, messages and operations on this port of 127.0.0.1. Without a "
+    f"number the port is {WEB_PORT}, or any free port if {WEB_PORT} is in use. Needs the extra `web`.",
 )
 @click.pass_context
 def venue(
@@ -107,8 +107,9 @@ def venue(
 ) -> None:
     """Run the simulated Kalshi on loopback TLS ports until Ctrl-C. A second Ctrl-C ends it at once.
 
-    It creates a certificate authority, API keys, and env.sh with the variables that clients need, and prints
-    the variables when its output is a pipe; `source "$(kalshi-fix venue env)"` sets them in another shell.
+    It creates a certificate authority, API keys, and the shell file env.sh with the variables that clients
+    need. `source "$(kalshi-fix venue env)"` sets them in another shell. If the output is a pipe, the
+    variables are also printed.
     Orders and positions are lost when it ends. While it runs,
     `kalshi-fix venue do` pauses it, settles its markets, cuts its connections and more. Exit status: 130
     after Ctrl-C, 0 after SIGTERM, 1 if it cannot run.

@@ -9,7 +9,7 @@ keys.
 | `input_log` | version, settings and state of the random generator: a new venue begins |
 | `do` | the name of a method, and its arguments |
 | `verdict`, `raised` | a result of the last call |
-| `of`, `data` | the line of a call, and its bytes, written once their message is complete |
+| `of`, `data` | line number of a `receive_data` call, and its bytes, written once their message is complete |
 | `state` | digest of the venue's state |
 """
 
@@ -78,8 +78,8 @@ class InputLog:
             ) from None
 
     def venue(self, config: VenueConfig, random: Random) -> LoggedVenue:
-        """Open a venue, in place of the previous one, and log the calls to it from now on. If `random` has no
-        state, like the system's generator, ids are drawn from a seed that it supplies."""
+        """Open a venue, in place of the previous one, and log the calls to it from now on. If `random` is the
+        system's generator, whose state cannot be logged, it only seeds a new generator."""
         self._finish()
         if isinstance(random, SystemRandom):
             random = Random(random.getrandbits(64))  # noqa: S311 - nothing secret is drawn from it
@@ -221,13 +221,13 @@ class LoggedVenue(VenueModel):
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
-        """Do the same as `VenueModel`, and log it."""
+        """Call the method of `VenueModel`, and log the call."""
         self._release(self._redactions.pop(conn, Redaction()), all_of_it=True)
         with self._logged("receive_eof", {"conn": conn, "now": now}):
             super().receive_eof(conn, now)
 
     def data_to_send(self, conn: int) -> bytes:
-        """Do the same as `VenueModel`, and log it."""
+        """Call the method of `VenueModel`, and log the call."""
         data = super().data_to_send(conn)
         if data:
             self._input_log.line(do="data_to_send", args={"conn": conn}, sent=[len(data), digest_of(data)])

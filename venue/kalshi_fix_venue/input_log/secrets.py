@@ -1,7 +1,7 @@
 """Redaction of the secrets in bytes from clients.
 
 Each character of a signature or password is replaced by `*`, and CheckSum is adjusted, so a valid CheckSum
-stays valid. A venue reads the result as it read the original, except that a signature cannot be checked.
+stays valid. A venue parses the result like the original, but cannot check its signatures.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Operable(Protocol):
         """Disarm the faults with this name, or all faults."""
 
     def log_out(self, who: SessionOperation, text: str | None, now: Instant) -> list[str]:
-        """Log out the sessions concerned; return the ids of their keys."""
+        """Log out the sessions that `who` concerns; return the ids of their keys."""
 
 
 @attrs.frozen(kw_only=True)
@@ -150,7 +150,7 @@ class Who:
 class SessionOperation(Operation):
     """An operation on sessions, by default on all of them."""
 
-    key: str | None = parameter(TEXT, "only sessions of this API key id", optional=True)
+    key: str | None = parameter(TEXT, "only sessions of the API key with this id", optional=True)
     owner: str | None = parameter(TEXT, "only sessions of this owner's keys", optional=True)
     session: str | None = parameter(SESSION, "only sessions of this type", optional=True)
     product: str | None = parameter(PRODUCT, "only sessions of this product", optional=True)

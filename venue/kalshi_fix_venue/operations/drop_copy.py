@@ -23,9 +23,9 @@ class EnableDropCopy(Operation):
     returned."""
 
     NAME: ClassVar[str] = "enable-drop-copy"
-    owner: str = parameter(TEXT, "whose account", positional=True)
+    owner: str = parameter(TEXT, "owner of the account", positional=True)
     enabled: bool = parameter(FLAG, "`no` withdraws the permission", default=True)
-    product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
+    product: str | None = parameter(PRODUCT, "product of the account; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """Enable or disable drop copy on the products."""
@@ -44,7 +44,7 @@ class RefuseDropCopy(Operation):
     reason: str = parameter(choice(*REASONS), "the reported reason", default="server-error", positional=True)
     owner: str | None = parameter(TEXT, "only requests of this owner", optional=True)
     times: int = parameter(COUNT, "number of requests", default=1)
-    product: str | None = parameter(PRODUCT, "on which product; both by default", optional=True)
+    product: str | None = parameter(PRODUCT, "product of the account; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
         """Refuse the next requests.

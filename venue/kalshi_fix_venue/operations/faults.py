@@ -1,7 +1,7 @@
 """Faults by name: problems between a client and the venue, real or only reported.
 
-A fault never touches the state of the exchange: orders, cash and positions depend only on the bytes that
-arrived from the client. An armed fault waits for matching messages or connections: its parameters determine
+A fault never changes the exchange itself. It only affects which requests reach the exchange, and which
+messages reach the client. An armed fault waits for matching messages or connections: its parameters determine
 the clients, the time, the number of matches that are skipped, and how often it is applied.
 """
 
@@ -26,7 +26,7 @@ class OccasionalFault(Fault):
     skip: int = parameter(COUNT, "number of occasions to skip first", default=0)
     times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=1)
     chance: float = parameter(
-        CHANCE, "probability on each occasion, decided by the seeded random numbers", default=1.0
+        CHANCE, "probability of applying it on each occasion, drawn from the venue's seed", default=1.0
     )
 
 
@@ -107,7 +107,7 @@ class Withhold(Fault):
 
 @attrs.frozen(kw_only=True)
 class Gap(MessageFault):
-    """Lose messages to the client, so their MsgSeqNums are missing. On a session with resend the client can
+    """Drop messages to the client, so their MsgSeqNums are missing. On a session with resend the client can
     request them."""
 
     NAME: ClassVar[str] = "gap"
@@ -158,7 +158,7 @@ class Reject(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Unavailable(MessageFault):
-    """Answer orders, amends and cancels with EXCHANGE_UNAVAILABLE, which does not report whether they were
+    """Answer orders, amends and cancels with EXCHANGE_UNAVAILABLE, which leaves open whether they were
     applied."""
 
     NAME: ClassVar[str] = "unavailable"

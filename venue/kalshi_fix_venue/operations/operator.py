@@ -59,7 +59,7 @@ class Pause(Operation):
     what: str = parameter(
         choice("trading", "exchange"), "the scope of the pause", default="trading", positional=True
     )
-    product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
+    product: str | None = parameter(PRODUCT, "the product to pause; both by default", optional=True)
     lasting: float | None = parameter(
         SECONDS, "seconds until it ends; by default it lasts until `resume`", optional=True
     )
@@ -90,7 +90,7 @@ class Resume(Operation):
     """End a pause, whether it was scheduled or started by `pause`: orders are accepted again."""
 
     NAME: ClassVar[str] = "resume"
-    product: str | None = parameter(PRODUCT, "the exchange; both by default", optional=True)
+    product: str | None = parameter(PRODUCT, "the product to resume; both by default", optional=True)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Resume."""
@@ -109,7 +109,7 @@ def _states_answer(states: Mapping[str, PauseState]) -> Answer:
 class MarketOperation(Operation):
     """An operation on one market."""
 
-    market: str = parameter(TEXT, "its ticker", positional=True)
+    market: str = parameter(TEXT, "ticker of the market", positional=True)
     STATE: ClassVar[MarketState]
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
@@ -184,7 +184,7 @@ class Dispute(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Determine(MarketEnd):
-    """Determine the result of a market, or correct it before the settlement; for a disputed market, give the
+    """Determine the result of a market, or correct it before the settlement. For a disputed market, give the
     new result, or none to keep the old result."""
 
     NAME: ClassVar[str] = "determine"
@@ -253,7 +253,7 @@ class BlockTrade(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Trade(MarketOperation):
-    """Trade with the resting orders of a market as another participant; the part of the participant's order
+    """Trade with the resting orders of a market as another participant. The part of the participant's order
     that does not trade at once is cancelled."""
 
     NAME: ClassVar[str] = "trade"
@@ -325,7 +325,7 @@ def _account(exchange: Exchange, market: str, name: str) -> AccountId:
 
 @attrs.frozen(kw_only=True)
 class Transfer(Operation):
-    """Move an owner's cash between shards or subaccounts, as the venue's REST API does."""
+    """Move an owner's cash between shards or subaccounts, as Kalshi's REST API does."""
 
     NAME: ClassVar[str] = "transfer"
     owner: str = parameter(TEXT, "the owner of the cash", positional=True)
@@ -334,7 +334,7 @@ class Transfer(Operation):
     to_shard: int = parameter(COUNT, "the shard to move to", default=0)
     from_subaccount: int = parameter(COUNT, "the subaccount to move from", default=0)
     to_subaccount: int = parameter(COUNT, "the subaccount to move to", default=0)
-    product: str = parameter(PRODUCT, "the exchange", default=PREDICTION)
+    product: str = parameter(PRODUCT, "the product of the accounts", default=PREDICTION)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Move it."""

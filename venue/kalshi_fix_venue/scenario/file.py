@@ -68,8 +68,8 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     """
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
-    # Checked in three steps: the form of each value, then references to other parts of the file, and last the
-    # venue's own checks, which report only one mistake.
+    # Checked in three steps: the form of each value, then references to other parts of the file, then the
+    # venue's own checks. These come last because they report only one mistake.
     try:
         found = ScenarioFile.model_validate(_plain(root))
     except ValidationError as error:

@@ -145,7 +145,7 @@ class Scenario:
         """Return the configuration of the venue, with keys from `make_keys`.
 
         Raises:
-            ConfigurationError: the parts do not fit together.
+            ConfigurationError: the parts of the scenario contradict one another.
         """
         return VenueConfig(
             markets={

@@ -1,9 +1,8 @@
 """The format of a scenario file: every key with its type, range and meaning, as pydantic models.
 
 `file` reads scenario files with these models, and the published JSON Schema is generated from them. The
-attributes' docstrings become the descriptions in the schema, which editors show. A default is stated here
-only if no other class states it; otherwise an absent key keeps the default of the class that receives the
-value.
+attributes' docstrings become the descriptions in the schema, which editors show. If the class that receives a
+value defines its default, the default is not repeated here, and an absent key is not passed on.
 """
 
 from __future__ import annotations
@@ -368,11 +367,11 @@ class Group(Section):
     """Prediction markets that net with one another."""
 
     markets: Names[Ticker]
-    """Their tickers; for directional markets, from the most to the least likely to be decided YES."""
+    """Their tickers; for directional markets, from the most to the least likely to resolve YES."""
     kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
     """The dependency between their results."""
     exhaustive: Flag = False
-    """Whether one of the mutually exclusive markets is certain to be decided YES."""
+    """Whether one of the mutually exclusive markets is certain to resolve YES."""
 
 
 class Event(Section):
@@ -381,7 +380,7 @@ class Event(Section):
     markets: Names[Ticker]
     """Its markets."""
     exclusive: Flag = True
-    """Whether at most one of them can be decided YES."""
+    """Whether at most one of them can resolve YES."""
 
 
 class Combo(Section):

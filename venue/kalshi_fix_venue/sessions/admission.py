@@ -23,7 +23,7 @@ from kalshi_fix_venue.pauses import Pauses
 from kalshi_fix_venue.rate_limits import RateLimits
 
 RESTRICTED_KEY_SESSIONS = ("KalshiNR", "KalshiMD", "KalshiRFQ")
-"""The session types of keys that are restricted to a subaccount (the page on subaccounts, and the venue's
+"""The session types of keys that are restricted to a subaccount (Kalshi's page on subaccounts, and its
 changelog of May and July 2026)."""
 
 

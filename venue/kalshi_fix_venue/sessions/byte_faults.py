@@ -100,9 +100,9 @@ class ByteFaults:
         return self._delayed[0].due
 
     def _apply_faults(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
-        # Do not change the order of the calls of `trigger`: each counts an occasion and may draw a random
-        # number, so a seed would no longer reproduce the same run. A message that is cut or lost is not
-        # counted by the faults below.
+        # Do not change the order of the calls of `trigger`. Each counts an occasion and may draw a random
+        # number, so with another order a seed would not reproduce the same run. A message that is cut or lost
+        # is not counted by the faults below.
         trigger = self._armed.trigger
         self.cut = trigger(Cut, who, now, msg_type, at="frame")
         if self.cut is not None:
@@ -130,8 +130,8 @@ class ByteFaults:
         delay = self._armed.active(Delay, who, now)
         due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
         if late is None:
-            # A late heartbeat must precede this message, because the heartbeat's number is lower, but it must
-            # not hold this message up: so it is released with this message at the latest.
+            # A late heartbeat has a lower MsgSeqNum, so it must be sent before this message. It must not
+            # delay this message, so it is released with it at the latest.
             for delayed in self._delayed:
                 if delayed.is_heartbeat:
                     delayed.due = min(delayed.due, due)

@@ -57,7 +57,7 @@ class Connection:
         return bool(self.output)
 
     def is_finished(self) -> bool:
-        """Whether the connection was cut, or the session has ended and no bytes are delayed. Call
+        """Return whether the connection was cut, or its session has ended and no bytes are delayed. Call
         `has_output` first."""
         held = self.faults is not None and self.faults.has_delayed_messages
         return self.is_cut or (self.session.wants_close and not held)
@@ -147,8 +147,8 @@ class Connections:
         if connection.faults is not None and connection.faults.cut is not None and not connection.is_cut:
             cut(connection, connection.faults.cut, now)
         deadline = connection.next_deadline(now)
-        # A later deadline is pushed only once the earlier entry reaches the front of the heap: most deadlines
-        # change with each message, and an entry for each change would dominate the heap.
+        # A later deadline is pushed only once the earlier entry reaches the front of the heap. Most deadlines
+        # change with each message, and an entry for each change would fill the heap with stale entries.
         if deadline is not None and (connection.due is None or deadline < connection.due):
             self._set_due(connection, deadline)
 

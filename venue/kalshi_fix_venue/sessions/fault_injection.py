@@ -29,8 +29,8 @@ from kalshi_fix_venue.sessions.byte_faults import ByteFaults
 from kalshi_fix_venue.sessions.connections import Connection, Connections
 
 MAX_WITHHELD = 10_000
-"""Maximum number of messages that faults may withhold from one session; beyond it the faults end, and all of
-the messages are sent."""
+"""Maximum number of messages that faults may withhold from one session. If there are more, the faults end and
+all of the messages are sent."""
 
 
 @attrs.define(eq=False)
@@ -152,9 +152,8 @@ class FaultInjection:
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
 
     def cut(self, connection: Connection, fault: Cut, now: Instant) -> None:
-        """End a connection without a Logout. Bytes that its session has sent and that have not been fetched
-        are lost, but their messages count as sent: on a session type with resend, the client can request
-        them."""
+        """End a connection without a Logout. Bytes that its session has sent are lost if they have not been
+        fetched. Their messages count as sent: on a session type with resend, the client can request them."""
         connection.is_cut, connection.is_reset = True, fault.how == "reset"
         # The bytes are fetched and discarded. The store of a session with resend has kept the messages.
         connection.session.data_to_send()

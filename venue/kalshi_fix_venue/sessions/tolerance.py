@@ -1,12 +1,14 @@
 """Differences between the messages that the venue accepts and those that the spec lets clients send.
 
-ExDestination (100) should not be sent on margin and is ignored there (the page on margin order entry).
-Fractions of a cent in a Price (44) in cents are truncated (the page on subpenny pricing), and the exchange
-refuses an invalid price; the message is not rejected as malformed (the venue's changelog of 2 July 2026).
-Flags of a QuoteRequest (R) outside its group are dropped (the page on RFQ messages).
+ExDestination (100) should not be sent on margin and is ignored there (Kalshi's page on margin order entry).
+Fractions of a cent in a Price (44) in cents are truncated (Kalshi's page on subpenny pricing).
+An invalid price is refused by the exchange; its message is not rejected as malformed (Kalshi's changelog of 2
+July 2026).
+Flags of a QuoteRequest (R) outside its group are dropped (Kalshi's page on RFQ messages).
 
-An unknown Side (54) or SelfTradePreventionType (2964) is refused with a Reject (373=5), because the report of
-a refused order would have to repeat it; other unknown codes make an order invalid.
+An unknown Side (54) or SelfTradePreventionType (2964) is refused with a Reject with SessionRejectReason
+(373) 5, because the report of a refused order would have to repeat the code. Other unknown codes make an
+order invalid.
 """
 
 from __future__ import annotations

@@ -229,8 +229,8 @@ class Trader:
         return self.session(_CREATORS).take(Quote)
 
     def accept(self, quote: Quote | str, side: Side) -> None:
-        """Accept a quote from `quotes`, or the one with this QuoteID (117); the trade follows when its maker
-        has confirmed.
+        """Accept a quote from `quotes`, or the one with this QuoteID (117). The trade follows once the maker
+        has confirmed the quote.
 
         Raises:
             ValueError: the venue rejects it.

@@ -38,12 +38,12 @@ from kalshi_fix_venue.venue import SeqNums, VenueModel
 class Venue:
     """A simulated Kalshi with markets, accounts and API keys, as a context manager.
 
-    Clients connect within the process, without a network and TLS or, with `tls`, on loopback ports. The venue
-    runs in a background thread, so it serves blocking code and every event loop; its methods wait only for
-    that thread, and see everything that clients have written before the call. Several venues are independent
-    of each other.
+    Clients connect within the process, without a network and TLS. With `tls` they connect to loopback ports.
+    The venue runs in a background thread, so it serves blocking code and every event loop. Its methods wait
+    only for that thread, and see everything that clients have written before the call. Several venues are
+    independent of each other.
 
-    The books are empty at first.
+    Without a `scenario` the books are empty at first.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Venue:
             balance: initial dollars of each account.
             seed: seed of the ids that the venue generates, which repeat after each `reset`.
             settings: further arguments of `VenueConfig`, such as `sending_time_tolerance`.
-            scenario: initial state of the venue, or the YAML file that describes it; `owners` are added to
-                its own, each with a key for every session type, and `markets` are not used.
+            scenario: initial state of the venue, or the YAML file that describes it. `owners` are then added
+                to its owners, and `markets` are not used. Every owner gets a key for each session type.
 
         Raises:
-            ConfigurationError: the parts do not fit together, or the file is invalid; the text contains
-                the line.
+            ConfigurationError: the arguments contradict each other, or the file is invalid; the text then
+                contains the line number.
         """
         start = _scenario(scenario, markets)
         self._seed = seed if start.seed is None else start.seed
@@ -223,9 +223,10 @@ class Venue:
     def skip(self, seconds: float) -> None:
         """Skip seconds of the venue's time, so a test need not wait for timers and expiries.
 
-        The clocks of clients are unaffected: a large difference exceeds the venue's tolerance
-        (`sending_time_tolerance` among the settings), and a client silent for longer than its heartbeat
-        interval receives a TestRequest and is then disconnected.
+        The clocks of clients are unaffected. If they differ from the venue's clock by more than the setting
+        `sending_time_tolerance`, the venue refuses the clients' messages. The skipped time also counts as
+        silence of the clients. If it exceeds a client's heartbeat interval, the venue sends a TestRequest,
+        and then disconnects the client.
         """
         self.server.skip(seconds)
 
@@ -296,8 +297,8 @@ class Venue:
         product: Product = "prediction",
         key: str | None = None,
     ) -> SeqNums | None:
-        """Return the venue's next MsgSeqNums (34) for a key on a session type; None if the key is not logged
-        on and the session type does not keep them."""
+        """Return the venue's next MsgSeqNums (34) for a key on a session type. If the key is not logged on,
+        they are the stored numbers, or None if the session type stores none."""
         chosen = self._key(owner, product, session if key is None else key)
         return self.server.inspect(lambda model: model.seq_nums(chosen.key_id, session))
 

@@ -1,4 +1,4 @@
-"""The content of the page as JSON values; amounts and quantities are decimal text."""
+"""The content of the web page as JSON values; amounts and quantities are decimal text."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _order(exchange: Exchange, order: OrderSnapshot) -> dict[str, Any]:
         "price": str(order.price),
         "leaves": str(order.leaves),
         "filled": str(order.filled_qty),
-        # The trade that fills this order: on the other side, through all orders up to its price.
+        # An opposite order that fills this order and all orders ahead of it.
         "trade": {
             "market": order.market,
             "side": opposite(order.side).name.lower(),

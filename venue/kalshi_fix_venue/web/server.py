@@ -36,7 +36,7 @@ MAX_REQUESTS: Final = 32
 MIN_INTERVAL: Final = 0.25
 """Minimum number of seconds between two updates of a page."""
 MAX_DRAWING_SHARE: Final = 0.05
-"""Maximum share of the time spent on drawing pages: a large venue is drawn less often."""
+"""Maximum share of the time spent on drawing pages. A page that takes longer to draw is drawn less often."""
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
 SHUTDOWN: Final = 2
@@ -188,14 +188,14 @@ class WebServer:
         return drawn | {"messages": self._traffic.last(session)}
 
     async def stream(self, send: Send, market: str | None, session: SessionId | None) -> None:
-        """Send an update whenever the picture has changed, until the browser fails to read in time."""
+        """Send an update whenever the content has changed, until the browser fails to read in time."""
         self._loop, previous = (loop := asyncio.get_running_loop()), ""
         while True:
             begun = loop.time()
             text = json.dumps(await self._draw(lambda: self._update(market, session)))
             drawing_time = loop.time() - begun
-            # If nothing has changed, a comment still shows that the venue is running, and reveals a browser
-            # that is gone.
+            # If nothing has changed, a comment is sent: it shows the browser that the venue is running, and
+            # fails if the browser has disconnected.
             event = ": unchanged\n\n" if text == previous else f"data: {text}\n\n"
             previous = text
             async with asyncio.timeout(self._patience):

@@ -1,7 +1,7 @@
 """The last messages of each session, taken from the bytes of the connections.
 
-The event loop of the venue only appends bytes to bounded queues; the thread that draws the page finds the
-messages in them and explains those that are shown.
+The event loop of the venue only appends bytes to bounded queues. The thread that draws the page splits them
+into messages, and explains the messages that it shows.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from kalshi_fix_venue.driver import ClientProtocol
 from kalshi_fix_venue.exchange import MARGIN
 
 MAX_QUEUED: Final = 32 * 1024
-"""Maximum number of bytes from one connection that wait to be read; beyond it the oldest are dropped."""
+"""Maximum number of unread bytes of one connection. If there are more, the oldest are dropped."""
 MAX_QUEUES: Final = 64
-"""Maximum number of connections whose bytes wait; beyond it those of the oldest are dropped."""
+"""Maximum number of connections whose bytes wait. If there are more, the bytes of the oldest are dropped."""
 MAX_SESSIONS: Final = 64
-"""Maximum number of sessions with kept messages; beyond it those of the session that has been silent longest
-are dropped."""
+"""Maximum number of sessions with kept messages. If there are more, the messages of the session that has been
+silent longest are dropped."""
 MAX_MESSAGES: Final = 40
 """Maximum number of messages kept per session, and of messages that a page lists."""
 MAX_FRAME: Final = 16 * 1024
@@ -55,7 +55,7 @@ class _Queue:
 
 @attrs.define
 class _Wire:
-    """The log readers of a connection by direction, and its API key."""
+    """The readers that split a connection's bytes into messages, by direction, and its API key."""
 
     readers: dict[bool, LogReader] = attrs.field(factory=dict)
     key: str = ""

@@ -28,7 +28,7 @@ function patch(node, { properties, children }, isNew = false) {
   return node;
 }
 
-// Elements that stay are never removed and inserted again: a click that begins on one also ends on it.
+// An element that an update keeps is not removed and inserted again, so a click that begins on it also ends on it.
 function fill(parent, children) {
   const keys = new Set(children.map((c) => c.properties?.key));
   let at = parent.firstChild;
