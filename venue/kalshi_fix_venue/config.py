@@ -253,7 +253,7 @@ class VenueConfig:
         return frozenset(a.owner for a in self.accounts if a.product == product and a.drop_copy)
 
     def allocations(self, product: str) -> dict[str, Mapping[int, Decimal]]:
-        """Return the allocation of free cash of each owner that has one on a product."""
+        """Return `AccountConfig.allocation` by owner, for the owners that have one on a product."""
         return {a.owner: a.allocation for a in self.accounts if a.product == product and a.allocation}
 
     def _check_shards(self) -> None:

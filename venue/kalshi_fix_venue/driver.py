@@ -54,7 +54,7 @@ class Driver:
         self.input_count += 1
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
-        # If `stop` has cut the others, this connection was still being set up then.
+        # A connection that was still being set up when `stop` cut the others is cut now.
         if self._emptied is not None:
             connection.abort()
         self.flush()

@@ -76,7 +76,7 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
 
 
 def _account(row: dict[str, Any]) -> str:
-    """Return an account as owner, owner/subaccount, or with its shard."""
+    """Return the name of an account: its owner, with the subaccount and the shard if they are not 0."""
     name = f"{row['owner']}/{row['subaccount']}" if row["subaccount"] else str(row["owner"])
     return f"{name} shard {row['shard']}" if row["shard"] else name
 

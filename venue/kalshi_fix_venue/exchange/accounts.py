@@ -159,7 +159,7 @@ class Account:
             self._move_advance(self._share(market))
 
     def settle(self, market: str, price: Decimal) -> tuple[Position, Decimal, Decimal] | None:
-        """Exchange the position in a market, which must have no open orders, for its payout.
+        """Pay out the position in a market, which must have no open orders.
 
         Return the position, its payout less the collateral already returned for it, and the fee: the amount
         lost to rounding the balance down. Return None if there is no position. If the market is in a group,

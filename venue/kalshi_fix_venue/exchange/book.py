@@ -44,7 +44,7 @@ class LevelChange:
 
 @attrs.define(eq=False)
 class _Touch:
-    """The changes to a level since its book was last drained."""
+    """The changes to a level since the last `drain_changes` of its book."""
 
     before: Decimal
     causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)

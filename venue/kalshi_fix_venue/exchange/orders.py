@@ -68,7 +68,7 @@ class Order(ReportedOrder):
     group: str | None = None
     """Id of its order group."""
     reserves_cap: bool = False
-    """Whether its leaves are reserved under its customer's daily cap."""
+    """Whether its open quantity is reserved under its customer's daily cap."""
     fees: FeeAccumulator = attrs.field(factory=FeeAccumulator)
     resting: bool = False
     """Whether it is in the book."""

@@ -182,7 +182,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     # If several causes apply, the order of these checks decides which one is reported.
     account = state.accounts.get(command.account)
     market = state.market_on(command.account, command.market)
-    # Reported only if the market is on the shard: otherwise MARKET_NOT_FOUND applies, below.
+    # If the market is not on the account's shard, MARKET_NOT_FOUND is reported instead, below.
     if account is None and market is not None:
         return RejectCause.CUSTOMER_ACCOUNT_NOT_FOUND
     paused = pause_refusal(state)

@@ -72,7 +72,7 @@ class MarketState(Enum):
     AMENDED = "amended"
     """Determined again after a dispute."""
     SETTLED = "settled"
-    """Positions were paid out; the page calls it finalized."""
+    """Positions were paid out; Kalshi's page calls it finalized."""
 
     @property
     def is_decided(self) -> bool:
@@ -106,7 +106,7 @@ class PauseState(Enum):
 
 
 class RejectCause(StrEnum):
-    """Why a new order is refused; the values are the venue's (Text 58)."""
+    """Why a new order is refused; the values are those of Kalshi's Text (58)."""
 
     MARKET_NOT_FOUND = "MARKET_NOT_FOUND"
     MARKET_INACTIVE = "MARKET_INACTIVE"
@@ -218,7 +218,7 @@ class CancelCause(Enum):
 
     @property
     def is_expiry(self) -> bool:
-        """Whether the venue classifies it as an expiry-style system cancel (OrderExpiryCancel and CloseCancel
+        """Whether Kalshi classifies it as an expiry-style system cancel (OrderExpiryCancel and CloseCancel
         on Kalshi's page on authentication)."""
         return self in (CancelCause.EXPIRED, CancelCause.MARKET_CLOSED)
 

@@ -60,7 +60,7 @@ _UNREPORTED = (
 @attrs.frozen(kw_only=True)
 class SymbolLimits:
     """Limits on symbols. A request beyond them gets a MarketDataRequestReject (Y) with MDReqRejReason
-    281=2."""
+    (281) 2."""
 
     per_request: int | None = SESSION_TYPES[SESSION_TYPE].symbols_per_request
     """Distinct symbols per request; None for no limit."""

@@ -10,8 +10,8 @@ from kalshi_fix_sansio.dialect.base import Message
 
 
 def business_reject(message: Message, reason: BusinessRejectReason, text: str) -> BusinessMessageReject:
-    """Return the refusal of an application message, which references its number, type, and
-    ClOrdID or OrderGroupID."""
+    """Return the refusal of an application message. It references the message's number, type, and ClOrdID or
+    OrderGroupID."""
     reference: str | None = getattr(message, "cl_ord_id", None) or getattr(message, "order_group_id", None)
     return BusinessMessageReject(
         ref_seq_num=message.header.msg_seq_num,
@@ -23,15 +23,15 @@ def business_reject(message: Message, reason: BusinessRejectReason, text: str) -
 
 
 def over_the_limit(message: Message) -> BusinessMessageReject:
-    """Refuse a message that exceeds the rate limit (380=8)."""
+    """Refuse a message that exceeds the rate limit, with BusinessRejectReason (380) 8."""
     return business_reject(message, BusinessRejectReason.RATE_LIMIT_EXCEEDED, "Rate limit exceeded")
 
 
 def unsupported(message: Message) -> BusinessMessageReject:
-    """Refuse a message whose type is not implemented (380=3)."""
+    """Refuse a message whose type is not implemented, with BusinessRejectReason (380) 3."""
     return business_reject(message, BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE, "Unsupported Message Type")
 
 
 def not_authorized(message: Message, text: str) -> BusinessMessageReject:
-    """Refuse a message that this key or session may not send (380=6)."""
+    """Refuse a message that this key or session may not send, with BusinessRejectReason (380) 6."""
     return business_reject(message, BusinessRejectReason.NOT_AUTHORIZED, text)

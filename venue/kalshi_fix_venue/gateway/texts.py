@@ -28,7 +28,7 @@ REPORTED_BY_CODE = {
     RefusalCause.ORDER_NOT_FOUND: CxlRejReason.UNKNOWN_ORDER,
     RefusalCause.ORDER_ALREADY_FILLED: CxlRejReason.TOO_LATE_TO_CANCEL,
 }
-"""Causes that the venue reports with a code, without a documented Text (58)."""
+"""Causes that Kalshi reports with a code, without a documented Text (58)."""
 
 
 def _refusal_code(cause: RefusalCause) -> CxlRejReason:

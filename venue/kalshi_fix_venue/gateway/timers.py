@@ -14,7 +14,7 @@ from kalshi_fix_venue.gateway.logins import Result
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
 MAX_CANCELED = 1000
-"""Maximum number of cancelled timers kept in the heap, in addition to half of its entries."""
+"""Cancelled timers are removed from the heap when they are more than half of its entries plus this number."""
 
 
 @attrs.define(eq=False)

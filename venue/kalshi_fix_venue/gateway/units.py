@@ -35,7 +35,7 @@ def price_in_other_unit(value: Decimal, *, dollars: bool) -> Decimal:
 
 
 def contracts(quantity: Decimal) -> Decimal:
-    """Return a quantity with two decimals (changelog 1.0.18)."""
+    """Return a quantity with two decimals (Kalshi's changelog 1.0.18)."""
     return quantity.quantize(_TWO_PLACES)
 
 

@@ -174,7 +174,8 @@ class Unavailable(MessageFault):
 
 @attrs.frozen(kw_only=True)
 class Throttle(MessageFault):
-    """Answer requests as if the client's rate limit were used up (BusinessMessageReject, 380=8)."""
+    """Answer requests as if the client's rate limit were used up: BusinessMessageReject with
+    BusinessRejectReason (380) 8."""
 
     NAME: ClassVar[str] = "throttle"
 

@@ -18,8 +18,8 @@ MAX_ORDERS = 1000
 
 
 def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
-    """Return each product's state, markets, accounts and open orders; and the venue's sessions, faults,
-    backlog and scheduled steps that were not performed."""
+    """Return each product's state, markets, accounts and open orders, and the venue's sessions, faults,
+    backlog and failed scheduled operations."""
     sessions = venue.sessions()
     return {
         "text": f"{len(sessions)} {'session is' if len(sessions) == 1 else 'sessions are'} logged on",

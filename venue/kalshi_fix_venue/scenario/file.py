@@ -69,7 +69,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     # Checked in three steps: the form of each value, then references to other parts of the file, then the
-    # venue's own checks. These come last because they report only one mistake.
+    # venue's own checks. The last ones report only one mistake.
     try:
         found = ScenarioFile.model_validate(_plain(root))
     except ValidationError as error:

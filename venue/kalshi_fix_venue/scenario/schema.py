@@ -177,7 +177,7 @@ Scope = Annotated[str, OneOf(READING_SCOPES)]
 Structure = Annotated[str, OneOf(tuple(STRUCTURES))]
 
 _READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
-"""Schema types for the settings of attrs classes, by their types, except numbers with decimals."""
+"""The schema type for each type of a setting, except for numbers with decimals."""
 
 
 @attrs.frozen

@@ -94,7 +94,7 @@ class ByteFaults:
         return data
 
     def next_deadline(self, who: Who, now: Instant) -> float | None:
-        """Return the time at which the next message is released, or None if unknown."""
+        """Return the time at which the next message is released; None without one, or during a Silence."""
         if not self._delayed or self._armed.active(Silence, who, now) is not None:
             return None
         return self._delayed[0].due

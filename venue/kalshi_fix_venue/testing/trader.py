@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class Trader:
-    """An owner who trades on the exchange without a FIX session, except for RFQs.
+    """An owner who trades on the exchange without a FIX session. Only RFQs use sessions.
 
     Orders rest until they are cancelled, unless `time_in_force` is given. They are reported like any other
     order: to the market, the counterparty and the listeners of the owner. The calls return when the exchange

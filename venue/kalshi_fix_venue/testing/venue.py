@@ -130,7 +130,7 @@ class Venue:
         self.server.__exit__(*raised)
 
     def reset(self) -> None:
-        """Restore the initial state: the initial balances, and no orders, positions, faults or sessions.
+        """Restore the initial balances, positions and orders; end all sessions and faults.
 
         Every connection is cut. Keys, ports and thread are kept, so this costs less than a logon. A client
         that was left open reconnects as after any connection loss, so close clients first.
@@ -180,7 +180,7 @@ class Venue:
     # The counterparty
 
     def trader(self, owner: str = "other", *, product: Product = "prediction") -> Trader:
-        """Return an owner as the counterparty of a test's trades.
+        """Return a trader who acts for an owner, as the counterparty of a test's trades.
 
         Raises:
             ConfigurationError: there is no such owner.

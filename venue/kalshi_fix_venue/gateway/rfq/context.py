@@ -24,8 +24,8 @@ POST_ONLY_CROSSES = 3
 exceed the rate limit. Kalshi documents neither figure."""
 _POST_ONLY_WINDOW = timedelta(seconds=60)
 OBSCURED_ID = sha256(b"").hexdigest()
-"""The id shown for every hidden requester: the SHA-256 of the empty string, according to the page on RFQ
-messages."""
+"""The id shown for every hidden requester: the SHA-256 of the empty string, according to Kalshi's page on
+RFQ messages."""
 _HUNDREDTH = Decimal("0.01")
 
 

@@ -146,7 +146,8 @@ class Creators:
         return None
 
     def _is_known(self, rfq: Rfq, open_requests: list[Rfq], *, replaces: bool) -> bool:
-        """Return whether an open request has this QuoteReqID, or is for the same market and not replaced."""
+        """Return whether an open request has this QuoteReqID. Without `replaces`, a request for the same
+        market counts, too."""
         known = self._context.book.find(rfq.account.owner, rfq.client_id)
         if known is not None and known.state is not RfqState.CLOSED:
             return True

@@ -1,4 +1,4 @@
-"""Times and limits of RFQs. The defaults are the documented limits of the spec."""
+"""Times and limits of RFQs. The defaults are Kalshi's documented figures, if there are any."""
 
 from __future__ import annotations
 
