@@ -62,10 +62,10 @@ class Header(Block):
         target_comp_id: TargetCompID (56): Recipient of the message: the session's name, such as KalshiNR, in
             messages from the client; the API key in messages from the gateway. Required.
         msg_seq_num: MsgSeqNum (34): Sequence number of the message in its direction, from 1. Required.
-        sending_time: SendingTime (52): When the message was sent, in UTC with milliseconds; within 30 seconds
-            of the gateway's clock. Required.
-        poss_dup_flag: PossDupFlag (43): Y on a message that is resent under its previous number, because it
-            may not have arrived. Optional. Absent means N.
+        sending_time: SendingTime (52): When the message was sent, in UTC with milliseconds; must be within 30
+            seconds of the gateway's clock. Required.
+        poss_dup_flag: PossDupFlag (43): Y on a message that is resent with its original number, because the
+            receiver may not have it. Optional. Absent means N.
         poss_resend: PossResend (97): Y on a message whose content may have been sent before under another
             number. Optional. Absent means N.
         orig_sending_time: OrigSendingTime (122): SendingTime of the first transmission of a message that is

@@ -177,8 +177,8 @@ class CxlRejReason(IntEnum):
     Attributes:
         TOO_LATE_TO_CANCEL: The order is filled.
         UNKNOWN_ORDER: No such order, or its side or symbol differs.
-        BROKER: An invalid new quantity, a filled order, or a change that exceeds the daily cap or follows one
-            still in progress.
+        BROKER: The new quantity is invalid, the order is filled, the change exceeds the daily cap, or an
+            earlier change has no outcome yet.
         INVALID_PRICE_INCREMENT: The changed order would trade with another order of the same owner.
         DUPLICATE_CL_ORD_ID: Another request had this ClOrdID. Since 2026-07.
         OTHER: Another reason, in Text.
@@ -704,10 +704,10 @@ class OrdRejReason(IntEnum):
     Attributes:
         UNKNOWN_SYMBOL: No such market.
         EXCHANGE_CLOSED: The market or the exchange is not trading now.
-        ORDER_EXCEEDS_LIMIT: A limit on balance, position or risk.
+        ORDER_EXCEEDS_LIMIT: The order exceeds a limit on balance, position or risk.
         TOO_LATE_TO_ENTER: The market accepts no more orders.
-        STALE_ORDER_MARGIN: Too old; margin may use this number.
-        DUPLICATE_ORDER: ClOrdID is in use.
+        STALE_ORDER_MARGIN: Too old, according to the margin pages.
+        DUPLICATE_ORDER: An open order has this ClOrdID.
         STALE_ORDER: Too old, or the quote that it accepts had expired.
         UNSUPPORTED_ORDER_CHARACTERISTIC: Values that do not fit the market or one another.
         INCORRECT_QUANTITY: Invalid quantity.
@@ -981,7 +981,7 @@ class QuoteRequestType(IntEnum):
 
     Attributes:
         MANUAL: The only value that the venue sends.
-        AUTOMATIC: Listed, but not sent so far.
+        AUTOMATIC: Listed in the venue's dictionary, but not sent so far.
     """
 
     MANUAL = 1
@@ -1141,8 +1141,8 @@ class SessionRejectReason(IntEnum):
     Attributes:
         INVALID_TAG_NUMBER: Not a valid tag.
         REQUIRED_TAG_MISSING: A required field is missing.
-        TAG_NOT_DEFINED_FOR_MESSAGE: A known field that this message does not have.
-        UNDEFINED_TAG: A field that the dialect does not know.
+        TAG_NOT_DEFINED_FOR_MESSAGE: The dialect has the field, but not in this message.
+        UNDEFINED_TAG: The dialect does not have the field.
         TAG_WITHOUT_VALUE: A field without a value.
         VALUE_INCORRECT: A value that the field does not allow.
         INCORRECT_DATA_FORMAT: A value that does not have the format of its type.

@@ -78,8 +78,8 @@ _TRD_TYPE = code_fields(828, TrdType, format_int)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Party(Block):
-    """An entry of Parties: The parties that the message is for or from: one from the client; from the venue
-    up to two, a customer account before the user who sent the order.
+    """An entry of Parties: Parties of the message. A client sends one; the venue sends up to two: a customer
+    account, and after it the user who sent the order.
 
     An entry begins with PartyID (448). Source: order-entry, margin order-entry, rfq-messages.
 
@@ -223,8 +223,8 @@ class CollateralAmountChange(Block):
     market-settlement.
 
     Attributes:
-        collateral_amount_change: CollateralAmountChange (1704): How much the amount changed; negative when it
-            fell. In dollars. Required. Changed in 1.0.27 (2026-05-28): May carry four decimals for the
+        collateral_amount_change: CollateralAmountChange (1704): Change in the amount; negative if it
+            decreased. In dollars. Required. Changed in 1.0.27 (2026-05-28): May have four decimals for the
             balance of direct members.
         collateral_amount_type: CollateralAmountType (1705): Which amount changed. Known values:
             `CollateralAmountType`. Required.
@@ -344,9 +344,9 @@ class MDFullEntry(Block):
             Required.
         md_entry_size: MDEntrySize (271): Size of the level or trade. In contracts. Required.
         md_entry_date: MDEntryDate (272): Date of the snapshot or event, in UTC. Required from the venue.
-            Optional elsewhere. Changed in 2026-10: On margin too.
+            Optional elsewhere. Changed in 2026-10: Sent on margin too.
         md_entry_time: MDEntryTime (273): Time of day of the snapshot or event, in UTC. Required from the
-            venue. Optional elsewhere. Changed in 2026-10: On margin too.
+            venue. Optional elsewhere. Changed in 2026-10: Sent on margin too.
     """
 
     LAYOUT = groups.MD_FULL_ENTRY
@@ -430,17 +430,17 @@ class MDIncEntry(Block):
             Required.
         md_entry_size: MDEntrySize (271): Size of the level or trade. In contracts. Required.
         md_entry_date: MDEntryDate (272): Date of the snapshot or event, in UTC. Required from the venue.
-            Optional elsewhere. Changed in 2026-10: On margin too.
+            Optional elsewhere. Changed in 2026-10: Sent on margin too.
         md_entry_time: MDEntryTime (273): Time of day of the snapshot or event, in UTC. Required from the
-            venue. Optional elsewhere. Changed in 2026-10: On margin too.
+            venue. Optional elsewhere. Changed in 2026-10: Sent on margin too.
         aggressor_side: AggressorSide (2446): Side that took liquidity; only on trades. Known values:
             `AggressorSide`. Optional.
         trd_type: TrdType (828): Marks a trade outside the book; only on such trades. Known values: `TrdType`.
             Optional. Since 2026-08-27.
         trade_id: TradeID (1003): Id of the trade; only on trades. Optional. Since 2026-10.
-        cl_ord_id: ClOrdID (11): ClOrdID of your own order that changed the level, if the order has one; only
-            on levels. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
-        alloc_account: AllocAccount (79): Subaccount of your own order that changed the level, 0 for the
+        cl_ord_id: ClOrdID (11): ClOrdID of your own order, if it changed the level; only on levels. At most
+            64 characters. Matches `[A-Za-z0-9+=_:/-]+`. Optional. Since 2026-09-03.
+        alloc_account: AllocAccount (79): Subaccount of your own order, if it changed the level, 0 for the
             primary account; only on levels. From 0 to 63. Optional. Since 2026-09-03.
     """
 
@@ -656,15 +656,15 @@ def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestSymbol(Block):
-    """An entry of QuoteRequestSymbols: Subject of the request: one entry, with a market, or without one for
+    """An entry of QuoteRequestSymbols: Subject of the request: one entry, which names a market, except for
     combinations.
 
     An entry begins with Symbol (55), OrderQty (38) or CashOrderQty (152). Exactly one of OrderQty and
     CashOrderQty is present, from the client. Source: rfq-messages.
 
     Attributes:
-        symbol: Symbol (55): Ticker of the market; the creator omits it for combinations. Required from the
-            venue. Optional elsewhere.
+        symbol: Symbol (55): Ticker of the market; absent in the creator's request for a combination. Required
+            from the venue. Optional elsewhere.
         order_qty: OrderQty (38): Quantity of the order. In contracts. At least 0.01 in steps of 0.01 from the
             client on prediction. At least 1 in steps of 1 from the client on margin. Required from the venue.
             Optional elsewhere.
@@ -683,9 +683,9 @@ class QuoteRequestSymbol(Block):
             allowed from the venue. Optional elsewhere. Absent means N.
         transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
-        party_ids: NoPartyIDs (453): The customer of a clearing member; for makers, the creator's public id,
-            or the id shared by all hidden creators. At most 1 entry from the client. At most 2 entries.
-            Optional.
+        party_ids: NoPartyIDs (453): From the creator: the customer of a clearing member. To makers: the
+            creator's public id, or the id shared by all hidden creators. At most 1 entry from the client. At
+            most 2 entries. Optional.
     """
 
     LAYOUT = groups.QUOTE_REQUEST_SYMBOL

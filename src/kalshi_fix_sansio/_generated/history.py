@@ -53,7 +53,9 @@ HISTORY = History(
             had=(38,),
         ),
         Change(
-            date(2025, 6, 26), date(2025, 6, 26), "ListenerSession (20126): Works on KalshiNR and KalshiRT"
+            date(2025, 6, 26),
+            date(2025, 6, 26),
+            "ListenerSession (20126): Available on KalshiNR and KalshiRT",
         ),
         Change(
             date(2025, 6, 26),
@@ -124,9 +126,9 @@ HISTORY = History(
         Change(
             date(2026, 2, 27),
             date(2026, 2, 27),
-            ("MarketSettlementReport (UMS): MiscFeeAmt carries the fee, which was always zero before"),
+            ("MarketSettlementReport (UMS): MiscFeeAmt contains the fee; before, it was always zero"),
         ),
-        Change(date(2026, 2, 27), date(2026, 2, 27), "SettlementPrice (730): Carries up to two decimals"),
+        Change(date(2026, 2, 27), date(2026, 2, 27), "SettlementPrice (730): Has up to two decimals"),
         Change(
             date(2026, 3, 1),
             date(2026, 3, 1),
@@ -209,7 +211,7 @@ HISTORY = History(
         Change(
             date(2026, 5, 28),
             date(2026, 5, 28),
-            ("CollateralAmountChange (1704): May carry four decimals for the balance of direct members"),
+            ("CollateralAmountChange (1704): May have four decimals for the balance of direct members"),
         ),
         Change(
             date(2026, 5, 28),
@@ -320,14 +322,14 @@ HISTORY = History(
             date(2026, 9, 17),
             date(2026, 9, 17),
             (
-                "EventResendRequest (U1): Works on KalshiNR too, and on both sessions only for "
-                "accounts that the venue has enabled"
+                "EventResendRequest (U1): Available on KalshiNR too; on both session types only "
+                "for accounts that the venue has enabled"
             ),
         ),
         Change(
             date(2026, 10, 1),
             date(2026, 10, 1),
-            "ClearingBusinessDate (715) of ExecutionReport: On margin too",
+            "ClearingBusinessDate (715) of ExecutionReport: Sent on margin too",
             block="ExecutionReport",
             tag=715,
             was=FieldMember(
@@ -356,7 +358,7 @@ HISTORY = History(
             date(2026, 10, 1),
             date(2026, 11, 1),
             (
-                "ExecutionReport (8): Parties contains the user who sent the order too; a "
+                "ExecutionReport (8): Parties also contains the user who sent the order; a "
                 "Replaced report contains the order's expiry"
             ),
         ),
@@ -370,7 +372,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "MDEntryDate (272) of MDFullEntry: On margin too",
+            "MDEntryDate (272) of MDFullEntry: Sent on margin too",
             block="MDFullEntry",
             tag=272,
             was=FieldMember(
@@ -384,7 +386,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "MDEntryDate (272) of MDIncEntry: On margin too",
+            "MDEntryDate (272) of MDIncEntry: Sent on margin too",
             block="MDIncEntry",
             tag=272,
             was=FieldMember(
@@ -398,7 +400,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "MDEntryTime (273) of MDFullEntry: On margin too",
+            "MDEntryTime (273) of MDFullEntry: Sent on margin too",
             block="MDFullEntry",
             tag=273,
             was=FieldMember(
@@ -412,7 +414,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "MDEntryTime (273) of MDIncEntry: On margin too",
+            "MDEntryTime (273) of MDIncEntry: Sent on margin too",
             block="MDIncEntry",
             tag=273,
             was=FieldMember(
@@ -426,7 +428,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "MarketSettlementReport (UMS): KalshiNR may request them too",
+            "MarketSettlementReport (UMS): A session on KalshiNR may request the reports too",
         ),
         Change(
             date(2026, 10, 1),
@@ -443,7 +445,7 @@ HISTORY = History(
         Change(
             date(2026, 10, 1),
             date(2026, 11, 1),
-            "ReceiveSettlementReports (20127) of Logon: KalshiNR accepts it too",
+            "ReceiveSettlementReports (20127) of Logon: KalshiNR accepts the field too",
             block="Logon",
             tag=20127,
             was=FieldMember(

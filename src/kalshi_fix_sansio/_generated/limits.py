@@ -8,14 +8,14 @@ from types import MappingProxyType
 from typing import Final
 
 READING_SCOPES: Final = ("read", "write", "write::trade")
-"""A key with any of them can log on; read suffices for listeners and market data. In scopes of an API key.
-Changed in 2026-10-08: write::trade is accepted.
+"""A key with any of these scopes can log on; `read` is sufficient for listeners and market data. In scopes of
+an API key. Changed in 2026-10-08: write::trade is accepted.
 
 Source: listener-sessions, margin listener-sessions, changelog.
 """
 TRADING_SCOPES: Final = ("write", "write::trade")
-"""A key needs one of them to send orders, quotes, RFQs and requests about them. In scopes of an API key.
-Changed in 2026-10-08: write::trade is accepted.
+"""A key needs one of these scopes to send orders, quotes, RFQs and requests about them. In scopes of an API
+key. Changed in 2026-10-08: write::trade is accepted.
 
 Source: changelog.
 """
@@ -33,7 +33,8 @@ and hours in New York.
 Source: connectivity, margin connectivity.
 """
 REBALANCING_INTERVAL: Final = 10
-"""Interval at which balances are divided among shards, for accounts with target allocations. In seconds.
+"""Interval at which the venue divides free cash among shards, for accounts with target allocations. In
+seconds.
 
 Source: exchange sharding.
 """
@@ -79,7 +80,7 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
 Source: rate limits, changelog.
 """
 DEFAULT_COST: Final = 10
-"""Cost of a message that has no cost of its own here. In tokens. Source: rate limits."""
+"""Cost of every message for which no other cost is listed. In tokens. Source: rate limits."""
 CANCEL_COST: Final = 2
 """Cost of an OrderCancelRequest on prediction. In tokens. Source: rate limits."""
 MARGIN_CANCEL_COST: Final = 1
@@ -116,23 +117,24 @@ seconds.
 Source: rfqs, rfq-messages.
 """
 RFQ_EXECUTION: Final[Mapping[str, int]] = MappingProxyType({"standard": 15, "high_volatility": 1})
-"""Time between the confirmation of a quote and its orders in the book. In seconds. Source: rfqs."""
+"""Time from the confirmation of a quote until its orders enter the book. In seconds. Source: rfqs."""
 QUOTER_FEE_SWAP: Final = 5
-"""On combos, if a quoting maker takes an order that has rested for less than this time, the maker pays the
-maker's fee, and the other side the taker's. In seconds. Since 2026-08-21.
+"""Age of a resting order, on combos. If the order of a quote takes a resting order younger than this, the
+fees are swapped: the quoter pays the maker's fee, and the owner of the resting order the taker's. In seconds.
+Since 2026-08-21.
 
 Source: changelog.
 """
 RFQS_WITH_REPLACE_EXISTING: Final = 2
-"""Open RFQs that ReplaceExisting (21016) keeps for its requester, including the new one. In requests.
+"""How many RFQs of the requester stay open with ReplaceExisting (21016), including the new one. In requests.
 
 Source: rfq-messages.
 """
 MASS_CANCEL_INTERVAL: Final = 1
 """Minimum time between two OrderMassCancelRequests. In seconds. Source: connectivity, margin connectivity."""
 PRICE_BAND: Final[Mapping[str, int]] = MappingProxyType({"percent": 20, "ticks": 1000})
-"""Maximum distance of a margin order behind the best price on its own side; the larger of the two applies. In
-percent of the best price, and ticks.
+"""Maximum distance by which a margin order may be worse than the best price on its own side; the larger of
+the two values applies. In percent of the best price, and ticks.
 
 Source: price banding.
 """

@@ -32,8 +32,8 @@ class ExecutionReportText(StrEnum):
         SELF_CROSS_ATTEMPT_PARTIALLY_FILLED: The rest of a partially filled order would have traded with
             another order of the same owner. Sent with ExecType CANCELED.
         ORDER_ALREADY_EXISTS: An open order has this ClOrdID. Sent with OrdRejReason DUPLICATE_ORDER.
-        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or the order would trigger it. Sent
-            with OrdRejReason ORDER_EXCEEDS_LIMIT.
+        EXCEEDED_ORDER_GROUP_RISK_LIMIT: The order's group has triggered, or the order would trigger the
+            group. Sent with OrdRejReason ORDER_EXCEEDS_LIMIT.
         INSUFFICIENT_BALANCE: The balance does not cover the order. Sent with OrdRejReason
             ORDER_EXCEEDS_LIMIT.
         EXCHANGE_PAUSED: The exchange is paused; cancels are refused too. Sent with OrdRejReason
@@ -41,13 +41,14 @@ class ExecutionReportText(StrEnum):
         TRADING_PAUSED: Trading is paused; cancels still work. Sent with OrdRejReason EXCHANGE_CLOSED.
         INVALID_ORDER: The order's values do not fit the market or one another. Sent with OrdRejReason
             UNSUPPORTED_ORDER_CHARACTERISTIC.
-        ORDER_GROUP_NOT_FOUND: SecondaryClOrdID names no order group of this subaccount. Sent with
+        ORDER_GROUP_NOT_FOUND: The subaccount has no order group with the id in SecondaryClOrdID. Sent with
             OrdRejReason UNSUPPORTED_ORDER_CHARACTERISTIC.
         EXCEEDED_PER_MARKET_RISK_LIMIT: The position in this market would grow too large. Sent with
             OrdRejReason ORDER_EXCEEDS_LIMIT.
         EXCEEDED_SELL_POSITION_FLOOR: The order would sell more than the position allows. Sent with
             OrdRejReason ORDER_EXCEEDS_LIMIT.
-        CUSTOMER_ACCOUNT_NOT_FOUND: PartyID names no customer account. Sent with OrdRejReason UNKNOWN_ACCOUNT.
+        CUSTOMER_ACCOUNT_NOT_FOUND: No customer account has the id in PartyID. Sent with OrdRejReason
+            UNKNOWN_ACCOUNT.
         PERMISSION_DENIED_FOR_CUSTOMER_ACCOUNT: The key may not trade for this customer account. Sent with
             OrdRejReason UNKNOWN_ACCOUNT.
         FOK_INSUFFICIENT_VOLUME: There was not enough volume to fill a fill-or-kill order completely. Sent
@@ -59,14 +60,14 @@ class ExecutionReportText(StrEnum):
             with another order of the same owner. Sent with ExecType CANCELED.
         MAKER_CANCEL_FOR_SELF_TRADE_PREVENTION: The resting order was cancelled because it would have traded
             with another order of the same owner. Sent with ExecType CANCELED.
-        IMMEDIATE_OR_CANCELLED: There was no counterparty for the rest of an immediate-or-cancel order. Sent
+        IMMEDIATE_OR_CANCELLED: The rest of an immediate-or-cancel order could not trade immediately. Sent
             with ExecType CANCELED.
         EVENT_CONTRACT_DAILY_CAP_EXCEEDED: The remaining daily cap of the customer account on event contracts
             does not cover the order. Sent with OrdRejReason ORDER_EXCEEDS_LIMIT. Since 2026-10.
         EVENT_CONTRACT_DAILY_CAP_NOT_FOUND: The customer account has no daily cap on event contracts, which
             UseCapReservation requires. Sent with OrdRejReason UNKNOWN_ACCOUNT. Since 2026-10.
-        REDUCE_ONLY: There is no position that the reduce-only order could reduce. Sent with ExecType
-            CANCELED. Since 2026-10-01.
+        REDUCE_ONLY: A reduce-only order, or its rest, was cancelled because there is no position left to
+            reduce. Sent with ExecType CANCELED. Since 2026-10-01.
         SETTLEMENT_BOUNDS_CANCEL: The price of the order is outside the settlement bounds. Sent with ExecType
             CANCELED. Since 2026-10.
         EXPIRED: The quote that the order accepts had expired. Sent with OrdRejReason STALE_ORDER.
@@ -140,8 +141,8 @@ class AcceptQuoteStatusText(StrEnum):
     """Known values of Text (58) in AcceptQuoteStatus (UC). The venue may send others.
 
     Attributes:
-        NOT_FOUND: The venue does not know the quote: the venue may have restarted, which removes open quotes.
-            Since 2026-07.
+        NOT_FOUND: The venue does not know the quote. It may have restarted, which removes open quotes. Since
+            2026-07.
         EXPIRED: The quote was cancelled or has expired. Since 2026-07.
     """
 
@@ -198,7 +199,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.DUPLICATE_ORDER,
         ),
         ("8", "EXCEEDED_ORDER_GROUP_RISK_LIMIT"): TextMeaning(
-            meaning="The order's group has triggered, or the order would trigger it.",
+            meaning="The order's group has triggered, or the order would trigger the group.",
             attribute="ord_rej_reason",
             code=OrdRejReason.ORDER_EXCEEDS_LIMIT,
         ),
@@ -223,7 +224,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC,
         ),
         ("8", "ORDER_GROUP_NOT_FOUND"): TextMeaning(
-            meaning="SecondaryClOrdID names no order group of this subaccount.",
+            meaning="The subaccount has no order group with the id in SecondaryClOrdID.",
             attribute="ord_rej_reason",
             code=OrdRejReason.UNSUPPORTED_ORDER_CHARACTERISTIC,
         ),
@@ -238,7 +239,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.ORDER_EXCEEDS_LIMIT,
         ),
         ("8", "CUSTOMER_ACCOUNT_NOT_FOUND"): TextMeaning(
-            meaning="PartyID names no customer account.",
+            meaning="No customer account has the id in PartyID.",
             attribute="ord_rej_reason",
             code=OrdRejReason.UNKNOWN_ACCOUNT,
         ),
@@ -279,7 +280,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=ExecType.CANCELED,
         ),
         ("8", "IMMEDIATE_OR_CANCELLED"): TextMeaning(
-            meaning="There was no counterparty for the rest of an immediate-or-cancel order.",
+            meaning="The rest of an immediate-or-cancel order could not trade immediately.",
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -298,7 +299,9 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=OrdRejReason.UNKNOWN_ACCOUNT,
         ),
         ("8", "REDUCE_ONLY"): TextMeaning(
-            meaning="There is no position that the reduce-only order could reduce.",
+            meaning=(
+                "A reduce-only order, or its rest, was cancelled because there is no position left to reduce."
+            ),
             attribute="exec_type",
             code=ExecType.CANCELED,
         ),
@@ -360,9 +363,7 @@ TEXTS: Mapping[tuple[str, str], TextMeaning] = MappingProxyType(
             code=CxlRejReason.DUPLICATE_CL_ORD_ID,
         ),
         ("UC", "NOT_FOUND"): TextMeaning(
-            meaning=(
-                "The venue does not know the quote: the venue may have restarted, which removes open quotes."
-            )
+            meaning=("The venue does not know the quote. It may have restarted, which removes open quotes.")
         ),
         ("UC", "EXPIRED"): TextMeaning(meaning="The quote was cancelled or has expired."),
     }

@@ -34,8 +34,8 @@ class EventResendRequest(FixMessage):
     """EventResendRequest (U1): Requests a range of the execution reports from the last three hours, on one
     shard.
 
-    Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Works on KalshiNR too, and on both
-    sessions only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
+    Sent from the client on KalshiNR and KalshiDC. Changed in 2026-09-17: Available on KalshiNR too; on both
+    session types only for accounts that the venue has enabled. Source: drop-copy, margin drop-copy.
 
     Attributes:
         begin_exec_id: BeginExecID (21001): ExecID of the first requested report. Required.

@@ -59,9 +59,9 @@ class MarketDataRequest(FixMessage):
     Attributes:
         subscription_request_type: SubscriptionRequestType (263): Request once, subscribe, or unsubscribe.
             Known values: `SubscriptionRequestType`. Required.
-        related_sym: NoRelatedSym (146): Requested markets, or those whose subscriptions end. DisablePrevious
-            without markets ends all subscriptions. Required when SubscriptionRequestType is SNAPSHOT or
-            SNAPSHOT_PLUS_UPDATES.
+        related_sym: NoRelatedSym (146): Markets to request or subscribe to, or whose subscriptions end.
+            DisablePrevious without markets ends all subscriptions. Required when SubscriptionRequestType is
+            SNAPSHOT or SNAPSHOT_PLUS_UPDATES.
     """
 
     MSG_TYPE: ClassVar[str] = "V"
@@ -415,8 +415,8 @@ def encode_security_status_request(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class SecurityStatus(FixMessage):
-    """SecurityStatus (f): A change in a market's trading status. The first status is not sent, nor are
-    scheduled opens and closes.
+    """SecurityStatus (f): A change in a market's trading status. The status at the time of the request is not
+    sent, nor are scheduled opens and closes.
 
     Sent from the venue on prediction, on KalshiMD. Since 1.0.29 (2026-05-29). Source: market-data.
 

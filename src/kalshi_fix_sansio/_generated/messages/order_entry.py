@@ -110,7 +110,7 @@ class NewOrderSingle(FixMessage):
             in the Logon. From 0.0001 to 0.9999 dollars in steps of 0.0001 from the client on prediction with
             UseDollars Y in the Logon. At least 0.0001 dollars in steps of 0.0001 from the client on margin.
             Required.
-        side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
+        side: Side (54): Side of the market; on prediction always in terms of the YES contract. Known values:
             `Side`. Required.
         symbol: Symbol (55): Ticker of the market. Required.
         time_in_force: TimeInForce (59): How long the order stays in force. Known values: `TimeInForce`. Only
@@ -130,12 +130,12 @@ class NewOrderSingle(FixMessage):
             TakerAtCross.
         cancel_order_on_pause: CancelOrderOnPause (21006): Y cancels the order when trading or the exchange
             pauses, N leaves it in the book. Optional. Absent means N.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
-            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
-            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
-            from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional
-            elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard. 0 or more selects the shard; if
+            absent or -1, the venue derives the shard from Symbol, which takes a little longer. An order, a
+            change or a cancel that names shard 1 or higher is charged to the Write budget of that shard. RFQ
+            messages, and orders that accept a quote, are charged to the budget of RFQ_SHARD (see the limits);
+            all other messages to the account's general budget. At least -1 from the client. Only -1 with
+            UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
         quote_id: QuoteID (117): The quote that this order accepts. Not allowed on margin. Optional elsewhere.
             Not allowed when ExecInst is REDUCE_ONLY.
         rfq_id: RfqId (21023): The RFQ that the quote must belong to. Not allowed on margin. Optional
@@ -302,9 +302,9 @@ def encode_new_order_single(message: NewOrderSingle, checked: bool = True, text:
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderCancelReplaceRequest(FixMessage):
     """OrderCancelReplaceRequest (G): Changes the price, quantity or expiry of an open order. With a higher
-    quantity the order loses its priority in the queue; a change to only the expiry keeps it. With
-    UseCapReservation in the Logon, changes may be sent only after the order's New report, and only one at a
-    time.
+    quantity or another price the order loses its priority in the queue; a change to only the expiry keeps it.
+    With UseCapReservation in the Logon, changes may be sent only after the order's New report, and only one
+    at a time.
 
     Sent from the client on KalshiNR and KalshiRT. At most one of NoPartyIDs and AllocAccount is present.
     Changed in 2026-10: TimeInForce and ExpireTime change the expiry. Source: order-entry, margin order-entry.
@@ -315,9 +315,10 @@ class OrderCancelReplaceRequest(FixMessage):
         order_id: OrderID (37): The exchange's id of the order. Required when sent on prediction with
             UseCapReservation Y in the Logon.
         orig_cl_ord_id: OrigClOrdID (41): ClOrdID of the order to change. Required.
-        order_qty: OrderQty (38): New total quantity: if it equals the filled quantity, the order is
-            cancelled; a lower quantity is refused. In contracts. At least 0 in steps of 0.01 from the client
-            on prediction. At least 0 in steps of 1 from the client on margin. Required.
+        order_qty: OrderQty (38): New total quantity, including the filled quantity. If it equals the filled
+            quantity, the order is cancelled; a lower quantity is refused. In contracts. At least 0 in steps
+            of 0.01 from the client on prediction. At least 0 in steps of 1 from the client on margin.
+            Required.
         ord_type: OrdType (40): Order type. Known values: `OrdType`. Required. Defaults to LIMIT, its only
             value.
         price: Price (44): New price; unchanged if absent. In dollars or in cents, depending on UseDollars in
@@ -327,22 +328,21 @@ class OrderCancelReplaceRequest(FixMessage):
             client on margin. Optional.
         side: Side (54): As in the order. Known values: `Side`. Required.
         symbol: Symbol (55): As in the order. Required.
-        time_in_force: TimeInForce (59): New time in force: until the end of the day in New York, until
-            ExpireTime, or without a limit. The expiry is unchanged if both this field and ExpireTime are
-            absent. Known values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since
-            2026-10.
+        time_in_force: TimeInForce (59): New time in force: Day, GoodTillDate with ExpireTime, or
+            GoodTillCancel. The expiry is unchanged if both this field and ExpireTime are absent. Known
+            values: `TimeInForce`. Only DAY, GOOD_TILL_CANCEL or GOOD_TILL_DATE. Optional. Since 2026-10.
         expire_time: ExpireTime (126): New expiry of the order; a time in the past is refused. Required when
             TimeInForce is GOOD_TILL_DATE. Allowed only when TimeInForce is GOOD_TILL_DATE. Since 2026-10.
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
         alloc_account: AllocAccount (79): Number of the subaccount, instead of a party; 0 or absent is the
             primary account. From 0 to 63. Optional. Absent means 0.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
-            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
-            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
-            from the client. Only -1 with UseCapReservation Y in the Logon. Not allowed on margin. Optional
-            elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard. 0 or more selects the shard; if
+            absent or -1, the venue derives the shard from Symbol, which takes a little longer. An order, a
+            change or a cancel that names shard 1 or higher is charged to the Write budget of that shard. RFQ
+            messages, and orders that accept a quote, are charged to the budget of RFQ_SHARD (see the limits);
+            all other messages to the account's general budget. At least -1 from the client. Only -1 with
+            UseCapReservation Y in the Logon. Not allowed on margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "G"
@@ -480,11 +480,12 @@ class OrderCancelRequest(FixMessage):
             most 2 entries. Optional.
         alloc_account: AllocAccount (79): Number of the subaccount, instead of a party; 0 or absent is the
             primary account. From 0 to 63. Optional. Absent means 0.
-        ex_destination: ExDestination (100): Index of the exchange shard: 0 or more selects the shard; if
-            absent or -1, the venue derives it from Symbol, which takes a little longer. An order, a change or
-            a cancel that names shard 1 or higher is charged to the Write budget of that shard; other
-            messages, and orders that accept a quote, are charged to the account's general budget. At least -1
-            from the client. Not allowed on margin. Optional elsewhere.
+        ex_destination: ExDestination (100): Index of the exchange shard. 0 or more selects the shard; if
+            absent or -1, the venue derives the shard from Symbol, which takes a little longer. An order, a
+            change or a cancel that names shard 1 or higher is charged to the Write budget of that shard. RFQ
+            messages, and orders that accept a quote, are charged to the budget of RFQ_SHARD (see the limits);
+            all other messages to the account's general budget. At least -1 from the client. Not allowed on
+            margin. Optional elsewhere.
     """
 
     MSG_TYPE: ClassVar[str] = "F"
@@ -632,27 +633,27 @@ def encode_order_mass_cancel_request(
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ExecutionReport(FixMessage):
-    """ExecutionReport (8): Reports the state of an order: on the session that sent it, on listeners, and on
-    drop copy.
+    """ExecutionReport (8): Reports a change to an order: on the session that sent the order, on listeners,
+    and on drop copy.
 
     Sent from the venue on KalshiNR, KalshiRT and KalshiDC; from the venue on KalshiRFQ. Changed in 1.0.18
     (2026-02-12): Quantities carry at least two decimals. Changed in 1.0.30 (2026-06-04): Text distinguishes
     an unknown outcome (EXCHANGE_UNAVAILABLE) from a failure (INTERNAL_ERROR). Changed in 1.0.31 (2026-06-04):
-    Text is POST_ONLY_CROSS on a post-only order that would have crossed. Changed in 2026-10: Parties contains
-    the user who sent the order too; a Replaced report contains the order's expiry. Source: order-entry,
+    Text is POST_ONLY_CROSS on a post-only order that would have crossed. Changed in 2026-10: Parties also
+    contains the user who sent the order; a Replaced report contains the order's expiry. Source: order-entry,
     margin order-entry.
 
     Attributes:
         order_id: OrderID (37): The exchange's id of the order. Required.
-        cl_ord_id: ClOrdID (11): ClOrdID of the last request that changed the order; for the order of a
-            maker's quote, `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
+        cl_ord_id: ClOrdID (11): ClOrdID of the order: that of its latest accepted request. The order of a
+            maker's quote has `quote:HASH:QuoteID`. At most 64 characters. Matches `[A-Za-z0-9+=_:/-]+`.
             Required.
         orig_cl_ord_id: OrigClOrdID (41): Previous ClOrdID, if the order was replaced or cancelled. Optional.
-        exec_id: ExecID (17): Id of the report, `clock;event` or `clock;event;shard`, in sequence on its
-            shard; `-1;-1` on pending reports. Required.
+        exec_id: ExecID (17): Id of the report: `clock;event` on shard 0, `clock;event;shard` on others,
+            increasing on each shard; `-1;-1` on pending reports. Required.
         exec_type: ExecType (150): Type of the report. Known values: `ExecType`. Required.
         ord_status: OrdStatus (39): State of the order after the event. Known values: `OrdStatus`. Required.
-        side: Side (54): Side of the market; on prediction always seen from the YES contract. Known values:
+        side: Side (54): Side of the market; on prediction always in terms of the YES contract. Known values:
             `Side`. Required.
         symbol: Symbol (55): Ticker of the market. Required.
         order_qty: OrderQty (38): CumQty plus LeavesQty; with PreserveOriginalOrderQty, the original quantity.
@@ -672,9 +673,9 @@ class ExecutionReport(FixMessage):
         last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
         last_mkt: LastMkt (30): Index of the exchange shard that created the report. Optional.
         transact_time: TransactTime (60): Time of the event. Required on margin. Optional elsewhere.
-        time_in_force: TimeInForce (59): The new value, only on Replaced: GoodTillDate if the order expires,
-            including at the end of a day; otherwise GoodTillCancel. Known values: `TimeInForce`. Required
-            when ExecType is REPLACED. Since 2026-10.
+        time_in_force: TimeInForce (59): Only on Replaced: GoodTillDate if the order has an ExpireTime, also
+            at the end of a day; otherwise GoodTillCancel. Known values: `TimeInForce`. Required when ExecType
+            is REPLACED. Since 2026-10.
         expire_time: ExpireTime (126): When the order expires; the end of the day in New York for a day order.
             Optional.
         text: Text (58): Reason, such as INSUFFICIENT_BALANCE; the venue may send other values. Optional.
@@ -683,18 +684,18 @@ class ExecutionReport(FixMessage):
         exec_restatement_reason: ExecRestatementReason (378): Why the exchange changed the order without a
             request. Optional.
         party_ids: NoPartyIDs (453): The customer account of the order, and after it the user who sent the
-            order (SenderSubID), each only if known. A report about a change or a cancel contains the user who
-            sent that request, if the request names one. At most 1 entry from the client. At most 2 entries.
-            Optional.
+            order (SenderSubID), each only if known. A report of a change or a cancel names the user who sent
+            that request instead, if the request contains one. At most 1 entry from the client. At most 2
+            entries. Optional.
         alloc_account: AllocAccount (79): The order's subaccount, if it has one. From 0 to 63. Optional.
         long_qty: LongQty (704): Long position after the trade, YES contracts on prediction; only on Trade. In
             contracts. Optional.
         short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; only on Trade.
             In contracts. Optional.
-        clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears, only on Trade: on
-            prediction the date of TransactTime in New York; on margin, from 16:00 in New York on, the next
-            date, including weekends and holidays. Optional. Since 2026-09-03. Changed in 2026-10-01: On
-            margin too.
+        clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears; only on Trade. It
+            is the date of TransactTime in New York, but on margin, from 16:00 in New York on, the next date,
+            including weekends and holidays. Optional. Since 2026-09-03. Changed in 2026-10-01: Sent on margin
+            too.
         trd_match_id: TrdMatchID (880): Id of the trade; only on Trade. Optional.
         aggressor_indicator: AggressorIndicator (1057): Y if this order took liquidity, N if it was resting;
             only on Trade. Optional.
@@ -702,13 +703,13 @@ class ExecutionReport(FixMessage):
         collateral_amount_changes: NoCollateralAmountChanges (1703): Changes to the account's money caused by
             the event. Optional.
         single_market_collateral_return: SingleMarketCollateralReturn (21030): Collateral freed because the
-            position in this market shrank; a part of the Balance change, not added to it. Only on Trade, if
-            SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on margin. Optional
-            elsewhere. Since 1.0.26 (2026-05-18).
-        ranged_market_collateral_return: RangedMarketCollateralReturn (21031): Collateral freed because
-            positions of a group of markets offset each other; a part of the Balance change, not added to it.
-            Only on Trade, if SplitCollateralReturn is Y and it is not zero. In dollars. Not allowed on
+            position in this market became smaller. It is included in the change of type Balance. Only on
+            Trade, if SplitCollateralReturn is Y and the amount is not zero. In dollars. Not allowed on
             margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
+        ranged_market_collateral_return: RangedMarketCollateralReturn (21031): Collateral freed because
+            positions of a group of markets offset each other. It is included in the change of type Balance.
+            Only on Trade, if SplitCollateralReturn is Y and the amount is not zero. In dollars. Not allowed
+            on margin. Optional elsewhere. Since 1.0.26 (2026-05-18).
         self_trade_prevention_type: SelfTradePreventionType (2964): Action when the order would trade with
             another order of the same owner. Known values: `SelfTradePreventionType`. Optional.
     """

@@ -29,8 +29,8 @@ _ORDER_GROUP_ACTION = code_fields(20131, OrderGroupAction, format_int)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class OrderGroupRequest(FixMessage):
-    """OrderGroupRequest (UOG): Creates, changes, resets, triggers or deletes an order group. SecondaryClOrdID
-    adds an order to a group.
+    """OrderGroupRequest (UOG): Creates, changes, resets, triggers or deletes an order group. An order joins a
+    group with SecondaryClOrdID in NewOrderSingle.
 
     Sent from the client on KalshiNR and KalshiRT. Since 1.0.13 (2025-08-15). Changed in 1.0.21 (2026-04-20):
     Takes AllocAccount. Source: order-groups, margin order-groups.
@@ -42,9 +42,9 @@ class OrderGroupRequest(FixMessage):
             group. Matching `[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}` from the client. Required
             when OrderGroupAction is RESET, DELETE, TRIGGER or UPDATE. Not allowed when OrderGroupAction is
             CREATE. Since 1.0.13 (2025-08-15).
-        order_group_contracts_limit: OrderGroupContractsLimit (20132): Contracts that may fill within any 15
-            seconds before the group triggers. In contracts. From 1 to 1000000. Required when OrderGroupAction
-            is CREATE or UPDATE. Since 1.0.13 (2025-08-15).
+        order_group_contracts_limit: OrderGroupContractsLimit (20132): Number of contracts that may fill
+            within any 15 seconds; a further fill triggers the group. In contracts. From 1 to 1000000.
+            Required when OrderGroupAction is CREATE or UPDATE. Since 1.0.13 (2025-08-15).
         alloc_account: AllocAccount (79): The subaccount that owns the group. From 0 to 63. Optional. Absent
             means 0. Since 1.0.21 (2026-04-20).
         ex_destination: ExDestination (100): Index of the exchange shard of the group. At least -1 from the

@@ -87,7 +87,8 @@ _SIDE = code_fields(54, Side, format_char)
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequest(FixMessage):
-    """QuoteRequest (R): Requests quotes; the request that the venue sends to makers has other fields.
+    """QuoteRequest (R): Requests quotes. The creator sends it to the venue; the venue sends it to makers,
+    with other fields.
 
     Sent from the client on prediction, on KalshiRT; from the venue on prediction, on KalshiRFQ. Source:
     rfq-messages.
@@ -95,7 +96,7 @@ class QuoteRequest(FixMessage):
     Attributes:
         quote_req_id: QuoteReqID (131): From the creator: its own id of the request. To the makers: the
             exchange's id of the request. Required.
-        related_sym: NoRelatedSym (146): Subject of the request: one entry, with a market, or without one for
+        related_sym: NoRelatedSym (146): Subject of the request: one entry, which names a market, except for
             combinations. Exactly 1 entry. Required.
         alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
             allowed from the venue. Optional elsewhere. Absent means 0.
@@ -336,32 +337,32 @@ def encode_quote_request_ack(message: QuoteRequestAck, checked: bool = True, tex
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Quote(FixMessage):
-    """Quote (S): A maker's quote: from the maker to the exchange, which sends it to the creator. A new quote
-    for the same request replaces the maker's previous one. The sum of the two prices may not exceed one
-    dollar.
+    """Quote (S): A maker's quote: the maker sends it to the exchange, which sends it to the creator. A new
+    quote for the same request replaces the maker's previous one. The sum of the two prices must not exceed
+    one dollar.
 
     Sent from the client on prediction, on KalshiRFQ; from the venue on prediction, on KalshiRT. At least one
     of BidPx and OfferPx is present. Source: rfq-messages.
 
     Attributes:
-        quote_id: QuoteID (117): From the maker: its own id of the quote. To the creator: the id with which to
-            accept the quote. Required.
+        quote_id: QuoteID (117): From the maker: its own id of the quote. To the creator: the id of the quote,
+            to be used in AcceptQuote. Required.
         quote_req_id: QuoteReqID (131): The exchange's id of the request. Required.
         symbol: Symbol (55): Ticker of the market. Required.
-        bid_px: BidPx (132): Price of the YES side; absent or 0 if the maker does not quote it. To the
+        bid_px: BidPx (132): Price of the YES side; absent or 0 if the maker does not quote this side. To the
             creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0
             to 99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to
             0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
-        offer_px: OfferPx (133): Price of the NO side; absent or 0 if the maker does not quote it. To the
-            creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From 0
-            to 99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to
+        offer_px: OfferPx (133): Price of the NO side; absent or 0 if the maker does not quote this side. To
+            the creator, always in dollars. In dollars or in cents, depending on UseDollars in the Logon. From
+            0 to 99 cents in steps of 1 from the client with UseDollars N or absent in the Logon. From 0 to
             0.9999 dollars in steps of 0.0001 from the client with UseDollars Y in the Logon. Optional.
         exec_inst: ExecInst (18): How to execute the order. Known values: `ExecInst`. Not allowed from the
             venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
         alloc_account: AllocAccount (79): The maker's subaccount. From 0 to 63. Not allowed from the venue.
             Optional elsewhere. Absent means 0.
-        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book after a partial
-            execution. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
+        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of an order from a quote in the book
+            after a partial fill. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
             (2026-05-05).
         order_qty: OrderQty (38): Contracts that the quote is for. In contracts. At least 0.01 in steps of
             0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin. Not
@@ -757,8 +758,8 @@ class QuoteConfirm(FixMessage):
 
     Attributes:
         quote_id: QuoteID (117): Id of the quote. Required.
-        rfq_id: RfqId (21023): The request that the quote must belong to. With it, the message uses less of
-            the rate limit. Optional.
+        rfq_id: RfqId (21023): The request that the quote must belong to. With this field, the message costs
+            less of the rate limit. Optional.
     """
 
     MSG_TYPE: ClassVar[str] = "U7"
@@ -894,7 +895,7 @@ class AcceptQuote(FixMessage):
         party_ids: NoPartyIDs (453): The customer of a clearing member. At most 1 entry from the client. At
             most 2 entries. Optional.
         prefer_better_quote: PreferBetterQuote (21022): Y accepts the best quote of the request if it is at
-            least as good as the given one. Optional. Absent means N.
+            least as good as the quote that QuoteID names. Optional. Absent means N.
     """
 
     MSG_TYPE: ClassVar[str] = "UA"
@@ -986,8 +987,8 @@ class AcceptQuoteStatus(FixMessage):
         quote_id: QuoteID (117): Id of the quote. Required.
         accept_quote_status: AcceptQuoteStatus (21025): Whether the acceptance took effect. Known values:
             `AcceptQuoteStatusCode`. Required.
-        accepted_quote_id: AcceptedQuoteId (21024): The quote that was actually accepted; differs from QuoteID
-            if the venue chose a better one. Optional.
+        accepted_quote_id: AcceptedQuoteId (21024): Id of the quote that was actually accepted. It differs
+            from QuoteID if the venue chose a better quote. Optional.
         cl_ord_id: ClOrdID (11): As in AcceptQuote, if present there. At most 64 characters. Matches
             `[A-Za-z0-9+=_:/-]+`. Optional.
         text: Text (58): Why the acceptance failed. Optional.

@@ -50,15 +50,16 @@ class Logon(FixMessage):
     Attributes:
         encrypt_method: EncryptMethod (98): How messages are encrypted: always None, because the transport is
             encrypted. Known values: `EncryptMethod`. Always NONE.
-        heart_bt_int: HeartBtInt (108): How long either side may be silent before it sends a Heartbeat: more
-            than 3 on prediction, at least 3 on margin; usually 30. In seconds. At least 3. Required.
+        heart_bt_int: HeartBtInt (108): Heartbeat interval: how long either side may send nothing before it
+            sends a Heartbeat. More than 3 on prediction, at least 3 on margin; usually 30. In seconds. At
+            least 3. Required.
         raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         default_appl_ver_id: DefaultApplVerID (1137): Version of FIX of the session's application messages.
             Known values: `ApplVerID`. Always FIX50SP2.
-        reset_seq_num_flag: ResetSeqNumFlag (141): Y restarts the sequence numbers of both directions at 1;
-            sessions without resend refuse a Logon without it. Required from the client on KalshiNR, KalshiDC,
-            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
+        reset_seq_num_flag: ResetSeqNumFlag (141): Y restarts the sequence numbers of both directions at 1. On
+            session types without resend, the venue refuses a Logon without it. Required from the client on
+            KalshiNR, KalshiDC, KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N.
         next_expected_msg_seq_num: NextExpectedMsgSeqNum (789): Next sequence number that the sender of this
             Logon expects; it has received all lower ones. Optional.
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
@@ -67,8 +68,8 @@ class Logon(FixMessage):
         username: Username (553): User name at the other side. Optional.
         password: Password (554): Password of the user. Optional. Never shown in a repr.
         new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
-        encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
-            as the two sides agreed. Optional.
+        encrypted_password_method: EncryptedPasswordMethod (1400): Method of encryption of the encrypted
+            passwords, as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
             repr.
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
@@ -77,38 +78,38 @@ class Logon(FixMessage):
             when the connection ends, for any reason. Only N when ListenerSession is Y. Optional. Absent means
             N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
-            execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
-            and excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
-            Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
-            Works on KalshiNR and KalshiRT.
+            execution reports. It requires SkipPendingExecReports and a separate key (read scope is
+            sufficient). CancelOrdersOnDisconnect must be N or absent. Not allowed on KalshiDC, KalshiPT,
+            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in
+            1.0.12 (2025-06-26): Available on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
             this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
-            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts it too.
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts the field too.
         message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
             resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means 24.
         use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
-        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
-            immediate-or-cancel order that was filled in part. Optional. Absent means N.
+        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the end of a partially filled
+            immediate-or-cancel order, whose rest is cancelled. Optional. Absent means N.
         preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
             OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
             the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
             Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
-        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
-            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
-            covers the expiry of single orders, in addition to the close of a market.
+        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that expire, or end with their
+            market, as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01):
+            Also covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
             the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
-        split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
-            the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
-            1.0.26 (2026-05-18).
-        use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
-            on event contracts for every order and every change to an order; for clearing members only. Orders
-            that accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+        split_collateral_return: SplitCollateralReturn (21027): Y adds SingleMarketCollateralReturn and
+            RangedMarketCollateralReturn to Trade reports: the released collateral, by reason. Not allowed on
+            margin. Optional elsewhere. Absent means N. Since 1.0.26 (2026-05-18).
+        use_cap_reservation: UseCapReservation (21032): For clearing members: Y makes every order, and every
+            change to an order, reserve a part of the customer account's daily cap on event contracts. Orders
+            that accept a quote reserve nothing. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 
@@ -362,7 +363,8 @@ def encode_logon(message: Logon, checked: bool = True, text: str = "") -> str:
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class Heartbeat(FixMessage):
-    """Heartbeat (0): Sent when the sender has been silent for HeartBtInt, or in answer to a TestRequest.
+    """Heartbeat (0): Sent when the sender has sent no other message for HeartBtInt, or in answer to a
+    TestRequest.
 
     Source: FIXT 1.1.
 
@@ -459,8 +461,8 @@ def encode_test_request(message: TestRequest, checked: bool = True, text: str = 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class ResendRequest(FixMessage):
-    """ResendRequest (2): Requests messages that were sent earlier but have not arrived. The venue refuses one
-    that begins before the oldest message that it keeps (MessageRetentionPeriod).
+    """ResendRequest (2): Requests messages that were sent earlier but not received. The venue refuses a
+    request that begins before the oldest message that it keeps (MessageRetentionPeriod).
 
     Sent on KalshiRT and KalshiPT. Source: authentication, margin authentication.
 
@@ -723,8 +725,8 @@ class LogonFields(Block):
         username: Username (553): User name at the other side. Optional.
         password: Password (554): Password of the user. Optional. Never shown in a repr.
         new_password: NewPassword (925): New password of the user. Optional. Never shown in a repr.
-        encrypted_password_method: EncryptedPasswordMethod (1400): How the encrypted passwords are encrypted,
-            as the two sides agreed. Optional.
+        encrypted_password_method: EncryptedPasswordMethod (1400): Method of encryption of the encrypted
+            passwords, as the two sides agreed. Optional.
         encrypted_password: EncryptedPassword (1402): The password, encrypted. Optional. Never shown in a
             repr.
         encrypted_new_password: EncryptedNewPassword (1404): The new password, encrypted. Optional. Never
@@ -733,38 +735,38 @@ class LogonFields(Block):
             when the connection ends, for any reason. Only N when ListenerSession is Y. Optional. Absent means
             N.
         listener_session: ListenerSession (20126): Y makes the session a live, read-only feed of the account's
-            execution reports; requires SkipPendingExecReports and a separate key (read scope is sufficient),
-            and excludes CancelOrdersOnDisconnect. Not allowed on KalshiDC, KalshiPT, KalshiRFQ and KalshiMD.
-            Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in 1.0.12 (2025-06-26):
-            Works on KalshiNR and KalshiRT.
+            execution reports. It requires SkipPendingExecReports and a separate key (read scope is
+            sufficient). CancelOrdersOnDisconnect must be N or absent. Not allowed on KalshiDC, KalshiPT,
+            KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 1.0.10 (2025-04-15). Changed in
+            1.0.12 (2025-06-26): Available on KalshiNR and KalshiRT.
         receive_settlement_reports: ReceiveSettlementReports (20127): Whether settlement reports are sent on
             this session. Not allowed on margin. Not allowed on KalshiDC, KalshiRFQ and KalshiMD. Optional
-            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts it too.
+            elsewhere. Absent means N; Y on KalshiPT. Changed in 2026-10: KalshiNR accepts the field too.
         message_retention_period: MessageRetentionPeriod (20200): How long the gateway keeps messages for
             resending. In hours. From 1 to 72. Not allowed on KalshiNR, KalshiDC, KalshiRFQ and KalshiMD.
             Optional elsewhere. Absent means 24.
         use_dollars: UseDollars (21005): Y: prices are in dollars with up to four decimals. N: in whole cents.
             Optional. Absent means N; always Y on margin. Since 1.0.14 (2025-10-01).
-        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the cancelled rest of an
-            immediate-or-cancel order that was filled in part. Optional. Absent means N.
+        enable_ioc_cancel_report: EnableIocCancelReport (21007): Y reports the end of a partially filled
+            immediate-or-cancel order, whose rest is cancelled. Optional. Absent means N.
         preserve_original_order_qty: PreserveOriginalOrderQty (21008): Y keeps the original quantity in
             OrderQty of execution reports. Optional. Absent means N. Since 1.0.15 (2025-11-21).
         skip_pending_exec_reports: SkipPendingExecReports (21011): Y omits the pending reports that precede
             the outcome of a request. Only Y when ListenerSession is Y. Required when ListenerSession is Y.
             Absent means N. Also read from tag 21003, which is never sent. Since 1.0.10 (2025-04-15). Changed
             in 1.0.17 (2025-11-30): Moved here from tag 21003, which is deprecated.
-        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that the system ends by expiry
-            as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01): Also
-            covers the expiry of single orders, in addition to the close of a market.
+        use_expired_ord_status: UseExpiredOrdStatus (21012): Y reports orders that expire, or end with their
+            market, as Expired rather than Canceled. Optional. Absent means N. Changed in 1.0.20 (2026-03-01):
+            Also covers the expiry of single orders, in addition to the close of a market.
         always_emit_new_before_trade: AlwaysEmitNewBeforeTrade (21026): Y sends a separate New report before
             the first Trade, even if an order trades immediately. Not allowed on margin. Optional elsewhere.
             Absent means N. Since 1.0.22 (2026-04-28).
-        split_collateral_return: SplitCollateralReturn (21027): Y adds the released part of the collateral and
-            the reason to Trade reports. Not allowed on margin. Optional elsewhere. Absent means N. Since
-            1.0.26 (2026-05-18).
-        use_cap_reservation: UseCapReservation (21032): Y reserves capacity of a customer account's daily cap
-            on event contracts for every order and every change to an order; for clearing members only. Orders
-            that accept a quote reserve no capacity. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
+        split_collateral_return: SplitCollateralReturn (21027): Y adds SingleMarketCollateralReturn and
+            RangedMarketCollateralReturn to Trade reports: the released collateral, by reason. Not allowed on
+            margin. Optional elsewhere. Absent means N. Since 1.0.26 (2026-05-18).
+        use_cap_reservation: UseCapReservation (21032): For clearing members: Y makes every order, and every
+            change to an order, reserve a part of the customer account's daily cap on event contracts. Orders
+            that accept a quote reserve nothing. Not allowed on margin. Not allowed on KalshiDC, KalshiPT,
             KalshiRFQ and KalshiMD. Optional elsewhere. Absent means N. Since 2026-10.
     """
 

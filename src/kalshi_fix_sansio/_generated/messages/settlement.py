@@ -48,8 +48,8 @@ class MarketSettlementReport(FixMessage):
     """MarketSettlementReport (UMS): The settlement of a market, with its effect on each party.
 
     Sent from the venue on prediction, on KalshiPT, KalshiRT and KalshiNR. Changed in 1.0.19 (2026-02-27):
-    MiscFeeAmt carries the fee, which was always zero before. Changed in 2026-10: KalshiNR may request them
-    too. Source: market-settlement.
+    MiscFeeAmt contains the fee; before, it was always zero. Changed in 2026-10: A session on KalshiNR may
+    request the reports too. Source: market-settlement.
 
     Attributes:
         market_settlement_report_id: MarketSettlementReportID (20105): Id of this page of the settlement;
@@ -61,7 +61,7 @@ class MarketSettlementReport(FixMessage):
             settlement. In reports. Optional.
         market_result: MarketResult (20107): Result of the market. Known values: `MarketResult`. Required.
         settlement_price: SettlementPrice (730): Value of one YES contract before fees, in cents on every
-            session. In cents. Required. Changed in 1.0.19 (2026-02-27): Carries up to two decimals.
+            session. In cents. Required. Changed in 1.0.19 (2026-02-27): Has up to two decimals.
         last_fragment: LastFragment (893): Y on the last page of a settlement, N on earlier pages. Optional.
         market_settlement_party_ids: NoMarketSettlementPartyIDs (20108): The parties whose positions were
             settled, each with its payout and fees. Optional.
