@@ -70,7 +70,7 @@ class AnyioAdapter(AsyncAdapter):
         super().__init__(plan)
 
     async def enter(self) -> None:
-        """Open the task group explicitly, because `async with` would wrap exceptions raised inside."""
+        """Open the task group explicitly, because `async with` would wrap exceptions in an ExceptionGroup."""
         self._tasks = await anyio.create_task_group().__aenter__()
 
     async def exit(self) -> None:

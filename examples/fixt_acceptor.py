@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 acceptor over plain TCP, reachable from this machine only, that echoes orders.
+"""A minimal FIXT 1.1 acceptor that echoes orders, over plain TCP, for peers on this machine.
 
 One peer at a time is logged on; sequence numbers start at 1 with every Logon.
 """

@@ -1,4 +1,4 @@
-"""A bare FIXT 1.1 initiator over plain TCP that echoes orders like the acceptor, and reconnects."""
+"""A minimal FIXT 1.1 initiator over plain TCP. It echoes orders like the acceptor, and reconnects."""
 
 from __future__ import annotations
 

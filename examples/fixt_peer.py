@@ -31,8 +31,8 @@ SEND_TIMEOUT = 30.0
 """Maximum number of seconds to wait for a peer that does not read."""
 PROTOCOL_OPTIONS = {"quickfix": QUICKFIX, "quickfixj": QUICKFIXJ}
 SENDING_TIME_TOLERANCE = 119.0
-"""Seconds. Acceptance definitions use times that are 121 whole seconds off, so with a tolerance of 120 the
-result would depend on how fast a message arrives."""
+"""In seconds. QuickFIX's test scripts (acceptance definitions) use times that are 121 whole seconds off. With
+a tolerance of 120, their result would depend on how fast a message arrives."""
 LINGER = 1.0
 """Maximum number of seconds to wait for the peer to close its end after ours."""
 
@@ -129,10 +129,10 @@ class Peer:
             self._session.abort("already logged on", _now())
 
     def _answer(self, event: MessageReceived) -> None:
-        """Echo orders, definitions and email; reject all other messages.
+        """Echo orders, security definitions and email; reject all other messages.
 
-        QuickFIX/J's application writes a definition anew, which omits empty groups, and its rejects do not
-        contain the version that it uses.
+        The test application of QuickFIX/J encodes a definition again instead of forwarding its bytes, which
+        omits empty groups. Its rejects do not contain DefaultApplVerID.
         """
         message, header = event.message, event.message.header
         if isinstance(message, NewOrderSingle):

@@ -2,7 +2,8 @@
 
     python market_maker_trio.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 
-The arguments name a second API key, for market data: Kalshi allows one connection for each key.
+KEY_ID and PRIVATE_KEY_PATH are a second API key, for market data, because Kalshi allows one connection for
+each key. The key for orders is read from the environment.
 """
 
 from sys import argv

@@ -1,4 +1,5 @@
-"""The bare core in your own event loop: one session, one socket, `selectors`. Places one order and logs out.
+"""The sans-IO core in your own event loop, with one session, one socket and `selectors`. The program places
+one order, and logs out.
 
     python own_loop.py SYMBOL
 
@@ -66,7 +67,7 @@ while True:
     selector.modify(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if output else 0))
     selector.select(None if due is None else max(0.0, due - time.monotonic()))
     with suppress(*NOT_NOW):
-        while not session.wants_close:  # until NOT_NOW: TLS may hold more than the selector sees
+        while not session.wants_close:  # until NOT_NOW: TLS may buffer bytes that the selector does not see
             if data := sock.recv(65536):
                 session.receive_data(data, now())
             else:

@@ -1,5 +1,5 @@
 """The quotes of a market maker, independent of the event loop: one bid and one offer, a fixed distance behind
-the best prices. It applies the sessions' events, and returns the requests to send."""
+the best prices. `Quoter` applies the sessions' events, and returns the requests to send."""
 
 from decimal import Decimal
 from uuid import uuid4

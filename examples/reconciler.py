@@ -1,6 +1,10 @@
-"""Reconcile a day from the recordings or wire logs of its order and settlement sessions, oldest first.
+"""Reconcile the orders, positions and cash of a day.
 
-Orders that remain uncertain are requested from drop copy; the result is compared with the venue's reports.
+    python reconciler.py FILE...
+
+The files are the recordings or wire logs of the day's order and settlement sessions, oldest first. The
+reports of orders that remain uncertain are requested from drop copy. The resulting positions are compared
+with the venue's settlement reports.
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Record market data until Ctrl-C: a file, then the markets' symbols.
+"""Record market data until Ctrl-C. The arguments are a file and the markets' symbols.
 
 `kalshi-fix replay FILE` prints the resulting books; `kalshi_fix_adapters.logs` reads the file.
 """

@@ -1,4 +1,4 @@
-"""Request quotes on a market, buy at the best one received within a second, and print the result.
+"""Request quotes on a market, accept the best quote received within a second, and print the result.
 
 python rfq_creator.py SYMBOL CONTRACTS
 """

@@ -2,7 +2,8 @@
 
 python rfq_maker.py YES_PRICE NO_PRICE
 
-A creator who buys trades at the NO price; one who sells trades at the YES price. Both are in dollars.
+If the creator of a request buys, the trade is at NO_PRICE; if the creator sells, at YES_PRICE. Both prices
+are in dollars.
 """
 
 from contextlib import suppress

@@ -32,7 +32,9 @@ FAST_RECONNECT = ReconnectPolicy(initial=0.05, cap=0.2, retry_first=True)
 
 
 def follow(client: Client, timeout: float | None = None) -> None:
-    """Record a row for each report and each uncertain order, in the commit that confirms it."""
+    """Write a row for each report and each uncertain order. The commit that confirms the event contains the
+    row.
+    """
     for event in client.events(timeout):
         match event:
             case MessageReceived(message=ExecutionReport() as report):

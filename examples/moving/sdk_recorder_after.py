@@ -1,6 +1,7 @@
 """Record the best prices of markets: python sdk_recorder_after.py FILE SYMBOL...
 
-Every byte is recorded in FILE.rec. Books can be replayed from this file at any depth.
+All messages are recorded in a second file, with the suffix .rec instead of FILE's. Books can be replayed from
+this recording at any depth.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ async def run(client: Client, symbols: list[str], path: Path) -> None:
 
 
 async def main() -> None:
-    """Run with a recorder for the bytes."""
+    """Run with a recorder."""
     path = Path(sys.argv[1])
     with Recorder(path.with_suffix(".rec")) as recorder:
         await run(market_data(observer=recorder), sys.argv[2:], path)

@@ -1,10 +1,16 @@
 """Distribution of a session's events to other processes, independent of the broker.
 
+Terms:
+- A channel is one account on one session type.
+- A lane is a sequence of messages of a channel whose order is preserved (see `batches`).
+- A fence is a number that identifies a publisher; every later publisher of the channel has a higher one.
+- A generation is a series of rising MsgSeqNums. It ends when the numbers restart.
+
 The package does no I/O, and may import `events`, `errors` and the core. Modules:
 - `names`: subjects and ids of messages
 - `event_json`: the encoding of events that are not messages from the venue
 - `batches`: the messages to be published
-- `publisher`: publishes the events of a client, and confirms them
+- `publisher`: publishes the events of a client, and then confirms them to the client
 - `receiver`: turns received messages into events, without duplicates
 - `marks`: positions in a stream, and snapshots
 - `commands`: messages that other processes send through a session

@@ -1,9 +1,10 @@
 """The publisher's side: which events are published together, in which order, and with which ids.
 
-The messages of a session are published in lanes. A market data session has a lane for each bucket of symbols,
-and one lane for messages about several buckets, so that consumers can follow only some symbols. Every other
-session has one lane. The order within a lane is preserved. Every message contains the MsgSeqNum of the
-previous message of its lane (`previous`), so that consumers detect missing messages.
+The messages of a session are published in lanes, and their order within a lane is preserved. A market data
+session has a lane for each bucket (a group of symbols with the same hash), and one lane for messages about
+several buckets. So a consumer can follow only some symbols. Every other session has one lane. Every message
+contains the MsgSeqNum of the previous message of its lane (`previous`), so that consumers detect missing
+messages.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Outgoing:
         id: Id of the message.
         lane: Lane of the message.
         previous: MsgSeqNum of the previous message of the lane; 0 if this is the lane's first
-            message in its generation, None if unknown.
+            message in its generation (see `BatchId`), None if unknown.
         data: The bytes of one or more messages from the venue as received, an encoded event, or a part of
             either.
     """
@@ -73,8 +74,8 @@ class Round:
 
     Attributes:
         messages: The messages, at most one for each lane; none if the events of this round are not published.
-        last: The last event whose publication ends with this round; None if the event continues in the next
-            round.
+        last: The last event whose publication ends with this round; None if the round contains a part of an
+            event, and further parts follow.
         count: The number of events whose publication ends with this round.
         size: Total size of the messages in bytes.
     """
@@ -118,8 +119,8 @@ class _Collected:
 class Batcher:
     """Turns the events of a client into rounds of messages.
 
-    The caller limits the number of waiting events: it stops receiving events from the client for a while, or
-    drops market data (`drop`), which consumers detect as a gap.
+    The caller limits the number of waiting events. At the limit, it stops receiving events from the client
+    for a while, or drops market data (`drop`), and consumers detect a gap.
     """
 
     def __init__(
@@ -136,12 +137,12 @@ class Batcher:
         Args:
             channel: the session whose events are published.
             fence: a number higher than the fence of every earlier publisher of the channel.
-            lasting: whether the sequence numbers of the session continue in the next process. If so,
-                MsgSeqNum and the generation of the store identify a message. Otherwise the publisher begins a
-                new generation at every logon.
+            lasting: whether the sequence numbers of the session continue in the next process. If so, the
+                generation is that of the client's store. Otherwise the publisher begins a new generation at
+                every logon.
             max_bytes: maximum size of a message that the broker accepts, in bytes.
-            buckets: number of buckets of symbols; all publishers and filtering consumers of a channel must
-                use the same.
+            buckets: number of buckets of symbols. All publishers of a channel, and the consumers that follow
+                only some symbols, must use the same number.
         """
         if min(max_bytes, buckets) < 1:
             raise ValueError("max_bytes and buckets must be at least 1")
@@ -156,6 +157,7 @@ class Batcher:
         # A session with lasting numbers may continue the lanes of an earlier process, whose last messages are
         # unknown here.
         self._first: int | None = None if lasting else 0
+        """The value of `previous` for the first message of a lane."""
         self._generation = 0
         self._logons = 0
         self._number = 0
@@ -207,7 +209,7 @@ class Batcher:
     def next_round(self) -> Round | None:
         """Remove and return the next round; None if no event is waiting.
 
-        The broker must have acknowledged all its messages before the next round is published.
+        The broker must have acknowledged all messages of a round before the next round is published.
         """
         if not self._rounds:
             return None
@@ -239,8 +241,8 @@ class Batcher:
     def _begin(
         self, lane: str, subject: str, previous: int | None, number: int, data: bytes, event: int = 0
     ) -> None:
-        """Begin a bus message, in the last round if possible. A message that must keep its order
-        relative to all lanes, or a part of a large message, gets a separate round.
+        """Begin a bus message, in the last round if possible. A message gets a separate round if it must keep
+        its order relative to all lanes, or if it is a part of a large message.
         """
         rounds, size = self._rounds, self._max_bytes
         parts = -(-len(data) // size) or 1

@@ -56,8 +56,10 @@ class Refused:
 
 @attrs.frozen
 class Unknown:
-    """The message may have been sent, or may still be sent. It can be sent until its deadline on the clock of
-    the session process, or later if it waits for a commit by the store, which takes at most `commit_timeout`.
+    """The message may have been sent, or may still be sent.
+
+    It can be sent until its deadline, according to the clock of the session process. If it then waits for a
+    commit of the store, it can be sent up to `commit_timeout` later.
 
     A second command with the same message and ClOrdID is safe: the message is sent at most once. Otherwise
     look for the message in the events of the session.
@@ -183,8 +185,8 @@ class Commands:
         Args:
             data: the payload.
             deadline: seconds since 1970 after which the message must not be sent.
-            msg_type: the MsgType in the subject, for which the sender needs a permission. A message with
-                another MsgType is refused.
+            msg_type: the MsgType in the subject, for which the sender has a permission of the broker. A
+                message with another MsgType is refused.
 
         Raises:
             StoreError: the store cannot be read, so it is unknown whether the message was sent before.
@@ -210,7 +212,7 @@ class Commands:
         except DecodeError as error:
             return Refused(f"not a message: {error}")
         if msg_type is not None and message.msg_type != msg_type:
-            return Refused(f"a message of type {message.msg_type} with the subject of type {msg_type}")
+            return Refused(f"the message has type {message.msg_type}, but its subject has type {msg_type}")
         name = request_id(message)
         if name is None:
             return await self._send(message, None, deadline)
@@ -257,11 +259,12 @@ class Commands:
         return task.done()
 
     async def _outcome(self, message: Message, remaining: float) -> Answer:
+        """Send a message through the client within the remaining seconds; return the answer."""
         try:
             return Sent(await self._client.send(message, timeout=remaining))
         except SendFailedError as error:
             # Nothing was sent, but the failed store may contain the message. In this case the next session
-            # process answers Sent.
+            # process answers the same command with Sent.
             return Unknown(str(error))
         except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:
             return Refused(str(error))

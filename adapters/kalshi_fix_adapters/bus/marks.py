@@ -51,12 +51,13 @@ class Mark:
     Attributes:
         sequence: The broker's number for the last message whose events were all returned; 0 before the first
             message.
-        fence: The highest fence received.
-        event: The number of the last event other than a message from the publisher with this fence, which
-            numbers these events from 1.
+        fence: The highest fence received; it identifies the newest publisher.
+        event: The number of the last received event of this publisher, not counting messages from the venue.
+            The publisher numbers these events from 1.
         generation: The generation of this event.
         lanes: The position of the last message of each lane.
-        unproven: Lanes in which the broker may have dropped messages after the last position.
+        unproven: Lanes in which the broker may have dropped messages after the last position. The next
+            message of the lane shows whether it did.
     """
 
     sequence: int = 0

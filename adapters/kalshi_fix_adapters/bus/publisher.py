@@ -33,9 +33,9 @@ class Source(Protocol):
 class Publisher:
     """Publishes the events of a client in order, and confirms each event once the broker has acknowledged it.
 
-    After a crash of this process or of the broker before the acknowledgement, events are repeated; on a
-    session with resend, none is lost. With `drop`, dropped events are lost, and every event is confirmed when
-    it is taken from the client.
+    If this process or the broker crashes before the acknowledgement, events are published again. On a session
+    with resend, no event is lost. With `drop`, every event is confirmed when it is taken from the client, and
+    dropped events are lost.
 
     Attributes:
         published: Number of messages published on the bus, without repetitions.
@@ -100,6 +100,7 @@ class Publisher:
             raise group.exceptions[0] from None
 
     async def _take(self) -> None:
+        """Take events from the client until it has ended."""
         while not self._ended:
             try:
                 event = await self._client.receive()
@@ -119,6 +120,7 @@ class Publisher:
             self._work.set()
 
     async def _send(self) -> None:
+        """Publish the events that were taken, one round after the other."""
         while True:
             found = self._batcher.next_round()
             if found is None:
@@ -139,6 +141,7 @@ class Publisher:
             self._room.set()
 
     async def _deliver(self, message: Outgoing) -> None:
+        """Publish a message again and again until the broker acknowledges it."""
         while True:
             try:
                 await self._publish(message)

@@ -1,9 +1,10 @@
-"""The consumer's side: fences, removal of duplicates, gaps, and parts of large messages.
+"""The consumer's side: ignores replaced publishers and duplicates, detects gaps, and joins the parts of large
+messages.
 
 JetStream drops a message with a repeated id for two minutes only, and a publisher that continues after a
-crash may batch messages differently. So a receiver recognizes duplicates by their numbers, which only rise
-within a lane (see `batches`) and a generation. This works however late a duplicate is received, and in
-bounded memory.
+crash may batch messages differently. So a receiver recognizes duplicates by their MsgSeqNums, which only rise
+within a lane and a generation (see `batches` and `BatchId`). This works however late a duplicate is received,
+and in bounded memory.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Verdict(Enum):
     Attributes:
         APPLIED: The message contained a new event or message from the venue, or a part of one.
         DUPLICATE: All of the content had been received before.
-        FENCED: A later publisher has taken over. Its messages contain the content of this message if it is
-            still missing.
+        FENCED: The message was ignored, because a later publisher has taken over. That publisher also
+            publishes the content, unless it was received before.
     """
 
     APPLIED = "applied"
@@ -84,8 +85,8 @@ class Receiver:
         """Record that the stream has dropped messages after the last received message, perhaps messages of
         this channel.
 
-        Messages are reported as lost unless the next message of each lane proves that no message of its lane
-        is missing. A message from a later publisher or generation cannot prove this.
+        Then the next message of each lane must prove that no message of this lane is missing; otherwise
+        messages are reported as lost. A message from a later publisher or generation cannot prove this.
         """
         if self._fence:
             self.unproven = frozenset({*self._lanes, EVENT})
@@ -94,11 +95,11 @@ class Receiver:
         """Return the new events of a message, preceded by a MessagesLost if earlier messages or events are
         missing. Messages from the venue are returned as bytes.
 
-        MessagesLost has the range of the missing numbers. If it is unknown which messages are missing, the
-        range contains all earlier messages of the generation.
+        MessagesLost contains the range of the missing MsgSeqNums. If it is unknown which messages are
+        missing, the range contains all earlier messages of the generation.
 
         Raises:
-            ValueError: the message was not made by this library; it has no effect.
+            ValueError: the message was not written by this library; it has no effect.
         """
         if batch.fence < self._fence:
             self.verdict = Verdict.FENCED
@@ -113,8 +114,8 @@ class Receiver:
         content = data if batch.parts == 1 else self._collect(batch, data)
         lost = None if content is None else self._lost(batch, lane, previous)
         events = [] if content is None else self._read(batch, lane, content)
-        # Apart from the collected parts, the state changes only below, after everything that can raise an
-        # exception, so an unreadable message changes nothing else.
+        # Everything above may raise an exception, so the state changes only below. An unreadable message thus
+        # has no effect, except on the collected parts.
         if batch.fence > self._fence:
             self._fence, self._event = batch.fence, 0
         self.verdict = Verdict.APPLIED

@@ -47,7 +47,7 @@ _NOT_WRITTEN: Final = (
 
 async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
     """Answer commands until the client has ended."""
-    # This raises LocalProtocolError if the store does not keep ids, before the first order is accepted.
+    # Called for its error: LocalProtocolError if the store does not keep ids, before an order is accepted.
     client.sent_request("")
     channel = channel_of(client)
     commands = Commands(client, check, time.time, clock_difference=clock_difference)
@@ -104,12 +104,11 @@ class RemoteSession:
         """Send a message through the session process, and return its answer.
 
         Nothing is repeated automatically. After Unknown, it is safe to send the same message with the same
-        ClOrdID again: the session process, or its successor with the same store, sends it at most once.
+        ClOrdID again. The session process, or its successor with the same store, sends it at most once.
 
         Args:
             message: the message.
-            within: number of seconds after which the session process must no longer send the message; at most
-                30.
+            within: number of seconds, at most 30, in which the session process may send the message.
 
         Raises:
             LocalProtocolError: the message cannot be encoded.
@@ -118,8 +117,8 @@ class RemoteSession:
         if not 0 < within <= MAX_WITHIN:
             raise ValueError(f"within must be above 0, and at most {MAX_WITHIN:g} seconds, not {within!r}")
         data, deadline, end = encode_command(message), time.time() + within, time.monotonic() + within
-        # Without this, a caller that repeats a refused message at once would block the event loop, so the
-        # client could not reconnect.
+        # Without this pause, a caller that repeats a refused message at once would block the event loop, and
+        # the NATS client could not reconnect.
         await asyncio.sleep(0)
         cached, self._fence = self._fence, None
         try:

@@ -34,8 +34,8 @@ _RESERVED: Final = ("pending_size", "max_reconnect_attempts", "allow_reconnect",
 async def connect(servers: str | list[str], *, within: float = 10.0, **options: Any) -> AsyncIterator[Bus]:
     """Connect to NATS; close the connection at the end of the `async with` block.
 
-    After the loss of a connection, the client tries to reconnect without limit. Nothing is buffered while
-    there is no connection (`pending_size` is 0): a buffered command would be sent too late, and events wait
+    If the connection is lost, the client tries to reconnect until it succeeds. While there is no connection,
+    nothing is buffered (`pending_size` is 0), because a buffered command would be sent too late. Events wait
     in the publisher.
 
     Args:
@@ -195,13 +195,13 @@ class Bus:
         """Send messages from other processes through a client, until the client has ended.
 
         Args:
-            client: the client. Its store must keep the ids of sent requests, so that a repeated command is
-                recognized, even by a process that takes the session over.
+            client: the client. Its store must keep the ids of sent requests, because the session process, or
+                a process that takes the session over, must recognize a repeated command.
             check: called with each new message. If it returns a Refusal, the message is not sent.
             clock_difference: number of seconds by which the clocks of other hosts may be ahead of the clock
-                of this host. Because deadlines are compared with the clock of this host, commands from a host
-                whose clock is ahead can be sent up to that much after their deadline, and commands from a
-                host whose clock is behind are refused too early.
+                of this host. The deadlines of commands are compared with the clock of this host. If the clock
+                of the sending host is ahead, a command can be sent up to this much too late. If that clock is
+                behind, commands are refused too early.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep ids.

@@ -57,8 +57,8 @@ class Events:
         redelivered: Number of messages that had been received before; they are skipped.
         fenced: Number of messages that a publisher sent after another publisher had taken over; they are
             skipped.
-        unreadable: Number of messages that were not made by this library; they are skipped and logged.
-        lag: Number of messages that the server still had to deliver when it delivered the last message.
+        unreadable: Number of messages that were not written by this library; they are skipped and logged.
+        lag: Number of later messages in the stream when the server delivered the last received message.
         updates: The machine's result for the last event that was returned.
     """
 
@@ -92,7 +92,7 @@ class Events:
         self._events: deque[Any] = deque()
         """Events of one message that have not been returned yet."""
         self._batch: tuple[Mark, BatchId, str] | None = None
-        """Of the message that contained these events: the position before it, its id, and its lane."""
+        """The message that contained these events: the position before it, its id, and its lane."""
         self._taken: Any = None
         """The last event returned from that message; bytes if it is a message from the venue."""
         self.received: int = 0
@@ -166,7 +166,8 @@ class Events:
             ConnectionClosedError: the bus was closed.
         """
         if self._messages and not self._events:
-            await asyncio.sleep(0)  # other tasks wait at most for the events of one message
+            # Let other tasks run between two messages, because this loop may otherwise never wait.
+            await asyncio.sleep(0)
         if self._open():
             return True
         try:
@@ -206,13 +207,16 @@ class Events:
         await self._stop()
 
     def _continue(self, mark: Mark) -> None:
+        """Set the position after which the next subscription begins."""
         self._receiver = Receiver(mark)
         self._sequence = self._complete = mark.sequence
-        """Sequence numbers in the stream: of the last message processed, and of the last message with events.
-        A mark contains the latter, so it is never between the parts of a split message.
+        """Sequence numbers in the stream: `_sequence` of the last message processed, and `_complete` of the
+        last message with events. A mark contains `_complete`, so it is never between the parts of a split
+        message.
         """
 
     async def _begin(self) -> None:
+        """Subscribe, unless there is a subscription; before the first one, load the snapshot."""
         if self._pull is not None:
             return
         if not self._started and self._machine is not None:
@@ -236,9 +240,9 @@ class Events:
         self._delivered, self._started = 0, True
 
     async def _check(self) -> None:
-        """Stop the subscription, so that the next request creates a new one, if the server no longer knows
-        this consumer (after a restart), or if messages from the server did not arrive (after a lost
-        connection). After another NATS error, only pause.
+        """Check the state of this consumer on the server. If a restarted server no longer knows the consumer,
+        or if messages were lost with a connection, stop the subscription; the next request creates a new one.
+        After another NATS error, only pause.
         """
         if self._pull is None:
             return
@@ -255,8 +259,8 @@ class Events:
                 await self._stop()
 
     async def _find_oldest(self) -> int:
-        """Return the number of the oldest message in the stream if the stream may have dropped messages that
-        this consumer has not received; otherwise 0.
+        """Return the sequence number of the oldest message in the stream, or 0 if the stream cannot have
+        dropped messages that this consumer has not received.
 
         The server is only queried if the consumer may be behind.
         """

@@ -67,8 +67,8 @@ async def fetch(
 def consumer_config(
     policy: DeliverPolicy, inactive_seconds: float = INACTIVE_SECONDS, **settings: Any
 ) -> ConsumerConfig:
-    """Return the configuration of a consumer whose state the server keeps only in memory, and drops after
-    `inactive_seconds` without a request.
+    """Return the configuration of a consumer. The server keeps the consumer's state only in memory, and drops
+    it after `inactive_seconds` without a request.
     """
     return ConsumerConfig(
         ack_policy=AckPolicy.NONE,

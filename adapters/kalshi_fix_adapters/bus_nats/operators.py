@@ -47,7 +47,7 @@ class Stored:
         subject: Subject of the message.
         sequence: Sequence number of the message in the stream.
         time: The time at which the server stored it.
-        id: Id of the message; None if it was not made by this library.
+        id: Id of the message; None if it was not written by this library.
         data: Payload of the message.
         pending: Number of later stored messages with the requested subject.
     """
@@ -97,8 +97,8 @@ class PublisherState:
         channel: The channel.
         fence: The fence of the newest publisher.
         last: The last message of the channel; None if the stream has none.
-        answers_commands: Whether a process answers commands; None if no process ever has, or if this was not
-            tested.
+        answers_commands: Whether a process answers commands now; None if no process has ever answered
+            commands, or if this was not tested.
     """
 
     channel: Channel
@@ -175,10 +175,10 @@ async def stream(link: Link) -> StreamState:
 
 
 async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool) -> AsyncIterator[Stored]:
-    """Yield the messages stored since a time; without `since`, all stored messages or, with `follow`, only
-    new messages.
+    """Yield the messages stored since a time. Without `since`, yield all stored messages or, with `follow`,
+    only new messages.
 
-    Ends at the last stored message unless `follow` is set.
+    Without `follow`, the iteration ends after the last stored message.
     """
     last = 0
     policy = DeliverPolicy.NEW if follow else DeliverPolicy.ALL
@@ -209,7 +209,7 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
         except ConnectionClosedError:
             raise
         except NATS_ERRORS:
-            # After a restart, the server no longer knows the consumer.
+            # After a restart, the server no longer knows the consumer, so a new one is created above.
             await asyncio.sleep(RETRY_SECONDS)
         finally:
             with contextlib.suppress(*NATS_ERRORS):
@@ -334,8 +334,8 @@ async def _read(link: Link, channel: Channel) -> float | None:
 
 
 async def _probe(link: Link, subject: str) -> bool | None:
-    """Send a message that no stream stores; return whether a stream captures the subject, or None if sending
-    is forbidden.
+    """Return whether a stream captures a subject, or None if the user may not send to it. The message that is
+    sent for this test has a header that prevents every stream from storing it.
     """
     try:
         await link.client.request(subject, timeout=_WAIT_SECONDS, headers=_NOT_STORED)

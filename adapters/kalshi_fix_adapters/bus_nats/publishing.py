@@ -49,7 +49,7 @@ async def make_publisher(
     channel = channel_of(client)
     if not client.explicit_confirm:
         raise ConfigurationError(
-            "events must be confirmed when the broker has them: set explicit_confirm=True"
+            "events must not be confirmed before the broker has stored them; set explicit_confirm=True"
         )
     if at_limit == "drop" and not is_market_data(channel):
         raise ConfigurationError("only market data can be dropped at the limit")

@@ -63,7 +63,7 @@ async def read_snapshot(link: Link, channel: Channel, machine: Machine) -> Mark 
             except ValueError as error:
                 LOGGER.warning("the snapshot %s is not used: %s", key, error)
                 return None
-    LOGGER.warning("the snapshot %s is not used: it was replaced whenever it was read", key)
+    LOGGER.warning("the snapshot %s is not used: it was replaced during each attempt to read it", key)
     return None
 
 

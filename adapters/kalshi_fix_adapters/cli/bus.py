@@ -34,9 +34,11 @@ _PERMISSIONS: Final = {
     "serve": "answer commands",
 }
 CLOCK_MARGIN: Final = 0.5
-"""Difference between the clocks, in seconds, from which a session process may refuse commands."""
+"""A warning is printed if this host's clock differs from the server's by at least this number of seconds.
+Session processes may refuse commands from a host with such a clock.
+"""
 OLDEST: Final = (2, 9)
-"""The oldest version of the server that the bus supports."""
+"""The oldest supported version of the NATS server."""
 _timeout = click.option(
     "--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for the server."
 )
@@ -71,13 +73,13 @@ def tail(
     once: bool,
     timeout: float,
 ) -> None:
-    """Print the messages of SUBJECT, and wait for new ones: FIX messages as `kalshi-fix decode` does, and
-    session events by name.
+    """Print the messages of SUBJECT, and wait for new ones.
 
-    SUBJECT may contain the wildcards * and >, or be a channel name such as
-    demo.prediction.KalshiRT.desk. The printed time is the time at which the server stored the message.
-    Without --since, only new messages are printed, or all stored ones with --once. Exit status: 0, 1 if a
-    message had problems, 3 if no message was found, 130 after Ctrl-C.
+    FIX messages have the format of `kalshi-fix decode`; session events are printed with their names. SUBJECT
+    may contain the wildcards * and >, or be a channel name such as demo.prediction.KalshiRT.desk. The printed
+    time is the time at which the server stored the message. Without --since, only new messages are printed;
+    with --once, all stored messages are printed. Exit status: 0, 1 if a message had problems, 3 if no message
+    was found, 130 after Ctrl-C.
     """
     selected = filters.make(types, tags, client_ids, symbols)
     options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
@@ -110,11 +112,12 @@ class _Printer:
         """Print the content of a message."""
         message_id = message.id
         if message_id is None:
-            print_stderr(f"message {message.sequence} of {message.subject} was not made by this library")
+            print_stderr(f"message {message.sequence} of {message.subject} was not written by this library")
         elif message_id.event:
             self._print_event(message)
         else:
-            # Formatted as lines of a wire log. The parts of a large message form one line.
+            # Formatted as lines of a wire log, which `LogReader` reads. The parts of a large message form one
+            # line.
             origin = b"" if message_id.part > 1 else f"{message.time:%Y-%m-%d %H:%M:%S.%f} received ".encode()
             lines = message.data.replace(b"\x018=FIXT", b"\x01\n" + origin + b"8=FIXT")
             end = b"\n" if message_id.part == message_id.parts else b""
@@ -143,10 +146,10 @@ class _Printer:
 def lag(server: Server, timeout: float) -> None:
     """Print how far each publisher and each consumer is behind.
 
-    For a publisher: the age of its last message, and the time from this message's SendingTime, which the
-    venue set, until the server stored the message. The difference between the two clocks is included. For a
-    consumer: the number of messages that it has not yet received. The user needs permission to list
-    consumers.
+    For each publisher, the table shows the age of its last message, and the delay from the venue's
+    SendingTime in this message until the NATS server stored it. The delay includes the difference between the
+    clocks of the venue and of the server. For each consumer, the table shows the number of messages that it
+    has not yet received. The NATS user needs permission to list consumers.
     """
 
     async def run() -> None:
@@ -179,7 +182,7 @@ def lag(server: Server, timeout: float) -> None:
     type=click.Choice(list(_REQUIRED)),
     default="reader",
     show_default=True,
-    help="The user's task: read events, send orders through a session, or run a session.",
+    help="Task of the NATS user: read events, send orders through a session, or run a session.",
 )
 @click.option(
     "--channel", metavar="CHANNEL", help="Channel whose permissions are tested. Default: the first channel."
@@ -231,7 +234,7 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
                 f"a {role} must be able to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
             )
         if found.captured:
-            raise CommandError("a stream captures kalshi-commands.>; it would send stored orders late")
+            raise CommandError("a stream stores kalshi-commands.>; stored orders could be delivered late")
     can = [text for name, text in _PERMISSIONS.items() if getattr(found, name)]
     print_step("permissions", "ok", f"may {', '.join(can)} on {channel}")
     offset = found.clock_ahead or 0.0
@@ -247,9 +250,9 @@ def _check_retention(stream: StreamState) -> None:
     text = f"events of {age} and {size}, on {counted(stream.replicas, 'server')}"
     advice = ""
     if not stream.drops_oldest:
-        advice = "; publishing fails at the limit: discard the oldest messages instead"
+        advice = "; publishing fails at the limit; set the stream to discard its oldest messages"
     elif 0 < stream.max_bytes < stream.size * 1.1:
-        advice = "; the size limits the age: raise the size in Bus.create"
+        advice = "; messages are dropped for size before this age; raise max_bytes in Bus.create"
     print_step("retention", "warning" if advice else "ok", text + advice)
 
 

@@ -81,7 +81,7 @@ class _Subcommands(click.Group):
 
             print_stderr(sentence(error))
             status = error.exit_code
-        except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, which leaves its line unfinished
+        except click.Abort:  # Ctrl-C or Ctrl-D at a prompt, whose line has no newline yet
             click.echo(err=True)
             status = INTERRUPTED
         sys.exit(status)
@@ -131,7 +131,9 @@ class _Subcommands(click.Group):
 
 
 def _validated() -> str:
-    """Return `DIALECT.validated`, read from a file so that `--version` need not import the core."""
+    """Return `DIALECT.validated`: the state of Kalshi's changelog and pages with which the dialect was
+    compared. It is read from a file, because importing the core would slow down `--version`.
+    """
     core = Path(getattr(find_spec("kalshi_fix_sansio"), "origin", "")).parent
     return (core / "dictionaries" / "validated.txt").read_text(encoding="utf-8").strip()
 

@@ -1,4 +1,4 @@
-"""`kalshi-fix spec`: explains a tag, a field, a message, a code value or a Text of the dialect."""
+"""`kalshi-fix spec`: explains a tag, a field, a message, a code value, or a value of the field Text (58)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIELD_ELEMENTS = frozenset((f"{_NAMESPACE}fieldRef", f"{_NAMESPACE}numInGroup")
 
 @attrs.frozen
 class Entry:
-    """A named element of the dialect."""
+    """A named element of the dialect: a field, message, code value or Text."""
 
     words: frozenset[str]
     """The search terms of the element, in lower case without underscores."""
@@ -43,8 +43,8 @@ def spec(word: tuple[str, ...]) -> None:
     """Explain a tag, field, message, code value or Text: `spec 150`, `spec cl_ord_id`, `spec
     ExecutionReport`, `spec POST_ONLY_CROSS`.
 
-    If none of them has that name, list those whose descriptions contain all words: `spec self trade`. The
-    exit status is 1 if there are none.
+    If no element has this name, list the elements whose descriptions contain all words: `spec self trade`.
+    The exit status is 1 if there are none.
     """
     entries = list(_entries())
     query = _normalized("".join(word))

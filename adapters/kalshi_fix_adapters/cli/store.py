@@ -43,7 +43,7 @@ _SECRET_NAMES: Final = frozenset(
     name.lower() for field in _SECRET_FIELDS for name in (field.attribute, field.name, str(field.tag))
 )
 _SECRET_WORDS: Final = ("password", "passphrase", "privatekey", "secret", "token")
-"""The user defines the rows, so values whose names contain one of these words are hidden too."""
+"""The user chooses the names in rows, so values whose names contain one of these words are hidden too."""
 _SECRET_IN_FRAME: Final = re.compile(
     rf"((?:^|[\x01|])0*(?:{'|'.join(str(field.tag) for field in _SECRET_FIELDS)})=)[^\x01|]*"
 )
@@ -79,13 +79,15 @@ def store() -> None:
     help="Maximum number of your rows to print. The rows with the last keys are printed.",
 )
 def show(location: str, as_object: bool, rows: int) -> None:
-    """Print the contents of a message store, or of each store in a folder or at a URL: the owner, sequence
-    numbers, messages kept for resend, sent requests without a known outcome, and your rows.
+    """Print the contents of a message store, or of each store in a folder or at a URL.
 
-    Rows have no timestamps. If their keys begin with a time or an ExecID, the last rows are the newest. The
-    file is only read, so a running session may be using it; the output shows the store as of the last commit.
-    Messages are not shown, nor are secrets in rows. Exit status: 1 if there is no store, or if a store is
-    damaged or cannot be read.
+    The output contains the owner, the sequence numbers, the messages kept for resend, the sent requests
+    without a known outcome, and the rows that your program has written. Rows have no timestamps. If their
+    keys begin with a time or an ExecID, the last rows are the newest. Messages, and secrets in rows, are not
+    shown.
+
+    The file is only read, so a running session may be using it; the output shows the store as of the last
+    commit. Exit status: 1 if there is no store, or if a store is damaged or cannot be read.
     """
     with plain_errors():
         if not is_url(location) and not Path(location).is_dir():
@@ -98,7 +100,7 @@ def show(location: str, as_object: bool, rows: int) -> None:
         stores = stores_at(location)
         names = stores.names()
     if not names:
-        raise CommandError(f"{stores} contains no store; a client that is given `store=` creates one")
+        raise CommandError(f"{stores} contains no store; a client with the option `store` creates one")
     summaries: dict[str, StoreSummary] = {}
     failed = False
     for name in names:
@@ -120,16 +122,16 @@ def show(location: str, as_object: bool, rows: int) -> None:
 @click.argument("location", metavar="FILE|URL")
 @click.option("--store", "name", metavar="NAME", help="Name of the store, if it is at a URL.")
 @click.option("--key-id", metavar="ID", help="Id of the account's new API key.")
-@click.option("--account", metavar="NAME", help="Name of the store, as in the clients' `account` option.")
+@click.option("--account", metavar="NAME", help="New name of the store: the `account` option of its client.")
 def migrate(location: str, name: str | None, key_id: str | None, account: str | None) -> None:
     """Move the store FILE, or a store at a URL, to another API key or to a named account.
 
-    Your rows and the open requests are kept. Sequence numbers belong to the key: with another key they
-    restart at 1, and the open requests are reported as unknown. The store is renamed. Close every session
-    that uses it first.
+    Your rows and the open requests are kept. Sequence numbers belong to the key. With another key, they
+    restart at 1, and the outcomes of the open requests are reported as unknown. The store is renamed. First
+    close every session that uses the store.
     """
     if is_url(location) is (name is None):
-        raise click.UsageError("give --store with a URL, and only with a URL")
+        raise click.UsageError("--store is required with a URL, and not allowed with a file")
     if (key_id is None) is (account is None):
         raise click.UsageError("give either --key-id or --account")
     with plain_errors():
@@ -204,7 +206,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _without_secrets(value: Any, name: str = "") -> Any:
-    """Return a row's value, in which each value with the name or the form of a secret is replaced."""
+    """Return a row's value with its secrets hidden. A secret is recognized by its name or by its format."""
     plain = name.lower()
     if plain in _SECRET_NAMES or any(word in plain.replace("_", "") for word in _SECRET_WORDS):
         return HIDDEN

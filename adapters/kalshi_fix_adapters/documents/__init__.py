@@ -1,5 +1,5 @@
 """Reads hand-written documents, and keeps their line numbers.
 
-This package imports no other package of the project, because codegen uses it too, and must run while
-generated code is broken.
+This package imports no other package of the project. The code generator uses it too, and must run even while
+the generated code of the other packages is broken.
 """

@@ -31,11 +31,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return "leave it out: nothing is allowed here"
     matcher = difflib.SequenceMatcher(b=name.lower())
 
-    def unlikeness(candidate: str) -> float:
+    def dissimilarity(candidate: str) -> float:
         matcher.set_seq1(candidate.lower())
         return -matcher.quick_ratio()
 
-    valid.sort(key=unlikeness)
+    valid.sort(key=dissimilarity)
     listed = ", ".join(f"`{each}`" for each in valid[:_MAX_LISTED])
     more = len(valid) - _MAX_LISTED
     return f"use one of {listed}" + (f", and {more} more" if more > 0 else "")

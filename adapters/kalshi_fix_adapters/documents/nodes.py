@@ -30,6 +30,7 @@ class Bounds:
     depth: int
     """Maximum depth of mappings and lists."""
     values: int
+    """Maximum number of nodes: keys, values, mappings and lists. An alias counts as one node."""
     aliased: int
     """Maximum number of values that aliases may expand to."""
 
@@ -94,8 +95,8 @@ def plain(node: Node) -> Any:
 
 
 def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empty: str) -> Node:
-    """Parse the content of a file, or raise an error with all its mistakes; `if_empty` is the advice for an
-    empty file.
+    """Parse the content of a file; raise the error of `mistakes` if there are any. `if_empty` is the advice
+    for an empty file.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -121,8 +122,8 @@ def parse(data: bytes, file: str, bounds: Bounds, mistakes: Mistakes, *, if_empt
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser with limits, and with the scalar rules of YAML 1.2 except those for floats, octal
-    numbers and hexadecimal numbers.
+    """PyYAML's parser with limits, and with the scalar rules of YAML 1.2. However, floats, octal numbers and
+    hexadecimal numbers stay text.
     """
 
     def __init__(self, text: str, bounds: Bounds) -> None:

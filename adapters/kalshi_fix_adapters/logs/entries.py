@@ -21,7 +21,7 @@ from kalshi_fix_sansio.errors import DecodeError
 CHUNK: Final = 128 * 1024
 """Maximum number of bytes read at once."""
 Direction = Literal["sent", "received"]
-"""The direction of a message according to its line, from the perspective of the log's writer."""
+"""The direction of a message, as seen by the program that wrote the log."""
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
 """A line of this library's wire log."""
 _TIME: Final = re.compile(
@@ -77,9 +77,9 @@ class LogEntry:
 def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[LogEntry]:
     """Yield the FIX messages of a log. The memory needed is small, regardless of the size of the log.
 
-    Any log is accepted: fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape), and
-    messages may be surrounded by any text, and span several lines. A damaged message is yielded with its
-    problems.
+    Any log is accepted. Fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape). Any
+    text may surround the messages, and a message may span several lines. A damaged message is yielded with
+    its problems.
 
     Args:
         log: the path of a file, which is decompressed if its name ends with .gz, or a file open for reading

@@ -66,8 +66,7 @@ class Fragments:
             end -= 1  # text after the last separator of a log line, such as a bracket
         found = self._found[:end]
         breaks = [(index, indent) for index, indent in self._breaks.items() if index < end]
-        # Among results with equal scores the first is kept: the one that treats a line beginning with a tag
-        # as a new field.
+        # If scores are equal, the first reading is kept: a line that begins with a tag is a new field.
         best, best_score = b"", -1
         for reading in _READINGS if breaks else _READINGS[:1]:
             frame = self._read(found, breaks, reading)
@@ -109,20 +108,23 @@ class Fragments:
 
 
 _Reading = Callable[[bytes, bytes], bytes | None]
-"""A function that receives a fragment and its indent, and returns the text for the line ending before the
-fragment; None if the fragment is a new field.
+"""One way to interpret the line ending before a fragment. The function receives the fragment and its indent.
+It returns the text that replaces the line ending, or None if the fragment begins a new field.
 """
 
 
 def _by_tag(text: bytes, _indent: bytes) -> bytes | None:
+    """A line that begins with a tag is a new field; any other line continues the value."""
     return None if FIELD.match(text) else b""
 
 
 def _unbroken(_text: bytes, indent: bytes) -> bytes | None:
+    """The line ending is not part of the value: a terminal has wrapped the line."""
     return indent
 
 
 def _with_line_break(_text: bytes, indent: bytes) -> bytes | None:
+    """The line ending is part of the value."""
     return b"\n" + indent
 
 
@@ -130,7 +132,7 @@ _READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
 
 
 def _unescaped(frame: bytes) -> bytes:
-    """Undo the escapes of a wire log if that makes BodyLength, or both BodyLength and CheckSum, correct."""
+    """Undo the escapes of a wire log if this corrects BodyLength, or BodyLength and CheckSum."""
     if b"\\x" not in frame:
         return frame
     plain = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), frame)

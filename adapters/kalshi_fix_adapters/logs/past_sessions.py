@@ -87,8 +87,7 @@ def replay(
             .gz. Pass a `Recording` to find the skipped damaged ranges in `damaged` afterwards.
         machines: the objects whose `apply` is called.
         session_type: replay only sessions of this type; the default is all. Set this if a file contains
-            several sessions, because a state machine cannot distinguish the end of one from the end of
-            another.
+            several sessions, because a state machine cannot distinguish the ends of different sessions.
         as_of: as in `read_log`.
 
     Raises:
@@ -106,7 +105,7 @@ def replay(
             try:  # noqa: SIM105 - a context manager would be entered for each message
                 single(event)
             except LocalProtocolError:
-                pass  # as below
+                pass  # the machine rejects this message, which was nevertheless sent
             continue
         items: list[object] = [event]
         for apply, time_type, replaces_event in steps:
@@ -123,8 +122,8 @@ def replay(
 
 
 _Step = tuple[Any, type | None, bool]
-"""The method `apply`, the type of its time argument (None if there is no such argument), and whether its
-result replaces the event for later machines.
+"""The method `apply` of a machine; the type of its time argument, or None if it has none; whether later
+machines receive only its result, and not the event.
 """
 
 
@@ -238,9 +237,7 @@ class _Sessions:
         return session
 
     def record_loss(self, time: datetime) -> Iterator[_EventTuple]:
-        """Record that messages of any session may be missing; yield the resulting events of every open
-        session.
-        """
+        """Record that messages of every open session may be missing; yield the resulting events."""
         for session in list(self._open.values()):
             for event in session.record_loss():
                 yield time, session.session_type, event

@@ -62,8 +62,8 @@ class LoggedMessage:
         frame: The fields, beginning with BeginString, with SOH after each.
         line: Number of the line on which the message begins, counted from 1.
         truncated: Whether the message was truncated because it was too long.
-        before: The text before the message on the same line, such as a time and the origin of the message; at
-            most the first `MAX_BEFORE` bytes of the line.
+        before: The text before the message on the same line, such as a time and a direction. At most the
+            first `MAX_BEFORE` bytes of the line are kept.
     """
 
     frame: bytes
@@ -108,8 +108,8 @@ class LogReader:
         self._buffer = bytearray()
         self._at = 0
         self._blank_to = self._searched_to = 0
-        """The positions up to which blanks were skipped, and up to which the end was searched for in vain.
-        They avoid repeated scans of incomplete data.
+        """The positions up to which blanks were skipped, and up to which no end of a field was found. They
+        avoid repeated scans of incomplete data.
         """
         self._line = line
         self._before = before
@@ -119,13 +119,15 @@ class LogReader:
 
     @property
     def position(self) -> int:
-        """Number of bytes consumed. It is only meaningful after a single `feed`."""
+        """Number of bytes consumed. Only meaningful before the second call to `feed`, which removes consumed
+        bytes from the buffer.
+        """
         return self._at
 
     def feed(self, data: bytes) -> Iterator[LoggedMessage]:
         """Add the next bytes of the log; yield the messages that are complete."""
-        # Some bytes before the position are kept, because a digit before `8=FIXT.1.1` means that no message
-        # starts there, unless the digit belongs to a separator.
+        # Some bytes before the position are kept, because they decide whether `8=FIXT.1.1` begins a message:
+        # it does not after a digit, unless the digit belongs to a separator.
         kept = max(self._at - _MAX_SEPARATOR_SIZE, 0)
         del self._buffer[:kept]
         self._buffer += data
@@ -165,6 +167,7 @@ class LogReader:
                     yield LoggedMessage(frame, message.line, step is _Step.TRUNCATED, message.before)
 
     def _advance(self, position: int) -> None:
+        """Consume the bytes up to a position; update the line number and the text before a message."""
         newlines = self._buffer.count(b"\n", self._at, position)
         self._line += newlines
         begin = self._at
@@ -178,6 +181,9 @@ class LogReader:
         self._at = self._blank_to = self._searched_to = position
 
     def _wait(self, message: _Pending) -> _Step:
+        """Return the step for a message whose next end was not found: TRUNCATED if the message is too long,
+        otherwise WAIT.
+        """
         self._searched_to = max(self._searched_to, len(self._buffer))
         # Detecting an end within the limit can take up to MAX_START_SIZE further bytes.
         exceeds_limit = self._searched_to - self._at > message.room + MAX_START_SIZE
@@ -196,10 +202,10 @@ class LogReader:
         return found
 
     def _take_complete(self, found: re.Match[bytes]) -> LoggedMessage | None:
-        """Return a valid message that is complete on one line; None if the slower steps must process the
-        message.
+        """Return the message if it is valid and complete on one line; otherwise None, and the slower steps
+        must process it.
 
-        The slower steps would return the same result, but decoding a log would take twice as long.
+        The slower steps alone would return the same messages, but decoding a log would take twice as long.
         """
         buffer, separator = self._buffer, found[1]
         if separator is None:
@@ -227,6 +233,7 @@ class LogReader:
         return message
 
     def _begin(self, found: re.Match[bytes]) -> _Step:
+        """Begin a message at a match of `START`."""
         message = _Pending(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
         self._message = message
         self._advance(found.end())
@@ -339,6 +346,7 @@ class LogReader:
         return True
 
     def _continue(self, message: _Pending, first: int) -> _Step:
+        """Continue the message with the line at this position; `first` is the position after its indent."""
         message.fragments.indent = bytes(self._buffer[self._at : first])
         message.unrelated_lines = 0
         message.at_line_start = False

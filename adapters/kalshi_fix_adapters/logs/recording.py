@@ -1,14 +1,17 @@
 """A recording: received bytes and sent messages with their times, in records with checksums.
 
-A file begins with `MAGIC`. A record consists of its head (`HEAD`) and its data. The head contains the size of
-the data, the CRC-32 of everything after this checksum, the microseconds since 1970 in UTC, the number of the
-connection, and the kind. Numbers are little-endian.
+A file begins with `MAGIC`. A record consists of its head (`HEAD`) and its data. The head contains these
+little-endian numbers: the size of the data, the CRC-32 of everything after this checksum, the microseconds
+since 1970 in UTC, the number of the connection, and the kind.
 
-After a damaged record, the reader searches for the next complete record and continues there. If a record
-begins at the end position given by the damaged head, the reader continues with this record, and ignores bytes
-inside the damaged record that look like a record. The exception: if the checksum in the head is correct for a
-record that ends where such bytes begin, only the size in the head is wrong, and the reader continues with
-these bytes.
+After a damaged record, the reader continues with the next complete record. The data of the damaged record may
+contain bytes that look like a record. Therefore the reader first determines where the damaged record ends:
+
+- The size in the damaged head gives a position. If a complete record or the end of the file follows there,
+  the damaged record ends at this position.
+- Exception: a complete record begins before this position, and the checksum in the damaged head is correct
+  for the bytes up to it. Then only the size is wrong, and the damaged record ends where that record begins.
+- Otherwise the damaged record ends at the next bytes that are a complete record.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecordingError(AdapterError):
-    """The file is not a recording, or has a version that this library does not know."""
+    """The file is not a recording, or was written by another version of this library."""
 
 
 class Kind(IntEnum):
@@ -209,7 +212,9 @@ class _Reader:
         return self._end_by_sum(damaged, total) if end > self.size else None
 
     def _end_by_sum(self, at: int, total: int) -> int | None:
-        """Return the end of a record with a wrong size: the position for which the checksum is correct."""
+        """Return the end of a record with a wrong size: the position for which the checksum is correct. None
+        if there is none.
+        """
         buffer, index = self.window(at, self.size - at)
         running = crc32(buffer[index + _SUM_FROM : index + HEAD.size])
         for end in range(index + HEAD.size, index + self.size - at + 1):

@@ -1,9 +1,9 @@
 """Reads a log in several processes. The log is split at the ends of messages, so each part is read as it
 would be in the complete log.
 
-Splitting at an end is correct because a message always begins at `8=FIXT.1.1`, and a reader keeps no state
-about a message that it has yielded. If no end is found near the end of a part, the reader of this part
-continues with the next part.
+Splitting at the end of a message is correct because a message always begins at `8=FIXT.1.1`, and a reader
+keeps no state about a message that it has yielded. If no message ends near the end of a part, the reader of
+this part continues with the next part.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def _end_of_message(data: bytearray) -> int | None:
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
-        # The first message found is not used: if it begins at the first byte of this section, a digit before
-        # this section would mean that it is not a message. A truncated message is not used, because its rest
+        # The first message found is not used. It may begin at the first byte of this section, and after a
+        # digit, `8=FIXT.1.1` does not begin a message. A truncated message is not used, because its rest
         # follows.
         if number and not found.truncated:
             return begin + reader.position

@@ -64,6 +64,7 @@ _LOGON = b"A"
 
 
 def _has(layout: MessageLayout, *names: str) -> bool:
+    """Return whether a message has fields with all these names."""
     found = {member.field.name for member in layout.body.members if isinstance(member, FieldMember)}
     return found.issuperset(names)
 
@@ -121,7 +122,7 @@ class Trace:
     """The messages of an order."""
 
     steps: tuple[Step, ...]
-    """The messages. Those of one log are in the order of the log; different logs are merged by time."""
+    """The messages. Messages of one log are in the order of the log; different logs are merged by time."""
     client_ids: tuple[str, ...]
     """The ClOrdIDs of the order, oldest first."""
     order_ids: tuple[str, ...]
@@ -142,7 +143,9 @@ def trace(identifier: str, logs: Sequence[Log]) -> Trace:
 
 @attrs.frozen
 class _Block:
-    """A part of a log. Except for the last block, it ends before the beginning of a message."""
+    """A part of a log. Every block except the last ends just before a message, or in bytes that are too long
+    to be part of a message.
+    """
 
     data: bytes
     position: _Position
@@ -188,6 +191,7 @@ def last_start(data: bytes, first: int, end: int) -> int:
 
 
 def _blocks(number: int, chunks: Iterable[bytes]) -> Iterator[_Block]:
+    """Split the log with this index into blocks."""
     waiting, offset, line, before, searched_to = b"", 0, 1, b"", 0
     for chunk in chain(chunks, (None,)):
         end = len(waiting)
@@ -312,8 +316,8 @@ class _Tracer:
 
     def run(self, logs: Sequence[Log]) -> Trace:
         until: _Position = (0, 0)
-        """The IDs found in the previous pass still have to be searched for up to this position."""
-        # The requested ID is searched for everywhere in the first pass.
+        """Up to this position, the next pass must search for the IDs that the previous pass found."""
+        # The first pass searches all logs for the requested ID, so the second pass need not.
         known_before = len(self._new.ids)
         for number in range(MAX_PASSES):
             until = self._pass(logs, until, first=number == 0)
@@ -327,8 +331,8 @@ class _Tracer:
         return self._result(len(logs))
 
     def _pass(self, logs: Sequence[Log], until: _Position, *, first: bool) -> _Position:
-        """Read the logs until no IDs are left to search for; return the position of the block in which the
-        last new ID was found. The first pass also collects Rejects and Logons.
+        """Read the logs until no IDs are left to search for. Return the position of the block in which the
+        last new ID was found; (0, 0) if there was none. The first pass also collects Rejects and Logons.
         """
         last: _Position = (0, 0)
         for number, log in enumerate(logs):
@@ -349,6 +353,7 @@ class _Tracer:
         return last
 
     def _take(self, log: int, offset: int, found: LoggedMessage) -> None:
+        """Add a message to the history if it contains a known ID; search for its other IDs from now on."""
         ids = _IDS.findall(found.frame)
         if self._known.isdisjoint((_KINDS[tag], value) for tag, value in ids):
             return
@@ -375,6 +380,7 @@ class _Tracer:
             self._steps[position] = step
 
     def _reserve(self, has_room: bool, found: LoggedMessage) -> bool:
+        """Count the size of a message that may be kept. Return False if a limit does not allow keeping it."""
         size = len(found.frame)
         if not has_room or self._size + size > MAX_STEP_BYTES:
             self._complete = False

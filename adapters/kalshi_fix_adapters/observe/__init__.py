@@ -1,6 +1,9 @@
 """Observability of a client: observers, standard logging, the wire log and timings.
 
-`observer` is the interface that users implement; `dispatch` calls observers, logs and timings; `redact`
-removes secrets from written data; `locks` contains locks that an interrupt cannot leave held. This package
-may import `events`, `errors` and the core.
+- `observer` is the interface that users implement.
+- `dispatch` calls observers, logs and timings.
+- `redact` removes secrets from written data.
+- `locks` contains locks that are released even after an interrupt.
+
+This package may import `events`, `errors` and the core.
 """

@@ -4,8 +4,8 @@ A client has one `Dispatcher`, and makes these calls:
 
 | call | when |
 | --- | --- |
-| `event(event, now)` | an event is queued; a message without problems only if `follows_messages` |
-| `tcp_connected(now)` | between TCP and TLS; may be left out |
+| `event(event, now)` | an event is queued; optional for valid messages while `follows_messages` is False |
+| `tcp_connected(now)` | TCP is connected, and TLS has not begun; optional |
 | `connected(where, now, secured=True)` | the logon begins |
 | `on_wire(direction, data, now)` | bytes, as they are read or written, unless `on_wire` is None |
 | `state(session.state, now)` | after each input of the session |
@@ -54,7 +54,7 @@ class Dispatcher:
         Args:
             name: name of the client in logs.
             observer: the user's observer, or several of them.
-            wire_log: a wire log, which the user closes, or a path; clients with the same path share one log.
+            wire_log: a `WireLog`, which the user closes, or a path. Clients with the same path share one log.
 
         Raises:
             ConfigurationError: the wire log cannot be written.
@@ -162,7 +162,7 @@ class Dispatcher:
             if self._transcript is not None:
                 for line in self._transcript.end():
                     self._log.wire(line)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - a log must not end a session
             self._stop_logging(error)
         self._logged = self._transcript = None
         self._log.disconnected()

@@ -3,8 +3,9 @@
 Ctrl-C raises KeyboardInterrupt between two steps of the interpreter. Up to Python 3.13 there is no step
 between the end of a lock's `__enter__` and the start of the block that releases the lock. Since 3.14 `with`
 calls `__enter__` like any function, and the interpreter checks for signals after a call to a C function. If
-it raises there, the lock has been acquired but the block has not begun, so the lock is never released. The
-interpreter does not check after a call to a Python function.
+KeyboardInterrupt is raised there, the lock has been acquired but the block has not begun, so the lock is
+never released. The interpreter does not check after a call to a Python function. Therefore the `__enter__` of
+the locks in this module is a Python function.
 """
 
 from __future__ import annotations

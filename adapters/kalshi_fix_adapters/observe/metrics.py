@@ -49,7 +49,7 @@ class PrometheusMetrics(Observer):
 
     def __init__(self, session: str) -> None:
         self._session = session
-        _UP.labels(session).set(0)  # exists from the start, so alerts see that the first logon fails
+        _UP.labels(session).set(0)  # set before the first logon, so that an alert also covers its failure
         for kind in ALARMING:  # start at 0, because Prometheus sees no increase in a counter that starts at 1
             _EVENTS.labels(session, kind.__name__)
 

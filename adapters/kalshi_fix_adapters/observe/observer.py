@@ -77,8 +77,8 @@ class OrderTiming:
         seconds: Duration, measured with the monotonic clock.
         cl_ord_id: ClOrdID (11) of both.
         request: Name of the sent message, such as NewOrderSingle.
-        answer: The answer, usually an ExecutionReport, with ExecType PENDING_NEW if the venue sends such a
-            report.
+        answer: The first answer, usually an ExecutionReport. Its ExecType is PENDING_NEW if the venue sends a
+            pending report first.
     """
 
     seconds: float

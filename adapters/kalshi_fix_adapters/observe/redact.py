@@ -50,8 +50,8 @@ def printable(data: bytes) -> str:
 def without_secrets(frame: bytes) -> bytes:
     """Return a valid message with its secrets replaced, and with the CheckSum of the result.
 
-    A value whose length is given keeps this length. If the end of a secret is uncertain, the bytes after it
-    are hidden too.
+    If a secret has a correct length field, such as RawDataLength, its replacement has the same length. If the
+    end of a secret is uncertain, the fields after it are removed.
     """
     if _SECRET_FIELD.search(frame) is None:
         return frame
@@ -80,20 +80,21 @@ class Transcript:
 
     def __init__(self, max_message_size: int = MAX_BODY_LENGTH) -> None:
         self._framers = {each: Framer(max_body_length=max_message_size) for each in ("sent", "received")}
-        self._moved_at = {"sent": 0.0, "received": 0.0}
+        self._last_progress = {"sent": 0.0, "received": 0.0}
+        """Monotonic time at which the first pending byte was added, or the last message was completed."""
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
         """Add bytes; return a line for each message, or sequence of garbled bytes, that they complete."""
         framer = self._framers[direction]
         if not framer.pending:
-            self._moved_at[direction] = now.monotonic
-        elif now.monotonic - self._moved_at[direction] > STALL_SECONDS:
+            self._last_progress[direction] = now.monotonic
+        elif now.monotonic - self._last_progress[direction] > STALL_SECONDS:
             # Otherwise a wrong BodyLength would prevent all later bytes from being logged.
             framer.resync()
         framer.feed(data)
         lines = list(_lines(direction, framer))
         if lines:
-            self._moved_at[direction] = now.monotonic
+            self._last_progress[direction] = now.monotonic
         return lines
 
     def end(self) -> list[str]:

@@ -205,7 +205,7 @@ async def test_a_message_that_may_have_been_sent_is_answered_with_unknown() -> N
 async def test_the_message_type_in_the_subject_must_be_that_of_the_message() -> None:
     handler = commands(Client())
     found = await handler.answer(encode_command(order()), NOW + 1, "F")
-    assert found == Refused("a message of type D with the subject of type F")
+    assert found == Refused("the message has type D, but its subject has type F")
     assert isinstance(await handler.answer(encode_command(order()), NOW + 1, "D"), Sent)
 
 

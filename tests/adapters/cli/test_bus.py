@@ -126,7 +126,7 @@ def test_a_message_from_another_program_is_reported() -> None:
     with NatsServer() as server:
         asyncio.run(intrude(server))
         result = run(server, "bus", "tail", "--once")
-    assert "message 1 of kalshi.x was not made by this library" in result.stderr
+    assert "message 1 of kalshi.x was not written by this library" in result.stderr
     assert result.exit_code == 3
 
 
@@ -215,7 +215,7 @@ async def _capture_commands(server: NatsServer) -> None:
     [
         (_change_nothing, ("stream", "FAILED"), "call Bus.create once"),
         (_delete_bucket, ("stream", "FAILED"), "call Bus.create once"),
-        (_capture_commands, ("permissions", "FAILED"), "a stream captures kalshi-commands.>"),
+        (_capture_commands, ("permissions", "FAILED"), "a stream stores kalshi-commands.>"),
     ],
 )
 def test_check_fails_at_the_faulty_step(damage: Any, step: tuple[str, str], text: str) -> None:
@@ -256,7 +256,7 @@ def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> Non
         0,
         [("retention", "warning"), ("publisher", "warning"), ("publisher", "warning")],
     )
-    assert "the size limits the age" in result.stdout
+    assert "messages are dropped for size before this age" in result.stdout
     assert "not from the newest publisher" in result.stdout
     assert "the stream has no message" in result.stdout
 

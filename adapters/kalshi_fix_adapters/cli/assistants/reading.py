@@ -19,7 +19,10 @@ from kalshi_fix_adapters.cli.store import show
 Files = Annotated[list[str], Field(description="Paths of the files; .gz files are decompressed.")]
 AsOf = Annotated[
     str | None,
-    Field(description="Check messages against the dialect of this date (2026-06-30), or today's (latest)."),
+    Field(
+        description="Check messages against the dialect of this date (2026-06-30), or of today (latest). "
+        "Default: the dialect at each message's SendingTime."
+    ),
 ]
 Words = Annotated[list[str], Field(description="Only messages that match one of these.")]
 Bound = Annotated[str | None, Field(description="A time in UTC: 14:30, 2026-11-21, 2026-11-21T14:30:05.")]
@@ -33,7 +36,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         form: Annotated[
             Literal["brief", "full", "json", "orders", "summary"],
             Field(
-                description="brief: a line for each message. full: a line for each field, with meanings. "
+                description="brief: a line for each message. full: a line for each field, with its meaning. "
                 "json: an object for each message. orders: a line for each order. summary: counts, sequence "
                 "gaps, problems and latencies."
             ),
@@ -73,7 +76,9 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         )
 
     def replay(
-        files: Annotated[list[str], Field(description="Paths of recordings or wire logs, read as one.")],
+        files: Annotated[
+            list[str], Field(description="Paths of recordings or wire logs, in chronological order.")
+        ],
         product: Literal["prediction", "margin"] = "prediction",
         finished: Annotated[bool, Field(description="Also print finished orders.")] = False,
         as_of: AsOf = None,
@@ -96,8 +101,8 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
             str, Field(description="ExecType, 150, ExecutionReport, POST_ONLY_CROSS, self trade.")
         ],
     ) -> str:
-        """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect, or list those whose
-        descriptions contain all words."""
+        """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect. If none has this name,
+        list the elements whose descriptions contain all words."""
         return run_subcommand(spec_command, "--", *words.split())
 
     return [Tool(each) for each in (decode, trace, replay, store, spec)]

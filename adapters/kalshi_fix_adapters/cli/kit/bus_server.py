@@ -32,8 +32,8 @@ class Server:
 
     @asynccontextmanager
     async def connect(self, seconds: float) -> AsyncIterator[Bus]:
-        """Connect within this many seconds. After a later loss of the connection, try to reconnect without
-        limit.
+        """Connect within this many seconds. If the connection is lost later, reconnect, however long it
+        takes.
 
         Raises:
             CommandError: the connection failed, or a request in the body of the `async with` failed.
@@ -85,7 +85,7 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _LastWarning(logging.Handler):
-    """Hides warnings from the bus, and keeps the text of the last one."""
+    """Keeps the text of the last warning from the bus, and prints no warnings."""
 
     text = ""
 

@@ -24,7 +24,9 @@ def print_step(name: str, verdict: str, details: str = "") -> None:
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print that a step failed if the body raises; the exception contains the cause and the remedy."""
+    """If the body raises an exception, print that the step failed. The exception is raised again; its text
+    contains the cause and the remedy.
+    """
     try:
         yield
     except click.Abort:

@@ -25,7 +25,7 @@ Line = tuple[Span, ...]
 DEFAULT_WIDTH: Final = 80
 """The number of columns assumed for a terminal of unknown size."""
 PLAIN_WIDTH = 1000
-"""The number of columns for output that is not a terminal, more than any table needs."""
+"""The number of columns for output that is not a terminal; no table needs more."""
 
 MAX_TEXT_WIDTH: Final = 100
 """Maximum number of columns of running text, for readability."""
@@ -85,9 +85,7 @@ def print_stderr(text: str) -> None:
 
 @contextlib.contextmanager
 def without_log_lines() -> Iterator[None]:
-    """Keep warnings from the library's logger out of the output, unless the program has configured a
-    handler.
-    """
+    """Do not print warnings from the library's logger, unless the program has configured a handler."""
     logger, handler = logging.getLogger("kalshi_fix_adapters"), logging.NullHandler()
     logger.addHandler(handler)
     try:
@@ -115,7 +113,7 @@ class StatusLine:
         return sys.stderr.isatty()
 
     def is_due(self) -> bool:
-        """Return whether a progress line is due; if so, the next one is due after `PROGRESS_SECONDS`."""
+        """Return whether a progress line is due. If it is, the next line is due after `PROGRESS_SECONDS`."""
         now = time.monotonic()
         if now < self._due:
             return False

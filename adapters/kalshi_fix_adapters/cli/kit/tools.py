@@ -17,14 +17,14 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 MAX_OUTPUT: Final = 64 * 1024
 """Maximum size of a tool's output in bytes, encoded as UTF-8."""
 MAX_NOTES: Final = 4 * 1024
-"""Maximum size in bytes of the text that a subcommand prints on standard error, and of an error text."""
+"""Maximum size in bytes of an error text, and of the output of a subcommand on standard error."""
 MAX_FILES: Final = 100
 """Maximum number of files for one call."""
 UNREADABLE: Final = 2
 """Exit status of a command that cannot read one of its logs."""
 _TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
 _MAX_NAMED: Final = 1_000
-"""Maximum number of names in a folder to compare with the name of a missing file, to suggest one of them."""
+"""Maximum number of names in a folder that are considered as suggestions for the name of a missing file."""
 
 
 class ErrorType(Enum):
@@ -33,14 +33,14 @@ class ErrorType(Enum):
     INVALID_ARGUMENT = "invalid_argument"
     """An argument has a wrong value."""
     NO_SUCH_FILE = "no_such_file"
-    """A path names no regular file or folder."""
+    """A path leads to neither a regular file nor a folder."""
     NOT_ALLOWED = "not_allowed"
     """A path is outside the folders of the server."""
     FAILED = "failed"
     """The files could not be read, or the request was refused."""
 
 
-class ToolFailure(Exception):  # noqa: N818 - it is an answer, not a server error
+class ToolFailure(Exception):  # noqa: N818 - an answer to the assistant, not an error in the server
     """Ends a call to a tool with an error that is returned to the assistant."""
 
     def __init__(self, kind: ErrorType, text: str) -> None:
@@ -120,7 +120,7 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
     """
     output, notes = _Captured(MAX_OUTPUT - MAX_NOTES), _Captured(MAX_NOTES)
     status: object = None
-    # Subcommands write to sys.stdout, which all threads share.
+    # Subcommands write to sys.stdout, which all threads share, so only one of them may run at a time.
     with _ONE_AT_A_TIME, contextlib.redirect_stdout(output), contextlib.redirect_stderr(notes):
         try:
             status = command.main([*arguments], standalone_mode=False)

@@ -26,7 +26,7 @@ class Value(_ParamType):
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Convert the value, unless it is a default that is not text."""
+        """Convert a text. A default value of another type is returned unchanged."""
         if not isinstance(value, str):
             return value
         try:

@@ -26,5 +26,6 @@ def _as_of(text: str) -> AsOf:
 as_of_option: Final = click.option(
     "--as-of",
     type=Value("date", _as_of),
-    help="Check all messages against the dialect of this date, or today's (latest).",
+    help="Check all messages against the dialect of this date, or of today (latest). Default: the dialect at "
+    "each message's SendingTime.",
 )

@@ -64,10 +64,10 @@ def decode(
 ) -> None:
     """Print the FIX messages of log FILEs (- for standard input), one per line, and their problems.
 
-    Fields may be separated by SOH or a substitute (|, ^A, <SOH>, an escape). Text before 8=FIXT.1.1 on a line
-    is parsed for time and direction, or ignored. A message may span several lines, and a line may contain
-    several messages. Files whose name ends with .gz are decompressed, and recordings are read as wire logs.
-    Signatures and passwords are not shown.
+    Fields may be separated by SOH or a substitute (|, ^A, <SOH>, an escape). A time and a direction are taken
+    from the text before 8=FIXT.1.1 on the same line; other text is ignored. A message may span several lines,
+    and a line may contain several messages. Files whose name ends with .gz are decompressed, and recordings
+    are read like wire logs. Signatures and passwords are not shown.
 
     Exit status: 0 if all messages were valid, 1 if one had problems, 2 if a file could not be read, 3 if no
     message was found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.
@@ -96,7 +96,7 @@ def decode(
 
 
 class Output:
-    """The results of all files."""
+    """Prints the messages of all files, and collects their summary and exit status."""
 
     def __init__(self, options: OutputOptions, *, titled: bool) -> None:
         self._screen = Screen()

@@ -48,6 +48,7 @@ class Batch:
     """The output for some messages."""
 
     found: int = 0
+    """Number of messages that match the filters."""
     problems: int = 0
     """Number of messages with problems."""
     text: list[str] = attrs.field(factory=list)
@@ -63,7 +64,7 @@ class Batch:
 
 @attrs.frozen
 class OutputOptions:
-    """The requested output, from the options of the command."""
+    """The form and the filters of the output, as requested by the options of the command."""
 
     form: Form
     filters: Filters = NO_FILTERS
@@ -117,7 +118,9 @@ class Decoder:
             self._add_lines(batch, list(self._explained(entry, explanation)))
 
     def _formattable_message(self, logged: LoggedMessage) -> Message | None:
-        """Return a valid message that a template can format; None if the full renderers are needed."""
+        """Return the message if it is valid and a template can format it; otherwise None, because the message
+        needs `explain` and the slower renderers.
+        """
         message = None if self._options.form is Form.FULL else valid_message(logged, self._decoder)
         return message if message is not None and self._templates.fits(message) else None
 

@@ -45,7 +45,7 @@ class Explanation:
 
 
 def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | None:
-    """Return a message if a fast check finds that it is valid; None if `explain` must check the message."""
+    """Return the message if a fast check finds no problem; otherwise None, and `explain` must check it."""
     if logged.truncated:
         return None
     try:
@@ -56,8 +56,8 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
         return None
     header = message.header
     all_checks = _checks_of(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
-    # A missing field is only reported if it is required on every session on which the message may have been
-    # sent.
+    # The message may have been sent on any of several sessions. A missing field is not a problem if the
+    # message has all fields that one of these sessions requires.
     for check, check_header in all_checks:
         if not check(message) and not check_header(header):
             return message
@@ -69,9 +69,9 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
 def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanation:
     """Parse a message and collect all its problems.
 
-    Fields that are required everywhere are always checked. Fields that are only required on some session
-    types, or from one side, are checked if the CompIDs identify the session type and the side. CompIDs do not
-    identify the product, so a field is only reported if both products require it.
+    A field that is required everywhere is always checked. A field that is only required on some session
+    types, or from one side, is checked if the CompIDs identify the session type and the side. The CompIDs do
+    not identify the product, so a missing field is only reported if both products require it.
     """
     decoder.select(logged.frame)
     codec = decoder.codec
@@ -97,6 +97,7 @@ def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
 
 
 def _missing_here(codec: Codec, frame: bytes, inspection: Inspection) -> Iterator[Problem]:
+    """Yield the missing fields that are required on every session on which the message may have been sent."""
     layout = inspection.layout
     if layout is None:
         return

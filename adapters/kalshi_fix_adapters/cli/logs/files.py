@@ -37,9 +37,12 @@ class UnreadableError(Exception):
 
 
 def chunks(name: str, wait: Callable[[], None] | None = None) -> Iterator[bytes]:
-    """Yield the bytes of a file in chunks; raise UnreadableError if it is truncated.
+    """Yield the bytes of a file in chunks.
 
     With `wait`, bytes that are added later are yielded too. `wait` is called whenever there are no new bytes.
+
+    Raises:
+        UnreadableError: the file cannot be read, or is compressed and truncated.
     """
     try:
         if name == STDIN:

@@ -40,7 +40,9 @@ class Filters:
         return self != NO_FILTERS
 
     def matches(self, logged: LoggedMessage) -> bool:
-        """Return whether a message matches. A message without a required time or direction does not match."""
+        """Return whether a message matches. A message without a time matches no filter for times, and a
+        message without a direction matches no filter for directions.
+        """
         frame = logged.frame
         if any(pattern.search(frame) is None for pattern in self.patterns):
             return False
@@ -112,8 +114,8 @@ def _glob(text: str) -> str:
     first, *rest = map(re.escape, text.split("*"))
     if not rest:
         return first
-    # If there is a match after a later occurrence of a part, there is also a match after its first
-    # occurrence. So the groups are atomic, and later occurrences are never tried.
+    # The first occurrence of each part is sufficient: if the rest matches after a later occurrence, it also
+    # matches after the first one. So the groups are atomic, and later occurrences are never tried.
     middle = "".join(f"(?>[^\x01]*?{part})" for part in rest[:-1] if part)
     return f"{first}{middle}[^\x01]*{rest[-1]}"
 

@@ -64,8 +64,8 @@ class _Order:
     id_count: int = 0
     """Number of ClOrdIDs and OrderIDs of the order."""
     known: dict[str, str] = attrs.field(factory=dict)
-    """Latest value of each field, by field name. The values are those of the reports or, before the first
-    report, those of the first message.
+    """Latest value of each field, by field name. The values are taken from reports; before the first report,
+    they are taken from the first request.
     """
     filled: Decimal = Decimal(0)
     is_answered: bool = False

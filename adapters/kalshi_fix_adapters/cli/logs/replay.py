@@ -50,8 +50,9 @@ _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.
 def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) -> None:
     """Replay recordings or wire logs through books, orders, positions and cash, and print the final state.
 
-    The output shows the state before the end of the last session. Several files are read as one, in the given
-    order. Exit status: 3 if the files contain no message of a session.
+    The output shows the state before the end of the last session, because the end clears the books. Several
+    files are read in the given order, like one file. Exit status: 3 if the files contain no message of a
+    session.
     """
     state = _State(product)
     screen = Screen()

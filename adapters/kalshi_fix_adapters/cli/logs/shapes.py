@@ -25,9 +25,10 @@ from kalshi_fix_sansio.events import MessageReceived
 )
 def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
     """Learn the shapes of the venue's messages from recordings or wire logs, for the clients' `shapes`
-    option. Only tags, message types and numbers of group entries are written, not values.
+    option.
 
-    A shape is learned once it has been seen ten times. Exit status: 3 if no shape was learned.
+    The shape of a message consists of its type, its tags, and the number of entries in each group. No values
+    are written. A shape is learned once ten messages have had it. Exit status: 3 if no shape was learned.
     """
     codec = Codec(DIALECT).deferring()
     with plain_errors():

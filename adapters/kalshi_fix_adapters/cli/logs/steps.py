@@ -138,6 +138,7 @@ class _Row:
         return brief(self.explanation.inspection) if full else self._only(_SHOWN_FIELDS)
 
     def _only(self, names: frozenset[str]) -> str:
+        """Return the body fields with these names, on one line."""
         inspection = self.explanation.inspection
         body = tuple(n for n in inspection.body if n.layout is not None and n.layout.name in names)
         return brief(attrs.evolve(inspection, body=body))

@@ -105,6 +105,7 @@ class Summary:
             self._latencies.append((time - since) / timedelta(microseconds=1))
 
     def _track_number(self, fact: Fact) -> None:
+        """Record a gap before the message, if there is one, and the number that is expected next."""
         number = fact.seq_num
         if number is None:
             return

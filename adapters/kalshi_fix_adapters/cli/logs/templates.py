@@ -1,8 +1,8 @@
 """Fast formatting of valid messages as a line or as JSON, with a template for each sequence of tags.
 
-A template is the output of the complete renderers for the first message with these tags, with placeholders
-for the values. Messages that are invalid, or may contain a secret or arbitrary bytes, are never passed to
-this module.
+A template is the output of the slower renderers (`render`) for the first message with these tags, with
+placeholders for the values. A message must not be passed to this module if it is invalid, or if it may
+contain a secret or arbitrary bytes.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ class Templates:
         return template.fill([self._escaped(pairs[position][2]) for position in template.order])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
+        """Create the template for messages with these tags from the first of them."""
         inspection = CODEC.inspect(frame)
         # The keys are identities, because two fields may be equal.
         nodes = list(_walk((*inspection.header, *inspection.body, *inspection.trailer)))

@@ -29,7 +29,7 @@ from kalshi_fix_adapters.logs.trace import trace as trace_order
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML page with all fields instead.",
+    help="Write an HTML page with all fields, instead of printing text.",
 )
 @as_of_option
 def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | None, as_of: AsOf) -> None:

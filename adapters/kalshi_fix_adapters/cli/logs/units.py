@@ -1,4 +1,6 @@
-"""Whether prices are in dollars or cents, where this depends on UseDollars; learned from a log's Logons."""
+"""The unit of prices in a log: dollars or cents. Where it depends on UseDollars, it is learned from the
+client's Logon in the log.
+"""
 
 from __future__ import annotations
 

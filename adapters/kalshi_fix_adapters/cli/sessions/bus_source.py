@@ -54,7 +54,9 @@ class BusSource:
         self._runner.close()
 
     def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
-        """Return the next event, or a change in the connection to NATS."""
+        """Return the next event. A new or lost connection to NATS is returned as `Receiving` or
+        `ConnectFailed`.
+        """
         self.updates = ()
         return self._runner.run(self._receive(0.1 if timeout is None else timeout))
 

@@ -91,7 +91,7 @@ class _ClockComparison(Observer):
 def _check_network(plan: ConnectionPlan) -> None:
     """Check the host, the connection and the certificate separately.
 
-    Without TLS only the host is checked; the logon then tests the connection.
+    Without TLS only the host is checked here; the logon tests the connection later.
     """
     host, port = plan.endpoint.host, plan.endpoint.port
     started, name = time.monotonic(), "address"
@@ -135,7 +135,7 @@ def _print_tls(connection: socket.socket, seconds: float) -> None:
 def _compare_clocks(offset: float, tolerance: float | None) -> None:
     text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the venue's, network delay included"
     is_ok = tolerance is None or abs(offset) < tolerance * CLOCK_MARGIN
-    advice = "" if is_ok else f"; synchronize it with NTP: at {tolerance:g} s, messages are rejected"
+    advice = "" if is_ok else f"; synchronize it with NTP; from {tolerance:g} s, messages are rejected"
     print_step("clock", "ok" if is_ok else "warning", text + advice)
 
 

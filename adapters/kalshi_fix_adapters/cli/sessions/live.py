@@ -63,8 +63,8 @@ class Source(Protocol):
 
 
 class Receiving:
-    """Reports that the events of another process's session are being received. The LoggedOn of that session
-    may have been published earlier.
+    """Reports that the connection to NATS is established. A view of another process's session uses this
+    instead of LoggedOn, because the LoggedOn of that session may have been published much earlier.
     """
 
 
@@ -74,10 +74,9 @@ def session_name(plan: ConnectionPlan) -> str:
 
 
 def follow(source: Source, name: str, view: View, *, once: float | None = None) -> bool:
-    """Show the view until the source ends or the user interrupts. With `once`, print the view once, when it
-    is complete, but at the latest after `once` seconds.
+    """Show the view until the source ends or the user interrupts. Return whether the view was complete.
 
-    Return whether the view was complete.
+    With `once`, print the view only once: when it is complete, or after `once` seconds.
 
     Raises:
         SessionClosedError: the source has ended.
@@ -138,14 +137,14 @@ class _Connection:
                 self._is_connected, self._since, self._reason, self._attempt = True, clock(), "", 0
                 return [f"{self._since} connected"]
             case Disconnected(ended=ended, retry_in=seconds, note=note):
-                return self._wait(ended.text or ended.reason.value, seconds, note)
+                return self._record_failure(ended.text or ended.reason.value, seconds, note)
             case ConnectFailed(error=error, retry_in=seconds, note=note):
-                return self._wait(str(error), seconds, note)
+                return self._record_failure(str(error), seconds, note)
             case GaveUp(reason=reason):
                 raise SessionClosedError(reason)
         return []
 
-    def _wait(self, reason: str, seconds: float, note: str) -> list[str]:
+    def _record_failure(self, reason: str, seconds: float, note: str) -> list[str]:
         state = "connection lost" if self._is_connected else "no connection"
         if self._is_connected:
             self._is_connected, self._since = False, clock()

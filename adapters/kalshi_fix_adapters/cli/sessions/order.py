@@ -18,6 +18,7 @@ EXPIRIES = {
     "fok": TimeInForce.FILL_OR_KILL,
 }
 AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
+"""Orders with these values are filled or cancelled at once, and never stay open."""
 
 
 @click.command()

@@ -125,7 +125,7 @@ def _confirm(plan: ConnectionPlan, description: Sequence[str], *, yes: bool) -> 
         if click.confirm("Send it?", err=True):
             return
     except click.Abort as abort:
-        click.echo(err=True)  # the line of the prompt is unfinished
+        click.echo(err=True)  # the line of the prompt has no newline yet
         if isinstance(abort.__context__, KeyboardInterrupt):
             print_stderr("nothing was sent")
             raise KeyboardInterrupt from None
@@ -156,8 +156,9 @@ def perform(
 ) -> Outcome:
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    `description` describes the request, in lines. If the request was refused, or its outcome is unknown,
-    print the reason and exit with status 1 or 3.
+    `description` contains the lines that describe the request. See `carry_out` for `settle` and `at_once`.
+    If the request was refused, or its outcome is unknown, print the reason. Then exit with status 1 (refused)
+    or 3 (unknown).
 
     Raises:
         CommandError: the request was not sent.

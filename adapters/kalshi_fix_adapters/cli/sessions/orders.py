@@ -37,24 +37,28 @@ dropped.
 def _key(text: str) -> ExecKey:
     key = ExecKey.parse(text)
     if key is None:
-        raise ValueError("this is the ExecID of pending reports; give another one")
+        raise ValueError("all pending reports have this ExecID; give the ExecID of another report")
     return key
 
 
 @click.command()
 @click.option(
-    "--since", type=Value("execid", _key), multiple=True, help="First ExecID to request, one for each shard."
+    "--since",
+    type=Value("execid", _key),
+    multiple=True,
+    help="ExecID of the first report to request. Give it once for each shard of the venue.",
 )
 @click.option("--once", is_flag=True, help="Print the open orders once, and exit.")
 @target_options
 def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     """Show the account's open orders, and follow them live.
 
-    FIX has no list of open orders. Therefore this command requests past reports from drop copy, which keeps
-    them for some hours, and follows live reports. Older orders without recent activity are not shown. The
-    command logs on as a listener, which needs a separate API key. Times are UTC. On a terminal, arrow keys
-    scroll, and q quits. After a connection loss the command reconnects. Exit status: 0 shown, 1 drop copy is
-    incomplete, or the logon failed, 130 after Ctrl-C.
+    FIX has no request for a list of open orders. Therefore this command requests past reports from drop copy,
+    which keeps them for some hours, and follows live reports. Older orders without recent activity are not
+    shown. The command logs on as a listener, which needs a separate API key. Times are UTC. On a terminal,
+    arrow keys scroll, and q quits. After a connection loss the command reconnects.
+
+    Exit status: 0 shown, 1 if drop copy is incomplete or the logon failed, 130 after Ctrl-C.
     """
     starts = {key.shard: key for key in since}
     if len(starts) != len(since):
@@ -83,8 +87,8 @@ class OpenOrders:
         self._orders = Orders(SESSION, product=product)
         self._copies = DropCopy(SESSION, product=product)
         self._since = starts
-        # The default is the lowest possible ExecID, which the venue rejects as too small when it has dropped
-        # old reports.
+        # The default is the lowest possible ExecID. The venue rejects it as too small if it has dropped old
+        # reports.
         self._starts = starts or {0: ExecKey(0, 0, 0)}
         self._requested = False
         self._changed: dict[int, str] = {}

@@ -27,8 +27,8 @@ from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectRec
 from kalshi_fix_sansio.trading.orders.order_reports import PENDING
 
 SETTLE_SECONDS: Final = 0.25
-"""Number of seconds to wait for further reports after the answer, such as fills, or reports about the orders
-of a mass cancel.
+"""Number of seconds to wait for further reports after the answer. Such reports are fills, and the cancels
+that follow a mass cancel.
 """
 MAX_REPORTS: Final = 10_000
 """Maximum number of reports that are kept. A mass cancel causes a report for each order."""
@@ -103,8 +103,8 @@ class Outcome:
                     self.why = self.why or why.value
 
     def fail(self, why: str) -> None:
-        """Record why the session ended, unless the outcome is known, or the venue has reported that it is
-        unknown.
+        """Record why the session ended. Do nothing if the outcome is known, or if the venue has reported that
+        it does not know the outcome.
         """
         if not (self.is_answered or self.unsure):
             self.why = why
@@ -112,7 +112,7 @@ class Outcome:
     def _apply_answer(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
             return
-        # Reports about the orders of a mass cancel may contain its ClOrdID, but do not answer it.
+        # Reports about the cancelled orders may contain the ClOrdID of the mass cancel, but do not answer it.
         if isinstance(message, ExecutionReport) and (
             isinstance(self.request, OrderMassCancelRequest) or (self.at_once and message.leaves_qty)
         ):

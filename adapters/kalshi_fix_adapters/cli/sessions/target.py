@@ -42,7 +42,9 @@ _options = option_group(
     click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with the certificate."),
     click.option("--server-name", help="The name in the venue's certificate, if it differs from the host."),
     click.option("--plaintext", is_flag=True, help="Do not use TLS: for a TLS proxy on this machine."),
-    click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds for each step."),
+    click.option(
+        "--timeout", type=float, default=10.0, show_default=True, help="Timeout of each step in seconds."
+    ),
 )
 
 
@@ -65,7 +67,7 @@ class Target:
             ConfigurationError: a setting is missing or contradicts another.
             KeyFileError: the private key cannot be read or used.
         """
-        # The attributes have the names of the settings.
+        # The attributes of this class have the names of settings of ClientConfig.
         config = ClientConfig(**attrs.asdict(self, recurse=False), **settings)
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always", KeyFileWarning)

@@ -72,10 +72,10 @@ def watch(
     each market is shown on one line; arrow keys scroll, and q quits. After a connection loss the command
     reconnects.
 
-    With --bus, the events come from a session process that publishes them to NATS. No key is needed, and no
-    request is sent. A market is shown from its last snapshot on the bus.
+    With --bus, the events are read from NATS, where a session process publishes them. No key is needed, and
+    no request is sent. Each book starts from its last snapshot on the bus.
 
-    Exit status: 0 shown, 1 with --once if a book was not received in time, or if the logon failed, 130 after
+    Exit status: 0 shown, 1 if the logon failed or, with --once, if a book was not received in time, 130 after
     Ctrl-C.
     """
     if len(symbols) > MAX_SYMBOLS:
@@ -101,7 +101,9 @@ def _watch_venue(target: Target, symbols: Sequence[str], depth: int | None, seco
 
 
 class BookView:
-    """The order books of some markets, as a view that is redrawn, and as lines that describe changes."""
+    """The order books of the requested markets, as a view that is redrawn, and as lines that describe
+    changes.
+    """
 
     def __init__(self, books: OrderBooks, symbols: Sequence[str], depth: int | None = None) -> None:
         """Show the books with `depth` levels each; the default is as many levels as fit."""
@@ -131,7 +133,7 @@ class BookView:
         depth = self._depth or DEPTH
         if height is not None and self._depth is None:
             rows = -(-len(self._symbols) // columns)
-            # The last row of books needs no blank line below it.
+            # `height + 1`, because the last row of books needs no blank line below it.
             depth = min(MAX_DEPTH, (height + 1) // rows - BLOCK_ROWS)
             if depth < MIN_DEPTH:
                 return list(self._table(width))
