@@ -3,7 +3,8 @@ one order, and logs out.
 
     python own_loop.py SYMBOL
 
-It uses no client, no thread and no queue, and shows everything that an event loop must do for a session.
+The program uses no client, no thread and no queue. It shows everything that an event loop must do for a
+session.
 """
 
 import selectors

@@ -2,8 +2,8 @@
 
     python service.py desk.toml 9464
 
-`/live` answers 200 while the loop below runs, `/ready` while the session is logged on; `/metrics` is for
-Prometheus.
+The address `/live` answers 200 while the loop below is running, and `/ready` while the session is logged on.
+`/metrics` is for Prometheus.
 """
 
 import logging

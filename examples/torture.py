@@ -1,9 +1,10 @@
-"""Kill a trading process and cut its connections again and again, then account for every order.
+"""Kill a trading process and cut its connections again and again, then check that no order is lost.
 
 python torture.py [KILLS] [CUTS] [SEED]
 
 It starts a simulated venue and a process that trades on KalshiRT with a store. At the end it compares the
-store with the orders and the position at the venue. The exit status is 1 if an order is lost.
+store with the orders and the position at the venue. The exit status is 1 if an order is lost, or if the
+positions differ.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The publisher's side: which events are published together, in which order, and with which ids.
+"""The publisher's side: combines events into messages for the broker, with their order and their ids.
 
 The messages of a session are published in lanes, and their order within a lane is preserved. A market data
 session has a lane for each bucket (a group of symbols with the same hash), and one lane for messages about
@@ -22,10 +22,15 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 
 BATCH: Final = "batch"
-"""Replaces MsgType in the subjects of market data, where a bucket or MIXED replaces the symbol."""
+"""Used instead of MsgType in the subjects of market data. There, a bucket or MIXED is used instead of the
+symbol.
+"""
 EVENT: Final = "event"
-"""Replaces MsgType in the subjects of events, where the name of the event's class replaces the symbol."""
+"""Used instead of MsgType in the subjects of events. There, the name of the event's class is used instead of
+the symbol.
+"""
 MIXED: Final = "mixed"
+"""The lane of market data messages about several buckets, or about no symbol."""
 SESSION: Final = "session"
 """The lane of a session that has only one lane."""
 MAX_FRAMES: Final = 2048

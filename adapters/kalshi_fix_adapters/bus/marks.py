@@ -49,8 +49,8 @@ class Mark:
     """The position after an event, from which another process can continue.
 
     Attributes:
-        sequence: The broker's number for the last message whose events were all returned; 0 before the first
-            message.
+        sequence: The broker's sequence number of the last bus message whose events were all returned; 0
+            before the first message.
         fence: The highest fence received; it identifies the newest publisher.
         event: The number of the last received event of this publisher, not counting messages from the venue.
             The publisher numbers these events from 1.

@@ -87,7 +87,9 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
 
 
 class Bus:
-    """A connection to NATS for any number of publishers, consumers and sessions, returned by `connect`."""
+    """A connection to NATS, returned by `connect`. Any number of publishers, consumers and remote sessions
+    may share it.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -149,7 +151,8 @@ class Bus:
             channel: the channel, or its name, such as `demo.prediction.KalshiMD.desk`.
             machine: a machine that applies each event before the event is returned. It starts from the last
                 snapshot, if there is one.
-            start: where to start if there is neither a snapshot nor a mark.
+            start: where to start if there is neither a snapshot nor a mark: with the first stored message, or
+                with the next new message.
             mark: the position of an earlier iterator, from which to continue. The machine must be in the
                 state that it had at this position.
             decode: whether messages are decoded. Otherwise the iterator returns each message as the bytes

@@ -47,8 +47,8 @@ MAX_SENT: Final = 10_000
 MAX_MISSING: Final = 1_000
 """Maximum number of ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
-"""Maximum number of connections that are open at the same time. With more, the oldest is assumed to have
-ended.
+"""Maximum number of connections that are open at the same time. With more, the oldest is forgotten, without a
+SessionEnded.
 """
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)

@@ -31,15 +31,14 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import FieldMember, MessageLayout
 
 MAX_STEPS: Final = 10_000
+"""Maximum number of messages of an order that are kept."""
 MAX_STEP_BYTES: Final = 64 * 1024 * 1024
-"""Maximum number of messages of an order that are kept (`MAX_STEPS`), and maximum total size of these
-messages in bytes.
-"""
+"""Maximum total size of the kept messages in bytes."""
 MAX_IDS: Final = 10_000
 """Maximum number of ClOrdIDs and OrderIDs of an order that are searched for."""
 MAX_MARKS: Final = 10_000
-"""Maximum number of kept Rejects, and of kept Logons that reset the sequence numbers. Both are kept because
-they may affect an order.
+"""Maximum number of kept Rejects, and of kept Logons that reset the sequence numbers. A Reject may refer to a
+message of the order by its MsgSeqNum, and a reset changes which message a MsgSeqNum identifies.
 """
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""

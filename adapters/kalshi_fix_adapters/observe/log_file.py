@@ -34,7 +34,9 @@ class LogFile:
         """
         self.path = path
         self.lock: Lock = Lock()
-        """To be held by callers whose lines belong together, because several threads may write."""
+        """Callers must hold this lock while they write lines that belong together, because several threads
+        may write.
+        """
         self._max_bytes = max_bytes
         self._backups = backups
         self._full_at = max_bytes

@@ -58,7 +58,7 @@ class WireLog:
         self.path: Path = Path(path)
         """The current file."""
         self._open_connections: dict[int, str] = {}
-        """The endpoint of each open connection, by number; a new file begins with a line for each."""
+        """The endpoint of each open connection, by number. A new file begins with a line for each of them."""
         self._connections = 0
         """Number of connections so far, which is also the number of the newest one."""
         self.lost: int = 0
@@ -87,7 +87,7 @@ class WireLog:
     ) -> WireLogConnection:
         """Write the line for a new connection; return the object that writes its messages.
 
-        For a message whose BodyLength exceeds `max_message_size`, the log has a line without the content.
+        A message whose BodyLength exceeds `max_message_size` is logged without its content.
         """
         # Names given by users may contain line breaks, which could forge a line.
         where = where.encode("unicode_escape").decode("ascii")

@@ -134,7 +134,7 @@ class OrderList:
             order.known.pop("Text", None)
             # Drop copy may repeat an older report.
             order.filled = max(order.filled, _quantity(values.get("CumQty", "")) or order.filled)
-        # The price and quantity of a change are used after a report has confirmed them.
+        # A requested change of price or quantity is only shown after a report has confirmed it.
         if is_report or not order.known:
             quantity = order.known.get("OrderQty")
             order.known |= values

@@ -32,7 +32,9 @@ uses.
 MAX_COMPILED: Final = 200
 """Maximum number of fields of a template that is compiled to a regular expression."""
 _PLACEHOLDER: Final = re.compile(r"(?:\0|\\u0000)([0-9]+)(?:\0|\\u0000)")
-"""The placeholder of a value while a template is created, in plain or JSON form."""
+"""The placeholder of a value while a template is created. It contains the value's position in the message,
+between NUL characters or their JSON escapes.
+"""
 
 
 def _is_sensitive(layout: BlockLayout) -> bool:

@@ -33,7 +33,7 @@ from kalshi_fix_sansio.dialect.layout import Sender
 from kalshi_fix_sansio.validation import logon_facts, validate
 
 SESSION: Final = DIALECT.session_type_for("orders", resend=False).name
-"""The session type without resend is used, because the session ends with the command, and nothing could be
+"""The session type of orders without resend. The session ends with the command, so messages could not be
 resent later.
 """
 DONE, REFUSED, UNKNOWN = 0, 1, 3

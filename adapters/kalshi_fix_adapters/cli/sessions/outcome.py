@@ -44,9 +44,7 @@ class Outcome:
     at_once: bool = False
     """Whether the order cannot stay open, so only a report with LeavesQty 0 answers it."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
-    """All reports in the order of receipt, including reports about other orders, but without pending
-    reports.
-    """
+    """All reports except pending reports, in the order received. Reports about other orders are included."""
     answer: Answer | None = None
     reject: Message | None = None
     """A Reject or BusinessMessageReject that answers the request."""

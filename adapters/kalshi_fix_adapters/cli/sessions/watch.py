@@ -25,8 +25,8 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
 RESUBSCRIBE_REASONS = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
-"""Stale reasons for which a book is requested again. After the end of a session, the client itself renews its
-subscriptions.
+"""Stale reasons for which this command requests a book again. After the end of a session it need not, because
+the client renews its subscriptions.
 """
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
