@@ -248,7 +248,7 @@ class Commands:
         except asyncio.CancelledError:
             task.cancel()
             raise
-        return task.result() if done else Unknown("the store had not committed it by its deadline")
+        return task.result() if done else Unknown("the store had not committed the message by its deadline")
 
     async def _wait(self, task: asyncio.Task[Answer], deadline: float) -> bool:
         """Wait for a message that is being sent; return whether it was finished by the deadline. The task is

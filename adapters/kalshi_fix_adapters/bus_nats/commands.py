@@ -64,7 +64,7 @@ async def serve(link: Link, client: Client, check: Check | None, clock_differenc
             try:
                 await link.client.publish(message.reply, encode_answer(found))
             except NATS_ERRORS as error:
-                LOGGER.warning("a command was not answered with %s: %s", found, error)
+                LOGGER.warning("the answer to a command could not be sent (%s): %s", found, error)
 
         async def begin(message: Msg) -> None:
             tasks.create_task(answer(message))

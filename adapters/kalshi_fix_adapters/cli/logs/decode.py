@@ -42,9 +42,13 @@ form_options: Final = option_group(
 )
 @click.option("--orders", "form", flag_value=Form.ORDERS, type=Form, help="Print a line for each order.")
 @filters.field_options
-@click.option("--direction", type=click.Choice(["sent", "received"]), help="Only in this direction.")
-@click.option("--since", type=filters.TIME_BOUND, help="Only from this time on, in UTC: 14:30, 2026-11-21.")
-@click.option("--until", type=filters.TIME_BOUND, help="Only before this time, in UTC.")
+@click.option("--direction", type=click.Choice(["sent", "received"]), help="Only messages in this direction.")
+@click.option(
+    "--since",
+    type=filters.TIME_BOUND,
+    help="Only messages from this time on, in UTC: 14:30, 2026-11-21.",
+)
+@click.option("--until", type=filters.TIME_BOUND, help="Only messages before this time, in UTC.")
 @as_of_option
 @click.option("-f", "--follow", is_flag=True, help="Wait at the end of the file for new messages.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Number of processes to use.")

@@ -64,18 +64,30 @@ def _time_for(when: datetime, bound: TimeBound) -> Any:
 
 
 field_options: Final = option_group(
-    click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: D, NewOrderSingle."),
+    click.option(
+        "--type",
+        "types",
+        multiple=True,
+        metavar="TYPE",
+        help="Only messages of this type: D, NewOrderSingle.",
+    ),
     click.option(
         "--tag",
         "tags",
         multiple=True,
         metavar="TAG[=VALUE]",
-        help="Only with this field: 58, Side=1, 55=KX*.",
+        help="Only messages with this field: 58, Side=1, 55=KX*.",
     ),
     click.option(
-        "--id", "client_ids", multiple=True, metavar="ID", help="Only with this ClOrdID or OrigClOrdID."
+        "--id",
+        "client_ids",
+        multiple=True,
+        metavar="ID",
+        help="Only messages with this ClOrdID or OrigClOrdID.",
     ),
-    click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only for this market: KX*."),
+    click.option(
+        "--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Only messages for this market: KX*."
+    ),
 )
 """The options for conditions on fields."""
 
