@@ -1,4 +1,4 @@
-"""Time in the core: the caller passes it in, as readings of two clocks."""
+"""The time, which the caller passes to the session as readings of two clocks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def shifted(time: datetime, by: timedelta) -> datetime:
-    """Return `time + by`, limited to the range from `BEGINNING` to `END`: a peer may send a time in the year
-    1 or 9999.
+    """Return `time + by`, limited to the range from `BEGINNING` to `END`, because a peer may send a time in
+    the year 1 or 9999.
     """
     try:
         return time + by
@@ -26,7 +26,7 @@ def shifted(time: datetime, by: timedelta) -> datetime:
 
 @attrs.frozen(init=False)
 class Instant:
-    """A point in time, read from two clocks by the caller of the core.
+    """A point in time, which the caller of a session reads from two clocks.
 
     Deadlines use only `monotonic`, so steps of the wall clock do not affect heartbeats; SendingTime (52) uses
     only `utc`.

@@ -24,11 +24,12 @@ class LogonToSign:
     """The header values of one Logon attempt, in their exact wire format.
 
     Attributes:
-        sending_time: SendingTime (52) as in the message, such as `20260821-14:03:07.123`.
-        msg_type: MsgType (35): A.
+        sending_time: SendingTime (52) as text, such as `20260821-14:03:07.123`.
+        msg_type: MsgType (35), always A.
         msg_seq_num: MsgSeqNum (34).
-        sender_comp_id: SenderCompID (49): the API key.
-        target_comp_id: TargetCompID (56): the session type, such as KalshiNR.
+        sender_comp_id: SenderCompID (49); for a Kalshi client, the API key.
+        target_comp_id: TargetCompID (56); for a Kalshi client, the name of the session type, such as
+            KalshiNR.
     """
 
     sending_time: str
@@ -39,8 +40,8 @@ class LogonToSign:
 
 
 SignLogon = Callable[[LogonToSign], bytes]
-"""A function that returns the RawData (96) of a Logon. It is called for every attempt, so no signature is
-sent twice.
+"""A function that returns the RawData (96) of a Logon. It is called for every Logon, so no signature is sent
+twice.
 """
 
 
@@ -49,32 +50,32 @@ class ProtocolOptions(Value):
     """Settings for behaviour that FIXT 1.1 leaves open.
 
     Attributes:
-        explain_violation: Send a Logout with a Text before ending the session in the cases in which FIXT
-            makes it optional: when a Logon lacks a field or has a wrong CompID or SendingTime, and when the
-            peer is silent.
+        explain_violation: Send a Logout with a Text before the session ends, where FIXT makes it optional: if
+            a Logon lacks a field or has a wrong CompID or SendingTime, or if the peer is silent.
         explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused because of its
             HeartBtInt, its DefaultApplVerID or another value.
-        repeat_reject: Repeat the Text of the preceding Reject in a Logout.
-        linger: Seconds to wait for the peer's Logout before the connection is closed, after a Logout that
-            ends the session because of a protocol violation. FIXT recommends 2; with 0 the connection is
-            closed at once.
-        end_on_garbage_before_logon: End the connection on garbled bytes while a Logon is awaited, instead of
-            skipping them.
+        repeat_reject: Repeat the Text of a Reject in the Logout that follows it.
+        linger: After a Logout that ends the session because of a protocol violation: seconds to wait for the
+            peer's Logout before the connection is closed. FIXT recommends 2; with 0, the connection is closed
+            at once.
+        end_on_garbage_before_logon: End the session if bytes that are not a FIX message arrive while a Logon
+            is awaited, instead of skipping them.
         open_ended_resend: Request all messages from the first missing one on (EndSeqNo 0), instead of only
             the missing ones.
         test_req_id: TestReqID of the TestRequest to a silent peer; None derives it from the MsgSeqNum.
         answer_patience: Maximum wait for the answer to the TestRequest to a silent peer, in multiples of
             HeartBtInt.
-        test_requests_in_turn: Answer a TestRequest received after a gap only once the gap is filled.
+        test_requests_in_turn: While messages from the peer are missing, answer a TestRequest only after the
+            gap is filled.
         serve_low_resend_requests: Serve a ResendRequest whose MsgSeqNum is too low, instead of ending the
             session.
         end_on_late_orig_sending_time: End the session after the Reject of a message whose OrigSendingTime is
             after SendingTime.
-        reject_without_tag: Problems whose Reject omits RefTagID (371), as pairs of a SessionRejectReason
-            (373) and a tag.
-        undefined_tag_reason: SessionRejectReason for an undefined tag.
-        skip_by_check_sum: Skip a message with a wrong BodyLength up to the next CheckSum field after the
-            position given by BodyLength, instead of up to the next BeginString.
+        reject_without_tag: Pairs of a SessionRejectReason (373) and a tag. A Reject for such a problem omits
+            RefTagID (371).
+        undefined_tag_reason: SessionRejectReason (373) of the Reject for an undefined tag.
+        skip_by_check_sum: After a wrong BodyLength, skip bytes until the first CheckSum field after the
+            position that BodyLength gives, instead of until the next BeginString.
     """
 
     explain_violation: bool = True
@@ -131,7 +132,7 @@ resent.
 """
 
 STALE_TYPES = frozenset({"D", "E", "G", "s", "t", "AB", "AC", "R", "S", "i"})
-"""MsgTypes of FIX 5.0 SP2 that commit the sender to a price: new orders of every form (D, E, s, AB), their
+"""MsgTypes of FIX 5.0 SP2 that could lead to a trade: new orders of all kinds (D, E, s, AB), order
 replacements (G, t, AC), quote requests (R) and quotes (S, i).
 """
 
@@ -144,7 +145,7 @@ class ResendFresh:
     """The default policy of an initiator: resend only recent messages, and never one that could trade.
 
     Messages with a user-defined MsgType (one that begins with U) are not resent either, because their effect
-    is unknown. List the MsgType in `safe_types` to allow them.
+    is unknown. To allow such a MsgType, list it in `safe_types`.
 
     Attributes:
         max_age: Maximum age in seconds.
@@ -169,7 +170,7 @@ class ResendFresh:
 
 def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
     """Allow every stored message to be resent. This is the default of an acceptor, whose messages report
-    facts.
+    facts and cannot trade.
     """
     return True
 
@@ -177,8 +178,7 @@ def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
 MAX_SECONDS = 10**9
-"""Longest configurable time in seconds, about 31 years. Longer times may overflow when added to a clock or a
-date.
+"""Maximum of settings in seconds, about 31 years. The sum of a longer time and a clock or date may overflow.
 """
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 
@@ -196,12 +196,12 @@ class Role(Enum):
 
     @property
     def sender(self) -> Sender:
-        """This side, in the terms of the dialect's rules."""
+        """This side, as the rules of the dialect call it."""
         return Sender.CLIENT if self is Role.INITIATOR else Sender.VENUE
 
     @property
     def peer(self) -> Sender:
-        """The other side, in the terms of the dialect's rules."""
+        """The other side, as the rules of the dialect call it."""
         return Sender.VENUE if self is Role.INITIATOR else Sender.CLIENT
 
 
@@ -275,76 +275,82 @@ class SessionConfig(Value):
 
     Attributes:
         role: The side of this session.
-        dialect: The messages and rules: `DIALECT`.
+        dialect: The messages and rules; for Kalshi, `DIALECT`.
         session_type: The rules of the session type, such as `SESSION_TYPES["KalshiNR"]`.
         codec: Decodes and encodes the dialect's messages. Default: a new codec. Sessions that share a codec
-            compile the shapes of messages only once.
-        product: The product, one of the dialect's; empty for a dialect with only one product.
+            also share the decoders that it compiles while it runs.
+        product: One of the dialect's products; empty if the dialect has only one.
         sender_comp_id: SenderCompID (49) of sent messages. A Kalshi client uses its API key; the venue uses
             the name of the session type, such as KalshiNR.
-        target_comp_id: TargetCompID (56) of sent messages. Required for an initiator. For an acceptor, None
-            means the SenderCompID of the peer's Logon; otherwise only a peer with this CompID is accepted.
-        accepted_sender_comp_ids: SenderCompID values that the peer may use. Default: `target_comp_id`, and
-            for an initiator also the CompIDs of the session type. If empty, an acceptor accepts any peer.
-        heart_bt_int: HeartBtInt (108) of an initiator's Logon; 0 disables heartbeats if
-            `min_heart_bt_int` allows it.
-        min_heart_bt_int: Smallest HeartBtInt that an acceptor accepts (and an initiator may set).
-        max_heart_bt_int: Largest HeartBtInt that an acceptor accepts (and an initiator may set).
+        target_comp_id: TargetCompID (56) of sent messages. Required for an initiator. An acceptor with None
+            uses the SenderCompID of the peer's Logon; otherwise it accepts only a peer with this CompID.
+        accepted_sender_comp_ids: SenderCompIDs that the peer may use. Default: `target_comp_id` and, for an
+            initiator, also the CompIDs of the session type. If the set is empty, an acceptor accepts any
+            peer.
+        heart_bt_int: HeartBtInt (108) of an initiator's Logon, in seconds. 0 disables Heartbeats;
+            `min_heart_bt_int` must then be 0 too.
+        min_heart_bt_int: Smallest HeartBtInt that an acceptor accepts, and that an initiator may set.
+        max_heart_bt_int: Largest HeartBtInt that an acceptor accepts, and that an initiator may set.
         reset_seq_num: Whether an initiator's Logon restarts both directions at 1 (ResetSeqNumFlag, 141).
-            Default: as the session type requires.
+            Default: True if the session type requires it.
         offer_next_expected: Whether an initiator's Logon contains NextExpectedMsgSeqNum (789). If the peer's
             answer contains this field too, the peer resends missing messages without a ResendRequest. An
-            acceptor always includes it in its answer to such a Logon.
-        offer_next_expected_at_reset: Whether a Logon that resets the numbers contains NextExpectedMsgSeqNum
-            too, with the value 1, for peers that expect it.
+            acceptor always includes this field in its answer to such a Logon.
+        offer_next_expected_at_reset: Whether a Logon that resets the numbers also contains
+            NextExpectedMsgSeqNum, with the value 1, for peers that expect the field.
         send_last_processed: Whether every sent header contains LastMsgSeqNumProcessed (369), the number of
             the last message from the peer that was processed. Requires a dialect whose header has this field.
         logon_fields: Further fields of this side's Logon: the dialect's `LogonFields`, such as
-            `LogonFields(use_dollars=True)`. They are copied when the session is created.
+            `LogonFields(use_dollars=True)`. They are copied when the SessionConfig is created.
         sign_logon: Function that returns RawData (96) for every Logon sent; None sends no RawData.
         logon_timeout: Maximum duration of the Logon handshake, from `connect` on.
         logout_timeout: Maximum wait for the answer to this side's Logout.
-        commit_timeout: Maximum duration of a store commit, limited to half of HeartBtInt, because Heartbeats
-            wait for commits. After this time the session ends with CloseReason.STORE_FAILED.
-        resend_timeout: Time without progress after which a resend is requested again.
-        resend_attempts: Number of consecutive requests for missing messages that may fail to make progress
-            before the session logs out.
+        commit_timeout: Maximum duration of a commit of the store. If it takes longer, the session ends with
+            CloseReason.STORE_FAILED. The limit is at most half of HeartBtInt, because Heartbeats wait for
+            commits.
+        resend_timeout: Time without progress of the peer's resend after which missing messages are requested
+            again.
+        resend_attempts: Number of consecutive ResendRequests without progress after which the session logs
+            out.
         sending_time_tolerance: Maximum difference between SendingTime (52) of received messages and
             `Instant.utc`; None disables the check.
-        strict: Whether received messages that violate the dialect are rejected (with a Reject or
-            BusinessMessageReject) instead of delivered with their problems.
+        strict: Whether received messages that violate the dialect are rejected (with a Reject or a
+            BusinessMessageReject). Otherwise they are delivered, with a list of their problems.
         protocol_options: Settings for behaviour that FIXT 1.1 leaves open.
         resend_policy: Function that decides which stored messages may be resent. Default: `ResendFresh()` for
             an initiator, `resend_everything` for an acceptor.
-        reject_forgotten_resend: Whether a ResendRequest that begins before the oldest stored message is
-            rejected (as Kalshi does) instead of answered with a gap fill. Default: True for an acceptor.
+        reject_forgotten_resend: Whether a ResendRequest is rejected, as Kalshi does, if it begins with a
+            message that the store has dropped. Otherwise a gap fill replaces the dropped messages. Default:
+            True for an acceptor.
         max_message_size: Largest accepted BodyLength (9), in bytes; a larger message is skipped
             (MessageTooLarge). The session buffers at most this much of a message, and as much again while a
             Logon waits for `accept_logon`. Default: 256 KiB or, for an initiator, the size that the session
             type needs if that is larger.
-        max_held: Maximum number of messages held during a gap; further messages are dropped and requested
-            again.
-        max_held_bytes: Maximum size of the held messages in their wire format; further messages are also
-            dropped and requested again.
-        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer are still queued;
-            beyond twice this number, not counting the largest unsent message, the session ends, because the
-            peer has stopped reading.
-        max_events: Number of waiting events at which `receive_data` raises; with `explicit_confirm`,
-            unconfirmed events count too.
-        max_event_bytes: Size of the waiting events at which `receive_data` raises: all bytes received since
-            `events` was last called, and the held messages released since. In memory, a message of many short
-            fields takes up to 17 times its size on the wire.
-        max_sent_record: Number of recently sent messages that are kept to find the message that a Reject
-            rejects.
-        max_sent_record_bytes: Maximum total size of these messages in bytes; the oldest are dropped.
-        max_open_requests: Number of unanswered requests at which `send` raises. It also raises when more than
-            this many answered requests wait for their answers to be confirmed.
-        max_open_request_bytes: Total size of these requests, in their wire format, at which `send` raises.
-        max_resting_orders: Maximum number of open orders tracked on a session type without resend, to list
-            them when the session ends.
-        max_resting_order_bytes: Maximum total size of the last reports of these orders.
-        explicit_confirm: Whether events are confirmed only by `confirm`. Otherwise each call to `events`
-            confirms the events returned by the previous calls.
+        max_held: Maximum number of messages held during a gap; further messages are dropped, and requested
+            again later.
+        max_held_bytes: Maximum size of the held messages in bytes. Further messages are dropped, and
+            requested again later.
+        max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer are still queued.
+            Beyond twice this number (without the largest unsent message), the session ends, because the peer
+            has stopped reading.
+        max_events: Number of events not yet fetched at which `receive_data` raises. With `explicit_confirm`,
+            fetched but unconfirmed events count too.
+        max_event_bytes: Size of the events not yet fetched at which `receive_data` raises. It counts all
+            bytes received since `events` was last called, and held messages that were delivered since. In
+            memory, a message of many short fields takes up to 17 times its size on the wire.
+        max_sent_record: Number of recently sent messages that are kept for `RejectReceived.sent`.
+        max_sent_record_bytes: Maximum total size in bytes of the messages kept for `RejectReceived.sent`; the
+            oldest are dropped.
+        max_open_requests: Number of unanswered requests at which `send` raises. It also raises while more
+            than this many requests have an answer that is not confirmed.
+        max_open_request_bytes: Total size in bytes of unanswered requests at which `send` raises, with the
+            same rule for requests whose answer is not confirmed.
+        max_resting_orders: Maximum number of open orders that OrdersUnverified lists at the end of a session
+            without resend.
+        max_resting_order_bytes: Maximum total size, in bytes, of the last reports of the orders that
+            OrdersUnverified lists.
+        explicit_confirm: Whether only `confirm` confirms events. Otherwise each call to `events` confirms the
+            events returned by earlier calls.
     """
 
     role: Role

@@ -1,7 +1,7 @@
 """The exceptions of the library, in one hierarchy.
 
-Errors made by the caller raise exceptions. Errors made by the peer change the state and cause events
-(`kalshi_fix_sansio.events`), but `Session.receive_data` never raises an exception because of them.
+Errors made by the caller raise exceptions. Errors made by the peer cause events (`kalshi_fix_sansio.events`)
+and may end the session, but never raise an exception.
 """
 
 from __future__ import annotations

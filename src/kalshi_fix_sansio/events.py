@@ -1,7 +1,7 @@
 """The events of a session.
 
-An adapter fetches them with `Session.events()`, in the order in which they occurred, after each call that
-passes data to the session.
+An adapter fetches them with `Session.events()` after each call to the session, in the order in which they
+occurred.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ class OpenRequest(Value):
     """A request that was sent and whose outcome is not known yet.
 
     Attributes:
-        request_id: ClOrdID (11) of an order, a cancel or a replace; MsgSeqNum of a message without an id,
-            such as an order group request. Not unique: a cancel may repeat the id of a quote, and a user may
-            send an id twice.
+        request_id: The id of the request, such as ClOrdID (11) of an order, a cancel or a replace; MsgSeqNum
+            if the request has no id. Not unique: a cancel may have the id of its quote, and a user may send
+            an id twice.
         msg_type: MsgType (35), such as D.
         seq_num: MsgSeqNum of the message.
         sent_at: SendingTime of the message, in UTC.
         frame: The complete message in its wire format.
-        key: Number that is unique among the open requests of its store; later requests have larger keys.
-        uncertain: Whether a process that finds the request in the store must report it (OutcomesUnknown)
-            instead of waiting for its answer.
+        key: Number that identifies the request among the open requests of its store. Later requests have
+            larger keys.
+        uncertain: Whether a later process that finds the request in the store must report it in
+            OutcomesUnknown instead of waiting for its answer.
     """
 
     request_id: str
@@ -48,7 +49,7 @@ class OpenRequest(Value):
 
     @property
     def label(self) -> str:
-        """The name of the request in texts: its id, or `MsgSeqNum 7` if it has none."""
+        """The name of the request in displayed text: its id or, if it has none, `MsgSeqNum 7`."""
         number = str(self.seq_num)
         return f"MsgSeqNum {number}" if self.request_id == number else self.request_id
 
@@ -61,7 +62,7 @@ class RestingOrder(Value):
         order_id: OrderID (37), the peer's id.
         cl_ord_id: ClOrdID (11) of the last request that changed it.
         symbol: Symbol (55), the ticker of the market.
-        side: Side (54), as on the wire.
+        side: Side (54), as the text on the wire.
         price: Price (44), in the unit of the session's prices.
         leaves_qty: LeavesQty (151), the open quantity.
     """
@@ -75,7 +76,7 @@ class RestingOrder(Value):
 
 
 class Uncertainty(Enum):
-    """Reason why this session cannot learn the outcome of a request."""
+    """The reason why this session cannot learn the outcome of a request."""
 
     PEER_UNSURE = "the peer answered that it does not know the outcome"
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
@@ -113,9 +114,9 @@ class CloseReason(Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class LogonRequested(Value):
-    """A peer requests to log on to an acceptor, which must answer with `accept_logon` or `refuse_logon`.
+    """A peer has sent a Logon to this acceptor. The user must call `accept_logon` or `refuse_logon`.
 
-    The session processes no further messages until then.
+    Until then, the session processes no further messages.
 
     Attributes:
         logon: The peer's Logon.
@@ -134,20 +135,20 @@ class LoggedOn(Value):
     Attributes:
         logon: The peer's Logon.
         heart_bt_int: The agreed HeartBtInt in seconds.
-        reset: Whether both directions restarted at MsgSeqNum 1, with this logon, or in an earlier process
-            that crashed before the reset was confirmed. Earlier unconfirmed messages from the peer are not
-            delivered again.
+        reset: Whether both directions restarted at MsgSeqNum 1: with this logon, or in an earlier process
+            that crashed before the reset was confirmed. Messages from the peer that were not confirmed before
+            the reset are not delivered again.
         flags: Settings in this side's Logon, by attribute, such as `{"use_dollars": True}`: the fields of
             `SessionConfig.logon_fields` and of `accept_logon`, without secrets or unknown fields. Absent
             fields have the dialect's default.
-        missing: First and last number of the messages that the peer sent before this Logon and that have not
-            been received. They are being requested; GapClosed reports the end of the gap. None if no message
-            is missing, or if none can be requested because both sides begin at 1.
-        reset_requested: Whether this side requested the `reset`, if there was one. Otherwise the peer
-            requested it, or an earlier process did so before it crashed: messages from the peer that were not
-            received are lost, and their number is unknown.
-        generation: How many times the outgoing numbers of this side's store have been restarted; together
-            with MsgSeqNum it identifies a message. Ignored in comparisons.
+        missing: First and last number of the messages that the peer sent before this Logon and that were not
+            received. The session recovers them; GapClosed reports that none is missing any more. None if no
+            message is missing, or if both sides begin at 1, so none can be requested.
+        reset_requested: If `reset` is set: whether this side requested the reset now. If False, the peer
+            requested it, or an earlier process did before it crashed; an unknown number of messages from the
+            peer may be lost.
+        generation: How many times the outgoing numbers of this side's store have been restarted. Generation
+            and MsgSeqNum together identify a sent message. Ignored in comparisons.
     """
 
     logon: Message
@@ -177,8 +178,8 @@ class MessageReceived(Value):
     Attributes:
         message: The message, an instance of the class for its MsgType; an UnknownMessage if the dialect has
             none.
-        poss_dup: PossDupFlag (43): the message was resent with its original number.
-        poss_resend: PossResend (97): the content may have been sent before with another number.
+        poss_dup: PossDupFlag (43): whether the message was resent with its original number.
+        poss_resend: PossResend (97): whether the content may have been sent before with another number.
         frame: The complete message in its wire format, for `Session.forward` and for archives.
     """
 
@@ -208,14 +209,14 @@ class RejectReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class MessageRejected(Value):
-    """This side rejected a message from the peer with a Reject (3) and did not deliver it.
+    """This side rejected a message from the peer, and did not deliver it.
 
     Attributes:
         message: The rejected message, without fields that could not be read; None if it could not be decoded
             at all.
-        problems: Problems with the message; the Reject contains the first.
-        will_be_resent: Whether the message is requested again on the next connection, because it was not
-            counted.
+        problems: Problems with the message. The Reject (3) or BusinessMessageReject (j) contains the first.
+        will_be_resent: Whether the peer resends the message on the next connection, because this side has not
+            counted it.
     """
 
     message: Message | None
@@ -225,7 +226,8 @@ class MessageRejected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GarbledReceived(Value):
-    """Bytes that are not a FIX message were skipped, as FIX requires. No other data was lost.
+    """Bytes that are not a FIX message were skipped, as FIX requires. The messages before and after them are
+    processed.
 
     Attributes:
         reason: Description of the first problem, for humans.
@@ -242,8 +244,8 @@ class GarbledReceived(Value):
 class MessageTooLarge(Value):
     """A message longer than the session accepts (`SessionConfig.max_message_size`) is being skipped.
 
-    Unless its BodyLength is wrong, its number is then missing, which causes a gap. On a session with resend
-    the message is requested again, and arrives with the same size.
+    If its BodyLength is correct, its number is then missing, so the next message reveals a gap. On a session
+    with resend, the message is requested again, but has the same size.
 
     Attributes:
         size: BodyLength (9) of the message, in bytes.
@@ -276,8 +278,8 @@ class GapDetected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GapClosed(Value):
-    """All messages missing since the last GapDetected have arrived, or are known to be lost (as reported by
-    SequenceSkipped and MessagesLost).
+    """No message is missing any more: all have arrived since the last GapDetected, or SequenceSkipped or
+    MessagesLost has reported the others.
 
     Attributes:
         next_expected: The next expected MsgSeqNum of the peer.
@@ -290,13 +292,13 @@ class GapClosed(Value):
 class SequenceSkipped(Value):
     """The peer skipped its numbers from `begin` to `end` (inclusive) with a SequenceReset.
 
-    If `gap_fill`, the peer has nothing to resend for these numbers; otherwise (Reset mode) their messages are
-    lost.
+    With a gap fill, the peer has no messages to resend for these numbers. Otherwise (Reset mode), the
+    messages with these numbers are lost.
 
     Attributes:
         begin: The first skipped MsgSeqNum.
         end: The last one.
-        gap_fill: Whether it was a gap fill.
+        gap_fill: Whether the SequenceReset was a gap fill.
     """
 
     begin: int
@@ -308,8 +310,8 @@ class SequenceSkipped(Value):
 class MessagesLost(Value):
     """The peer no longer has its messages from `begin` to `end` (inclusive), and refused to resend them.
 
-    Use drop copy or REST to find out their contents. Messages from `end` + 1 on follow in sequence. If the
-    peer skips numbers with a SequenceReset, SequenceSkipped is emitted instead.
+    Use drop copy or REST to find out their contents. Messages from `end` + 1 on are then delivered in
+    sequence. If the peer instead skips numbers with a SequenceReset, SequenceSkipped is emitted.
 
     Attributes:
         begin: The first lost MsgSeqNum.
@@ -324,7 +326,7 @@ class MessagesLost(Value):
 class OutcomesUnknown(Value):
     """This session cannot learn the outcome of these requests. Look them up with drop copy or REST.
 
-    A late answer is still delivered. When this event is confirmed, the requests are not reported again.
+    A late answer is still delivered. Once this event is confirmed, the requests are not reported again.
 
     Attributes:
         requests: The requests, oldest first.
@@ -345,13 +347,13 @@ class OrdersUnverified(Value):
     """The connection of a session without resend ended while these orders were open. Look them up with drop
     copy or REST before you rely on them.
 
-    They may have been filled without a report, or cancelled without one if the Logon requested cancellation
-    on disconnect. Emitted once, by the process that received the reports, and not after a Logout that this
-    side began and the peer answered.
+    They may have been filled without a report or, if the Logon requested cancellation on disconnect,
+    cancelled without one. This event is emitted once, by the process that received the reports. It is not
+    emitted after a Logout that this side began and the peer answered.
 
     Attributes:
         orders: The orders, according to their last reports.
-        complete: Whether these are all open orders; False if there were more than `max_resting_orders` or
+        complete: Whether `orders` contains all open orders; False if they exceeded `max_resting_orders` or
             `max_resting_order_bytes`.
     """
 
@@ -361,8 +363,8 @@ class OrdersUnverified(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ResendServed(Value):
-    """The resend of the messages from `begin` to `end` that the peer requested is complete: `resent` of them
-    were resent, and gap fills replaced the others.
+    """A resend to the peer is complete. Of the messages from `begin` to `end`, `resent` were resent, and gap
+    fills replaced the others.
 
     Attributes:
         begin: The first requested MsgSeqNum.
@@ -401,7 +403,7 @@ class HeartbeatReceived(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class LogoutReceived(Value):
-    """The peer sent a Logout. It is answered, and the session ends.
+    """The peer sent a Logout. This side answers it, and the session ends.
 
     Attributes:
         text: Text (58) of the Logout; None if it has none.
@@ -420,8 +422,8 @@ class SessionEnded(Value):
         text: A description of the reason for humans; the peer's Text if there is one.
         clean: Whether a Logout handshake was completed.
         unsent: The number of unsent bytes.
-        advice: The remedy if the next connection would end in the same way, because the same message ended
-            the previous connection for the same reason; empty otherwise.
+        advice: The remedy if the same message has ended this connection and the previous one for the same
+            reason, so it would also end the next; empty otherwise.
     """
 
     reason: CloseReason

@@ -1,9 +1,9 @@
-"""Convert arbitrary bytes to messages and session events, to fuzz programs that handle them.
+"""Convert arbitrary bytes to messages and session events, to fuzz programs that handle messages and events.
 
-The same bytes always give the same result, so they can be stored and replayed. `messages` returns messages
-that the venue may send; `events` returns the events of a session whose messages may be lost, duplicated or
-damaged, and whose connection may end. Values repeat on purpose, so that several reports refer to the same
-orders.
+The same bytes always give the same result, so a failing input can be stored and replayed. `messages` returns
+messages that the venue may send. `events` returns the events of a session on which messages are lost,
+duplicated or damaged, or the connection ends. Values are chosen from a few, so several reports refer to the
+same order.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ _CODEC_TAGS: Final = frozenset((8, 9, 10, 35))
 
 
 class Choices:
-    """Reads choices from bytes. After the last byte, every choice is the first option, and `has_more` is
-    False.
-    """
+    """Makes choices that the given bytes determine. After the last byte, every choice is the first option."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -69,7 +67,7 @@ class Choices:
         return int.from_bytes(self.take(size), "big") % count if size else 0
 
     def one_in(self, count: int) -> bool:
-        """Return True in one of `count` cases, and False after the last byte."""
+        """Return True for one in `count` values of the next bytes, and False after the last byte."""
         return self.below(count) == count - 1
 
     def pick(self, options: Sequence[T]) -> T:
@@ -83,7 +81,7 @@ class Choices:
         return found
 
     def chunk(self) -> bytes:
-        """Return up to 255 bytes."""
+        """Return up to 255 bytes; the next byte determines how many."""
         return self.take(self.below(256))
 
     def rest(self) -> bytes:
@@ -106,11 +104,12 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
 
 
 def events(data: bytes, session_type: str = SESSION, product: str = "prediction") -> list[Event]:
-    """Return the events of a session of this type, from LoggedOn on; the bytes determine its input.
+    """Return the events of a session of this type, from LoggedOn on. The bytes determine which messages and
+    interruptions the session receives.
 
     Raises:
         KeyError: there is no such session type.
-        ConfigurationError: the product does not offer it.
+        ConfigurationError: the product does not offer this session type.
     """
     choices, layouts = Choices(data), _layouts(session_type, product)
     kind = DIALECT.session_types[session_type]

@@ -18,15 +18,16 @@ from kalshi_fix_sansio.framing import Frame
 CODEC: Final = Codec(DIALECT)
 """The codec of the Kalshi dialect."""
 _earlier_codecs: Final[dict[int, Codec]] = {}
-"""Codecs by the `id()` of their dialect. `Dialect.as_of` returns the same object for all days between two
-changes, so there is one codec per version."""
+"""Codecs of earlier versions of the dialect, by the `id()` of the version. `Dialect.as_of` returns the same
+object for all days between two changes.
+"""
 
 
 def codec_as_of(day: date) -> Codec:
     """Return the codec of the dialect as it was on a day, in UTC (`Dialect.as_of`).
 
-    It decodes messages into instances of the current classes. Fields that only the earlier dialect had are
-    kept in `unknown`.
+    It decodes messages into instances of the current message classes. Fields that only the earlier dialect
+    had are kept in `unknown`.
     """
     dialect = DIALECT.as_of(day)
     if dialect is DIALECT:
@@ -38,7 +39,7 @@ def codec_as_of(day: date) -> Codec:
 
 
 def decode(frame: bytes | Frame) -> Message:
-    """Decode one Kalshi message leniently: unknown and malformed fields are kept.
+    """Decode one Kalshi message leniently, without rejecting unknown or malformed fields.
 
     Unknown fields are kept in `unknown`, unknown code values remain plain values, and errors are listed in
     `problems`; a value that could not be parsed is None. A message of an unknown type becomes an
@@ -74,10 +75,10 @@ def inspect(frame: bytes) -> Inspection:
 
 
 def encode(message: Message, header: Header | None = None) -> bytes:
-    """Encode a Kalshi message with the given header, by default the message's own, if any.
+    """Encode a Kalshi message. Without `header`, the message's own header is used, if it has one.
 
-    BeginString, BodyLength, MsgType and CheckSum are set automatically. The rules of the spec are not
-    checked; a session checks them before it sends.
+    BeginString, BodyLength, MsgType and CheckSum are set automatically. The rules of the spec are not checked
+    here; a session checks them before it sends a message.
 
     Raises:
         EncodeError: a value has no FIX representation; the text contains the name of the field.
@@ -88,10 +89,10 @@ def encode(message: Message, header: Header | None = None) -> bytes:
 def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
     """Return the fields set in a message, a header or an entry as a dict, with FIX names or tags as keys.
 
-    Values are those of the attributes: Decimal, datetime, enum members. Groups are lists of dicts, with the
-    name of the counter as the key. The dict of a message begins with MsgType and does not include the header,
-    which is converted separately. Secrets are `<hidden>`; unknown fields are (tag, bytes) pairs, with the key
-    `unknown`.
+    The values are those of the attributes, such as Decimals, datetimes and enum members. A group is a list of
+    dicts, with the name of its counter as the key. The dict of a message begins with MsgType, and does not
+    include the header; call `to_dict` for the header separately. Secrets are replaced with `<hidden>`.
+    Unknown fields are a list of [tag, bytes] pairs, with the key `unknown`.
     """
     if isinstance(block, Message):
         return mapping.to_dict(DIALECT, block, by)
@@ -99,10 +100,10 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 
 
 def from_dict(data: Mapping[str, Any]) -> Message:
-    """Rebuild a message from the result of `to_dict`, or from the result of `json.loads` for a text from
-    `to_json`.
+    """Rebuild a message from the result of `to_dict`, or from the output of `to_json` after `json.loads`.
 
-    The result is equal to the original message. Names and tags may be mixed; strings are parsed as wire text.
+    The result is equal to the original message. Keys may be names and tags, also mixed. Strings are parsed as
+    wire text.
 
     Raises:
         DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.
@@ -111,7 +112,8 @@ def from_dict(data: Mapping[str, Any]) -> Message:
 
 
 def to_json(message: Message, by: By = "name") -> str:
-    """Return a message as a JSON object, like `to_dict` but with each value as a string in wire format.
+    """Return a message as JSON text: an object like the result of `to_dict`, but with each value as a string
+    in wire format.
 
     Times have milliseconds as on the wire, or microseconds if needed.
 
@@ -122,7 +124,7 @@ def to_json(message: Message, by: By = "name") -> str:
 
 
 def from_json(text: str) -> Message:
-    """Return the message that `to_json` converted, equal to the original message.
+    """Rebuild a message from the output of `to_json`. The result is equal to the original message.
 
     Raises:
         DecodeError: as for `from_dict`, or `text` is not JSON.

@@ -1,7 +1,7 @@
 """A decorator that keeps secrets out of the tracebacks of exceptions.
 
-A traceback keeps the local variables of its frames, and crash reporters record them. If a private key is
-rejected, these variables would include the key.
+A traceback keeps the local variables of its frames, and crash reporters record them. For a rejected private
+key, these variables include the key.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ _C = TypeVar("_C", bound=type[Any])
 
 
 def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Return a function that, when it raises, clears the local variables of all frames below it.
+    """Wrap a function: when it raises, the local variables of its frame, and of all frames that it called,
+    are cleared.
 
-    The frames of the exception's causes and contexts are cleared too. The tracebacks still show their lines.
+    This includes the frames of the exception's causes and contexts. Tracebacks still show the source lines.
     """
 
     @wraps(function)
@@ -51,7 +52,7 @@ def _clear(error: BaseException, handled: BaseException | None) -> None:
     from traceback import clear_frames
 
     pending: list[BaseException | None] = [error]
-    # The user's code may have made a cycle of causes.
+    # Visit each exception once: causes set by the user may form a cycle.
     cleared = {id(handled)}
     while pending:
         each = pending.pop()

@@ -1,7 +1,7 @@
 """Imports that are deferred until first use.
 
-A program typically uses two or three families of messages, and creating the classes of all families takes
-longer than the rest of the import of the package.
+A program typically uses two or three families of messages. The creation of the classes of all families would
+take longer than the rest of the import of the package.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Functions whose source is written at run time, from a dialect and, in `codec.compiled`, the tags of a peer.
+"""Functions whose source is written at run time, from a dialect and, in `codec.compiled`, the tags that a
+peer sends.
 
-All of them are compiled in this module, so there is a single place to audit. Their source contains names
-chosen by the library, numbers, and references to objects, but never values from messages.
+All such functions are compiled here, so there is a single place to audit. Their source contains numbers and
+names that the library chooses, but never values from messages.
 """
 
 from __future__ import annotations

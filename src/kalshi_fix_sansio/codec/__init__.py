@@ -1,7 +1,8 @@
 """The codec: converts the messages of a dialect between bytes and typed objects.
 
-`Codec` is constructed from a `layout.Dialect`. It decodes leniently (a venue may add fields and values at any
-time) or strictly, splits damaged messages into fields for display, and encodes messages.
+`Codec` is constructed from a `Dialect`, and encodes and decodes messages. It decodes leniently, because a
+venue may add fields and values at any time, or strictly. For display, it also splits damaged messages into
+fields.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Working data of the explainer: the blocks and groups read so far."""
+"""Working data of the explainer: the blocks (header, body, trailer, group entries) and groups read so far."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class FieldItem:
     position: int
     """Index of the token in the message."""
     slot: FieldSlot | LengthSlot | None
-    """The field's slot in the layout; None if its tag is not defined in this place, or its value is not
+    """The field's slot (see `tables`); None if its tag is not defined in this place, or its value is not
     used.
     """
     layout: FieldLayout | None
     discarded: bool = False
-    """Whether the field is repeated or empty, so that its value appears only in a problem."""
+    """Whether the field is repeated or empty. Its value then appears only in a problem."""
 
     @property
     def is_unknown(self) -> bool:
@@ -44,7 +44,7 @@ class GroupItem:
 
     slot: GroupSlot
     table: BlockTable
-    """The table of an entry."""
+    """The table of the group's entries."""
     raw: str
     """The counter's value on the wire."""
     position: int
@@ -60,9 +60,9 @@ class GroupItem:
     def opens_entry(self, tag: int) -> bool:
         """Return whether a field of the group begins a new entry.
 
-        The tag that opened the first entry opens each entry. Another repeated delimiter also opens an entry
-        while there are fewer entries than the counter states; otherwise it is a repeated field of the last
-        entry.
+        The tag that opened the first entry opens each further entry. If another delimiter (a tag that the
+        dialect allows to open an entry) repeats in the last entry, it opens an entry while there are fewer
+        than the counter states. Any other repeated tag is a repeated field of the last entry.
         """
         if not self.entries:
             return True
@@ -93,11 +93,10 @@ class BlockItem:
         self.groups: dict[int, GroupItem] = {}
         """The groups by the tag of their counter."""
         self.last_index: int = -1
-        """Highest index in the layout of the members found so far, to check the sequence of fields in
-        entries.
+        """Highest layout index of the members found so far. Used to check the sequence of fields in entries.
         """
         self.legacy: list[FieldItem] = []
-        """Fields with obsolete tags, which are parsed only if their successors are absent."""
+        """Fields with obsolete tags. They are parsed only if the field with the current tag is absent."""
 
     def nodes(self) -> tuple[Node, ...]:
         """Return the block for display."""
@@ -106,9 +105,9 @@ class BlockItem:
     def build(self) -> Any:
         """Create the instance of the block's class.
 
-        The constructor is bypassed, because it would reject None for a required field, which here means
-        missing or malformed, and would warn about deprecated messages, which concerns only code that sends
-        them.
+        The constructor is bypassed for two reasons. It rejects None for a required field, which here means
+        that the field is missing or malformed. And it warns about deprecated messages, which concerns only
+        code that sends them.
         """
         instance = self.table.blank()
         for attribute, value in self.values.items():

@@ -40,23 +40,23 @@ class Codec:
         self._encode_header = dialect.header.encode
         self._body_encoders: Computed[type[Message], _BodyEncoder] = Computed(partial(_body_encoder, dialect))
         self.deferred: dict[int, str] | None = None
-        """Messages whose shapes `compile_deferred` will compile; None if shapes are compiled while
-        decoding.
+        """Texts of messages whose shapes (sequences of tags) `compile_deferred` will compile. None for a
+        codec that compiles while it decodes.
         """
         self.shapes: list[bytes] = []
-        """A message with invented values for each shape that `compile_deferred` has compiled."""
+        """For each shape that `compile_deferred` has compiled, a message with invented values."""
 
     def deferring(self) -> Self:
-        """Return a codec with the same decoders that compiles no further decoders while it decodes, because
-        compiling delays a message by milliseconds. Call `compile_deferred` when there is time for it.
+        """Return a codec that shares the decoders of this one, but compiles none while it decodes, because
+        that would delay a message by milliseconds. Call `compile_deferred` when there is time for it.
         """
         codec = copy(self)
         codec.deferred, codec.shapes = {}, []
         return codec
 
     def compile_deferred(self) -> bool:
-        """Compile the decoder for one deferred shape, which takes milliseconds; return False if there is
-        none.
+        """Compile the decoder for one deferred shape, which takes milliseconds. Return False if no shape is
+        deferred.
         """
         if not self.deferred:
             return False
@@ -67,7 +67,8 @@ class Codec:
         return True
 
     def prepare(self, frame: bytes) -> bytes | None:
-        """Compile the decoder for all messages with the shape of this message, unless it exists.
+        """Compile the decoder for all messages with the shape (sequence of tags) of this message, if it is
+        missing.
 
         Without a compiled decoder, decoding a message takes about six times as long. Compiling takes 2 to 5
         ms. Returns a message of the same shape with invented values, which another process can pass to
@@ -85,7 +86,7 @@ class Codec:
         return sample_of(explained, self.dialect.fields)
 
     def decode(self, frame: bytes | Frame) -> Message:
-        """Decode a message leniently: unknown and malformed fields are kept.
+        """Decode a message leniently, without rejecting unknown or malformed fields.
 
         Fields that the dialect does not define for the message are kept in `unknown`, on the message and on
         group entries. Errors are listed in `problems`, and an attribute whose value could not be parsed is
@@ -105,15 +106,16 @@ class Codec:
     def decode_strict(self, frame: bytes | Frame) -> Message:
         """Decode a message, and raise DecodeError unless it is valid.
 
-        In addition to the problems that `decode` lists, these are errors: tags that the dialect does not
-        define, or does not define in this place; fields in the wrong part of the message (header, body or
-        trailer); group entries whose fields are not in the dialect's sequence; values that violate the limits
-        of a field. `validation.validate` checks rules that depend on the product, the session type or other
-        fields.
+        All problems that `decode` lists are errors, and the following ones too: a tag that the dialect does
+        not define, or does not define in this place; a field in the wrong part of the message (header, body
+        or trailer); a group entry whose fields are not in the dialect's order; a value that violates the
+        limits of its field. Rules that depend on the product, the session type or other fields are checked
+        only by `validation.validate`.
 
         Raises:
-            DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 of those
-                that `decode` lists and 1,000 others are included, followed by a count of the rest.
+            DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 problems
+                that `decode` lists and 1,000 others are included. A final problem contains the number of the
+                rest.
         """
         message, problems = self.check(frame)
         if problems:
@@ -148,38 +150,38 @@ class Codec:
         )
 
     def load_encoder(self, cls: type[Message]) -> None:
-        """Import the encoder of a class now, so its first message is not delayed by the import."""
+        """Import the encoder of a message class now, so the import does not delay the first message."""
         _ = self._body_encoders[cls]
 
     def encode(self, message: Message, header: Any = None) -> bytes:
-        """Encode a message with the given header, by default the message's own.
+        """Encode a message. Without `header`, the message's own header is used.
 
-        The codec sets BeginString, BodyLength, MsgType and CheckSum; without a header, no other fields are
-        added to the body. The dialect's presence rules are not checked.
+        The codec sets BeginString, BodyLength, MsgType and CheckSum. A message without any header has no
+        other header fields. The dialect's rules about required fields are not checked.
 
         Raises:
-            EncodeError: a value has no FIX representation, or an unknown field would be parsed as a defined
-                field, or would make the receiver lose the fields after it. The text contains the name of the
-                field.
+            EncodeError: a value has no FIX representation. Also if a receiver would parse a field in
+                `unknown` as a defined field, or would lose the fields after it. The text contains the name of
+                the field.
             LocalProtocolError: the dialect does not define this message.
         """
         if header is None:
             header = message.header
         try:
             encode, text = self._body_encoders[type(message)]
-            # Each encoder appends to the text so far. Joining the parts afterwards takes 3 % longer for a
-            # small order.
+            # Each encoder appends to the text so far, because joining the parts afterwards takes 3 % longer
+            # for a small order.
             if header is not None:
                 text = self._encode_header(header, False, text)
             text = encode(message, False, text)
             if message.trailer is not None:
                 text = self.dialect.trailer.encode(message.trailer, False, text)
         except ENCODE_ERRORS:
-            # The encoders do not report which field is at fault. NUL triggers `_encode_carefully` below,
-            # which does.
+            # The encoders do not report which field is at fault. NUL makes the code below call
+            # `_encode_carefully`, which reports it.
             text = "\0"
-        # NUL and non-ASCII characters are rare, so the whole text is checked once. The encoders check each
-        # string only for SOH.
+        # NUL and non-ASCII characters are rare, so the whole text is checked for them once. The encoders
+        # check each string only for SOH.
         if "\0" in text or not text.isascii():
             return self._encode_carefully(message, header)
         return encode_frame(self.dialect.begin_string, text.encode())
@@ -206,13 +208,13 @@ class Codec:
     def with_header(self, frame: bytes | Frame, header: Any) -> bytes:
         """Return a message with a new header. The body is kept byte for byte; the trailer is removed.
 
-        Fields of the header and the trailer are removed wherever they occur. Fields that the dialect does not
-        define are kept, including those in entries of header groups. Used to forward and resend messages.
+        Use this to forward or resend messages. Fields of the header and the trailer are removed wherever they
+        occur. Fields that the dialect does not define are kept, even those in the entries of a header group.
 
         Raises:
             DecodeError: the bytes are not one complete message.
-            EncodeError: a value of the header has no FIX representation; or the body contains header or
-                trailer fields that separate a length from a data field, so removing them would change how the
+            EncodeError: a value of the header has no FIX representation. Also if the body contains a header
+                or trailer field between a length and its data field, because its removal would change how the
                 body is parsed.
         """
         text = _text(frame)
@@ -243,7 +245,8 @@ class Codec:
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 
     def _read(self, frame: bytes | Frame, *, strict: bool = False) -> tuple[Message, tuple[Problem, ...]]:
-        """Decode a message that no compiled decoder accepts, and learn its shape if it has no problems.
+        """Decode a message that no compiled decoder accepts. If it has no problems, count its shape, which
+        may then be compiled.
 
         Returns the message and, if `strict` is set, the problems for which strict decoding rejects it.
         """
@@ -256,7 +259,7 @@ class Codec:
             message = explained.message()
             if strict:
                 problems = explained.problems(strict=True)
-        # Only shapes without problems are learned, because compiled decoders do not check the shape again.
+        # Only messages without problems are counted, because compiled decoders do not check the shape again.
         if not message.problems:
             self._compiled.learn(text, columns, message, self.deferred)
         return message, problems
@@ -293,7 +296,7 @@ def _wire(token: Token) -> str:
 
 
 def _merged(frame_found: tuple[Problem, ...], fields_found: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Return all problems, without field problems that the frame problems already cover."""
-    # Compared by tag and reason, because the texts of the two differ.
+    """Return all problems. Problems of the fields that repeat a problem of the frame are left out."""
+    # Compared by reason and tag, because the texts for the same problem differ.
     known = {(problem.reason, problem.tag) for problem in frame_found}
     return frame_found + tuple(p for p in fields_found if (p.reason, p.tag) not in known)

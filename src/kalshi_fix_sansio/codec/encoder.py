@@ -1,7 +1,8 @@
-"""Checks that the generated encoders leave out: finding the field at fault, and validating unknown fields.
+"""The checks of `Codec.encode` that the generated encoders leave out: finding the field at fault, and
+validating unknown fields.
 
-The encoders are next to the classes, in the generated package. This module writes no wire text. If an encoder
-fails on a message, these functions report the field at fault, or find the message valid.
+The encoders that write wire text are generated, next to the message classes. If one of them raises an error
+or writes unusual characters, the functions here report the field at fault, or find that the message is valid.
 """
 
 from __future__ import annotations
@@ -61,12 +62,13 @@ def _raise_if_entries_unencodable(member: GroupMember, entries: Any, where: str)
 def check_unknown(
     block: Any, table: BlockTable, tables: Tables, enclosing: tuple[BlockTable, ...] = ()
 ) -> None:
-    """Reject unknown fields of a block and its entries that a receiver would interpret differently.
+    """Reject fields in `unknown`, of a block and its entries, that a receiver would interpret differently.
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing block, the header or the trailer
-            defines (an obsolete tag is allowed once if the field itself is set); its value contains SOH and
-            is not data; data does not directly follow its length, or the length is wrong.
+            defines. (An obsolete tag is allowed once, if the field with the current tag is set.) Also if a
+            value contains SOH but is not data, if data does not directly follow its length, or if the length
+            is wrong.
     """
     if block.unknown:
         _check_fields(block, table, tables, enclosing)
@@ -79,19 +81,19 @@ def check_unknown(
 
 
 def check_header(header: Any, message: Any, body: str, table: BlockTable, tables: Tables) -> None:
-    """Reject unknown fields in and after the header that a receiver would assign to another block.
+    """Reject fields in `unknown`, in and after the header, that a receiver would assign to another block.
 
     Raises:
-        EncodeError: the header has unknown fields, which a receiver would assign to the body; group entries
-            of the header have unknown fields that the body defines; or the body (its text is `body`) begins
-            with unknown fields that directly follow a group of the header, so the last entry of the group
-            would get them.
+        EncodeError: the header has unknown fields, which a receiver would assign to the body; or an entry of
+            a header group has unknown fields that the body defines; or the body, with the text `body`, begins
+            with unknown fields directly after a group of the header, so a receiver would assign them to the
+            last entry of that group.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")
     check_unknown(header, tables.header, tables, (table,))
-    # An encoder writes unknown fields before the first group, or else at the end. If they are the first
-    # fields of the body, they directly follow the header.
+    # An encoder writes unknown fields before the first group of the body or, without a group, at the end. If
+    # no other field precedes them, they directly follow the header.
     if (
         message.unknown
         and any(getattr(header, attribute) for attribute, _ in tables.header.groups)
@@ -106,7 +108,8 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
     superseded: set[int] = set()
     for tag, value in block.unknown:
         own = table.slots.get(tag)
-        # An obsolete tag is allowed once if the field itself is set; a second one is reported as repeated.
+        # An obsolete tag is allowed once, if the field with the current tag is set. A receiver would report a
+        # second one as repeated.
         if own is not None and tag not in superseded and _is_superseded(own, block):
             superseded.add(tag)
             own = None
@@ -127,7 +130,7 @@ def _check_fields(block: Block, table: BlockTable, tables: Tables, enclosing: tu
 
 
 def _check_data(length: tuple[int, bytes], tag: int | None, value: bytes, tables: Tables) -> None:
-    """Raise EncodeError unless the field after a length is its data and has that length."""
+    """Raise EncodeError unless the next field is the data that belongs to the length, and has this length."""
     data = tables.standard_data_tags[length[0]]
     if tag != data:
         raise EncodeError(f"{_label(length[0], tables)} is not followed by {_label(data, tables)}")
@@ -144,7 +147,7 @@ def _label(tag: int, tables: Tables) -> str:
 
 
 def _is_superseded(slot: Slot, block: Block) -> bool:
-    """Return whether the slot is an obsolete tag of a field that is set; a receiver keeps such a tag as
-    unknown.
+    """Return whether the slot is the obsolete tag of a field that is also set. A receiver keeps such a tag as
+    an unknown field.
     """
     return isinstance(slot, FieldSlot) and slot.legacy and getattr(block, slot.member.attribute) is not None

@@ -1,12 +1,12 @@
 """The explainer: assigns the fields of a message to blocks, and reports all problems.
 
 Fields are assigned according to FIX 5.0 SP2 volume 1, "Repeating groups", and to this library's rules for
-fields that a venue adds without notice:
+fields that a venue adds without notice. (A block is the header, the body, the trailer or a group entry.)
 
-- A field belongs to the innermost block that defines its tag, searching outwards from the open group entry.
-  The field closes all entries inside that block.
-- A tag that no open block defines continues a closed group of the innermost open block, if the entries of
-  that group define it. An unexpected field between two entries therefore does not lose the entries after it.
+- A field belongs to the innermost open block that defines its tag. It ends all group entries inside that
+  block.
+- If no open block defines the tag, but the entries of a closed group of the innermost open block do, the
+  field continues that group. The entries after an unexpected field are therefore not lost.
 - Any other tag is unknown and belongs to the innermost open entry, or to the body.
 
 The value of a counter does not affect the assignment; if it differs from the number of entries, that is a
@@ -73,12 +73,12 @@ class Explainer:
         self.begin_string: str = tables.dialect.begin_string
         """BeginString of the dialect. The BeginString of the message may differ."""
         self.in_place: bool = True
-        """Whether every field is in a place where the dialect defines it. If so, strict decoding can only
-        reject values.
+        """Whether every field is in a place where the dialect defines it. Strict decoding can then reject the
+        message only because of values.
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
-        """Number of problems that `decode` also reports, and number of problems that only strict decoding
+        """Number of problems that all decoding reports, and number of problems that only strict decoding
         reports. The index is `Finding.strict`.
         """
         self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
@@ -88,7 +88,7 @@ class Explainer:
         self._position = 0
         self.header: BlockItem = BlockItem(tables.header)
         self.trailer: BlockItem = BlockItem(tables.trailer)
-        # MsgType selects the body in which tags are looked up, so it is needed before any field is assigned.
+        # Find MsgType before any field is assigned, because it determines the layout of the body.
         self.msg_type: str | None = self._first(MSG_TYPE_TAG)
         """MsgType of the message; None if it is absent."""
         self.layout: MessageLayout | None = self._dialect.messages.get(self.msg_type or "")
@@ -117,8 +117,8 @@ class Explainer:
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
         """Return the problems in wire order; with `strict`, include those that only strict decoding reports.
 
-        At most `MAX_PROBLEMS` of the problems that `decode` reports, and as many others, are listed; a final
-        problem contains the number of the rest.
+        At most `MAX_PROBLEMS` of the problems that all decoding reports are listed, and as many that only
+        strict decoding reports. A final problem contains the number of the rest.
         """
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._counts[: 2 if strict else 1])
@@ -145,8 +145,7 @@ class Explainer:
             if form is not plain and form is not counted and not self._is_field(token, previous):
                 continue
             previous = token
-            # Entries take precedence: if both an open entry and the body define a tag, it belongs to the
-            # entry.
+            # If both an open entry and the body define a tag, the field belongs to the entry.
             group = self._group_of(tag) if groups else None
             if group is not None:
                 slot = group.table.slots[tag]
@@ -185,8 +184,8 @@ class Explainer:
         return None
 
     def _record_invalid(self, token: Token, previous: Token | None) -> None:
-        """Record a malformed field. Its value is hidden if it may be the rest of secret data that contains
-        SOH and has no length.
+        """Record a malformed field. Its value is left out if it may be the rest of a secret data field
+        without a length, whose value contains SOH.
         """
         fields = self._dialect.fields
         data = None if previous is None or previous.form is TokenForm.COUNTED else fields.get(previous.tag)
@@ -202,7 +201,8 @@ class Explainer:
         )
 
     def _place_undefined(self, token: Token) -> None:
-        # No open block defines the tag. If a closed group defines it, the entries of that group continue.
+        # No open block defines the tag. If the entries of a closed group define it, the field continues this
+        # group.
         block = self._innermost()
         for group in block.groups.values():
             slot = group.table.slots.get(token.tag)
@@ -213,13 +213,13 @@ class Explainer:
                 self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
                 self._put(self._entry(group, slot, token), slot, token)
                 return
-        # Unknown fields belong to the body, so the header ends here.
+        # Unknown fields belong to the body or its entries, so the header ends here.
         self._section = max(self._section, BODY)
         known = self._dialect.fields.get(token.tag)
         block.items.append(FieldItem(token, self._position, None, known, discarded=not token.value))
         if not token.value:
             self._record(self._problem_of(Reason.TAG_WITHOUT_VALUE, token, "has no value"))
-        # For a message of unknown type, only the type is reported, not each field.
+        # If the MsgType is unknown, only that is reported, not each field.
         if self.layout is None or token.tag in block.table.layout.past_tags:
             return
         if known is None:
@@ -234,14 +234,16 @@ class Explainer:
         self._record_misplaced(problem)
 
     def _innermost(self) -> BlockItem:
-        # A group without entries cannot contain a field, so the enclosing block gets it.
+        # A group without entries cannot contain the field, so look in the enclosing groups.
         for group in reversed(self._open):
             if group.entries:
                 return group.entries[-1]
         return self.body
 
     def _enter(self, section: int, block: BlockItem, token: Token) -> None:
-        """Begin a part of the message; a field of an earlier part is out of order."""
+        """Begin a part of the message (header, body or trailer). If the field belongs to an earlier part,
+        record that it is out of order.
+        """
         if section > self._section:
             self._section = section
         # A repeated field is reported only as repeated, not also as out of order.
@@ -253,7 +255,9 @@ class Explainer:
     # --- storing fields in a block -----------------------------------------------------------------
 
     def _entry(self, group: GroupItem, slot: Slot, token: Token) -> BlockItem:
-        """Return the entry of a group that a field belongs to, which is new if the field opens an entry."""
+        """Return the entry of a group to which a field belongs. If the field opens an entry, the entry is
+        new.
+        """
         if group.opens_entry(token.tag):
             if not group.entries:
                 group.opener = token.tag
@@ -294,7 +298,7 @@ class Explainer:
         problem = field_problem(Reason.TAG_REPEATED, slot.field, "appears more than once", token.value)
         self._record(problem)
         block.items.append(FieldItem(token, self._position, None, slot.field, True))
-        # Treat entries after a second counter as further entries of the group.
+        # Treat the entries after a repeated counter as further entries of the group.
         if isinstance(slot, GroupSlot):
             self._open.append(block.groups[token.tag])
 
@@ -361,8 +365,8 @@ class Explainer:
             self._record_misplaced(problem, position=2)
 
     def _finish(self, block: BlockItem, where: str) -> None:
-        """Parse obsolete tags whose successors are absent; check required members and counts."""
-        # Obsolete tags first, because one may give a required field its value.
+        """Parse obsolete tags whose current tag is absent, and check required members and counters."""
+        # Parse obsolete tags first, because one of them may contain the value of a required field.
         for item in block.legacy:
             self._finish_legacy(block, item)
         for group in block.groups.values():
@@ -378,8 +382,8 @@ class Explainer:
     def _finish_legacy(self, block: BlockItem, item: FieldItem) -> None:
         slot = item.slot
         assert isinstance(slot, FieldSlot)  # noqa: S101
-        # The successor takes precedence even if its value could not be parsed. Without a slot, the obsolete
-        # tag is kept as an unknown field.
+        # The current tag takes precedence, even if its value could not be parsed. The obsolete tag is then
+        # kept as an unknown field, which has no slot.
         if slot.member.tag in block.seen or slot.member.attribute in block.values:
             item.slot = None
         else:
@@ -398,19 +402,19 @@ class Explainer:
             self._record(problem, position=group.position)
 
     def _problem_of(self, reason: Reason, token: Token, text: str) -> Problem:
-        """Return a problem with a field, with the name from the dialect even if the field is misplaced."""
+        """Return a problem with a field. The text contains the dialect's name of the field, if it has one."""
         field: FieldLayout | None = self._dialect.fields.get(token.tag)
         if field is None:
             return tag_problem(reason, token.tag, text, token.value)
         return field_problem(reason, field, text, token.value)
 
     def _record_misplaced(self, problem: Problem, position: int | None = None) -> None:
-        """Record a problem that only strict decoding reports and that every message of this shape has."""
+        """Record a problem that only strict decoding reports, and that all messages with these tags have."""
         self.in_place = False
         self._record(problem, strict=True, position=position)
 
     def _record(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # Limited, because a problem takes 200 times the memory of the byte that may cause it.
+        # The number is limited, because one byte may cause a problem, which takes 200 times its memory.
         self._counts[strict] += 1
         if self._counts[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

@@ -1,4 +1,4 @@
-"""Problems with a message: positions and texts."""
+"""Problems with a message, their positions, and their texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from kalshi_fix_sansio.dialect.problems import Problem, Reason
 MAX_PROBLEMS = 1_000
 """Maximum number of problems listed for one message."""
 MAX_SHOWN = 60
-"""Maximum number of characters of a value that a text quotes; `Problem.value` contains the whole value."""
+"""Maximum number of characters of a value that the text of a problem quotes. `Problem.value` contains the
+whole value.
+"""
 
 
 @attrs.frozen
@@ -30,7 +32,7 @@ def quoted(value: str) -> str:
 
 
 def field_problem(reason: Reason, field: FieldLayout, text: str, value: str | None = None) -> Problem:
-    """Return a problem with a field that has a name; a secret value is left out."""
+    """Return a problem with a field that the dialect defines. A secret value is left out."""
     return Problem(reason, f"{field.label} {text}", field.tag, None if field.secret else value)
 
 
@@ -41,5 +43,5 @@ def value_problem(reason: Reason, field: FieldLayout, value: str, explanation: s
 
 
 def tag_problem(reason: Reason, tag: int, text: str, value: str) -> Problem:
-    """Return a problem with a tag that has no name."""
+    """Return a problem with a tag that the dialect does not define."""
     return Problem(reason, f"tag {tag} {text}", tag, value)

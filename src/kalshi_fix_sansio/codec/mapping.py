@@ -1,8 +1,8 @@
 """Convert messages to and from dicts and JSON, with FIX names or tags as keys.
 
-A dict contains Python values; JSON contains wire text as strings, so that no reader converts a price to a
-float. Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in order. The
-header is converted separately, with `block_to_dict(dialect, message.header)`.
+A dict contains Python values. JSON contains wire text as strings, so no reader converts a price to a float.
+Both omit fields that are not set, hide secrets as `repr` does, and keep unknown fields in order. The header
+is not included; convert it with `block_to_dict(dialect, message.header)`.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
 
 
 def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
-    """Rebuild a message from the output of `to_dict` or from the parsed output of `to_json`; names and tags
-    may be mixed.
+    """Rebuild a message from the output of `to_dict`, or from the output of `to_json` after `json.loads`.
+    Keys may be names and tags, also mixed.
 
     Strings are parsed as wire text; other values are passed to the constructor.
 
@@ -156,7 +156,7 @@ def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: 
     # The type is checked first, because comparing bytes with a string warns under `python -b`.
     if field.secret and isinstance(value, str) and value == HIDDEN:
         raise DecodeError(f"{layout.name}.{member.attribute} is hidden; replace it with its value")
-    # Enum members may be strings too; they need no parsing.
+    # Only plain strings are wire text. An enum member may be a string too, but needs no parsing.
     if type(value) is not str:
         return value
     try:

@@ -1,4 +1,4 @@
-"""Named fields of a message in wire order, for tools that display messages."""
+"""The fields of a message in wire order with their names, for tools that display messages."""
 
 from __future__ import annotations
 

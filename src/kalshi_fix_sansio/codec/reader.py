@@ -1,8 +1,8 @@
 """The reader: decodes regular messages of any shape, field by field, using tables.
 
-The reader never diagnoses. If a message is irregular in any way, it returns None, and the explainer decodes
-the message again and lists the problems. The reader accepts only messages in which the explainer finds no
-problem, except fields that the dialect does not define yet.
+The reader never diagnoses. If a message is irregular in any way, it returns None; the explainer then decodes
+the message again and lists the problems. The reader accepts only messages in which the explainer would find
+no problem. Fields that the dialect does not define are accepted, unless decoding is strict.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     then uses the explainer.
     """
     tags, texts = columns
-    # Every field needs a value. `split` gives malformed fields an empty value, so this check finds them too.
+    # Every field must have a value. `split` gives malformed fields an empty value, so this check finds them
+    # too.
     if "" in texts:
         return None
     try:
@@ -34,7 +35,7 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
 
 
 class _Reading:
-    """One message while it is being read. ValueError or LookupError means that it is irregular."""
+    """One message while it is read. The methods raise ValueError or LookupError if it is irregular."""
 
     __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
 
@@ -54,7 +55,7 @@ class _Reading:
         unknown: list[tuple[int, bytes]] = []
         section, block = HEADER, blocks[HEADER]
         # `begin` is the index of the first field after the last group; `outside` contains the tags before
-        # `begin` that are in no group. `_entries` uses indexes, so the loop over fields restarts after each
+        # `begin` that are not in entries. The inner loop over the fields restarts at `begin` after each
         # group.
         begin, outside = 0, []
         groups: set[str] = set()
@@ -76,9 +77,8 @@ class _Reading:
                 value = convert(text)
                 if limit_or_group is not None:
                     if limit_or_group.__class__ is GroupSlot:
-                        # A repeated counter is rejected here, not below with other repeated fields, because
-                        # the rest of the message is copied after each group, so many counters would take
-                        # quadratic time.
+                        # Reject a repeated counter here, not below with other repeated fields. The rest of
+                        # the message is copied after each group, so many counters would take quadratic time.
                         if tag in groups:
                             raise ValueError
                         groups.add(tag)
@@ -95,7 +95,7 @@ class _Reading:
                 break
         outside += tags[begin:]
         seen = set(outside)
-        # Only unknown tags may be repeated, so the two counts of repetitions must be equal.
+        # Only unknown tags may be repeated, so both counts of repetitions must be equal.
         if not required <= seen or len(outside) - len(seen) != len(unknown) - len(dict(unknown)):
             raise ValueError
         header, message, trailer = blocks
@@ -104,8 +104,8 @@ class _Reading:
         return message  # type: ignore[no-any-return]
 
     def _entries(self, group: GroupSlot, count: int, at: int) -> tuple[list[Any], int]:
-        """Read the entries of a group, which begin at the field `at`; return the entries, and the index after
-        them.
+        """Read the entries of a group that begin at field `at` (an index). Return the entries, and the index
+        after them.
 
         CheckSum always ends the message and belongs to no group, so reading past the last field raises
         IndexError, and the message is left to the explainer.
@@ -128,7 +128,7 @@ class _Reading:
         return entries, at
 
     def _entry(self, table: BlockTable, opener: str, at: int) -> tuple[Any, int]:
-        """Read the entry that begins at the field `at`; return the entry, and the index after it."""
+        """Read the entry that begins at field `at` (an index). Return the entry, and the index after it."""
         tags, texts, find = self._tags, self._texts, table.reader_slots.get
         entry = table.blank()
         unknown: list[tuple[int, bytes]] = []
@@ -165,8 +165,8 @@ class _Reading:
         return entry, at
 
     def _unknown(self, tag: str, text: str) -> tuple[int, bytes]:
-        """Return the tag and value of a field that the dialect does not define; raise ValueError if the
-        explainer must report the field.
+        """Return the tag and value of a field that the dialect does not define. Raise ValueError if the field
+        is a problem, which the explainer must report.
         """
         if self._strict or tag in self._known or not TAG.fullmatch(tag):
             raise ValueError

@@ -1,5 +1,5 @@
-"""Tables that the codec computes once for each block of a dialect: the place of each tag, and how to parse
-its value.
+"""Tables that the codec computes once for each block of a dialect (header, body, trailer or group entry).
+They contain the place of each tag, and the parser of its value.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ HEADER, BODY, TRAILER = range(3)
 
 
 class CodeValues(dict[str, Any]):
-    """Maps wire text to an enum member. Other text is parsed into a plain value, which is not cached.
+    """Maps the wire text of a code to its enum member. Other text is parsed into a plain value, which is not
+    cached.
 
-    Look values up with `[]`: `get` does not call `__missing__`, and returns None for unknown values.
+    Look values up with `[]`, because `get` returns None for unknown values instead of calling `__missing__`.
     """
 
     __slots__ = ("_by_value", "_parse")
@@ -50,7 +51,7 @@ class CodeValues(dict[str, Any]):
 
     def __missing__(self, raw: str) -> Any:
         value = self._parse(raw)
-        # A code may be written differently, such as 01 for 1.
+        # The peer may write a code differently, such as 01 for 1.
         return self._by_value.get(value, value)
 
 
@@ -60,19 +61,17 @@ class FieldSlot:
 
     member: FieldMember
     field: FieldLayout
-    """The field whose name is shown: that of the member or, for an obsolete tag, the field that the tag
-    denotes elsewhere.
+    """The field whose name problems contain: that of the member or, for an obsolete tag, the field that has
+    this tag elsewhere in the dialect.
     """
     index: int
-    """Index of the member in its block, as in the other slots. Fields of a group entry must be in this
-    order.
-    """
+    """Index of the member in its block. The fields of a group entry must be in the order of their indexes."""
     legacy: bool
     read: Read
     codes: CodeValues | None
-    """The code values that `read` looks up, if the field has any."""
+    """The code values that `read` looks up; None if the field has no codes."""
     limit: LimitCheck | None
-    """Limit that only strict decoding checks; None if the field has no limit."""
+    """The check of the field's limit, which only strict decoding calls; None if the field has no limit."""
 
 
 @attrs.frozen(eq=False)
@@ -102,11 +101,12 @@ Slot = FieldSlot | LengthSlot | GroupSlot
 
 
 ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
-"""A slot in the form that the reader uses: the part of the message (HEADER, BODY or TRAILER) or, in an entry,
-the index of the member; the attribute; the parser; and the field's limit or, for a counter, its `GroupSlot`.
+"""A slot in the form that the reader uses: first, the part of the message (HEADER, BODY or TRAILER) or, in an
+entry, the index of the member; then the attribute; the parser; and the check of the limit or, for a counter,
+the `GroupSlot`.
 
-A tuple, because the reader needs all four values for each field, and reading them from a slot takes twice as
-long.
+It is a tuple, because the reader needs all four values for each field. To read them from a slot takes twice
+as long.
 """
 
 
@@ -119,13 +119,13 @@ def _reader_slot(slot: Slot, first: int) -> ReaderSlot:
     if isinstance(slot, GroupSlot):
         return first, slot.member.attribute, slot.read, slot
     if isinstance(slot, LengthSlot) or slot.legacy or slot.field.length_tag is not None:
-        # Data may contain SOH, and an obsolete tag is used only if its successor is absent.
+        # Data may contain SOH, and an obsolete tag is used only if the current tag is absent.
         return first, "", _leave_to_explainer, None
     return first, slot.member.attribute, slot.read, slot.limit
 
 
 def always_required(member: Member) -> bool:
-    """Return whether a member is required on every product, session type and direction."""
+    """Return whether a member is required for every product, session type and sender."""
     return member.presence is Presence.REQUIRED and all(
         rule.presence is Presence.REQUIRED for rule in member.rules
     )
@@ -137,7 +137,7 @@ class BlockTable:
 
     layout: BlockLayout
     slots: dict[int, Slot]
-    """By tag: members, their obsolete tags, and the length fields of data."""
+    """The slots by tag: of members, of their obsolete tags, and of the lengths of data fields."""
     required: tuple[Member, ...] = attrs.field(init=False)
     """Members that must be present wherever the block is used."""
     required_tags: frozenset[int] = attrs.field(init=False)
@@ -186,7 +186,9 @@ tags. Tags are wire text, which saves the reader an `int` call for each field.
 
 
 class Computed(dict[K, V]):
-    """Values by key, each computed on first use. This is a dict, so that a lookup with `[]` needs no call."""
+    """Values by key, each computed on first use. A dict, so a lookup with `[]` needs no call of a Python
+    function.
+    """
 
     __slots__ = ("_compute",)
 
@@ -211,18 +213,21 @@ class Tables:
     length_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each length field, by the tag of its data field."""
     standard_data_tags: dict[int, int] = attrs.field(init=False)
-    """`data_tags`, and those of the FIX standard that the dialect does not define but a peer may use."""
+    """`data_tags`, and the pairs of the FIX standard that the dialect does not define. A peer may use them.
+    """
     standard_length_tags: dict[int, int] = attrs.field(init=False)
     tags: dict[str, int] = attrs.field(init=False)
-    """Every tag of the dialect by its text. Obsolete tags that the dialect does not list are added with the
-    block that has them.
+    """Every tag of the dialect by its text. The table of a block adds the obsolete tags that the dialect does
+    not list.
     """
     outer_tags: frozenset[int] = attrs.field(init=False)
     """Every tag of the header and the trailer, including their groups."""
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
-    """By the `id` of a body's table, which exists as long as this object."""
+    """The results of `sections`, by the `id` of the table of a body. That table exists as long as this
+    object.
+    """
     reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
     """The reader's tables, by MsgType."""
 
@@ -240,7 +245,8 @@ class Tables:
         }
         self.length_tags = {data: length for length, data in self.data_tags.items()}
         self.tags.update((str(tag), tag) for tag in (*self.dialect.fields, *self.data_tags))
-        # A venue may use a tag of the standard for a different field.
+        # Leave out tags that the dialect defines, because a venue may use a tag of the standard for another
+        # field.
         defined = self.dialect.fields.keys() | self.data_tags.keys()
         self.standard_data_tags = self.data_tags | {
             length: data
@@ -253,8 +259,8 @@ class Tables:
     def session_tags(self) -> frozenset[int]:
         """Every tag of the header, the trailer and the session messages.
 
-        FIXT 1.1 separates the session layer from the version of the application messages, so other tags are
-        undefined in session messages.
+        In session messages, all other tags are undefined: in FIXT 1.1, the session layer does not depend on
+        the version of the application messages.
         """
         if self._session_tags is None:
             bodies = (self.body(layout) for layout in self.dialect.messages.values() if layout.admin)
@@ -262,13 +268,13 @@ class Tables:
         return self._session_tags
 
     def sections(self, body: BlockTable) -> dict[int, tuple[int, Slot]]:
-        """Return the part of the message that each tag belongs to, and its slot there. A body may redefine
-        tags of the header and the trailer.
+        """Return, by tag, the part of the message to which it belongs, and its slot there. If the body
+        defines a tag of the header or the trailer too, the tag belongs to the body.
         """
         sections = self._sections.get(id(body))
         if sections is None:
-            # For a tag in several parts, the last assignment counts, so fields of the body take precedence
-            # over the fields of header and trailer.
+            # The last assignment of a tag counts, so the body takes precedence over the header, and the
+            # header over the trailer.
             parts = ((TRAILER, self.trailer), (HEADER, self.header), (BODY, body))
             sections = self._sections[id(body)] = {
                 tag: (section, slot) for section, table in parts for tag, slot in table.slots.items()
@@ -280,8 +286,8 @@ class Tables:
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
-        # A tag that one part requires and another part redefines is never assigned to the part that requires
-        # it. "" is not a tag, so the reader never finds it and leaves the message to the explainer.
+        # If a tag is required in one part, but belongs to another, its part never receives it. Require ""
+        # instead, which is not a tag, so the reader rejects every such message and the explainer decodes it.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))
@@ -317,8 +323,8 @@ class Tables:
             slots[field.length_tag] = LengthSlot(member, length_field, index, PARSERS[Kind.LENGTH])
         for tag in member.legacy_tags:
             older = self._field(tag, field.name, field.kind)
-            # Another member, before or after this one, may have this tag as its current tag; that member then
-            # keeps the tag.
+            # If this tag is the current tag of another member, before or after this one, that member keeps
+            # the tag.
             slots.setdefault(tag, FieldSlot(member, older, index, True, read, codes, limit))
             self.tags.setdefault(str(tag), tag)
 

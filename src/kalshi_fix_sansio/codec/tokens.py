@@ -1,5 +1,5 @@
-"""The tokenizer: splits the text of a message into fields. Data fields end after their length, other fields
-at SOH.
+"""The tokenizer: splits the text of a message into fields. A data field ends after the length that precedes
+it; other fields end at SOH.
 
 Text is latin-1, one character per byte. No input is rejected: malformed parts become tokens with the form
 `TokenForm.INVALID` or `TokenForm.TRUNCATED`.
@@ -18,7 +18,9 @@ from kalshi_fix_sansio.scalars import LEXICAL
 
 SOH: Final = "\x01"
 NO_TAG: Final = -(10**9)
-"""Placeholder for a tag that is not a number. `_NUMBER` matches no number this small."""
+"""Placeholder for a tag that is not a number. No token has this tag otherwise, because `_NUMBER` does not
+match such a small number.
+"""
 TAG: Final = re.compile(r"[1-9][0-9]{0,8}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _NO_TAGS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -31,7 +33,7 @@ Columns = tuple[list[str], list[str]]
 
 
 class TokenForm(Enum):
-    """How a token was delimited, or why it is not a field."""
+    """How the end of a token was found, or why the token is not a field."""
 
     PLAIN = "a field that ends at the next SOH"
     COUNTED = "a data field read with the length given before it"
@@ -50,8 +52,8 @@ class Token(NamedTuple):
     form: TokenForm
 
 
-# Enum members are looked up once, because in CPython 3.11 each lookup takes 0.1 µs, a tenth of the time for a
-# field.
+# Enum members are copied to globals, because in CPython 3.11 each lookup takes 0.1 µs, a tenth of the time
+# for a field.
 _PLAIN: Final = TokenForm.PLAIN
 _COUNTED: Final = TokenForm.COUNTED
 _MISCOUNTED: Final = TokenForm.MISCOUNTED
@@ -69,7 +71,7 @@ def split(text: str) -> Columns:
         return [], []
     delimiters = text.encode("latin-1").translate(None, _NON_DELIMITERS)
     if delimiters == _DELIMITERS * (len(delimiters) // 2):
-        # This takes a tenth of the time of splitting field by field.
+        # This is ten times as fast as splitting field by field.
         texts = text.replace("=", SOH).split(SOH)
     else:  # A value contains `=`, or a field is malformed.
         texts = [part for field in text.split(SOH) for part in field.partition("=")[::2]][:-1]
@@ -82,22 +84,22 @@ def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = 
     Args:
         text: the message as latin-1 text.
         data_tags: tag of each data field, by the tag of the field that contains its length.
-        tags: tags by their text. A lookup takes half the time of parsing.
+        tags: tags by their text, because a lookup takes half the time of parsing.
     """
     tokens: list[Token] = []
     # The constructor of a named tuple takes three times as long.
     new = tuple.__new__
     position, size = 0, len(text)
     counted = ""
-    """Prefix that the next token must have to be read with `length`."""
+    """The text with which the next token must begin to be read with `length`."""
     length = 0
     while position < size:
         form = _PLAIN
         end = text.find(SOH, position)
         if counted and text.startswith(counted, position):
             begin = position + len(counted)
-            # A length that does not end at an SOH is ignored: the field ends at the next SOH. A wrong length
-            # must not hide the fields after it.
+            # If the data does not end at an SOH, the length is wrong. It is ignored, and the field ends at
+            # the next SOH, so a wrong length does not hide the fields after it.
             if text.startswith(SOH, begin + length):
                 form, end = _COUNTED, begin + length
             else:

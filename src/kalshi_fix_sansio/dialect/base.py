@@ -1,4 +1,6 @@
-"""Base classes of all generated classes: unknown fields, header, trailer, problems, and a readable repr."""
+"""Base classes of the generated message classes, with unknown fields, header, trailer, problems, and a
+readable repr.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from kalshi_fix_sansio.dialect.layout import BlockLayout, MessageLayout
 
 UnknownField = tuple[int, bytes]
-"""A tag that the dialect does not define in this place, and the value on the wire."""
+"""A field that the dialect does not define in its place: the tag, and the value on the wire."""
 
 MAX_ENTRIES_SHOWN = 10
 """Maximum number of group entries that a repr contains."""
@@ -30,12 +32,12 @@ def _to_unknown(fields: Iterable[UnknownField]) -> tuple[UnknownField, ...]:
 class Block:
     """A set of fields: a message body, a group entry, a header or a trailer.
 
-    Only constructors convert and check values. Attributes that are set later are not checked until the
+    The constructor converts and checks values. Values assigned to attributes later are not checked until the
     message is validated or encoded.
 
     Attributes:
-        unknown: Fields that the dialect does not define in this block, in the order received. They are
-            included when the block is encoded.
+        unknown: Fields that the dialect does not define in this block, in the order received. They are also
+            encoded.
     """
 
     LAYOUT: ClassVar[BlockLayout]
@@ -47,8 +49,8 @@ class Block:
         return next((value for known, value in self.unknown if known == tag), None)
 
     def __repr__(self) -> str:
-        """Return the class and the fields that are set. Units are shown unless they depend on the session;
-        secrets are hidden.
+        """Return the class and the fields that are set. Secrets are hidden. Units are shown, but not those
+        that depend on the session.
         """
         return f"{type(self).__name__}({', '.join(self._shown())})"
 
@@ -82,8 +84,8 @@ class Message(Block):
     Attributes:
         header: The header of a decoded message; None for a constructed one, even after it has been sent.
         trailer: The trailer received; None for a constructed message.
-        problems: Problems found when the message was decoded; empty if it was valid. A required field that
-            was missing or malformed is None and has a problem.
+        problems: Problems found when the message was decoded; empty if it was valid. If a required field was
+            missing or malformed, its attribute is None.
     """
 
     MSG_TYPE: ClassVar[str]
@@ -107,7 +109,7 @@ class Message(Block):
 
 @attrs.define(kw_only=True, repr=False, on_setattr=attrs.setters.NO_OP)
 class UnknownMessage(Message):
-    """A message whose MsgType (35) the dialect does not define; `unknown` contains all fields of its body.
+    """A message whose MsgType (35) the dialect does not define. `unknown` contains all fields of its body.
 
     Attributes:
         msg_type: MsgType (35) of the message.

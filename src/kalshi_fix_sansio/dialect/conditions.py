@@ -11,8 +11,8 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, Condition, FieldMember
 
 T = TypeVar("T")
 Terms = tuple[tuple[str, Collection[object] | None], ...]
-"""Attributes with their allowed values. An empty collection allows any value; None means that the attribute
-must be absent. All terms must hold.
+"""Pairs of an attribute and its allowed values. An empty collection allows any value except None; instead of
+values, None means that the field must be absent. All terms must hold.
 """
 
 
@@ -31,25 +31,27 @@ def holds(condition: Terms, message: Any) -> bool:
         if values:
             if value not in values:
                 return False
-        # A field with an empty value counts as absent, because the venue sends such fields (QuoteID of a
-        # rejected quote). Zero and False are falsy too, but present.
+        # A field with an empty value counts as absent, because the venue sends such fields, such as QuoteID
+        # of a rejected quote. Zero and False are also false in Python, but count as present.
         elif (not value and value != 0) is not (values is None):
             return False
     return True
 
 
 class Choice(Generic[T]):
-    """Selects, among options with conditions, those that apply to a message.
+    """Options with conditions. `of` selects the options that apply to a message.
 
-    Usually all conditions concern the values of a single field. They are then evaluated in advance, once for
-    each value that they contain, so selecting the options for a message takes one lookup. If the conditions
-    were evaluated for each message, a report that answers an order would take 10 % longer.
+    Usually all conditions concern the values of a single field. The constructor then evaluates them for each
+    value that they contain, so the selection for a message takes one lookup. If the conditions were evaluated
+    for each message, a report that answers an order would take 10 % longer.
     """
 
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
 
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:
-        """Set the options, each with terms that must hold and terms that must not hold; both may be empty."""
+        """Set the options. Each has terms that must hold, and terms that must not all hold; either may be
+        empty.
+        """
         self._options = tuple(options)
         terms = [term for _, when, unless in self._options for term in (*when, *unless)]
         attributes = {attribute for attribute, values in terms if values}

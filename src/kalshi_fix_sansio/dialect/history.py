@@ -25,21 +25,23 @@ from kalshi_fix_sansio.dialect.layout import (
 )
 
 _NOWHERE: Final = (Scope(sessions=("",)),)
-"""Flows for a message that did not exist yet. No session type has an empty name."""
+"""The `flows` of a message that did not exist yet: it may be sent nowhere, because no session type has an
+empty name.
+"""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Change(Value):
-    """A change to the dialect, with the parts that it replaced.
+    """A change to the dialect, with the parts of the dialect that it replaced.
 
     Attributes:
         first_day: The first day on which the change may have applied.
         settled: The first day on which the change certainly applied. It differs from `first_day` if only the
-            month is known.
+            month of the change is known.
         text: Description of the change, for display.
         tag: Tag of the member that the change affects; None if it affects the whole message.
         was: The member before the change; None if it did not exist.
-        had: Tags that the block had before the change and no longer has.
+        had: Tags that the block had before the change, but not after it.
     """
 
     first_day: date
@@ -65,7 +67,7 @@ class History(Value):
     _states: dict[int, Dialect] = attrs.field(init=False, factory=dict, eq=False)
 
     def dialect_on(self, day: date, latest: Dialect) -> Dialect:
-        """Return the dialect as it was on a day; `latest` is the dialect to which the changes led."""
+        """Return the dialect as it was on a day; `latest` is the current dialect."""
         effective = [change for change in self.changes if change.block]
         edges = sorted({edge for change in effective for edge in (change.first_day, change.settled)})
         number = bisect_right(edges, day)
@@ -94,7 +96,7 @@ class History(Value):
 
 @attrs.frozen(eq=False)
 class _EarlierState:
-    """Undoes the changes that may not have applied yet on a given day."""
+    """Computes an earlier state of the dialect: undoes the changes that did not certainly apply on a day."""
 
     day: date
     pending: Iterable[Change]
@@ -135,7 +137,7 @@ class _EarlierState:
             for member in layout.members
         )
         had = frozenset(tag for change in changes for tag in change.had)
-        # All states share unchanged blocks and their compiled checks.
+        # Return the same object for an unchanged block, because its compiled checks are then shared.
         if not had and all(map(is_, members, layout.members)):
             return layout
         return attrs.evolve(layout, members=members, past_tags=had)

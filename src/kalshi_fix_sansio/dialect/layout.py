@@ -60,11 +60,12 @@ class Sender(Enum):
 
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
-"""FIX names of fields, each with the wire values that satisfy the term. An empty string among the values
-allows the field to be absent. Instead of values, an empty tuple means "present", and None means "absent".
+"""Pairs of a field's FIX name and the wire values that satisfy the term. An empty string among the values
+means that the field may also be absent. Instead of values, an empty tuple requires that the field is present,
+and None that it is absent.
 """
 LogonFacts = tuple[tuple[str, str], ...]
-"""FIX names and wire values of the fields set in the client's Logon on which rules depend."""
+"""FIX names and wire values of those fields of the client's Logon on which rules depend."""
 
 
 @attrs.frozen
@@ -79,7 +80,7 @@ class Place:
     msg_type: str = ""
     """MsgType (35) of the message, for rules about its header; empty if these rules are not needed."""
     logon: LogonFacts | None = None
-    """Fields of the session's Logon. If None, they are unknown, and rules that depend on them are not
+    """Fields of the client's Logon. None if they are not known; rules that depend on them are then not
     checked.
     """
     allow_unknown_codes: bool = True
@@ -134,7 +135,9 @@ def _satisfy(facts: Mapping[str, str], terms: Terms) -> bool:
 
 @attrs.frozen(eq=False, repr=False)
 class Condition(Value):
-    """A condition on the scope of a message and on other fields of the same block. All parts must hold."""
+    """A condition on the context of a message (`scope`) and on fields of the same block (`terms`). All parts
+    must hold.
+    """
 
     terms: Terms = ()
     scope: Scope = Scope()
@@ -142,7 +145,7 @@ class Condition(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Limit(Value):
-    """A limit on the values of a field (or, for a counter, on the number of entries) that applies if a
+    """A limit on the values of a field or, for a counter, on the number of entries. It applies if its
     condition holds.
 
     Attributes:
@@ -151,7 +154,7 @@ class Limit(Value):
         max_length: Maximum number of characters of the wire value.
         pattern: A regular expression that the whole wire value must match.
         values: The allowed wire values; empty for no restriction.
-        unit: The unit of the values if the condition holds, for display.
+        unit: The unit of the values where the limit applies, for display.
     """
 
     when: Condition = Condition()
@@ -165,7 +168,7 @@ class Limit(Value):
 
 
 BY_SESSION: Final = "dollars or cents"
-"""The unit of values that are in dollars on sessions logged on with UseDollars, and in cents on others."""
+"""The unit of values that depend on the Logon: dollars if it contained UseDollars=Y, otherwise cents."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -176,17 +179,17 @@ class FieldLayout(Value):
         name: The FIX name, such as ClOrdID.
         attribute: The Python name, such as cl_ord_id.
         fix_type: The FIX datatype in the spec, such as PRICE.
-        codes: The enum class of the code values; None if the field has none. Unknown values are kept as plain
-            values.
-        open_codes: Whether strict checks accept values that the enum does not list.
+        codes: The enum class of the code values; None if the field has none. Values that it does not define
+            are kept as plain values.
+        open_codes: Whether strict decoding accepts code values that the enum does not define.
         unit: Unit for display: `dollars`, `cents`, `contracts`, `seconds`, `hours`, or `BY_SESSION`.
-        length_tag: For data fields, the tag that contains the length.
+        length_tag: For a data field, the tag of the field that contains its length.
         minimum: The smallest allowed value, in `unit`; None for no limit. `maximum` is the largest allowed
             value.
         max_length: Maximum number of characters of the wire value.
         pattern: A regular expression that the whole value must match. It is checked before sending and by
             strict decoding.
-        limits: Limits that depend on the context; the last one that applies is used.
+        limits: Limits that depend on the context. If several apply, the last one is used.
         secret: Whether the value must never be displayed (signatures, passwords).
     """
 
@@ -214,7 +217,9 @@ class FieldLayout(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PresenceRule(Value):
-    """A presence that replaces that of the member where `scope` applies; the last matching rule applies."""
+    """The presence of a member in a `scope`, instead of the member's own. If several rules match, the last
+    one is used.
+    """
 
     scope: Scope
     presence: Presence
@@ -225,11 +230,11 @@ class FieldMember(Value):
     """A field in the body of a message, a group entry, the header or the trailer.
 
     Attributes:
-        required_when: The field is required when any of these conditions holds.
-        only_when: If there are such conditions, the field is forbidden unless one of them holds.
+        required_when: The field is required if any of these conditions holds.
+        only_when: If there are any of these conditions, the field is allowed only if one of them holds.
         limits: Limits that replace the field's limits where they apply.
-        legacy_tags: Obsolete tags, which are still decoded to this attribute if the current tag is absent,
-            but never sent.
+        legacy_tags: Obsolete tags. If the current tag is absent, they are decoded to this attribute. They are
+            never sent.
     """
 
     field: FieldLayout
@@ -261,10 +266,10 @@ class GroupMember(Value):
     Attributes:
         attribute: The Python name of the list: the counter's name without No, such as `misc_fees`.
         delimiters: Tags that may open an entry, the usual tag first.
-        limits: Limits on the number of entries in addition to `minimum` and `maximum`; they replace the
-            counter's limits where they apply.
-        minimum: The smallest number of entries if the group is present. An empty list means that the group is
-            absent, unless the group is required and the minimum is 0; in that case, a count of 0 is sent.
+        limits: Limits on the number of entries, in addition to `minimum` and `maximum`. Where they apply,
+            they replace the counter's limits.
+        minimum: The smallest number of entries if the group is present. An empty list normally means that the
+            group is absent. But if the group is required and the minimum is 0, a count of 0 is sent.
     """
 
     counter: FieldLayout
@@ -320,8 +325,8 @@ class BlockLayout(Value):
     """The encoder, or its dotted name."""
     one_of: tuple[OneOf, ...] = ()
     past_tags: frozenset[int] = frozenset()
-    """Tags that the block had at the date of the dialect and for which the class has no attribute. They are
-    kept in `unknown` without a problem.
+    """For an earlier state of the dialect: tags that the block had then, but for which the current class has
+    no attribute. They are kept in `unknown`, and are not a problem.
     """
     by_tag: Mapping[int, Member] = attrs.field(init=False, repr=False, eq=False)
 
@@ -336,10 +341,11 @@ class BlockLayout(Value):
         """The generated encoder, which appends the members of an instance to a string, as `tag=value SOH`.
 
         Its arguments are the instance, `checked` (whether its unknown fields have been checked), and the
-        text. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation;
-        the error does not name the field. Unless `checked` is set, it also raises for unknown fields of the
-        instance or an entry, because a receiver might interpret them differently. Strings are checked only
-        for SOH; the codec checks the text of the whole message for NUL and for characters beyond latin-1.
+        string. It raises AttributeError, TypeError or ValueError for a value that has no FIX representation;
+        the error does not contain the name of the field. If `checked` is False, unknown fields of the
+        instance or an entry are an error too, because a receiver might interpret them differently. Strings
+        are checked only for SOH; the codec checks the text of the whole message for NUL and for characters
+        beyond latin-1.
         """
         found: Callable[..., str] = (
             import_object(self._encode) if isinstance(self._encode, str) else self._encode
@@ -352,8 +358,7 @@ class BlockLayout(Value):
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
-                # The current tag of a member takes precedence over the same tag as an obsolete tag of another
-                # member.
+                # If a tag is current for one member and obsolete for another, it belongs to the first.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)
@@ -367,18 +372,17 @@ class Answers(Value):
 
     Attributes:
         requests: MsgTypes (35) of the requests.
-        attribute: The attribute that identifies the request; None if the answer contains no identifier, and
-            therefore answers a request without one.
-        repeats: The attribute of the request that has the same value as `attribute`; `msg_seq_num` is that of
-            the header.
-        when: Condition under which the message is such an answer.
-        unless: Condition under which it is not such an answer, for example because it reports a pending
-            status.
-        open_when: Condition under which the outcome remains unknown, because the peer does not know it
-            either.
-        creates: MsgType of requests that create an object (an order), and the attribute that identifies the
-            object (OrderID). Reports about an object that an earlier request created do not answer a later
-            request.
+        attribute: The attribute of the answer that identifies the request. None if the answer contains no
+            identifier; it then answers a request that has none either.
+        repeats: The attribute of the request that has the same value as `attribute`; `msg_seq_num` means
+            MsgSeqNum in the header.
+        when: Condition under which the message is an answer of this kind; None if it always is.
+        unless: Condition under which the message is not an answer of this kind, for example because it
+            reports a pending status.
+        open_when: Condition under which the answer reports that the peer does not know the outcome.
+        creates: MsgType of requests that create an object, such as an order, and the attribute of the answer
+            that identifies the object, such as OrderID. A report about an object that an earlier request
+            created does not answer a later request.
     """
 
     requests: frozenset[str]
@@ -396,7 +400,7 @@ class Tracks(Value):
 
     Attributes:
         attribute: The attribute that contains the venue's id of the order.
-        sessions: The session types on which the message reports orders of this session.
+        sessions: Names of the session types on which the message reports the session's own orders.
         resting: Condition under which the order is resting.
         done: Condition under which the order is no longer resting.
     """
@@ -412,13 +416,13 @@ class MessageLayout(Value):
     """One message type of the dialect.
 
     Attributes:
-        admin: Whether it is a session message rather than an application message.
+        admin: Whether this is a session message rather than an application message.
         flows: Scopes in which the message may be sent; empty for no restriction.
-        request: For a request, the attributes by which answers may identify it; `msg_seq_num` is that of the
-            header. The first that has a value identifies the request to users. Only messages from the client
-            are requests.
-        answers: The ways in which the message answers requests, at most one request of each type. The first
-            way that matches an open request is used.
+        request: For a request, the attributes by which answers may identify it; `msg_seq_num` means MsgSeqNum
+            in the header. The value of the first that is set is shown to users as the id. Only messages from
+            the client are requests; empty for all others.
+        answers: The ways in which the message answers requests, in order of preference. It answers at most
+            one request of each type.
     """
 
     msg_type: str
@@ -444,16 +448,16 @@ class SessionType(Value):
     """The rules of one session type.
 
     Attributes:
-        name: Name, also used as TargetCompID (56), such as KalshiNR.
+        name: Name, such as KalshiNR. A client also uses it as TargetCompID (56).
         resend: Whether ResendRequest and SequenceReset are available, so that a gap can be filled.
         reset_required: Whether every Logon must contain ResetSeqNumFlag=Y.
         products: The products that have this session type; empty for all.
         port: The venue's port.
-        host_role: Which host of an environment serves it: `orders` or `market_data`.
+        host_role: Which of an environment's hosts serves this session type: `orders` or `market_data`.
         service: The service that it provides, such as `orders`, `drop_copy` or `market_data`; None if the
             spec does not state it.
         purpose: Description of the purpose, in one sentence.
-        comp_ids: SenderCompID values that the venue may use on it.
+        comp_ids: SenderCompIDs that the venue may use on this session type.
         max_message_size: The largest BodyLength (9) that the venue's messages need, in bytes; None for the
             default.
         requests_per_second: Maximum number of requests per second; None if unknown.
@@ -461,8 +465,8 @@ class SessionType(Value):
         subscriptions: Maximum number of subscriptions in a session; None if undocumented.
         past_reports_hours: Maximum age in hours of the past execution reports that the venue sends; None if
             it sends none.
-        retention_hours: Number of hours for which the venue keeps messages for resend, unless the Logon sets
-            another value; None if it keeps none.
+        retention_hours: Number of hours for which the venue keeps messages for resend, if the Logon does not
+            set another value. None if it keeps none.
     """
 
     name: str
@@ -488,9 +492,9 @@ class TextMeaning(Value):
 
     Attributes:
         meaning: The meaning, for display.
-        attribute: The attribute of the code that accompanies the text, such as `ord_rej_reason`; None if no
-            such field is known.
-        code: The value of that field, such as OrdRejReason.EXCHANGE_CLOSED.
+        attribute: The attribute of the code field that the venue sends with the text, such as
+            `ord_rej_reason`; None if none is known.
+        code: The value of the code field, such as OrdRejReason.EXCHANGE_CLOSED.
     """
 
     meaning: str
@@ -504,8 +508,8 @@ class Refusal(Value):
 
     Attributes:
         pattern: A regular expression that is searched for in the Text, ignoring case.
-        resolution: Whether a later Logon can succeed after an action by the user (`action`) or after some
-            time (`time`); `unclear` if it may be either.
+        resolution: The condition for a later Logon to succeed: an action by the user (`action`) or some time
+            (`time`); `unclear` if it may be either.
     """
 
     name: str
@@ -526,15 +530,15 @@ class Dialect(Value):
         messages: The layouts of the messages, by MsgType (35).
         fields: All fields of the dialect, by tag.
         session_types: The session types by name, such as KalshiNR.
-        validated: The version of the venue's documents that the dialect was last compared with: the last
-            entry of its changelog, and the date of its pages.
-        standard_data: Tags of the data fields in the FIX standard, by the tags of their lengths. A peer may
-            know fields that the dialect does not define.
-        logon_fields: Fields of a Logon other than those that the session sets; None for a dialect without
-            Logon.
+        validated: The version of the venue's documents with which the dialect was last compared: the last
+            entry of their changelog, and the date of their pages.
+        standard_data: Tags of the data fields in the FIX standard, by the tags of their lengths. They include
+            fields that the dialect does not define, because a peer may know them.
+        logon_fields: The layout of the Logon fields that the user sets (`LogonFields`); None for a dialect
+            without Logon.
         since: The first day from which the dialect is certainly as described here; None if unknown.
-        until: The first day on which it may be different; None for the current dialect.
-        logon_names: FIX names of the fields of the client's Logon on which rules depend.
+        until: The first day on which the dialect may be different; None for the current dialect.
+        logon_names: FIX names of those fields of the client's Logon on which rules depend.
     """
 
     name: str
@@ -563,7 +567,8 @@ class Dialect(Value):
         return frozenset(name for scope in scopes for name, _ in scope.logon)
 
     def session_type_for(self, service: str, *, resend: bool | None = None) -> SessionType:
-        """Return the first session type of a service, such as `orders`, optionally with or without resend.
+        """Return the first session type of a service, such as `orders`. If `resend` is not None, it must
+        have, or not have, resend.
 
         Raises:
             KeyError: the dialect has no such session type.
@@ -580,20 +585,21 @@ class Dialect(Value):
 
     def as_of(self, day: date) -> Dialect:
         """Return the dialect as it was on a day, in UTC. For days since the last change, this is the current
-        dialect itself.
+        dialect.
 
-        Message classes, code values and limits of values are the current ones. Presence is that of the day:
-        fields added later are forbidden, and fields that were required then are required. If a field changed
-        on an unknown day of this month, it is not required. For earlier days, the first known state is
-        returned; `unknown_as_of` lists the facts that are not known. Each state is computed once.
+        Message classes, code values and limits of values are the current ones. The presence of fields is that
+        of the day: fields added later are forbidden, and fields that were required then are required. A field
+        that changed in the same month, on an unknown day, is not required. For days before the first known
+        state, that state is returned. `unknown_as_of` lists the facts that are not known. Each state is
+        computed once.
         """
         latest = self._latest or self
         history = latest._load_history()
         return latest if history is None else history.dialect_on(day, latest)
 
     def unknown_as_of(self, day: date) -> tuple[str, ...]:
-        """Return sentences about facts of the dialect that are not known for a day: later changes that the
-        spec describes only in words, and changes on an unknown day of the same month.
+        """Return sentences about the facts of the dialect that are not known for a day. These are later
+        changes that the spec describes only in words, and changes on an unknown day of the same month.
         """
         history = (self._latest or self)._load_history()
         return () if history is None else tuple(history.unknown_on(day))

@@ -1,7 +1,7 @@
-"""Limits on the values of a field beyond the lexical form: code values, pattern, range, step, length.
+"""Limits on the values of a field, beyond their lexical form: code values, pattern, range, step, length.
 
-Limits that always apply are checked before sending and by strict decoding, but not by lenient decoding.
-Limits that depend on the context are checked by `validation`.
+Limits that always apply are checked before sending, and by strict decoding, but not by lenient decoding.
+Limits that depend on the context (product, session type, other fields) are checked by `validation`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if the value is valid.
 _REMAINDER: Final = Context(
     prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[InvalidOperation]
 ).remainder
-"""The remainder of a division, exact for every decimal that has a FIX representation, independent of the
-caller's decimal context.
+"""The remainder of a division. It is exact for every decimal that has a FIX representation, and does not
+depend on the caller's decimal context.
 """
 MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
 """Datatypes whose values are several codes separated by spaces."""
@@ -37,7 +37,7 @@ def limit_check(
     allow_unknown_codes: bool = True,
     siblings: Mapping[str, Member] = NO_SIBLINGS,
 ) -> LimitCheck | None:
-    """Return a check of the field's own limits and of `limits`; None if there are none.
+    """Return a check of the field's own limits and of `limits`; None if there is nothing to check.
 
     Without `allow_unknown_codes`, an undefined code value is an error even in fields to which the venue may
     add values. `siblings` contains the members of the field's block by name, for the description of a limit.

@@ -14,12 +14,12 @@ from kalshi_fix_sansio.errors import EncodeError
 MAX_TAG = 999_999_999
 """The largest tag that is accepted."""
 EMPTY: Final = ()
-"""Default for the constructor arguments of groups and unknown fields. It is compared by identity, because
-CPython has a single empty tuple; any other empty sequence is converted, with the same result.
+"""Default for the constructor arguments of groups and unknown fields. Constructors compare it by identity,
+which is fast; another empty sequence is converted, with the same result.
 """
 MAX_CACHED_COMP_ID_CHARS: Final = 256
-"""Maximum total length, in characters, of the CompIDs at the beginning of a header that an encoder caches as
-text for the next message.
+"""Maximum total length, in characters, of the CompIDs in a header, if the encoder is to cache their text for
+the next message.
 """
 MAX_SHOWN: Final = 60
 """Maximum number of characters of a value that an error text contains."""
@@ -34,7 +34,7 @@ _C = TypeVar("_C", bound=Enum)
 
 def known(codes: type[_C]) -> dict[Any, _C]:
     """Return the members of a codeset by their values."""
-    # Calling the class instead would raise for an unknown value.
+    # `codes(value)` would raise for an unknown value.
     members: dict[Any, Any] = codes._value2member_map_
     return members
 
@@ -93,11 +93,11 @@ def to_entries(entry: type[_E], values: Iterable[_E]) -> list[_E]:
 def constructor_error(
     block: Any, given: Mapping[str, Any], error: TypeError | ValueError
 ) -> TypeError | ValueError:
-    """Return an error of the same kind as `error`, for a constructor argument that could not be converted.
+    """Return an error of the same class as `error`, for a constructor argument that could not be converted.
 
     The text contains the class, the attribute, the field, the value (unless it is secret) and the accepted
-    values. `block` is the incomplete instance: the first attribute that it lacks is at fault. `given`
-    contains the arguments.
+    values. `block` is the incomplete instance; the first attribute that it lacks is the one that failed.
+    `given` contains the arguments.
     """
     name, label, secret, codes = "unknown", "", False, None
     for member in block.LAYOUT.members:
@@ -124,8 +124,8 @@ def codes_listed(codes: type[Enum]) -> str:
 
 
 def shown_value(value: object) -> str:
-    """Return a value as text of limited length, for error texts; for types that no field has, return the
-    class.
+    """Return a value as text of limited length, for error texts. For a type that no field has, the text
+    contains only the class.
     """
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
@@ -140,7 +140,7 @@ def shown_value(value: object) -> str:
 
 
 def warn_deprecated(text: str) -> None:
-    """Warn the caller of a constructor that the venue has deprecated the message, or one of the fields set.
+    """Warn the caller of a constructor that the venue has deprecated the message, or a field that was passed.
 
     Only constructors warn; decoding does not.
     """
@@ -149,9 +149,10 @@ def warn_deprecated(text: str) -> None:
 
 
 class CodeFields(dict[Any, str]):
-    """The encoded fields of known code values. The field of an unknown value is formatted each time.
+    """The encoded field (`tag=value SOH`) of each known code value. The field of an unknown value is
+    formatted each time.
 
-    A lookup takes a tenth of the time of checking and formatting a value. Use only `[]`, because `get` does
+    A lookup takes a tenth of the time for checking and formatting a value. Use only `[]`, because `get` does
     not call `__missing__`.
     """
 
@@ -171,19 +172,21 @@ def code_fields(
     tag: int, codes: type[Enum], plain: Callable[[Any], str], *, optional: bool = False
 ) -> CodeFields:
     """Return the encoded fields of a codeset; if `optional`, None maps to the empty string."""
-    # A member is equal to its value and has the same hash, so plain values are found too.
+    # An enum member is equal to its value and has the same hash, so plain values are found too.
     fields: dict[Any, str] = {code: f"{tag}={code.value}\x01" for code in codes}
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 
 
 def never_encoded(block: object, checked: bool = True) -> str:
-    """Raise EncodeError. This is the encoder of blocks that are not part of a message."""
+    """Raise EncodeError. This is the encoder of classes that are not messages, such as `LogonFields`."""
     del checked
     raise EncodeError(f"{type(block).__name__} is not a message; pass it to a SessionConfig or a client")
 
 
 def entry_count(entries: Sequence[object]) -> int:
-    """Return the number of entries of a group; raise TypeError for a non-sequence such as an empty dict."""
+    """Return the number of entries of a group. Raise TypeError if the value is not a sequence, such as an
+    empty dict.
+    """
     if not isinstance(entries, Sequence):
         raise TypeError(f"expected a list, not {type(entries).__name__}")
     return len(entries)
@@ -198,11 +201,11 @@ def require_entry(entry: object, cls: type[Any]) -> None:
 def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) -> str:
     """Encode unknown fields in sequence, as `tag=value SOH` text.
 
-    A value may contain SOH if the previous field contains its length, as with data fields.
+    A value may contain SOH if the field before it contains its length, as for data fields.
 
     Raises:
-        EncodeError: a tag or a value has no FIX representation; or `checked` is not set, because only the
-            codec can check how a receiver would interpret the fields.
+        EncodeError: a tag or a value has no FIX representation; or `checked` is False: only the codec can
+            check how a receiver would interpret the fields.
     """
     if not checked:
         raise EncodeError("unknown fields have not been checked")

@@ -1,9 +1,9 @@
 """Framing: splits a stream of bytes into messages, and adds the framing fields to the body of a message.
 
 FIXT 1.1, "Message format" and "Garbled messages": a message begins with BeginString (8), BodyLength (9) and
-MsgType (35) in this order. BodyLength counts the bytes after its own SOH up to the CheckSum field. CheckSum
-(10) is the sum of all bytes before its tag, modulo 256, in three digits. Bytes that violate this are garbled:
-they are skipped, and no message after them is lost.
+MsgType (35), in this order. BodyLength is the number of bytes after the SOH of its own field, up to the
+CheckSum field. CheckSum (10) is the sum of all bytes before its tag, modulo 256, in three digits. Bytes that
+violate these rules are garbled. They are skipped, and the messages after them are still found.
 """
 
 from __future__ import annotations

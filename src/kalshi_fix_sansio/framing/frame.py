@@ -1,4 +1,4 @@
-"""The exact format of complete messages, and the diagnosis of bytes that do not match it."""
+"""The exact format of a complete message, and the reasons why bytes do not match it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CHECK_SUM_SIZE: Final = 7
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """The CheckSum (10) field for each value, with its SOH."""
 ADLER_BLOCK: Final = 256
-"""Block size: a number of bytes whose sum is always below the modulus of Adler-32."""
+"""Block size in bytes. The sum of so many bytes is always below the modulus of Adler-32."""
 ADLER_ASCII_BLOCK: Final = 512
-"""Block size for ASCII bytes, whose values are below 128."""
+"""Block size for ASCII bytes, which may be larger because their values are below 128."""
 
 
 @attrs.frozen
@@ -45,9 +45,9 @@ class Frame:
 def byte_sum(data: bytes | bytearray) -> int:
     """Return the sum of all bytes.
 
-    The low half of Adler-32, started from 0, is the sum modulo 65521. For a block of at most 256 bytes, or
-    515 ASCII bytes, this is the sum itself, because 256 * 255 and 515 * 127 are below 65521. With `sum`
-    instead, decoding a report takes 1.24 times as long.
+    The low half of Adler-32 with the initial value 0 is the sum of the bytes modulo 65521. For a block of at
+    most 256 bytes, or 515 ASCII bytes, this is the sum itself, because 256 * 255 and 515 * 127 are below
+    65521. With `sum` instead, decoding a report takes 1.24 times as long.
     """
     size = ADLER_ASCII_BLOCK if data.isascii() else ADLER_BLOCK
     if len(data) <= size:
@@ -65,8 +65,8 @@ SUMS_WITH_CHECK_SUM: Final = tuple(
 
 
 def encode_frame(begin_string: str, body: bytes) -> bytes:
-    """Return a body (from `35=` to its last SOH) with BeginString and BodyLength before it and CheckSum after
-    it.
+    """Return a complete message: BeginString, BodyLength, the body (from `35=` to its last SOH), and
+    CheckSum.
     """
     message = b"8=%b\x019=%d\x01%b" % (begin_string.encode("latin-1"), len(body), body)
     return message + CHECK_SUM_FIELDS[byte_sum(message) & 0xFF]
@@ -89,9 +89,10 @@ def is_frame(data: bytes) -> bool:
 
 
 def frame_problems(data: bytes) -> tuple[Problem, ...]:
-    """Return the reasons why the bytes are not one complete message, with the bytes found and expected.
+    """Return the reasons why the bytes are not one complete message. The texts contain the values found and
+    expected.
 
-    Empty if and only if `is_frame` returns True.
+    The result is empty if, and only if, `is_frame` returns True.
     """
     fields = data.split(SOH, 3)
     for index, tag, name in ((0, 8, "BeginString"), (1, 9, "BodyLength"), (2, 35, "MsgType")):
@@ -108,7 +109,7 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
     if check_sum is None or data[end - 1] != 1:
         text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
         return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
-    # Compared as text, so that leading zeros are rejected, as `HEAD` does.
+    # Compare the text, because leading zeros must be rejected, as `HEAD` does.
     length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
     if fields[1] != b"9=" + length:
         problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))

@@ -26,7 +26,9 @@ MAX_SAMPLE: Final = 256
 _HEAD_BEGUN: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
-"""Matches every incomplete beginning of a text that `HEAD` matches. Change the two together."""
+"""Matches every incomplete beginning of a text that `HEAD` matches. If you change one of them, change the
+other too.
+"""
 _MSG_TYPE: Final = re.compile(rb"([!-~]{1,8})\x01")
 _MSG_TYPE_SIZE: Final = 9
 _CHECK_SUM_FIELD: Final = re.compile(rb"\x0110=[^\x01]{0,7}\x01")
@@ -40,7 +42,7 @@ class Garbled:
     """Bytes that are not a message and were skipped.
 
     Attributes:
-        reason: Description of the error in the first skipped message start, for humans.
+        reason: Description of the first error, for humans.
         data: The first skipped bytes, at most `MAX_SAMPLE`.
         size: The total number of bytes skipped.
         oversized: Whether the skipped bytes begin with a message that was reported as `Oversized`.
@@ -54,8 +56,8 @@ class Garbled:
 
 @attrs.frozen
 class Oversized:
-    """The start of a message that is too large. The message is skipped, and its bytes are reported as
-    `Garbled` before the next message.
+    """The beginning of a message that is too large. The message is skipped. Its bytes are later reported as
+    `Garbled`, before the next message.
 
     Attributes:
         body_length: BodyLength of the message, in bytes.
@@ -74,8 +76,8 @@ _SUMS_BY_END: Final = {
 """The sum of all bytes of a message modulo 256, by its last bytes: the SOH before CheckSum, and CheckSum."""
 _END_SIZE: Final = 1 + CHECK_SUM_SIZE
 MAX_HEADS: Final = 1024
-"""Maximum number of message beginnings for which the message size is cached. When it is reached, all of them
-are discarded.
+"""Maximum number of message beginnings for which the message size is cached. When the cache is full, it is
+emptied.
 """
 
 
@@ -83,16 +85,16 @@ class Framer:
     """Splits a stream into messages. Pass in bytes with `feed`, in chunks of any size; get complete messages
     with `next`.
 
-    Bytes that are not a message are skipped and reported together, before the next message. A complete
+    Bytes that are not a message are skipped, and reported together before the next message. A complete
     message with a wrong CheckSum is reported at once. A message that is too large is reported when its length
-    is known, and then skipped. The results do not depend on how the stream was split into chunks, and the
-    work is linear in the length of the stream, for any content.
+    is known, and then skipped. The results do not depend on how the stream is split into chunks. The work is
+    proportional to the length of the stream, for any content.
 
-    All stored positions (`_at`, `_required`, `_searched_to`, those in `_sums`) are relative to the beginning
-    of the buffer; `feed` adjusts them when it removes bytes there.
+    All positions (`_at`, `_required`, `_searched_to`, and those in `_sums`) count from the beginning of the
+    buffer. `feed` adjusts them when it removes bytes there.
 
-    Messages of other FIX versions that follow a complete message are returned too, because the session
-    answers them. Check `Frame.begin_string`.
+    A message of another FIX version is returned too, if it directly follows a complete message, because the
+    session answers it. Check `Frame.begin_string`.
     """
 
     __slots__ = (
@@ -144,8 +146,8 @@ class Framer:
         self._required = 1
         """The buffer length required before another scan can make progress."""
         self._lost = False
-        """Whether the position was reached by skipping, so only a message with the expected BeginString can
-        begin there.
+        """Whether bytes before `_at` were skipped, so only a message with the expected BeginString may begin
+        there.
         """
         self._searched_to = 0
         """Position up to which a search has found no CheckSum field."""
@@ -159,7 +161,7 @@ class Framer:
         self._report_now = False
         """Whether to report the skipped bytes without waiting for the next message."""
         self._next: Frame | None = None
-        """A message that waits until the garbage before it is reported."""
+        """A message that `next` returns after the report of the garbage before it."""
 
     @property
     def pending(self) -> int:
@@ -173,7 +175,7 @@ class Framer:
 
     def feed(self, data: bytes) -> None:
         """Append the next chunk of the stream."""
-        # Processed bytes are removed only here, so positions are stable between two calls to `feed`.
+        # Processed bytes are removed only here, so positions do not change between two calls to `feed`.
         at = self._at
         if at:
             del self._buffer[:at]
@@ -187,16 +189,17 @@ class Framer:
     def next(self) -> Frame | Garbled | Oversized | None:
         """Return the next message, or a report of skipped bytes; None if more bytes are needed."""
         buffer, at = self._buffer, self._at
-        # The fast path below is for consecutive messages. Garbage, and bytes that were already summed for a
-        # message that proved invalid, are left to `_search`, which sums each byte a bounded number of times.
+        # The code below this block is a fast path for consecutive valid messages. `_search` handles garbage,
+        # and bytes that were already summed for an invalid message. It sums each byte a limited number of
+        # times.
         if self._next is not None or self.skipped or self._lost or at < self._sums.end:
             return self._garbage_first(self._next or self._search())
         if len(buffer) < self._required:
             return None
-        # A message with the same beginning as an earlier one, including BodyLength, has the same size, so
-        # only its end and its CheckSum must be checked. With `_search` alone, framing takes 1.6 times as
-        # long, and a replay of market data takes 1.2 times as long. `tests/framing/test_framing.py` compares
-        # the results of both ways.
+        # A message that begins like an earlier one, with the same BodyLength, has the same size, so only its
+        # end and its CheckSum must be checked. With `_search` alone, framing takes 1.6 times as long, and a
+        # replay of market data 1.2 times as long. `tests/framing/test_framing.py` checks that both give the
+        # same results.
         size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
         if size is None:
             return self._garbage_first(self._search())
@@ -206,9 +209,8 @@ class Framer:
             return None
         data = bytes(buffer[at:end])
         if _SUMS_BY_END.get(data[-_END_SIZE:]) != byte_sum(data) & 0xFF:
-            # CheckSum is wrong or missing. Sum these bytes in blocks from now on, so that each byte is summed
-            # once for all message beginnings among them. Otherwise each beginning would sum its whole length
-            # again.
+            # CheckSum is wrong or missing, so another message may begin among these bytes. Use `_sums` for
+            # them, or each possible beginning would cause another sum over its whole length.
             self._sums.restart(at, end)
             return self._garbage_first(self._search())
         self._at = end
@@ -217,8 +219,8 @@ class Framer:
 
     def _garbage_first(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
         """Return a report of the bytes skipped before a message or, if there are none, the message."""
-        # An Oversized is returned at once. Garbage before it is reported later, together with the bytes of
-        # the large message.
+        # Return an Oversized at once. Garbage before it is reported later, together with the bytes of the
+        # large message.
         if isinstance(frame, Oversized):
             return frame
         if self.skipped and (frame is not None or self._report_now):
@@ -230,8 +232,8 @@ class Framer:
     def resync(self) -> None:
         """Abandon an incomplete message, and search for the next one after its start.
 
-        `next` then returns the skipped bytes without waiting for more. Use it when `pending` stays above 0
-        for too long, and at the end of the stream.
+        `next` then reports the skipped bytes without waiting for the next message. Call this when `pending`
+        stays above 0 for too long, and at the end of the stream.
         """
         if self.pending:
             self._give_up("a message whose end did not arrive")
@@ -242,7 +244,8 @@ class Framer:
         while len(buffer) >= self._required:
             at = self._at
             head = HEAD.match(buffer, at)
-            # Garbage may look like a message, so only a message with the expected BeginString ends it.
+            # Garbage may look like a message, so after garbage, only accept a message with the expected
+            # BeginString.
             if head is None or (self._lost and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._required = len(buffer) + 1
@@ -251,7 +254,7 @@ class Framer:
                 continue
             length = int(head[2])
             if length > self._max_body_length:
-                # Wait for MsgType, which identifies the lost message, but only up to its maximum length.
+                # Wait for MsgType, which the report contains, but only up to its maximum length.
                 msg_type = _MSG_TYPE.match(buffer, head.end())
                 if msg_type is None and len(buffer) < head.end() + _MSG_TYPE_SIZE:
                     self._required = len(buffer) + 1
@@ -276,8 +279,8 @@ class Framer:
             self._required = end + 1
             self._lost = False
             data = bytes(buffer[at:end])
-            # Cached only for the expected version. With a longer BeginString, the first `_head_size` bytes
-            # may end within BodyLength, so messages of different sizes could share them.
+            # Cache the size only for the expected version. After a longer BeginString, the first `_head_size`
+            # bytes may not include all of BodyLength, so messages of different sizes could share them.
             if data.startswith(self._start):
                 if len(self._sizes) >= MAX_HEADS:
                     self._sizes.clear()
@@ -293,13 +296,13 @@ class Framer:
         return _HEAD_BEGUN.fullmatch(self._buffer, at) is not None
 
     def _check_sum(self, start: int, end: int) -> int:
-        # Most messages are valid, so their bytes are summed once, without blocks.
+        # Bytes that were not summed before are summed without blocks, because most messages are valid.
         if start < self._sums.end:
             return self._sums.total(self._buffer, start, end) & 0xFF
         return byte_sum(self._buffer[start:end]) & 0xFF
 
     def _give_up(self, reason: str) -> None:
-        """Skip to the position at which the next message may begin."""
+        """Skip to the next position at which a message may begin."""
         found = self._buffer.find(self._start, self._at + 1)
         self._skip_to(len(self._buffer) - self._partial_start_size() if found < 0 else found, reason)
         self._lost = True
@@ -307,32 +310,33 @@ class Framer:
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
         """Skip a message that is too large."""
         limit = self._max_body_length
-        # Set before any bytes are skipped, because it applies only to garbage that begins with this message.
+        # Set this before bytes are skipped: it is True only if the garbage begins with this message.
         self._oversized = self._oversized or not self.skipped
         self._give_up(f"BodyLength {length} is over the limit of {limit}")
         return Oversized(length, limit, msg_type)
 
     def _give_up_complete(self, reason: str, end: int) -> None:
-        """Skip a complete message with a wrong CheckSum, unless another begins inside it."""
+        """Skip a complete message with a wrong CheckSum or, if another message begins inside it, skip to that
+        one.
+        """
         if self._at >= self._sums.end:
             self._sums.restart(self._at, end)
-        # If another message begins inside, BodyLength may be wrong instead of CheckSum, so continue from
-        # there.
+        # If another message begins inside, BodyLength may be wrong instead of CheckSum.
         found = self._buffer.find(self._start, self._at + 1, end)
         self._report_now = found < 0
         self._lost = found >= 0
         self._skip_to(end if found < 0 else found, reason)
 
     def _give_up_misframed(self, reason: str, sum_end: int) -> None:
-        """Skip a message whose BodyLength is wrong: to the next message or, with `skip_by_check_sum`, to the
-        end of the next CheckSum field, if one follows within `max_body_length` bytes.
+        """Skip a message whose BodyLength is wrong, up to the next message. With `skip_by_check_sum`, skip
+        instead up to the end of the next CheckSum field, if one follows within `max_body_length` bytes.
         """
         if not self._skip_by_check_sum:
             self._give_up(reason)
             return
         size, limit = len(self._buffer), sum_end + self._max_body_length
-        # Begin at the SOH before the expected CheckSum, or where the last search ended, so that bytes are not
-        # searched again with each chunk.
+        # Search from the SOH before the expected CheckSum. With the next chunk, continue where the last
+        # search ended.
         found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._searched_to), limit)
         if found is not None:
             self._lost = False

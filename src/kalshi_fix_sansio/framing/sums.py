@@ -6,31 +6,34 @@ from kalshi_fix_sansio.framing.frame import ADLER_BLOCK, byte_sum
 
 
 class Sums:
-    """Byte sums over overlapping ranges, computed so that each byte is summed a limited number of times.
+    """Byte sums over overlapping ranges. Each byte is summed a limited number of times.
 
-    Without this class, nested message beginnings with the same end would each be summed over their whole
-    length, which is quadratic work that a peer could cause.
+    A peer may send many message beginnings that claim the same end. Without this class, each would be summed
+    over its whole length, which takes quadratic time.
 
-    The range is divided into blocks. The sum up to the start of each block is stored, so the sum of whole
-    blocks is one difference, and only the bytes of incomplete blocks at both ends are summed for each range.
-    Positions are those in the framer's buffer; `shift` adjusts them when bytes are removed from its
-    beginning.
+    The bytes are divided into blocks, and the sum up to the beginning of each block is stored. The sum of
+    whole blocks is then one difference; only the bytes of incomplete blocks at both ends of a range are
+    summed again. Positions count from the beginning of the framer's buffer; `shift` adjusts them when bytes
+    are removed there.
     """
 
     __slots__ = ("_base", "_totals", "end")
 
     def __init__(self) -> None:
         self._base = 0
-        """Offset of the first block; negative once bytes of that block have been removed from the buffer."""
+        """Position of the first block; negative once bytes of that block have been removed from the buffer.
+        """
         self._totals = [0]
         """Sums from `_base` to each block boundary, beginning with `_base` itself."""
         self.end: int = 0
-        """End of the bytes that were already summed for a false message start; 0 if there are none. For a
-        start before it, the stored sums can be used.
+        """End of the bytes that were already summed for an invalid message; 0 if there are none. Messages
+        that begin before this position must use `total`.
         """
 
     def restart(self, start: int, end: int) -> None:
-        """Discard the sums; the bytes from `start` to `end` were summed once, for a false message start."""
+        """Discard the sums, and begin again: the bytes from `start` to `end` were summed once, for an invalid
+        message.
+        """
         self._base = start
         self._totals = [0]
         self.end = end
@@ -38,7 +41,7 @@ class Sums:
     def shift(self, size: int) -> None:
         """Adjust the positions after `size` bytes were removed from the beginning of the buffer."""
         self.end -= size
-        if self.end <= 0:  # every later start is at or after it
+        if self.end <= 0:  # all later messages begin at or after `end`
             self.restart(0, 0)
             return
         self._base -= size
@@ -51,8 +54,8 @@ class Sums:
     def total(self, buffer: bytearray, start: int, end: int) -> int:
         """Return the sum from `start` to `end`; `start` must not be lower than in an earlier call.
 
-        Only differences of `_totals` are used, from the first whole block after `start`. They never include
-        the block that has lost bytes at the beginning of the buffer.
+        Only differences of `_totals` are used, from the first whole block after `start` on. They never
+        include a block whose first bytes were removed from the buffer.
         """
         self.end = max(self.end, end)
         # The first block that begins at or after `start`, and the block that contains `end`.
@@ -63,8 +66,8 @@ class Sums:
         totals = self._totals
         while len(totals) <= last:
             at = self._base + (len(totals) - 1) * ADLER_BLOCK
-            # A block before the start of the buffer has no bytes left. Its negative end would count from the
-            # end of the buffer.
+            # A block before the beginning of the buffer has no bytes left; `max` is needed because a negative
+            # index would count from the end.
             totals.append(totals[-1] + byte_sum(buffer[max(at, 0) : max(at + ADLER_BLOCK, 0)]))
         return (
             byte_sum(buffer[start : self._base + first * ADLER_BLOCK])

@@ -1,11 +1,11 @@
 """Scalars: the strict lexical forms of FIX values, and their Python types.
 
-For each `layout.Kind` there is a parser in `PARSERS` (wire text to value, raises `ValueError`), a `format_*`
-function (value to wire text, raises `EncodeError`) and a `to_*` converter that the message classes use on
-construction (raises `TypeError` or `ValueError`). The forms are those of FIX 5.0 SP2 volume 1, "Data types",
-interpreted strictly: no `+` sign, no exponent, no spaces, no underscores, only ASCII digits. Python's `int`,
-`Decimal` and `datetime.fromisoformat` accept much more. Wire text is latin-1 text, one character per byte.
-Error texts never contain the value, because it may be a secret.
+There are three functions for each `layout.Kind`. A parser in `PARSERS` converts wire text to a value, and
+raises ValueError. A `format_*` function converts a value to wire text, and raises EncodeError. A `to_*`
+function converts the argument of a message's constructor, and raises TypeError or ValueError. The forms are
+those of FIX 5.0 SP2 volume 1, "Data types", interpreted strictly: no `+` sign, no exponent, no spaces, no
+underscores, only ASCII digits. Python's `int`, `Decimal` and `datetime.fromisoformat` accept much more. Wire
+text is latin-1 text, one character per byte. Error texts never contain the value, because it may be a secret.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def to_str(value: str) -> str:
 
 
 def to_char(value: str) -> str:
-    """Return one character for a CHAR field; raise as `to_str` does, and ValueError for more than one
-    character.
+    """Return one character for a CHAR field. Raises the exceptions of `to_str`, and ValueError for more than
+    one character.
     """
     if not isinstance(value, str):
         raise TypeError(f"expected a string of one character, not {type(value).__name__}")
@@ -39,11 +39,11 @@ def to_char(value: str) -> str:
 
 
 def to_int(value: int | str) -> int:
-    """Convert an int, or digits in wire format, for an INT field.
+    """Return an integer for an INT field, from an int or from its wire text.
 
     Raises:
         TypeError: the value is a bool, or neither an int nor a string.
-        ValueError: the value has more than `MAX_INT_DIGITS` digits, or is text of another form.
+        ValueError: the value has more than `MAX_INT_DIGITS` digits, or is other text.
     """
     if value.__class__ is int and -INT_END < value < INT_END:
         return value
@@ -57,7 +57,9 @@ def to_int(value: int | str) -> int:
 
 
 def to_seqnum(value: int | str) -> int:
-    """Return a number of 0 or more, for SEQNUM, LENGTH and NUMINGROUP fields; raise as `to_int` does."""
+    """Return a number of 0 or more for a SEQNUM, LENGTH or NUMINGROUP field. Raises the exceptions of
+    `to_int`.
+    """
     if value.__class__ is int and 0 <= value < INT_END:
         return value
     number = to_int(value)
@@ -69,13 +71,13 @@ def to_seqnum(value: int | str) -> int:
 def to_decimal(value: Decimal | int | str) -> Decimal:
     """Return an exact number for a PRICE, QTY, AMT, FLOAT or PERCENTAGE field.
 
-    A string must have the form used on the wire. A finite Decimal with an exponent, such as
-    `Decimal("1E+2")`, is accepted, and is sent as `100`.
+    A string must be wire text, so it has no exponent. A Decimal may have one: `Decimal("1E+2")` is sent as
+    `100`.
 
     Raises:
-        TypeError: the value is a float (binary fractions are not exact), a bool or of any other type.
-        ValueError: the value is NaN, infinite, has more than `MAX_DECIMAL_DIGITS` digits on either side of
-            the decimal point, or is text of another form.
+        TypeError: the value is a float (because binary fractions are not exact), a bool, or of another type.
+        ValueError: the value is NaN or infinite, has more than `MAX_DECIMAL_DIGITS` digits on either side of
+            the decimal point, or is other text.
     """
     if value.__class__ is str:
         return _DECIMALS[value]
@@ -94,11 +96,11 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 
 
 class Decimals(dict[str, Decimal]):
-    """Cache of decimals by their text; each is parsed on first use. The cache is cleared when it is full.
+    """Cache of decimals by their text. Each is parsed on first use. When the cache is full, it is emptied.
 
-    A hit takes a third of the time of creating the Decimal, and returns a Decimal whose hash is already
-    computed; a miss takes three times as long. Use this only for values that repeat, and look up with `[]`,
-    because `get` does not call `__missing__`.
+    A hit takes a third of the time for creating the Decimal, and the hash of the result is already computed.
+    A miss takes three times as long as creating the Decimal. Use this only for values that repeat, and look
+    them up with `[]`, because `get` does not call `__missing__`.
     """
 
     __slots__ = ("_read",)
@@ -130,7 +132,7 @@ def to_data(value: bytes | str) -> bytes:
     """Return bytes for a DATA field, from bytes or latin-1 text.
 
     Raises:
-        TypeError: the value is neither.
+        TypeError: the value is neither bytes nor a string.
         ValueError: the value is empty, or contains characters outside latin-1.
     """
     if isinstance(value, str):

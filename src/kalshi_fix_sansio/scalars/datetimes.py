@@ -12,7 +12,8 @@ def to_datetime(value: datetime) -> datetime:
 
     Raises:
         TypeError: the value is not a datetime.
-        ValueError: the value is naive (its instant is ambiguous), or cannot be represented in UTC.
+        ValueError: the value has no time zone, so its instant is ambiguous, or it cannot be represented in
+            UTC.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, not {type(value).__name__}")
@@ -38,11 +39,12 @@ def to_date(value: date) -> date:
 
 
 def to_time(value: time) -> time:
-    """Return a time of day in UTC for a UTCTIMEONLY field; a naive time is interpreted as UTC.
+    """Return a time of day without a time zone for a UTCTIMEONLY field. Its time zone must be UTC or absent,
+    which means UTC.
 
     Raises:
         TypeError: the value is not a time.
-        ValueError: the value has another time zone; it cannot be converted without a date.
+        ValueError: the value has another time zone, from which it cannot be converted to UTC without a date.
     """
     if not isinstance(value, time):
         raise TypeError(f"expected a time, not {type(value).__name__}")

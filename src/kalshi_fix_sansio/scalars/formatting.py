@@ -14,7 +14,7 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars.datetimes import to_datetime, to_time
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
 
-# Looking digits up takes a fraction of the time of formatting them, and every message contains a time.
+# To look digits up takes a fraction of the time for formatting them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
 THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 """Milliseconds as text, by number."""
@@ -90,17 +90,17 @@ def format_numingroup(value: int) -> str:
 
 
 def format_decimal(value: Decimal) -> str:
-    """Write a FLOAT, PRICE, QTY, AMT or PERCENTAGE, without an exponent and with the value's own scale."""
+    """Write a FLOAT, PRICE, QTY, AMT or PERCENTAGE without an exponent. Trailing zeros are kept."""
     if value.__class__ is not Decimal and not isinstance(value, Decimal):
         raise EncodeError(f"expected a Decimal, not {type(value).__name__}")
     if not value.is_finite():
         raise EncodeError("NaN and Infinity have no FIX form")
-    # Text this short cannot have more digits than allowed on either side of the decimal point. The exponent
-    # is written as `e` where the thread's decimal context has `capitals=0`.
+    # Text this short cannot have too many digits on either side of the decimal point. With `capitals=0` in
+    # the thread's decimal context, an exponent is written as `e`.
     text = str(value)
     if len(text) <= MAX_DECIMAL_DIGITS and "E" not in text and "e" not in text:
         return text
-    # Check the size before expanding the exponent: 1E+1000000 would become a million zeros.
+    # Check the size before the exponent is expanded, because 1E+1000000 would become a million zeros.
     if abs(value.adjusted()) <= MAX_DECIMAL_DIGITS:
         text = f"{value:f}"
         if FORMS[Kind.DECIMAL].fullmatch(text):
@@ -118,7 +118,7 @@ def format_boolean(value: bool) -> str:
 
 
 def format_utctimestamp(value: datetime) -> str:
-    """Write a UTCTIMESTAMP with exactly three decimals; finer digits are truncated, not rounded."""
+    """Write a UTCTIMESTAMP with exactly three decimals. Further digits are truncated, not rounded."""
     if not isinstance(value, datetime):
         raise EncodeError(f"expected a datetime, not {type(value).__name__}")
     if value.tzinfo is not UTC:
@@ -135,14 +135,15 @@ def format_utctimestamp(value: datetime) -> str:
 
 
 Second = tuple[datetime, datetime, str]
-"""The first and the last microsecond of a second in UTC, and its text up to the decimal point."""
+"""A second in UTC: its first and last microsecond, and its wire text up to and including the decimal point.
+"""
 NO_SECOND: Final[Second] = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
-"""A second that contains no time."""
+"""A `Second` that contains no time, because it begins after its end."""
 
 
 def second_of(value: datetime) -> Second:
     """Return the second that contains a time in UTC."""
-    # `value.replace` would keep the class of the value, which may define its own comparison.
+    # Not `value.replace`: it would keep the class of the value, which may define its own comparison.
     begin = datetime(value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=UTC)
     return begin, begin.replace(microsecond=999_999), format_utctimestamp(begin)[:-3]
 
@@ -155,7 +156,7 @@ def format_utcdateonly(value: date) -> str:
 
 
 def format_utctimeonly(value: time) -> str:
-    """Write a UTCTIMEONLY with exactly three decimals; finer digits are truncated, not rounded."""
+    """Write a UTCTIMEONLY with exactly three decimals. Further digits are truncated, not rounded."""
     try:
         value = to_time(value)
     except (TypeError, ValueError) as error:

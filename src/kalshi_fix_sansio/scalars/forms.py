@@ -1,4 +1,4 @@
-"""The lexical form of each kind, and checks of Python types."""
+"""The lexical form (the form as text) of each kind, and checks of Python types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kalshi_fix_sansio.dialect.layout import Kind
 MAX_INT_DIGITS: Final = 18
 """Maximum number of digits of an integer on the wire. Every such number fits in a signed 64-bit integer."""
 INT_END: Final = 10**MAX_INT_DIGITS
-"""The smallest integer with more digits."""
+"""The smallest integer with more than MAX_INT_DIGITS digits."""
 MAX_DECIMAL_DIGITS: Final = 19
 """Maximum number of digits on either side of the decimal point, for parsing and encoding."""
 
@@ -51,7 +51,7 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.LENGTH: rf"{_DIGITS}+",
         Kind.SEQNUM: rf"{_DIGITS}+",
         Kind.NUMINGROUP: rf"{_DIGITS}+",
-        # Without a decimal point, both parts are one number, so together they have at most
+        # If the decimal point is missing, the two parts are one number, so together they are limited to
         # `MAX_DECIMAL_DIGITS`.
         Kind.DECIMAL: r"-?[0-9]{1,10}+\.?+[0-9]{0,9}+",
         # Months and days are not checked, because `fromisoformat` rejects those that do not exist.
@@ -61,12 +61,13 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.DATA: r"[^\x01]++",
     }
 )
-"""Lexical forms of values that Python's conversions parse correctly or reject with ValueError.
+"""The plain form of each kind: text that Python's conversions parse correctly, or reject with ValueError.
 
-They exclude rare and irregular cases: leap seconds, decimals that begin with the decimal point or are very
-long, and data that contains SOH. An expression must be followed by the SOH that ends the value. The
-expressions never backtrack, which would only delay the rejection of a wrong value. Only repetitions of single
-characters are possessive, because possessive repetitions of groups were broken before CPython 3.11.5.
+It excludes rare and irregular cases: leap seconds, decimals that begin with the decimal point or are very
+long, and data that contains SOH. In a larger expression, each must be followed by the SOH that ends the
+value. The expressions do not backtrack, because that would only delay the rejection of a wrong value. Only
+repetitions of single characters are possessive, because possessive repetitions of groups were broken before
+CPython 3.11.5.
 """
 
 EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(

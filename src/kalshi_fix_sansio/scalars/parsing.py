@@ -17,9 +17,10 @@ _SECOND = timedelta(seconds=1)
 
 
 def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
-    """Return a parser that reads text in the form of a kind, and raises ValueError for other text.
+    """Return a parser for the text of a kind. It raises ValueError for text that does not have the lexical
+    form.
 
-    The expression is bound once, because looking it up by kind takes longer than the match.
+    The regular expression is looked up once, because each look-up takes longer than the match.
     """
     matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
 
@@ -36,9 +37,7 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
 
 
 def convert_utctimestamp(raw: str) -> datetime:
-    """Convert text with the form of a UTCTIMESTAMP to a datetime; raise ValueError if the day does not
-    exist.
-    """
+    """Convert text with the form of a UTCTIMESTAMP. Raise ValueError if the day does not exist."""
     # `fromisoformat` rejects 60 seconds.
     if raw[15:17] == "60":
         try:
@@ -52,7 +51,7 @@ def convert_utctimestamp(raw: str) -> datetime:
 
 def convert_utctimeonly(raw: str) -> time:
     """Convert text with the form of a UTCTIMEONLY to a time."""
-    # A time does not support addition, so use a datetime on an arbitrary day.
+    # A `time` does not support addition, so a leap second is added to a datetime on an arbitrary day.
     if raw[6:8] == "60":
         return (datetime.fromisoformat("20000101T" + raw[:6] + "59" + raw[8:]) + _SECOND).time()
     return time.fromisoformat(raw)
@@ -76,17 +75,17 @@ CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.LENGTH: int,
     Kind.SEQNUM: int,
     Kind.NUMINGROUP: int,
-    # Exact, with the scale of the text.
+    # The value is exact, and keeps the trailing zeros of the text.
     Kind.DECIMAL: Decimal,
     Kind.BOOLEAN: "Y".__eq__,
-    # Digits beyond microseconds are truncated. A leap second (`:60`) is read as the second after it, which
-    # after `23:59:60` is `00:00:00` of the next day. A time of day is naive and means UTC.
+    # Digits beyond microseconds are truncated. A leap second (`:60`) is read as the next second, so
+    # `23:59:60` becomes `00:00:00` of the next day. A time of day has no time zone, and means UTC.
     Kind.UTCTIMESTAMP: _on_calendar(convert_utctimestamp),
     Kind.UTCDATEONLY: _on_calendar(date.fromisoformat),
     Kind.UTCTIMEONLY: convert_utctimeonly,
     Kind.DATA: methodcaller("encode", "latin-1"),
 }
-"""Functions that convert text with the form of a kind, by kind."""
+"""For each kind, the function that converts text that has the lexical form of the kind."""
 PARSERS: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
     {kind: _parser(kind, convert) for kind, convert in CONVERSIONS.items()}
 )

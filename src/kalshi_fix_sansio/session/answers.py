@@ -1,14 +1,14 @@
 """The matching of incoming messages with the requests that they answer.
 
-A request is settled by the first message that reports its outcome: a message that answers it according to the
-dialect (`MessageLayout.answers`), or a Reject or BusinessMessageReject that contains its number. A message
-may also report that the peer does not know the outcome. No message will settle the request then, and
-OutcomesUnknown is emitted.
+A request is settled by the first message that reports its outcome. This is either a message that answers it
+according to the dialect (`MessageLayout.answers`), or a Reject or BusinessMessageReject that contains its
+MsgSeqNum. If the answer reports that the peer does not know the outcome, no other message will settle the
+request, so OutcomesUnknown is emitted.
 
-Ids are not unique. Users may send a ClOrdID twice, a cancel may have the id of its order, and each fill of an
-order contains the same ClOrdID. Requests are therefore matched by type as well as id, and the oldest of
-several is chosen. The OrderID of an answered order is remembered: a later report with this OrderID concerns
-the answered order, not the next order with the same ClOrdID.
+Ids are not unique. Users may send a ClOrdID twice, a cancel may have the id of its order, and all fills of an
+order contain its ClOrdID. Requests are therefore matched by type as well as id; if several match, the oldest
+is chosen. The OrderID of an answered order is remembered: a later report with this OrderID concerns the
+answered order, not the next order with the same ClOrdID.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class RequestMatcher:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lookups: dict[type[Message], tuple[_Lookup, ...]] = {}
-        """By class, compiled when the first message of the class is received; empty for messages that are not
-        answers.
+        """The lookups by message class, compiled when the first message of a class is received; empty for a
+        class that answers no request.
         """
         self._created_ids: dict[type[Message], str] = {}
-        """By class, the attribute that contains the id of the object that a request created."""
+        """By message class, the attribute that contains the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
             for answers in layout.answers:
                 if answers.creates is not None:
@@ -79,9 +79,9 @@ class RequestMatcher:
         return lookups
 
     def match(self, message: Message) -> Sequence[OpenRequest] | None:
-        """Mark the requests that the message answers, to be settled when the next emitted event is confirmed;
-        that event must be the one for this message. Return the requests whose outcome the message leaves
-        open.
+        """Find the requests that the message answers, and settle them when the next event is confirmed. The
+        caller must therefore emit the event of this message next. Return the requests whose outcome the peer
+        reports as unknown.
         """
         lookups = self._lookups.get(message.__class__)
         if lookups is None:
@@ -104,7 +104,8 @@ class RequestMatcher:
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
                 created_id = rule.created_id
-                # A report about an answered order may still answer a cancel or a replace of the order.
+                # A report about an order that was already answered may still answer a cancel or a replace of
+                # this order.
                 answered_before = created_id is not None and (name, getattr(message, created_id)) in known
                 msg_types = rule.others if answered_before else rule.requests
                 if isinstance(found, SharedName):
@@ -116,12 +117,13 @@ class RequestMatcher:
                 answered.append(request)
                 if rule.open_when and holds(rule.open_when, message):
                     uncertain_requests.append(request)
-                    # The order may be open nevertheless. Record its id, so its fills are not mistaken for the
-                    # answer to another order with this ClOrdID.
+                    # The order may have been accepted. Record its OrderID, so its fills are not mistaken for
+                    # the answer to another order with this ClOrdID.
                     created_id = id_attribute
                 if id_attribute is not None:
-                    # Without `created_id`, only the name is recorded. The OrderID in a refusal may be the id
-                    # of the conflicting order, whose own answer is still pending.
+                    # If the rule has no `created_id`, such as for a refusal, record only the name. The
+                    # OrderID of the refusal may belong to a conflicting order, whose own answer is still
+                    # pending.
                     known.add(name, getattr(message, created_id) if created_id else None)
                 if found is request:
                     break  # no other request has this name
@@ -147,7 +149,9 @@ class RequestMatcher:
 
 
 def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
-    """Yield the ways in which a message answers requests, grouped by the value that identifies them."""
+    """Yield the rules by which a message answers requests, grouped by the attribute that identifies the
+    requests.
+    """
     for (attribute, names, value), group in groupby(ways, key=_lookup_key):
         rules = (
             (_rule(answers, body), terms(answers.when, body), terms(answers.unless, body))

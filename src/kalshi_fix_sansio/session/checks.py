@@ -1,9 +1,9 @@
 """Checks of incoming messages: CompIDs, SendingTime, the dialect's rules, and MsgSeqNum (34).
 
-FIXT 1.1 session layer, "Message validation": a failed check is answered with a Reject (3) that contains the
-SessionRejectReason (373) returned here, followed by a Logout if CompIDs or SendingTime are wrong. "Sequence
-numbers" and "Possible duplicates": the rules about MsgSeqNum apply to every message except a
-SequenceReset-Reset and a Logon that resets the numbers.
+The rules are in the FIXT 1.1 session layer, "Message validation", "Sequence numbers" and "Possible
+duplicates". A failed check is answered with a Reject (3) that contains the SessionRejectReason (373) returned
+here. If CompIDs or SendingTime are wrong, a Logout follows. The rules about MsgSeqNum apply to every message
+except a SequenceReset-Reset and a Logon that resets the numbers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ DEFAULT_APPL_VER_ID = 1137
 
 
 def comp_id_problem(header: Any, config: SessionConfig, accepted: Collection[str]) -> Problem | None:
-    """Check that SenderCompID (49) is a name that the peer may use, and TargetCompID (56) is this side's
-    name.
+    """Check that the peer may use this SenderCompID (49), and that TargetCompID (56) is this side's CompID.
 
-    If `accepted` is empty (for an acceptor that learns the name from the Logon), any SenderCompID passes.
+    If `accepted` is empty, any SenderCompID passes; an acceptor then learns the peer's CompID from its Logon.
     """
     if header.sender_comp_id is None or (accepted and header.sender_comp_id not in accepted):
         return Problem(Reason.COMP_ID_PROBLEM, "Invalid SenderCompID", SENDER_COMP_ID)
@@ -64,7 +63,9 @@ def version_problem(logon: Message, config: SessionConfig) -> Problem | None:
 
 
 def poss_dup_problem(header: Any) -> Problem | None:
-    """Check that a possible duplicate has an OrigSendingTime (122) that is not after SendingTime."""
+    """Check that a possible duplicate (PossDupFlag=Y) has an OrigSendingTime (122) that is not after its
+    SendingTime.
+    """
     if header.poss_dup_flag is not True:
         return None
     if header.orig_sending_time is None:
@@ -84,8 +85,9 @@ def is_served(layout: MessageLayout, config: SessionConfig) -> bool:
 
 
 def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> tuple[Problem, ...]:
-    """Return the problems that strict decoding cannot find: violations of the rules for this product, session
-    type and sender, for the settings in the session's Logon, and for possible duplicates.
+    """Return the problems that strict decoding cannot find. These are violations of rules that depend on the
+    product, the session type, the sender or the settings of the Logon, and of the rules for possible
+    duplicates.
 
     The dialect must contain the type of the message.
     """
@@ -102,8 +104,8 @@ def rule_problems(message: Message, config: SessionConfig, rules: PeerRules) -> 
 
 
 class PeerRules(dict[str, tuple[Check, Check]]):
-    """The rules of a strict session for the peer's messages: by MsgType, the checks of the header and of the
-    body.
+    """The compiled rules of a strict session for the peer's messages. For each MsgType: the check of the
+    header, and that of the body.
 
     Rules are compiled when the first message of a type is received.
     """
@@ -140,16 +142,16 @@ class Verdict(Enum):
     TOO_HIGH = "too high"
     """Earlier messages are missing: see `recovery`."""
     TOO_LOW = "too low"
-    """Used before, and the message is not marked PossDupFlag=Y: a Logout ends the session."""
+    """The number was used before, and the message does not have PossDupFlag=Y: a Logout ends the session."""
     DUPLICATE = "duplicate"
-    """Used before, and the message is marked PossDupFlag=Y: it is checked and then ignored."""
+    """The number was used before, and the message has PossDupFlag=Y: it is checked and then ignored."""
 
 
 def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     """Classify an incoming MsgSeqNum; `expected` is the next expected number.
 
-    PossDupFlag matters only below `expected`: messages resent to fill a gap have it too, although they are
-    new.
+    PossDupFlag matters only below `expected`, because messages that fill a gap have it too, although this
+    side has not received them before.
     """
     if seq_num == expected:
         return Verdict.EXPECTED
@@ -166,7 +168,7 @@ def usable(number: int) -> int:
 
 
 def used_up_text() -> str:
-    """Return the error text for a session that has used the maximum number."""
+    """Return the error text for sequence numbers that have reached their maximum."""
     return f"the sequence numbers end at {LAST_NUMBER}: log on with ResetSeqNumFlag=Y"
 
 

@@ -1,4 +1,6 @@
-"""The state that the parts of a session share, and their common actions: change state, emit, reject, end."""
+"""The state that the parts of a session share, and their common actions, such as emitting events and ending
+the session.
+"""
 
 from __future__ import annotations
 
@@ -54,14 +56,14 @@ class Core:
 
     `reject` sends a Reject (3), and the session continues. The following methods end the session:
 
-    - `end` sends no message: the state becomes CLOSED and SessionEnded is emitted. The other methods call
-      `end`, at once or later;
-    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout; without `with_logout`,
-      for which the caller passes the ProtocolOptions setting that applies, it is the same as `end`;
-    - `break_off` is `fail` for an established session; with `ProtocolOptions.linger` it waits for the peer's
-      Logout before the end (in the state ENDING, which processes no other message);
-    - `begin_logout` always waits for the peer's Logout, and processes the messages before it (in the state
-      LOGOUT_SENT).
+    - `end` sends no message. The state becomes CLOSED, and SessionEnded is emitted. The other three methods
+      call `end`, at once or later;
+    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout. If the caller passes
+      `with_logout=False`, as some ProtocolOptions require, it is the same as `end`;
+    - `break_off` is `fail` for an established session. With `ProtocolOptions.linger`, it waits for the peer's
+      Logout in the state ENDING, in which no other message is processed;
+    - `begin_logout` always waits for the peer's Logout, in the state LOGOUT_SENT. Messages that arrive before
+      it are processed.
     """
 
     __slots__ = (
@@ -104,35 +106,41 @@ class Core:
         self.times: SendingTimes = SendingTimes(config.sending_time_tolerance, self.timers)
         self.resting: RestingOrders = RestingOrders(config)
         self.flags: Mapping[str, Any] = MappingProxyType({})
-        """The settings requested in this side's last Logon, without secrets."""
+        """The additional fields of this side's last Logon (`LoggedOn.flags`), without secrets."""
         self.outbound: Outbound = Outbound(config, self.codec, ledger, self.timers)
         self.events: list[Event] = []
         self.event_bytes: int = 0
-        """Size of the waiting events: bytes received since the event queue was last empty, plus the bytes of
-        held messages that were released when a gap was closed.
+        """Size of the events that were not fetched: all bytes received since the queue was last empty, plus
+        the bytes of messages that were held during a gap and then delivered.
         """
         self.state: State = State.DISCONNECTED
         self.store_error: StoreError | None = None
         """The error with which the store failed."""
         self.peer_comp_id: str | None = None
-        """SenderCompID of the peer's Logon; None before it."""
+        """SenderCompID of the peer's Logon; None until it is received."""
         self.peer_names: frozenset[str] = config.accepted_sender_comp_ids
         """The SenderCompIDs that the peer may use. Empty before the peer's Logon if none are configured."""
         self.client_logon: LogonFacts | None = None
-        """The settings in the initiator's Logon on which rules depend; None before the Logon."""
+        """The settings in the initiator's Logon on which validation rules depend; None until it is sent or
+        received.
+        """
         self.send_rules: dict[tuple[type[Message], bool], Any] = {}
-        """Cache of the SendValidator, which depends on `client_logon`."""
+        """The rules that SendValidator has compiled. They depend on `client_logon`, so `learn_logon` discards
+        them.
+        """
         self.peer_rules: PeerRules = PeerRules(config, None)
         self.ending: tuple[CloseReason, str] = (CloseReason.LOGGED_OUT, "")
-        """The reason and text for SessionEnded when the Logout handshake that this side began is complete."""
+        """The reason and text of SessionEnded, to be used when the Logout handshake that this side began is
+        complete.
+        """
         self._ended_by: EndedBy | None = None
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
         """Pass the state to the session that continues this one; return the waiting events.
 
-        The ledger then belongs to the other session. This session gets a new ledger, so that a late call,
-        such as `confirm`, does not affect the other session.
+        The next session uses the ledger from now on. This session gets a new one, so a late call such as
+        `confirm` does not affect the next session.
         """
         events, self.events = self.events, []
         self.ledger = Ledger(self.ledger.store)
@@ -145,7 +153,7 @@ class Core:
         return self.ledger.store
 
     def __enter__(self) -> None:
-        """Begin a step that needs the store; the exit handles a failure of the store.
+        """Begin a `with` block that uses the store; `__exit__` handles a failure of the store.
 
         The code that runs for every message uses a plain `try` with `store_failed` instead, because each
         `with` would take 2 % of a session step.
@@ -167,8 +175,8 @@ class Core:
         self.outbound.drop()
 
     def emit(self, event: Event) -> None:
-        """Emit an event. Call this before the next expected number advances past the event's message, because
-        the store may advance past that message only when this event is confirmed.
+        """Emit an event. Call this before `ledger.expected` advances past the message that causes the event.
+        The store then advances past that message only when the event is confirmed.
         """
         self.ledger.marks.append(self.ledger.mark)
         self.events.append(event)
@@ -176,14 +184,15 @@ class Core:
     def give_up_on(self, requests: Sequence[OpenRequest], why: Uncertainty) -> None:
         """Emit OutcomesUnknown for these requests, if there are any.
 
-        On a session type with resend, the store first records that the requests are uncertain; otherwise a
-        later process would expect their answers. Without resend, every request in the store is uncertain
-        after a restart anyway.
+        On a session type with resend, the store first records that the requests are uncertain; otherwise,
+        after a restart, the next process would wait for their answers. Without resend, every stored request
+        is uncertain after a restart anyway.
         """
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.mark_uncertain(requests)
-            # This call must directly precede the event whose confirmation settles the requests.
+            # The requests are settled by the confirmation of the next event, so no other event may be emitted
+            # in between.
             self.ledger.answered(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
@@ -209,7 +218,8 @@ class Core:
     def learn_logon(self, logon: Message) -> None:
         """Record the settings of the initiator's Logon."""
         facts = logon_facts(self.config.dialect, logon)
-        # Compiled rules depend on these settings, such as prices in dollars or cents, so discard them all.
+        # Compiled rules depend on these settings (for example, prices in dollars or cents), so discard the
+        # rules.
         if facts != self.client_logon:
             self.client_logon = facts
             self.send_rules.clear()
@@ -218,8 +228,8 @@ class Core:
     def logged_on(
         self, logon: Message, heart_bt_int: int, now: Instant, *, reset: bool, requested: bool = False
     ) -> None:
-        """Begin the established session after the handshake. `reset` means that the numbers were reset, and
-        `requested` that this side requested the reset.
+        """Start the timers after the handshake, and emit LoggedOn. `reset` means that the numbers were reset,
+        and `requested` that this side requested the reset.
         """
         if self.config.role is Role.ACCEPTOR:
             self.learn_logon(logon)
@@ -227,13 +237,13 @@ class Core:
         self.timers.start(heart_bt_int, now.monotonic)
         self.times.record_read(logon.header.sending_time)
         if reset and self.config.session_type.resend:
-            # Kept on session types without resend, where the numbers restart at each logon, so the same
-            # message has the same number again.
+            # Without resend, the numbers restart at each logon and the same message has the same number
+            # again, so the record is kept.
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # A Logon with number 1 is the peer's first message since its reset, so the earlier process cannot
-        # have lost a message from the peer.
+        # If the Logon has number 1, the peer has sent no other message since the reset, so no message was
+        # lost with the earlier process.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation
@@ -257,10 +267,10 @@ class Core:
 
     def end(self, cause: Input, reason: CloseReason, text: str, *, clean: bool = False) -> None:
         """Close the session and emit SessionEnded with the reason."""
-        # Must be evaluated before `move` changes the state.
+        # Evaluated here, because `move` changes the state.
         logged_out = clean and reason is CloseReason.LOGGED_OUT and self.state is State.LOGOUT_SENT
         self.move(cause)
-        # With resend, requests stay open, because their answers are resent at the next logon.
+        # With resend, requests stay open, because the peer resends their answers after the next logon.
         if reason is CloseReason.STORE_FAILED:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
@@ -272,17 +282,17 @@ class Core:
         self.emit(SessionEnded(reason, text, clean, len(self.outbound.buffer), self._advice))
 
     def record_fatal_message(self, seq_num: int, why: Hashable, advice: str) -> None:
-        """Record the message that ends the session, and the reason.
+        """Record which message ends the session, and why.
 
-        The message is not counted, so the peer resends it at the next logon. If the previous session ended
-        for the same reason at the same message, the next session will too; SessionEnded then contains this
-        advice.
+        The message is not counted, so the peer resends it after the next logon. If the same message ended the
+        previous session for the same reason, it will end the next one too. Only then does SessionEnded
+        contain `advice`.
         """
         self._ended_by = (seq_num, why)
         self._advice = advice if self._ended_by == self.ledger.ended_by else ""
 
     def send_logout(self, text: str | None, now: Instant) -> None:
-        """Send a Logout; characters that cannot be sent are replaced in its Text."""
+        """Send a Logout. Characters of `text` that FIX does not allow are replaced."""
         valid_text = None if text is None else plain_text(text)
         self.outbound.post(self.outbound.admin(LOGOUT, text=valid_text), now, keep=False)
 
@@ -295,15 +305,15 @@ class Core:
         cause: Input = Input.PEER_VIOLATION,
         with_logout: bool = True,
     ) -> None:
-        """End at once because of a mistake by the peer; with `with_logout`, send a Logout that contains the
-        reason.
+        """End the session at once because of an error by the peer. With `with_logout`, first send a Logout
+        that contains the reason.
         """
         if with_logout:
             self.send_logout(text, now)
         self.end(cause, reason, text)
 
     def break_off(self, reason: CloseReason, text: str, now: Instant, *, rejected: bool = False) -> None:
-        """End an established session because of a mistake by the peer: send a Logout, and with
+        """End an established session because of an error by the peer: send a Logout, and with
         `ProtocolOptions.linger` wait for the peer's Logout.
 
         `rejected` means that a Reject with the same `text` was sent before.
@@ -319,7 +329,7 @@ class Core:
         self.end(Input.PEER_VIOLATION, reason, text)
 
     def begin_logout(self, cause: Input, reason: CloseReason, text: str | None, now: Instant) -> None:
-        """Send a Logout and wait for the peer's."""
+        """Send a Logout and wait for the peer's Logout."""
         self.require(cause)
         self.send_logout(text, now)
         self.ending = (reason, text or "")
@@ -339,7 +349,8 @@ class Core:
         header, options = message.header, self.config.protocol_options
         tag = None if (first.reason, first.tag) in options.reject_without_tag else first.tag
         reason = options.undefined_tag_reason if first.reason is Reason.UNDEFINED_TAG else first.reason
-        # The peer's MsgType, and a text that quotes its values, may contain characters that cannot be sent.
+        # The MsgType is the peer's, and the text may quote the peer's values, so both may contain characters
+        # that FIX does not allow.
         reply = self.outbound.admin(
             REJECT,
             ref_seq_num=header.msg_seq_num,
@@ -363,7 +374,8 @@ class Core:
             text=plain_text(problem.text),
         )
         route = reply_route(message.header)
-        # Unlike a Reject, this is an application message, so the peer may request it again.
+        # Kept for a resend: unlike a Reject, this is an application message, so the peer may request it
+        # again.
         self.outbound.post(reply, now, header_fields=route, keep=self.config.session_type.resend)
         self.emit(MessageRejected(message, (problem,)))
 

@@ -1,9 +1,11 @@
-"""The state that survives a connection: the store, the next expected number, and the confirmed events.
+"""The state that the next connection in the same process takes over: the store, the expected number, and the
+confirmations of events.
 
-There are two values of the number expected next from the peer. `expected`, in memory, advances with each
-message. The value in the store advances only when the events of all earlier messages are confirmed: if the
-process crashes, the messages between the two numbers are resent rather than lost. A session that continues
-another one takes over its ledger, so the messages of waiting events are neither requested again nor lost.
+There are two values of the MsgSeqNum expected next from the peer. `expected`, in memory, advances with each
+message. `next_incoming`, in the store, advances only when the user has confirmed the events of all earlier
+messages. If the process crashes, the peer therefore resends the messages between the two. A session that
+continues another one takes over its ledger, so messages whose events still wait are neither requested again
+nor lost.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from kalshi_fix_sansio.session.open_requests import Names, OpenRequests
 from kalshi_fix_sansio.session.store import MessageStore, StoredMessage
 
 VOID = 0
-"""The mark (see `Ledger.marks`) of an event that precedes a reset of the numbers. It is lower than every
-number, so confirming the event does not advance the store.
+"""The mark (see `Ledger.marks`) of an event that was emitted before a reset of the numbers. It is lower than
+every number, so the confirmation of the event does not advance the store.
 """
 FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
 EndedBy = tuple[int, Hashable]
@@ -28,9 +30,7 @@ EndedBy = tuple[int, Hashable]
 
 
 class Ledger:
-    """Counts incoming messages, records in the store which of them are confirmed, and tracks records that are
-    not durable yet.
-    """
+    """Counts incoming messages, records in the store which of them are confirmed, and begins commits."""
 
     __slots__ = (
         "_confirmed",
@@ -63,12 +63,14 @@ class Ledger:
         self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
         self.restart_unreported: bool = _has_sent_unanswered(store)
-        """Whether the numbers may have been reset in a process that crashed before it notified its user."""
+        """Whether an earlier process may have reset the numbers and crashed before its user confirmed the
+        reset.
+        """
         self.broken: bool = False
         """Whether the store has failed."""
         self.ended_by: EndedBy | None = None
-        """The message that ended the last session; None if no message did, or a later session has received a
-        higher number.
+        """The message that ended an earlier session; None if there is none, or if a later session has
+        received a higher number.
         """
         self.marks: list[int] = []
         """For each event that has not been fetched yet, the number to which the store may advance when all
@@ -81,35 +83,30 @@ class Ledger:
         self.fetched_marks: deque[int] = deque()
         """The marks of the events that were fetched but are not confirmed."""
         self._confirmed = 0
-        """The number of events confirmed since the ledger was opened, which is the index of the oldest
-        unconfirmed event.
+        """The number of events confirmed with this ledger. Events are indexed from 0, so this is also the
+        index of the oldest unconfirmed event.
         """
         self._counting = True
-        """Whether the store counts the peer's current numbers; False while a requested reset is
-        unanswered.
+        """Whether the store counts the same numbers as the peer; False while a requested reset is unanswered.
         """
         self._held_at = VOID
-        """The number beyond which the store must not advance for now; see `suspect`."""
+        """The number beyond which the store must not advance while requests are suspect (see `suspect`); VOID
+        if none are.
+        """
         self._suspect_before = 0
-        """The answers to requests with a lower number may have been lost, unless the requests were resent
-        since.
-        """
+        """Requests with a lower MsgSeqNum are suspect, unless they were resent to the peer since."""
         self._lost_before = 0
-        """The answers to requests with a lower number may have been lost, even if the requests were
-        resent.
-        """
+        """Requests with a lower MsgSeqNum are suspect, even if they were resent."""
         self._settling: deque[tuple[int, Sequence[int], int]] = deque()
-        """Indexes of events, each with the keys and the total bytes of the requests to settle when the event
-        is confirmed.
+        """Requests to settle when an event is confirmed: the index of the event, and the keys and total bytes
+        of the requests.
         """
         self.settling: int = 0
         """The number of requests in `_settling`."""
         self.settling_bytes: int = 0
-        """Total bytes of the messages of these requests, which are still in the store."""
+        """Total bytes of the requests in `_settling`, which are still in the store."""
         self._resent_before: dict[int, int] = {}
-        """By key of an open request that was resent to the peer, the next outgoing number when it was
-        resent.
-        """
+        """The open requests that were resent to the peer: by key, the next outgoing number at that time."""
         self._loaded = False
         """Whether the store's requests have been loaded."""
         self.ticket: int = 0
@@ -119,12 +116,10 @@ class Ledger:
         ones.
         """
         self.unsaved: bool = False
-        """Whether there are records that must be durable before further messages are sent, and for which no
-        commit has begun.
-        """
+        """Whether there are uncommitted records that must be durable before further messages are sent."""
         self._stale = False
-        """Whether there are confirmations for which no commit has begun. They can wait for the next commit:
-        if a crash loses them, only a few messages are resent, which does not justify a separate disk flush.
+        """Whether there are uncommitted confirmations. They wait for the next commit of a sent message: if a
+        crash loses them, the peer only resends a few messages, which does not justify a separate disk flush.
         """
 
     # Confirmed events
@@ -146,9 +141,9 @@ class Ledger:
             else:
                 for _ in range(count):
                     fetched_marks.popleft()
-            # Settle before the number advances, because a crash may preserve any prefix of the records. If
-            # only the number advanced, the answer would not be resent, and its request would stay open
-            # forever.
+            # Settle requests before the number advances, because after a crash the store may contain only the
+            # first of two records. If it were the number, the answer would not be resent, and its request
+            # would stay open forever.
             if self._settling:
                 self._settle_confirmed()
         self.advance()
@@ -170,7 +165,7 @@ class Ledger:
         """Settle the requests answered by confirmed events."""
         settling = self._settling
         settled: list[int] = []
-        # Indexes begin at 0, so event n is confirmed when n + 1 events are.
+        # Indexes begin at 0, so event n is confirmed when n + 1 events are confirmed.
         while settling and settling[0][0] < self._confirmed:
             _, keys, size = settling.popleft()
             settled.extend(keys)
@@ -185,7 +180,7 @@ class Ledger:
     def use_number(
         self, seq_num: int, message: StoredMessage | None, request: OpenRequest | None, names: Names
     ) -> None:
-        """Record the number of a message that is about to be sent. If it is a request, `names` are the ids by
+        """Record the number of a message that is about to be sent. For a request, `names` are the ids by
         which answers refer to it.
         """
         if self.broken:
@@ -195,9 +190,9 @@ class Ledger:
         store.record_sent(seq_num, message)
         if request is not None:
             self.next_key = request.key + 1
-            # This process distinguishes two orders with the same ClOrdID by their OrderIDs, which are not
-            # stored. A later process could mistake a report about the first order for the answer to this
-            # request, so it must report this request as uncertain.
+            # Two orders with the same ClOrdID are distinguished by their OrderIDs, but these are only in
+            # memory. After a restart, a report about the first order could be mistaken for the answer to this
+            # request. The request is therefore stored as uncertain.
             repeated = self.open.is_repeated(request.msg_type, names)
             store.record_request(attrs.evolve(request, uncertain=True) if repeated else request)
             self.open.add(request, names)
@@ -213,7 +208,7 @@ class Ledger:
         self._void_marks()
         self._counting = not unanswered
         # Until the peer answers, its messages still have the old numbers. `expected` continues to count them,
-        # but they must not reach the store, which already counts from 1.
+        # but these numbers must not be written to the store, which already counts from 1.
         if not unanswered:
             self.expected = 1
 
@@ -239,8 +234,9 @@ class Ledger:
         self._void_marks()
 
     def begin_commit(self, *, sending: bool) -> int:
-        """Begin a commit if a record must be durable or, with `sending` (bytes wait to be sent), if there is
-        any record. Return the ticket of the commit that makes everything recorded so far durable.
+        """Begin a commit if there are uncommitted records that outgoing bytes depend on. With `sending`
+        (bytes wait to be sent), uncommitted confirmations are a reason too. Return the ticket of the last
+        commit begun.
         """
         if self.unsaved or (sending and self._stale):
             if self.broken:
@@ -250,8 +246,8 @@ class Ledger:
         return self.ticket
 
     def _void_marks(self) -> None:
-        """Void the marks of the waiting events. The events themselves remain: `confirm` counts them, and
-        settles their requests.
+        """Set the marks of unconfirmed events to VOID. The events themselves remain: `confirm` counts them,
+        and settles their requests.
         """
         self._held_at, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
@@ -260,8 +256,9 @@ class Ledger:
     def record_end(self, ended_by: EndedBy | None) -> None:
         """Record the end of a session; `ended_by` is None if no message caused it.
 
-        A connection loss proves nothing about the message that ended an earlier session, so this record is
-        kept until a session receives a higher number.
+        If a session ends for another reason, such as a connection loss, the message that ended an earlier
+        session may still end the next one. Its record is therefore kept until a session receives a higher
+        number.
         """
         if ended_by is not None:
             self.ended_by = ended_by
@@ -271,8 +268,8 @@ class Ledger:
     # Requests
 
     def load_requests(self, names_of: Callable[[OpenRequest], Names]) -> Sequence[OpenRequest]:
-        """Load the open requests of earlier processes from the store and return them; later calls return
-        none.
+        """Load the open requests of earlier processes from the store, and return them. Only the first call
+        loads any.
         """
         if self._loaded:
             return ()
@@ -284,7 +281,9 @@ class Ledger:
         return found
 
     def record_resend(self, seq_num: int) -> None:
-        """Record that the message with this number was resent, so its answer is still pending."""
+        """If the message with this number is an open request, record that it was resent, so its answer is
+        still to be received.
+        """
         request = self.open.numbered(seq_num)
         if request is not None:
             self._resent_before[request.key] = self.store.next_outgoing
@@ -292,9 +291,8 @@ class Ledger:
     def answered(self, requests: Iterable[OpenRequest]) -> None:
         """Settle these requests when the event that is emitted next is confirmed.
 
-        They stay in the store until then: if the process crashes first, the requests are still open in the
-        next process, and the answer is resent. No other event may be emitted between this call and the event
-        of the answer.
+        Until then, they stay in the store: if the process crashes first, the next process still finds them
+        open, and the peer resends the answer. The next event must therefore be the one of the answer.
         """
         keys = []
         size = self.open.size
@@ -309,13 +307,13 @@ class Ledger:
         self._settling.append((self._confirmed + len(self.fetched_marks) + len(self.marks), keys, size))
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
-        """Record that the peer will not resend the message with the expected number, which may have answered
-        a request with a number below `sent_before`.
+        """Record that the message with the expected number will not be received. It may have been the answer
+        to a request with a number below `sent_before`; such requests are suspect.
 
-        A gap fill (`lost` is False) can replace only Rejects. A peer that requests a message again has not
-        rejected it, so resent requests are not suspect. With `lost`, they are suspect too.
-        Until `release` returns the requests without an answer, the number in the store does not advance, so
-        the same loss is detected again after a crash.
+        With `lost`, the missing message may have been any answer. Otherwise a gap fill replaced it, so it can
+        only have been a Reject. A peer that has requested a message again has not rejected it, so requests
+        that were resent are then not suspect. The number in the store does not advance until `release`
+        returns the suspect requests; after a crash, the same loss is therefore detected again.
         """
         oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
@@ -325,12 +323,13 @@ class Ledger:
                 self._lost_before = sent_before
 
     def release(self) -> list[OpenRequest]:
-        """Return the suspect requests that have no answer although all messages have been received."""
+        """Return the suspect requests that are still unanswered now that the gap is closed. Afterwards, no
+        request is suspect.
+        """
         if not self._held_at:
             return []
-        # A request that was resent after the gap was detected is not suspect, because its answer follows the
-        # gap. If messages of the gap are lost, the request is suspect nevertheless, because its answer may
-        # have been among them.
+        # If no message was lost, a request that was resent after the gap was detected is not suspect, because
+        # its answer follows the gap. If messages were lost, the answer may have been among them.
         lost_before, self._lost_before = self._lost_before, 0
         self._held_at = VOID
         resent_before, suspected = self._resent_before, self._suspect_before
@@ -341,8 +340,8 @@ class Ledger:
         ]
 
     def mark_uncertain(self, requests: Iterable[OpenRequest]) -> None:
-        """Record that no answer to these requests is expected. The record becomes durable before further
-        messages are sent.
+        """Record in the store that no answer to these requests is expected. The record becomes durable before
+        further messages are sent.
         """
         self.unsaved = True
         for request in requests:

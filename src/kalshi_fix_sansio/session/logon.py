@@ -1,4 +1,4 @@
-"""The Logon handshake in both roles: the messages sent, and the checks of the peer's Logon.
+"""The Logon handshake of initiators and acceptors: the messages sent, and the checks of the peer's Logon.
 
 FIXT 1.1 session layer, "Logon"; Kalshi, "Authentication & Sessions". A Logon that fails a check is answered
 with a Logout whose Text contains the reason.
@@ -46,8 +46,9 @@ from kalshi_fix_sansio.validation import logon_facts
 
 Failure = tuple[CloseReason, str]
 INVALID_LOGON = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
-"""Problems that make a message an invalid Logon: `ProtocolOptions.explain_violation` decides whether a Logout
-answers it. A Logon with another problem is refused because of its content, and `explain_refusal` decides.
+"""Reasons of problems that make a Logon invalid. `ProtocolOptions.explain_violation` decides whether such a
+Logon is answered with a Logout. A Logon with any other problem is valid but refused, and
+`ProtocolOptions.explain_refusal` decides.
 """
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
@@ -73,7 +74,7 @@ class Handshake:
         self._own = OwnLogon(core)
         self.resets: Resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
-        """The peer's Logon, until the user of an acceptor accepts or refuses it."""
+        """The peer's Logon, which the user of an acceptor must accept or refuse."""
         self._resetting = False
         """Whether this initiator's Logon resets the numbers."""
         self.refusal: str | None = None
@@ -82,19 +83,19 @@ class Handshake:
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        The Logon also resets the numbers if an earlier reset was not answered, because the peer may or may
-        not have received it, and if the peer's numbers are used up, because the session cannot continue
-        otherwise.
+        The Logon resets the numbers in three cases: `reset_seq_num` is set; an earlier reset was not
+        answered, so the peer may or may not have received it; or the peer's numbers have reached their
+        maximum.
 
         OutcomesUnknown reports open requests from earlier processes. On session types with resend, answers
-        are resent, so only requests marked uncertain in the store are reported. All requests are reported if
-        the numbers were reset and the user was not notified, because answers received before that may have
-        been lost with the process.
+        are resent, so only requests that the store marks as uncertain are reported. If an earlier process
+        reset the numbers and crashed before its user confirmed it, all requests are reported, because that
+        process may have lost their answers.
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
-        # Record and emit only after the Logon is encoded: `sign_logon` may raise, and the caller may then
-        # call again, or continue with another session.
+        # Encode the Logon before anything is recorded or emitted: if `sign_logon` raises, the caller may call
+        # again, or continue with another session.
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
@@ -114,7 +115,8 @@ class Handshake:
         if reset:
             core.give_up_on_all(Uncertainty.RESET)
             core.outbound.restart(unanswered=True)
-            # On a new connection no message has an old number, unlike at a reset within a connection.
+            # On a new connection, no message with an old number can arrive, unlike after a reset within a
+            # connection.
             core.ledger.expected = 1
         core.outbound.commit(seq_num, frame, now)
         core.timers.logon_at = now.monotonic + config.logon_timeout
@@ -125,8 +127,8 @@ class Handshake:
     def receive_first(
         self, message: Message, problems: tuple[Problem, ...], frame: Frame, now: Instant
     ) -> None:
-        """Process the first message that an acceptor receives. Unless it is a Logon, the connection ends
-        without an answer.
+        """Process the first message that an acceptor receives. If it is not a Logon, the session ends without
+        an answer.
         """
         core = self._core
         header = message.header
@@ -139,7 +141,7 @@ class Handshake:
             text = "the Logon has no usable SenderCompID to answer to"
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, text)
             return
-        # Set before the Logon is checked, because a refusal needs a TargetCompID too.
+        # Set before the Logon is checked, because the Logout that refuses it also needs a TargetCompID.
         if core.outbound.peer_comp_id is None:
             core.outbound.peer_comp_id = header.sender_comp_id
         failure = self._request_failure(message, problems, now)
@@ -164,8 +166,8 @@ class Handshake:
     def _request_failure(
         self, logon: Any, problems: tuple[Problem, ...], now: Instant
     ) -> tuple[CloseReason, str, bool] | None:
-        """Return the reason and text for refusing this Logon, and whether it is invalid; None if it is
-        acceptable.
+        """Return None if the Logon is acceptable; otherwise the reason and text of the refusal, and whether
+        the Logon is invalid (INVALID_LOGON).
         """
         config, header = self._core.config, logon.header
         problem = self._problem(logon, problems, now)
@@ -188,11 +190,11 @@ class Handshake:
         return None
 
     def accept(self, store: MessageStore | None, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon with a Logon, or with a Logout if its numbers are impossible."""
+        """Answer the peer's Logon with a Logon or, if one of its numbers is impossible, with a Logout."""
         core, logon = self._core, self._request
         core.require(Input.ACCEPT)
-        # Check the numbers and encode the answer before switching to the store: if `sign_logon` raises, or
-        # the dialect forbids `fields`, the session is unchanged, and the caller can accept or refuse again.
+        # Check the numbers and encode the answer before switching to `store`. If `sign_logon` raises, or the
+        # dialect forbids `fields`, the session is then unchanged, and the caller can still accept or refuse.
         peer_store = core.store if store is None else store
         reset = logon.reset_seq_num_flag is True
         if peer_store.reset_unanswered and not reset:
@@ -231,8 +233,8 @@ class Handshake:
         core.outbound.commit(seq_num, frame, now)
         core.move(Input.ACCEPT)
         self._own.adopt(own)
-        # Called before `begin`, which counts the Logon or emits a gap, so that LoggedOn is the first event,
-        # and the store advances past the number of the Logon only when LoggedOn is confirmed.
+        # Called before `begin`, which counts the Logon or emits GapDetected. LoggedOn is therefore the first
+        # event, and the store advances past the Logon only when LoggedOn is confirmed.
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
@@ -246,7 +248,9 @@ class Handshake:
     # The initiator
 
     def receive_answer(self, message: Any, problems: tuple[Problem, ...], now: Instant) -> None:
-        """Process a message that an initiator receives before it is logged on: a Logon or a refusal."""
+        """Process a message that an initiator receives before it is logged on: the answer to its Logon, or a
+        refusal.
+        """
         core = self._core
         msg_type = message.header.msg_type
         if msg_type == LOGON:
@@ -255,8 +259,8 @@ class Handshake:
             text = message.text or self.refusal or "the peer refused the Logon without a reason"
             core.end(Input.PEER_LOGOUT, CloseReason.LOGON_REFUSED, text)
         elif msg_type == REJECT:
-            # A Reject does not end the session: a Logout, the end of the connection, or the timeout follows.
-            # Its Text is kept to explain that end.
+            # A Reject does not end the session yet, because a Logout, the end of the connection, or the
+            # timeout follows. Keep its Text, which explains the end.
             self.refusal = message.text or "the peer rejected the Logon without a reason"
             sent = core.outbound.find_sent(message.ref_seq_num)
             core.emit(RejectReceived(message, message.ref_seq_num, sent))
@@ -277,7 +281,7 @@ class Handshake:
         if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
-        # `last` is read first, because `begin` may send a ResendRequest, which the peer cannot be missing
+        # Read `last` before `begin`, which may send a ResendRequest. The peer cannot be missing that message
         # yet.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unrequested = offered is not None and core.config.offer_next_expected
@@ -299,15 +303,16 @@ class Handshake:
             text = f"HeartBtInt must be {config.heart_bt_int} as in the Logon, not {logon.heart_bt_int}"
             return CloseReason.PROTOCOL_ERROR, text
         resets = logon.reset_seq_num_flag is True
-        # A peer that answers a reset with number 1 has reset its numbers, even if it omits the flag.
+        # A peer that answers a reset with number 1 has reset its numbers, even if its Logon lacks
+        # ResetSeqNumFlag.
         if resets or self._resetting:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_NOT_AT_ONE if resets else RESET_NOT_ANSWERED
         elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
             return CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected)
         offered = next_expected_of(logon, config)
-        # If the peer resets without a request, this side's next number is 1. If the peer answers this side's
-        # reset, it may or may not have counted this side's Logon, so both 1 and 2 are correct.
+        # If the peer requests a reset, this side's next number is 1. If the peer answers this side's reset,
+        # it may or may not have counted this side's Logon, so it may expect 1 or 2.
         maximum = 1 if resets and not self._resetting else core.store.next_outgoing
         if offered is not None and offered > maximum:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, maximum)
@@ -316,12 +321,12 @@ class Handshake:
     # Both roles
 
     def _expected_in(self, store: MessageStore) -> int:
-        """Return the number expected next from the peer, according to a store or, if that store is in use,
-        the ledger.
+        """Return the number expected next from the peer: from the ledger if it uses this store, otherwise
+        from the store.
         """
         ledger = self._core.ledger
-        # The store follows the user's confirmations, so it may be behind the messages received on earlier
-        # connections.
+        # The ledger may be ahead of its store, which counts only messages whose events the user has
+        # confirmed.
         return ledger.expected if store is ledger.store else store.next_incoming
 
     def _problem(self, logon: Message, problems: tuple[Problem, ...], now: Instant) -> Problem | None:
@@ -332,8 +337,8 @@ class Handshake:
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
-            # An acceptor never accepts an old Logon, even if reading was delayed: a recorded Logon could be
-            # replayed with its valid signature.
+            # Only an initiator excuses an old Logon that was read late. An acceptor never does, because an
+            # attacker could replay a recorded Logon, whose signature is valid.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:
             rules = core.peer_rules
@@ -362,11 +367,11 @@ def _is_printable(text: str) -> bool:
 
 
 def _wire_sending_time(frame: Frame, header: Any) -> str:
-    """Return the exact text of SendingTime (52) in the frame; empty if text that looks like field 52 precedes
-    the header's field.
+    """Return the exact text of SendingTime (52) in the frame, or an empty text if other text that looks like
+    field 52 precedes it.
     """
     # A data field before the header's field 52 may contain text that looks like another field 52. The
-    # signature would then be checked against that text instead of the header's; with "" the check fails.
+    # signature must not be checked against that text; with an empty text, the check fails.
     text = next(field[3:] for field in frame.data.decode("latin-1").split("\x01") if field.startswith("52="))
     try:
         return text if scalars.parse_utctimestamp(text) == header.sending_time else ""

@@ -42,14 +42,14 @@ class Session:
     serves one connection. The next connection needs a new Session that `continues` this one or, after a
     restart, is created with the same store.
 
-    Bytes are released when the store's commit of their records is durable; the records of messages sent
-    during a commit share the next commit. The incoming number in the store follows the user's confirmations.
-    If the store fails, is lost, or takes longer than `commit_timeout`, the session ends with
-    CloseReason.STORE_FAILED; only methods that must return a number raise an exception.
+    `data_to_send` returns the bytes of a message only when the store's record of the message is durable.
+    Messages sent during a commit of the store are recorded together by the next commit. The store's
+    `next_incoming` advances when the user confirms events. If the store fails, is lost, or takes longer than
+    `commit_timeout`, the session ends with CloseReason.STORE_FAILED. Only `send`, `forward` and
+    `test_request`, which must return a value, then raise an exception.
 
-    The SessionConfig limits everything that a session holds, in number and in bytes: a partial message,
-    messages held during a gap, bytes and events not fetched yet, the record of sent messages, and requests
-    without an answer.
+    Settings of SessionConfig limit the memory of a session: partial messages, messages held during a gap,
+    bytes and events that the caller has not fetched, the record of sent messages, and unanswered requests.
     """
 
     def __init__(
@@ -62,9 +62,10 @@ class Session:
         """Create the session of one connection.
 
         `continues` is the session of the previous connection in the same process. The new session takes over
-        its store, its numbers, and the events that are waiting or unconfirmed. After a restart, only the
-        store is available, and its numbers may be behind. Raises LocalProtocolError if the previous session
-        is still running, or if `store` is passed too.
+        its store, its numbers, and its events that were not fetched or not confirmed. After a restart of the
+        process, only the store is available. Its expected number may then be lower than the last one
+        received, so the peer resends messages that were not confirmed. Raises LocalProtocolError if the
+        previous session is still running, or if `store` is passed too.
         """
         if continues is None:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
@@ -73,7 +74,7 @@ class Session:
                 "a session can continue only one that has ended, and uses that session's store"
             )
         else:
-            # The ledger is read before `hand_over`, which gives the previous session a new one.
+            # Read the ledger first: `hand_over` then gives the previous session a new one.
             self._core = Core(config, continues._core.ledger)
             self._core.event_bytes = continues._core.event_bytes
             self._core.events = continues._core.hand_over()
@@ -89,7 +90,7 @@ class Session:
             Timers.resend_due: self._receiver.recovery.handle_stall,
             PAGE_DUE: self._resender.continue_resend,
         }
-        """The actions for expired deadlines. `CALL_DUE` has no action: see `handle_timer`."""
+        """The actions for expired deadlines. `CALL_DUE` has none: `handle_timer` postpones it first."""
         self._max_events, self._max_event_bytes = config.max_events, config.max_event_bytes
         self._unsent_limit = 2 * config.max_unsent
         self._explicit_confirm = config.explicit_confirm
@@ -135,8 +136,9 @@ class Session:
 
     @property
     def ticket(self) -> int:
-        """The ticket of the last commit that was begun. After `data_to_send` or `begin_commit`, all messages
-        sent so far are durable when the store's `durable` has reached this ticket.
+        """The ticket, which is the number of a commit, of the last commit that was begun. All messages sent
+        before the last call to `data_to_send` or `begin_commit` are durable once the store's `durable` has
+        reached this ticket.
         """
         return self._core.ledger.ticket
 
@@ -147,8 +149,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether the bytes that waited for the commit of this ticket can be written, because the
-        commit is durable, or were dropped at the end of the session.
+        """Return whether no bytes wait for the commit with this ticket any more, because its bytes can be
+        written or were dropped at the end of the session.
         """
         return self._core.outbound.oldest_ticket > ticket
 
@@ -177,14 +179,14 @@ class Session:
 
     @property
     def peer_comp_id(self) -> str | None:
-        """SenderCompID of the peer; None before its Logon was received."""
+        """SenderCompID of the peer; None until its Logon is received."""
         return self._core.peer_comp_id
 
     # Logon
 
     def connect(self, now: Instant) -> None:
-        """Begin when the transport is open: an initiator queues its Logon, an acceptor starts to wait for
-        one.
+        """Start the session when the transport is open. An initiator queues its Logon; an acceptor starts to
+        wait for the peer's.
 
         Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
         the exceptions of `sign_logon`.
@@ -201,12 +203,12 @@ class Session:
     def accept_logon(
         self, now: Instant, *, store: MessageStore | None = None, fields: Block | None = None
     ) -> None:
-        """Accept the Logon of the last LogonRequested: send the answer and continue reading.
+        """Accept the Logon of the last LogonRequested event: send the answer and continue reading.
 
-        `store` is the store of this peer, for an acceptor that identifies the peer by its Logon. The numbers
-        of this store apply, so a Logon whose MsgSeqNum is too low ends the session. `fields` are additional
-        fields of the answer, in the dialect's `LogonFields`; they take precedence over those of the
-        SessionConfig.
+        An acceptor that identifies the peer by its Logon passes the peer's own `store`. The session then uses
+        the numbers of this store, so it ends if the MsgSeqNum of the Logon is too low for them. `fields` are
+        additional fields of the answer, in the dialect's `LogonFields`; they take precedence over those of
+        the SessionConfig.
         """
         with self._core:
             self._receiver.handshake.accept(store, fields, now)
@@ -217,19 +219,19 @@ class Session:
             self._watch_backlog()
 
     def refuse_logon(self, text: str, now: Instant) -> None:
-        """Refuse the Logon of the last LogonRequested: send a Logout with this Text and end."""
+        """Refuse the Logon of the last LogonRequested event: send a Logout with this Text and end."""
         with self._core:
             self._receiver.handshake.refuse(text, now)
 
     # Incoming
 
     def receive_data(self, data: bytes, now: Instant) -> None:
-        """Process bytes received from the transport; after the end of the session they are ignored.
+        """Process bytes received from the transport. Bytes received after the end of the session are ignored.
 
-        Raises LocalProtocolError before `connect`, and if too many events wait to be fetched (`max_events` or
-        `max_event_bytes`) or, with `explicit_confirm`, to be fetched or confirmed. Raises the exceptions of
-        `sign_logon` if the peer resets the numbers within the session, because the reset must be answered
-        with a Logon; call `abort` in that case.
+        Raises LocalProtocolError before `connect`, or if too many events wait to be fetched (`max_events` or
+        `max_event_bytes`). With `explicit_confirm`, fetched but unconfirmed events count towards `max_events`
+        too. If the peer resets the numbers within the session, the answer is a Logon, so this method raises
+        the exceptions of `sign_logon`; call `abort` in that case.
         """
         core = self._core
         if core.state not in RECEIVING_STATES:
@@ -261,7 +263,7 @@ class Session:
             core.store_failed(error)
 
     def receive_eof(self, now: Instant) -> None:  # noqa: ARG002 - the time is part of every input
-        """Record that the transport has ended, by end of file or by error. Unsent bytes are dropped."""
+        """Record that the transport was closed or failed. Unsent bytes are dropped."""
         core = self._core
         core.require(Input.PEER_GONE)
         if core.state is State.CLOSED:
@@ -279,16 +281,16 @@ class Session:
     def pause_reading(self) -> None:
         """Record that the caller has paused reading from the transport, for example because of a slow user.
 
-        Heartbeats continue. The peer's silence is ignored until `resume_reading`; afterwards, the age of
-        messages that arrived during the pause is ignored.
+        This side's Heartbeats continue. The peer's silence is ignored until `resume_reading`. Messages that
+        arrived during the pause are then accepted even if their SendingTime is old.
         """
         self._core.timers.reading_paused = True
 
     def resume_reading(self, now: Instant, *, waited: float | None = None) -> None:
         """Record that the caller reads again. The peer's silence is measured from now on.
 
-        `waited` is the number of seconds for which the caller has kept the next bytes, if known. If it is
-        passed, messages that were already too old when they arrived are rejected.
+        `waited` is how long the next bytes have waited to be read, in seconds, if the caller knows it. If it
+        is passed, messages that were already too old when they arrived are rejected.
         """
         timers, times = self._core.timers, self._core.times
         if timers.reading_paused:
@@ -305,8 +307,9 @@ class Session:
         This call confirms the events returned by earlier calls, unless `explicit_confirm` is set.
         """
         core, ledger = self._core, self._core.ledger
-        # Needed even without unconfirmed events, because the store also advances past session messages. It
-        # precedes the collection of the events, because a failure of the store emits another event.
+        # Confirm even if there are no unconfirmed events, because the store must also advance past session
+        # messages. Confirm before the events are collected, because a failure of the store emits
+        # SessionEnded.
         try:
             if self._explicit_confirm:
                 ledger.advance()
@@ -322,11 +325,11 @@ class Session:
         return events
 
     def confirm(self, count: int | None = None) -> None:
-        """Confirm that the oldest `count` fetched events, or all fetched events, have been handled, so their
+        """Confirm that the user has handled the oldest `count` fetched events (default: all), so their
         messages are not resent after a crash.
 
-        With `explicit_confirm`, the store advances only by this call. It may be called at any time, even
-        after the end of the session. Events of the previous session, which this session continues, are
+        With `explicit_confirm`, only this method confirms events. It may be called at any time, even after
+        the end of the session. If this session `continues` another one, the events of that session are
         confirmed first. Raises LocalProtocolError if fewer than `count` events wait to be confirmed.
         """
         ledger = self._core.ledger
@@ -348,17 +351,17 @@ class Session:
     # Outgoing
 
     def prepare(self, frames: Iterator[bytes] | None = None) -> bool:
-        """Compile the checks of one more type of message that this side may send, or else the decoder for the
-        next of `frames`, or else a decoder that the codec has deferred (`Codec.deferring`). Return False if
-        none is left.
+        """Compile one check or decoder in advance; return False if none is left. Each call compiles the first
+        of these that is missing: the checks of a type of message that this side may send, the decoder for the
+        next of `frames`, or a decoder that the codec has deferred (`Codec.deferring`).
 
-        Calling this is optional: `send` compiles missing checks itself, which makes the first message of a
-        type hundreds of times slower than the next. One call takes up to 5 ms, and almost no time for checks
-        and decoders that another session of the process has compiled. Call it while the answer to the Logon
-        is awaited, and run the timers between the calls; later, call it when there is nothing to read.
-        Deferred decoders are not compiled while requests wait for their answers. `frames` are messages of the
-        expected shapes; bytes that are not a valid message are ignored. Raises LocalProtocolError before the
-        initiator's Logon, whose settings determine the checks.
+        Calling this is optional. Without it, `send` compiles missing checks itself, which makes the first
+        message of a type hundreds of times slower than the next. One call takes up to 5 ms, or almost no time
+        if another session of the process has compiled the same check or decoder. Call it while the answer to
+        the Logon is awaited, and run the timers between the calls. Later, call it when there is nothing to
+        read. Deferred decoders are not compiled while requests wait for their answers. `frames` are examples
+        of the expected messages; bytes that are not a valid message are ignored. Raises LocalProtocolError
+        before the initiator's Logon is sent or received, because its settings determine the checks.
         """
         if self._send_validator.prepare():
             return True
@@ -370,22 +373,24 @@ class Session:
         return not core.ledger.open.by_key and core.codec.compile_deferred()
 
     def data_to_send(self) -> bytes:
-        """Return the bytes to write to the transport; their records are durable in the store. The caller must
-        not lose or reorder them.
+        """Return the bytes to write to the transport, all of which are durable in the store. The caller must
+        write all of them, in this order.
 
-        If other bytes need a commit, that commit is begun: call this again when the commit is durable. If the
-        commit fails, the bytes that wait for it are dropped.
+        If further bytes need a commit, this method begins it; call this method again when the commit is
+        durable. If the commit fails, the bytes that wait for it are dropped.
         """
         core, data = self._core, b""
         ledger, outbound = core.ledger, core.outbound
-        # Records without bytes are committed too, such as the peer's answer to a reset.
+        # Some records belong to no outgoing bytes, such as the peer's answer to a reset, but must be
+        # committed too.
         if outbound.buffer or ledger.unsaved:
             try:
                 ticket = ledger.begin_commit(sending=bool(outbound.buffer))
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-        # While bytes wait for a commit, another page of a resend would have to wait too.
+        # Produce the next page of a resend only when no bytes are left: while bytes wait for a commit, the
+        # page would wait too.
         if self._resender.job is not None and not outbound.buffer:
             self._resender.mark_written()
         return data
@@ -393,8 +398,8 @@ class Session:
     def begin_commit(self) -> int:
         """Begin the commit of everything recorded so far; return its `ticket`.
 
-        Call this instead of `data_to_send` while earlier bytes cannot be written, so that `commit_timeout` is
-        measured from here.
+        Call this instead of `data_to_send` while the transport cannot accept more bytes. The commit then
+        begins now, and `commit_timeout` is not exceeded because of a slow transport.
         """
         core = self._core
         ledger, outbound = core.ledger, core.outbound
@@ -423,15 +428,17 @@ class Session:
         """Send an application message; return its MsgSeqNum.
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
-        `allow_unknown_codes`, code values unknown to the dialect are sent, because the peer may have added
-        them.
+        `allow_unknown_codes`, the message may contain code values that the dialect does not define, such as
+        new ones of the peer.
 
         Raises InvalidMessageError if the message violates the dialect's rules for this product, session type,
-        side and the settings of the Logon; EncodeError if a value cannot be represented in FIX; TypeError or
-        ValueError if the header does not accept a value; LocalProtocolError in other cases (not logged on, a
-        session-level message, the peer does not read, too many open requests). After any of these, no message
-        is sent and no number is used. Raises SendFailedError if the store fails, which ends the session. If
-        only the commit fails, `data_to_send` returns no bytes and `store_error` is set.
+        side, and the settings of the Logon. Raises EncodeError if a value cannot be represented in FIX, and
+        TypeError or ValueError if the header does not accept a value. Raises LocalProtocolError if the
+        session is not logged on, if it sends this type of message itself, if the peer does not read, or if
+        there are too many open requests. After any of these exceptions, no message is sent and no number is
+        used. Raises SendFailedError if the store fails to record the message, which ends the session. If only
+        the later commit fails, this method does not raise: `data_to_send` returns no bytes, and `store_error`
+        is set.
         """
         core = self._core
         core.outbound.took_number = False
@@ -442,8 +449,8 @@ class Session:
             return core.outbound.post(message, now, header_fields=header_fields, keep=keep, names=names)
         except StoreError as error:
             core.store_failed(error)
-        # The events report the end of the session; the caller gets an exception, because there is no number
-        # to return.
+        # Raise an exception, because there is no number to return. SessionEnded reports the end of the
+        # session.
         raise SendFailedError(core.store_error)
 
     def forward(
@@ -459,8 +466,8 @@ class Session:
 
         `frame` is the complete message, such as `MessageReceived.frame`. Its header and trailer are replaced;
         `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError if the frame is not one
-        complete message, InvalidMessageError if its body has problems, EncodeError if the body would be
-        decoded differently after another header, and the exceptions of `send`.
+        complete message, InvalidMessageError if its body has problems, and EncodeError if the body would be
+        decoded differently after another header. Also raises the exceptions of `send`.
         """
         core, whole = self._core, Frame(frame)
         core.outbound.took_number = False
@@ -496,16 +503,16 @@ class Session:
         """Restart both directions at MsgSeqNum 1 within the session, with a Logon that contains
         ResetSeqNumFlag=Y (FIXT 1.1 session layer, "Logon").
 
-        Until the peer has answered, which a LoggedOn event with `reset` reports, no message can be sent, and
-        the peer's earlier messages are still received. After the reset, neither side can request earlier
+        A LoggedOn event with `reset` reports the peer's answer. Until then, the user cannot send messages,
+        and the peer's earlier messages are still received. After the reset, neither side can request earlier
         messages. If the session ends before the answer, the next logon resets the numbers too. Raises
-        LocalProtocolError unless the session is established and no gap is open.
+        LocalProtocolError if the session is not logged on, or while messages from the peer are missing.
         """
         with self._core:
             self._receiver.handshake.resets.begin(now)
 
     def logout(self, now: Instant, *, text: str | None = None) -> None:
-        """Begin the Logout handshake. The session continues receiving until the peer's Logout or
+        """Begin the Logout handshake. The session continues to receive messages until the peer's Logout or
         `logout_timeout`.
 
         Characters that Text (58) cannot contain are replaced, and a long text is truncated.
@@ -514,8 +521,8 @@ class Session:
             self._core.begin_logout(Input.LOGOUT, CloseReason.LOGGED_OUT, text, now)
 
     def abort(self, text: str, now: Instant) -> None:
-        """End at once: send a Logout with this Text if the peer is logged on, and do not wait for an
-        answer.
+        """End the session at once. If the peer is logged on, send a Logout with this Text, but do not wait
+        for the answer.
         """
         core = self._core
         if core.is_logged_on or core.state is State.RESETTING:
@@ -525,8 +532,9 @@ class Session:
             core.end(Input.ABORT, CloseReason.LOCAL_ABORT, text)
 
     def _watch_backlog(self) -> None:
-        """End the session if the peer causes answers but does not read them. The largest message is not
-        counted, because it must be accepted regardless of the limit.
+        """End the session if the buffer exceeds its limit: the peer sends requests but does not read the
+        answers, or the store is slow. The largest message is not counted, because one message of any size
+        must fit.
         """
         core, outbound = self._core, self._core.outbound
         waiting = len(outbound.buffer) - outbound.largest
@@ -547,9 +555,7 @@ class Session:
         return core.timers.next_deadline(core.state)
 
     def handle_timer(self, now: Instant) -> None:
-        """Run the due actions: Heartbeats, TestRequests to a silent peer, timeouts. Does nothing if none is
-        due.
-        """
+        """Run all actions that are due, such as Heartbeats, TestRequests to a silent peer, and timeouts."""
         core, state = self._core, self._core.state
         # `record_call` sets `call_at` to a later time, so `CALL_DUE` is never due below.
         if core.times.record_call(now):
@@ -558,8 +564,8 @@ class Session:
         try:
             if first is not None and first <= now.monotonic:
                 for rule in RUNNING[state]:
-                    # The deadlines are evaluated one at a time, because an action may move the next deadline
-                    # or end the session: a TestRequest to a silent peer replaces the due Heartbeat.
+                    # Evaluate each deadline only after the previous action, which may move it or end the
+                    # session. For example, a TestRequest to a silent peer replaces a Heartbeat that is due.
                     due = rule(core.timers)
                     if due is not None and due <= now.monotonic and core.state is state:
                         self._actions[rule](now)
@@ -576,20 +582,21 @@ class Session:
         return test_req_id
 
     def _silence(self, now: Instant) -> None:
-        """Handle a lack of complete messages: first search for a message that begins inside an incomplete
-        one, then send a TestRequest, then end the session.
+        """Handle a peer that has sent no complete message for too long: send a TestRequest, or end the
+        session if the last TestRequest was not answered.
 
-        An incomplete message that contains no other message start is only late.
+        Before that, search the incomplete message in the buffer for the start of another message. An
+        incomplete message that contains none may just be late.
         """
         core = self._core
-        # A message whose BodyLength is too large swallows the messages after it, so a live peer appears
-        # silent. Those messages arrived earlier, which `catch_up` allows for.
+        # If BodyLength is too large, the messages that follow are taken for its body, so a live peer appears
+        # silent. They may have arrived long ago, so `catch_up` allows an old SendingTime.
         if core.framer.contains_message_start:
             state = core.state
             core.framer.resync()
             core.times.catch_up()
             self._receiver.drain(now)
-            # `drain` has found a complete message, or garbage that has ended the session.
+            # Return if `drain` has found a complete message, or has ended the session because of garbage.
             if core.timers.last_received == now.monotonic or core.state is not state:
                 return
         if core.timers.probed_at is None:

@@ -1,14 +1,14 @@
 """Requests without an answer, and resting orders.
 
-`OpenRequests` finds requests by the fields of an answer. A request is identified by its key, because no other
-attribute is unique: a QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and numbers
-restart with a reset. Every operation takes constant time, regardless of how many requests are open and how
-many of them share a name.
+`OpenRequests` finds requests by the fields of an answer. Each request has a key of its own, because no field
+is unique: a QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and a reset restarts the
+numbers. To add, find or remove a request takes constant time, regardless of how many requests are open or
+share an id.
 
 `RestingOrders` holds the orders resting at the peer, according to its reports on this connection. Without
-resend, the session does not learn about changes to them while it is disconnected. It therefore reports them
-when the connection ends, so that the user can look them up. The dialect defines which messages report a
-resting order, and in which attribute (`MessageLayout.tracks`).
+resend, the session misses changes to these orders while it is disconnected. It therefore reports the orders
+when the connection ends, and the user can look them up. The dialect defines which messages report a resting
+order, and in which attribute (`MessageLayout.tracks`).
 """
 
 from __future__ import annotations
@@ -33,25 +33,26 @@ Names = tuple[tuple[str, str], ...]
 MSG_SEQ_NUM = "msg_seq_num"
 """The header attribute by which an answer can refer to every request."""
 BY_NUMBER: Final = (MSG_SEQ_NUM, "")
-"""The first name of a request that is identified by its number. The value is empty because the names are
-determined before the number is known; `OpenRequests` does not need it to find a request by number.
+"""The first name of a request to which answers refer by its number. The value is empty, because names are
+determined before the number is known, and `OpenRequests` has a separate index of the numbers.
 """
 UNNAMED = ""
-"""The attribute in the name of a request to which answers can refer only by MsgSeqNum; the value is the
-MsgType of the request. An answer without any id settles the oldest such request of its type.
+"""The attribute in the second name of a request without an id; the value is the MsgType of the request. An
+answer without an id settles the oldest such request of its type.
 """
 
 MAX_REMEMBERED: Final = 40_000
-"""Number of hashes after which a new set begins; at most twice as many are kept. An answer can add two
-hashes.
+"""Number of hashes after which `Remembered` begins a new set. At most twice as many are kept; an answer adds
+one or two.
 """
 
 
 class Remembered:
-    """The names and OrderIDs in the latest answers, as hashes, so that the memory does not depend on the
-    length of the peer's ids.
+    """The names and OrderIDs in the latest answers. Only hashes are kept, so the peer cannot fill the memory
+    with long ids.
 
-    Two sets used in turn limit the size without recording the sequence of the names.
+    When one of the two sets is full, the older one is discarded. This limits the size without a record of the
+    sequence of names.
     """
 
     __slots__ = ("previous", "recent")
@@ -69,9 +70,7 @@ class Remembered:
         return len(self.recent) + len(self.previous)
 
     def add(self, name: str, created_id: str | None) -> None:
-        """Record an answer; `created_id` is the id of the object that its request created, if any. When a set
-        is full, the older set is discarded.
-        """
+        """Record an answer; `created_id` is the id of the object that its request created, if any."""
         recent = self.recent
         if len(recent) >= MAX_REMEMBERED:
             self.previous, self.recent = recent, set()
@@ -82,7 +81,7 @@ class Remembered:
 
 
 class SharedName:
-    """Requests that share a name, by type, the oldest first."""
+    """Requests that share a name: by MsgType, oldest first."""
 
     __slots__ = ("_by_type",)
 
@@ -96,7 +95,7 @@ class SharedName:
         self._by_type.setdefault(request.msg_type, OrderedDict())[request.key] = request
 
     def remove(self, request: OpenRequest) -> bool:
-        """Remove a request; return whether any others are left."""
+        """Remove a request; return whether any requests are left."""
         of_its_type = self._by_type[request.msg_type]
         del of_its_type[request.key]
         if not of_its_type:
@@ -130,7 +129,7 @@ class OpenRequests:
 
     def __init__(self) -> None:
         self.by_key: dict[int, OpenRequest] = {}
-        """All requests by key, the oldest first."""
+        """All requests by key, oldest first."""
         self._by_number: dict[int, OpenRequest] = {}
         self._by_name: defaultdict[str, dict[str, OpenRequest | SharedName]] = defaultdict(dict)
         self._names: dict[int, Names] = {}
@@ -143,14 +142,15 @@ class OpenRequests:
         """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
 
     def index(self, attribute: str) -> Named:
-        """Return a live view of the requests by the value of this attribute."""
+        """Return the requests by the value of this attribute, as a view that later changes update."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
     def add(self, request: OpenRequest, names: Names) -> None:
         """Add a request."""
         key = request.key
         self.by_key[key] = request
-        # The number of an uncertain request may precede a reset, and now identify another message.
+        # An uncertain request may have been sent before a reset, so its number may now identify another
+        # message.
         if not request.uncertain:
             self._by_number[request.seq_num] = request
         self.size += len(request.frame)
@@ -166,8 +166,8 @@ class OpenRequests:
                 index[value] = SharedName(holder, request)
 
     def is_repeated(self, msg_type: str, names: Names) -> bool:
-        """Return whether a request creates an object, and another request had the same name, so that reports
-        may concern either object.
+        """Return whether this type of request creates an object, and the name was used before. Reports with
+        this name may then concern either object.
         """
         if msg_type not in self.creating_types:
             return False
@@ -196,14 +196,16 @@ class OpenRequests:
     def between(self, begin: int, end: int) -> list[OpenRequest]:
         """Return the requests with a number from `begin` up to, but not including, `end`."""
         numbers: Iterable[int] = range(begin, end)
-        # The peer determines the range, which may be huge, so iterate over the shorter of the two.
+        # The peer chooses the range, which may be huge. Iterate over the range or over the requests,
+        # whichever is shorter.
         if len(self._by_number) < end - begin:
             numbers = [number for number in self._by_number if begin <= number < end]
         return [self._by_number[number] for number in numbers if number in self._by_number]
 
 
 def names_of(message: Any, layout: MessageLayout) -> Names:
-    """Return the names by which answers may refer to a message; the first is shown to the user.
+    """Return the names by which answers may refer to a message. The value of the first is the id shown to the
+    user.
 
     The first name is the number if the message has no other name, or if the dialect lists the number first.
     """
@@ -237,7 +239,7 @@ class RestingOrders:
         self.rules: dict[type[Message], TrackingRule] = {}
         """The rules by class of message; empty if orders are not tracked."""
         self._reports: dict[str, bytes] = {}
-        """The last report of each order, as received, by the venue's id of the order. Reports are decoded
+        """The bytes of the last report of each order, by the venue's id of the order. Reports are decoded
         only when they are emitted, because a decoded report takes many times the memory of its bytes.
         """
         self._size = 0

@@ -1,7 +1,7 @@
 """Outgoing messages: their headers, numbers and bytes, and the record of sent messages.
 
-A number is used only after the bytes exist, and the bytes can be fetched only when the record of the number
-is durable (`Outbound.release`).
+Each message is first encoded, then recorded in the store with its number, then added to the buffer.
+`Outbound.release` returns its bytes only when the record is durable.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ REVERSED: Mapping[int, int] = MappingProxyType(
 
 
 def plain_text(text: str) -> str:
-    """Convert any text to a valid Text (58): printable ASCII, of bounded length, and never empty, because FIX
-    has no empty fields."""
+    """Convert any text to a valid Text (58): printable ASCII, at most `MAX_TEXT` characters, and not empty,
+    because FIX has no empty fields.
+    """
     return "".join(c if " " <= c <= "~" else "?" for c in text[:MAX_TEXT]) or "?"
 
 
@@ -76,35 +77,39 @@ class Outbound:
         self._header_class = config.dialect.header.cls
         self._own_header: Any = None
         """The header of the last message, reused for the next message and never passed to the caller. With a
-        new header for each message, the session step of an order takes 1.3 times as long.
-        `tests/session/test_send.py` compares the bytes.
+        new header for each message, the session needs 1.3 times as long to send an order.
+        `tests/session/test_send.py` checks that both produce the same bytes.
         """
         self._record: dict[int, bytes] = {}
         """The latest sent messages by MsgSeqNum, so that RejectReceived can contain the rejected message."""
         self._recorded: deque[int] = deque()
-        """The recorded numbers, oldest first, including those that `find_sent` has removed since."""
+        """The numbers that were added to `_record`, oldest first. `find_sent` may have removed their messages
+        since.
+        """
         self._record_bytes = 0
         self._max_record = config.max_sent_record
         self._max_record_bytes = config.max_sent_record_bytes
         self._send_last_processed = config.send_last_processed
         self._ledger = ledger
         self.buffer: bytearray = bytearray()
-        """Bytes that have not been released, the oldest first."""
+        """Bytes that `release` has not returned, oldest first."""
         self._ready = 0
-        """The number of bytes at the beginning of the buffer that do not wait for a commit."""
+        """The number of bytes at the beginning of the buffer whose records are durable."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after `_ready` that wait for a commit: the ticket of the commit, the number
-        of bytes, and the time at which the last of them was queued.
+        """The parts of the buffer after `_ready`, each with the ticket of the commit for which it waits, its
+        number of bytes, and the time at which its last byte was queued.
         """
         self._waiting_bytes = 0
         """The total number of bytes in `_waiting`."""
         self.largest: int = 0
         """Size of the largest message in the buffer."""
         self.peer_comp_id: str | None = config.target_comp_id
-        """TargetCompID of outgoing messages; None until an acceptor has read a Logon."""
+        """TargetCompID of outgoing messages. On an acceptor without `target_comp_id`, None until the peer's
+        Logon is received.
+        """
         self.took_number: bool = False
-        """Whether a number was used, or the store failed while recording one, since a caller last cleared
-        this.
+        """Whether a number was used, or the store failed to record it, since the session last set this to
+        False.
         """
 
     def admin(self, msg_type: str, **fields: Any) -> Message:
@@ -149,8 +154,8 @@ class Outbound:
         """
         seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
         header = self._own_header
-        # A header with `header_fields` is not used again, or the following messages would contain them too.
-        # The constructor converts times to UTC but assignment does not, so the time zone is checked.
+        # A header with `header_fields` is not reused, or the next message would contain them too. Only the
+        # constructor converts times to UTC, so a header is not reused for a time in another zone.
         if (
             header_fields
             or header is None
@@ -163,7 +168,7 @@ class Outbound:
                 self._own_header = header
         else:
             header.msg_type, header.msg_seq_num, header.sending_time = msg_type, seq_num, sending_time
-        # Encoded before the number is recorded: if encoding raises, no number is used.
+        # Encode before the number is recorded: if encoding raises, no number is used.
         frame = self._codec.encode(message, header)
         self.commit(
             seq_num,
@@ -205,29 +210,28 @@ class Outbound:
         """Use a number: record the encoded message in the store, then append it to the buffer."""
         ledger, recorded = self._ledger, self._recorded
         self.took_number = True
-        # Recorded in the store first: if the store fails, the message has not reached the buffer.
+        # Record in the store first: if the store fails, the message is not in the buffer.
         if names is None:
             ledger.use_number(seq_num, stored, None, ())
         else:
-            request_id = names[0][1] or str(seq_num)  # no name: the number identifies the request
+            request_id = names[0][1] or str(seq_num)  # no id: the number identifies the request
             request = OpenRequest(request_id, msg_type, seq_num, now.utc, frame, ledger.next_key)
             ledger.use_number(seq_num, stored, request, names)
         self._record[seq_num] = frame
         recorded.append(seq_num)
         self._record_bytes += len(frame)
-        # A message that `find_sent` has returned is no longer in the record, so dropping its number frees no
-        # bytes.
+        # `find_sent` may have removed a message from the record; dropping its number then frees no bytes.
         while len(recorded) > self._max_record or self._record_bytes > self._max_record_bytes:
             self._record_bytes -= len(self._record.pop(recorded.popleft(), b""))
         self.buffer += frame
         if len(frame) > self.largest:
             self.largest = len(frame)
-        self._timers.last_sent = now.monotonic  # every message counts as a Heartbeat
+        self._timers.last_sent = now.monotonic  # any message replaces a Heartbeat
 
     def write(self, frame: bytes, now: Instant) -> None:
-        """Queue a message that uses no new number: a resent message, or a gap fill in place of one.
+        """Queue a message that uses no new number: a resent message or a gap fill.
 
-        Nothing is recorded, because the number was recorded when it was first used.
+        The store needs no record, because it has recorded the number when it was first used.
         """
         self.buffer += frame
         if len(frame) > self.largest:
@@ -235,7 +239,9 @@ class Outbound:
         self._timers.last_sent = now.monotonic
 
     def release(self, ticket: int, durable: int) -> bytes:
-        """Remove and return the bytes whose records are durable; see `assign`."""
+        """Remove and return the bytes whose records are durable. `ticket` is the commit of all queued bytes;
+        `durable` is the last durable commit.
+        """
         buffer = self.buffer
         self._ledger.released = durable
         if ticket <= durable:
@@ -252,11 +258,11 @@ class Outbound:
         return data
 
     def assign(self, ticket: int, durable: int) -> None:
-        """Assign this ticket to the bytes queued since the last call, and mark those whose commit is durable
+        """Assign this ticket to the bytes queued since the last call, and count bytes whose commit is durable
         as ready.
 
-        Called whenever a commit is begun, even if no bytes can be written: otherwise older bytes would wait
-        for a commit that was begun long after they were queued.
+        Call this whenever a commit is begun, even if the transport accepts no bytes. Otherwise the bytes
+        would be assigned to a later commit than the one that makes their records durable.
         """
         waiting, timers = self._waiting, self._timers
         new = len(self.buffer) - self._ready - self._waiting_bytes
@@ -284,7 +290,7 @@ class Outbound:
     def restart(self, *, unanswered: bool) -> None:
         """Restart the numbers in the store at 1, and clear the record of sent messages.
 
-        With `unanswered`, the peer has not accepted the reset yet.
+        With `unanswered`, the peer has not answered the reset yet.
         """
         self._ledger.reset(unanswered=unanswered)
         self._record.clear()
@@ -295,8 +301,8 @@ class Outbound:
         """Return the message that was sent with this number, from the record, the open requests, or the
         store; None if none of them has it.
 
-        The message is removed from the record, so that repeated Rejects of one number decode it only once. If
-        messages are kept for resend, the store still has it.
+        The message is removed from the record, so repeated Rejects of one number do not decode it again. If
+        it is kept for resend, it remains in the store.
         """
         if seq_num is None:
             return None
@@ -314,11 +320,11 @@ class Outbound:
 def reply_route(header: Any) -> dict[str, str]:
     """Return the header attributes for an answer to a message with this header, with the routing reversed.
 
-    FIXT 1.1, "Standard message header": a message forwarded by a third party contains the originating and the
-    receiving firm; in the answer the two are swapped.
+    FIXT 1.1, "Standard message header": a message forwarded by a third party contains the CompIDs of the
+    originating and the receiving firm. In the answer, the two are swapped.
 
-    Empty for a message that was not routed, and for a dialect whose header has no routing fields. A value
-    that can be received but not sent, such as one that contains NUL, is left out.
+    The result is empty for a message that was not forwarded, and for a dialect whose header has no routing
+    fields. Values that can be received but not sent, such as text with NUL, are left out.
     """
     members = header.LAYOUT.by_tag
     route = {}

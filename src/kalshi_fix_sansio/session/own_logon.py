@@ -31,7 +31,7 @@ from kalshi_fix_sansio.validation import checker
 
 
 class OwnLogon:
-    """The content of every Logon that this side sends on one connection."""
+    """The fields of the Logons that this side sends on one connection."""
 
     __slots__ = ("_core", "fields", "heart_bt_int")
 
@@ -40,10 +40,10 @@ class OwnLogon:
         self.heart_bt_int: int = core.config.heart_bt_int
         fields = core.config.logon_fields
         self.fields: Mapping[str, Any] = {} if fields is None else values_of(fields)
-        """Additional fields. Fields added by `accept_logon` are also sent in later Logons of the session."""
+        """Additional fields. Those passed to `accept_logon` are also sent in later Logons of the session."""
 
     def answer_settings(self, heart_bt_int: int, fields: Block | None) -> OwnLogon:
-        """Return the settings for an acceptor's answer to the peer's Logon; pass them to `adopt` when the
+        """Return the settings for an acceptor's answer to the peer's Logon. Pass them to `adopt` once the
         answer is encoded.
         """
         try:
@@ -65,9 +65,11 @@ class OwnLogon:
     ) -> bytes:
         """Build, sign, check and encode a Logon; its SendingTime is `now`.
 
-        `processed` is the last number from the peer that was processed since the last reset.
+        `processed` is the last MsgSeqNum of the peer that was processed since the last reset; 0 if there is
+        none.
 
-        Raises InvalidMessageError when the dialect does not allow it, and the exceptions of `sign_logon`.
+        Raises InvalidMessageError when the dialect does not allow the Logon, and the exceptions of
+        `sign_logon`.
         """
         core, config = self._core, self._core.config
         values = dict(self.fields)
@@ -76,8 +78,9 @@ class OwnLogon:
         hidden = {"unknown", *(member.attribute for member in layout.body.members if _is_secret(member))}
         flags = MappingProxyType({name: value for name, value in values.items() if name not in hidden})
         header = core.outbound.header(LOGON, seq_num, now)
-        # `header` has set this from the ledger, which is not up to date: until this Logon is encoded, the
-        # ledger still has the old numbers, and has not counted the Logon that an acceptor answers.
+        # Replace the value that `header` took from the ledger. The ledger is not up to date: a reset changes
+        # its numbers only after this Logon is encoded, and it has not counted the Logon that an acceptor
+        # answers.
         if config.send_last_processed:
             header.last_msg_seq_num_processed = processed
         if config.sign_logon is not None:
@@ -108,9 +111,9 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
     """Return NextExpectedMsgSeqNum (789) of the peer's Logon; None if it is absent, or does not apply.
 
     FIXT 1.1 session layer, "Using NextExpectedMsgSeqNum to facilitate message recovery". An initiator sends
-    it if set in its SessionConfig; an acceptor answers with its own. With ResetSeqNumFlag it can only be 1 in
-    the Logon that requests the reset and 2 in the answer, as in QuickFIX/J, and there are no messages to
-    resend. On a session type without resend it is ignored.
+    the field if its SessionConfig requires it; an acceptor then includes its own value in the answer. With
+    ResetSeqNumFlag there are no messages to resend: the value is 1 in the Logon that requests the reset, and
+    2 in the answer, as in QuickFIX/J. On a session type without resend, the field is ignored.
     """
     if not config.session_type.resend:
         return None
@@ -148,17 +151,17 @@ class Resets:
         self._begin_reset(self._encode_request(self._own, now), now)
 
     def accept(self, logon: Any, store: MessageStore, fields: Block | None, now: Instant) -> None:
-        """Answer the peer's Logon with a Logon that resets the numbers, because an earlier reset was never
-        answered.
+        """Answer the peer's Logon with a Logon that resets the numbers, because an earlier reset by this side
+        was never answered.
 
-        The earlier reset may or may not have reached the peer, so its Logon may have any number. The session
-        is established when the peer has answered with a Logon that also resets the numbers.
+        The earlier reset may or may not have reached the peer, so the peer's Logon may have any number. The
+        session is established when the peer answers with a second Logon, which also resets the numbers.
         """
         core, own = self._core, self._own.answer_settings(logon.heart_bt_int, fields)
         frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
-        # Messages that the peer sends before it reads the answer continue from the number of its Logon.
+        # Messages that the peer sends before it reads the answer follow the number of its Logon.
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)
@@ -177,8 +180,8 @@ class Resets:
         """Complete a reset that this side requested."""
         if not self._is_valid_reset(logon, self._core.store.next_outgoing, now):
             return
-        # Called before `reset_answered` sets the expected number to 1, because missing messages are reported
-        # with their old numbers.
+        # Report lost messages before `reset_answered` sets the expected number to 1, because they have the
+        # old numbers.
         self._recovery.report_lost()
         self._core.give_up_on_all(Uncertainty.RESET)
         self._core.ledger.reset_answered()
@@ -192,7 +195,7 @@ class Resets:
             return
         offered = next_expected_of(logon, self._core.config)
         awaited = None if offered is None else 2
-        # Encoded before any state is changed, because `sign_logon` may raise. The caller can then only
+        # Encode the answer before any state is changed, because `sign_logon` may raise. The caller must then
         # `abort`, because the peer's Logon has been consumed.
         frame = self._own.encode(1, now, reset=True, processed=1, next_expected=awaited)
         self._recovery.report_lost()
@@ -201,8 +204,8 @@ class Resets:
         self._complete(logon, now, requested=False)
 
     def _is_valid_reset(self, logon: Any, maximum: int, now: Instant) -> bool:
-        """Return whether a Logon that resets the numbers has number 1 and expects at most `maximum` next; end
-        the session otherwise.
+        """Return whether a Logon that resets the numbers is valid: its number is 1, and its
+        NextExpectedMsgSeqNum is at most `maximum`. If not, end the session.
         """
         offered = next_expected_of(logon, self._core.config)
         if logon.header.msg_seq_num != 1:

@@ -1,10 +1,11 @@
-"""Processing of incoming messages, in the sequence in which the rules apply.
+"""Processing of incoming messages.
 
 FIXT 1.1 session layer, "Message validation" and "Session level messages":
 - bytes that are not a message are skipped;
-- a message without MsgSeqNum, with a wrong CompID or a wrong SendingTime ends the session and is not counted;
+- a message that has no MsgSeqNum, a wrong CompID or a wrong SendingTime ends the session, and the expected
+  number does not advance;
 - Logout and SequenceReset-Reset are processed regardless of their number;
-- a ResendRequest or TestRequest is served even if an earlier message is missing;
+- the session messages in SERVED_EARLY are processed even if an earlier message is missing;
 - all other messages are processed in sequence.
 """
 
@@ -62,10 +63,10 @@ from kalshi_fix_sansio.session.states import Input, State
 
 NEW_SEQ_NO, TEST_REQ_ID, GAP_FILL_FLAG = 36, 112, 123
 SERVED_EARLY = frozenset({HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT})
-"""Messages processed although an earlier message is missing. They include Reject, because it may be the
-peer's refusal to resend, which would never be read if it were held until the gap is filled. A
-BusinessMessageReject may be such a refusal too, but is an application message: it is delivered in sequence,
-and `recovery` checks it when it is received.
+"""MsgTypes that are processed at once even if an earlier message is missing. A Reject may be the peer's
+refusal to resend; if it were held until the gap is filled, it would never be processed. A
+BusinessMessageReject may be a refusal too, but is an application message: `recovery` checks it when it is
+received, and it is delivered in sequence.
 """
 ADVICE: Mapping[int | None, str] = MappingProxyType(
     {
@@ -78,11 +79,11 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
         TARGET_COMP_ID: "check sender_comp_id, the CompID that the peer expects for this side",
     }
 )
-"""The remedies if the same message is rejected on every connection, by the tag of the problem."""
+"""The remedy if the same message ends every connection, by the tag of its problem (`SessionEnded.advice`)."""
 LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """States before the Logon handshake is complete."""
-# A global is looked up faster than an enum member. Together with the globals of `machine` and `timers`, this
-# saves 8 % of the time for a report on CPython 3.11.
+# Copied to globals, which are looked up faster than enum members. With the same globals of `machine` and
+# `timers`, this saves 8 % of the time for a report on CPython 3.11.
 _ESTABLISHED: Final = State.ESTABLISHED
 _LOGON_RECEIVED: Final = State.LOGON_RECEIVED
 _CLOSED: Final = State.CLOSED
@@ -111,7 +112,7 @@ class Receiver:
         self._core = core
         self._strict = core.config.strict
         self._own_name = core.config.sender_comp_id
-        # The framer also returns messages of other versions, so they can be answered.
+        # The framer also returns messages with another BeginString, so they can be answered.
         self._start = b"8=%b\x01" % core.config.dialect.begin_string.encode("latin-1")
         self.recovery: Recovery = Recovery(core, self._process_held)
         self.resender: Resender = Resender(core)
@@ -131,16 +132,16 @@ class Receiver:
         self._simple: frozenset[type[Message]] = (
             frozenset() if self._strict else frozenset((*delivered, UnknownMessage))
         )
-        """Classes whose messages are delivered without a check of their content; empty on a strict session,
-        which checks all messages.
+        """Classes of messages that are delivered without a check of their content; empty on a strict session,
+        which checks every message.
         """
         in_sequence = (TEST_REQUEST,) if core.config.protocol_options.test_requests_in_turn else ()
         self._served_early = SERVED_EARLY.difference(in_sequence)
         self._answers = RequestMatcher(core)
 
     def restart_waits(self, now: Instant) -> None:
-        """Restart the timers for the peer's answers, which could not be read while the caller was blocked,
-        and for the store's commit, whose completion could not be noticed.
+        """Restart the timers after the caller was blocked. Meanwhile, the session could neither read the
+        peer's answers nor see that the store completed a commit.
         """
         core, timers = self._core, self._core.timers
         timers.last_received, timers.probed_at = now.monotonic, None
@@ -161,16 +162,16 @@ class Receiver:
         next_frame, decode = framer.next, core.codec.decode
         emit, mark = core.events.append, ledger.marks.append
         start, simple, strict, resting = self._start, self._simple, self._strict, core.resting
-        # Called before the first message is checked, because the message may have arrived while the caller
-        # was blocked.
+        # Record the call before the first message is checked, because the message may have arrived while the
+        # caller was blocked.
         if times.record_call(now):
             self.restart_waits(now)
         while (state := core.state) is not _LOGON_RECEIVED and state is not _CLOSED:
             found = next_frame()
             if not isinstance(found, Frame):
                 if found is None:
-                    # Skipped bytes are reported only before the next message, but may have to end the session
-                    # earlier.
+                    # The framer reports skipped bytes only with the next message, but they may have to end
+                    # the session now.
                     if framer.skipped:
                         self._end_on_garbage(now)
                     return
@@ -207,14 +208,14 @@ class Receiver:
             ):
                 self._handle(message, (), found, now)
                 continue
-            # Nearly all messages of a running session reach this point. For these, the code below is
-            # `_handle` and its callees, inlined. Calling `_handle` instead makes the session step of a report
-            # or a book update 1.6 times as slow, and tick to order with pauses 1.1 times as slow.
-            # `tests/session/test_receive.py` passes messages through both.
+            # Nearly all messages of a running session reach this point. The code below is an inlined copy of
+            # `_handle` and its callees for these messages. Without it, the session takes 1.6 times as long
+            # for a report or a book update, and the time from tick to order (with pauses) is 1.1 times as
+            # long. `tests/session/test_receive.py` checks that both give the same result.
             times.catching_up = False
-            # Requests are settled with the next event, so call `match` before adding the mark of the event.
+            # `match` settles requests with the next event, so call it before the mark of this event is added.
             uncertain_requests = self._answers.match(message) if ledger.open.by_key else None
-            # Equal to `ledger.mark`, because the store is held at an earlier number only while a gap is open.
+            # Equal to `ledger.mark`, which is a lower number only while a gap is open.
             mark(number)
             ledger.expected = number + 1
             emit(MessageReceived(message, False, header.poss_resend is True, data))
@@ -224,9 +225,9 @@ class Receiver:
                 core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
 
     def _end_on_garbage(self, now: Instant) -> None:
-        """End the session because of bytes that are not a message, if a Logon is awaited and the options
-        require it, or if the bytes may have been the answer to a reset: it would then be unknown whether the
-        following numbers are old or new.
+        """End the session because of garbled bytes if a Logon is awaited and `end_on_garbage_before_logon` is
+        set. Also end it during a reset: the bytes may have been the peer's answer, so it is unknown whether
+        the next numbers are old or new.
         """
         core = self._core
         if core.config.protocol_options.end_on_garbage_before_logon and core.state in LOGON_ONLY:
@@ -236,8 +237,8 @@ class Receiver:
             core.fail(CloseReason.PROTOCOL_ERROR, "the answer to a reset may have been garbled", now)
 
     def _handle_other_version(self, frame: Frame, now: Instant) -> None:
-        """Answer a message with another BeginString (8) with a Logout; before the Logon, end without a
-        Logout.
+        """End the session because of a message with a wrong BeginString (8). Send a Logout, unless the
+        session is not logged on yet.
         """
         core = self._core
         text = f"Incorrect BeginString {frame.begin_string}, expected {core.config.dialect.begin_string}"
@@ -267,8 +268,8 @@ class Receiver:
         if header.msg_seq_num is None:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
-        # A strict decoder reports a missing CompID as a missing field, which is answered with a Reject
-        # (373=1) only; a wrong CompID is answered with a Reject (373=9) and a Logout.
+        # A wrong CompID is answered with a Reject (373=9) and a Logout. A missing CompID is one of the
+        # `problems` of a strict session, which answers it with a Reject (373=1) only.
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
         fatal = fatal or self._time_problem(header, now)
@@ -277,9 +278,9 @@ class Receiver:
             return
         core.times.record_read(header.sending_time)
         msg_type = header.msg_type
-        # The first four cases precede the check of MsgSeqNum: a Logout ends the session in spite of a gap, a
-        # Logon that resets the numbers has number 1 regardless of the expected number, and a
-        # SequenceReset-Reset ignores its own number.
+        # The first four cases precede the check of MsgSeqNum. A Logout ends the session even if messages are
+        # missing, a Logon that resets the numbers always has number 1, and the number of a
+        # SequenceReset-Reset is ignored.
         if msg_type == LOGOUT:
             self._handle_logout(message, now)
         elif msg_type == LOGON and core.state is State.RESETTING:
@@ -308,12 +309,13 @@ class Receiver:
         """End the session, with a Reject and a Logout, because of a wrong SendingTime or CompID in the header
         of a message.
 
-        Contrary to FIXT 1.1, the message is not counted: it may be a late fill, and a message that is not
-        counted is resent. Without resend, a message that has no other problem is delivered first.
+        Contrary to FIXT 1.1, the message is not counted, so the peer resends it: it may report a fill that is
+        merely late. Without resend, a message that is only late is delivered before the session ends.
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
-        # During a reset no message is resent either, because the answer ends the old numbers.
+        # During a reset, no message will be resent either, because its number is void once the peer has
+        # answered.
         is_resent = core.config.session_type.resend and core.state is not State.RESETTING
         only_late = fatal.reason is Reason.SENDING_TIME_ACCURACY and not problems
         if only_late and not is_resent and number == expected and self._is_for_the_user(message):
@@ -341,19 +343,19 @@ class Receiver:
         return is_served(layout, core.config) and not rule_problems(message, core.config, core.peer_rules)
 
     def _count(self, number: int) -> None:
-        """Count a message only if it has the expected number."""
+        """Advance the expected number past a message, if the message has that number."""
         if number == self._core.ledger.expected:
             self._core.ledger.expected = number + 1
 
     def _handle_logout(self, message: Any, now: Instant) -> None:
-        """Process a Logout (5): the answer to this side's Logout, or the peer's own, which is answered.
+        """Process a Logout (5). It either answers this side's Logout, or is answered with one.
 
         A Logout whose number is too high is not counted, so the next logon detects and repairs the gap.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
             self._count(message.header.msg_seq_num)
-            # If this side logged out because of a fault, report its own reason, not the peer's Text.
+            # If this side logged out because of an error, report this error instead of the peer's Text.
             reason, text = core.ending
             if reason is CloseReason.LOGGED_OUT:
                 text = message.text or text or "logged out"
@@ -370,8 +372,8 @@ class Receiver:
         expected number.
         """
         core = self._core
-        # An unreadable GapFillFlag decodes as absent, which means Reset mode, so a damaged gap fill would
-        # change the numbers. It is therefore rejected on a lenient session too.
+        # An unreadable GapFillFlag is decoded as absent, which means Reset mode. A damaged gap fill would
+        # then reset the numbers, so it is rejected even on a lenient session.
         problems = problems or tuple(found for found in message.problems if found.tag == GAP_FILL_FLAG)
         problem = problems[0] if problems else self._sequence_reset_problem(message, core.ledger.expected)
         if problem is not None:
@@ -401,9 +403,9 @@ class Receiver:
             self._process(message, problems, frame, now)
             self.recovery.settle(now)
         elif verdict is Verdict.TOO_HIGH:
-            # The sequence of these steps matters. A Reject that itself reveals a gap cannot reject the
-            # ResendRequest that `handle_too_high` sends for this gap, so the Reject is checked first. The
-            # peer's ResendRequest is answered before this side sends its own; otherwise two sides that both
+            # The order of these steps matters. `handle_too_high` sends a ResendRequest if this message
+            # reveals a gap. If the message is a Reject, it cannot refer to that request, so `is_refused_by`
+            # is called first. If it is a ResendRequest, it is served first: otherwise two sides that both
             # miss messages would keep sending requests.
             refused = self.recovery.is_refused_by(message)
             served = not problems and self._serve_early(message, now)
@@ -422,8 +424,8 @@ class Receiver:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
-        """Process a message that must not wait until a gap is filled, because two peers that both have a gap
-        would wait for each other forever. Return whether it was processed.
+        """Process a message at once if it must not wait until a gap is filled; return whether it was
+        processed. Otherwise two sides that both miss messages would wait for each other forever.
         """
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._served_early:
@@ -454,13 +456,13 @@ class Receiver:
         if msg_type == SEQUENCE_RESET and not problems:
             problem = self._sequence_reset_problem(message, number + 1)
             if problem is None:
-                # The number of the gap fill is not counted here: `settle` advances to NewSeqNo and reports
-                # the skipped numbers, for messages in sequence and for held ones.
+                # The expected number does not advance here: `settle` advances it to NewSeqNo and reports the
+                # skipped numbers, for gap fills received in sequence and for held ones.
                 self.recovery.skip(message.new_seq_no, Skip.FILL)
                 return
             problems = (problem,)
-        # Counted afterwards, because events emitted in the meantime have the number of the message as their
-        # mark, so the store advances past it only when they are confirmed.
+        # Count the message after its events are emitted: they then have its number as their mark, so the
+        # store advances past it only when they are confirmed.
         self._dispatch(message, problems, frame, now)
         core.ledger.expected = number + 1
 
@@ -470,7 +472,8 @@ class Receiver:
         msg_type = header.msg_type
         layout = config.dialect.messages.get(msg_type)
         handler = self._handlers.get(msg_type)
-        # FIXT 1.1: a Reject is never answered with a Reject, or the two sides might continue forever.
+        # FIXT 1.1: a Reject is never answered with a Reject, because the two sides might reject each other's
+        # Rejects forever.
         if problems and handler != self._rejected:
             core.reject(message, problems, now)
         elif handler is not None:
@@ -479,8 +482,8 @@ class Receiver:
             text = f"{layout.name} is not served on {config.session_type.name}"
             core.reject_unsupported(message, Problem(Reason.INVALID_MSG_TYPE, text), now)
         else:
-            # A possible duplicate with the expected number was not received before, so it is delivered; a
-            # problem with its OrigSendingTime is added to its problems.
+            # A message with PossDupFlag=Y and the expected number was not received before, so it is
+            # delivered. A problem with its OrigSendingTime is added to `message.problems`.
             duplicate = poss_dup_problem(header)
             if duplicate is not None:
                 message.problems = (*message.problems, duplicate)
@@ -490,9 +493,9 @@ class Receiver:
             )
             core.resting.update(message, frame.data)
             if uncertain_requests:
-                # Counted first, as in `drain`. After a restart, the store shows these requests as uncertain.
-                # So once the message is confirmed, it need not be received again, even if OutcomesUnknown was
-                # not confirmed.
+                # Count the message before OutcomesUnknown is emitted, as in `drain`. The message then need
+                # not be resent if only OutcomesUnknown is unconfirmed at a crash: the store has these
+                # requests as uncertain, and the next process reports them.
                 core.ledger.expected = header.msg_seq_num + 1
                 core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
 
@@ -503,7 +506,7 @@ class Receiver:
     # Session messages in sequence
 
     def _heartbeat(self, message: Any, now: Instant) -> None:  # noqa: ARG002 - every handler gets it
-        """Process a Heartbeat (0), which is reported only if it answers a TestRequest."""
+        """Process a Heartbeat (0); emit an event only if it answers a TestRequest."""
         if message.test_req_id is not None:
             self._core.emit(HeartbeatReceived(message.test_req_id))
 

@@ -1,10 +1,10 @@
 """Recovery of missing incoming messages.
 
 FIXT 1.1 session layer, "Message recovery". On a session type with resend, one ResendRequest is sent for the
-missing messages; later messages are held, up to a limit, and then delivered in sequence. A resend that stalls
-is requested again, and after several attempts the session logs out. If the peer refuses to resend, a `Search`
-finds the messages that it still has; the others are reported as lost. Without resend, a Logout with the
-reason is sent.
+missing messages. Later messages are held, up to a limit, and then delivered in sequence. A resend that stalls
+is requested again; after several attempts, the session logs out. If the peer refuses to resend, a `Search`
+finds the oldest message that it still has, and earlier ones are reported as lost. On a session type without
+resend, a gap ends the session with a Logout.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HEADER_REASONS = (
     Reason.SIGNATURE_PROBLEM,
 )
 """SessionRejectReasons (373) that concern only the header of the ResendRequest. The peer may still have the
-requested messages, so such a Reject is not a refusal to resend, and the request is repeated.
+requested messages, so the request is repeated after such a Reject.
 """
 TEMPORARY_REASONS = (4, 8)
 """BusinessRejectReasons (380) that are temporary: application unavailable, rate limit exceeded."""
@@ -57,12 +57,12 @@ class Skip(Enum):
 
 @attrs.define
 class Search:
-    """A binary search, with requests for single messages, for the oldest message that the peer still has. Its
-    number is between `low` and `high`, inclusive.
+    """A binary search for the oldest message that the peer still has. Each step requests a single message.
+    The result is between `low` and `high`, inclusive.
 
-    A peer that keeps messages for a limited time refuses a ResendRequest that begins before that time
-    (Kalshi: "before the retention window") without stating where the window begins. All dropped messages are
-    older than all kept ones, so about log2(n) requests suffice for n numbers.
+    A peer may keep messages only for a limited time, and refuse a ResendRequest that begins before that time
+    (Kalshi: "before the retention window"). It does not report the first number that it has kept. All dropped
+    messages are older than all kept ones, so about log2(n) requests suffice for n numbers.
     """
 
     low: int
@@ -94,7 +94,7 @@ class Search:
 
 
 class Recovery:
-    """The gap in the incoming numbers, if any, and the messages held until it is closed."""
+    """The gap in the peer's numbers, if there is one, and the messages held until it is closed."""
 
     __slots__ = (
         "_attempts",
@@ -118,20 +118,19 @@ class Recovery:
         self._core = core
         self._process = process
         self._held: dict[int, Frame | None] = {}
-        """Held messages by MsgSeqNum; None for a session message that was already processed when received. A
-        message is decoded again when it is processed, because a decoded message takes many times the memory
-        of its bytes.
+        """Held messages by MsgSeqNum; None for a session message that was processed when it was received.
+        Only bytes are held, because a decoded message takes many times their memory.
         """
         self._held_bytes = 0
         self._order: list[int] = []
         """The numbers of the held messages, as a heap."""
         self._highest = 0
-        """The highest number received since the gap was detected, held or not. The gap is closed when the
-        expected number exceeds it.
+        """The highest number received since the gap was detected, even if the message was not held. The gap
+        is closed when the expected number exceeds this number.
         """
         self._requested_to = 0
-        """The last number of the range that must arrive. The ResendRequest itself may contain EndSeqNo 0 or,
-        during a search, a single number.
+        """The last of the missing numbers that are awaited. The ResendRequest may have another range:
+        EndSeqNo 0 (no end) or, during a search, a single number.
         """
         self._attempts = 0
         """Number of ResendRequests since the last progress."""
@@ -143,15 +142,15 @@ class Recovery:
         self._suspected = False
         """Whether a Reject without RefSeqNum was received that may refer to the ResendRequest."""
         self._sent_before = 0
-        """Requests sent with this or a higher MsgSeqNum cannot have been answered by a missing message."""
+        """No missing message can be the answer to a request that was sent with this or a higher MsgSeqNum."""
         self._skip_to = 0
         """The number to which `settle` advances; it may be far above the expected number."""
         self._skip_why = Skip.FILL
 
     def begin(self, number: int, now: Instant, *, unrequested: bool = False) -> None:
-        """Begin with the number of the peer's Logon. If it is too high, the Logon is accepted, and the gap is
-        filled afterwards. With `unrequested`, the peer knows from NextExpectedMsgSeqNum which messages are
-        missing.
+        """Process the number of the peer's Logon. If it is too high, the gap is filled after the logon. With
+        `unrequested`, the peer knows from NextExpectedMsgSeqNum which messages are missing, and resends them
+        without a request.
         """
         core = self._core
         if number == core.ledger.expected:
@@ -166,16 +165,17 @@ class Recovery:
         """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
         be held.
 
-        No resend is requested during a reset, or after a Logout was sent, because the next logon requests it.
-        With `unrequested`, the peer is expected to resend without a request; a request is sent only if the
-        peer does not. Messages received during a search are not held, because they are resent later.
+        No resend is requested during a reset. None is requested after a Logout was sent either, because the
+        next logon requests it. With `unrequested`, a resend is requested only if the peer does not begin it
+        by itself. Messages with a requested number that arrive during a search are not held, because they are
+        resent later.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
             return
         expected = core.ledger.expected
-        # While the answer to a reset is awaited, no earlier message can be requested: this side's Logon was
-        # sent, so the peer would interpret BeginSeqNo as one of the new numbers.
+        # While the answer to a reset is awaited, no earlier message can be requested: the peer would take
+        # BeginSeqNo for one of the new numbers.
         if not core.config.session_type.resend or core.state is State.RESETTING:
             core.emit(GapDetected(expected, seq_num - 1, recoverable=False))
             text = too_high_text(seq_num, expected)
@@ -189,8 +189,8 @@ class Recovery:
             if self._search.record_served(seq_num):
                 self._narrow(self._search, now)
             return
-        # Updated even for a message that is dropped below for lack of space, so that `_request_rest`
-        # requests it again.
+        # Update this even if the message is dropped below for lack of space, so `_request_rest` requests it
+        # again.
         self._highest = max(self._highest, seq_num)
         size = 0 if held is None else len(held.data)
         if (
@@ -203,15 +203,17 @@ class Recovery:
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
-        """Let `settle` advance to this number, because the peer will not send the messages before it."""
-        # A held gap fill may be processed within a longer skip, and must not shorten it.
+        """Let `settle` advance the expected number to this one, because the peer will not send the messages
+        before it.
+        """
+        # Never lower the number: a held gap fill may be processed during a longer skip.
         if new_seq_no > self._skip_to:
             self._skip_to = new_seq_no
             self._skip_why = why
 
     def settle(self, now: Instant) -> None:
-        """Continue after a message in sequence: deliver held messages, advance past skipped numbers, and
-        check whether others are missing.
+        """Continue after the expected number has advanced: deliver held messages, advance past skipped
+        numbers, and check whether other messages are missing.
 
         A held message is delivered even if a gap fill from the peer includes its number.
         """
@@ -229,14 +231,15 @@ class Recovery:
                     core.event_bytes += len(held.data)
                     self._process(held, now)
                     if core.state in ENDED_STATES:
-                        # The message may have been rejected and not counted, so do not advance past it.
+                        # The message may have been rejected without being counted, so do not continue with
+                        # the numbers after it.
                         return
             elif self._skip_to > expected:
-                # Skip only up to the next held message. The peer skips this message too, but it was received,
-                # and may report a trade.
+                # Stop before the next held message. The peer wants to skip it too, but it was received, and
+                # may report a trade.
                 stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
-                # Emitted before the numbers are counted: if the process crashes before the event is
-                # confirmed, the skip is detected again.
+                # Emit the event before the expected number advances: if the process crashes before the event
+                # is confirmed, the skip is then detected again.
                 self._emit_skipped(expected, stop - 1)
                 ledger.expected = stop
             else:
@@ -244,12 +247,13 @@ class Recovery:
                 return
 
     def _emit_skipped(self, begin: int, end: int) -> None:
-        """Emit an event for the skipped numbers, and mark as suspect the requests whose answers may be among
-        the skipped messages. Even a gap fill may replace an answer, because a Reject is never resent.
+        """Emit an event for the skipped numbers. Mark requests as suspect if one of the skipped messages may
+        have been the answer; even a gap fill may replace a Reject, which is never resent.
         """
         core = self._core
-        # The peer sent the missing messages before it could read any message sent after the ResendRequest. A
-        # reset, or a skip that was not requested, may be newer.
+        # The peer sent the missing messages before it could read this side's ResendRequest, so they answer
+        # only earlier requests. With a SequenceReset-Reset, or without a ResendRequest, the peer may have
+        # read all requests.
         waited_for = core.state is State.RECOVERING and self._skip_why is not Skip.RESET
         sent_before = self._sent_before if waited_for else core.store.next_outgoing
         core.ledger.suspect(sent_before, lost=self._skip_why is not Skip.FILL)
@@ -259,7 +263,7 @@ class Recovery:
             core.emit(SequenceSkipped(begin, end, self._skip_why is Skip.FILL))
 
     def _request_rest(self, expected: int, now: Instant) -> None:
-        """Check whether the gap is closed. If not, wait for the missing messages or request them."""
+        """Check whether the gap is closed; otherwise wait for the missing messages, or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
                 self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
@@ -269,8 +273,7 @@ class Recovery:
         if expected <= self._requested_to and self._search is None:
             self._wait(now)
         elif expected <= self._requested_to:
-            # The peer sent some of the refused messages after all, or skipped the first of them, so the
-            # search is obsolete.
+            # The peer has resent or skipped the first missing message after all, so the search is obsolete.
             self._request_to(self._requested_to, now)
         elif expected <= self._highest:
             # There is a second gap behind the first, or messages were dropped for lack of space.
@@ -283,7 +286,7 @@ class Recovery:
             self.forget()
 
     def handle_stall(self, now: Instant) -> None:
-        """Repeat the request for missing messages, or give up."""
+        """Repeat the ResendRequest or, after `resend_attempts`, log out."""
         expected = self._core.ledger.expected
         if self._suspected:
             self.handle_refusal(now)
@@ -297,11 +300,12 @@ class Recovery:
     def is_refused_by(self, message: Any) -> bool:
         """Return whether a message is the peer's refusal of the pending ResendRequest.
 
-        A refusal without RefSeqNum is remembered, and counts if no resend follows. If the request was refused
-        temporarily, or because of its header, the messages may still be available.
+        A Reject without RefSeqNum only counts as a refusal if no resend follows (`handle_stall`). A Reject
+        for a temporary reason, or because of the header, does not count, because the peer may still have the
+        messages.
         """
         is_reject = message.header.msg_type in {REJECT, BUSINESS_REJECT}
-        # No request was sent if the peer resends without one.
+        # There may be no request to refuse: the peer resends without one after NextExpectedMsgSeqNum.
         if not is_reject or self._core.state is not State.RECOVERING or not self._request_number:
             return False
         if (
@@ -316,9 +320,9 @@ class Recovery:
     def handle_refusal(self, now: Instant) -> None:
         """Search for the oldest message of a refused range that the peer still has; earlier ones are lost.
 
-        The reason for the refusal is uncertain, so the first message of the range may be requested again. It
-        is then either received or lost, which limits the number of requests to a peer that keeps refusing
-        messages that it has just sent.
+        The peer may have refused for any reason, so the search may request the first message of the range
+        again. That message is then either received or lost, so even a peer that keeps refusing receives a
+        limited number of requests.
         """
         search = self._search
         self._suspected = False
@@ -328,13 +332,13 @@ class Recovery:
             end = self._requested_to + 1
             begin = self._core.ledger.expected
             self._searched_from = begin
-            # If only one message is missing, it was requested alone, so it is lost and not requested again.
+            # If only one message is missing, the refused request was for this message alone, so it is lost.
             search = self._search = Search(end if begin == self._requested_to else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
-        """Request the next single message or, when the oldest available message is known, all messages from
-        there on.
+        """Continue the search with the next single message. When the search is complete, request all messages
+        from its result on.
         """
         self._attempts = 0
         if not search.is_complete:
@@ -344,19 +348,21 @@ class Recovery:
         last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
-        # `settle` treats the rest as a resend in progress and only sets the timer, but only single messages
-        # were requested so far.
+        # `settle` takes the rest for a resend in progress and only restarts the timer. But only single
+        # messages were requested so far, so request the rest, unless `settle` has sent a request.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._request(now)
 
     def report_lost(self) -> None:
-        """Emit MessagesLost for missing and held messages, because the numbers are about to be reset."""
+        """Emit MessagesLost, before a reset of the numbers, for the missing messages and for the held ones,
+        which will not be delivered.
+        """
         begin = self._core.ledger.expected
         if self._highest >= begin:
             self._core.emit(MessagesLost(begin, self._highest))
 
     def forget(self) -> None:
-        """Clear the state, because no message is missing or the numbers restart at 1."""
+        """Clear the state. Call this when no message is missing, or when the numbers restart at 1."""
         self._held.clear()
         self._held_bytes = 0
         self._order.clear()
@@ -374,7 +380,7 @@ class Recovery:
         self._attempts = 0
         self._search = None
         self._suspected = False
-        # The peer reads all later messages only after it has sent the missing ones.
+        # The peer sent the missing messages before it read the message that this side sends next.
         self._sent_before = self._core.store.next_outgoing
         if unrequested:
             self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -1,13 +1,13 @@
 """Resends from the store, for the peer's ResendRequest (2) or the NextExpectedMsgSeqNum of its Logon.
 
-FIXT 1.1 session layer, "Message recovery": application messages that the policy allows are resent with
-PossDupFlag=Y and OrigSendingTime; all others, such as session messages, become gap fills. A long answer is
-sent in pages. Each page is produced once the previous page has been written, so the answer is never in memory
-as a whole. One call to the session reads a limited number of stored messages, whether they are resent or not,
-so that no ResendRequest blocks the caller. If an order or another request is not resent, the peer may never
-receive it; an event reports this.
+FIXT 1.1 session layer, "Message recovery": application messages that the resend policy allows are resent with
+PossDupFlag=Y and OrigSendingTime. Gap fills replace all others, such as session messages. A long resend is
+sent in pages: each page is produced once the previous page was written, so the resend is never in memory as a
+whole. One call to the session reads a limited number of stored messages, so no ResendRequest blocks the
+caller for long. If an order or another request is not resent, the peer may never receive it; OutcomesUnknown
+reports this.
 
-No new numbers are used: resent messages and gap fills have the original numbers.
+Resent messages and gap fills have the original numbers; no new numbers are used.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
 PAGE = 256 * 1024
-"""Number of unsent bytes at which a resend pauses; `max_unsent` if that is less."""
+"""Number of unsent bytes at which a resend pauses, or `max_unsent` if that is less."""
 MESSAGES_PER_TURN = 500
 """Maximum number of stored messages read in one call to the session, for all its ResendRequests."""
 BYTES_PER_TURN = 256 * 1024
-"""Number of bytes of stored messages after which one call to the session stops reading."""
+"""Total size of stored messages after which one call to the session stops reading."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
@@ -43,13 +43,14 @@ class _Job:
     end: int
     """The last requested number."""
     position: int
-    """The next number to be answered, by a resent message or a gap fill."""
+    """The next number to send, in a resent message or a gap fill."""
     next_to_read: int
     """The next number to read from the store. The messages from `position` up to, but not including, this
-    number are not resent: they become one gap fill, sent before the next resent message or at the end.
+    number were read and will not be resent: one gap fill replaces them, before the next resent message or at
+    the end.
     """
     request: Message | None
-    """The last ResendRequest for this range; None if there was none."""
+    """The last ResendRequest for this range; None if the peer sent NextExpectedMsgSeqNum instead."""
     resent: int = 0
     """The number of messages resent."""
 
@@ -66,8 +67,8 @@ class Resender:
         self._paused_at = 0.0
         """Time at which the last page was produced, in seconds of `Instant.monotonic`."""
         self._turn: Instant | None = None
-        """The Instant of the call to which `_messages_left` and `_bytes_left` apply, compared by identity.
-        Calls with the same Instant share a turn; `continue_resend` begins the next turn.
+        """The Instant of the current turn, in which `_messages_left` and `_bytes_left` may still be read.
+        Another Instant object, or `continue_resend`, begins the next turn.
         """
         self._messages_left = self._bytes_left = 0
 
@@ -79,12 +80,12 @@ class Resender:
         return self._messages_left <= 0 or self._bytes_left <= 0
 
     def serve(self, request: Any, now: Instant) -> None:
-        """Answer a ResendRequest: refuse it, or start to resend."""
+        """Answer a ResendRequest: reject it, or start to resend."""
         problem = self._problem(request)
         if problem is not None:
             self._core.reject(request, (problem,), now)
-            # Messages that the store has dropped will not reach the peer. If BeginSeqNo has not been sent
-            # yet, this range is empty.
+            # If the store has dropped the messages, the peer will not receive them. If BeginSeqNo was not
+            # sent yet, this range is empty.
             if problem.tag == BEGIN_SEQ_NO and request.begin_seq_no:
                 self._give_up_between(request.begin_seq_no, self._core.store.oldest_kept)
             return
@@ -96,15 +97,15 @@ class Resender:
         """Resend the messages that are missing according to the peer's NextExpectedMsgSeqNum (789), without a
         ResendRequest.
 
-        If a ResendRequest for the range would be refused, nothing is resent: the peer will send such a
-        request, and it is refused.
+        If the store has dropped the first message, nothing is resent here; the peer will then send a
+        ResendRequest, which is rejected.
         """
         if begin <= end and self._forgotten(begin) is None:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
-        """Begin a resend, or extend the one in progress. It goes back only if the peer requests numbers that
-        were already answered.
+        """Begin a resend, or extend the one in progress. A resend in progress starts again from `begin` if
+        the peer requests numbers that were already resent or filled.
         """
         end = min(end, self._core.store.next_outgoing - 1)
         job = self.job
@@ -137,8 +138,8 @@ class Resender:
         return self._forgotten(begin)
 
     def _forgotten(self, begin: int) -> Problem | None:
-        """Return a problem if the store no longer has the message with this number and such requests must be
-        rejected.
+        """Return a problem if a request that begins with this number must be rejected, because the store has
+        dropped the message.
         """
         oldest = self._core.store.oldest_kept
         if begin >= oldest or not self._core.config.reject_forgotten_resend:
@@ -152,14 +153,12 @@ class Resender:
         self._produce(now)
 
     def _produce(self, now: Instant) -> None:
-        """Produce the next page, if the previous pages have been written and this turn may read more
-        messages.
-        """
+        """Produce the next page, if there is space in the buffer and this turn may read more messages."""
         core, job = self._core, self.job
         core.timers.page_at = None
         self._paused_at = now.monotonic
-        # Beyond twice `max_unsent`, the session ends because the peer does not read; a resend must not cause
-        # this.
+        # A resend must not fill the buffer to twice `max_unsent`, where the session ends because the peer has
+        # stopped reading.
         page = min(PAGE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
@@ -190,13 +189,14 @@ class Resender:
         core.emit(ResendServed(job.begin, job.end, job.resent))
 
     def _break_off(self, job: _Job, problem: Problem, now: Instant) -> None:
-        """Stop the resend, because the store has dropped the next messages in the meantime, and a gap fill in
-        their place would hide the loss.
+        """Stop the resend: the store has dropped the next messages meanwhile, and a gap fill in their place
+        would hide the loss.
 
-        If the peer requested these messages, the open requests among them are reported as not resent, and the
-        ResendRequest is rejected as if it were received now. Otherwise (NextExpectedMsgSeqNum) the peer will
-        send a ResendRequest for them, which is rejected. If the last of several ResendRequests begins with a
-        message that is still kept, the resend continues from there.
+        If the resend answers a ResendRequest, open requests among the dropped messages are reported as not
+        resent, and the ResendRequest is rejected as if it were received now. But if it begins with a message
+        that is still kept, the resend continues from there; an earlier ResendRequest had a lower BeginSeqNo
+        then. If the resend answers a NextExpectedMsgSeqNum, the peer will send a ResendRequest, which is
+        rejected.
         """
         self._fill(job, job.next_to_read, now)
         self.forget()
@@ -211,8 +211,8 @@ class Resender:
             self._start(request.begin_seq_no, job.end, request, now)
 
     def mark_written(self) -> None:
-        """Record that all bytes produced so far were fetched, so the next page of the resend is due."""
-        # This time has passed, so the next page is due at once.
+        """Record that `data_to_send` has returned all bytes produced so far, so the next page is due."""
+        # `_paused_at` is in the past, so the next page is due at once.
         self._core.timers.page_at = self._paused_at
 
     def forget(self) -> None:
@@ -226,7 +226,7 @@ class Resender:
             return
         outbound = self._core.outbound
         fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=usable(new_seq_no))
-        # FIXT 1.1, "Standard message header": if the original time is unknown, OrigSendingTime is
+        # FIXT 1.1, "Standard message header": if the original time is unknown, OrigSendingTime is equal to
         # SendingTime.
         duplicate = {"poss_dup_flag": True, "orig_sending_time": now.utc}
         header = outbound.header(SEQUENCE_RESET, job.position, now, fields=duplicate)
@@ -235,8 +235,8 @@ class Resender:
         job.position = new_seq_no
 
     def _give_up_between(self, begin: int, end: int) -> None:
-        """Report the requests with numbers from `begin` up to, but not including, `end`: the peer may never
-        receive them.
+        """Emit OutcomesUnknown for the requests with numbers from `begin` up to, but not including, `end`,
+        which are not resent.
         """
         self._core.give_up_on(self._core.ledger.open.between(begin, end), Uncertainty.NOT_RESENT)
 
@@ -244,8 +244,8 @@ class Resender:
         header = message.header
         header.poss_dup_flag = True
         header.orig_sending_time = stored.sent_at
-        # Peers reject an OrigSendingTime (122) after SendingTime (52). If this side's clock was set back
-        # since the message was first sent, SendingTime therefore keeps its original value.
+        # Peers reject a message whose OrigSendingTime (122) is after its SendingTime (52). If this side's
+        # clock was set back since the first sending, SendingTime therefore keeps its original value.
         header.sending_time = max(now.utc, stored.sent_at)
         self._core.outbound.set_last_processed(header)
         self._core.outbound.write(self._core.codec.with_header(Frame(stored.frame), header), now)

@@ -35,7 +35,7 @@ MANAGED_HEADER_FIELDS = frozenset(
 )
 """Attributes of the header that the session sets itself."""
 _ANY_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
-"""Time for a header that is only checked, never sent."""
+"""SendingTime for a header that is only checked and never sent."""
 
 
 @attrs.frozen
@@ -59,14 +59,14 @@ class SendValidator:
         self._max_unsent, self._max_open = core.config.max_unsent, core.config.max_open_requests
         self._max_open_bytes = core.config.max_open_request_bytes
         self._rules: dict[tuple[type[Message], bool], _SendRules] = core.send_rules
-        """By class and whether unknown codes are allowed; compiled by `prepare` or for the first message. The
-        dict belongs to `core`, which empties it when a Logon changes settings on which rules depend.
+        """The rules by message class and by whether unknown codes are allowed. They are compiled by `prepare`
+        or for the first message. `Core.learn_logon` empties this dict when a Logon changes settings on which
+        rules depend.
         """
 
     def prepare(self) -> bool:
         """Compile the rules for one more type of message that this side may send; return False if none is
-        left. The rules that allow unknown codes are rarely needed, so they are compiled for the first such
-        message.
+        left. The rules that allow unknown codes are rarely needed, so they are not compiled here.
         """
         config = self._core.config
         if self._core.client_logon is None:
@@ -86,8 +86,7 @@ class SendValidator:
         *,
         allow_unknown_codes: bool = False,
     ) -> Names | None:
-        """Raise an exception if this session must not or cannot send a message; return its names if it is a
-        request.
+        """Raise an exception if this session cannot send the message; return its names if it is a request.
 
         Raises InvalidMessageError or LocalProtocolError.
         """
@@ -112,7 +111,7 @@ class SendValidator:
         if not rules.is_request:
             return None
         ledger = core.ledger
-        # Answered requests have the same limits until their answers are confirmed, because the store still
+        # Answered requests are limited too until their answers are confirmed, because the store still
         # contains them.
         requests, count = ledger.open, len(ledger.open.by_key)
         if count >= self._max_open or ledger.settling > self._max_open:
@@ -137,8 +136,7 @@ class SendValidator:
             raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it itself")
         sender = config.role.sender
         place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
-        # The dialect defines which types are requests. An acceptor that sends such a message expects no
-        # answer.
+        # The dialect defines which types are requests. Only an initiator expects answers to them.
         is_request = config.role is Role.INITIATOR and bool(layout.request)
         rules = _SendRules(layout, checker(layout, place), is_request)
         self._rules[cls, allow_unknown_codes] = rules

@@ -1,8 +1,8 @@
 """The states of a session and the table of its transitions.
 
-The table does not depend on the role: an initiator and an acceptor differ only in the transition from
-DISCONNECTED. The table is complete: every input in every state leads to a state or to None, which means
-LocalProtocolError. While there is a connection, only inputs from the caller lead to None.
+Initiators and acceptors share one table. They differ only in the input that leaves DISCONNECTED: CONNECT or
+LISTEN. The table has an entry for every input in every state: the next state, or None if the input raises
+LocalProtocolError. Once the session is connected, only inputs from the caller can be None.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ class State(Enum):
     """The state of a session.
 
     Attributes:
-        DISCONNECTED: New; `connect` has not been called.
-        AWAITING_LOGON: Connected as the acceptor; the first message must be a Logon.
+        DISCONNECTED: `connect` has not been called.
+        AWAITING_LOGON: Connected as the acceptor; the peer's Logon is awaited.
         LOGON_RECEIVED: The user must accept or refuse the peer's Logon; no further message is read.
-        LOGON_SENT: Connected as the initiator; the answer to the Logon is awaited.
-        ESTABLISHED: Logged on, without a gap in the incoming numbers.
-        RECOVERING: Established, with a gap in the incoming numbers that the peer was asked to fill.
-        RESETTING: A Logon with ResetSeqNumFlag=Y was sent within the session; the answer is awaited, and
-            messages that precede the answer are still received.
-        LOGOUT_SENT: A Logout was sent; the peer's Logout is awaited, and messages that precede it are still
-            received.
+        LOGON_SENT: Connected as the initiator; the Logon was sent and the answer is awaited.
+        ESTABLISHED: Logged on; no message from the peer is missing.
+        RECOVERING: Logged on; messages from the peer are missing, and their resend is awaited.
+        RESETTING: A Logon with ResetSeqNumFlag=Y was sent within the session and the answer is awaited.
+            Messages that arrive before the answer are processed.
+        LOGOUT_SENT: A Logout was sent and the peer's Logout is awaited. Messages that arrive before it are
+            processed.
         ENDING: A Logout was sent because the peer violated the protocol; only the peer's Logout is awaited.
         CLOSED: The session has ended; close the transport when all bytes are sent.
     """
@@ -42,8 +42,9 @@ class State(Enum):
     ENDING = "ending"
     CLOSED = "closed"
 
-    # States are looked up in a set at each read. Each member is a single object, so it can be hashed by
-    # identity, which runs in C, unlike the hash of Enum. This saves 2 % of the time for a report.
+    # Every read looks the state up in a set. The hash of Enum is written in Python; a hash by identity is
+    # equivalent, because each member is a single object, and runs in C. This saves 2 % of the time for a
+    # report.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 
@@ -112,7 +113,8 @@ _LOGGED_ON = {
     **_CONNECTED,
     Input.SEND: State.ESTABLISHED,
     Input.LOGOUT: State.LOGOUT_SENT,
-    # A Logon with ResetSeqNumFlag, which also ends a gap. Any other Logon is rejected and is not an input.
+    # This input is a Logon with ResetSeqNumFlag=Y, after which no message is missing. Any other Logon is
+    # rejected and is not an input.
     Input.PEER_LOGON: State.ESTABLISHED,
     Input.PEER_LOGOUT: State.CLOSED,
     Input.PEER_GAP: State.RECOVERING,
@@ -170,13 +172,15 @@ _CHANGES: Mapping[State, Row] = {
 
 
 def _row(state: State) -> Row:
-    """Complete a row: the other inputs from the caller are refused, and all other inputs keep the state."""
+    """Complete a row. By default, inputs from the caller are refused (None), and all other inputs keep the
+    state.
+    """
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
     return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **_CHANGES[state]})
 
 
 TRANSITIONS: Mapping[State, Row] = MappingProxyType({state: _row(state) for state in State})
-"""state -> input -> next state. All state changes of the machine follow this table."""
+"""The next state by state and input. All state changes follow this table (`Core.move`)."""
 
 LOGGED_ON_STATES = frozenset({State.ESTABLISHED, State.RECOVERING})
 SENDING_STATES = frozenset(state for state, row in TRANSITIONS.items() if row[Input.SEND] is not None)
@@ -186,4 +190,4 @@ ENDED_STATES = frozenset({State.ENDING, State.CLOSED})
 RECEIVING_STATES = frozenset(
     state for state, row in TRANSITIONS.items() if row[Input.PEER_MESSAGE] is not None
 )
-"""States in which bytes from the peer are accepted, even if they are then ignored."""
+"""States in which `receive_data` accepts bytes from the peer; after the end it ignores them."""

@@ -1,5 +1,5 @@
-"""The state that survives the process: the numbers of both directions, open requests, and messages for
-resend.
+"""The state that survives a restart of the process: the numbers of both directions, open requests, and
+messages for resend.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ class StoredMessage:
 class MessageStore(Protocol):
     """The interface of a store. A store belongs to one pair of CompIDs, and to one session at a time.
 
-    The methods that change the store only record the change, and may write it later. `begin_commit` starts to
-    make the records durable, and returns a ticket without waiting. When `durable` has reached the ticket,
-    everything recorded before that call survives a crash. If the process crashes earlier, any prefix of the
-    other records may survive, but nothing else. No byte that depends on a record is sent before the record is
-    durable. Any method may raise StoreError; the store is then unusable until it is opened again.
+    The methods that change the store only record the change; the store may write it later. `begin_commit`
+    starts to make the records durable, and returns the number of the commit (its ticket) without waiting.
+    When `durable` has reached this ticket, everything recorded before the call survives a crash. Of later
+    records, a crash may preserve the first ones, but none whose predecessor is lost. The session sends no
+    byte that depends on a record before the record is durable. Any method may raise StoreError; the store is
+    then unusable until it is opened again.
 
-    A session calls a store from one thread at a time, and never waits for it. A store that writes to a disk
-    or a database does so in a separate thread. A store in a database answers reads from memory: its content
-    is limited in size, and was loaded when the store was opened.
+    A session calls a store from one thread at a time, and no call may block. A store on a disk or in a
+    database therefore writes in a separate thread. A store in a database is limited in size: it loads its
+    content when it is opened, and then answers reads from memory.
 
     Attributes:
-        on_commit: Set by the user of the store. The store calls it, in any thread and without holding a lock,
-            after `durable` has changed and when the store has failed or was lost. A store that commits at
-            once never calls it.
+        on_commit: A function that the user of the store sets. The store calls it after `durable` has changed,
+            and when the store has failed or was lost. The call may be in any thread, and holds no lock. A
+            store that commits at once never calls it.
     """
 
     on_commit: Callable[[], object]
@@ -63,9 +64,9 @@ class MessageStore(Protocol):
 
     @property
     def generation(self) -> int:
-        """How many times the outgoing numbers were restarted since the store was created, by `reset` or by
-        `renumber` with another outgoing number. Together with MsgSeqNum, this number identifies a sent
-        message.
+        """How many times the outgoing numbers were restarted since the store was created: by `reset`, or by
+        `renumber` if it changes the outgoing number. Together with MsgSeqNum, the generation identifies a
+        sent message.
         """
 
     @property
@@ -84,17 +85,19 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number from which on no message has been dropped."""
+        """The lowest number such that no message with this or a higher number has been dropped."""
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
-        """Use `seq_num` (the value of `next_outgoing`), and keep the message unless it is None."""
+        """Record that `seq_num` (the value of `next_outgoing`) is used. Keep the message for resend, unless
+        it is None.
+        """
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Record that all messages before this number were handled. Only `reset` lowers `next_incoming`."""
 
     def reset(self, *, unanswered: bool = False) -> None:
-        """Restart both directions at 1 and drop all messages, but keep the open requests, which the session
-        settles after it has reported them to the user.
+        """Restart both directions at 1, and drop all messages. The open requests are kept until the session
+        has reported them to the user and settles them.
 
         `unanswered` means that the peer has not answered the reset yet.
         """
@@ -103,7 +106,7 @@ class MessageStore(Protocol):
         """Record that the peer has accepted the reset."""
 
     def record_request(self, request: OpenRequest) -> None:
-        """Record a request before it is sent, or replace the record with the same `key`."""
+        """Record a request before it is sent. A record with the same `key` is replaced."""
 
     def settle_requests(self, keys: Iterable[int]) -> None:
         """Remove requests whose outcome is known, or was reported to the user as unknown. Unknown keys are
@@ -113,18 +116,17 @@ class MessageStore(Protocol):
         """Return the requests that were recorded and not settled, in the order of their keys."""
 
     def begin_commit(self) -> int:
-        """Begin a commit of everything recorded so far; return its ticket. Tickets never decrease, and the
-        records of a lower ticket are durable no later than those of a higher one. A store whose records are
-        durable at once returns `durable`. While a commit is in progress, the records of all further calls may
-        share the next commit.
+        """Begin a commit of everything recorded so far; return its ticket. Tickets never decrease, and a
+        commit never completes before one with a lower ticket. A store whose records are durable at once
+        returns `durable`. Calls during a commit may share the next commit.
         """
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in sequence. Numbers without a message,
-        and messages that the caller does not consume, cost no time.
+        """Yield the messages kept from `begin` to `end` inclusive, in sequence. It takes no time to pass
+        numbers without a message, or messages that the caller does not consume.
         """
 
 
@@ -135,8 +137,8 @@ def _do_nothing() -> None:
 class MemoryStore:
     """A store in memory.
 
-    Its size is limited: messages older than `max_age` are dropped, and so are the oldest messages when
-    `max_messages` or `max_bytes` is exceeded. Age is relative to the newest message, because a store has no
+    Its size is limited: messages older than `max_age` are dropped. The oldest messages are also dropped when
+    `max_messages` or `max_bytes` is exceeded. Age is measured from the newest message, because a store has no
     clock. `max_age` may be changed at any time.
     """
 
@@ -156,7 +158,7 @@ class MemoryStore:
         self.generation: int = 0
         self.next_outgoing: int = next_outgoing
         self.next_incoming: int = next_incoming
-        # Messages with lower numbers are not available.
+        # Messages that were sent with lower numbers are not in this store.
         self.oldest_kept: int = next_outgoing
         self.reset_unanswered: bool = False
         self._requests: dict[int, OpenRequest] = {}
@@ -167,7 +169,8 @@ class MemoryStore:
         self._bytes = 0
         """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
-        """The numbers of the messages in ascending order. The first `_forgotten` of them are no longer kept.
+        """The numbers of the messages, in ascending order. The messages of the first `_forgotten` numbers are
+        already dropped.
         """
         self._forgotten = 0
 
@@ -201,7 +204,8 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Deleted only when they are more than half of the list, because deleting them moves all others.
+            # Delete these numbers only when they are more than half of the list, because it moves all the
+            # others.
             del numbers[: self._forgotten]
             self._forgotten = 0
 

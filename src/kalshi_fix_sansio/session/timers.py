@@ -3,11 +3,11 @@
 Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeats", "Test request processing".
 
 FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. The check
-detects wrong clocks and stale messages, but would also reject valid messages after the reader was blocked,
-for example by a long computation in the event loop, a stopped process or a suspended computer. The caller
-must therefore call regularly (`CALL_DUE`). If too much time passes between two calls, by either clock,
-messages sent in that time are accepted until the first recent message is read. Older messages, or messages
-ahead of the clock, are rejected.
+detects wrong clocks and stale messages. But it would also reject valid messages that are read late because
+the reader was blocked, for example by a long computation in the event loop, a stopped process or a suspended
+computer. The caller must therefore call the session regularly (`CALL_DUE`). If too much time passes between
+two calls, by either clock, the session accepts messages that were sent in that time, until it reads the first
+recent message. Messages that are older still, or ahead of the clock, are rejected.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SILENCE_FACTOR = 1.2
 """Silence after which a TestRequest is sent, as a multiple of HeartBtInt: FIX requires HeartBtInt plus "some
 reasonable transmission time", and suggests 20 percent."""
 COMMIT_SHARE = 0.5
-"""Maximum duration of a commit, as a share of HeartBtInt, because a Heartbeat cannot be sent before its
-commit.
+"""Maximum duration of a commit, as a share of HeartBtInt. It is limited because a Heartbeat is sent only
+after its commit.
 """
 NEVER: Final = math.inf
 
@@ -47,8 +47,8 @@ class Timers:
     last_received: float = 0.0
     """Time at which the last complete message was received."""
     call_at: float = NEVER
-    """Time by which the caller must call again even if no other deadline is due. A later call means that the
-    caller was blocked.
+    """Time by which the caller must call the session again, even if no other deadline is due. If it calls
+    later, it counts as blocked.
     """
     reading_paused: bool = False
     """Whether the caller has paused reading; silence then does not indicate a dead peer."""
@@ -68,7 +68,7 @@ class Timers:
     """Time at which the resend to the peer continues; None until the previous page is written."""
 
     def start(self, heart_bt_int: float, now: float) -> None:
-        """Start this side's heartbeats, and the deadline for the peer's."""
+        """Start this side's Heartbeats, and the supervision of the peer's."""
         self.heart_bt_int = heart_bt_int
         if heart_bt_int:
             self.commit_limit = min(self.commit_limit, heart_bt_int * COMMIT_SHARE)
@@ -84,7 +84,9 @@ class Timers:
         return self.last_sent + self.heart_bt_int if self.heart_bt_int else None
 
     def silence_due(self) -> float | None:
-        """Return the time at which to send a TestRequest to a silent peer, or the deadline for the answer."""
+        """Return the time at which to send a TestRequest to a silent peer or, once it was sent, the deadline
+        for the answer.
+        """
         if not self.heart_bt_int or self.reading_paused:
             return None
         if self.probed_at is not None:
@@ -103,8 +105,7 @@ class Timers:
 
 Rule = Callable[[Timers], float | None]
 """A function that returns the time of a deadline, or None."""
-# These deadlines are read as attributes, without methods, because a client evaluates `next_deadline` after
-# every message.
+# `attrgetter` is faster than a method, and a client evaluates `next_deadline` after every message.
 LOGON_DUE: Rule = attrgetter("logon_at")
 LOGOUT_DUE: Rule = attrgetter("logout_at")
 COMMIT_DUE: Rule = attrgetter("commit_at")
@@ -118,8 +119,8 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
         State.LOGON_RECEIVED: _HANDSHAKE,
-        # With `CALL_DUE`, an initiator detects that it was blocked, and then accepts an old answer. An
-        # acceptor never accepts an old Logon (`Handshake`), so it does not need these calls.
+        # An initiator that was blocked accepts an old answer, so it needs `CALL_DUE` to detect that. An
+        # acceptor never accepts an old Logon (`Handshake`), so it does not need this deadline.
         State.LOGON_SENT: (*_HANDSHAKE, CALL_DUE),
         State.ESTABLISHED: _LOGGED_ON,
         State.RECOVERING: (*_LOGGED_ON, Timers.resend_due),
@@ -129,15 +130,14 @@ RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
         State.CLOSED: (),
     }
 )
-"""The deadlines that apply in each state, in the order in which they are handled: a late commit first,
-because no message can be sent without it, and silence before the heartbeat, because a TestRequest replaces a
-Heartbeat. After a Logout, no heartbeats are sent, and the deadline for its answer ends the session.
+"""The deadlines that apply in each state, in the order in which they are handled. A late commit is first,
+because it prevents all sending. Silence is before the Heartbeat, because a TestRequest replaces a Heartbeat.
+After a Logout, no Heartbeats are sent, and the session ends at the deadline for the answer.
 """
 
 
 MIN_CALL_INTERVAL = 1.0
-"""Minimum interval between the required calls, in seconds. The interval is a third of the tolerance if that
-is longer.
+"""The caller must call at least once in this many seconds, or in a third of the tolerance if that is longer.
 """
 
 
@@ -159,11 +159,13 @@ class SendingTimes:
     def __init__(self, tolerance: float | None, timers: Timers) -> None:
         self.earliest: datetime = BEGINNING
         self.latest: datetime = END
-        """Range of SendingTimes accepted at the caller's last call."""
+        """The range of SendingTimes that were within the tolerance at the caller's last call."""
         self.catching_up: bool = False
-        """Whether messages read now may have arrived earlier. Cleared when a recent message is read."""
+        """Whether the messages read now may have waited to be read. False again once a recent message is
+        read.
+        """
         self._since, self._until = BEGINNING, END
-        """Range of SendingTimes of messages that may have arrived earlier."""
+        """The range of SendingTimes of the messages that may have waited to be read."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
         self._call_within = NEVER if tolerance is None else max(MIN_CALL_INTERVAL, tolerance / 3)
@@ -173,8 +175,8 @@ class SendingTimes:
     def record_call(self, now: Instant) -> bool:
         """Record a call; return whether the caller was blocked since the last call.
 
-        The caller also counts as blocked if only the wall clock advances by more than the tolerance, because
-        the computer was suspended.
+        The caller also counts as blocked if only the wall clock has advanced by more than the tolerance, as
+        when the computer was suspended.
         """
         tolerance = self._tolerance
         if tolerance is None:
@@ -185,8 +187,8 @@ class SendingTimes:
         # back.
         was_blocked = monotonic > timers.call_at + self._grace or utc > self.latest
         if was_blocked:
-            # Time since the last call, by each clock. The tolerance is added, because a message sent shortly
-            # before that call may itself be late by the tolerance.
+            # Time since the last call, by each clock. The range begins earlier by the tolerance, because a
+            # message that arrived just after that call may have been sent that long before.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -208,12 +210,12 @@ class SendingTimes:
             self.catch_up(now.utc - timedelta(seconds=waited) - self._tolerance, now.utc)
 
     def record_read(self, sending_time: datetime | None) -> None:
-        """Record that a message was read. If it is recent, all later messages must be recent too."""
+        """Record that a message was read. If it is recent, no older message can have waited behind it."""
         if sending_time is not None and sending_time >= self.earliest:
             self.catching_up = False
 
     def may_have_waited(self, sending_time: datetime) -> bool:
-        """Return whether a message is too old, possibly because it was read late."""
+        """Return whether a message that is too old may be so because it was read late."""
         return (
             self.catching_up and sending_time < self.earliest and self._since <= sending_time <= self._until
         )

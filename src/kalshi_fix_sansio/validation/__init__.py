@@ -1,13 +1,13 @@
 """Validation of a message against its layout, for one product, session type and sender.
 
-The session validates messages before sending, so `send` raises for a message that the peer would reject; a
-strict session applies the same rules to incoming messages. The dialect defines the rules: where a message may
-be sent, which members are required, optional or forbidden there, conditions between fields, the number of
-group entries, and limits on values.
+The session validates messages before it sends them, so `send` raises an exception for a message that the peer
+would reject. A strict session applies the same rules to incoming messages. The dialect defines the rules.
+They determine where a message may be sent, which members are required, optional or forbidden there,
+conditions between fields, the number of group entries, and limits on values.
 
-The rules of a layout are compiled once for each `Place` (product, session type, side, settings of the Logon)
-into a function that returns the problems, and the function is cached. `compiled` writes the function; `rules`
-determines the rules for a `Place` and the texts of the problems.
+For each `Place` (product, session type, side, settings of the Logon), the rules of a layout are compiled once
+into a function that returns the problems. The function is then cached. `compiled` writes the function;
+`rules` determines the rules that apply in a `Place`, and contains the texts of the problems.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ __all__ = [
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
 _MAX_KEPT: Final = 1024
-"""Maximum number of compiled checks kept; far more than a dialect needs for all its session types."""
+"""Maximum number of compiled checks that are cached, which is far more than a dialect needs for all its
+session types.
+"""
 
 
 def validate(
@@ -55,7 +57,7 @@ def validate(
     logon: LogonFacts | None = None,
     allow_unknown_codes: bool = True,
 ) -> tuple[Problem, ...]:
-    """Return all problems with a message that a side wants to send; empty if it may be sent.
+    """Return all problems with a message that a side is about to send; empty if it may be sent.
 
     Args:
         message: an instance of the layout's class.
@@ -64,8 +66,9 @@ def validate(
         session: the session type's name, such as KalshiNR.
         sender: which side sends the message.
         logon: the settings of the session's Logon (`logon_facts`); None skips the rules that depend on them.
-        allow_unknown_codes: whether code values unknown to the dialect are valid in fields to which the venue
-            may add values. `Session.send` uses False by default, because they are most likely mistakes.
+        allow_unknown_codes: whether code values that the dialect does not define are valid in fields to which
+            the venue may add values. `Session.send` uses False by default, because an undefined value is most
+            likely a mistake.
     """
     return checker(layout, Place(product, session, sender, layout.msg_type, logon, allow_unknown_codes))(
         message
@@ -73,8 +76,8 @@ def validate(
 
 
 def checker(layout: MessageLayout, place: Place) -> Check:
-    """Return the check that `validate` runs on messages with this layout in this context, for repeated
-    calls.
+    """Return the function with which `validate` checks messages with this layout in this context, for
+    repeated calls.
     """
     return _lookup(layout, _compile_message_check, place)
 
@@ -97,20 +100,21 @@ def validate_block(
 
 
 def block_checker(layout: BlockLayout, place: Place) -> Check:
-    """Return the check that `validate_block` runs on blocks with this layout in this context, for repeated
-    calls.
+    """Return the function with which `validate_block` checks blocks with this layout in this context, for
+    repeated calls.
     """
     return _lookup(layout, compile_rules, place)
 
 
 def presence_checker(layout: BlockLayout, place: Place) -> Check:
-    """Like `block_checker`, but without limits on values: report only missing and forbidden members."""
+    """Like `block_checker`, but without the checks of values: the function reports only missing and forbidden
+    members.
+    """
     return _lookup(layout, compile_presence, place)
 
 
 def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
-    """Return the settings of the client's Logon on which rules of the dialect depend: fields and their
-    values."""
+    """Return the fields of the client's Logon on which rules of the dialect depend, with their values."""
     facts = []
     for member in type(logon).LAYOUT.members:
         value = getattr(logon, member.attribute)
@@ -125,13 +129,13 @@ _kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 def _lookup(layout: _L, compile_check: Callable[[_L, Place], Check], place: Place) -> Check:
     """Return the check of a layout at a `Place`, compiled on first use."""
-    # The key contains the layout's `id`, because hashing a layout visits all its members each time.
+    # The key contains the `id` of the layout, because to hash a layout would visit all its members each time.
     key = (id(layout), place, compile_check)
     kept = _kept.get(key)
     if kept is None:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        # Keep the layout with its check: while the layout exists, no other layout can have its `id`.
+        # Keep the layout with its check, because no other layout can have its `id` while it exists.
         kept = _kept[key] = (layout, compile_check(layout, place))
     return kept[1]
 

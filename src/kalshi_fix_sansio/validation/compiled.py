@@ -1,11 +1,11 @@
-"""The compiled check: one generated function for each layout and place, which finds all problems.
+"""The compiled check: a generated function that finds all problems, for one layout in one `Place`.
 
-Each rule becomes a line that contains its test and the call that adds its problem. For a value, the line
-contains only a fast test for clearly valid values: the class that the converter returns, ASCII, a known code.
-Other values are passed to `ValueCheck`, which handles every case. The check of a valid order takes 1.1 µs,
-compared with 35 µs if the rules are interpreted one by one from a list.
+Each rule becomes a line with its test, and the call that adds its problem. For a value, the line contains
+only a fast test that clearly valid values pass, such as ASCII text or a known code. Other values are passed
+to `ValueCheck`, which handles every case. The check of a valid order takes 1.1 µs, compared with 35 µs if the
+rules are interpreted one by one from a list.
 
-The function is generated at run time because a place includes the settings of the session's Logon.
+The function is generated at run time, because a `Place` includes the settings of the session's Logon.
 
 Part of the source for a MarketDataRequest (`m` is the message, `p` the problems, names that begin with `x`
 are entries of `_Writer.names`):
@@ -64,14 +64,14 @@ _INTEGERS: Final = frozenset((Kind.INT, Kind.LENGTH, Kind.SEQNUM, Kind.NUMINGROU
 def compile_rules(layout: BlockLayout, place: Place) -> Check:
     """Compile the check of a block at a `Place`, which takes 1 to 2 ms.
 
-    The check raises EncodeError or TypeError if a condition or a limit must evaluate a value that cannot
-    be encoded.
+    The check raises EncodeError or TypeError if a condition or a limit refers to a value that cannot be
+    encoded.
     """
     return _compiled(layout, _Writer(place))
 
 
 def compile_presence(layout: BlockLayout, place: Place) -> Check:
-    """Compile a check of presence only, without limits on values."""
+    """Compile a check of presence only, which does not check values."""
     return _compiled(layout, _Writer(place, limits=False))
 
 
@@ -93,9 +93,9 @@ class _Writer:
     def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
         """Return the lines that check the block in the variable `at`.
 
-        `where` is the source of an expression for the text that identifies the group entry. Problems are
-        reported in the order of the lines: missing members, forbidden members, limits, conditions, choices,
-        groups.
+        `where` is the source of an expression for the text that identifies the group entry. The order of the
+        lines is the order of the problems: missing members, forbidden members, limits, conditions, choices
+        (`OneOf`), groups.
         """
         by_name = {member.name: member for member in layout.members}
         required: list[str] = []
@@ -159,8 +159,8 @@ class _Writer:
         at: str,
         by_name: dict[str, Member],
     ) -> list[str]:
-        """Return the lines that check the applicable limit, which is the last one whose condition holds; the
-        conditions are therefore tested in reverse order.
+        """Return the lines that check the limit that applies. This is the last one whose condition holds, so
+        the conditions are tested in reverse order.
         """
         lines: list[str] = []
         for limit in reversed(overrides):
@@ -180,16 +180,14 @@ class _Writer:
     def _value_lines(
         self, member: FieldMember, value_check: rules.ValueCheck, where: str, limits: tuple[Limit, ...]
     ) -> list[str]:
-        """Return the lines that call `ValueCheck` for values that are not clearly within the limits of the
-        field and the place.
-        """
+        """Return the lines that call `value_check` for all values that are not clearly valid."""
         field = member.field
         limited = bool(limits)
         ranged = field.minimum is not None or field.maximum is not None
         has_format_limit = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
-        # A value for which every guard is false must be valid. All other values are checked in full, which
-        # only takes longer.
+        # A guard is a test. If all of them are false, the value must be valid. All other values are checked
+        # in full, which only takes longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not has_format_limit and not coded:
             check = f"{self._name(value_check.check_decimal)}(p, v, {where})"
@@ -200,12 +198,12 @@ class _Writer:
                 f"except TypeError: {check}  # a signaling NaN has no hash",
             ]
         if coded and not ranged and not has_format_limit and not limited:
-            # Nothing else restricts the value, so every enum member is valid. `value_check` handles values
-            # of other classes, some of which are valid, such as text with several codes.
+            # The value has no other limits, so every enum member is valid. `value_check` handles values of
+            # other classes, some of which are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
         elif coded and not ranged and not has_format_limit and all(_only_values(limit) for limit in limits):
-            # Only the members that the limit allows are valid. There is exactly one limit, because at most
-            # one applies at a `Place` (`rules.limits_of`).
+            # Only the enum members that the limit allows are valid. There is exactly one limit, because at
+            # most one applies in a `Place` (`rules.limits_of`).
             (limit,) = limits
             allowed = rules.allowed_values(field.codes, member, limit.values)
             guards = [f"v.__class__ is not {self._name(field.codes)}", f"v not in {self._name(allowed)}"]
@@ -253,8 +251,8 @@ class _Writer:
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
         """Return the source of an expression that is true if a block satisfies a condition.
 
-        A condition without terms depends only on the place. It holds there; conditions that do not hold were
-        left out.
+        A condition without terms depends only on the `Place`, and holds, because conditions that do not apply
+        in this `Place` were left out.
         """
         terms = [
             self._term(by_name[name], values, f"{at}.{by_name[name].attribute}")
@@ -277,8 +275,8 @@ class _Writer:
         plain = _plain_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
-            # The matching members are computed once, here. A value of another class is formatted for each
-            # message, and its text is compared.
+            # Find the matching members once, when the check is compiled. A value of another class is
+            # formatted for each message, to compare its text.
             known = f"{value} in {self._name(rules.allowed_values(members, member, values))}"
             matches = f"({known} if {value}.__class__ is {self._name(plain)} else {matches})"
         return f"({value} is None or {matches})" if "" in values else f"({present} and {matches})"
@@ -303,7 +301,7 @@ class _Writer:
     def _group(
         self, member: GroupMember, at: str, where: str, by_name: dict[str, Member], *, is_required: bool
     ) -> list[str]:
-        # Including `at` keeps the variable names of nested groups distinct.
+        # The names include `at`, so nested groups have different variables.
         entries, entry, number = (f"{letter}{at}{member.tag}" for letter in "gen")
         counted = self._count_lines(member, entries, where, member)
         base, overrides = rules.limits_of(member, self.place)
@@ -362,8 +360,8 @@ def _present(member: Member, value: str) -> str:
 
 
 def _plain_class(member: FieldMember) -> Any:
-    """Return the class whose instances can be checked by lookup, without encoding them; None if there is
-    none.
+    """Return the class whose instances can be checked by a lookup, without encoding them; None if the member
+    has none.
     """
     return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
 

@@ -1,4 +1,4 @@
-"""The requirements for the members of a layout in a given context, and the texts for violations."""
+"""The requirements for the members of a layout in a given context (`Place`), and the texts for violations."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ groups).
 """
 
 MAX_CACHED_VALID: Final = 2048
-"""Maximum number of valid decimals cached for a field. When it is reached, all of them are discarded."""
+"""Maximum number of valid decimals cached for a field. When the cache is full, it is emptied."""
 
 
 # --- requirements in a context -----------------------------------------------------------------------
 
 
 def presence_of(member: Member, place: Place) -> Presence:
-    """Return whether a member is required, optional or forbidden, regardless of other members."""
+    """Return whether a member is required, optional or forbidden in a context, apart from conditions on other
+    members.
+    """
     presence = member.presence
-    # The last rule that applies counts. A rule whose scope depends on an unknown Logon does not apply.
+    # The last rule that applies is used. A rule that depends on an unknown Logon does not apply.
     for rule in member.rules:
         if rule.scope.covers(place):
             presence = rule.presence
@@ -49,7 +51,7 @@ class Conditions:
     """The conditions under which a member is required or forbidden.
 
     The member is required when any of `required_when` holds, and forbidden when any of `forbidden_when`
-    holds. If `only_when` is not empty, the member is also forbidden unless any of `only_when` holds.
+    holds. If `only_when` is not empty, the member is also forbidden when none of `only_when` holds.
     """
 
     required_when: tuple[Condition, ...]
@@ -60,13 +62,13 @@ class Conditions:
 def conditions_of(member: Member, place: Place) -> Conditions | None:
     """Return the conditions of a member; None if the member is forbidden regardless of other members.
 
-    A condition on unknown settings neither requires nor forbids a member.
+    A condition that depends on an unknown Logon neither requires nor forbids a member.
     """
     # `covers` returns None for a scope that depends on an unknown Logon; such a condition may hold.
     only = [condition for condition in member.only_when if condition.scope.covers(place) is not False]
     if member.only_when and not only:
         return None
-    # If one of these conditions holds for every message, or may hold, the others have no effect.
+    # If one of these conditions always holds, or may hold (unknown Logon), the others have no effect.
     unknown = any(condition.scope.covers(place) is None or not condition.terms for condition in only)
     return Conditions(
         tuple(condition for condition in member.required_when if condition.scope.covers(place)),
@@ -76,9 +78,10 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return the limit of a member in this context that applies regardless of other members, if any, and the
-    limits that replace it when their terms hold; if several hold, the last one applies. A limit without terms
-    cancels all limits before it. So does a limit that depends on unknown settings, which is not applied.
+    """Return two tuples of limits of a member in this context. The first contains the limit without terms, or
+    is empty. The second contains limits with terms: if the terms hold, such a limit replaces the first, and
+    if several hold, the last one applies. A limit without terms cancels all limits before it. A limit that
+    depends on an unknown Logon is not applied, but cancels all limits before it too.
     """
     base: tuple[Limit, ...] = ()
     overrides: tuple[Limit, ...] = ()
@@ -173,15 +176,16 @@ class ValueCheck:
     field: FieldLayout
     limit: LimitCheck | None
     valid_decimals: set[Any] = attrs.field(factory=set)
-    """Cache of valid decimals, because prices and quantities repeat: a lookup takes 0.2 µs, the check of
-    range and step 7 µs. An equal decimal with too many digits to be encoded passes too, but the encoder
-    rejects it.
+    """Cache of valid decimals, because prices and quantities repeat. A lookup takes 0.2 µs, but the check of
+    range and step takes 7 µs. A decimal that is equal to a cached one, but has too many digits, passes too;
+    the encoder rejects it.
     """
 
     def __call__(self, problems: list[Problem], value: Any, where: str) -> None:
         """Add the problems with a value."""
         field = self.field
-        # Encode first, because comparing a value that cannot be encoded, such as NaN, with a limit may raise.
+        # Encode the value first, because a value that cannot be encoded, such as NaN, may raise when it is
+        # compared with a limit.
         try:
             wire = FORMATTERS[field.kind](value)
         except EncodeError as error:
@@ -211,5 +215,5 @@ def formatted(member: FieldMember) -> Callable[[Any], str]:
 
 
 def allowed_values(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
-    """Return those of the values that a condition or a limit allows."""
+    """Return the values whose wire text is in `terms`, the allowed values of a condition or a limit."""
     return frozenset(value for value in values if formatted(member)(value) in terms)

@@ -16,23 +16,23 @@ from kalshi_fix_sansio.framing import CHECK_SUM_SIZE
 from kalshi_fix_sansio.scalars import Decimals
 
 SIGHTINGS_TO_COMPILE: Final = 100
-"""Number of messages with the same set of tags after which the shape of the last one is compiled.
+"""Number of messages with the same set of tags after which the shape of the latest one is compiled.
 
-Writing and compiling the code takes about as long as decoding a hundred messages with the reader. Compiling
-therefore never takes longer in total than the reader has taken, even if a peer keeps sending new shapes, and
-a shape that recurs costs at most twice as much as if it had been compiled at once. Shapes with the same set
-of tags (updates of one to four levels) share the count, so the most frequent shapes tend to be compiled
+Writing and compiling the code takes about as long as decoding a hundred messages with the reader. Even if a
+peer keeps sending new shapes, compiling therefore never takes longer in total than the reader has taken. A
+shape that recurs costs at most twice as much as if it had been compiled at once. Shapes with the same set of
+tags, such as updates of one to four levels, share a count, so the most frequent of them tends to be compiled
 first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
-"""The corresponding number for a codec that defers compiling to a quiet moment, when compiling delays no
-message. A lower number would compile shapes that never recur.
+"""The same number for a codec that defers compiling to a quiet moment. It is lower, because compiling then
+delays no message; with an even lower number, shapes that never recur would be compiled.
 """
 MAX_DEFERRED: Final = 32
 """Maximum number of deferred shapes. A further shape is not deferred, and its count restarts."""
 MAX_DEFERRED_SIZE: Final = 16 * 1024
-"""Maximum size of a message whose shape is deferred, in bytes. Larger messages are not needed: a long group
-has the same decoder for any number of entries, so a smaller message can be compiled instead.
+"""Maximum size in bytes of a message whose shape is deferred. Larger messages are not needed, because the
+decoder for a long group accepts any number of entries, so it can be compiled from a smaller message.
 """
 MAX_SIGHTINGS: Final = 1024
 """Maximum number of tag sets that are counted. A further tag set resets all counts."""
@@ -43,43 +43,45 @@ MAX_PATTERN_SIZE: Final = 512 * 1024
 memory per character.
 """
 MAX_CLEARANCES: Final = 3
-"""Maximum number of times that all shapes are discarded because there are too many of them or they are too
-large. After that the existing shapes are kept and no others are compiled, which limits the work of compiling
-for any input.
+"""Maximum number of times that all shapes are discarded because they exceed MAX_SHAPES or MAX_PATTERN_SIZE.
+After that, the existing shapes are kept and no others are compiled, which limits the work for any input.
 """
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs that are tried for one message. Each of these shapes may read the whole
-message before rejecting it.
+"""Maximum number of shapes with runs (see `runs`) that are tried for one message. Each of these shapes may
+read the whole message before it rejects it.
 """
 
 MAX_HEADS: Final = 1024
-"""Maximum number of cached heads (the bytes before MsgSeqNum). When it is reached, all of them are
-discarded.
+"""Maximum number of cached heads (the bytes of a message before MsgSeqNum). When the cache is full, it is
+emptied.
 """
 MAX_HEAD_SIZE: Final = 256
 """Maximum size of a cached head, in bytes."""
 
 _MSG_SEQ_NUM: Final = b"\x0134="
 _Known = tuple[int, Read, Head]
-"""The last message with a head: its size, the function that decoded it, and the head as that function's
-argument."""
+"""The last message with a head: its size, the function that decoded it, and the argument `head` for that
+function.
+"""
 
 
 @attrs.define(eq=False, repr=False)
 class DecoderCache:
-    """Decodes messages of known shapes, and learns the shapes of other messages without problems.
+    """Decodes messages of compiled shapes. Counts the shapes of other messages, and compiles the frequent
+    ones.
 
     Messages with the same head (the bytes before MsgSeqNum), and therefore the same MsgType and BodyLength,
-    usually have the same shape. The shape of the last such message is tried first, and the head need not be
-    parsed again. Without this, a report takes 1.4 times as long, and an update of one level 1.7 times.
+    usually have the same shape. The shape of the last message with the same head is therefore tried first,
+    and the head is not parsed again. Without this, a report takes 1.4 times as long to decode, and an update
+    of one level 1.7 times.
     """
 
     _tables: Tables
     _heads: dict[bytes, _Known] = attrs.field(factory=dict)
     """The last message with each head, by the bytes of the head."""
     _decimals: Decimals = attrs.field(factory=lambda: Decimals(Decimal))
-    """Prices by their text, because the same prices recur. Without this cache, a snapshot of 40 levels takes
-    1.14 times as long.
+    """Decimals by their text, because the same prices recur. Without this cache, a snapshot of 40 levels
+    takes 1.14 times as long to decode.
     """
     _shapes: dict[int, tuple[Shape, ...]] = attrs.field(factory=dict)
     """Compiled shapes by `_key` or `_run_key`; empty for a shape that cannot be compiled."""
@@ -95,30 +97,35 @@ class DecoderCache:
         self._length_at = len(f"8={self._tables.dialect.begin_string}\x019=")
 
     def decode(self, data: bytes, framed: bool, strict: bool = False) -> Message | None:
-        """Return the message if its shape is known and all its values have the plain form.
+        """Return the message if its shape is compiled and all its values have the plain form
+        (`LEXICAL_PLAIN`).
 
-        Otherwise return None; the caller then uses the reader. `framed` means that BodyLength and CheckSum
-        have been checked; otherwise they are checked here. With `strict`, the message is returned only if
+        Otherwise return None, and the caller uses the reader. `framed` means that BodyLength and CheckSum
+        were already checked; otherwise they are checked here. With `strict`, the message is returned only if
         strict decoding accepts it.
         """
-        # `at` is 0 if there is no MsgSeqNum; then no cached head and no shape matches.
+        # Without MsgSeqNum, `at` is 0, and no cached head and no shape matches.
         at = data.find(_MSG_SEQ_NUM) + 1
         known = self._heads.get(data[:at])
         try:
             if known is not None:
                 size, read, head = known
-                # The head contains BodyLength, so BodyLength is correct for this size only.
+                # The head contains BodyLength. It is correct only if the message has the same size as the
+                # cached one.
                 if len(data) == size:
                     message = read(data, at, head, framed, strict)
                     if message is not None:
                         return message
             return self._search(data, at, framed, strict)
         except ValueError:
-            # A value matches its expression but is invalid, such as 30 February. The explainer reports it.
+            # A value matches its regular expression but is invalid, such as 30 February. The explainer
+            # reports it.
             return None
 
     def _search(self, data: bytes, at: int, framed: bool, strict: bool) -> Message | None:
-        """Look up the shape of the message by its tags; raise ValueError as the shape's function does."""
+        """Find the shape of the message by its tags, and decode it. Raises ValueError, like the shape's
+        function.
+        """
         columns = split(data.decode("latin-1"))
         shapes = self._shapes.get(_key(columns))
         if shapes is None:
@@ -128,7 +135,7 @@ class DecoderCache:
             if found is None:
                 continue
             digits, *others = found.groups()
-            # Every shape captures the same BodyLength, so if it is wrong for one, it is wrong for all.
+            # All shapes capture the same BodyLength, so if it is wrong, no other shape accepts the message.
             length = int(digits)
             if length != len(data) - self._length_at - len(digits) - 1 - CHECK_SUM_SIZE:
                 return None
@@ -145,7 +152,7 @@ class DecoderCache:
     def learn(
         self, text: str, columns: Columns, message: Message, deferred: dict[int, str] | None = None
     ) -> None:
-        """Count a message that had no decoder, and compile its shape when the required number is reached.
+        """Count a message that no decoder accepted. Compile its shape if there were enough such messages.
 
         Args:
             text: the message as latin-1 text.
@@ -154,9 +161,9 @@ class DecoderCache:
             deferred: dict that receives the text of a message whose shape should be compiled later; None
                 compiles the shape now.
         """
-        # Counted by the set of tags, not by the shape, so that one lookup decides whether to continue. When
-        # the number is reached, the shape of this message is compiled, and counting restarts for the other
-        # shapes.
+        # Count by the set of tags, not by the shape, so one lookup decides whether to continue. When the
+        # number is reached, the shape of this message is compiled, and the count restarts for other shapes
+        # with these tags.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1
         if count < (SIGHTINGS_TO_COMPILE if deferred is None else SIGHTINGS_TO_DEFER):
@@ -173,26 +180,29 @@ class DecoderCache:
             deferred[run_key] = text
 
     def compile(self, text: str, columns: Columns, message: Message) -> None:
-        """Compile the shape of a message without problems; the arguments are those of `learn`."""
+        """Compile the shape of a message without problems, unless it exists. The arguments are those of
+        `learn`.
+        """
         found = self._known_shapes(columns, message)
         if found is not None:
             explained = Explainer(self._tables, text)
             self._add(*found, DecoderWriter(explained, self._tables.data_tags, self._decimals))
 
     def _known_shapes(self, columns: Columns, message: Message) -> tuple[int, tuple[Shape, ...]] | None:
-        """Return the key for the shape of a message, and the compiled shapes with this key; None if no
-        further shape may be compiled for it.
+        """Return the key for the shape of a message, and the compiled shapes with this key. Return None if
+        the shape must not be compiled.
         """
         layout = self._tables.dialect.layout_of(message.__class__)
         if layout is None:
             return None
-        # A decoder with a run accepts any number of entries, so its key must not depend on the number.
+        # A decoder with a run accepts any number of entries, so its key must not depend on this number.
         groups = self._tables.body(layout).groups
         has_run = any(len(getattr(message, attribute)) > MAX_SINGLE_ENTRIES for attribute, _ in groups)
         key = _run_key(columns) if has_run else _key(columns)
         known = self._shapes.get(key)
-        # If the shape is already compiled, its decoder rejected a value of this message. With runs, a key may
-        # have several patterns, and only writing the pattern of this message shows whether it is among them.
+        # A known shape without runs is not compiled again: its decoder has rejected a value of this message.
+        # With runs, a key may have several patterns; the pattern of this message must be written to compare
+        # it with them (`_add`).
         if known is not None and (not has_run or len(known) >= MAX_SHAPES_PER_KEY):
             return None
         return key, known or ()
@@ -208,15 +218,15 @@ class DecoderCache:
             self._clearances += 1
             self._shapes.clear()
             self._pattern_size, known = 0, ()
-        # A cached head would keep using its old shape although the new one may be faster, and would keep the
-        # code of a discarded shape in memory.
+        # A cached head refers to a shape. Empty the cache, because the new shape may be faster, and because
+        # the code of discarded shapes would stay in memory.
         self._heads.clear()
         self._pattern_size += size
         self._shapes[key] = (*known, writer.compile()) if writer.pattern else known
 
 
-# Keys are hashes, because the tags may be as large as the message. If two shapes have the same hash, the
-# messages of one of them are decoded by the reader, which only takes longer.
+# Keys are hashes, because the tags themselves may be as large as the message. If two shapes have the same
+# hash, the reader decodes the messages of one of them, which only takes longer.
 
 
 def _key(columns: Columns) -> int:
@@ -226,8 +236,8 @@ def _key(columns: Columns) -> int:
 
 
 def _run_key(columns: Columns) -> int:
-    """Return the key of a shape with runs, which does not depend on the number of entries, or on which entry
-    is the first with an optional field.
+    """Return the key of a shape with runs: a hash of the set of its tags and its MsgType. It does not depend
+    on the number of entries, or on which entries have an optional field.
     """
     tags, values = columns
     return hash(frozenset((*tags, *values[2:3])))

@@ -1,4 +1,4 @@
-"""Converters for the compiled decoders, for texts that have matched the lexical expressions."""
+"""Converters for the compiled decoders. Every text has already matched the regular expression of its kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def to_timestamp(text: str) -> datetime:
 
 def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
     """Convert one field of all entries of a group; None where an entry does not have the field."""
-    # No lexical form allows an empty text, so a false value means that the field is absent.
+    # No kind of value allows an empty text, so a false value means that the field is absent.
     if all(column):
         return column if convert is None else map(convert, column)  # type: ignore[arg-type]
     if convert is None:
@@ -30,7 +30,7 @@ def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None])
 def any_broken(
     limit: LimitCheck, entries: Iterable[Any], attribute: str, column: Iterable[str | None]
 ) -> bool:
-    """Return whether any entry of a group has a value of a field that violates its limit."""
+    """Return whether the value of one field violates its limit in any entry of a group."""
     return any(
         text is not None and limit(getattr(entry, attribute), text) is not None
         for entry, text in zip(entries, column, strict=True)
@@ -42,13 +42,13 @@ CONVERTERS: Final[Mapping[Kind, Callable[[str], Any] | None]] = MappingProxyType
         **CONVERSIONS,
         Kind.STRING: None,
         Kind.CHAR: None,
-        # Without a case for leap seconds, and without a text for the error.
+        # These are faster than `scalars`, because they need no case for leap seconds and no text for errors.
         Kind.UTCTIMESTAMP: to_timestamp,
         Kind.UTCDATEONLY: date.fromisoformat,
         Kind.UTCTIMEONLY: time.fromisoformat,
     }
 )
-"""Functions that convert the text of a value, by kind; None if the value is the text itself.
+"""Functions that convert the text of a value, by kind. None means that the value is the text itself.
 
 Python's conversions accept more than FIX does, such as `1_0` and `+5`. They are safe only here, where the
 text has already matched `LEXICAL_PLAIN`.

@@ -1,14 +1,13 @@
 """Compiled decoders: a regular expression and a function written for one shape of message.
 
-The shape of a message is the sequence of its tags, with the counts of its groups. When the reader or the
-explainer has decoded a message without problems, all facts that depend only on the shape are known: the place
-of each field, that no required field is missing or repeated, and where group entries begin and end. The facts
-that depend on the values are checked for each message. The regular expression matches exactly these tags and
-the lexical form of each value. The function checks CheckSum, assigns the converted values to their
-attributes, and raises ValueError for days that do not exist. A message that does not match is left to the
-reader.
+The shape of a message is the sequence of its tags, with the counts of its groups. Once a message of a shape
+was decoded without problems, all facts that depend only on the shape are known: the place of each field, that
+no required field is missing or repeated, and where group entries begin and end. Only the values are checked
+for each message. The regular expression matches exactly these tags, with values of the right form. The
+function checks CheckSum, assigns the converted values to their attributes, and raises ValueError for days
+that do not exist. If a message does not match, the caller uses the reader.
 
-Long groups with regular entries are decoded by a loop instead: see `runs`.
+For long groups with regular entries, the function contains a loop instead: see `runs`.
 
 Part of the function written for a Heartbeat with TestReqID:
 
@@ -52,17 +51,17 @@ from kalshi_fix_sansio.scalars import Decimals
 MAX_VALUES: Final = 250
 """Maximum number of fields that the code of a shape decodes outside loops."""
 MAX_SINGLE_ENTRIES: Final = 4
-"""Maximum number of group entries decoded without a loop; a longer group is decoded with a loop if its
-entries are regular. With a loop, updates of three levels take 1.6 times as long, and updates of one level 1.8
-times.
+"""Maximum number of group entries that are decoded without a loop. A longer group is decoded with a loop if
+its entries are regular. For short groups a loop is slower: updates of three levels would take 1.6 times as
+long, and updates of one level 1.8 times.
 """
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
-"""Header fields whose values are part of the shape."""
+"""Header fields whose values, not only their tags, are part of the shape."""
 _MSG_SEQ_NUM_TAG: Final = 34
 _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
-"""Header fields whose values recur: framing, message type, sender and target. A head with any other field,
-such as a time, is not cached, because it would displace heads that recur.
+"""Header fields whose values recur: framing, message type, sender and target. A head (see `Head`) with any
+other field, such as a time, is not cached, because it would displace heads that recur.
 """
 
 _REPEATED: Final = frozenset(("PRICE", "QTY"))
@@ -73,8 +72,8 @@ _CHECK_SUM: Final = "10=([0-9]{3})\x01"
 _FRAMING: Final = {9: _BODY_LENGTH, 10: _CHECK_SUM}
 """Expressions for the framing fields (see `framing`)."""
 _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CHECK_SUM)}
-"""The sum of all bytes modulo 256, including the CheckSum field, by the text of CheckSum. `get` returns None
-for 256 to 999, which are not valid.
+"""By the text of CheckSum, the sum of all bytes of the message modulo 256, including the CheckSum field.
+`get` returns None for 256 to 999, which are not valid.
 """
 
 Head = tuple[Any, ...]
@@ -83,8 +82,8 @@ Read = Callable[[bytes, int, Head, bool, bool], Message | None]
 """A function that decodes a message. If the message does not match, it returns None or raises ValueError, and
 the caller uses the reader.
 
-Arguments: the message; the offset of MsgSeqNum; the head, in which BodyLength is correct; whether the message
-is a `Frame`, whose CheckSum is correct too; whether to return it only if strict decoding accepts it.
+Arguments: the message; the offset of MsgSeqNum; the head, with a correct BodyLength; whether the CheckSum was
+already checked; whether to return the message only if strict decoding accepts it.
 """
 
 
@@ -94,7 +93,7 @@ class Shape:
 
     pattern: str
     match_head: Callable[[str], re.Match[str] | None]
-    """Matches the head, which consists of the fields before MsgSeqNum."""
+    """Matches the head, which is the text before MsgSeqNum."""
     is_head_common: bool
     """Whether many messages are expected to have the same head."""
     read: Read
@@ -102,7 +101,7 @@ class Shape:
 
 @attrs.define(eq=False)
 class _Target:
-    """One instance that the function creates, and the values assigned to its attributes."""
+    """One object that the written function creates, and the values that it assigns to its attributes."""
 
     name: str
     block: BlockItem
@@ -114,8 +113,8 @@ class _Target:
     def lines(self) -> Iterator[str]:
         """Yield the statements that create the instance and assign its attributes.
 
-        They bypass the constructor, because the values are already converted. Every slot must be assigned, or
-        reading the attribute raises AttributeError.
+        The statements bypass the constructor, because the values are already converted. They must assign
+        every attribute, because reading an unassigned slot raises AttributeError.
         """
         yield f"{self.name} = new({self.name}_class)"
         for attribute, expression in self.values.items():
@@ -146,29 +145,31 @@ class DecoderWriter:
         self._data_tags = data_tags
         self._parts: list[str] = []
         self._lines: list[str] = []
-        """Statements that create the objects; an object is created after those that it refers to."""
+        """Statements that create the objects. An object is created after the objects that it refers to."""
         self._checks: list[str] = []
-        """Statements that precede all of `_lines` and may return None. They include the loops of runs, each
-        after the check of its count.
+        """Statements before `_lines`, most of which return None if the message does not match. They include
+        the loops of runs, each after the check of its count.
         """
         self._limits: list[str] = []
-        """Expressions that are true if a value violates a limit, which only strict decoding checks."""
+        """Expressions that are true if a value violates its limit. Only strict decoding checks limits."""
         self._is_strict = explained.in_place
         self._values: list[str] = []
         """Variables, one for each captured value."""
         self._position = 0
-        """Number of fields written so far, to check that each field is where the pattern expects it."""
+        """Number of fields written so far. The next field must have this position in the message."""
         self._data_length: tuple[int, str] = (0, "")
-        """Tag and variable of the previous field if it was the length of a data field."""
+        """Tag and variable of the previous field if it was the length of a data field; otherwise 0 and an
+        empty string.
+        """
         self._decimals = decimals
         self._run_start: tuple[int, int] | None = None
-        """Indexes of the first run's part and value, if there is a run."""
+        """Indexes of the first run in `_parts` and `_values`; None if there is no run."""
         self._step = 0
-        """Number of texts per entry when the first run is split."""
+        """Number of texts per entry into which `split` splits the first run."""
         self._splits: dict[str, str] = {}
-        """The expression of an entry, by the name of the split function in the written code."""
+        """The regular expression of an entry, by the name of the split function in the written code."""
         self._head = (0, 0)
-        """Number of parts and values before MsgSeqNum; zeros before MsgSeqNum has been written."""
+        """Number of `_parts` and `_values` before MsgSeqNum; zeros until MsgSeqNum is written."""
         self._is_head_common = True
         self._names: dict[str, Any] = {
             "new": object.__new__,
@@ -188,7 +189,7 @@ class DecoderWriter:
         """Compile the shape, which takes milliseconds."""
         first, first_value = self._head
         end, end_value = self._run_start or (len(self._parts), len(self._values))
-        # The head is left out, because the caller has matched it or found the same bytes in the cache.
+        # Leave out the head, which the caller has matched or found in the cache.
         front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
         values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
         if self._run_start is None:
@@ -197,8 +198,8 @@ class DecoderWriter:
         else:
             self._names["match"] = re.compile(rest).match
             self._names["match_rest"] = re.compile("\x01" + "".join(self._parts[end + 1 :])).fullmatch
-            # Splitting finds entries anywhere in the rest of the message, so check that no text is left over
-            # between the counter, the entries, and the fields after them.
+            # `split` finds entries anywhere in the rest of the message. Check that no other text is between
+            # the counter, the entries, and the fields after them.
             lines = [
                 "text = data.decode('latin-1')",
                 "found = match(text, at)",
@@ -211,8 +212,8 @@ class DecoderWriter:
         for name, entry in self._splits.items():
             self._names[name] = re.compile(entry).split
         lines += [*values, f"{_unpacked(self._values[:first_value])} = head", *self._checks, *self._lines]
-        # The source contains nothing that the peer sent except tags, as numbers. MsgType and BeginString are
-        # known to the dialect, or there would be no shape; all other text is captured.
+        # Of the peer's text, the source contains only tags, as numbers, and the MsgType and BeginString,
+        # which the dialect defines. All other text is captured by the expression.
         read = make_function("read(data, at, head, framed, strict)", lines, self._names, "shape")
         match_head = re.compile(front).fullmatch
         return Shape(self.pattern, match_head, self._is_head_common, read)
@@ -230,8 +231,8 @@ class DecoderWriter:
         body.values.update(header="header", trailer="trailer", problems="()")
         for target in (header, trailer, body):
             self._lines += target.lines()
-        # A misplaced field is misplaced in every message of this shape, so strict decoding never uses it.
-        # Limits depend on the values.
+        # If a field is misplaced, it is misplaced in every message of this shape, so strict decoding never
+        # uses the shape. Limits depend on the values.
         if not self._is_strict:
             self._checks.insert(0, "if strict: return None")
         elif self._limits:
@@ -239,13 +240,13 @@ class DecoderWriter:
         self._lines.append("return body")
 
     def _frame(self, explained: Explainer, header: _Target) -> None:
-        """Write the handling of BodyLength and CheckSum, after checking that the framing fields are in their
-        places.
+        """Write the code for BodyLength and CheckSum. Raise _NoShapeError if a framing field is not in its
+        place.
         """
         start = [f"8={re.escape(explained.begin_string)}\x01", _BODY_LENGTH]
         parts = self._parts
-        # The function begins at MsgSeqNum, which must therefore be present and precede any run. A `Frame`
-        # that the caller constructed may have its fields anywhere.
+        # The function begins to match at MsgSeqNum, so this field must precede any run. Framing fields may be
+        # misplaced if the user has constructed the `Frame`.
         if (
             parts[:2] != start
             or not parts[2].startswith("35=")
@@ -254,7 +255,7 @@ class DecoderWriter:
             or (self._run_start is not None and self._run_start[0] < self._head[0])
         ):
             raise _NoShapeError
-        # The cache compares BodyLength with the size of the message, and passes it in as a number.
+        # The cache has already compared BodyLength with the size of the message, and passes it as a number.
         header.values = {
             attribute: "length" if expression.endswith(f"({self._values[0]})") else expression
             for attribute, expression in header.values.items()
@@ -294,8 +295,8 @@ class DecoderWriter:
             target.values[slot.member.attribute] = value
             return
         name = self._capture(tag, slot)
-        # The expression ends a data field at the next SOH, the explainer at the given length, so the two must
-        # agree.
+        # The regular expression ends a data field at the next SOH, but the explainer ends it at the given
+        # length. Accept only messages for which both are the same.
         if self._data_tags.get(length_tag) == tag:
             self._checks.append(f"if int({length}) != len({name}): return None")
         if tag in self._data_tags:
@@ -345,14 +346,14 @@ class DecoderWriter:
         if run is not None:
             target.values[attribute] = self._run(group, run)
             return
-        # The counter is matched literally, so the number of entries is part of the shape.
+        # The expression contains the value of the counter, so the number of entries is part of the shape.
         self._parts.append(f"{group.slot.field.tag}={re.escape(group.raw)}\x01")
         names = []
         for entry in group.entries:
             target_of_entry = self._target(f"entry{self._position}", entry)
             for item in entry.items:
                 self._item(target_of_entry, item)
-            # Written after the lines of the nested groups, because it refers to their lists.
+            # Written after the lines of nested groups, because the entry refers to their lists.
             self._lines += target_of_entry.lines()
             names.append(target_of_entry.name)
         target.values[attribute] = f"[{', '.join(names)}]"
@@ -370,7 +371,7 @@ class DecoderWriter:
                 entryv7.md_entry_date = entryv7.md_entry_time = None
                 entryv7.unknown = ()
 
-        The loop assigns each value directly to its attribute, from the column of texts.
+        The loop takes each value from the column of its texts, and assigns it directly to the attribute.
         """
         for entry in group.entries:
             for item in entry.items:
@@ -378,10 +379,12 @@ class DecoderWriter:
                     raise _NoShapeError
                 self._position += 1
         count = self._capture(group.slot.field.tag, group.slot)
-        # Fields of a run include the SOH of the previous field instead of their own: see `RunField.pattern`.
+        # The expression of each field of a run begins with the SOH of the field before it: see
+        # `RunField.pattern`.
         self._parts[-1] = self._parts[-1].removesuffix("\x01")
         captured = "".join(field.pattern(captured=True) for field in fields)
-        # The texts are the text before an entry, its values, the text before the next entry, and so on.
+        # `split` returns the text before an entry, the values of the entry, the text before the next entry,
+        # and so on.
         step = len(fields) + 1
         run = f"v{len(self._values)}"
         if self._run_start is None:
@@ -394,9 +397,9 @@ class DecoderWriter:
             self._splits[split] = captured
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
-        # The repetition may backtrack over entries, but never reads one again: if the rest of the message
-        # does not match, each entry that is given up fails at its first tag. The tag of the field after a run
-        # is not one of the run's tags, or the explainer would have assigned the field to the last entry.
+        # If the rest of the message does not match, the expression gives up one entry after another, but
+        # reads none again: it expects the tag after the run, which no entry begins with. (If that tag were
+        # one of the run's, the explainer would have assigned its field to the last entry.)
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
@@ -416,8 +419,7 @@ class DecoderWriter:
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
                     self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
-        # The count is checked before it is used, because a counter of 999999999 would allocate as many
-        # objects.
+        # Check the count before it is used, because a counter of 999999999 would create as many objects.
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
@@ -437,12 +439,13 @@ class DecoderWriter:
 def _is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
     """Return whether the values of a field recur, so that caching them is worthwhile.
 
-    Prices recur, because a venue has few, and so do order quantities. Fees, balances, and quantities in group
-    entries (sums over many orders) rarely recur: with every decimal cached, a report takes 1.2 times as long.
+    Prices recur, because a venue has few of them, and order quantities recur too. Fees, balances, and
+    quantities in group entries (sums over many orders) rarely recur. If every decimal were cached, a report
+    would take 1.2 times as long.
     """
     return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
 
 
 def _unpacked(names: Sequence[str]) -> str:
-    """Return the target list for assigning a tuple of values."""
+    """Return the left side of the assignment of a tuple to these names."""
     return f"({''.join(f'{name}, ' for name in names)})"

@@ -1,7 +1,7 @@
-"""Runs: long groups with regular entries, for which one expression and one loop decode any number of entries.
+"""Runs: long groups with regular entries. One regular expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same order (the faster form), or if each has a subset of
-the layout's tags in the order of the layout.
+Entries are regular in two cases: all have the same tags in the same order (which is decoded faster), or each
+has some of the layout's tags in the order of the layout.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class RunField:
     def pattern(self, *, captured: bool) -> str:
         """Return the part of the entry's expression for this field.
 
-        It begins with the SOH of the previous field and does not end with the field's own SOH, so that
-        entries are searched for only where a field begins. With just `448=`, every `448=` inside a long text
-        would be a possible start, from which the text would be read to its end.
+        It begins with the SOH of the previous field, and does not end with the field's own SOH. An entry can
+        therefore begin only where a field begins. Without the SOH, every `448=` inside a long text would be a
+        possible beginning, from which the text would be read to its end.
         """
         form = lexical(self.slot)
         field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
@@ -38,7 +38,7 @@ class RunField:
 
 
 def lexical(slot: Slot | None) -> str:
-    """Return the expression for the values of a field; `slot` is None for an unknown field."""
+    """Return the regular expression for the values of a field; `slot` is None for an unknown field."""
     return LEXICAL_PLAIN[Kind.STRING if slot is None else slot.field.kind]
 
 
@@ -46,7 +46,8 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
     """Return the fields of the entries of a group, or None if its entries are not regular."""
     entries = []
     for entry in group.entries:
-        # The number of entries of a nested group varies, which one expression cannot capture.
+        # Entries with nested groups are not regular: the number of nested entries varies, so one expression
+        # cannot capture them.
         fields = [item for item in entry.items if isinstance(item, FieldItem)]
         if len(fields) != len(entry.items) or not all(_is_simple(item, data_tags) for item in fields):
             return None
@@ -60,9 +61,11 @@ def run_of(group: GroupItem, data_tags: Mapping[int, int]) -> list[RunField] | N
 
 
 def _ordered_run(group: GroupItem, common_tags: set[int]) -> list[RunField]:
-    """Return the fields of the layout from the opener on; those not in `common_tags` are optional."""
-    # Every entry contains the opener, so at least one field is not optional: an entry of only optional fields
-    # would match the empty string between any two characters.
+    """Return the fields of the layout from the opener (the first field of every entry) on. Those not in
+    `common_tags` are optional.
+    """
+    # The opener is in every entry, so it is not optional. This matters, because an expression of only
+    # optional fields would match between any two characters.
     begin = group.table.slots[group.opener].index
     return [
         RunField(tag, slot, tag not in common_tags)
@@ -79,8 +82,8 @@ def _field_slot(item: FieldItem) -> FieldSlot | None:
 
 
 def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
-    """Return whether a run can contain the field, because it is neither data, nor the length of data, nor an
-    obsolete tag.
+    """Return whether a run can contain the field. It must not be data, the length of data, or an obsolete
+    tag.
     """
     slot = _field_slot(item)
     if slot is None:

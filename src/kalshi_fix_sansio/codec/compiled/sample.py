@@ -1,5 +1,5 @@
-"""Samples: messages with the tags of a shape and invented values, for compiling its decoder in another
-process.
+"""Samples: messages with the tags of a shape and invented values. Another process can compile the decoder of
+the shape from them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _VALUES: Final[Mapping[Kind, str]] = MappingProxyType(
 
 
 def sample_of(explained: Explainer, fields: Mapping[int, FieldLayout]) -> bytes:
-    """Return a message of the same shape as the explained one, with invented values: only the tags, MsgType
-    and the counts of group entries are the same.
+    """Return a message of the same shape as the explained one. Its tags, MsgType and counters are the same;
+    all other values are invented.
     """
     parts = []
     for tag, value, _ in explained.tokens[2:-1]:
