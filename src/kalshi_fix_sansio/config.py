@@ -50,8 +50,8 @@ class ProtocolOptions(Value):
     """Settings for behaviour that FIXT 1.1 leaves open.
 
     Attributes:
-        explain_violation: Send a Logout with a Text before the session ends, where FIXT makes it optional: if
-            a Logon lacks a field or has a wrong CompID or SendingTime, or if the peer is silent.
+        explain_violation: Send a Logout with a Text before the session ends in two cases in which FIXT makes
+            it optional. The peer is silent, or its Logon lacks a field or has a wrong CompID or SendingTime.
         explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused because of its
             HeartBtInt, its DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of a Reject in the Logout that follows it.
@@ -73,7 +73,7 @@ class ProtocolOptions(Value):
             after SendingTime.
         reject_without_tag: Pairs of a SessionRejectReason (373) and a tag. A Reject for such a problem omits
             RefTagID (371).
-        undefined_tag_reason: SessionRejectReason (373) of the Reject for an undefined tag.
+        undefined_tag_reason: SessionRejectReason (373) of a Reject for an undefined tag.
         skip_by_check_sum: After a wrong BodyLength, skip bytes until the first CheckSum field after the
             position that BodyLength gives, instead of until the next BeginString.
     """

@@ -93,7 +93,7 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
     """Return messages that the venue may send on a session of this type, as decoded on receipt.
 
     Raises:
-        KeyError: there is no such session type.
+        KeyError: the dialect does not define this session type.
     """
     choices, layouts = Choices(data), _layouts(session_type, product)
     found: list[Message] = []
@@ -108,7 +108,7 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
     interruptions the session receives.
 
     Raises:
-        KeyError: there is no such session type.
+        KeyError: the dialect does not define this session type.
         ConfigurationError: the product does not offer this session type.
     """
     choices, layouts = Choices(data), _layouts(session_type, product)

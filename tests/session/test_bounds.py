@@ -151,7 +151,7 @@ def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -
     for _ in range(2):
         wired.session.receive_data(news(wired), wired.clock.now)
     waiting = news(wired)
-    with pytest.raises(LocalProtocolError, match=f"2 events wait \\({2 * size} bytes\\); take events"):
+    with pytest.raises(LocalProtocolError, match=f"2 events wait \\({2 * size} bytes\\); call events"):
         wired.session.receive_data(waiting, wired.clock.now)
     assert len(wired.session.events()) == 2
     assert len(wired.receive(waiting)) == 1

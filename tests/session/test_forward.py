@@ -109,7 +109,7 @@ def test_the_header_is_checked_as_in_send(client: Wired) -> None:
 
 def test_no_message_is_forwarded_before_the_logon() -> None:
     wired = wire(Role.INITIATOR)
-    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+    with pytest.raises(LocalProtocolError, match="in the state 'disconnected'"):
         wired.session.forward(ORDER, wired.clock.now)
     assert wired.session.state is State.DISCONNECTED
 

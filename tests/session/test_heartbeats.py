@@ -48,7 +48,7 @@ def test_a_user_can_send_a_test_request(wired: Wired) -> None:
 
 def test_a_user_cannot_send_a_test_request_before_the_logon(role: Role) -> None:
     wired = wire(role)
-    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+    with pytest.raises(LocalProtocolError, match="in the state 'disconnected'"):
         wired.session.test_request(wired.clock.now)
 
 

@@ -40,8 +40,8 @@ def test_an_abort_before_the_logon_sends_no_logout(role: Role) -> None:
 
 def test_no_bytes_can_be_received_before_connect(role: Role) -> None:
     wired = wire(role)
-    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+    with pytest.raises(LocalProtocolError, match="in the state 'disconnected'"):
         wired.session.receive_data(b"x", wired.clock.now)
-    with pytest.raises(LocalProtocolError, match="the session is disconnected"):
+    with pytest.raises(LocalProtocolError, match="in the state 'disconnected'"):
         wired.session.receive_eof(wired.clock.now)
     assert wired.session.events() == []

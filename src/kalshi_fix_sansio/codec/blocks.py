@@ -60,9 +60,9 @@ class GroupItem:
     def opens_entry(self, tag: int) -> bool:
         """Return whether a field of the group begins a new entry.
 
-        The tag that opened the first entry opens each further entry. If another delimiter (a tag that the
-        dialect allows to open an entry) repeats in the last entry, it opens an entry while there are fewer
-        than the counter states. Any other repeated tag is a repeated field of the last entry.
+        The tag that opened the first entry opens each further entry. Other delimiters (tags that the dialect
+        allows to open an entry) open one only if they are already in the last entry, and fewer entries were
+        found than the counter states. Any other repeated tag is a repeated field of the last entry.
         """
         if not self.entries:
             return True

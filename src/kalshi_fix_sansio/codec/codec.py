@@ -106,11 +106,15 @@ class Codec:
     def decode_strict(self, frame: bytes | Frame) -> Message:
         """Decode a message, and raise DecodeError unless it is valid.
 
-        All problems that `decode` lists are errors, and the following ones too: a tag that the dialect does
-        not define, or does not define in this place; a field in the wrong part of the message (header, body
-        or trailer); a group entry whose fields are not in the dialect's order; a value that violates the
-        limits of its field. Rules that depend on the product, the session type or other fields are checked
-        only by `validation.validate`.
+        All problems that `decode` lists are errors, and also:
+
+        - a tag that the dialect does not define, or does not define in this place;
+        - a field in the wrong part of the message (header, body or trailer);
+        - a group entry whose fields are not in the dialect's order;
+        - a value that violates the limits of its field.
+
+        Rules that depend on the product, the session type or other fields are checked only by
+        `validation.validate`.
 
         Raises:
             DecodeError: its `problems` are classified by SessionRejectReason (373). At most 1,000 problems

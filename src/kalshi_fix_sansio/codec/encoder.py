@@ -66,9 +66,9 @@ def check_unknown(
 
     Raises:
         EncodeError: an unknown field has a tag that its block, an enclosing block, the header or the trailer
-            defines. (An obsolete tag is allowed once, if the field with the current tag is set.) Also if a
-            value contains SOH but is not data, if data does not directly follow its length, or if the length
-            is wrong.
+            defines. An obsolete tag is allowed once, if the field with the current tag is set. EncodeError is
+            also raised if a value contains SOH but is not data, if data does not directly follow its length,
+            or if this length is wrong.
     """
     if block.unknown:
         _check_fields(block, table, tables, enclosing)
@@ -84,10 +84,10 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
     """Reject fields in `unknown`, in and after the header, that a receiver would assign to another block.
 
     Raises:
-        EncodeError: the header has unknown fields, which a receiver would assign to the body; or an entry of
-            a header group has unknown fields that the body defines; or the body, with the text `body`, begins
-            with unknown fields directly after a group of the header, so a receiver would assign them to the
-            last entry of that group.
+        EncodeError: a receiver would assign an unknown field to another block. This applies to all unknown
+            fields of the header, which would belong to the body. It applies to unknown fields in an entry of
+            a header group if the body defines the tag. And it applies to unknown fields with which the body
+            begins (its text is `body`) if they directly follow a group of the header.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")

@@ -1,7 +1,7 @@
 """The explainer: assigns the fields of a message to blocks, and reports all problems.
 
-Fields are assigned according to FIX 5.0 SP2 volume 1, "Repeating groups", and to this library's rules for
-fields that a venue adds without notice. (A block is the header, the body, the trailer or a group entry.)
+A block is the header, the body, the trailer or a group entry. Fields are assigned to blocks according to FIX
+5.0 SP2 volume 1, "Repeating groups", and to this library's rules for fields that a venue adds without notice.
 
 - A field belongs to the innermost open block that defines its tag. It ends all group entries inside that
   block.

@@ -138,7 +138,7 @@ class _Reading:
             slot = find(tag)
             if slot is None:
                 if tag in self._known:
-                    break  # a field of an enclosing block, or misplaced
+                    break  # the field belongs to an enclosing block, or is misplaced
                 unknown.append(self._unknown(tag, texts[at]))
                 at += 1
                 continue

@@ -101,9 +101,12 @@ Slot = FieldSlot | LengthSlot | GroupSlot
 
 
 ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
-"""A slot in the form that the reader uses: first, the part of the message (HEADER, BODY or TRAILER) or, in an
-entry, the index of the member; then the attribute; the parser; and the check of the limit or, for a counter,
-the `GroupSlot`.
+"""A slot in the form that the reader uses. Its four values are:
+
+- the part of the message (HEADER, BODY or TRAILER); in an entry, the index of the member
+- the attribute
+- the parser
+- the check of the limit; for a counter, the `GroupSlot`
 
 It is a tuple, because the reader needs all four values for each field. To read them from a slot takes twice
 as long.
@@ -286,8 +289,9 @@ class Tables:
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
-        # If a tag is required in one part, but belongs to another, its part never receives it. Require ""
-        # instead, which is not a tag, so the reader rejects every such message and the explainer decodes it.
+        # A tag may be required in one part of the message although the body redefines it, so the part never
+        # receives it. Require "" instead, which is not a tag: the reader then rejects all messages of this
+        # type, and the explainer decodes them.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))

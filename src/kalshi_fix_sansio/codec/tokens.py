@@ -104,7 +104,7 @@ def tokenize(text: str, data_tags: Mapping[int, int], tags: Mapping[str, int] = 
                 form, end = _COUNTED, begin + length
             else:
                 form = _MISCOUNTED
-        counted = ""  # only the token directly after a length is counted
+        counted = ""  # a length applies only to the token directly after it
         if end < 0:
             form, end = _TRUNCATED, size
         number, equals, value = text[position:end].partition("=")

@@ -11,8 +11,8 @@ from kalshi_fix_sansio.dialect.layout import BlockLayout, Condition, FieldMember
 
 T = TypeVar("T")
 Terms = tuple[tuple[str, Collection[object] | None], ...]
-"""Pairs of an attribute and its allowed values. An empty collection allows any value except None; instead of
-values, None means that the field must be absent. All terms must hold.
+"""Pairs of an attribute and its allowed values. An empty collection means that the field must be present with
+any value; None means that it must be absent. All terms must hold.
 """
 
 

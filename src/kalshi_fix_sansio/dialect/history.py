@@ -25,8 +25,8 @@ from kalshi_fix_sansio.dialect.layout import (
 )
 
 _NOWHERE: Final = (Scope(sessions=("",)),)
-"""The `flows` of a message that did not exist yet: it may be sent nowhere, because no session type has an
-empty name.
+"""The `flows` of a message that did not exist yet. No session type has an empty name, so the message may not
+be sent anywhere.
 """
 
 

@@ -61,8 +61,8 @@ class Sender(Enum):
 
 Terms = tuple[tuple[str, tuple[str, ...] | None], ...]
 """Pairs of a field's FIX name and the wire values that satisfy the term. An empty string among the values
-means that the field may also be absent. Instead of values, an empty tuple requires that the field is present,
-and None that it is absent.
+means that the field may also be absent. An empty tuple means that the field must be present with any value;
+None means that it must be absent.
 """
 LogonFacts = tuple[tuple[str, str], ...]
 """FIX names and wire values of those fields of the client's Logon on which rules depend."""
@@ -465,8 +465,8 @@ class SessionType(Value):
         subscriptions: Maximum number of subscriptions in a session; None if undocumented.
         past_reports_hours: Maximum age in hours of the past execution reports that the venue sends; None if
             it sends none.
-        retention_hours: Number of hours for which the venue keeps messages for resend, if the Logon does not
-            set another value. None if it keeps none.
+        retention_hours: Number of hours for which the venue keeps messages for resend. The Logon may set
+            another value. None if the venue keeps none.
     """
 
     name: str
@@ -508,8 +508,8 @@ class Refusal(Value):
 
     Attributes:
         pattern: A regular expression that is searched for in the Text, ignoring case.
-        resolution: The condition for a later Logon to succeed: an action by the user (`action`) or some time
-            (`time`); `unclear` if it may be either.
+        resolution: The requirement for a later Logon to succeed: an action by the user (`action`), or only a
+            longer wait (`time`). `unclear` if it may be either.
     """
 
     name: str
@@ -571,7 +571,7 @@ class Dialect(Value):
         have, or not have, resend.
 
         Raises:
-            KeyError: the dialect has no such session type.
+            KeyError: the dialect has no session type of this service.
         """
         for session_type in self.session_types.values():
             if session_type.service == service and resend in (None, session_type.resend):

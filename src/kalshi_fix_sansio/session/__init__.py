@@ -5,16 +5,19 @@ Modules:
 - `machine`: the Session that users and adapters call
 - `core`: the state that the other parts share
 - `states`: the transition table
-- `logon`: the Logon handshake; `own_logon`: the Logons that this side sends, and resets of the sequence
-  numbers
-- `receive`: the processing of incoming messages; `checks`: the checks of CompIDs, SendingTime, the dialect's
-  rules and MsgSeqNum; `recovery`: gaps in the peer's numbers, ResendRequests, and messages held meanwhile
-- `answers`: the matching of messages with open requests; `open_requests`: open requests and resting orders
+- `logon`: the Logon handshake
+- `own_logon`: the Logons that this side sends, and resets of the sequence numbers
+- `receive`: the processing of incoming messages
+- `checks`: the checks of CompIDs, SendingTime, the dialect's rules and MsgSeqNum
+- `recovery`: gaps in the peer's numbers, ResendRequests, and messages held meanwhile
+- `answers`: the matching of messages with open requests
+- `open_requests`: open requests and resting orders
 - `resend`: the answer to the peer's ResendRequest
 - `timers`: deadlines, and the range of SendingTime that is accepted
-- `send_validator`: the checks before sending; `outbound`: all outgoing messages
-- `store`: the state that survives a restart of the process; `ledger`: the state that the next connection in
-  the same process takes over
+- `send_validator`: the checks before sending
+- `outbound`: all outgoing messages
+- `store`: the state that survives a restart of the process
+- `ledger`: the state that the next connection in the same process takes over
 
 Where to look:
 

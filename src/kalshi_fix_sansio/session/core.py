@@ -258,7 +258,7 @@ class Core:
     def require(self, cause: Input) -> None:
         """Raise LocalProtocolError unless the current state allows this input."""
         if TRANSITIONS[self.state][cause] is None:
-            raise LocalProtocolError(f"cannot {cause.value}: the session is {self.state.value}")
+            raise LocalProtocolError(f"cannot {cause.value} in the state {self.state.value!r}")
 
     def move(self, cause: Input) -> None:
         """Change the state according to the table."""

@@ -90,8 +90,8 @@ class Ledger:
         """Whether the store counts the same numbers as the peer; False while a requested reset is unanswered.
         """
         self._held_at = VOID
-        """The number beyond which the store must not advance while requests are suspect (see `suspect`); VOID
-        if none are.
+        """While requests are suspect (see `suspect`), the number beyond which the store must not advance;
+        otherwise VOID.
         """
         self._suspect_before = 0
         """Requests with a lower MsgSeqNum are suspect, unless they were resent to the peer since."""
@@ -118,8 +118,8 @@ class Ledger:
         self.unsaved: bool = False
         """Whether there are uncommitted records that must be durable before further messages are sent."""
         self._stale = False
-        """Whether there are uncommitted confirmations. They wait for the next commit of a sent message: if a
-        crash loses them, the peer only resends a few messages, which does not justify a separate disk flush.
+        """Whether there are uncommitted confirmations. They wait for the next commit of a sent message. If a
+        crash loses them, the peer only resends a few messages, so a separate disk flush is not justified.
         """
 
     # Confirmed events
@@ -308,7 +308,7 @@ class Ledger:
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """Record that the message with the expected number will not be received. It may have been the answer
-        to a request with a number below `sent_before`; such requests are suspect.
+        to a request with a number below `sent_before`, so these requests are suspect.
 
         With `lost`, the missing message may have been any answer. Otherwise a gap fill replaced it, so it can
         only have been a Reject. A peer that has requested a message again has not rejected it, so requests
@@ -317,7 +317,7 @@ class Ledger:
         """
         oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
-            self._held_at = self.mark  # unchanged if an earlier loss already holds it
+            self._held_at = self.mark  # unchanged if requests are already suspect
             self._suspect_before = sent_before
             if lost:
                 self._lost_before = sent_before

@@ -83,9 +83,9 @@ class Handshake:
     def begin(self, now: Instant) -> None:
         """Send the Logon of an initiator.
 
-        The Logon resets the numbers in three cases: `reset_seq_num` is set; an earlier reset was not
-        answered, so the peer may or may not have received it; or the peer's numbers have reached their
-        maximum.
+        The Logon resets the numbers if `reset_seq_num` is set, or if the peer's numbers have reached their
+        maximum. It also resets them if an earlier reset was not answered, because the peer may or may not
+        have received it.
 
         OutcomesUnknown reports open requests from earlier processes. On session types with resend, answers
         are resent, so only requests that the store marks as uncertain are reported. If an earlier process

@@ -48,8 +48,9 @@ class Session:
     `commit_timeout`, the session ends with CloseReason.STORE_FAILED. Only `send`, `forward` and
     `test_request`, which must return a value, then raise an exception.
 
-    Settings of SessionConfig limit the memory of a session: partial messages, messages held during a gap,
-    bytes and events that the caller has not fetched, the record of sent messages, and unanswered requests.
+    Settings of SessionConfig limit the memory of a session. The limits apply to partial messages, messages
+    held during a gap, bytes and events that the caller has not fetched, the record of sent messages, and
+    unanswered requests.
     """
 
     def __init__(
@@ -136,9 +137,8 @@ class Session:
 
     @property
     def ticket(self) -> int:
-        """The ticket, which is the number of a commit, of the last commit that was begun. All messages sent
-        before the last call to `data_to_send` or `begin_commit` are durable once the store's `durable` has
-        reached this ticket.
+        """The ticket (number) of the last commit that was begun. All messages sent before the last call to
+        `data_to_send` or `begin_commit` are durable once the store's `durable` has reached this ticket.
         """
         return self._core.ledger.ticket
 
@@ -149,8 +149,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether no bytes wait for the commit with this ticket any more, because its bytes can be
-        written or were dropped at the end of the session.
+        """Return whether the bytes that waited for the commit with this ticket no longer wait. They can be
+        written, or were dropped at the end of the session.
         """
         return self._core.outbound.oldest_ticket > ticket
 
@@ -243,7 +243,7 @@ class Session:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
             raise LocalProtocolError(
-                f"{len(core.events)} events wait ({core.event_bytes} bytes); take events() before "
+                f"{len(core.events)} events wait ({core.event_bytes} bytes); call events() before "
                 "receiving more"
             )
         if self._explicit_confirm and len(core.ledger.fetched_marks) + len(core.events) >= self._max_events:
@@ -256,7 +256,8 @@ class Session:
         try:  # not `with core`: see `Core.__enter__`
             self._receiver.drain(now)
             if core.state is _LOGON_RECEIVED and core.framer.pending > core.config.max_message_size:
-                core.fail(CloseReason.PROTOCOL_ERROR, "too much was sent before the Logon was answered", now)
+                text = "the peer sent too many bytes before its Logon was answered"
+                core.fail(CloseReason.PROTOCOL_ERROR, text, now)
             if len(core.outbound.buffer) > self._unsent_limit:
                 self._watch_backlog()
         except StoreError as error:
@@ -351,9 +352,13 @@ class Session:
     # Outgoing
 
     def prepare(self, frames: Iterator[bytes] | None = None) -> bool:
-        """Compile one check or decoder in advance; return False if none is left. Each call compiles the first
-        of these that is missing: the checks of a type of message that this side may send, the decoder for the
-        next of `frames`, or a decoder that the codec has deferred (`Codec.deferring`).
+        """Compile one check or decoder in advance; return False if none is left.
+
+        Each call compiles the first of these that is missing:
+
+        - the checks of a type of message that this side may send
+        - the decoder for the next of `frames`
+        - a decoder that the codec has deferred (`Codec.deferring`)
 
         Calling this is optional. Without it, `send` compiles missing checks itself, which makes the first
         message of a type hundreds of times slower than the next. One call takes up to 5 ms, or almost no time
@@ -381,8 +386,7 @@ class Session:
         """
         core, data = self._core, b""
         ledger, outbound = core.ledger, core.outbound
-        # Some records belong to no outgoing bytes, such as the peer's answer to a reset, but must be
-        # committed too.
+        # Also commit records without outgoing bytes, such as the peer's answer to a reset.
         if outbound.buffer or ledger.unsaved:
             try:
                 ticket = ledger.begin_commit(sending=bool(outbound.buffer))
@@ -399,7 +403,7 @@ class Session:
         """Begin the commit of everything recorded so far; return its `ticket`.
 
         Call this instead of `data_to_send` while the transport cannot accept more bytes. The commit then
-        begins now, and `commit_timeout` is not exceeded because of a slow transport.
+        begins now, so a slow transport does not count towards `commit_timeout`.
         """
         core = self._core
         ledger, outbound = core.ledger, core.outbound

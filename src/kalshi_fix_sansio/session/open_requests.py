@@ -1,9 +1,9 @@
 """Requests without an answer, and resting orders.
 
 `OpenRequests` finds requests by the fields of an answer. Each request has a key of its own, because no field
-is unique: a QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and a reset restarts the
-numbers. To add, find or remove a request takes constant time, regardless of how many requests are open or
-share an id.
+of the message is unique. A QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and a reset
+restarts the numbers. To add, find or remove a request takes constant time, regardless of how many requests
+are open or share an id.
 
 `RestingOrders` holds the orders resting at the peer, according to its reports on this connection. Without
 resend, the session misses changes to these orders while it is disconnected. It therefore reports the orders
@@ -34,11 +34,11 @@ MSG_SEQ_NUM = "msg_seq_num"
 """The header attribute by which an answer can refer to every request."""
 BY_NUMBER: Final = (MSG_SEQ_NUM, "")
 """The first name of a request to which answers refer by its number. The value is empty, because names are
-determined before the number is known, and `OpenRequests` has a separate index of the numbers.
+determined before the number is known. To find a request by its number, `OpenRequests` has a separate index.
 """
 UNNAMED = ""
-"""The attribute in the second name of a request without an id; the value is the MsgType of the request. An
-answer without an id settles the oldest such request of its type.
+"""The attribute in the second name of a request that has no id. The value in this name is the MsgType of the
+request. An answer without an id settles the oldest request of this type that has none either.
 """
 
 MAX_REMEMBERED: Final = 40_000
@@ -51,8 +51,8 @@ class Remembered:
     """The names and OrderIDs in the latest answers. Only hashes are kept, so the peer cannot fill the memory
     with long ids.
 
-    When one of the two sets is full, the older one is discarded. This limits the size without a record of the
-    sequence of names.
+    There are two sets. When the recent one is full, it replaces the previous one. This limits the size
+    without a record of the order of the names.
     """
 
     __slots__ = ("previous", "recent")

@@ -96,7 +96,7 @@ class Outbound:
         self._ready = 0
         """The number of bytes at the beginning of the buffer whose records are durable."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after `_ready`, each with the ticket of the commit for which it waits, its
+        """The parts of the buffer after `_ready`. For each: the ticket of the commit for which it waits, its
         number of bytes, and the time at which its last byte was queued.
         """
         self._waiting_bytes = 0

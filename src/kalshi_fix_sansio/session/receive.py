@@ -1,6 +1,8 @@
 """Processing of incoming messages.
 
-FIXT 1.1 session layer, "Message validation" and "Session level messages":
+The rules of the FIXT 1.1 session layer, "Message validation" and "Session level messages", in the order in
+which they apply:
+
 - bytes that are not a message are skipped;
 - a message that has no MsgSeqNum, a wrong CompID or a wrong SendingTime ends the session, and the expected
   number does not advance;
@@ -79,7 +81,7 @@ ADVICE: Mapping[int | None, str] = MappingProxyType(
         TARGET_COMP_ID: "check sender_comp_id, the CompID that the peer expects for this side",
     }
 )
-"""The remedy if the same message ends every connection, by the tag of its problem (`SessionEnded.advice`)."""
+"""By the tag of the problem, the remedy if the same message ends every connection (`SessionEnded.advice`)."""
 LOGON_ONLY = frozenset({State.AWAITING_LOGON, State.LOGON_SENT})
 """States before the Logon handshake is complete."""
 # Copied to globals, which are looked up faster than enum members. With the same globals of `machine` and
@@ -177,9 +179,9 @@ class Receiver:
                     return
                 if isinstance(found, Oversized):
                     core.emit(MessageTooLarge(found.body_length, found.limit, found.msg_type))
-                elif not found.oversized:  # otherwise reported when it began
+                elif not found.oversized:  # an oversized message was reported when it began
                     core.emit(GarbledReceived(found.reason, found.data, found.size))
-                times.catch_up()  # the next message may have arrived earlier and waited behind these bytes
+                times.catch_up()  # the next message may have waited behind these bytes
                 self._end_on_garbage(now)
                 continue
             if not marked_alive:
@@ -210,10 +212,11 @@ class Receiver:
                 continue
             # Nearly all messages of a running session reach this point. The code below is an inlined copy of
             # `_handle` and its callees for these messages. Without it, the session takes 1.6 times as long
-            # for a report or a book update, and the time from tick to order (with pauses) is 1.1 times as
-            # long. `tests/session/test_receive.py` checks that both give the same result.
+            # for a report or a book update. The time from tick to order, with pauses, is 1.1 times as long.
+            # `tests/session/test_receive.py` checks that both give the same result.
             times.catching_up = False
-            # `match` settles requests with the next event, so call it before the mark of this event is added.
+            # `match` settles requests with the next event, so call it before the event of this message is
+            # added.
             uncertain_requests = self._answers.match(message) if ledger.open.by_key else None
             # Equal to `ledger.mark`, which is a lower number only while a gap is open.
             mark(number)
@@ -268,8 +271,8 @@ class Receiver:
         if header.msg_seq_num is None:
             core.break_off(CloseReason.PROTOCOL_ERROR, "MsgSeqNum missing", now)
             return
-        # A wrong CompID is answered with a Reject (373=9) and a Logout. A missing CompID is one of the
-        # `problems` of a strict session, which answers it with a Reject (373=1) only.
+        # A wrong CompID is answered with a Reject (373=9) and a Logout. On a strict session, a missing CompID
+        # is answered with a Reject (373=1) only, because `problems` already contains it.
         incomplete = problems and (header.sender_comp_id is None or header.target_comp_id is None)
         fatal = None if incomplete else comp_id_problem(header, core.config, core.peer_names)
         fatal = fatal or self._time_problem(header, now)
@@ -389,7 +392,7 @@ class Receiver:
         if new_seq_no is None:
             return Problem(Reason.REQUIRED_TAG_MISSING, "NewSeqNo is missing or unreadable", NEW_SEQ_NO)
         if new_seq_no < minimum:
-            text = f"NewSeqNo {new_seq_no} would go back; the minimum is {minimum}"
+            text = f"NewSeqNo {new_seq_no} is too low; the minimum is {minimum}"
             return Problem(Reason.VALUE_INCORRECT, text, NEW_SEQ_NO, str(new_seq_no))
         return None
 
@@ -424,8 +427,8 @@ class Receiver:
             core.break_off(CloseReason.SEQUENCE_TOO_LOW, too_low_text(number, expected), now)
 
     def _serve_early(self, message: Message, now: Instant) -> bool:
-        """Process a message at once if it must not wait until a gap is filled; return whether it was
-        processed. Otherwise two sides that both miss messages would wait for each other forever.
+        """Process a message in SERVED_EARLY, which must not wait until a gap is filled: two sides that both
+        miss messages would wait for each other forever. Return whether the message was processed.
         """
         msg_type = message.header.msg_type
         if not self._core.config.session_type.resend or msg_type not in self._served_early:

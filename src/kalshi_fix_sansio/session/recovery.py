@@ -66,9 +66,11 @@ class Search:
     """
 
     low: int
-    """The peer does not have any message before this number."""
+    """The peer has no message with a lower number."""
     high: int
-    """The peer has sent the message with this number, or it is the first number that is not missing."""
+    """The first number that is not missing or, if lower, the lowest number that the peer has sent during the
+    search.
+    """
 
     @property
     def is_complete(self) -> bool:
@@ -167,8 +169,8 @@ class Recovery:
 
         No resend is requested during a reset. None is requested after a Logout was sent either, because the
         next logon requests it. With `unrequested`, a resend is requested only if the peer does not begin it
-        by itself. Messages with a requested number that arrive during a search are not held, because they are
-        resent later.
+        by itself. During a search, resent messages are not held, because they are requested again when the
+        search is complete.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -402,5 +404,5 @@ class Recovery:
     def _wait(self, now: Instant) -> None:
         """Restart the timer of a resend that makes progress."""
         self._suspected = False
-        self._attempts = 1  # the request that is being answered
+        self._attempts = 1  # the request that the peer is answering
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -46,7 +46,7 @@ class _Job:
     """The next number to send, in a resent message or a gap fill."""
     next_to_read: int
     """The next number to read from the store. The messages from `position` up to, but not including, this
-    number were read and will not be resent: one gap fill replaces them, before the next resent message or at
+    number were read and will not be resent. One gap fill replaces them, before the next resent message or at
     the end.
     """
     request: Message | None
@@ -192,10 +192,11 @@ class Resender:
         """Stop the resend: the store has dropped the next messages meanwhile, and a gap fill in their place
         would hide the loss.
 
-        If the resend answers a ResendRequest, open requests among the dropped messages are reported as not
-        resent, and the ResendRequest is rejected as if it were received now. But if it begins with a message
-        that is still kept, the resend continues from there; an earlier ResendRequest had a lower BeginSeqNo
-        then. If the resend answers a NextExpectedMsgSeqNum, the peer will send a ResendRequest, which is
+        If the resend answers a ResendRequest, emit OutcomesUnknown for the open requests among the dropped
+        messages, and reject the ResendRequest as if it were received now. After several ResendRequests, the
+        last one may begin with a message that is still kept; then continue from there instead.
+
+        If the resend answers a NextExpectedMsgSeqNum, only stop. The peer will send a ResendRequest, which is
         rejected.
         """
         self._fill(job, job.next_to_read, now)

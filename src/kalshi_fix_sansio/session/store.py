@@ -40,9 +40,9 @@ class MessageStore(Protocol):
     The methods that change the store only record the change; the store may write it later. `begin_commit`
     starts to make the records durable, and returns the number of the commit (its ticket) without waiting.
     When `durable` has reached this ticket, everything recorded before the call survives a crash. Of later
-    records, a crash may preserve the first ones, but none whose predecessor is lost. The session sends no
-    byte that depends on a record before the record is durable. Any method may raise StoreError; the store is
-    then unusable until it is opened again.
+    records, the first ones may survive a crash too, but none after a lost one. The session sends no byte that
+    depends on a record before the record is durable. Any method may raise StoreError; the store is then
+    unusable until it is opened again.
 
     A session calls a store from one thread at a time, and no call may block. A store on a disk or in a
     database therefore writes in a separate thread. A store in a database is limited in size: it loads its
@@ -85,7 +85,9 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number such that no message with this or a higher number has been dropped."""
+        """The number after that of the last dropped message. No message with this or a higher number has been
+        dropped.
+        """
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
         """Record that `seq_num` (the value of `next_outgoing`) is used. Keep the message for resend, unless

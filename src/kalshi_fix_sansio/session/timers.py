@@ -4,7 +4,7 @@ Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeat
 
 FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. The check
 detects wrong clocks and stale messages. But it would also reject valid messages that are read late because
-the reader was blocked, for example by a long computation in the event loop, a stopped process or a suspended
+the reader was blocked. Reasons are a long computation in the event loop, a stopped process or a suspended
 computer. The caller must therefore call the session regularly (`CALL_DUE`). If too much time passes between
 two calls, by either clock, the session accepts messages that were sent in that time, until it reads the first
 recent message. Messages that are older still, or ahead of the clock, are rejected.

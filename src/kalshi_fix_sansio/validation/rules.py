@@ -51,7 +51,7 @@ class Conditions:
     """The conditions under which a member is required or forbidden.
 
     The member is required when any of `required_when` holds, and forbidden when any of `forbidden_when`
-    holds. If `only_when` is not empty, the member is also forbidden when none of `only_when` holds.
+    holds. If `only_when` contains conditions, the member is allowed only when one of them holds.
     """
 
     required_when: tuple[Condition, ...]

@@ -1,11 +1,11 @@
 """Compiled decoders: a regular expression and a function written for one shape of message.
 
 The shape of a message is the sequence of its tags, with the counts of its groups. Once a message of a shape
-was decoded without problems, all facts that depend only on the shape are known: the place of each field, that
-no required field is missing or repeated, and where group entries begin and end. Only the values are checked
-for each message. The regular expression matches exactly these tags, with values of the right form. The
-function checks CheckSum, assigns the converted values to their attributes, and raises ValueError for days
-that do not exist. If a message does not match, the caller uses the reader.
+was decoded without problems, all facts that depend only on the shape are known. These are the place of each
+field, the beginning and end of each group entry, and that no required field is missing or repeated. For
+further messages, only the values are checked. The regular expression matches exactly these tags, with values
+of the right form. The function checks CheckSum, assigns the converted values to their attributes, and raises
+ValueError for days that do not exist. If a message does not match, the caller uses the reader.
 
 For long groups with regular entries, the function contains a loop instead: see `runs`.
 
@@ -82,8 +82,13 @@ Read = Callable[[bytes, int, Head, bool, bool], Message | None]
 """A function that decodes a message. If the message does not match, it returns None or raises ValueError, and
 the caller uses the reader.
 
-Arguments: the message; the offset of MsgSeqNum; the head, with a correct BodyLength; whether the CheckSum was
-already checked; whether to return the message only if strict decoding accepts it.
+Arguments, in order:
+
+- the message
+- the offset of MsgSeqNum in it
+- the head, with a correct BodyLength
+- whether the CheckSum was already checked
+- whether to return the message only if strict decoding accepts it
 """
 
 
@@ -397,9 +402,10 @@ class DecoderWriter:
             self._splits[split] = captured
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
-        # If the rest of the message does not match, the expression gives up one entry after another, but
-        # reads none again: it expects the tag after the run, which no entry begins with. (If that tag were
-        # one of the run's, the explainer would have assigned its field to the last entry.)
+        # If the rest of the message does not match, the regular expression backtracks over the entries, but
+        # never reads an entry twice. After giving up an entry, it expects the tag that follows the run, and
+        # no entry begins with this tag. Otherwise the explainer would have assigned the field to the last
+        # entry.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"

@@ -1,7 +1,7 @@
 """Runs: long groups with regular entries. One regular expression and one loop decode any number of entries.
 
-Entries are regular in two cases: all have the same tags in the same order (which is decoded faster), or each
-has some of the layout's tags in the order of the layout.
+Entries are regular if all have the same tags in the same order. They are also regular, but decoded more
+slowly, if the tags of each are some of the layout's tags in the order of the layout.
 """
 
 from __future__ import annotations
