@@ -160,13 +160,12 @@ class Codec:
     def encode(self, message: Message, header: Any = None) -> bytes:
         """Encode a message. Without `header`, the message's own header is used.
 
-        The codec sets BeginString, BodyLength, MsgType and CheckSum. A message without any header has no
-        other header fields. The dialect's rules about required fields are not checked.
+        The codec sets BeginString, BodyLength, MsgType and CheckSum. If there is no header, the message
+        contains no other header fields. The dialect's rules about required fields are not checked.
 
         Raises:
-            EncodeError: a value has no FIX representation. Also if a receiver would parse a field in
-                `unknown` as a defined field, or would lose the fields after it. The text contains the name of
-                the field.
+            EncodeError: a value has no FIX representation, or a receiver would parse a field in `unknown` as
+                a defined field, or would lose the fields after it. The text contains the name of the field.
             LocalProtocolError: the dialect does not define this message.
         """
         if header is None:

@@ -37,18 +37,18 @@ class _Rule:
     OrderID of an order.
     """
     others: Collection[str]
-    """The MsgTypes in `requests` that create no such object, such as a cancel or a replace."""
+    """The MsgTypes in `requests` that create no object, such as a cancel or a replace."""
     open_when: Terms
 
 
 @attrs.frozen
 class _Lookup:
-    """Rules whose requests are found by the same attribute."""
+    """Rules that identify their requests by the same attribute."""
 
     named: Named
     attribute: str | None
     value: str
-    """If `attribute` is None, the value by which requests without an id are found."""
+    """The MsgType by which requests without an id are found, if `attribute` is None."""
     rules: Choice[_Rule]
 
 

@@ -191,8 +191,8 @@ class Core:
         if requests:
             if self.config.session_type.resend and not self.ledger.broken:
                 self.ledger.mark_uncertain(requests)
-            # The requests are settled by the confirmation of the next event, so no other event may be emitted
-            # in between.
+            # The confirmation of the next event settles the requests, so OutcomesUnknown must be emitted
+            # next.
             self.ledger.answered(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
@@ -242,8 +242,8 @@ class Core:
             self.ledger.ended_by = None
         number, expected = logon.header.msg_seq_num, self.ledger.expected
         missing = (expected, number - 1) if number is not None and number > expected else None
-        # If the Logon has number 1, the peer has sent no other message since the reset, so no message was
-        # lost with the earlier process.
+        # If the Logon has number 1, it is the peer's first message since the reset, so no message was lost
+        # with the earlier process.
         restarted = reset or (self.ledger.restart_unreported and number != 1)
         was_requested = requested or not restarted
         generation = self.ledger.store.generation

@@ -142,7 +142,7 @@ class Ledger:
                 for _ in range(count):
                     fetched_marks.popleft()
             # Settle requests before the number advances, because after a crash the store may contain only the
-            # first of two records. If it were the number, the answer would not be resent, and its request
+            # first of two records. With the number first, the answer might not be resent, and its request
             # would stay open forever.
             if self._settling:
                 self._settle_confirmed()
@@ -291,8 +291,8 @@ class Ledger:
     def answered(self, requests: Iterable[OpenRequest]) -> None:
         """Settle these requests when the event that is emitted next is confirmed.
 
-        Until then, they stay in the store: if the process crashes first, the next process still finds them
-        open, and the peer resends the answer. The next event must therefore be the one of the answer.
+        Until then, they stay in the store. If the process crashes first, the next process still finds them
+        open, and the peer resends the answer. The caller must emit the event of the answer next.
         """
         keys = []
         size = self.open.size

@@ -393,7 +393,7 @@ class Session:
                 data = outbound.release(ticket, ledger.store.durable)
             except StoreError as error:
                 core.store_failed(error)
-        # Produce the next page of a resend only when no bytes are left: while bytes wait for a commit, the
+        # Produce the next page of a resend only when the buffer is empty: while bytes wait for a commit, the
         # page would wait too.
         if self._resender.job is not None and not outbound.buffer:
             self._resender.mark_written()

@@ -312,8 +312,8 @@ class Receiver:
         """End the session, with a Reject and a Logout, because of a wrong SendingTime or CompID in the header
         of a message.
 
-        Contrary to FIXT 1.1, the message is not counted, so the peer resends it: it may report a fill that is
-        merely late. Without resend, a message that is only late is delivered before the session ends.
+        Contrary to FIXT 1.1, the message is not counted, so the peer resends it. It may report a fill, and
+        only be late. Without resend, a message that is only late is delivered before the session ends.
         """
         core, number = self._core, message.header.msg_seq_num
         expected = core.ledger.expected
@@ -496,9 +496,9 @@ class Receiver:
             )
             core.resting.update(message, frame.data)
             if uncertain_requests:
-                # Count the message before OutcomesUnknown is emitted, as in `drain`. The message then need
-                # not be resent if only OutcomesUnknown is unconfirmed at a crash: the store has these
-                # requests as uncertain, and the next process reports them.
+                # Count the message before OutcomesUnknown is emitted, as in `drain`. If the process crashes
+                # when the message is confirmed but OutcomesUnknown is not, the message need not be resent:
+                # the store marks these requests as uncertain, and the next process reports them.
                 core.ledger.expected = header.msg_seq_num + 1
                 core.give_up_on(uncertain_requests, Uncertainty.PEER_UNSURE)
 

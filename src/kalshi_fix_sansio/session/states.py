@@ -2,7 +2,7 @@
 
 Initiators and acceptors share one table. They differ only in the input that leaves DISCONNECTED: CONNECT or
 LISTEN. The table has an entry for every input in every state: the next state, or None if the input raises
-LocalProtocolError. Once the session is connected, only inputs from the caller can be None.
+LocalProtocolError. Once the session is connected, only inputs from the caller lead to None.
 """
 
 from __future__ import annotations
