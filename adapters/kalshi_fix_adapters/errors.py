@@ -181,8 +181,10 @@ class OrdersUnverifiedError(ReconcileError):
 
 
 class MessagesLostError(ReconcileError):
-    """Messages from the venue are lost: the venue no longer has them (MessagesLost), it has skipped them
-    without a gap fill (SequenceSkipped), or they are missing on a session without resend (GapDetected).
+    """Messages from the venue are lost.
+
+    The event shows the reason. MessagesLost: the venue no longer has them. SequenceSkipped: it has skipped
+    them without a gap fill. GapDetected: they are missing on a session without resend.
     """
 
     def __init__(self, event: events.MessagesLost | events.SequenceSkipped | events.GapDetected) -> None:
@@ -203,8 +205,8 @@ class MessagesLostError(ReconcileError):
 
 
 class NumbersResetError(ReconcileError):
-    """The sequence numbers restarted at 1, although this side had not requested a reset. Messages from
-    the venue that had not been received are lost.
+    """The sequence numbers restarted at 1, although the client had not requested a reset. Earlier messages
+    from the venue that were not received are lost.
     """
 
     def __init__(self, event: events.LoggedOn) -> None:
@@ -232,8 +234,10 @@ class MessageRejectedError(ReconcileError):
 
 
 class GarbledReceivedError(ReconcileError):
-    """Bytes that are not a FIX message were skipped. If they were a damaged message, the message is resent or
-    MessagesLostError follows, unless the session ends before the gap is detected.
+    """Bytes that are not a FIX message were skipped.
+
+    If they were a damaged message, there is a gap in the sequence numbers. When the client detects it, the
+    message is resent, or MessagesLostError follows. Neither happens if the session ends earlier.
     """
 
     def __init__(self, event: events.GarbledReceived) -> None:

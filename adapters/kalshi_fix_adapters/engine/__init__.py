@@ -1,10 +1,21 @@
 """The client without an event loop: sessions over successive connections, and the queue of events.
 
-An adapter drives `client_core.ClientCore`: it passes in bytes and gets back bytes and events, without
-sockets, threads or waiting. The other modules implement one connection (`connection`), reconnecting
-(`attempts`, `faults`, `logon_errors`), renewed subscriptions (`subscriptions`), sequence numbers and the
-store (`sequence`), the user's rows in that store (`rows`), the rate budget (`pacing`), the queue of events
-(`queue`), the events that `messages` raises (`iteration`), and the part of the user's API that all loops
-share (`user`). The package may import `config`, `observe`, `net`, `events`, `errors`, `store_sqlite` and the
-core; `loops`, `blocking`, `asyncio` and `trio` import it.
+An adapter passes received bytes to `client_core.ClientCore`, and gets bytes to send and events. The core has
+no sockets and no threads.
+
+Other modules:
+- `connection`: one connection
+- `attempts`, `faults`, `logon_errors`: reconnecting
+- `subscriptions`: subscriptions that are renewed after a reconnection
+- `sequence`: sequence numbers and the store
+- `rows`: the user's rows in that store
+- `pacing`: the rate budget
+- `queue`: the queue of events
+- `quiet`: compiling decoders and collecting garbage while no message is delayed by it
+- `iteration`: the messages and errors for which `messages` uses the events
+- `standby`: waiting for the store that another process has open
+- `user`: the part of the user's API that all clients share
+
+The package may import `config`, `observe`, `net`, `events`, `errors`, `stores` and the core; `loops`,
+`blocking`, `asyncio` and `trio` import it.
 """

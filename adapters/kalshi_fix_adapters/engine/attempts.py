@@ -77,8 +77,8 @@ class Retries:
     ) -> Wait | GiveUp:
         """Return the decision after the loss of a logged-on connection."""
         self._lost_at = now.monotonic
-        # A connection that is lost right after its logon does not reset the backoff: otherwise the client
-        # would reconnect forever, every second, to a venue that accepts a Logon and then ends the session.
+        # A connection that is lost right after its logon does not reset the backoff. Otherwise, if a venue
+        # accepted each Logon and then ended the session, the client would reconnect every second forever.
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
@@ -119,11 +119,11 @@ class Retries:
         return verdict
 
     def _key_in_use_for(self, error: KalshiFixError, now: Instant) -> float:
-        """Return the number of seconds for which the venue may still keep a connection with this API key.
+        """Return the number of seconds for which the venue may still keep a connection with this API key; 0
+        unless the venue reported such a connection.
 
-        0 unless the venue reported such a connection. If this client lost a connection recently, the time is
-        measured from that loss. Otherwise another client has the connection, and the time is measured from
-        now.
+        If this client lost a connection recently, the time is measured from that loss. Otherwise another
+        client has the connection, and the time is measured from now.
         """
         if not is_already_connected(error):
             return 0.0
@@ -151,8 +151,9 @@ class Attempts:
         self._stopped = False
         """Whether the user requested that no connection be made after the current one."""
         self._ever_logged_on = False
-        """Whether a logon was completed; until then `open` raises the failure, unless
-        `ReconnectPolicy.retry_first` is set."""
+        """Whether a logon was completed. Before the first one, a failed attempt ends the client and `open`
+        raises the error, unless `ReconnectPolicy.retry_first` is set.
+        """
 
     @property
     def due(self) -> float:
@@ -167,7 +168,7 @@ class Attempts:
         return Attempt(plan.endpoint, plan.security, plan.timeout, self._number)
 
     def logged_on(self) -> bool:
-        """Record a completed logon; return whether it is the first on the connection, and not a reset."""
+        """Record a completed logon; return whether it is the first on this connection rather than a reset."""
         # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt has been
         # made since the first LoggedOn.
         first, self._number = self._number > 0, 0

@@ -22,15 +22,18 @@ An adapter has one task or thread that moves the bytes:
         close the transport, in bounded time
         core.disconnected()
 
-After every call, by the task or by the user, the task must be woken, and callers that wait for events, for
-room to send, for the logon or for the end must check again (`take`, `congested`, `is_logged_on`, `over`).
-Exceptions other than KalshiFixError must be passed to `failure`. A store that commits in a separate thread
-calls `on_commit` there; the adapter must then call `store_changed`, which releases the messages that have
-become durable. Only `begin`, `close` and `release` wait for a store's disk; an event loop calls them in
-another thread if `may_wait`.
+After every call, by the task or by the user, the adapter must wake the task. It must also wake the callers
+that wait for an event (`take`), for room to send (`congested`), for the logon (`is_logged_on`) or for the end
+(`over`), which then check again. Exceptions other than KalshiFixError must be passed to `failure`.
 
-`due` returns a `time.monotonic` time, which most messages move later. A timer set to an earlier time may be
-kept, because an early tick is harmless. `timeout` returns the same deadline in seconds from now.
+A store that commits in a separate thread calls `on_commit` in that thread. The adapter must then call
+`store_changed`, which releases the messages that have become durable. While a client is opened, open or
+closed, only `begin`, `close` and `release` wait for the store's disk. An event loop calls these three in
+another thread if `may_wait` is true.
+
+`due` returns the `time.monotonic` time of the next tick. Most messages postpone it, but the adapter may keep
+a timer set for the earlier time, because an early tick is harmless. `timeout` returns the same deadline in
+seconds from now.
 """
 
 from __future__ import annotations
@@ -75,17 +78,17 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.engine.subscriptions import Subscriptions
 
 MARKET_DATA = DIALECT.session_type_for("market_data")
-"""The session type whose subscriptions are renewed."""
+"""The session type whose subscriptions are renewed on the next connection."""
 RENEWAL_INTERVAL = 1.0
-"""Seconds until the next batch of renewals, which includes those rejected for exceeding the rate limit."""
+"""Seconds until the next batch of renewals. It repeats renewals rejected for exceeding the rate limit."""
 MAX_RENEWALS_PER_BATCH = MARKET_DATA.requests_per_second
-"""Maximum number of renewals in a batch: the number that the venue accepts per second; None for no limit."""
+"""Maximum number of renewals in a batch. The venue accepts this number per second; None for no limit."""
 Sent = tuple[int, int]
 """The MsgSeqNum (34) of a message, and the ticket of its commit."""
 
 
 class ClientCore:
-    """A client without a transport. It never waits, and is not thread-safe."""
+    """A client without a transport. It is not thread-safe."""
 
     def __init__(
         self,
@@ -129,12 +132,12 @@ class ClientCore:
         self._failure: BaseException | None = None
         """The exception passed to `failure`: a bug in the adapter or in this class."""
         self._unconfirmed: deque[ClientEvent] = deque()
-        """The session events that have been taken but not confirmed. Without `explicit_confirm` there is at
-        most one, which the next `take` or `close` confirms; otherwise `confirm` does.
+        """The session events that were taken but not confirmed. Without `explicit_confirm` there is at most
+        one, and the next `take` or `close` confirms it. With `explicit_confirm`, `confirm` confirms them.
         """
         self.last_taken: ClientEvent | None = None
-        """The last event taken, of the session or the connection, for `put_back`; None after the next event
-        was requested.
+        """The last event taken (session or connection event), which `put_back` may put back. None after the
+        next event was requested.
         """
         self._taken_by: object = None
         """The thread or task that took the last event."""
@@ -172,11 +175,13 @@ class ClientCore:
         self.wants_read: bool = False
         """Whether to read from the transport now: the session has not ended, and the queue has room."""
         self._preparing = False
-        """Whether the session may still have to compile checks (`Session.prepare`). The answer to the Logon
-        is read only afterwards, so that compiling does not delay the first message.
+        """Whether the session may still have checks to compile (`Session.prepare`). The answer to the Logon
+        is read only after they are compiled, so that compiling does not delay the first message.
         """
         self._quiet_at: float | None = None
-        """Monotonic time of the next quiet moment; None if there is no work for one."""
+        """Monotonic time at which to do quiet work (see `QuietWork`), unless bytes are received earlier; None
+        if there is none to do.
+        """
         self._faults = Faults()
         self._begin_error: KalshiFixError | None = None
         """Error that prevented the session of this connection from beginning; None if there is none."""
@@ -238,12 +243,12 @@ class ClientCore:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, once the client has ended; None before, or without a session."""
+        """The end of the last session, after the client has ended; None before, or if there was none."""
         return self._ended if self.over else None
 
     @property
     def error(self) -> KalshiFixError | None:
-        """Error that made the client give up, or with which the first connection failed; None otherwise."""
+        """Error that made the client give up, or error of the failed first connection; None otherwise."""
         return self._attempts.error
 
     # Opening and closing
@@ -290,13 +295,13 @@ class ClientCore:
     def settle(self, *, clean: bool) -> None:
         """Confirm the events that the user has handled, and stop using the store; `release` must follow.
 
-        If `clean`, and if no other thread or task may still be processing the last event taken, confirm this
-        event and the following ones up to the first message. Afterwards `take` still returns queued events,
-        but confirms none. Harmless if the client is not open.
+        If `clean` is set, confirm the last event taken, and the queued events before the first message. But
+        confirm none if another thread or task may still be processing the last event taken. Afterwards `take`
+        still returns queued events, but confirms none. Harmless if the client is not open.
 
         Raises:
-            StoreError: the store has failed, so these events will be delivered again. Raised only if `clean`;
-                otherwise the user already has an exception, and nothing was confirmed.
+            StoreError: the store has failed, so these events will be delivered again. Raised only if `clean`
+                is set. Otherwise the user already has an exception, and nothing was confirmed.
         """
         try:
             # With `explicit_confirm`, events that the user has not confirmed, and all later events, stay
@@ -344,9 +349,9 @@ class ClientCore:
         return isinstance(self.plan.store, StoreFactory)
 
     def logout(self, text: str | None = None) -> None:
-        """Begin the Logout handshake if logged on, otherwise end at once; make no further attempts.
+        """Begin the Logout handshake if logged on; otherwise end at once. Make no further attempts.
 
-        From then on the queue has no limit, so that the venue's answer is always read.
+        From now on the queue has no limit, so that the venue's answer is always read.
         """
         connection = self._leave()
         if connection is not None:
@@ -450,8 +455,8 @@ class ClientCore:
             connection = Connection(session, clocks=self._clocks, on_wire=self._observers.on_wire)
             session.connect(now)
         except KalshiFixError as error:
-            # Not raised, because the adapter must close its transport first: without a connection `finished`
-            # is True, and `disconnected` reports this error as a failed attempt.
+            # Not raised, because the adapter must close its transport first. Without a connection, `finished`
+            # is True, and `disconnected` then reports this error as a failed attempt.
             self._begin_error = error
             self._settle_logon(sent=False)
             return
@@ -636,12 +641,12 @@ class ClientCore:
         Otherwise it is released when its commit is durable: see `is_committed`.
 
         A caller that can wait passes a `turn`, its place in the queue for the budget. If the result is None,
-        it calls again whenever waiting callers are woken, while holding `turn.held`.
+        the caller keeps `turn.held` locked, and calls again whenever waiting callers are woken.
 
         Raises:
             NotConnectedError: the client is not logged on.
             SendFailedError: the store has failed; nothing was sent, and the session is over.
-            LocalProtocolError: or a subclass, as raised by `Session.send`.
+            LocalProtocolError: (or a subclass) raised by `Session.send`.
         """
         connection, pacing = self._connection, self.pacing
         if connection is None or not connection.can_send:
@@ -704,7 +709,7 @@ class ClientCore:
         self.changing = session.took_number and not session.wants_close
 
     def turn(self, message: Message) -> Turn:
-        """Return a place in the queue for the rate budget for the sender of a message, for `send`."""
+        """Return a place in the queue of the rate budget for a message, to pass to `send`."""
         return Turn() if self.pacing is None else self.pacing.turn(message)
 
     def leave_queue(self, turn: Turn) -> None:
@@ -852,8 +857,8 @@ class ClientCore:
                 return
 
     def _is_done_with(self, taken: ClientEvent) -> bool:
-        """Return whether an event taken by another thread or task has certainly been handled, because it
-        contains no message or uncertainty, or because that thread or task has ended.
+        """Return whether an event that another thread or task has taken can be confirmed: it contains no
+        message or uncertainty, or that thread or task has ended.
         """
         return message_or_error(taken) is None or self._has_ended(self._taken_by)
 
@@ -898,7 +903,7 @@ class ClientCore:
         session, connection = self.sequence.session, self._connection
         rows = self._rows if self._rows is not None and self._rows.changes else None
         # The rows are passed to the store only now, so that the same commit writes them and the confirmation.
-        # Otherwise the commit of a message sent in between would have written the rows without the
+        # Otherwise the commit of a message sent before this call would have written the rows without the
         # confirmation.
         if rows is not None:
             self._change_rows(rows.hand_over)
@@ -920,7 +925,7 @@ class ClientCore:
         self.changing = True
 
     def _deliver_and_wake(self, connection: Connection) -> None:
-        """Deliver the events after a store failure in a call by the user, which ends the session."""
+        """Deliver the last events of a session that a store failure has ended during a call by the user."""
         self._deliver(connection, self._clocks())
         self._wake()
 
@@ -945,13 +950,13 @@ class ClientCore:
         # Attributes are looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Done before the events are fetched, because it uses the store, and a failure adds SessionEnded to
-        # them.
+        # Done before the events are fetched: it uses the store, and a store failure adds SessionEnded to the
+        # events.
         connection.collect()
         events, state = session.events(), session.state
-        moved = state is not connection.state
+        has_new_state = state is not connection.state
         # Done before the events are handled, because LoggedOn renews subscriptions, which needs `can_send`.
-        if moved:
+        if has_new_state:
             connection.set_state(state)
         for event in events:
             # Queued before it is handled, so that Resubscribed follows its LoggedOn.
@@ -967,10 +972,10 @@ class ClientCore:
                 observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
                 self._subscribe_at = now.monotonic + RENEWAL_INTERVAL
-        if moved:
+        if has_new_state:
             observers.state(state, now)
-            # If the state has changed again, the store failed while subscriptions were being renewed, which
-            # ended the session. Deliver its events now, after those above.
+            # If the state has changed again, the store failed while subscriptions were being renewed, and the
+            # failure ended the session. Deliver its last events now, after those above.
             if session.state is not state:
                 self._deliver(connection, now)
         if queue.at_bound:
@@ -979,8 +984,8 @@ class ClientCore:
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self.logged_on = event
-            # Done once per connection: a reset within the session emits LoggedOn again, but the venue keeps
-            # the subscriptions.
+            # Done once per connection: after a reset within the session there is another LoggedOn, but the
+            # venue keeps the subscriptions.
             if self._attempts.logged_on():
                 self.sequence.is_agreed = True
                 self._quiet.logged_on()

@@ -13,7 +13,8 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""Number of unwritten bytes at which no more of the session's output is collected, which paces long resends.
+"""While this number of bytes is unwritten, no more of the session's output is collected. This paces long
+resends.
 """
 LINGER = 2.0
 """Seconds allowed for writing the last bytes of an ended session."""
@@ -30,10 +31,11 @@ class Connection:
     """One session and its unwritten output.
 
     `now` is the time of the call; the caller reads the clocks once per input. After every input to the
-    session, the caller calls `collect`, fetches the session's `events`, passes them to `handle` (except
-    MessageReceived, which has no effect), and calls `set_state` if the state has changed. `test_request`, and
-    `collect` after `session.send` or after a write, add no events unless they end the session
-    (`session.wants_close`).
+    session, the caller calls `collect` and fetches the session's `events`. It passes them to `handle` (except
+    MessageReceived, on which `handle` has no effect), and calls `set_state` if the state has changed.
+
+    Two calls add no events, unless a store failure ends the session (`session.wants_close`): `test_request`,
+    and `collect` after `session.send` or after a write.
     """
 
     def __init__(
@@ -118,7 +120,7 @@ class Connection:
         output = self.output
         self.may_have_more_output = len(output) >= HIGH_WATER
         if self.may_have_more_output:
-            # A long resend continues only when its bytes are collected, so it pauses here.
+            # A long resend pauses here, because it continues only when its bytes are collected.
             self.session.begin_commit()
             return False
         # While writing is impossible, output is collected and dropped; otherwise answers would accumulate and

@@ -1,8 +1,8 @@
 """Faults of one connection that will probably end the next connection too.
 
-The session itself recognizes a message that is rejected repeatedly for its SendingTime or CompIDs: the second
-time it sets `SessionEnded.advice`, and the client gives up at once. The faults detected here may occur at a
-different sequence number each time, or be temporary, so the client gives up only after
+The session itself recognizes a message from the venue that it must reject repeatedly for its SendingTime or
+CompIDs. The second time, it sets `SessionEnded.advice`, and the client gives up at once. The faults detected
+here may occur at a different sequence number each time, or be temporary. So the client gives up only after
 `ReconnectPolicy.same_failures` connections.
 """
 

@@ -1,7 +1,8 @@
 """Converts each event to the message that the client's `messages` returns, or to the error that it raises.
 
-No loss is silent, even for users of the simplest call: events that report loss or uncertainty are raised as
-exceptions, which contain the identifiers. They are confirmed like any event, by requesting the next one.
+Events that report loss or uncertainty are raised as exceptions, so that a user of `messages`, the simplest
+call, cannot overlook them. The exceptions contain the identifiers. The user confirms these events like any
+other, by requesting the next one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from kalshi_fix_sansio.dialect.base import Message
 def message_or_error(event: ClientEvent) -> Message | errors.AdapterError | None:
     """Return the message for an event, the error to raise, or None to skip the event.
 
-    Skipped events do not concern messages (`Connecting`, heartbeats, `LoggedOn`), or are followed by another
-    event: a gap that is being filled ends with the messages or with MessagesLost, and the end of a session is
-    followed by `Disconnected` or, at the end of the iteration, by SessionClosedError. A `LoggedOn` that
-    reports a reset which the client did not request is not skipped.
+    Skipped events are of two kinds. Some do not concern messages: `Connecting`, heartbeats, and a `LoggedOn`
+    without an unexpected reset. The others are followed by an event or error that is not skipped. After a gap
+    that can be filled, the messages or MessagesLost follow. After the end of a session, `Disconnected`
+    follows, or SessionClosedError if the iteration ends.
     """
     # Unlisted events are skipped, so a new event that reports loss or uncertainty must be added here.
     match event:

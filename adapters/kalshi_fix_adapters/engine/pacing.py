@@ -1,8 +1,8 @@
 """Rate limiting with a budget: the queues of senders that wait for tokens.
 
-Senders whose messages draw on the same bucket are served first come, first served. Cancels have a separate
+Senders whose messages need tokens of the same bucket are served in order of arrival. Cancels have a separate
 queue and reserved tokens (`RateBudget`), so they overtake other messages. Clients in several threads may
-share a budget, so all budgets are used under one lock per process.
+share a budget, so one lock of the process protects all budgets.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _lock = Lock()
 class Turn:
     """A sender's place in the queue.
 
-    The place is valid while `held` is locked. The sender locks it in a `with` statement, so that an interrupt
-    at any point gives up the place.
+    The place is valid while `held` is locked. The sender locks it in a `with` statement, so an interrupt at
+    any point also gives up the place.
     """
 
     __slots__ = ("held", "is_waiting", "queue")
@@ -54,8 +54,7 @@ class Pacing:
         return Turn(self._budget.queue_of(message))
 
     def try_spend(self, message: Message, turn: Turn | None, now: Instant) -> bool:
-        """Spend the tokens for a message and return True, if the message is first in its queue and they are
-        available.
+        """If a message is first in its queue and its tokens are available, spend them and return True.
 
         Otherwise return False. If a `turn` was passed, its sender is now in the queue; call again at `due`.
         """
@@ -117,7 +116,7 @@ class Pacing:
             return seconds
 
     def withdraw(self, message: Message, now: Instant) -> None:
-        """Return the tokens of a message that was not sent."""
+        """Give back the tokens of a message that was not sent."""
         with _lock:
             self._budget.withdraw(message, now)
 

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.events import Event, MessageReceived
 CONNECTION_EVENTS: Final = frozenset(get_args(ConnectionEvent))
 """Classes of the client's connection events; all other events are the session's."""
 MAX_CONNECTION_EVENTS = 1_000
-"""Number of waiting connection events above which the events of a new attempt replace those of the last
+"""Above this number of waiting connection events, the events of a new attempt replace those of the last
 failed attempt.
 """
 

@@ -1,5 +1,8 @@
-"""Work that would delay messages, so a client does it at the logon and in quiet moments: compiling decoders
-and collecting garbage.
+"""Quiet work: compiling decoders and collecting garbage, which would delay messages.
+
+In a quiet moment, no bytes have been received for some milliseconds. A decoder reads the messages of one
+shape, which is their sequence of tags. Decoders for known shapes are compiled at the logon, and decoders for
+new shapes in quiet moments. A file keeps a sample message of each known shape for the next process.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ MAX_ALLOCATIONS = 1_000_000
 
 _log = logging.getLogger(__name__)
 _freezing: set[int] = set()
-"""The clients with the option `freeze` that have logged on, by `id`."""
+"""The ids (`id`) of the clients with the option `freeze` that have logged on. The option limits garbage
+collection to quiet moments.
+"""
 _thresholds: list[tuple[int, int, int]] = []
 """The thresholds of Python's garbage collector before the first client with the option `freeze` logged on."""
 
@@ -47,10 +52,10 @@ class QuietWork:
         self.freeze: bool = plan.freeze
         """Whether quiet moments are also used for garbage collection (option `freeze`)."""
         self._is_frozen = False
-        """Whether objects have been frozen since the logon of this connection."""
+        """Whether `gc.freeze` was called since the logon of this connection."""
         self.codec: Codec = plan.config.codec.deferring()
-        """The codec of the client's sessions. While it has `deferred` shapes, there is work for a quiet
-        moment.
+        """The codec of the client's sessions. While it has `deferred` shapes, they must be compiled in a
+        quiet moment.
         """
         self._due_since: float | None = None
         """Monotonic time since which there has been work for a quiet moment; None if there is none."""
@@ -97,7 +102,7 @@ class QuietWork:
         return now + (QUIET_SECONDS if now < self._due_since + PATIENCE_SECONDS else SHORT_QUIET_SECONDS)
 
     def work(self, session: Session) -> bool:
-        """Do one unit of work, unless requests are awaiting answers; return whether to call this again."""
+        """Do one unit of work, unless a request is unanswered; return whether to call this again at once."""
         if session.open_requests or not session.is_established:
             return False
         self._due_since = None

@@ -102,9 +102,9 @@ class RowBuffer:
 class Rows(MutableMapping[str, Any]):
     """Your own data, stored as rows by key in the client's store. Values must be JSON-serializable.
 
-    The commit that confirms the last event taken, when you request the next one, also writes your changes, so
-    after a crash either both are stored or neither is. If an exception leaves an event unconfirmed, the
-    changes are dropped too. Available while the client is open.
+    Requesting the next event confirms the last one, and the commit of this confirmation also writes your
+    changes. So after a crash, either the confirmation and the changes are stored, or neither is. If an
+    exception leaves an event unconfirmed, the changes are dropped too. Available while the client is open.
     """
 
     def __init__(

@@ -33,16 +33,16 @@ from kalshi_fix_sansio.session.checks import LAST_NUMBER
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SequenceNumbers(Value):
-    """The sequence numbers of a client, read at one time.
+    """The sequence numbers of a client at one time.
 
     Attributes:
         next_outgoing: MsgSeqNum (34) of the next message to send.
         next_incoming: MsgSeqNum expected next from the venue. Equal to `next_unconfirmed` while the client is
             not open.
-        next_unconfirmed: The lowest MsgSeqNum from the venue whose message you have not confirmed. After a
-            crash, messages from this number on are delivered again, on a session type with resend.
-        reset_due: Whether the next Logon restarts both directions at 1, because a reset is due, or was sent
-            and not answered.
+        next_unconfirmed: The lowest MsgSeqNum from the venue whose message you have not confirmed. On a
+            session type with resend, messages from this number on are delivered again after a crash.
+        reset_due: Whether a reset was requested with `reset_numbers`, or a Logon with a reset was sent and
+            not answered. In both cases the next Logon restarts both directions at 1.
     """
 
     next_outgoing: int
@@ -52,7 +52,7 @@ class SequenceNumbers(Value):
 
 
 LossEvent = MessagesLost | OutcomesUnknown
-"""The losses and uncertainties that result from setting the numbers, as session events."""
+"""The events that report the losses and uncertainties after the numbers were set."""
 
 
 @runtime_checkable
@@ -60,9 +60,7 @@ class NumberStore(Protocol):
     """A `MessageStore` whose numbers can be set, as in the stores of this library."""
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
-        """Continue from these numbers when the next commit is durable; drop all messages if the outgoing
-        number changes.
-        """
+        """Use these numbers from the next commit on. If the outgoing number changes, drop all messages."""
 
 
 class SequenceState:
@@ -80,8 +78,8 @@ class SequenceState:
         self._store: MessageStore = MemoryStore() if own is None or isinstance(own, StoreFactory) else own
         """The store for the sessions: the user's object, `_opened` while it is open, or a store in memory."""
         self._opened: OpenedStore | None = None
-        """The store that `open` opened with the factory, and that `close` closes. The user closes a store
-        object that the user passed in.
+        """The store that `open` opened with the factory, and that `close` closes. None if the user passed a
+        store object, which the user must close.
         """
         self.is_agreed: bool = False
         """Whether a logon has been completed with these numbers."""
@@ -91,13 +89,13 @@ class SequenceState:
         """
 
     def open(self) -> None:
-        """Prepare the store for connections; earlier sessions are not continued.
+        """Prepare the store for connections. The first one begins a session from the store's numbers.
 
         Raises:
             StoreError: the store cannot be used.
         """
-        # `is_agreed` is kept, because a reopened client continues from its numbers, and a requested reset
-        # happens only once.
+        # `is_agreed` keeps its value, because a reopened client continues from its numbers. The option
+        # `reset_seq_num` therefore resets them only once.
         self.session = None
         if self._factory is not None:
             self._store = self._opened = self._factory.open(self.owner)
@@ -221,14 +219,13 @@ class SequenceState:
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
             found = store.open_requests()
-            # The answers to these requests may be among the lost messages, or the numbers of the requests, by
-            # which a Reject identifies them, will be used again.
+            # The answers to these requests may be among the lost messages. Or the numbers of the requests
+            # will be used again, so that a Reject, which contains only the number, is ambiguous.
             uncertain = [request for request in found if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             _commit(store)
-        # Otherwise the next logon would reset the numbers, as a client without a store does until a logon has
-        # been completed with its numbers.
+        # Without this, the next logon of a client without a store would reset the numbers.
         self.is_agreed = True
         losses: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
@@ -239,8 +236,8 @@ class SequenceState:
     def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
 
-        Allowed only while the client is not open. Returns the resulting uncertainties. Messages from the
-        venue that were never received are not included.
+        Allowed only while the client is not open. Returns the resulting uncertainties. They do not include
+        messages from the venue that were never received, because their number is unknown.
 
         Raises:
             LocalProtocolError: the session type restarts its numbers at every logon.
@@ -297,7 +294,7 @@ class SequenceState:
 
 
 def _commit(store: MessageStore) -> None:
-    """Make all records durable, and wait until they are; no session may use the store."""
+    """Make all records durable, and wait for this. No session may use the store in the meantime."""
     changed = threading.Event()
     store.on_commit = changed.set
     ticket = store.begin_commit()

@@ -18,7 +18,7 @@ from kalshi_fix_adapters.stores import StoreFactory
 from kalshi_fix_sansio.errors import ConfigurationError
 
 LOST: Final = getattr(os, "EX_TEMPFAIL", 75)
-"""Exit status of a process whose store was lost. When it is started again, it waits as the standby."""
+"""Exit status of a process whose store was lost. If the process is restarted, it waits as the standby."""
 KEY_IN_USE: Final = 0.2
 """Seconds between logons while the venue still has the connection of the former primary, unless the client's
 `ReconnectPolicy` sets another value.
@@ -91,8 +91,10 @@ class Takeover:
         self._manager.notify("STATUS=primary")
 
     def is_lost(self) -> bool:
-        """Return whether the store was lost, so that this process is no longer the primary. Call this before
-        closing the client: afterwards it is true only if the session ended for this reason.
+        """Return whether the store was lost, so that this process is no longer the primary.
+
+        Call this before the client is closed. Afterwards it returns True only if the lost store has ended the
+        session.
         """
         return self._core.is_store_lost
 
@@ -106,7 +108,7 @@ class Takeover:
         self._manager.notify("STOPPING=1")
         self._manager.stop_watchdog()
         if lost or self.is_lost():
-            # The text of a KeyboardInterrupt, for example, is empty.
+            # The error may have no text, for example a KeyboardInterrupt.
             reason = str(error or "") or "its store was lost"
             LOG.error("this process is no longer the primary: %s", reason)
             raise SystemExit(LOST) from error

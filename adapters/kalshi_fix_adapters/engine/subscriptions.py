@@ -1,7 +1,7 @@
 """The active market data subscriptions, for renewal on the next connection.
 
-Kalshi's MarketDataRequest has no MDReqID (262). Subscriptions are identified by Symbol (55), requests are
-answered in sequence by one snapshot (W) for each symbol, and a MarketDataRequestReject (Y) does not identify
+Kalshi's MarketDataRequest has no MDReqID (262), so Symbol (55) identifies a subscription. The venue answers
+requests in sequence, with one snapshot (W) for each symbol. A MarketDataRequestReject (Y) does not identify
 the request that it rejects (Kalshi's page on market data).
 """
 
@@ -35,8 +35,8 @@ _OF_INTEREST = frozenset(
 
 _Live = dict[str, set[int] | None]
 """Subscriptions by symbol, in the order of the requests. The value is None after a request for the symbol was
-answered. Before that, it is the set of MsgSeqNums of this connection's requests for the symbol that may still
-be rejected; the set is empty if the symbol was not requested on this connection.
+answered. Before, it is a set: the MsgSeqNums of the requests for the symbol, on this connection, that may
+still be rejected. The set is empty if the symbol was not requested on this connection.
 """
 
 
@@ -50,7 +50,7 @@ class _PendingRequest:
     awaited: set[str]
     """The symbols whose snapshots have not been received."""
     begun: bool = False
-    """Whether any snapshot was received for the request."""
+    """Whether at least one snapshot was received for the request."""
 
 
 class Subscriptions:
@@ -163,7 +163,7 @@ class Subscriptions:
                 self._pending.remove(pending)
                 break
         for live in (self._books, self._statuses):
-            # An accepted subscription (None) stays, because a rejected repetition does not end it.
+            # An accepted subscription (None) stays, because rejecting a repeated request does not end it.
             for symbol in [symbol for symbol, seq_nums in live.items() if seq_nums and seq_num in seq_nums]:
                 seq_nums = live[symbol] or set()
                 seq_nums.discard(seq_num)

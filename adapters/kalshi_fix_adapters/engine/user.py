@@ -45,8 +45,9 @@ class Ended(Exception):  # noqa: N818 - not an error, and never reaches a user
 class ClientBase:
     """The state of a client, and the conditions that its calls wait for.
 
-    Each condition is a function that returns None until it is met, and may be called repeatedly. The loop
-    waits in between, and must return the result, because an event that was taken must reach the user.
+    Each condition is a function that returns None until the condition is met. The adapter calls it repeatedly
+    and waits between the calls. Any other result must reach the user, because it may be an event that the
+    function has taken.
 
     Attributes:
         rows: Your own data, written by the commit that confirms an event.
@@ -57,10 +58,10 @@ class ClientBase:
         core: ClientCore,
         lock: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Use a core; `lock` returns the lock, if any, to hold while the core is read."""
+        """Use a core. `lock` returns the context to enter while the core is used, such as a lock."""
         self._core = core
         self._locked = lock
-        # `take` itself, for `receive` and `events`, because a wrapper would cost a call for each message.
+        # For `receive` and `events`. Partials of `take`, because a method would add a call per message.
         self._take: Callable[[], ClientEvent | None] = partial(core.take, core.closed_error)
         self._take_until_over: Callable[[], ClientEvent | None] = partial(core.take, Ended)
         self.rows: Rows = Rows(core.rows, lock)
@@ -110,26 +111,27 @@ class ClientBase:
     def set_numbers(
         self, *, next_outgoing: int | None = None, next_incoming: int | None = None
     ) -> tuple[LossEvent, ...]:
-        """Set the sequence numbers for the next logon, without a reset: for example, to numbers that you got
-        from the venue's support, or to skip a message from the venue that ends every session.
+        """Set the sequence numbers for the next logon, without a reset. Use this to set numbers that the
+        venue's support gave you, or to skip a message from the venue that ends every session.
 
         Possible only on KalshiRT and KalshiPT, and while the client is not open. With a store in a file, the
         numbers are on the disk when this returns. The venue refuses a Logon whose number is too low, and
         requests the missing messages if its number is too high.
 
-        A higher `next_incoming` permanently skips the venue's messages in between; with a lower one they are
-        delivered again. A changed `next_outgoing` drops the messages kept for resend, for which the venue
-        then gets gap fills; with a lower one, numbers are used twice.
+        A higher `next_incoming` permanently skips the venue's messages in between. With a lower one, the
+        venue's messages from that number on are delivered again. Any change of `next_outgoing` drops the
+        messages kept for resend; if the venue requests them, it gets gap fills instead. With a lower
+        `next_outgoing`, numbers are used twice.
 
         Args:
             next_outgoing: MsgSeqNum (34) of the next Logon; None for no change.
             next_incoming: the next expected MsgSeqNum from the venue; None for no change.
 
         Returns:
-            The resulting losses and uncertainties as session events, to handle and to pass to `apply` of the
-                state machines: MessagesLost with the skipped numbers, and OutcomesUnknown with the open
+            The resulting losses and uncertainties, as session events to handle and to pass to `apply` of the
+                state machines. MessagesLost contains the skipped numbers. OutcomesUnknown contains the open
                 requests whose answers may be lost or whose numbers will be used again. The client reports
-                these requests once more at the next logon, in whichever process that is.
+                these requests once more at the next logon, even if another process logs on.
 
         Raises:
             LocalProtocolError: the client is open, the session type restarts its numbers at every logon, a
@@ -145,8 +147,8 @@ class ClientBase:
         the store, even if another process logs on.
 
         Like `set_numbers`, this is possible only on KalshiRT and KalshiPT, and while the client is not open.
-        Unconfirmed messages from the venue are not delivered again, and it is unknown how many there are: use
-        drop copy. Messages kept for resend are dropped.
+        Unconfirmed messages from the venue are not delivered again, and their number is unknown, so look them
+        up via drop copy. Messages kept for resend are dropped.
 
         Returns:
             OutcomesUnknown with all open requests, if any. The client reports them once more at the next
@@ -178,11 +180,12 @@ class ClientBase:
             return self._core.sequence.open_requests
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, such as a ClOrdID, by this or an earlier process,
-        answered or not; None if there was none.
+        """Return the last request sent with this id, such as a ClOrdID; None if there was none. This process
+        or an earlier one sent it, and it may be answered or not.
 
-        Use it to recognize a command that is delivered again after a crash, even on session types that keep
-        no messages, and after a reset. The store keeps the ids for 72 hours, and at most 100,000 of them.
+        If your own queue delivers a command again after a crash, this shows whether the command was already
+        sent. It works after a reset too, and on session types that keep no messages. The store keeps the ids
+        for 72 hours, and at most 100,000 of them.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep the ids.
@@ -193,7 +196,7 @@ class ClientBase:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, after the client has ended; None before."""
+        """The end of the last session, after the client has ended; None before, or if there was none."""
         with self._locked():
             return self._core.ended
 
