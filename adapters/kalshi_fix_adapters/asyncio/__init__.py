@@ -7,8 +7,8 @@
 
 A background task makes the connections. Received bytes pass from asyncio's transport to the session at once,
 and a message is written before `send` returns, unless the venue reads too slowly. The task belongs to the
-context: leaving the context logs out and waits for the task, even if your code raises or is cancelled. A
-second cancellation, while the client waits for the venue's Logout, drops the connection instead.
+context: leaving the context logs out and waits for the task, even if your code raises or is cancelled. If
+your task is cancelled again while the client waits for the venue's Logout, the connection is dropped.
 
 A call that need not wait, such as one that takes a queued event or sends a message, returns without an
 iteration of the event loop. After a few milliseconds of such calls (`SLICE`), a call yields to other tasks,

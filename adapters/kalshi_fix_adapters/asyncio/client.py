@@ -18,8 +18,8 @@ from kalshi_fix_adapters.loops.async_client import AsyncClient
 from kalshi_fix_adapters.net.dial import AddressInfo, Dialer, dial
 
 SLICE = 0.005
-"""Seconds after which a task whose calls never wait yields to other tasks. Short compared with any heartbeat
-interval, long compared with the 3 µs of a loop iteration.
+"""Seconds after which a task whose calls never wait yields to other tasks. This is short compared with any
+heartbeat interval, and long compared with the 3 µs of a loop iteration.
 """
 
 
@@ -90,8 +90,8 @@ class _Adapter(AsyncAdapter):
         finally:
             task = asyncio.current_task()
             if cancelled and task is not None:
-                # Cancel later, and only if the cancellation has not been withdrawn by then (`uncancel`), as
-                # it is at the end of `asyncio.timeout`.
+                # Cancel later, unless the cancellation has been withdrawn by then (`uncancel`), as at the end
+                # of `asyncio.timeout`.
                 asyncio.get_running_loop().call_soon(_cancel_again, task)
 
     def give_up(self) -> None:
@@ -106,11 +106,11 @@ class _Adapter(AsyncAdapter):
             self._protocol.flush()
 
     async def before(self) -> None:
-        """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call,
-        which was at least `SLICE` ago.
+        """Yield to other tasks, and to a cancellation, if the loop has not run since the last call of this
+        method, at least `SLICE` ago.
 
-        Otherwise return at once, because an iteration costs as much as reading a small message, and would
-        read received data before the user's message is sent.
+        Otherwise return at once, because an iteration of the loop costs as much as reading a small message,
+        and would process received data before the user's message is sent.
         """
         self.before_due = time.monotonic() + SLICE
         if not self._has_iterated:
@@ -145,8 +145,8 @@ class _Adapter(AsyncAdapter):
             raise cancelled
 
     def _forget(self) -> None:
-        # A pending timer would keep this object alive until it fires, and would not work if the client is
-        # opened again in another loop.
+        # A pending timer would keep this object alive until the timer fires. It would also belong to the
+        # wrong loop if the client is opened again in another one.
         self.users.close()
         self.changes.close()
         self.before_due, self._has_iterated = 0.0, True

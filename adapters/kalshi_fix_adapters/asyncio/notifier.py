@@ -13,7 +13,7 @@ from kalshi_fix_adapters.loops.adapter import Notifier
 class Timer:
     """Calls a function at a monotonic time, or earlier.
 
-    The loop's timer is set again only for an earlier time, because each message moves the deadline later, and
+    The loop's timer is set again only for an earlier time, because each message postpones the deadline, and
     setting and cancelling a timer takes 1.2 µs.
     """
 
@@ -46,8 +46,8 @@ class Timer:
 
 
 class LoopNotifier(Notifier):
-    """Wakes tasks with one future for each and one timer for all, because `asyncio.timeout` would take 5.6 µs
-    for each wait.
+    """Wakes tasks, with one future for each wait and one shared timer. Using `asyncio.timeout` would take
+    5.6 µs for each wait.
     """
 
     def __init__(self) -> None:
@@ -78,13 +78,13 @@ class LoopNotifier(Notifier):
     def _expire(self) -> None:
         now = time.monotonic()
         for future, end in self._waiting.items():
-            # The timer may have been set for a task that has been notified since, and loops call timers a
-            # little early.
+            # This deadline may be later, because the timer may have been set for a task that was notified
+            # since, or because the loop has called the timer a little early.
             if end > now:
                 self._timer.set(end)
             elif not future.done():
                 future.set_result(False)
 
     def close(self) -> None:
-        """Cancel the timer. Tasks that still wait here have been notified."""
+        """Cancel the timer. All waiting tasks must have been notified."""
         self._timer.cancel()

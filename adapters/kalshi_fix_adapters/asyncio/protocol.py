@@ -1,9 +1,9 @@
 """One connection under asyncio: passes received bytes and deadlines to the core, and writes its output.
 
-When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent but we
-have not yet read would be lost. Therefore the transport is used for reading, while bytes are written directly
-to the socket; bytes that the socket does not accept at once wait in the transport. TLS is implemented here
-(with `net.tls_buffer`), because asyncio's TLS writes to the transport.
+When a write fails, an asyncio transport closes and stops reading, so a fill that the venue has sent but the
+client has not yet read would be lost. Therefore the transport is used only for reading, and bytes are written
+directly to the socket. Only bytes that the socket does not accept at once wait in the transport. TLS is
+implemented here (with `net.tls_buffer`), because asyncio's TLS writes to the transport.
 
 A protocol is used instead of a reading task, so that received bytes reach the core within the callback.
 Waking a task would take an iteration of the loop for each read.
@@ -36,19 +36,19 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._in_tls_exchange = False
         """Whether a TLS handshake or close_notify is in progress."""
         self._tls_input = asyncio.Event()
-        """Set when bytes for the exchange were received, or the connection was lost."""
+        """Set when bytes for a TLS exchange were received, or the connection was lost."""
         self._timer = Timer(lambda: self.step(core.tick))
         self._receive_buffer = memoryview(bytearray(CHUNK))
         self._begun = False
-        """Whether the core is connected. Bytes received before that wait in TLS, or in `_early`."""
+        """Whether the core is connected. Bytes received earlier are kept in TLS, or in `_early`."""
         self._early = b""
-        """Bytes received without TLS before the core was connected, because uvloop reads once although
-        reading is paused.
+        """Bytes received without TLS before the core was connected. Reading is paused then, but uvloop
+        nevertheless reads once.
         """
         self._may_write = True
         """Whether the transport accepts more bytes: False from `pause_writing` to `resume_writing`."""
         self._is_reading = False
-        """Whether the transport reads; it is paused at first."""
+        """Whether the transport reads. At first, reading is paused."""
         self._lost = asyncio.Event()
         """Set by `connection_lost`, after which no bytes are received."""
         self._loss: OSError | None = None
@@ -136,8 +136,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         """Store the transport, and pause reading."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.pause_reading()
-        # The core does not know about bytes in the transport. Above this number of bytes, `_write` writes no
-        # more, so further bytes stay in the core's `output`, and `send` waits.
+        # The core does not count bytes in the transport. If the transport has more bytes than this, `_write`
+        # writes no more, so further bytes stay in the core's `output`, and `send` waits.
         self._transport.set_write_buffer_limits(CHUNK)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -204,9 +204,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
             return
         data = tls.decrypt()
         if tls.has_outgoing:
-            # TLS sends an answer, for example to a renegotiation. If writing fails here, it also fails for
-            # the next message, which reports the failure to the core; the decrypted data reaches the core
-            # first.
+            # TLS sends an answer, for example to a renegotiation. A failed write is ignored here, so that the
+            # decrypted data still reaches the core. Writing the next message fails too, and reports the
+            # failure.
             with contextlib.suppress(OSError):
                 self._push()
         if data:
@@ -257,7 +257,7 @@ class ClientProtocol(asyncio.BufferedProtocol):
     def _write(self, output: bytearray) -> int:
         """Write some of `output`; return the number of bytes, for `ClientCore.flush`.
 
-        Bytes that wait in the transport count as written: either they will be written, or the connection is
+        Bytes that wait in the transport count as written: the transport writes them, unless the connection is
         lost.
         """
         if not self._may_write:

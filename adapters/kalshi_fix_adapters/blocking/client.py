@@ -87,7 +87,7 @@ class Client(ClientBase):
             # Set first: from here on, this call must close everything that is open.
             self._thread = thread
             # If the client ended but its user did not close it, its store and wire log are still open.
-            # `begin` would close them too, but with the lock held.
+            # Close them here, because `begin` would close them while it holds the lock.
             self._release(clean=False)
             with shared.lock:
                 shared.open()
@@ -199,13 +199,15 @@ class Client(ClientBase):
         allow_unknown_codes: bool,
         timeout: float | None,
     ) -> Sent:
-        """Number a message when there is room and the budget has tokens; it is written when it is durable."""
+        """Assign the MsgSeqNum of a message when there is room to send and the budget has tokens. The message
+        is written when it is durable.
+        """
         shared, core = self._shared, self._core
         turn = core.turn(message)
 
         def send_in_turn() -> Sent | None:
-            # This is a separate change inside `wait`, and also writes, because after an interrupt there must
-            # be no numbered message that is never written.
+            # `change` numbers and writes the message. An interrupt in between ends the client, so a numbered
+            # message never stays unwritten.
             return shared.change(
                 core.send, message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn
             )
@@ -254,7 +256,9 @@ class Client(ClientBase):
             OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
             MessagesLostError: messages from the venue are lost.
+            NumbersResetError: the sequence numbers restarted, although the client had not requested it.
             MessageRejectedError: a message from the venue was rejected.
+            MessageTooLargeError: a message from the venue was longer than `max_message_size`.
             GarbledReceivedError: garbled bytes were received.
             SessionClosedError: the client has ended for a reason other than your logout.
         """
@@ -266,8 +270,8 @@ class Client(ClientBase):
                 found = self._shared.wait(look, timeout)
             except Ended:
                 return
-            # There must be no call here, not even to `isinstance`: after a call, a signal handler could raise
-            # an exception, and the event that was taken would be lost.
+            # There must be no call here, not even to `isinstance`. Python may run a signal handler after a
+            # call; if the handler raised an exception, the event that was taken would be lost.
             match found:
                 case None:
                     return
@@ -357,7 +361,7 @@ class Client(ClientBase):
             self._release(clean=clean)
 
     def _release(self, *, clean: bool) -> None:
-        """As `_close`, for a caller that holds `store_lock`."""
+        """Close as `_close` does; the caller must hold `store_lock`."""
         shared, core = self._shared, self._core
         with shared.lock:
             # In a forked child, the store's file belongs to the parent, which continues to use it.
@@ -368,8 +372,8 @@ class Client(ClientBase):
             with shared.lock:
                 core.settle(clean=clean)
         finally:
-            # Without the lock, because this waits for the store's thread, and that thread needs the lock to
-            # report a commit before it writes the next one.
+            # Called without the lock, because this waits for the store's thread. That thread needs the lock
+            # to report a commit before it writes the next one.
             core.release(clean=clean)
 
 

@@ -60,8 +60,7 @@ class IoThread:
             if self._called_off:
                 return
             self._has_begun = True
-        # Every exception is caught, because calls that wait for this thread would never return if it ended
-        # silently.
+        # Every exception is caught: if this thread ended silently, calls that wait for it would never return.
         try:
             while (attempt := self._next_attempt()) is not None:
                 self._connect(attempt)
@@ -141,8 +140,8 @@ class IoThread:
                 shared.detach()
             transport.close()
         with shared.lock:
-            # After `failure` the core has no connection, and a core left inconsistent by an interrupt must
-            # not be used.
+            # After `failure` the core has no connection. If `changing` is set, an interrupt has left the core
+            # inconsistent, so it must not be used.
             if not core.changing and not core.over:
                 core.disconnected()
 
@@ -204,7 +203,7 @@ class _CancellableWait:
     def _raise_if_abandoned(self) -> None:
         """Raise _AbandonedError if the user has left the client, or an interrupt has left it inconsistent."""
         shared = self._shared
-        # With the lock held, `changing` means an interrupted change, not one in progress in another thread.
+        # While this thread holds the lock, no change is in progress, so `changing` means an interrupted one.
         with shared.lock:
             if shared.core.leaving or shared.core.changing:
                 raise _AbandonedError

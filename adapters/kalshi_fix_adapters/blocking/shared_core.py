@@ -1,19 +1,19 @@
 """The core and the connection of a client, protected by one lock, and shared by the I/O thread and the user's
 threads.
 
-The I/O thread (`io_thread`) connects, runs timers and closes, and reads when no call has read for a while. A
-user's thread that waits (`wait`) reads if no other call does; the others sleep until `notify` is called. The
-user's thread writes the messages that it sends (`change`), or the store's thread does when they are durable
-(`committed`), so the operating system has the bytes when `send` returns.
+The I/O thread (`io_thread`) connects, runs timers and closes. It reads when no call has read for a while. Of
+the users' threads that wait (`wait`), one reads (the reader), and the others sleep until `notify` is called.
+The user's thread writes the messages that it sends (`change`). If they must become durable first, the store's
+thread writes them (`committed`). In both cases the operating system has the bytes when `send` returns.
 
 Ctrl-C, or any exception raised by a signal handler, may interrupt the user's thread anywhere. An interrupt in
 the middle of a change leaves the core or the stream inconsistent. Therefore `core.changing` is set during a
 change, and a thread that later finds it set ends the client rather than continue with uncertain numbers. No
 thread sleeps in the middle of a change.
 
-The class of an exception is irrelevant, because a signal handler may raise any exception. If `core.changing`
-is still set afterwards, the exception has interrupted a change. Otherwise the client is unchanged, and `wait`
-puts back the event that the call had taken.
+A signal handler may raise any exception, so the class of an exception does not show whether it is an
+interrupt. If `core.changing` is still set afterwards, the exception has interrupted a change. Otherwise the
+client is unchanged, and `wait` puts back the event that the call had taken.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.blocking.transport import Transport
 
 _READS_PER_CALL = 8
-"""Number of reads after which the thread runs timers and writes, even if more data is available, because a
-venue that never pauses must not delay heartbeats.
+"""Maximum number of reads before the thread runs timers and writes, because a venue that sends without a
+pause must not delay heartbeats.
 """
-_LEFT_TO_CALLS = 0.25
-"""Seconds after a call has read during which the I/O thread does not read. Otherwise, if a program waits for
-a message, sends an order and waits again, the report would wake the thread on another processor, and the
-program would then wait for the thread: 183 instead of 151 µs from tick to order.
+_PAUSE_AFTER_READ = 0.25
+"""Seconds for which the I/O thread does not read after a call has read. Example: a program waits for a
+message, sends an order and waits again. If the I/O thread read the report, it would wake on another
+processor, and the program would have to wait for it: 183 instead of 151 µs from tick to order.
 """
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class _Reader:
         self.listener: Sleeper | None = None
         """The sleeper in which the call waits until the socket is readable or the call is notified."""
         self.is_sleeping = False
-        """Whether the call sleeps, or is about to, and was not notified."""
+        """Whether the call sleeps, or is about to sleep, and must be woken by `notify`."""
 
 
 class SharedCore:
@@ -111,7 +111,7 @@ class SharedCore:
         """The sleeper in which the reader waits; None while there is no I/O thread, or if the system does not
         support a reader.
         """
-        # Close it now, because `wake` may be called before `open`, and has no effect on a closed sleeper.
+        # Closed until `open` is called. `wake` may be called earlier; it has no effect on a closed sleeper.
         self.close()
         _all.add(self)
 
@@ -127,7 +127,7 @@ class SharedCore:
         self.sleeper.close()
         self.notify()
         listener, self._listener = self._listener, None
-        # A reader may still be sleeping in it, and closes it in `_stop_reading`.
+        # If a reader may still be sleeping in the listener, the reader closes it in `_stop_reading`.
         if listener is not None and not self._has_reader():
             listener.close()
 
@@ -154,11 +154,11 @@ class SharedCore:
     def notify(self) -> None:
         """Wake all waiting calls; each checks its own condition."""
         for each in self._waiters:
-            # An earlier notification that was interrupted may have released some of the locks; releasing a
-            # lock again would raise.
+            # An interrupted call of `notify` may have released some of the locks, and releasing a lock twice
+            # raises an exception.
             if each.locked():
                 each.release()
-        # A call that continues to wait adds another lock.
+        # A call that must continue to wait adds a new lock.
         self._waiters.clear()
         reader = self._reader
         if reader is not None and reader.is_sleeping and reader.listener is not None:
@@ -177,7 +177,7 @@ class SharedCore:
                 try:
                     self.change(core.store_changed)
                 except BaseException as error:  # noqa: BLE001 - it is raised again in the user's calls
-                    # No signal handler runs in this thread, so this is an internal error rather than an
+                    # Signal handlers run only in the main thread, so this is an internal error rather than an
                     # interrupt.
                     core.failure(error)
                     core.changing = False
@@ -191,8 +191,8 @@ class SharedCore:
         ends the client.
 
         If the function raises without having changed the core, it must clear `core.changing` first. A
-        function that takes an event from the core must be passed to `wait` instead, which does not write,
-        because the event would be lost if writing failed.
+        function that takes an event from the core must be passed to `wait` instead. This method also writes,
+        and if writing failed, the event would be lost.
         """
         core = self.core
         core.changing = True
@@ -202,8 +202,8 @@ class SharedCore:
                 core.flush(self._write)
             self._wake_if_needed()
         except BaseException as error:
-            # The I/O thread, which is woken below, finds `changing` set and ends the connection. A message
-            # that already has a number may have been sent, and cannot be sent again with this client.
+            # The I/O thread, which is woken below, finds `changing` set and ends the connection. If a message
+            # already has a number, it may have been sent, so this client must not send it again.
             if core.changing:
                 self._interrupted_by = error
                 self.wake()
@@ -212,8 +212,8 @@ class SharedCore:
         return result
 
     def _wake_if_needed(self) -> None:
-        """Wake the I/O thread if it must wait until the socket is writable, if a deadline (such as the one
-        for a Logout) precedes the end of its sleep, or if the connection is finished.
+        """Wake the I/O thread if it has work: bytes to write when the socket is writable, a deadline before
+        the end of its sleep (such as that of a Logout), or a finished connection to close.
         """
         core = self.core
         due = core.due()
@@ -242,8 +242,8 @@ class SharedCore:
     def detach(self) -> None:
         """Stop using the connection, which is about to be closed."""
         if self._transport is not None:
-            # Stop watching before the socket is closed, because the system may reuse its file descriptor, so
-            # that `poll` would watch another file.
+            # Stop watching before the socket is closed. The system may reuse its file descriptor, and the
+            # sleepers would then watch another file.
             for sleeper in (self.sleeper, self._listener):
                 if sleeper is not None:
                     sleeper.watch(self._transport.number, 0)
@@ -260,14 +260,14 @@ class SharedCore:
         reading = core.wants_read
         interest = READ if reading else 0
         has_reader = self._has_reader()
-        # Without a reader, waiting calls depend on this thread. So does `logout`, which waits for its end.
+        # This thread must read at once if calls wait without a reader, or if `logout` waits for its end.
         if reading and (has_reader or not (self._waiters or core.leaving)):
-            left_until = (now if has_reader else self._last_read) + _LEFT_TO_CALLS
-            if left_until > now:
+            pause_until = (now if has_reader else self._last_read) + _PAUSE_AFTER_READ
+            if pause_until > now:
                 interest = 0
-                end = left_until if end is None else min(end, left_until)
-        # Watch for writing only if a write will follow, because a socket is nearly always writable, so the
-        # thread would spin. This excludes the case in which TLS must read before it can write
+                end = pause_until if end is None else min(end, pause_until)
+        # Watch for writing only if a write will follow. A socket is nearly always writable, so the thread
+        # would otherwise spin. No write follows while TLS must read before it can write
         # (`write_wants_read`).
         if (reading and transport.read_wants_write) or (core.output and not transport.write_wants_read):
             interest |= WRITE
@@ -278,7 +278,7 @@ class SharedCore:
         return None if end is None else end - now
 
     def is_due(self) -> bool:
-        """Return whether the deadline that was known to `prepare` is reached."""
+        """Return whether the deadline that `prepare` has recorded is reached."""
         return self._due is not None and self._due <= time.monotonic()
 
     def serve(self, transport: Transport, *, ready: bool) -> bool:
@@ -295,8 +295,8 @@ class SharedCore:
 
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
         core = self.core
-        # An exception before the last line leaves this set, because bytes may have been read from the socket
-        # but not passed to the core.
+        # After an exception before the last line, this stays set, because bytes may have been read from the
+        # socket and not passed to the core.
         core.changing = True
         is_due = self.is_due()
         # Read before timers run, because received bytes show that the peer is not silent.
@@ -324,9 +324,9 @@ class SharedCore:
         """Call `look` whenever its result may have changed, until the result is not None. Return the result,
         or None after `timeout` seconds. Exceptions raised by `look` propagate.
 
-        `look` is called with the lock held and may change the core; an interrupt in the middle of a change
-        ends the client. After any other exception, an event that `look` has taken is put back. So `look` must
-        not raise the error for an event: it must return the error, for the caller to raise.
+        `look` is called with the lock held and may change the core. An interrupt in the middle of a change
+        ends the client. After any other exception, an event that `look` has taken is put back. So if `look`
+        converts an event to an error, it must return the error, and the caller must raise it.
 
         Raises:
             SessionClosedError: (or the subclass `error`) an interrupt has ended the client.
@@ -360,8 +360,8 @@ class SharedCore:
                                 self.wake()
                     ready, in_time = self._sleep(reader if waiter is None else waiter, deadline)
         except BaseException as raised:
-            # The exception may have interrupted the release of the lock after `look` returned. An event taken
-            # by `look` has then not reached the caller, and is put back.
+            # The exception may be an interrupt during the release of the lock, after `look` has returned. An
+            # event taken by `look` has then not reached the caller, and is put back.
             with self.lock:
                 self._stop_reading(reader)
                 self.wake()
@@ -386,7 +386,8 @@ class SharedCore:
             transport is not None
             and self._listener is not None
             and core.wants_read
-            # An exception while the call reads must be an interrupt; during a logon it may be a failure.
+            # Calls do not read during a logon: an exception while a call reads is treated as an interrupt,
+            # but during a logon it may be a failure.
             and core.is_logged_on
             and not transport.read_wants_write
             and (self._reader is reader or not self._has_reader())
@@ -400,7 +401,8 @@ class SharedCore:
         if core.wants_read and not self._has_reader() and not self.sleeper.interest & READ:
             # No call reads, so the I/O thread must read.
             self.wake()
-        # Acquired once here, and a second time to wait. A notification between the two is not missed.
+        # Acquired here, and again in `_sleep` to wait. If `notify` releases it in between, the call does not
+        # wait.
         waiter = threading.Lock()
         waiter.acquire()
         self._waiters.add(waiter)

@@ -19,8 +19,8 @@ class Transport:
         self._pending = connected.pending if isinstance(connected, ssl.SSLSocket) else None
         self.number: int = connected.fileno()
         self.unread: bool = False
-        """Whether there may be data for which the socket is not reported as readable, because the data is
-        inside the TLS layer or exceeds one read.
+        """Whether to read again without waiting for the socket: there may be data inside the TLS layer, or
+        more data than one read returns.
         """
         self.read_wants_write: bool = False
         """Whether the TLS layer must write before it can continue to read."""
@@ -42,8 +42,8 @@ class Transport:
             if error.errno is None:  # not from the system: a signal handler has raised it
                 raise
             data = b""
-        # OpenSSL reads whole TLS records, so data that `pending` does not count is still in the socket, which
-        # is then readable.
+        # OpenSSL reads whole TLS records. So data that `pending` does not count is still in the socket, and
+        # makes it readable.
         self.unread = len(data) == CHUNK or (self._pending is not None and self._pending() > 0)
         return data
 
@@ -54,8 +54,8 @@ class Transport:
             OSError: the connection can no longer be written to.
         """
         try:
-            # If OpenSSL accepted no bytes, it requires the same bytes, or more, at the next try. This holds,
-            # because the caller removes bytes from `data` only after they are written.
+            # If OpenSSL accepted no bytes, the next call must pass the same bytes again, perhaps with more
+            # after them. It does, because the caller removes bytes from `data` only after they are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True

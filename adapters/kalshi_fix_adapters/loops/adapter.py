@@ -1,5 +1,4 @@
-"""The base class of the adapters through which `AsyncClient` uses an event loop: the methods that an adapter
-implements, and those that it inherits.
+"""The base class of the adapters through which `AsyncClient` uses an event loop.
 
 docs/write-an-adapter.md is a tutorial. Durations in the comments of the adapters for asyncio and trio were
 measured with CPython 3.11 on one machine, on which an iteration of either loop takes about 3 µs.
@@ -61,19 +60,19 @@ class AsyncAdapter(ABC):
             has_ended=self.has_ended,
         )
         self.users: Notifier = self.notifier()
-        """Notified when a user's call may be able to continue: an event, room to send, the logon, the end."""
+        """Notified when a user's call may be able to continue, for example after an event or the logon."""
         self.output: Notifier = self.notifier()
         """Notified when there is output to write."""
         self.changes: Notifier = self.notifier()
-        """Notified of other changes that concern the adapter's tasks: an earlier deadline, reading resumed,
-        the end.
+        """Notified of other changes that concern the adapter's tasks: a deadline is earlier, reading resumes,
+        or the client ends.
         """
         self.before_due: float = 0.0
         """Monotonic time until which users' calls skip `before`. Set by an adapter that needs `before` only
         from time to time, so that most calls run no additional coroutine.
         """
         self.has_after: bool = type(self).after is not AsyncAdapter.after
-        """Whether `after` is overridden, to avoid a coroutine that does nothing."""
+        """Whether the adapter overrides `after`. If not, calls skip it, because it would do nothing."""
         self._timer_at: float | None = None
         """Monotonic time until which `keep_time` waits; None for no limit."""
 
@@ -90,7 +89,7 @@ class AsyncAdapter(ABC):
 
     async def after(self) -> None:  # noqa: B027 - not needed in every loop
         """Yield to other tasks after a user's call that succeeded without waiting, if the loop's conventions
-        require it. Must not be cancelled, because the result must reach the user.
+        require it. A cancellation must not take effect here, because the result must reach the user.
         """
 
     @staticmethod
@@ -116,7 +115,7 @@ class AsyncAdapter(ABC):
     @abstractmethod
     async def wait_shielded(self, ready: Callable[[], T | None]) -> T | None:
         """Wait as `wait` does, without a timeout. A cancellation takes effect only afterwards, because the
-        waiting call's message is already being sent.
+        awaited operation (a commit, or the opening of the store) cannot be cancelled.
         """
 
     @abstractmethod
@@ -174,8 +173,8 @@ class AsyncAdapter(ABC):
     def notify_tasks(self) -> None:
         """Wake the adapter's tasks that a call to the core may affect.
 
-        Usually no task needs to be woken: after a message was received or sent, its output has already been
-        written, and `due` has only moved to a later time.
+        Usually no task needs to be woken: after a message was received or sent, the output has already been
+        written, and the deadline is later than before.
         """
         core = self.core
         if core.output:
@@ -187,8 +186,8 @@ class AsyncAdapter(ABC):
             self.changes.notify()
 
     async def call_waiting(self, act: Callable[[], object]) -> None:
-        """Call a method of the core, in a thread if it may wait for a disk or a database. A cancellation
-        takes effect afterwards.
+        """Call a method of the core. If it may wait for a disk or a database, call it in a thread, and let a
+        cancellation take effect afterwards.
         """
         if not self.core.may_wait:
             act()
@@ -200,7 +199,7 @@ class AsyncAdapter(ABC):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds, even if no task of the adapter runs. A cancellation ends the wait."""
-        # Sleep in a thread, because timers may need the tasks of a connection.
+        # Sleep in a thread, because in some loops `users.wait` needs the adapter's tasks for its timers.
         errors = self._call_in_thread(partial(time.sleep, seconds))
         await self.wait(lambda: errors or None, None)
 
@@ -241,8 +240,8 @@ class AsyncAdapter(ABC):
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
             core.failure(_unwrapped(error))
-        # The task was cancelled from outside before the client had ended. If no failure were recorded,
-        # waiting calls would never return.
+        # A cancellation from outside. If the client has not ended, a failure is recorded, because waiting
+        # calls would otherwise never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)

@@ -49,7 +49,8 @@ class AsyncClient(ClientBase):
     async def open(self) -> Self:
         """Connect and log on; entering the context does this.
 
-        Without a context (which trio and anyio need), call `logout` at the end.
+        Trio and anyio need the context. With asyncio you can open the client without it; call `logout` at the
+        end.
 
         Raises:
             ConnectionFailedError: (or a subclass) no connection could be made, or TLS failed.
@@ -139,9 +140,9 @@ class AsyncClient(ClientBase):
 
         Waits while the venue reads too slowly or the client's `budget` has no tokens, and until the message
         is durable in the client's store. Messages from several tasks may be committed together. If the call
-        is cancelled, the message was not sent: once it is sent, the call cannot be cancelled. A message is
-        never queued for a later connection. `allow_unknown_codes` allows code values that this version does
-        not know.
+        is cancelled, the message was not sent, because the call can only be cancelled before that. A message
+        is never queued for a later connection. `allow_unknown_codes` allows code values that this version
+        does not know.
 
         Raises:
             LocalProtocolError: (or a subclass) the message is not allowed, and was not sent.
@@ -180,7 +181,7 @@ class AsyncClient(ClientBase):
 
         def send_in_turn() -> Sent | None:
             sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes, turn=turn)
-            # Write the message, or update the time of the next attempt.
+            # Write the message. If it must still wait, update the timer that wakes this task.
             adapter.flush()
             return sent
 
@@ -251,7 +252,9 @@ class AsyncClient(ClientBase):
             OutcomesUnknownError: the outcome of the listed requests is unknown.
             OrdersUnverifiedError: orders were open when the connection of a session without resend ended.
             MessagesLostError: messages from the venue are lost.
+            NumbersResetError: the sequence numbers restarted, although the client had not requested it.
             MessageRejectedError: a message from the venue was rejected.
+            MessageTooLargeError: a message from the venue was longer than `max_message_size`.
             GarbledReceivedError: garbled bytes were received.
             SessionClosedError: the client has ended for a reason other than your logout.
         """

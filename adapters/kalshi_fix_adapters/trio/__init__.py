@@ -5,15 +5,15 @@
         async for message in client.messages(timeout=5):
             ...
 
-The client's tasks run in a nursery of the context, so the task that entered the context must leave it; any
-task may call the client's methods. Leaving the context logs out and waits for the end of the session,
-shielded from cancellation, even if your code raises or is cancelled; your exception propagates unchanged,
-not in a group. The wait is limited: `timeout` for the venue's answer, and two seconds each for the last bytes
-and for the TLS shutdown.
+The client's tasks run in a nursery of the context, so the task that entered the context must leave it. Any
+task may call the client's methods. Leaving the context logs out and waits for the end of the session, even if
+your code raises or is cancelled. The wait is shielded from cancellation, but limited: `timeout` for the
+venue's answer, and two seconds each for the last bytes and for the TLS shutdown. Your exception propagates
+unchanged, not in a group.
 
-Every call is exactly one checkpoint. A cancelled call has had no effect: after a call has sent a message or
-taken an event, it yields to other tasks, but cannot be cancelled. The message is written before the call
-yields, unless the venue reads too slowly.
+Every async call is a checkpoint, even if it need not wait. A cancelled call has sent no message and taken no
+event: after a call has done either, it yields to other tasks, but cannot be cancelled. The message is written
+before the call yields, unless the venue reads too slowly.
 
 Events are kept in a queue with a limit. When it is full, the client stops reading, so TCP flow control slows
 down the venue, and no messages are lost; heartbeats continue. Heartbeats need the event loop, so run long

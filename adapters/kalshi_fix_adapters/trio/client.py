@@ -24,8 +24,7 @@ T = TypeVar("T")
 
 
 class _Notifier(Notifier):
-    """Wakes waiting tasks, with one shared timer, which a new wait re-arms only if the deadline of that wait
-    is earlier.
+    """Wakes waiting tasks, with one shared timer. A new wait sets the timer only if its deadline is earlier.
 
     A cancel scope for each wait (`move_on_after`) would take 14 µs.
     """
@@ -49,8 +48,8 @@ class _Notifier(Notifier):
         if self._waiting:
             for task in self._waiting:
                 trio.lowlevel.reschedule(task)
-            # trio does not abort a rescheduled task, so `give_up` below is called only for tasks in
-            # `_waiting`.
+            # trio cannot cancel the wait of a rescheduled task, so `give_up` below is called only for tasks
+            # in `_waiting`.
             self._waiting.clear()
 
     async def wait(self, seconds: float | None) -> bool:
@@ -110,7 +109,7 @@ class _Adapter(AsyncAdapter):
         self._nursery: trio.Nursery | None = None
         """The nursery of the context; None outside the context."""
         self._running = trio.CancelScope()
-        """The scope of `run`, which is cancelled only by Ctrl-C while `finish` waits."""
+        """The scope of `run`. It is cancelled only if Ctrl-C occurs while `finish` waits."""
         self._finished = trio.Event()
         """Set while `run` is not running."""
         self._finished.set()
@@ -205,8 +204,8 @@ class _Adapter(AsyncAdapter):
                 nursery.start_soon(self._write, transport)
                 await self.keep_time()
                 nursery.cancel_scope.cancel()
-            # Called after the tasks have ended, because close_notify also reads and writes, and trio allows
-            # only one task at a time to wait for each.
+            # Called after the tasks have ended, because close_notify also reads and writes. In trio, only one
+            # task at a time may wait to read from a socket, and only one to write.
             with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(OSError):
                 await transport.close_notify()
         finally:
@@ -233,9 +232,9 @@ class _Adapter(AsyncAdapter):
             if core.output:
                 self.flush()
             if awaited:
-                # The woken tasks run before the socket is registered again and the timers are checked, which
-                # would delay their answers by 5 %. There are two checkpoints, because trio runs the tasks of
-                # an iteration in random order.
+                # Let the woken tasks run before this task registers the socket again and checks the timers,
+                # because that would delay their answers by 5 %. There are two checkpoints, because trio runs
+                # the tasks of an iteration in random order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 await trio.lowlevel.cancel_shielded_checkpoint()
             self.notify_tasks()
@@ -309,10 +308,10 @@ market_data: ClientFactory[Client] = _factories.market_data
 post_trade: ClientFactory[Client] = _factories.post_trade
 rfq: ClientFactory[Client] = _factories.rfq
 
-# trio raises KeyboardInterrupt in the running task or, if that is protected, in the main task at a
-# checkpoint. Ctrl-C must not interrupt between numbering a message and writing it, or between taking an event
-# and returning it. The inherited methods are protected for every adapter that runs on trio, such as one for
-# anyio.
+# On Ctrl-C, trio raises KeyboardInterrupt in the running task. If that task is running a protected function,
+# trio raises it in the main task instead, at a checkpoint. The functions below are protected, because Ctrl-C
+# must not interrupt between numbering a message and writing it, or between taking an event and returning it.
+# Protecting the inherited methods also protects other adapters that run on trio, such as one for anyio.
 for _method in (
     *(
         AsyncClient.__aenter__,

@@ -67,7 +67,7 @@ class Transport:
             self.full = False
 
     async def close_notify(self) -> None:
-        """Announce the end of the stream, which only TLS supports. Always a checkpoint."""
+        """Announce the end of the stream to the peer. Without TLS, this is only a checkpoint."""
         await trio.lowlevel.checkpoint()
 
     def abort(self) -> None:
@@ -99,8 +99,9 @@ class TlsTransport(Transport):
         if self.full:
             return 0
         chunk = data if len(data) <= CHUNK else data[:CHUNK]
-        # Data must be encrypted only once, and in order. So encrypted bytes that the socket does not accept
-        # are kept, and the chunk counts as written. No more data is accepted until they are written (`full`).
+        # Data must be encrypted only once, and in order. So if the socket does not accept all encrypted
+        # bytes, the rest is kept, and the chunk counts as written. No more data is accepted until the rest is
+        # written (`full`).
         encrypted = self._unwritten + self._tls.encrypt(chunk)
         self._unwritten = encrypted[super().write(encrypted) :]
         return len(chunk)
@@ -113,8 +114,8 @@ class TlsTransport(Transport):
         data = self._tls.decrypt()
         self.ended: bool = self._tls.ended
         if self._tls.has_outgoing:
-            # If writing fails here, it also fails for the next message, which reports the failure to the
-            # core.
+            # A failed write is ignored here: writing the next message fails too, and reports the failure to
+            # the core.
             with contextlib.suppress(OSError):
                 self._push()
         return data

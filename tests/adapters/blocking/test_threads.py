@@ -36,14 +36,14 @@ def users_read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     No waiting user may depend on the thread that reads again later, so it would do so only after the test.
     """
     monkeypatch.setattr(shared_core, "make_sleeper", request.param)
-    monkeypatch.setattr(shared_core, "_LEFT_TO_CALLS", 10 * LONG)
+    monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 10 * LONG)
     return SharedCore(plan()).sleeper.can_watch_in_sleep
 
 
 @pytest.fixture
 def reads_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the thread read soon after the last call that has read."""
-    monkeypatch.setattr(shared_core, "_LEFT_TO_CALLS", 0.001)
+    monkeypatch.setattr(shared_core, "_PAUSE_AFTER_READ", 0.001)
 
 
 def queued(client: Client) -> int:
