@@ -1,8 +1,12 @@
 """A message store in Postgres, which a process on another host can take over. It needs the extra `postgres`.
 
-Modules: `factory` opens the stores in a database; `store` is the store itself; `database` reads and writes
-its rows; `connection` connects, and acquires leases; `keys` moves stores to another API key; `schema` defines
-the tables, their migration and the queries.
+Modules:
+- `factory`: the stores in a database
+- `store`: the store itself
+- `database`: reads and writes the rows of a store
+- `connection`: connections, and the acquisition of leases
+- `keys`: moving a store to another API key
+- `schema`: the tables, their migration and the queries
 """
 
 from kalshi_fix_sansio.errors import ConfigurationError

@@ -56,10 +56,9 @@ class Database:
 
     Raises:
         StoreInUseError: another process has the lease.
-        KeyChangedError: the store is missing, and there is a store for another key that may be the intended
-            one.
-        StoreError: the store belongs to another owner or to a newer version of the library, or the server may
-            lose commits.
+        KeyChangedError: the store is missing, but another store in the database may be the intended one.
+        StoreError: the store belongs to another owner, a newer version of the library has written the tables,
+            or the server may lose commits.
         psycopg.Error: the database cannot be read. Every method may raise this.
     """
 
@@ -69,8 +68,8 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Without these options, a write to a broken network, or the wait for an answer, would take minutes to
-        # fail.
+        # Without these options, it would take minutes until a write to a broken network, or the wait for an
+        # answer, fails.
         limit = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
         try:
@@ -78,7 +77,7 @@ class Database:
             row = self._connection.execute("SELECT pg_is_in_recovery(), current_setting('server_encoding')")
             is_replica, encoding = row.fetchone() or (None, None)
             if is_replica:
-                # The replica may be promoted while a standby process waits.
+                # This error lets a standby process try again, because the replica may be promoted later.
                 raise StoreUnavailableError(f"{place} is a replica: connect to the primary server")
             if encoding != "UTF8":
                 raise StoreError(f"{place} has the encoding {encoding}: create a database with UTF8")

@@ -74,8 +74,8 @@ class PostgresDatabase:
             return [row[0] for row in connection.execute("SELECT name FROM kalshi_fix.session ORDER BY name")]
 
     def summary(self, name: str, *, rows: int = 0, working: Callable[[], None] | None = None) -> StoreSummary:
-        """Read the content of a store, which may be in use, and verify the checksums of its messages,
-        requests and rows; `working` is called before each of these three is read.
+        """Return the content of a store, which may be in use, after verifying the checksums of its messages,
+        requests and rows. `working` is called before each of these three kinds is read.
 
         Raises:
             StoreError: the store does not exist, is damaged, or cannot be read.

@@ -33,8 +33,9 @@ class PostgresStore(DurableStore):
     """A `MessageStore` in Postgres: one account on one session, one process at a time on any host.
 
     The entire content is also held in memory, from which it is read. A thread writes the changes, as with
-    `SqliteStore`. When the previous holder has not renewed its lease in time, opening the store takes it over
-    and fences that holder, so all the holder's later writes are rejected. A process that cannot renew its
+    `SqliteStore`. The process that has the store open holds a lease on it, and renews the lease with each
+    commit. If the holder has not renewed its lease in time, another process can open the store. Opening it
+    fences the previous holder: the database rejects all its later writes. A process that cannot renew its
     lease in time gives up before the lease ends.
 
     After a StoreError the outcome of the last commit is unknown, and the store can only be closed. Opening it
@@ -55,10 +56,9 @@ class PostgresStore(DurableStore):
 
     Raises:
         StoreInUseError: another process holds the lease.
-        KeyChangedError: the store is missing, and the database has a store for another key that may be the
-            intended one.
-        StoreError: the store belongs to another owner, is damaged, or cannot be read or written; or the
-            server may lose commits, because `fsync` or `full_page_writes` is off.
+        KeyChangedError: the store is missing, but another store in the database may be the intended one.
+        StoreError: the store belongs to another owner, is damaged, or cannot be read or written. Or the
+            server may lose commits, for example because `fsync` or `full_page_writes` is off.
         ConfigurationError: an option is invalid.
     """
 
@@ -136,7 +136,7 @@ class PostgresStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose sent message is known."""
+        """The lowest number for which the store knows whether a message is kept."""
         return self._kept.oldest_kept
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
@@ -232,7 +232,7 @@ class PostgresStore(DurableStore):
         self._lease.renewed(since)
 
     def _renew(self) -> None:
-        """Renew the lease with the next commit. A commit that hangs therefore also prevents the renewal."""
+        """Renew the lease with the next commit. So while a commit hangs, the lease is not renewed either."""
         if self._commits.error is None:
             self._commits.add(Pending())
 
@@ -243,7 +243,7 @@ class PostgresStore(DurableStore):
 
     def _release(self) -> None:
         self._lease.close()
-        # If the server does not answer, the lease is not ended and expires.
+        # In a thread, because the server may not answer. The lease then expires instead of being ended.
         releasing = threading.Thread(target=self._database.release, daemon=True)
         releasing.start()
         releasing.join(CLOSING)

@@ -101,9 +101,9 @@ class StoreFile:
             if wait_for_disk:
                 self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
             else:
-                # SQLite could merge the log in any commit; instead, `write` merges it when `may_wait` is set.
-                # With a limit of 0, a restarted log is truncated to its content, so that `write` can measure
-                # it.
+                # By default, SQLite may merge the log in any commit. Here, `write` merges it when `may_wait`
+                # is set. With a limit of 0, a restarted log is truncated to its content, so that `write` can
+                # measure the log.
                 self._database.execute("PRAGMA wal_autocheckpoint = 0")
                 self._database.execute("PRAGMA journal_size_limit = 0")
             if self._database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
@@ -129,13 +129,14 @@ class StoreFile:
         self._wait_for_disk = wait_for_disk
         self._log_limit = _LOG_LIMIT
         self.may_wait: bool = True
-        """Whether the next `write` may wait for the disk. With `wait_for_disk` this is always True; otherwise
-        it is True when the log must be merged, or is new, because SQLite flushes the header of a new log to
-        the disk.
+        """Whether the next `write` may wait for the disk. Always True with `wait_for_disk`. Otherwise it is
+        True when the log must be merged, or when the log is new, because SQLite flushes the header of a new
+        log to the disk.
         """
         self._row = rows.numbers_row(owner, self.numbers)
         """The row of numbers that this store last read from or wrote to the file."""
-        self._waits_for_disk: bool | None = None
+        self._is_synchronous: bool | None = None
+        """Whether SQLite's current setting makes each commit wait for the disk; None before the first."""
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
@@ -159,7 +160,7 @@ class StoreFile:
         """Write the recorded changes and delete expired messages, in one transaction.
 
         Raises:
-            StoreError: another program has written to the file. This method leaves the file unchanged.
+            StoreError: another program has written to the file. The changes were not written.
         """
         database, kept = self._database, self.numbers
         wait_for_disk = self._wait_for_disk and pending.must_be_durable
@@ -170,12 +171,12 @@ class StoreFile:
         # mark with the old, higher numbers would make the file look damaged.
         if pending.renumbered:
             self._mark.clear()
-        if wait_for_disk is not self._waits_for_disk:
+        if wait_for_disk is not self._is_synchronous:
             # SQLite accepts this setting only between transactions. It applies to all later transactions.
             database.execute(f"PRAGMA synchronous = {'FULL' if wait_for_disk else 'NORMAL'}")
-            self._waits_for_disk = wait_for_disk
-        # After an exception below, no ROLLBACK is needed: the store can then only be closed, which rolls
-        # back.
+            self._is_synchronous = wait_for_disk
+        # After an exception below, no ROLLBACK is needed, because the store can then only be closed, and
+        # closing it rolls back.
         database.execute("BEGIN IMMEDIATE")
         # Delete the messages sent before the reset; the messages sent after it are inserted below.
         if pending.restarts_at is not None:
@@ -218,8 +219,8 @@ class StoreFile:
         database.execute("COMMIT")
         self._row, self.numbers = row, numbers
         if not self._wait_for_disk:
-            # Another program that reads the file may prevent a merge of the log. In that case the next commit
-            # tries again.
+            # Another program that reads the file may have prevented the merge of the log. The next commit
+            # then tries again.
             self.may_wait = self._log.stat().st_size > self._log_limit
         pending.resize(self.row_sizes)
         # The mark is written after the commit. If the process died before the commit, a newer mark would make

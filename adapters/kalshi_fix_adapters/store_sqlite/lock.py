@@ -36,8 +36,8 @@ else:
     import fcntl
 
     def _acquire(descriptor: int) -> None:
-        # `lockf` is not suitable, because its locks belong to the process: a second store in this process
-        # could acquire the same lock, and closing any handle to the file would release it.
+        # `lockf` is not suitable, because its locks belong to the process. A second store in this process
+        # could acquire the same lock, and closing any handle to the file would release the lock.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _release(descriptor: int) -> None:
@@ -110,8 +110,8 @@ class FileLock:
     def release(self) -> None:
         """Release the lock."""
         # The lock is released explicitly, because a child process that is being started may still have a copy
-        # of the descriptor. The file is not removed. Otherwise one process could hold the lock on the old
-        # file, and another process the lock on a new file.
+        # of the descriptor. The file is not removed, because otherwise one process could hold a lock on the
+        # old file, and another process a lock on a new file.
         _release(self._file.fileno())
         self.forget()
 
@@ -133,8 +133,8 @@ _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
-    """Close the copies of the locks in a forked child. Otherwise the locks would remain after the parent
-    ends.
+    """Close a forked child's copies of the lock files, which would keep the locks after the parent has
+    ended.
     """
     for lock in list(_held):
         lock.forget()

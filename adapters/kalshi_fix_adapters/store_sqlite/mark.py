@@ -1,11 +1,10 @@
-"""The mark: a file next to a store with the numbers that the store has reached. It is needed to
-detect lost commits, because SQLite silently treats a damaged log as a truncated log.
+"""The mark: a file next to a store with the numbers that the store has reached, used to detect lost commits.
 
-Each frame of the write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and drops
-the rest. This is correct after a loss of power, but wrong after a bit flip: committed numbers would be used
-again. The mark, like the log, survives the end of the process, so a store with lower numbers than its mark is
-damaged, or an older copy. The mark also contains the numbers of the last commit that survives a loss of
-power.
+Each frame of SQLite's write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and
+silently drops the rest. This is correct after a loss of power, but wrong after a bit flip, because committed
+numbers would be used again. The mark, like the log, survives the end of the process. So a store with lower
+numbers than its mark is damaged, or is an older copy. The mark also contains the numbers of the last commit
+that survives a loss of power.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class ReachedNumbers:
     incoming: int = 0
 
     def is_ahead_of(self, numbers: Numbers) -> bool:
-        """Return whether a store with these numbers lacks commits that were recorded here."""
+        """Return whether a store with these `numbers` has lost the commit of this object."""
         return numbers.next_outgoing < self.outgoing or numbers.next_incoming < self.incoming
 
 
@@ -73,8 +72,8 @@ class Mark:
         text = f"{self._boot or '-'} {reached.outgoing} {reached.incoming} {durable_numbers}"
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
         # The commit is safe without a mark, and a mark with lower numbers than the store is harmless. So
-        # errors are ignored, and this method does not wait for the disk. A mark that is only half written
-        # after a loss of power is ignored.
+        # errors are ignored, and this method does not wait for the disk. After a loss of power the mark may
+        # be incomplete; `_parsed` then ignores it.
         with contextlib.suppress(OSError):
             descriptor = self._open()
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -130,7 +129,7 @@ def _parsed(mark: bytes | None) -> tuple[str, ReachedNumbers, ReachedNumbers]:
             ReachedNumbers(outgoing, incoming),
             ReachedNumbers(durable_outgoing, durable_incoming),
         )
-    return "", ReachedNumbers(), ReachedNumbers()  # torn by a loss of power, or cleared
+    return "", ReachedNumbers(), ReachedNumbers()  # incomplete after a loss of power, or cleared
 
 
 def _boot_id() -> str:

@@ -32,10 +32,11 @@ class SqliteStore(DurableStore):
 
     Changes are kept in memory until `begin_commit`. With `sync="full"` the store's thread writes them as one
     transaction. Changes recorded during this transaction are combined in the next one, and so share one wait
-    for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns; the thread writes
-    only commits that begin a new log, which waits for the disk. Incoming numbers are committed at once,
-    unless other changes await a commit. Different threads may use the store one after the other, but not at
-    the same time. A forked child must not use the store.
+    for the disk. With `sync="normal"` most changes are durable when `begin_commit` returns. The thread writes
+    only the commits that may wait for the disk, because they merge the log into the file or begin a new log.
+    Incoming numbers are committed at once, or with other changes that already require a commit. Different
+    threads may use the store one after the other, but not at the same time. A forked child must not use the
+    store.
 
     After a StoreError the store can only be closed. Then the file can be opened again.
 
@@ -105,7 +106,9 @@ class SqliteStore(DurableStore):
 
     @property
     def oldest_kept(self) -> int:
-        """The lowest number whose sent message is known. Commits delete messages, so it may increase."""
+        """The lowest number for which the store knows whether a message is kept. It may increase with each
+        commit, because commits delete expired messages.
+        """
         restarts_at = self._unwritten().restarts_at
         return self._file.numbers.oldest_kept if restarts_at is None else restarts_at
 
@@ -187,8 +190,8 @@ class SqliteStore(DurableStore):
     def _unwritten(self) -> Pending:
         """Return all changes that may not be in the file.
 
-        Call this before reading the file: a commit that completes in the meantime is then found in both. In
-        the opposite order it could be missed.
+        Call this before reading the file. If a commit completes in between, its changes are then found twice;
+        in the opposite order they could be missed.
         """
         found = Pending()
         for each in (*self._commits.waiting(), self._pending):

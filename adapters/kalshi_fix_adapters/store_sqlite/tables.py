@@ -1,6 +1,6 @@
 """The tables of a store file, the creation of a new file, and the checks of an existing file before use.
 
-`user_version` is the version of the layout. A file of any other version is refused and left unchanged,
+`user_version` is the version of the layout. A file with another version is refused and left unchanged,
 because no other version has been released.
 """
 
@@ -115,7 +115,8 @@ def create(path: Path, owner: StoreOwner) -> None:
         new.with_name(new.name + suffix).unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as database:
-        # No other process uses the file before `replace`, and `sync` below waits for the disk.
+        # SQLite need not wait for the disk: no other process uses the file before `replace`, and `sync` below
+        # waits.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
@@ -139,8 +140,8 @@ def connect(
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
-    # Text that is not UTF-8 is not an error here: its checksum detects the damage. The sqlite3 module's own
-    # error would show the text.
+    # Text that is not UTF-8 is accepted here, because the checksum of the row detects the damage. The sqlite3
+    # module would raise an error that contains the text.
     database.text_factory = _text
     return database
 
@@ -220,8 +221,8 @@ def _text(data: bytes) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its missing parents, accessible by this user only. They survive a loss of power,
-    because each new name is synced to the disk.
+    """Create a folder and its missing parents, accessible by this user only. Each new name is synced to the
+    disk, so the folders survive a loss of power.
     """
     missing = [path, *path.parents]
     for each in reversed(missing[: next(n for n, each in enumerate(missing) if each.is_dir())]):

@@ -21,8 +21,8 @@ B = TypeVar("B", bound=Batch)
 
 class CommitThread(Generic[B]):
     """Writes batches, one after the other. Batches added during a write are merged into one, which is written
-    next. A batch whose write need not wait for a disk is written in the caller's thread, because handing it
-    over to the other thread would take longer.
+    next. If a write need not wait for a disk, the caller's thread does it, because passing the batch to the
+    other thread would take longer.
 
     Its methods may be called from any thread. The thread is a daemon: a process that ends without `close`
     loses the batches that were not written yet, as in a crash.
@@ -39,14 +39,14 @@ class CommitThread(Generic[B]):
         Args:
             write: makes a batch durable. If it raises an exception, the batch may or may not be durable, and
                 no further batches are written.
-            on_commit: called in the thread after each of the thread's writes.
+            on_commit: called in the thread after each of the thread's writes, and by `fail`.
             may_wait: returns whether the next write may wait for a disk or a database.
         """
         self._write = write
         self._may_wait = may_wait
         self._on_commit = on_commit
-        # Reentrant: an interrupt may leave the lock held by the user's thread, which must then be able to
-        # acquire it again.
+        # Reentrant, because an interrupt may leave the lock held by the user's thread. That thread must be
+        # able to acquire the lock again.
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
         self._writing: B | None = None
@@ -82,8 +82,8 @@ class CommitThread(Generic[B]):
         The caller must not change the batch afterwards.
 
         Raises:
-            StoreError: an earlier batch could not be written; or this batch was written in the caller's
-                thread, and the write failed.
+            StoreError: an earlier batch could not be written. Or the caller's thread has written this batch,
+                and the write failed.
         """
         with self._changed:
             self.raise_error()
@@ -106,8 +106,8 @@ class CommitThread(Generic[B]):
     def _write_now(self, batch: B) -> None:
         """Write a batch in the caller's thread."""
         self.begun += 1
-        # This error remains set after any other exception, such as an interrupt, because it is then unknown
-        # whether the batch is durable.
+        # This error stays set if the write raises an exception other than StoreError, such as an interrupt,
+        # because it is then unknown whether the batch is durable.
         self.error = StoreError("the store was interrupted while it was being written")
         try:
             self._write(batch)
@@ -132,8 +132,8 @@ class CommitThread(Generic[B]):
             return self._changed.wait_for(lambda: self.durable >= ticket, timeout)
 
     def fail(self, error: StoreError) -> None:
-        """Write no more batches, because the store was lost. A write in progress is not reported as
-        durable.
+        """Write no more batches, because the store was lost. `durable` does not include a write that is in
+        progress.
         """
         with self._changed:
             self.error = self.error or error

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 CLOSING = 5.0
-"""`close` waits up to twice this many seconds: for its own commit, then for the end of the thread."""
+"""`close` waits up to this many seconds for its own commit, and as long again for the end of the thread."""
 
 
 class DurableStore(ABC):
@@ -54,6 +54,7 @@ class DurableStore(ABC):
         self.max_row_bytes: int = limits["max_row_bytes"]
         self._pid = getpid()
         self._unusable = ""
+        """The reason why the store can no longer be used; empty while it can."""
         self._closed = False
         self._pending = Pending()
         self.on_commit: Callable[[], object] = lambda: None
@@ -71,15 +72,15 @@ class DurableStore(ABC):
 
     @property
     def generation(self) -> int:
-        """How many times the outgoing numbers were restarted since the store was created, by `reset` or by
-        `renumber` with another outgoing number; counted separately for each API key.
+        """How many times `reset`, or `renumber` with another outgoing number, has restarted the outgoing
+        numbers since the store was created. Counted separately for each API key.
         """
         return self._numbers.generation
 
     @property
     def durable(self) -> int:
-        """The last ticket of `begin_commit` whose changes are durable, to the extent that the store's options
-        (`sync` of `SqliteStore`) guarantee it.
+        """The last ticket of `begin_commit` whose changes are durable, as defined by the store's options
+        (`sync` of `SqliteStore`).
 
         Raises:
             StoreError: the changes could not be written.
@@ -114,7 +115,7 @@ class DurableStore(ABC):
             self._give_up(f"the peer's number {next_incoming} is too large: log on again with a reset")
         self._numbers.next_incoming = next_incoming
         self._pending.is_empty = False
-        # If bytes are waiting to be sent, the commit that they are waiting for includes this change.
+        # If bytes must wait for a commit before they are sent, that commit includes this change.
         if not self._pending.must_be_durable:
             self.begin_commit()
 
@@ -154,8 +155,8 @@ class DurableStore(ABC):
         """Keep a request whose outcome is unknown. It replaces a request with the same `key`."""
         self._check_usable()
         self._pending.record_request(request)
-        # Only a request that is being sent now gets a new record; for one sent earlier, only the open request
-        # has changed.
+        # Record the id only if the request is being sent now. For a request sent earlier, only the open
+        # request has changed.
         if request.seq_num + 1 == self._numbers.next_outgoing:
             self._record_sent_request(
                 SentRequest(
@@ -226,9 +227,8 @@ class DurableStore(ABC):
         """Commit the recorded changes, and let other processes use the store. A second call has no effect.
 
         Raises:
-            StoreError: the last commit failed, and the store is closed nevertheless. Or the last commit was
-                not completed within twice `CLOSING` seconds, and the store stays in use until this process
-                ends.
+            StoreError: the last commit failed; the store is closed nevertheless. Or the last commit did not
+                complete in time (see `CLOSING`); the store then stays in use until this process ends.
         """
         if self._closed:
             return

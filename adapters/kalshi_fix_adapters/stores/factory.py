@@ -35,8 +35,8 @@ class OpenedStore(MessageStore, Protocol):
 class StoreFactory(Protocol):
     """A container for the stores of several owners, such as a folder or a database.
 
-    A client opens its store at the start of its `with` block and closes it at the end, so the same client can
-    be used again in a later `with` block. All methods may wait for a disk or a network, and may raise
+    A client opens its store at the start of its `with` block and closes it at the end. The same client can
+    therefore be used in a later `with` block. All methods may wait for a disk or a network, and may raise
     StoreError.
     """
 

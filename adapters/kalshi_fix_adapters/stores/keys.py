@@ -12,8 +12,8 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 
 def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], migrate: str) -> tuple[str, str]:
-    """Return an error text and a command for an owner whose store is missing, when an existing store for
-    another key or account may be the intended one.
+    """Return an error text and a command for an owner whose store is missing, although there is a store for
+    another key or account that may be the intended one.
 
     Args:
         place: the folder or the database without the store.
@@ -36,9 +36,10 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
 
 
 def key_changed(owner: StoreOwner, found: StoreOwner) -> bool | None:
-    """Return False if a store that belongs to `found` is the store of `owner`, True if it must first be moved
-    to the key of `owner`, and None if it belongs to another owner. Without a named account, a store with
-    another key belongs to another owner.
+    """Compare the owner of a store (`found`) with the expected owner. Return False if they are the same, True
+    if the store must first be moved to the key of `owner`, and None if the store belongs to another owner.
+
+    Only an owner with a named account can have a store with another key.
     """
     own = attrs.evolve(owner, account=None)
     if found == own:

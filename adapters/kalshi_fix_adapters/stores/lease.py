@@ -1,4 +1,4 @@
-"""The holder's view of the lease of a store: renewed in time, or lost."""
+"""The lease of a store: the time during which no other process may take over the store from its holder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 # Unlike the monotonic clock, this clock also advances while the machine is suspended.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARGIN = 0.1
-"""The fraction of a lease by which its holder gives up early, because two clocks may run at different
-speeds.
+"""The fraction of a lease by which the holder gives up early, because its clock and the server's may run at
+different speeds.
 """
 
 
@@ -22,8 +22,8 @@ def now() -> float:
 class Lease:
     """Requests a renewal after each third of the lease, and reports a lease that was not renewed in time.
 
-    Its thread does no I/O, so neither a database nor a network can delay the report. The holder counts from
-    its request, and the server from the later moment at which it grants the lease, so the holder gives up
+    Its thread does no I/O, so neither a database nor a network can delay the report. The holder measures the
+    lease from its request. The server measures it from the grant, which is later, so the holder gives up
     first.
 
     Args:

@@ -19,8 +19,8 @@ class Pending:
         `oldest_kept` and `kept`, and computes them while writing.
         """
         self.restarts_at: int | None = None
-        """If not None, the commit deletes all messages written earlier, and the next outgoing message has
-        this number.
+        """If not None, the outgoing numbers restart at this number, and the commit deletes all messages
+        written earlier.
         """
         self.renumbered: bool = False
         """Whether a number may be lower than the number in the store."""
@@ -30,7 +30,7 @@ class Pending:
         self.sent_requests: dict[str, SentRequest] = {}
         """Ids of the requests sent, including settled requests, oldest first."""
         self.settled: set[int] = set()
-        """Keys of settled requests, which the store may contain."""
+        """Keys of settled requests, to delete from the store."""
         self.rows: dict[str, str | None] = {}
         """Texts of the user's rows by key; None for a deleted row."""
         self.must_be_durable: bool = False
@@ -85,7 +85,7 @@ class Pending:
 
     def settle(self, keys: Iterable[int]) -> None:
         """Record that these requests are settled."""
-        # This need not survive a loss of power. After such a loss, the request is open again and reported
+        # This need not survive a loss of power. If it is lost, the requests are open again and are reported
         # once more, but no request is missing.
         self.is_empty = False
         for key in keys:

@@ -11,16 +11,17 @@ from datetime import timedelta
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _BATCH_SIZE = 256
-"""Number of the oldest messages that are checked at once, and maximum number of expired messages or ids that
-are still stored. Rows are deleted in batches, because each deletion rewrites a page of the database.
+"""Number of the oldest messages that are checked at once. Also the maximum number of expired messages, or of
+expired ids, that are still stored. Rows are deleted in batches, because each deletion rewrites a page of the
+database.
 """
 _MAX_EXPIRED_BYTES = 1024 * 1024
 """Maximum size in bytes of the expired messages that are still stored."""
 
 
 class Retention:
-    """Decides which messages expire, the oldest first, and when their rows are deleted. A store that also
-    keeps its messages in a `MemoryStore` uses the decision of that store, and does not call `apply`.
+    """Decides which messages expire, the oldest first, and when their rows are deleted. `PostgresStore` does
+    not call `apply`: it also keeps its messages in a `MemoryStore`, which decides when they expire.
 
     Args:
         max_age: maximum age, relative to the last sent message.
@@ -96,9 +97,9 @@ class Retention:
         return True
 
     def expired_ids_before(self, added: int, sent_at: int) -> int | None:
-        """Count added ids of sent requests. When it is time to delete expired ids, return the time before
-        which ids have expired; otherwise None. The caller then also deletes the oldest ids in excess of
-        `max_messages`.
+        """Count added ids of sent requests. If it is time to delete expired ids, return a time, and None
+        otherwise. The caller then deletes all ids that are older than this time, and the oldest ids in excess
+        of `max_messages`.
         """
         self._new_ids += added
         if self._new_ids < _BATCH_SIZE:

@@ -35,6 +35,7 @@ class Numbers:
     next_outgoing: int = 1
     next_incoming: int = 1
     oldest_kept: int = 1
+    """The lowest number for which the store knows whether a message is kept."""
     kept: int = 0
     """Number of messages kept for resend."""
     reset_unanswered: bool = False
@@ -109,7 +110,7 @@ def sent_request_of(row: Row) -> SentRequest:
 
 
 def journal_row(key: str, text: str) -> Row:
-    """Return the row of table `journal`."""
+    """Return the row of table `journal`, which contains the user's rows."""
     return _with_check_sum((key, text))
 
 
@@ -166,8 +167,8 @@ def earlier_key_row(owner: StoreOwner, numbers: Numbers) -> Row:
 
 
 def numbers_of_earlier_key(row: Row | None) -> Numbers:
-    """Return the numbers of an earlier key of the store, without messages; the initial numbers if there is no
-    row.
+    """Return the numbers of an earlier key of the store, which has no messages. Without a row, return the
+    initial numbers.
 
     Raises:
         DamagedRowError: the checksum of the row is wrong.
@@ -185,8 +186,8 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
 
 
 def _check_sum(values: Row) -> int:
-    # `repr` distinguishes 1, "1" and b"1". Its form is part of the layout: with another form, every old row
-    # would look damaged.
+    # `repr` distinguishes 1, "1" and b"1". The text that it returns is part of the layout: if it changed,
+    # every old row would look damaged.
     return zlib.crc32(repr(values).encode())
 
 

@@ -1,7 +1,8 @@
 """The ids of sent requests, which a store keeps longer than the requests and their messages.
 
-With these ids a user recognizes a command that is delivered a second time after a crash or a takeover. They
-are also kept on session types that keep no messages, and after a reset, which drops the messages.
+If the user's own queue delivers a command again after a crash or a takeover, the ids show that the command
+was already sent. They are also kept on session types that keep no messages, and after a reset, which drops
+the messages.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class StoreSummary:
         open_requests: Sent requests without a known outcome, oldest first.
         rows: The number of the user's rows (`Client.rows`).
         row_bytes: Total size of the keys and texts of these rows, in bytes.
-        last_rows: Keys and texts (JSON) of the requested number of rows, those with the largest keys, largest
-            first. Rows have no times.
+        last_rows: Keys and texts (JSON) of the requested number of rows, largest key first. Rows have no
+            times, so the newest cannot be selected.
     """
 
     owner: StoreOwner
