@@ -1,7 +1,7 @@
 """The interface of a rate budget, as a client needs it; `kalshi_fix_sansio.trading.RateBudget` implements it.
 
-This is a protocol, because importing the class would import the state machines with every client, and
-importing a client would take a sixth longer.
+This is a protocol, because importing that class also imports the state machines. With them, importing a
+client would take a sixth longer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Budget(Protocol):
         """The product of the account; clients of the other product cannot use the budget."""
 
     def queue_of(self, message: Message) -> str:
-        """Return the queue in which a message waits; messages in different queues do not block each other."""
+        """Return the name of a message's queue. Messages in different queues do not block each other."""
 
     def wait(self, message: Message, now: Instant) -> float:
         """Return the number of seconds until a message may be sent."""

@@ -11,10 +11,10 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_ENDPOINTS` | addresses other than Kalshi's: `KalshiNR=localhost:8228,KalshiMD=localhost:8233` |
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
-A key is used only with its own product, and never with production unless the call selects production: each
-product has separate variables, the environment is Kalshi's demo by default, and the variables for endpoints
-and CA are refused for production. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use,
-so that no client connects to Kalshi by mistake.
+A key is used only with its own product, because each product has separate variables. The environment is
+Kalshi's demo by default; only the call can select production, where the variables for endpoints and CA are
+refused. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client connects
+to Kalshi by mistake.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
     except (OSError, RuntimeError, ValueError) as error:
         problem = getattr(error, "strerror", None) or type(error).__name__
     if problem:
-        # Raised outside the handler, because the caught error would be shown as context, with the unmasked
-        # path.
+        # Raised outside the handler, because Python would show the caught error as context, and that error
+        # contains the unmasked path.
         raise KeyFileError(
             f"the private key file {shown(path)} cannot be read ({problem}); give the path of the PEM file"
         )

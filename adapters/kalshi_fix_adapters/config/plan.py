@@ -58,7 +58,7 @@ class ConnectionPlan:
     store: MessageStore | StoreFactory | None = None
     """The store of numbers and messages: an opened store, a factory that opens it, or None for memory."""
     account: str | None = None
-    """Name of the store; None for the key's id."""
+    """Name of the store; None to name it by the key's id."""
     reset_seq_num: bool = False
     """Whether the first logon resets the sequence numbers of KalshiRT or KalshiPT, regardless of the numbers
     in the store.
@@ -112,8 +112,8 @@ class SessionSettings(TypedDict, total=False):
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of every client. Omitted arguments are taken from `config`, or else from the
-    environment variables, or else from the defaults.
+    """The keyword arguments of every client. An omitted argument is taken from the first of these that
+    defines it: `config`, the environment variables, the defaults.
 
     Attributes:
         product: `prediction` (default) or `margin`.
@@ -130,10 +130,10 @@ class Options(TypedDict, total=False):
             is set for prediction by default.
         timeout: Maximum time in seconds for each of connecting, the Logon and the Logout; 10 by default.
         reconnect: When to reconnect after a lost connection; None for never.
-        store: Where the state of the session is kept across processes: a folder (with a file for each account
-            and session type), the URL of another kind of store, a `StoreFactory`, or a store object that you
-            open and close. Default: memory. With the default, KalshiRT and KalshiPT keep their sequence
-            numbers across the connections of one client, and reset them in the next process.
+        store: Where the state of the session is kept across processes. Possible values: a folder (with a file
+            for each account and session type), the URL of another kind of store, a `StoreFactory`, or a store
+            object that you open and close. Default: memory. With the default, KalshiRT and KalshiPT keep
+            their sequence numbers across the connections of one client, and reset them in the next process.
         account: Name of the store in `store`, so that the store stays the same when the API key changes. Each
             client of a session type needs a different name. Default: the key's id.
         sync: Durability of the files of `store`: `full` (default) or `normal`, see
@@ -141,10 +141,11 @@ class Options(TypedDict, total=False):
         reset_seq_num: Reset the numbers of KalshiRT or KalshiPT at the first logon, regardless of the numbers
             in the store.
         shapes: File with the known shapes (sequences of tags) of the venue's messages. Decoders for these
-            shapes are compiled during the first logon. Default: a file next to the session's
-            file in the folder `store`, or none.
-        freeze: Collect garbage only in quiet moments, and exempt the objects that exist at that time from
-            later collections; off by default. Applies to the whole process, see docs/performance.md.
+            shapes are compiled during the first logon. Default: a file next to the session's file in the
+            folder `store`, or none.
+        freeze: Collect garbage only when no bytes have been received for some milliseconds, and exempt the
+            objects that exist at that time from later collections; off by default. Applies to the whole
+            process, see docs/performance.md.
         queue_limit: Number of waiting events at which the client stops reading; 10,000 by default.
         queue_bytes: Size of the waiting messages, in their wire format, at which the client stops reading; 64
             MiB by default.
@@ -368,6 +369,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
         and config.host is None
         and has_other_endpoints(config.product, config.environment)
     ):
-        # The times are those of Kalshi, and a simulated venue can be reached at any time.
+        # These are Kalshi's maintenance times. The other addresses may be those of a simulated venue, which
+        # can be reached at any time.
         settings["reconnect"] = attrs.evolve(reconnect, maintenance=None)
     return ConnectionPlan(endpoint, security, session_config, **settings)

@@ -1,7 +1,7 @@
 """The policy that decides, without I/O, whether and when to reconnect after a failure.
 
 It uses full jitter: a wait is drawn uniformly between zero and a limit that doubles with every consecutive
-failure, so that clients that were disconnected together do not reconnect together.
+failure. So clients that were disconnected together do not reconnect together.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Resolution(Enum):
     UNCLEAR = "unclear"
     """Unknown, so a limited number of attempts is made."""
     SAME = "same"
-    """The next attempt can succeed after some time, unless the same fault has ended several connections."""
+    """The next attempt can succeed after some time, but the client gives up if the same fault has ended
+    several connections.
+    """
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -138,19 +140,18 @@ class ReconnectPolicy(Value):
     Attributes:
         initial: Limit of the wait after the first failure; it doubles with each consecutive failure.
         cap: Maximum of this limit.
-        attempts: Number of consecutive failures after which the client gives up; None for no limit. Failures
-            during maintenance do not count.
+        attempts: Number of consecutive failed attempts to reconnect after which the client gives up; None for
+            no limit. Failures during maintenance do not count.
         unclear_attempts: Number of consecutive failures of unclear cause (such as a refusal with an unknown
             Text) after which the client gives up.
         same_failures: Number of consecutive connections ended by the same fault, such as a message that is
-            too large, after which the client gives up. A protocol violation later than `stable_after`
-            restarts the count.
+            too large, after which the client gives up. A protocol violation on a connection that has lasted
+            for `stable_after` restarts the count.
         retry_first: Whether opening the client retries a failed first connection instead of raising.
-        stable_after: Duration of a session after which waits restart at `initial`.
-        key_in_use: Time between attempts while the venue reports that the API key has another connection,
-            such as 0.2 for a standby, which must log on soon after the other client has gone. These attempts
-            do not count. If None, the client waits until the venue must have noticed the loss of an old
-            connection.
+        stable_after: If a session has lasted this long, the next wait is limited by `initial` again.
+        key_in_use: Time between attempts while the venue reports that the API key has another connection. For
+            example, a standby uses 0.2, to log on soon after the other client has gone. These attempts do not
+            count. If None, the client waits until the venue must have noticed the loss of an old connection.
         maintenance: A window in which attempts are made at intervals of about `cap` and do not count.
             Default: the venue's weekly maintenance, or None if the environment variables set addresses to use
             instead of Kalshi's.

@@ -35,8 +35,8 @@ def stores_at(location: str | Path, *, sync: Sync = "full") -> StoreFactory:
         sync: the durability of SQLite files.
 
     Raises:
-        ConfigurationError: there is no store for the URL's scheme. The text does not contain the URL, because
-            it may contain a password.
+        ConfigurationError: there is no kind of store for the URL's scheme. The text does not contain the URL,
+            because the URL may contain a password.
     """
     found = _SCHEME.match(str(location))
     scheme = "sqlite" if found is None else found[1].lower()

@@ -66,8 +66,7 @@ def load_configs(path: str | Path) -> dict[str, ClientConfig]:
     sessions = tables.pop("sessions", {})
     if not isinstance(sessions, dict) or not sessions:
         reader.fail("sessions", "is missing; add a table for each session, such as [sessions.orders]")
-    # Sessions are merged with the shared options as `merge` does for clients, so an option set for one
-    # product is not used for another.
+    # `merge` refuses to use a key or an address for another product than the one for which it was set.
     shared = reader.build(ClientConfig, "", reader.options("", tables))
     configs: dict[str, ClientConfig] = {}
     for name, table in sessions.items():

@@ -1,8 +1,8 @@
 """Connecting: the stages of an attempt, its checks, and its errors.
 
 A `Dialer` represents one attempt, without I/O, so that every adapter has the same checks and errors. `dial`
-performs the stages for every event loop and for a thread (`open_socket`); only the three methods of `Steps`
-wait, with the primitives of the loop. An adapter whose loop has no sockets performs the same stages itself:
+performs the stages, for every event loop and for a thread (`open_socket`). Only the three methods of `Steps`
+wait; each loop implements them. An adapter whose loop has no sockets performs the same stages itself:
 
     dialer = Dialer(host, port, security, timeout)
     addresses = resolve host                            or raise dialer.not_resolved()
@@ -13,7 +13,7 @@ wait, with the primitives of the loop. An adapter whose loop has no sockets perf
         TLS handshake with dialer.context and dialer.server_name   or raise dialer.not_secured(error)
         dialer.check_certificate(the peer's certificate, DER)
 
-If all stages together take longer than `timeout` seconds, raise `late(Stage)`.
+If all stages together take longer than `timeout` seconds, raise `dialer.late(stage)`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reports to the service manager that started this process, with systemd's protocol (sd_notify).
 
-Without a service manager, or on a system without Unix sockets, these functions do nothing.
+Without a service manager, or on a system without Unix sockets, no reports are sent.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import threading
 from typing import Final
 
 _REPORTS_PER_PERIOD: Final = 3
-"""Number of reports within the period after which the service manager kills a process that does not
-report.
+"""Number of reports in each watchdog period. The service manager kills a process that sends no report for a
+whole period.
 """
 
 
@@ -43,8 +43,8 @@ class ServiceManager:
         for_another_process = os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
         if not self._address or for_another_process or not microseconds.isdecimal() or int(microseconds) == 0:
             return
-        # Each thread has its own event, so that an earlier thread still ends even if it has not yet seen its
-        # event set.
+        # Each thread has its own event. If an earlier thread has not yet seen that its event is set, it still
+        # ends.
         self._stopped = threading.Event()
         interval = int(microseconds) / 1_000_000 / _REPORTS_PER_PERIOD
         threading.Thread(
@@ -59,9 +59,8 @@ class ServiceManager:
         self._stopped.set()
 
     def _report_regularly(self, interval: float, stopped: threading.Event) -> None:
-        # A separate thread sends the reports, so they only show that the process is running, not that its
-        # work makes progress. The client itself detects a commit or a connection that hangs, and ends the
-        # session.
+        # A separate thread sends the reports, so they show only that the process is running. If a commit or a
+        # connection hangs, the client detects it and ends the session.
         self.notify("WATCHDOG=1")
         while not stopped.wait(interval):
             self.notify("WATCHDOG=1")

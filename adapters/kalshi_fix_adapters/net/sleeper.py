@@ -22,9 +22,9 @@ class Sleeper:
     """Watches at most one socket. One thread may `watch` and `sleep`; any thread may `wake`."""
 
     can_watch_in_sleep: bool = False
-    """Whether any thread may `watch`, and a sleep that has already begun takes the change into account."""
+    """Whether any thread may `watch`, even while another thread sleeps, with effect on that sleep."""
     _events: tuple[int, ...] = (0, READ, WRITE, READ | WRITE)
-    """The selector's events for each interest."""
+    """The selector's events, indexed by interest: 0, `READ`, `WRITE` or both."""
 
     def __init__(self) -> None:
         # A byte sent through the pair ends a sleep, because a selector cannot wait for a threading.Event.
@@ -82,8 +82,9 @@ class Sleeper:
 class EpollSleeper(Sleeper):
     """A sleeper on Linux.
 
-    It calls epoll without `selectors`, whose code would add 5 % to the blocking client's tick-to-order time
-    (186 instead of 176 µs), because the processor must load that code into its caches again after each sleep.
+    It calls epoll directly. Calling it through `selectors` would add 5 % to the blocking client's
+    tick-to-order time (186 instead of 176 µs), because the processor must load that module's code into its
+    caches again after each sleep.
     """
 
     can_watch_in_sleep = True

@@ -50,12 +50,12 @@ def _path(value: str | Path | None) -> Path | None:
 class Tls(Value):
     """TLS with these trusted certificates. Default: the system's certificate authorities.
 
-    A pinned certificate without a CA replaces the checks of chain, name and dates; with a CA, both are
-    required.
+    With a pinned certificate and no CA, the pin replaces the checks of chain, name and dates. With a pinned
+    certificate and a CA, the pin and these checks are required.
 
     Attributes:
         ca_file: PEM file with the certificate authorities to trust instead of the system's.
-        ca_data: These certificate authorities as PEM text.
+        ca_data: PEM text with the certificate authorities, instead of `ca_file`.
         pinned_file: PEM file with the venue's own certificate.
         pinned_sha256: SHA-256 of the venue's own certificate (DER), in hexadecimal, colons allowed.
         server_name: The name in the certificate, also sent as SNI, if it differs from the host.
@@ -95,8 +95,9 @@ class Tls(Value):
         has_own_ca = self.ca_file is not None or self.ca_data is not None
         is_pinned = self.pinned_file is not None or self.pinned_sha256 is not None
         if is_pinned and not has_own_ca:
-            # The pin is checked before any data is sent, and is stricter than the verification of a chain.
-            # The order of these lines matters, because Python rejects CERT_NONE while check_hostname is set.
+            # This is safe, because `Dialer.check_certificate` checks the pin before any data is sent, and a
+            # pin is stricter than the verification of a chain. The order of these lines matters, because
+            # Python rejects CERT_NONE while check_hostname is set.
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context

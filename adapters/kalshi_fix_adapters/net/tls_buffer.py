@@ -34,8 +34,8 @@ class TlsBytes:
         self.has_outgoing: bool = False
         """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""
-        """Data that could not be encrypted yet, because in TLS 1.2 a peer may request a renegotiation, during
-        which no data can be written. OpenSSL requires the same bytes at the next attempt.
+        """Data that could not be encrypted yet. In TLS 1.2 a peer may request a renegotiation, during which
+        no data can be written. OpenSSL requires the same bytes at the next attempt.
         """
         self._queued = bytearray()
         """Data to encrypt after `_held`."""
@@ -128,8 +128,7 @@ class TlsBytes:
                 self._queued.clear()
         except ssl.SSLWantReadError:
             pass
-        # The error is not raised, because `decrypt` may have data to return. The end is reported after the
-        # data.
+        # Not raised, because `decrypt` may have data to return. The caller sees `ended` after that data.
         except OSError:
             self.ended = True
 
@@ -141,7 +140,7 @@ class TlsBytes:
             while part := self._tls.read(_MAX_RECORD_SIZE):
                 parts.append(part)
             self.ended = True
-        # Reading advances a renegotiation, so try to write again here.
+        # Reading may have completed a renegotiation, so try to write again here.
         except ssl.SSLWantReadError:
             if self._held:
                 self._write_held()
