@@ -22,6 +22,7 @@ class Standby:
 
     def __enter__(self) -> Client:
         takeover = self._takeover
+        client = None
         takeover.begin()
         try:
             while True:
@@ -34,7 +35,11 @@ class Standby:
                     takeover.entered()
                     return client
         except BaseException as error:
-            takeover.leave(error)
+            try:
+                if client is not None:
+                    client.__exit__(type(error), error, error.__traceback__)
+            finally:
+                takeover.leave(error)
             raise
 
     def __exit__(

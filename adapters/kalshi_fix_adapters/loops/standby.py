@@ -27,6 +27,7 @@ class AsyncStandby(Generic[C]):
 
     async def __aenter__(self) -> C:
         takeover = self._takeover
+        client = None
         takeover.begin()
         try:
             while True:
@@ -39,7 +40,11 @@ class AsyncStandby(Generic[C]):
                     takeover.entered()
                     return client
         except BaseException as error:
-            takeover.leave(error)
+            try:
+                if client is not None:
+                    await client.__aexit__(type(error), error, error.__traceback__)
+            finally:
+                takeover.leave(error)
             raise
 
     async def __aexit__(

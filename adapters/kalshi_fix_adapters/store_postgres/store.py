@@ -233,8 +233,7 @@ class PostgresStore(DurableStore):
 
     def _renew(self) -> None:
         """Renew the lease with the next commit. So while a commit hangs, the lease is not renewed either."""
-        if self._commits.error is None:
-            self._commits.add(Pending())
+        self._commits.add_unless_failed(Pending())
 
     def _lose(self) -> None:
         self._commits.fail(

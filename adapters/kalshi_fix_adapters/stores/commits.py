@@ -103,6 +103,12 @@ class CommitThread(Generic[B]):
                 self._changed.notify_all()
             return self.begun
 
+    def add_unless_failed(self, batch: B) -> None:
+        """Write a batch as `add` does, but do nothing after a failure."""
+        with self._changed:
+            if self.error is None:
+                self.add(batch)
+
     def _write_now(self, batch: B) -> None:
         """Write a batch in the caller's thread."""
         self.begun += 1

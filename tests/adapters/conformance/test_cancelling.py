@@ -19,6 +19,7 @@ import anyio
 import pytest
 import trio
 
+from kalshi_fix_adapters.engine.client_core import ClientCore
 from kalshi_fix_adapters.errors import SessionInterruptedError
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_venue.testing import Sandbox
@@ -241,6 +242,28 @@ def test_an_interrupt_from_the_keyboard_logs_out(loop: Loop, sandbox: Sandbox) -
 
     with pytest.raises(KeyboardInterrupt):
         loop.run(main)
+    assert client.ended.clean
+
+
+def test_an_interrupt_during_send_nowait_takes_effect_after_it(
+    loop: Loop, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, original, numbers = loop.client("KalshiNR", **options(sandbox)), ClientCore.send, list[int]()
+
+    def send(*arguments: Any, **named: Any) -> Any:
+        found = original(*arguments, **named)
+        signal.raise_signal(signal.SIGINT)
+        return found
+
+    async def main() -> None:
+        async with client:
+            monkeypatch.setattr(ClientCore, "send", send)
+            numbers.append(client.send_nowait(order()))
+            await gather(client.events(LONG))
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(main)
+    assert numbers == [2]
     assert client.ended.clean
 
 

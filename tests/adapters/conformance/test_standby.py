@@ -90,6 +90,21 @@ async def test_a_lost_store_ends_the_process_with_a_status_of_its_own(
     assert f"this process is no longer the primary: {reason}" in caplog.messages
 
 
+async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
+    loop: Loop, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: Takeover) -> None:
+        raise ZeroDivisionError
+
+    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+    monkeypatch.setattr(Takeover, "entered", interrupt)
+    with pytest.raises(ZeroDivisionError):
+        await client.standby(every=EVERY).__aenter__()
+    assert client.ended.clean
+    async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)) as following:
+        await place_order(following)
+
+
 async def test_an_exception_from_the_user_is_raised_unchanged(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:

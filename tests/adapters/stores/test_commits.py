@@ -185,6 +185,16 @@ def test_no_write_follows_a_failed_write_in_the_callers_thread(
     assert disk.written == [[1]]
 
 
+def test_a_batch_that_nobody_waits_for_reports_no_failure(disk: Disk) -> None:
+    disk.threaded = False
+    disk.allow(2)
+    disk.commits.add_unless_failed(Numbers(1))
+    disk.commits.fail(StoreError("the lease was lost"))
+    disk.commits.add_unless_failed(Numbers(2))
+    assert disk.written == [[1]]
+    assert not disk.commits.is_reported
+
+
 def test_an_unused_thread_is_never_started() -> None:
     threads = threading.active_count()
     assert Disk().commits.close(0)
