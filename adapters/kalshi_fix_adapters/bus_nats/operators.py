@@ -180,13 +180,13 @@ async def tail(link: Link, subject: str, since: datetime | None, *, follow: bool
 
     Without `follow`, the iteration ends after the last stored message.
     """
-    last = 0
-    policy = DeliverPolicy.NEW if follow else DeliverPolicy.ALL
-    if since is not None:
-        policy = DeliverPolicy.BY_START_TIME
+    last: int | None = None
+    if follow and since is None:
+        last = (await link.jetstream.stream_info(NAME)).state.last_seq
+    policy = DeliverPolicy.ALL if since is None else DeliverPolicy.BY_START_TIME
     config = consumer_config(policy, description=link.name, opt_start_time=since)
     while True:
-        if last:
+        if last is not None:
             config = consumer_config(
                 DeliverPolicy.BY_START_SEQUENCE, description=link.name, opt_start_seq=last + 1
             )

@@ -47,9 +47,7 @@ MAX_SENT: Final = 10_000
 MAX_MISSING: Final = 1_000
 """Maximum number of ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
-"""Maximum number of connections that are open at the same time. With more, the oldest is forgotten, without a
-SessionEnded.
-"""
+"""Maximum number of connections open at the same time. With more, the oldest is assumed to have ended."""
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
 _SESSION_MESSAGES: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
@@ -177,6 +175,8 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
             skipped = recording.damaged_bytes
             yield from sessions.record_loss(time)
         session = sessions.of(record.connection)
+        if sessions.displaced is not None:
+            yield from sessions.end_displaced(time)
         if record.kind is Kind.RECEIVED:
             framer = session.framer
             framer.feed(record.data)
@@ -215,6 +215,7 @@ def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[
             for event in sessions.end(old):
                 yield time, ids[1] or "", event
         session = sessions.of((ids, entry.connection))
+        yield from sessions.end_displaced(time)
         events = (
             session.sent(message) if entry.direction == "sent" else session.received(message, entry.frame)
         )
@@ -227,14 +228,23 @@ class _Sessions:
 
     def __init__(self) -> None:
         self._open: dict[Any, _Session] = {}
+        self.displaced: _Session | None = None
+        """The session that the last call of `of` removed to make room; None if it removed none."""
 
     def of(self, key: Any) -> _Session:
         session = self._open.get(key)
         if session is None:
             if len(self._open) >= MAX_CONNECTIONS:
-                del self._open[next(iter(self._open))]
+                self.displaced = self._open.pop(next(iter(self._open)))
             session = self._open[key] = _Session()
         return session
+
+    def end_displaced(self, time: datetime) -> Iterator[_EventTuple]:
+        """End the displaced session, so that its orders become uncertain; yield the resulting events."""
+        session, self.displaced = self.displaced, None
+        if session is not None:
+            for event in session.end():
+                yield time, session.session_type, event
 
     def record_loss(self, time: datetime) -> Iterator[_EventTuple]:
         """Record that messages of every open session may be missing; yield the resulting events."""

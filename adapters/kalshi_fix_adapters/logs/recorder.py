@@ -130,10 +130,13 @@ class Recorder(Observer):
         record = pack(now.utc, self._connection, kind, data)
         try:
             if self._file.exceeds_limit(len(record)):
-                self._rotate()
+                self._file.rotate()
             if self._consecutive_lost:
                 detail = b"%d" % self._consecutive_lost
                 record = pack(now.utc, self._connection, Kind.LOST, detail) + record
+            # Written together with the first record; after a failed rotation, that is a later record.
+            if self._file.is_empty():
+                record = MAGIC + record
             self._file.append(record)
         except OSError as error:
             if not self._consecutive_lost:
@@ -145,7 +148,3 @@ class Recorder(Observer):
             lost = "1 record is" if self._consecutive_lost == 1 else f"{self._consecutive_lost} records are"
             _log.warning("the recording %s can be written again; %s missing from it", self.path, lost)
             self._consecutive_lost = 0
-
-    def _rotate(self) -> None:
-        self._file.rotate()
-        self._file.append(MAGIC)

@@ -32,7 +32,7 @@ class LogFile:
         Raises:
             OSError: the file cannot be opened for writing.
         """
-        self.path = path
+        self.path = path.absolute()  # the program may change its working directory
         self.lock: Lock = Lock()
         """Callers must hold this lock while they write lines that belong together, because several threads
         may write.
@@ -46,6 +46,15 @@ class LogFile:
         self._size = 0
         """Size of the file in bytes, counted to save a system call for each line."""
         self._open()
+
+    def is_empty(self) -> bool:
+        """Return whether the file is empty, or absent.
+
+        Raises:
+            OSError: the file cannot be opened for writing.
+        """
+        self._open()
+        return self._size == 0
 
     def exceeds_limit(self, size: int) -> bool:
         """Return whether this many more bytes would exceed the limit."""

@@ -55,7 +55,7 @@ class WireLog:
             ConfigurationError: the file cannot be written, or a limit is invalid.
         """
         check_limits(max_bytes, backups)
-        self.path: Path = Path(path)
+        self.path: Path = Path(path).absolute()
         """The current file."""
         self._open_connections: dict[int, str] = {}
         """The endpoint of each open connection, by number. A new file begins with a line for each of them."""
@@ -202,11 +202,10 @@ def open_shared(path: str | Path) -> WireLog:
 
 def close_shared(log: WireLog) -> None:
     """Close a log that `open_shared` returned, unless another client uses it."""
-    key = log.path.absolute()
     with _shared_lock:
-        _, users = _shared.pop(key)
+        _, users = _shared.pop(log.path)
         if users > 1:
-            _shared[key] = log, users - 1
+            _shared[log.path] = log, users - 1
         else:
             log.close()
 

@@ -45,6 +45,13 @@ def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
     asyncio.run(run())
 
 
+async def until_consumed(server: NatsServer) -> None:
+    """Wait for a consumer."""
+    async with connected(server) as bus:
+        while not await bus.consumers():
+            pass
+
+
 def run(server: NatsServer | str, *arguments: str) -> Result:
     url = server if isinstance(server, str) else server.url
     return CliRunner().invoke(commands, arguments, env={"KALSHI_FIX_BUS": url})
@@ -103,12 +110,15 @@ def test_tail_joins_the_parts_of_a_large_message() -> None:
     assert result.exit_code == 0
 
 
-def test_tail_waits_for_new_messages_across_a_restart_of_the_server() -> None:
+@pytest.mark.parametrize("since", [["--since", "2020-01-01"], []], ids=["since", "new"])
+def test_tail_waits_for_new_messages_across_a_restart_of_the_server(since: list[str]) -> None:
     with NatsServer() as server:
         publish(server, REPORTS, ORDERS)
-        arguments = ("bus", "tail", "--since", "2020-01-01", "--server", server.url)
-        with started(*arguments) as tail:
-            lines_until(tail, "#3 ExecutionReport")
+        with started("bus", "tail", *since, "--server", server.url) as tail:
+            if since:
+                lines_until(tail, "#3 ExecutionReport")
+            else:
+                asyncio.run(until_consumed(server))
             server.kill()
             server.start()
             publish(server, REPORTS, [logged_on(2), report(2, "KXNEW")])
@@ -256,7 +266,7 @@ def test_check_warns_about_a_publisher_and_a_retention_that_lose_events() -> Non
         0,
         [("retention", "warning"), ("publisher", "warning"), ("publisher", "warning")],
     )
-    assert "messages are dropped for size before this age" in result.stdout
+    assert "the size limit drops messages before they reach this age" in result.stdout
     assert "not from the newest publisher" in result.stdout
     assert "the stream has no message" in result.stdout
 

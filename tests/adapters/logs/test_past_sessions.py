@@ -259,6 +259,18 @@ def test_a_reject_names_its_request_and_a_session_ends_once(tmp_path: Path, log:
     assert kinds_in(crashed).count("SessionEnded") == 1 + (not log)
 
 
+@pytest.mark.parametrize("log", [False, True], ids=["recording", "log"])
+def test_a_connection_beyond_the_limit_ends_the_oldest(
+    tmp_path: Path, log: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalshi_fix_adapters.logs.past_sessions.MAX_CONNECTIONS", 1)
+    path = tmp_path / "day"
+    for session in ("KalshiRT", "KalshiMD"):
+        write(path, numbered_frames(session, LOGONS), log=log, ended=False)
+    found = [(event.session_type, type(event.event).__name__) for event in read_events(path)]
+    assert found == [("KalshiRT", "LoggedOn"), ("KalshiRT", "SessionEnded"), ("KalshiMD", "LoggedOn")]
+
+
 def test_drop_copy_is_applied_before_orders(tmp_path: Path) -> None:
     frames = numbered_frames("KalshiDC", [*LOGONS, ("received", report("x", 1))])
     path = write(tmp_path / "day", frames, log=False)

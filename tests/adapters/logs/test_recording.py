@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -255,6 +256,22 @@ def test_a_full_recording_is_rotated(path: Path) -> None:
     assert all(file.stat().st_size <= 100 for file in files)
     kept = [data for file in reversed(files) for _, _, _, data in read_records(file)]
     assert kept == [b"%02d" % number for number in range(20 - len(kept), 20)]
+
+
+def test_a_file_that_was_full_at_its_first_record_can_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Recorder(path, max_bytes=1) as recorder:
+        recorder.on_wire("received", b"one", at(0))
+        with monkeypatch.context() as patch:
+            patch.setattr("os.write", partial(_full, errno.ENOSPC))
+            recorder.on_wire("received", b"two", at(1))
+        recorder.on_wire("received", b"three", at(2))
+    assert [item[2:] for item in read_records(path)] == [(Kind.LOST, b"1"), (Kind.RECEIVED, b"three")]
+
+
+def _full(number: int, *_: object) -> None:
+    raise OSError(number, "No space left on device")
 
 
 def test_a_full_disk_is_reported_and_does_not_affect_the_session(

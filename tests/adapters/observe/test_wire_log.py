@@ -442,10 +442,11 @@ def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCapt
 
 
 def test_the_same_path_shares_one_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = open_shared(path)
     monkeypatch.chdir(path.parent)
-    two = open_shared(path.name)
+    one = open_shared(path.name)
+    two = open_shared(path)
     assert one is two
+    monkeypatch.chdir("/")
     close_shared(one)
     two.connect("x", NOW)
     assert two.lost == 0

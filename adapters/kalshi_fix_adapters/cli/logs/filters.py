@@ -118,7 +118,12 @@ def make(
 def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
     """Return a pattern for a field with one of these tags and values. In a value, `*` matches any text."""
     pattern = "|".join(map(_glob, values))
-    return re.compile(f"\x01(?:{'|'.join(map(str, tags))})=(?:{pattern})\x01".encode("latin-1", "replace"))
+    try:
+        encoded = pattern.encode("latin-1")
+    except UnicodeEncodeError as error:
+        found = error.object[error.start]
+        raise click.BadParameter(f"{found!r} cannot be in a FIX message, whose texts are latin-1") from None
+    return re.compile(b"\x01(?:%b)=(?:%b)\x01" % ("|".join(map(str, tags)).encode(), encoded))
 
 
 def _glob(text: str) -> str:
