@@ -30,8 +30,12 @@ PACKAGES = {
     "adapters/kalshi_fix_adapters": "tests/adapters",
     "venue/kalshi_fix_venue": "tests/venue",
     "codegen": "tests/codegen",
+    "fuzz": "tests/fuzz",
+    "tools": "tests",
 }
-"""Paths of the tests of a package's folders and modules."""
+"""Folder with the tests of a package, each named after a folder or module of the package."""
+WHOLE = {"codegen": "tests/codegen", "fuzz": "tests/fuzz", "benchmarks": "tests/test_benchmarks.py"}
+"""Tests of packages that are quick enough to run completely if a changed module has no tests of its own."""
 PAGES = ("tests/test_docs_text.py", "tests/test_project_docs.py", "tests/test_readme.py")
 SLOW = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
@@ -65,11 +69,15 @@ def tests_of(path: str) -> Iterator[str]:
         yield from (f"tests/{each}" for each in USED_BY.get(package, CORE))
     if path.startswith(("spec/", "codegen/emit/")):
         yield "tests/test_generated.py"
+    own: list[str] = []
     for package, tests in PACKAGES.items():
         if path.startswith(f"{package}/"):
             folder, _, _ = path.removeprefix(f"{package}/").partition("/")
-            yield f"{tests}/{folder}"
-            yield f"{tests}/test_{folder}"
+            own += [
+                each for each in (f"{tests}/{folder}", f"{tests}/test_{folder}") if (ROOT / each).exists()
+            ]
+    top, _, _ = path.partition("/")
+    yield from own or [each for package, each in WHOLE.items() if package == top]
 
 
 def _all_of_core() -> list[str]:

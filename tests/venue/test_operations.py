@@ -162,6 +162,18 @@ def test_status_contains_orders_positions_cash_and_sequence_numbers(
     assert answer["text"] == "2 sessions are logged on"
 
 
+def test_status_lists_the_orders_of_clients_first(
+    harness: VenueHarness, ann: Client, bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kalshi_fix_venue.operations.status.MAX_ORDERS", 1)
+    monkeypatch.setattr("kalshi_fix_venue.operations.status.belongs_to_venue", lambda owner: owner == "bob")
+    bob.send(order("b", Side.BUY, 1, "0.40"))
+    ann.send(order("a", Side.BUY, 1, "0.40"))
+    prediction = harness.venue.perform(Status(), harness.now)["products"]["prediction"]
+    assert [each["owner"] for each in prediction["orders"]] == ["ann"]
+    assert prediction["open_orders"] == 2
+
+
 def test_operations_are_compared_by_value() -> None:
     assert isinstance(Status(), Operation)
     assert hash(Pause()) == hash(Pause(what="trading"))

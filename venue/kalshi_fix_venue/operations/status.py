@@ -14,7 +14,7 @@ from kalshi_fix_venue.liquidity import LIQUIDITY, PARTICIPANT
 from kalshi_fix_venue.operations.base import Operable, number_text
 
 MAX_ORDERS = 1000
-"""Maximum number of open orders listed per product; the others are only counted."""
+"""Maximum number of open orders listed per product, those of clients first; the others are only counted."""
 
 
 def status_of(venue: Operable, now: Instant) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def belongs_to_venue(owner: str) -> bool:
 
 def _product(venue: Operable, product: str) -> dict[str, Any]:
     exchange = venue.exchange(product)
-    orders = exchange.open_orders()
+    orders = sorted(exchange.open_orders(), key=lambda order: belongs_to_venue(order.account.owner))
     return {
         "state": exchange.pause.value,
         "markets": {ticker: market.state.value for ticker, market in exchange.markets.items()},
