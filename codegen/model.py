@@ -475,7 +475,7 @@ class Dialect:
     """The venue's changelog, oldest first: version and ISO date."""
     changelog_through: str = ""
     """Date of the venue's newest changelog entry in `changelog.yaml`; empty if there is none."""
-    pages_of: str = ""
+    newest_page_date: str = ""
     """Date of the newest page that the spec was compared with; empty if unknown."""
     texts: tuple[KnownText, ...] = ()
     """Known values of Text (58), message by message."""
@@ -526,7 +526,7 @@ class Dialect:
     @property
     def validated(self) -> str:
         """Dates of the venue's documents that it was last compared with, as text."""
-        parts = (("changelog through", self.changelog_through), ("pages of", self.pages_of))
+        parts = (("changelog through", self.changelog_through), ("pages of", self.newest_page_date))
         return ", ".join(f"{label} {date}" for label, date in parts if date)
 
 

@@ -146,7 +146,6 @@ def value_text(field: Field, value: str) -> str:
 
 def one_of_text(one_of: OneOf) -> str:
     """Return a sentence, such as `Exactly one of OrderQty and CashOrderQty is present, from the client`."""
-    # The modes are words: `at_most_one`.
     mode = one_of.mode.replace("_", " ").capitalize()
     where = scope_text(one_of.scope)
     return f"{mode} of {listed(one_of.names)} is present{f', {where}' if where else ''}."

@@ -12,7 +12,7 @@ from kalshi_fix_sansio import MessageReceived
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 client = order_entry(retransmission=True, store=os.environ["STORE"], account="desk")
 with client.standby(on_wait=lambda why: print("standby:", why, flush=True)):
-    print("primary from", client.numbers.next_outgoing, flush=True)
+    print("primary; next MsgSeqNum", client.numbers.next_outgoing, flush=True)
     for event in client.events():
         if isinstance(event, MessageReceived):
             print(event.message, flush=True)

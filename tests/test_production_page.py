@@ -32,7 +32,7 @@ SESSION = "KalshiRT"
 
 
 def run(title: str, cwd: Path | None = None, **variables: object) -> str:
-    """Run a block of shell commands with the installed command and these variables; return the output."""
+    """Run a shell block of the page, with `kalshi-fix` on PATH and these variables; return the output."""
     environ = {"PATH": PATH, **{name: str(value) for name, value in variables.items()}}
     done = ran("sh", "-euc", BLOCKS[title], cwd=cwd, env=environ)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,7 +43,7 @@ def order(cl_ord_id: str) -> NewOrderSingle:
     return NewOrderSingle(cl_ord_id=cl_ord_id, symbol=SYMBOL, side=Side.BUY, order_qty=1, price="0.01")
 
 
-def test_the_file_of_options_is_accepted_and_a_mistake_in_it_is_reported(tmp_path: Path) -> None:
+def test_the_config_file_is_accepted_and_a_mistake_in_it_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(BLOCKS["desk.toml"], encoding="utf-8")
     configs = load_configs(path)
@@ -63,7 +63,7 @@ def test_the_file_of_options_is_accepted_and_a_mistake_in_it_is_reported(tmp_pat
         assert load_configs(path)["orders"].tls is not None
 
 
-def test_the_log_line_of_the_page_has_the_fields_that_are_written() -> None:
+def test_the_log_line_on_the_page_has_the_fields_that_are_written() -> None:
     [shown] = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

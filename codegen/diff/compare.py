@@ -39,14 +39,14 @@ def compare(evidence: Iterable[Evidence]) -> list[Finding]:
 
 def missing(given: GivenSources, spec: SpecIndex, *, partial: bool) -> Iterator[Finding]:
     """Yield the sources of the manifest that were not given, and page folders that belong to no product."""
-    everything = Evidence("", None, (), frozenset(), spec)
+    no_evidence = Evidence("", None, (), frozenset(), spec)
     covered = given.covered_sources(spec)
     for origin in () if partial else spec.origins.values():
         if origin.kind and origin.name not in covered:
             values = {"address": origin.name, "kind": origin.kind, "id": origin.id}
-            yield everything.report("source not given", (), origin.location, group="not read", **values)
+            yield no_evidence.report("source not given", (), origin.location, group="not read", **values)
     for folder in sorted({folder for folder, _ in given.unknown}):
         at = tuple(Location(file, 1) for other, file in given.unknown if other == folder)
         products = spec.manifest_location("products")
-        found = everything.report("source folder", (), products, address=folder, count=len(at))
+        found = no_evidence.report("source folder", (), products, address=folder, count=len(at))
         yield attrs.evolve(found, locations=at)

@@ -312,7 +312,7 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
     known.update({key_of(each): " ".join(p.fingerprint for p in of_reading(each, spec)) for each in readings})
     path = spec.folder / FILE
     # ISO dates sort as text; a page without a date has an empty one.
-    date = max(spec.dialect.pages_of, *(_date(each) for each in readings))
+    date = max(spec.dialect.newest_page_date, *(_date(each) for each in readings))
     filled = textwrap.TextWrapper(_WIDTH, initial_indent="    ", subsequent_indent="    ").fill
     listed = "".join(f"  {key}: >-\n{filled(known[key])}\n" for key in sorted(known) if known[key])
     head = f"{_HEAD}pages_of: {date}\n" if date else _HEAD

@@ -35,7 +35,7 @@ _SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
 Breaks = Literal["wire", "source", "typing", "venue"]
 EFFECTS: Mapping[Breaks, str] = {
     "wire": "logs, stores and messages of the other version are read differently",
-    "source": "a program that uses the name, or omits it, fails",
+    "source": "a program fails if it uses a removed name, or omits a required one",
     "typing": "a program runs as before; its type checker may complain",
     "venue": "a program runs as before; the venue accepts or sends something else",
 }

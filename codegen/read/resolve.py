@@ -94,7 +94,7 @@ def resolve(source: Source) -> model.Dialect:
             (text(each, "date") for note in source.notes["changelog"] for each in maps(note.get("entries"))),
             default="",
         ),
-        pages_of=max((text(note, "pages_of") for note in source.notes["reviewed"]), default=""),
+        newest_page_date=max((text(note, "pages_of") for note in source.notes["reviewed"]), default=""),
     )
     mistakes.raise_any()
     return dialect

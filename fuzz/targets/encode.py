@@ -42,7 +42,7 @@ def check_invariant(chosen_wire: Wire, message: Message, header: Any) -> bytes |
         return None
     assert is_frame(data), f"not a complete message: {data!r}"
     found = chosen_wire.codec.decode(data)
-    assert _plain(found, message), (
+    assert _same_message(found, message), (
         f"{message!r} with {message.unknown} is decoded as {found!r}, {found.unknown}"
     )
     assert _same(found.header, header), f"{header!r} is decoded as {found.header!r}"
@@ -50,11 +50,11 @@ def check_invariant(chosen_wire: Wire, message: Message, header: Any) -> bytes |
         return data  # without the hops, their unknown fields would be assigned to other blocks
     moved = chosen_wire.codec.with_header(data, samples.minimal(chosen_wire.dialect.header))
     redecoded = chosen_wire.codec.decode(moved)
-    assert _plain(redecoded, message), f"with another header, {message!r} is decoded as {redecoded!r}"
+    assert _same_message(redecoded, message), f"with another header, {message!r} is decoded as {redecoded!r}"
     return data
 
 
-def _plain(found: Message, original: Message) -> bool:
+def _same_message(found: Message, original: Message) -> bool:
     return type(found) is type(original) and _same(found, original)
 
 

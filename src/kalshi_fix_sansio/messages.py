@@ -102,8 +102,8 @@ def to_dict(block: Block, by: By = "name") -> dict[str, Any]:
 def from_dict(data: Mapping[str, Any]) -> Message:
     """Rebuild a message from the result of `to_dict`, or from the output of `to_json` after `json.loads`.
 
-    The result is equal to the original message. Keys may be names and tags, also mixed. Strings are parsed as
-    wire text.
+    The result is equal to the original message. Keys may be names, tags, or a mixture of both.
+    Strings are parsed as wire text.
 
     Raises:
         DecodeError: `data` is not a message, contains a field twice or a hidden value, or a value is invalid.

@@ -22,7 +22,7 @@ def pair(hosts: ExampleEnvironment) -> Iterator[tuple[Script, Script]]:
     """Run the program twice: the first process is the primary and has used number 1, the second is the
     standby and waits."""
     with hosts.run(PROGRAM) as primary:
-        primary.expect("primary from 2")
+        primary.expect("primary; next MsgSeqNum 2")
         with hosts.run(PROGRAM) as standby:
             standby.expect("standby:", f"in use by process {primary.process.pid}")
             yield primary, standby
@@ -44,7 +44,7 @@ def test_the_standby_takes_over_and_the_former_primary_becomes_the_standby(
         primary.process.send_signal(stop_signal)
         ended = primary.process.wait(PATIENCE)
         assert ended in {status, -stop_signal}
-        standby.expect(f"primary from {first_number}")
+        standby.expect(f"primary; next MsgSeqNum {first_number}")
         with hosts.run(PROGRAM) as again:
             again.expect("standby:", f"in use by process {standby.process.pid}")
 

@@ -1,4 +1,4 @@
-"""Every invariant can fail: sessions and stores with one fault each violate it within a few seeds."""
+"""Every invariant can fail: a session or store with one fault violates it for some seed."""
 
 from __future__ import annotations
 

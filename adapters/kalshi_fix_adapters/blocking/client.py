@@ -321,7 +321,8 @@ class Client(ClientBase):
     def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
 
-        Events that are still in the queue can be taken afterwards. Returns the end of the session.
+        Events that are still in the queue can be taken afterwards. Returns the SessionEnded; None
+        without a session.
 
         Raises:
             ClientTimeoutError: the connection could not be closed in time.

@@ -245,14 +245,14 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
 
 
 def _check_retention(stream: StreamState) -> None:
-    age = "any age" if not stream.max_age else f"{stream.max_age / 3600:g} hours"
-    size = "any size" if stream.max_bytes < 0 else _gib(stream.max_bytes)
-    text = f"events of {age} and {size}, on {counted(stream.replicas, 'server')}"
+    age = f" for {stream.max_age / 3600:g} hours" if stream.max_age else ""
+    size = f" up to {_gib(stream.max_bytes)}" if stream.max_bytes >= 0 else ""
+    text = f"events are kept{age}{size}, on {counted(stream.replicas, 'server')}"
     advice = ""
     if not stream.drops_oldest:
         advice = "; publishing fails at the limit; set the stream to discard its oldest messages"
     elif 0 < stream.max_bytes < stream.size * 1.1:
-        advice = "; messages are dropped for size before this age; raise max_bytes in Bus.create"
+        advice = "; the size limit drops messages before they reach this age; raise max_bytes in Bus.create"
     print_step("retention", "warning" if advice else "ok", text + advice)
 
 

@@ -115,8 +115,8 @@ class AsyncClient(ClientBase):
     async def logout(self, text: str | None = None) -> SessionEnded | None:
         """Log out, wait for the venue's answer and close the connection; leaving the context does this.
 
-        Events that are still in the queue can be taken afterwards. Returns the end of the session. If this
-        call is cancelled, it stops waiting, but the logout continues.
+        Events that are still in the queue can be taken afterwards. Returns the SessionEnded; None without a
+        session. If this call is cancelled, it stops waiting, but the logout continues.
 
         Raises:
             ClientTimeoutError: the connection could not be closed in time.
@@ -139,8 +139,8 @@ class AsyncClient(ClientBase):
         """Send a message and return its MsgSeqNum.
 
         Waits while the venue reads too slowly or the client's `budget` has no tokens, and until the message
-        is durable in the client's store. Messages from several tasks may be committed together. If the call
-        is cancelled, the message was not sent, because the call can only be cancelled before that. A message
+        is durable in the client's store. Messages from several tasks may be committed together. The call
+        can be cancelled only before the message has a number, so a cancelled call has sent nothing. A message
         is never queued for a later connection. `allow_unknown_codes` allows code values that this version
         does not know.
 

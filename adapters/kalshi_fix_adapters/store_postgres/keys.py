@@ -114,7 +114,7 @@ def migrate_store(dsn: str, name: str, *, key_id: str | None = None, account: st
             owner = moved_owner(found, key_id=key_id, account=account)
             new = store_name(owner)
             if new == name:
-                raise StoreError(f"store {name} already has this name: nothing was changed")
+                raise StoreError(f"store {name} already belongs to this key or account: nothing was changed")
             for _ in map(rows.journal_text, connection.execute(ROWS, (store,))):
                 pass  # `journal_text` verifies the checksum of the row.
             if found.sender_comp_id != owner.sender_comp_id:

@@ -59,7 +59,7 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
     owner = moved_owner(read_summary(old).owner, key_id=key_id, account=account)
     new = store_path(old.parent, owner)
     if new == old:
-        raise StoreError(f"{old} already has this name: nothing was changed")
+        raise StoreError(f"{old} already belongs to this key or account: nothing was changed")
     with contextlib.ExitStack() as locks:
         for path in (old, new):
             locks.callback(FileLock(path).release)

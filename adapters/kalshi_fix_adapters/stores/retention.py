@@ -97,9 +97,9 @@ class Retention:
         return True
 
     def expired_ids_before(self, added: int, sent_at: int) -> int | None:
-        """Count added ids of sent requests. If it is time to delete expired ids, return a time, and None
-        otherwise. The caller then deletes all ids that are older than this time, and the oldest ids in excess
-        of `max_messages`.
+        """Count added ids of sent requests. If expired ids should be deleted now, return the time before
+        which ids are expired; otherwise return None. The caller then deletes the expired ids, and the oldest
+        ids in excess of `max_messages`.
         """
         self._new_ids += added
         if self._new_ids < _BATCH_SIZE:

@@ -225,7 +225,8 @@ class Codec:
         tokens = tokenize(text, self._tables.data_tags)
         kept = [token for token in tokens if token.tag not in outer]
         body = "".join(map(_wire, kept))
-        # CheckSum is appended, because a length at the end of the body would count it as data.
+        # Compared with CheckSum appended: if the body ends with a length whose data was removed, the field
+        # that follows would be read as data.
         check_sum = Token(CHECK_SUM_TAG, "000", TokenForm.PLAIN)
         if tokenize(f"{body}{_wire(check_sum)}", self._tables.data_tags) != [*kept, check_sum]:
             raise EncodeError(

@@ -55,7 +55,7 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
 
 def from_dict(dialect: Dialect, data: Mapping[str, Any]) -> Message:
     """Rebuild a message from the output of `to_dict`, or from the output of `to_json` after `json.loads`.
-    Keys may be names and tags, also mixed.
+    Keys may be names, tags, or a mixture of both.
 
     Strings are parsed as wire text; other values are passed to the constructor.
 

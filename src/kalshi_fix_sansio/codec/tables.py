@@ -61,7 +61,7 @@ class FieldSlot:
 
     member: FieldMember
     field: FieldLayout
-    """The field whose name problems contain: that of the member or, for an obsolete tag, the field that has
+    """The field that is named in problems: that of the member or, for an obsolete tag, the field that has
     this tag elsewhere in the dialect.
     """
     index: int
@@ -108,8 +108,8 @@ ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
 - the parser
 - the check of the limit; for a counter, the `GroupSlot`
 
-It is a tuple, because the reader needs all four values for each field. To read them from a slot takes twice
-as long.
+It is a tuple, because the reader needs all four values for each field. Reading them from a slot takes
+twice as long.
 """
 
 

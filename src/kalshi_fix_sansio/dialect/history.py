@@ -96,7 +96,8 @@ class History(Value):
 
 @attrs.frozen(eq=False)
 class _EarlierState:
-    """Computes an earlier state of the dialect: undoes the changes that did not certainly apply on a day."""
+    """Computes an earlier state of the dialect: undoes the changes that may not have been in effect on a
+    day."""
 
     day: date
     pending: Iterable[Change]

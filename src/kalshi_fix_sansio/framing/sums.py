@@ -12,9 +12,9 @@ class Sums:
     over its whole length, which takes quadratic time.
 
     The bytes are divided into blocks, and the sum up to the beginning of each block is stored. The sum of
-    whole blocks is then one difference; only the bytes of incomplete blocks at both ends of a range are
-    summed again. Positions count from the beginning of the framer's buffer; `shift` adjusts them when bytes
-    are removed there.
+    consecutive whole blocks is then a single subtraction; only the bytes of incomplete blocks at both ends
+    of a range are summed again. Positions count from the beginning of the framer's buffer; `shift` adjusts
+    them when bytes are removed there.
     """
 
     __slots__ = ("_base", "_totals", "end")

@@ -98,7 +98,8 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
 class Decimals(dict[str, Decimal]):
     """Cache of decimals by their text. Each is parsed on first use. When the cache is full, it is emptied.
 
-    A hit takes a third of the time for creating the Decimal, and the hash of the result is already computed.
+    A hit takes a third of the time needed to create the Decimal, and the hash of the result is already
+    computed.
     A miss takes three times as long as creating the Decimal. Use this only for values that repeat, and look
     them up with `[]`, because `get` does not call `__missing__`.
     """

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars.datetimes import to_datetime, to_time
 from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
 
-# To look digits up takes a fraction of the time for formatting them, and every message contains a time.
+# Looking digits up takes a fraction of the time needed to format them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
 THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 """Milliseconds as text, by number."""

@@ -433,7 +433,7 @@ class Session:
 
         `header_fields` are further attributes of its header, such as `{"poss_resend": True}`. With
         `allow_unknown_codes`, the message may contain code values that the dialect does not define, such as
-        new ones of the peer.
+        those that the peer has introduced recently.
 
         Raises InvalidMessageError if the message violates the dialect's rules for this product, session type,
         side, and the settings of the Logon. Raises EncodeError if a value cannot be represented in FIX, and

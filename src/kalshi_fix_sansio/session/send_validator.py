@@ -86,7 +86,8 @@ class SendValidator:
         *,
         allow_unknown_codes: bool = False,
     ) -> Names | None:
-        """Raise an exception if this session cannot send the message; return its names if it is a request.
+        """Raise an exception if this session cannot send the message; if it is a request, return the
+        names by which answers refer to it.
 
         Raises InvalidMessageError or LocalProtocolError.
         """

@@ -347,11 +347,12 @@ class DropCopy:
                 self._handle_unanswered(message, now)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 if self._reply is not None:
-                    self._wait(self._reply.pending, "messages of the venue were lost", now)
-            # A lost report is missing from the count, so only a lost end of the answer is handled here.
+                    self._wait(self._reply.pending, "messages from the venue were lost", now)
+            # If a report is lost, the number of received reports differs from the venue's count, which
+            # `_handle_complete` detects. So only a lost end of the answer is handled here.
             case MessageRejected(message=None | EventResendComplete() | EventResendReject()):
                 if self._reply is not None:
-                    self._try_again(self._reply.pending, "its answer was not readable", now)
+                    self._try_again(self._reply.pending, "the end of its answer could not be read", now)
             case LoggedOn(flags=flags):
                 self._logon, self._logged_on = dict(flags), True
             # The venue does not send the rest of the answer after the next logon, because neither KalshiDC

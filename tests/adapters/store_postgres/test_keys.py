@@ -44,7 +44,7 @@ def test_a_refused_migration_leaves_the_stores_row_unchanged(
     before = execute(session)
     execute("UPDATE kalshi_fix.journal SET value = '\"6\"'")
     for name, key_id in (("missing", NEW_KEY), (old, KEY_ID), (old, NEW_KEY)):
-        with pytest.raises(StoreError, match=r"has no store missing|already has this name|is damaged"):
+        with pytest.raises(StoreError, match=r"has no store missing|already belongs to this key|is damaged"):
             stores.migrate(name, key_id=key_id)
     assert execute(session) == before
 

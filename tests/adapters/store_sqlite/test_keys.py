@@ -94,7 +94,7 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
     with SqliteStore(new, owner=NEW) as store:
         assert (store.row("position"), store.next_outgoing) == ('"5"', 1)
     for again in (old, new):
-        with pytest.raises(StoreError, match=r"there is no file|already has this name"):
+        with pytest.raises(StoreError, match=r"there is no file|already belongs to this key"):
             migrate_store(again, key_id=NEW_KEY)
 
 

@@ -147,7 +147,7 @@ def test_a_refused_migration_changes_nothing(stores: Stores) -> None:
     for key_id, account in ((None, None), (NEW_KEY, "maker")):
         with pytest.raises(ConfigurationError, match="give either"):
             stores.migrate(old, key_id=key_id, account=account)
-    with pytest.raises(StoreError, match="already has this name"):
+    with pytest.raises(StoreError, match="already belongs to this key"):
         stores.migrate(old, key_id=KEY_ID)
     with stores.open(OWNER), pytest.raises(StoreInUseError):
         stores.migrate(old, key_id=NEW_KEY)

@@ -205,7 +205,7 @@ def test_the_dialect_contains_the_last_compared_version(scratch: Scratch) -> Non
     assert load_dialect(scratch.spec).validated == "changelog through 2024-05-03, pages of 2024-06-07"
     # The pages of one folder contain no date: the date is unchanged.
     assert run(*review, scratch.pages / "pier-tours").exit_code == 0
-    assert load_dialect(scratch.spec).pages_of == "2024-06-07"
+    assert load_dialect(scratch.spec).newest_page_date == "2024-06-07"
 
 
 def test_a_long_changelog_is_read_in_linear_time() -> None:

@@ -272,7 +272,7 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     assert other.output.splitlines() == [
         "BREAKING source: BerthRequest.draught is gone",
         "compatible typing: BerthKind.BUOY is new",
-        "1 may break source: a program that uses the name, or omits it, fails.",
+        "1 difference may break source: a program fails if it uses a removed name, or omits a required one.",
     ]
 
 

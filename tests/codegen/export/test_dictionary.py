@@ -1,4 +1,4 @@
-"""QuickFIX dictionaries meet the requirements of QuickFIX's loader and validation, checked in their text.
+"""The exported dictionaries meet the requirements of QuickFIX's loader and validation.
 
 `make interop` loads the same files into QuickFIX itself.
 """

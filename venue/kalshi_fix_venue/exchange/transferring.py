@@ -20,9 +20,11 @@ def check_transfer(state: ExchangeState, command: MoveCash) -> None:
         raise ValueError(f"{command.source.owner} cannot move cash to {command.target.owner}")
     source = state.accounts[command.source]
     if command.amount <= 0 or command.amount % source.precision:
-        raise ValueError(f"an amount is a multiple of {source.precision} dollars, not {command.amount}")
+        raise ValueError(
+            f"amount must be a positive multiple of {source.precision} dollars, not {command.amount}"
+        )
     if command.amount > source.available:
-        raise ValueError(f"{_account_name(command.source)} has {source.available} free dollars")
+        raise ValueError(f"{_account_name(command.source)} has only {source.available} dollars available")
 
 
 def transfer(state: ExchangeState, batch: Batch, command: MoveCash) -> None:  # noqa: ARG001 like all steps

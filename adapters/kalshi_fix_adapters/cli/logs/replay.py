@@ -72,7 +72,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
     for recording in recordings:
         _report_damage(recording)
     if not state.count:
-        print_stderr("no message of a session was found")
+        print_stderr("no session messages were found")
         sys.exit(NOTHING_FOUND)
 
 

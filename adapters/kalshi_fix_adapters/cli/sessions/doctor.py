@@ -135,7 +135,7 @@ def _print_tls(connection: socket.socket, seconds: float) -> None:
 def _compare_clocks(offset: float, tolerance: float | None) -> None:
     text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the venue's, network delay included"
     is_ok = tolerance is None or abs(offset) < tolerance * CLOCK_MARGIN
-    advice = "" if is_ok else f"; synchronize it with NTP; from {tolerance:g} s, messages are rejected"
+    advice = "" if is_ok else f"; synchronize it with NTP; at {tolerance:g} s or more, messages are rejected"
     print_step("clock", "ok" if is_ok else "warning", text + advice)
 
 

@@ -68,10 +68,10 @@ def order(
             f"at {price:f} dollars{conditions}",
             order_entry.cost(target.product, side, quantity, price),
         ]
-        at_once = request.time_in_force in AT_ONCE
+        never_rests = request.time_in_force in AT_ONCE
 
         outcome = order_entry.perform(
-            plan, request, description, yes=yes, settle=not at_once, at_once=at_once
+            plan, request, description, yes=yes, settle=not never_rests, never_rests=never_rests
         )
     order_entry.print_order(outcome)
     report = outcome.report

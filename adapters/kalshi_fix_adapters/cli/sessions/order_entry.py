@@ -152,20 +152,20 @@ def perform(
     *,
     yes: bool,
     settle: bool = False,
-    at_once: bool = False,
+    never_rests: bool = False,
 ) -> Outcome:
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
-    `description` contains the lines that describe the request. See `carry_out` for `settle` and `at_once`.
-    If the request was refused, or its outcome is unknown, print the reason. Then exit with status 1 (refused)
-    or 3 (unknown).
+    `description` contains the lines that describe the request. See `carry_out` for `settle` and
+    `never_rests`. If the request was refused, or its outcome is unknown, print the reason. Then exit with
+    status 1 (refused) or 3 (unknown).
 
     Raises:
         CommandError: the request was not sent.
     """
     _check(plan, request)
     _confirm(plan, description, yes=yes)
-    outcome = carry_out(plan, request, settle=settle, at_once=at_once)
+    outcome = carry_out(plan, request, settle=settle, never_rests=never_rests)
     if outcome.is_unknown:
         print_labelled("unknown", outcome.why)
         print_fills(outcome)

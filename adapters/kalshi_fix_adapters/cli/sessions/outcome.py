@@ -41,7 +41,7 @@ class Outcome:
     """The known state of a sent request."""
 
     request: Request
-    at_once: bool = False
+    never_rests: bool = False
     """Whether the order cannot stay open, so only a report with LeavesQty 0 answers it."""
     reports: list[ExecutionReport] = attrs.field(factory=list)
     """All reports except pending reports, in the order received. Reports about other orders are included."""
@@ -112,26 +112,26 @@ class Outcome:
             return
         # Reports about the cancelled orders may contain the ClOrdID of the mass cancel, but do not answer it.
         if isinstance(message, ExecutionReport) and (
-            isinstance(self.request, OrderMassCancelRequest) or (self.at_once and message.leaves_qty)
+            isinstance(self.request, OrderMassCancelRequest) or (self.never_rests and message.leaves_qty)
         ):
             return
         self.answer = message
 
 
-def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, at_once: bool) -> Outcome:
+def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, never_rests: bool) -> Outcome:
     """Log on, send a request, wait for its answer, and log out.
 
     Args:
         plan: the plan of a client that does not reconnect.
         request: an order, a change, a cancel or a mass cancel.
         settle: whether to wait `SETTLE_SECONDS` seconds for further reports after the answer.
-        at_once: whether the order cannot stay open.
+        never_rests: whether the order cannot stay open.
 
     Raises:
         KalshiFixError: nothing was sent.
         KeyboardInterrupt: nothing was sent.
     """
-    outcome = Outcome(request, at_once=at_once)
+    outcome = Outcome(request, never_rests=never_rests)
     client, may_have_been_sent = Client(plan), False
     try:
         with client:

@@ -151,7 +151,7 @@ class OrderGroup:
         """Time at which the UNKNOWN state began, in UTC; None in another state, or if the time is unknown."""
         if self.state is not GroupState.UNKNOWN:
             return None
-        return self._lost_since if self._is_missing() else max(self._triggered_at, self._may_exceed_at)
+        return self._lost_since if self._may_miss_trigger() else max(self._triggered_at, self._may_exceed_at)
 
     # --- conclusions from the evidence ----------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class OrderGroup:
             return True
         return self._alive_at <= self._exceeded_at > after
 
-    def _is_missing(self) -> bool:
+    def _may_miss_trigger(self) -> bool:
         """Return whether missing reports, or a missing outcome of a request, may affect the state."""
         if self._lost_until is None:
             return True
@@ -179,7 +179,7 @@ class OrderGroup:
         return self._lost_until > BEGINNING and self._accepted_at < shifted(self._lost_until, WINDOW)
 
     def _is_uncertain(self) -> bool:
-        if self._is_missing():
+        if self._may_miss_trigger():
             return True
         # There is a cancel or refusal whose time does not show whether it preceded or followed the reset.
         if (
@@ -338,7 +338,7 @@ class OrderGroup:
         """Record that reports of events between two times may be missing or, with `request`, that a request
         may have taken effect between them.
         """
-        if not self._is_missing():
+        if not self._may_miss_trigger():
             self._lost_since, self._request_lost = since, False
         if self._lost_until is not None:
             self._lost_until = None if until is None else max(self._lost_until, until)

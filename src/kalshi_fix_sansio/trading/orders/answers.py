@@ -97,9 +97,9 @@ class Answers:
             for holder, request in self._kept.requests(name):
                 if not request.renames or request.is_after(key) or request not in holder.pending:
                     continue
-                # The ClOrdID proves nothing if the order had it before the request, which may rename an order
-                # back to an earlier ClOrdID. The same holds while the report or the order has an earlier
-                # ClOrdID. Then only the request's own answer settles it.
+                # A request may rename an order back to a ClOrdID that it had before. If the order had any of
+                # these three ClOrdIDs before the request, they prove nothing, and only the request's own
+                # answer settles it.
                 names = {report.cl_ord_id, holder.cl_ord_id, request.cl_ord_id}
                 if names.isdisjoint(holder.origins(request)):
                     self._settle_chain(holder, request, is_copy)

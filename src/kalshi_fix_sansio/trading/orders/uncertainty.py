@@ -90,13 +90,13 @@ class Uncertainty:
     def drop_copy_start(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
         """Return, by shard, the key at which drop copy must begin; see `Orders.drop_copy_start`."""
         keys = [cohort.begin for cohort in self._kept.cohorts if cohort.slots]
-        for item in self.items(self._kept.outside_cohorts(self._alike())):
+        for item in self.items(self._kept.outside_cohorts(self._uniform_cohorts())):
             keys.append(item.begin)
             if item.mass_cancel is not None:
                 keys.extend(self._awaited(item.mass_cancel).values())
         return first_keys(keys, forgotten)
 
-    def _alike(self) -> list[Cohort]:
+    def _uniform_cohorts(self) -> list[Cohort]:
         """Return the cohorts whose orders are all certain, or all need drop copy from the same report."""
         return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
@@ -115,7 +115,7 @@ class Uncertainty:
         # A range with an end proves nothing about later reports.
         if covered.end is not None:
             return
-        kept, alike, verified = self._kept, self._alike(), list[int]()
+        kept, alike, verified = self._kept, self._uniform_cohorts(), list[int]()
         still_open = set()
         for order in kept.outside_cohorts(each for each in alike if each.shard is not None):
             if not order.is_done and self._reports.shard_of(order) == covered.shard:
