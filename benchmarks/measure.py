@@ -10,7 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MIN_BATCH_SECONDS = 0.01
 """Minimum duration of a batch: long enough for the clock, and short enough to fall between interruptions."""
 _PROCESS_SECONDS = 600
+_LATENCY_REQUEST = "/dev/cpu_dma_latency"
 
 
 @attrs.frozen
@@ -159,6 +161,27 @@ def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
         for name in names[first:] + names[:first]:
             found[name].append(runs[name]())
     return found
+
+
+@contextmanager
+def awake_processors() -> Iterator[None]:
+    """Keep idle processors from halting, as on a host for trading. This requires Linux and its superuser;
+    otherwise print a warning.
+
+    Linux: "PM Quality Of Service Interface", section "From user space". The request ends when the file is
+    closed.
+    """
+    try:
+        request = os.open(_LATENCY_REQUEST, os.O_WRONLY)
+    except OSError as error:
+        print(f"warning: idle processors may halt, which makes tails longer: {error}", file=sys.stderr)
+        yield
+        return
+    try:
+        os.write(request, bytes(4))  # the accepted latency in microseconds
+        yield
+    finally:
+        os.close(request)
 
 
 def python(*arguments: str) -> str:

@@ -29,7 +29,7 @@ from benchmarks.cases.loopback import (
 from benchmarks.clients.drive import MAX_TICKS
 from benchmarks.clients.ours import POLLING
 from benchmarks.engines import missing
-from benchmarks.measure import ROOT, Result, in_turn, result
+from benchmarks.measure import ROOT, Result, awake_processors, in_turn, result
 
 FIRST = 1000
 """Number of the first ticks, which are reported separately because they include one-time work."""
@@ -82,9 +82,10 @@ def ticks(rounds: int = 5) -> list[Result]:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
         if setting is STANDARD:
             clients = [*clients, POLLING]
-        found = in_turn(
-            {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
-        )
+        with awake_processors():
+            found = in_turn(
+                {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
+            )
         for name, runs in found.items():
             shown = name if name in (QUICKFIX, SDK) else ours(name)
             by_run = [figures(run) for run in runs]
