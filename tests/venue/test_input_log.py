@@ -393,8 +393,8 @@ def test_a_diverging_replay_reports_the_line(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", "is not an input log of a venue"),
-        (b'{"a":1}\n', "is not an input log of a venue"),
+        (b"", "is not a venue's input log"),
+        (b'{"a":1}\n', "is not a venue's input log"),
         (b'{"input_log":99}\n', "version 99"),
         (b'{"input_log":2,"random":[3,[],null],"config":{}}\n', "settings that this release does not know"),
         (b'{"input_log":2,"random":1}\n', "settings that this release does not know"),

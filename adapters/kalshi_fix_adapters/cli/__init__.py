@@ -16,4 +16,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in {"click", "rich"}:
             raise
-        sys.exit("kalshi-fix: the command needs more packages; pip install 'kalshi-fix-sansio[cli]'")
+        sys.exit(
+            "kalshi-fix: the command needs additional packages; run: pip install 'kalshi-fix-sansio[cli]'"
+        )

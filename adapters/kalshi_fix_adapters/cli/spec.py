@@ -58,7 +58,7 @@ def spec(word: tuple[str, ...]) -> None:
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
         similar = get_close_matches(query, known, n=5)
         hint = f"; similar: {', '.join(similar)}" if similar else ""
-        raise CommandError(f"the dialect has no {' '.join(word)!r}{hint}")
+        raise CommandError(f"the dialect does not define {' '.join(word)!r}{hint}")
     for number, entry in enumerate(found):
         screen.lines([*([()] if number else []), *_shown(entry, screen.text_width)])
 

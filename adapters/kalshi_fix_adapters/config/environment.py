@@ -154,7 +154,7 @@ def _load_key_file(path: Path, passphrase: str | None) -> Signer:
         raise KeyFileError(f"{shown(path)} is too large for a private key; give the path of the PEM file")
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         warnings.warn(
-            f"other users may read or change the private key file {shown(path)} (mode "
+            f"other users have access to the private key file {shown(path)} (mode "
             f"{stat.S_IMODE(mode):03o}); run: chmod 600 {shlex.quote(shown(path))}",
             KeyFileWarning,
             stacklevel=2,

@@ -23,7 +23,7 @@ def replay_input_log(file: Path) -> None:
     with plain_errors():
         found = replay(file)
     if not found.entries and found.venue is None and found.difference is None:
-        raise CommandError(f"{file} is not an input log of a venue, or contains no complete entry")
+        raise CommandError(f"{file} is not a venue's input log, or contains no complete entry")
     screen = Screen()
     screen.lines([plain(line) for line in _lines(found)])
     screen.flush()

@@ -148,7 +148,7 @@ class _Replay:
             yield step
 
     def _not_a_log(self) -> InputLogError:
-        return InputLogError(f"{self._path} is not an input log of a venue: it does not begin with settings")
+        return InputLogError(f"{self._path} is not a venue's input log: it does not begin with settings")
 
     # The venue
 

@@ -34,5 +34,7 @@ def mcp(folders: tuple[Path, ...]) -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in {"mcp", "mcp_types", "pydantic"}:
             raise
-        raise CommandError("the command needs more packages; pip install 'kalshi-fix-sansio[mcp]'") from None
+        raise CommandError(
+            "the command needs additional packages; run: pip install 'kalshi-fix-sansio[mcp]'"
+        ) from None
     make_server(Workspace([*folders] or [Path()])).run("stdio")

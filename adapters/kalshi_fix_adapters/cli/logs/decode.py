@@ -78,7 +78,9 @@ def decode(
     """
     names = files or (STDIN,)
     if follow and (len(names) > 1 or processes > 1 or names[0].endswith(".gz")):
-        raise click.UsageError("--follow allows only one uncompressed file, and one process")
+        raise click.UsageError(
+            "--follow allows only one file, which must not be compressed, and only one process"
+        )
     if processes > 1 and form is Form.FULL:
         raise click.UsageError(
             "--full allows only one process: the unit of prices depends on earlier messages"

@@ -42,7 +42,7 @@ def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | N
     read, 3 if the order was not found, 130 after Ctrl-C, 141 if the reader of the output closed the pipe.
     """
     if not identifier:
-        raise click.UsageError("ID is empty")
+        raise click.UsageError("ID must not be empty")
     if files.count(STDIN) > 1:
         raise click.UsageError("standard input can be given only once")
     versions = OtherVersions()
@@ -78,7 +78,7 @@ def _print_trace(
     for text in (*versions.sentences(), *unread):
         print_stderr(text)
     if not history.steps:
-        print_stderr(f"no message has the ClOrdID, OrderID or ExecID {printable(identifier)}")
+        print_stderr(f"no message has the ClOrdID, OrderID or ExecID '{printable(identifier)}'")
     if not history.complete:
         print_stderr("the order has more messages than the limits allow; some are not shown")
     if unread:

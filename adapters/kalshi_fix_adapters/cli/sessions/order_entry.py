@@ -59,7 +59,7 @@ def _number(text: str) -> Decimal:
 
 def _id(text: str) -> str:
     if not 0 < len(text) <= MAX_ID or not text.isascii() or not text.isprintable():
-        raise ValueError(f"an id has 1 to {MAX_ID} printable ASCII characters")
+        raise ValueError(f"an id must have 1 to {MAX_ID} printable ASCII characters")
     return text
 
 

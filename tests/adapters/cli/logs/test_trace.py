@@ -252,7 +252,7 @@ def test_an_order_that_is_in_no_log_is_an_error(logs: list[str], tmp_path: Path)
     for args in ([], ["--html", str(page)]):
         result = run("gone\x1b", *args, *logs)
         assert (result.exit_code, result.stdout) == (3, "")
-        assert result.stderr == ("kalshi-fix: no message has the ClOrdID, OrderID or ExecID gone\\x1b\n")
+        assert result.stderr == ("kalshi-fix: no message has the ClOrdID, OrderID or ExecID 'gone\\x1b'\n")
     assert not page.exists()
     assert "1 message uses FIX.4.4" in run("gone", "-", log=b"8=FIX.4.4|9=5|35=0|10=000|\n").stderr
 
