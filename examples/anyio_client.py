@@ -86,7 +86,7 @@ class AnyioAdapter(AsyncAdapter):
         """Start the task that makes the connections."""
         self.enter_loop()
         self._finished = anyio.Event()
-        self._tasks.start_soon(self._shielded)
+        self._tasks.start_soon(self._run_shielded)
 
     async def finish(self) -> None:
         """Wait for the task; the session's deadlines limit how long it takes."""
@@ -125,7 +125,7 @@ class AnyioAdapter(AsyncAdapter):
             await anyio.aclose_forcefully(stream)
             self.core.disconnected()
 
-    async def _shielded(self) -> None:
+    async def _run_shielded(self) -> None:
         try:
             with anyio.CancelScope(shield=True):  # leaving the context ends the connection, with a Logout
                 await self.run()

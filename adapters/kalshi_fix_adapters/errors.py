@@ -1,4 +1,4 @@
-"""Exceptions of the clients. The text of each contains the remedy."""
+"""Exceptions raised by the clients. The text of each contains the remedy."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreInUseError(StoreUnavailableError):
-    """Another process, or another client of this process, uses the store."""
+    """Another process, or another client in this process, uses the store."""
 
 
 class ConnectionFailedError(AdapterError, ConnectionError):
-    """The connection failed: unreachable, refused, reset, or timed out."""
+    """The host could not be reached, or the connection was refused, was reset, or timed out."""
 
 
 class HostNotFoundError(ConnectionFailedError):
@@ -88,7 +88,7 @@ class LogonFailedError(AdapterError):
 
     def __init__(self, text: str, ended: events.SessionEnded | None = None) -> None:
         self.ended = ended
-        """The end of the session; None if it had not begun."""
+        """The SessionEnded; None if no session had begun."""
         super().__init__(text)
 
 
@@ -156,13 +156,13 @@ class OutcomesUnknownError(ReconcileError):
             ("1 outcome is", "it") if len(names) == 1 else (f"{len(names)} outcomes are", "them")
         )
         super().__init__(
-            f"{outcomes} unknown ({event.why.value}): {_listed(names)}; look {pronoun} up via drop copy or "
+            f"{outcomes} unknown ({event.why.value}): {_join(names)}; look {pronoun} up via drop copy or "
             "REST, then iterate again"
         )
 
 
 class OrdersUnverifiedError(ReconcileError):
-    """A connection without resend ended while orders were open."""
+    """The connection of a session without resend ended while orders were open."""
 
     def __init__(self, event: events.OrdersUnverified) -> None:
         self.event = event
@@ -175,7 +175,7 @@ class OrdersUnverifiedError(ReconcileError):
         more = "" if event.complete else ", and others that were not tracked"
         pronoun = "it" if len(names) == 1 and event.complete else "them"
         super().__init__(
-            f"{open_orders} open when the connection ended: {_listed(names)}{more}; look {pronoun} up via "
+            f"{open_orders} open when the connection ended: {_join(names)}{more}; look {pronoun} up via "
             "drop copy or REST, then iterate again"
         )
 
@@ -228,7 +228,7 @@ class MessageRejectedError(ReconcileError):
         """The problems with the message."""
         name = "a message" if event.message is None else event.message.NAME
         super().__init__(
-            f"{name} from the venue was rejected ({_listed([str(each) for each in event.problems])}); look "
+            f"{name} from the venue was rejected ({_join([str(each) for each in event.problems])}); look "
             "up what it reported via drop copy or REST, then iterate again"
         )
 
@@ -237,7 +237,7 @@ class GarbledReceivedError(ReconcileError):
     """Bytes that are not a FIX message were skipped.
 
     If they were a damaged message, there is a gap in the sequence numbers. When the client detects it, the
-    message is resent, or MessagesLostError follows. Neither happens if the session ends earlier.
+    message is resent, or MessagesLostError follows. Neither happens if the session ends first.
     """
 
     def __init__(self, event: events.GarbledReceived) -> None:
@@ -261,10 +261,10 @@ class MessageTooLargeError(ReconcileError):
         """MsgType (35) of the message; None if it could not be read."""
         name = "a message" if event.msg_type is None else f"a message (MsgType {event.msg_type})"
         super().__init__(
-            f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; set that "
-            "option of the client higher, or iterate again"
+            f"{name} of {event.size} bytes was skipped, because max_message_size is {event.limit}; raise "
+            "that option of the client, or iterate again"
         )
 
 
-def _listed(names: list[str]) -> str:
+def _join(names: list[str]) -> str:
     return ", ".join(names[:_MAX_SHOWN]) + (", ..." if len(names) > _MAX_SHOWN else "")

@@ -1,7 +1,7 @@
 """Events about the connections of a client, in the same stream as the events of the session.
 
-`Connecting` is followed by the session's LoggedOn if the attempt succeeds, and by `ConnectFailed` if there
-will be another attempt. After a reconnection of a market data session, `Resubscribed` follows for each
+`Connecting` is followed by the session's LoggedOn if the attempt succeeds, and by `ConnectFailed` if it fails
+and there will be another. After a reconnection of a market data session, `Resubscribed` follows for each
 renewed request. SessionEnded is followed by `Disconnected` if the client will reconnect. `GaveUp` is the last
 event of a client that stops reconnecting. All times are in seconds.
 """
@@ -99,8 +99,8 @@ class GaveUp(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingPaused(Value):
-    """The client has stopped reading because too many events are waiting. It is delivered before the waiting
-    events.
+    """The client has stopped reading because too many events are waiting. This event is delivered before
+    them.
 
     Attributes:
         waiting: The number of waiting events.
@@ -111,7 +111,9 @@ class ReadingPaused(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ReadingResumed(Value):
-    """The client reads again because enough events were taken. Delivered before the waiting events."""
+    """The client reads again because enough events were taken. This event is delivered before the waiting
+    events.
+    """
 
 
 ConnectionEvent = (

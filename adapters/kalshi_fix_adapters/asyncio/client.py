@@ -106,8 +106,8 @@ class _Adapter(AsyncAdapter):
             self._protocol.flush()
 
     async def before(self) -> None:
-        """Yield to other tasks, and to a cancellation, if the loop has not run since the last call of this
-        method, at least `SLICE` ago.
+        """Yield to other tasks, and to a cancellation, if the loop has run no iteration since the last call
+        to this method, which was at least `SLICE` ago.
 
         Otherwise return at once, because an iteration of the loop costs as much as reading a small message,
         and would process received data before the user's message is sent.
@@ -124,7 +124,7 @@ class _Adapter(AsyncAdapter):
 
     async def start(self) -> None:
         """Start the task."""
-        self._forget()
+        self._reset_waits()
         self.enter_loop()
         self._task = asyncio.create_task(self.run(), name="kalshi-fix")
 
@@ -140,11 +140,11 @@ class _Adapter(AsyncAdapter):
                 cancelled = error
                 self.core.abort("interrupted")
                 task.cancel()
-        self._forget()
+        self._reset_waits()
         if cancelled is not None:
             raise cancelled
 
-    def _forget(self) -> None:
+    def _reset_waits(self) -> None:
         # A pending timer would keep this object alive until the timer fires. It would also belong to the
         # wrong loop if the client is opened again in another one.
         self.users.close()

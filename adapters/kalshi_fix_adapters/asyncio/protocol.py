@@ -40,7 +40,9 @@ class ClientProtocol(asyncio.BufferedProtocol):
         self._timer = Timer(lambda: self.step(core.tick))
         self._receive_buffer = memoryview(bytearray(CHUNK))
         self._begun = False
-        """Whether the core is connected. Bytes received earlier are kept in TLS, or in `_early`."""
+        """Whether the core is connected. Bytes received earlier are kept in `_tls` or, without TLS, in
+        `_early`.
+        """
         self._early = b""
         """Bytes received without TLS before the core was connected. Reading is paused then, but uvloop
         nevertheless reads once.
@@ -238,7 +240,8 @@ class ClientProtocol(asyncio.BufferedProtocol):
         Raises:
             OSError: the connection can no longer be written to.
         """
-        # Write directly to the socket, unless bytes wait in the transport, which must be written first.
+        # Write directly to the socket, unless bytes are waiting in the transport: those must be written
+        # first.
         transport = self._transport
         if not data or self._raw is None or transport is None:
             return

@@ -15,10 +15,10 @@ a call reads available data in your thread on every system.
 Observers and wire logs are called in the thread that reads or writes.
 
 An interrupt is Ctrl-C, or any other exception raised by a signal handler. It has no effect on the client
-while a call waits. For some microseconds, a call processes received bytes, takes an event or sends a message.
-An interrupt in this time drops the connection, and every later call raises an error that reports this. A
-signal handler must not call the client, because the thread may be in the middle of another call. Raise an
-exception in the handler instead; leaving the context then logs out.
+while a call waits. A call needs a few microseconds to process received bytes, take an event or send a
+message. An interrupt during these microseconds drops the connection, and every later call raises an error
+that reports this. A signal handler must not call the client, because the thread may be in the middle of
+another call. Raise an exception in the handler instead; leaving the context then logs out.
 
 A client cannot be used in a forked child; create another client there.
 

@@ -18,10 +18,10 @@ from kalshi_fix_adapters.engine.user import (
     ClientBase,
     Ended,
     Raised,
-    no_answer,
-    no_event,
-    not_closed,
-    not_sent,
+    answer_timeout,
+    close_timeout,
+    event_timeout,
+    send_timeout,
 )
 from kalshi_fix_adapters.errors import (
     ClientTimeoutError,
@@ -101,11 +101,11 @@ class Client(ClientBase):
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
 
-        Enter this context instead of the client. It also waits while the store's server cannot be reached.
-        The client repeats a failed first logon, at short intervals while the venue still has the connection
-        of the former primary. If the store is lost, the session ends, and leaving the context raises
-        SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again as the
-        standby.
+        Enter this context instead of the client. The context also waits while the store's server cannot be
+        reached. The client repeats a failed first logon, at short intervals while the venue still has the
+        connection of the former primary. If the store is lost, the session ends, and leaving the context
+        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
+        as the standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -160,13 +160,14 @@ class Client(ClientBase):
                 client's `budget` has no tokens.
 
         Raises:
-            InvalidMessageError: the message violates the dialect. As with the other errors, it was not sent.
+            InvalidMessageError: the message violates the dialect. After this error and those below, it was
+                not sent.
             EncodeError: a value cannot be encoded in FIX.
             ClientTimeoutError: the message could not be sent in time.
             NotConnectedError: the client is not, or no longer, logged on.
             SendFailedError: the store failed; `may_have_been_sent` is False, and the session is over.
         """
-        number, ticket = self._number(message, header_fields, allow_unknown_codes, timeout)
+        number, ticket = self._assign_number(message, header_fields, allow_unknown_codes, timeout)
         if ticket:
             # No timeout is needed, because the session ends if the commit takes longer than `commit_timeout`.
             self._shared.wait(partial(self._core.is_committed, ticket), None, NotConnectedError)
@@ -190,17 +191,17 @@ class Client(ClientBase):
             ClientTimeoutError: the message cannot be sent now, because the venue does not read, the store has
                 not committed earlier messages, or the client's `budget` has no tokens.
         """
-        return self._number(message, header_fields, allow_unknown_codes, 0.0)[0]
+        return self._assign_number(message, header_fields, allow_unknown_codes, 0.0)[0]
 
-    def _number(
+    def _assign_number(
         self,
         message: Message,
         header_fields: Mapping[str, Any] | None,
         allow_unknown_codes: bool,
         timeout: float | None,
     ) -> Sent:
-        """Assign the MsgSeqNum of a message when there is room to send and the budget has tokens. The message
-        is written when it is durable.
+        """Assign a MsgSeqNum to a message as soon as there is room to send and the budget has tokens. The
+        message is written when it is durable.
         """
         shared, core = self._shared, self._core
         turn = core.turn(message)
@@ -221,7 +222,7 @@ class Client(ClientBase):
                     if turn.is_waiting and not core.changing:
                         shared.change(core.leave_queue, turn)
         if sent is None:
-            raise not_sent(core)
+            raise send_timeout(core)
         return sent
 
     def receive(self, timeout: float | None = None) -> ClientEvent:
@@ -234,7 +235,7 @@ class Client(ClientBase):
         """
         event = self._shared.wait(self._take, timeout)
         if event is None:
-            raise no_event(timeout)
+            raise event_timeout(timeout)
         return event
 
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
@@ -242,7 +243,7 @@ class Client(ClientBase):
 
         Taking an event confirms the previous one.
         """
-        return self._each(self._take_until_over, timeout)
+        return self._iterate(self._take_until_over, timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Iterate over the venue's application messages, and its rejects of your messages.
@@ -262,9 +263,9 @@ class Client(ClientBase):
             GarbledReceivedError: garbled bytes were received.
             SessionClosedError: the client has ended for a reason other than your logout.
         """
-        return self._each(self._next_message, timeout)
+        return self._iterate(self._next_message, timeout)
 
-    def _each(self, look: Callable[[], T | Raised | None], timeout: float | None) -> Iterator[T]:
+    def _iterate(self, look: Callable[[], T | Raised | None], timeout: float | None) -> Iterator[T]:
         while True:
             try:
                 found = self._shared.wait(look, timeout)
@@ -295,7 +296,7 @@ class Client(ClientBase):
             test_req_id = shared.change(self._core.test_request)
         seconds = shared.wait(partial(self._answer, test_req_id), timeout, NotConnectedError)
         if seconds is None:
-            raise no_answer(timeout)
+            raise answer_timeout(timeout)
         return seconds
 
     def confirm(self, event: ClientEvent) -> None:
@@ -338,7 +339,7 @@ class Client(ClientBase):
         if not self._entered:
             self._close(clean=True)
         if not closed:
-            raise not_closed("it closes when this process ends")
+            raise close_timeout("it closes when this process ends")
         return self.ended
 
     def _change(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

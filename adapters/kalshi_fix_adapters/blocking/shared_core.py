@@ -2,7 +2,7 @@
 threads.
 
 The I/O thread (`io_thread`) connects, runs timers and closes. It reads when no call has read for a while. Of
-the users' threads that wait (`wait`), one reads (the reader), and the others sleep until `notify` is called.
+the user's threads that wait (`wait`), one reads (the reader), and the others sleep until `notify` is called.
 The user's thread writes the messages that it sends (`change`). If they must become durable first, the store's
 thread writes them (`committed`). In both cases the operating system has the bytes when `send` returns.
 
@@ -40,13 +40,14 @@ pause must not delay heartbeats.
 """
 _PAUSE_AFTER_READ = 0.25
 """Seconds for which the I/O thread does not read after a call has read. Example: a program waits for a
-message, sends an order and waits again. If the I/O thread read the report, it would wake on another
-processor, and the program would have to wait for it: 183 instead of 151 µs from tick to order.
+message, sends an order and waits again. If the I/O thread read the report, that thread would wake on another
+processor, and the program would have to wait for it. The time from tick to order would be 183 instead of 151
+µs.
 """
 P = ParamSpec("P")
 T = TypeVar("T")
-_INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile what was sent last"
-_FORKED = "this process was forked from the one that has the connection; make another client here"
+_INTERRUPTED = "a call was interrupted halfway, so the connection was dropped; reconcile the last messages"
+_FORKED = "this process was forked from the one that has the connection; create another client here"
 
 
 class _Reader:
@@ -260,7 +261,8 @@ class SharedCore:
         reading = core.wants_read
         interest = READ if reading else 0
         has_reader = self._has_reader()
-        # This thread must read at once if calls wait without a reader, or if `logout` waits for its end.
+        # This thread must read at once if calls wait without a reader, or if `logout` waits for this thread
+        # to end.
         if reading and (has_reader or not (self._waiters or core.leaving)):
             pause_until = (now if has_reader else self._last_read) + _PAUSE_AFTER_READ
             if pause_until > now:
@@ -295,8 +297,8 @@ class SharedCore:
 
     def _move_bytes(self, transport: Transport, *, ready: bool) -> None:
         core = self.core
-        # After an exception before the last line, this stays set, because bytes may have been read from the
-        # socket and not passed to the core.
+        # If an exception occurs before the last line, this stays set, because bytes may have been read from
+        # the socket but not passed to the core.
         core.changing = True
         is_due = self.is_due()
         # Read before timers run, because received bytes show that the peer is not silent.
@@ -386,8 +388,8 @@ class SharedCore:
             transport is not None
             and self._listener is not None
             and core.wants_read
-            # Calls do not read during a logon: an exception while a call reads is treated as an interrupt,
-            # but during a logon it may be a failure.
+            # Calls do not read during a logon. An exception raised while a call reads is treated as an
+            # interrupt, but during a logon it may also be an ordinary failure.
             and core.is_logged_on
             and not transport.read_wants_write
             and (self._reader is reader or not self._has_reader())
@@ -409,8 +411,8 @@ class SharedCore:
         return waiter
 
     def _stop_reading(self, reader: _Reader) -> None:
-        """If this call is the reader, stop reading in it. Another call then reads, or the I/O thread after a
-        while.
+        """If this call is the reader, let it stop reading. Another call then reads or, after a while, the I/O
+        thread.
         """
         if self._reader is not reader:
             return
@@ -435,7 +437,7 @@ class SharedCore:
             self._last_read = time.monotonic()
             self._stop_io_thread_reading()
             self._move_bytes(transport, ready=True)
-            # Data inside the TLS layer, or a write that it requires, does not wake the I/O thread.
+            # Neither data inside the TLS layer nor a write that TLS requires wakes the I/O thread.
             if transport.unread or transport.read_wants_write:
                 self.wake()
             self._wake_if_needed()

@@ -55,7 +55,8 @@ class Transport:
         """
         try:
             # If OpenSSL accepted no bytes, the next call must pass the same bytes again, perhaps with more
-            # after them. It does, because the caller removes bytes from `data` only after they are written.
+            # after them. The next call does so, because the caller removes bytes from `data` only after they
+            # are written.
             return self._socket.send(data if len(data) <= CHUNK else data[:CHUNK])
         except ssl.SSLWantReadError:
             self.write_wants_read = True

@@ -1,7 +1,8 @@
-"""The interface of a rate budget, as a client needs it; `kalshi_fix_sansio.trading.RateBudget` implements it.
+"""The interface through which a client uses a rate budget; `kalshi_fix_sansio.trading.RateBudget` implements
+it.
 
-This is a protocol, because importing that class also imports the state machines. With them, importing a
-client would take a sixth longer.
+This is a protocol, because importing that class also imports the state machines, and importing a client would
+then take a sixth longer.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ For the prediction product the variables begin with `KALSHI_`, for margin with `
 | `..._FIX_CA_FILE` | PEM file with the CA to trust at those addresses |
 
 A key is used only with its own product, because each product has separate variables. The environment is
-Kalshi's demo by default; only the call can select production, where the variables for endpoints and CA are
-refused. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client connects
-to Kalshi by mistake.
+Kalshi's demo by default. Only an argument can select production, for which the variables for endpoints and CA
+are refused. If `..._FIX_ENDPOINTS` is set, it must contain every session type in use, so that no client
+connects to Kalshi by mistake.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def find_endpoint(
             if session_type.name not in endpoints:
                 raise ConfigurationError(
                     f"{name} has no address for {session_type.name}, only for {', '.join(endpoints)}; add "
-                    f"{session_type.name}=HOST:PORT, or unset it to connect to Kalshi's own hosts"
+                    f"{session_type.name}=HOST:PORT, or unset {name} to connect to Kalshi's own hosts"
                 )
             host, default_port = endpoints[session_type.name].host, endpoints[session_type.name].port
     elif not _is_host(host):
@@ -248,7 +248,8 @@ def _overrides(name: str, environment: str, environ: Mapping[str, str] | None) -
         host, _, port = address.rpartition(":")
         if session not in SESSION_TYPES or not _is_host(host) or not _PORT.fullmatch(port):
             raise ConfigurationError(
-                f"{name} has {shown(item.strip())}; write SESSION=HOST:PORT, such as KalshiNR=127.0.0.1:8228"
+                f"{name} contains {shown(item.strip())}; write SESSION=HOST:PORT, such as "
+                "KalshiNR=127.0.0.1:8228"
             )
         found[session] = Endpoint(host.strip("[]"), int(port))
     return found

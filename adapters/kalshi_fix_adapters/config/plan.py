@@ -1,5 +1,6 @@
-"""The options of a client, and the plan of its connections derived from them; the same for every event
-loop."""
+"""The options of a client, and the plan of its connections, which is derived from them. Both are the same for
+every event loop.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ class ConnectionPlan:
     in the store.
     """
     shapes: Path | None = None
-    """The file of the known shapes of the venue's messages, see `Options`; None for the file next to the
+    """The file with the known shapes of the venue's messages, see `Options`; None for the file next to the
     store's file, if the store is a file.
     """
     freeze: bool = False
@@ -158,8 +159,8 @@ class Options(TypedDict, total=False):
             confirms the previous one.
         observer: Object that is notified of bytes, states, events and timings, see
             `kalshi_fix_adapters.observe.observer`.
-        wire_log: Log in which every message is recorded, see `kalshi_fix_adapters.observe.wire_log`.
-        budget: The rate limits of the account, a `RateBudget` of `kalshi_fix_sansio.trading`; messages wait
+        wire_log: Log that records every message, see `kalshi_fix_adapters.observe.wire_log`.
+        budget: The rate limits of the account, a `RateBudget` from `kalshi_fix_sansio.trading`; messages wait
             until it has tokens for them. All clients of one account and product must share one budget.
     """
 
@@ -192,7 +193,7 @@ class Options(TypedDict, total=False):
     budget: Budget | None
 
 
-def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+def _check_positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
     if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}")
@@ -218,19 +219,19 @@ def _session_settings(settings: Mapping[str, Any]) -> SessionSettings:
     return cast("SessionSettings", dict(settings))
 
 
-def _plain_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+def _check_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     del instance
     if value is not None and (not value or not value.isprintable() or looks_like_key(value)):
         raise ConfigurationError(f"{attribute.name} must be a short name, not {shown(value)}")
 
 
-def _known_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
+def _check_sync(instance: object, attribute: attrs.Attribute[Any], value: str) -> None:
     del instance, attribute
     if value not in get_args(Sync):
         raise ConfigurationError(f"sync must be {' or '.join(get_args(Sync))}, not {value!r}")
 
 
-def _known_security(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+def _check_tls(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     del instance, attribute
     # An SSLContext without verification, or False, must not be mistaken for the default.
     if not (value is None or isinstance(value, Tls | Plaintext | InProcess)):
@@ -253,22 +254,22 @@ class ClientConfig:
     passphrase: str | None = attrs.field(default=None, repr=False)
     host: str | None = None
     port: int | None = None
-    tls: Security | None = attrs.field(default=None, validator=_known_security)
+    tls: Security | None = attrs.field(default=None, validator=_check_tls)
     heart_bt_int: int = 30
     logon_fields: kalshi_fix_sansio.LogonFields = attrs.field(
         factory=_no_logon_fields, converter=_own_logon_fields
     )
-    timeout: float = attrs.field(default=10.0, validator=_positive)
+    timeout: float = attrs.field(default=10.0, validator=_check_positive)
     reconnect: ReconnectPolicy | None = attrs.field(factory=ReconnectPolicy)
     store: MessageStore | StoreFactory | str | Path | None = None
-    account: str | None = attrs.field(default=None, validator=_plain_name)
-    sync: Sync = attrs.field(default="full", validator=_known_sync)
+    account: str | None = attrs.field(default=None, validator=_check_name)
+    sync: Sync = attrs.field(default="full", validator=_check_sync)
     reset_seq_num: bool = False
     shapes: str | Path | None = None
     freeze: bool = False
-    queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_positive)
-    queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_positive)
-    max_message_size: int | None = attrs.field(default=None, validator=_positive)
+    queue_limit: int = attrs.field(default=QUEUE_LIMIT, validator=_check_positive)
+    queue_bytes: int = attrs.field(default=QUEUE_BYTES, validator=_check_positive)
+    max_message_size: int | None = attrs.field(default=None, validator=_check_positive)
     session: SessionSettings = attrs.field(factory=SessionSettings, converter=_session_settings)
     explicit_confirm: bool = False
     observer: Observers | None = attrs.field(default=None, repr=False)
@@ -306,7 +307,7 @@ def merge(config: ClientConfig | None, options: Options) -> ClientConfig:
 
 @hides_locals
 def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
-    """Return the plan of a client of a session type, such as KalshiNR.
+    """Return the plan for a client of a session type, such as KalshiNR.
 
     Prices are in dollars (UseDollars) unless `logon_fields` disables it.
 
@@ -323,7 +324,7 @@ def make_plan(session: str, config: ClientConfig) -> ConnectionPlan:
     if isinstance(store, str | Path):
         store = stores_at(store, sync=config.sync)
     if config.account is not None and not isinstance(store, StoreFactory):
-        raise ConfigurationError("account names a file in the folder `store`, so set `store` too")
+        raise ConfigurationError("the option `account` requires the option `store`; set `store` too")
     session_type = DIALECT.session_types[session]
     endpoint = find_endpoint(
         config.product, config.environment, session_type, host=config.host, port=config.port

@@ -35,7 +35,7 @@ class Resolution(Enum):
     ACTION = "action"
     """The next attempt can succeed only after an action by the user."""
     UNCLEAR = "unclear"
-    """Unknown, so a limited number of attempts is made."""
+    """The condition is unknown, so the client makes a limited number of attempts."""
     SAME = "same"
     """The next attempt can succeed after some time, but the client gives up if the same fault has ended
     several connections.
@@ -48,8 +48,8 @@ class Maintenance(Value):
 
     Attributes:
         weekday: Day of the week; 0 is Monday.
-        begin: Beginning as local time in `zone`, inclusive.
-        end: End as local time in `zone`, exclusive.
+        begin: Start of the window as local time in `zone`, inclusive.
+        end: End of the window as local time in `zone`, exclusive.
         zone: Name of the time zone.
     """
 
@@ -121,13 +121,13 @@ class GiveUp(Value):
     reason: str
 
 
-def _at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+def _check_at_least_one(instance: object, attribute: attrs.Attribute[int], value: int) -> None:
     del instance
     if value < 1:
         raise ConfigurationError(f"{attribute.name} must be at least 1, not {value!r}")
 
 
-def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
+def _check_seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
     del instance
     if not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0 seconds, not {value!r}")
@@ -157,14 +157,14 @@ class ReconnectPolicy(Value):
             instead of Kalshi's.
     """
 
-    initial: float = attrs.field(default=1.0, validator=_seconds)
-    cap: float = attrs.field(default=60.0, validator=_seconds)
+    initial: float = attrs.field(default=1.0, validator=_check_seconds)
+    cap: float = attrs.field(default=60.0, validator=_check_seconds)
     attempts: int | None = None
-    unclear_attempts: int = attrs.field(default=8, validator=_at_least_one)
-    same_failures: int = attrs.field(default=3, validator=_at_least_one)
+    unclear_attempts: int = attrs.field(default=8, validator=_check_at_least_one)
+    same_failures: int = attrs.field(default=3, validator=_check_at_least_one)
     retry_first: bool = False
-    stable_after: float = attrs.field(default=60.0, validator=_seconds)
-    key_in_use: float | None = attrs.field(default=None, validator=attrs.validators.optional(_seconds))
+    stable_after: float = attrs.field(default=60.0, validator=_check_seconds)
+    key_in_use: float | None = attrs.field(default=None, validator=attrs.validators.optional(_check_seconds))
     maintenance: Maintenance | None = attrs.field(factory=Maintenance)
 
     def decide(
@@ -188,13 +188,13 @@ class ReconnectPolicy(Value):
             wait = max(failure.min_wait, self.cap * (0.5 + 0.5 * random()))
             return Wait(wait, f"the venue may be in maintenance ({self.maintenance})", counts=False)
         if failure.key_in_use and self.key_in_use is not None:
-            return Wait(self.key_in_use, "another connection has the API key", counts=False)
+            return Wait(self.key_in_use, "another connection uses the API key", counts=False)
         limits = {Resolution.UNCLEAR: self.unclear_attempts, Resolution.SAME: self.same_failures}
         if failure.times >= limits.get(failure.resolution, failure.times + 1):
             return GiveUp(f"{failure.times} consecutive attempts have failed in this way: {failure.why}")
         if self.attempts is not None and failures > self.attempts:
-            return GiveUp(f"{self.attempts} consecutive attempts have failed; the last: {failure.why}")
-        # Full jitter, see the module docstring.
+            return GiveUp(f"{self.attempts} consecutive attempts have failed; last failure: {failure.why}")
+        # Full jitter: see the module docstring.
         bound = min(self.cap, self.initial * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
         wait = random() * bound
         if failure.min_wait > wait:

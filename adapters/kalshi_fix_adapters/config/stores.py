@@ -35,14 +35,14 @@ def stores_at(location: str | Path, *, sync: Sync = "full") -> StoreFactory:
         sync: the durability of SQLite files.
 
     Raises:
-        ConfigurationError: there is no kind of store for the URL's scheme. The text does not contain the URL,
-            because the URL may contain a password.
+        ConfigurationError: no kind of store uses the URL's scheme. The text does not contain the URL, because
+            the URL may contain a password.
     """
     found = _SCHEME.match(str(location))
     scheme = "sqlite" if found is None else found[1].lower()
     if scheme not in BACKENDS:
         raise ConfigurationError(
             f"there is no store for URLs that begin with {scheme}://; use {' or '.join(BACKENDS)}, or "
-            "give a folder"
+            "a folder"
         )
     return cast("StoreFactory", import_module(BACKENDS[scheme]).stores_at(str(location), sync=sync))

@@ -39,7 +39,7 @@ from kalshi_fix_sansio.errors import ConfigurationError
 
 _SECRETS: Final = ("private_key", "passphrase")
 _FILES: Final = ("private_key_path", "store", "shapes", "wire_log", "ca_file", "pinned_file")
-"""Options that are the path of a file or folder, relative to the folder of the TOML file."""
+"""Options whose values are paths of files or folders, relative to the folder of the TOML file."""
 _KINDS: Final[Mapping[type, str]] = {
     bool: "true or false",
     int: "an integer",
@@ -49,7 +49,7 @@ _KINDS: Final[Mapping[type, str]] = {
 _TABLES: Final[Mapping[str, type]] = {"tls": Tls, "reconnect": ReconnectPolicy, "session": SessionSettings}
 """The options that are tables, with the class of their values."""
 _FLAGS: Final = {"bool | None": bool, "int | None": int}
-_INTEGER: Final = "has an integer of more than 64 bits"
+_INTEGER_TOO_LARGE: Final = "contains an integer of more than 64 bits"
 _LINE: Final = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -66,7 +66,7 @@ def load_configs(path: str | Path) -> dict[str, ClientConfig]:
     sessions = tables.pop("sessions", {})
     if not isinstance(sessions, dict) or not sessions:
         reader.fail("sessions", "is missing; add a table for each session, such as [sessions.orders]")
-    # `merge` refuses to use a key or an address for another product than the one for which it was set.
+    # `merge` refuses to use a key or an address for a product other than the one for which it was set.
     shared = reader.build(ClientConfig, "", reader.options("", tables))
     configs: dict[str, ClientConfig] = {}
     for name, table in sessions.items():
@@ -102,7 +102,7 @@ class _Reader:
             line = int(found[1]) if found else text.count("\n") + 1
             problem = f"is not valid TOML: {_LINE.sub('', str(error))}"
         except ValueError:  # from int()
-            problem = _INTEGER
+            problem = _INTEGER_TOO_LARGE
         except RecursionError:
             problem = "is nested too deeply"
         raise ConfigFileError(self.path, problem, line=line)
@@ -156,7 +156,7 @@ class _Reader:
         for name in found:
             where = f"{key}.{name}".lstrip(".")
             if name in _SECRETS:
-                self.fail(where, "is a secret; give private_key_path, or set an environment variable")
+                self.fail(where, "is a secret; set private_key_path or an environment variable instead")
             if name not in known:
                 # The name may be the text of a private key that was pasted into the wrong place.
                 parent = key or None
@@ -175,7 +175,7 @@ class _Reader:
         if kinds and not (type(value) in kinds or (float in kinds and type(value) is int)):
             self.fail(key, "must be " + " or ".join(_KINDS[each] for each in kinds))
         if type(value) is int and value.bit_length() > 63:
-            self.fail(key, _INTEGER)
+            self.fail(key, _INTEGER_TOO_LARGE)
         if name in _FILES and not (name == "store" and is_url(str(value))):
             return self._file(key, Path(str(value)))
         return value

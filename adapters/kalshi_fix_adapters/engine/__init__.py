@@ -11,8 +11,8 @@ Other modules:
 - `rows`: the user's rows in that store
 - `pacing`: the rate budget
 - `queue`: the queue of events
-- `quiet`: compiling decoders and collecting garbage while no message is delayed by it
-- `iteration`: the messages and errors for which `messages` uses the events
+- `quiet`: compiling decoders and collecting garbage at times when this delays no message
+- `iteration`: the conversion of events to the messages and errors of `messages`
 - `standby`: waiting for the store that another process has open
 - `user`: the part of the user's API that all clients share
 

@@ -77,13 +77,14 @@ class Retries:
     ) -> Wait | GiveUp:
         """Return the decision after the loss of a logged-on connection."""
         self._lost_at = now.monotonic
-        # A connection that is lost right after its logon does not reset the backoff. Otherwise, if a venue
-        # accepted each Logon and then ended the session, the client would reconnect every second forever.
+        # A connection that is lost right after its logon does not reset the backoff. If it did, and a venue
+        # accepted each Logon but then ended the session, the client would reconnect every second forever.
         stable = now.monotonic - logged_on_at >= self.policy.stable_after
         if stable:
             self._failures = 0
         self._unclear = 0
-        # `failed` does not clear the fault, which is still the same after failed attempts in between.
+        # `failed` does not clear the fault, so failed attempts between two connections do not restart the
+        # count.
         if fault != self._fault or (stable and fault is not None and not fault.identifies_message):
             self._fault, self._recurrences = fault, 0
         resolution = resolution_of(error)
@@ -97,7 +98,7 @@ class Retries:
 
     def failed(self, error: KalshiFixError, now: Instant) -> Wait | GiveUp:
         """Return the decision after a failed attempt."""
-        resolution, min_wait = resolution_of(error), self._key_in_use_for(error, now)
+        resolution, min_wait = resolution_of(error), self._seconds_key_in_use(error, now)
         verdict = self._decide(
             Failure(
                 resolution=resolution,
@@ -118,7 +119,7 @@ class Retries:
             self.due = now.monotonic + verdict.seconds
         return verdict
 
-    def _key_in_use_for(self, error: KalshiFixError, now: Instant) -> float:
+    def _seconds_key_in_use(self, error: KalshiFixError, now: Instant) -> float:
         """Return the number of seconds for which the venue may still keep a connection with this API key; 0
         unless the venue reported such a connection.
 
@@ -168,7 +169,7 @@ class Attempts:
         return Attempt(plan.endpoint, plan.security, plan.timeout, self._number)
 
     def logged_on(self) -> bool:
-        """Record a completed logon; return whether it is the first on this connection rather than a reset."""
+        """Record a LoggedOn; return whether it is this connection's first, rather than that of a reset."""
         # A reset within the session emits LoggedOn again; `_number` is then 0, because no attempt has been
         # made since the first LoggedOn.
         first, self._number = self._number > 0, 0

@@ -27,9 +27,9 @@ that wait for an event (`take`), for room to send (`congested`), for the logon (
 (`over`), which then check again. Exceptions other than KalshiFixError must be passed to `failure`.
 
 A store that commits in a separate thread calls `on_commit` in that thread. The adapter must then call
-`store_changed`, which releases the messages that have become durable. While a client is opened, open or
-closed, only `begin`, `close` and `release` wait for the store's disk. An event loop calls these three in
-another thread if `may_wait` is true.
+`store_changed`, which releases the messages that have become durable. Apart from calls that require a closed
+client, such as `set_numbers`, only `begin`, `close` and `release` wait for the store's disk. An event loop
+calls these three in another thread if `may_wait` is true.
 
 `due` returns the `time.monotonic` time of the next tick. Most messages postpone it, but the adapter may keep
 a timer set for the earlier time, because an early tick is harmless. `timeout` returns the same deadline in
@@ -53,7 +53,7 @@ from kalshi_fix_adapters.engine.logon_errors import is_about_numbers, logon_erro
 from kalshi_fix_adapters.engine.pacing import Pacing, Turn
 from kalshi_fix_adapters.engine.queue import CONNECTION_EVENTS, EventQueue
 from kalshi_fix_adapters.engine.quiet import QuietWork
-from kalshi_fix_adapters.engine.rows import RowBuffer, no_rows
+from kalshi_fix_adapters.engine.rows import RowBuffer, rows_unavailable
 from kalshi_fix_adapters.engine.sequence import LossEvent, SequenceState
 from kalshi_fix_adapters.errors import NotConnectedError, SessionClosedError
 from kalshi_fix_adapters.events import ClientEvent, Connecting, ConnectionEvent, GaveUp, Resubscribed
@@ -80,7 +80,9 @@ if TYPE_CHECKING:
 MARKET_DATA = DIALECT.session_type_for("market_data")
 """The session type whose subscriptions are renewed on the next connection."""
 RENEWAL_INTERVAL = 1.0
-"""Seconds until the next batch of renewals. It repeats renewals rejected for exceeding the rate limit."""
+"""Seconds until the next batch of renewals. That batch also repeats renewals that were rejected for exceeding
+the rate limit.
+"""
 MAX_RENEWALS_PER_BATCH = MARKET_DATA.requests_per_second
 """Maximum number of renewals in a batch. The venue accepts this number per second; None for no limit."""
 Sent = tuple[int, int]
@@ -243,7 +245,9 @@ class ClientCore:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, after the client has ended; None before, or if there was none."""
+        """The SessionEnded of the last session, once the client has ended; None before that, or if there was
+        no session.
+        """
         return self._ended if self.over else None
 
     @property
@@ -268,8 +272,8 @@ class ClientCore:
         # If the client ended but its user did not close it, its store and wire log are still open.
         self.close(clean=False)
         self._open = True
-        # Set before the other steps, so that `close` closes the observers even after Ctrl-C during those
-        # steps.
+        # The observers are set before the steps below, so that `close` closes them even if Ctrl-C interrupts
+        # a step.
         self._observers = Dispatcher(self.plan.name, self.plan.observer, self.plan.wire_log)
         try:
             self.sequence.open()
@@ -316,7 +320,7 @@ class ClientCore:
                 # A user that only sends takes no events. Events that `messages` would skip (Logons,
                 # Heartbeats) are confirmed for such a user; otherwise the next process would request these
                 # messages again.
-                for _ in range(self._queue.without_message()):
+                for _ in range(self._queue.count_before_message()):
                     self._confirm()
                 if self._rows is not None and self._rows.changes:
                     self._rows.write()
@@ -331,7 +335,7 @@ class ClientCore:
         """Close the store after its commits are complete, and close the wire log.
 
         Raises:
-            StoreError: the last confirmations could not be written. Raised only if `clean`.
+            StoreError: the last confirmations could not be written. Raised only if `clean` is set.
         """
         try:
             self.sequence.close()
@@ -517,7 +521,7 @@ class ClientCore:
                 else:
                     session.receive_eof(now)
             except KalshiFixError as error:
-                # The peer's bytes raise no exception, but the signer may: the answer to a Logon with
+                # Invalid input raises no exception, but the signer may raise one: the answer to a Logon with
                 # ResetSeqNumFlag (141) during a session must be signed.
                 session.abort(str(error), now)
             self._deliver(connection, now)
@@ -592,7 +596,7 @@ class ClientCore:
 
     @property
     def finished(self) -> bool:
-        """Whether the adapter must close the transport now; never while `wants_read`."""
+        """Whether the adapter must close the transport now. Never True while `wants_read` is."""
         connection = self._connection
         if connection is None or connection.close_by is None:
             return connection is None
@@ -665,7 +669,7 @@ class ClientCore:
             if not connection.collect() and session.wants_close:
                 raise SendFailedError(session.store_error)
         except BaseException:
-            self._sending_failed(connection)
+            self._set_changing_after_failure(connection)
             if pacing is not None:
                 pacing.withdraw(message, now)
             raise
@@ -683,7 +687,7 @@ class ClientCore:
         """
         connection, session = self._connection, self.sequence.session
         if session is not None and session.released >= ticket:
-            # This holds even if a later commit has failed since, because these messages were sent.
+            # The answer is True even if a later commit has failed since, because these messages were sent.
             return True
         try:
             # If the messages are durable but not yet released, the adapter is about to call `store_changed`,
@@ -700,7 +704,7 @@ class ClientCore:
             raise SendFailedError(StoreError("the client ended before the commit was complete"))
         return None
 
-    def _sending_failed(self, connection: Connection) -> None:
+    def _set_changing_after_failure(self, connection: Connection) -> None:
         """Update `changing` before `send` or `test_request` raises."""
         session = connection.session
         # A store that fails ends the session, so every waiting caller must check again.
@@ -743,14 +747,14 @@ class ClientCore:
             if connection.session.wants_close:
                 raise SendFailedError(connection.session.store_error)
         except BaseException:
-            self._sending_failed(connection)
+            self._set_changing_after_failure(connection)
             raise
         self._observers.tested(test_req_id, now)
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return, only once, the number of seconds that the answer to a TestRequest took; None if it has not
-        been received on this connection.
+        """Return the number of seconds that the answer to a TestRequest took, and forget it. Return None if
+        the answer has not been received on this connection.
         """
         return None if self._connection is None else self._connection.round_trip(test_req_id)
 
@@ -869,7 +873,7 @@ class ClientCore:
             LocalProtocolError: the client is not open, or its store cannot keep rows.
         """
         if self._rows is None:
-            raise no_rows()
+            raise rows_unavailable()
         return self._rows
 
     @property
@@ -934,7 +938,7 @@ class ClientCore:
         if event is None:
             return
         if isinstance(event, GaveUp) and is_about_numbers(event.error):
-            # The venue has other numbers, so those in memory are invalid.
+            # The venue expects other numbers, so those of this client are no longer valid.
             self.sequence.is_agreed = False
         self._emit(event)
 
@@ -950,12 +954,13 @@ class ClientCore:
         # Attributes are looked up once, because one read may yield many messages.
         queue, observers, subscriptions = self._queue, self._observers, self._subscriptions
         session = connection.session
-        # Done before the events are fetched: it uses the store, and a store failure adds SessionEnded to the
-        # events.
+        # Output is collected before the events are fetched, because collecting uses the store, and a store
+        # failure adds SessionEnded to the events.
         connection.collect()
         events, state = session.events(), session.state
         has_new_state = state is not connection.state
-        # Done before the events are handled, because LoggedOn renews subscriptions, which needs `can_send`.
+        # The state is set before the events are handled, because LoggedOn renews subscriptions, which needs
+        # `can_send`.
         if has_new_state:
             connection.set_state(state)
         for event in events:
@@ -967,7 +972,7 @@ class ClientCore:
                 self._faults.handle(event)
                 observers.event(event, now)
                 self._act_on(event, connection, now)
-            # For ordinary messages, only observers that follow messages are called.
+            # A message without problems is reported only if an observer follows messages.
             elif observers.follows_messages or event.message.problems:
                 observers.event(event, now)
             if subscriptions is not None and subscriptions.received(event):
@@ -984,7 +989,7 @@ class ClientCore:
     def _act_on(self, event: Event, connection: Connection, now: Instant) -> None:
         if isinstance(event, LoggedOn):
             self.logged_on = event
-            # Done once per connection: after a reset within the session there is another LoggedOn, but the
+            # Only for the first LoggedOn of a connection: a reset within the session emits another, but the
             # venue keeps the subscriptions.
             if self._attempts.logged_on():
                 self.sequence.is_agreed = True
@@ -1047,7 +1052,7 @@ class ClientCore:
 def _renew(connection: Connection, request: Message, now: Instant) -> int | None:
     """Renew a subscription; return its MsgSeqNum, or None if a store failure has ended the session.
 
-    In that case the caller delivers the session's events.
+    If it returns None, the caller must deliver the session's events.
     """
     session = connection.session
     try:

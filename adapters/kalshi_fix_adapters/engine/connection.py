@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.session.states import State
 
 HIGH_WATER = 64 * 1024
-"""While this number of bytes is unwritten, no more of the session's output is collected. This paces long
+"""While at least this many bytes are unwritten, no more of the session's output is collected. This paces long
 resends.
 """
 LINGER = 2.0
@@ -54,7 +54,7 @@ class Connection:
         """Whether the session may have more output once some of `output` has been written."""
         self._clocks = clocks
         self.on_wire = on_wire
-        """Function that is called with all bytes sent and received; None for none."""
+        """Function that is called with all bytes sent and received; None if there is no such function."""
         self._mute = False
         """Whether the transport can no longer be written to."""
         self.close_by: float | None = None
@@ -77,7 +77,7 @@ class Connection:
         return test_req_id
 
     def round_trip(self, test_req_id: str) -> float | None:
-        """Return, only once, the number of seconds that the answer to a TestRequest took; None before the
+        """Return the number of seconds that the answer to a TestRequest took, and forget it; None before the
         answer.
         """
         return self._answers.pop(test_req_id, None)

@@ -47,8 +47,8 @@ def message_or_error(event: ClientEvent) -> Message | errors.AdapterError | None
             return errors.GarbledReceivedError(event)
         case Disconnected():
             return errors.SessionInterruptedError(
-                f"the connection was lost ({event.ended.text}); the client reconnects in "
-                f"{event.retry_in:.1f} s, iterate again to continue",
+                f"the connection was lost ({event.ended.text}); the client will reconnect in "
+                f"{event.retry_in:.1f} s; iterate again to continue",
                 event.ended,
             )
     return None

@@ -1,7 +1,7 @@
 """The reason why a logon failed, and the remedy, according to the venue's Text (58).
 
-The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. After a Text with an
-unknown meaning, the client tries again, up to `ReconnectPolicy.unclear_attempts` times.
+The dialect defines the meaning of a Text (`REFUSALS`); this module adds the remedies. If the meaning of a
+Text is unknown, the client tries again, up to `ReconnectPolicy.unclear_attempts` times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ADVICE = {
     "ApiKey": "check the API key id, and that it belongs to this product and environment",
     "Permission": "ask the venue to allow this API key FIX access to this session type",
     "HeartBtInt": "choose another heartbeat interval; 30 seconds is usual",
-    "SendingTime": "set this machine's clock",
+    "SendingTime": "correct this machine's clock",
     ALREADY_CONNECTED: "another connection uses this API key: end it, wait up to a minute until the "
     "venue drops a dead one, or use a separate key for each connection",
     "RateLimit": "wait a little longer before each attempt",
@@ -42,8 +42,8 @@ _ADVICE = {
 _UNKNOWN = "see the venue's reason, and check the API key, product, environment and session type"
 
 MAX_SEARCHED = 256
-"""Maximum length of the searched part of a Text, in characters. A Text may be as long as a message, and
-matching a pattern may take time quadratic in its length.
+"""Maximum length of the searched part of a Text, in characters. A Text can be as long as a message, and
+matching a pattern can take time quadratic in the length of the Text.
 """
 _PATTERNS = [(refusal, re.compile(refusal.pattern, re.IGNORECASE)) for refusal in REFUSALS]
 

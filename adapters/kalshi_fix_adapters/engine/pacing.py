@@ -2,7 +2,7 @@
 
 Senders whose messages need tokens of the same bucket are served in order of arrival. Cancels have a separate
 queue and reserved tokens (`RateBudget`), so they overtake other messages. Clients in several threads may
-share a budget, so one lock of the process protects all budgets.
+share a budget, so one lock for the whole process protects all budgets.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Pacing:
         if not turn.is_waiting:
             turn.is_waiting = True
             queue.append(turn)
-        # Drop places whose senders were interrupted before they could leave the queue.
+        # Drop the places of senders that were interrupted before they could leave the queue.
         while not queue[0].held.locked():
             queue.popleft()
         if queue[0] is not turn:
@@ -148,7 +148,7 @@ class Pacing:
 
 
 def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603 - a thread of the parent may hold it, and does not exist here
+    global _lock  # noqa: PLW0603 - a parent thread may hold the old lock, and does not exist here
     _lock = Lock()
 
 

@@ -35,14 +35,14 @@ class EventQueue:
         self.waiting: int = 0
         """Number of session events in the queue."""
         self.held_bytes: int = 0
-        """Size of the queued messages in bytes, as received. It has a separate limit, because a single
-        message may be as large as `max_message_size`.
+        """Size of the queued messages in bytes, as received. This size has its own limit, because a single
+        message can be as large as `max_message_size`.
         """
         self.paused: bool = False
         """Whether reading is paused."""
         self.at_bound: bool = False
-        """Whether `update_paused` must be called, because a limit was reached. While this is False,
-        `update_paused` would return None, so most messages need no call.
+        """Whether `update_paused` must be called, because a limit was reached. While this is False, the call
+        would have no effect, so it is skipped for most messages.
         """
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class EventQueue:
             if event.__class__ is MessageReceived:
                 self.held_bytes += len(event.frame)
 
-    def without_message(self) -> int:
+    def count_before_message(self) -> int:
         """Return the number of session events before the first one that `messages` returns or raises."""
         count = 0
         for event in self.events:

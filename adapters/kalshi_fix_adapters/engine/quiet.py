@@ -1,8 +1,9 @@
-"""Quiet work: compiling decoders and collecting garbage, which would delay messages.
+"""Quiet work: compiling decoders and collecting garbage at times when this delays no message.
 
-In a quiet moment, no bytes have been received for some milliseconds. A decoder reads the messages of one
-shape, which is their sequence of tags. Decoders for known shapes are compiled at the logon, and decoders for
-new shapes in quiet moments. A file keeps a sample message of each known shape for the next process.
+A quiet moment begins when no bytes have been received for some milliseconds. A decoder reads the messages of
+one shape, that is, with the same sequence of tags. Decoders for known shapes are compiled at the logon, and
+decoders for new shapes in quiet moments. A file keeps a sample message of each known shape for the next
+process.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class QuietWork:
         self._due_since = None
         if session.prepare():
             if not self.codec.deferred:
-                self._remember()
+                self._save_shapes()
             return True
         if self.freeze and (not self._is_frozen or gc.get_count()[0] >= ALLOCATIONS_TO_COLLECT):
             # Objects frozen at an earlier logon may have become garbage since, so unfreeze them first.
@@ -119,7 +120,7 @@ class QuietWork:
             gc.freeze()
         return False
 
-    def _remember(self) -> None:
+    def _save_shapes(self) -> None:
         known = list(dict.fromkeys((*self._known, *self.codec.shapes)))[-MAX_SHAPES:]
         if self._path is None or known == self._known:
             return

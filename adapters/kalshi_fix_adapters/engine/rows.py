@@ -59,7 +59,7 @@ class RowBuffer:
         """Set the text of a row; None deletes it.
 
         Raises:
-            LocalProtocolError: the text exceeds the limits of the store; nothing has changed.
+            LocalProtocolError: the text exceeds the store's limits; nothing has changed.
         """
         store, size = self._store, 0 if text is None else len(key.encode()) + len(text)
         more = size - self._sizes.get(key, 0)
@@ -124,13 +124,13 @@ class Rows(MutableMapping[str, Any]):
         """Set the value of a key.
 
         Raises:
-            LocalProtocolError: the value exceeds the limits of the store, or the client is not open or has no
+            LocalProtocolError: the value exceeds the store's limits, or the client is not open, or has no
                 store that keeps rows.
             TypeError, ValueError: the value is not JSON-serializable, or the key is not a string of at most
                 256 bytes.
         """
         if len(key.encode()) > MAX_KEY_BYTES:
-            raise ValueError(f"a key has at most {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
+            raise ValueError(f"a key must have at most {MAX_KEY_BYTES} bytes, not {len(key.encode())}")
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         with self._locked():
             self._rows().set(key, text)
@@ -151,9 +151,9 @@ class Rows(MutableMapping[str, Any]):
             return len(self._rows().keys())
 
 
-def no_rows() -> LocalProtocolError:
+def rows_unavailable() -> LocalProtocolError:
     """Return the error for a client that cannot store rows."""
     return LocalProtocolError(
-        "no rows can be kept: the client is not open, or its store cannot keep rows; set its `store` option "
-        "to a folder"
+        "no rows are available: the client is not open, or its store cannot keep rows; set its `store` "
+        "option to a folder"
     )

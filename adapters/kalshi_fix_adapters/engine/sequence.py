@@ -52,12 +52,12 @@ class SequenceNumbers(Value):
 
 
 LossEvent = MessagesLost | OutcomesUnknown
-"""The events that report the losses and uncertainties after the numbers were set."""
+"""The events that report the losses and uncertainties caused by setting or resetting the numbers."""
 
 
 @runtime_checkable
 class NumberStore(Protocol):
-    """A `MessageStore` whose numbers can be set, as in the stores of this library."""
+    """A `MessageStore` whose numbers can be set, like every store in this library."""
 
     def renumber(self, next_outgoing: int, next_incoming: int) -> None:
         """Use these numbers from the next commit on. If the outgoing number changes, drop all messages."""
@@ -156,8 +156,8 @@ class SequenceState:
         session never logged on.
         """
         config = self._plan.config
-        # Without a `store`, the numbers of this side start at 1 in each process, but the numbers of the venue
-        # continue, so the first logon must reset them.
+        # Without a `store`, this side's numbers start at 1 in each process, but the venue's continue, so the
+        # first logon must reset both.
         forced = self._plan.reset_seq_num or self._plan.store is None
         reset = config.session_type.reset_required or (forced and not self.is_agreed)
         config = attrs.evolve(
@@ -166,7 +166,7 @@ class SequenceState:
             reset_seq_num=reset,
             explicit_confirm=True,  # requesting the next event confirms the previous one
             max_events=sys.maxsize,  # `EventQueue` limits the waiting events, and pauses reading
-            sign_logon=_guarded(config.sign_logon),
+            sign_logon=_guard_signer(config.sign_logon),
         )
         if self.session is None:
             self.session = Session(config, self._store)
@@ -176,7 +176,7 @@ class SequenceState:
 
     @property
     def numbers(self) -> SequenceNumbers:
-        """The current sequence numbers. Reads the store while it is not open.
+        """The current sequence numbers. While the store is not open, they are read from it.
 
         Raises:
             StoreError: the file cannot be read.
@@ -208,7 +208,7 @@ class SequenceState:
         for number in given:
             # Compared by type, because isinstance would accept a bool.
             if type(number) is not int or not 1 <= number <= LAST_NUMBER:
-                raise LocalProtocolError(f"a sequence number is an int from 1 to {LAST_NUMBER}")
+                raise LocalProtocolError(f"a sequence number must be an int from 1 to {LAST_NUMBER}")
         with self._closed_store() as store:
             if not isinstance(store, NumberStore):
                 raise LocalProtocolError(
@@ -219,13 +219,13 @@ class SequenceState:
             incoming = store.next_incoming if next_incoming is None else next_incoming
             lost = range(store.next_incoming, incoming)
             found = store.open_requests()
-            # The answers to these requests may be among the lost messages. Or the numbers of the requests
-            # will be used again, so that a Reject, which contains only the number, is ambiguous.
+            # Either the answers to these requests may be among the lost messages, or the numbers of the
+            # requests will be used again, so that a Reject, which contains only the number, is ambiguous.
             uncertain = [request for request in found if lost or request.seq_num >= outgoing]
             self._mark_uncertain(store, uncertain)
             store.renumber(outgoing, incoming)
             _commit(store)
-        # Without this, the next logon of a client without a store would reset the numbers.
+        # If this were False, the next logon of a client without a store would reset the numbers.
         self.is_agreed = True
         losses: list[LossEvent] = [MessagesLost(lost[0], lost[-1])] if lost else []
         if uncertain:
@@ -236,8 +236,8 @@ class SequenceState:
     def reset(self) -> tuple[LossEvent, ...]:
         """Restart both directions at 1 with the next logon.
 
-        Allowed only while the client is not open. Returns the resulting uncertainties. They do not include
-        messages from the venue that were never received, because their number is unknown.
+        Allowed only while the client is not open. Returns the resulting uncertainties. Messages from the
+        venue that were never received are not included, because it is unknown how many there are.
 
         Raises:
             LocalProtocolError: the session type restarts its numbers at every logon.
@@ -277,7 +277,7 @@ class SequenceState:
 
     @property
     def open_requests(self) -> tuple[OpenRequest, ...]:
-        """The unanswered requests of this process, oldest first."""
+        """The session's unanswered requests, oldest first; empty without a session."""
         return () if self.session is None else self.session.open_requests
 
     @property
@@ -294,7 +294,9 @@ class SequenceState:
 
 
 def _commit(store: MessageStore) -> None:
-    """Make all records durable, and wait for this. No session may use the store in the meantime."""
+    """Commit all recorded changes, and wait until they are durable. No session may use the store in the
+    meantime.
+    """
     changed = threading.Event()
     store.on_commit = changed.set
     ticket = store.begin_commit()
@@ -303,7 +305,7 @@ def _commit(store: MessageStore) -> None:
         changed.clear()
 
 
-def _guarded(sign: SignLogon | None) -> SignLogon | None:
+def _guard_signer(sign: SignLogon | None) -> SignLogon | None:
     """Return a signer that raises only KalshiFixErrors, even if it calls the user's own device or service.
 
     The text of the original exception may contain a secret, so the exception is only attached as the cause.

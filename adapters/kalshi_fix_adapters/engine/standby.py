@@ -20,8 +20,8 @@ from kalshi_fix_sansio.errors import ConfigurationError
 LOST: Final = getattr(os, "EX_TEMPFAIL", 75)
 """Exit status of a process whose store was lost. If the process is restarted, it waits as the standby."""
 KEY_IN_USE: Final = 0.2
-"""Seconds between logons while the venue still has the connection of the former primary, unless the client's
-`ReconnectPolicy` sets another value.
+"""Seconds between logon attempts while the venue still has the former primary's connection, unless the
+client's `ReconnectPolicy` sets another value.
 """
 EVERY: Final = 0.5
 """Seconds between attempts to open the store."""
@@ -54,7 +54,7 @@ class Takeover:
         if not every > 0:
             raise ConfigurationError(f"every must be above 0 seconds, not {every!r}")
         policy = plan.reconnect
-        # The venue refuses the first logon while it still has the connection of the former primary.
+        # The venue refuses the first logon while it still has the former primary's connection.
         core.plan = attrs.evolve(
             plan,
             reconnect=attrs.evolve(

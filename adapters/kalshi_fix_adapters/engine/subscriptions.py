@@ -28,14 +28,14 @@ from kalshi_fix_sansio.events import Event, MessageReceived, RejectReceived
 
 _OFF = SubscriptionRequestType.DISABLE_PREVIOUS
 _ON = SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
-_OF_INTEREST = frozenset(
+_RELEVANT_TYPES = frozenset(
     {MarketDataSnapshotFullRefresh.MSG_TYPE, MarketDataRequestReject.MSG_TYPE, SecurityStatus.MSG_TYPE}
 )
 """MsgTypes that may concern a subscription; most received messages do not."""
 
 _Live = dict[str, set[int] | None]
 """Subscriptions by symbol, in the order of the requests. The value is None after a request for the symbol was
-answered. Before, it is a set: the MsgSeqNums of the requests for the symbol, on this connection, that may
+answered. Until then, it is a set of MsgSeqNums: those of this connection's requests for the symbol that may
 still be rejected. The set is empty if the symbol was not requested on this connection.
 """
 
@@ -122,7 +122,7 @@ class Subscriptions:
         That is necessary if the venue rejected a renewal for exceeding the rate limit.
         """
         if isinstance(event, MessageReceived):
-            if event.message.msg_type not in _OF_INTEREST:
+            if event.message.msg_type not in _RELEVANT_TYPES:
                 return False
             match event.message:
                 case MarketDataSnapshotFullRefresh(symbol=symbol):
@@ -163,11 +163,12 @@ class Subscriptions:
                 self._pending.remove(pending)
                 break
         for live in (self._books, self._statuses):
-            # An accepted subscription (None) stays, because rejecting a repeated request does not end it.
+            # An accepted subscription (None) is kept, because the rejection of a repeated request does not
+            # end it.
             for symbol in [symbol for symbol, seq_nums in live.items() if seq_nums and seq_num in seq_nums]:
                 seq_nums = live[symbol] or set()
                 seq_nums.discard(seq_num)
-                # If postponed, the empty set stays, and `requests` yields the symbol again.
+                # If the request is postponed, the empty set is kept, and `requests` yields the symbol again.
                 if not seq_nums and not is_postponed:
                     del live[symbol]
         return is_postponed

@@ -58,7 +58,7 @@ class ClientBase:
         core: ClientCore,
         lock: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Use a core. `lock` returns the context to enter while the core is used, such as a lock."""
+        """Wrap a core. `lock` returns a context manager, such as a lock, to enter while the core is used."""
         self._core = core
         self._locked = lock
         # For `receive` and `events`. Partials of `take`, because a method would add a call per message.
@@ -147,8 +147,8 @@ class ClientBase:
         the store, even if another process logs on.
 
         Like `set_numbers`, this is possible only on KalshiRT and KalshiPT, and while the client is not open.
-        Unconfirmed messages from the venue are not delivered again, and their number is unknown, so look them
-        up via drop copy. Messages kept for resend are dropped.
+        Unconfirmed messages from the venue are not delivered again, and it is unknown how many there are, so
+        look them up via drop copy. Messages kept for resend are dropped.
 
         Returns:
             OutcomesUnknown with all open requests, if any. The client reports them once more at the next
@@ -180,12 +180,12 @@ class ClientBase:
             return self._core.sequence.open_requests
 
     def sent_request(self, request_id: str) -> SentRequest | None:
-        """Return the last request sent with this id, such as a ClOrdID; None if there was none. This process
-        or an earlier one sent it, and it may be answered or not.
+        """Return the last request sent with this id, such as a ClOrdID; None if there was none. An earlier
+        process may have sent the request, and the venue may have answered it.
 
-        If your own queue delivers a command again after a crash, this shows whether the command was already
-        sent. It works after a reset too, and on session types that keep no messages. The store keeps the ids
-        for 72 hours, and at most 100,000 of them.
+        If your own queue delivers a command again after a crash, this method shows whether the command was
+        already sent. It works after a reset too, and on session types that keep no messages. The store keeps
+        the ids for 72 hours, and at most 100,000 of them.
 
         Raises:
             LocalProtocolError: the client is not open, or its store does not keep the ids.
@@ -196,7 +196,9 @@ class ClientBase:
 
     @property
     def ended(self) -> SessionEnded | None:
-        """The end of the last session, after the client has ended; None before, or if there was none."""
+        """The SessionEnded of the last session, once the client has ended; None before that, or if there was
+        no session.
+        """
         with self._locked():
             return self._core.ended
 
@@ -239,7 +241,7 @@ class ClientBase:
             SessionClosedError: the client has ended for another reason.
         """
         core = self._core
-        while (event := core.take(self._end_of_messages)) is not None:
+        while (event := core.take(self._error_at_end)) is not None:
             if event.__class__ is MessageReceived:  # nearly every event; saves the call below
                 received: Message = event.message
                 return received
@@ -250,7 +252,7 @@ class ClientBase:
                 return found
         return None
 
-    def _end_of_messages(self) -> Exception:
+    def _error_at_end(self) -> Exception:
         return Ended() if self._core.ended_cleanly else self._core.closed_error()
 
     def _logout_timeout(self) -> float:
@@ -275,24 +277,26 @@ class ClientBase:
         return seconds
 
 
-def not_sent(core: ClientCore) -> ClientTimeoutError:
+def send_timeout(core: ClientCore) -> ClientTimeoutError:
     """Return the error for a message that could not be sent in time."""
-    cause, advice = "the rate budget had no tokens for the message", "send less"
+    cause, advice = "the rate budget had no tokens for the message", "send fewer messages"
     if core.congested:
         cause, advice = "the venue has not read earlier messages", "try again later"
     return ClientTimeoutError(f"{cause}, so nothing was sent; {advice}, or allow more time")
 
 
-def no_event(timeout: float | None) -> ClientTimeoutError:
+def event_timeout(timeout: float | None) -> ClientTimeoutError:
     """Return the error for a wait during which no event occurred."""
-    return ClientTimeoutError(f"no event within {timeout:g} s; wait longer, or check the sent messages")
+    return ClientTimeoutError(f"no event within {timeout:g} s; wait longer, or check the messages you sent")
 
 
-def not_closed(advice: str) -> ClientTimeoutError:
+def close_timeout(advice: str) -> ClientTimeoutError:
     """Return the error for a connection that did not end in time."""
     return ClientTimeoutError(f"the connection could not be closed in time; {advice}")
 
 
-def no_answer(timeout: float) -> ClientTimeoutError:
+def answer_timeout(timeout: float) -> ClientTimeoutError:
     """Return the error for a TestRequest that was not answered in time."""
-    return ClientTimeoutError(f"no Heartbeat answered within {timeout:g} s; the connection may be lost")
+    return ClientTimeoutError(
+        f"the TestRequest was not answered within {timeout:g} s; the connection may be lost"
+    )

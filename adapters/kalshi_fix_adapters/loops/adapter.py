@@ -64,8 +64,8 @@ class AsyncAdapter(ABC):
         self.output: Notifier = self.notifier()
         """Notified when there is output to write."""
         self.changes: Notifier = self.notifier()
-        """Notified of other changes that concern the adapter's tasks: a deadline is earlier, reading resumes,
-        or the client ends.
+        """Notified of other changes that concern the adapter's tasks: a deadline has become earlier, reading
+        resumes, or the client ends.
         """
         self.before_due: float = 0.0
         """Monotonic time until which users' calls skip `before`. Set by an adapter that needs `before` only
@@ -85,7 +85,7 @@ class AsyncAdapter(ABC):
 
     @abstractmethod
     async def before(self) -> None:
-        """Raise a pending cancellation at the start of a user's call. Other tasks may run too."""
+        """Raise a pending cancellation at the start of a user's call. Other tasks may run in the meantime."""
 
     async def after(self) -> None:  # noqa: B027 - not needed in every loop
         """Yield to other tasks after a user's call that succeeded without waiting, if the loop's conventions
@@ -231,7 +231,7 @@ class AsyncAdapter(ABC):
                 if attempt is None:
                     await self.changes.wait(core.timeout())
                     continue
-                # There is a new event: Connecting.
+                # Connecting is a new event in the queue.
                 self.users.notify()
                 try:
                     await self.connect(attempt)
@@ -239,9 +239,9 @@ class AsyncAdapter(ABC):
                     core.connect_failed(error)
                 self.users.notify()
         except Exception as error:  # noqa: BLE001 - it is raised again in the user's task
-            core.failure(_unwrapped(error))
-        # A cancellation from outside. If the client has not ended, a failure is recorded, because waiting
-        # calls would otherwise never return.
+            core.failure(_unwrap(error))
+        # This is a cancellation from outside. If the client has not ended, a failure is recorded; otherwise
+        # waiting calls would never return.
         except BaseException as error:
             if not core.over:
                 core.failure(error)
@@ -320,7 +320,7 @@ class AsyncAdapter(ABC):
         end = None if timeout is None else now + timeout
         while await self.users.wait(left):
             found = ready()
-            # `after` is not called, because other tasks have run during the wait.
+            # `after` need not be called, because other tasks have run during the wait.
             if found is not None:
                 return found
             # Usually the wake-up was for another task.
@@ -332,7 +332,7 @@ class AsyncAdapter(ABC):
         return ready()
 
 
-def _unwrapped(error: Exception) -> Exception:
+def _unwrap(error: Exception) -> Exception:
     """Return an error without the exception groups in which nurseries wrap it."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

@@ -18,10 +18,10 @@ from kalshi_fix_adapters.engine.user import (
     ClientBase,
     Ended,
     Raised,
-    no_answer,
-    no_event,
-    not_closed,
-    not_sent,
+    answer_timeout,
+    close_timeout,
+    event_timeout,
+    send_timeout,
 )
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.events import ClientEvent
@@ -75,11 +75,11 @@ class AsyncClient(ClientBase):
         client. If the same program runs on two hosts, one is the primary, and the other takes over when the
         primary is gone.
 
-        Enter this context instead of the client. It also waits while the store's server cannot be reached.
-        The client repeats a failed first logon, at short intervals while the venue still has the connection
-        of the former primary. If the store is lost, the session ends, and leaving the context raises
-        SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again as the
-        standby.
+        Enter this context instead of the client. The context also waits while the store's server cannot be
+        reached. The client repeats a failed first logon, at short intervals while the venue still has the
+        connection of the former primary. If the store is lost, the session ends, and leaving the context
+        raises SystemExit with status 75 (`EX_TEMPFAIL`), so that a service manager starts the process again
+        as the standby.
 
         Args:
             every: seconds between attempts to open the store.
@@ -123,7 +123,7 @@ class AsyncClient(ClientBase):
         """
         self._core.logout(text)
         if not await self._adapter.wait(lambda: self._core.over or None, self._logout_timeout()):
-            raise not_closed("try again")
+            raise close_timeout("try again")
         if not self._entered:
             await self._leave(clean=True)
         return self._core.ended
@@ -193,7 +193,7 @@ class AsyncClient(ClientBase):
                     core.leave_queue(turn)
                     adapter.flush()
         if sent is None:
-            raise not_sent(core)
+            raise send_timeout(core)
         return sent
 
     def send_nowait(
@@ -217,14 +217,14 @@ class AsyncClient(ClientBase):
         adapter, core = self._adapter, self._core
         sent = core.send(message, header_fields, allow_unknown_codes=allow_unknown_codes)
         if sent is None:
-            raise not_sent(core)
+            raise send_timeout(core)
         adapter.flush()
         return sent[0]
 
     async def receive(self, timeout: float | None = None) -> ClientEvent:  # noqa: ASYNC109
         """Wait for the next event and return it. This confirms the previous event.
 
-        A cancelled call has taken no event.
+        If the call is cancelled, it has taken no event.
 
         Raises:
             ClientTimeoutError: there was no event within `timeout` seconds.
@@ -233,7 +233,7 @@ class AsyncClient(ClientBase):
         """
         event = await self._adapter.wait(self._take, timeout)
         if event is None:
-            raise no_event(timeout)
+            raise event_timeout(timeout)
         return event
 
     def events(self, timeout: float | None = None) -> Stream[ClientEvent]:
@@ -272,7 +272,7 @@ class AsyncClient(ClientBase):
         self._adapter.flush()
         seconds = await self._adapter.wait(partial(self._answer, test_req_id), timeout)
         if seconds is None:
-            raise no_answer(timeout)
+            raise answer_timeout(timeout)
         return seconds
 
     def confirm(self, event: ClientEvent) -> None:

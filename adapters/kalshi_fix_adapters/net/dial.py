@@ -41,7 +41,7 @@ _HOSTNAME_MISMATCH = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10})
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
-"""The reasons that versions of OpenSSL give for an answer that is not TLS."""
+"""The reasons that different versions of OpenSSL report for an answer that is not TLS."""
 _MAX_CAUSES = 10
 """Maximum number of errors examined in a chain of causes, which may be circular."""
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
@@ -51,7 +51,7 @@ Carrier_co = TypeVar("Carrier_co", covariant=True)
 
 
 class Stage(Enum):
-    """The stage in which an attempt timed out."""
+    """The stages of an attempt. The value describes a timeout in this stage, for an error text."""
 
     RESOLVE = "has not been resolved to an address"
     CONNECT = "did not accept a connection"
@@ -90,7 +90,7 @@ class Dialer:
         self._pins: frozenset[str] = frozenset()
         if not isinstance(security, Plaintext | InProcess):
             self.context, self._pins = security.context(), security.pins()
-            self.server_name = _checked_name(security.server_name or host)
+            self.server_name = _check_name(security.server_name or host)
 
     def start_clock(self) -> None:
         """Start the timeout."""
@@ -177,11 +177,11 @@ class Dialer:
         )
 
     def not_secured(self, error: BaseException) -> errors.TlsError:
-        """Return the error for a failed TLS handshake, whichever exception the event loop raised."""
+        """Return the error for a failed TLS handshake. `error` is the exception raised by the event loop."""
         cause = _system_error(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return errors.CertificateRejectedError(self._explain_certificate(cause))
-        if isinstance(cause, ssl.SSLError) and not _is_end(cause):
+        if isinstance(cause, ssl.SSLError) and not _is_end_of_stream(cause):
             return errors.TlsError(self._explain_tls(cause))
         reason = "end of file" if cause is None or isinstance(cause, ssl.SSLError) else cause.strerror
         return errors.TlsError(
@@ -228,17 +228,17 @@ class Dialer:
         return f"the TLS handshake with {self.peer} failed ({text}); check that it is a TLS gateway"
 
 
-def _is_end(error: ssl.SSLError) -> bool:
+def _is_end_of_stream(error: ssl.SSLError) -> bool:
     return isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in _reason(error)
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Return OpenSSL's name for the failure; empty for errors of Python itself."""
+    """Return OpenSSL's name for the failure; empty for errors raised by Python itself."""
     return getattr(error, "reason", None) or ""
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """Return the error of ssl or the operating system in a chain of causes; None if there is none."""
+    """Return the error from ssl or the operating system in a chain of causes; None if there is none."""
     for _ in range(_MAX_CAUSES):
         if error is None or isinstance(error, OSError):
             return error
@@ -249,7 +249,7 @@ def _system_error(error: BaseException | None) -> OSError | None:
     return None
 
 
-def _checked_name(server_name: str) -> str:
+def _check_name(server_name: str) -> str:
     try:
         server_name.encode("idna")
     except UnicodeError:
@@ -305,7 +305,8 @@ async def dial(dialer: Dialer, steps: Steps[Carrier_co], on_tcp: Callable[[], ob
     try:
         return await steps.secure(raw, dialer)
     except OSError as error:
-        # The dialer's own errors, for example for a wrong pin, are also OSErrors (`ConnectionError`).
+        # The dialer's own errors, for example after a check of the pin, are also OSErrors
+        # (`ConnectionError`).
         raise error if isinstance(error, KalshiFixError) else dialer.not_secured(error) from None
 
 
@@ -317,7 +318,8 @@ async def _reach(dialer: Dialer, steps: Steps[Any]) -> socket.socket:
         raise dialer.not_resolved() from None
     if not found:
         raise dialer.late()
-    # Raises if resolving took too long, because a blocking lookup (`_Waiting`) cannot be interrupted.
+    # This raises an error if resolving took too long, because a blocking lookup (`_UncancellableWaiting`)
+    # cannot be interrupted.
     dialer.seconds_left()
     dialer.stage = Stage.CONNECT
     return await _reach_one_of(found, dialer, steps)
@@ -371,7 +373,7 @@ class Waiting(Protocol):
         """
 
 
-class _Waiting:
+class _UncancellableWaiting:
     """Waits that cannot be cancelled."""
 
     def resolve(self, host: str, port: int, seconds: float) -> Sequence[AddressInfo]:  # noqa: ARG002
@@ -409,14 +411,14 @@ def open_socket(
         ConfigurationError: a certificate file cannot be read.
     """
     dialer = Dialer(host, port, security, timeout)
-    coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _Waiting()), on_tcp)
+    coroutine = dial(dialer, _ThreadSteps(dialer, waiting or _UncancellableWaiting()), on_tcp)
     # These steps block instead of awaiting, so the coroutine completes at the first `send`.
     try:
         coroutine.send(None)
     except StopIteration as done:
         connected: socket.socket = done.value
         return connected
-    raise AssertionError("steps in a thread block, so this coroutine never waits")
+    raise AssertionError("these steps block instead of awaiting, so the coroutine has completed")
 
 
 class _ThreadSteps:

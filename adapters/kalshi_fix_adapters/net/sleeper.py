@@ -22,7 +22,9 @@ class Sleeper:
     """Watches at most one socket. One thread may `watch` and `sleep`; any thread may `wake`."""
 
     can_watch_in_sleep: bool = False
-    """Whether any thread may `watch`, even while another thread sleeps, with effect on that sleep."""
+    """Whether any thread may call `watch` while another thread sleeps. If so, the call takes effect during
+    that sleep.
+    """
     _events: tuple[int, ...] = (0, READ, WRITE, READ | WRITE)
     """The selector's events, indexed by interest: 0, `READ`, `WRITE` or both."""
 
@@ -59,16 +61,16 @@ class Sleeper:
         """
         found = 0
         for key, _ in self._selector.select(None if seconds is None else min(seconds, MAX_SLEEP)):
-            found |= self._woken() if key.fileobj is self._receiver else READY
+            found |= self._read_wakes() if key.fileobj is self._receiver else READY
         return found
 
-    def _woken(self) -> int:
+    def _read_wakes(self) -> int:
         # Read the bytes of all calls to `wake`, because several calls have the effect of one.
         self._receiver.recv(4096)
         return WOKEN
 
     def wake(self) -> None:
-        """End the sleep of the other thread, or its next sleep if the thread is awake."""
+        """End the other thread's sleep or, if that thread is awake, its next sleep."""
         with contextlib.suppress(OSError):  # full or closed: the other thread is awake or has ended
             self._sender.send(b"\0")
 
@@ -100,7 +102,7 @@ class EpollSleeper(Sleeper):
         """Sleep as `Sleeper.sleep` does."""
         found = 0
         for number, _ in self._selector.poll(None if seconds is None else min(seconds, MAX_SLEEP)):
-            found |= self._woken() if number == self._wakes else READY
+            found |= self._read_wakes() if number == self._wakes else READY
         return found
 
 

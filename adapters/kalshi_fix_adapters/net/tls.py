@@ -2,7 +2,7 @@
 
 Kalshi's gateways require TLS 1.2 or newer (page "Connectivity"). Verification cannot be disabled; only the
 trusted certificates can be chosen. Plain TCP is for a TLS proxy on this machine. Plain TCP to another machine
-must be allowed explicitly. A peer in the same process needs neither TLS nor TCP.
+must be allowed explicitly. A connection to a peer in the same process needs neither TLS nor TCP.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _fingerprint(value: str | None) -> str | None:
     digits = value.replace(":", "").lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise ConfigurationError(
-            "a pinned SHA-256 fingerprint is 64 hexadecimal digits; "
+            "a pinned SHA-256 fingerprint must be 64 hexadecimal digits; "
             "print one with: openssl x509 -in certificate.pem -noout -fingerprint -sha256"
         )
     return digits
@@ -40,7 +40,8 @@ def _fingerprint(value: str | None) -> str | None:
 def _path(value: str | Path | None) -> Path | None:
     if value is not None and looks_like_key(str(value)):
         raise ConfigurationError(
-            "ca_file or pinned_file is PEM text (not shown); give the file's path, or a CA's text as ca_data"
+            "ca_file or pinned_file is PEM text (not shown); specify the file's path, or pass a CA's text as "
+            "ca_data"
         )
     return None if value is None else Path(value)
 

@@ -28,17 +28,17 @@ class TlsBytes:
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: Final = context.wrap_bio(self._from_peer, self._to_peer, server_hostname=server_name)
         self.ended: bool = False
-        """Whether the end of the stream or a TLS error was reached. All data before this position has been
+        """Whether the end of the stream or a TLS error was reached. All data received before it has been
         decrypted.
         """
         self.has_outgoing: bool = False
         """Whether there were `outgoing` bytes after the last `decrypt`."""
         self._held = b""
-        """Data that could not be encrypted yet. In TLS 1.2 a peer may request a renegotiation, during which
-        no data can be written. OpenSSL requires the same bytes at the next attempt.
+        """Data that could not be encrypted yet. In TLS 1.2, a peer can request a renegotiation, during which
+        no data can be written. The next attempt must pass the same bytes to OpenSSL.
         """
         self._queued = bytearray()
-        """Data to encrypt after `_held`."""
+        """Data to be encrypted after `_held`."""
 
     @property
     def certificate(self) -> bytes | None:
@@ -88,7 +88,7 @@ class TlsBytes:
         Raises:
             OSError: the handshake failed.
         """
-        return _completes(self._tls.do_handshake)
+        return _is_done_after(self._tls.do_handshake)
 
     def close_notify(self) -> bool:
         """Send close_notify; return whether the peer has sent it too.
@@ -96,7 +96,7 @@ class TlsBytes:
         Raises:
             OSError: close_notify could not be sent, or was not answered.
         """
-        return _completes(self._tls.unwrap)
+        return _is_done_after(self._tls.unwrap)
 
     def encrypt(self, data: bytes | bytearray) -> bytes:
         """Encrypt data; return the bytes to write.
@@ -136,7 +136,7 @@ class TlsBytes:
         """Return decrypted data; b"" if there is no complete record yet, or if `ended` is set."""
         parts = []
         try:
-            # Each call returns at most one record, and the number of received records is unknown.
+            # Each call returns at most one record, and it is unknown how many were received.
             while part := self._tls.read(_MAX_RECORD_SIZE):
                 parts.append(part)
             self.ended = True
@@ -150,7 +150,7 @@ class TlsBytes:
         return b"".join(parts)
 
 
-def _completes(step: Callable[[], object]) -> bool:
+def _is_done_after(step: Callable[[], object]) -> bool:
     try:
         step()
     except ssl.SSLWantReadError:

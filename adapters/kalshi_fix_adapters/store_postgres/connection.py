@@ -39,7 +39,7 @@ def place_of(dsn: str) -> str:
     try:
         parts = conninfo_to_dict(dsn)
     except psycopg.Error:
-        raise StoreError("the DSN is not valid: give postgresql://user@host/database") from None
+        raise StoreError("the DSN is not valid: use the form postgresql://user@host/database") from None
     return f"database {parts.get('dbname') or '(default)'} at {parts.get('host') or '(default)'}"
 
 
@@ -76,8 +76,8 @@ def explain(place: object, error: psycopg.Error) -> StoreError:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
     if error.sqlstate == UNSAFE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
-    # Without a SQLSTATE there is no connection. Class 53 means that the server lacks disk space, memory or a
-    # free connection; class 57 means that it is starting, stopping or recovering.
+    # An error without a SQLSTATE means that there is no connection. Class 53 means that the server lacks disk
+    # space, memory or a free connection; class 57 means that it is starting, stopping or recovering.
     state = error.sqlstate or "57"
     unavailable = isinstance(error, psycopg.OperationalError) and state.startswith(("53", "57"))
     kind = StoreUnavailableError if unavailable else StoreError

@@ -68,8 +68,8 @@ class Database:
         self._lease = lease
         self._place = place
         self._warnings: list[str] = []
-        # Without these options, it would take minutes until a write to a broken network, or the wait for an
-        # answer, fails.
+        # Without these options, a write to a broken network, or the wait for an answer, would fail only after
+        # minutes.
         limit = max(1, int(lease * 1000))
         self._connection = connect(dsn, tcp_user_timeout=limit, keepalives_idle=1, keepalives_interval=1)
         try:
@@ -80,7 +80,7 @@ class Database:
                 # This error lets a standby process try again, because the replica may be promoted later.
                 raise StoreUnavailableError(f"{place} is a replica: connect to the primary server")
             if encoding != "UTF8":
-                raise StoreError(f"{place} has the encoding {encoding}: create a database with UTF8")
+                raise StoreError(f"{place} uses the encoding {encoding}: create a database that uses UTF8")
             migrate(self._connection, place)
             self.numbers: Numbers
             self._store, self._fence, self.numbers = self._acquire(dsn)
@@ -133,7 +133,7 @@ class Database:
             retention: decides which rows of expired messages and ids to delete.
 
         Raises:
-            StoreError: the transaction may be durable on this server only, and not on the replica.
+            StoreError: the transaction may be durable only on this server, not on the replica.
         """
         numbers, ids_since = pending.numbers, None
         is_restart = pending.restarts_at is not None
@@ -173,7 +173,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the connection. The lease is not ended; it expires."""
+        """Close the connection. This does not end the lease, which expires later."""
         self._connection.close()
 
     def _record_warning(self, diagnostic: psycopg.errors.Diagnostic) -> None:

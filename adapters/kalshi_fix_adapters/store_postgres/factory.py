@@ -47,7 +47,8 @@ class PostgresDatabase:
         """
         if self.failover is None:
             raise ConfigurationError(
-                "a store in Postgres needs failover='none' or 'synchronous'; in a URL: ?failover=none"
+                "a store in Postgres needs failover='none' or failover='synchronous'; in a URL, add "
+                "?failover=none"
             )
         return PostgresStore(self.dsn, owner=owner, failover=self.failover, lease=self.lease)
 

@@ -200,7 +200,7 @@ def check_version(connection: Connection, place: object) -> int:
     """Return the version of the tables; 0 if there are no tables.
 
     Raises:
-        StoreError: the tables have a newer version than this library knows.
+        StoreError: the tables have a newer version than this library supports.
     """
     row = connection.execute("SELECT to_regclass('kalshi_fix.version') IS NOT NULL").fetchone()
     if row is None or not row[0]:
@@ -210,6 +210,6 @@ def check_version(connection: Connection, place: object) -> int:
     if version > VERSION:
         raise StoreError(
             f"{place} was written by a newer version of kalshi-fix-sansio (tables {version}; this version "
-            f"knows {VERSION}): update the library"
+            f"supports {VERSION}): update the library"
         )
     return version

@@ -237,7 +237,7 @@ class PostgresStore(DurableStore):
 
     def _lose(self) -> None:
         self._commits.fail(
-            StoreError(f"{self._place} could not be written in time, so another process may take it over")
+            StoreError(f"{self._place} could not be written to in time, so another process may take it over")
         )
 
     def _release(self) -> None:

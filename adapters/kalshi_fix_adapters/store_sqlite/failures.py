@@ -23,8 +23,10 @@ _EXPLANATIONS = {
     sqlite3.SQLITE_IOERR: (
         "could not be read or written: check the disk and the file size limit, and open the store again"
     ),
-    sqlite3.SQLITE_BUSY: "is being written by another program: stop that program and open the store again",
-    sqlite3.SQLITE_LOCKED: "is being written by another program: stop that program and open the store again",
+    sqlite3.SQLITE_BUSY: "is being written to by another program: stop that program and open the store again",
+    sqlite3.SQLITE_LOCKED: (
+        "is being written to by another program: stop that program and open the store again"
+    ),
     sqlite3.SQLITE_PROTOCOL: "is being opened by too many programs at once: open the store again",
     sqlite3.SQLITE_NOMEM: "could not be read or written for lack of memory: open the store again",
     sqlite3.SQLITE_NOTADB: (
@@ -39,7 +41,7 @@ FILE_ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError, DamagedRowError)
 
 
 def explain(path: Path, error: FileError) -> StoreError:
-    """Return the StoreError for an error of SQLite or of the operating system on this file."""
+    """Return the StoreError for an error that SQLite or the operating system reported for this file."""
     if isinstance(error, OSError):
         return StoreError(
             f"{path} cannot be opened ({error.strerror}): give this user write permission for its folder"

@@ -92,7 +92,7 @@ class StoreFile:
             changed = key_changed(owner, found)
             if changed is None:
                 raise StoreError(
-                    f"{path} belongs to {found}, not to {owner}: give each its own file, as store_path does"
+                    f"{path} belongs to {found}, not to {owner}: use one file for each, as store_path does"
                 )
             check_mark(path, mark, self.numbers)
             # On macOS fsync leaves data in the cache of the drive; other systems ignore this setting.
@@ -134,9 +134,10 @@ class StoreFile:
         log to the disk.
         """
         self._row = rows.numbers_row(owner, self.numbers)
-        """The row of numbers that this store last read from or wrote to the file."""
+        """The row of numbers that this object last read from the file or wrote to it."""
         self._is_synchronous: bool | None = None
-        """Whether SQLite's current setting makes each commit wait for the disk; None before the first."""
+        """Whether SQLite's current setting makes each commit wait for the disk; None before the first commit.
+        """
 
     def messages(self, begin: int, end: int) -> list[StoredMessage]:
         """Return the first messages from `begin` to `end` inclusive, at most `_MAX_PER_QUERY`, in order."""
@@ -228,7 +229,7 @@ class StoreFile:
         self._mark.record(numbers, durable=wait_for_disk)
 
     def _sizes(self, begin: int, count: int) -> sqlite3.Cursor:
-        """Return number, time and size of the first `count` messages from `begin`."""
+        """Return the number, time and size of each of the first `count` messages from `begin`."""
         return self._database.execute(_SIZES, (begin, count))
 
     def close(self) -> None:

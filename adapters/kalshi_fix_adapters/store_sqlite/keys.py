@@ -70,14 +70,14 @@ def migrate_store(store: str | Path, *, key_id: str | None = None, account: str 
             )
         try:
             with contextlib.closing(tables.connect(old, "rw")) as database:
-                _change(old, database, owner)
+                _change_key(old, database, owner)
             _rename(old, new)
         except FILE_ERRORS as error:
             raise explain(old, error) from error
     return new
 
 
-def _change(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None:
+def _change_key(path: Path, database: sqlite3.Connection, owner: StoreOwner) -> None:
     found, _ = tables.read_session(path, database)
     tables.check_rows(database)
     if found.sender_comp_id != owner.sender_comp_id:

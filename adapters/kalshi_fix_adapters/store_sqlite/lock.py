@@ -1,4 +1,4 @@
-"""A lock file next to the store, which only one process at a time can hold.
+"""A lock file next to the store, which only one process at a time can lock.
 
 The operating system releases the lock when the process ends for any reason. The locks of SQLite are not
 sufficient: they let two programs write in turn, and they are released when the same process closes any other
@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import StoreError
 if sys.platform == "win32":
     import msvcrt
 
-    # Other processes cannot read a locked byte, so the locked byte is far past the text.
+    # Other processes cannot read a locked byte, so a byte far past the text (the process id) is locked.
     _LOCKED_BYTE = 1 << 30
 
     def _acquire(descriptor: int) -> None:
@@ -82,7 +82,7 @@ class FileLock:
             holder = self._file.read(32)
             self._file.close()
             if isinstance(error, _HELD_BY_ANOTHER):
-                raise StoreInUseError(_in_use(store, holder)) from None
+                raise StoreInUseError(_explain_in_use(store, holder)) from None
             raise StoreError(
                 f"{path} cannot be locked ({error.strerror}): put the store on a local disk"
             ) from None
@@ -121,7 +121,7 @@ class FileLock:
         self._file.close()
 
 
-def _in_use(store: Path, holder: bytes) -> str:
+def _explain_in_use(store: Path, holder: bytes) -> str:
     pid = holder.strip()
     if pid.isdigit() and int(pid) == os.getpid():
         return f"{store} is already in use by this process: close the other store first"

@@ -2,9 +2,9 @@
 
 Each frame of SQLite's write-ahead log has a checksum. At the first wrong checksum SQLite stops reading and
 silently drops the rest. This is correct after a loss of power, but wrong after a bit flip, because committed
-numbers would be used again. The mark, like the log, survives the end of the process. So a store with lower
-numbers than its mark is damaged, or is an older copy. The mark also contains the numbers of the last commit
-that survives a loss of power.
+numbers would be used again. The mark, like the log, survives the end of the process. So a store whose numbers
+are lower than those of its mark is damaged, or is an older copy. The mark also contains the numbers of the
+last commit that survives a loss of power.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Mark:
     def __init__(self, store: Path) -> None:
         self._path = mark_path(store)
         self._boot = _boot_id()
-        self._durable = _parsed(read_mark(store))[2]
+        self._durable = _parse(read_mark(store))[2]
         self._file: int | None = None
 
     def clear(self) -> None:
-        """Delete the recorded numbers before the numbers of the store are reset or set.
+        """Delete the recorded numbers. Must be called before the numbers of the store are reset or set.
 
         Raises:
             OSError: the mark cannot be cleared. An old mark would make the store look damaged.
@@ -73,7 +73,7 @@ class Mark:
         data = f"{text} {zlib.crc32(text.encode())}".encode().ljust(_SIZE)
         # The commit is safe without a mark, and a mark with lower numbers than the store is harmless. So
         # errors are ignored, and this method does not wait for the disk. After a loss of power the mark may
-        # be incomplete; `_parsed` then ignores it.
+        # be incomplete; `_parse` then ignores it.
         with contextlib.suppress(OSError):
             descriptor = self._open()
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -98,7 +98,7 @@ def check_mark(store: Path, mark: bytes | None, numbers: Numbers) -> None:
     Raises:
         StoreError: the store has lost commits.
     """
-    boot, reached, durable = _parsed(mark)
+    boot, reached, durable = _parse(mark)
     # Commits that were not synced to the disk may be lost when the system restarts. After a restart, the
     # store is compared only with the synced commits.
     known = reached if boot and boot == _boot_id() else durable
@@ -119,7 +119,7 @@ def read_mark(store: Path) -> bytes | None:
         return None
 
 
-def _parsed(mark: bytes | None) -> tuple[str, ReachedNumbers, ReachedNumbers]:
+def _parse(mark: bytes | None) -> tuple[str, ReachedNumbers, ReachedNumbers]:
     """Return the boot id for which the mark is valid, the numbers reached, and the numbers synced to disk."""
     parts = (mark or b"").decode("latin-1").split()
     if len(parts) == 6 and parts[-1] == str(zlib.crc32(" ".join(parts[:-1]).encode())):

@@ -23,10 +23,10 @@ def other_stores(folder: str | Path, owner: StoreOwner) -> list[Path]:
         for path in Path(folder).glob(f"{environment}-{product}-*-{session}-*.sqlite3")
         if path.name != name and path.name.count("-") == name.count("-")
     ]
-    return sorted(found, key=_written, reverse=True)
+    return sorted(found, key=_last_write_time, reverse=True)
 
 
-def _written(store: Path) -> float:
-    """Return the time at which a store was last written. Its log may be newer than the file."""
+def _last_write_time(store: Path) -> float:
+    """Return the time at which a store was last written to. Its log may be newer than the file."""
     files = (store, store.with_name(f"{store.name}-wal"), store.with_name(f"{store.name}.mark"))
     return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)

@@ -38,7 +38,7 @@ class SqliteStore(DurableStore):
     threads may use the store one after the other, but not at the same time. A forked child must not use the
     store.
 
-    After a StoreError the store can only be closed. Then the file can be opened again.
+    After a StoreError the store can only be closed. After that, the file can be opened again.
 
     Args:
         path: the file. A missing file or folder is created, readable by this user only. `store_path` returns
@@ -109,7 +109,7 @@ class SqliteStore(DurableStore):
         """The lowest number for which the store knows whether a message is kept. It may increase with each
         commit, because commits delete expired messages.
         """
-        restarts_at = self._unwritten().restarts_at
+        restarts_at = self._collect_unwritten().restarts_at
         return self._file.numbers.oldest_kept if restarts_at is None else restarts_at
 
     def sent_request(self, request_id: str) -> SentRequest | None:
@@ -118,7 +118,7 @@ class SqliteStore(DurableStore):
         them (sometimes 256 more).
         """
         self._check_usable()
-        pending = self._unwritten()
+        pending = self._collect_unwritten()
         if request_id in pending.sent_requests:
             return pending.sent_requests[request_id]
         try:
@@ -128,18 +128,18 @@ class SqliteStore(DurableStore):
 
     def find(self, seq_num: int) -> StoredMessage | None:
         """Return the message kept under this number, or None."""
-        return next(iter(self._some_between(seq_num, seq_num)), None)
+        return next(iter(self._next_between(seq_num, seq_num)), None)
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
-        while some := self._some_between(begin, end):
+        while some := self._next_between(begin, end):
             yield from some
             begin = some[-1].seq_num + 1
 
     def open_requests(self) -> tuple[OpenRequest, ...]:
         """Return the requests that were recorded and not settled, in the order of their keys."""
         self._check_usable()
-        pending = self._unwritten()
+        pending = self._collect_unwritten()
         try:
             written = self._file.requests()
         except FILE_ERRORS as error:
@@ -153,7 +153,7 @@ class SqliteStore(DurableStore):
     @property
     def row_sizes(self) -> dict[str, int]:
         """The size of each row in bytes, including its key, by key."""
-        pending = self._unwritten()
+        pending = self._collect_unwritten()
         sizes = dict(self._file.row_sizes)
         pending.resize(sizes)
         return sizes
@@ -161,7 +161,7 @@ class SqliteStore(DurableStore):
     def row(self, key: str) -> str | None:
         """Return the text of a row; None if there is no such row."""
         self._check_usable()
-        pending = self._unwritten()
+        pending = self._collect_unwritten()
         if key in pending.rows:
             return pending.rows[key]
         try:
@@ -187,8 +187,8 @@ class SqliteStore(DurableStore):
         self._file.close()
         self._lock.release()
 
-    def _unwritten(self) -> Pending:
-        """Return all changes that may not be in the file.
+    def _collect_unwritten(self) -> Pending:
+        """Return all changes that may still be missing from the file.
 
         Call this before reading the file. If a commit completes in between, its changes are then found twice;
         in the opposite order they could be missed.
@@ -198,7 +198,7 @@ class SqliteStore(DurableStore):
             found.merge(each)
         return found
 
-    def _some_between(self, begin: int, end: int) -> list[StoredMessage]:
+    def _next_between(self, begin: int, end: int) -> list[StoredMessage]:
         """Return some messages from `begin` to `end` inclusive, starting with the first; an empty list if
         there are none.
         """
@@ -206,7 +206,7 @@ class SqliteStore(DurableStore):
         begin, end = max(begin, self.oldest_kept), min(end, self._numbers.next_outgoing - 1)
         if begin > end:
             return []
-        pending = self._unwritten()
+        pending = self._collect_unwritten()
         try:
             found = [] if pending.restarts_at is not None else self._file.messages(begin, end)
         except FILE_ERRORS as error:

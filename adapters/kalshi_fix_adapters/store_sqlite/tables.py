@@ -105,7 +105,7 @@ def create(path: Path, owner: StoreOwner) -> None:
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:
         raise StoreError(
-            f"{path} is missing, but {log.name} next to it is not: restore {path.name}, or move "
+            f"{path} is missing, but {log.name} next to it exists: restore {path.name}, or move "
             f"{log.name} away too and log on again with a reset"
         )
     # The mark of a file that was moved away does not apply to the new file.
@@ -142,7 +142,7 @@ def connect(
     )
     # Text that is not UTF-8 is accepted here, because the checksum of the row detects the damage. The sqlite3
     # module would raise an error that contains the text.
-    database.text_factory = _text
+    database.text_factory = _decode_text
     return database
 
 
@@ -150,7 +150,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
     """Return the owner of the store, and its numbers.
 
     Raises:
-        StoreError: the file belongs to another program, or has a layout that this version does not know.
+        StoreError: the file belongs to another program, or has a layout that this version does not support.
         sqlite3.Error: the file is not a database, is damaged, or cannot be read.
     """
     application_id = database.execute("PRAGMA application_id").fetchone()[0]
@@ -163,7 +163,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
     if version > VERSION:
         raise StoreError(
             f"{path} was written by a newer version of kalshi-fix-sansio (layout {version}; this version "
-            f"knows {VERSION}): update the library, or choose another file"
+            f"supports {VERSION}): update the library, or choose another file"
         )
     if version != VERSION:
         raise StoreError(f"{path} has the unknown layout version {version}: {START_OVER}")
@@ -187,7 +187,7 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> rows.Numbers:
     answers to the old key. The user's rows are kept.
 
     Raises:
-        sqlite3.Error: the file is damaged, or cannot be written. It is unchanged.
+        sqlite3.Error: the file is damaged, or cannot be written to. It is unchanged.
     """
     old, numbers = rows.session_of(database.execute(_READ).fetchone())
     requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
@@ -216,7 +216,7 @@ def check_rows(database: sqlite3.Connection) -> None:
         rows.journal_text(row)
 
 
-def _text(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 

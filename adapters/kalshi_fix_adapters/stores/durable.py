@@ -20,7 +20,7 @@ from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
 CLOSING = 5.0
-"""`close` waits up to this many seconds for its own commit, and as long again for the end of the thread."""
+"""Maximum number of seconds that `close` waits for its own commit, and again for the end of the thread."""
 
 
 class DurableStore(ABC):
@@ -143,7 +143,7 @@ class DurableStore(ABC):
         """
         self._check_usable()
         if min(next_outgoing, next_incoming) < 1 or max(next_outgoing, next_incoming) > MAX_NUMBER:
-            raise ValueError(f"sequence numbers start at 1 and end at {MAX_NUMBER}")
+            raise ValueError(f"sequence numbers must be from 1 to {MAX_NUMBER}")
         if next_outgoing != self._numbers.next_outgoing:
             self._numbers = Numbers(next_outgoing, generation=self._numbers.generation + 1)
             self._pending.restart(oldest_kept=next_outgoing)

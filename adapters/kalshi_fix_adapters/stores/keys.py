@@ -22,7 +22,7 @@ def explain_missing(place: object, owner: StoreOwner, others: Sequence[str], mig
         migrate: the arguments of `kalshi-fix store migrate` that select the first of `others`.
     """
     if owner.account is None:
-        missing, option, name = f"no store of {owner}", "--key-id", owner.sender_comp_id
+        missing, option, name = f"no store for {owner}", "--key-id", owner.sender_comp_id
         advice = "to create an empty store instead, name it with the option `account`"
     else:
         missing, option, name = f"no store {owner.account!r} for {owner}", "--account", owner.account

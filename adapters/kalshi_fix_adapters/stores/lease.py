@@ -15,7 +15,7 @@ different speeds.
 
 
 def now() -> float:
-    """Return the time in seconds since an arbitrary moment; only differences are meaningful."""
+    """Return the number of seconds since an arbitrary time; only differences are meaningful."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -59,8 +59,8 @@ class Lease:
         self._ends_at = since + self._seconds * (1 - _MARGIN)
 
     def check(self) -> None:
-        """Report the loss if the lease has ended. After a suspension of the process, this may run before the
-        thread has noticed the loss.
+        """Report the loss if the lease has ended. After the process was suspended, this may be called before
+        the thread has noticed the loss.
         """
         if not self._is_lost and not self._closed.is_set() and self._clock() >= self._ends_at:
             self._is_lost = True

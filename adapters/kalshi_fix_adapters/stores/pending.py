@@ -11,7 +11,7 @@ from kalshi_fix_sansio.session.store import StoredMessage
 
 
 class Pending:
-    """The changes since the last commit, in memory; a `commits.Batch`."""
+    """The changes recorded since the last commit began, in memory; a `commits.Batch`."""
 
     def __init__(self) -> None:
         self.numbers: Numbers | None = None
@@ -23,7 +23,7 @@ class Pending:
         written earlier.
         """
         self.renumbered: bool = False
-        """Whether a number may be lower than the number in the store."""
+        """Whether a number in `numbers` may be lower than the one in the store."""
         self.sent: dict[int, StoredMessage] = {}
         self.requests: dict[int, OpenRequest] = {}
         """New open requests, by key."""
@@ -85,8 +85,8 @@ class Pending:
 
     def settle(self, keys: Iterable[int]) -> None:
         """Record that these requests are settled."""
-        # This need not survive a loss of power. If it is lost, the requests are open again and are reported
-        # once more, but no request is missing.
+        # This record need not survive a loss of power. If it is lost, the requests are open again and are
+        # reported once more, but no request is missing.
         self.is_empty = False
         for key in keys:
             self.requests.pop(key, None)

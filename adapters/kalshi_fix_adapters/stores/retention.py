@@ -11,9 +11,9 @@ from datetime import timedelta
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _BATCH_SIZE = 256
-"""Number of the oldest messages that are checked at once. Also the maximum number of expired messages, or of
-expired ids, that are still stored. Rows are deleted in batches, because each deletion rewrites a page of the
-database.
+"""Number of the oldest messages that are read and checked at once. Also the number of expired messages, or of
+new ids, after which expired rows are deleted. Rows are deleted in batches, because each deletion rewrites a
+page of the database.
 """
 _MAX_EXPIRED_BYTES = 1024 * 1024
 """Maximum size in bytes of the expired messages that are still stored."""
@@ -21,7 +21,7 @@ _MAX_EXPIRED_BYTES = 1024 * 1024
 
 class Retention:
     """Decides which messages expire, the oldest first, and when their rows are deleted. `PostgresStore` does
-    not call `apply`: it also keeps its messages in a `MemoryStore`, which decides when they expire.
+    not call `apply`, because it also keeps its messages in a `MemoryStore`, which decides when they expire.
 
     Args:
         max_age: maximum age, relative to the last sent message.
@@ -59,8 +59,8 @@ class Retention:
     ) -> None:
         """Exclude expired messages from the kept range, after a message with this time and size was added.
 
-        `read(begin, count)` returns number, time and size of up to `count` messages, starting with number
-        `begin`.
+        `read(begin, count)` returns the number, time and size of each of up to `count` messages, starting
+        with number `begin`.
         """
         numbers.kept += 1
         self._kept_bytes += size

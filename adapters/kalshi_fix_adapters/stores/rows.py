@@ -1,5 +1,5 @@
-"""The encoding of messages, requests and numbers as rows. Each row has a checksum, in addition to the
-checksums of the databases.
+"""The encoding of messages, requests and numbers as rows. Each row has its own checksum, in addition to those
+that the databases compute.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def message_of(row: Row) -> StoredMessage:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    seq_num, sent_at, frame = _checked(row)
+    seq_num, sent_at, frame = _without_check_sum(row)
     return StoredMessage(seq_num, datetime_of(sent_at), frame)
 
 
@@ -89,7 +89,7 @@ def request_of(row: Row) -> OpenRequest:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _checked(row)
+    key, request_id, msg_type, seq_num, sent_at, uncertain, frame = _without_check_sum(row)
     return OpenRequest(request_id, msg_type, seq_num, datetime_of(sent_at), frame, key, bool(uncertain))
 
 
@@ -105,7 +105,7 @@ def sent_request_of(row: Row) -> SentRequest:
     Raises:
         DamagedRowError: the checksum of the row is wrong.
     """
-    request_id, msg_type, seq_num, generation, sent_at = _checked(row)
+    request_id, msg_type, seq_num, generation, sent_at = _without_check_sum(row)
     return SentRequest(request_id, msg_type, seq_num, generation, datetime_of(sent_at))
 
 
@@ -122,7 +122,7 @@ def journal_text(row: Row | None) -> str:
     """
     if row is None:
         raise DamagedRowError("a row of the journal is missing")
-    text: str = _checked(row)[1]
+    text: str = _without_check_sum(row)[1]
     return text
 
 
@@ -152,7 +152,7 @@ def session_of(row: Row | None) -> tuple[StoreOwner, Numbers]:
     """
     if row is None:
         raise DamagedRowError("its numbers are missing")
-    environment, product, sender, target, *values = _checked(row)
+    environment, product, sender, target, *values = _without_check_sum(row)
     outgoing, incoming, oldest_kept, kept, unanswered, generation = values
     owner = StoreOwner(environment=environment, product=product, sender_comp_id=sender, target_comp_id=target)
     return owner, Numbers(outgoing, incoming, oldest_kept, kept, bool(unanswered), generation)
@@ -175,7 +175,7 @@ def numbers_of_earlier_key(row: Row | None) -> Numbers:
     """
     if row is None:
         return Numbers()
-    _, outgoing, incoming, unanswered, generation = _checked(row)
+    _, outgoing, incoming, unanswered, generation = _without_check_sum(row)
     return Numbers(
         outgoing,
         incoming,
@@ -195,7 +195,8 @@ def _with_check_sum(values: Row) -> Row:
     return (*values, _check_sum(values))
 
 
-def _checked(row: Row) -> Row:
+def _without_check_sum(row: Row) -> Row:
+    """Return the values of a row, after verifying its checksum."""
     *values, check_sum = row
     if not isinstance(check_sum, int) or check_sum != _check_sum(tuple(values)):
         raise DamagedRowError("a checksum is wrong")

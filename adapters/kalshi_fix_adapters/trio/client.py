@@ -167,7 +167,7 @@ class _Adapter(AsyncAdapter):
         self.enter_loop()
         self._running = trio.CancelScope(shield=True)
         self._finished = trio.Event()
-        self._nursery.start_soon(self._shielded, name="kalshi-fix")
+        self._nursery.start_soon(self._run_shielded, name="kalshi-fix")
 
     async def finish(self) -> None:
         """Wait until the task has ended; on Ctrl-C, end it at once."""
@@ -180,7 +180,7 @@ class _Adapter(AsyncAdapter):
                 await self._finished.wait()
                 raise
 
-    async def _shielded(self) -> None:
+    async def _run_shielded(self) -> None:
         # `_running` is shielded, because this task must end with a Logout when the context is left. A
         # cancellation from outside is raised in the user's task instead.
         try:
@@ -218,8 +218,8 @@ class _Adapter(AsyncAdapter):
         core = self.core
         while True:
             await (transport.readable() if core.wants_read else self.changes.wait(None))
-            # Checked again, because the queue may have become full in the meantime, or the wake-up may have
-            # had another reason.
+            # Checked again, because the queue may have become full in the meantime, or this task may have
+            # been woken for another reason.
             if not core.wants_read:
                 continue
             data = transport.read()

@@ -1,7 +1,8 @@
 """A connection under trio that can be written to without waiting.
 
-Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. The client would
-therefore need a separate task for writing, and two iterations of the scheduler (3 µs each) for each message.
+Writing to trio's own streams may wait, and a cancelled write leaves the stream unusable. With such a stream,
+the client would need a separate task for writing, and two iterations of the scheduler (3 µs each) for each
+message.
 """
 
 from __future__ import annotations

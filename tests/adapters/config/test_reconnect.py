@@ -93,7 +93,7 @@ def test_attempts_can_be_limited() -> None:
     for failures in (1, 2, 3):
         wait(policy, failures, 0.5)
     verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
-    assert verdict == GiveUp("3 consecutive attempts have failed; the last: it went away")
+    assert verdict == GiveUp("3 consecutive attempts have failed; last failure: it went away")
     assert isinstance(policy.decide(LOST, failures=4, now=IN_MAINTENANCE, random=lambda: 0.5), Wait)
 
 
@@ -156,7 +156,7 @@ def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> Non
     policy = ReconnectPolicy(key_in_use=0.2, attempts=3)
     for failures in (1, 4, 1000):
         verdict = policy.decide(in_use, failures=failures, now=QUIET, random=lambda: 0.5)
-        assert verdict == Wait(0.2, "another connection has the API key", counts=False)
+        assert verdict == Wait(0.2, "another connection uses the API key", counts=False)
     # Other failures, maintenance and clients without this option use the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
     for other, now in ((policy, IN_MAINTENANCE), (ReconnectPolicy(), QUIET)):

@@ -600,7 +600,7 @@ def test_an_account_is_the_plain_name_of_a_file_in_a_folder(account: str, tmp_pa
         CLIENT.order_entry(config=CONFIG, store=tmp_path, account=account)
     assert "PRIVATE KEY" not in str(caught.value)
     for store in (None, MemoryStore()):
-        with pytest.raises(ConfigurationError, match="account names a file in the folder"):
+        with pytest.raises(ConfigurationError, match="the option `account` requires the option `store`"):
             CLIENT.order_entry(config=CONFIG, store=store, account="maker")
 
 

@@ -174,7 +174,7 @@ ONE = "[sessions.one]\n"
         (ONE + "tls = {ca_file = '~unknown-user/ca.pem'}", ": sessions.one.tls.ca_file", "begins with ~"),
         (ONE + f"heart_bt_int = {2**63}", ": sessions.one.heart_bt_int", "an integer of more than 64 bits"),
         (ONE + f"heart_bt_int = 0x{'f' * 4000}", ": sessions.one.heart_bt_int", "more than 64 bits"),
-        (ONE + f"timeout = {'9' * 4301}", "", "has an integer of more than 64 bits"),
+        (ONE + f"timeout = {'9' * 4301}", "", "contains an integer of more than 64 bits"),
         # options that a file cannot contain
         (ONE + "observer = 'x'", ": sessions.one.observer", "cannot be set in a file; pass it to the client"),
         (ONE + "budget = 5", ": sessions.one.budget", "cannot be set in a file"),
@@ -186,8 +186,8 @@ ONE = "[sessions.one]\n"
         ),
         (ONE + "reconnect = {maintenance = 'x'}", ": sessions.one.reconnect.maintenance", "cannot be set"),
         (ONE + "logon_fields = {password = 'x'}", ": sessions.one.logon_fields.password", "cannot be set"),
-        (ONE + "passphrase = 'sesame'", ": sessions.one.passphrase", "is a secret; give private_key_path"),
-        ("private_key = 'sesame'\n" + ONE, ": private_key", "is a secret; give private_key_path"),
+        (ONE + "passphrase = 'sesame'", ": sessions.one.passphrase", "is a secret; set private_key_path"),
+        ("private_key = 'sesame'\n" + ONE, ": private_key", "is a secret; set private_key_path"),
     ],
 )
 def test_a_mistake_is_reported_with_its_location(

@@ -123,7 +123,7 @@ def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> 
     store.on_commit = lambda: noticed.append(True)
     assert store.durable == 0
     store._lease.renewed(now() - LONG)
-    with pytest.raises(StoreError, match="could not be written in time"):
+    with pytest.raises(StoreError, match="could not be written to in time"):
         assert store.durable
     assert noticed == [True]
     store.close()
@@ -160,7 +160,7 @@ def test_the_lease_is_not_renewed_while_a_commit_hangs(dsn: str, server: Server)
         store.on_commit = failed.set
         store.begin_commit()
         assert failed.wait(LONG)
-        with pytest.raises(StoreError, match="could not be written in time"):
+        with pytest.raises(StoreError, match="could not be written to in time"):
             assert store.durable
     store.close()
 

@@ -107,7 +107,7 @@ def test_a_missing_file_and_a_folder_in_its_place_are_refused(tmp_path: Path) ->
 def test_a_log_without_its_database_is_refused(path: Path) -> None:
     log_of(path).write_bytes(b"x")
     path.unlink()
-    assert f"is missing, but {FILE}-wal next to it is not" in open_error(path)
+    assert f"is missing, but {FILE}-wal next to it exists" in open_error(path)
     log_of(path).write_bytes(b"")
     opened(path).close()
 
@@ -267,7 +267,7 @@ def test_a_file_locked_by_another_program_is_an_error(path: Path, monkeypatch: p
     with closing(sqlite3.connect(path, isolation_level=None)) as other, opened(path) as store:
         other.execute("BEGIN IMMEDIATE")
         send(store, 1)
-        with pytest.raises(StoreError, match="is being written by another program"):
+        with pytest.raises(StoreError, match="is being written to by another program"):
             store.commit()
 
 

@@ -511,7 +511,7 @@ def test_invalid_numbers_are_refused_and_change_nothing(tmp_path: Path, wrong: i
     with opened(tmp_path) as store:
         send(store, 2)
         for numbers in ((wrong, 1), (1, wrong)):
-            with pytest.raises(ValueError, match="start at 1 and end at"):
+            with pytest.raises(ValueError, match="must be from 1 to"):
                 store.renumber(*numbers)
         assert (store.next_outgoing, store.next_incoming) == (3, 1)
     with opened(tmp_path) as store:

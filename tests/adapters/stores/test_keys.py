@@ -60,7 +60,7 @@ def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_c
     stores: Stores, use: str
 ) -> None:
     old = fill(stores)
-    with pytest.raises(KeyChangedError, match=r"has no store of KalshiRT as 9d3c6b0c.*run: ") as caught:
+    with pytest.raises(KeyChangedError, match=r"has no store for KalshiRT as 9d3c6b0c.*run: ") as caught:
         getattr(stores, use)(NEW)
     assert names(caught.value) == [old]
     assert caught.value.command in str(caught.value)
