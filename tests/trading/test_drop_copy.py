@@ -185,7 +185,8 @@ def test_a_count_that_differs_from_the_number_of_received_reports_covers_nothing
     assert len(harness.apply(copy(3), copy(5), answer)) == 2
     assert harness.copies.covered(0) == []
     [pending] = harness.copies.pending
-    assert (pending.state, pending.why) == (CopyState.WAITING, f"2 reports were received instead of {count}")
+    why = f"the number of reports received is 2 instead of {count}"
+    assert (pending.state, pending.why) == (CopyState.WAITING, why)
     harness.second = 1
     assert harness.send_due() is not None
 

@@ -139,10 +139,10 @@ def test_an_attribute_added_later_gets_its_default() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "error"),
     [
-        ("flag", 1, "flag: 1 where bool is needed"),
-        ("level", "1", "level: '1' where float is needed"),
-        ("number", 1.5, "number: 1.5 where str is needed"),
-        ("number", "NaN", "number: NaN is not an amount"),
+        ("flag", 1, "flag: expected bool, not 1"),
+        ("level", "1", "level: expected float, not '1'"),
+        ("number", 1.5, "number: expected str, not 1.5"),
+        ("number", "NaN", "number: an amount must be finite, not NaN"),
         ("number", "x", "number: "),
         ("number", "1" * 5_000, "number: "),
         ("time", "noon", "time: "),
@@ -150,18 +150,18 @@ def test_an_attribute_added_later_gets_its_default() -> None:
         ("key", "1;?", "key: ExecID must be"),
         ("colour", "BLUE", "colour: 'BLUE'"),
         ("side", "?", "side: '\\?' is not a valid Side"),
-        ("code", 1, "code: 1 where str"),
+        ("code", 1, "code: expected str, not 1"),
         ("pair", ["a"], "pair: "),
-        ("pair", ["a", True], "pair: True where int is needed"),
-        ("texts", "ab", "texts: 'ab' where list is needed"),
+        ("pair", ["a", True], "pair: expected int, not True"),
+        ("texts", "ab", "texts: expected list, not 'ab'"),
         ("rows", [["1;1", "1", 1]], "rows: "),
         ("by_name", [["a", "1"]], "by_name: "),
-        ("labels", {"a": 1}, "labels: .* where strings are needed"),
+        ("labels", {"a": 1}, "labels: keys and values must be strings"),
         ("by_number", {"7": None}, "by_number: "),
         ("items", [{}], "items: attributes {'name'} are missing or unknown"),
         ("items", [{"name": "i", "total": 3}], "items: attributes {'total'} are missing or unknown"),
-        ("items", [3], "items: 3 where dict"),
-        ("items", [{"name": 3}], "items: name: 3 where str"),
+        ("items", [3], "items: expected dict, not 3"),
+        ("items", [{"name": 3}], "items: name: expected str, not 3"),
         ("legs", [["E", "M"]], "legs: "),
         ("other", 1, "'other'"),
     ],
@@ -257,7 +257,9 @@ def test_a_damaged_dump_of_a_machine_is_refused_and_changes_nothing(
     before = machine.dump()
     assert before != empty
     for version in (VERSION - 1, VERSION + 1, None):
-        with pytest.raises(ValueError, match=f"dump of {name} of version {version} cannot be read"):
+        with pytest.raises(
+            ValueError, match=f"the version of a dump of {name} must be {VERSION}, not {version}"
+        ):
             machine.load(before | {"version": version})
     for damaged in ({"version": VERSION}, *(before | change for change in damages)):
         with pytest.raises(ValueError, match=f"not a valid dump of {name}: "):

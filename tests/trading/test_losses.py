@@ -122,7 +122,7 @@ def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     grouped, separate, rows = Orders(), Orders(), dict[str, Any]()
     for event in events:
         apply(grouped, event)
-        with replace(OrderIndex, "_join", OrderIndex._leave)():
+        with replace(OrderIndex, "_join_cohort", OrderIndex._leave_cohort)():
             apply(separate, event)
             found = uncertainties(separate)
         for order in grouped:
@@ -157,7 +157,7 @@ def _verify_without_dump(verify: Any, index: OrderIndex, cohort: Any) -> Any:
 
 
 COHORT_MUTANTS = {
-    "an order never leaves its cohort": replace(OrderIndex, "_leave", lambda *_: None),
+    "an order never leaves its cohort": replace(OrderIndex, "_leave_cohort", lambda *_: None),
     "covered orders are not dumped": wrap(OrderIndex, "verify", _verify_without_dump),
     "a range covers later losses": replace(uncertainty, "covers", lambda *_: True),
 }
@@ -318,7 +318,7 @@ def test_rows_are_not_a_dump_until_the_last_one_is_stored() -> None:
     for key, row in orders.dump():
         rows[key] = row
         if row is None or key != "orders":
-            with pytest.raises(ValueError, match="a dump of Orders of version None cannot be read"):
+            with pytest.raises(ValueError, match=r"the version of a dump of Orders must be \d, not None"):
                 load(Orders(), rows)
     load(Orders(), rows)
 

@@ -165,7 +165,7 @@ def test_a_discrepancy_contains_its_entry(full: OrderBooks) -> None:
     message = update("change bid 6 at 0.40", "change bid 1 at 0.20")
     change = apply(full, message)
     assert change.discrepancies[0].entry is message.md_entries[1]
-    assert change.discrepancies[0].detail == "nothing to change at 0.20"
+    assert change.discrepancies[0].detail == "no level to change at 0.20"
 
 
 def test_prices_may_cross_between_the_entries_of_one_message(full: OrderBooks) -> None:

@@ -33,7 +33,7 @@ def test_the_levels_of_all_books_are_bounded_even_with_full_tolerance() -> None:
     assert is_refused(change)
     assert change.best_changed
     assert [discrepancy.detail for discrepancy in change.discrepancies] == [
-        "no room for another level: at most 10 in all books"
+        "no room for another level: the limit for all books is 10"
     ]
     assert len(books[B].bids) == 2
     assert not is_refused(apply(books, snapshot(*levels(6))))
@@ -44,7 +44,7 @@ def test_a_snapshot_that_does_not_fit_leaves_a_stale_book() -> None:
     change = apply(books, snapshot(*levels(11)))
     assert is_refused(change)
     assert [discrepancy.detail for discrepancy in change.discrepancies] == [
-        "no room for 11 levels: at most 10 in all books"
+        "no room for 11 levels: the limit for all books is 10"
     ]
     assert not is_refused(apply(books, snapshot(*levels(9))))
 

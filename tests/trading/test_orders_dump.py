@@ -143,7 +143,7 @@ def test_another_version_is_refused(version: object) -> None:
     orders = full()
     before = dump(orders)
     with pytest.raises(
-        ValueError, match=f"Orders of version {version!r} cannot be read; this is version {VERSION}"
+        ValueError, match=f"the version of a dump of Orders must be {VERSION}, not {version!r}"
     ):
         load(orders, before | {"orders": before["orders"] | {"version": version}})
     assert dump(orders) == before

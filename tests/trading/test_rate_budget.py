@@ -500,7 +500,7 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"tier": "premier"}, "no tier 'premier'; use Basic, .*Prestige"),
+        ({"tier": "premier"}, "no tier 'premier'; use one of Basic, .*Prestige"),
         ({"use": 0}, "use must be"),
         ({"use": 1.01}, "use must be"),
         ({"use": nan}, "use must be"),
@@ -567,6 +567,6 @@ def test_an_invalid_dump_is_refused_and_changes_nothing(
     budget: RateBudget, changes: dict[str, Any], clock: Clock
 ) -> None:
     budget.sent(order(), clock.now)
-    with pytest.raises(ValueError, match=r"cannot be read|not a valid dump"):
+    with pytest.raises(ValueError, match=r"version of a dump|not a valid dump"):
         budget.load({**budget.dump(clock.now), **changes}, clock.now)
     assert budget.left(clock.now) == 590

@@ -518,7 +518,7 @@ def test_prices_on_a_session_in_cents_are_converted() -> None:
     harness.feed(Quote(quote_id="mine", quote_req_id="R1", symbol=MARKET, offer_px=55, bid_px=0))
     assert harness.quote("mine").terms == QuoteTerms(offer="0.55")
     harness.terms = QuoteTerms("0.405")
-    with pytest.raises(RfqRequestError, match="whole cents"):
+    with pytest.raises(RfqRequestError, match="whole number of cents"):
         harness.feed(incoming_rfq("R2"))
     assert harness.maker.rfq("R2").quote is None  # type: ignore[union-attr]
     # The request remains available.
@@ -880,7 +880,7 @@ def test_uncertain_quotes_are_not_evicted() -> None:
         harness.maker.requote(harness.shown[0])
     harness.feed(ENDED)
     assert len(harness.uncertain()) == MAX_QUOTES
-    with pytest.raises(RfqRequestError, match="16 quotes that may not have ended"):
+    with pytest.raises(RfqRequestError, match="16 quotes that may still be open"):
         harness.maker.requote(harness.shown[0])
     assert len(harness.uncertain()) == MAX_QUOTES
 

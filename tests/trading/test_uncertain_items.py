@@ -88,7 +88,7 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
             "resolve via drop copy or REST"
         ),
         (
-            "KXHIGHNY-26NOV21-T55: position is 4 according to its fills, 9 according to the venue; "
+            "KXHIGHNY-26NOV21-T55: the position is 4 according to its fills, but 9 according to the venue; "
             "resolve via REST"
         ),
         "balance of 0 on shard 0: the balance change of 1 fill is unknown; resolve via REST",
@@ -158,7 +158,10 @@ def test_items_refused_for_lack_of_room_are_uncertain() -> None:
         positions.apply(update)
         cash.apply(update)
     assert [str(item) for item in UncertainItems(positions, cash)] == [
-        "1 fill: effect on positions is not tracked (max_positions reached); resolve via REST",
-        "1 fill or payout: effect on balances is not tracked (max_balances reached); resolve via REST",
+        "1 fill: the effect on positions is not tracked, because max_positions was reached; resolve via REST",
+        (
+            "1 fill or payout: the effect on balances is not tracked, because max_balances was reached; "
+            "resolve via REST"
+        ),
     ]
     assert cash.refused == Decimal(1)

@@ -80,8 +80,8 @@ _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
 _PATIENCE: Final = 5.0
-"""A client that waits to reserve a Logon must call again after the wait that `reserve_logon` returned. If its
-call is later than that by more than this number of seconds, the client loses its place in the queue.
+"""A client that waits to reserve a Logon must call `reserve_logon` again when the returned wait is over. If
+it calls more than this number of seconds later, it loses its place in the queue.
 """
 _ROUNDING: Final = 1e-4
 """Tolerance in tokens. Times are floats, which are not exact if the clock has run for years."""
@@ -112,7 +112,8 @@ class TokenLimits:
             ConfigurationError: the tier does not exist.
         """
         if tier not in limits.WRITE_TOKENS:
-            raise ConfigurationError(f"there is no tier {tier!r}; use {', '.join(limits.WRITE_TOKENS)}")
+            known = ", ".join(limits.WRITE_TOKENS)
+            raise ConfigurationError(f"there is no tier {tier!r}; use one of {known}")
         write, read = limits.WRITE_TOKENS[tier], limits.READ_TOKENS[tier]
         read_burst = limits.MARGIN_READ_BURST if product == "margin" else limits.READ_BURST[tier]
         return cls(write, write * limits.WRITE_BURST[tier], read, read * read_burst)
@@ -277,7 +278,7 @@ class RateBudget:
             bucket.spend(tokens)
 
     def withdraw(self, message: Message | type[Logon], now: Instant) -> None:
-        """Undo `sent` for a message that was not sent because `send` of the session refused it."""
+        """Undo `sent` for a message that was not sent because the session's `send` refused it."""
         for bucket, tokens, _ in self._draws(message, now):
             bucket.spend(-tokens)
 
@@ -386,7 +387,7 @@ class RateBudget:
 
     def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
         """Return the buckets that a message draws on, each with two numbers: the cost of the message in
-        tokens, and the tokens that it must leave in the bucket.
+        tokens, and the tokens that must remain in the bucket.
         """
         msg_type = message.MSG_TYPE
         if msg_type in _FREE:
@@ -419,7 +420,7 @@ class RateBudget:
         if bucket == _READ or shard is None or shard < 1 or self.product == "margin":
             return bucket
         name = _SHARD + str(shard)
-        return name if name in self._buckets or _shards(self._buckets) < MAX_SHARDS else _WRITE
+        return name if name in self._buckets or _shard_count(self._buckets) < MAX_SHARDS else _WRITE
 
     def _bucket(self, name: str, now: Instant) -> TokenBucket:
         bucket = self._buckets.get(name)
@@ -449,8 +450,8 @@ class RateBudget:
         return dump_state(_State(now.utc, levels))
 
     def load(self, dumped: Mapping[str, Any], now: Instant) -> None:
-        """Replace the levels of the buckets with those of a dump. Add the tokens for the time since the dump,
-        according to the wall clock.
+        """Replace the levels of the buckets with those of a dump, and add the tokens for the time since the
+        dump, according to the wall clock.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
@@ -462,12 +463,12 @@ class RateBudget:
                 rate, capacity = self._rate_and_capacity(name)
                 shard = name.removeprefix(_SHARD)
                 if not isfinite(level) or not (name in _NAMES or (shard != name and shard.isdecimal())):
-                    raise ValueError(f"{name!r} is not a bucket, or {level!r} is not a level")
+                    raise ValueError(f"bucket {name!r} is unknown, or its level {level!r} is not finite")
                 bucket = buckets[name] = TokenBucket(rate, capacity, level, now.monotonic - passed)
                 bucket.refill(now.monotonic)
                 bucket.spend(0)  # limits how far the bucket is overdrawn
-            if _shards(buckets) > MAX_SHARDS:
-                raise ValueError(f"it has more than {MAX_SHARDS} shards")
+            if _shard_count(buckets) > MAX_SHARDS:
+                raise ValueError(f"a dump must not contain more than {MAX_SHARDS} shards")
         self._buckets = buckets
 
 
@@ -479,5 +480,5 @@ def _cancels(message: Any) -> bool:
     )
 
 
-def _shards(buckets: Mapping[str, TokenBucket]) -> int:
+def _shard_count(buckets: Mapping[str, TokenBucket]) -> int:
     return sum(name.startswith(_SHARD) for name in buckets)

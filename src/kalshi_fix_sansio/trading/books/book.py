@@ -1,10 +1,10 @@
 """The order book of one market: its levels in price order, and its reliability.
 
 Prices are Decimal dollars. Sizes are Decimal contracts: multiples of 0.01 for the prediction product, whole
-contracts for margin. A market has one book (the venue's pages on market data). The book of a prediction
-market contains bids and offers for the YES contract. A bid for NO at a price is an offer of YES at one dollar
-minus that price, so NO has no separate book. The book of a margin market contains bids and offers for the
-perpetual.
+contracts for margin. A market has one book (source: the venue's pages on market data). The book of a
+prediction market contains bids and offers for the YES contract. A bid for NO at a price is an offer of YES at
+one dollar minus that price, so NO has no separate book. The book of a margin market contains bids and offers
+for the perpetual.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Sweep(NamedTuple):
 
     @property
     def average(self) -> Decimal | None:
-        """Average price in dollars, with 28 digits; None if the size is 0."""
+        """Average price in dollars, rounded to 28 digits; None if the size is 0."""
         return divide(self.amount, self.size) if self.size else None
 
 
@@ -137,7 +137,7 @@ class BookSide:
 
     @property
     def best(self) -> Level | None:
-        """The best level, in constant time; None if the side is empty."""
+        """The best level; None if the side is empty. Access takes constant time."""
         if not self.prices:
             return None
         price = self.prices[self.top]
@@ -196,7 +196,7 @@ class OrderBook:
         last_trade: The latest trade, in any state of the book.
         utc_date: Date of the newest change since the snapshot; `date.min` before the first one.
         utc_time: Time of day of that change; `time.min` before the first one.
-        awaits_old_updates: Whether updates of an earlier subscription may arrive before the snapshot. Such
+        awaits_old_updates: Whether updates from an earlier subscription may arrive before the snapshot. Such
             updates are ignored, and are not reported as a discrepancy.
     """
 
@@ -246,8 +246,8 @@ class OrderBook:
     def without(self, orders: Iterable[tuple[Side | str, Decimal, Decimal]]) -> OrderBook:
         """Return a copy of the book without the given orders, such as your own.
 
-        The copy receives no updates. No level is reduced below zero. Order reports and book updates arrive on
-        different sessions, so an order may have been reported as open while the book does not contain it.
+        The copy receives no updates. No level is reduced below zero, even if the book does not contain one of
+        the orders: order reports and book updates arrive on different sessions, at different times.
 
         Args:
             orders: for each order, its Side (54), its price in dollars, and its open contracts (LeavesQty).

@@ -40,13 +40,13 @@ class DiscrepancyKind(Enum):
     NO_SNAPSHOT = "an update was received before any snapshot"
     LEVEL_MISSING = "a missing level was changed or deleted"
     LEVEL_EXISTS = "an existing level was reported as new, or twice in a snapshot"
-    BAD_PRICE = "a price is not above zero"
-    BAD_SIZE = "a size is not above zero"
+    BAD_PRICE = "a price must be above zero"
+    BAD_SIZE = "a size must be above zero"
     UNKNOWN_ACTION = "MDUpdateAction (279) has an unknown value"
     UNKNOWN_ENTRY_TYPE = "MDEntryType (269) has a value that is not valid in a book"
     CROSSED = "a bid is at or above an offer"
     OUT_OF_ORDER = "an update is older than the previous one"
-    TOO_MANY = "there are more levels or books than are kept, or a symbol is too long"
+    TOO_MANY = "the limit on levels or books was reached, or a symbol is too long"
     UNREADABLE = "a field of the book is missing, unreadable or repeated, or an entry is missing"
 
 

@@ -26,7 +26,7 @@ _new_tuple = tuple.__new__
 
 
 def book_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems of a message that may affect a book.
+    """Return the problems in a message that may affect a book.
 
     An unreadable date, for example, does not affect a book. Bytes that do not form a field may affect it,
     because they may have been any field.
@@ -72,7 +72,7 @@ class Room:
 
         Deleted levels are not subtracted. When `added` exceeds the limit, the levels of all books are counted
         again, which takes time proportional to the number of books. If less than a tenth of the limit is free
-        after that count, the levels are refused. Otherwise each further level would soon cause another count.
+        after that count, the levels are refused, because accepting them would soon cause another count.
         """
         self.added += levels
         if self.added > self.limit:
@@ -171,7 +171,8 @@ class Entries:
                     update.best_changed = True
             elif action is _DELETE:
                 if before is None:
-                    self.report(update, DiscrepancyKind.LEVEL_MISSING, f"nothing to delete at {price}", entry)
+                    detail = f"no level to delete at {price}"
+                    self.report(update, DiscrepancyKind.LEVEL_MISSING, detail, entry)
                     continue
                 size = ZERO
                 del sizes[price]
@@ -213,10 +214,10 @@ class Entries:
             self._report_price(update, entry)
             return False
         if not self.room.reserve(1):
-            self.refuse(update, f"no room for another level: at most {self.room.limit} in all books")
+            self.refuse(update, f"no room for another level: the limit for all books is {self.room.limit}")
             return False
         return entry.md_update_action is _NEW or self.report(
-            update, DiscrepancyKind.LEVEL_MISSING, f"nothing to change at {price}", entry
+            update, DiscrepancyKind.LEVEL_MISSING, f"no level to change at {price}", entry
         )
 
     def _may_replace(self, update: BookUpdate, entry: MDIncEntry, before: Decimal) -> bool:
@@ -247,7 +248,8 @@ class Entries:
         book = update.book
         more = len(entries) - len(book.bids) - len(book.offers)
         if more > 0 and not self.room.reserve(more):
-            self.refuse(update, f"no room for {len(entries)} levels: at most {self.room.limit} in all books")
+            limit = self.room.limit
+            self.refuse(update, f"no room for {len(entries)} levels: the limit for all books is {limit}")
             return bids, offers
         for entry in entries:
             kind, price, size = entry.md_entry_type, entry.md_entry_px, entry.md_entry_size
@@ -266,7 +268,7 @@ class Entries:
                 # Continue after a discrepancy, to report all of them. The caller checks the state of the book
                 # before it uses the returned levels.
                 if price in levels:
-                    self.report(update, DiscrepancyKind.LEVEL_EXISTS, f"twice at {price}", entry)
+                    self.report(update, DiscrepancyKind.LEVEL_EXISTS, f"two levels at {price}", entry)
                 levels[price] = size
         return bids, offers
 

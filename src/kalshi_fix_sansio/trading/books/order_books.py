@@ -1,4 +1,4 @@
-"""Order books built from the messages of a KalshiMD session, with detection of stale books."""
+"""Order books built from the messages on a KalshiMD session, with detection of stale books."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from kalshi_fix_sansio.trading.books.subscriptions import DumpedRequest, Subscri
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 
 TOLERATED: Final = frozenset((DiscrepancyKind.UNKNOWN_ENTRY_TYPE, DiscrepancyKind.OUT_OF_ORDER))
-"""Discrepancies tolerated by default. The venue adds types of entries without notice. Its clocks may differ
+"""Discrepancies tolerated by default. The venue adds entry types without notice. Its clocks may differ
 by a millisecond, so an update may have an earlier time than the previous one although no message is missing.
 """
 MAX_SYMBOL_SIZE: Final = 256
@@ -64,12 +64,12 @@ class OrderBooks(Mapping[str, OrderBook]):
     """The books of one KalshiMD session by symbol, over any number of its connections.
 
     Pass every event to `apply` in sequence. A book is live from its snapshot until messages are missing, the
-    session ends or a discrepancy is found. Then it is stale and empty until the next snapshot, which the user
-    must request. No message from the venue raises an exception.
+    session ends or a discrepancy is found. After that, it is stale and empty until the next snapshot, which
+    the user must request. No message from the venue raises an exception.
 
-    Optionally, pass each MarketDataRequest to `apply` when it is sent. Then a book exists while it waits for
-    its snapshot, refusals are reported, and unsubscribed books are removed. A snapshot that was requested
-    without updates is then not mistaken for a live book.
+    If you also pass each MarketDataRequest to `apply` when it is sent, a book exists while it waits for its
+    snapshot, refusals are reported, and unsubscribed books are removed. Moreover, a snapshot that was
+    requested without updates is not mistaken for a live book.
     """
 
     __slots__ = ("_books", "_entries", "_forgotten", "_max_books", "_requests")
@@ -166,7 +166,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 self._forgotten.clear()
                 return self._lose(StaleReason.SESSION_ENDED)
             case LoggedOn():
-                # Waiting books stay, because the user may have requested them on the new session already.
+                # Waiting books stay, because the user may already have requested them on the new session.
                 live = [book.symbol for book in self._books.values() if book.state is BookState.LIVE]
                 return self._lose(StaleReason.NEW_SESSION, live)
         return []
@@ -185,8 +185,12 @@ class OrderBooks(Mapping[str, OrderBook]):
         with loading(dumped, _State, "OrderBooks") as state:
             requests = Subscriptions.load(state.subscribed, state.requests)
             levels = sum(len(book.bids) + len(book.offers) for book in state.books)
-            if len(state.books) > self._max_books or levels > self._entries.room.limit:
-                raise ValueError(f"{len(state.books)} books with {levels} levels are too many")
+            books, max_levels = len(state.books), self._entries.room.limit
+            if books > self._max_books or levels > max_levels:
+                raise ValueError(
+                    f"the number of books ({books}) or levels ({levels}) "
+                    f"exceeds the limit ({self._max_books} or {max_levels})"
+                )
             for book in state.books:
                 book.bids.top = -1
         # Updated in place, because `_entries` counts the levels of the same dict.
@@ -201,10 +205,11 @@ class OrderBooks(Mapping[str, OrderBook]):
         entries = message.md_entries
         if message.problems:
             touched: dict[str, BookUpdate | None] = {}
-            return self._handle_entries(self._readable(message, touched), touched)
+            return self._handle_entries(self._complete_entries(message, touched), touched)
         if not entries:
             return []
-        # Usually all entries belong to one market. This path skips the bookkeeping for several.
+        # Usually all entries belong to one market. This path skips the bookkeeping for several
+        # markets.
         symbol = entries[0].symbol
         book = self._books.get(symbol)
         update = self._begin(symbol) if book is None else BookUpdate(book)
@@ -243,18 +248,18 @@ class OrderBooks(Mapping[str, OrderBook]):
         if book is None:
             if symbol in self._forgotten:
                 return None
-            refused = self._over_limit(symbol)
+            refused = self._no_room_update(symbol)
             if refused is not None:
                 return refused
             book = self._books[symbol] = OrderBook(symbol)
         return BookUpdate(book)
 
-    def _over_limit(self, symbol: str) -> BookUpdate | None:
+    def _no_room_update(self, symbol: str) -> BookUpdate | None:
         """Return the update that reports that there is no room for a new book; None if there is room."""
         if len(self._books) >= self._max_books:
             why = f"there are {self._max_books} books already"
         elif len(symbol) > MAX_SYMBOL_SIZE:
-            why = f"a symbol of {len(symbol)} characters"
+            why = f"its symbol has {len(symbol)} characters"
         else:
             return None
         update = BookUpdate(OrderBook(symbol))
@@ -262,7 +267,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return update
 
     def _take_updates(self, touched: dict[str, BookUpdate | None]) -> list[BookUpdate]:
-        """Complete the updates of a message; return the non-empty ones."""
+        """Complete the updates that a message causes; return the non-empty ones."""
         return [update for update in touched.values() if update is not None and self._finish_update(update)]
 
     def _finish_update(self, update: BookUpdate) -> bool:
@@ -271,7 +276,7 @@ class OrderBooks(Mapping[str, OrderBook]):
             self._entries.check_crossed(update)
         return bool(update.levels or update.trades or update.discrepancies)
 
-    def _readable(
+    def _complete_entries(
         self, message: MarketDataIncrementalRefresh, touched: dict[str, BookUpdate | None]
     ) -> list[MDIncEntry]:
         """Report the problems with a message in the updates of the affected books; return the complete
@@ -280,7 +285,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         problems = book_problems(message.problems)
         if not problems:
             return message.md_entries
-        self._suspect(_affected_symbols(message, problems), problems[0].text, touched)
+        self._report_unreadable(_affected_symbols(message, problems), problems[0].text, touched)
         return [entry for entry in message.md_entries if is_complete(entry)]
 
     def _handle_snapshot(self, message: MarketDataSnapshotFullRefresh) -> list[BookUpdate]:
@@ -289,9 +294,9 @@ class OrderBooks(Mapping[str, OrderBook]):
         problems = book_problems(message.problems)
         if symbol is None:
             touched: dict[str, BookUpdate | None] = {}
-            self._suspect(None, problems[0].text, touched)
+            self._report_unreadable(None, problems[0].text, touched)
             return self._take_updates(touched)
-        refused = None if symbol in self._books else self._over_limit(symbol)
+        refused = None if symbol in self._books else self._no_room_update(symbol)
         # Recorded even if the snapshot is not used: the request has its answer, so a later refusal concerns
         # another request.
         state = self._requests.record_snapshot(symbol, has_room=refused is None)
@@ -319,7 +324,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         update.best_changed = True
         return [update]
 
-    def _suspect(
+    def _report_unreadable(
         self, symbols: Iterable[str] | None, detail: str, touched: dict[str, BookUpdate | None]
     ) -> None:
         """Report an unreadable message in the updates of these books; `symbols` is None for all books."""
@@ -369,7 +374,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return self._lose(StaleReason.MESSAGE_REFUSED, symbols)
 
     def _handle_request_reject(self, request: MarketDataRequest | None) -> list[BookUpdate]:
-        """Handle a refusal of this request; None if the request is unknown."""
+        """Handle the refusal of a request; `request` is None if the refused request is unknown."""
         waiting = [
             symbol
             for symbol in self._requests.record_refusal(request)

@@ -41,8 +41,8 @@ class _Request:
 
 @attrs.frozen(eq=False)
 class _Stop:
-    """An unsubscribe request, which the venue does not answer. The venue has certainly processed it when all
-    earlier requests have been answered, or any later one.
+    """An unsubscribe request, which the venue does not answer. The venue has certainly processed it once all
+    earlier requests, or any later request, have been answered.
     """
 
     symbols: frozenset[str] | None
@@ -194,6 +194,6 @@ def _load(dumped: DumpedRequest) -> _Request | _Stop:
         return _Stop(None if symbols is None else frozenset(symbols))
     request = decode(dumped.frame.encode("latin-1"))
     if not isinstance(request, MarketDataRequest) or symbols is None:
-        raise ValueError(f"not a request for market data: {dumped.frame[:80]!r}")
+        raise ValueError(f"a request must be a MarketDataRequest with symbols, not {dumped.frame[:80]!r}")
     subscribes = request.subscription_request_type is SubscriptionRequestType.SNAPSHOT_PLUS_UPDATES
     return _Request(request, subscribes, dict.fromkeys(symbols), dumped.answered)

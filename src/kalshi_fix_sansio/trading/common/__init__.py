@@ -1,3 +1,3 @@
-"""Parts that the state machines share: amounts, report keys, uncertain items, dumps, requests with an
-unknown outcome.
+"""Parts that the state machines share: amounts, report keys, uncertain items, dumps, and requests
+with an unknown outcome.
 """

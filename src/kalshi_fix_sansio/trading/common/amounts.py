@@ -1,8 +1,9 @@
 """Arithmetic of prices, quantities and money, independent of the caller's decimal context.
 
-Operators, `sum`, `abs` and unary minus of Decimal use the context of the current thread or task. The caller's
-precision or traps could therefore round amounts, or raise in the middle of an update. Use the functions of
-this module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are always exact.
+The operators of Decimal (including unary minus), `sum` and `abs` use the decimal context of the current
+thread or task. The caller's precision or traps could therefore round amounts, or raise in the middle of an
+update. Use the functions of this module instead. Comparisons, `min`, `max`, `bool` and `copy_negate` are
+always exact.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from decimal import (
 from typing import Final
 
 ZERO: Final = Decimal(0)
-# All arguments are given, because omitted ones are copied from `decimal.DefaultContext`, which the caller
+# All arguments are passed, because omitted ones are copied from `decimal.DefaultContext`, which the caller
 # may have changed.
 EXACT: Final = Context(
     prec=min(4_000, MAX_PREC),
@@ -64,7 +65,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def divide(one: Decimal, other: Decimal | int) -> Decimal:
-    """Return the quotient, with 28 digits."""
+    """Return the quotient, rounded to 28 digits."""
     return _QUOTIENT.divide(one, other)
 
 
@@ -82,5 +83,8 @@ def to_whole_cents(price: Decimal, error: type[Exception]) -> Decimal:
     """Convert a price in dollars to cents; raise `error` if it is not a whole number of cents."""
     cents = to_cents(price)
     if cents != cents.to_integral_value():
-        raise error(f"{price:f} dollars are not whole cents; log on with UseDollars")
+        raise error(
+            f"a price must be a whole number of cents, not {price:f} dollars; "
+            "for fractions of a cent, log on with UseDollars"
+        )
     return cents

@@ -4,8 +4,8 @@ annotations.
 Each machine declares the layout of its dump as an attrs class. Attrs objects become JSON objects with the
 names of their attributes, tuples become arrays, and numbers, keys and times become strings. Members of this
 library's own enums are dumped by name, and codes of the dialect by their value on the wire. Loading checks
-every value against its annotation. An attribute that a dump does not contain gets its default, so a later
-release can add one.
+every value against its annotation. An attribute that is missing from a dump gets its default, so a later
+release can add attributes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 VERSION: Final = 2
 _DAMAGED: Final = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""Exceptions that loading may raise for a damaged dump."""
+"""Exceptions that loading a damaged dump can raise."""
 _KEY: Final = "kalshi_fix_sansio dump key"
 NOT_DUMPED: Final[Mapping[str, Any]] = {_KEY: None}
 """Metadata of an attribute that is not dumped, because the machine restores it after loading. Until then, an
@@ -77,9 +77,7 @@ def loading(dumped: Mapping[str, Any], layout: Callable[..., T], machine: str) -
     """
     version = dumped.get("version")
     if version != VERSION or type(version) is not int:
-        raise ValueError(
-            f"a dump of {machine} of version {version!r} cannot be read; this is version {VERSION}"
-        )
+        raise ValueError(f"the version of a dump of {machine} must be {VERSION}, not {version!r}")
     try:
         yield _codec(layout).load({name: value for name, value in dumped.items() if name != "version"})
     except _DAMAGED as error:
@@ -93,40 +91,40 @@ def _codec(annotation: Any) -> _Codec:
         return _SCALARS[annotation]
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
-        return _union([each for each in args if each is not NoneType], optional=NoneType in args)
+        return _union_codec([each for each in args if each is not NoneType], optional=NoneType in args)
     if origin is dict:
-        return _dict(*args)
+        return _dict_codec(*args)
     if origin is tuple and args[1:] != (...,):
-        return _row(tuple, [*map(_codec, args)])
+        return _row_codec(tuple, [*map(_codec, args)])
     if origin is not None:
-        return _collection(origin, _codec(args[0]))
+        return _collection_codec(origin, _codec(args[0]))
     if issubclass(annotation, Enum):
-        return _enum(annotation)
+        return _enum_codec(annotation)
     if issubclass(annotation, tuple):
         columns = [_codec(each) for each in get_type_hints(annotation).values()]
         make: Any = annotation
-        return _row(make._make, columns)
-    return _block(annotation) if issubclass(annotation, Block) else _attrs(annotation)
+        return _row_codec(make._make, columns)
+    return _block_codec(annotation) if issubclass(annotation, Block) else _attrs_codec(annotation)
 
 
-def _checked(*types: type) -> Callable[[Any], Any]:
+def _type_loader(*types: type) -> Callable[[Any], Any]:
     def load(value: Any) -> Any:
         if type(value) not in types:  # bool is not accepted as int
-            raise ValueError(f"{shortened(value)} where {types[0].__name__} is needed")
+            raise ValueError(f"expected {types[0].__name__}, not {shortened(value)}")
         return value
 
     return load
 
 
-_text: Final = _checked(str)
-_items: Final = _checked(list, tuple)
-_object: Final = _checked(dict)
+_load_text: Final = _type_loader(str)
+_load_items: Final = _type_loader(list, tuple)
+_load_object: Final = _type_loader(dict)
 
 
 def _load_number(value: Any) -> Decimal:
-    number = EXACT.create_decimal(_text(value))
+    number = EXACT.create_decimal(_load_text(value))
     if not number.is_finite():
-        raise ValueError(f"{number} is not an amount")
+        raise ValueError(f"an amount must be finite, not {number}")
     return number
 
 
@@ -134,9 +132,9 @@ def _load_strings(items: Any) -> dict[str, str]:
     """Load a dict of strings. Checking the set of types takes a fifth of the time that checking each string
     takes.
     """
-    found: dict[str, str] = dict(_object(items))
+    found: dict[str, str] = dict(_load_object(items))
     if not {*map(type, found), *map(type, found.values())} <= {str}:
-        raise ValueError(f"{shortened(found)} where strings are needed")
+        raise ValueError(f"keys and values must be strings: {shortened(found)}")
     return found
 
 
@@ -145,26 +143,26 @@ def _dump_key(key: ExecKey) -> str:
 
 
 _SCALARS: Final[Mapping[Any, _Codec]] = {
-    # Methods instead of the types themselves: `str(None)` would turn None into a string, and these
-    # methods raise.
-    str: _Codec(str.__str__, _text),
-    int: _Codec(int.__int__, _checked(int)),
-    bool: _Codec(bool.__bool__, _checked(bool)),
-    float: _Codec(float, lambda value: float(_checked(float, int)(value))),
+    # Methods rather than the types themselves: `str(None)` would return a string, whereas these methods
+    # raise TypeError.
+    str: _Codec(str.__str__, _load_text),
+    int: _Codec(int.__int__, _type_loader(int)),
+    bool: _Codec(bool.__bool__, _type_loader(bool)),
+    float: _Codec(float, lambda value: float(_type_loader(float, int)(value))),
     Decimal: _Codec(to_text, _load_number),
-    datetime: _Codec(datetime.isoformat, lambda value: datetime.fromisoformat(_text(value))),
-    date: _Codec(date.isoformat, lambda value: date.fromisoformat(_text(value))),
-    time: _Codec(time.isoformat, lambda value: time.fromisoformat(_text(value))),
-    ExecKey: _Codec(_dump_key, lambda value: ExecKey.parse(_text(value)) or NO_KEY),
+    datetime: _Codec(datetime.isoformat, lambda value: datetime.fromisoformat(_load_text(value))),
+    date: _Codec(date.isoformat, lambda value: date.fromisoformat(_load_text(value))),
+    time: _Codec(time.isoformat, lambda value: time.fromisoformat(_load_text(value))),
+    ExecKey: _Codec(_dump_key, lambda value: ExecKey.parse(_load_text(value)) or NO_KEY),
 }
 
 
-def _union(members: list[Any], *, optional: bool) -> _Codec:
+def _union_codec(members: list[Any], *, optional: bool) -> _Codec:
     """Return the codec of a value that may be None, or of a code that the dialect may not define."""
     if len(members) > 1:
         [codes] = (each for each in members if each is not str)
         known = {each.value: each for each in codes}
-        codec = _Codec(str.__str__, lambda value: known.get(_text(value), value))
+        codec = _Codec(str.__str__, lambda value: known.get(_load_text(value), value))
     else:
         codec = _codec(members[0])
     if not optional:
@@ -176,33 +174,35 @@ def _union(members: list[Any], *, optional: bool) -> _Codec:
     )
 
 
-def _enum(kind: type[Enum]) -> _Codec:
+def _enum_codec(kind: type[Enum]) -> _Codec:
     if issubclass(kind, StrEnum):
         return _Codec(str.__str__, kind)
     return _Codec(lambda member: member.name, kind.__getitem__)
 
 
-def _collection(kind: Any, item: _Codec) -> _Codec:
+def _collection_codec(kind: Any, item: _Codec) -> _Codec:
     """Return the codec of a list, a tuple or a set."""
     dump, load = item
     ordered: Any = list if kind in (list, tuple) else sorted
-    return _Codec(lambda values: ordered(map(dump, values)), lambda values: kind(map(load, _items(values))))
-
-
-def _row(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
-    dumps, loads = [each.dump for each in columns], [each.load for each in columns]
     return _Codec(
-        lambda values: [dump(value) for dump, value in zip(dumps, values, strict=True)],
-        lambda row: make([load(value) for load, value in zip(loads, _items(row), strict=True)]),
+        lambda values: ordered(map(dump, values)), lambda values: kind(map(load, _load_items(values)))
     )
 
 
-def _dict(key: Any, value: Any) -> _Codec:
+def _row_codec(make: Callable[[list[Any]], Any], columns: list[_Codec]) -> _Codec:
+    dumps, loads = [each.dump for each in columns], [each.load for each in columns]
+    return _Codec(
+        lambda values: [dump(value) for dump, value in zip(dumps, values, strict=True)],
+        lambda row: make([load(value) for load, value in zip(loads, _load_items(row), strict=True)]),
+    )
+
+
+def _dict_codec(key: Any, value: Any) -> _Codec:
     """Return the codec of a dict. A dict is dumped as the list of its keys if its values are None, as an
     object if its keys are strings, and as a list of pairs otherwise.
     """
     if value is None:
-        keys = _collection(list, _codec(key))
+        keys = _collection_codec(list, _codec(key))
         return _Codec(keys.dump, lambda items: dict.fromkeys(keys.load(items)))
     if key is value is str:
         return _Codec(dict, _load_strings)
@@ -210,25 +210,25 @@ def _dict(key: Any, value: Any) -> _Codec:
         dump, load = _codec(value)
         return _Codec(
             lambda values: {name: dump(each) for name, each in values.items()},
-            lambda items: {_text(name): load(each) for name, each in _object(items).items()},
+            lambda items: {_load_text(name): load(each) for name, each in _load_object(items).items()},
         )
-    pairs = _collection(list, _row(tuple, [_codec(key), _codec(value)]))
+    pairs = _collection_codec(list, _row_codec(tuple, [_codec(key), _codec(value)]))
     return _Codec(lambda values: pairs.dump(values.items()), lambda items: dict(pairs.load(items)))
 
 
-def _keyed(attribute: str, value: _Codec) -> _Codec:
+def _keyed_dict_codec(attribute: str, value: _Codec) -> _Codec:
     """Return the codec of a dict whose values contain their keys."""
-    items = _collection(list, value)
+    items = _collection_codec(list, value)
     return _Codec(
         lambda values: items.dump(values.values()),
         lambda rows: {getattr(each, attribute): each for each in items.load(rows)},
     )
 
 
-def _block(kind: type[Block]) -> _Codec:
+def _block_codec(kind: type[Block]) -> _Codec:
     """Return the codec of an entry of a repeating group whose fields are strings."""
     names = [member.attribute for member in kind.LAYOUT.members]
-    row = _row(list, [_SCALARS[str]] * len(names))
+    row = _row_codec(list, [_SCALARS[str]] * len(names))
     make: Any = kind
     return _Codec(
         lambda entry: row.dump([getattr(entry, name) for name in names]),
@@ -238,10 +238,10 @@ def _block(kind: type[Block]) -> _Codec:
 
 def _field_codec(field: attrs.Attribute[Any], hint: Any) -> _Codec:
     attribute = field.metadata.get(_KEY)
-    return _codec(hint) if attribute is None else _keyed(attribute, _codec(get_args(hint)[1]))
+    return _codec(hint) if attribute is None else _keyed_dict_codec(attribute, _codec(get_args(hint)[1]))
 
 
-def _attrs(kind: Any) -> _Codec:
+def _attrs_codec(kind: Any) -> _Codec:
     hints = get_type_hints(kind)
     fields = [field for field in attrs.fields(kind) if field.metadata.get(_KEY, "") is not None]
     codecs = [(field, _field_codec(field, hints[field.name])) for field in fields]
@@ -256,7 +256,7 @@ def _attrs(kind: Any) -> _Codec:
         return {alias: column(getattr(value, name)) for alias, name, column in dumps}
 
     def load(row: Any) -> Any:
-        found = _object(row).keys()
+        found = _load_object(row).keys()
         if not required <= found <= loads.keys():
             wrong = (required - found) | (found - loads.keys())
             raise ValueError(f"attributes {shortened(wrong)} are missing or unknown")

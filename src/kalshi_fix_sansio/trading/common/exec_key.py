@@ -56,7 +56,7 @@ NO_KEY: Final = ExecKey(-1, -1, -1)
 
 
 def first_keys(keys: Iterable[ExecKey | None], forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
-    """Return the lowest key of each shard that is above the key of the shard in `forgotten`, if any."""
+    """Return the lowest key of each shard, ignoring keys at or below the shard's key in `forgotten`."""
     found: dict[int, ExecKey] = {}
     for key in keys:
         if key is not None and key > forgotten.get(key.shard, NO_KEY):

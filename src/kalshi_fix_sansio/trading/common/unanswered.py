@@ -20,7 +20,7 @@ from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
 MAX_NAMED: Final = 10_000
-"""Maximum number of requests remembered, to recognize those that a client reports again."""
+"""Maximum number of listed requests remembered, to recognize those that a client reports again."""
 
 
 @attrs.frozen
@@ -46,7 +46,9 @@ class UnplacedState:
     """The layout of `UnplacedRequests` in the dump of a machine."""
 
     named: dict[str, None]
+    """The requests that `OutcomesUnknown` events have listed."""
     kept: list[UnplacedRequest]
+    """The requests that could not be decoded or related to a known item."""
 
 
 class UnplacedRequests:
@@ -61,6 +63,7 @@ class UnplacedRequests:
     def __init__(self, *types: type[Message]) -> None:
         self._types: dict[str, type[Message]] = {each.MSG_TYPE: each for each in types}
         self._named: dict[str, None] = {}
+        """The machine's requests that `OutcomesUnknown` events have listed, the oldest first."""
         self._kept: list[UnplacedRequest] = []
 
     def __iter__(self) -> Iterator[UnplacedRequest]:
@@ -73,11 +76,11 @@ class UnplacedRequests:
         """Remove a request whose outcome you have determined elsewhere."""
         self._kept.remove(request)
 
-    # The following methods are for the machine.
+    # The machine calls the following methods.
 
     def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield the requests of the machine that no earlier event has listed, each with its message. The
-        message is None if the frame of the request cannot be decoded.
+        """Yield the requests in an event that have one of the machine's message types and that no earlier
+        event has listed. Each is yielded with its message, or with None if its frame cannot be decoded.
         """
         for request in event.requests:
             cls = self._types.get(request.msg_type)

@@ -21,8 +21,8 @@ class Remedy(Enum):
     """How an uncertain item can be resolved.
 
     Attributes:
-        DROP_COPY: Request the reports of orders again with `DropCopy`, on KalshiDC or KalshiNR, while they
-            are within its window.
+        DROP_COPY: Request the orders' reports again with `DropCopy`, on KalshiDC or KalshiNR, while they
+            are recent enough for drop copy to return them.
         REQUEST: Send a new request on the session. The state machine that lists the item documents which one.
         REST: Query the venue's REST interface, and pass the result to the state machine (`resolve`, `learn`).
     """

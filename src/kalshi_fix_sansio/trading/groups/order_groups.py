@@ -67,9 +67,9 @@ class GroupDiscrepancyKind(Enum):
         OTHER_LIMIT: The limit in the response is used.
     """
 
-    ORPHAN = "a response about a group that was not requested here"
+    ORPHAN = "a response about a group that this program did not request"
     OTHER_LIMIT = "the limit differs from the requested one"
-    TOO_MANY = "there are more groups than are kept, or an id is too long"
+    TOO_MANY = "the limit on groups was reached, or an id is too long"
 
 
 @attrs.frozen
@@ -121,7 +121,9 @@ class GroupUpdate:
 
 
 class _Terms(NamedTuple):
-    """Fields that identify a request, because its MsgSeqNum is not known before the request is sent."""
+    """Fields that identify a request. Its MsgSeqNum cannot, because it is unknown before the request is
+    sent.
+    """
 
     action: int
     group_id: str | None
@@ -190,7 +192,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
             max_groups: maximum number of groups, about 1 KB each. A response about a further group is
                 reported as TOO_MANY.
             max_orders: maximum number of open orders whose group is remembered, and the same number of ended
-                orders. Beyond it, the oldest is removed. If that order was open, its group becomes UNKNOWN.
+                orders. Beyond it, the oldest order is removed. If that order was open, its group becomes
+                UNKNOWN.
             max_fills: maximum number of fills kept per group. A group with more fills within two windows is
                 UNKNOWN.
         """
@@ -243,8 +246,8 @@ class OrderGroups(Mapping[str, OrderGroup]):
     def room(self, group_id: str, now: datetime) -> Decimal | None:
         """Return the maximum number of contracts that a group's orders may fill before the group triggers.
 
-        Fills that are not reported yet may have used part of this number. None if the limit or state of the
-        group is unknown, 0 if the group accepts no orders.
+        Fills that are not reported yet may have used part of this number. Return None if the limit or state
+        of the group is unknown, and 0 if the group accepts no orders.
 
         Args:
             group_id: OrderGroupID.
@@ -282,13 +285,13 @@ class OrderGroups(Mapping[str, OrderGroup]):
         Returns one update for each affected group.
 
         Raises:
-            LocalProtocolError: an OrderGroupRequest was passed while another one is unanswered, or would
-                create a group for which there is no room. Do not send it.
+            LocalProtocolError: another OrderGroupRequest than the one passed is unanswered, or there is no
+                room for the group that it would create. Do not send the passed request.
         """
         message = unwrapped(event)
         # Only the venue's times count. A message passed without its event may be a request, whose header
-        # contains the client's time. Its time is therefore used only if it has a type that clients do not
-        # send.
+        # contains the client's time. The time of such a message is therefore used only if clients never send
+        # its type.
         if message is not event or isinstance(message, ExecutionReport | OrderGroupResponse):
             self._record_time(message)
         match message:
@@ -333,7 +336,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         UNKNOWN until `learn` is called again after the logon.
 
         Raises:
-            LocalProtocolError: there is no room for one more group.
+            LocalProtocolError: there is no room for another group.
         """
         group = self._groups.get(group_id)
         if group is None:
@@ -430,7 +433,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
     ) -> OrderGroup | None:
         """Add and return a group that is not known yet; return None if there is no room for it."""
         if not readable(group_id) or len(self._groups) >= self._max_groups:
-            detail = f"{len(self._groups)} groups, and an id of {len(group_id)} characters"
+            detail = f"{len(self._groups)} groups are kept, and the id has {len(group_id)} characters"
             _add_discrepancy(update, GroupDiscrepancyKind.TOO_MANY, clipped(group_id), detail)
             return None
         group = OrderGroup(
@@ -505,9 +508,9 @@ class OrderGroups(Mapping[str, OrderGroup]):
         self._mark_outcome_unknown(group, lost.sent_at)
 
     def _settle_lost(self, group_id: str, *, created: bool = False) -> None:
-        """Remove the unanswered requests of earlier processes about a group, because there is newer
-        information about it. With `created`, also remove one create request, which may have created the
-        group.
+        """Remove the unanswered requests from earlier processes about a group, because newer information
+        about the group was received. With `created`, also remove one create request, which may have
+        created the group.
         """
         creates = [each for each in self._lost if each.action == OrderGroupAction.CREATE]
         answered = creates[:1] if created else []

@@ -130,9 +130,9 @@ class Cash(Mapping[BalanceKey, Balance]):
             parties: account of each party of settlements, by MarketSettlementPartyID. Other parties are
                 treated as customers of a clearing member.
             max_balances: maximum number of balances, about 1 KB each. Fills and payouts for further balances
-                are not counted (`refused`).
+                are not counted; `refused` is their number.
             max_paid: maximum number of payouts kept, at most 2 KB each, and of markets whose shard is kept,
-                at most 0.5 KB each. Beyond it, the oldest is removed. Payouts are kept to recognize
+                at most 0.5 KB each. Beyond it, the oldest entry is removed. Payouts are kept to recognize
                 redelivered ones, and to move them to the right shard when fills of their markets are received
                 later.
         """
@@ -310,7 +310,7 @@ class Cash(Mapping[BalanceKey, Balance]):
         ]
         if self.refused:
             about = "1 fill or payout" if self.refused == 1 else f"{self.refused} fills or payouts"
-            what = "effect on balances is not tracked (max_balances reached)"
+            what = "the effect on balances is not tracked, because max_balances was reached"
             found.append(UncertainItem(what=what, about=about))
         return found
 

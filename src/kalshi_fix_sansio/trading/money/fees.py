@@ -1,9 +1,9 @@
 """Expected fees of fills according to the venue's page on fee rounding, and their comparison with reported
 fees.
 
-Each fill has a trade fee, rounded up to 0.0001 dollars, and a rounding fee. The rounding fee makes the
-balance change a multiple of the member's precision. When the rounding fees of an order exceed one cent, they
-are rebated in whole cents.
+Each fill has a trade fee, rounded up to a multiple of 0.0001 dollars, and a rounding fee. The rounding fee
+makes the balance change a multiple of the member's precision. When the rounding fees of an order exceed one
+cent, they are rebated in whole cents.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Charge:
 
     @property
     def net(self) -> Decimal:
-        """The sum of all parts, as in MiscFeeAmt (137)."""
+        """The trade fee plus the rounding fee minus the rebate, as in MiscFeeAmt (137)."""
         return subtract(add(self.trade_fee, self.rounding_fee), self.rebate)
 
 
@@ -84,8 +84,8 @@ class FeeAccumulator:
             change: balance change of the fill in dollars, before fees.
             trade_fee: the trade fee of the fill in dollars.
             precision: the balance changes by multiples of this amount in dollars.
-            rebate_waits: whether the rebate with a fill is limited to the fees of that fill. The rest is then
-                rebated with later fills.
+            rebate_waits: whether the rebate paid with a fill is limited to the fees of that fill. The rest
+                is then rebated with later fills.
         """
         after_fee = subtract(change, trade_fee)
         rounding_fee = subtract(after_fee, floor(after_fee, precision))
@@ -148,8 +148,8 @@ def revenue(side: Side | str, fill: Fill) -> Decimal | None:
     its price and the position.
 
     Closed contracts are paid out at once, because a long and a short contract together are worth one dollar.
-    The effect of offsetting positions in other markets is not included. None if the report does not contain
-    the position.
+    The effect of offsetting positions in other markets is not included. Return None if the report does not
+    contain the position.
     """
     if fill.long_qty is None or fill.short_qty is None:
         return None
@@ -164,8 +164,8 @@ def revenue(side: Side | str, fill: Fill) -> Decimal | None:
 def expected_charges(order: Order, terms: FeeTerms) -> dict[ExecKey, Charge] | None:
     """Return the expected fees of an order's fills, by key.
 
-    None if the reports lack the necessary fields, or if fills are missing, because rounding fees accumulate
-    over all fills of an order.
+    Return None if the reports lack the necessary fields, or if fills are missing, because rounding fees
+    accumulate over all fills of an order.
     """
     if order.unreported_qty:
         return None

@@ -76,7 +76,7 @@ class Position:
 
     @property
     def average_price(self) -> Decimal | None:
-        """Average price in dollars of the open contracts, with 28 digits; None without open contracts."""
+        """Average price of the open contracts in dollars, rounded to 28 digits; None without any."""
         if not self.net:
             return None
         if self.net > 0:
@@ -85,10 +85,11 @@ class Position:
 
     @property
     def realized(self) -> Decimal:
-        """Profit or loss in dollars of closed contracts, which were bought and sold, or settled. Fees are not
+        """Profit or loss in dollars on closed contracts: those both bought and sold, or settled. Fees are not
         deducted.
 
-        Exact when the position is closed; otherwise contracts are matched at average prices, with 28 digits.
+        Exact when the position is closed; otherwise contracts are matched at average prices, which are
+        rounded to 28 digits.
         """
         if not self.net:
             return self._gain(ZERO)
@@ -99,13 +100,13 @@ class Position:
         return multiply(matched, gain)
 
     def unrealized(self, mark: Decimal) -> Decimal:
-        """Return the profit or loss of the open contracts in dollars; 0 if no contracts are open. `mark` is
+        """Return the profit or loss on the open contracts in dollars; 0 if no contracts are open. `mark` is
         the current price of YES, or of the perpetual, in dollars. Fees are not deducted.
         """
         return subtract(self._gain(mark), self.realized) if self.net else ZERO
 
     def profit(self, mark: Decimal) -> Decimal:
-        """Return the total profit or loss of the position in dollars after the fees of its fills: `realized +
+        """Return the total profit or loss on the position in dollars after the fees of its fills: `realized +
         unrealized(mark) - fees`, without rounding.
 
         Fees of a settlement, and of a trade that would close the open contracts, are not deducted.
@@ -113,7 +114,7 @@ class Position:
         return subtract(self._gain(mark), self.fees)
 
     def _gain(self, mark: Decimal) -> Decimal:
-        """Return the profit or loss of all contracts before fees. Open contracts are valued at `mark`."""
+        """Return the profit or loss on all contracts before fees. Open contracts are valued at `mark`."""
         price = mark if self.settled_at is None else self.settled_at
         return multiply_add(self.counted, price, subtract(self.sold_value, self.bought_value))
 
@@ -212,7 +213,7 @@ class Positions(Mapping[PositionKey, Position]):
 
     def of(self, symbol: str, account: Account = Account()) -> Position:  # noqa: B008 it is a constant
         """Return the position of an account in a market; an empty one if it has no fills."""
-        return self._positions.get(PositionKey(account, symbol)) or self._empty(account, symbol)
+        return self._positions.get(PositionKey(account, symbol)) or self._empty_position(account, symbol)
 
     def begin(
         self,
@@ -248,7 +249,7 @@ class Positions(Mapping[PositionKey, Position]):
         """Return the positions that differ from those reported by the venue, although no order of the account
         and symbol is uncertain or has missing fills.
 
-        A difference may also be due to transfers, which are never counted, or to fills of other sessions,
+        A difference may also be due to transfers, which are never counted, or to fills from other sessions,
         which are counted only if a listener session receives them.
         """
         return [
@@ -275,8 +276,8 @@ class Positions(Mapping[PositionKey, Position]):
         found = [
             UncertainItem(
                 what=(
-                    f"position is {each.counted:f} according to its fills, "
-                    f"{each.reported_net:f} according to the venue"
+                    f"the position is {each.counted:f} according to its fills, "
+                    f"but {each.reported_net:f} according to the venue"
                 ),
                 about=each.symbol,
             )
@@ -284,7 +285,7 @@ class Positions(Mapping[PositionKey, Position]):
         ]
         if self.refused:
             about = "1 fill" if self.refused == 1 else f"{self.refused} fills"
-            what = "effect on positions is not tracked (max_positions reached)"
+            what = "the effect on positions is not tracked, because max_positions was reached"
             found.append(UncertainItem(what=what, about=about))
         return found
 
@@ -308,7 +309,7 @@ class Positions(Mapping[PositionKey, Position]):
         elif not update.forgotten:
             position.incomplete_orders.pop(order.number, None)
         for fill in fills:
-            _trade(position, _signed(order, fill), fill.price)
+            _trade(position, _signed_quantity(order, fill), fill.price)
             position.fees = add(position.fees, fill.fee)
             if fill.long_qty is None or fill.short_qty is None:
                 continue
@@ -324,7 +325,7 @@ class Positions(Mapping[PositionKey, Position]):
             return None
         position.incomplete_orders.pop(order.number, None)
         for fill in update.moved:
-            _trade(position, _signed(order, fill), fill.price, combine=subtract)
+            _trade(position, _signed_quantity(order, fill), fill.price, combine=subtract)
             position.fees = subtract(position.fees, fill.fee)
             if position.reported_net is not None and position.reported_net[0] == fill.key:
                 position.reported_net = None
@@ -355,10 +356,10 @@ class Positions(Mapping[PositionKey, Position]):
                         break
                 else:
                     return None
-            position = self._positions[key] = self._empty(account, symbol)
+            position = self._positions[key] = self._empty_position(account, symbol)
         return position
 
-    def _empty(self, account: Account, symbol: str) -> Position:
+    def _empty_position(self, account: Account, symbol: str) -> Position:
         settled = self._settled.get(symbol)
         return Position(account, symbol, settled_at=None if settled is None else settled[1])
 
@@ -382,7 +383,7 @@ class Positions(Mapping[PositionKey, Position]):
         self._lost = []
 
 
-def _signed(order: Order, fill: Fill) -> Decimal:
+def _signed_quantity(order: Order, fill: Fill) -> Decimal:
     return fill.quantity if order.side == Side.BUY else fill.quantity.copy_negate()
 
 

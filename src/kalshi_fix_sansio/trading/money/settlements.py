@@ -44,8 +44,8 @@ class SettlementDiscrepancyKind(Enum):
     CONFLICT = "pages of one settlement disagree about the result or the price"
     CHANGED = "a report was received again with different content"
     PARTY_TWICE = "a settlement contains a party twice"
-    TOO_MANY_PAGES = "a page was received for a complete settlement"
-    TOO_MANY = "there are more settlements or parties than are kept"
+    TOO_MANY_PAGES = "another page was received for a complete settlement"
+    TOO_MANY = "the limit on settlements or parties was reached"
 
 
 @attrs.frozen
@@ -204,8 +204,8 @@ class _Pages:
     def is_complete(self) -> bool:
         """Return whether all pages have been received.
 
-        TotNumMarketSettlementReports, the total number of pages, decides if any page contains it. Otherwise
-        the page with LastFragment (893) must have been received. Without either field, a single page is
+        If any page contains TotNumMarketSettlementReports, this total number of pages decides. Otherwise the
+        page with LastFragment (893) must have been received. Without either field, a single page is
         complete.
         """
         if self.total is not None:
@@ -323,7 +323,7 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             return update
         if not self._make_room(key, _weight(page)):
             _add_discrepancy(
-                update, SettlementDiscrepancyKind.TOO_MANY, f"{len(page.parties)} parties were left out"
+                update, SettlementDiscrepancyKind.TOO_MANY, f"number of parties left out: {len(page.parties)}"
             )
             return update
         self._add(update, key, report.market_settlement_report_id, page)
@@ -385,12 +385,12 @@ class Settlements(Mapping[tuple[str, date], Settlement]):
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
         """
         with loading(dumped, _State, "Settlements") as state:
-            kept = {(each.symbol, each.date): _restored(each) for each in state.settlements}
+            kept = {(each.symbol, each.date): _rebuild(each) for each in state.settlements}
         self._kept = kept
         self._weight = sum(pages.weight for pages in kept.values())
 
 
-def _restored(dumped: _Pages) -> _Pages:
+def _rebuild(dumped: _Pages) -> _Pages:
     pages = _Pages(dumped.symbol, dumped.date)
     for report_id, page in dumped.by_id.items():
         pages.add(report_id, page)
@@ -408,7 +408,8 @@ def _page(report: Any) -> _Page | str:
         if not readable(value):
             return f"{name} is {clipped(value)!r}"
     if report.clearing_business_date is None or report.settlement_price is None:
-        return "no ClearingBusinessDate" if report.clearing_business_date is None else "no SettlementPrice"
+        missing = "ClearingBusinessDate" if report.clearing_business_date is None else "SettlementPrice"
+        return f"{missing} is missing"
     # A lenient session delivers messages with unreadable fields. A missing payout would make all sums wrong.
     if report.problems:
         return str(report.problems[0])

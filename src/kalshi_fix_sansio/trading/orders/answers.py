@@ -58,7 +58,7 @@ class Answers:
         remember(self.known, known, None, MAX_ANSWERS)
         return False
 
-    def of_reject(self, message: Any) -> list[tuple[Order, PendingRequest]]:
+    def candidates_for_reject(self, message: Any) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests that a reject may answer, the likeliest first."""
         orig, answers_to = message.orig_cl_ord_id, getattr(message, "cxl_rej_response_to", None)
         return sorted(
@@ -106,8 +106,8 @@ class Answers:
 
     def _settle_change(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the request that a report confirms. If several requests have its ClOrdID, those that await
-        an answer are preferred. For a drop copy report, the uncertain ones are preferred instead. Of these,
-        the request that was sent first is settled.
+        an answer are preferred. For a drop copy report, the uncertain ones are preferred instead. Among
+        the preferred requests, the one that was sent first is settled.
         """
         msg_type = OrderCancelReplaceRequest.MSG_TYPE if report.exec_type == ExecType.REPLACED else None
         orig = report.orig_cl_ord_id

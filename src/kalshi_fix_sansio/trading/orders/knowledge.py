@@ -29,8 +29,8 @@ class KnowledgeKind(Enum):
     CLEAR = "no report is missing"
     LOSS = "reports may be missing"
     NOT_AT_VENUE = "a refusal states that the venue no longer has such an order"
-    RESOLVED_OPEN = "the user has reported it as open"
-    RESOLVED_DONE = "the user has reported it as done"
+    RESOLVED_OPEN = "the user has reported the order as open"
+    RESOLVED_DONE = "the user has reported the order as done"
 
 
 # An attribute of an Enum class takes three times as long as a global name to look up, and `Order.state` is
@@ -51,8 +51,8 @@ class Knowledge:
     """SendingTime (52), in UTC, of the last message before the uncertainty began."""
     begin: ExecKey | None = None
     """Newest unsolicited report before the uncertainty began, from which drop copy must be requested. If
-    None, drop copy must begin at the newest report when the order was sent, or else at the first report about
-    the order.
+    None, drop copy must begin at the newest report known when the order was sent, or else at the first report
+    about the order.
     """
     floor: ExecKey = NO_KEY
     """Newest report about the order before the latest loss. A newer unsolicited report ends a LOSS."""
@@ -71,7 +71,7 @@ class Knowledge:
         return Knowledge(LOSS, epoch, time, begin, last)
 
     def leave_unanswered(self, epoch: int, time: datetime | None) -> Knowledge:
-        """Return the knowledge when an order has no report and its request will not be answered."""
+        """Return the knowledge about an order that has no report and whose request will not be answered."""
         if self.kind is RESOLVED_DONE:
             return self
         if self.is_uncertain:
@@ -170,7 +170,7 @@ class Losses:
         self.reports: int = 1
         """The epoch of the last loss."""
         self.answers: int = 0
-        """The epoch of the last loss that includes the answers to requests."""
+        """The epoch of the last loss that may have included answers to requests."""
         self.cancels: int = 0
         """The epoch of the last loss at which the venue should have cancelled the orders."""
         self.mark: Mark = Mark(1)

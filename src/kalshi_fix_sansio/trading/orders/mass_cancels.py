@@ -46,7 +46,7 @@ class MassCancel:
         number: Number that is unique among the open mass cancels. Later ones have larger numbers.
         cl_ord_id: ClOrdID (11) of the request.
         waiting: Numbers of the orders that it should cancel and that have not ended.
-        newest: By shard, the newest report when the request was sent.
+        newest: By shard, the newest report known when the request was sent.
         state: Progress of the mass cancel.
         reason: Reason for a reject: MassCancelRejectReason (532) as text, or the text of the reject message.
         uncertain_since_epoch: `Orders.epoch` of the first event after which the answer, or a report about one
@@ -85,7 +85,7 @@ class MassCancels:
         """Record a mass cancel that is about to be sent for these orders."""
         self._touch(MassCancel(self.open[-1].number + 1 if self.open else 1, cl_ord_id, orders, newest))
 
-    def named(self, cl_ord_id: str | None) -> MassCancel | None:
+    def find(self, cl_ord_id: str | None) -> MassCancel | None:
         """Return the mass cancel that an answer with this ClOrdID belongs to. This is the oldest one that
         awaits its answer, or else the oldest one whose answer was no longer expected.
         """
@@ -106,7 +106,7 @@ class MassCancels:
 
     def answer(self, report: Any) -> bool:
         """Apply an OrderMassCancelReport; return whether it answers a mass cancel."""
-        found = self.named(report.cl_ord_id)
+        found = self.find(report.cl_ord_id)
         if found is None:
             return False
         self._touch(found)
@@ -119,7 +119,7 @@ class MassCancels:
 
     def refuse(self, cl_ord_id: str, reason: str) -> None:
         """Apply a reject of a request."""
-        found = self.named(cl_ord_id)
+        found = self.find(cl_ord_id)
         if found is not None:
             self._touch(found)
             found.state, found.reason = MassCancelState.REFUSED, reason

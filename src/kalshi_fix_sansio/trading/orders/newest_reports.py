@@ -18,7 +18,7 @@ MAX_SHARDS: Final = 64
 
 @attrs.define(eq=False, repr=False)
 class NewestReports:
-    """The newest reports of a session and of its drop copy by shard, and the shard of each symbol."""
+    """The newest reports from a session and from its drop copy, by shard, and the shard of each symbol."""
 
     _max_symbols: int
     live: dict[int, ExecKey] = attrs.field(factory=dict)
@@ -56,8 +56,8 @@ class NewestReports:
         return self.shards.get(order.symbol) if shard is None else shard
 
     def newest_of(self, order: Order) -> ExecKey | None:
-        """Return the newest key of the order's shard, among the order's reports and all unsolicited ones. The
-        answer to a request that is sent now has a higher key.
+        """Return the newest key of the order's shard, among the order's reports and all unsolicited reports.
+        The answer to a request that is sent now has a higher key.
         """
         shard = self.shard_of(order)
         known = order.key, None if shard is None else self.live.get(shard)

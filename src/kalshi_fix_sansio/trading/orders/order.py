@@ -104,7 +104,7 @@ class Fill(NamedTuple):
 
     Attributes:
         key: Key of its report.
-        price: For the prediction product, the price of YES, for either side.
+        price: Price. For the prediction product, always the price of YES, whether YES was bought or sold.
         quantity: Contracts.
         fee: The sum of MiscFeeAmt (137): the net fee, after rebates.
         balance_change: CollateralAmountChange (1704) of type BALANCE, with the fee deducted; None if not
@@ -126,8 +126,9 @@ class Fill(NamedTuple):
 
 class ReportFacts(NamedTuple):
     """Facts about an order in one report. They compare by the age of their reports: a newer report has a
-    higher key. Two sessions may receive different reports with the same key. Then a report that ends the
-    order counts as newer, or else the report with the higher cumulative quantity.
+    higher key. If two sessions receive different reports with the same key, a report that ends the order
+    counts as newer. If both or neither end it, the report with the higher cumulative quantity counts as
+    newer.
     """
 
     key: ExecKey
@@ -149,7 +150,7 @@ class PendingRequest:
         orig_cl_ord_id: OrigClOrdID (41): the ClOrdID of the order or request that it changes or cancels.
         price: Price in dollars; None in a cancel, or if the change keeps the price.
         quantity: The requested total quantity (OrderQty); None in a cancel.
-        after: The newest report of the order's shard when the request was sent.
+        after: The newest report of the order's shard known when the request was sent.
         uncertain_since_epoch: `Orders.epoch` of the event after which no answer is expected; 0 before that.
         since: Time of that event, in UTC: SendingTime (52) of the last message received before it.
         named: Whether an `OutcomesUnknown` event has listed the request.
@@ -171,7 +172,7 @@ class PendingRequest:
         return self.uncertain_since_epoch > 0
 
     def leave_unanswered(self, epoch: int, since: datetime | None) -> None:
-        """Record that the request will have no answer. Called by `Orders`."""
+        """Record that the request will not be answered. Called by `Orders`."""
         if not self.uncertain_since_epoch:
             self.uncertain_since_epoch, self.since = epoch, since
 
@@ -204,7 +205,7 @@ class Placed:
     account: Account
     ex_destination: int | None
     after: tuple[ExecKey, ...]
-    """The newest report of each shard when it was sent."""
+    """The newest report of each shard known when the order was sent."""
     uncertain_since_epoch: int = 0
     """`Orders.epoch` of the event after which no answer is expected; 0 before that."""
     since: datetime | None = None
@@ -259,7 +260,7 @@ class Order:
         symbol: Ticker of the market.
         side: Side (54); for the prediction product, whether YES is bought or sold.
         order_id: OrderID (37); None until the venue has reported it, and for an order that it has rejected.
-        fills: The fills received, by key, the first one received first.
+        fills: The fills by key, in the sequence in which they were received.
         filled_qty: Contracts, summed over the fills received.
         value: Dollars: the sum of price times quantity over the fills.
         fees: Fees in dollars, summed over the fills received.
@@ -273,14 +274,14 @@ class Order:
             reports without a key.
         losses: The losses of reports about any order, shared by all orders.
         mark: The losses that have not been applied to the order yet.
-        cohort: The cohort of the order, whose orders a loss affects together; None if the order is done, or
-            if anything about it is uncertain.
-        seen_live: Whether an unsolicited report about the order was received, not only drop copy.
+        cohort: The order's cohort, a set of orders that a loss affects together; None if the order is done,
+            or if anything about it is uncertain.
+        seen_live: Whether an unsolicited report about the order was received, rather than only drop copy.
         indexed: The ClOrdIDs by which the order can be found.
         indexed_as: Its state after its last update; None while it is new.
         booked_to: Its account after its last update; None while it is new.
         ended: Sequential number among the orders that have ended, from 1; 0 while the order is not done.
-        slot: Index of its row in dumps. A later order reuses the slot when this order is dropped.
+        slot: Index of its row in dumps. When this order has been removed, a later one may reuse the slot.
         dumped: `mark` at the last dump.
         update: The update in progress; None between two calls to `Orders.apply`.
     """
@@ -366,7 +367,7 @@ class Order:
             self.indexed_as = self.state
 
     def apply_coverage(self) -> None:
-        """Apply drop copy that has covered the cohort since the order was last evaluated."""
+        """Apply the drop copy ranges that have covered the cohort since the order was last evaluated."""
         cohort = self.cohort
         if cohort is None or cohort.shard is None or self.mark.epoch > cohort.mark.epoch or self.update:
             return
@@ -392,7 +393,7 @@ class Order:
                 request.leave_unanswered(answers.epoch, answers.time)
 
     def leave_unanswered(self, placed: Placed, epoch: int, since: datetime | None) -> None:
-        """Record that the request that placed the order will have no answer. Called by `Orders`."""
+        """Record that the request that placed the order will not be answered. Called by `Orders`."""
         if not placed.uncertain_since_epoch:
             placed.uncertain_since_epoch, placed.since = epoch, since
         self._knowledge = self.knowledge.leave_unanswered(epoch, since)
@@ -534,7 +535,7 @@ class Order:
 
     @property
     def average_price(self) -> Decimal | None:
-        """Average price of the fills received, in dollars with 28 digits; None without fills."""
+        """Average price of the fills received, in dollars, rounded to 28 digits; None without fills."""
         return divide(self.value, self.filled_qty) if self.filled_qty else None
 
     def count(self, fill: Fill) -> None:
@@ -570,7 +571,7 @@ class OrderDiscrepancyKind(Enum):
     REVIVED = "a later report shows an ended order as open"
     TERMS = "a report differs in symbol or side from earlier ones"
     UNKNOWN_REQUEST = "a request about an unknown order, or an answer to an unknown request"
-    TOO_MANY = "there are more orders or fills than are kept, or an id is too long"
+    TOO_MANY = "the limit on orders or fills was reached, or an id is too long"
     FORGOTTEN = "a report that may be about an order no longer kept; it is not counted"
 
 
@@ -602,7 +603,7 @@ class OrderUpdate:
         fills: The newly counted fills; each is reported once.
         answered: Changes and cancels that are no longer pending: done, refused, or known not to have reached
             the venue.
-        forgotten: Whether the order was removed to make room for another.
+        forgotten: Whether the order was removed, by `Orders.withdraw` or to make room for another.
         moved_from: The previous account of the order, if this message shows that the order belongs to another
             account. Fills of earlier updates then belong to `order.account` too. None while the account is
             unchanged.
@@ -610,9 +611,10 @@ class OrderUpdate:
         mass_cancel: The mass cancel whose state changed. Each of its orders has a separate update.
         lost: A live view of the orders that are not done, by symbol and side, if reports about any of them
             may be missing. Orders with a report are now UNVERIFIED. Orders without one are UNKNOWN if the
-            answer to their request may be missing too. They have no separate updates. None in other updates.
-        verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN, without those that have
-            been removed since. They have no separate updates. Empty in other updates.
+            answer to their request may be missing too. None of these orders has a separate update. The
+            attribute is None in other updates.
+        verified: Orders that were UNVERIFIED and that drop copy shows to be OPEN, except those that have
+            been removed since. None of them has a separate update. The attribute is empty in other updates.
     """
 
     order: Order | None

@@ -44,8 +44,9 @@ class OrderIndex:
     losses: Losses
     orders: dict[int, Order] = attrs.field(factory=dict)
     done: OrderedDict[int, None] = attrs.field(factory=OrderedDict)
-    """Numbers of orders that have ended, the earliest ended first. To find its first entry, a dict would skip
-    all deleted entries at its front: with 100,000 orders, adding an order took up to four times as long.
+    """Numbers of orders that have ended, the earliest ended first. This is an OrderedDict, because a dict
+    finds its first entry only after skipping all deleted ones before it: with 100,000 orders, adding an order
+    took up to four times as long.
     """
     ended: int = 0
     """`Order.ended` of the order that ended last."""
@@ -61,7 +62,7 @@ class OrderIndex:
     with 10,000 symbols as with two.
     """
     own: set[int] = attrs.field(factory=set)
-    """Numbers of the orders that were placed here and are not done."""
+    """Numbers of the orders that this session placed and that are not done."""
     unsettled: dict[int, Order] = attrs.field(factory=dict)
     """Orders that may become uncertain: not done, or with fills or answers still expected."""
     cohorts: list[Cohort] = attrs.field(factory=list)
@@ -77,7 +78,7 @@ class OrderIndex:
     touched: list[OrderUpdate] = attrs.field(factory=list)
     """Updates to report; each is the `update` of its order."""
 
-    def named(self, cl_ord_id: str) -> Order | None:
+    def by_cl_ord_id(self, cl_ord_id: str) -> Order | None:
         """Return the order with this ClOrdID; see `Orders.by_cl_ord_id`."""
         return max(
             self.namesakes(cl_ord_id), key=lambda order: (not order.is_done, order.number), default=None
@@ -125,15 +126,15 @@ class OrderIndex:
         return (self.orders[number] for number in numbers if number in self.orders)
 
     def verify(self, cohort: Cohort) -> Collection[int]:
-        """Record that drop copy has returned all reports about the orders of a cohort; return the numbers of
-        the orders.
+        """Record that drop copy has returned all reports about a cohort's orders; return the numbers of these
+        orders.
         """
         # Uses only the cohort: reading an attribute of 100,000 orders that are not in the processor's caches
         # would take 20 ms.
         found = list(cohort.slots)
         self.changed.update(zip(cohort.slots.values(), found, strict=True))
         cohort.mark = self.losses.mark
-        joined = self._current(cohort.shard, cohort)
+        joined = self._current_cohort(cohort.shard, cohort)
         if joined is not cohort:
             small, large = sorted((cohort, joined), key=lambda each: len(each.slots))
             for number in small.slots:
@@ -143,7 +144,7 @@ class OrderIndex:
             self.current[cohort.shard] = large
         return found
 
-    def unlinked(self, name: str) -> list[tuple[Order, Placed]]:
+    def awaiting_outcome(self, name: str) -> list[tuple[Order, Placed]]:
         """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
         reported. Orders without any answer are first, then those whose answer left the outcome open. Both
         groups are sorted by age, the oldest order first.
@@ -154,12 +155,12 @@ class OrderIndex:
             if order.placed is not None
             and not (order.last is not None or order.end is not None or order.placed.refused)
         ]
-        return sorted(found, key=_attempt) if len(found) > 1 else found
+        return sorted(found, key=_outcome_sort_key) if len(found) > 1 else found
 
-    def unnamed(self, name: str) -> Order | None:
-        """Return the order that a request with this ClOrdID in `OutcomesUnknown` may have placed. No earlier
-        event has listed the request of that order, and the request has no answer. If there are several such
-        orders, return the oldest uncertain one, or else the oldest.
+    def unlisted_order(self, name: str) -> Order | None:
+        """Return the order that was placed by a request with this ClOrdID which `OutcomesUnknown` lists now.
+        Orders are left out if an earlier event listed their request, or if it was answered. If several orders
+        remain, return the oldest uncertain one, or else the oldest.
         """
         found = [
             order
@@ -169,9 +170,9 @@ class OrderIndex:
             and not order.placed.named
             and not _is_answered(order)
         ]
-        return min(found, key=_uncertain_first, default=None)
+        return min(found, key=_unknown_sort_key, default=None)
 
-    def reported(self, name: str) -> Order | None:
+    def known_from_reports(self, name: str) -> Order | None:
         """Return the newest order with this ClOrdID that is known only from reports."""
         for each in self.namesakes(name):
             if each.placed is None and name in (each.cl_ord_id, each.first_cl_ord_id):
@@ -196,10 +197,10 @@ class OrderIndex:
             and (each.symbol, each.side) == (order.symbol, order.side)
             and not each.placed.refused
         ]
-        known = sorted((each for each in group if _is_reported(each)), key=_first)
+        known = sorted((each for each in group if _is_reported(each)), key=_first_report_sort_key)
         others = sorted((each for each in group if not _is_reported(each)), key=_number)
         requests = [each.placed for each in group if each.placed is not None]
-        requests.sort(key=_request_order if others else _number)
+        requests.sort(key=_request_sort_key if others else _number)
         for each, request in zip([*known, *others], requests, strict=True):
             if each.placed is not request:
                 self.begin(each)
@@ -239,10 +240,10 @@ class OrderIndex:
         del self.orders[number]
         if order.order_id is not None:
             del self.by_id[order.order_id]
-        self._name(order, ())
+        self._index_names(order, ())
         self._end(order)
         self.unsettled.pop(number, None)
-        self._leave(order)
+        self._leave_cohort(order)
         self.done.pop(number, None)
 
     def make_room(self) -> bool:
@@ -281,7 +282,7 @@ class OrderIndex:
         update.discrepancies.append(OrderDiscrepancy(kind, detail))
 
     def take_updates(self) -> list[OrderUpdate]:
-        """Complete and return the updates of the applied message."""
+        """Complete and return the updates that the applied message causes."""
         updates, self.touched = self.touched, []
         for update in updates:
             order = update.order
@@ -305,11 +306,11 @@ class OrderIndex:
             or order.cum_qty > order.filled_qty
             or any(request.uncertain_since_epoch for request in order.pending)
         ):
-            self._leave(order)
+            self._leave_cohort(order)
         else:
-            self._join(order)
+            self._join_cohort(order)
         if names != order.indexed:
-            self._name(order, names)
+            self._index_names(order, names)
         if state is not OrderState.DONE:
             if order.placed is not None:
                 self.own.add(order.number)
@@ -348,8 +349,8 @@ class OrderIndex:
             yield slot, row
 
     def load(self, rows: Iterable[Any], marks: Mapping[int, Mark]) -> Iterator[None]:
-        """Add the orders of a dump, given by the rows of all slots in sequence; yield after every 200 rows or
-        orders.
+        """Add the orders from a dump, given by the rows of all slots in sequence; yield after every 200 rows
+        or orders.
 
         Raises:
             ValueError: a row is missing, or two orders have the same number.
@@ -359,7 +360,7 @@ class OrderIndex:
             if not slot % _SLICE:
                 yield
             if row is MISSING:
-                raise ValueError("rows are missing")
+                raise ValueError("rows are missing from the dump")
             if row is None:
                 self.free.append(slot)
                 continue
@@ -390,22 +391,22 @@ class OrderIndex:
             self.done.move_to_end(ended[position])
             self.ended = position
 
-    def _join(self, order: Order) -> None:
+    def _join_cohort(self, order: Order) -> None:
         """Add an order whose state is certain to the current cohort of its shard."""
         no_shard = order.last is None or order.pending or order.knowledge.kind is not KnowledgeKind.CLEAR
         shard = None if no_shard or order.last is None else order.last.key.shard
         cohort = order.cohort
         if cohort is None or cohort.shard != shard or cohort.is_lost:
-            self._leave(order)
-            cohort = order.cohort = self._current(shard)
+            self._leave_cohort(order)
+            cohort = order.cohort = self._current_cohort(shard)
             cohort.slots[order.number] = order.slot
 
-    def _leave(self, order: Order) -> None:
+    def _leave_cohort(self, order: Order) -> None:
         if order.cohort is not None:
             del order.cohort.slots[order.number]
             order.cohort = None
 
-    def _current(self, shard: int | None, new: Cohort | None = None) -> Cohort:
+    def _current_cohort(self, shard: int | None, new: Cohort | None = None) -> Cohort:
         """Return the cohort that orders of a shard join when their state is certain. If none is current,
         start `new` or, without it, an empty one.
         """
@@ -416,7 +417,7 @@ class OrderIndex:
             self.cohorts = kept if cohort in kept else [*kept, cohort]
         return cohort
 
-    def _name(self, order: Order, names: tuple[str, ...]) -> None:
+    def _index_names(self, order: Order, names: tuple[str, ...]) -> None:
         """Replace the ClOrdIDs by which an order is indexed."""
         for name in order.indexed:
             if name not in names:
@@ -442,26 +443,26 @@ class OrderIndex:
 
 
 def _is_reported(order: Order) -> bool:
-    """Return whether the venue has sent a report about an order that was placed here."""
+    """Return whether the venue has sent a report about an order that this session placed."""
     return order.order_id is not None or order.end is not None
 
 
 def _is_answered(order: Order) -> bool:
-    """Return whether an order has ended, and its own session has received a report or refusal of it."""
+    """Return whether an order has ended, and its own session has received a report or a reject for it."""
     return order.is_done and (order.seen_live or order.ending in (Ending.REJECTED, Ending.REFUSED))
 
 
-def _uncertain_first(order: Order) -> tuple[bool, int]:
+def _unknown_sort_key(order: Order) -> tuple[bool, int]:
     return order.state is not OrderState.UNKNOWN, order.number
 
 
-def _first(order: Order) -> tuple[ExecKey, str]:
+def _first_report_sort_key(order: Order) -> tuple[ExecKey, str]:
     return order.first_key or NO_KEY, order.order_id or ""
 
 
-def _request_order(placed: Placed) -> tuple[bool, int]:
+def _request_sort_key(placed: Placed) -> tuple[bool, int]:
     return placed.unsure, placed.number
 
 
-def _attempt(found: tuple[Order, Placed]) -> tuple[bool, int]:
+def _outcome_sort_key(found: tuple[Order, Placed]) -> tuple[bool, int]:
     return found[1].unsure, found[0].number

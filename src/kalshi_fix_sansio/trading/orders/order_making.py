@@ -36,7 +36,7 @@ def check_free(cl_ord_id: str, other: Order | None) -> None:
 def check_live(order: Order) -> None:
     """Raise OrderRequestError if an order is done."""
     if order.ending is not None:
-        raise OrderRequestError(f"{order.cl_ord_id} is done: {order.ending.value}", order)
+        raise OrderRequestError(f"order {order.cl_ord_id} is done: {order.ending.value}", order)
 
 
 def check_cap(order: Order) -> None:
@@ -44,25 +44,26 @@ def check_cap(order: Order) -> None:
     now."""
     if order.last is None:
         raise OrderRequestError(
-            f"{order.cl_ord_id} has no New report yet, and UseCapReservation allows no change before that",
+            f"order {order.cl_ord_id} has no New report yet; with UseCapReservation, wait for it first",
             order,
         )
     if any(request.msg_type == _CHANGE for request in order.pending):
         raise OrderRequestError(
-            f"a change to {order.cl_ord_id} is pending, and UseCapReservation allows one at a time", order
+            f"a change to order {order.cl_ord_id} is pending; with UseCapReservation, send one at a time",
+            order,
         )
 
 
 def total_qty(order: Order, leaves_qty: Decimal | int | str | None) -> Decimal:
     """Return the OrderQty (38) of a change that leaves `leaves_qty` contracts open; see `Orders.replace`."""
-    before = _change_before(order)
+    before = _newest_pending_change(order)
     if leaves_qty is None and before is not None and before.quantity is not None:
         return before.quantity
     leaves = order.leaves_qty if leaves_qty is None else to_decimal(leaves_qty)
     return add(max(order.cum_qty, order.filled_qty), leaves)
 
 
-def _change_before(order: Order) -> PendingRequest | None:
+def _newest_pending_change(order: Order) -> PendingRequest | None:
     """Return the newest change that awaits its answer. Later requests must refer to its ClOrdID, which the
     order gets when the venue accepts the change.
     """
@@ -75,7 +76,7 @@ def identifying_fields(order: Order, cl_ord_id: str) -> dict[str, Any]:
     """Return the fields by which the venue identifies an order, and those that must repeat the order's
     values.
     """
-    before = _change_before(order)
+    before = _newest_pending_change(order)
     account = order.account
     fields: dict[str, Any] = {
         "cl_ord_id": cl_ord_id,

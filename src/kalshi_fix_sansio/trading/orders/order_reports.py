@@ -34,9 +34,9 @@ _BALANCE: Final = CollateralAmountType.BALANCE
 _IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
 
 
-def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
-    """Return the conditions under which an answer leaves the outcome of the request open. The venue itself
-    does not know the outcome then.
+def _open_conditions(cls: type[Message]) -> tuple[Terms, ...]:
+    """Return the conditions under which an answer leaves the outcome of the request open, because the venue
+    itself does not know it.
     """
     layout = cls.MESSAGE
     return tuple(
@@ -45,7 +45,7 @@ def _open_when(cls: type[Message]) -> tuple[Terms, ...]:
 
 
 _OPEN: Final[dict[type[Message], tuple[Terms, ...]]] = {
-    cls: _open_when(cls) for cls in (ExecutionReport, OrderCancelReject)
+    cls: _open_conditions(cls) for cls in (ExecutionReport, OrderCancelReject)
 }
 
 
@@ -54,7 +54,7 @@ def leaves_open(message: Message) -> bool:
     return any(holds(condition, message) for condition in _OPEN[type(message)])
 
 
-def too_long(report: Any) -> str | None:
+def overlong_id(report: Any) -> str | None:
     """Return the name of the first id in a report that is longer than the limit; None if all are short
     enough.
     """
@@ -62,8 +62,8 @@ def too_long(report: Any) -> str | None:
 
 
 def missing_field(report: Any) -> str | None:
-    """Return the name of a required field that is missing from a report or malformed, or a phrase if a
-    quantity is negative. Return None if the report is complete.
+    """Return the name of a required field that is missing from a report or malformed, or "a valid quantity"
+    if a quantity is negative. Return None if the report is complete.
     """
     for name in _NEEDED:
         if not getattr(report, name):

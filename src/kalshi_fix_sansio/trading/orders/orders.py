@@ -83,10 +83,10 @@ from kalshi_fix_sansio.trading.orders.order_reports import (
     PENDING,
     leaves_open,
     missing_field,
+    overlong_id,
     parse_report,
     read_account,
     read_fill,
-    too_long,
 )
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport, UncertainOrder
 from kalshi_fix_sansio.trading.orders.uncertainty import Uncertainty
@@ -100,7 +100,9 @@ _KEYS_PER_STEP: Final = 20_000
 """Maximum number of row keys that are read in one step of loading."""
 _CHANGES: Final = (OrderCancelReplaceRequest, OrderCancelRequest)
 _REQUESTS: Final = frozenset(("D", "F", "G", "q"))
+"""MsgTypes of requests about orders."""
 _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
+"""MsgTypes with which the venue reports changes of orders or answers requests about them."""
 _REJECTED: Final = ExecType.REJECTED
 _TRADE: Final = ExecType.TRADE
 _WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
@@ -173,8 +175,8 @@ class Orders:
             logon: the fields of the session's Logon, used until the first LoggedOn event, which contains
                 them. Default: UseDollars is set.
             max_orders: maximum number of orders kept, about 3 KB each without fills. Beyond it, a new order
-                replaces the order that ended first. If none has ended, orders of other sessions are not kept,
-                and those of this session are kept beyond the limit.
+                replaces the order that ended first. If none has ended, orders from other sessions are not
+                kept, and those from this session are kept beyond the limit.
             max_fills: maximum number of fills kept and counted for one order, about 1 KB each.
         """
         self._session_type = SESSION_TYPES[session_type]
@@ -226,7 +228,7 @@ class Orders:
         """Return the order that has this ClOrdID (11) now, was placed with it, or has a pending request with
         it. If several match, return the newest one that is not done, or else the newest.
         """
-        return self._kept.named(cl_ord_id)
+        return self._kept.by_cl_ord_id(cl_ord_id)
 
     def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
         """Return the orders that are not done, in any state, the oldest first. The result is lazy: each
@@ -318,8 +320,8 @@ class Orders:
             cl_ord_id: ClOrdID of the request; the order takes it when the venue accepts the request.
             price: the new price in dollars; None leaves it unchanged.
             leaves_qty: the new number of open contracts; None leaves it unchanged. OrderQty (38) is this
-                number plus the filled quantity known here; the venue subtracts fills that happen in the
-                meantime.
+                number plus the filled quantity known to this object; the venue subtracts fills that happen
+                in the meantime.
             time_in_force: the new expiry; None leaves it unchanged.
             expire_time: for GOOD_TILL_DATE.
 
@@ -355,7 +357,7 @@ class Orders:
         """
         for other in self._mass_cancels.open:
             if other.state is MassCancelState.SENT:
-                raise OrderRequestError(f"mass cancel {other.cl_ord_id} has no answer yet")
+                raise OrderRequestError(f"mass cancel {other.cl_ord_id} has no answer yet; wait for it")
         return OrderMassCancelRequest(cl_ord_id=cl_ord_id)
 
     @property
@@ -370,7 +372,7 @@ class Orders:
         ends.
         """
         if isinstance(request, NewOrderSingle):
-            waiting = [order for order, _ in self._kept.unlinked(request.cl_ord_id)]
+            waiting = [order for order, _ in self._kept.awaiting_outcome(request.cl_ord_id)]
             # An order with this ClOrdID whose outcome is unknown was sent earlier and stays.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
@@ -398,7 +400,7 @@ class Orders:
         """
         if self._loading:
             self._raise_not_loaded()
-        handler = _HANDLERS.get(type(event)) or _inherited(type(event))
+        handler = _HANDLERS.get(type(event)) or _inherited_handler(type(event))
         if handler is not None:
             handler(self, event)
         return self._take_updates()
@@ -422,7 +424,7 @@ class Orders:
         raise LocalProtocolError("the orders are not loaded yet: iterate over the result of load to its end")
 
     def _take_updates(self) -> list[OrderUpdate]:
-        """Complete and return the updates of the applied message, and those of mass cancels."""
+        """Complete and return the updates that the applied message causes, and those about mass cancels."""
         updates = self._kept.take_updates()
         if self._mass_cancels.open:
             for update in updates:
@@ -452,13 +454,13 @@ class Orders:
 
     def _add(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Order:
         order = Order(self._number + 1, message.symbol, message.side, losses=self._losses)
-        order.placed = self._placed(message, after)
-        # An order placed here is kept even beyond the limit, because the user controls how many there are.
+        order.placed = self._make_placed(message, after)
+        # The session's own orders are kept even beyond the limit, because the user controls their number.
         self._kept.make_room()
         self._kept.add(order)
         return order
 
-    def _placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Placed:
+    def _make_placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Placed:
         self._number += 1
         return Placed(
             self._number,
@@ -476,10 +478,10 @@ class Orders:
             return
         order = self._order_of(message)
         if order is None:
-            detail = f"{message.MSG_TYPE} {message.cl_ord_id} names {message.orig_cl_ord_id}"
+            detail = f"{message.MSG_TYPE} {message.cl_ord_id} with OrigClOrdID {message.orig_cl_ord_id}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
-        if order.is_done:  # the venue cannot accept it
+        if order.is_done:  # the venue cannot accept the request
             self._answers.record_overtaken(message.cl_ord_id)
             return
         self._kept.begin(order)
@@ -522,7 +524,7 @@ class Orders:
         if missing is not None:
             named = self._kept.by_id.get(report.order_id or "")
             self._kept.record_discrepancy(
-                named, OrderDiscrepancyKind.UNREADABLE, f"a report without {missing}"
+                named, OrderDiscrepancyKind.UNREADABLE, f"a report does not contain {missing}"
             )
             # The content of the report is unknown, so the order that it names becomes uncertain. If it names
             # no known order, every order becomes uncertain.
@@ -531,7 +533,7 @@ class Orders:
             return
         kept = self._kept
         order = kept.by_id.get(report.order_id)
-        long_field = too_long(report)
+        long_field = overlong_id(report)
         if long_field is not None:
             kept.record_discrepancy(
                 None, OrderDiscrepancyKind.TOO_MANY, f"{long_field} in a report is too long"
@@ -581,7 +583,7 @@ class Orders:
             if kind == _TRADE:
                 self._apply_fill(order, update, report, key, dollars)
         if report.symbol != order.symbol or report.side != order.side:
-            detail = f"{report.symbol} side {report.side} in {order.order_id}"
+            detail = f"symbol {report.symbol} and side {report.side} for OrderID {order.order_id}"
             kept.record_discrepancy(order, OrderDiscrepancyKind.TERMS, detail)
         if order.end is not None and order.last is not None and _revives(order.last, order.end):
             kept.record_discrepancy(order, OrderDiscrepancyKind.REVIVED, f"report {order.last.key}")
@@ -629,14 +631,14 @@ class Orders:
             return
         if len(fills) >= self._max_fills:
             self._kept.record_discrepancy(
-                order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are kept"
+                order, OrderDiscrepancyKind.TOO_MANY, f"{self._max_fills} fills are already kept"
             )
             return
         fill = read_fill(report, key, price, quantity)
         order.count(fill)
         update.fills.append(fill)
         if order.filled_qty > order.cum_qty:
-            detail = f"{order.filled_qty:f} in fills, CumQty is {order.cum_qty:f}"
+            detail = f"the fills add up to {order.filled_qty:f}, CumQty is {order.cum_qty:f}"
             self._kept.record_discrepancy(order, OrderDiscrepancyKind.OVERFILLED, detail)
 
     def _find(self, report: Any, key: ExecKey | None) -> Order | None:
@@ -668,7 +670,7 @@ class Orders:
 
     def _own_order(self, report: Any) -> Order | None:
         for name in (report.cl_ord_id, report.orig_cl_ord_id):
-            for order, _ in self._kept.unlinked(name or ""):
+            for order, _ in self._kept.awaiting_outcome(name or ""):
                 if order.order_id is None and (order.symbol, order.side) == (report.symbol, report.side):
                     return order
         return None
@@ -677,22 +679,22 @@ class Orders:
 
     def _find_rejected(self, report: Any) -> Order | None:
         """Return the order that a Rejected report ends; None if the report rejects a change or a cancel, or
-        is redelivered. The OrderID in the report may be that of another order, because of which the venue
-        refused this one.
+        is redelivered. The report may contain the OrderID of another order: the one because of which the
+        venue refused this order.
         """
         if self._answers.record_answer(report):
             return None
-        waiting = self._kept.unlinked(report.cl_ord_id)
+        waiting = self._kept.awaiting_outcome(report.cl_ord_id)
         if waiting:
             named = [order for order, _ in waiting if order.order_id == report.order_id]
             order = named[0] if named else waiting[0][0]
-            # The OrderID was in a pending report and may belong to another order; a rejected order has none.
+            # A rejected order has no OrderID: the one in its pending report may belong to another order.
             if order.order_id is not None:
                 self._kept.begin(order)
                 del self._kept.by_id[order.order_id]
                 order.order_id = None
             return order
-        for order, request in self._answers.of_reject(report)[:1]:
+        for order, request in self._answers.candidates_for_reject(report)[:1]:
             self._kept.answer(order, request)
         return None
 
@@ -701,7 +703,7 @@ class Orders:
         if self._answers.record_answer(report):
             return
         self.epoch += 1
-        waiting = self._kept.unlinked(report.cl_ord_id)
+        waiting = self._kept.awaiting_outcome(report.cl_ord_id)
         if waiting:
             # The report answers the newest request that had no answer until now.
             named = [each for each in waiting if each[0].order_id == report.order_id]
@@ -710,7 +712,7 @@ class Orders:
             order.leave_unanswered(placed, self.epoch, self._time)
             placed.unsure = True
         else:
-            for order, request in self._answers.of_reject(report)[:1]:
+            for order, request in self._answers.candidates_for_reject(report)[:1]:
                 self._kept.begin(order)
                 request.leave_unanswered(self.epoch, self._time)
 
@@ -718,7 +720,7 @@ class Orders:
         self._record_time(message)
         if self._answers.record_answer(message):
             return
-        found = self._answers.of_reject(message)
+        found = self._answers.candidates_for_reject(message)
         if not found and (
             message.cl_ord_id in self._answers.overtaken
             or (not leaves_open(message) and self.unplaced.answer(message.cl_ord_id, *_CHANGES))
@@ -727,7 +729,7 @@ class Orders:
         if not found:
             detail = f"OrderCancelReject for {clipped(message.cl_ord_id)}"
             order = self._kept.by_id.get(message.order_id or "")
-            order = order or self._kept.named(message.orig_cl_ord_id or "")
+            order = order or self._kept.by_cl_ord_id(message.orig_cl_ord_id or "")
             # If the order is done, the answer contains no new information.
             if order is None or not order.is_done:
                 self._kept.record_discrepancy(order, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -758,7 +760,7 @@ class Orders:
         self._record_time(event.reject)
         sent: Any = event.sent
         if isinstance(sent, NewOrderSingle):
-            for order, placed in self._kept.unlinked(sent.cl_ord_id)[:1]:
+            for order, placed in self._kept.awaiting_outcome(sent.cl_ord_id)[:1]:
                 self._kept.begin(order)
                 placed.refused = True
         elif isinstance(sent, _CHANGES):
@@ -772,7 +774,7 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
 
     def _handle_outcomes_unknown(self, event: OutcomesUnknown) -> None:
-        """Mark the listed requests as uncertain, because they will have no answer. Adopt unknown requests as
+        """Mark the listed requests as uncertain, because they will not be answered. Adopt unknown requests as
         if they had been passed to `apply` when they were sent.
         """
         self.epoch += 1
@@ -785,13 +787,13 @@ class Orders:
                 self._handle_unknown_change(request, message)
 
     def _handle_unknown_order(self, request: OpenRequest, message: NewOrderSingle | None) -> None:
-        order = self._kept.unnamed(request.request_id)
-        reported = self._kept.reported(request.request_id) if order is None else None
+        order = self._kept.unlisted_order(request.request_id)
+        reported = self._kept.known_from_reports(request.request_id) if order is None else None
         since = self._time
         if order is None and message is not None:
             if reported is not None and (reported.symbol, reported.side) == (message.symbol, message.side):
                 order = reported
-                order.placed = self._placed(message, self._reports.loaded)
+                order.placed = self._make_placed(message, self._reports.loaded)
             else:
                 order, since = self._add(message, self._reports.loaded), request.sent_at
         if order is None or order.placed is None:
@@ -802,11 +804,11 @@ class Orders:
         order.placed.named = True
         if order.state is OrderState.SENT:
             order.leave_unanswered(order.placed, self.epoch, since or self._time)
-        self._kept.index(order)  # the next request of the event may be about this order
+        self._kept.index(order)  # the next request in the event may be about this order
 
     def _handle_unknown_mass_cancel(self, request: OpenRequest) -> None:
         name, since = request.request_id, self._time
-        if self._mass_cancels.named(name) is None:
+        if self._mass_cancels.find(name) is None:
             # Without a known order, no report could show that the mass cancel was carried out.
             if not self._kept.own:
                 self.unplaced.keep(request)
@@ -821,10 +823,10 @@ class Orders:
             if message is None
             else self._pending_like(message)
         )
-        unnamed = [each for each in found if not each[1].named]
-        if unnamed:
-            terms = unnamed[0][1].terms
-            order, pending = min(unnamed, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
+        unlisted = [each for each in found if not each[1].named]
+        if unlisted:
+            terms = unlisted[0][1].terms
+            order, pending = min(unlisted, key=lambda each: (each[1].terms != terms, not each[1].is_unknown))
             since = self._time
         else:
             known = None if message is None else self._order_of(message)
@@ -908,8 +910,8 @@ class Orders:
 
     def dump(self, *, full: bool = False) -> Iterator[tuple[str, Any]]:
         """Yield the rows that have changed since the last dump, each as its key and its JSON value, for
-        `load`. Each changed order has one row, and the row "orders" contains the other state. A row replaces
-        an earlier one with the same key: `rows.update(orders.dump())`.
+        `load`. Each changed order has one row, and the row "orders" contains the remaining state. A row
+        replaces an earlier one with the same key: `rows.update(orders.dump())`.
 
         The row "orders" is yielded twice: first as None, and last with its value. Until that value is stored,
         the rows are incomplete and cannot be loaded. Messages may be applied between two rows.
@@ -952,13 +954,13 @@ class Orders:
         10 ms. It yields an empty list after each step and the updates at the end. The last step replaces the
         state. Until then, do not change the rows; `apply` and `dump` raise LocalProtocolError.
 
-        The session of the dump counts as ended. On a session type without resends, or if the venue cancels
-        orders on disconnect, this makes the open orders uncertain. An update reports the uncertain orders,
-        including those that were uncertain when the dump was written.
+        The session at the time of the dump counts as ended. On a session type without resends, or if the
+        venue cancels orders on disconnect, this makes the open orders uncertain. An update reports the
+        uncertain orders, including those that were uncertain when the dump was written.
 
         Raises:
-            ValueError: the rows are not those of `dump` of this class and version, or some are missing. The
-                state is unchanged.
+            ValueError: the rows were not produced by `dump` of this class and version, or some are missing.
+                The state is unchanged.
         """
         self._loading = True
         return self._load(rows)
@@ -1034,7 +1036,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Orders, Any], None]]] = {
 """The method that handles each type accepted by `Orders.apply`."""
 
 
-def _inherited(cls: type) -> Callable[[Orders, Any], None] | None:
+def _inherited_handler(cls: type) -> Callable[[Orders, Any], None] | None:
     return next((_HANDLERS[each] for each in cls.__mro__ if each in _HANDLERS), None)
 
 
@@ -1045,11 +1047,11 @@ def _record_account(order: Order, account: Account | None, key: ExecKey) -> None
     stated = order.stated
     # Two sessions may receive reports with the same key and different accounts. Comparing the accounts too
     # makes the result independent of which report arrives first.
-    if stated is None or (key, *_account_order(account)) > (stated[0], *_account_order(stated[1])):
+    if stated is None or (key, *_account_sort_key(account)) > (stated[0], *_account_sort_key(stated[1])):
         order.stated = key, account
 
 
-def _account_order(account: Account) -> tuple[int, str]:
+def _account_sort_key(account: Account) -> tuple[int, str]:
     return account.subaccount, account.customer or ""
 
 
@@ -1058,5 +1060,5 @@ def _revives(last: ReportFacts, end: ReportFacts) -> bool:
 
 
 def _is_repeated(message: Any) -> bool:
-    """Return whether a request has PossDupFlag: a log may contain retransmissions of earlier requests."""
+    """Return whether a request has PossDupFlag. A log may contain retransmissions of earlier requests."""
     return message.header is not None and message.header.poss_dup_flag is True

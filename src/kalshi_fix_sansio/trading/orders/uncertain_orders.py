@@ -21,7 +21,7 @@ class UncertainOrderKind(Enum):
     ORDER_UNKNOWN = "the venue may have it"
     REQUEST_UNKNOWN = "the outcome of an amend or a cancel is unknown"
     ORDER_UNVERIFIED = "it may have been filled or cancelled"
-    FILLS_UNREPORTED = "its fills are incomplete: CumQty is higher"
+    FILLS_UNREPORTED = "its fills are incomplete: they add up to less than CumQty"
     MASS_CANCEL_UNKNOWN = "the orders of the session may have been cancelled"
 
 
@@ -34,8 +34,8 @@ class UncertainOrder(UncertainItem):
         order: The order; None for a mass cancel.
         request: The change or cancel whose outcome is unknown; None for other kinds.
         mass_cancel: The mass cancel; None for an order.
-        begin: Key at which drop copy must begin to resolve the uncertainty; None if it is unknown, so
-            REST must be used. A mass cancel needs drop copy of each shard of its orders:
+        begin: Key at which drop copy must begin to resolve the uncertainty; None if it is unknown, in
+            which case REST must be used. A mass cancel needs drop copy for each shard of its orders:
             `Orders.drop_copy_start` returns all keys.
     """
 

@@ -21,7 +21,7 @@ MAX_SYMBOLS: Final = 10_000
 @attrs.define(eq=False)
 class Preceding:
     """The newest reports, and the latest time, that are known to precede the order of an accepted quote.
-    Whether the quote has an order need not be known.
+    The order need not exist.
     """
 
     keys: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
@@ -82,7 +82,9 @@ class ReportKeys:
         shard = self._shards.get(symbol)
         return None if shard is None else preceding.keys.get(shard)
 
-    def proves_none(self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime) -> bool:
+    def proves_no_order(
+        self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime
+    ) -> bool:
         """Return whether a range that contains no report about the order proves that there is no order. `due`
         is the time by which the order would have been reported.
 

@@ -150,7 +150,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Return the request with this QuoteReqID or RfqId; None if it is not kept."""
         return self._rfqs.get(name) or self._by_rfq_id.get(name)
 
-    def _uncertain(self) -> Iterator[UncertainRfq]:
+    def _uncertain_items(self) -> Iterator[UncertainRfq]:
         for rfq in self._rfqs.values():
             if rfq.state is RfqState.UNKNOWN:
                 kind, quote_id, since = UncertainRfqKind.RFQ_UNKNOWN, None, rfq.uncertain_since
@@ -161,12 +161,12 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                     quote_id, since = acceptance.quote_id, acceptance.uncertain_since
                 yield uncertain_rfq(kind, rfq.quote_req_id, rfq.symbol or "", rfq.rfq_id, quote_id, since)
 
-    def _awaited(self) -> Iterator[tuple[Acceptance, datetime]]:
+    def _awaited_deals(self) -> Iterator[tuple[Acceptance, datetime]]:
         for each in self._may_trade.values():
             if each.deadline is not None and each.uncertain_since is None:
                 yield each, each.deadline
 
-    def _unknown(self) -> Iterator[tuple[Acceptance, datetime]]:
+    def _uncertain_deals(self) -> Iterator[tuple[Acceptance, datetime]]:
         for deal in self._may_trade.values():
             for each in deal.rfq.acceptances:
                 # Without a ClOrdID, no report can be matched with its order.
@@ -179,7 +179,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Record a request that is about to be sent; return its state.
 
         Raises:
-            RfqRequestError: an active request has the same QuoteReqID. Do not send it.
+            RfqRequestError: an active request has the same QuoteReqID. Do not send the new request.
         """
         before = self._rfqs.get(request.quote_req_id)
         if before is not None:
@@ -259,7 +259,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         price = self._check(rfq, quote, side, cl_ord_id)
         size = quote.size(side) if quantity is None else quantity
         if size is None:
-            raise RfqRequestError(f"quote {quote.quote_id} has no size; give a quantity")
+            raise RfqRequestError(f"quote {quote.quote_id} has no size; pass a quantity")
         if not self._dollars:
             # Rounded in the direction that does not exclude the quote; the order trades at the price of the
             # quote.
@@ -374,9 +374,11 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """Return the price of a quote; raise RfqRequestError if it cannot be accepted."""
         price = quote.price(side)
         if price is None:
-            raise RfqRequestError(f"quote {quote.quote_id} has no price to {side.name.lower()} at")
+            raise RfqRequestError(f"quote {quote.quote_id} has no price for side {side.name}")
         if rfq.state is not RfqState.OPEN:
-            raise RfqRequestError(f"request {rfq.quote_req_id} cannot be accepted: {rfq.state.value}")
+            raise RfqRequestError(
+                f"no quote for request {rfq.quote_req_id} can be accepted: {rfq.state.value}"
+            )
         if quote.quote_id not in rfq.quotes:
             raise RfqRequestError(f"quote {quote.quote_id} is not a quote for request {rfq.quote_req_id}")
         if any(cl_ord_id == each.cl_ord_id for each in rfq.acceptances):
@@ -535,7 +537,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             self._add_discrepancy(
                 update,
                 RfqDiscrepancyKind.TOO_MANY,
-                f"quote {quote.quote_id}: {self._max_quotes} are kept already",
+                f"quote {quote.quote_id}: {self._max_quotes} quotes for its request are already kept",
             )
             return
         rfq.quotes[quote.quote_id] = update.quote = quote
@@ -733,7 +735,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with a dump of this process or an earlier one.
+        """Replace the state with a dump that this process or an earlier one wrote.
 
         On KalshiRT, the venue resends the messages since the dump at the next logon.
 

@@ -48,6 +48,7 @@ _CLOSED: Final = (
     (Fact.CANCELED, RfqState.CANCELED),
     (Fact.REFUSED, RfqState.REFUSED),
 )
+"""Facts that end a request, each with the resulting state, the strongest evidence first."""
 
 
 @attrs.define(eq=False)
@@ -64,7 +65,7 @@ class CreatorQuote:
         contracts: Number of contracts requested; None if the request specifies cash.
         maker: The maker's public id.
         made: Time of the quote, in UTC according to the venue.
-        gone: Text (58) with which the venue reported that the quote is no longer open; None before.
+        gone: Text (58) with which the venue reported that the quote is no longer open; None until then.
         age: TransactTime, SendingTime and MsgSeqNum, as a sort key: the newer of two quotes has the higher
             key.
     """
@@ -83,7 +84,7 @@ class CreatorQuote:
 
     def price(self, side: Side) -> Decimal | None:
         """Return the YES price in dollars at which the creator can trade on a side. A buyer pays one dollar
-        minus the maker's price for NO. None if the quote has no price for the side.
+        minus the maker's price for NO. Return None if the quote has no price for the side.
         """
         if side is Side.SELL:
             return self.bid
@@ -131,7 +132,8 @@ class Acceptance(Deal):
     def is_refused(self) -> bool:
         """Whether the venue refused the acceptance. The request then stays open."""
         # A refused order counts only if the acceptance itself was the order. An AcceptQuote is refused with
-        # an AcceptQuoteStatus. If the order that results from it is refused later, the request ends.
+        # an AcceptQuoteStatus. If the order that results from an AcceptQuote is refused later, the
+        # request ends.
         if Fact.ACCEPTED in self.facts:
             return False
         return Fact.REFUSED in self.facts or (self.by_order and Fact.ORDER_REFUSED in self.facts)

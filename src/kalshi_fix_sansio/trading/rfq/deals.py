@@ -1,6 +1,4 @@
-"""Deals: the quotes of a maker and the acceptances of a creator, and the facts that messages establish about
-them.
-"""
+"""Deals: a maker's quotes and a creator's acceptances, and the facts that messages establish about them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Common base of the state machines for both sides of requests for quotes (RFQs). A deal is a quote of the
-maker or an acceptance of the creator.
+"""Common base of the state machines for both sides of requests for quotes (RFQs). A deal is a maker's quote
+or a creator's acceptance.
 """
 
 from __future__ import annotations
@@ -114,13 +114,13 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     def uncertain(self) -> list[UncertainRfq]:
         """Return the uncertainties that no expected message will resolve."""
-        return [*self._uncertain(), *unplaced_items(self.unplaced)]
+        return [*self._uncertain_items(), *unplaced_items(self.unplaced)]
 
     def next_deadline(self) -> datetime | None:
         """Return the time at which to call `handle_timer`, in UTC; None without a deadline."""
         now = self._now or BEGINNING
-        due = [deadline for _, deadline in self._awaited()]
-        due += [overdue for _, overdue in self._unknown() if overdue > now]
+        due = [deadline for _, deadline in self._awaited_deals()]
+        due += [overdue for _, overdue in self._uncertain_deals() if overdue > now]
         return min(due, default=None)
 
     def drop_copy_start(self, now: datetime, forgotten: Mapping[int, ExecKey] = {}) -> dict[int, ExecKey]:
@@ -134,19 +134,21 @@ class RfqMachine(ABC, Generic[R, D, U]):
             now: the current time, timezone-aware.
             forgotten: as for `Orders.drop_copy_start`.
         """
-        overdue = [(deal.rfq.symbol or "", deal.preceding) for deal, due in self._unknown() if due <= now]
+        overdue = [
+            (deal.rfq.symbol or "", deal.preceding) for deal, due in self._uncertain_deals() if due <= now
+        ]
         return self._keys.drop_copy_start(overdue, forgotten)
 
     @abstractmethod
-    def _uncertain(self) -> Iterator[UncertainRfq]:
+    def _uncertain_items(self) -> Iterator[UncertainRfq]:
         """Yield the requests and quotes whose state is unknown."""
 
     @abstractmethod
-    def _awaited(self) -> Iterator[tuple[D, datetime]]:
+    def _awaited_deals(self) -> Iterator[tuple[D, datetime]]:
         """Yield the deals that wait for a confirmation or for the report of a trade, with their deadlines."""
 
     @abstractmethod
-    def _unknown(self) -> Iterator[tuple[D, datetime]]:
+    def _uncertain_deals(self) -> Iterator[tuple[D, datetime]]:
         """Yield the uncertain deals that may still trade, with the time by which their order would be
         reported.
         """
@@ -169,9 +171,9 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
         Raises:
             RfqRequestError: the QuoteReqID of a creator's QuoteRequest belongs to a request that is still
-                active. Do not send it.
+                active. Do not send the QuoteRequest.
         """
-        # Deadlines before the event must be handled first.
+        # Deadlines that passed before the event must be handled first.
         now = self._advance(now)
         message = unwrapped(event)
         match message:
@@ -223,8 +225,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     def _handle_range(self, covered: DropCopyRange) -> None:
         """End the deals whose orders drop copy proves not to exist."""
-        for deal, due in list(self._unknown()):
-            if self._keys.proves_none(covered, deal.rfq.symbol or "", deal.preceding, due):
+        for deal, due in list(self._uncertain_deals()):
+            if self._keys.proves_no_order(covered, deal.rfq.symbol or "", deal.preceding, due):
                 self._handle_no_order(deal)
 
     @abstractmethod
@@ -235,7 +237,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         # The clock never goes back, because an earlier time would reopen windows whose end has been reported.
         if self._now is None or now > self._now:
             self._now = now
-        for deal, deadline in list(self._awaited()):
+        for deal, deadline in list(self._awaited_deals()):
             if deadline <= self._now:
                 self._handle_overdue(deal)
         return self._now
@@ -263,7 +265,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
     ) -> None:
         """Record a discrepancy for an answer with an unknown id, unless it answers an unplaced request."""
         if not (requests and self.unplaced.answer(name, *requests)):
-            self._add_discrepancy(None, kind, f"{answer.NAME} of {clipped(name)!r}")
+            self._add_discrepancy(None, kind, f"{answer.NAME} for {clipped(name)!r}")
 
     def _drain_updates(self) -> list[U]:
         updates, self._updates = self._updates, {}

@@ -76,7 +76,7 @@ _RESOLVED: Final = {
     QuoteState.FAILED: Fact.ORDER_REFUSED,
 }
 """States that the user can pass to `RfqMaker.resolve`, each with the fact that follows."""
-_CONFLICT: Final = "a quote is confirmed and cancelled"
+_CONFLICT: Final = "a quote is both confirmed and cancelled"
 
 
 @attrs.frozen
@@ -159,7 +159,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Return the maker's quote with this QuoteID; None if it is not kept."""
         return self._quotes.get(quote_id)
 
-    def _uncertain(self) -> Iterator[UncertainRfq]:
+    def _uncertain_items(self) -> Iterator[UncertainRfq]:
         for quote in self._quotes.values():
             if quote.state is QuoteState.UNKNOWN:
                 kind, rfq_id = _uncertain_kind(quote), quote.rfq.rfq_id
@@ -167,12 +167,12 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                     kind, rfq_id, quote.rfq.symbol, rfq_id, quote.quote_id, quote.uncertain_since
                 )
 
-    def _awaited(self) -> Iterator[tuple[MakerQuote, datetime]]:
+    def _awaited_deals(self) -> Iterator[tuple[MakerQuote, datetime]]:
         for quote in self._may_trade.values():
             if quote.deadline is not None and quote.state in (QuoteState.ACCEPTED, QuoteState.CONFIRMED):
                 yield quote, quote.deadline
 
-    def _unknown(self) -> Iterator[tuple[MakerQuote, datetime]]:
+    def _uncertain_deals(self) -> Iterator[tuple[MakerQuote, datetime]]:
         for quote in self._may_trade.values():
             if quote.state is QuoteState.UNKNOWN:
                 yield quote, self._order_due(quote)
@@ -227,7 +227,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if quote is None:
             return
         if isinstance(request, QuoteConfirm):
-            # Not below the number of refusals, because refused confirmations were sent.
+            # At least as many confirmations were sent as were refused.
             quote.confirms = max(len(quote.refusals), quote.confirms - 1)
         elif isinstance(request, QuoteCancel):
             quote.canceling = False
@@ -277,7 +277,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             case Quote() if not is_event:
                 self._handle_quote(message)
             case QuoteConfirm() | QuoteCancel():
-                self._handle_own(message)
+                self._handle_own_request(message)
             case LoggedOn(flags=flags):
                 # KalshiRFQ has no resends, so messages in transit at the end of a session are lost.
                 if self._logged_on:  # the end of the previous session was not reported
@@ -290,7 +290,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- requests -------------------------------------------------------------------------------------
 
     def _handle_request(self, request: Any) -> None:
-        problem = _unreadable(request)
+        problem = _reason_unreadable(request)
         if problem is not None:
             detail = f"{request.NAME} {clipped(request.quote_req_id)!r}: {clipped(problem)}"
             self._add_discrepancy(None, RfqDiscrepancyKind.UNREADABLE, detail)
@@ -323,7 +323,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         rfq = self._rfqs.get(rfq_id)
         if rfq is None:
             if not self._make_room():
-                detail = f"request {rfq_id}: quotes on all {len(self._rfqs)} others are accepted"
+                detail = f"request {rfq_id}: all {len(self._rfqs)} other requests have accepted quotes"
                 self._add_discrepancy(None, RfqDiscrepancyKind.TOO_MANY, detail)
                 return None
             rfq = self._rfqs[rfq_id] = MakerRfq(rfq_id, symbol)
@@ -374,7 +374,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             evicted = next((each for each in rfq.quotes.values() if each.state in ENDED), None)
             if evicted is None:
                 raise RfqRequestError(
-                    f"request {rfq.rfq_id} has {MAX_QUOTES} quotes that may not have ended; cancel one first"
+                    f"request {rfq.rfq_id} has {MAX_QUOTES} quotes that may still be open; cancel one first"
                 )
             del rfq.quotes[evicted.quote_id], self._quotes[evicted.quote_id]
         quote = MakerQuote(quote_id, rfq, terms, alloc_account)
@@ -407,7 +407,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._keys.record_begin(quote.preceding, None)
         return QuoteConfirm(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
 
-    def _handle_own(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
+    def _handle_own_request(self, message: QuoteConfirm | QuoteCancel, *, sent_earlier: bool = False) -> None:
         quote = self._quotes.get(message.quote_id)
         if quote is None:
             return
@@ -421,7 +421,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
     # --- messages from the venue ------------------------------------------------------------------------
 
     def _handle_status(self, report: Any, now: datetime) -> None:
-        quote = self._quotes.get(report.quote_id or "") or self._refused_without_id(report)
+        quote = self._quotes.get(report.quote_id or "") or self._quote_refused_without_id(report)
         status = report.quote_status
         if quote is None:
             if self.unplaced.answer(report.quote_id, Quote):
@@ -449,7 +449,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._record_unreadable(update, "QuoteStatus", status)
         self._reindex(quote.rfq, quote)
 
-    def _refused_without_id(self, report: Any) -> MakerQuote | None:
+    def _quote_refused_without_id(self, report: Any) -> MakerQuote | None:
         """Return the quote that a refusal without QuoteID concerns: the oldest unanswered quote for its
         request.
         """
@@ -617,7 +617,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self.unplaced.keep(request)
             return
         if isinstance(message, QuoteConfirm | QuoteCancel):
-            self._handle_own(message, sent_earlier=True)
+            self._handle_own_request(message, sent_earlier=True)
         self._lose_answers([quote.quote_id], request.sent_at)
 
     def _adopt(self, message: Quote) -> MakerQuote | None:
@@ -696,7 +696,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         )
 
     def load(self, dumped: Mapping[str, Any]) -> list[MakerUpdate]:
-        """Replace the state with a dump of this process or an earlier one.
+        """Replace the state with a dump that this process or an earlier one wrote.
 
         The session at the time of the dump counts as ended. Quotes for which further messages were expected
         become uncertain, which the returned updates report.
@@ -723,7 +723,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         return self._drain_updates()
 
 
-def _unreadable(request: Any) -> str | None:
+def _reason_unreadable(request: Any) -> str | None:
     """Return the reason why the terms of a request cannot be read; None if they can be read. A request with
     unreadable terms is not quoted.
     """

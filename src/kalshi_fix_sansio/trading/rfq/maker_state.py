@@ -88,8 +88,8 @@ class QuoteTerms:
         prices = [price for price in (self.bid, self.offer) if price is not None]
         if not prices or min(prices) <= ZERO or max(prices) >= ONE or total(prices) > ONE:
             raise ValueError(
-                f"bid {self.bid} and offer {self.offer} are not a valid quote: give at least one price, "
-                "in dollars, each above 0 and below 1, together at most 1"
+                f"bid {self.bid} and offer {self.offer} are not a valid quote: pass at least one price in "
+                "dollars; each must be above 0 and below 1, and their sum at most 1"
             )
 
 
@@ -152,7 +152,7 @@ class MakerQuote(Deal):
         uncertain_since: Time since which answers about the quote may have been lost, in UTC; None while the
             quote is certain.
         sizes: Contracts of bid and offer, as reported by the venue.
-        taken: Number of contracts accepted; None if the acceptance does not contain it.
+        taken: Number of contracts accepted; None if the acceptance does not contain the number.
         confirms: Number of confirmations sent.
         refusals: Keys of the answers that refused a confirmation.
         canceling: Whether a cancel of the quote is unanswered.

@@ -153,6 +153,7 @@ _UNPLACED: Final = {
 
 
 _OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
+"""MsgTypes of the requests that are identified by a QuoteID."""
 
 
 def unplaced_items(requests: Iterable[UnplacedRequest]) -> Iterator[UncertainRfq]:
@@ -177,7 +178,7 @@ class RfqDiscrepancyKind(Enum):
     UNKNOWN_QUOTE = "a message about an unknown quote"
     UNKNOWN_RFQ = "a message about an unknown request"
     CONFLICT = "two messages cannot both be true"
-    TOO_MANY = "there are more requests or quotes than are kept"
+    TOO_MANY = "the limit on requests or quotes was reached"
 
 
 @attrs.frozen
