@@ -74,7 +74,7 @@ class AnyioAdapter(AsyncAdapter):
         self._tasks = await anyio.create_task_group().__aenter__()
 
     async def exit(self) -> None:
-        """Close the task group, in which no task is running any more."""
+        """Close the task group, in which all tasks have ended."""
         await self._tasks.__aexit__(None, None, None)
 
     def give_up(self) -> None:

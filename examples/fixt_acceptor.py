@@ -1,6 +1,6 @@
 """A minimal FIXT 1.1 acceptor that echoes orders, over plain TCP, for peers on this machine.
 
-One peer at a time is logged on; sequence numbers start at 1 with every Logon.
+Only one peer can be logged on at a time. Sequence numbers start at 1 with every Logon.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from fixt_peer import Peer, arguments, settings
 from kalshi_fix_sansio.config import Role
 
 CONNECT_TIMEOUT = 10.0
+"""Maximum number of seconds to connect."""
 RECONNECT_DELAY = 0.5
-"""Both in seconds."""
+"""Number of seconds before the next attempt to connect."""
 
 
 def main() -> None:

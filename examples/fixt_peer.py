@@ -1,7 +1,7 @@
 """The common part of the two FIXT examples: a session on a socket, and an application that echoes orders.
 
-The dialect, a small subset of FIX 5.0 SP2, is unrelated to Kalshi; there is no signature and no TLS. To use
-your own dialect, change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
+The dialect, a small subset of FIX 5.0 SP2, is unrelated to Kalshi. Neither signatures nor TLS are used. To
+use your own dialect, change its spec, `fixt_spec`: the next run generates the package `fixt.dialect` from it.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ def settings(role: Role, options: Namespace, heart_bt_int: int = 30) -> SessionC
 
 
 class Peer:
-    """One connection. Its numbers start at 1, because messages of earlier connections are not stored."""
+    """One connection. Its numbers start at 1, because messages from earlier connections are not stored."""
 
     def __init__(self, sock: socket.socket, config: SessionConfig, admit: Callable[[], bool]) -> None:
-        """Take over a connected socket; `admit` decides whether a requested Logon is accepted."""
+        """Take over a connected socket; `admit` decides whether the peer's Logon is accepted."""
         self._socket = sock
         self._session = Session(config)
         self._admit = admit
@@ -96,7 +96,7 @@ class Peer:
                 self._session.receive_eof(_now())
             else:
                 self._take(data)
-            self._react()
+            self._handle_events()
 
     def close(self) -> None:
         """Close our end, and read the remaining bytes before closing the socket."""
@@ -113,7 +113,7 @@ class Peer:
         else:
             self._session.receive_eof(_now())
 
-    def _react(self) -> None:
+    def _handle_events(self) -> None:
         while events := self._session.events():
             for event in events:
                 if isinstance(event, LogonRequested):
@@ -131,7 +131,7 @@ class Peer:
     def _answer(self, event: MessageReceived) -> None:
         """Echo orders, security definitions and email; reject all other messages.
 
-        The test application of QuickFIX/J encodes a definition again instead of forwarding its bytes, which
+        QuickFIX/J's test application does not forward the bytes of a definition, but encodes it again, which
         omits empty groups. Its rejects do not contain DefaultApplVerID.
         """
         message, header = event.message, event.message.header

@@ -2,8 +2,9 @@
 
     python market_maker_blocking.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 
-KEY_ID and PRIVATE_KEY_PATH are a second API key, for market data, because Kalshi allows one connection for
-each key. The key for orders is read from the environment. Two threads, one for each client, share the quoter.
+KEY_ID and PRIVATE_KEY_PATH specify a second API key, for market data, because Kalshi allows only one
+connection per key. The key for orders is read from the environment. Two threads, one for each client,
+share the quoter.
 """
 
 from contextlib import suppress

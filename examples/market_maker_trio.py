@@ -2,8 +2,8 @@
 
     python market_maker_trio.py SYMBOL KEY_ID PRIVATE_KEY_PATH
 
-KEY_ID and PRIVATE_KEY_PATH are a second API key, for market data, because Kalshi allows one connection for
-each key. The key for orders is read from the environment.
+KEY_ID and PRIVATE_KEY_PATH specify a second API key, for market data, because Kalshi allows only one
+connection per key. The key for orders is read from the environment.
 """
 
 from sys import argv

@@ -19,4 +19,4 @@ with suppress(KeyboardInterrupt), Recorder(path) as recorder, market_data(observ
             messages += 1
             print(f"messages recorded: {messages}", flush=True)
         else:
-            print(type(event).__name__, flush=True)  # connections, ends, gaps
+            print(type(event).__name__, flush=True)  # such as connections, disconnects and gaps

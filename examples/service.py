@@ -26,7 +26,7 @@ STUCK = 30.0  # seconds that a step of the loop may take
 
 
 class Checks(BaseHTTPRequestHandler):
-    """Answers health checks and Prometheus."""
+    """Answers health checks and requests from Prometheus."""
 
     client: Client
     last_step = 0.0

@@ -107,7 +107,7 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
 
 
 def account(venue: Venue, folder: Path) -> dict[str, object]:
-    """Receive the missed reports, and compare with the venue."""
+    """Receive the missed reports, and compare the store with the venue."""
     options = venue.options(session="KalshiRT")
     intents = (folder / "intents").read_text().split()
     with order_entry(retransmission=True, store=folder / "store", **options) as client:

@@ -3,8 +3,8 @@ other processes submit.
 
     python session.py FOLDER SYMBOL...
 
-KALSHI_KEY_ID is the key for orders, and KALSHI_KEY_ID_2 is the key for market data, because Kalshi allows one
-connection for each key.
+KALSHI_KEY_ID is the key for orders, and KALSHI_KEY_ID_2 is the key for market data, because Kalshi allows
+only one connection per key.
 """
 
 import asyncio

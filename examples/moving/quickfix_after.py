@@ -1,4 +1,4 @@
-"""The order gateway of quickfix_before.py, ported to this library. It continues the numbers of the FileStore.
+"""The order gateway of quickfix_before.py, ported to this library. It continues the numbers in the FileStore.
 
 python quickfix_after.py SETTINGS
 
@@ -20,7 +20,7 @@ log = logging.getLogger("gateway")
 
 
 def on_create(name: str, client: Client, file_store: Path, key_id: str) -> None:
-    """Carry over the numbers of the FileStore once, because the client's own store begins at 1."""
+    """Carry over the numbers from the FileStore once, because the client's own store begins at 1."""
     [*found] = file_store.glob(f"FIXT.1.1-{key_id}-{name}.seqnums")
     if found and client.numbers.next_outgoing == 1:
         outgoing, incoming = map(int, found[0].read_text().split(":"))

@@ -1,4 +1,4 @@
-"""The REST requests of the programs, with kalshi-sdk; this part does not change."""
+"""The programs' REST requests, made with kalshi-sdk; moving to this library does not change them."""
 
 from kalshi import KalshiClient
 

@@ -1,4 +1,4 @@
-"""Tests of the kalshi-sdk programs: REST is recorded and replayed, and FIX messages are created by hand."""
+"""Tests of the kalshi-sdk programs: REST is recorded and replayed, and FIX messages are written by hand."""
 
 import asyncio
 from decimal import Decimal

@@ -3,7 +3,7 @@
 Terms:
 - A channel is one account on one session type.
 - A lane is a sequence of messages of a channel whose order is preserved (see `batches`).
-- A fence is a number that identifies a publisher; every later publisher of the channel has a higher one.
+- A fence is a number that identifies a publisher; each later publisher of the channel has a higher fence.
 - A generation is a series of rising MsgSeqNums. It ends when the numbers restart.
 
 The package does no I/O, and may import `events`, `errors` and the core. Modules:

@@ -2,9 +2,9 @@
 
 The messages of a session are published in lanes, and their order within a lane is preserved. A market data
 session has a lane for each bucket (a group of symbols with the same hash), and one lane for messages about
-several buckets. So a consumer can follow only some symbols. Every other session has one lane. Every message
-contains the MsgSeqNum of the previous message of its lane (`previous`), so that consumers detect missing
-messages.
+several buckets. This lets a consumer follow a subset of the symbols. Every other session has one lane. Every
+message contains the MsgSeqNum of the previous message of its lane (`previous`), so that consumers detect
+missing messages.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
 
 BATCH: Final = "batch"
-"""Used instead of MsgType in the subjects of market data. There, a bucket or MIXED is used instead of the
-symbol.
-"""
+"""Replaces the MsgType in the subjects of market data, in which a bucket or MIXED replaces the symbol."""
 EVENT: Final = "event"
-"""Used instead of MsgType in the subjects of events. There, the name of the event's class is used instead of
-the symbol.
+"""Replaces the MsgType in the subjects of events, in which the name of the event's class replaces the
+symbol.
 """
 MIXED: Final = "mixed"
 """The lane of market data messages about several buckets, or about no symbol."""
@@ -78,7 +76,8 @@ class Round:
     """Messages of different lanes that are published at the same time, before the messages of the next round.
 
     Attributes:
-        messages: The messages, at most one for each lane; none if the events of this round are not published.
+        messages: The messages, at most one for each lane; empty if the events of this round are not
+            published.
         last: The last event whose publication ends with this round; None if the round contains a part of an
             event, and further parts follow.
         count: The number of events whose publication ends with this round.
@@ -104,13 +103,13 @@ class _Batch:
     frames: list[bytes]
     size: int
     event: int = 0
-    """Number of an event, which has no MsgSeqNum, counted from 1; 0 for a message."""
+    """For an event, which has no MsgSeqNum: its number, counted from 1. For a message from the venue: 0."""
     part: int = 1
     parts: int = 1
 
 
 @attrs.define
-class _Collected:
+class _PendingRound:
     """A round that is being collected."""
 
     is_full: bool
@@ -124,8 +123,8 @@ class _Collected:
 class Batcher:
     """Turns the events of a client into rounds of messages.
 
-    The caller limits the number of waiting events. At the limit, it stops receiving events from the client
-    for a while, or drops market data (`drop`), and consumers detect a gap.
+    The caller limits the number of waiting events. At the limit, the caller stops receiving events from the
+    client for a while, or drops market data (`drop`). In the second case, consumers detect a gap.
     """
 
     def __init__(
@@ -143,7 +142,7 @@ class Batcher:
             channel: the session whose events are published.
             fence: a number higher than the fence of every earlier publisher of the channel.
             lasting: whether the sequence numbers of the session continue in the next process. If so, the
-                generation is that of the client's store. Otherwise the publisher begins a new generation at
+                client's store determines the generation. Otherwise the publisher begins a new generation at
                 every logon.
             max_bytes: maximum size of a message that the broker accepts, in bytes.
             buckets: number of buckets of symbols. All publishers of a channel, and the consumers that follow
@@ -156,7 +155,7 @@ class Batcher:
         self._market_data = is_market_data(channel)
         self._routes: dict[object, tuple[str, str]] = {}
         """Cached lanes and subjects, by symbol for market data, otherwise by MsgType and symbol."""
-        self._rounds: deque[_Collected] = deque()
+        self._rounds: deque[_PendingRound] = deque()
         self._lanes: dict[str, int] = {}
         """The last MsgSeqNum of each lane in this generation, including dropped messages."""
         # A session with lasting numbers may continue the lanes of an earlier process, whose last messages are
@@ -166,7 +165,9 @@ class Batcher:
         self._generation = 0
         self._logons = 0
         self._number = 0
+        """MsgSeqNum of the last message that was added or dropped; the ids of events contain it."""
         self._events = 0
+        """Number of events added so far, not counting messages."""
         self.dropped: int = 0
         """Number of messages that `drop` has dropped."""
 
@@ -178,8 +179,8 @@ class Batcher:
         self._begin_generation(logged_on)
 
     def add(self, event: object) -> int:
-        """Add an event, and return its size in bytes. Events that only concern the client's process are
-        counted in a round but not published, and have the size 0.
+        """Add an event, and return its size in bytes. Events that concern only the client's process are
+        counted in a round, but are not published; their size is 0.
         """
         data = b""
         if isinstance(event, MessageReceived):
@@ -193,7 +194,7 @@ class Batcher:
             data = encode_event(event)
             self._begin(EVENT, subject, None, self._number, data, self._events)
         elif not self._rounds or self._rounds[-1].is_full:
-            self._rounds.append(_Collected(is_full=False))
+            self._rounds.append(_PendingRound(is_full=False))
         collected = self._rounds[-1]
         collected.last = event
         collected.count += 1
@@ -221,7 +222,7 @@ class Batcher:
         found = self._rounds.popleft()
         batches = found.batches.values()
         size = sum([batch.size for batch in batches])
-        return Round(tuple(map(self._message, batches)), found.last, found.count, size)
+        return Round(tuple(map(self._to_outgoing, batches)), found.last, found.count, size)
 
     def _add_message(self, event: MessageReceived) -> None:
         frame, number = event.frame, _number_of(event)
@@ -254,7 +255,7 @@ class Batcher:
         separate = event > 0 or lane == MIXED or parts > 1
         for part in range(parts):
             if separate or not rounds or rounds[-1].is_full or lane in rounds[-1].batches:
-                rounds.append(_Collected(is_full=separate))
+                rounds.append(_PendingRound(is_full=separate))
             frame = data[part * size : (part + 1) * size]
             rounds[-1].batches[lane] = _Batch(
                 lane,
@@ -308,7 +309,7 @@ class Batcher:
         found = self._routes[key] = lane, subject
         return found
 
-    def _message(self, batch: _Batch) -> Outgoing:
+    def _to_outgoing(self, batch: _Batch) -> Outgoing:
         batch_id = BatchId(
             account=self._channel.account,
             session=self._channel.session,

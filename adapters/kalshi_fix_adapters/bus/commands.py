@@ -1,7 +1,7 @@
 """Messages that other processes send through a session, and the answers to them.
 
-A command is a user's message in wire format, with a deadline. It has one answer: Sent, Refused (and not
-sent), or Unknown. Commands are never stored, and never repeated automatically.
+A command is a user's message in wire format, with a deadline. Its answer is Sent, Refused (the message was
+not sent) or Unknown. Commands are never stored, and never repeated automatically.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Unknown:
     It can be sent until its deadline, according to the clock of the session process. If it then waits for a
     commit of the store, it can be sent up to `commit_timeout` later.
 
-    A second command with the same message and ClOrdID is safe: the message is sent at most once. Otherwise
-    look for the message in the events of the session.
+    It is safe to send a second command with the same message and ClOrdID: the message is sent at most once. A
+    message without an id could be sent twice; look for it in the events of the session instead.
 
     Attributes:
         reason: The human-readable reason.
@@ -185,15 +185,15 @@ class Commands:
         Args:
             data: the payload.
             deadline: seconds since 1970 after which the message must not be sent.
-            msg_type: the MsgType in the subject, for which the sender has a permission of the broker. A
-                message with another MsgType is refused.
+            msg_type: the MsgType in the subject, which the broker permits the sender to use. A message with
+                another MsgType is refused.
 
         Raises:
             StoreError: the store cannot be read, so it is unknown whether the message was sent before.
         """
         if max(self.waiting, len(self._sending)) >= MAX_WAITING:
             self.refused += 1
-            return Refused(f"{MAX_WAITING} commands are waiting already")
+            return Refused(f"the session process is already handling {MAX_WAITING} commands")
         self.waiting += 1
         try:
             found = await self._answer(data, deadline, msg_type)
@@ -210,7 +210,7 @@ class Commands:
         try:
             message = decode(data)
         except DecodeError as error:
-            return Refused(f"not a message: {error}")
+            return Refused(f"the command is invalid: {error}")
         if msg_type is not None and message.msg_type != msg_type:
             return Refused(f"the message has type {message.msg_type}, but its subject has type {msg_type}")
         name = request_id(message)
@@ -230,9 +230,9 @@ class Commands:
         remaining = deadline - self._clock()
         if not 0 < remaining <= MAX_WITHIN + self._clock_difference:
             return Refused(
-                f"received {-remaining:.3f} s after its deadline"
+                f"the command was received {-remaining:.3f} s after its deadline"
                 if remaining <= 0
-                else f"its deadline is {remaining:.3f} s away, above {MAX_WITHIN:g} s: check both clocks"
+                else f"the deadline is {remaining:.3f} s away, above {MAX_WITHIN:g} s; check both clocks"
             )
         refusal = None if self._check is None else self._check(message)
         if refusal is not None:
@@ -251,7 +251,7 @@ class Commands:
         return task.result() if done else Unknown("the store had not committed the message by its deadline")
 
     async def _wait(self, task: asyncio.Task[Answer], deadline: float) -> bool:
-        """Wait for a message that is being sent; return whether it was finished by the deadline. The task is
+        """Wait for a message that is being sent; return whether sending finished by the deadline. The task is
         not cancelled, because the message may already be in the store.
         """
         remaining = min(max(0.0, deadline - self._clock()), MAX_WITHIN + self._clock_difference)
@@ -263,7 +263,7 @@ class Commands:
         try:
             return Sent(await self._client.send(message, timeout=remaining))
         except SendFailedError as error:
-            # Nothing was sent, but the failed store may contain the message. In this case the next session
+            # Nothing was sent, but the failed store may contain the message. If it does, the next session
             # process answers the same command with Sent.
             return Unknown(str(error))
         except (LocalProtocolError, ClientTimeoutError, NotConnectedError) as error:

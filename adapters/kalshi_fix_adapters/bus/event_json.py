@@ -50,7 +50,7 @@ _ENUMS: Final = {each.__name__: each for each in (events.CloseReason, events.Unc
 
 def encode_event(event: object) -> bytes:
     """Return the JSON of a published event."""
-    return json.dumps(_plain(event), separators=(",", ":")).encode()
+    return json.dumps(_to_json(event), separators=(",", ":")).encode()
 
 
 def decode_event(data: bytes) -> Any:
@@ -60,7 +60,7 @@ def decode_event(data: bytes) -> Any:
         ValueError: the data is not the JSON of a published event.
     """
     try:
-        event = _value(json.loads(data))
+        event = _from_json(json.loads(data))
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, KalshiFixError) as error:
         raise ValueError(f"not a bus event: {data[:80]!r}") from error
     if not isinstance(event, PUBLISHED):
@@ -68,12 +68,12 @@ def decode_event(data: bytes) -> Any:
     return event
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     match value:
         case Enum() if type(value).__name__ in _ENUMS:
             return {"enum": [type(value).__name__, value.name]}
         case Enum():
-            return _plain(value.value)
+            return _to_json(value.value)
         case None | bool() | int() | float() | str():
             return value
         case bytes():
@@ -83,16 +83,16 @@ def _plain(value: Any) -> Any:
         case datetime():
             return {"time": value.isoformat()}
         case Message():
-            return _frame(value)
+            return _message_to_json(value)
         case tuple() | list():
-            return [_plain(each) for each in value]
+            return [_to_json(each) for each in value]
         case Mapping():
-            return {"map": {str(key): _plain(each) for key, each in value.items()}}
-    fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+            return {"map": {str(key): _to_json(each) for key, each in value.items()}}
+    fields = {field.name: _to_json(getattr(value, field.name)) for field in attrs.fields(type(value))}
     return {"class": type(value).__name__, "fields": fields}
 
 
-def _frame(message: Message) -> Any:
+def _message_to_json(message: Message) -> Any:
     members = message.LAYOUT.members
     if any(
         member.field.secret and getattr(message, member.attribute) is not None
@@ -108,7 +108,7 @@ def _frame(message: Message) -> Any:
         return None
 
 
-def _value(plain: Any) -> Any:
+def _from_json(plain: Any) -> Any:
     match plain:
         case {"enum": [str(kind), str(name)]}:
             return _ENUMS[kind][name]
@@ -121,11 +121,11 @@ def _value(plain: Any) -> Any:
         case {"message": str(text)}:
             return decode(text.encode("latin-1"))
         case {"map": dict(entries)}:
-            return {key: _value(each) for key, each in entries.items()}
+            return {key: _from_json(each) for key, each in entries.items()}
         case {"class": str(kind), "fields": dict(fields)}:
-            return _VALUES[kind](**{name: _value(each) for name, each in fields.items()})
+            return _VALUES[kind](**{name: _from_json(each) for name, each in fields.items()})
         case dict():
-            raise ValueError("an object without a kind")
+            raise ValueError("the object has no known kind")
         case list():
-            return tuple(_value(each) for each in plain)
+            return tuple(_from_json(each) for each in plain)
     return plain

@@ -17,18 +17,20 @@ COMMANDS: Final = "kalshi-commands"
 """The first name in every command subject. No stream may capture these subjects, because a stored order
 could be sent much later.
 """
-_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-_WRITTEN: Final = tuple(chr(byte) if byte in _PLAIN else f"={byte:02X}" for byte in range(256))
+_UNCHANGED_BYTES: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_ESCAPED_BYTES: Final = tuple(
+    chr(byte) if byte in _UNCHANGED_BYTES else f"={byte:02X}" for byte in range(256)
+)
 _NAME: Final = re.compile(r"=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _ESCAPE: Final = re.compile(rb"=(..)")
 _ID: Final = re.compile(r"([^:]+):([^:]+):(\d+):(\d+):(\d+)-(\d+)(?::e(\d+))?(?::p(\d+)\.(\d+))?", re.ASCII)
 
 
 def escape(text: str) -> str:
-    """Return the name for any text, including an empty text."""
+    """Return a text, which may be empty, as a name that is valid in subjects."""
     if text.isascii() and text.isalnum():
         return text
-    return "".join([_WRITTEN[byte] for byte in text.encode()]) or "="
+    return "".join([_ESCAPED_BYTES[byte] for byte in text.encode()]) or "="
 
 
 def unescape(name: str) -> str:
@@ -38,14 +40,14 @@ def unescape(name: str) -> str:
         ValueError: `escape` never returns this name.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(f"not a name of a subject: {name[:80]!r}")
-    text = "" if name == "=" else _ESCAPE.sub(_byte, name.encode()).decode()
+        raise ValueError(f"not a valid name in a subject: {name[:80]!r}")
+    text = "" if name == "=" else _ESCAPE.sub(_unescape_byte, name.encode()).decode()
     if escape(text) != name:
         raise ValueError(f"not the name of {text[:80]!r}: {name[:80]!r}")
     return text
 
 
-def _byte(found: re.Match[bytes]) -> bytes:
+def _unescape_byte(found: re.Match[bytes]) -> bytes:
     return bytes([int(found[1], 16)])
 
 

@@ -72,8 +72,12 @@ class Publisher:
         self._client, self._batcher, self._publish = client, batcher, publish
         self._limit, self._limit_bytes = limit, limit_bytes
         self._drop, self._retry = at_limit == "drop", retry
-        self._work, self._room = asyncio.Event(), asyncio.Event()
+        self._work = asyncio.Event()
+        """Set when an event is added, and when the client has ended."""
+        self._room = asyncio.Event()
+        """Set when the broker has acknowledged a round."""
         self._ended = False
+        """Whether the client has ended."""
         self.published: int = 0
         self.acknowledged: int = 0
         self.redelivered: int = 0

@@ -1,10 +1,10 @@
 """The consumer's side: ignores replaced publishers and duplicates, detects gaps, and joins the parts of large
 messages.
 
-JetStream drops a message with a repeated id for two minutes only, and a publisher that continues after a
-crash may batch messages differently. So a receiver recognizes duplicates by their MsgSeqNums, which only rise
-within a lane and a generation (see `batches` and `BatchId`). This works however late a duplicate is received,
-and in bounded memory.
+JetStream recognizes a repeated message id for only two minutes, and a publisher that continues after a crash
+may batch messages differently. Therefore a receiver recognizes duplicates by their MsgSeqNums, which only
+rise within a lane and a generation (see `batches` and `BatchId`). This works however late a duplicate is
+received, and in bounded memory.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ NOWHERE: Final = Position(-1, -1, 0)
 
 @attrs.define
 class _Parts:
+    """The parts of a large message that have been received so far."""
+
     batch: BatchId
+    """The id of the first part."""
     count: int = 0
     data: bytearray = attrs.field(factory=bytearray)
 
@@ -85,7 +88,7 @@ class Receiver:
         """Record that the stream has dropped messages after the last received message, perhaps messages of
         this channel.
 
-        Then the next message of each lane must prove that no message of this lane is missing; otherwise
+        The next message of each lane must then prove that no message of this lane is missing; otherwise
         messages are reported as lost. A message from a later publisher or generation cannot prove this.
         """
         if self._fence:
@@ -112,7 +115,7 @@ class Receiver:
             self.verdict = Verdict.DUPLICATE
             return []
         content = data if batch.parts == 1 else self._collect(batch, data)
-        lost = None if content is None else self._lost(batch, lane, previous)
+        lost = None if content is None else self._find_loss(batch, lane, previous)
         events = [] if content is None else self._read(batch, lane, content)
         # Everything above may raise an exception, so the state changes only below. An unreadable message thus
         # has no effect, except on the collected parts.
@@ -139,7 +142,7 @@ class Receiver:
             return batch.generation > position.generation or batch.fence > position.fence
         return batch.last > position.number
 
-    def _lost(self, batch: BatchId, lane: str, previous: int | None) -> MessagesLost | None:
+    def _find_loss(self, batch: BatchId, lane: str, previous: int | None) -> MessagesLost | None:
         """Return the loss that a new message reveals; None if nothing is missing."""
         unproven = lane in self.unproven
         if lane == EVENT:
@@ -151,7 +154,8 @@ class Receiver:
         last = position.number if same_generation else 0
         if position is not NOWHERE and previous is not None and previous > last:
             return MessagesLost(last + 1, previous)
-        # A generation begins with LoggedOn. The stream has dropped that event, and perhaps messages after it.
+        # A generation begins with LoggedOn. If that event has not been received, the stream has dropped it,
+        # and perhaps messages after it.
         if not same_generation and batch.generation != self._generation and self._event:
             return MessagesLost(1, max(batch.first - 1, 1))
         if unproven and not (same_generation and (previous is not None or batch.first <= last + 1)):
@@ -195,7 +199,7 @@ def number_of(frame: bytes) -> int:
     """
     found = _NUMBER.search(frame)
     if found is None:
-        raise ValueError(f"a message without a MsgSeqNum: {frame[:80]!r}")
+        raise ValueError(f"the message has no MsgSeqNum: {frame[:80]!r}")
     return int(found[1])
 
 

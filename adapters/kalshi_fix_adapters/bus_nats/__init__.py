@@ -1,5 +1,5 @@
-"""A bus over NATS: many processes receive the events of a session, and send orders through it. It needs the
-extra `nats`.
+"""A bus over NATS: many processes receive the events of a session, and send orders through it. This
+package needs the extra `nats`.
 
     async with connect("nats://localhost") as bus, order_entry(explicit_confirm=True, store=...) as client:
         async with asyncio.TaskGroup() as tasks:
@@ -7,8 +7,8 @@ extra `nats`.
             tasks.create_task(bus.serve(client))
 
 Modules: `connection` (`connect` and `Bus`), `publishing`, `events` (the consumer's side), `snapshots` and
-`commands`. Only this package imports the NATS client, which needs asyncio; the package `bus` has everything
-that does not depend on the broker.
+`commands`. Only this package imports the NATS client, which needs asyncio; the package `bus` contains all
+code that does not depend on the broker.
 """
 
 from kalshi_fix_sansio.errors import ConfigurationError

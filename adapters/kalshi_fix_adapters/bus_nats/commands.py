@@ -35,19 +35,19 @@ ROLE: Final = "server"
 _CHECK_SECONDS: Final = 0.2
 """Seconds between two checks of whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")
-"""The accepted reply subjects: inboxes of a NATS client. An inbox may contain the name of a user."""
+"""The reply subjects that are accepted: inboxes of NATS clients. An inbox may contain the name of a user."""
 _NOT_WRITTEN: Final = (
     ConnectionClosedError,
     ConnectionDrainingError,
     MaxPayloadError,
     OutboundBufferLimitError,
 )
-"""Errors after which the NATS client has not written the message."""
+"""Errors that prove that the NATS client has not written the message."""
 
 
 async def serve(link: Link, client: Client, check: Check | None, clock_difference: float) -> None:
     """Answer commands until the client has ended."""
-    # Called for its error: LocalProtocolError if the store does not keep ids, before an order is accepted.
+    # This raises LocalProtocolError if the store does not keep ids, before any order is accepted.
     client.sent_request("")
     channel = channel_of(client)
     commands = Commands(client, check, time.time, clock_difference=clock_difference)

@@ -46,10 +46,10 @@ async def connect(servers: str | list[str], *, within: float = 10.0, **options: 
 
     Raises:
         ConfigurationError: one of the options is reserved for the bus.
-        ConnectionFailedError: no server has accepted the connection within this time.
+        ConnectionFailedError: no server has accepted the connection within `within` seconds.
     """
     if wrong := sorted(options.keys() & set(_RESERVED)):
-        raise ConfigurationError(f"the bus sets {', '.join(wrong)} itself")
+        raise ConfigurationError(f"only the bus may set {', '.join(wrong)}")
 
     errors = ["no server answered"]
 
@@ -107,7 +107,7 @@ class Bus:
         Args:
             max_age: number of seconds for which events are kept.
             max_bytes: maximum total size of the kept events in bytes; the oldest are dropped.
-            replicas: number of servers of a cluster that keep the events.
+            replicas: number of servers in the cluster that store each event.
 
         Raises:
             ConfigurationError: the stream or the store exists with other settings.
@@ -166,8 +166,8 @@ class Bus:
     async def keep_snapshots(
         self, channel: Channel | str, *, machine: Machine | None = None, every: float = 5.0
     ) -> None:
-        """Write snapshots of a machine's state until cancelled. Consumers that start late continue from a
-        snapshot.
+        """Write snapshots of a machine's state until cancelled. A consumer that starts late continues from
+        the last snapshot.
 
         Run this in one process, such as a recorder, for each channel. If two processes write snapshots, the
         newest snapshot is used.
@@ -175,7 +175,7 @@ class Bus:
         Args:
             channel: the channel, or its name.
             machine: the machine; `OrderBooks()` by default.
-            every: number of seconds between two snapshots. Without new events no snapshot is written.
+            every: number of seconds between two snapshots. No snapshot is written if there are no new events.
         """
         name, kept = _channel(channel), OrderBooks() if machine is None else machine
         events = self.events(name, machine=kept)
@@ -255,7 +255,8 @@ class Bus:
         """Return the publisher of each channel.
 
         Args:
-            may_send: send an empty command, which is refused, to find out whether a process answers commands.
+            may_send: whether to test if a process answers commands. The test sends an empty command, which is
+                refused.
         """
         return await operators.publishers(self._link, may_send=may_send)
 

@@ -43,10 +43,11 @@ FETCH_SIZE: Final = 100
 IDLE_SECONDS: Final = 1.0
 """Seconds without a message after which a consumer checks that the server still has its state."""
 RETRY_SECONDS: Final = 0.1
+"""Seconds to wait after an error before the next request."""
 
 
 class Events:
-    """An asynchronous iterator over the events of a channel: messages, losses and ends of sessions.
+    """An asynchronous iterator over the events of a channel: messages, losses, and the ends of sessions.
 
     An iterator returns each event once. The events of one lane are in order. After a restart of the server,
     the iterator continues after the last message.
@@ -78,7 +79,7 @@ class Events:
         self._link, self._machine, self._start, self._decode = link, machine, start, decode
         self._started = mark is not None
         self._pull: JetStreamContext.PullSubscription | None = None
-        self._continue(Mark() if mark is None else mark)
+        self._continue_after(Mark() if mark is None else mark)
         self._delivered = 0
         """The number of messages that this consumer has received; the server numbers them from 1."""
         self._fetched_at = -math.inf
@@ -138,14 +139,14 @@ class Events:
         """
         events = self._events
         if not events:
-            self._open()
+            self._process_next()
         event = found = events[0]
         if self._decode and found.__class__ is bytes:
             try:
                 message = decode(found)
             except DecodeError as error:
                 self.unreadable += 1
-                LOGGER.warning("a message of %s was skipped: %s", self.channel, error)
+                LOGGER.warning("a message from %s was skipped: %s", self.channel, error)
                 number = number_of(found)
                 event = MessagesLost(number, number)
             else:
@@ -166,15 +167,15 @@ class Events:
             ConnectionClosedError: the bus was closed.
         """
         if self._messages and not self._events:
-            # Let other tasks run between two messages, because this loop may otherwise never wait.
+            # Let other tasks run between two messages; otherwise a loop over the events might never wait.
             await asyncio.sleep(0)
-        if self._open():
+        if self._process_next():
             return True
         try:
             if self._interrupted:
                 await self._check()
             self._interrupted = True
-            await self._begin()
+            await self._subscribe()
             pull = self._pull
             messages = [] if pull is None else await fetch(pull, FETCH_SIZE, timeout)
             self._oldest = await self._find_oldest()
@@ -188,25 +189,25 @@ class Events:
             return False
         except NATS_ERRORS as error:
             LOGGER.warning("cannot fetch events from %s: %s", self.channel, error)
-            await self._stop()
+            await self._unsubscribe()
             await asyncio.sleep(RETRY_SECONDS)
             return False
         for message in messages:
             if message.metadata.sequence.consumer != self._delivered + 1:
                 # A message was lost in transit, or the caller was cancelled.
-                await self._stop()
+                await self._unsubscribe()
                 break
             self._delivered += 1
             self.received += 1
             self.lag = message.metadata.num_pending or 0
             self._messages.append(message)
-        return self._open()
+        return self._process_next()
 
     async def close(self) -> None:
         """End this consumer. The server forgets it after a minute (`INACTIVE_SECONDS`)."""
-        await self._stop()
+        await self._unsubscribe()
 
-    def _continue(self, mark: Mark) -> None:
+    def _continue_after(self, mark: Mark) -> None:
         """Set the position after which the next subscription begins."""
         self._receiver = Receiver(mark)
         self._sequence = self._complete = mark.sequence
@@ -215,14 +216,14 @@ class Events:
         message.
         """
 
-    async def _begin(self) -> None:
+    async def _subscribe(self) -> None:
         """Subscribe, unless there is a subscription; before the first one, load the snapshot."""
         if self._pull is not None:
             return
         if not self._started and self._machine is not None:
             mark = await read_snapshot(self._link, self.channel, self._machine)
             if mark is not None:
-                self._continue(mark)
+                self._continue_after(mark)
         # "new" applies only to the first start. After an interruption the consumer continues after the last
         # message, because new messages may have arrived in the meantime.
         new = not self._started and self._start == "new" and not self._sequence
@@ -249,14 +250,14 @@ class Events:
         try:
             found = await self._pull.consumer_info()
         except NotFoundError:
-            await self._stop()
+            await self._unsubscribe()
         except NATS_ERRORS:
             await asyncio.sleep(RETRY_SECONDS)
         else:
             # Messages that arrived after the timeout of a request are returned by the next request.
             arrived = self._delivered + self._pull.pending_msgs
             if found.delivered is not None and found.delivered.consumer_seq > arrived:
-                await self._stop()
+                await self._unsubscribe()
 
     async def _find_oldest(self) -> int:
         """Return the sequence number of the oldest message in the stream, or 0 if the stream cannot have
@@ -268,7 +269,7 @@ class Events:
             return 0
         return (await self._link.jetstream.stream_info(NAME)).state.first_seq
 
-    async def _stop(self) -> None:
+    async def _unsubscribe(self) -> None:
         pull, self._pull = self._pull, None
         if pull is not None:
             try:
@@ -276,7 +277,7 @@ class Events:
             except NATS_ERRORS:
                 LOGGER.debug("a subscription had ended", exc_info=True)
 
-    def _open(self) -> bool:
+    def _process_next(self) -> bool:
         """Process the next messages until one has events, unless events are waiting; return whether events
         are waiting.
         """
@@ -297,7 +298,7 @@ class Events:
             events = receiver.receive(batch, lane, None if previous is None else int(previous), message.data)
         except ValueError as error:
             self.unreadable += 1
-            LOGGER.warning("message %d of %s was skipped: %s", sequence, self.channel, error)
+            LOGGER.warning("message %d from %s was skipped: %s", sequence, self.channel, error)
         else:
             self.redelivered += receiver.verdict is Verdict.DUPLICATE
             self.fenced += receiver.verdict is Verdict.FENCED

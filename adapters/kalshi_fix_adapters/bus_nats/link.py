@@ -131,7 +131,7 @@ class Link:
                 self._store = await self.jetstream.key_value(NAME)
             except (NotFoundError, BucketNotFoundError):
                 raise ConfigurationError(
-                    f"the server has no stream and bucket {NAME}; call Bus.create once"
+                    f"the server must have a stream and a bucket named {NAME}; call Bus.create once"
                 ) from None
         return self._store
 

@@ -52,7 +52,7 @@ async def make_publisher(
             "events must not be confirmed before the broker has stored them; set explicit_confirm=True"
         )
     if at_limit == "drop" and not is_market_data(channel):
-        raise ConfigurationError("only market data can be dropped at the limit")
+        raise ConfigurationError("at_limit='drop' is allowed only for market data sessions")
     fence = await link.new_fence(channel, "publisher")
     batcher = Batcher(
         channel,
@@ -79,7 +79,9 @@ async def make_publisher(
             if isinstance(error, BadRequestError) and error.err_code != _ACCOUNT_IS_FULL:
                 raise
             # Repeated attempts while the server is down or its disk is full must not fill the log.
-            LOGGER.log(DEBUG if is_failing else WARNING, "not acknowledged: %s (%s)", message.id, error)
+            LOGGER.log(
+                DEBUG if is_failing else WARNING, "the broker did not acknowledge %s (%s)", message.id, error
+            )
             is_failing = True
             raise NotAcknowledged from error
         is_failing = False

@@ -57,7 +57,9 @@ def bus() -> None:
 @click.argument("subject", default="kalshi.>")
 @form_options
 @filters.field_options
-@click.option("--since", type=filters.TIME_BOUND, help="Begin at this time, in UTC: 14:30, 2026-11-21.")
+@click.option(
+    "--since", type=filters.TIME_BOUND, help="Begin at this time in UTC, such as 14:30 or 2026-11-21."
+)
 @click.option("--once", is_flag=True, help="Print the stored messages, and exit.")
 @_timeout
 @server_options
@@ -73,13 +75,13 @@ def tail(
     once: bool,
     timeout: float,
 ) -> None:
-    """Print the messages of SUBJECT, and wait for new ones.
+    """Print the messages on SUBJECT, and wait for new ones.
 
     FIX messages have the format of `kalshi-fix decode`; session events are printed with their names. SUBJECT
     may contain the wildcards * and >, or be a channel name such as demo.prediction.KalshiRT.desk. The printed
     time is the time at which the server stored the message. Without --since, only new messages are printed;
-    with --once, all stored messages are printed. Exit status: 0, 1 if a message had problems, 3 if no message
-    was found, 130 after Ctrl-C.
+    with --once, all stored messages are printed. Exit status: 0 if all messages were valid, 1 if one had
+    problems, 3 if no message was found, 130 after Ctrl-C.
     """
     selected = filters.make(types, tags, client_ids, symbols)
     options = OutputOptions(form or Form.BRIEF, selected, on_terminal=sys.stdout.isatty())
@@ -112,7 +114,7 @@ class _Printer:
         """Print the content of a message."""
         message_id = message.id
         if message_id is None:
-            print_stderr(f"message {message.sequence} of {message.subject} was not written by this library")
+            print_stderr(f"message {message.sequence} on {message.subject} was not written by this library")
         elif message_id.event:
             self._print_event(message)
         else:
@@ -193,7 +195,7 @@ def check(server: Server, role: str, channel: str | None, timeout: float) -> Non
     """Check the server, JetStream, stream, permissions, clock, retention and publishers step by step, and
     print the remedy if a step fails.
 
-    Nothing is published, and no order is sent. Exit status: 0, or 1 if a step failed.
+    Nothing is published, and no order is sent. Exit status: 0 if no step failed, otherwise 1.
     """
     with plain_errors():
         asyncio.run(_check(server, role, channel, timeout))
@@ -210,7 +212,7 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
         with step("stream"):
             stream = await connected.stream()
         size = f"{counted(stream.messages, 'message')}, {_gib(stream.size)}"
-        print_step("stream", "ok", f"JetStream has KALSHI and its key-value store; {size}")
+        print_step("stream", "ok", f"JetStream has the stream KALSHI and its key-value store; {size}")
         publishers = await connected.publishers()
         names = [channel] if channel is not None else [str(each.channel) for each in publishers]
         may_send = await _check_permissions(connected, role, (names or ["demo.prediction.KalshiMD.desk"])[0])
@@ -231,7 +233,7 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
         missing = [_PERMISSIONS[each] for each in _REQUIRED[role] if not getattr(found, each)]
         if missing:
             raise CommandError(
-                f"a {role} must be able to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
+                f"a {role} must be allowed to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
             )
         if found.captured:
             raise CommandError("a stream stores kalshi-commands.>; stored orders could be delivered late")

@@ -130,7 +130,7 @@ class _Subcommands(click.Group):
             formatter.write_dl([(name, each.summary) for name, each in subcommands().items()])
 
 
-def _validated() -> str:
+def _read_validated() -> str:
     """Return `DIALECT.validated`: the state of Kalshi's changelog and pages with which the dialect was
     compared. It is read from a file, because importing the core would slow down `--version`.
     """
@@ -140,7 +140,7 @@ def _validated() -> str:
 
 @click.group("kalshi-fix", cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(
-    package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s\nKalshi: {_validated()}"
+    package_name="kalshi-fix-sansio", message=f"%(prog)s %(version)s\nKalshi: {_read_validated()}"
 )
 def commands() -> None:
     """Kalshi over FIX: read logs, watch books, place and follow orders."""

@@ -19,10 +19,10 @@ ORCHESTRA = "orchestra"
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Folder to write into.  [default: the current one]",
+    help="Folder to write into.  [default: the current folder]",
 )
 def dictionary(selection: str, out: Path) -> None:
-    """Write QuickFIX data dictionaries of a product (FIXT11.xml and FIX50SP2.xml), or the whole dialect as a
+    """Write QuickFIX data dictionaries for a product (FIXT11.xml and FIX50SP2.xml), or the whole dialect as a
     FIX Orchestra repository (orchestra.xml)."""
     shipped = files("kalshi_fix_sansio") / "dictionaries"
     found = (

@@ -32,7 +32,7 @@ RSA_BITS = 4096
     type=click.Choice(["ed25519", "rsa"]),
     default="ed25519",
     show_default=True,
-    help="Kind of key.",
+    help="Type of the key.",
 )
 @click.option("--passphrase", is_flag=True, help="Encrypt the file; prompts for the passphrase.")
 @hides_locals

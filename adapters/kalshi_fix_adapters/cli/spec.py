@@ -47,32 +47,32 @@ def spec(word: tuple[str, ...]) -> None:
     The exit status is 1 if there are none.
     """
     entries = list(_entries())
-    query = _normalized("".join(word))
+    query = _normalize("".join(word))
     found = [entry for entry in entries if query in entry.words]
     screen = Screen()
     if not found:
         matching = [entry for entry in entries if entry.mentions(word)]
         if matching:
-            _list(screen, " ".join(word), matching)
+            _print_matching(screen, " ".join(word), matching)
             return
         known = sorted({each for entry in entries for each in entry.words if len(each) > 3})
         similar = get_close_matches(query, known, n=5)
         hint = f"; similar: {', '.join(similar)}" if similar else ""
         raise CommandError(f"the dialect does not define {' '.join(word)!r}{hint}")
     for number, entry in enumerate(found):
-        screen.lines([*([()] if number else []), *_shown(entry, screen.text_width)])
+        screen.lines([*([()] if number else []), *_entry_lines(entry, screen.text_width)])
 
 
-def _list(screen: Screen, query: str, entries: list[Entry]) -> None:
+def _print_matching(screen: Screen, query: str, entries: list[Entry]) -> None:
     """Print the titles and descriptions of matching entries, without their parts."""
     screen.lines([plain(f"{counted(len(entries), 'description')} with {query!r}")])
     for entry in entries[:MAX_LISTED]:
-        screen.lines([(), *_shown(attrs.evolve(entry, rows=()), screen.text_width)])
+        screen.lines([(), *_entry_lines(attrs.evolve(entry, rows=()), screen.text_width)])
     if len(entries) > MAX_LISTED:
-        screen.lines([(), plain(f"and {len(entries) - MAX_LISTED} more; add a word")])
+        screen.lines([(), plain(f"and {len(entries) - MAX_LISTED} more; add a word to narrow the search")])
 
 
-def _shown(entry: Entry, width: int) -> Iterator[Line]:
+def _entry_lines(entry: Entry, width: int) -> Iterator[Line]:
     for line in textwrap.wrap(entry.title, width):
         yield (("bold", line),)
     for line in textwrap.wrap(entry.text, width - 2):
@@ -88,7 +88,7 @@ def _shown(entry: Entry, width: int) -> Iterator[Line]:
             yield (("", f"      {line}"),)
 
 
-def _normalized(word: str) -> str:
+def _normalize(word: str) -> str:
     return word.replace("_", "").replace(" ", "").lower()
 
 
@@ -105,7 +105,7 @@ def _entries() -> Iterator[Entry]:
     for name, code_set in code_sets.items():
         for code in code_set.iter(f"{_NAMESPACE}code"):
             title = f"{name.removesuffix('CodeSet')} = {code.attrib['value']} ({code.attrib['name']})"
-            yield Entry(frozenset({_normalized(code.attrib["name"])}), title, _text(code))
+            yield Entry(frozenset({_normalize(code.attrib["name"])}), title, _text(code))
     yield from _texts()
 
 
@@ -115,7 +115,7 @@ def _texts() -> Iterator[Entry]:
     for (msg_type, value), meaning in TEXTS.items():
         goes_with = f" Goes with {meaning.attribute} {meaning.code.name}." if meaning.code else ""
         title = f"Text {value} of {DIALECT.messages[msg_type].name}"
-        yield Entry(frozenset({_normalized(value)}), title, f"{meaning.meaning}{goes_with}")
+        yield Entry(frozenset({_normalize(value)}), title, f"{meaning.meaning}{goes_with}")
 
 
 def _field(
@@ -132,7 +132,7 @@ def _field(
         if any(tag in found for found in _members(message, groups))
     )
     rows.append(("in", ", ".join(containers) or "every message"))
-    return Entry(frozenset({tag, _normalized(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
+    return Entry(frozenset({tag, _normalize(name)}), f"{name} ({tag}), {kind}", _text(field), tuple(rows))
 
 
 def _members(message: Element, groups: dict[str, Element]) -> Iterator[set[str]]:
@@ -155,7 +155,7 @@ def _message(message: Element, groups: dict[str, Element]) -> Entry:
             tag = "" if count is None else f" ({count.attrib['id']})"
             rows.append((f"{each.attrib['name']}{tag}", _description(each)))
     product = f", {message.attrib['scenario']}" if "scenario" in message.attrib else ""
-    words = frozenset({_normalized(name), msg_type.lower(), f"35={msg_type.lower()}"})
+    words = frozenset({_normalize(name), msg_type.lower(), f"35={msg_type.lower()}"})
     return Entry(words, f"{name} ({msg_type}){product}", _text(message), tuple(rows))
 
 

@@ -62,7 +62,7 @@ class _ShowByDefault(click.Group):
 def store() -> None:
     """Show message stores, or move one to another API key.
 
-    `kalshi-fix store PATH` is `kalshi-fix store show PATH`.
+    `kalshi-fix store PATH` is short for `kalshi-fix store show PATH`.
     """
 
 
@@ -133,7 +133,7 @@ def migrate(location: str, name: str | None, key_id: str | None, account: str | 
     if is_url(location) is (name is None):
         raise click.UsageError("--store is required with a URL, and not allowed with a file")
     if (key_id is None) is (account is None):
-        raise click.UsageError("give either --key-id or --account")
+        raise click.UsageError("specify either --key-id or --account")
     with plain_errors():
         new: Path | str
         if name is None:
@@ -145,7 +145,7 @@ def migrate(location: str, name: str | None, key_id: str | None, account: str | 
             summary = stores.summary(new)
     rows, requests = counted(summary.rows, "user row"), counted(len(summary.open_requests), "open request")
     screen = Screen()
-    screen.lines([plain(f"{new} has {rows} and {requests}, for {summary.owner}")])
+    screen.lines([plain(f"{new} contains {rows} and {requests}, and belongs to {summary.owner}")])
     screen.flush()
 
 
@@ -186,7 +186,7 @@ def _print_tables(summary: StoreSummary, *heading: Line) -> None:
         )
 
     if summary.last_rows:
-        screen.lines([(("bold", "User rows, the last ones by key"),)])
+        screen.lines([(("bold", "Last user rows, in the order of their keys"),)])
         screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
 
 
@@ -225,7 +225,7 @@ def _lines(summary: StoreSummary) -> Iterator[Line]:
     yield _line("next number from the peer", str(summary.next_incoming))
     unanswered = "unanswered: the next logon resets again" if summary.reset_unanswered else "none pending"
     yield _line("reset", unanswered)
-    yield _line("kept for resend", _kept(summary))
+    yield _line("kept for resend", _kept_messages(summary))
     yield _line("open requests", str(len(summary.open_requests) or "none"))
     rows = f"{summary.rows:,} ({summary.row_bytes:,} bytes)" if summary.rows else "none"
     yield _line("user rows", rows)
@@ -235,7 +235,7 @@ def _line(label: str, value: str) -> Line:
     return (("cyan", f"  {label}".ljust(_LABEL_WIDTH)), ("", value))
 
 
-def _kept(summary: StoreSummary) -> str:
+def _kept_messages(summary: StoreSummary) -> str:
     if summary.oldest is None or summary.newest is None:
         return "no message"
     messages = "1 message" if summary.kept == 1 else f"{summary.kept} messages"

@@ -22,7 +22,7 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
-def _shortened(text: str) -> str:
+def _to_display_text(text: str) -> str:
     # Text from a file must not control the terminal.
     shown = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text[:MAX_TEXT])
     return shown if len(text) <= MAX_TEXT else f"{shown}... ({len(text)} characters)"
@@ -33,9 +33,9 @@ class Mistake:
     """One mistake in a document."""
 
     location: Location
-    what: str = attrs.field(converter=_shortened)
+    what: str = attrs.field(converter=_to_display_text)
     """The problem, with the name of the element."""
-    advice: str = attrs.field(converter=_shortened)
+    advice: str = attrs.field(converter=_to_display_text)
     """The remedy."""
 
     @property

@@ -34,7 +34,7 @@ class DatedDecoder:
     def __init__(self, as_of: AsOf = None) -> None:
         """Set the date; see `AsOf`."""
         self._as_of = as_of
-        self._use(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
+        self._set_codec(codec_as_of(as_of) if isinstance(as_of, date) else CODEC)
 
     def __reduce__(self) -> tuple[type[DatedDecoder], tuple[AsOf]]:
         """Pickle only the date, because another process creates its own codecs."""
@@ -67,10 +67,10 @@ class DatedDecoder:
         codec = self.codec if self._as_of is not None else _codec_by_date(frame)
         if codec is self.codec:
             return False
-        self._use(codec)
+        self._set_codec(codec)
         return True
 
-    def _use(self, codec: Codec) -> None:
+    def _set_codec(self, codec: Codec) -> None:
         self.codec: Codec = codec
         since, until = codec.dialect.since, codec.dialect.until
         if self._as_of is not None:

@@ -23,7 +23,7 @@ CHUNK: Final = 128 * 1024
 Direction = Literal["sent", "received"]
 """The direction of a message, as seen by the program that wrote the log."""
 _OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
-"""A line of this library's wire log."""
+"""The text before a message in this library's wire log."""
 _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?"
 )
@@ -75,20 +75,20 @@ class LogEntry:
 
 
 def read_log(log: str | Path | IO[bytes], *, as_of: AsOf = None) -> Iterator[LogEntry]:
-    """Yield the FIX messages of a log. The memory needed is small, regardless of the size of the log.
+    """Yield the FIX messages of a log. Little memory is needed, regardless of the size of the log.
 
     Any log is accepted. Fields may be separated by SOH or a replacement (`|`, `^A`, `<SOH>`, an escape). Any
     text may surround the messages, and a message may span several lines. A damaged message is yielded with
     its problems.
 
     Args:
-        log: the path of a file, which is decompressed if its name ends with .gz, or a file open for reading
-            bytes.
+        log: the path of a file, which is decompressed if its name ends with .gz, or a binary file that is
+            open for reading.
         as_of: the date of the dialect for decoding and checking; `latest` for today's dialect, None for the
             date in each message's SendingTime.
 
     Raises:
-        OSError: the file cannot be read, or is not a gzip file.
+        OSError: the file cannot be read, or is not a gzip file although its name ends with .gz.
         EOFError: a gzip file is truncated; the messages before the end have been yielded.
     """
     reader, decoder = LogReader(), DatedDecoder(as_of)

@@ -75,7 +75,7 @@ class Fragments:
                 best, best_score = frame, score
             if best_score == _BEST_SCORE:
                 return best
-        return _unescaped(best)
+        return _unescape(best)
 
     def _read(self, found: list[bytes], breaks: list[tuple[int, bytes]], reading: _Reading) -> bytes:
         # The parts are joined once at the end, because a value may consist of 250,000 fragments.
@@ -113,25 +113,25 @@ It returns the text that replaces the line ending, or None if the fragment begin
 """
 
 
-def _by_tag(text: bytes, _indent: bytes) -> bytes | None:
+def _split_before_tag(text: bytes, _indent: bytes) -> bytes | None:
     """A line that begins with a tag is a new field; any other line continues the value."""
     return None if FIELD.match(text) else b""
 
 
-def _unbroken(_text: bytes, indent: bytes) -> bytes | None:
+def _undo_line_wrap(_text: bytes, indent: bytes) -> bytes | None:
     """The line ending is not part of the value: a terminal has wrapped the line."""
     return indent
 
 
-def _with_line_break(_text: bytes, indent: bytes) -> bytes | None:
+def _keep_line_break(_text: bytes, indent: bytes) -> bytes | None:
     """The line ending is part of the value."""
     return b"\n" + indent
 
 
-_READINGS: tuple[_Reading, ...] = (_by_tag, _unbroken, _with_line_break)
+_READINGS: tuple[_Reading, ...] = (_split_before_tag, _undo_line_wrap, _keep_line_break)
 
 
-def _unescaped(frame: bytes) -> bytes:
+def _unescape(frame: bytes) -> bytes:
     """Undo the escapes of a wire log if this corrects BodyLength, or BodyLength and CheckSum."""
     if b"\\x" not in frame:
         return frame

@@ -86,6 +86,8 @@ class _Pending:
 
 
 class _Step(Enum):
+    """The result of one step of the scan."""
+
     WAIT = auto()
     """More of the log is needed to continue."""
     CONTINUE = auto()
@@ -94,7 +96,7 @@ class _Step(Enum):
 
 
 class LogReader:
-    """Extracts messages from a log given in chunks of any size."""
+    """Extracts messages from a log, which is passed in chunks of any size."""
 
     def __init__(self, max_message: int = MAX_MESSAGE, *, line: int = 1, before: bytes = b"") -> None:
         """Create a reader that is not inside a message.
@@ -181,7 +183,7 @@ class LogReader:
         self._at = self._blank_to = self._searched_to = position
 
     def _wait(self, message: _Pending) -> _Step:
-        """Return the step for a message whose next end was not found: TRUNCATED if the message is too long,
+        """Return the step if the end of a field or line was not found: TRUNCATED if the message is too long,
         otherwise WAIT.
         """
         self._searched_to = max(self._searched_to, len(self._buffer))
@@ -202,8 +204,8 @@ class LogReader:
         return found
 
     def _take_complete(self, found: re.Match[bytes]) -> LoggedMessage | None:
-        """Return the message if it is valid and complete on one line; otherwise None, and the slower steps
-        must process it.
+        """Return the message if it is valid and complete on one line. Otherwise return None; the slower steps
+        must then process the message.
 
         The slower steps alone would return the same messages, but decoding a log would take twice as long.
         """
@@ -279,7 +281,7 @@ class LogReader:
         return _Step.DONE
 
     def _take_checksum(self, message: _Pending) -> _Step:
-        """Read CheckSum, if its end is known."""
+        """Read CheckSum, if the end of the field has been received."""
         buffer, at = self._buffer, self._at
         separator = message.fragments.separator
         # The separator may have been incomplete at the last search.
@@ -331,8 +333,8 @@ class LogReader:
         return _Step.CONTINUE
 
     def _take_lines(self, message: _Pending) -> bool:
-        """Read several lines with one field each at once. Return False if there are none, and the next line
-        must be read by the slower steps.
+        """Read several lines with one field each at once. Return False if there are none; the slower steps
+        must then read the next line.
         """
         buffer, at = self._buffer, self._at
         found = _LINES.match(buffer, at, max(at, min(len(buffer), at + message.room)))

@@ -38,7 +38,7 @@ _SUM_FROM: Final = 8
 MAX_DATA: Final = 16 * 1024 * 1024
 """Maximum size of a record's data in bytes."""
 MAX_CONNECTION: Final = 2**32 - 1
-"""Highest number of a connection. The connection after it has number 1 again."""
+"""Highest connection number. The next connection has number 1 again."""
 MAX_DAMAGED: Final = 1_000
 """Maximum number of damaged ranges listed for a file."""
 _CHUNK: Final = 1024 * 1024
@@ -74,8 +74,7 @@ class Kind(IntEnum):
         RECEIVED: Received bytes, in the chunks in which they were read.
         SENT: A sent message; signatures and passwords are replaced by `*`.
         ENDED: The end of the connection.
-        LOST: The number of records before this record that could not be written, as decimal digits in the
-            data.
+        LOST: Before this record, records could not be written. The data is their number in decimal digits.
     """
 
     RECEIVED = 0
@@ -112,8 +111,8 @@ def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
 
 
 class _Reader:
-    """Access to the bytes of a file by position, up to its size at opening. Only a part of the file is in
-    memory.
+    """Access to the bytes of a file by position, up to the size that the file had when it was opened. Only a
+    part of the file is in memory.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -139,7 +138,7 @@ class _Reader:
                 self.size = at + len(self._buffer)
         return self._buffer, at - self._base
 
-    def begins_a_recording(self) -> bool:
+    def has_recording_start(self) -> bool:
         """Return whether the file is a recording of this version. If its first bytes are damaged, a complete
         record must follow. A file shorter than `MAGIC` may be the beginning of a recording.
         """
@@ -296,7 +295,7 @@ class Recording:
 
     def _first_record(self, reader: _Reader) -> int:
         """Return the position of the first record."""
-        if not reader.begins_a_recording():
+        if not reader.has_recording_start():
             raise RecordingError(f"{self.path} is not a recording of this version")
         begin = reader.window(0, len(MAGIC))[0][: len(MAGIC)]
         if len(begin) < len(MAGIC):
@@ -327,4 +326,4 @@ def is_recording(path: str | Path) -> bool:
     """
     with Path(path).open("rb") as file:
         reader = _Reader(file)
-        return reader.size >= len(MAGIC) and reader.begins_a_recording()
+        return reader.size >= len(MAGIC) and reader.has_recording_start()

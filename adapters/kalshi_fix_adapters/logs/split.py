@@ -45,7 +45,7 @@ def map_log(
 
     The processes are spawned, so the function must be importable, and a script must call `map_log` under `if
     __name__ == "__main__"`. Results are transferred between processes. Transferring a complete `LogEntry`
-    costs as much time as reading it.
+    takes as much time as reading it.
 
     Args:
         function: called with each message.
@@ -56,13 +56,15 @@ def map_log(
     Raises:
         OSError, EOFError: as raised by `read_log`. Exceptions from the function are raised too.
     """
-    work: Work[list[_T]] = _Each(function, as_of)
+    work: Work[list[_T]] = _CallForEach(function, as_of)
     for found in in_processes(work, chunks_of(log), processes):
         yield from found
 
 
 @attrs.frozen
-class _Each:
+class _CallForEach:
+    """Work that calls a function with each message of a part."""
+
     function: Callable[[LogEntry], Any]
     as_of: AsOf
 
@@ -134,9 +136,9 @@ def _end_of_message(data: bytearray) -> int | None:
     begin = max(0, len(data) - _END_OF_PART)
     reader = LogReader()
     for number, found in enumerate(reader.feed(bytes(data[begin:]))):
-        # The first message found is not used. It may begin at the first byte of this section, and after a
-        # digit, `8=FIXT.1.1` does not begin a message. A truncated message is not used, because its rest
-        # follows.
+        # The first message found is not used. It may begin at the first byte of this section; if the byte
+        # before it is a digit, `8=FIXT.1.1` does not begin a message. A truncated message is not used either,
+        # because the rest of it follows.
         if number and not found.truncated:
             return begin + reader.position
     return None

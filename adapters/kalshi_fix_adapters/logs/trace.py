@@ -43,7 +43,7 @@ message of the order by its MsgSeqNum, and a reset changes which message a MsgSe
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
 MAX_SEPARATE: Final = 8
-"""Maximum number of IDs that are searched for one by one. More IDs are searched for together."""
+"""Maximum number of IDs that are searched for one by one. If there are more, all are searched for at once."""
 
 _BEGIN = b"8=FIXT.1.1"
 _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
@@ -51,6 +51,7 @@ _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
 _CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
 _KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
 _FOLLOWED: Final = (b"11", b"41", b"37")
+"""The tags of the IDs that are searched for once they are found in a message of the order."""
 _TAG_ENDS: Final = frozenset(tag[-2:] for tag in _KINDS)
 _TAGS: Final = {
     kind: tuple(tag + b"=" for tag, each in _KINDS.items() if each == kind) for kind in _KINDS.values()
@@ -62,7 +63,7 @@ _REJECT_AND_RESET_FIELDS: Final = (b"45=", b"141=Y")
 _LOGON = b"A"
 
 
-def _has(layout: MessageLayout, *names: str) -> bool:
+def _has_fields(layout: MessageLayout, *names: str) -> bool:
     """Return whether a message has fields with all these names."""
     found = {member.field.name for member in layout.body.members if isinstance(member, FieldMember)}
     return found.issuperset(names)
@@ -71,7 +72,7 @@ def _has(layout: MessageLayout, *names: str) -> bool:
 _REJECTS: Final = frozenset(
     layout.msg_type.encode()
     for layout in DIALECT.messages.values()
-    if _has(layout, "RefSeqNum", "RefMsgType")
+    if _has_fields(layout, "RefSeqNum", "RefMsgType")
 )
 _ORDER_ID_UNRELIABLE: Final = frozenset(
     layout.msg_type.encode()
@@ -126,7 +127,7 @@ class Trace:
     """The ClOrdIDs of the order, oldest first."""
     order_ids: tuple[str, ...]
     complete: bool
-    """Whether the trace is complete, because no limit was reached."""
+    """Whether the trace is complete; False if a limit was reached."""
     logons: tuple[LoggedMessage, ...]
     """For each session and side, the last Logon that reset the sequence numbers."""
 
@@ -157,7 +158,7 @@ class _Block:
         done = counted = 0
         line = self.line
         for at in sorted(positions):
-            # This position is in the message that was yielded last.
+            # Skip a position inside the message that was yielded last.
             if at < done:
                 continue
             begin = last_start(self.data, 0, at)
@@ -379,7 +380,7 @@ class _Tracer:
             self._steps[position] = step
 
     def _reserve(self, has_room: bool, found: LoggedMessage) -> bool:
-        """Count the size of a message that may be kept. Return False if a limit does not allow keeping it."""
+        """Reserve room for a message. Return False if keeping it would exceed a limit."""
         size = len(found.frame)
         if not has_room or self._size + size > MAX_STEP_BYTES:
             self._complete = False
@@ -409,7 +410,7 @@ class _Tracer:
                 self._add(reject)
 
     def _refers_to(self, reject: Step, step: Step) -> bool:
-        """Return whether a Reject refers to a message whose MsgSeqNum equals its RefSeqNum."""
+        """Return whether a Reject, whose RefSeqNum is the MsgSeqNum of a message, refers to this message."""
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False
         # A Reject that was lost with its connection may be resent on the next connection.
@@ -422,7 +423,7 @@ class _Tracer:
         in_logs: list[list[Step]] = [[] for _ in range(logs)]
         for _, step in sorted(self._steps.items(), key=lambda item: item[0]):
             in_logs[step.log].append(step)
-        steps = tuple(heapq.merge(*in_logs, key=_when))
+        steps = tuple(heapq.merge(*in_logs, key=_time_or_min))
         ids: dict[_Identifier, None] = {}
         for step in steps:
             # OrigClOrdID (41) is sorted first, because it was used before ClOrdID.
@@ -458,5 +459,5 @@ def _session(step: Step) -> frozenset[bytes]:
     return frozenset((step.header.get(b"49", b""), step.header.get(b"56", b"")))
 
 
-def _when(step: Step) -> datetime:
+def _time_or_min(step: Step) -> datetime:
     return step.time or datetime.min.replace(tzinfo=UTC)

@@ -66,7 +66,7 @@ class Dispatcher:
         """Whether `sent` must be called."""
         self.follows_messages: bool = False
         """Whether `event` must be called for messages without problems."""
-        self._find_hooks()
+        self._update_follows()
         # The user closes a WireLog object; a log given by its path is shared by all clients with this path.
         self._shared_log = open_shared(wire_log) if isinstance(wire_log, str | Path) else None
         self._wire_log = wire_log if isinstance(wire_log, WireLog) else self._shared_log
@@ -186,10 +186,10 @@ class Dispatcher:
                 # The lists are replaced rather than changed, because one is being iterated over.
                 for name, listed in self._hooks.items():
                     self._hooks[name] = [each for each in listed if each is not observer]
-                self._find_hooks()
-                self._log.failed(f"the observer's {type(observer).__name__}.{hook}", error)
+                self._update_follows()
+                self._log.failed(f"the observer {type(observer).__name__}", error)
 
-    def _find_hooks(self) -> None:
+    def _update_follows(self) -> None:
         self.follows_orders = bool(self._hooks["on_timing"])
         self.follows_messages = self.follows_orders or bool(self._hooks["on_event"])
 

@@ -89,7 +89,7 @@ class EventLog:
     def failed(self, source: str, error: Exception) -> None:
         """Log that an observer has raised an exception, without its text, which may contain a signature."""
         frames = "".join(traceback.format_tb(error.__traceback__))
-        self._log(SESSION, ERROR, f"{source} raised {type(error).__name__} and is disabled, from\n{frames}")
+        self._log(SESSION, ERROR, f"{source} raised {type(error).__name__} and is disabled:\n{frames}")
 
     def _write(
         self, logger: logging.Logger, level: int, text: str, facts: Mapping[str, object] = _NO_FACTS
@@ -145,9 +145,9 @@ def _connection_entry(event: ClientEvent) -> _Entry | None:
         case Connecting():
             return CONNECTION, INFO, f"connecting to {event.endpoint}, attempt {event.attempt}"
         case ConnectFailed():
-            return RECONNECT, WARNING, f"{event.error}; {_next(event)}"
+            return RECONNECT, WARNING, f"{event.error}; {_next_attempt(event)}"
         case Disconnected():
-            return RECONNECT, WARNING, f"the connection was lost ({event.ended.text}); {_next(event)}"
+            return RECONNECT, WARNING, f"the connection was lost ({event.ended.text}); {_next_attempt(event)}"
         case Resubscribed():
             return RECONNECT, INFO, f"sent {event.request.NAME} again, MsgSeqNum {event.seq_num}"
         case GaveUp():
@@ -159,7 +159,7 @@ def _connection_entry(event: ClientEvent) -> _Entry | None:
     return None
 
 
-def _next(event: ConnectFailed | Disconnected) -> str:
+def _next_attempt(event: ConnectFailed | Disconnected) -> str:
     note = f" ({event.note})" if event.note else ""
     return f"next attempt in {event.retry_in:.1f} s{note}"
 
@@ -171,7 +171,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
             missing = "" if event.missing is None else f", {_messages(*event.missing)} to be resent"
             return SESSION, INFO, f"logged on, heartbeats every {event.heart_bt_int} s{reset}{missing}"
         case events.LogoutReceived():
-            return SESSION, INFO, f"the venue logs out: {event.text or 'no reason given'}"
+            return SESSION, INFO, f"the venue sent a Logout: {event.text or 'no reason given'}"
         case events.SessionEnded():
             level = INFO if event.clean else WARNING
             text = "" if event.text == event.reason.value else f": {event.text}"
@@ -189,15 +189,15 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case events.GarbledReceived():
             return SESSION, WARNING, f"skipped {event.size} bytes that are not a message: {event.reason}"
         case events.MessageTooLarge():
-            text = f"skipped a message of {event.size} bytes, max_message_size is {event.limit}"
+            text = f"skipped a message of {event.size} bytes; max_message_size is {event.limit}"
             return SESSION, WARNING, text if event.msg_type is None else f"{text}: MsgType {event.msg_type}"
         case events.PeerSilent():
             return SESSION, WARNING, f"the venue is silent; sent TestRequest {event.test_req_id}"
         case events.ResendServed():
             requested = _messages(event.begin, event.end)
-            return SESSION, INFO, f"the venue requested {requested} again, {event.resent} resent"
+            return SESSION, INFO, f"the venue requested {requested} again; {event.resent} resent"
         case events.GapClosed():
-            return SESSION, INFO, f"the gap is filled, next is {event.next_expected}"
+            return SESSION, INFO, f"the gap is filled; the next MsgSeqNum is {event.next_expected}"
         case events.GapDetected():
             consequence = "requested a resend" if event.recoverable else "no resend is possible"
             return SESSION, WARNING, f"missed {_messages(event.begin, event.end)}; {consequence}"

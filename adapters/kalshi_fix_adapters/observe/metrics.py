@@ -35,9 +35,14 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 _UP = Gauge("fix_up", "1 while the session is established", ["session"])
 _EVENTS = Counter("fix_events", "Events emitted by the client", ["session", "event"])
 _ANSWER = Histogram(
-    "fix_answer_seconds", "From send to the first answer", ["session", "request"], buckets=BUCKETS
+    "fix_answer_seconds",
+    "Time from sending a request to its first answer",
+    ["session", "request"],
+    buckets=BUCKETS,
 )
-_ROUND_TRIP = Histogram("fix_round_trip_seconds", "TestRequest to Heartbeat", ["session"], buckets=BUCKETS)
+_ROUND_TRIP = Histogram(
+    "fix_round_trip_seconds", "Time from a TestRequest to its Heartbeat", ["session"], buckets=BUCKETS
+)
 _LOGON = Histogram("fix_logon_seconds", "Duration of a logon", ["session", "stage"], buckets=BUCKETS)
 
 
@@ -84,8 +89,8 @@ _BUS: Final = (
     (CounterMetricFamily, "redelivered", "Messages that were published again, or received again"),
     (CounterMetricFamily, "fenced", "Messages from a publisher that another publisher had replaced"),
     (CounterMetricFamily, "unreadable", "Messages that this library did not write"),
-    (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged: the queue"),
-    (GaugeMetricFamily, "waiting_bytes", "Bytes of the events that the server has not acknowledged"),
+    (GaugeMetricFamily, "waiting", "Events that the server has not acknowledged yet"),
+    (GaugeMetricFamily, "waiting_bytes", "Total size in bytes of the unacknowledged events"),
     (GaugeMetricFamily, "lag", "Messages that a consumer has not received yet"),
 )
 """The attributes of publishers and consumers that are exported as metrics."""
@@ -117,8 +122,8 @@ def export_bus(channel: str, name: str, source: object) -> None:
 
     Args:
         channel: the label `channel`.
-        name: the label `name`, such as the name of your program. A later source replaces one with the same
-            channel and name.
+        name: the label `name`, such as the name of your program. A later source replaces an
+            earlier one with the same channel and name.
         source: the result of `Bus.publisher` or `Bus.events`.
     """
     _BUS_METRICS.sources[channel, name] = source

@@ -33,7 +33,7 @@ OnWire = Callable[[Direction, bytes, Instant], object]
 not raise.
 """
 ALARMING: Final = (OutcomesUnknown, OrdersUnverified, MessagesLost, MessageRejected, ReadingPaused, GaveUp)
-"""Events that should cause an alert, see docs/how-to/metrics.md."""
+"""Events that should cause an alert; see docs/how-to/metrics.md."""
 
 
 @attrs.frozen
@@ -94,7 +94,8 @@ class Observer:
     """Base class of observers. Override the hooks you need; hooks that are not overridden take no time."""
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
-        """Handle bytes on the wire. Logons contain their signatures, and messages may be split or merged.
+        """Handle bytes on the wire. Logons contain their signatures. One call may pass part of a message, or
+        several messages.
 
         Sent bytes are reported when the session returns them, just before they are written.
         """

@@ -20,7 +20,7 @@ class Timings:
 
     def __init__(self) -> None:
         self._connecting = 0.0
-        """Time at which the attempt began."""
+        """Time at which the attempt to connect began."""
         self._tcp = 0.0
         """Time at which TCP was connected."""
         self._connected: float | None = None
@@ -63,9 +63,9 @@ class Timings:
     def event(self, event: object, now: float) -> Timing | None:
         """Return the timing that an event completes, if any."""
         if isinstance(event, MessageReceived):
-            return self._answered(event.message, event.message, now) if self._orders else None
+            return self._order_timing(event.message, event.message, now) if self._orders else None
         if isinstance(event, RejectReceived):
-            return None if event.sent is None else self._answered(event.sent, event.reject, now)
+            return None if event.sent is None else self._order_timing(event.sent, event.reject, now)
         if isinstance(event, HeartbeatReceived):
             started = self._tests.pop(event.test_req_id, None)
             return None if started is None else HeartbeatTiming(now - started, event.test_req_id)
@@ -77,7 +77,7 @@ class Timings:
             return timing
         return None
 
-    def _answered(self, request: Message, answer: Message, now: float) -> OrderTiming | None:
+    def _order_timing(self, request: Message, answer: Message, now: float) -> OrderTiming | None:
         cl_ord_id = getattr(request, "cl_ord_id", None)
         found = self._orders.pop(cl_ord_id, None) if cl_ord_id else None
         return None if found is None else OrderTiming(now - found[0], str(cl_ord_id), found[1], answer)

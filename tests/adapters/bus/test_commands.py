@@ -165,9 +165,13 @@ async def test_the_number_of_messages_waiting_for_the_store_beyond_their_deadlin
     names = map(str, range(MAX_WAITING))
     found = await asyncio.gather(*(answer(handler, order(name), 0.001) for name in names))
     assert {type(item) for item in found} == {Unknown}
-    assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
+    assert await answer(handler, order("more")) == Refused(
+        "the session process is already handling 1000 commands"
+    )
     client.may_send.set()
-    assert await answer(handler, order("0")) == Refused("1000 commands are waiting already")
+    assert await answer(handler, order("0")) == Refused(
+        "the session process is already handling 1000 commands"
+    )
     await asyncio.wait(asyncio.all_tasks() - other_tasks)
     await asyncio.sleep(0)  # for the callbacks of the last task
     assert await answer(handler, order("more")) == Sent(MAX_WAITING + 1)
@@ -232,7 +236,9 @@ async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting
     client.may_send.clear()
     tasks = [asyncio.create_task(answer(handler, order(str(n)))) for n in range(MAX_WAITING)]
     await asyncio.sleep(0)
-    assert await answer(handler, order("more")) == Refused("1000 commands are waiting already")
+    assert await answer(handler, order("more")) == Refused(
+        "the session process is already handling 1000 commands"
+    )
     client.may_send.set()
     assert {type(item) for item in await asyncio.gather(*tasks)} == {Sent}
 
@@ -241,7 +247,7 @@ async def test_messages_without_an_id_are_sent_every_time_and_the_number_waiting
 def test_a_payload_that_is_not_a_message_is_refused(data: bytes) -> None:
     found = asyncio.run(commands(Client()).answer(data, NOW + 1))
     assert isinstance(found, Refused)
-    assert found.reason.startswith("not a message")
+    assert found.reason.startswith("the command is invalid")
 
 
 @pytest.mark.parametrize("original", [Sent(7), Sent(7, known=True), Refused("é"), Unknown("?")], ids=str)

@@ -90,7 +90,7 @@ async def test_a_message_received_by_a_cancelled_call_is_delivered_by_the_next_c
     async with connected(server) as bus:
         await publish(bus, REPORTS, logged_on(), report(1))
         events = bus.events(REPORTS)
-        await events._begin()
+        await events._subscribe()
         assert events._pull is not None
         fetched = asyncio.Event()
         fetch = events._pull.fetch

@@ -136,7 +136,7 @@ def test_a_message_from_another_program_is_reported() -> None:
     with NatsServer() as server:
         asyncio.run(intrude(server))
         result = run(server, "bus", "tail", "--once")
-    assert "message 1 of kalshi.x was not written by this library" in result.stderr
+    assert "message 1 on kalshi.x was not written by this library" in result.stderr
     assert result.exit_code == 3
 
 
@@ -182,9 +182,9 @@ def test_check_reports_each_successful_step(server: NatsServer, role: str) -> No
     ("user", "role", "text"),
     [
         ("recorder", "reader", "may read events on demo"),
-        ("recorder", "sender", "must be able to send commands"),
-        ("strategy", "session", "must be able to publish events and answer commands"),
-        ("session", "reader", "must be able to read events"),
+        ("recorder", "sender", "must be allowed to send commands"),
+        ("strategy", "session", "must be allowed to publish events and answer commands"),
+        ("session", "reader", "must be allowed to read events"),
         ("operator", "session", "may read events, publish events, send commands, answer commands"),
     ],
 )

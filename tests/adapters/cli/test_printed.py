@@ -120,8 +120,11 @@ def test_writing_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch
     _, _, output = on_terminal(monkeypatch, arguments)
     assert "\r0 of 6 messages of the order" in output
     assert "\r5 of 6 messages of the order" in output
-    assert output.splitlines()[-1].rpartition("\r")[2] == "kalshi-fix: page.html has 6 messages of the order"
+    assert (
+        output.splitlines()[-1].rpartition("\r")[2]
+        == "kalshi-fix: page.html contains 6 messages about the order"
+    )
     assert (
         CliRunner().invoke(commands, arguments).stderr
-        == "kalshi-fix: page.html has 6 messages of the order\n"
+        == "kalshi-fix: page.html contains 6 messages about the order\n"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from kalshi_fix_adapters.cli.spec import MAX_LISTED, _entries, _shown, spec
+from kalshi_fix_adapters.cli.spec import MAX_LISTED, _entries, _entry_lines, spec
 from kalshi_fix_sansio import DIALECT, TEXTS, NewOrderSingle, OrdStatus
 
 
@@ -41,7 +41,7 @@ def test_a_message_lists_its_fields_and_which_are_required() -> None:
 @pytest.mark.parametrize("columns", [60, 80])
 def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     for entry in _entries():
-        for line in _shown(entry, columns):
+        for line in _entry_lines(entry, columns):
             assert len("".join(text for _, text in line)) <= columns, line
     result = CliRunner().invoke(spec, ["ExecutionReport"], env={"COLUMNS": str(columns)})
     assert columns - 12 < max(map(len, result.stdout.splitlines())) <= columns
@@ -62,4 +62,4 @@ def test_a_name_is_preferred_to_descriptions_and_a_long_list_is_truncated() -> N
     shown = shown_for("order")
     assert int(shown.split()[0]) > MAX_LISTED
     assert len(shown.split("\n\n")) == 2 + MAX_LISTED
-    assert shown.endswith("more; add a word\n")
+    assert shown.endswith("more; add a word to narrow the search\n")

@@ -182,7 +182,7 @@ def test_a_store_is_migrated_to_another_key(path: Path) -> None:
     result = CliRunner().invoke(commands, ["store", "migrate", str(path), "--key-id", "new-key"])
     new = attrs.evolve(OWNER, sender_comp_id="new-key")
     target = store_path(path.parent, new)
-    assert result.stdout == f"{target} has 1 user row and 2 open requests, for {new}\n"
+    assert result.stdout == f"{target} contains 1 user row and 2 open requests, and belongs to {new}\n"
     assert result.exit_code == 0
     assert "next number to send         1\n" in show_store(target).stdout
     result = CliRunner().invoke(commands, ["store", "migrate", str(target), "--account", "maker"])
@@ -219,7 +219,7 @@ def test_user_rows_are_shown_without_secrets(path: Path) -> None:
     size = sum(len(key.encode()) + len(text) for key, text in ROWS.items())
     assert f"  user rows                   6 ({size:,} bytes)\n" in shown
     lines = shown[shown.index("User rows") :].splitlines()
-    assert lines[0] == "User rows, the last ones by key"
+    assert lines[0] == "Last user rows, in the order of their keys"
     assert lines[1].startswith('  orders  {"n": [0, 1, 2')
     assert lines[1].endswith("... (2,397 characters)")
     assert lines[2:] == [

@@ -259,7 +259,7 @@ def test_an_observer_that_raises_is_disabled_without_affecting_others(
     assert len(notes.wire) == 2
     [reported] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert reported.name == "kalshi_fix_adapters.session"
-    assert "KalshiNR: the observer's Raising.on_wire raised ValueError and is disabled" in reported.message
+    assert "KalshiNR: the observer Raising raised ValueError and is disabled" in reported.message
     assert "test_observer.py" in reported.message
     assert "the signature" not in reported.message
 
@@ -371,8 +371,8 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         (ReadingResumed(), "connection INFO: reading resumed"),
         (LOGON, "session INFO: logged on, heartbeats every 30 s, numbers restarted"),
         (attrs.evolve(LOGON, reset=False), "session INFO: logged on, heartbeats every 30 s"),
-        (LogoutReceived("good night"), "session INFO: the venue logs out: good night"),
-        (LogoutReceived(None), "session INFO: the venue logs out: no reason given"),
+        (LogoutReceived("good night"), "session INFO: the venue sent a Logout: good night"),
+        (LogoutReceived(None), "session INFO: the venue sent a Logout: no reason given"),
         (SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True), "session INFO: ended, logged out: bye"),
         (SessionEnded(CloseReason.LOGGED_OUT, "logged out", clean=True), "session INFO: ended, logged out"),
         (ENDED, f"session WARNING: ended, the connection ended: {ENDED_TEXT}"),
@@ -394,8 +394,8 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         ),
         (PeerSilent("T1"), "session WARNING: the venue is silent; sent TestRequest T1"),
         (HeartbeatReceived("T1"), "session DEBUG: HeartbeatReceived"),
-        (ResendServed(2, 0, 1), "session INFO: the venue requested messages 2 to the last again, 1 resent"),
-        (GapClosed(9), "session INFO: the gap is filled, next is 9"),
+        (ResendServed(2, 0, 1), "session INFO: the venue requested messages 2 to the last again; 1 resent"),
+        (GapClosed(9), "session INFO: the gap is filled; the next MsgSeqNum is 9"),
         (GapDetected(2, 3, recoverable=True), "session WARNING: missed messages 2 to 3; requested a resend"),
         (GapDetected(2, 2, recoverable=False), "session WARNING: missed message 2; no resend is possible"),
         (MessagesLost(2, 3), "session WARNING: the venue no longer has its messages 2 to 3"),

@@ -68,7 +68,9 @@ def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_c
     assert (program, command, arguments[-2:]) == ("kalshi-fix", "store", ["--key-id", NEW_KEY])
     status, output = run(*arguments)
     assert status == 0
-    assert output.endswith(f"{name_of(stores, NEW)} has 1 user row and 1 open request, for {NEW}\n")
+    assert output.endswith(
+        f"{name_of(stores, NEW)} contains 1 user row and 1 open request, and belongs to {NEW}\n"
+    )
     assert stores.read(NEW).owner == NEW
 
 

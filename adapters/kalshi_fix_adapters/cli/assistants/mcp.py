@@ -19,7 +19,7 @@ from kalshi_fix_adapters.cli.kit.tools import Workspace
     metavar="[FOLDER]...",
 )
 def mcp(folders: tuple[Path, ...]) -> None:
-    """Let an assistant read logs, recordings and stores in FOLDERs (by default the current one).
+    """Let an assistant read logs, recordings and stores in FOLDERs (by default the current folder).
 
     An assistant starts this command and talks to it over standard input and output (Model Context Protocol).
     The tools decode, trace, replay, store and spec have the same output as the commands with these names.

@@ -25,7 +25,9 @@ AsOf = Annotated[
     ),
 ]
 Words = Annotated[list[str], Field(description="Only messages that match one of these.")]
-Bound = Annotated[str | None, Field(description="A time in UTC: 14:30, 2026-11-21, 2026-11-21T14:30:05.")]
+Bound = Annotated[
+    str | None, Field(description="A time in UTC, such as 14:30, 2026-11-21 or 2026-11-21T14:30:05.")
+]
 
 
 def reading_tools(workspace: Workspace) -> Iterable[Tool]:
@@ -43,7 +45,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         ] = "brief",
         types: Words = [],  # noqa: B006 - it is never changed
         tags: Annotated[
-            list[str], Field(description="Only messages with each of these fields: 58, Side=1, 55=KX*.")
+            list[str], Field(description="Only messages with all these fields, such as 58, Side=1 or 55=KX*.")
         ] = [],  # noqa: B006
         client_order_ids: Words = [],  # noqa: B006
         symbols: Words = [],  # noqa: B006
@@ -59,7 +61,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
             decode_command,
             *([] if form == "brief" else [f"--{form}"]),
             *(f"--{name}={value}" for name, values in lists.items() for value in values),
-            *_given(options),
+            *_options(options),
             *("--", *workspace.files(files)),
         )
 
@@ -72,7 +74,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
         """Print the history of an order in wire logs: each request, report and session event, by time."""
         options = ["--full"] * full
         return run_subcommand(
-            trace_command, *options, *_given({"as-of": as_of}), "--", identifier, *workspace.files(files)
+            trace_command, *options, *_options({"as-of": as_of}), "--", identifier, *workspace.files(files)
         )
 
     def replay(
@@ -85,7 +87,7 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
     ) -> str:
         """Replay a client's recordings or wire logs, and print the final state: books, orders, positions,
         fees, uncertain orders and discrepancies."""
-        options = [f"--product={product}", *["--all"] * finished, *_given({"as-of": as_of})]
+        options = [f"--product={product}", *["--all"] * finished, *_options({"as-of": as_of})]
         return run_subcommand(replay_command, *options, "--", *workspace.files(files))
 
     def store(
@@ -98,15 +100,15 @@ def reading_tools(workspace: Workspace) -> Iterable[Tool]:
 
     def spec(
         words: Annotated[
-            str, Field(description="ExecType, 150, ExecutionReport, POST_ONLY_CROSS, self trade.")
+            str, Field(description="Search words, such as ExecType, 150, POST_ONLY_CROSS or self trade.")
         ],
     ) -> str:
-        """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect. If none has this name,
-        list the elements whose descriptions contain all words."""
+        """Explain a tag, field, message, code value or Text of Kalshi's FIX dialect. If no element has this
+        name, list the elements whose descriptions contain all words."""
         return run_subcommand(spec_command, "--", *words.split())
 
     return [Tool(each) for each in (decode, trace, replay, store, spec)]
 
 
-def _given(values: dict[str, str | None]) -> list[str]:
+def _options(values: dict[str, str | None]) -> list[str]:
     return [f"--{name}={value}" for name, value in values.items() if value is not None]

@@ -75,7 +75,7 @@ class Workspace:
     def files(self, names: list[str]) -> list[str]:
         """Return the absolute paths of the files; at least one must be given."""
         if not 0 < len(names) <= MAX_FILES:
-            raise ToolFailure(ErrorType.INVALID_ARGUMENT, f"give 1 to {MAX_FILES} files")
+            raise ToolFailure(ErrorType.INVALID_ARGUMENT, f"specify 1 to {MAX_FILES} files")
         return [self.file(name) for name in names]
 
     def file_or_folder(self, name: str, pattern: str) -> str:
@@ -118,10 +118,10 @@ def run_subcommand(command: click.Command, *arguments: str) -> str:
         ToolFailure: an argument is invalid, or the subcommand failed. A negative result, such as no match, is
             not a failure.
     """
-    output, notes = _Captured(MAX_OUTPUT - MAX_NOTES), _Captured(MAX_NOTES)
+    output, notes = _LimitedStream(MAX_OUTPUT - MAX_NOTES), _LimitedStream(MAX_NOTES)
     status: object = None
     # Subcommands write to sys.stdout, which all threads share, so only one of them may run at a time.
-    with _ONE_AT_A_TIME, contextlib.redirect_stdout(output), contextlib.redirect_stderr(notes):
+    with _STDOUT_LOCK, contextlib.redirect_stdout(output), contextlib.redirect_stderr(notes):
         try:
             status = command.main([*arguments], standalone_mode=False)
         except click.UsageError as error:
@@ -144,7 +144,7 @@ def bounded(text: str) -> str:
 
 
 def _truncate(text: str, limit: int) -> str:
-    captured = _Captured(limit)
+    captured = _LimitedStream(limit)
     with contextlib.suppress(_FullError):
         captured.write(text)
     return captured.text
@@ -154,7 +154,7 @@ class _FullError(Exception):
     """The output has reached its maximum size, so the subcommand ends."""
 
 
-class _Captured(io.TextIOBase):
+class _LimitedStream(io.TextIOBase):
     """A stream that keeps its first bytes, and raises `_FullError` when more is written."""
 
     def __init__(self, limit: int) -> None:
@@ -185,4 +185,4 @@ class _Captured(io.TextIOBase):
         return kept.decode("utf-8", "ignore") + _TRUNCATED
 
 
-_ONE_AT_A_TIME: Final = Lock()
+_STDOUT_LOCK: Final = Lock()

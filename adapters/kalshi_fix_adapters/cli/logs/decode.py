@@ -46,7 +46,7 @@ form_options: Final = option_group(
 @click.option(
     "--since",
     type=filters.TIME_BOUND,
-    help="Only messages from this time on, in UTC: 14:30, 2026-11-21.",
+    help="Only messages from this time in UTC on, such as 14:30 or 2026-11-21.",
 )
 @click.option("--until", type=filters.TIME_BOUND, help="Only messages before this time, in UTC.")
 @as_of_option

@@ -99,14 +99,14 @@ class Decoder:
             return batch
         for each, message in zip(kept, [self._formattable_message(each) for each in kept], strict=True):
             if message is None:
-                self._show_explained(entry_of(each, self._decoder), batch)
+                self._add_explained(entry_of(each, self._decoder), batch)
             elif self._options.form is Form.JSON:
                 batch.text.append(self._json(each, message))
             else:
                 self._add_lines(batch, [self._brief(each, message)])
         return batch
 
-    def _show_explained(self, entry: LogEntry, batch: Batch) -> None:
+    def _add_explained(self, entry: LogEntry, batch: Batch) -> None:
         explanation = explain(entry, self._decoder)
         batch.problems += bool(explanation.problems)
         if self._options.form is Form.FULL:
@@ -115,7 +115,7 @@ class Decoder:
         elif self._options.form is Form.JSON:
             batch.text.append(json.dumps(as_json(entry, explanation)))
         else:
-            self._add_lines(batch, list(self._explained(entry, explanation)))
+            self._add_lines(batch, list(self._explained_lines(entry, explanation)))
 
     def _formattable_message(self, logged: LoggedMessage) -> Message | None:
         """Return the message if it is valid and a template can format it; otherwise None, because the message
@@ -130,7 +130,7 @@ class Decoder:
         else:
             batch.text += ["".join(part for _, part in line) for line in shown]
 
-    def _when(self, time: datetime | None) -> str:
+    def _time_text(self, time: datetime | None) -> str:
         """Return the text for the time of a message; on a terminal only the time of day."""
         if time is None:
             return "-"
@@ -142,14 +142,14 @@ class Decoder:
         time, direction, connection = parse_origin(logged.before)
         fields = self._templates.fields(logged.frame, message.NAME)
         number = message.header.msg_seq_num
-        return _line(self._when(time), direction, connection, number, message.NAME, fields)
+        return _line(self._time_text(time), direction, connection, number, message.NAME, fields)
 
-    def _explained(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
+    def _explained_lines(self, entry: LogEntry, explanation: Explanation) -> Iterator[Line]:
         number = _header(explanation, _MSG_SEQ_NUM) or "-"
         if number.isdecimal():  # without leading zeros, as in a decoded message
             number = number.lstrip("0") or "0"
         fields = brief(explanation.inspection)
-        when = self._when(entry.time)
+        when = self._time_text(entry.time)
         yield _line(when, entry.direction, entry.connection, number, name_of(explanation), fields)
         for problem in explanation.problems:
             yield ("bold red", f"{PROBLEM}line {entry.line}: "), ("red", printable(problem))

@@ -45,7 +45,7 @@ class Explanation:
 
 
 def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | None:
-    """Return the message if a fast check finds no problem; otherwise None, and `explain` must check it."""
+    """Return the message if a fast check finds no problem. Otherwise return None; use `explain` instead."""
     if logged.truncated:
         return None
     try:
@@ -55,13 +55,13 @@ def valid_message(logged: LoggedMessage, decoder: DatedDecoder) -> Message | Non
     if problems:
         return None
     header = message.header
-    all_checks = _checks_of(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
+    all_checks = _cached_checks(decoder.codec, message.MSG_TYPE, header.sender_comp_id, header.target_comp_id)
     # The message may have been sent on any of several sessions. A missing field is not a problem if the
     # message has all fields that one of these sessions requires.
     for check, check_header in all_checks:
         if not check(message) and not check_header(header):
             return message
-    if not all_checks or any(not _missing(message, checks) for checks in all_checks):
+    if not all_checks or any(not _missing_fields(message, checks) for checks in all_checks):
         return message
     return None
 
@@ -83,7 +83,7 @@ def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanat
         p for p in inspection.problems if p.reason is not Reason.TAG_OUT_OF_ORDER or p.tag not in missing
     ]
     known = {problem.tag for problem in found}
-    found += [p for p in _missing_here(codec, logged.frame, inspection) if p.tag not in known]
+    found += [p for p in _required_but_missing(codec, logged.frame, inspection) if p.tag not in known]
     texts = [str(problem) for problem in found]
     if logged.truncated:
         texts.append(f"the message does not end within {len(logged.frame)} bytes; the rest is skipped")
@@ -96,16 +96,16 @@ def comp_ids(inspection: Inspection) -> tuple[str | None, str | None]:
     return found.get(SENDER_COMP_ID), found.get(TARGET_COMP_ID)
 
 
-def _missing_here(codec: Codec, frame: bytes, inspection: Inspection) -> Iterator[Problem]:
+def _required_but_missing(codec: Codec, frame: bytes, inspection: Inspection) -> Iterator[Problem]:
     """Yield the missing fields that are required on every session on which the message may have been sent."""
     layout = inspection.layout
     if layout is None:
         return
     all_checks = _all_checks(codec.dialect, layout, *comp_ids(inspection))
-    message = _typed(codec, frame) if all_checks else None
+    message = _decode_leniently(codec, frame) if all_checks else None
     if message is None:
         return
-    first, *others = (_missing(message, checks) for checks in all_checks)
+    first, *others = (_missing_fields(message, checks) for checks in all_checks)
     for problem in first:
         if all(problem in other for other in others):
             yield problem
@@ -116,7 +116,7 @@ _Checks = tuple[Check, Check]
 
 
 @lru_cache(MAX_PLACES)
-def _checks_of(
+def _cached_checks(
     codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
 ) -> tuple[_Checks, ...]:
     return _all_checks(codec.dialect, codec.dialect.messages[msg_type], sender_id, target_id)
@@ -150,7 +150,7 @@ def _contexts(layout: MessageLayout, sender_id: str | None, target_id: str | Non
                 yield product, session, sender
 
 
-def _typed(codec: Codec, frame: bytes) -> Message | None:
+def _decode_leniently(codec: Codec, frame: bytes) -> Message | None:
     """Decode a message whose BodyLength and CheckSum may be wrong or missing; None if this fails."""
     fields = frame.split(b"\x01")[1:-1]
     if fields and fields[0].startswith(b"9="):
@@ -164,7 +164,7 @@ def _typed(codec: Codec, frame: bytes) -> Message | None:
         return None
 
 
-def _missing(message: Message, checks: _Checks) -> list[Problem]:
+def _missing_fields(message: Message, checks: _Checks) -> list[Problem]:
     check, check_header = checks
     problems = check_header(message.header) + check(message)
     return [problem for problem in problems if problem.reason is Reason.REQUIRED_TAG_MISSING]

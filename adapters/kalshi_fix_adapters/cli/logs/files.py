@@ -104,7 +104,7 @@ def _was_replaced(path: Path, file: IO[bytes]) -> bool:
 
 
 class OtherVersions:
-    """Counts messages of other versions of FIX, which are not shown."""
+    """Counts messages in other versions of FIX, which are not shown."""
 
     def __init__(self) -> None:
         self._found: Counter[str] = Counter()

@@ -58,6 +58,8 @@ class OrderFact:
 
 @attrs.define
 class _Order:
+    """An order, with the latest values from its messages."""
+
     time: datetime | None
     ids: list[str] = attrs.field(factory=list)
     """The ClOrdIDs of the order, oldest first."""
@@ -71,6 +73,7 @@ class _Order:
     is_answered: bool = False
     """Whether the last message is a report."""
     is_reported: bool = False
+    """Whether there has been a report about the order."""
 
 
 def order_fact(logged: LoggedMessage) -> OrderFact | None:
@@ -149,7 +152,7 @@ class OrderList:
             yield self._line(order)
         if self._omitted_messages:
             yield (
-                ("bold red", f"not shown: {counted(self._omitted_messages, 'message')} of further orders"),
+                ("bold red", f"not shown: {counted(self._omitted_messages, 'message')} about further orders"),
             )
 
     @staticmethod

@@ -74,16 +74,16 @@ def lines(explanation: Explanation, units: Units, origin: str = "") -> Iterator[
 def _node_lines(nodes: Iterable[Node], inspection: Inspection, units: Units, indent: str) -> Iterator[Line]:
     for node in nodes:
         if isinstance(node, FieldNode):
-            yield (("cyan", _padded(indent + label(node))), ("", value(node, inspection, units)))
+            yield (("cyan", _pad(indent + label(node))), ("", value(node, inspection, units)))
             continue
         counted = printable(node.raw.decode("latin-1"))
-        yield (("cyan", _padded(f"{indent}{node.layout.counter.label}")), ("", counted))
+        yield (("cyan", _pad(f"{indent}{node.layout.counter.label}")), ("", counted))
         for number, entry in enumerate(node.entries, 1):
             yield (("dim", f"{indent}{INDENT}entry {number}"),)
             yield from _node_lines(entry, inspection, units, indent + INDENT * 2)
 
 
-def _padded(text: str) -> str:
+def _pad(text: str) -> str:
     return f"{text:<{_LABEL_WIDTH}} "
 
 

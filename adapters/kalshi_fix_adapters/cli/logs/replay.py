@@ -1,4 +1,4 @@
-"""`kalshi-fix replay`: prints the final state of a recording or wire log, as tracked by the state
+"""`kalshi-fix replay`: prints the final state of a recording or wire log, as computed by the state
 machines.
 """
 

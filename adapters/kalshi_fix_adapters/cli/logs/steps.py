@@ -70,8 +70,8 @@ class OrderHistory:
     def summary(self) -> Iterator[tuple[str, str]]:
         """Yield the lines of the summary as pairs of name and text."""
         found = self._found
-        yield "ClOrdID", _listed(found.client_ids)
-        yield "OrderID", _listed(found.order_ids)
+        yield "ClOrdID", _join_ids(found.client_ids)
+        yield "OrderID", _join_ids(found.order_ids)
         if len(found.order_ids) > 1:
             yield "note", "several orders: they share a ClOrdID"
         sessions = Counter(" - ".join(sorted((each.sender, each.target))) for each in self.steps)
@@ -129,15 +129,15 @@ class _Row:
         return Arrow(
             clock=self.clock,
             gap=f"{self.gap} s" if self.gap else "",
-            label=f"{name_of(self.explanation)} {self._only(_DRAWN_FIELDS)}".rstrip(),
+            label=f"{name_of(self.explanation)} {self._fields_named(_DRAWN_FIELDS)}".rstrip(),
             to_venue=self.step.target in SESSION_TYPES,
             is_bad=bool(self.explanation.problems),
         )
 
     def fields(self, *, full: bool) -> str:
-        return brief(self.explanation.inspection) if full else self._only(_SHOWN_FIELDS)
+        return brief(self.explanation.inspection) if full else self._fields_named(_SHOWN_FIELDS)
 
-    def _only(self, names: frozenset[str]) -> str:
+    def _fields_named(self, names: frozenset[str]) -> str:
         """Return the body fields with these names, on one line."""
         inspection = self.explanation.inspection
         body = tuple(n for n in inspection.body if n.layout is not None and n.layout.name in names)
@@ -148,7 +148,7 @@ def terminal_lines(history: OrderHistory, width: int, *, full: bool) -> Iterator
     """Yield lines of at most `width` columns."""
     yield (("bold", history.title),)
     for name, text in history.summary():
-        for number, part in enumerate(_wrapped(text, width - 11)):
+        for number, part in enumerate(_wrap(text, width - 11)):
             yield (("dim", f"  {'' if number else name:<8} "), ("", part))
     day: date | None = None
     for row in history.rows():
@@ -156,30 +156,30 @@ def terminal_lines(history: OrderHistory, width: int, *, full: bool) -> Iterator
         if row.day is not None and row.day != day:
             day = row.day
             yield (("bold", f"{day}"),)
-        who = f"{_short(row.step.sender)} > {_short(row.step.target)}"
+        who = f"{_shorten(row.step.sender)} > {_shorten(row.step.target)}"
         yield (("dim", f"{row.clock:<15} {row.gap:>11}  "), ("bold cyan", who))
         name = name_of(row.explanation)
         text = f"{name} {row.fields(full=full)} ({printable(row.where)})"
-        for number, part in enumerate(_wrapped(text, width - 2)):
+        for number, part in enumerate(_wrap(text, width - 2)):
             if not number and part.startswith(name):
                 yield (("", "  "), ("bold", name), ("", part[len(name) :]))
             else:
                 yield plain(f"  {part}")
         for problem in row.explanation.problems:
-            for number, part in enumerate(_wrapped(printable(problem), width - 4)):
+            for number, part in enumerate(_wrap(printable(problem), width - 4)):
                 yield (("bold red", "    " if number else "  ! "), ("red", part))
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 20), break_on_hyphens=False) or [""]
 
 
-def _short(comp_id: str) -> str:
+def _shorten(comp_id: str) -> str:
     text = printable(comp_id) or "-"
     return text if len(text) <= _MAX_NAME else f"{text[: _MAX_NAME - 2]}.."
 
 
-def _listed(ids: Sequence[str]) -> str:
+def _join_ids(ids: Sequence[str]) -> str:
     more = f" and {len(ids) - _MAX_IDS:,} more" if len(ids) > _MAX_IDS else ""
     return (", ".join(map(printable, ids[:_MAX_IDS])) or "-") + more
 

@@ -72,10 +72,13 @@ class Summary:
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._next: dict[tuple[str, str], int] = {}
+        """The MsgSeqNum that is expected next, by SenderCompID and TargetCompID."""
         self._gaps: list[_Gap] = []
         self._omitted_gaps = 0
         self._waiting: OrderedDict[str, datetime] = OrderedDict()
+        """The times of requests without a report, by ClOrdID."""
         self._latencies = array("d")
+        """Microseconds from each request to its first report."""
 
     def add(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
         """Add a message. If it is not `selected`, only its sequence number is checked."""
@@ -164,11 +167,14 @@ class Summary:
             return
         yield plain(f"from request to first report, {counted(len(found), 'request')}:")
         quantiles = (("min", 0.0), ("median", 0.5), ("99 %", 0.99), ("max", 1.0))
-        shown = (f"{name} {_span(found[round((len(found) - 1) * quantile)])}" for name, quantile in quantiles)
+        shown = (
+            f"{name} {_duration_text(found[round((len(found) - 1) * quantile)])}"
+            for name, quantile in quantiles
+        )
         yield plain(f"  {', '.join(shown)}")
 
 
-def _span(microseconds: float) -> str:
+def _duration_text(microseconds: float) -> str:
     if abs(microseconds) < 1_000:
         return f"{microseconds:.0f} us"
     return (

@@ -88,7 +88,7 @@ class Templates:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._escaped: Callable[[str], str] = _json_escaped if as_json else printable
+        self._escaped: Callable[[str], str] = _json_escape if as_json else printable
         self._kept: dict[tuple[str, ...], _Template] = {}
         self._last: dict[str, _Template] = {}
         """The last template by message name, because the next message usually has the same tags."""
@@ -138,16 +138,20 @@ class Templates:
         return template.fill([self._escaped(pairs[position][2]) for position in template.order])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
-        """Create the template for messages with these tags from the first of them."""
+        """Create the template for messages with these tags; `frame` is the first of them."""
         inspection = CODEC.inspect(frame)
         # The keys are identities, because two fields may be equal.
         nodes = list(_walk((*inspection.header, *inspection.body, *inspection.trailer)))
         positions = {id(node): number for number, node in enumerate(nodes)}
 
-        def marked(node: Node) -> str:
+        def placeholder(node: Node) -> str:
             return f"\0{positions[id(node)]}\0"
 
-        text = json.dumps(json_fields(inspection, marked)) if self._as_json else brief(inspection, marked)
+        text = (
+            json.dumps(json_fields(inspection, placeholder))
+            if self._as_json
+            else brief(inspection, placeholder)
+        )
         parts = _PLACEHOLDER.split(text)
         order = tuple(map(int, parts[1::2]))
         codes = {} if self._as_json else _codes_by_position(nodes)
@@ -183,5 +187,5 @@ def _codes_by_position(nodes: Iterable[Node]) -> dict[int, dict[str, str]]:
     }
 
 
-def _json_escaped(text: Any) -> str:
+def _json_escape(text: Any) -> str:
     return json.dumps(text)[1:-1]

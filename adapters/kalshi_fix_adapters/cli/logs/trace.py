@@ -44,7 +44,7 @@ def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | N
     if not identifier:
         raise click.UsageError("ID must not be empty")
     if files.count(STDIN) > 1:
-        raise click.UsageError("standard input can be given only once")
+        raise click.UsageError("standard input can be read only once")
     versions = OtherVersions()
     logs = [_Log(name, versions) for name in files]
     with contextlib.ExitStack() as copies:
@@ -73,7 +73,7 @@ def _print_trace(
         except OSError as error:
             print_stderr(f"{html} cannot be written: {error.strerror or error}")
             return UNREADABLE
-        print_stderr(f"{html} has {counted(len(history.steps), 'message')} of the order")
+        print_stderr(f"{html} contains {counted(len(history.steps), 'message')} about the order")
     unread = [log.problem for log in logs if log.problem]
     for text in (*versions.sentences(), *unread):
         print_stderr(text)

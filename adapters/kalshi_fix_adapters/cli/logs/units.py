@@ -1,4 +1,4 @@
-"""The unit of prices in a log: dollars or cents. Where it depends on UseDollars, it is learned from the
+"""The unit of prices in a log: dollars or cents. If the unit depends on UseDollars, it is learned from the
 client's Logon in the log.
 """
 

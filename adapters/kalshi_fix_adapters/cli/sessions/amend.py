@@ -34,8 +34,8 @@ def amend(
     """Change an order to QUANTITY contracts at PRICE dollars each. ORDER is its latest ClOrdID.
 
     QUANTITY is the total, including fills. SIDE and SYMBOL must be those of the order. Afterwards the order
-    has the ClOrdID of the change, which is printed. Exit status: 0 changed, 1 rejected or not sent, 3 outcome
-    unknown.
+    has the ClOrdID of the change, which is printed. Exit status: 0 if the order was changed, 1 if the
+    request was rejected or not sent, 3 if the outcome is unknown.
     """
     with plain_errors():
         plan = order_entry.order_plan(target)

@@ -27,8 +27,8 @@ def cancel(
 ) -> None:
     """Cancel the open quantity of an order. ORDER is its latest ClOrdID.
 
-    SIDE and SYMBOL must be those of the order. Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome
-    unknown.
+    SIDE and SYMBOL must be those of the order. Exit status: 0 if the order was cancelled, 1 if the request
+    was rejected or not sent, 3 if the outcome is unknown.
     """
     with plain_errors():
         plan = order_entry.order_plan(target)

@@ -51,7 +51,7 @@ class Keys:
         if sys.platform != "win32":
             self._enter_key_mode()
             for number in (signal.SIGTERM, signal.SIGHUP):
-                self._handlers[number] = signal.signal(number, _end)
+                self._handlers[number] = signal.signal(number, _exit)
             self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_suspend)
         return self
 
@@ -109,6 +109,6 @@ class Keys:
         self._is_suspended = True
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _exit(number: int, frame: FrameType | None) -> None:
     del frame
     sys.exit(128 + number)

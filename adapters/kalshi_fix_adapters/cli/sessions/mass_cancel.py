@@ -15,7 +15,8 @@ from kalshi_fix_sansio import ExecType, OrderMassCancelRequest
 def mass_cancel(target: Target, cl_ord_id: str, yes: bool) -> None:
     """Cancel all open orders that this API key has placed on KalshiNR.
 
-    Exit status: 0 cancelled, 1 rejected or not sent, 3 outcome unknown.
+    Exit status: 0 if the venue accepted the request, 1 if it was rejected or not sent, 3 if the outcome is
+    unknown.
     """
     with plain_errors():
         plan = order_entry.order_plan(target)

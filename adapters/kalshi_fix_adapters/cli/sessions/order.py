@@ -49,7 +49,8 @@ def order(
     """Buy or sell QUANTITY contracts of SYMBOL at PRICE dollars each or better.
 
     Asks for confirmation, sends the order, and prints the outcome. The order stays open when the command
-    exits. Exit status: 0 open or filled, 1 rejected, ended without a fill, or not sent, 3 outcome unknown.
+    exits. Exit status: 0 if the order is open or filled, 1 if it was not sent, was rejected, or ended without
+    a fill, 3 if the outcome is unknown.
     """
     with plain_errors():
         plan = order_entry.order_plan(target)

@@ -65,7 +65,7 @@ def _id(text: str) -> str:
 
 NUMBER, ID = Value("number", _number), Value("id", _id)
 side_argument: Final = click.argument("side", type=click.Choice(["buy", "sell"]))
-order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id of the order.")
+order_id_option: Final = click.option("--order-id", type=ID, help="OrderID, the venue's id for the order.")
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
 request_options: Final = option_group(
     click.option(
@@ -119,7 +119,7 @@ def _confirm(plan: ConnectionPlan, description: Sequence[str], *, yes: bool) -> 
         click.echo(wrapped(printable(line), WIDTH), err=True)
     if yes:
         return
-    if not _at_terminal():
+    if not _is_interactive():
         raise CommandError("nothing was sent: there is no terminal for the confirmation; add --yes")
     try:
         if click.confirm("Send it?", err=True):
@@ -132,7 +132,7 @@ def _confirm(plan: ConnectionPlan, description: Sequence[str], *, yes: bool) -> 
     raise CommandError("nothing was sent")
 
 
-def _at_terminal() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty()
 
 

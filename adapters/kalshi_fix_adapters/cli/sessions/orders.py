@@ -34,19 +34,19 @@ dropped.
 """
 
 
-def _key(text: str) -> ExecKey:
+def _exec_key(text: str) -> ExecKey:
     key = ExecKey.parse(text)
     if key is None:
-        raise ValueError("all pending reports have this ExecID; give the ExecID of another report")
+        raise ValueError("all pending reports have this ExecID; specify the ExecID of another report")
     return key
 
 
 @click.command()
 @click.option(
     "--since",
-    type=Value("execid", _key),
+    type=Value("execid", _exec_key),
     multiple=True,
-    help="ExecID of the first report to request. Give it once for each shard of the venue.",
+    help="ExecID of the first report to request. Repeat the option for each shard of the venue.",
 )
 @click.option("--once", is_flag=True, help="Print the open orders once, and exit.")
 @target_options
@@ -58,11 +58,12 @@ def orders(target: Target, since: tuple[ExecKey, ...], once: bool) -> None:
     shown. The command logs on as a listener, which needs a separate API key. Times are UTC. On a terminal,
     arrow keys scroll, and q quits. After a connection loss the command reconnects.
 
-    Exit status: 0 shown, 1 if drop copy is incomplete or the logon failed, 130 after Ctrl-C.
+    Exit status: 0 if the orders were shown, 1 if drop copy is incomplete or the logon failed, 130 after
+    Ctrl-C.
     """
     starts = {key.shard: key for key in since}
     if len(starts) != len(since):
-        raise click.UsageError("give only one --since for each shard")
+        raise click.UsageError("specify --since only once for each shard")
     with plain_errors():
         plan = target.plan(
             SESSION,
@@ -141,8 +142,8 @@ class OpenOrders:
                 self._copies.withdraw(request)
         if self.is_complete and not self._started:
             self._started = True
-            lines += self._open_now()
-        unknown = list(self._unknown()) if self._started else []
+            lines += self._open_order_lines()
+        unknown = list(self._unknown_lines()) if self._started else []
         lines += [f"{clock()} {line}" for line in unknown if line not in self._printed]
         if self._printed and not unknown:
             lines.append(f"{clock()} all outcomes are known")
@@ -160,7 +161,7 @@ class OpenOrders:
         for order in live:
             lines += [*self._order_lines(order, width), ()]
         lines += folded((("dim", NOT_SHOWN),), width)
-        for text in self._unknown() if self._started or height is None else ():
+        for text in self._unknown_lines() if self._started or height is None else ():
             lines += folded((("bold yellow", text),), width)
         if height is not None and self._latest:
             lines += [(), (("bold", "Latest"),), *map(plain, self._latest)]
@@ -174,9 +175,9 @@ class OpenOrders:
         changed = self._changed.get(order.number)
         details = [f"filled {order.cum_qty:f}", *([] if changed is None else [f"changed {changed}"])]
         details += [f"ClOrdID {printable(order.cl_ord_id)}", f"OrderID {printable(order.order_id or '-')}"]
-        return [head, *_packed(details, width)]
+        return [head, *_pack(details, width)]
 
-    def _open_now(self) -> Iterator[str]:
+    def _open_order_lines(self) -> Iterator[str]:
         """Yield the number of open orders, and a line for each of them."""
         live = list(self._orders.live())
         yield f"{clock()} {counted(len(live), 'open order')}"
@@ -197,13 +198,13 @@ class OpenOrders:
             self._changed = {each: self._changed[each] for each in numbers if each in self._changed}
         return lines
 
-    def _unknown(self) -> Iterator[str]:
+    def _unknown_lines(self) -> Iterator[str]:
         """Yield a sentence for each unknown outcome or missing report."""
         newest = self._orders.newest
         for shard, begin in self._since.items():
             # A range includes its first ExecID, so there should be a report with this ExecID or a later one.
             if self.has_all_reports and (shard not in newest or newest[shard] < begin):
-                yield f"No report from shard {shard} since {begin}: is it an ExecID of this account?"
+                yield f"No report from shard {shard} since {begin}: does this ExecID belong to this account?"
         for each in self._copies.pending:
             yield f"Reports from shard {each.shard} since {each.begin}: {each.state.value}"
             if each.why in EventResendRejectReason.__members__:
@@ -244,7 +245,7 @@ def _lines(update: OrderUpdate) -> Sequence[str]:
     return [*lines, f"{prefix} {state}, {order.leaves_qty:f} left"]
 
 
-def _packed(items: Sequence[str], width: int) -> list[Line]:
+def _pack(items: Sequence[str], width: int) -> list[Line]:
     """Pack the items into as few lines as possible."""
     lines = [f"  {items[0]}"]
     for item in items[1:]:

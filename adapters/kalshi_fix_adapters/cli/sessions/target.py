@@ -41,7 +41,9 @@ _options = option_group(
     click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file with the CA to trust."),
     click.option("--pin", help="SHA-256 of the venue's certificate, or a PEM file with the certificate."),
     click.option("--server-name", help="The name in the venue's certificate, if it differs from the host."),
-    click.option("--plaintext", is_flag=True, help="Do not use TLS: for a TLS proxy on this machine."),
+    click.option(
+        "--plaintext", is_flag=True, help="Connect without TLS, for example to a TLS proxy on this machine."
+    ),
     click.option(
         "--timeout", type=float, default=10.0, show_default=True, help="Timeout of each step in seconds."
     ),

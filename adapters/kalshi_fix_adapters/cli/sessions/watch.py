@@ -25,8 +25,8 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
 RESUBSCRIBE_REASONS = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
-"""Stale reasons for which this command requests a book again. After the end of a session it need not, because
-the client renews its subscriptions.
+"""Stale reasons for which this command requests a book again. The end of a session is not among
+them, because the client renews its subscriptions.
 """
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
@@ -66,7 +66,8 @@ def watch(
     depth: int | None,
     once: bool,
 ) -> None:
-    """Show the order books of markets: redrawn in place on a terminal, a line for each change in a pipe.
+    """Show the order books of markets. On a terminal the books are redrawn in place; in a pipe, each change
+    is printed as a line.
 
     Prices are for Yes, in dollars; sizes are in contracts, and times in UTC. If the terminal is too small,
     each market is shown on one line; arrow keys scroll, and q quits. After a connection loss the command
@@ -75,11 +76,11 @@ def watch(
     With --bus, the events are read from NATS, where a session process publishes them. No key is needed, and
     no request is sent. Each book starts from its last snapshot on the bus.
 
-    Exit status: 0 shown, 1 if the logon failed or, with --once, if a book was not received in time, 130 after
-    Ctrl-C.
+    Exit status: 0 if the books were shown, 1 if the logon failed or, with --once, if a book was not received
+    in time, 130 after Ctrl-C.
     """
     if len(symbols) > MAX_SYMBOLS:
-        raise click.UsageError(f"at most {MAX_SYMBOLS} markets")
+        raise click.UsageError(f"specify at most {MAX_SYMBOLS} markets")
     seconds = target.timeout if once else None
     with plain_errors():
         if channel is not None:
@@ -119,7 +120,7 @@ class BookView:
     @property
     def is_complete(self) -> bool:
         """Whether the venue has answered the request for each book."""
-        return all(book.state is not BookState.WAITING for book in self._shown())
+        return all(book.state is not BookState.WAITING for book in self._requested_books())
 
     def tick(self) -> list[str]:
         """Do nothing, because books have no deadlines."""
@@ -137,13 +138,13 @@ class BookView:
             depth = min(MAX_DEPTH, (height + 1) // rows - BLOCK_ROWS)
             if depth < MIN_DEPTH:
                 return list(self._table(width))
-        blocks = [list(self._block(book, depth)) for book in self._shown()]
+        blocks = [list(self._block(book, depth)) for book in self._requested_books()]
         lines: list[Line] = []
         for first in range(0, len(blocks), columns):
             lines += [*side_by_side(blocks[first : first + columns], BLOCK_WIDTH + GAP), ()]
         return lines[:-1]
 
-    def _shown(self) -> list[OrderBook]:
+    def _requested_books(self) -> list[OrderBook]:
         return [self._books.get(symbol) or OrderBook(symbol) for symbol in self._symbols]
 
     def _describe(self, updates: Sequence[BookUpdate]) -> list[str]:
@@ -166,7 +167,7 @@ class BookView:
             if update.state_changed:
                 lines.append(f"{prefix} {_state_text(book)}")
         elif update.best_changed or update.state_changed:
-            lines.append(f"{prefix} {_side(update.best_bid)} {_side(update.best_offer)}")
+            lines.append(f"{prefix} {_level_text(update.best_bid)} {_level_text(update.best_offer)}")
         return lines
 
     def _block(self, book: OrderBook, depth: int) -> Iterator[Line]:
@@ -216,7 +217,7 @@ class BookView:
         room = max(_SYMBOL_WIDTH, min(width - 38, max(map(len, self._symbols))))
         head = f"{'market':<{room}} {'bid':>8} {'offer':>8} {'spread':>8}  changed"
         yield (("dim", head),)
-        for book in self._shown():
+        for book in self._requested_books():
             symbol = printable(book.symbol)
             symbol = symbol if len(symbol) <= room else symbol[: room - 1] + CUT_OFF
             changed = self._changed.get(book.symbol, "")
@@ -298,7 +299,7 @@ class BusBooks(BookView):
         return self._describe(self._source.updates)
 
 
-def _side(level: Level | None) -> str:
+def _level_text(level: Level | None) -> str:
     return "-" if level is None else f"{level.price:f}x{level.size:f}"
 
 

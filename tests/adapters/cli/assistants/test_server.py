@@ -71,8 +71,8 @@ def test_every_tool_except_do_is_read_only(planted: Path) -> None:
 
 
 WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
-    ("invalid_argument", "decode", {"files": []}, f"give 1 to {MAX_FILES} files"),
-    ("invalid_argument", "decode", {"files": ["orders.log"] * (MAX_FILES + 1)}, f"give 1 to {MAX_FILES}"),
+    ("invalid_argument", "decode", {"files": []}, f"specify 1 to {MAX_FILES} files"),
+    ("invalid_argument", "decode", {"files": ["orders.log"] * (MAX_FILES + 1)}, f"specify 1 to {MAX_FILES}"),
     ("invalid_argument", "decode", {**LOG, "types": ["Order"]}, "no message 'Order'"),
     ("invalid_argument", "decode", {**LOG, "tags": ["Prize"]}, "no field 'Prize'"),
     ("invalid_argument", "decode", {**LOG, "since": "noon"}, "'noon' is not a time"),

@@ -106,7 +106,7 @@ def test_the_number_of_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     first, last = shown(ORDERS)
     assert first == "a1 > a2 BUY 0/10 KXHIGHNY-2 at 0.50 CANCELED"
     assert last.startswith("not shown: ")
-    assert last.endswith(" of further orders")
+    assert last.endswith(" about further orders")
 
 
 def test_the_ids_of_an_order_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

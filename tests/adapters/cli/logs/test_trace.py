@@ -309,7 +309,7 @@ def test_the_page_is_self_contained(logs: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     result = run("a3", "--html", str(page), *logs)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"kalshi-fix: {page} has 8 messages of the order\n"
+    assert result.stderr == f"kalshi-fix: {page} contains 8 messages about the order\n"
     text = page.read_text("utf-8")
     assert text.count('<li id="m') == 8
     assert not re.search(r"https?:|<script|src=[\"']|<link|url\(", text)

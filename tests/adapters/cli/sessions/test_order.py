@@ -80,7 +80,7 @@ def test_all_orders_of_the_key_are_cancelled(environ: dict[str, str]) -> None:
 def test_the_confirmation_shows_product_environment_price_and_cost(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_entry, "_at_terminal", lambda: True)
+    monkeypatch.setattr(order_entry, "_is_interactive", lambda: True)
     declined = run(environ, "order", "sell", MARKET, "10", "0.60", typed="n\n")
     assert (declined.exit_code, declined.stdout) == (1, "")
     for part in (

@@ -27,7 +27,7 @@ def test_books_and_open_orders_are_shown_once(sandbox: Sandbox, environ: dict[st
     assert "Older orders without recent activity" in shown
     shown = run("orders", "--once", "--since", "99999999999999;1")
     assert "0 open" in shown
-    assert "is it an ExecID of this account?" in " ".join(shown.split())
+    assert "does this ExecID belong to this account?" in " ".join(shown.split())
     sandbox.server.perform(operation("refuse-drop-copy", {"reason": "begin-too-small"}))
     refused = CliRunner().invoke(commands, ["orders", "--once"], env=environ)
     assert refused.exit_code == 1
