@@ -1,4 +1,4 @@
-"""Measure all cases, print and compare the results, and write the charts and tables of the documentation."""
+"""Measure all cases, print and compare the results, and write the charts and tables for the documentation."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument(
         "--into", type=Path, help="write to this folder, and leave the working tree unchanged"
     )
-    parser.add_argument("--docs", action="store_true", help="write charts and pages again, without measuring")
+    parser.add_argument("--docs", action="store_true", help="write charts and pages again from saved results")
     arguments = parser.parse_args()
     # QuickFIX's generated bindings lack an attribute that newer Pythons require.
     warnings.filterwarnings(

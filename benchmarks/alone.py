@@ -50,7 +50,7 @@ def chunks(count: int) -> Iterator[tuple[bytes, datetime]]:
 def million(count: int) -> dict[str, float]:
     """Receive this many messages; return the mean time per message in microseconds and the memory in MiB.
 
-    The memory is measured before the first message, every twentieth of the messages, and at the end.
+    The memory is measured before the first message, after each twentieth of the messages, and at the end.
     """
     session, spent = established(), 0.0
     sizes = [resident()]

@@ -47,4 +47,4 @@ def require_equal(subject: str, values: dict[str, Any]) -> None:
     (first, expected), *others = values.items()
     for name, value in others:
         if value != expected:
-            raise MismatchError(f"{subject}: {first} gives {expected!r}, {name} gives {value!r}")
+            raise MismatchError(f"{subject}: {first} returns {expected!r}, {name} returns {value!r}")

@@ -21,7 +21,7 @@ ROUNDS = 200
 SYMBOL = MARKETS["prediction"][0].rules.ticker
 
 
-def _ms(act: Callable[[], object]) -> float:
+def _milliseconds(act: Callable[[], object]) -> float:
     start = time.perf_counter()
     act()
     return (time.perf_counter() - start) * 1e3
@@ -40,9 +40,9 @@ def measure(*, tls: bool, rounds: int = ROUNDS) -> tuple[float, float]:
                     venue.trader().fill("o")
 
         for _ in range(rounds):
-            logons.append(_ms(log_on))
+            logons.append(_milliseconds(log_on))
             log_on(order)
-            resets.append(_ms(venue.reset))
+            resets.append(_milliseconds(venue.reset))
     return median(logons), median(resets)
 
 

@@ -75,7 +75,7 @@ def main(
     if context.invoked_subcommand:
         if out or package or only_check:
             raise click.UsageError(
-                f"--out, --package and --check before `{context.invoked_subcommand}` have no effect."
+                f"--out, --package and --check have no effect before `{context.invoked_subcommand}`."
             )
         return
     # The name of the package cannot be derived from its folder, nor the folder from the name.
@@ -167,9 +167,10 @@ def import_dictionary(
 @click.option(
     "--against",
     metavar="COMMIT|FILE",
-    help="Commit with another spec, or file with another API.  [default: released.json in the spec folder]",
+    help="Compare with the spec of this commit, or with the API in this file.  "
+    "[default: released.json in the spec folder]",
 )
-@click.option("--release", is_flag=True, help="Record the current API as that of the last release.")
+@click.option("--release", is_flag=True, help="Record the current API as the API of the last release.")
 @click.pass_obj
 def compare_api(spec: Path, against: str | None, release: bool) -> None:
     """List the API changes since the last release or a commit.
@@ -215,7 +216,7 @@ def compare_downstream(spec: Path) -> None:
     for line in (*report.unhandled, *report.obsolete):
         click.echo(line)
     left = len(report.unhandled) + len(report.obsolete) or "nothing"
-    click.echo(f"{report.covered} intentionally not handled; {left} left to check.")
+    click.echo(f"Intentionally not handled: {report.covered}. Left to check: {left}.")
     if report.unhandled or report.obsolete:
         raise SystemExit(1)
 

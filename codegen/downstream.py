@@ -88,7 +88,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     path, mistakes = folder / FILE, Mistakes()
     if not path.is_file():
         where = Location(path.as_posix(), 1)
-        mistakes.fail(where, "there is no such file", "name the areas of code in it")
+        mistakes.fail(where, "the file does not exist", "create it, and list the areas of code")
     node = schema.checked(read_yaml(path), "downstream", mistakes)
     if node is None:
         raise SpecError(mistakes.found)

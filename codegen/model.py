@@ -385,7 +385,7 @@ class Refusal(Element):
 
 @attrs.frozen
 class VenueLimit(Element):
-    """A limit of the venue that does not apply to a single field value."""
+    """One of the venue's limits, other than those on single field values."""
 
     name: str
     values: tuple[tuple[str, str], ...]
@@ -403,7 +403,7 @@ class VenueLimit(Element):
 
 @attrs.frozen
 class SessionType(Element):
-    """One session type of the venue."""
+    """One of the venue's session types."""
 
     name: str
     purpose: str

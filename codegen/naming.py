@@ -107,12 +107,12 @@ def list_attribute(counter: str) -> str:
 
 
 def is_attribute(name: str) -> bool:
-    """Return whether a generated class may have an attribute of this name."""
+    """Return whether a generated class may have an attribute with this name."""
     return _is_identifier(name) and name not in RESERVED_ATTRIBUTES
 
 
 def is_class_name(name: str) -> bool:
-    """Return whether a generated module may define a class of this name."""
+    """Return whether a generated module may define a class with this name."""
     return _is_identifier(name) and name not in RESERVED_CLASSES
 
 

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--at-least",
         type=int,
         default=0,
-        help="minimum number of executions of a target before --until-quiet ends it",
+        help="minimum number of executions of a target before --until-quiet stops it",
     )
     search.add_argument("--report", type=Path, metavar="FILE", help="write a table of the runs")
     replay = commands.add_parser("replay", help="run inputs again, and show the violation")

@@ -25,7 +25,7 @@ MAX_SECONDS: Final = 24 * 3600
 """Time limit in seconds for a search that ends when it finds no new edges (transitions in the code)."""
 MEMORY_MB: Final = 1024
 MAX_RUNNING: Final = 2
-"""Number of targets that are searched at a time."""
+"""Number of targets that are searched at the same time."""
 HEAD: Final = (
     "| target | engine | executions | time | edges | last new edge | inputs kept | found |\n"
     "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
@@ -48,7 +48,7 @@ class Run:
     engine: str
     process: subprocess.Popen[bytes]
     log: TextIO
-    """The output of the engine."""
+    """The engine's output."""
     artifacts: Path
     began: float = attrs.field(factory=time.monotonic)
     executions: int = 0

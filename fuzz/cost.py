@@ -81,12 +81,13 @@ def broken(case: Case) -> str:
     """Return a description of a case that is excessive in every measurement; otherwise an empty string."""
     found = ""
     for _ in range(MEASUREMENTS):
-        if not (found := _too_much(case)):
+        if not (found := _excess(case)):
             break
     return found
 
 
-def _too_much(case: Case) -> str:
+def _excess(case: Case) -> str:
+    """Measure a case once; return a description if it is excessive, otherwise an empty string."""
     largest = case.make(4 * SIZE)
     large = seconds(partial(case.act, largest))
     if large < NOTICEABLE:

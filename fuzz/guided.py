@@ -11,7 +11,7 @@ from fuzz.targets import TARGETS
 
 
 class _AllBut(set[str]):
-    """All modules outside of some packages, because atheris can exclude only top-level packages."""
+    """Contains every module outside some packages, because atheris can exclude only top-level packages."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
         super().__init__()

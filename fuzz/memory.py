@@ -34,7 +34,7 @@ FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
 """Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
 _ROOM = 400
-"""Bytes of a message that are left for its other fields."""
+"""Number of bytes of a message that are reserved for its other fields."""
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
@@ -146,7 +146,7 @@ def too_much(name: str, size: int) -> str:
     return f"{size >> 20} MB in {name}" if size > BUDGET_MB * 1024 * 1024 else ""
 
 
-def _measured(arguments: tuple[Case, int]) -> int:
+def _measure_case(arguments: tuple[Case, int]) -> int:
     case, messages = arguments
     return grown(case.begin(), case.count(messages))
 
@@ -157,7 +157,7 @@ def check(*, sample: bool = False) -> int:
     # A forked process does not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
     with context.Pool(_PROCESSES, maxtasksperchild=1) as pool:
-        sizes = pool.map(_measured, [(case, messages) for case in cases], chunksize=1)
+        sizes = pool.map(_measure_case, [(case, messages) for case in cases], chunksize=1)
     found = [excess for case, size in zip(cases, sizes, strict=True) if (excess := too_much(case.name, size))]
     for excess in found:
         print(f"  TOO MUCH: {excess}", flush=True)

@@ -1,8 +1,8 @@
 """Seeds of the session target: the scenarios of tests/scenarios/ converted to inputs.
 
 One role of each file is converted, with as many steps as an input can contain. Files with settings that an
-input cannot choose are left out. These are numbers or bounds of the store, intervals and bounds of the
-session, individual protocol options, and the session type's second product. For a message that the user
+input cannot choose are left out. Such settings are numbers or bounds of the store, intervals and bounds of
+the session, individual protocol options, and the session type's second product. For a message that the user
 sends, only its type is kept. The expectations of a step are dropped, because the target checks its own
 invariant. Disconnects and users who take events slowly are left out.
 """
@@ -131,7 +131,7 @@ class _Writer:
         elif isinstance(action, PeerCloses):
             self._call(_EOF)
         elif isinstance(action, UserCalls):
-            self._do(action)
+            self._call_user_action(action)
 
     def _receive(self, data: bytes) -> None:
         """Receive bytes from the peer: as a message if they have the usual header, otherwise as raw bytes."""
@@ -173,12 +173,13 @@ class _Writer:
             body,
         )
 
-    def _do(self, action: UserCalls) -> None:
+    def _call_user_action(self, action: UserCalls) -> None:
+        """Record the calls of one action in a scenario."""
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
             if self._player.session.state is State.CLOSED:
-                # The target reads a reconnection only between two steps, so a step that takes events is added
-                # after it.
+                # The target reads the choices of a reconnection only between two steps, so a step that takes
+                # events is added after them.
                 if self._count < session.MAX_STEPS:
                     reconnection = bytes((0, restart, 0))
                     self.data += reconnection

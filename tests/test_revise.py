@@ -95,7 +95,7 @@ def test_a_revision_from_changed_documents_to_a_passed_gate(clone: Clone) -> Non
     status, summary = clone.revise("--name", "2024-06-02")
     assert status == 1
     assert clone.git("branch", "--show-current") == "venue-2024-06-02\n"
-    assert "Write words in place of each `…`, and run the script again:\n\n- " in summary
+    assert "Replace each `…` with text, and run the script again:\n\n- " in summary
     assert re.search(r"/fields.yaml:\d+: Draught: .*\(BookingRequest: has new field 9040 Draught ", summary)
     report = (clone.revisions / "2024-06-02" / "report.txt").read_text("utf-8")
     assert "Tides are [-reported-] {+announced+} on" in report
@@ -155,6 +155,6 @@ def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_reported(cl
     assert (status, "has an unknown key `because`" in summary) == (1, True)
     path.write_text(areas + known, encoding="utf-8")
     status, summary = clone.revise(gate="git no-such-command")
-    assert (status, "`git no-such-command` fails: see " in summary) == (1, True)
+    assert (status, "`git no-such-command` failed: see " in summary) == (1, True)
     assert "no-such-command" in (clone.revisions / "a" / "gate.txt").read_text("utf-8")
     assert clone.revise()[0] == 0

@@ -130,14 +130,14 @@ def reproduction_faults(archives: list[Path]) -> Iterator[str]:
                 yield f"the sdist cannot be built again:\n{done.stdout}{done.stderr}"
                 return
         yield from (
-            f"{first.name} differs when it is built again, from its own sdist"
+            f"{first.name} differs when it is built again from the sdist"
             for first in archives
             if first.read_bytes() != (again / first.name).read_bytes()
         )
 
 
 def import_faults(wheels: list[Path]) -> Iterator[str]:
-    """Import the packages from the wheels, and the FIXT examples of this clone with the library's wheel."""
+    """Import the packages from the wheels, then this clone's FIXT examples with the library's wheel."""
     for modules, path in (
         ((*LIBRARY.packages, *VENUE.packages), wheels),
         (EXAMPLES, [wheels[0], ROOT / "examples"]),

@@ -1,4 +1,5 @@
-"""Check the types of all public symbols, of the documentation's Python and of the examples with pyright.
+"""With pyright, check the types of all public symbols, of the Python code in the documentation and of the
+examples.
 
 Run by `make types`. Prints a line for each error in a page or an example, and for each public symbol whose
 type is missing, partly unknown, or could be inferred differently by another type checker. Exits with status 1
@@ -85,7 +86,7 @@ def python_of(page: str) -> dict[str, str]:
     """Return the Python code of a page by tab label; each part includes the blocks outside of all tabs.
 
     Line numbers are preserved. A page without tabs has a single part with an empty label. A `py` block
-    whose title is not "cell" is a file. It is a separate part. A block that shows a file of the
+    whose title is not "cell" contains a file, which is a separate part. A block that shows a file of the
     repository is left out, because tests compare it with the file.
     """
     tabs = [(tab.start(), tab[1]) for tab in _TAB.finditer(page)]

@@ -1,9 +1,9 @@
-"""Run tests on a copy of the project in which every limit of the venue has a different value.
+"""Run tests on a copy of the project in which each of the venue's limits has a different value.
 
 `make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
 generated files are written again. A test that fails there hard-codes one of the venue's figures, so the next
-revision of the spec would break it. Arguments are passed to pytest; by default the tests of the quick gate
-run, and the simulated venue's tests of rate limits and windows.
+revision of the spec would break it. Arguments are passed to pytest; by default, the script
+runs the tests of the quick gate and the simulated venue's tests of rate limits and windows.
 """
 
 from __future__ import annotations

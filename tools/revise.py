@@ -125,7 +125,7 @@ class Tool:
         return done
 
     def fetch(self) -> None:
-        """Download the documents if no revision of them has begun."""
+        """Download the documents, unless the revision has begun already."""
         pages = self.revision.pages
         if self.revision.base:
             return
@@ -143,14 +143,14 @@ class Tool:
     def compare(self, *more: str) -> bool:
         """Compare the documents with the spec; return whether they agree."""
         with self.revision.step("compare") as result:
-            before = self._before()
+            before = self._earlier_documents()
             against = [] if before is None else ["--against", str(before)]
             done = self.codegen("diff", self.revision.pages, *against, *more, expected=(0, 1))
             self.revision.write("report.txt", done.stdout)
             result.append(done.stdout.splitlines()[-1])
             return done.returncode == 0
 
-    def _before(self) -> Path | None:
+    def _earlier_documents(self) -> Path | None:
         """Return the folder of the earlier documents, used to show changed words, or None."""
         if self.options.against:
             return Path(self.options.against)
@@ -192,7 +192,7 @@ class Tool:
             ]
             result.append(f"{len(missing) or 'none'} missing")
             if missing:
-                how = f"Write words in place of each `{PLACEHOLDER}`, and run the script again"
+                how = f"Replace each `{PLACEHOLDER}` with text, and run the script again"
                 raise StepError(1, f"{how}:\n\n{listed(missing)}")
 
     def generate(self) -> None:
@@ -229,7 +229,7 @@ class Tool:
             found = done.stdout or done.stderr
             result.append(found.splitlines()[-1])
             if done.returncode:
-                how = f"Handle these, or name them in {self.spec}/downstream.yaml, and run the script again"
+                how = f"Handle these, or list them in {self.spec}/downstream.yaml, and run the script again"
                 raise StepError(1, f"{how}:\n\n{quoted(found)}")
 
     def gate(self) -> None:
@@ -240,7 +240,7 @@ class Tool:
             print(f"   {command}, to {path}", flush=True)
             done = subprocess.run(shlex.split(command), cwd=ROOT, check=False, stdout=log, stderr=log)
             if done.returncode:
-                raise StepError(1, f"`{command}` fails: see {path}. Correct this, and run the script again.")
+                raise StepError(1, f"`{command}` failed: see {path}. Correct this, and run the script again.")
             result.append(command)
 
     def all(self) -> str:
@@ -335,11 +335,11 @@ def arguments() -> argparse.Namespace:
     add(
         "--name",
         help="name of the revision; its branch is venue-NAME "
-        "[default: that of the current branch, or today's date]",
+        "[default: the current branch's, or today's date]",
     )
     add("--reviewed", action="store_true", help="record the text of the documents as read")
-    add("--index", help="URL of the venue's llms.txt [default: that of the manifest]")
-    add("--dictionary", help="URL of the venue's dictionary [default: that of the manifest]")
+    add("--index", help="URL of the venue's llms.txt [default: the manifest's]")
+    add("--dictionary", help="URL of the venue's dictionary [default: the manifest's]")
     add("--against", help="folder of earlier documents [default: those of the last revision]")
     add("--folder", type=Path, default=CACHE, help="folder of all revisions [default: %(default)s]")
     add("--gate", help="command of the gate [default: make quick]")

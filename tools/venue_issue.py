@@ -37,7 +37,7 @@ def main(pages: Path, before: Path) -> int:
         for more in ([], ["--json"])
     )
     if {report.returncode, found.returncode} not in ({0}, {1}):
-        print(f"diff ended with {report.returncode}; the issue is unchanged")
+        print(f"diff exited with status {report.returncode}; the issue was not changed")
         return 1
     # A source that was not read is a finding too: the issue stays open, whatever the exit status.
     agrees = report.returncode == 0 and not json.loads(found.stdout)["findings"]

@@ -13,10 +13,11 @@ from benchmarks.measure import Contender, over
 LEVELS = 40
 MESSAGE, BOOK = "to message", "to book"
 KINDS = ("incremental of 1", "incremental of 3", f"snapshot of {LEVELS}")
+"""Kinds of messages, each with its number of entries."""
 
 
 def title(kind: str, end: str) -> str:
-    """Name a case."""
+    """Return the title of a case."""
     return f"e: {kind} {end}"
 
 

@@ -47,11 +47,11 @@ def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> 
         case = f"p: incremental of {entries} over the bus"
         results += [result(case, NAMES[name], found, by_round=True) for name, found in figures.items()]
     for name, mode, rate in PACED:
-        results += _paced(f"p: ten consumers, {name}", mode, rate, seconds)
+        results += _at_fixed_rate(f"p: ten consumers, {name}", mode, rate, seconds)
     return results
 
 
-def _paced(case: str, mode: str, rate: int, seconds: float) -> list[Result]:
+def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Result]:
     sent, received, late, published_us, consumer_us, batch = [], [], [], [], [], []
     for _ in range(PACED_ROUNDS):
         count = int(rate * seconds)

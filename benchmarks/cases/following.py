@@ -22,7 +22,7 @@ _QUANTITY = Decimal(10)
 
 
 def history(number: int) -> Iterator[tuple[Message, bytes]]:
-    """Yield the messages of one order: a sent one with no bytes, a received one with its bytes.
+    """Yield the messages of one order, each with the bytes received; a message that is sent has no bytes.
 
     Every fourth order is cancelled; each of the others has two fills.
     """

@@ -43,7 +43,7 @@ SIZE = 1_000_000
 
 def logs(size: int = SIZE) -> list[Contender]:
     """Return contenders that read logs and recordings; each file contains about `size` bytes of messages."""
-    return [*_reading(size), *_replaying(size)]
+    return [*_reading_contenders(size), *_replay_contenders(size)]
 
 
 def other_kind(name: str, kind: str) -> str:
@@ -51,7 +51,7 @@ def other_kind(name: str, kind: str) -> str:
     return f"{name}, {kind}"
 
 
-def _reading(size: int) -> Iterable[Contender]:
+def _reading_contenders(size: int) -> Iterable[Contender]:
     frames = stream.numbered(size)
     path = wire_log(size)
     runs: dict[str, Callable[[], None]] = {
@@ -88,7 +88,7 @@ def decode_log(path: Path, form: Form) -> None:
         "\n".join(decoder.batch(reader.feed(chunk)).text)
 
 
-def _replaying(size: int) -> Iterable[Contender]:
+def _replay_contenders(size: int) -> Iterable[Contender]:
     data = samples.first_snapshots(LEVELS)
     while sum(map(len, data)) < size:
         data += [samples.incremental_bytes(3, len(data) + number, levels=LEVELS) for number in range(100)]

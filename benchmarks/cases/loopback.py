@@ -30,7 +30,7 @@ _WAIT = 60
 
 
 def ours(client: str) -> str:
-    """Name one of our clients."""
+    """Return the name that one of our clients has in the results."""
     return f"kalshi-fix-sansio, {client}"
 
 
@@ -64,7 +64,7 @@ def _figures(name: str, tls: str) -> tuple[float, float, float]:
     try:
         measured = run_client(name, tls=bool(tls))
     except subprocess.SubprocessError as error:
-        print(f"{name} failed, and is run once more: {error}", flush=True)
+        print(f"{name} failed and will be run once more: {error}", flush=True)
         measured = run_client(name, tls=bool(tls))
     seconds = sorted(measured["seconds"])
     p99 = seconds[len(seconds) * 99 // 100]

@@ -104,7 +104,7 @@ def _history(number: int) -> Iterator[object]:
 
 
 def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield each call with its name. The calls are in an order in which each is as slow as possible."""
+    """Yield each call with its name. The order of the calls makes each of them as slow as possible."""
     account = machines(count)
     orders: Orders = account["orders"]
     groups, positions, cash, copies = (account[each] for each in ("groups", "positions", "cash", "copies"))

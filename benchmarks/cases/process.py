@@ -63,7 +63,7 @@ def _numbers(program: str) -> list[float]:
 
 
 def starting(rounds: int = 9) -> list[Result]:
-    """Measure programs that only import modules, from the start of Python; the first round is ignored.
+    """Measure whole processes that only import modules; the first round is ignored.
 
     A program that imports only the third-party modules of one of our modules is the lower bound for that
     module.

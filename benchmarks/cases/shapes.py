@@ -47,23 +47,23 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
     found = []
     for shapes in COUNTS:
         reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
-        found.append(_known(SHAPES, str(shapes), reports))
+        found.append(_compiled_shapes(SHAPES, str(shapes), reports))
     mixed = _updates(count)
-    found += [_known(MIX, SORTED, sorted(mixed, key=_tags)), _known(MIX, MIXED, mixed)]
+    found += [_compiled_shapes(MIX, SORTED, sorted(mixed, key=_tags)), _compiled_shapes(MIX, MIXED, mixed)]
     for kind in KINDS:
         case, wire = title(kind), _wire(kind, count)
         new = _wire(kind, max(count, MAX_SIGHTINGS + 1))
-        found += [_known(case, COMPILED, wire), _new(case, new), _first(case, wire)]
+        found += [_compiled_shapes(case, COMPILED, wire), _new_shapes(case, new), _first_messages(case, wire)]
     return found
 
 
 def _report(number: int, shape: int) -> bytes:
     """Return a report with one more field, whose tag determines its shape. All shapes have the same size and
     the same beginning, so only their tags differ."""
-    return _changed(samples.report_bytes(number), 9000 + shape)
+    return _with_field(samples.report_bytes(number), 9000 + shape)
 
 
-def _changed(data: bytes, tag: int) -> bytes:
+def _with_field(data: bytes, tag: int) -> bytes:
     """Return a message with one more field, so it has a separate shape."""
     message = decode(data)
     message.unknown = ((tag, b"x"),)
@@ -93,7 +93,7 @@ def _tags(data: bytes) -> list[bytes]:
     return [field.partition(b"=")[0] for field in data.split(b"\x01")]
 
 
-def _known(case: str, name: str, wire: list[bytes]) -> Contender:
+def _compiled_shapes(case: str, name: str, wire: list[bytes]) -> Contender:
     """Make a contender that has a decoder for each shape."""
     known = Codec(CODEC.dialect)
     for data in {tuple(_tags(data)): data for data in wire}.values():
@@ -102,18 +102,18 @@ def _known(case: str, name: str, wire: list[bytes]) -> Contender:
     return Contender(case, name, over(known.decode, wire), len(wire))
 
 
-def _new(case: str, wire: Iterable[bytes]) -> Contender:
+def _new_shapes(case: str, wire: Iterable[bytes]) -> Contender:
     """Make a contender that never has a decoder for the shape.
 
     There are more shapes than the codec counts, so it resets its counts before it compiles a decoder.
     """
-    new = [_changed(data, tag) for tag, data in enumerate(wire, 9000)]
+    new = [_with_field(data, tag) for tag, data in enumerate(wire, 9000)]
     return Contender(case, NEW, over(Codec(CODEC.dialect).decode, new), len(new))
 
 
-def _first(case: str, wire: list[bytes]) -> Contender:
+def _first_messages(case: str, wire: list[bytes]) -> Contender:
     """Make a contender that decodes the first messages of a shape, after another message of the same type."""
-    other = _changed(wire[0], 9000)
+    other = _with_field(wire[0], 9000)
     fresh: list[Codec] = []
 
     def prepare() -> None:

@@ -49,7 +49,9 @@ def storing(rounds: int = 9) -> list[Result]:
                 opened = [open_store(f"{sessions}-{number}") for number in range(sessions)]
                 contenders.append(Contender(STORE, label, _sender(opened), BATCH, max_calls=4))
             if "normal" not in name:
-                paced += _paced(name, [open_store(f"paced-{number}") for number in range(PACED_ROUNDS)])
+                paced += _at_fixed_rate(
+                    name, [open_store(f"paced-{number}") for number in range(PACED_ROUNDS)]
+                )
         return [*measure(contenders, rounds), *paced]
 
 
@@ -110,8 +112,8 @@ def _sender(stores: list[Store] | tuple[()]) -> Callable[[], None]:
     return send
 
 
-def _paced(name: str, stores: Iterable[Store]) -> list[Result]:
-    """Send orders at a fixed rate, even while earlier ones are not committed; use each store for one round.
+def _at_fixed_rate(name: str, stores: Iterable[Store]) -> list[Result]:
+    """Send orders at a fixed rate, without waiting for earlier commits; use each store for one round.
 
     The delay of an order is measured from its scheduled time until the session releases its bytes, which
     is after the commit.

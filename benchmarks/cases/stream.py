@@ -45,7 +45,7 @@ def established(name: str = samples.VENUE, store: MessageStore | None = None) ->
 
 
 def through_session(chunks: Iterable[bytes], session: Session | None = None) -> Iterator[list[Event]]:
-    """Feed the chunks to a session that is logged on, a new one if none is given; yield the events."""
+    """Feed the chunks to a logged-on session (by default a new one); yield the events."""
     now = Instant(1.0, samples.NOON + timedelta(seconds=5))
     session = session or established()
     receive, events = session.receive_data, session.events

@@ -40,7 +40,7 @@ NOW = Instant(50.0, datetime(2026, 10, 5, 14, 30, tzinfo=UTC))
 
 
 def named(sessions: int) -> str:
-    """Return the name of a result."""
+    """Return the name of the result for this number of sessions."""
     return f"{sessions:,} sessions"
 
 

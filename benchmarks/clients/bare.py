@@ -29,7 +29,7 @@ def _now() -> Instant:
 async def _driven(
     write: Callable[[bytes], Awaitable[object]], read: Callable[[], Awaitable[bytes]]
 ) -> Measured:
-    """Log on and perform the round trips with a session whose bytes these functions write and read."""
+    """Log on and perform the round trips with a session; the functions write and read its bytes."""
     session = Session(samples.session_config())
     reports: deque[str | None] = deque()
     logged_on = False

@@ -79,14 +79,14 @@ def frames(count: int, entries: int) -> list[bytes]:
     ]
 
 
-def _received(data: Sequence[bytes]) -> Iterator[MessageReceived]:
+def _received_events(data: Sequence[bytes]) -> Iterator[MessageReceived]:
     return (MessageReceived(decode(frame), frame=frame) for frame in data)
 
 
 async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, list[float]]:
     """Return the processor time per message in each round, in microseconds, by task."""
     data = frames(count, entries)
-    events = [*_received(data)]
+    events = [*_received_events(data)]
     consumers = [bus.events(CHANNEL), bus.events(CHANNEL, decode=False)]
     found: dict[str, list[float]] = {"decode": [], "publisher": [], "consumer": [], "raw": []}
     gc.collect()
@@ -110,7 +110,7 @@ async def costs(bus: Bus, entries: int, count: int, rounds: int) -> dict[str, li
 
 async def publish(bus: Bus, count: int, rate: int) -> dict[str, float]:
     """Publish updates at a rate; return the monotonic end time, the time per message, and the batch size."""
-    events = [*_received(frames(count, 1))]
+    events = [*_received_events(frames(count, 1))]
     gc.freeze()
     started = time.process_time()
     source: Any = Source(iter(events), rate)

@@ -89,7 +89,9 @@ def _reaction() -> Callable[[Any], NewOrderSingle | None]:
     return react
 
 
-def _both(module: Any, port: int, key: str, authority: str | None, store: str | None, sync: str) -> Any:
+def _both_clients(
+    module: Any, port: int, key: str, authority: str | None, store: str | None, sync: str
+) -> Any:
     options = _options(port, key, authority)
     stored = {} if store is None else {"store": Path(store), "sync": sync}
     return module.market_data(**options), module.order_entry(
@@ -101,7 +103,7 @@ def blocking_ticks(*options: Any) -> None:
     """Answer each update with an order, using our blocking clients."""
     from kalshi_fix_adapters import blocking as module
 
-    market, orders = _both(module, *options)
+    market, orders = _both_clients(module, *options)
     react = _reaction()
     with market, orders:
         reports = orders.messages()
@@ -115,7 +117,7 @@ def polling_ticks(*options: Any) -> None:
     """Answer each update with an order, using our blocking clients, one of which polls for the updates."""
     from kalshi_fix_adapters import blocking as module
 
-    market, orders = _both(module, *options)
+    market, orders = _both_clients(module, *options)
     react = _reaction()
     with market, orders:
         reports = orders.messages()
@@ -127,7 +129,7 @@ def polling_ticks(*options: Any) -> None:
 
 
 async def _ticks(module: Any, *options: Any) -> None:
-    market, orders = _both(module, *options)
+    market, orders = _both_clients(module, *options)
     react = _reaction()
     async with market, orders:
         reports = orders.messages()

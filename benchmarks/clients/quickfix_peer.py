@@ -44,7 +44,7 @@ TargetCompID={target}
 
 
 class Peer(quickfix.Application):  # type: ignore[misc, unused-ignore]
-    """One QuickFIX session, which runs while the context lasts; `receive` gets application messages."""
+    """One QuickFIX session, open while the context lasts; it passes application messages to `receive`."""
 
     def __init__(
         self,

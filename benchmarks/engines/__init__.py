@@ -1,4 +1,4 @@
-"""The engines that are measured, with the same functions; engines that are not installed are skipped."""
+"""The measured engines: modules with the same functions. Engines that are not installed are skipped."""
 
 from __future__ import annotations
 

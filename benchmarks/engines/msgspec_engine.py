@@ -1,4 +1,4 @@
-"""msgspec: decodes JSON to typed objects in C. It is no FIX engine; it shows how fast CPython can be."""
+"""msgspec: decodes JSON to typed objects in C. It is not a FIX engine; it shows how fast CPython can be."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def report_json(number: int = 0) -> bytes:
         "sending_time": samples.NOON + timedelta(milliseconds=number),
     }
     groups = {
-        "fees": [_renamed(fee, _FEE) for fee in report.misc_fees],
-        "changes": [_renamed(change, _CHANGE) for change in report.collateral_amount_changes],
+        "fees": [_with_json_names(fee, _FEE) for fee in report.misc_fees],
+        "changes": [_with_json_names(change, _CHANGE) for change in report.collateral_amount_changes],
     }
-    data: bytes = msgspec.json.encode(header | _renamed(report, _REPORT) | groups)
+    data: bytes = msgspec.json.encode(header | _with_json_names(report, _REPORT) | groups)
     return data
 
 
-def _renamed(block: Any, types: dict[str, Any]) -> dict[str, Any]:
+def _with_json_names(block: Any, types: dict[str, Any]) -> dict[str, Any]:
     return {_SHORT.get(name, name): getattr(block, name) for name in types}
 
 

@@ -53,7 +53,7 @@ def order_writer() -> Callable[[samples.Fields], bytes]:
             header.setField(tag, value)
         for tag, value in fields:
             message.setField(tag, value)
-        return _written(message)
+        return _to_bytes(message)
 
     return write
 
@@ -77,12 +77,12 @@ def ready_writer() -> Callable[[Any], bytes]:
         _, _, number, _, time, _ = next(heads)
         header.setField(*number)
         header.setField(*time)
-        return _written(message)
+        return _to_bytes(message)
 
     return write
 
 
-def _written(message: Any) -> bytes:
+def _to_bytes(message: Any) -> bytes:
     text: str = message.toString()
     return text.encode("latin-1")
 

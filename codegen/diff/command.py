@@ -22,7 +22,7 @@ from codegen.errors import SpecError
     "--reviewed", is_flag=True, help="Record in reviewed.yaml that you have reviewed the text of the sources."
 )
 @click.option(
-    "--partial", is_flag=True, help="Do not report sources that the manifest lists but you do not give."
+    "--partial", is_flag=True, help="Do not report sources that the manifest lists but you do not pass."
 )
 @click.option(
     "--against",
@@ -46,8 +46,8 @@ def diff(
     """Compare the spec with the venue's own documents and list the changes to make.
 
     A SOURCE is a QuickFIX data dictionary (.xml), a documentation page (.md, .mdx), or a folder of such
-    files. The exit status is 0 if all sources of the manifest were read without findings, 1 if not, and 2 if
-    a given file cannot be read.
+    files. The exit status is 0 if all sources in the manifest were read and there are no findings, 2 if a
+    given file cannot be read, and 1 otherwise.
     """
     try:
         spec = SpecIndex(context.obj)

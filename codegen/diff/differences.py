@@ -55,8 +55,8 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
     elements = [name for name in ELEMENTS if name in entry]
     # The key of an entry names its element, so exactly one is allowed.
     if len(elements) != 1:
-        what = f"a difference is about {' and '.join(elements) or 'no element'}"
-        mistakes.add(entry.location, what, f"give it one of {', '.join(ELEMENTS)}")
+        what = f"a difference names {' and '.join(elements) or 'no element'}"
+        mistakes.add(entry.location, what, f"name exactly one of {', '.join(ELEMENTS)}")
         return []
     element, in_source, why = elements[0], text(entry, "in_source"), text(entry, "why")
     found: list[Difference] = []
@@ -64,7 +64,7 @@ def _entry(entry: Map, spec: SpecIndex, mistakes: Mistakes) -> list[Difference]:
         origin = spec.origins.get(source)
         if origin is None or origin.kind not in (PAGE, DICTIONARY):
             known = [name for name, each in spec.origins.items() if each.kind]
-            what = f"`{source}` is not a page or dictionary of the sources"
+            what = f"`{source}` is not a page or dictionary in the manifest's `sources`"
             mistakes.add(where, what, did_you_mean(source, known))
             continue
         evidence = DICTIONARY if origin.kind == DICTIONARY else f"pages {spec.product_of_page(origin.id)}"
@@ -107,7 +107,7 @@ def settle(
     # A difference cannot be outdated if its source was not given.
     covered = {name for each in evidence for name in each.covered}
     out_of_date = [each for each in differences if each not in used | moved and each.source in covered]
-    return left + [_stale(each) for each in out_of_date], kept
+    return left + [_outdated_finding(each) for each in out_of_date], kept
 
 
 def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
@@ -127,15 +127,16 @@ def text_of(findings: Iterable[Finding], source: str, why: str) -> str:
     return yaml.safe_dump({"differences": entries}, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _stale(difference: Difference) -> Finding:
+def _outdated_finding(difference: Difference) -> Finding:
     address, in_source = difference.address, difference.in_source
-    edit = Edit(difference.location, f"remove {address} here, and correct the spec if it depended on it")
+    advice = f"remove {address} here, and correct the spec if it relied on the difference"
+    edit = Edit(difference.location, advice)
     return Finding(
         kind=STALE,
         element=difference.element,
         address=address,
         in_source=in_source,
-        what=f"difference: {difference.source} no longer has `{in_source}` for {address}",
+        what=f"difference: {difference.source} no longer states `{in_source}` for {address}",
         locations=(),
         edits=(edit,),
         evidence=difference.evidence,

@@ -161,7 +161,7 @@ class HostFact(Fact):
 
     def __str__(self) -> str:
         role = f" for {self.role}" if self.role else ""
-        return f"host {self.host}{role}{_in(self.environment)}"
+        return f"host {self.host}{role}{_environment_text(self.environment)}"
 
 
 @attrs.frozen
@@ -173,7 +173,7 @@ class SessionFact(Fact):
     port: int | None
 
     def __str__(self) -> str:
-        return f"session {self.name} on port {self.port}{_in(self.environment)}"
+        return f"session {self.name} on port {self.port}{_environment_text(self.environment)}"
 
 
 @attrs.frozen
@@ -318,7 +318,7 @@ class Vocabulary:
     limits: tuple[str, ...] = ()
     """Names of the limits whose source is a changelog."""
     venue: str = ""
-    """Name of the venue in lower case."""
+    """The venue's name in lower case."""
     entry: EntryForm = EntryForm()
 
     @cached_property
@@ -350,7 +350,8 @@ class Vocabulary:
         return self._types.get(folded(name))
 
 
-def _in(environment: str) -> str:
+def _environment_text(environment: str) -> str:
+    """Return " in ENVIRONMENT"; empty without an environment."""
     return f" in {environment}" if environment else ""
 
 

@@ -1,8 +1,8 @@
 """Download the venue's pages about the dialect, as listed in its documentation index, and its dictionary.
 
-The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. Pages in the
-folders of products and pages named in the manifest are downloaded. Bytes, pages and time are limited. If a
-page or the dictionary cannot be downloaded, no file is written.
+The index is the `llms.txt` that documentation hosts offer: Markdown with a link to each page. The program
+downloads the pages in the products' folders and the pages that the manifest names. Bytes, pages and time are
+limited. If a page or the dictionary cannot be downloaded, no file is written.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class _Host:
 
     def _read(self, answer: HTTPResponse, url: str, maximum: int) -> bytes:
         data = bytearray()
-        # Reads the bytes that are available: reading a fixed size may take hours with a slow server.
+        # Read only the bytes that are available: reading a fixed size can take hours with a slow server.
         while block := answer.read1(min(_BLOCK, maximum + 1 - len(data))):
             data += block
             # Counted over all pages while reading, so an endless page is noticed early.
@@ -118,7 +118,7 @@ class _Host:
             if self.now() > self._until:
                 raise FetchError(f"{url}: not received completely within {DEADLINE:.0f} seconds")
         if answer.length:  # Fewer bytes than Content-Length.
-            raise FetchError(f"{url}: ends {answer.length} bytes early")
+            raise FetchError(f"{url}: is incomplete; missing bytes: {answer.length}")
         return bytes(data)
 
 
@@ -252,15 +252,15 @@ def write(pages: list[Page], out: Path) -> list[Path]:
 @click.option(
     "--index",
     metavar="URL",
-    help="The index, such as https://docs.example.com/llms.txt.  [default: that of the manifest]",
+    help="The index, such as https://docs.example.com/llms.txt.  [default: the manifest's]",
 )
-@click.option("--dictionary", metavar="URL", help="The dictionary.  [default: that of the manifest, if any]")
+@click.option("--dictionary", metavar="URL", help="The dictionary.  [default: the manifest's, if any]")
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New or empty folder."
 )
 @click.pass_context
 def command(context: click.Context, index: str | None, dictionary: str | None, out: Path) -> None:
-    """Download the venue's pages about the dialect, as its llms.txt lists them, and its dictionary.
+    """Download the pages about the dialect that the venue's llms.txt lists, and the venue's dictionary.
 
     If any of them cannot be downloaded, no file is written and the exit status is 2.
     """
@@ -269,7 +269,7 @@ def command(context: click.Context, index: str | None, dictionary: str | None, o
         index = index or spec.documents.get("index")
         dictionary = dictionary or spec.documents.get("dictionary")
         if index is None:
-            raise click.UsageError("The manifest has no `documents.index`: name it with --index.")
+            raise click.UsageError("The manifest has no `documents.index`: pass its URL with --index.")
         pages = fetch(index, spec)
         files = write([*pages, fetch_dictionary(dictionary)] if dictionary else pages, out)
     except (SpecError, FetchError) as error:

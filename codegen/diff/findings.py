@@ -155,15 +155,15 @@ class Evidence:
         return any(self.spec.pages_of(sources, product) & self.covered for product in self.products)
 
     def has_source(self, name: str) -> bool:
-        """Return whether a source of the manifest was given and is part of this evidence."""
+        """Return whether one of the manifest's sources was given and is part of this evidence."""
         origin = self.spec.origins.get(name)
         if origin is None or name not in self.covered or origin.kind != self.kind:
             return False
         return not self.is_pages or self.spec.product_of_page(origin.id) == self.product
 
     def origin_of(self, location: Location) -> str:
-        """Return the manifest name of the source of a location, or the page's own name."""
-        # All locations of findings are from facts of these readings.
+        """Return the manifest name of the source that contains a location, or the page's own name."""
+        # Every location in a finding is that of a fact from these readings.
         reading = next(each for each in self.readings if each.file == location.file)
         for origin in self.spec.origins.values():
             if origin.kind == reading.kind and (reading.kind == DICTIONARY or origin.id == reading.page):

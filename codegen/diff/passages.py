@@ -88,7 +88,7 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
                 above = [*(each for each in above if each[0] < level), (level, heading)]
                 yield line, line, heading
             case markdown.Paragraph(line, words) | markdown.Item(line, _, words):
-                yield line, line, f"{_under(above)}{plain(words)}", plain(words)
+                yield line, line, f"{_headings_above(above)}{plain(words)}", plain(words)
             case markdown.Table(header, rows):
                 # In order of column names, so that reordered columns are equal.
                 order = sorted(range(len(header.cells)), key=lambda at: plain(header.cells[at]))
@@ -104,7 +104,7 @@ def _of_page(text: str) -> Iterator[tuple[int, int, str] | tuple[int, int, str, 
                 yield line, line, " ".join([f"<{name}", *(f"{key}={attributes[key]}" for key in attributes)])
 
 
-def _under(above: Sequence[tuple[int, str]]) -> str:
+def _headings_above(above: Sequence[tuple[int, str]]) -> str:
     """Return the headings above a passage, joined innermost first, up to the one that names a message; only
     the innermost heading if none names a message."""
     found: list[str] = []
@@ -170,7 +170,7 @@ def compare(
         for reading, listed in zip(each.readings, passages, strict=True):
             changes += _changes(each, reading, listed, before.get(key_of(reading), []), balance, reported)
     old = {key_of(reading): of_reading(reading, spec) for reading in against}
-    yield from _repeated(changes)
+    yield from _repeated_passages(changes)
     for change in changes:
         yield from change.findings(old.get(key_of(change.reading), []))
 
@@ -221,7 +221,7 @@ class _Change:
         return attrs.evolve(found, shown=shown)
 
 
-def _repeated(changes: Sequence[_Change]) -> Iterator[Finding]:
+def _repeated_passages(changes: Sequence[_Change]) -> Iterator[Finding]:
     """Yield passages that are new on several pages, and remove them from each page's changes."""
     fresh = ((change, passage) for change in changes for passage in change.fresh)
     for text, found in grouped(fresh, lambda each: each[1].text).items():

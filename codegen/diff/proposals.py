@@ -20,7 +20,7 @@ _ENTRY = re.compile(r"`(- \{[^`]*\})`")
 
 
 def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
-    """Write the proposals that add lines; return these, and the proposals that were not written."""
+    """Write the proposals that add lines; return the proposals that were written, and those that were not."""
     edits: dict[tuple[str, ...], Edit] = {}
     for each in findings:
         for edit in each.edits if each.kind in KEEPABLE else ():
@@ -45,7 +45,7 @@ def _write(edit: Edit) -> bool:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     first, *block = edit.text.split("\n")
     if setting := _SETTING.fullmatch(first):
-        if not _set(lines, at, *setting.groups()):
+        if not _add_setting(lines, at, *setting.groups()):
             return False
     elif entry := _ENTRY.match(first):
         # The newest entry of a list is its first.
@@ -64,7 +64,7 @@ def _write(edit: Edit) -> bool:
     return True
 
 
-def _set(lines: list[str], at: int, name: str, setting: str) -> bool:
+def _add_setting(lines: list[str], at: int, name: str, setting: str) -> bool:
     """Add a setting to a member whose entry is this single line; return False for any other entry."""
     member = _MEMBER.fullmatch(lines[at])
     if member is None or member[2] != name:

@@ -90,11 +90,11 @@ def _group(findings: list[Finding]) -> Iterator[str]:
                 lines = edit.text.splitlines()
                 yield f"    write at  {_relative(edit.location)}: " + f"\n{' ' * 14}".join(lines)
             written.add(edit)
-    if keep := _keep(findings):
+    if keep := _difference_entry(findings):
         yield f"    or keep   {keep}"
 
 
-def _keep(findings: list[Finding]) -> str:
+def _difference_entry(findings: list[Finding]) -> str:
     """Return the entry of `differences.yaml` that declares the findings as intended, or an empty string."""
     first = findings[0]
     sources = list(dict.fromkeys(source for each in findings for source in each.sources))
@@ -122,7 +122,7 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
                     for edit in finding.edits
                 ],
-                "keep": _keep([finding]),
+                "keep": _difference_entry([finding]),
             }
             for finding in findings
         ],

@@ -65,7 +65,7 @@ class GivenSources:
     to no product of the spec."""
 
     def covered_sources(self, spec: SpecIndex) -> frozenset[str]:
-        """Return the sources of the manifest that were given: pages, pages missing from a complete folder,
+        """Return the manifest's sources that were given: pages, pages missing from a complete folder,
         guides, the dictionary, the changelog.
         """
         given = {(reading.kind, reading.page) for reading in self.readings}
@@ -143,7 +143,7 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     except UnicodeDecodeError:
         raise SourceError(f"{file}: is not UTF-8") from None
     addresses = _addresses(text)
-    names = [*addresses, *_tails(path)]
+    names = [*addresses, *_possible_names(path)]
     own = next((each for each in names if spec.product_of_page(each)), None)
     # The changelog's address has no folder, so the file name alone may identify it.
     others = names if addresses or own else [*names, path.stem]
@@ -188,7 +188,7 @@ def _addresses(text: str) -> list[str]:
     return [str(PurePosixPath(each).with_suffix("")) for each in found if each]
 
 
-def _tails(path: Path) -> list[str]:
+def _possible_names(path: Path) -> list[str]:
     """Return possible page names from its path, longest first: a/fix/orders, fix/orders."""
     parts = path.resolve().with_suffix("").parts[1:]
     # The venue's page names have up to four parts, folders included.

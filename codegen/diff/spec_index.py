@@ -186,10 +186,10 @@ class SpecIndex:
         if block not in self._placed:
             named = {"header": self.dialect.header, "trailer": self.dialect.trailer}
             members = named[block] if block in named else self.messages[block].members
-            self._placed[block] = tuple(self._flat(members, ()))
+            self._placed[block] = tuple(self._placed_members(members, ()))
         return self._placed[block]
 
-    def _flat(
+    def _placed_members(
         self, members: tuple[model.Member, ...], holders: tuple[model.Member, ...]
     ) -> list[PlacedMember]:
         found: list[PlacedMember] = []
@@ -199,7 +199,7 @@ class SpecIndex:
                 found.append(PlacedMember(implied, holders, implied=True))
             found.append(PlacedMember(member, holders))
             if member.group is not None:
-                found += self._flat(member.group.members, (*holders, member))
+                found += self._placed_members(member.group.members, (*holders, member))
         return found
 
     def block_name(self, block: str) -> str:
@@ -217,8 +217,8 @@ class SpecIndex:
         """
         entry = self.source.sections[section][name]
         folder = f"{self.folder.as_posix()}/"
-        # If an entry extends one of the other folder, its name is located there, and its own settings are in
-        # this folder.
+        # If an entry extends one from the other folder, its name is located in that folder, and the settings
+        # that it changes are in this one.
         own = [entry.node.at(key) for key in entry.node if entry.node.at(key).file.startswith(folder)]
         if entry.location.file.startswith(folder) or not own:
             return entry.location
@@ -245,7 +245,7 @@ class SpecIndex:
         return self._texts("documents")
 
     def manifest_location(self, key: str) -> Location:
-        """Return the location of a key of the manifest."""
+        """Return the location of a key in the manifest."""
         for manifest in reversed(self.source.manifests):
             if key in manifest:
                 return manifest.at(key)

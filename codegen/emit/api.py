@@ -51,8 +51,8 @@ _SETTINGS: Mapping[str, tuple[str, Breaks | None]] = {
     "refusals": ("refused logon", "source"),
     "texts": ("text", None),
 }
-# Settings of a session type that are the same in the spec and in the API.
-_OF_SESSION = (
+# Attributes of a session type that the API contains under the same names.
+_SESSION_SETTINGS = (
     *("products", "port", "host_role", "comp_ids", "resend", "reset_required", "max_message_size"),
     *("requests_per_second", "symbols_per_request", "subscriptions", "past_reports_hours", "retention_hours"),
 )
@@ -107,7 +107,7 @@ def describe(dialect: Dialect) -> Api:
         },
         "products": {each.name: {"env_prefix": each.env_prefix} for each in dialect.products},
         "sessions": {
-            session.name: {name: _plain(getattr(session, name)) for name in _OF_SESSION}
+            session.name: {name: _as_json(getattr(session, name)) for name in _SESSION_SETTINGS}
             for session in dialect.session_types
         },
         "hosts": {
@@ -124,7 +124,7 @@ def describe(dialect: Dialect) -> Api:
     }
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """Return a value in its JSON form: a tuple becomes a list."""
     return list(value) if isinstance(value, tuple) else value
 
@@ -175,12 +175,12 @@ def read(path: Path) -> Api:
         found: Api = json.loads(path.read_text(encoding="utf-8"))
         missing = sorted({*_SECTIONS, *_SETTINGS} - found.keys())
     except FileNotFoundError:
-        how = "record one with `--release`, or name a commit with `--against`"
-        raise ApiError(f"{path}: there is no API of a release; {how}") from None
+        how = "record one with `--release`, or pass a commit with `--against`"
+        raise ApiError(f"{path}: no released API has been recorded; {how}") from None
     except (ValueError, AttributeError):
-        raise ApiError(f"{path}: is not an API; `--release` writes one") from None
+        raise ApiError(f"{path}: does not contain an API; write one with `--release`") from None
     if missing:
-        how = "name the commit of the release with `--against`"
+        how = "pass the commit of the release with `--against`"
         raise ApiError(f"{path}: lacks {', '.join(missing)}; {how}")
     return found
 
@@ -228,12 +228,12 @@ def _settings(
         for setting in sorted(old[name].keys() & new[name].keys()):
             before, after = old[name][setting], new[name][setting]
             if before != after:
-                what = f"{label} {name}: {setting} is {_shown(after)}, was {_shown(before)}"
+                what = f"{label} {name}: {setting} is {_value_text(after)}, was {_value_text(before)}"
                 # `type` is the type of the generated constant, which programs use.
                 yield Difference(what, "source" if setting == "type" else "venue", breaking=True)
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return "not set" if value is None else str(value)
@@ -269,14 +269,14 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
         yield Difference(f"{label} {now}", "source", breaking=new["required"])
     # A type checker requires a test against None that was not needed before.
     if new["none"] != old["none"]:
-        now = "may be None" if new["none"] else "is never None"
+        now = "can be None" if new["none"] else "is never None"
         yield Difference(f"{label} {now}", "typing", breaking=new["none"])
     if new["rules"] != old["rules"]:
         before, after = old["rules"] or "no rule", new["rules"] or "no rule"
         yield Difference(f"{label} is now: {after} Before: {before}", "venue", breaking=True)
     for setting in ("unit", "default"):
         if new[setting] != old[setting]:
-            what = f"{label}: {setting} is {_shown(new[setting])}, was {_shown(old[setting])}"
+            what = f"{label}: {setting} is {_value_text(new[setting])}, was {_value_text(old[setting])}"
             yield Difference(what, "venue", breaking=True)
 
 

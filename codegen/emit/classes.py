@@ -401,15 +401,15 @@ def _is_argument(member: Member, constructor: Constructor, sets: Mapping[str, st
         return False
     if any(_is_true(condition, sets) for condition in member.forbidden_when):
         return False
-    return _from_the_client(member) != "forbidden"
+    return _client_presence(member) != "forbidden"
 
 
 def _is_required(member: Member, sets: Mapping[str, str]) -> bool:
     required = any(_is_true(condition, sets) for condition in member.required_when)
-    return required or _from_the_client(member) == "required"
+    return required or _client_presence(member) == "required"
 
 
-def _from_the_client(member: Member) -> str:
+def _client_presence(member: Member) -> str:
     """Return the presence in messages from a client, which sends all requests; `optional` if it varies."""
     presence = member.presence
     for rule in member.rules:

@@ -95,7 +95,7 @@ def _text_codes(member: Member) -> CodeSet | None:
     return None if codeset is None or codeset.integer else codeset
 
 
-def _commented(line: str, name: str) -> str:
+def _with_comment(line: str, name: str) -> str:
     """Append the name of a line's field as a comment, if the line has room for it."""
     commented = f"{line}  # {name}"
     # The line is in parentheses in a function: two levels of four columns.
@@ -127,8 +127,8 @@ class _Body:
         first = mandatory[-1] + 1 if mandatory else 0
         while first and first < len(members) and _text_codes(members[first]):
             first += 1
-        parts = [self._repeated(leading)] if leading else []
-        parts += [_commented(f'f"{self._part(member)}"', member.field.name) for member in members[:first]]
+        parts = [self._cached_fields(leading)] if leading else []
+        parts += [_with_comment(f'f"{self._part(member)}"', member.field.name) for member in members[:first]]
         if parts:
             self.lines += ["text = (", '    f"{text}"', *(f"    {part}" for part in parts), ")"]
         for member in members[first:]:
@@ -136,10 +136,11 @@ class _Body:
         rest = "unknown" if has_group else f"format_unknown({unknown}, checked)"
         self.lines += [f"if {'unknown' if has_group else unknown}:", f"    text += {rest}", "return text"]
 
-    def _repeated(self, leading: list[Member]) -> str:
+    def _cached_fields(self, leading: list[Member]) -> str:
         """Write the cache lookup for the leading fields; return their part of the string.
 
-        Without the cache, checking and formatting them takes a twentieth of the time to encode an order.
+        Without the cache, checking and formatting these fields takes a twentieth of the time needed to encode
+        an order.
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
@@ -257,7 +258,7 @@ class _Body:
         """Return the expression for a field that is present."""
         field, codeset, formatted = member.field, member.field.codeset, self._formatted(member, value)
         if codeset and codeset.integer:
-            # Only members are looked up: other integers and values of other types may compare equal to one.
+            # Only members are looked up: other integers and values of other types may be equal to a member.
             known = f"{self._table(member, codeset)}[{value}]"
             return f'{known} if type({value}) is {codeset.name} else f"{field.tag}={{{formatted}}}\\x01"'
         if codeset:

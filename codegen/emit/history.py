@@ -14,19 +14,19 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
     """Return the changes as expressions, in the order of the days on which they certainly applied."""
-    found = dict.fromkeys(_all(dialect, LayoutWriter(imports, package)))
+    found = dict.fromkeys(_all_changes(dialect, LayoutWriter(imports, package)))
     in_order = sorted(found, key=lambda each: (each[0].settled, each[1:]))
     return [_expression(*each, imports) for each in in_order]
 
 
 def first_day(dialect: Dialect) -> date:
     """Return the day of the first change."""
-    return min(change.first_day for change, _, _ in _all(dialect, LayoutWriter(Imports(), "")))
+    return min(change.first_day for change, _, _ in _all_changes(dialect, LayoutWriter(Imports(), "")))
 
 
 def settled(dialect: Dialect) -> date | None:
     """Return the day from which the dialect is as the spec describes it; None without known changes."""
-    found = _all(dialect, LayoutWriter(Imports(), ""))
+    found = _all_changes(dialect, LayoutWriter(Imports(), ""))
     return max((change.settled for change, _, effect in found if effect), default=None)
 
 
@@ -40,7 +40,7 @@ _Found = tuple[Change, str, tuple[tuple[str, str], ...]]
 """A change, its text, and the arguments that describe the earlier form; empty if that is unknown."""
 
 
-def _all(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
+def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
     for message in dialect.messages:
         yield from _message(message, layouts)
     for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
@@ -48,10 +48,10 @@ def _all(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
     for group in dialect.groups:
         yield from _members(group.entry_class, group.members, layouts)
     for field in dialect.fields:
-        yield from _in_words(field, f"{field.name} ({field.tag})")
+        yield from _changes_without_form(field, f"{field.name} ({field.tag})")
     for codeset in dialect.codesets:
         for code in codeset.codes:
-            yield from _in_words(code, f"{code.name} ({code.value}) of {codeset.name}")
+            yield from _changes_without_form(code, f"{code.name} ({code.value}) of {codeset.name}")
 
 
 def _message(message: Message, layouts: LayoutWriter) -> Iterator[_Found]:
@@ -62,7 +62,7 @@ def _message(message: Message, layouts: LayoutWriter) -> Iterator[_Found]:
     for change, fields in message.past:
         had = sequence(str(field.tag) for field in fields)
         yield change, f"{what}: {change.note}", (block, ("had", had))
-    yield from _in_words(message, what, {change for change, _ in message.past})
+    yield from _changes_without_form(message, what, {change for change, _ in message.past})
     yield from _members(message.name, message.members, layouts, added)
 
 
@@ -81,7 +81,7 @@ def _members(
         for change, earlier in member.past:
             yield change, f"{what}: {change.note}", (*place, ("was", layouts.member(earlier)))
         if member.pedigree != field.pedigree:
-            yield from _in_words(member, what, {change for change, _ in member.past})
+            yield from _changes_without_form(member, what, {change for change, _ in member.past})
 
 
 def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], imports: Imports) -> str:
@@ -90,7 +90,7 @@ def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], 
     return call("Change", *days, text_literal(text.rstrip(".")), **dict(effect))
 
 
-def _in_words(element: Element, what: str, known: set[Change] | None = None) -> Iterator[_Found]:
+def _changes_without_form(element: Element, what: str, known: set[Change] | None = None) -> Iterator[_Found]:
     """Yield the changes whose earlier form the spec does not contain."""
     for change in element.pedigree.changes:
         if change.kind == "updated" and change not in (known or ()):

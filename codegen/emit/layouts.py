@@ -112,7 +112,7 @@ class LayoutWriter:
             codes=field.codeset.name if field.codeset else None,
             open_codes="False" if field.codeset and not field.codeset.open else None,
             unit=repr(field.unit) if field.unit else None,
-            **_given(field, "length_tag", "minimum", "maximum", "max_length"),
+            **_number_arguments(field, "length_tag", "minimum", "maximum", "max_length"),
             pattern=_pattern(field.pattern),
             limits=_tuple_or_none(map(self._limit, field.limits)),
             secret="True" if field.secret else None,
@@ -252,7 +252,7 @@ class LayoutWriter:
             minimum=self._number(limit.minimum),
             maximum=self._number(limit.maximum),
             step=self._number(limit.step),
-            **_given(limit, "max_length"),
+            **_number_arguments(limit, "max_length"),
             pattern=_pattern(limit.pattern),
             values=_words(limit.values),
             unit=None if limit.unit is None else repr(limit.unit),
@@ -286,8 +286,8 @@ class LayoutWriter:
         return self._call("OneOf", names, **flags, scope=self._narrowed(rule.scope))
 
 
-def _given(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:
-    """Return the given numbers that are set; model and layout use the same names."""
+def _number_arguments(element: Field | Limit | Group | SessionType, *names: str) -> dict[str, str]:
+    """Return the numbers with these names that are set; model and layout use the same names."""
     return {name: str(value) for name in names if (value := getattr(element, name)) is not None}
 
 
@@ -331,7 +331,7 @@ def session_type_expression(session_type: SessionType) -> str:
         service=repr(session_type.service),
         purpose=text_literal(session_type.purpose),
         comp_ids=sequence(map(repr, session_type.comp_ids)),
-        **_given(session_type, *limits, "past_reports_hours", "retention_hours"),
+        **_number_arguments(session_type, *limits, "past_reports_hours", "retention_hours"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Views of the venue's limits that do not apply to single field values."""
+"""Views of the venue's limits, other than those on single field values."""
 
 from __future__ import annotations
 

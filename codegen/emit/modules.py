@@ -100,7 +100,7 @@ class _Modules:
             logon_fields = writer.logon_fields_view(logon)
         doc = f"Messages of the family {family.replace('_', ' ')}, and their encoders."
         context = {**_classes_context(views), "logon_fields": logon_fields}
-        path, sources = f"messages/{family}.py", _of_family(messages)
+        path, sources = f"messages/{family}.py", _family_files(messages)
         return ModuleView(path, "messages.py.j2", doc, imports, sources, context)
 
     def message_layouts(self, family: str, messages: list[Message]) -> ModuleView:
@@ -112,7 +112,7 @@ class _Modules:
         logon_fields = writer.logon_fields(logon) if logon is not None and logon in messages else None
         doc = f"Layouts of the family {family.replace('_', ' ')}."
         context = {"messages": views, "logon_fields": logon_fields}
-        path, sources = f"layouts/{family}.py", _of_family(messages)
+        path, sources = f"layouts/{family}.py", _family_files(messages)
         return ModuleView(path, "message_layouts.py.j2", doc, imports, sources, context)
 
     # Modules that do not depend on a message family
@@ -306,7 +306,7 @@ def _classes_context(views: list[tuple[classes.ClassView, encoders.EncoderView]]
     return {"classes": views, "tables": sorted(tables)}
 
 
-def _of_family(messages: list[Message]) -> frozenset[str]:
+def _family_files(messages: list[Message]) -> frozenset[str]:
     """Return the files of the spec that contain messages of a family or their members."""
     return _files(messages) | _files(member for message in messages for member in message.members)
 

@@ -46,10 +46,10 @@ Scenario = tuple[str, int]
 def render(dialect: Dialect) -> str:
     """Return the repository as XML text."""
     version = dialect.version or dialect.application_version
-    # ElementTree would name the namespaces ns0 and ns1.
+    # Without prefixes, ElementTree would name the namespaces ns0 and ns1.
     ET.register_namespace("fixr", FIXR)
     ET.register_namespace("dc", DC)
-    root = ET.Element(_q("repository"), {"name": dialect.name, "version": version})
+    root = ET.Element(_qualified("repository"), {"name": dialect.name, "version": version})
     _metadata(root, dialect, version)
     _Repository(dialect, root).build()
     ET.indent(root, " ")
@@ -58,7 +58,7 @@ def render(dialect: Dialect) -> str:
 
 
 def _metadata(root: ET.Element, dialect: Dialect, version: str) -> None:
-    metadata = ET.SubElement(root, _q("metadata"))
+    metadata = ET.SubElement(root, _qualified("metadata"))
     for name, text in (("title", f"{dialect.title}, {version}"), ("format", "Orchestra schema")):
         ET.SubElement(metadata, f"{{{DC}}}{name}").text = text
 
@@ -96,7 +96,7 @@ class _Repository:
     def _datatypes(self) -> None:
         parent = self._part("datatypes")
         for datatype in self.dialect.datatypes:
-            element = ET.SubElement(parent, _q("datatype"), {"name": datatype.name})
+            element = ET.SubElement(parent, _qualified("datatype"), {"name": datatype.name})
             _document(element, datatype.doc)
 
     def _code_sets(self) -> None:
@@ -106,7 +106,7 @@ class _Repository:
         used = [codeset for codeset in self.dialect.codesets if codeset.name in types]
         for number, codeset in enumerate(used, 1):
             attributes = {"name": _code_set_name(codeset), "id": str(number), "type": types[codeset.name]}
-            element = ET.SubElement(parent, _q("codeSet"), attributes)
+            element = ET.SubElement(parent, _qualified("codeSet"), attributes)
             for position, code in enumerate(codeset.codes, 1):
                 _code(element, code, position)
             _document(element, codeset.doc, "Other values may occur." if codeset.open else "")
@@ -126,7 +126,7 @@ class _Repository:
                 "lengthId": field.length_tag,
             }
             attributes |= {name: str(value) for name, value in limits.items() if value is not None}
-            element = ET.SubElement(parent, _q("field"), attributes | _history(field.pedigree))
+            element = ET.SubElement(parent, _qualified("field"), attributes | _history(field.pedigree))
             _document(
                 element,
                 field.doc,
@@ -137,22 +137,22 @@ class _Repository:
     def _actors(self) -> None:
         parent = self._part("actors")
         for actor in ("client", "venue"):
-            ET.SubElement(parent, _q("actor"), {"name": actor})
+            ET.SubElement(parent, _qualified("actor"), {"name": actor})
         for source, destination in (("client", "venue"), ("venue", "client")):
             attributes = {"name": _flow(source), "source": source, "destination": destination}
-            ET.SubElement(parent, _q("flow"), attributes)
+            ET.SubElement(parent, _qualified("flow"), attributes)
 
     def _components(self) -> None:
         parent = self._part("components")
         all_places = tuple(place for found in self.everywhere.values() for place in found)
         for (name, number), members in ((_HEADER, self.dialect.header), (_TRAILER, self.dialect.trailer)):
-            element = ET.SubElement(parent, _q("component"), {"name": name, "id": str(number)})
+            element = ET.SubElement(parent, _qualified("component"), {"name": name, "id": str(number)})
             self._members(element, members, all_places, BASE)
 
     def _scenarios(self) -> None:
         parent = self._part("scenarios")
         for name, number in (BASE, *map(self._scenario, filter(None, self.products))):
-            ET.SubElement(parent, _q("scenario"), {"name": name, "id": str(number)})
+            ET.SubElement(parent, _qualified("scenario"), {"name": name, "id": str(number)})
 
     # Parts that may differ between products
 
@@ -160,11 +160,15 @@ class _Repository:
         parent = self._part("groups")
         for group in self.dialect.groups:
             for scenario, found in self._versions(self._group_places(group), group.members):
-                attributes = {"name": group.name, "id": str(self.group_ids[group.name]), **_in(scenario)}
+                attributes = {
+                    "name": group.name,
+                    "id": str(self.group_ids[group.name]),
+                    **_scenario_attributes(scenario),
+                }
                 attributes["implMinOccurs"] = str(group.minimum)
                 if group.maximum is not None:
                     attributes["implMaxOccurs"] = str(group.maximum)
-                element = ET.SubElement(parent, _q("group"), attributes)
+                element = ET.SubElement(parent, _qualified("group"), attributes)
                 self._group_body(element, group, found, scenario)
 
     def _group_body(
@@ -174,7 +178,7 @@ class _Repository:
         blocks = (message.members for message in self.dialect.messages)
         everything = chain(self.dialect.header, self.dialect.trailer, *blocks)
         counter = next(member.field for member, _ in walk(everything) if member.group == group)
-        ET.SubElement(element, _q("numInGroup"), _reference(counter))
+        ET.SubElement(element, _qualified("numInGroup"), _reference(counter))
         self._members(element, group.members, among, scenario)
         _document(element, group.doc)
 
@@ -189,19 +193,21 @@ class _Repository:
                     "name": message.name,
                     "id": str(number),
                     "msgType": message.msg_type,
-                    **_in(scenario),
+                    **_scenario_attributes(scenario),
                 }
                 attributes["category"] = message.family
                 senders = {place.sender for place in found}
                 if len(senders) == 1:
                     attributes["flow"] = _flow(*senders)
-                element = ET.SubElement(parent, _q("message"), attributes | _history(message.pedigree))
+                element = ET.SubElement(
+                    parent, _qualified("message"), attributes | _history(message.pedigree)
+                )
                 self._structure(element, message, found, scenario)
 
     def _structure(
         self, element: ET.Element, message: Message, among: tuple[Place, ...], scenario: Scenario
     ) -> None:
-        structure = ET.SubElement(element, _q("structure"))
+        structure = ET.SubElement(element, _qualified("structure"))
         _component_reference(structure, _HEADER)
         self._members(structure, message.members, among, scenario)
         _component_reference(structure, _TRAILER)
@@ -217,7 +223,7 @@ class _Repository:
             if presences(member, among) == {"forbidden"}:
                 continue
             if length is not None:
-                ET.SubElement(parent, _q("fieldRef"), _reference(length))
+                ET.SubElement(parent, _qualified("fieldRef"), _reference(length))
             self._member(parent, member, siblings, among, scenario)
 
     def _member(
@@ -229,21 +235,27 @@ class _Repository:
         scenario: Scenario,
     ) -> None:
         found = presences(member, among)
-        presence = _common(found)
+        presence = _common_presence(found)
         if member.group is None:
             attributes = {**_reference(member.field), "presence": presence}
             if presence == "constant" and member.constant is not None:
                 attributes["value"] = member.constant
-            element = ET.SubElement(parent, _q("fieldRef"), attributes | _history(member.pedigree))
+            element = ET.SubElement(parent, _qualified("fieldRef"), attributes | _history(member.pedigree))
         else:
             group, inner = member.group, self._group_scenario(member.group, scenario)
-            attributes = {"id": str(self.group_ids[group.name]), "name": group.name, **_in(inner)}
+            attributes = {
+                "id": str(self.group_ids[group.name]),
+                "name": group.name,
+                **_scenario_attributes(inner),
+            }
             element = ET.SubElement(
-                parent, _q("groupRef"), {**attributes, "presence": presence} | _history(member.pedigree)
+                parent,
+                _qualified("groupRef"),
+                {**attributes, "presence": presence} | _history(member.pedigree),
             )
         for name, score in self._rules(member, among):
-            rule = ET.SubElement(element, _q("rule"), {"presence": name})
-            ET.SubElement(rule, _q("when")).text = score
+            rule = ET.SubElement(element, _qualified("rule"), {"presence": name})
+            ET.SubElement(rule, _qualified("when")).text = score
         _document(
             element,
             member.doc,
@@ -296,7 +308,7 @@ class _Repository:
         """
         having = {product: found for product, found in reachable.items() if found}
         # Blocks without differences are written once.
-        views = {_view(members, found) for found in having.values()}
+        views = {_comparison_key(members, found) for found in having.values()}
         if len(having) == len(self.products) and len(views) == 1:
             yield BASE, tuple(place for found in having.values() for place in found)
         else:
@@ -320,14 +332,15 @@ class _Repository:
         }
 
     def _part(self, name: str) -> ET.Element:
-        return ET.SubElement(self.root, _q(name))
+        return ET.SubElement(self.root, _qualified(name))
 
 
-def _q(name: str) -> str:
+def _qualified(name: str) -> str:
+    """Return the name of an Orchestra element with its namespace."""
     return f"{{{FIXR}}}{name}"
 
 
-def _in(scenario: Scenario) -> dict[str, str]:
+def _scenario_attributes(scenario: Scenario) -> dict[str, str]:
     return {} if scenario == BASE else {"scenario": scenario[0], "scenarioId": str(scenario[1])}
 
 
@@ -338,7 +351,7 @@ def _reference(field: Field) -> dict[str, str]:
 def _component_reference(parent: ET.Element, component: tuple[str, int]) -> None:
     name, number = component
     attributes = {"id": str(number), "name": name, "presence": "required"}
-    ET.SubElement(parent, _q("componentRef"), attributes)
+    ET.SubElement(parent, _qualified("componentRef"), attributes)
 
 
 def _code_set_name(codeset: CodeSet) -> str:
@@ -347,7 +360,7 @@ def _code_set_name(codeset: CodeSet) -> str:
 
 def _code(parent: ET.Element, code: Code, position: int) -> None:
     attributes = {"name": code.name, "id": str(position), "value": code.value, "sort": str(position)}
-    _document(ET.SubElement(parent, _q("code"), attributes | _history(code.pedigree)), code.doc)
+    _document(ET.SubElement(parent, _qualified("code"), attributes | _history(code.pedigree)), code.doc)
 
 
 def _flow(sender: str) -> str:
@@ -357,8 +370,8 @@ def _flow(sender: str) -> str:
 def _document(element: ET.Element, *texts: str) -> None:
     text = " ".join(filter(None, texts))
     if text:
-        annotation = ET.SubElement(element, _q("annotation"))
-        ET.SubElement(annotation, _q("documentation"), {"purpose": "SYNOPSIS"}).text = text
+        annotation = ET.SubElement(element, _qualified("annotation"))
+        ET.SubElement(annotation, _qualified("documentation"), {"purpose": "SYNOPSIS"}).text = text
 
 
 def _history(pedigree: Pedigree) -> dict[str, str]:
@@ -373,15 +386,15 @@ def _history(pedigree: Pedigree) -> dict[str, str]:
     }
 
 
-def _common(found: frozenset[str]) -> str:
+def _common_presence(found: frozenset[str]) -> str:
     """Return the presence common to all places; `optional` if it differs between them."""
     if len(found) == 1:
         return next(iter(found))
-    # Required at some places and constant at others is required everywhere.
+    # A member that is required at some places and constant at all others is required everywhere.
     return "required" if all(presence in MANDATORY for presence in found) else "optional"
 
 
-def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
+def _comparison_key(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object, ...]:
     """Return a comparison key: two sets of places have equal keys if the block is the same at both."""
     return (
         frozenset(place.sender for place in among),
@@ -391,7 +404,7 @@ def _view(members: tuple[Member, ...], among: tuple[Place, ...]) -> tuple[object
                 frozenset((place.sender, presence_at(member, place)) for place in among),
                 _applicable((*member.required_when, *member.forbidden_when, *member.only_when), among),
                 _limits_at(member, among),
-                None if member.group is None else _view(member.group.members, among),
+                None if member.group is None else _comparison_key(member.group.members, among),
             )
             for member in members
         ),
@@ -420,7 +433,7 @@ def _without_rules(member: Member, among: tuple[Place, ...]) -> Member:
     def rest(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
         return tuple(each for each in _applicable(conditions, among) if not _is_rule(each, among))
 
-    # All or none, as in `_rules`.
+    # Keep all of these conditions or none: as in `_rules`, one rule expresses all of them together.
     only = _applicable(member.only_when, among)
     return attrs.evolve(
         member,

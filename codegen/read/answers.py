@@ -33,10 +33,10 @@ def with_references(
     # Reject identifies the rejected message by the MsgSeqNum of its header.
     number = {member.field.name: member.field for member in header if member.field.name == _NUMBER}
     by_name = {message.name: message for message in messages}
-    return [_resolved(context, message, by_name, number) for message in messages]
+    return [_resolve_message(context, message, by_name, number) for message in messages]
 
 
-def _resolved(
+def _resolve_message(
     context: Context,
     message: model.Message,
     by_name: Mapping[str, model.Message],
@@ -45,7 +45,7 @@ def _resolved(
     node = context.source.sections["messages"][message.name].node
     label = f"`request` of message `{message.name}`"
     # For `request`, the header's MsgSeqNum takes precedence over a field of the body with the same name.
-    known = {**_plain(message), **number}
+    known = {**_fields_outside_groups(message), **number}
     request = [
         known[name].attribute
         for name, where in words(node.get("request"))
@@ -53,7 +53,7 @@ def _resolved(
     ]
     # For an answer, the field of the body takes precedence.
     answers = (
-        _answers(context, message, each, by_name, {**number, **_plain(message)})
+        _answers(context, message, each, by_name, {**number, **_fields_outside_groups(message)})
         for each in maps(node.get("answers"))
     )
     tracks = node.get("tracks")
@@ -67,7 +67,7 @@ def _resolved(
 
 
 def _tracks(context: Context, message: model.Message, node: Map) -> model.Tracks | None:
-    known, name = _plain(message), text(node, "field")
+    known, name = _fields_outside_groups(message), text(node, "field")
     label = f"`tracks` of message `{message.name}`"
     found = known[name] if _is_known(context, name, node.at("field"), known, label) else None
     sessions = words(node.get("sessions"))
@@ -108,7 +108,7 @@ def _answers(
             what += f"which is not in the `request` of `{request}`"
             context.mistakes.add(where, what, f"add it there, or set `repeats` to one of {', '.join(named)}")
         elif found is not None:
-            fields = {**known, **_plain(by_name[request])}
+            fields = {**known, **_fields_outside_groups(by_name[request])}
             attribute = fields[repeated].attribute if repeated in fields else ""
         msg_types.append(by_name[request].msg_type)
     return model.Answers(
@@ -148,7 +148,7 @@ def _created_object(
 
 def _condition(context: Context, message: model.Message, node: Map, key: str) -> model.Condition | None:
     """Return a condition on coded fields or known texts of a message."""
-    condition, known = node.mapping(key), _plain(message)
+    condition, known = node.mapping(key), _fields_outside_groups(message)
     terms: list[tuple[str, tuple[str, ...] | None]] = []
     for name in condition:
         label = f"`{key}` of message `{message.name}`"
@@ -186,6 +186,6 @@ def _is_known(
     return context.is_among(name, known, where, f"{label} names `{name}`, which is not one of its fields")
 
 
-def _plain(message: model.Message) -> dict[str, model.Field]:
+def _fields_outside_groups(message: model.Message) -> dict[str, model.Field]:
     """Return the fields of a message outside groups, by name."""
     return {member.field.name: member.field for member in message.members if member.group is None}

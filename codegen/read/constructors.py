@@ -85,7 +85,7 @@ class _Reader:
             if group.maximum == 1 and member.attribute in attributes:
                 name = _name(member)
                 what = f"{self._label} takes `{taken}`, whose field `{name}` is also a field of the message"
-                self._context.mistakes.add(where, what, "leave `takes` out")
+                self._context.mistakes.add(where, what, "remove `takes`")
         return group.members
 
     def _sets(self) -> Iterator[tuple[model.Member, str]]:

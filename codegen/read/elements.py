@@ -87,7 +87,7 @@ def _codeset(context: Context, entry: Definition, *, integer_values: bool, chars
             what = f"{label} becomes {constant}, as `{constants[constant]}` does"
             context.mistakes.add(where, what, "rename one of the two")
         if value in values:
-            what = f"{label} has the value {value} of `{values[value]}`"
+            what = f"{label} has the same value, {value}, as `{values[value]}`"
             context.mistakes.add(node.at("value"), what, "correct the value, or remove one of the two")
         if integer_values and not _INTEGER.match(value):
             what = f"{label} has the value `{value}`, but its field holds whole numbers"
@@ -126,7 +126,7 @@ def fields(
         tag = integer(entry.node, "tag") or 0
         first = tags.setdefault(tag, entry)
         if first is not entry:
-            what = f"field `{name}` has tag {tag}, which is `{first.name}`'s (at {first.location})"
+            what = f"field `{name}` has tag {tag}, which belongs to `{first.name}` (at {first.location})"
             context.mistakes.add(entry.node.at("tag"), what, "correct the tag, or remove one of the two")
         field = _field(context, entry, types, sets, tag)
         if field is not None:
@@ -156,7 +156,7 @@ def _field(
     codes = optional_text(node, "codes")
     if codes is not None and context.require(codes, sets, "codeset", node.at("codes")):
         if datatype.kind not in CODED_KINDS:
-            what = f"{label} has codes, which a {type_name} cannot have"
+            what = f"{label} has codes, which a field of type {type_name} cannot have"
             context.mistakes.add(node.at("codes"), what, "remove `codes`, or correct the type")
     else:
         codes = None
@@ -198,7 +198,7 @@ def _length_field(
     label = f"field `{entry.name}`"
     if datatype.kind != "DATA":
         if name is not None:
-            what = f"{label} has a length field, but a {datatype.name} ends at the next separator"
+            what = f"{label} has a length field, but a {datatype.name} value ends at the next separator"
             context.mistakes.add(entry.node.at("length"), what, "remove `length`, or correct the type")
         return None
     if name is None:
@@ -219,7 +219,7 @@ def _length_field(
 
 
 def products(context: Context) -> tuple[model.Product, ...]:
-    """Return the products of the manifest."""
+    """Return the manifest's products."""
     return tuple(
         model.Product(name=name, doc=text(node, "doc"), env_prefix=text(node, "env_prefix"))
         for name, (node, _) in context.source.merged("products").items()
@@ -316,7 +316,7 @@ def standard_data(context: Context) -> tuple[tuple[int, int], ...]:
 
 
 def environment_names(context: Context) -> tuple[str, ...]:
-    """Return the environments of the manifest."""
+    """Return the manifest's environments."""
     return tuple(name for name, _ in words(context.source.setting("environments")))
 
 

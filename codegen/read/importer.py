@@ -125,7 +125,7 @@ class _Importer:
         self.types = {name: about["kind"] for name, about in datatypes.items()}
         self._used_names = {*self.fields, *(message.name for message in self._messages())}
         self._find_lengths()
-        header, trailer = self._frame()
+        header, trailer = self._header_and_trailer()
         blocks = {
             "header.yaml": self._block(header, "header"),
             "trailer.yaml": self._block(trailer, "trailer"),
@@ -176,7 +176,7 @@ class _Importer:
         }
         return {"source": SOURCE, "sessions": {self.dictionaries[0].root.get("type") or "FIX": session}}
 
-    def _frame(self) -> tuple[list[Element], list[Element]]:
+    def _header_and_trailer(self) -> tuple[list[Element], list[Element]]:
         found = next((each for each in self.dictionaries if each.block("header")), None)
         if found is None:
             where = Location(self.dictionaries[0].path.as_posix(), 1)
@@ -299,14 +299,14 @@ class _Importer:
         self._depth += 1
         written = self._block(members(item), label)
         self._depth -= 1
-        # The first field opens an entry, as in QuickFIX. A group cannot.
+        # The first field opens an entry, as in QuickFIX. A nested group cannot open one.
         first = next(iter(written), None)
         if first is None or first in self.groups:
             self._leave_out(item, owner, "it has no field that opens an entry")
             return None, set()
         self._use(self.fields[item.name])
         self._counted.add(item.name)
-        own = {item.name, *self._below(written)}
+        own = {item.name, *self._fields_below(written)}
         # Equal groups become one. Groups that differ in the presence of a member get separate classes.
         shape = (item.name, tuple((name, str(presence)) for name, presence in written.items()))
         if shape not in self._shapes:
@@ -324,7 +324,7 @@ class _Importer:
             }
         return self._shapes[shape], own
 
-    def _below(self, written: Mapping[str, Any]) -> set[str]:
+    def _fields_below(self, written: Mapping[str, Any]) -> set[str]:
         """Return all fields of members at any depth."""
         found: set[str] = set()
         for name in written:
@@ -332,7 +332,7 @@ class _Importer:
             if group is None:
                 found.add(name)
             else:
-                found |= {group["counter"], *self._below(group["members"])}
+                found |= {group["counter"], *self._fields_below(group["members"])}
         return found
 
     def _new_name(self, *wished: str) -> str:

@@ -87,7 +87,7 @@ class Source:
     """Manifest of the dialect itself."""
 
     def setting(self, key: str) -> Node | None:
-        """Return a value of the manifest; extending folders take precedence."""
+        """Return a value from the manifest; extending folders take precedence."""
         return next((m.entries[key] for m in reversed(self.manifests) if key in m), None)
 
     def merged(self, key: str) -> dict[str, tuple[Node, Location]]:

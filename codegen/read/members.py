@@ -34,7 +34,7 @@ _EMPTY = Map({}, {}, Location("", 1))
 
 @attrs.frozen
 class _Written:
-    """One member as written, after components have been expanded."""
+    """A member as the spec contains it, in the block itself or in a component that the block includes."""
 
     name: str
     node: Node
@@ -123,7 +123,7 @@ class Blocks:
             if name in included:
                 # If each component included the next one twice, the members would double at every level.
                 how = "twice" if included[name] else "inside itself"
-                what = f"{label} has component `{name}` {how}"
+                what = f"{label} includes component `{name}` {how}"
                 mistakes.add(members.at(name), what, "remove one of the two")
                 continue
             # The components that are not complete enclose this one.

@@ -139,7 +139,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
         msg_type = text(node, "msg_type")
         first = types.setdefault(msg_type, entry)
         if first is not entry:
-            what = f"{label} has the type {msg_type}, which is `{first.name}`'s (at {first.location})"
+            what = f"{label} has the type {msg_type}, which belongs to `{first.name}` (at {first.location})"
             context.mistakes.add(node.at("msg_type"), what, "correct the type, or remove one of the two")
         context.check_name(entry)
         everywhere = Places.everywhere(context)

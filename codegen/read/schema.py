@@ -68,7 +68,7 @@ def _explain(error: Any, root: Node) -> Iterator[tuple[Location, str, str]]:
     path = list(error.absolute_path)
     node, where = _find(root, path)
     label = _label(path)
-    expected, shown = _description(error.schema), _shown(error.instance)
+    expected, shown = _description(error.schema), _value_text(error.instance)
     match error.validator:
         # One error for all unknown keys of a mapping becomes one mistake per key.
         case "additionalProperties":
@@ -125,7 +125,7 @@ def _label(path: list[str | int]) -> str:
     return f"`{'.'.join(words).replace('.[', '[')}`" if words else "the file"
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None:
         return "empty"
     if isinstance(value, dict):

@@ -24,7 +24,7 @@ class Places:
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """Return the places that any of the scopes covers; all if there is no scope, or no valid one."""
         covered = tuple(place for place in self.all if any(place.within(scope) for scope in scopes))
-        # A scope that covers no place has already been reported; all places avoid further mistakes.
+        # A scope that covers no place has already been reported; returning all places prevents more mistakes.
         return Places(covered) if covered else self
 
     def scope(self, context: Context, node: Map, label: str) -> model.Scope:

@@ -26,7 +26,7 @@ messages are tested too."""
 
 
 @contextlib.contextmanager
-def _compiling_early() -> Iterator[None]:
+def _early_compilation() -> Iterator[None]:
     default = cache.SIGHTINGS_TO_COMPILE
     cache.SIGHTINGS_TO_COMPILE = _SIGHTINGS_TO_COMPILE  # type: ignore[misc]
     try:
@@ -35,8 +35,8 @@ def _compiling_early() -> Iterator[None]:
         cache.SIGHTINGS_TO_COMPILE = default  # type: ignore[misc]
 
 
-@_compiling_early()
-def _warm(chosen_wire: Wire) -> Codec:
+@_early_compilation()
+def _warm_codec(chosen_wire: Wire) -> Codec:
     codec = Codec(chosen_wire.dialect)
     for _ in range(_SIGHTINGS_TO_COMPILE):
         for fields in (*chosen_wire.large, *chosen_wire.templates):
@@ -44,7 +44,7 @@ def _warm(chosen_wire: Wire) -> Codec:
     return codec
 
 
-_WARM: Final = {each.dialect.name: _warm(each) for each in wire.WIRES}
+_WARM: Final = {each.dialect.name: _warm_codec(each) for each in wire.WIRES}
 _COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 
 
@@ -77,7 +77,7 @@ def check(data: bytes) -> None:
     check_invariant(chosen_wire, frames, warm=warm, framed=choices.one_in(2), thorough=thorough)
 
 
-@_compiling_early()
+@_early_compilation()
 def check_invariant(
     chosen_wire: Wire,
     frames: Sequence[bytes],

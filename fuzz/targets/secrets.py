@@ -67,11 +67,11 @@ def check_invariant(frame: bytes, sizes: Sequence[int] = ()) -> None:
     shown += transcript.end()
     reader = LogReader()
     for logged in (*reader.feed(frame), *reader.close()):
-        shown += _explained(logged)
+        shown += _explanations(logged)
     for text in shown:
         assert SECRET.decode() not in text, f"a secret is shown: {text!r}"
 
 
-def _explained(logged: LoggedMessage) -> list[str]:
+def _explanations(logged: LoggedMessage) -> list[str]:
     batches = [Decoder(OutputOptions(form)).batch([logged]) for form in (Form.BRIEF, Form.FULL, Form.JSON)]
     return [str((batch.text, batch.lines)) for batch in batches]

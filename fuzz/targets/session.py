@@ -157,7 +157,7 @@ class Player:
         self.peer_number = 1
         """MsgSeqNum of the peer's next message."""
         self.own_number = 1
-        """MsgSeqNum that the next new message of the session must have."""
+        """MsgSeqNum that the session's next new message must have."""
         self.may_skip = False
         """Whether outgoing messages may have been lost with a connection."""
         self.resets = 0
@@ -173,8 +173,8 @@ class Player:
         self.first = 1
         """The first number expected since the last reset."""
         self.reset_unanswered_at_start = False
-        """Whether the connection began with an unanswered reset: the earlier messages are unknown, and an
-        acceptor accepts the number of the peer's Logon."""
+        """Whether the connection began with an unanswered reset. While it is unanswered, earlier messages are
+        unknown, and an acceptor adopts the MsgSeqNum of the peer's Logon."""
         self.fed = b""
         """All bytes received."""
         self.codec = self.config.codec
@@ -267,7 +267,7 @@ class Player:
                 return
             self.session.handle_timer(self.now)
             self.take()
-        raise AssertionError("a deadline that stays due")
+        raise AssertionError("a deadline is still due after it was handled")
 
     def take(self) -> None:
         """Take events and bytes, and check them."""
@@ -287,7 +287,7 @@ class Player:
         self.expected = session.next_incoming
         if session.wants_close:
             assert [type(event) for event in self.events].count(SessionEnded) == 1, (
-                "the end is not reported exactly once"
+                "the end was not reported exactly once"
             )
             assert isinstance(self.events[-1], SessionEnded), "an event follows the end"
             assert session.next_deadline() is None
@@ -468,7 +468,7 @@ _BODIES: Final = (
     (b"D", b"11=a1\x01"),
     (b"ZZ", b"58=x\x01"),
 )
-"""Messages from the peer, as pairs of MsgType and body that mostly match."""
+"""Messages from the peer, each a MsgType and a body; most bodies are valid for their MsgType."""
 _HEADERS: Final = (
     b"",
     b"43=Y\x01122=20260821-14:00:00\x01",

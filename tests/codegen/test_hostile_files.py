@@ -150,14 +150,14 @@ def with_components(tmp_path: Path, text: str) -> Path:
 def test_the_error_for_components_that_double_with_each_level_names_them(tmp_path: Path) -> None:
     found = mistakes(with_components(tmp_path, chained(28, both=True)))
     assert "components.yaml:" in found
-    assert "message `OrderReport` has component `A28` twice; remove one of the two" in found
+    assert "message `OrderReport` includes component `A28` twice; remove one of the two" in found
     assert len(found.split("\n")) < 100
 
 
 def test_the_error_for_a_component_inside_itself_names_it(tmp_path: Path) -> None:
     loop = "components:\n  A0: {members: {B0: include}}\n  B0: {members: {A0: include}}\n"
     found = mistakes(with_components(tmp_path, loop))
-    assert "message `OrderReport` has component `A0` inside itself" in found
+    assert "message `OrderReport` includes component `A0` inside itself" in found
 
 
 @pytest.mark.parametrize("levels", [members.MAX_NESTING - 1, members.MAX_NESTING, 300])

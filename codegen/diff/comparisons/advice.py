@@ -16,7 +16,7 @@ from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _LETTERS = (None, "CHAR", "STRING", "CODED")
-"""Types that pages use for a field whose values are Y and N; None: an unknown word."""
+"""Lexical kinds of fields with the values Y and N in sources; None if the source's word is unknown."""
 # Decimal type by suffix of the field's name; AMT if none matches.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
@@ -24,7 +24,7 @@ _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quan
 def member(block: Block, fact: MemberFact) -> list[Edit]:
     """Return the edits for a field missing from a block of the spec: the field, if new, and the member."""
     spec, members = block.spec, block.members
-    before = _before(fact, members, block.rows)
+    before = _member_before(fact, members, block.rows)
     edits = _field(block.evidence, fact, before) if fact.tag not in spec.fields else []
     name = spec.vocabulary.fields.get(fact.tag, fact.name)
     counter = fact.path[-1] if fact.path else fact.inside
@@ -33,7 +33,7 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     # Pages do not mark the end of a group, so a field after its last known member may belong to it.
     inner = before.holders[-1].group if before is not None and before.holders else None
     if not fact.path and fact.inside is None and inner is not None:
-        among += f" (or of group {inner.name}: the page does not state it)"
+        among += f" (or of group {inner.name}: the page does not state which)"
     presence, settings = _presence(fact)
     plain = f"{{{', '.join(settings)}}}" if settings else presence
     scoped = ""
@@ -160,10 +160,10 @@ def _presence(fact: MemberFact) -> tuple[str, list[str]]:
     return presence, settings
 
 
-def _before(
+def _member_before(
     fact: MemberFact, members: Sequence[PlacedMember], rows: Sequence[MemberFact]
 ) -> PlacedMember | None:
-    """Return the member that the nearest known row above `fact` in its file describes, or None."""
+    """Return the member described by the nearest row above `fact` in its file that describes one, or None."""
     by_tag = {placed.field.tag: placed for placed in members}
     above = [row for row in rows if row.location.file == fact.location.file and row.tag in by_tag]
     return next((by_tag[row.tag] for row in reversed(above) if row.location < fact.location), None)

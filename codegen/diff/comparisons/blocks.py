@@ -71,7 +71,7 @@ class Block:
         """Return the header field that a row in a message's table describes, or None."""
         if self.key in ("header", "trailer"):
             return None
-        return self._in_header.get(fact.tag)
+        return self._header_by_tag.get(fact.tag)
 
     # Cached, because every row uses them, and FIX has messages with 1,500 fields. Of members with equal keys,
     # the first is used.
@@ -84,11 +84,11 @@ class Block:
         return {folded(each.field.name): each for each in reversed(self.members)}
 
     @cached_property
-    def _in_header(self) -> dict[int, PlacedMember]:
+    def _header_by_tag(self) -> dict[int, PlacedMember]:
         return {each.field.tag: each for each in reversed(self.spec.members("header"))}
 
     @cached_property
-    def plain(self) -> frozenset[int]:
+    def plain_tags(self) -> frozenset[int]:
         """Tags of rows that the source marks as plain fields, not as counters."""
         return frozenset(each.tag for each in self.rows if each.is_counter is False)
 

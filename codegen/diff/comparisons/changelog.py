@@ -66,7 +66,7 @@ def _report(evidence: Evidence, what: str, entry: EntryFact, at: Location, was: 
 
 
 def versions(evidence: Evidence) -> Iterator[Finding]:
-    """Compare the numbered changelog of the FIX pages with `versions` of the manifest."""
+    """Compare the numbered changelog of the FIX pages with the manifest's `versions`."""
     own, dates = evidence.spec.versions(), evidence.spec.dates()
     entries = evidence.facts(VersionFact)
     for each in entries:

@@ -36,19 +36,19 @@ class _Values:
 
     def compare(self) -> Iterator[Finding]:
         """Yield all differences."""
-        yield from self._new()
+        yield from self._new_values()
         if self.field.datatype.kind == "BOOLEAN":
             # Report lists that contain only one of the values Y and N.
             for fact in self.lists:
                 if len(fact.codes) == 1:
                     at = self.evidence.spec.location("fields", self.field.name)
                     yield self._report("only", fact, at, value=fact.codes[0].value)
-        yield from self._gone()
+        yield from self._gone_values()
 
     def _report(self, what: str, facts: Fact | Iterable[Fact], at: Location, **values: Any) -> Finding:
         return self.evidence.report(f"code {what}", facts, at, **{"owner": "", "field": self.field, **values})
 
-    def _new(self) -> Iterator[Finding]:
+    def _new_values(self) -> Iterator[Finding]:
         """Yield values that the spec does not list, and values whose label is the name of another value."""
         known = {code.value: code for code in self.field.codes}
         names = {value: folded(code.name) for value, code in known.items()}
@@ -73,7 +73,7 @@ class _Values:
             label = f" ({label})" if label else ""
             yield self._report("new", codes, at, value=value, label=label, write=write)
 
-    def _gone(self) -> Iterator[Finding]:
+    def _gone_values(self) -> Iterator[Finding]:
         """Yield values that a complete list leaves out, or that no list contains.
 
         A list in the table of a message applies to that message; any other list applies to the field.
@@ -95,7 +95,7 @@ class _Values:
     def _belongs(self, code: model.Code) -> bool:
         """Return whether a complete list should contain a value.
 
-        It need not contain values whose source is another document of the venue.
+        It need not contain values whose source is another of the venue's documents.
         """
         evidence, spec = self.evidence, self.evidence.spec
         documents = [n for n in code.source.split(", ") if n in spec.origins and spec.origins[n].kind]

@@ -94,7 +94,7 @@ class _Walk:
                 if inner := nested.get(pair.tag):
                     groups = "/".join(map(name_of, inner.path))
                     yield self._report("outside", pair, inner, groups=groups, tag=pair.tag)
-                elif not self._is_laid_out(pair.tag):
+                elif not self._has_table_row(pair.tag):
                     at = spec.location("messages", self.message.name)
                     values = {"block": self.message.name, "name": name_of(pair.tag), "tag": pair.tag}
                     yield self.evidence.report("new member example", pair, at, **values)
@@ -139,7 +139,7 @@ class _Walk:
     def _field(self, pair: Pair, placed: PlacedMember) -> Iterator[Finding]:
         field = placed.field
         # Fields with a table row are reported by `members`.
-        if not placed.allowed(self._places) and not self._is_laid_out(pair.tag):
+        if not placed.allowed(self._places) and not self._has_table_row(pair.tag):
             yield self._report("forbidden", pair, placed)
         if _INVENTED.fullmatch(pair.value):
             return
@@ -152,7 +152,8 @@ class _Walk:
         elif codes and not codes.issuperset(values):
             yield self._report("value", pair, placed, value=pair.value)
 
-    def _is_laid_out(self, tag: int) -> bool:
+    def _has_table_row(self, tag: int) -> bool:
+        """Return whether a row of a table about the message has this tag."""
         return (self.message.msg_type, tag) in self.laid_out
 
     def _report(self, what: str, pair: Pair, placed: PlacedMember, **values: Any) -> Finding:

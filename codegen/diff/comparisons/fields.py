@@ -13,8 +13,8 @@ from codegen.diff.findings import Evidence, Finding, joined
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in tags, names and types; the same difference on several lines is one finding."""
-    # On pages, the rows of message tables are compared too. In a dictionary, a member has the name
-    # and type of the field list.
+    # On pages, the rows of message tables are compared too. In a dictionary, members take their
+    # name and type from the list of fields.
     rows: list[MemberFact | FieldFact] = [*evidence.facts(FieldFact)]
     if evidence.is_pages:
         rows = [*evidence.facts(MemberFact), *rows]
@@ -38,15 +38,15 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
             yield evidence.report("new field listed", fact, spec.end_of_file("fields.yaml"), **values)
         return
     if named and named.tag != fact.tag and (field is None or folded(field.name) != folded(fact.name)):
-        yield _differs(evidence, "tag", fact, named, tag=fact.tag)
+        yield _difference(evidence, "tag", fact, named, tag=fact.tag)
     elif field is not None and fact.name and field.name != fact.name:
-        yield _differs(evidence, "name", fact, field, name=fact.name, tag=fact.tag)
+        yield _difference(evidence, "name", fact, field, name=fact.name, tag=fact.tag)
     if field is None:
         return
     yes_no = isinstance(fact, MemberFact) and fact.yes_no
     if fact.type and (own := _own_type(evidence, fact.type, field, yes_no=yes_no)):
-        yield _differs(evidence, "type", fact, field, type=fact.type, own=own)
-    # The row is in a table that is about a message, but is not the layout of that message.
+        yield _difference(evidence, "type", fact, field, type=fact.type, own=own)
+    # The row is in a table that mentions a message without listing the message's fields.
     if isinstance(fact, FieldFact) and fact.message:
         message = spec.messages[fact.message]
         if not any(field.tag in placed.tags for placed in spec.members(fact.message)):
@@ -54,7 +54,7 @@ def _differences(evidence: Evidence, fact: MemberFact | FieldFact, laid_out: set
             yield evidence.report("new member mentioned", fact, message.location, **values)
 
 
-def _differs(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
+def _difference(evidence: Evidence, what: str, fact: Fact, field: model.Field, **values: Any) -> Finding:
     at = evidence.spec.location("fields", field.name)
     return evidence.report(f"field {what}", fact, at, field=field, **values)
 
@@ -78,7 +78,7 @@ def _mentions(evidence: Evidence, laid_out: set[int]) -> Iterator[Finding]:
     """Yield tags in running text that neither the spec nor a table of the source contains."""
     known = {str(tag) for tag in laid_out | evidence.spec.fields.keys()}
     for tag, mentions in evidence.mentions("field", known).items():
-        # First mention with a name next to the number.
+        # Use the first mention that has a name next to the number.
         name = next((each.name for each in mentions if each.name), "")
         given, file = f" ({name})" if name else "", evidence.spec.end_of_file("fields.yaml")
         values = {"name": name or tag, "given": given, "tag": tag, "placeholder": name or "…"}

@@ -1,7 +1,7 @@
 """Compare the positions of table rows with the groups of the spec.
 
-Most pages mark only some fields of a group, so the positions are compared. A counter must be followed only by
-fields of its group, and the first of these must be a field that opens an entry.
+Most pages mark only some fields of a group, so the positions are compared. Between a counter and the last
+field of its group, only fields of the group may appear, and the first of them must open an entry.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Row = tuple[MemberFact, PlacedMember]
 
 
 def compare(block: Block) -> Iterator[Finding]:
-    """Yield rows whose group differs from that in the spec, wrong first fields, and wrong group sizes."""
+    """Yield rows whose group differs from the spec's, wrong first fields, and wrong group sizes."""
     rows = [(fact, placed) for fact in block.rows if (placed := block.member_of(fact)) is not None]
     if any(fact.path is not None for fact, _ in rows):
         return  # A dictionary states the group of each row.
@@ -28,18 +28,18 @@ def compare(block: Block) -> Iterator[Finding]:
         # Tables whose heading names this group.
         own = [table for table in tables.values() if all(fact.under == tag for fact, _ in table)]
         for table in own:
-            yield from _first(block, table, counter)
+            yield from _check_first_field(block, table, counter)
         # A group is compared with its own tables, or, if it has none, with each table that contains its
         # counter.
         for table in tables.values():
             if own and table not in own:
-                yield from _outside(block, table, counter, own)
+                yield from _fields_outside(block, table, counter, own)
             elif not own:
-                yield from _in_order(block, table, counter)
-        yield from _size(block, counter, rows)
+                yield from _check_order(block, table, counter)
+        yield from _check_size(block, counter, rows)
 
 
-def _outside(
+def _fields_outside(
     block: Block, table: Sequence[Row], counter: PlacedMember, own: Sequence[Sequence[Row]]
 ) -> Iterator[Finding]:
     """Yield fields of the group that are in this table, but not in the tables of the group itself."""
@@ -48,10 +48,10 @@ def _outside(
         # Direct members only: the fields of a nested group are checked with its own counter.
         if placed.path[-1:] == (counter.field.tag,) and fact.tag not in inside and fact.inside is None:
             where = "in the body" if fact.under is None else f"in {block.spec.field_name(fact.under)}"
-            yield _moved(block, fact, placed, where)
+            yield _moved_member(block, fact, placed, where)
 
 
-def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
+def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check one table that contains a counter and the fields of its group."""
     # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `after` of the group's
     # fields after the counter.
@@ -69,25 +69,25 @@ def _in_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iter
     # group.
     if not after and under is not None:
         for n in inner:
-            yield _moved(block, *table[n], f"in {block.spec.field_name(under)}")
+            yield _moved_member(block, *table[n], f"in {block.spec.field_name(under)}")
         return
     for n in inner:
         if n < at:
-            yield _moved(block, *table[n], f"before {counter.field.name}")
+            yield _moved_member(block, *table[n], f"before {counter.field.name}")
     # Only fields of the group may appear between the counter and the group's last field.
     for n in range(at + 1, after[-1] if after else at):
         fact, placed = table[n]
         if n not in after and fact.inside is None:
-            yield _moved(block, fact, placed, f"among the fields of {counter.field.name}")
-    # A field after the group may belong to it. It is reported if the spec has it before the counter.
+            yield _moved_member(block, fact, placed, f"among the fields of {counter.field.name}")
+    # A field after the group may still belong to the group: report it only if the spec has it earlier.
     before = list(block.members[: block.members.index(counter)])
     for fact, placed in table[after[-1] + 1 :] if after else ():
         if placed in before and placed.path == counter.path and fact.inside is None:
-            yield _moved(block, fact, placed, f"after the fields of {counter.field.name}")
-    yield from _first(block, [table[n] for n in after], counter)
+            yield _moved_member(block, fact, placed, f"after the fields of {counter.field.name}")
+    yield from _check_first_field(block, [table[n] for n in after], counter)
 
 
-def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
+def _check_first_field(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check that the first field is one that opens an entry."""
     group = counter.member.group
     own = [(fact, placed) for fact, placed in rows if placed.path[-1:] == (counter.field.tag,)]
@@ -101,11 +101,12 @@ def _first(block: Block, rows: Sequence[Row], counter: PlacedMember) -> Iterator
         yield block.report("member opens an entry", placed, fact, **values)
 
 
-def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
+def _check_size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[Finding]:
     """Compare the maximum number of entries with text such as `up to 2` about a counter.
 
-    A number above the spec's maximum is always reported. Messages share groups, so any other number is
-    reported only if the texts of all messages have a number, and this is the largest.
+    A number above the spec's maximum is always reported. Messages share groups, so a lower number, or
+    any number if the spec has no maximum, is reported only if the text of every message contains a number
+    and this one is the largest.
     """
     group, tag = counter.member.group, counter.field.tag
     everywhere: dict[str, int] = {}
@@ -122,7 +123,8 @@ def _size(block: Block, counter: PlacedMember, rows: Sequence[Row]) -> Iterator[
             yield block.report("member entries", placed, fact, **values)
 
 
-def _moved(block: Block, fact: MemberFact, placed: PlacedMember, where: str) -> Finding:
+def _moved_member(block: Block, fact: MemberFact, placed: PlacedMember, where: str) -> Finding:
+    """Return a finding for a field whose group in the source differs from its group in the spec."""
     names = "/".join(block.spec.field_name(tag) for tag in placed.path)
     own = f"in {names}" if names else "in the body"
     return block.report("member moved", placed, fact, where=where, own=own)

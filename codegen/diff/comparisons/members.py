@@ -1,8 +1,8 @@
 """Compare the fields of each message, of the header and of the trailer.
 
 A row about a field that the spec has in the block is compared attribute by attribute; `groups` compares the
-positions of the rows. A member without a row is missing, a row without a member is new. The components of a
-dictionary that none of its messages uses are compared last.
+positions of the rows. A member without a row is missing, a row without a member is new. Components
+of a dictionary that no message uses are compared last.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COMPONENT = "component "
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in the fields of the blocks that the evidence lays out."""
     rows = evidence.by(MemberFact, lambda each: each.block)
-    yield from _new_in_header(evidence)
+    yield from _new_header_members(evidence)
     for key, block_rows in rows.items():
         if key.startswith(COMPONENT):
             yield from _component(evidence, block_rows)
         elif key in evidence.spec.messages or key in ("header", "trailer"):
             yield from _block(Block(evidence, key, block_rows))
-    # Pages may name a message without a table of its fields. In a dictionary such a message has no fields.
+    # A page may name a message without listing its fields; in a dictionary, such a message has no fields.
     if evidence.is_pages:
         yield from _without_tables(evidence, set(rows))
         return
@@ -50,12 +50,12 @@ def _block(block: Block) -> Iterator[Finding]:
             allowed = placed.allowed(place for place in block.places if fact.sender in (None, place.sender))
             yield from _Row(block, fact, placed, allowed).findings()
         elif in_header is not None:
-            yield from _in_header(block, fact, in_header)
-        # A row marked as a header field is reported once for all messages, by `_new_in_header`.
+            yield from _header_member(block, fact, in_header)
+        # A row marked as a header field is reported once for all messages, by `_new_header_members`.
         elif not (fact.in_header and block.message is not None):
-            yield _new(block, fact)
+            yield _new_member(block, fact)
     yield from groups.compare(block)
-    yield from _absent(block)
+    yield from _absent_members(block)
 
 
 @attrs.frozen
@@ -96,7 +96,7 @@ class _Row:
         where = f"in {name_of(fact.inside or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
         if fact.path is not None:
-            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain)
+            elsewhere = fact.path != tuple(tag for tag in placed.path if tag not in self.block.plain_tags)
             where = f"in {'/'.join(map(name_of, fact.path)) or 'the body'}"
         if elsewhere:
             yield self.differs("elsewhere", where=where)
@@ -205,7 +205,7 @@ class _Row:
 # New fields
 
 
-def _in_header(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator[Finding]:
+def _header_member(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator[Finding]:
     """Yield a header field that a message's table lists but the spec does not allow in that message."""
     senders = {None, *(place.sender for place in block.places)}
     scopes = [condition.scope for condition in placed.member.only_when]
@@ -218,7 +218,7 @@ def _in_header(block: Block, fact: MemberFact, placed: PlacedMember) -> Iterator
         yield block.report("member in the header", placed, fact)
 
 
-def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
+def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
     """Yield new fields that tables of messages list as header fields."""
     spec = evidence.spec
     known = {placed.field.tag for placed in spec.members("header")}
@@ -232,7 +232,7 @@ def _new_in_header(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.report("new member header", rows, edits[-1].location, edits=edits, **values)
 
 
-def _new(block: Block, fact: MemberFact) -> Finding:
+def _new_member(block: Block, fact: MemberFact) -> Finding:
     """Return a finding for a field that the spec does not have in this block."""
     names = block.spec.vocabulary.fields
     details = ", ".join(part for part in (fact.type, REQUIREMENTS.get(fact.required, "")) if part)
@@ -259,7 +259,7 @@ def _new(block: Block, fact: MemberFact) -> Finding:
 # Fields without a row
 
 
-def _absent(block: Block) -> Iterator[Finding]:
+def _absent_members(block: Block) -> Iterator[Finding]:
     """Yield fields missing from the tables of each sender, and conditions that no table covers.
 
     Pages are expected to list the fields that the spec attributes to them; a dictionary must list all fields.
@@ -271,7 +271,7 @@ def _absent(block: Block) -> Iterator[Finding]:
         sides = [sender for sender in SENDERS if any(place.sender == sender for place in block.places)]
     for sender in sides:
         if covered & {sender, None}:
-            yield from _missing(block, sender)
+            yield from _missing_members(block, sender)
         else:
             # This sender may send the message too, but has no table of its fields.
             at, values = _location(block), {"block": block.name, "sender": sender}
@@ -286,7 +286,7 @@ def _location(block: Block) -> Location:
     return block.members[0].member.location
 
 
-def _missing(block: Block, sender: str | None) -> Iterator[Finding]:
+def _missing_members(block: Block, sender: str | None) -> Iterator[Finding]:
     """Yield members without a row; a group that is missing completely is reported once."""
     rows = (fact for fact in block.rows if sender is None or fact.sender in (None, sender))
     seen = {placed.field.tag for fact in rows if (placed := block.member_of(fact)) is not None}

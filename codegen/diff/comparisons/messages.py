@@ -24,9 +24,9 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield the differences in messages, flows, texts and pages, and one finding per passage that could not
     be parsed."""
-    yield from _new(evidence)
-    yield from _known(evidence)
-    gone = list(_gone(evidence))
+    yield from _new_messages(evidence)
+    yield from _known_messages(evidence)
+    gone = list(_gone_messages(evidence))
     yield from gone
     yield from _flows(evidence, {finding.address for finding in gone})
     yield from _texts(evidence)
@@ -43,7 +43,7 @@ def report(
     return evidence.report(f"message {what}", facts, at, message=message, **values)
 
 
-def _new(evidence: Evidence) -> Iterator[Finding]:
+def _new_messages(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages that the sources define, list or mention, but the spec does not have."""
     known = evidence.spec.messages
     named: list[MessageFact | FlowsFact] = [*evidence.facts(MessageFact), *evidence.facts(FlowsFact)]
@@ -66,7 +66,7 @@ def _new(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.report("new message defined", facts, edits[-1].location, **values)
 
 
-def _known(evidence: Evidence) -> Iterator[Finding]:
+def _known_messages(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages of the spec whose name, category, product or page differs."""
     spec = evidence.spec
     for fact in evidence.facts(MessageFact):
@@ -83,10 +83,10 @@ def _known(evidence: Evidence) -> Iterator[Finding]:
             yield report(evidence, "product", fact, message, product=evidence.product)
         # Session messages are described on several pages.
         elif evidence.is_pages and not message.admin:
-            yield from _moved(evidence, fact, message)
+            yield from _moved_page(evidence, fact, message)
 
 
-def _moved(evidence: Evidence, fact: MessageFact, message: model.Message) -> Iterator[Finding]:
+def _moved_page(evidence: Evidence, fact: MessageFact, message: model.Message) -> Iterator[Finding]:
     """Yield a message that is on a different page from its source in the spec."""
     own = evidence.spec.pages_of(message.source, evidence.product or "")
     sections = [each for each in evidence.facts(MessageFact) if each.msg_type == fact.msg_type]
@@ -108,7 +108,7 @@ def _same_name(heading: str, own: str, *, exact: bool) -> bool:
     return len(words) > 1 and all(any(word == other for other in left) for word in words)
 
 
-def _gone(evidence: Evidence) -> Iterator[Finding]:
+def _gone_messages(evidence: Evidence) -> Iterator[Finding]:
     """Yield messages of the spec that these sources should name, but do not."""
     spec = evidence.spec
     defined = {fact.msg_type for fact in evidence.facts(MessageFact)}

@@ -41,7 +41,7 @@ def _sessions(evidence: Evidence, environment: str, rows: Sequence[SessionFact])
         if own is None:
             yield _new_session(evidence, row.name, row.port, [row])
             continue
-        # A session type without products is available on all of them.
+        # A session type without products is available on all products.
         if own.products and product not in own.products:
             at = spec.session_location(row.name, "products")
             yield evidence.report("session product", row, at, name=row.name, product=product)
@@ -59,7 +59,7 @@ def _no_endpoints(evidence: Evidence, with_tables: set[str]) -> Iterator[Finding
     """Yield environments without a table of endpoints, if the page of the session types was given."""
     spec = evidence.spec
     sources = {each.source for each in spec.dialect.session_types}
-    # A table without an environment covers all of them.
+    # A table without an environment covers all environments.
     if "" in with_tables or not any(evidence.expects(source) for source in sources):
         return
     for environment in spec.dialect.environments:
@@ -100,7 +100,7 @@ def _hosts(evidence: Evidence) -> Iterator[Finding]:
         # If the spec has only one role, every host has it. A host in the row of a session type has its role.
         role = _role(each.role, roles) or (roles[0] if len(roles) == 1 else None)
         role = sessions.get(each.session, role) or ""
-        # A host without an environment may belong to any of them.
+        # A host without an environment may belong to any environment.
         environments = [each.environment] if each.environment else list(spec.dialect.environments)
         known = [own[environment, role] for environment in environments if (environment, role) in own]
         seen.update((endpoint.environment, endpoint.role) for endpoint in known)

@@ -24,7 +24,7 @@ _TAG_ENDS = re.compile(r"[\[\]{}\"'`,]")
 def is_changelog(page: str, form: EntryForm) -> bool:
     """Return whether a page consists of changelog entries."""
     # Pages of FIX versions have entries too, but with neither tags nor title (see `pages`). The limit of 500
-    # characters keeps a page full of `<Update` in linear time.
+    # characters keeps the time linear for a page full of `<Update`.
     entry = rf"^<{form.component}\b[^>]{{0,500}}?\b(?:{form.tags}|{form.title})\s*="
     return bool(form.component) and re.search(entry, page, re.MULTILINE) is not None
 

@@ -18,14 +18,15 @@ def of_lines(location: Location, lines: Sequence[str]) -> Iterator[ExampleFact]:
             found = re.match(r"\s*(\d{1,6})=(.*)", part)
             # A message begins with 8=, or with 35= if it is shortened to its body.
             if found and (found[1] == "8" or (found[1] == "35" and all(pair.tag != 8 for pair in pairs))):
-                yield from _ended(pairs, lines)
+                yield from _example(pairs, lines)
                 pairs = []
             if found and (pairs or found[1] in ("8", "35")):
                 pairs.append(Pair(Location(location.file, number), int(found[1]), found[2].strip()))
-    yield from _ended(pairs, lines)
+    yield from _example(pairs, lines)
 
 
-def _ended(pairs: list[Pair], lines: Sequence[str]) -> Iterator[ExampleFact]:
+def _example(pairs: list[Pair], lines: Sequence[str]) -> Iterator[ExampleFact]:
+    """Yield the message with these fields, unless it has no MsgType."""
     if any(pair.tag == MSG_TYPE for pair in pairs):
         shortened = any(re.search(r"\.\.\.|…", line) for line in lines)
         yield ExampleFact(pairs[0].location, tuple(pairs), shortened)

@@ -91,7 +91,7 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
         text=text,
         messages=messages,
         named=named,
-        about=None if messages or named else _about(text, vocabulary),
+        about=None if messages or named else _message_in(text, vocabulary),
         title=title,
         block=block[1] if block else None,
         tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
@@ -136,7 +136,8 @@ def sender_by_arrow(text: str, venue: str) -> str | None:
     return left if left != right else None
 
 
-def _about(text: str, vocabulary: Vocabulary) -> str | None:
+def _message_in(text: str, vocabulary: Vocabulary) -> str | None:
+    """Return the MsgType of the only message whose name is a word of the text, or None."""
     names = {name: key for key, name in vocabulary.messages.items()}
     found = {names[word] for word in re.findall(r"[A-Z]\w+", text) if word in names}
     return found.pop() if len(found) == 1 else None

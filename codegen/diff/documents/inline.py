@@ -35,16 +35,18 @@ def marked(text: str) -> str:
     """Return the text without markup, code spans between OPEN and CLOSE."""
     # MDX has its own comments, and with HTML disabled the parser outputs HTML comments as text.
     for opening, closing in _COMMENTS:
-        text = _without(text, opening, closing)
+        text = _without_spans(text, opening, closing)
     if len(text) <= MAX_TEXT:
         tokens: list[Token] = []
         _PARSER.inline.parse(text, _PARSER, {}, tokens)
         # Each token with the preceding one: the text of an autolink repeats its address.
-        text = "".join(_shown(before, token) for before, token in zip([None, *tokens], tokens, strict=False))
+        text = "".join(
+            _token_text(before, token) for before, token in zip([None, *tokens], tokens, strict=False)
+        )
     return re.sub(r"\s+", " ", text.replace("\xa0", " ")).strip()
 
 
-def _shown(before: Token | None, token: Token) -> str:
+def _token_text(before: Token | None, token: Token) -> str:
     if token.type == "code_inline":
         # Markdown has no entities in code, but pages use them there too.
         return f"{OPEN}{_ENTITY.sub(lambda found: html.unescape(found[0]), token.content.strip())}{CLOSE}"
@@ -57,7 +59,7 @@ def _shown(before: Token | None, token: Token) -> str:
     return _HTML.sub("", _BREAK.sub(" ", token.content))
 
 
-def _without(text: str, opening: str, closing: str) -> str:
+def _without_spans(text: str, opening: str, closing: str) -> str:
     """Return the text without the spans between these delimiters; an unclosed opening delimiter is kept."""
     kept: list[str] = []
     at = 0

@@ -174,7 +174,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def _parser() -> MarkdownIt:
-    # Built up from the empty preset rather than CommonMark: no rules for indented code or HTML.
+    # The empty preset instead of CommonMark's, which has rules for indented code and HTML.
     parser = MarkdownIt("zero", {"maxNesting": MAX_NESTING})
     parser.enable(["fence", "blockquote", "hr", "list", "heading", "lheading"])
     rules = parser.block.ruler
@@ -278,7 +278,7 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
                 yield _html_rows(line, node.content)
             case "component":
                 yield from _tags(line, node.content)
-            # For a code block without a closing fence, the parser silently ends it at the end of the page.
+            # The parser silently ends a code block without a closing fence at the end of the page.
             case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
                 yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
             case "fence" | "unparsable":

@@ -82,24 +82,24 @@ class _PageReader:
                     if opened == name:
                         break
             case markdown.Unparsable(line, what):
-                self.facts.append(Unreadable(self._at(line), what))
+                self.facts.append(Unreadable(self._location(line), what))
             # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
-                self.facts += examples.of_lines(self._at(line), lines)
+                self.facts += examples.of_lines(self._location(line), lines)
 
     def mentions(self) -> Iterator[Fact]:
         """Yield the first mention of each message type, tag, session type and host in running text."""
         seen: set[tuple[str, str]] = set()
         for line, text in self._texts:
-            for fact in self._mentioned(plain(text), self._at(line)):
+            for fact in self._mentions_in(plain(text), self._location(line)):
                 # One mention is enough: findings refer to the first line.
                 key = ("host", fact.host) if isinstance(fact, HostFact) else (fact.kind, fact.value)
                 if key not in seen:
                     seen.add(key)
                     yield fact
 
-    def _mentioned(self, text: str, location: Location) -> Iterator[MentionFact | HostFact]:
+    def _mentions_in(self, text: str, location: Location) -> Iterator[MentionFact | HostFact]:
         for msg_type in NAMED_MSG_TYPE.findall(text):
             yield MentionFact(location, "message", msg_type)
         for match in _TAG_MENTION.finditer(text):
@@ -108,7 +108,7 @@ class _PageReader:
             yield MentionFact(location, "session", name)
         yield from endpoints.hosts_of_text(text, location)
 
-    def _at(self, line: int) -> Location:
+    def _location(self, line: int) -> Location:
         return Location(self.file, line)
 
     def _heading(self, line: int, level: int, text: str) -> None:
@@ -118,10 +118,10 @@ class _PageReader:
         self._stack.append((level, heading))
         # Headings contain dates for many reasons; only in a changelog is a date an entry.
         if heading.version or (heading.date and self._in_changelog()):
-            self.facts.append(VersionFact(self._at(line), heading.version, heading.date))
+            self.facts.append(VersionFact(self._location(line), heading.version, heading.date))
         # A heading with two MsgTypes applies to neither message; a table below it is reported as unreadable.
         if len(heading.messages) == 1:
-            self.facts.append(MessageFact(self._at(line), heading.messages[0], heading.title))
+            self.facts.append(MessageFact(self._location(line), heading.messages[0], heading.title))
 
     def _in_changelog(self) -> bool:
         """Return whether a heading with only a date is an entry of the changelog."""
@@ -132,11 +132,13 @@ class _PageReader:
         line, attributes = block.line, block.attributes
         # Pages of other APIs lay out a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
         if block.name.endswith("Field"):
-            self.facts.append(Unreadable(self._at(line), f"<{block.name}> lays out a field without a table"))
+            self.facts.append(
+                Unreadable(self._location(line), f"<{block.name}> lays out a field without a table")
+            )
         if block.empty:
             if _INCLUDED.fullmatch(block.name):
                 what = f"<{block.name}/> is filled from another file"
-                self.facts.append(Unreadable(self._at(line), what))
+                self.facts.append(Unreadable(self._location(line), what))
             return
         # Headings inside a component apply until its end; then those above it apply again.
         self._components.append((block.name, list(self._stack)))
@@ -155,13 +157,13 @@ class _PageReader:
     def _update(self, line: int, label: str, description: str) -> None:
         """Parse an entry of a changelog, such as `<Update label="1.0.32" description="2026-09-01">`."""
         found = [headings.read(text, self.vocabulary) for text in (label, description)]
-        version, date = (_first(name, found) or "" for name in ("version", "date"))
-        self.facts.append(VersionFact(self._at(line), version, date))
+        version, date = (_first_value(name, found) or "" for name in ("version", "date"))
+        self.facts.append(VersionFact(self._location(line), version, date))
 
     def _paragraph(self, line: int, text: str) -> None:
         self._texts.append((line, text))
         # Hosts are parsed in bold text too: `**Order Entry Host: …**` is not a heading.
-        found = list(endpoints.hosts_with_roles(plain(text), self._at(line), self._environment()))
+        found = list(endpoints.hosts_with_roles(plain(text), self._location(line), self._environment()))
         if found:
             self.facts += found
         elif is_bold(text):
@@ -170,7 +172,9 @@ class _PageReader:
 
     def _item(self, item: markdown.Item) -> None:
         self._texts.append((item.line, item.text))
-        self.facts += endpoints.hosts_with_roles(plain(item.text), self._at(item.line), self._environment())
+        self.facts += endpoints.hosts_with_roles(
+            plain(item.text), self._location(item.line), self._environment()
+        )
         if item.depth == 0:
             self._list.append(item)
 
@@ -202,11 +206,11 @@ class _PageReader:
             vocabulary=self.vocabulary,
             messages=owner.messages or ((owner.named,) if owner.named else ()),
             block=owner.block,
-            about=_first("about", above),
+            about=_first_value("about", above),
             tag=nearest.tag if nearest.tag is not None else self._lead,
-            group=_first("group", within),
-            when=_first("when", within),
-            sender=_first("sender", within),
+            group=_first_value("group", within),
+            when=_first_value("when", within),
+            sender=_first_value("sender", within),
             required=nearest.required,
             environment=self._environment(),
         )
@@ -214,9 +218,9 @@ class _PageReader:
     def _environment(self) -> str:
         """Return the environment that a heading or tab names; the tab's title if it is not a known one."""
         above = [heading for _, heading in reversed(self._stack)]
-        return _first("environment", above) or _first("tab", above) or ""
+        return _first_value("environment", above) or _first_value("tab", above) or ""
 
 
-def _first(name: str, among: Iterable[ParsedHeading]) -> Any:
+def _first_value(name: str, among: Iterable[ParsedHeading]) -> Any:
     """Return the first value of an attribute that a heading has, or None."""
     return next(filter(None, (getattr(each, name) for each in among)), None)

@@ -226,13 +226,13 @@ def _details(
 
 
 def _presence(member: Member, products: tuple[str, ...], found: tuple[frozenset[str], ...]) -> str:
-    shown = [_shown(each, member) for each in found]
+    shown = [_presence_word(each, member) for each in found]
     if len(set(shown)) == 1:
         return shown[0]
     return "<br>".join(f"{product}: {each}" for product, each in zip(products, shown, strict=True))
 
 
-def _shown(found: frozenset[str], member: Member) -> str:
+def _presence_word(found: frozenset[str], member: Member) -> str:
     if len(found) > 1:
         return "depends"
     (presence,) = found

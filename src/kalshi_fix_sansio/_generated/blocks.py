@@ -256,8 +256,8 @@ class FixMessage(Message):
     """Base class of the messages of this dialect, with the types of their header and trailer.
 
     Attributes:
-        header: The header received or sent; None on a message that has been constructed and not sent.
-        trailer: The trailer received; None on a message that has been constructed.
+        header: The header received or sent; None if the message was constructed but not sent.
+        trailer: The trailer received; None if the message was constructed.
     """
 
     header: Header | None = attrs.field(default=None, eq=False)

@@ -165,4 +165,4 @@ DIALECT = Dialect(
         }
     ),
 )
-"""The Kalshi dialect, the argument of `Codec` and `SessionConfig`."""
+"""The Kalshi dialect, to pass to `Codec` and `SessionConfig`."""

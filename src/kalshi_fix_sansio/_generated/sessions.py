@@ -13,7 +13,7 @@ Product = Literal["prediction", "margin"]
 """The name of a product."""
 
 Environment = Literal["production", "demo"]
-"""The name of an environment of the venue."""
+"""The name of one of the venue's environments."""
 
 PRODUCTS: Mapping[str, str] = MappingProxyType(
     {

@@ -182,7 +182,7 @@ def test_a_new_tag_after_a_group_may_belong_to_the_group(scratch: Scratch) -> No
     page = scratch.pages / "pier/tides.md"
     scratch.insert(page, "| 9041 | Wind | Decimal | N | Speed |\n", after=row_of(page, "| 9022 "))
     (finding,) = scratch.diff_pages()
-    assert "(or of group Tides: the page does not state it)" in finding.edits[-1].text
+    assert "(or of group Tides: the page does not state which)" in finding.edits[-1].text
 
 
 @pytest.mark.parametrize("case", CASES["pages"], ids=lambda case: " ".join(case["found"]))
@@ -332,15 +332,15 @@ def test_a_kept_difference_in_one_list_does_not_hide_another(scratch: Scratch) -
     [
         (
             "{source: rumours, field: Deck, in_source: x, why: y}",
-            "`rumours` is not a page or dictionary of the sources",
+            "`rumours` is not a page or dictionary in the manifest's `sources`",
         ),
         (
             "{source: bookings, in_source: x, why: y}",
-            "a difference is about no element; give it one of member,",
+            "a difference names no element; name exactly one of member,",
         ),
         (
             "{source: bookings, field: a, code: b, in_source: x, why: y}",
-            "a difference is about field and code",
+            "a difference names field and code",
         ),
         (
             "{source: bookings, thing: Deck, in_source: x, why: y}",

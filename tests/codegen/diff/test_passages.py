@@ -122,7 +122,7 @@ def test_a_page_that_no_parser_reads_is_reported(scratch: Scratch) -> None:
     page = scratch.pages / "pier/fees.md"
     page.write_text("# Fees\n\nThere are none.\n", encoding="utf-8")
     assert unreviewed(scratch) == [
-        "page pier/fees: is not among the sources; 0 facts were read from it",
+        "page pier/fees: is not among the sources; facts read from it: 0",
         "pier/fees: new text on line 3",
     ]
     source = "  fees:           page pier/fees\n"

@@ -134,10 +134,10 @@ def new_entry(text: str, tags: str = '["REST"]', title: str = "Next") -> Change:
 
 
 ROWS: dict[str, tuple[Change, str]] = {
-    "a folder is renamed": (rename_folder, "pier-trips: a folder that no product of the spec has"),
+    "a folder is renamed": (rename_folder, "pier-trips: a folder that belongs to no product of the spec"),
     "a folder is renamed, but not the addresses of its pages": (
         rename_only_folder,
-        "pier-trips: a folder that no product of the spec has, with 2 pages",
+        "pier-trips: a folder that belongs to no product of the spec; pages in it: 2",
     ),
     "the index lacks a guide": (remove("guides/rates.md"), "rates (guide guides/rates) was not read"),
     "the index lacks a folder": (
@@ -145,7 +145,10 @@ ROWS: dict[str, tuple[Change, str]] = {
         "tours bookings (page pier-tours/bookings) was not read",
     ),
     "the index lacks the changelog": (remove("news.md"), "news (changelog news) was not read"),
-    "the index has a new product": (add_product, "pier-cruises: a folder that no product of the spec has"),
+    "the index has a new product": (
+        add_product,
+        "pier-cruises: a folder that belongs to no product of the spec",
+    ),
     "a guide's sentence": (edit("guides/berths.md", "two days", "three days"), "held for three days"),
     "a guide's table": (edit("guides/rates.md", "| 40 |", "| 50 |"), "Prime | 50"),
     "a guide's table in HTML": (edit("guides/locks.md", ">80<", ">90<"), "North | 90"),

@@ -107,7 +107,7 @@ BREAKING: list[tuple[str, str, Any]] = [
     ("source: enum BerthKind is gone", "enums BerthKind", GONE),
     ("source: session type DESK is gone", "sessions DESK", GONE),
     ("source: BerthRequest.at_quay() is gone", "constructors BerthRequest", GONE),
-    ("typing: BerthRequest.flag may be None", f"{REQUEST} flag none", True),
+    ("typing: BerthRequest.flag can be None", f"{REQUEST} flag none", True),
     (
         "typing: BerthRequest.flag is Flag | str | int, was Flag | str",
         f"{REQUEST} flag type",
@@ -279,14 +279,14 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
 def test_the_api_of_the_last_release_is_in_the_spec_folder(copy: SpecCopy) -> None:
     missing = run("--spec", copy.spec, "api")
     assert missing.exit_code == 1
-    assert f"{copy.spec}/released.json: there is no API of a release; " in missing.output
+    assert f"{copy.spec}/released.json: no released API has been recorded; " in missing.output
     assert run("--spec", copy.spec, "api", "--release").output == f"{copy.spec}/released.json\n"
     assert run("--spec", copy.spec, "api").output == ""
     assert load_dialect(copy.spec).name == "harbour"
     (copy.spec / "released.json").write_text("{}", encoding="utf-8")
     assert "lacks classes, " in run("--spec", copy.spec, "api").output
     (copy.spec / "released.json").write_text("[]", encoding="utf-8")
-    assert "is not an API" in run("--spec", copy.spec, "api").output
+    assert "does not contain an API" in run("--spec", copy.spec, "api").output
 
 
 def commit_all(folder: Path) -> None:
