@@ -101,7 +101,7 @@ def test_without_the_token_no_operation_is_performed(
 ) -> None:
     for token in ("", "guess", channel.token[:-1], "\u00e9"):
         reply = raw(channel, json.dumps({"token": token, "do": "pause"}).encode() + b"\n")
-        assert reply == {"ok": False, "error": "this is not the token of the control file"}
+        assert reply == {"ok": False, "error": "the token of a request must be the one in the control file"}
     assert performer.done == []
     assert channel.token not in repr(channel)
 
@@ -112,11 +112,11 @@ def test_without_the_token_no_operation_is_performed(
         (b"nonsense\n", "one line of JSON"),
         (b"[" * 50_000 + b"\n", "one line of JSON"),
         (b"\xff\xfe\n", "one line of JSON"),
-        (b"[]\n", "an object with the token"),
-        (b'{"token": 1}\n', "an object with the token"),
+        (b"[]\n", "a JSON object with the token"),
+        (b'{"token": 1}\n', "a JSON object with the token"),
         (b"x" * (MAX_LINE + 1), f"at most {MAX_LINE} bytes"),
-        ({"do": 1}, "names an operation"),
-        ({"do": "pause", "with": []}, "names an operation"),
+        ({"do": 1}, "must contain an operation"),
+        ({"do": "pause", "with": []}, "must contain an operation"),
         ({"do": "paus"}, "did you mean `pause`?"),
         ({"do": "pause", "with": {"what": 5}}, "is not one of"),
     ],
@@ -146,7 +146,7 @@ def test_a_dead_venue_is_distinguished_from_a_live_one(tmp_path: Path) -> None:
         send_operation(path, Status())
     for text in ("", "[]", '{"host": "127.0.0.1"}', '{"host": "127.0.0.1", "port": "x", "token": "t"}'):
         path.write_text(text)
-        with pytest.raises(ControlError, match="is not a control file of a venue"):
+        with pytest.raises(ControlError, match="is not a venue's control file"):
             send_operation(path, Status())
 
 

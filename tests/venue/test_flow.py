@@ -230,7 +230,7 @@ def test_numbers_out_of_range_are_refused(settings: dict[str, Any], text: str) -
 
 def test_an_unknown_market_and_a_reserved_trader_name_are_refused() -> None:
     with pytest.raises(
-        ConfigurationError, match="the flow names 'NO-SUCH', which is not a market of the venue"
+        ConfigurationError, match="the flow names 'NO-SUCH', which is not one of the venue's markets"
     ):
         recording_venue(markets=("NO-SUCH",))
     with pytest.raises(ConfigurationError, match="'flow-maker-1' is reserved for simulated traders"):

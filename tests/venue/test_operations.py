@@ -91,7 +91,7 @@ def test_a_market_is_found_in_either_product(harness: VenueHarness) -> None:
 
 
 def test_a_market_settles_from_any_earlier_state(harness: VenueHarness) -> None:
-    with pytest.raises(ConfigurationError, match="has no result; give yes, no, or scalar"):
+    with pytest.raises(ConfigurationError, match="has no result; specify yes, no, or scalar"):
         harness.venue.perform(Settle(market=MARKET), harness.now)
     assert harness.venue.exchange("prediction").markets[MARKET].state is MarketState.ACTIVE
     assert harness.venue.perform(Settle(market=MARKET, result="no"), harness.now)["state"] == "settled"

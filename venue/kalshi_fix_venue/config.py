@@ -88,7 +88,7 @@ class CustomerConfig:
     balance: Decimal
     """Balance on shard 0."""
     on_shards: Mapping[int, Decimal] = attrs.field(factory=dict)
-    """Balances on further shards; 0 where none is given."""
+    """Balances on further shards; 0 by default."""
     daily_cap: Decimal | None = None
     """Daily cap on its orders on sessions with UseCapReservation. If None, such sessions refuse its
     orders."""
@@ -147,7 +147,7 @@ class VenueConfig:
     zone: tzinfo = attrs.field(factory=trading_zone)
     """Time zone of the trading day, which ends at midnight."""
     assumptions: Assumptions = attrs.field(factory=Assumptions)
-    """Choices where Kalshi's documents leave the behaviour open."""
+    """Assumptions about behaviour that Kalshi's documents do not specify."""
     programme: Programme = attrs.field(factory=Programme)
     """Orders that rest from `VenueModel.begin` on, and operations scheduled after it."""
     flow: FlowConfig | None = None
@@ -178,16 +178,14 @@ class VenueConfig:
         named = [*self.markets, *self.fees, *(a.product for a in self.accounts)]
         for product in named:
             if product not in PRODUCTS:
-                raise ConfigurationError(
-                    f"{product!r} is not a product of the venue; use one of {', '.join(PRODUCTS)}"
-                )
+                raise ConfigurationError(f"{product!r} is not a product; use one of {', '.join(PRODUCTS)}")
         for owner, _ in sorted(owners):
             if is_trader(owner):
                 raise ConfigurationError(
                     f"the name {owner!r} is reserved for simulated traders; choose one with another prefix"
                 )
         if len(owners) != len(self.accounts):
-            raise ConfigurationError("an owner has two accounts on one product; give each only one")
+            raise ConfigurationError("an owner has two accounts on one product; define only one")
         for account in self.accounts:
             if account.tier is not None and account.tier not in WRITE_TOKENS:
                 tiers = ", ".join(WRITE_TOKENS)
@@ -270,7 +268,8 @@ class VenueConfig:
                 if shard < 1 or account.product == MARGIN:
                     raise ConfigurationError(
                         f"on_shards of {account.owner} names shard {shard}: "
-                        "use 1 or higher, for prediction only; shard 0 has `balance` and `subaccounts`"
+                        "use 1 or higher, for prediction only; the balances on shard 0 are in `balance` and "
+                        "`subaccounts`"
                     )
             self._check_allocation(account)
 
@@ -301,9 +300,11 @@ class VenueConfig:
                 if ticker not in shards:
                     raise ConfigurationError(f"{subject} names {ticker}, which is not a prediction market")
                 if ticker in grouped:
-                    raise ConfigurationError(f"{subject} names {ticker}, which is in another group already")
+                    raise ConfigurationError(f"{subject} names {ticker}, which is already in another group")
             if len({shards[ticker] for ticker in group.markets}) > 1:
-                raise ConfigurationError(f"the markets of {subject} are on different shards; use one")
+                raise ConfigurationError(
+                    f"the markets of {subject} are on different shards; put them on one shard"
+                )
             grouped.update(group.markets)
 
     def _check_programme(self) -> None:

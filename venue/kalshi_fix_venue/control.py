@@ -53,7 +53,7 @@ class Performer(Protocol):
 
 
 class ControlServer(socketserver.ThreadingTCPServer):
-    """Accepts operations for a venue while it is entered as a context."""
+    """A context manager that accepts operations for a venue."""
 
     daemon_threads = True
     allow_reuse_address = False
@@ -105,9 +105,11 @@ class ControlServer(socketserver.ThreadingTCPServer):
         try:
             request = _object(line)
             if not isinstance(request.get("token"), str):
-                raise ConfigurationError("a request is an object with the token of the control file")
+                raise ConfigurationError(
+                    "a request must be a JSON object with the token from the control file"
+                )
             if not self.is_token(request["token"]):
-                raise ConfigurationError("this is not the token of the control file")
+                raise ConfigurationError("the token of a request must be the one in the control file")
         except ConfigurationError as error:
             return {"ok": False, "error": str(error)}
         return self.perform(line)
@@ -122,7 +124,9 @@ class ControlServer(socketserver.ThreadingTCPServer):
             request = _object(line)
             name, values = request.get("do"), request.get("with", {})
             if not isinstance(name, str) or not isinstance(values, dict):
-                raise ConfigurationError('a request names an operation as "do" and its parameters as "with"')
+                raise ConfigurationError(
+                    'a request must contain an operation as "do" and its parameters as "with"'
+                )
             return {"ok": True, "answer": self.performer.perform(operation(name, values))}
         except KalshiFixError as error:
             return {"ok": False, "error": str(error)}
@@ -134,9 +138,9 @@ def _object(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
-        raise ConfigurationError("a request is one line of JSON") from None
+        raise ConfigurationError("a request must be one line of JSON") from None
     if not isinstance(request, dict):
-        raise ConfigurationError("a request is an object with the token of the control file")
+        raise ConfigurationError("a request must be a JSON object with the token from the control file")
     return request
 
 
@@ -153,7 +157,10 @@ class _Handler(socketserver.StreamRequestHandler):
             if not line:
                 return
             if len(line) > MAX_LINE:
-                reply: dict[str, Any] = {"ok": False, "error": f"a request has at most {MAX_LINE} bytes"}
+                reply: dict[str, Any] = {
+                    "ok": False,
+                    "error": f"a request must have at most {MAX_LINE} bytes",
+                }
             else:
                 reply = self.server.answer(line)
             self.wfile.write(json.dumps(reply).encode() + b"\n")
@@ -236,7 +243,7 @@ def send_operation(path: Path, command: Operation) -> Answer:
     except OSError as error:
         raise ControlError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise ControlError(f"{path} is not a control file of a venue") from None
+        raise ControlError(f"{path} is not a venue's control file") from None
     request = {"token": token, "do": command.NAME, "with": command.values()}
     try:
         with socket.create_connection(address, PATIENCE) as connection:

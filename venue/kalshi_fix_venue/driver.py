@@ -19,7 +19,7 @@ _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Driver:
-    """Passes received bytes and the time to a venue, and writes the bytes that it sends."""
+    """Passes received bytes and the time to a venue, and writes the bytes that the venue sends."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Driver:
         self._is_scheduled: bool = False
         """Whether a call to `_process` is scheduled."""
         self._emptied: asyncio.Event | None = None
-        """None until `stop` is called; then set once all connections are closed."""
+        """None until `stop` is called; afterwards an event that is set once all connections are closed."""
 
     def now(self) -> Instant:
         """Return the current time on both of the venue's clocks."""
@@ -132,7 +132,7 @@ class Driver:
             return
         self._cancel_timer()
         if when is not None and self._emptied is None:
-            self._timer = self.loop.call_at(when, self._due)
+            self._timer = self.loop.call_at(when, self._on_timer)
 
     def skip(self, seconds: float) -> None:
         """Advance the venue's time by some seconds. Each event that becomes due happens at its own time."""
@@ -159,7 +159,7 @@ class Driver:
         if self._connections:
             await self._emptied.wait()
 
-    def _due(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self.venue.handle_timer(self.now())
         self.flush()
@@ -249,5 +249,5 @@ class ClientProtocol(asyncio.Protocol):
 
 
 OnBytes = Callable[[ClientProtocol, bytes, bool], None]
-"""Called in the event loop with bytes of a connection and a flag that states whether the venue sends them. It
+"""Called in the event loop with the bytes of a connection, and a flag that is set if the venue sends them. It
 must not block or raise."""

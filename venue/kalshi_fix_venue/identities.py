@@ -93,7 +93,7 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         return ServerIdentity(
-            certificate.public_bytes(serialization.Encoding.PEM) + self.certificate_pem, _plain_pem(key)
+            certificate.public_bytes(serialization.Encoding.PEM) + self.certificate_pem, _unencrypted_pem(key)
         )
 
 
@@ -113,7 +113,7 @@ class ClientKey:
             if ed25519_key
             else rsa.generate_private_key(public_exponent=65537, key_size=MIN_RSA_BITS)
         )
-        return cls(str(uuid4()) if key_id is None else key_id, _plain_pem(key))
+        return cls(str(uuid4()) if key_id is None else key_id, _unencrypted_pem(key))
 
     @property
     def public_key(self) -> Verifier:
@@ -165,7 +165,7 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _plain_pem(
+def _unencrypted_pem(
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey,
 ) -> bytes:
     return key.private_bytes(

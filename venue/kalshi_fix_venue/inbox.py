@@ -78,7 +78,8 @@ class Inbox:
         return bool(self._queues)
 
     def is_full(self, conn: int) -> bool:
-        """Return whether so many bytes of a connection are waiting that reading from it should pause."""
+        """Return whether reading from a connection should pause, because too many of its bytes are
+        waiting."""
         return conn in self._queues and self._queues[conn].size > MAX_WAITING
 
     def has_room(self, conn: int) -> bool:
@@ -153,7 +154,7 @@ class Inbox:
         if not self._behind:
             _log.warning(
                 "the venue cannot keep up: messages wait for %.1f seconds before it processes them; send "
-                "less, or over fewer connections",
+                "fewer messages, or use fewer connections",
                 waited,
             )
         self._behind = max(self._behind, waited)

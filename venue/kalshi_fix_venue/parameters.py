@@ -26,7 +26,7 @@ class Kind:
     read: Callable[[object], Any]
     """Convert a given value, which may be text. Raises ValueError with the accepted values."""
     choices: tuple[str, ...] = ()
-    """All allowed values, if they are few."""
+    """All allowed values, if there are only a few."""
 
 
 @attrs.frozen
@@ -116,7 +116,7 @@ def _number(value: object) -> float:
 
 
 _MAX_SECONDS = 10**7
-"""Almost four months. A longer time is a mistake, and does not fit a timer."""
+"""Almost four months. A longer time is probably a mistake, and too long for a timer."""
 
 
 def _seconds(value: object) -> float:

@@ -55,7 +55,7 @@ class WeeklyPause:
     def __attrs_post_init__(self) -> None:
         """Check that the weekday exists, and that the end is later than the beginning."""
         if not 0 <= self.weekday <= 6:
-            raise ValueError(f"weekday {self.weekday} is not 0 (Monday) to 6 (Sunday)")
+            raise ValueError(f"weekday must be from 0 (Monday) to 6 (Sunday), not {self.weekday}")
         if self.begins >= self.ends:
             raise ValueError(f"a pause that begins at {self.begins} must end later, not at {self.ends}")
 

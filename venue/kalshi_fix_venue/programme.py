@@ -66,7 +66,7 @@ class Agenda:
     """The steps of a programme that have not been performed yet."""
 
     def __init__(self, programme: Programme) -> None:
-        """Perform no step before `begin` is called."""
+        """Create an agenda that performs no step until `begin` is called."""
         self._steps = deque(sorted(programme.steps, key=lambda step: step.after))
         self._begun: float | None = None
 

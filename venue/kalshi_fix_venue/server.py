@@ -69,8 +69,8 @@ class VenueServer:
 
         Args:
             config: Configuration of the venue.
-            identity: Server certificate, or an `ssl.SSLContext`. None requires empty `ports` and clients that
-                use `connect`.
+            identity: Server certificate, or an `ssl.SSLContext`. If None, `ports` must be empty, and clients
+                must use `connect`.
             host: Address to listen on.
             ports: Ports to listen on (default: every session type, each on a free port; `ANY_PORT` picks a
                 free one).
@@ -276,7 +276,7 @@ class VenueServer:
             self._venue.begin(driver.now())
             driver.replace(self._venue)
 
-        self._between_steps(replace)
+        self._run_and_flush(replace)
 
     def perform(self, operation: Operation) -> Answer:
         """Perform an operation; callable from the same threads as `execute`.
@@ -297,7 +297,7 @@ class VenueServer:
             RuntimeError: the server is not running.
         """
         driver = self._running()
-        self._between_steps(lambda: driver.skip(seconds))
+        self._run_and_flush(lambda: driver.skip(seconds))
 
     def inspect(self, look: Callable[[VenueModel], T]) -> T:
         """Return the result of a function that reads from the venue; callable from the same threads as
@@ -318,9 +318,9 @@ class VenueServer:
             RuntimeError: the server is not running.
         """
         driver = self._running()
-        return self._between_steps(lambda: act(self._venue, driver.now()))
+        return self._run_and_flush(lambda: act(self._venue, driver.now()))
 
-    def _between_steps(self, step: Callable[[], T]) -> T:
+    def _run_and_flush(self, step: Callable[[], T]) -> T:
         driver = self._running()
 
         def step_and_flush() -> T:

@@ -328,8 +328,8 @@ class VenueModel:
 
     def _refresh(self) -> None:
         """Update the connections that have changed since the last call."""
-        # Byte-level faults count their triggers across all connections, so the connections must then be
-        # visited in order.
+        # If byte-level faults are armed, the connections are visited in order, because these faults count
+        # their triggers across all connections.
         self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.inspects_bytes)
 
     # Time
@@ -617,8 +617,8 @@ class VenueModel:
         if offline_queue is not None:
             offline_queue.retain(flags.message_retention_period, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
-        # The store may have shown that MsgSeqNum (34) is too low: then the session has ended, and the key is
-        # not logged on.
+        # The store may have shown that MsgSeqNum (34) is too low. In that event the session has ended, and
+        # the key is not logged on.
         if connection.session.is_established:
             connection.login = login
             self.unprepared[connection.id] = connection.session

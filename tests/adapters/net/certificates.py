@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kalshi_fix_venue.identities import ServerIdentity, _general_name, _key_usage, _plain_pem
+from kalshi_fix_venue.identities import ServerIdentity, _general_name, _key_usage, _unencrypted_pem
 
 _DAY = timedelta(days=1)
 
@@ -103,5 +103,5 @@ def _builder(
 def _identity(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ServerIdentity:
     return ServerIdentity(
         certificate.public_bytes(serialization.Encoding.PEM),
-        _plain_pem(key),
+        _unencrypted_pem(key),
     )

@@ -83,7 +83,7 @@ def test_status_shows_orders_cash_and_sessions(folder: Path, sandbox: Sandbox) -
     assert any(each[:3] == ["you", MARKET, "buy"] and each[4:] == ["0.13"] for each in rows)
     assert any(each[:2] == ["you", MARKET] and each[2].isdigit() for each in rows)
     assert lines[0] == "1 session is logged on"
-    assert "of simulated traders" in lines[-2]
+    assert "from simulated traders" in lines[-2]
     assert LIQUIDITY not in output.stdout
 
 

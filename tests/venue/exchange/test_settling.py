@@ -22,7 +22,7 @@ YES, NO, SCALAR = MarketResult
 @pytest.mark.parametrize(
     ("state", "result", "price", "expected"),
     [
-        (DETERMINED, None, None, "has no result; give yes, no, or scalar with its price"),
+        (DETERMINED, None, None, "has no result; specify yes, no, or scalar with its price"),
         (DETERMINED, None, "0.5", "a price needs a result"),
         (DETERMINED, SCALAR, None, "a scalar result needs its price"),
         (DETERMINED, SCALAR, "1.0001", "0 to 1 dollar in steps of 0.0001, not 1.0001"),

@@ -397,9 +397,7 @@ class Story:
 
     def quotes(self, maker: Maker) -> dict[str, VenueQuote]:
         return {
-            quote_id: quote
-            for (owner, quote_id), quote in self.book._of_makers.items()
-            if owner == maker.name
+            quote_id: quote for (owner, quote_id), quote in self.book._by_maker.items() if owner == maker.name
         }
 
     def rfqs(self) -> dict[str, VenueRfq]:

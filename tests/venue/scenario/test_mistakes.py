@@ -173,7 +173,7 @@ def test_a_file_just_within_the_bounds_is_read() -> None:
 
 def test_a_missing_file_or_a_folder_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "no.yaml", tmp_path):
-        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); give a readable file"):
+        with pytest.raises(ScenarioError, match=r":1: cannot be read \(.*\); specify a readable file"):
             load_scenario(path)
 
 

@@ -380,7 +380,7 @@ def test_an_unknown_owner_is_reported() -> None:
 def test_an_operator_can_trade_for_another_participant(venue: Venue) -> None:
     with pytest.raises(
         ConfigurationError,
-        match=f"there are no resting orders in the book of {SYMBOL} for the participant to sell",
+        match=f"the book of {SYMBOL} has no resting orders against which the participant could sell",
     ):
         venue.do("trade", market=SYMBOL, side="sell", quantity=1)
     me = venue.trader("me")

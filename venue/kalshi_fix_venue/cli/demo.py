@@ -1,4 +1,4 @@
-"""`kalshi-fix demo`: a first order against the simulated Kalshi, on each product."""
+"""`kalshi-fix demo`: place a first order on each product of the simulated Kalshi."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class _Story:
         with self._logged_on(MARGIN, symbol) as (you, books):
             self._chapter(
                 f"Place a resting order: bid 19.48 dollars for 3 contracts of {symbol}",
-                "Margin trades whole contracts, and prices are in dollars only.",
+                "Perpetuals trade in whole contracts, and their prices are always in dollars.",
             )
             self._place(you, _order("perp", symbol, Side.BUY, "19.48", 3))
             books.expect_book((_NEW, _BID, "19.48", 3))
@@ -320,12 +320,12 @@ class Participant:
             ("bold", name),
             ("", f" ({message.msg_type})"),
         )
-        line = plain("      " + brief(message, partial(_shown, message)))
+        line = plain("      " + brief(message, partial(_value_text, message)))
         self._screen.lines([heading, *folded(line, min(self._screen.width, WIDTH), indent=6)])
         self._screen.flush()
 
 
-def _shown(message: Inspection, node: Node) -> str:
+def _value_text(message: Inspection, node: Node) -> str:
     """Return the printed value of a field or group: a code's meaning, a value with its unit, or the number of
     entries."""
     if not isinstance(node, FieldNode):

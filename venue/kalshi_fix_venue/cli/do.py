@@ -21,7 +21,7 @@ from kalshi_fix_venue.parameters import Parameter, parameters, shown
 
 
 class _Operations(click.Group):
-    """Commands by operation. For an unknown name, it suggests the closest one."""
+    """One command for each operation. For an unknown name, it suggests the closest one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -36,7 +36,7 @@ _COMMON = (
         ["--folder"],
         type=click.Path(path_type=Path, file_okay=False),
         help=f"Folder of the venue. By default ${FOLDER_VARIABLE}, which env.sh sets. Without that variable, "
-        "the folder of the only venue that runs in a temporary folder.",
+        "that of the only venue running in a temporary folder.",
     ),
     click.Option(["--json", "as_object"], is_flag=True, help="Print the whole answer as one JSON object."),
 )

@@ -1,4 +1,4 @@
-"""`kalshi-fix venue replay`: replay the input log of a venue."""
+"""`kalshi-fix venue replay`: replay a venue's input log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kalshi_fix_venue.input_log.digest import state_digest
 @click.command(name="replay")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def replay_input_log(file: Path) -> None:
-    """Replay the input log of a venue (`kalshi-fix venue --input-log FILE`) and compare the results.
+    """Replay a venue's input log (`kalshi-fix venue --input-log FILE`) and compare the results.
 
     Every byte that the venue sent is compared, and so is its state, at intervals. At the first difference
     the command prints the line of the log and exits with status 1.

@@ -1,4 +1,4 @@
-"""`kalshi-fix venue simulate`: a scenario in virtual time, without clients."""
+"""`kalshi-fix venue simulate`: run a scenario in virtual time, without clients."""
 
 from __future__ import annotations
 

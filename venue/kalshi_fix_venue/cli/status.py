@@ -1,4 +1,4 @@
-"""The answer of `kalshi-fix venue do status` as tables."""
+"""Print the answer to `kalshi-fix venue do status` as tables."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def print_status(screen: Screen, status: dict[str, Any]) -> None:
     )
     screen.lines(
         [
-            plain(f"Not shown: {counted(hidden, 'order')}, mostly of simulated traders."),
+            plain(f"Not shown: {counted(hidden, 'order')}, mostly from simulated traders."),
             plain("--json prints everything, with all ids."),
         ]
     )

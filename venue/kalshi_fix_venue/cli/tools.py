@@ -23,7 +23,7 @@ from kalshi_fix_venue.operations import OPERATIONS, operation
 
 
 def tools(workspace: Workspace) -> Iterable[Tool]:
-    """Return the tools of the venue; its input logs are files of the workspace."""
+    """Return the tools of the venue; its input logs are files in the workspace."""
 
     def do(
         name: Annotated[str, Field(description=f"One of: {', '.join(OPERATIONS)}.")],

@@ -48,7 +48,7 @@ _LAST_PORT = FIRST_PORT + len(all_ports()) - 1
 WEB_PORT = _LAST_PORT + 1
 """The default port of the web page."""
 MAX_LISTED = 20
-"""Maximum number of markets, and of owners, listed when the venue starts; the others are only counted."""
+"""Maximum number of markets, and of owners, listed when the venue starts; further ones are only counted."""
 
 
 class _Venue(click.Group):
@@ -121,7 +121,7 @@ def venue(
         plain_errors(),
         _folder(folder) as chosen,
         contextlib.nullcontext() if input_log is None else InputLog(input_log) as written,
-        _started(
+        _start(
             Sandbox(scenario=chosen_scenario(**requested), ports=ports, input_log=written, host=host),
             on_free_ports=first_port is None,
         ) as sandbox,
@@ -130,11 +130,11 @@ def venue(
         _page(sandbox, channel, web) as address,
     ):
         _announce(sandbox, environments, address)
-        _until_stopped()
+        _wait_for_sigterm()
 
 
 @contextlib.contextmanager
-def _started(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
+def _start(sandbox: Sandbox, *, on_free_ports: bool) -> Iterator[Sandbox]:
     """Start a venue. With `on_free_ports`, use any free ports if its own are in use."""
     with contextlib.ExitStack() as stack:
         try:
@@ -188,7 +188,7 @@ def _files(sandbox: Sandbox, folder: Path) -> Iterator[list[tuple[Path, list[str
     except FileExistsError as error:
         raise _file_exists_error(error) from None
     finally:
-        with _uninterrupted():
+        with _ignore_interrupts():
             removals.close()
 
 
@@ -200,7 +200,7 @@ def _remove_if_empty(folder: Path) -> None:
 @contextlib.contextmanager
 def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
     """Serve the control channel, through which other processes run operations, while the context is
-    entered."""
+    active."""
     try:
         channel = ControlServer(sandbox.server, folder).__enter__()
     except FileExistsError as error:
@@ -208,13 +208,13 @@ def _control(sandbox: Sandbox, folder: Path) -> Iterator[ControlServer]:
     try:
         yield channel
     finally:
-        with _uninterrupted():
+        with _ignore_interrupts():
             channel.__exit__()
 
 
 @contextlib.contextmanager
 def _page(sandbox: Sandbox, channel: ControlServer, port: int | None) -> Iterator[str | None]:
-    """Serve the web page while the context is entered, if a port is given; yield its address."""
+    """Serve the web page while the context is active, if a port is given; yield the address of the page."""
     if port is None:
         yield None
         return
@@ -237,7 +237,7 @@ def _file_exists_error(error: FileExistsError) -> CommandError:
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """Ignore Ctrl-C during a short block; a second Ctrl-C could otherwise leave keys undeleted."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -319,7 +319,7 @@ def _ticks(rules: MarketRules) -> str:
     return "; ".join([str(rules.tick), *edges])
 
 
-def _until_stopped() -> None:
+def _wait_for_sigterm() -> None:
     """Return on SIGTERM, which stops a container; Ctrl-C raises KeyboardInterrupt."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

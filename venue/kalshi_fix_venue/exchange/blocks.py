@@ -33,7 +33,10 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
     for side, account_id in _sides(command):
         account = state.accounts.get(account_id)
         if account is None or account_id.shard != market.rules.shard:
-            raise ValueError(f"there is no account {account_id} on shard {market.rules.shard}")
+            raise ValueError(
+                f"there is no account {account_id.subaccount} of {account_id.trader} on shard "
+                f"{market.rules.shard}"
+            )
         # The trade is added as an order and removed again; this checks the limits.
         exceeded = try_work(state, account, market, side, (command.price, command.quantity))
         if exceeded is not None:

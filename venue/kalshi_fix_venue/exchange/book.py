@@ -51,8 +51,8 @@ class _Touch:
     """The last order of each owner, with its ClOrdID at that time."""
 
     def names(self) -> dict[str, OrderName]:
-        # An open order is named by its current ClOrdID, which an amend may have changed; an ended order by
-        # the recorded one.
+        # An open order has its current ClOrdID, which an amend may have changed; an ended order has the
+        # recorded one.
         return {
             owner: OrderName(
                 order.cl_ord_id if order.state is ExchangeOrderState.OPEN else name, order.account
@@ -125,7 +125,7 @@ class Book:
         self.side(order.side).add(order)
 
     def reduce(self, order: Order, quantity: Decimal, taker: Order | None = None) -> None:
-        """Reduce a resting order, which keeps its priority. The caller changes the order itself.
+        """Reduce a resting order, which keeps its priority. The caller must then update the order.
 
         In a trade both orders contribute to the change: `taker` is the incoming order.
         """

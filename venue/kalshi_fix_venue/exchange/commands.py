@@ -46,7 +46,7 @@ class PlaceOrder:
     max_execution_cost: Decimal | None = None
     """Dollars. If set, the order trades completely at once for at most this amount, or not at all."""
     quoted: bool = False
-    """Whether it is the maker's order of an accepted quote."""
+    """Whether it is the maker's order from an accepted quote."""
     group: str | None = None
     """Id of its order group."""
     reserves_cap: bool = False
@@ -67,7 +67,7 @@ class OrderRequest:
     market: str
     side: Side
     order_id: str | None = None
-    """If given, it must match the order's."""
+    """If given, it must match the OrderID of the order."""
     reserves_cap: bool = False
     """Whether its session reserves daily caps."""
     operator: str | None = None

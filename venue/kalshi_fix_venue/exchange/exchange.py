@@ -95,8 +95,8 @@ _STEPS: Mapping[type[Command], Callable[[ExchangeState, Batch, Any], None]] = {
 class Exchange:
     """A matching exchange with price-time priority.
 
-    Each market is on a shard, and each shard has separate balances. An owner needs an entry in `balances`
-    for every shard to trade on.
+    Each market is on a shard, and each shard has separate balances. An owner needs an entry in `balances` for
+    every shard on which it trades.
 
     All inputs are explicit: commands with their times (aware, UTC, never decreasing), and ids from `new_id`.
     The same calls return the same outcomes.
@@ -189,7 +189,7 @@ class Exchange:
         if step is not None:
             step(self._state, batch, command)
         # The command's fills may trigger groups, whose cancels change the books too. Therefore the books are
-        # drained last, and each level is reported once for a command, with its final size.
+        # drained last, and each level is reported once per command, with its final size.
         self._state.trigger_exceeded(batch)
         self._state.publish(batch)
         # A shard's clock counts the commands that had an event there (ExecID 17 is clock;event;shard).
@@ -199,8 +199,8 @@ class Exchange:
         return tuple(batch.outcomes)
 
     def draw_exec_id(self, shard: int = 0) -> ExecId:
-        """Return the ExecID for a report about a request that never reached the book. It is an ExecID of
-        shard 0 if the shard does not exist."""
+        """Return the ExecID for a report about a request that never reached the book. If the shard does not
+        exist, the ExecID is one of shard 0."""
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
         drawn = self._latest[shard] = ExecId(self._clocks[shard], 1, shard)

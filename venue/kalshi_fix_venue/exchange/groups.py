@@ -72,7 +72,7 @@ class OrderGroups:
     maximum: int = ORDER_GROUPS[PREDICTION]
     """Maximum number of groups of one owner."""
     _by_id: dict[str, OrderGroup] = attrs.field(factory=dict)
-    _owned: Counter[str] = attrs.field(factory=Counter)
+    _count_by_owner: Counter[str] = attrs.field(factory=Counter)
     _fills: deque[_Fill] = attrs.field(factory=deque)
     """The fills of all groups, oldest first."""
     _exceeded: dict[str, OrderGroup] = attrs.field(factory=dict)
@@ -89,17 +89,17 @@ class OrderGroups:
 
     def is_full(self, owner: str) -> bool:
         """Return whether an owner has the maximum number of groups."""
-        return self._owned[owner] >= self.maximum
+        return self._count_by_owner[owner] >= self.maximum
 
     def add(self, group: OrderGroup) -> None:
         """Add a new group."""
         self._by_id[group.id] = group
-        self._owned[group.account.owner] += 1
+        self._count_by_owner[group.account.owner] += 1
 
     def remove(self, group: OrderGroup) -> None:
         """Remove a group."""
         del self._by_id[group.id]
-        self._owned[group.account.owner] -= 1
+        self._count_by_owner[group.account.owner] -= 1
 
     def count(self, group_id: str, quantity: Decimal, now: datetime) -> None:
         """Count a fill of a group's order."""

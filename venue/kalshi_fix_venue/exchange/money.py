@@ -48,14 +48,14 @@ class CashFlow:
     negative if it has decreased."""
 
 
-def _signed(side: Side, quantity: Decimal) -> Decimal:
+def _signed_quantity(side: Side, quantity: Decimal) -> Decimal:
     return quantity if side is Side.BUY else -quantity
 
 
 @attrs.frozen
 class PredictionCollateral:
-    """Event contracts are paid in full: a long contract costs its price, a short one 1 dollar minus its
-    price. One of each together pay 1 dollar, which is returned immediately."""
+    """Event contracts are paid in full: a long contract costs its price, and a short one costs 1 dollar minus
+    its price. A long and a short contract together always pay 1 dollar, which is returned immediately."""
 
     def opening(self, side: Side, price: Decimal) -> Decimal:
         """Return the cost of opening one contract."""
@@ -66,7 +66,7 @@ class PredictionCollateral:
         the balance."""
         closing = min(quantity, position.closable(side))
         returned = closing * (ONE - self.opening(side, price))
-        position.net += _signed(side, quantity)
+        position.net += _signed_quantity(side, quantity)
         return CashFlow(returned - (quantity - closing) * self.opening(side, price), returned)
 
 
@@ -95,7 +95,7 @@ class MarginCollateral:
             position.entry_value -= entry
         opening = quantity - closing
         position.entry_value += opening * price
-        position.net += _signed(side, quantity)
+        position.net += _signed_quantity(side, quantity)
         return CashFlow(returned - opening * self.opening(side, price), returned)
 
 

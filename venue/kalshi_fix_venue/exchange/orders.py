@@ -75,7 +75,7 @@ class Order(ReportedOrder):
     rested_at: datetime | None = None
     """Time from which its current time priority counts."""
     quoted: bool = False
-    """Whether it is the maker's order of an accepted quote."""
+    """Whether it is the maker's order from an accepted quote."""
 
     def crosses(self, price: Decimal) -> bool:
         """Return whether it would trade with an order on the other side at this price."""

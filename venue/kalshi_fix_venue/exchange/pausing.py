@@ -19,7 +19,8 @@ _MARKET_CAUSES = {
     MarketState.ACTIVE: CancelCause.MARKET_REACTIVATED,
     MarketState.INACTIVE: CancelCause.TRADING_PAUSED,
 }
-"""Cancel causes by the new state of a market. The other states end its trading, and have MARKET_CLOSED."""
+"""Cancel causes by the new state of a market. The other states end trading, and their cause is
+MARKET_CLOSED."""
 ORDERS_REST_AFTER_CLOSE = timedelta(seconds=5)
 """Time between the close of a market and the cancellation of its resting orders, which cannot be changed in
 between."""
@@ -80,7 +81,9 @@ def check_settlement_bounds(state: ExchangeState, command: SetSettlementBounds) 
     if command.market not in state.markets:
         raise ValueError(f"there is no market {command.market}")
     if not command.lowest <= command.highest:
-        raise ValueError(f"the lowest price {command.lowest} is above the highest, {command.highest}")
+        raise ValueError(
+            f"the lowest price, {command.lowest}, must not be above the highest, {command.highest}"
+        )
 
 
 def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState) -> None:

@@ -41,7 +41,7 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Accept a new order, or refuse it without any change."""
     cause = _refusal(state, command)
     # Checked last: when `_refusal` returns None it has added the order to the account, and `_cap_refusal`
-    # must undo that.
+    # must undo that if it refuses the order.
     if cause is None and command.reserves_cap:
         cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
@@ -59,9 +59,9 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         OrderAccepted(exec_id=batch.exec_id(order.account.shard), time=batch.now, order=order.snapshot())
     )
     # An order that cannot be executed as required, such as a post-only order that would trade, is accepted
-    # and then cancelled. The venue reports it as Canceled, not as Rejected (spec/kalshi/texts.yaml has the
+    # and then cancelled. The venue reports it as Canceled, not as Rejected (spec/kalshi/texts.yaml lists the
     # Text of each case).
-    reducible = _reducible(state, command) if command.reduce_only else None
+    reducible = _reducible_quantity(state, command) if command.reduce_only else None
     cause_before_trading = _cancel_cause_before_trading(state, order, reducible)
     if cause_before_trading is not None:
         state.cancel(batch, order, cause_before_trading)
@@ -197,9 +197,9 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
         return closed
     if state.orders.find(command.account.owner, command.cl_ord_id) is not None:
         return RejectCause.ORDER_ALREADY_EXISTS
-    ill_formed = _ill_formed(state, market, command)
-    if ill_formed is not None:
-        return ill_formed
+    refusal = _value_refusal(state, market, command)
+    if refusal is not None:
+        return refusal
     if command.group is not None:
         group = state.groups.find(command.group, command.account)
         if group is None:
@@ -210,7 +210,7 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     if command.reduce_only:
         # The affordability check ignores the quantity that the order cannot trade, which is cancelled at
         # once.
-        quantity = min(quantity, _reducible(state, command))
+        quantity = min(quantity, _reducible_quantity(state, command))
     # `try_work` adds the order to the account. If it is accepted, add the ignored quantity, too.
     exceeded = try_work(state, account, market, command.side, (command.price, quantity))
     if exceeded is None:
@@ -234,13 +234,13 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
     return RejectCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
 
 
-def _reducible(state: ExchangeState, command: PlaceOrder) -> Decimal:
+def _reducible_quantity(state: ExchangeState, command: PlaceOrder) -> Decimal:
     """Return the number of contracts that an order can close."""
     return state.accounts[command.account].holding(command.market).position.closable(command.side)
 
 
-def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:
-    well_formed = (
+def _value_refusal(state: ExchangeState, market: Market, command: PlaceOrder) -> RejectCause | None:
+    is_valid = (
         market.rules.accepts_quantity(command.quantity)
         and market.rules.accepts_price(command.price)
         and market.is_within_band(command.side, command.price)
@@ -249,7 +249,7 @@ def _ill_formed(state: ExchangeState, market: Market, command: PlaceOrder) -> Re
         and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
         and (command.max_execution_cost is None or command.max_execution_cost > 0)
     )
-    return None if well_formed else RejectCause.INVALID_ORDER
+    return None if is_valid else RejectCause.INVALID_ORDER
 
 
 def open_order(command: PlaceOrder, expiry: datetime | None) -> Order:
@@ -278,8 +278,8 @@ def _cancel_cause_before_trading(
     if fills.quantity < order.leaves:
         if not fills.would_self_cross or not fill_or_kill or order.max_execution_cost is not None:
             return CancelCause.FOK_INSUFFICIENT_VOLUME
-        # A fill-or-kill order is stopped by an order of the same trader. On prediction it fills as far as
-        # possible (Kalshi's changelog, 25 September 2025).
+        # An order of the same trader would stop this fill-or-kill order. On prediction the order keeps the
+        # fills up to that point (Kalshi's changelog, 25 September 2025).
         if state.product == PREDICTION:
             return None
         if order.self_trade_prevention is SelfTradePrevention.MAKER:

@@ -63,7 +63,7 @@ COMBO: Final = "center_deci_edge_centi_cent"
 """The structure of every combo since 27 August 2026."""
 
 
-def _tapered(center: str, edge: str, width: Decimal) -> PriceStructure:
+def _tapered_structure(center: str, edge: str, width: Decimal) -> PriceStructure:
     return PriceStructure(_CENTS[center], _CENTS[edge], width)
 
 
@@ -71,10 +71,10 @@ STRUCTURES: Mapping[str, PriceStructure] = MappingProxyType(
     {
         LINEAR: PriceStructure(_CENTS["whole"], _CENTS["whole"]),
         "deci_cent": PriceStructure(_CENTS["deci"], _CENTS["deci"]),
-        "tapered_deci_cent": _tapered("whole", "deci", _WIDE),
-        COMBO: _tapered("deci", "centi", _NARROW),
+        "tapered_deci_cent": _tapered_structure("whole", "deci", _WIDE),
+        COMBO: _tapered_structure("deci", "centi", _NARROW),
         **{
-            f"center_{center}_edge_{edge}_cent": _tapered(center, edge, _WIDE)
+            f"center_{center}_edge_{edge}_cent": _tapered_structure(center, edge, _WIDE)
             for center, edge in (
                 ("whole", "half"),
                 ("whole", "quint"),

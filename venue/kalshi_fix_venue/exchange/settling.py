@@ -31,9 +31,11 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
         raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
     if command.result is None:
         if command.price is not None:
-            raise ValueError("a price needs a result; give both")
+            raise ValueError("a price needs a result; specify both")
         if command.state in _DECIDED and market.result is None:
-            raise ValueError(f"market {market.ticker} has no result; give yes, no, or scalar with its price")
+            raise ValueError(
+                f"market {market.ticker} has no result; specify yes, no, or scalar with its price"
+            )
         return
     if command.state not in _DECIDED:
         raise ValueError(f"a market that is {command.state.value} has no result; leave the result out")
@@ -42,11 +44,13 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
     fixed = _PRICES.get(command.result)
     if command.price is None:
         if fixed is None:
-            raise ValueError("a scalar result needs its price; give dollars from 0 to 1")
+            raise ValueError("a scalar result needs its price; specify dollars from 0 to 1")
     elif fixed is not None and command.price != fixed:
         raise ValueError(f"the result {command.result.value} pays {fixed} dollars; leave the price out")
     elif not (command.price.is_finite() and ZERO <= command.price <= ONE and command.price % PRICE_STEP == 0):
-        raise ValueError(f"a settlement price is 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}")
+        raise ValueError(
+            f"a settlement price must be from 0 to 1 dollar in steps of {PRICE_STEP}, not {command.price}"
+        )
     _check_group(state, market, command.result)
 
 

@@ -1,4 +1,5 @@
-"""The terms of the exchange model: lifetimes, states, causes and identifiers. Of FIX it uses only Side."""
+"""The terms of the exchange model: lifetimes, states, causes and identifiers. The only FIX type that it uses
+is Side."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ from kalshi_fix_venue.flow.traders import Maker, Taker, Turn
 
 MAX_AT_ONCE = 1000
 """Maximum number of overdue actions that one call performs; the rest are skipped. Otherwise a machine that
-slept for an hour would perform the trades of that hour at once."""
+had slept for an hour would perform an hour's trades at once."""
 _BURST_GAP = 0.001
 """Seconds between the orders of a burst."""
 _MAKER_SHARE = 0.8
-"""The share of the actions that makers perform, if there are makers and takers."""
+"""The share of the actions that makers perform, if the flow has both makers and takers."""
 
 
 @attrs.define(eq=False)
@@ -61,8 +61,8 @@ class Flow:
         for ticker in (*config.markets, *config.middles):
             if ticker not in known:
                 raise ConfigurationError(
-                    f"the flow names {ticker!r}, which is not a market of the venue; "
-                    f"use some of {', '.join(sorted(known))}"
+                    f"the flow names {ticker!r}, which is not one of the venue's markets; "
+                    f"choose from {', '.join(sorted(known))}"
                 )
         self._markets = [each for each in all_markets if not config.markets or each[1] in config.markets]
         self._makers = {

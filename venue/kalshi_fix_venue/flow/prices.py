@@ -18,14 +18,14 @@ _HOUR = 3600.0
 
 
 class FairPrice:
-    """The fair price of one market. Dollars."""
+    """The fair price of one market, in dollars."""
 
     def __init__(self, exchange: Exchange, rules: MarketRules, middle: Decimal | None, now: float) -> None:
         """Start at the price `middle` or, if it is None, at the midpoint of the book."""
         self.rules = rules
         self._is_prediction = exchange.product == PREDICTION
         initial = _initial_price(exchange, rules.ticker) if middle is None else middle
-        self.step: Decimal = max(rules.tick, _snapped(initial / _STEPS_IN_PRICE, rules.tick))
+        self.step: Decimal = max(rules.tick, _round_to_tick(initial / _STEPS_IN_PRICE, rules.tick))
         """Distance between the prices of a maker."""
         edge = float(self.step) * _STEPS_FROM_EDGE
         self._low = float(rules.minimum_price) + edge
@@ -50,7 +50,7 @@ class FairPrice:
         it. Positive steps lead away from the other side, as for a quote; negative ones toward it, as for a
         taker."""
         signed = -steps if side is Side.BUY else steps
-        price = _snapped(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
+        price = _round_to_tick(Decimal(f"{self.value + signed * float(self.step):.8f}"), self.rules.tick)
         return price if self.rules.accepts_price(price) else None
 
 
@@ -62,5 +62,5 @@ def _initial_price(exchange: Exchange, ticker: str) -> Decimal:
     return _HALF_A_DOLLAR if exchange.product == PREDICTION else _TWENTY_DOLLARS
 
 
-def _snapped(price: Decimal, tick: Decimal) -> Decimal:
+def _round_to_tick(price: Decimal, tick: Decimal) -> Decimal:
     return (price / tick).to_integral_value() * tick

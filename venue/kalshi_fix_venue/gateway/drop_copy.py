@@ -61,7 +61,7 @@ class DropCopy:
         self._requested_at: dict[str, deque[datetime]] = {}
         """Times of each owner's requests in the last minute."""
         self._pending_refusals: dict[str, list[EventResendRejectReason]] = {}
-        """Reasons with which the next requests of an owner are refused."""
+        """By owner, the reasons for which its next requests are refused."""
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
@@ -81,7 +81,7 @@ class DropCopy:
     def refuse_next(
         self, reason: EventResendRejectReason, owner: str | None = None, *, count: int = 1
     ) -> None:
-        """Refuse the next requests of an owner, or the next ones of any owner, for this reason."""
+        """Refuse the next requests from an owner, or from any owner, for this reason."""
         self._pending_refusals.setdefault(owner or _ANY_OWNER, []).extend([reason] * count)
 
     def forget(self, login: Login) -> None:
@@ -98,7 +98,7 @@ class DropCopy:
         replay = self._replays.get(login)
         if replay is None:
             return []
-        # `_pages` ends with a page that is not full, if necessary an empty one.
+        # The last page that `_pages` yields is never full; it may be empty.
         page = next(replay.pages, [])
         replay.count += len(page)
         deliveries: list[Delivery] = [(login, report) for report in page]
@@ -122,7 +122,7 @@ class DropCopy:
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
         latest = self._exchange.latest_exec_id(begin.shard)
         if latest is None or end.shard != begin.shard:
-            text = "BeginExecID and EndExecID must be of the same exchange index, which must exist"
+            text = "BeginExecID and EndExecID must have the same exchange index, which must exist"
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
         last = position_of(latest) if message.end_exec_id is None else position_of(end)
         if last > position_of(latest):
@@ -136,7 +136,7 @@ class DropCopy:
         return self.next_page(login), ()
 
     def _refusal(self, login: Login, now: datetime) -> EventResendRejectReason | None:
-        """Return why any request of a login is refused now, or None if it is not."""
+        """Return why every request from a login is refused now, or None if requests are accepted."""
         if login.owner not in self._history.enabled:
             return EventResendRejectReason.NOT_ENABLED
         # Refusals requested by the operator (`refuse_next`) are not counted as requests, so they come first.

@@ -42,7 +42,7 @@ class FakeAnswers:
     def refusal(
         self, message: Message, text: str, login: Login, now: datetime, *, broadcast: bool = True
     ) -> list[Delivery]:
-        """Refuse a request with the message that the venue uses for its type.
+        """Refuse a request with the message that the venue uses for requests of its type.
 
         Refusals of orders, cancels and amends have this Text and the code that Kalshi documents for it.
         The report of a refused mass cancel has no Text. Other requests get a BusinessMessageReject with the

@@ -24,7 +24,7 @@ class LogonFlags:
     listener_session: bool = False
     cancel_orders_on_disconnect: bool = False
     receive_settlement_reports: bool | None = None
-    """None for the default of the session type."""
+    """None selects the default of the session type."""
     use_cap_reservation: bool = False
     message_retention_period: int = SESSION_TYPES["KalshiRT"].retention_hours or 0
     """Hours."""

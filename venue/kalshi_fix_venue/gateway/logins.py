@@ -90,7 +90,7 @@ class Logins:
     _by_owner: dict[str, list[Login]] = attrs.field(factory=dict)
 
     def get(self, origin: str) -> Login | None:
-        """Return the login of this origin, if it has ever logged on."""
+        """Return the login with this origin, if it has ever logged on."""
         return self._by_origin.get(origin)
 
     def add(self, login: Login) -> None:
@@ -107,8 +107,9 @@ class Logins:
         login.flags, login.connection = flags, connection
         self._connected.setdefault(login.session_type, {})[login] = None
         listeners = self._listeners.setdefault(login.owner, {})
-        # An earlier entry is removed first: the order is that of the last logons, and this Logon may lack the
-        # flag. The entry outlives the connection, because a listener with resend also receives later reports.
+        # An earlier entry is removed first: entries are in the order of the latest logons, and this Logon may
+        # lack the flag. An entry outlives the connection, because a listener with resend also receives later
+        # reports.
         listeners.pop(login, None)
         if flags.listener_session:
             listeners[login] = None

@@ -59,7 +59,7 @@ _UNREPORTED = (
 
 @attrs.frozen(kw_only=True)
 class SymbolLimits:
-    """Limits on symbols. A request beyond them gets a MarketDataRequestReject (Y) with MDReqRejReason
+    """Limits on symbols. A request that exceeds them gets a MarketDataRequestReject (Y) with MDReqRejReason
     (281) 2."""
 
     per_request: int | None = SESSION_TYPES[SESSION_TYPE].symbols_per_request
@@ -105,19 +105,19 @@ class _Update:
     """The update of one market: the same for all subscribers, except for the ids of their own orders."""
 
     entries: list[MDIncEntry] = attrs.field(factory=list)
-    _named: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
+    _own_entries: dict[str, dict[int, OrderName]] = attrs.field(factory=dict)
     """By owner, the indices of the entries caused by the owner's orders, with the ids of the order."""
 
     def add_levels(self, outcome: BookChanged) -> None:
         for change in outcome.changes:
             for owner, name in change.causes.items():
-                self._named.setdefault(owner, {})[len(self.entries)] = name
+                self._own_entries.setdefault(owner, {})[len(self.entries)] = name
             self.entries.append(_level(outcome, change))
 
     def entries_for(self, login: Login) -> list[MDIncEntry]:
         """Return a separate list for a subscriber, with the order ids that its key may receive."""
         entries = list(self.entries)
-        for number, name in self._named.get(login.owner, {}).items():
+        for number, name in self._own_entries.get(login.owner, {}).items():
             if login.sees(name.account):
                 entries[number] = attrs.evolve(
                     entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.account.subaccount

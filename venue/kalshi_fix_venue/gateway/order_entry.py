@@ -161,7 +161,7 @@ class OrderEntry:
     def _change(self, message: ChangeMessage, login: Login, now: datetime) -> Result:
         command = change_order(message, login, shard_of(message, self._exchange), self._exchange)
         if isinstance(command, RefusalCause):
-            return [(login, self._refused(message, command, None))], ()
+            return [(login, self._change_refusal(message, command, None))], ()
         deliveries: list[Delivery] = []
         # Looked up before the command is executed: afterwards the order has a different ClOrdID, or has
         # ended.
@@ -178,13 +178,13 @@ class OrderEntry:
             deliveries.append((login, reports.pending_change(message, order, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         deliveries.extend(
-            (login, self._refused(message, outcome.cause, outcome.order))
+            (login, self._change_refusal(message, outcome.cause, outcome.order))
             for outcome in outcomes
             if isinstance(outcome, RequestRefused)
         )
         return deliveries + self.distribute(outcomes), outcomes
 
-    def _refused(
+    def _change_refusal(
         self, message: ChangeMessage, cause: RefusalCause, order: OrderSnapshot | None
     ) -> OrderCancelReject:
         refusal = reports.cancel_reject(message, cause, order)

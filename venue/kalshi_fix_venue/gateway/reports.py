@@ -65,19 +65,19 @@ def reports_of(outcomes: Sequence[OrderOutcome], flags: LogonFlags) -> Iterator[
     reports its cancellation, with LeavesQty 0, unless EnableIocCancelReport requests a separate report.
     """
     # `following`: the next outcome of the same order in the same command, or None.
-    for outcome, following in zip(outcomes, _following(outcomes), strict=True):
+    for outcome, following in zip(outcomes, _next_outcomes(outcomes), strict=True):
         match outcome:
             case OrderAccepted():
                 before_trade = isinstance(following, OrderTraded)
                 if following is None or (before_trade and flags.always_emit_new_before_trade):
                     yield _outcome_report(outcome, flags, exec_type=ExecType.NEW, ord_status=OrdStatus.NEW)
             case OrderReplaced():
-                yield _replaced(outcome, flags)
+                yield _replace_report(outcome, flags)
             case OrderTraded():
-                yield _traded(outcome, flags, ends_order=_is_silent(following, flags))
+                yield _trade_report(outcome, flags, ends_order=_is_unreported(following, flags))
             case OrderCanceled():
-                if not _is_silent(outcome, flags):
-                    yield _canceled(outcome, flags)
+                if not _is_unreported(outcome, flags):
+                    yield _cancel_report(outcome, flags)
 
 
 def pending_new(message: NewOrderSingle, order_id: str, flags: LogonFlags, now: datetime) -> ExecutionReport:
@@ -168,7 +168,7 @@ def cancel_reject(
     )
 
 
-def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
+def _replace_report(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
     return _outcome_report(
         outcome,
         flags,
@@ -182,7 +182,7 @@ def _replaced(outcome: OrderReplaced, flags: LogonFlags) -> ExecutionReport:
     )
 
 
-def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
+def _cancel_report(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
     expired = outcome.cause.is_expiry and flags.use_expired_ord_status
     return _outcome_report(
         outcome,
@@ -195,7 +195,7 @@ def _canceled(outcome: OrderCanceled, flags: LogonFlags) -> ExecutionReport:
     )
 
 
-def _traded(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> ExecutionReport:
+def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) -> ExecutionReport:
     change = outcome.balance_change
     if not outcome.rebate_reported:
         change -= outcome.charge.rebate
@@ -285,7 +285,7 @@ def _status(order: OrderSnapshot) -> OrdStatus:
     return OrdStatus.PARTIALLY_FILLED if order.filled_qty else OrdStatus.NEW
 
 
-def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
+def _next_outcomes(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
     """Return, for each outcome, the next outcome of the same order, or None."""
     found: list[OrderOutcome | None] = []
     seen: dict[str, OrderOutcome] = {}
@@ -296,7 +296,7 @@ def _following(outcomes: Sequence[OrderOutcome]) -> list[OrderOutcome | None]:
     return found
 
 
-def _is_silent(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
+def _is_unreported(outcome: OrderOutcome | None, flags: LogonFlags) -> bool:
     """Return whether this is the cancel of a partly filled IOC order, which is not reported separately to a
     session without EnableIocCancelReport."""
     return (

@@ -14,7 +14,8 @@ from kalshi_fix_venue.gateway.logins import Result
 Action = Callable[[datetime], Result]
 """A timer's action; its argument is the time at which it actually runs."""
 MAX_CANCELED = 1000
-"""Cancelled timers are removed from the heap when they are more than half of its entries plus this number."""
+"""Cancelled timers are removed from the heap when there are more of them than half of its entries plus this
+number."""
 
 
 @attrs.define(eq=False)

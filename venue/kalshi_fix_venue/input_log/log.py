@@ -172,11 +172,11 @@ class LoggedVenue(VenueModel):
 
     @property
     def input_log_path(self) -> Path | None:
-        """The file of the log; None once logging has ended."""
+        """The path of the log file; None once logging has ended."""
         return self._input_log.path if self._input_log.ended is None else None
 
     @contextlib.contextmanager
-    def _logged(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+    def _log_call(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
         """Log a call, and the exception that it raises."""
         if self._inside:
             yield
@@ -216,14 +216,14 @@ class LoggedVenue(VenueModel):
         arguments = {"conn": conn, "now": now}
         if redaction.add(self._input_log.lines + 1, data):
             arguments["data"] = data
-        with self._logged("receive_data", arguments):
+        with self._log_call("receive_data", arguments):
             self._release(redaction)
             super().receive_data(conn, data, now)
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Call the method of `VenueModel`, and log the call."""
         self._release(self._redactions.pop(conn, Redaction()), all_of_it=True)
-        with self._logged("receive_eof", {"conn": conn, "now": now}):
+        with self._log_call("receive_eof", {"conn": conn, "now": now}):
             super().receive_eof(conn, now)
 
     def data_to_send(self, conn: int) -> bytes:
@@ -235,14 +235,14 @@ class LoggedVenue(VenueModel):
         return data
 
 
-def _logged(method: Callable[..., Any]) -> Callable[..., Any]:
+def _with_logging(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method whose calls are logged."""
     signature = inspect.signature(method)
 
     @functools.wraps(method)
     def logged(*args: Any, **kwargs: Any) -> Any:
         arguments = signature.bind(*args, **kwargs).arguments
-        with arguments.pop("self")._logged(method.__name__, arguments):
+        with arguments.pop("self")._log_call(method.__name__, arguments):
             return method(*args, **kwargs)
 
     return logged
@@ -251,4 +251,4 @@ def _logged(method: Callable[..., Any]) -> Callable[..., Any]:
 # Set here and not in the class: this keeps the signatures of `VenueModel`, for type checkers too.
 for _name in INPUTS:
     if _name not in vars(LoggedVenue):
-        setattr(LoggedVenue, _name, _logged(getattr(VenueModel, _name)))
+        setattr(LoggedVenue, _name, _with_logging(getattr(VenueModel, _name)))

@@ -54,7 +54,7 @@ class _DifferenceError(Exception):
 
 
 class _Verdicts(Verifier):
-    """Replaces all public keys, and returns the verdicts of the log."""
+    """Replaces all public keys, and returns the verdicts in the log."""
 
     __slots__ = ("remaining",)
 

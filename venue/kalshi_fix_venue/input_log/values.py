@@ -45,7 +45,7 @@ def load_config(plain: Any, key: Verifier) -> VenueConfig:
     Raises:
         UnknownValueError: the value was not produced by this release's `dump_config`.
     """
-    with _conversion_errors_translated():
+    with _translate_conversion_errors():
         config = _CONVERTER.structure(plain, VenueConfig)
         return attrs.evolve(
             config, api_keys=tuple(attrs.evolve(each, public_key=key) for each in config.api_keys)
@@ -65,7 +65,7 @@ def load_arguments(name: str, plain: Mapping[str, Any]) -> dict[str, Any]:
         UnknownValueError: the value was not produced by this release's `dump_arguments`.
     """
     hints = _hints(name)
-    with _conversion_errors_translated():
+    with _translate_conversion_errors():
         return {each: _CONVERTER.structure(value, hints[each]) for each, value in plain.items()}
 
 
@@ -75,7 +75,7 @@ def _hints(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _conversion_errors_translated() -> Iterator[None]:
+def _translate_conversion_errors() -> Iterator[None]:
     """Raise the errors of a conversion as UnknownValueError."""
     try:
         yield

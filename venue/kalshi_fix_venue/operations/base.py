@@ -30,8 +30,8 @@ _BY_NAME = {layout.name: msg_type for msg_type, layout in DIALECT.messages.items
 def number_text(value: Decimal, decimals: int = 0) -> str:
     """Return a number without trailing zeros, but with at least this many decimals.
 
-    Quantities and prices keep the digits of their message, so without this, equal values could differ as
-    text."""
+    Quantities and prices keep the digits of their message, so without this function, equal values could
+    differ as text."""
     short = value.normalize()
     return f"{short:.{max(decimals, -int(short.as_tuple().exponent))}f}"
 
@@ -125,7 +125,7 @@ class Operation(ABC):
 
 
 def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the operations that a module defines, by name and in its order."""
+    """Return the operations that a module defines, by name, in the order of their definitions."""
     return {
         cls.NAME: cls
         for cls in module.values()

@@ -42,7 +42,7 @@ class RefuseDropCopy(Operation):
 
     NAME: ClassVar[str] = "refuse-drop-copy"
     reason: str = parameter(choice(*REASONS), "the reported reason", default="server-error", positional=True)
-    owner: str | None = parameter(TEXT, "only requests of this owner", optional=True)
+    owner: str | None = parameter(TEXT, "only requests from this owner", optional=True)
     times: int = parameter(COUNT, "number of requests", default=1)
     product: str | None = parameter(PRODUCT, "product of the account; both by default", optional=True)
 
@@ -53,7 +53,7 @@ class RefuseDropCopy(Operation):
             ConfigurationError: `times` is above `MAX_REFUSALS`.
         """
         if self.times > MAX_REFUSALS:
-            raise ConfigurationError(f"times is {self.times}; refuse at most {MAX_REFUSALS} requests at once")
+            raise ConfigurationError(f"times must be at most {MAX_REFUSALS}, not {self.times}")
         products = [self.product] if self.product else list(PRODUCTS)
         for product in products:
             venue.drop_copy(product).refuse_next(REASONS[self.reason], self.owner, count=self.times)

@@ -26,7 +26,9 @@ class OccasionalFault(Fault):
     skip: int = parameter(COUNT, "number of occasions to skip first", default=0)
     times: int = parameter(COUNT, "number of times it is applied; 0 for no limit", default=1)
     chance: float = parameter(
-        CHANCE, "probability of applying it on each occasion, drawn from the venue's seed", default=1.0
+        CHANCE,
+        "probability of applying it on each occasion; the venue's seed determines the result",
+        default=1.0,
     )
 
 
@@ -229,7 +231,7 @@ class Release(Operation):
     )
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """End them."""
+        """End the faults."""
         return venue.release(self.fault, now)
 
 
@@ -240,7 +242,7 @@ class Faults(Operation):
     NAME: ClassVar[str] = "faults"
 
     def perform(self, venue: Operable, now: Instant) -> Answer:  # noqa: ARG002 like all operations
-        """List them."""
+        """List the faults."""
         armed = venue.faults()
         text = "1 fault is armed" if len(armed) == 1 else f"{len(armed)} faults are armed"
         return {"text": text, "faults": armed}

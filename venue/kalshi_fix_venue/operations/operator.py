@@ -114,9 +114,9 @@ class MarketOperation(Operation):
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Change the market's state."""
-        return self._move(venue, now, SetMarketState(self.market, self.STATE))
+        return self._run_commands(venue, now, SetMarketState(self.market, self.STATE))
 
-    def _move(self, venue: Operable, now: Instant, *commands: Command) -> Answer:
+    def _run_commands(self, venue: Operable, now: Instant, *commands: Command) -> Answer:
         product = self._product(venue)
         for command in commands:
             try:
@@ -169,14 +169,14 @@ class MarketEnd(MarketOperation):
         AMOUNT, "dollars paid for a YES contract, if the result is scalar", optional=True
     )
 
-    def _decided(self, state: MarketState) -> SetMarketState:
+    def _state_command(self, state: MarketState) -> SetMarketState:
         result = None if self.result is None else MarketResult(self.result)
         return SetMarketState(self.market, state, result, self.price)
 
 
 @attrs.frozen(kw_only=True)
 class Dispute(MarketOperation):
-    """Challenge the result of a market: until it is determined again it cannot be settled."""
+    """Challenge the result of a market, which cannot be settled until it is determined again."""
 
     NAME: ClassVar[str] = "dispute"
     STATE: ClassVar[MarketState] = MarketState.DISPUTED
@@ -184,8 +184,8 @@ class Dispute(MarketOperation):
 
 @attrs.frozen(kw_only=True)
 class Determine(MarketEnd):
-    """Determine the result of a market, or correct it before the settlement. For a disputed market, give the
-    new result, or none to keep the old result."""
+    """Determine the result of a market, or correct it before the settlement. For a disputed market, specify
+    the new result, or none to keep the old one."""
 
     NAME: ClassVar[str] = "determine"
 
@@ -193,24 +193,24 @@ class Determine(MarketEnd):
         """Determine."""
         market = venue.exchange(self._product(venue)).markets[self.market]
         amends = market.state in _AFTER_DISPUTE and self.result is not None
-        return self._move(
-            venue, now, self._decided(MarketState.AMENDED if amends else MarketState.DETERMINED)
+        return self._run_commands(
+            venue, now, self._state_command(MarketState.AMENDED if amends else MarketState.DETERMINED)
         )
 
 
 @attrs.frozen(kw_only=True)
 class Settle(MarketEnd):
-    """Settle a market: positions are paid out. Give the result if it is not known yet."""
+    """Settle a market: positions are paid out. Specify the result if it is not known yet."""
 
     NAME: ClassVar[str] = "settle"
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine and settle."""
         market = venue.exchange(self._product(venue)).markets[self.market]
-        settled = self._decided(MarketState.SETTLED)
+        settled = self._state_command(MarketState.SETTLED)
         if market.state.is_decided:
-            return self._move(venue, now, settled)
-        return self._move(venue, now, self._decided(MarketState.DETERMINED), settled)
+            return self._run_commands(venue, now, settled)
+        return self._run_commands(venue, now, self._state_command(MarketState.DETERMINED), settled)
 
 
 @attrs.frozen(kw_only=True)
@@ -223,7 +223,7 @@ class SettlementBounds(MarketOperation):
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Set the bounds."""
-        return self._move(venue, now, SetSettlementBounds(self.market, self.lowest, self.highest))
+        return self._run_commands(venue, now, SetSettlementBounds(self.market, self.lowest, self.highest))
 
 
 @attrs.frozen(kw_only=True)
@@ -248,7 +248,7 @@ class BlockTrade(MarketOperation):
             price=self.price,
             quantity=self.quantity,
         )
-        return self._move(venue, now, command)
+        return self._run_commands(venue, now, command)
 
 
 @attrs.frozen(kw_only=True)
@@ -301,7 +301,8 @@ class Trade(MarketOperation):
         """Return the worst price that is needed for the quantity."""
         if not levels:
             raise ConfigurationError(
-                f"there are no resting orders in the book of {self.market} for the participant to {self.side}"
+                f"the book of {self.market} has no resting orders against which the participant could "
+                f"{self.side}"
             )
         sizes = accumulate(size for _, size in levels)
         needed = next((index for index, size in enumerate(sizes) if size >= self.quantity), -1)
@@ -337,7 +338,7 @@ class Transfer(Operation):
     product: str = parameter(PRODUCT, "the product of the accounts", default=PREDICTION)
 
     def perform(self, venue: Operable, now: Instant) -> Answer:
-        """Move it."""
+        """Move the cash."""
         source = AccountId(self.owner, self.from_subaccount, self.from_shard)
         target = AccountId(self.owner, self.to_subaccount, self.to_shard)
         try:
@@ -385,7 +386,7 @@ class Status(Operation):
 
 @attrs.frozen(kw_only=True)
 class ShowInputLog(Operation):
-    """Show where the input of the venue is logged."""
+    """Show where the venue's input is logged."""
 
     NAME: ClassVar[str] = "input-log"
 

@@ -64,7 +64,7 @@ def build_scenario(file: ScenarioFile) -> Scenario:
         accounts=tuple(_accounts(file)),
         keys=tuple(_keys(file)),
         settings=_settings(file),
-        held=tuple(_held(file, markets)),
+        held=tuple(_initial_positions(file, markets)),
         steps=(*_steps_to_states(file), *file.schedule),
         flow=None if flow is None else attrs.evolve(flow, seed=file.seed or 0),
         seed=file.seed,
@@ -88,7 +88,7 @@ def wrong_references(file: ScenarioFile) -> Iterator[tuple[ValuePath, str]]:
         market, owner = getattr(step.operation, "market", None), getattr(step.operation, "owner", None)
         if market is not None:
             named.append((("schedule", number, "market"), market, all_tickers))
-        # Owners that the command line adds are not known here; they are all named after `OWNER`.
+        # Owners that the command line adds are not known here; their names all begin with `OWNER`.
         if owner is not None and file.accounts and not owner.startswith(OWNER):
             named.append((("schedule", number, "owner"), owner, file.accounts))
     for number, key in enumerate(file.keys):
@@ -120,7 +120,7 @@ def _wrong_prices(
     file: ScenarioFile, tickers: dict[str, dict[str, Market]]
 ) -> Iterator[tuple[ValuePath, str]]:
     """Yield the paths of prices and quantities that their markets do not accept, and the remedies."""
-    for product, ticker, section in _listed(file):
+    for product, ticker, section in _each_market(file):
         rules, path = tickers[product][ticker].rules, ("markets", product, ticker)
         low, high = rules.minimum_price, rules.maximum_price
         if section.middle is not None and not low < section.middle < high:
@@ -128,7 +128,7 @@ def _wrong_prices(
         liquidity = section.liquidity
         if liquidity is not None and liquidity.spacing is not None and liquidity.spacing % rules.tick:
             yield (*path, "liquidity", "spacing"), f"write a multiple of the tick {rules.tick}"
-    for owner, product, account in _owned(file):
+    for owner, product, account in _each_account(file):
         for ticker, position in account.positions.items():
             held = ("accounts", owner, product, "positions", ticker)
             market = tickers[product].get(ticker)
@@ -142,7 +142,7 @@ def _wrong_prices(
                 yield (*held, "price"), "write a price that the market accepts"
 
 
-def _listed(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
+def _each_market(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
     if file.markets is not None:
         for ticker, market in file.markets.prediction.items():
             yield PREDICTION, ticker, market
@@ -150,7 +150,7 @@ def _listed(file: ScenarioFile) -> Iterator[tuple[str, str, AnyMarket]]:
             yield MARGIN, ticker, perpetual
 
 
-def _owned(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
+def _each_account(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
     for owner, accounts in file.accounts.items():
         for product, account in accounts.by_product().items():
             yield owner, product, account
@@ -162,7 +162,7 @@ def _owned(file: ScenarioFile) -> Iterator[tuple[str, str, schema.Account]]:
 def _markets(file: ScenarioFile) -> dict[str, tuple[Market, ...]]:
     if file.markets is None:
         return dict(MARKETS)
-    listed = list(_listed(file))
+    listed = list(_each_market(file))
     return {
         product: tuple(
             _market(product, ticker, each) for of_product, ticker, each in listed if of_product == product
@@ -221,7 +221,7 @@ def _fees(product: str, section: schema.Fees) -> FeeSchedule:
 
 def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
     """Yield the operations that bring markets to their initial states."""
-    for _, ticker, section in _listed(file):
+    for _, ticker, section in _each_market(file):
         result = {"result": section.result, "price": section.result_price}
         for name in _STEPS_TO[section.state]:
             values = {"market": ticker} | (result if name in _WITH_RESULT else {})
@@ -232,7 +232,7 @@ def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
 
 
 def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
-    for owner, product, account in _owned(file):
+    for owner, product, account in _each_account(file):
         yield AccountConfig(
             owner=owner,
             product=product,
@@ -251,9 +251,11 @@ def _accounts(file: ScenarioFile) -> Iterator[AccountConfig]:
         )
 
 
-def _held(file: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterator[InitialPosition]:
+def _initial_positions(
+    file: ScenarioFile, markets: dict[str, tuple[Market, ...]]
+) -> Iterator[InitialPosition]:
     middles = {(product, m.rules.ticker): m.middle for product, listed in markets.items() for m in listed}
-    for owner, product, account in _owned(file):
+    for owner, product, account in _each_account(file):
         for ticker, position in account.positions.items():
             price = position.price or middles[product, ticker]
             yield InitialPosition(
@@ -262,8 +264,8 @@ def _held(file: ScenarioFile, markets: dict[str, tuple[Market, ...]]) -> Iterato
 
 
 def _keys(file: ScenarioFile) -> Iterator[Keys]:
-    """Yield the described keys, then default keys for accounts without any."""
-    without_keys = {(owner, product): None for owner, product, _ in _owned(file)}
+    """Yield the keys in the file, then default keys for accounts without any."""
+    without_keys = {(owner, product): None for owner, product, _ in _each_account(file)}
     for key in file.keys:
         accounts = file.accounts[key.owner].by_product() if key.owner in file.accounts else {}
         for product in accounts if key.product is None else (key.product,):

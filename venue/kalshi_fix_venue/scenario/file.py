@@ -56,7 +56,7 @@ def load_scenario(path: Path) -> Scenario:
             data = stream.read(MAX_FILE_SIZE + 1)
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
-        raise ScenarioError([Mistake(Location(str(path), 1), what, "give a readable file")]) from None
+        raise ScenarioError([Mistake(Location(str(path), 1), what, "specify a readable file")]) from None
     return parse_scenario(data, str(path))
 
 
@@ -69,9 +69,9 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     root = read_nodes(data, name)
     mistakes = Mistakes(MAX_MISTAKES, ScenarioError)
     # Checked in three steps: the form of each value, then references to other parts of the file, then the
-    # venue's own checks. The last ones report only one mistake.
+    # venue's own checks. The last step reports only one mistake.
     try:
-        found = ScenarioFile.model_validate(_plain(root))
+        found = ScenarioFile.model_validate(_to_builtins(root))
     except ValidationError as error:
         for each in error.errors(include_url=False, include_input=False):
             _report(mistakes, root, each)
@@ -103,13 +103,13 @@ def read_nodes(data: bytes, name: str) -> Node:
     return parse(data, name, BOUNDS, mistakes, if_empty="describe the venue, as examples/scenario.yaml does")
 
 
-def _plain(node: Node) -> Any:
+def _to_builtins(node: Node) -> Any:
     """Convert a node to built-in types. A key without a value, such as `flow:`, gets an empty mapping."""
     if isinstance(node, Scalar):
         return {} if node.value is None else node.value
     if isinstance(node, Seq):
-        return [_plain(item) for item in node.items]
-    return {key: _plain(value) for key, value in node.entries.items()}
+        return [_to_builtins(item) for item in node.items]
+    return {key: _to_builtins(value) for key, value in node.entries.items()}
 
 
 @attrs.frozen

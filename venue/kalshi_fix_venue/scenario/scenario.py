@@ -42,7 +42,7 @@ RESTING_LEVELS: Final = 2
 
 @attrs.frozen
 class Market:
-    """A market and its initial resting orders. Dollars and contracts.
+    """A market and its initial resting orders, in dollars and contracts.
 
     Attributes:
         rules: The market itself: ticker, tick, limits.

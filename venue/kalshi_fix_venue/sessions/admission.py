@@ -23,8 +23,8 @@ from kalshi_fix_venue.pauses import Pauses
 from kalshi_fix_venue.rate_limits import RateLimits
 
 RESTRICTED_KEY_SESSIONS = ("KalshiNR", "KalshiMD", "KalshiRFQ")
-"""The session types of keys that are restricted to a subaccount (Kalshi's page on subaccounts, and its
-changelog of May and July 2026)."""
+"""The session types on which a key that is restricted to a subaccount may log on (Kalshi's page on
+subaccounts, and its changelog of May and July 2026)."""
 
 
 @attrs.frozen

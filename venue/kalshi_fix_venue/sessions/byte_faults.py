@@ -100,7 +100,7 @@ class ByteFaults:
         return self._delayed[0].due
 
     def _apply_faults(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
-        # Do not change the order of the calls of `trigger`. Each counts an occasion and may draw a random
+        # Do not change the order of the calls to `trigger`. Each counts an occasion and may draw a random
         # number, so with another order a seed would not reproduce the same run. A message that is cut or lost
         # is not counted by the faults below.
         trigger = self._armed.trigger
@@ -113,13 +113,13 @@ class ByteFaults:
         # The faults below change only the first copy; the second is like a resent message, which is intact.
         copies = [frame]
         if SESSION_TYPES[who.session].resend and trigger(Duplicate, who, now, msg_type) is not None:
-            copies.append(_duplicate(frame))
+            copies.append(_as_resent(frame))
         wrong = trigger(WrongCompIds, who, now, msg_type)
         if wrong is not None:
-            copies[0] = _renamed(frame, wrong.sender, wrong.target)
+            copies[0] = _replace_comp_ids(frame, wrong.sender, wrong.target)
         garble = trigger(Garble, who, now, msg_type)
         if garble is not None:
-            copies[0] = _garbled(copies[0], garble.how)
+            copies[0] = _garble(copies[0], garble.how)
         for each in copies:
             self._delay(each, msg_type, who, now)
 
@@ -130,8 +130,8 @@ class ByteFaults:
         delay = self._armed.active(Delay, who, now)
         due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
         if late is None:
-            # A late heartbeat has a lower MsgSeqNum, so it must be sent before this message. It must not
-            # delay this message, so it is released with it at the latest.
+            # A late heartbeat has a lower MsgSeqNum, so it must be sent before this message, and it must not
+            # delay this message. So it is released together with this message at the latest.
             for delayed in self._delayed:
                 if delayed.is_heartbeat:
                     delayed.due = min(delayed.due, due)
@@ -171,7 +171,7 @@ def _head(frame: bytes) -> re.Match[bytes]:
     return cast("re.Match[bytes]", _HEAD.match(frame))
 
 
-def _rebuilt(frame: bytes, fields: list[bytes]) -> bytes:
+def _rebuild(frame: bytes, fields: list[bytes]) -> bytes:
     return encode_frame(_head(frame)[1].decode("latin-1"), b"".join(fields))
 
 
@@ -180,17 +180,17 @@ def _body(frame: bytes) -> list[bytes]:
     return [field + SOH for field in frame[: -CHECK_SUM_SIZE - 1].split(SOH)[2:]]
 
 
-def _duplicate(frame: bytes) -> bytes:
+def _as_resent(frame: bytes) -> bytes:
     """Return a message in the form in which it is resent, with the same sequence number."""
     fields = _body(frame)
     at = next(i for i, field in enumerate(fields) if field.startswith(_SENDING_TIME))
     original = fields[at].removeprefix(_SENDING_TIME)
     fields.insert(at + 1, _ORIG_SENDING_TIME + original)
     fields.insert(at, _POSS_DUP + b"Y" + SOH)
-    return _rebuilt(frame, fields)
+    return _rebuild(frame, fields)
 
 
-def _renamed(frame: bytes, sender: str, target: str | None) -> bytes:
+def _replace_comp_ids(frame: bytes, sender: str, target: str | None) -> bytes:
     """Return a message with other CompIDs. Only the first field with each tag is changed: the header precedes
     all other fields with these tags."""
     fields = _body(frame)
@@ -198,10 +198,10 @@ def _renamed(frame: bytes, sender: str, target: str | None) -> bytes:
         if name is not None:
             at = next(i for i, field in enumerate(fields) if field.startswith(tag))
             fields[at] = tag + name.encode("latin-1", "replace") + SOH
-    return _rebuilt(frame, fields)
+    return _rebuild(frame, fields)
 
 
-def _garbled(frame: bytes, how: str) -> bytes:
+def _garble(frame: bytes, how: str) -> bytes:
     if how == "cut-short":
         return frame[: -CHECK_SUM_SIZE * 2]
     if how == "body-length":

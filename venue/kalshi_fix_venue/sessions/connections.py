@@ -27,7 +27,7 @@ class Connection:
     login: Login | None = None
     """The login that is logged on."""
     output: bytes = b""
-    """Bytes of the session that the caller has not fetched yet."""
+    """Bytes from the session that the caller has not fetched yet."""
     due: float | None = None
     """The time of its entry among the deadlines; never later than its actual next deadline."""
     faults: ByteFaults | None = None

@@ -73,11 +73,11 @@ class VenueCodec(Codec):
         message, problems = super().check(frame)
         if problems and isinstance(message, QuoteRequest) and any(each.tag in _DROPPED for each in problems):
             data = frame.data if isinstance(frame, Frame) else frame
-            return super().check(Frame(_without_misplaced(data)))
+            return super().check(Frame(_drop_misplaced_flags(data)))
         return message, problems
 
 
-def _without_misplaced(data: bytes) -> bytes:
+def _drop_misplaced_flags(data: bytes) -> bytes:
     """Return a QuoteRequest without the flags outside its group; BodyLength and CheckSum are not updated."""
     kept: list[bytes] = []
     in_group = False

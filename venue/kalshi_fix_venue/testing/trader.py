@@ -281,7 +281,7 @@ _CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"
 
 def _exact(number: Number) -> Decimal:
     if isinstance(number, float):
-        raise ValueError(f"{number!r} is not exact; give a string such as '{number}'")
+        raise ValueError(f"{number!r} is not exact; pass a string such as '{number}'")
     return Decimal(number)
 
 

@@ -38,7 +38,7 @@ from kalshi_fix_venue.venue import SeqNums, VenueModel
 class Venue:
     """A simulated Kalshi with markets, accounts and API keys, as a context manager.
 
-    Clients connect within the process, without a network and TLS. With `tls` they connect to loopback ports.
+    Clients connect within the process, without a network or TLS. With `tls` they connect to loopback ports.
     The venue runs in a background thread, so it serves blocking code and every event loop. Its methods wait
     only for that thread, and see everything that clients have written before the call. Several venues are
     independent of each other.

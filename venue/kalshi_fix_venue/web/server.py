@@ -40,7 +40,7 @@ MAX_DRAWING_SHARE: Final = 0.05
 PATIENCE: Final = 10.0
 """Seconds after which a browser that does not read is dropped."""
 SHUTDOWN: Final = 2
-"""Seconds allowed for closing open pages at the end."""
+"""Seconds allowed for closing open pages when the server stops."""
 _FILES: Final = {
     "/": ("index.html", "text/html"),
     "/app.js": ("app.js", "text/javascript"),
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 class WebServer:
-    """Serves the page of a venue while it is entered as a context."""
+    """A context manager that serves the page of a venue."""
 
     def __init__(
         self, venue: VenueServer, channel: ControlServer, port: int = 0, *, patience: float = PATIENCE
@@ -156,7 +156,7 @@ class WebServer:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_LINE:
-                return PlainTextResponse(f"a request has at most {MAX_LINE} bytes", 413)
+                return PlainTextResponse(f"a request must have at most {MAX_LINE} bytes", 413)
         return JSONResponse(await asyncio.to_thread(self._channel.perform, body))
 
     async def _message(self, request: Request) -> Response:

@@ -72,7 +72,7 @@ class Rfq:
     """RestRemainder: whether the part of the request that is not filled by the quote rests in the book."""
     created: datetime
     combo: Combo | None
-    """The combination of the market, if it is one."""
+    """The combination that the market represents; None for other markets."""
     by_legs: bool
     """Whether the creator named the legs rather than the market."""
     makers: tuple[Login, ...] = ()
@@ -106,9 +106,9 @@ class Quote:
     maker: Login
     account: AccountId
     bid: Decimal | None
-    """For YES."""
+    """The bid for a YES contract."""
     offer: Decimal | None
-    """For NO."""
+    """The bid for a NO contract."""
     bid_size: Decimal | None
     offer_size: Decimal | None
     post_only: bool
@@ -158,14 +158,14 @@ class RfqBook:
     _by_client_id: dict[tuple[str, str], Rfq] = attrs.field(factory=dict)
     """The newest request by owner and QuoteReqID."""
     _open: dict[Requester, dict[str, Rfq]] = attrs.field(factory=dict)
-    _open_on: dict[str, dict[str, Rfq]] = attrs.field(factory=dict)
+    _open_by_market: dict[str, dict[str, Rfq]] = attrs.field(factory=dict)
     """Open requests by market."""
     _closed: OrderedDict[str, Rfq] = attrs.field(factory=OrderedDict)
-    _of_makers: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
+    _by_maker: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
     """Quotes by the maker's owner and QuoteID."""
-    _of_creators: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
+    _by_creator: dict[tuple[str, str], Quote] = attrs.field(factory=dict)
     """The newest quote by the creator's owner and QuoteID."""
-    _of_logins: dict[Login, dict[Quote, None]] = attrs.field(factory=dict)
+    _open_by_login: dict[Login, dict[Quote, None]] = attrs.field(factory=dict)
     """Open quotes by the session that sent them."""
 
     # Requests
@@ -175,7 +175,7 @@ class RfqBook:
         self._by_id[rfq.rfq_id] = rfq
         self._by_client_id[rfq.account.owner, rfq.client_id] = rfq
         self._open.setdefault(rfq.requester, {})[rfq.rfq_id] = rfq
-        self._open_on.setdefault(rfq.market, {})[rfq.rfq_id] = rfq
+        self._open_by_market.setdefault(rfq.market, {})[rfq.rfq_id] = rfq
 
     def get(self, rfq_id: str) -> Rfq | None:
         """Return the request with this venue id."""
@@ -191,14 +191,14 @@ class RfqBook:
 
     def open_on(self, market: str) -> tuple[Rfq, ...]:
         """Return the open requests on a market, oldest first."""
-        return tuple(self._open_on.get(market, {}).values())
+        return tuple(self._open_by_market.get(market, {}).values())
 
     def close(self, rfq: Rfq) -> None:
         """Close a request; it and its quotes are retained for a while."""
         rfq.state = RfqState.CLOSED
         rfq.makers = ()
         _remove(self._open, rfq.requester, rfq.rfq_id)
-        _remove(self._open_on, rfq.market, rfq.rfq_id)
+        _remove(self._open_by_market, rfq.market, rfq.rfq_id)
         self._closed[rfq.rfq_id] = rfq
         while len(self._closed) > self.retained:
             self._forget(self._closed.popitem(last=False)[1])
@@ -216,9 +216,9 @@ class RfqBook:
         rfq = quote.rfq
         rfq.quotes[quote.quote_id] = quote
         rfq.open_quotes[quote.account] = quote
-        self._of_makers[quote.account.owner, quote.quote_id] = quote
-        self._of_creators[rfq.account.owner, quote.quote_id] = quote
-        self._of_logins.setdefault(quote.maker, {})[quote] = None
+        self._by_maker[quote.account.owner, quote.quote_id] = quote
+        self._by_creator[rfq.account.owner, quote.quote_id] = quote
+        self._open_by_login.setdefault(quote.maker, {})[quote] = None
 
     def is_full(self, rfq: Rfq) -> bool:
         """Return whether a request has the maximum number of active quotes."""
@@ -229,7 +229,7 @@ class RfqBook:
         quote.state = state
         rfq = quote.rfq
         rfq.open_quotes.pop(quote.account, None)
-        _remove(self._of_logins, quote.maker, quote)
+        _remove(self._open_by_login, quote.maker, quote)
         # At most `max_quotes` are active, so there is an ended one to remove. Ended quotes are retained
         # because accepting one must be refused as expired.
         if len(rfq.quotes) > 2 * self.max_quotes:
@@ -240,23 +240,23 @@ class RfqBook:
     def accept_quote(self, quote: Quote) -> None:
         """Mark a quote as accepted: it no longer ends with its session."""
         quote.state = QuoteState.ACCEPTED
-        _remove(self._of_logins, quote.maker, quote)
+        _remove(self._open_by_login, quote.maker, quote)
 
     def quote_of_maker(self, owner: str, quote_id: str) -> Quote | None:
         """Return a maker's quote by its id."""
-        return self._of_makers.get((owner, quote_id))
+        return self._by_maker.get((owner, quote_id))
 
     def quote_for_creator(self, owner: str, quote_id: str) -> Quote | None:
         """Return the newest quote with this id on a request of this creator."""
-        return self._of_creators.get((owner, quote_id))
+        return self._by_creator.get((owner, quote_id))
 
     def open_quotes_of(self, login: Login) -> Iterable[Quote]:
         """Return the open quotes of a session."""
-        return tuple(self._of_logins.get(login, {}))
+        return tuple(self._open_by_login.get(login, {}))
 
     def _forget_quote(self, quote: Quote) -> None:
-        _drop(self._of_makers, (quote.account.owner, quote.quote_id), quote)
-        _drop(self._of_creators, (quote.rfq.account.owner, quote.quote_id), quote)
+        _drop(self._by_maker, (quote.account.owner, quote.quote_id), quote)
+        _drop(self._by_creator, (quote.rfq.account.owner, quote.quote_id), quote)
 
 
 def _remove(index: dict[K, dict[J, V]], key: K, name: J) -> None:

@@ -119,7 +119,7 @@ class Combos:
             text = "at most one market of an event can settle as yes"
             return _invalid(codes.CONFLICTING_LEG_OUTCOMES, text, exclusive)
         if not collection.minimum_legs <= len(legs) <= collection.maximum_legs:
-            text = f"a combination has {collection.minimum_legs} to {collection.maximum_legs} legs"
+            text = f"a combination must have {collection.minimum_legs} to {collection.maximum_legs} legs"
             return _invalid(codes.INVALID_MARKET_COMBINATION, text, [])
         return None
 

@@ -58,9 +58,9 @@ class Creators:
         deliveries: list[Delivery] = []
         # Only after the checks: a refused request must not replace others.
         if message.related_sym[0].replace_existing is True:
-            for old in self._replaced(rfq):
+            for old in self._rfqs_to_replace(rfq):
                 deliveries += self._lifecycle.expire(old)
-        # Makers that log on later receive neither the request nor its end.
+        # Makers that log on later receive neither the request nor the notice of its end.
         rfq.makers = tuple(self._context.logins.connected(MAKERS))
         self._lifecycle.open(rfq)
         deliveries.append((login, messages.request_ack(rfq)))
@@ -165,7 +165,7 @@ class Creators:
         requests = self._context.book.open_of(rfq.requester)
         return [old for old in requests if old.state in _WITHDRAWABLE]
 
-    def _replaced(self, rfq: Rfq) -> list[Rfq]:
+    def _rfqs_to_replace(self, rfq: Rfq) -> list[Rfq]:
         """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
         open_requests = self._open(rfq)
         return open_requests[: max(0, len(open_requests) - (self._context.settings.max_replacing - 1))]
@@ -175,7 +175,7 @@ class Creators:
     def cancel(self, message: RFQCancel, login: Login, now: datetime) -> Result:  # noqa: ARG002 like all handlers
         """Cancel a request for its creator, unless a maker has confirmed a quote on it."""
         named = message.quote_req_id or message.rfq_id or ""
-        rfq = self._named(message, login)
+        rfq = self._find(message, login)
         text = self._cancel_refusal(rfq)
         if text is None and rfq is not None:
             text = self._customer_refusal(message.party_ids, rfq, login)
@@ -186,15 +186,15 @@ class Creators:
         done = messages.request_end_status(named, RFQCancelStatusCode.CANCELED, rfq.rfq_id)
         return [(login, done), *self._lifecycle.close(rfq, texts.RFQ_CANCELED)], ()
 
-    def _named(self, message: RFQCancel, login: Login) -> Rfq | None:
+    def _find(self, message: RFQCancel, login: Login) -> Rfq | None:
         if message.rfq_id is None:
             return self._context.book.find(login.owner, message.quote_req_id or "")
         rfq = self._context.book.get(message.rfq_id)
         return rfq if rfq is not None and rfq.account.owner == login.owner else None
 
     def _customer_refusal(self, parties: Sequence[Party], rfq: Rfq, login: Login) -> str | None:
-        """Return the refusal if a message names a customer that does not match the request. A message need
-        not name one."""
+        """Return the refusal if a message names a customer that does not match the request. A message that
+        names no customer is not refused."""
         if not parties:
             return None
         exchange = self._context.exchange
@@ -238,7 +238,7 @@ class Creators:
         the order's limit."""
         quote_id = message.quote_id
         if quote_id is None:
-            text = "QuoteID is missing with RfqId"
+            text = "RfqId requires QuoteID"
             reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
             return [(login, business_reject(message, reason, text))], ()
         side = known_side(message.side)

@@ -79,8 +79,8 @@ class Lifecycle:
         return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
 
     def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
-        """Close a request permanently: cancel its quotes and notify its makers. The quote `spared` and its
-        maker are left out."""
+        """Close a request permanently: cancel its quotes and notify its makers. The quote `spared` is not
+        cancelled, and its maker is not notified."""
         # Closed in the book last, because closing it there removes its makers, who must be notified first.
         self._context.timers.cancel(rfq.timer)
         deliveries = self._cancel_quotes(rfq, spared=spared)
@@ -122,16 +122,16 @@ class Lifecycle:
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
                 login = quote.maker if outcome.request is command.maker else acceptance.login
-                deliveries += self._refused(outcome, login, now)
-            elif isinstance(outcome, OrderCanceled) and _crossed(outcome, command):
+                deliveries += self._refusal_reports(outcome, login, now)
+            elif isinstance(outcome, OrderCanceled) and _is_post_only_cross(outcome, command):
                 self._context.record_cross(quote.account.owner, now)
         self._context.book.end_quote(quote, QuoteState.EXECUTED)
         deliveries += self._orders.distribute(outcomes)
         return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
 
-    def _refused(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
-        """Return the report of a refused order of a quote. The report needs the message that placed the
-        order; there is none, so it is built here."""
+    def _refusal_reports(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
+        """Return the report of a refused order from a quote. A report repeats fields of the message that
+        placed the order. No message placed this order, so one is built here."""
         request = outcome.request
         order = NewOrderSingle(
             cl_ord_id=request.cl_ord_id,
@@ -162,7 +162,7 @@ class Lifecycle:
         rfq.timer = self._context.timers.at(begin + timedelta(seconds=seconds), action)
 
 
-def _crossed(outcome: OrderCanceled, command: TradeQuote) -> bool:
+def _is_post_only_cross(outcome: OrderCanceled, command: TradeQuote) -> bool:
     """Return whether the order of a post-only quote was cancelled because it would have taken liquidity."""
     return outcome.cause is CancelCause.POST_ONLY_CROSS and outcome.order.order_id == command.maker.order_id
 
@@ -219,7 +219,7 @@ def maker_cl_ord_id(quote: Quote) -> str:
 
 
 def creator_cl_ord_id(quote: Quote) -> str:
-    """Return the ClOrdID of the order of a creator whose AcceptQuote has none."""
+    """Return the ClOrdID of the creator's order if the AcceptQuote has none."""
     return f"rfq:{_hash(quote.rfq.rfq_id)}:{quote.quote_id}"
 
 

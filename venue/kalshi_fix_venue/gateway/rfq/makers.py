@@ -38,8 +38,9 @@ class Makers:
             return [(login, messages.quote_refusal(message, quote))], ()
         rfq = quote.rfq
         deliveries: list[Delivery] = []
-        # An account has one quote on a request, so this must happen before the new quote is added.
-        for old in self._replaced(quote):
+        # An account has at most one quote on a request, so the old quote must be cancelled before the new one
+        # is added.
+        for old in self._quotes_to_replace(quote):
             deliveries += self._lifecycle.cancel_quote(old)
         self._context.book.add_quote(quote)
         deliveries.append((login, messages.quote_status(quote, QuoteStatus.PENDING)))
@@ -147,7 +148,7 @@ class Makers:
         rules = self._context.rules(rfq.market)
         return all(not price or rules.accepts_price(price) for price in (bid, ONE - offer if offer else ZERO))
 
-    def _replaced(self, quote: Quote) -> list[Quote]:
+    def _quotes_to_replace(self, quote: Quote) -> list[Quote]:
         """Return the quotes that a new one replaces."""
         rfqs: tuple[Rfq, ...] = (quote.rfq,)
         if self._context.exchange.assumptions.one_quote_per_market:

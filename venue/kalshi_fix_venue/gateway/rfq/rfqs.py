@@ -62,9 +62,9 @@ class Rfqs:
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
         handlers: Handlers = {
-            QuoteRequest: partial(_unrestricted, self._creators.request),
-            AcceptQuote: partial(_unrestricted, self._creators.accept),
-            RFQCancel: partial(_unrestricted, self._creators.cancel),
+            QuoteRequest: partial(_refuse_restricted_key, self._creators.request),
+            AcceptQuote: partial(_refuse_restricted_key, self._creators.accept),
+            RFQCancel: partial(_refuse_restricted_key, self._creators.cancel),
             Quote: self._makers.quote,
             QuoteCancel: self._makers.cancel,
             QuoteConfirm: self._makers.confirm,
@@ -73,7 +73,7 @@ class Rfqs:
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         """Handle an order that names a quote. The caller has checked that the login may place orders."""
-        return _unrestricted(self._creators.accept_by_order, message, login, now)
+        return _refuse_restricted_key(self._creators.accept_by_order, message, login, now)
 
     def follow(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Close the requests on markets whose trading has ended. Confirmed requests stay open; their orders
@@ -93,7 +93,7 @@ class Rfqs:
             self._makers.leave(login)
 
 
-def _unrestricted(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
+def _refuse_restricted_key(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
     """Handle a message, or refuse it if its key is restricted to a subaccount. In RFQs such keys are only
     for makers."""
     if login.restricted_to is not None:

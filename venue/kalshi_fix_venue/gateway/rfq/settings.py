@@ -44,8 +44,8 @@ class RfqSettings:
     """Maximum number of open RFQs of one account if the newest has ReplaceExisting (21016), which closes the
     oldest ones."""
     max_quotes: int = 1000
-    """Maximum number of open quotes on one RFQ; a further one is refused. The last ended quotes, at most as
-    many, are kept too."""
+    """Maximum number of open quotes on one RFQ; a further one is refused. Ended quotes are kept, too, until
+    the RFQ has twice this number of quotes in all."""
     retained: int = 10_000
     """Number of ended RFQs that are kept, with their quotes, to answer late requests. If there are more, the
     oldest is dropped, and its ids become unknown."""
