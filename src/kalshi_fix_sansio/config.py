@@ -51,12 +51,13 @@ class ProtocolOptions(Value):
 
     Attributes:
         explain_violation: Send a Logout with a Text before the session ends in two cases in which FIXT makes
-            it optional. The peer is silent, or its Logon lacks a field or has a wrong CompID or SendingTime.
+            the Logout optional: the peer is silent, or its Logon lacks a field or has a wrong CompID or
+            SendingTime.
         explain_refusal: Send a Logout with a Text in answer to a valid Logon that is refused because of its
             HeartBtInt, its DefaultApplVerID or another value.
         repeat_reject: Repeat the Text of a Reject in the Logout that follows it.
-        linger: After a Logout that ends the session because of a protocol violation: seconds to wait for the
-            peer's Logout before the connection is closed. FIXT recommends 2; with 0, the connection is closed
+        linger: Seconds to wait for the peer's Logout before the connection is closed, after this side has
+            sent a Logout because of a protocol violation. FIXT recommends 2; with 0, the connection is closed
             at once.
         end_on_garbage_before_logon: End the session if bytes that are not a FIX message arrive while a Logon
             is awaited, instead of skipping them.
@@ -178,7 +179,8 @@ def resend_everything(message: Message, age: float) -> bool:  # noqa: ARG001
 LOGON = "A"
 LAST_PROCESSED = "last_msg_seq_num_processed"
 MAX_SECONDS = 10**9
-"""Maximum of settings in seconds, about 31 years. The sum of a longer time and a clock or date may overflow.
+"""Maximum value of settings in seconds, about 31 years. Adding a longer time to a clock reading or a date may
+overflow.
 """
 NEXT_EXPECTED = "next_expected_msg_seq_num"
 
@@ -196,24 +198,24 @@ class Role(Enum):
 
     @property
     def sender(self) -> Sender:
-        """This side, as the rules of the dialect call it."""
+        """This side, in the terms of the dialect's rules."""
         return Sender.CLIENT if self is Role.INITIATOR else Sender.VENUE
 
     @property
     def peer(self) -> Sender:
-        """The other side, as the rules of the dialect call it."""
+        """The other side, in the terms of the dialect's rules."""
         return Sender.VENUE if self is Role.INITIATOR else Sender.CLIENT
 
 
-def _positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+def _require_positive(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     del instance
     # Not `value <= 0`, which is False for NaN.
     if value is not None and not value > 0:
         raise ConfigurationError(f"{attribute.name} must be above 0, not {value!r}; set a positive number")
 
 
-def _seconds(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    _positive(instance, attribute, value)
+def _require_seconds(instance: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    _require_positive(instance, attribute, value)
     if value is not None and value > MAX_SECONDS:
         raise ConfigurationError(f"{attribute.name} must be at most {MAX_SECONDS} seconds, not {value!r}")
 
@@ -228,7 +230,7 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
         return None
     layout = dialect.logon_fields
     if layout is None:
-        raise ConfigurationError(f"logon_fields are of no use with {dialect.name}, which has no Logon")
+        raise ConfigurationError(f"logon_fields must be left out with {dialect.name}, which has no Logon")
     if type(fields) is not layout.cls:
         # The content is not quoted, because it may be a password.
         raise ConfigurationError(
@@ -241,27 +243,27 @@ def own_logon_fields(fields: Block | None, dialect: Dialect) -> Block | None:
 # Defaults that depend on other settings. They do not use `@codec.default`, which pyright ignores.
 
 
-def _codec(config: SessionConfig) -> Codec:
+def _default_codec(config: SessionConfig) -> Codec:
     return Codec(config.dialect)
 
 
-def _accepted(config: SessionConfig) -> frozenset[str]:
+def _default_comp_ids(config: SessionConfig) -> frozenset[str]:
     if config.target_comp_id is None:
         return frozenset()
     listed = config.session_type.comp_ids if config.role is Role.INITIATOR else ()
     return frozenset((config.target_comp_id, *listed))
 
 
-def _reset(config: SessionConfig) -> bool:
+def _default_reset(config: SessionConfig) -> bool:
     return config.session_type.reset_required
 
 
-def _max_message_size(config: SessionConfig) -> int:
+def _default_max_message_size(config: SessionConfig) -> int:
     needed = config.session_type.max_message_size if config.role is Role.INITIATOR else None
     return max(MAX_BODY_LENGTH, needed or 0)
 
 
-def _policy(config: SessionConfig) -> ResendPolicy:
+def _default_policy(config: SessionConfig) -> ResendPolicy:
     return ResendFresh() if config.role is Role.INITIATOR else resend_everything
 
 
@@ -319,7 +321,7 @@ class SessionConfig(Value):
         protocol_options: Settings for behaviour that FIXT 1.1 leaves open.
         resend_policy: Function that decides which stored messages may be resent. Default: `ResendFresh()` for
             an initiator, `resend_everything` for an acceptor.
-        reject_forgotten_resend: Whether a ResendRequest is rejected, as Kalshi does, if it begins with a
+        reject_forgotten_resend: Whether to reject a ResendRequest, as Kalshi does, if it begins with a
             message that the store has dropped. Otherwise a gap fill replaces the dropped messages. Default:
             True for an acceptor.
         max_message_size: Largest accepted BodyLength (9), in bytes; a larger message is skipped
@@ -331,17 +333,17 @@ class SessionConfig(Value):
         max_held_bytes: Maximum size of the held messages in bytes. Further messages are dropped, and
             requested again later.
         max_unsent: Number of unsent bytes at which `send` raises. Answers to the peer are still queued.
-            Beyond twice this number (without the largest unsent message), the session ends, because the peer
-            has stopped reading.
+            Beyond twice this number, not counting the largest unsent message, the session ends, because the
+            peer has stopped reading.
         max_events: Number of events not yet fetched at which `receive_data` raises. With `explicit_confirm`,
             fetched but unconfirmed events count too.
         max_event_bytes: Size of the events not yet fetched at which `receive_data` raises. It counts all
-            bytes received since `events` was last called, and held messages that were delivered since. In
-            memory, a message of many short fields takes up to 17 times its size on the wire.
+            bytes received since `events` was last called, and held messages that were delivered since then.
+            In memory, a message of many short fields takes up to 17 times its size on the wire.
         max_sent_record: Number of recently sent messages that are kept for `RejectReceived.sent`.
         max_sent_record_bytes: Maximum total size in bytes of the messages kept for `RejectReceived.sent`; the
             oldest are dropped.
-        max_open_requests: Number of unanswered requests at which `send` raises. It also raises while more
+        max_open_requests: Number of unanswered requests at which `send` raises. `send` also raises while more
             than this many requests have an answer that is not confirmed.
         max_open_request_bytes: Total size in bytes of unanswered requests at which `send` raises, with the
             same rule for requests whose answer is not confirmed.
@@ -356,50 +358,52 @@ class SessionConfig(Value):
     role: Role
     dialect: Dialect
     session_type: SessionType
-    codec: Codec = attrs.field(default=attrs.Factory(_codec, takes_self=True), repr=False, eq=False)
+    codec: Codec = attrs.field(default=attrs.Factory(_default_codec, takes_self=True), repr=False, eq=False)
     product: str = ""
     sender_comp_id: str
     target_comp_id: str | None = None
     accepted_sender_comp_ids: frozenset[str] = attrs.field(
-        default=attrs.Factory(_accepted, takes_self=True), converter=frozenset
+        default=attrs.Factory(_default_comp_ids, takes_self=True), converter=frozenset
     )
 
     heart_bt_int: int = 30
     min_heart_bt_int: int = 1
     max_heart_bt_int: int = 3600
-    reset_seq_num: bool = attrs.field(default=attrs.Factory(_reset, takes_self=True))
+    reset_seq_num: bool = attrs.field(default=attrs.Factory(_default_reset, takes_self=True))
     offer_next_expected: bool = False
     offer_next_expected_at_reset: bool = False
     send_last_processed: bool = False
     logon_fields: Block | None = attrs.field(default=None, repr=False)
     sign_logon: SignLogon | None = attrs.field(default=None, repr=False)
 
-    logon_timeout: float = attrs.field(default=10.0, validator=_seconds)
-    logout_timeout: float = attrs.field(default=10.0, validator=_seconds)
-    commit_timeout: float = attrs.field(default=10.0, validator=_seconds)
-    resend_timeout: float = attrs.field(default=30.0, validator=_seconds)
-    resend_attempts: int = attrs.field(default=3, validator=_positive)
-    sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_seconds)
+    logon_timeout: float = attrs.field(default=10.0, validator=_require_seconds)
+    logout_timeout: float = attrs.field(default=10.0, validator=_require_seconds)
+    commit_timeout: float = attrs.field(default=10.0, validator=_require_seconds)
+    resend_timeout: float = attrs.field(default=30.0, validator=_require_seconds)
+    resend_attempts: int = attrs.field(default=3, validator=_require_positive)
+    sending_time_tolerance: float | None = attrs.field(default=30.0, validator=_require_seconds)
 
     strict: bool = False
     protocol_options: ProtocolOptions = attrs.field(factory=ProtocolOptions)
-    resend_policy: ResendPolicy = attrs.field(default=attrs.Factory(_policy, takes_self=True), repr=False)
+    resend_policy: ResendPolicy = attrs.field(
+        default=attrs.Factory(_default_policy, takes_self=True), repr=False
+    )
     reject_forgotten_resend: bool = attrs.field(default=attrs.Factory(_is_acceptor, takes_self=True))
 
     max_message_size: int = attrs.field(
-        default=attrs.Factory(_max_message_size, takes_self=True), validator=_positive
+        default=attrs.Factory(_default_max_message_size, takes_self=True), validator=_require_positive
     )
-    max_held: int = attrs.field(default=10_000, validator=_positive)
-    max_held_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
-    max_events: int = attrs.field(default=100_000, validator=_positive)
-    max_event_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    max_sent_record: int = attrs.field(default=10_000, validator=_positive)
-    max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_positive)
-    max_open_requests: int = attrs.field(default=100_000, validator=_positive)
-    max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
-    max_resting_orders: int = attrs.field(default=10_000, validator=_positive)
-    max_resting_order_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    max_held: int = attrs.field(default=10_000, validator=_require_positive)
+    max_held_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_require_positive)
+    max_unsent: int = attrs.field(default=16 * 1024 * 1024, validator=_require_positive)
+    max_events: int = attrs.field(default=100_000, validator=_require_positive)
+    max_event_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_require_positive)
+    max_sent_record: int = attrs.field(default=10_000, validator=_require_positive)
+    max_sent_record_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_require_positive)
+    max_open_requests: int = attrs.field(default=100_000, validator=_require_positive)
+    max_open_request_bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_require_positive)
+    max_resting_orders: int = attrs.field(default=10_000, validator=_require_positive)
+    max_resting_order_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_require_positive)
     explicit_confirm: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -414,7 +418,8 @@ class SessionConfig(Value):
             )
         if self.codec.dialect is not self.dialect:
             raise ConfigurationError(
-                "codec was made for another dialect; make it for the same dialect, or leave it out"
+                "codec must belong to the dialect of this SessionConfig; create it with Codec(dialect), or "
+                "leave it out"
             )
         name = self.session_type.name
         if self.session_type.products and self.product not in self.session_type.products:
@@ -442,16 +447,16 @@ class SessionConfig(Value):
         known = {member.attribute for member in body.members}
         if self.offer_next_expected and (not self.session_type.resend or NEXT_EXPECTED not in known):
             raise ConfigurationError(
-                f"offer_next_expected is of no use on {self.session_type.name}: it needs a session type with "
-                "resend, and a Logon that has NextExpectedMsgSeqNum; leave it False"
+                f"offer_next_expected must be False on {self.session_type.name}: it requires a session type "
+                "with resend, and a Logon that has NextExpectedMsgSeqNum"
             )
         if self.offer_next_expected_at_reset and not self.offer_next_expected:
             raise ConfigurationError("offer_next_expected_at_reset needs offer_next_expected; set both")
         header = {member.attribute for member in self.dialect.header.members}
         if self.send_last_processed and LAST_PROCESSED not in header:
             raise ConfigurationError(
-                f"send_last_processed is of no use with {self.dialect.name}: its header has no "
-                "LastMsgSeqNumProcessed; leave it False"
+                f"send_last_processed must be False with {self.dialect.name}, whose header has no "
+                "LastMsgSeqNumProcessed"
             )
         if self.sign_logon is not None and getattr(self.logon_fields, "raw_data", None) is not None:
             raise ConfigurationError("raw_data is set by sign_logon; remove it from logon_fields")

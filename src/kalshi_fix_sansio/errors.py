@@ -68,7 +68,7 @@ class SendFailedError(StoreError):
     def __init__(self, error: StoreError | None) -> None:
         self.may_have_been_sent: bool = False
         """Whether the peer may have received the message. Always False in this version, because no byte is
-        sent before the store has the message.
+        sent before the store has recorded the message.
         """
         super().__init__(f"nothing was sent: the store failed ({error}), and the session has ended")
         self.__cause__ = error

@@ -26,9 +26,9 @@ class OpenRequest(Value):
     """A request that was sent and whose outcome is not known yet.
 
     Attributes:
-        request_id: The id of the request, such as ClOrdID (11) of an order, a cancel or a replace; MsgSeqNum
-            if the request has no id. Not unique: a cancel may have the id of its quote, and a user may send
-            an id twice.
+        request_id: The id of the request, such as the ClOrdID (11) of an order, a cancel or a replace;
+            MsgSeqNum if the request has no id. The id is not unique: a cancel may have the id of its quote,
+            and a user may send an id twice.
         msg_type: MsgType (35), such as D.
         seq_num: MsgSeqNum of the message.
         sent_at: SendingTime of the message, in UTC.
@@ -60,7 +60,7 @@ class RestingOrder(Value):
 
     Attributes:
         order_id: OrderID (37), the peer's id.
-        cl_ord_id: ClOrdID (11) of the last request that changed it.
+        cl_ord_id: ClOrdID (11) of the last request that changed the order.
         symbol: Symbol (55), the ticker of the market.
         side: Side (54), as the text on the wire.
         price: Price (44), in the unit of the session's prices.
@@ -144,9 +144,9 @@ class LoggedOn(Value):
         missing: First and last number of the messages that the peer sent before this Logon and that were not
             received. The session recovers them; GapClosed reports that none is missing any more. None if no
             message is missing, or if both sides begin at 1, so none can be requested.
-        reset_requested: If `reset` is set: whether this side requested the reset now. If False, the peer
-            requested it, or an earlier process did before it crashed; an unknown number of messages from the
-            peer may be lost.
+        reset_requested: If `reset` is set, whether this side requested the reset with this logon. If False,
+            the peer requested the reset, or an earlier process did before it crashed; an unknown number of
+            messages from the peer may then be lost.
         generation: How many times the outgoing numbers of this side's store have been restarted. Generation
             and MsgSeqNum together identify a sent message. Ignored in comparisons.
     """
@@ -245,7 +245,7 @@ class MessageTooLarge(Value):
     """A message longer than the session accepts (`SessionConfig.max_message_size`) is being skipped.
 
     If its BodyLength is correct, its number is then missing, so the next message reveals a gap. On a session
-    with resend, the message is requested again, but has the same size.
+    with resend, the message is requested again, but is still too large.
 
     Attributes:
         size: BodyLength (9) of the message, in bytes.
@@ -267,7 +267,7 @@ class GapDetected(Value):
 
     Attributes:
         begin: The first missing MsgSeqNum.
-        end: The last one.
+        end: The last missing MsgSeqNum.
         recoverable: Whether the missing messages were requested.
     """
 
@@ -278,11 +278,11 @@ class GapDetected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class GapClosed(Value):
-    """No message is missing any more: all have arrived since the last GapDetected, or SequenceSkipped or
-    MessagesLost has reported the others.
+    """No message is missing any more: since the last GapDetected, each missing message has either arrived or
+    been reported by SequenceSkipped or MessagesLost.
 
     Attributes:
-        next_expected: The next expected MsgSeqNum of the peer.
+        next_expected: The MsgSeqNum expected next from the peer.
     """
 
     next_expected: int
@@ -297,7 +297,7 @@ class SequenceSkipped(Value):
 
     Attributes:
         begin: The first skipped MsgSeqNum.
-        end: The last one.
+        end: The last skipped MsgSeqNum.
         gap_fill: Whether the SequenceReset was a gap fill.
     """
 
@@ -315,7 +315,7 @@ class MessagesLost(Value):
 
     Attributes:
         begin: The first lost MsgSeqNum.
-        end: The last one.
+        end: The last lost MsgSeqNum.
     """
 
     begin: int
@@ -368,7 +368,7 @@ class ResendServed(Value):
 
     Attributes:
         begin: The first requested MsgSeqNum.
-        end: The last one.
+        end: The last requested MsgSeqNum.
         resent: The number of messages that were resent.
     """
 

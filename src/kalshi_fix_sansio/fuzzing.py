@@ -2,8 +2,8 @@
 
 The same bytes always give the same result, so a failing input can be stored and replayed. `messages` returns
 messages that the venue may send. `events` returns the events of a session on which messages are lost,
-duplicated or damaged, or the connection ends. Values are chosen from a few, so several reports refer to the
-same order.
+duplicated or damaged, or the connection ends. Values are chosen from small sets, so several reports refer to
+the same order.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def messages(data: bytes, session_type: str = SESSION, product: str = "predictio
     found: list[Message] = []
     while choices.has_more and len(found) < _MAX_STEPS:
         message = _block(choices, choices.pick(layouts).body)
-        found.append(CODEC.decode(_encoded(message, session_type, len(found) + 2)))
+        found.append(CODEC.decode(_encode(message, session_type, len(found) + 2)))
     return found
 
 
@@ -128,7 +128,7 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
     logon = DIALECT.messages[LOGON].body.cls(
         heart_bt_int=config.heart_bt_int, reset_seq_num_flag=kind.reset_required or None
     )
-    session.receive_data(_encoded(logon, session_type, 1), now)
+    session.receive_data(_encode(logon, session_type, 1), now)
     found, number, steps = session.events(), 2, 0
     while choices.has_more and steps < _MAX_STEPS and session.state is not State.CLOSED:
         steps += 1
@@ -143,7 +143,7 @@ def events(data: bytes, session_type: str = SESSION, product: str = "prediction"
         else:
             poss_dup = step == 12
             message = _block(choices, choices.pick(layouts).body)
-            frame = _encoded(
+            frame = _encode(
                 message, session_type, max(number - 1, 1) if poss_dup else number, now.utc, poss_dup=poss_dup
             )
             if step == 11:
@@ -165,7 +165,7 @@ def _layouts(session_type: str, product: str) -> tuple[MessageLayout, ...]:
     )
 
 
-def _encoded(
+def _encode(
     message: Message,
     session_type: str,
     number: int,

@@ -127,6 +127,6 @@ def from_json(text: str) -> Message:
     """Rebuild a message from the output of `to_json`. The result is equal to the original message.
 
     Raises:
-        DecodeError: as for `from_dict`, or `text` is not JSON.
+        DecodeError: `text` is not JSON, or `from_dict` would reject its content.
     """
     return mapping.from_json(DIALECT, text)

@@ -181,8 +181,8 @@ def test_any_message_is_encoded_as_the_layouts_define(layout: MessageLayout, dat
 
 @every_message
 def test_common_values_need_no_slow_path(layout: MessageLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every field is set, including those in groups: only rare values need `_encode_carefully`."""
-    monkeypatch.delattr(Codec, "_encode_carefully")
+    """Every field is set, including those in groups: only rare values need `_encode_or_explain`."""
+    monkeypatch.delattr(Codec, "_encode_or_explain")
     message, head = full(layout.body, unknown=()), full(KALSHI.header, unknown=())
     codec = Codec(KALSHI)
     for block in (message, head):

@@ -83,11 +83,11 @@ def test_the_truncated_field_is_named() -> None:
     inspection = CODEC.inspect(frame("D", "11=a|38=1|44=0.4567|")[:-10])
     assert [str(problem) for problem in inspection.problems] == [
         "CheckSum (10) with three digits is not the last field: the message is cut short or damaged",
-        "Price (44) is cut short: the message ends in it",
+        "Price (44) is cut short by the end of the message",
     ]
     assert shown(inspection.body) == "11=a 38=1"
     inspection = CODEC.inspect(frame("D", "11=a|38=1|9001=abc|")[:-10])
-    assert str(inspection.problems[1]) == "tag 9001 is cut short: the message ends in it"
+    assert str(inspection.problems[1]) == "tag 9001 is cut short by the end of the message"
 
 
 def test_another_version_is_reported_once() -> None:

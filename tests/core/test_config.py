@@ -56,7 +56,7 @@ def test_each_role_is_client_or_venue() -> None:
         ({"logon_fields": Logon(heart_bt_int=5)}, r"LogonFields\(.*=...\), not Logon$"),
         ({"logon_fields": OtherFields(username="x")}, r"must be a LogonFields of kalshi_fix_sansio\."),
         ({"logon_fields": LogonFields(raw_data=b"x")}, "raw_data is set by sign_logon; remove it"),
-        ({"codec": Codec(attrs.evolve(DIALECT))}, "codec was made for another dialect"),
+        ({"codec": Codec(attrs.evolve(DIALECT))}, "codec must belong to the dialect of this SessionConfig"),
         ({"logon_timeout": 0}, "logon_timeout must be above 0"),
         ({"max_held": -1}, "max_held must be above 0"),
         ({"sending_time_tolerance": 0.0}, "sending_time_tolerance must be above 0"),

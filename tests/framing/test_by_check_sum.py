@@ -29,7 +29,7 @@ def test_a_body_length_that_is_too_short_loses_only_this_message(length: int, si
     wrong = with_length(FIRST, length)
     found = framed(wrong + SECOND, size, skip_by_check_sum=True)
     assert found == [
-        Garbled(f"no CheckSum at the end given by BodyLength {length}", wrong, len(wrong)),
+        Garbled(f"CheckSum is not at the position given by BodyLength {length}", wrong, len(wrong)),
         Frame(SECOND),
     ]
 
@@ -43,7 +43,10 @@ def test_a_body_length_that_reaches_into_the_next_message_loses_both(
     found = framed(wrong + SECOND + THIRD, size, skip_by_check_sum=skip_by_check_sum)
     lost = wrong + SECOND if skip_by_check_sum else wrong
     kept = [Frame(THIRD)] if skip_by_check_sum else [Frame(SECOND), Frame(THIRD)]
-    assert found == [Garbled("no CheckSum at the end given by BodyLength 25", lost, len(lost)), *kept]
+    assert found == [
+        Garbled("CheckSum is not at the position given by BodyLength 25", lost, len(lost)),
+        *kept,
+    ]
 
 
 @SIZES
@@ -51,7 +54,7 @@ def test_the_framer_does_not_wait_for_a_missing_check_sum_field(size: int) -> No
     wrong = b"8=FIXT.1.1\x019=5\x0135=0\x0158=" + b"x" * 200
     found = framed(wrong + SECOND, size, skip_by_check_sum=True, max_body_length=100)
     assert found == [
-        Garbled("no CheckSum at the end given by BodyLength 5", wrong, len(wrong)),
+        Garbled("CheckSum is not at the position given by BodyLength 5", wrong, len(wrong)),
         Frame(SECOND),
     ]
 

@@ -25,7 +25,7 @@ HEARTBEAT = encode_frame("FIXT.1.1", b"35=0\x0134=2\x01")
 ORDER = encode_frame("FIXT.1.1", b"35=D\x0111=a\x0158=8=FIXT.1.1 9=5 10=000\x01")
 WITH_SOH = encode_frame("FIXT.1.1", b"35=A\x0195=16\x0196=x\x0110=000\x018=FIX\x01\x01")
 OTHER_VERSION = encode_frame("FIX.4.4", b"35=0\x01")
-NO_START = "no BeginString, BodyLength and MsgType at its start"
+NO_START = "the bytes do not begin with BeginString, BodyLength and MsgType"
 SIZES = pytest.mark.parametrize("size", [1, 10_000])
 
 
@@ -125,7 +125,7 @@ def test_a_wrong_body_length_loses_only_its_own_message(size: int) -> None:
     for length in (9, 11):
         wrong = with_sum(b"8=FIXT.1.1\x019=%d\x0135=0\x0134=2\x01" % length)
         found = frames_of(split_into(wrong + HEARTBEAT, size))
-        garbled = Garbled(f"no CheckSum at the end given by BodyLength {length}", wrong, len(wrong))
+        garbled = Garbled(f"CheckSum is not at the position given by BodyLength {length}", wrong, len(wrong))
         assert found == [garbled, Frame(HEARTBEAT)]
 
 
@@ -205,7 +205,7 @@ def test_an_incomplete_message_can_be_abandoned(framer: Framer) -> None:
     assert frames_of([incomplete, HEARTBEAT, ORDER], framer) == []
     assert framer.pending == len(incomplete + HEARTBEAT + ORDER)
     framer.resync()
-    garbled = Garbled("a message whose end did not arrive", incomplete, len(incomplete))
+    garbled = Garbled("the end of the message did not arrive", incomplete, len(incomplete))
     assert frames_of([b""], framer) == [garbled, Frame(HEARTBEAT), Frame(ORDER)]
     assert framer.pending == 0
 
@@ -495,4 +495,4 @@ def test_a_check_sum_field_without_a_preceding_soh_does_not_end_a_message(
     assert Frame(wrong) not in found
     assert found[-1] == Frame(valid)
     assert isinstance(found[0], Garbled)
-    assert found[0].reason == "no CheckSum at the end given by BodyLength 12"
+    assert found[0].reason == "CheckSum is not at the position given by BodyLength 12"

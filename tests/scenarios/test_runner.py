@@ -199,7 +199,7 @@ def test_a_scenario_needs_a_connection(tmp_path: Path, transport: Open) -> None:
 @TRANSPORTS
 def test_a_failed_logon_before_the_first_step_is_reported(tmp_path: Path, transport: Open) -> None:
     head = HEAD + "settings: {heart_bt_int: 1}\nnumbers: {incoming: 0}\n"
-    with pytest.raises(ValueError, match="sequence numbers start at 1"):
+    with pytest.raises(ValueError, match="sequence numbers must be 1 or more"):
         play(load(write_scenario(tmp_path, "  - at: 1\n", head), Role.INITIATOR), transport)
 
 

@@ -89,10 +89,10 @@ def test_a_session_that_failed_to_begin_can_be_continued() -> None:
 
 def test_only_an_ended_session_can_be_continued_and_with_its_own_store() -> None:
     wired = established(Role.INITIATOR)
-    with pytest.raises(LocalProtocolError, match="continue only one that has ended"):
+    with pytest.raises(LocalProtocolError, match="must not be running"):
         Session(wired.session.config, continues=wired.session)
     wired.cut()
-    with pytest.raises(LocalProtocolError, match="uses that session's store"):
+    with pytest.raises(LocalProtocolError, match="uses the store of `continues`"):
         Session(wired.session.config, LoggedStore(), continues=wired.session)
 
 

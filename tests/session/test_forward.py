@@ -84,7 +84,11 @@ def test_a_received_message_can_be_forwarded(client: Wired) -> None:
     ("frame", "error", "expected"),
     [
         (ORDER[:-1], DecodeError, "not one complete FIX message"),
-        (raw("35=0|49=a|56=b|34=1|52=20260101-00:00:00|"), LocalProtocolError, "belongs to the session"),
+        (
+            raw("35=0|49=a|56=b|34=1|52=20260101-00:00:00|"),
+            LocalProtocolError,
+            "must be sent by the session itself",
+        ),
         (raw("35=ZZ|49=a|56=b|34=1|52=20260101-00:00:00|1=x|"), LocalProtocolError, "is not a message of"),
         (
             raw("35=8|49=a|56=b|34=1|52=20260101-00:00:00|"),

@@ -121,7 +121,7 @@ def test_a_reject_without_a_request_does_not_count_as_a_refused_resend(text: str
 
 
 def test_next_expected_needs_a_session_type_with_resend() -> None:
-    with pytest.raises(ConfigurationError, match="offer_next_expected is of no use on KalshiNR"):
+    with pytest.raises(ConfigurationError, match="offer_next_expected must be False on KalshiNR"):
         config(Role.INITIATOR, "KalshiNR", **OFFER)
 
 

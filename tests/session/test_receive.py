@@ -78,7 +78,7 @@ def test_a_strict_session_declines_messages_of_other_session_types(role: Role) -
     (reject,) = wired.sent()
     assert (reject.NAME, reject.ref_seq_num, reject.ref_msg_type) == ("BusinessMessageReject", 2, "V")
     assert reject.business_reject_reason == 3
-    assert reject.text == "MarketDataRequest is not served on KalshiDC"
+    assert reject.text == "MarketDataRequest is not available on KalshiDC"
 
 
 def test_without_a_business_reject_in_the_dialect_a_reject_is_sent() -> None:

@@ -144,7 +144,7 @@ def without_guards(layout: BlockLayout, place: Place) -> Check:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled._Writer, "_value_lines", call_check)
-        patch.setattr(compiled, "_plain_class", lambda _: None)
+        patch.setattr(compiled, "_lookup_class", lambda _: None)
         return compile_rules(layout, place)
 
 

@@ -82,7 +82,7 @@ def test_presence_differs_by_product_session_and_sender() -> None:
 def test_a_message_is_allowed_only_in_its_flow() -> None:
     (problem,) = check(order(), session="MD")
     assert problem.reason is Reason.INVALID_MSG_TYPE
-    assert str(problem) == "Order (D) may not be sent by the client on MD (swap)"
+    assert str(problem) == "Order (D) must not be sent by the client on MD (swap)"
     assert str(check(order(), session="MD", product="")[0]).endswith("by the client on MD")
     assert breaches(order(party_ids=parties(1)), session="MD", sender=Sender.VENUE) == []
     assert breaches(Book(symbol="K"), session="MD") == []
@@ -134,7 +134,7 @@ def test_groups_are_checked() -> None:
 
 def test_a_group_has_a_minimum_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     member = REQUEST.body.members[0]
-    monkeypatch.setattr(validation, "_kept", {})
+    monkeypatch.setattr(validation, "_cached_checks", {})
     object.__setattr__(member, "minimum", 2)
     try:
         (problem,) = check(Request(related_sym=[RelatedSym(order_qty=1)]))
@@ -184,8 +184,8 @@ def test_a_block_is_validated_without_a_message() -> None:
 
 
 def test_the_cache_of_checkers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "_kept", {})
-    monkeypatch.setattr(validation, "_MAX_KEPT", 3)
+    monkeypatch.setattr(validation, "_cached_checks", {})
+    monkeypatch.setattr(validation, "_MAX_CACHED", 3)
     for number in range(10):
         assert breaches(order(), product=f"product {number}") == []
-        assert len(validation._kept) <= 3
+        assert len(validation._cached_checks) <= 3

@@ -1,7 +1,7 @@
 """A decorator that keeps secrets out of the tracebacks of exceptions.
 
-A traceback keeps the local variables of its frames, and crash reporters record them. For a rejected private
-key, these variables include the key.
+A traceback keeps the local variables of its frames, and crash reporters record them. If a private key is
+rejected, these variables include the key.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _C = TypeVar("_C", bound=type[Any])
 
 
 def hides_locals(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Wrap a function: when it raises, the local variables of its frame, and of all frames that it called,
-    are cleared.
+    """Wrap a function: if it raises an exception, clear the local variables in the exception's traceback,
+    from the frame of the function on.
 
-    This includes the frames of the exception's causes and contexts. Tracebacks still show the source lines.
+    The frames of the exception's causes and contexts are cleared too. Tracebacks still show the source lines.
     """
 
     @wraps(function)

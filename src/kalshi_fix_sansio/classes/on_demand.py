@@ -1,7 +1,7 @@
 """Imports that are deferred until first use.
 
-A program typically uses two or three families of messages. The creation of the classes of all families would
-take longer than the rest of the import of the package.
+A program typically uses two or three families of messages. Creating the classes of all families would take
+longer than the rest of the package's import.
 """
 
 from __future__ import annotations

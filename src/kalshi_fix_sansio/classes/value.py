@@ -1,8 +1,8 @@
 """A base class with comparison, hash and repr over attrs fields.
 
-attrs would generate and compile these methods for each class, which takes a tenth of the import time of the
-package. Classes that are rarely compared or printed therefore set `eq=False` and `repr=False`, and inherit
-the methods of `Value`.
+attrs would generate and compile these methods for each class, which takes a tenth of the package's import
+time. Classes that are rarely compared or printed therefore set `eq=False` and `repr=False`, and inherit the
+methods of `Value`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return self is other or _compared(self) == _compared(other)
+        return self is other or _compared_values(self) == _compared_values(other)
 
     def __hash__(self) -> int:
-        return hash((self.__class__, _compared(self)))
+        return hash((self.__class__, _compared_values(self)))
 
     def __repr__(self) -> str:
         shown = (
@@ -45,7 +45,7 @@ def _fields(value: object) -> tuple[attrs.Attribute[object], ...]:
     return fields
 
 
-def _compared(value: object) -> tuple[object, ...]:
+def _compared_values(value: object) -> tuple[object, ...]:
     return tuple([getattr(value, field.name) for field in _fields(value) if field.eq])
 
 
@@ -53,9 +53,9 @@ def quick_init(cls: _C) -> _C:
     """Give a frozen attrs class a faster constructor. Use this for classes whose instances are created for
     each message.
 
-    The constructor of attrs calls `object.__setattr__` for each field. The faster one sets the slots directly
-    and takes two thirds of the time, which saves 3 % of the time for a send. Validators, converters and
-    factories are not supported.
+    The constructor of attrs calls `object.__setattr__` for each field. The faster one sets the slots
+    directly. It takes two thirds of the time of the attrs constructor; a send takes 3 % less time.
+    Validators, converters and factories are not supported.
     """
     names: dict[str, Any] = {}
     parameters, lines = ["self"], []

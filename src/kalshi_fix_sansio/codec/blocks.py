@@ -87,7 +87,7 @@ class BlockItem:
         self.table: BlockTable = table
         self.items: list[FieldItem | GroupItem] = []
         self.seen: set[int] = set()
-        """Tags found so far, including counters. A tag that is found again is repeated."""
+        """Tags found so far, including counters. Used to detect repeated fields."""
         self.values: dict[str, Any] = {}
         """Values by attribute, except those that could not be parsed."""
         self.groups: dict[int, GroupItem] = {}
@@ -106,8 +106,8 @@ class BlockItem:
         """Create the instance of the block's class.
 
         The constructor is bypassed for two reasons. It rejects None for a required field, which here means
-        that the field is missing or malformed. And it warns about deprecated messages, which concerns only
-        code that sends them.
+        that the field is missing or malformed. And it warns about deprecated messages; that warning is meant
+        only for code that sends them.
         """
         instance = self.table.blank()
         for attribute, value in self.values.items():

@@ -40,8 +40,8 @@ class Codec:
         self._encode_header = dialect.header.encode
         self._body_encoders: Computed[type[Message], _BodyEncoder] = Computed(partial(_body_encoder, dialect))
         self.deferred: dict[int, str] | None = None
-        """Texts of messages whose shapes (sequences of tags) `compile_deferred` will compile. None for a
-        codec that compiles while it decodes.
+        """Messages, as text, whose shapes (sequences of tags) `compile_deferred` will compile, by a hash of
+        their tags and MsgType. None for a codec that compiles while it decodes.
         """
         self.shapes: list[bytes] = []
         """For each shape that `compile_deferred` has compiled, a message with invented values."""
@@ -150,7 +150,7 @@ class Codec:
             header=explained.header.nodes(),
             body=explained.body.nodes(),
             trailer=explained.trailer.nodes(),
-            problems=_merged(frame_problems(frame), explained.problems(strict=True)),
+            problems=_merge_problems(frame_problems(frame), explained.problems(strict=True)),
         )
 
     def load_encoder(self, cls: type[Message]) -> None:
@@ -181,15 +181,15 @@ class Codec:
                 text = self.dialect.trailer.encode(message.trailer, False, text)
         except ENCODE_ERRORS:
             # The encoders do not report which field is at fault. NUL makes the code below call
-            # `_encode_carefully`, which reports it.
+            # `_encode_or_explain`, which reports it.
             text = "\0"
         # NUL and non-ASCII characters are rare, so the whole text is checked for them once. The encoders
         # check each string only for SOH.
         if "\0" in text or not text.isascii():
-            return self._encode_carefully(message, header)
+            return self._encode_or_explain(message, header)
         return encode_frame(self.dialect.begin_string, text.encode())
 
-    def _encode_carefully(self, message: Message, header: Any) -> bytes:
+    def _encode_or_explain(self, message: Message, header: Any) -> bytes:
         """Encode a message that contains non-ASCII characters, or raise EncodeError with the name of the
         field at fault.
         """
@@ -216,8 +216,8 @@ class Codec:
 
         Raises:
             DecodeError: the bytes are not one complete message.
-            EncodeError: a value of the header has no FIX representation. Also if the body contains a header
-                or trailer field between a length and its data field, because its removal would change how the
+            EncodeError: a value of the header has no FIX representation, or the body contains a header or
+                trailer field between a length and its data field. Removing such a field would change how the
                 body is parsed.
         """
         text = _text(frame)
@@ -290,7 +290,7 @@ def _text(frame: bytes | Frame) -> str:
     if not is_frame(frame):
         problems = frame_problems(frame)
         listed = "; ".join(str(problem) for problem in problems)
-        raise DecodeError(f"not one complete FIX message: {listed}", problems)
+        raise DecodeError(f"the bytes are not one complete FIX message: {listed}", problems)
     return frame.decode("latin-1")
 
 
@@ -299,8 +299,12 @@ def _wire(token: Token) -> str:
     return f"{token.value}\x01" if token.form is TokenForm.INVALID else f"{token.tag}={token.value}\x01"
 
 
-def _merged(frame_found: tuple[Problem, ...], fields_found: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Return all problems. Problems of the fields that repeat a problem of the frame are left out."""
+def _merge_problems(
+    frame_found: tuple[Problem, ...], fields_found: tuple[Problem, ...]
+) -> tuple[Problem, ...]:
+    """Return the problems with the frame and with the fields. A problem with a field is left out if it
+    repeats one with the frame.
+    """
     # Compared by reason and tag, because the texts for the same problem differ.
     known = {(problem.reason, problem.tag) for problem in frame_found}
     return frame_found + tuple(p for p in fields_found if (p.reason, p.tag) not in known)

@@ -86,8 +86,8 @@ def check_header(header: Any, message: Any, body: str, table: BlockTable, tables
     Raises:
         EncodeError: a receiver would assign an unknown field to another block. This applies to all unknown
             fields of the header, which would belong to the body. It applies to unknown fields in an entry of
-            a header group if the body defines the tag. And it applies to unknown fields with which the body
-            begins (its text is `body`) if they directly follow a group of the header.
+            a header group if the body defines the tag. And it applies to unknown fields at the beginning of
+            the body (whose text is `body`) if they directly follow a group of the header.
     """
     if header.unknown:
         raise EncodeError("the header cannot have unknown fields: a reader would assign them to the body")

@@ -78,8 +78,8 @@ class Explainer:
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
-        """Number of problems that all decoding reports, and number of problems that only strict decoding
-        reports. The index is `Finding.strict`.
+        """Number of problems that lenient decoding reports too, and number of problems that only strict
+        decoding reports. The index is `Finding.strict`.
         """
         self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []
@@ -105,7 +105,7 @@ class Explainer:
     def message(self) -> Message:
         """Build the message; raise DecodeError if it has no MsgType."""
         if self.msg_type is None:
-            raise DecodeError("not a FIX message: it has no MsgType (35)")
+            raise DecodeError("the bytes are not a FIX message: MsgType (35) is missing")
         message: Message = self.body.build()
         if isinstance(message, UnknownMessage):
             message.msg_type = self.msg_type
@@ -117,8 +117,9 @@ class Explainer:
     def problems(self, *, strict: bool) -> tuple[Problem, ...]:
         """Return the problems in wire order; with `strict`, include those that only strict decoding reports.
 
-        At most `MAX_PROBLEMS` of the problems that all decoding reports are listed, and as many that only
-        strict decoding reports. A final problem contains the number of the rest.
+        Of the problems that lenient decoding reports too, at most `MAX_PROBLEMS` are listed; the same limit
+        applies to those that only strict decoding reports. A final problem contains the number of problems
+        that are not listed.
         """
         reported = [finding.problem for finding in self._findings if strict or not finding.strict]
         more = sum(max(0, count - MAX_PROBLEMS) for count in self._counts[: 2 if strict else 1])
@@ -169,7 +170,7 @@ class Explainer:
         if token.form is TokenForm.INVALID:
             self._record_invalid(token, previous)
         elif token.form is TokenForm.TRUNCATED:
-            self._record(self._problem_of(Reason.OTHER, token, "is cut short: the message ends in it"))
+            self._record(self._problem_of(Reason.OTHER, token, "is cut short by the end of the message"))
         else:
             return True
         return False
@@ -262,7 +263,7 @@ class Explainer:
             if not group.entries:
                 group.opener = token.tag
             if token.tag not in group.slot.member.delimiters:
-                text = f"opens an entry of {group.slot.field.label}"
+                text = f"cannot be the first field of an entry of {group.slot.field.label}"
                 self._record_misplaced(self._problem_of(Reason.GROUP_FIELDS_OUT_OF_ORDER, token, text))
             entry = BlockItem(group.table)
             group.entries.append(entry)
@@ -409,12 +410,13 @@ class Explainer:
         return field_problem(reason, field, text, token.value)
 
     def _record_misplaced(self, problem: Problem, position: int | None = None) -> None:
-        """Record a problem that only strict decoding reports, and that all messages with these tags have."""
+        """Record a problem that only strict decoding reports, and that every message with these tags has."""
         self.in_place = False
         self._record(problem, strict=True, position=position)
 
     def _record(self, problem: Problem, *, strict: bool = False, position: float | None = None) -> None:
-        # The number is limited, because one byte may cause a problem, which takes 200 times its memory.
+        # The number of findings is limited, because a single byte can cause a finding, which takes 200 times
+        # the memory of the byte.
         self._counts[strict] += 1
         if self._counts[strict] <= MAX_PROBLEMS:
             self._findings.append(Finding(self._position if position is None else position, problem, strict))

@@ -23,8 +23,8 @@ By = Literal["name", "tag"]
 HIDDEN: Final = "<hidden>"
 """Text that replaces the value of a secret field, such as a signature or a password."""
 UNKNOWN: Final = "unknown"
-"""The key of the unknown fields, a list of (tag, value) pairs. No FIX name begins with a lower-case
-letter.
+"""The key of the unknown fields, a list of (tag, value) pairs. No FIX name begins with a lower-case letter,
+so no field has this key.
 """
 MSG_TYPE: Final = 35
 
@@ -40,7 +40,7 @@ def to_dict(dialect: Dialect, message: Message, by: By = "name") -> dict[str, An
 
 def block_to_dict(dialect: Dialect, block: Block, by: By = "name") -> dict[str, Any]:
     """Return the fields set in a header, a trailer or a group entry as a dict."""
-    return _fields_set(dialect, block, by, lambda _, value: value, lambda value: value)
+    return _dict_of(dialect, block, by, lambda _, value: value, lambda value: value)
 
 
 def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
@@ -49,7 +49,7 @@ def to_json(dialect: Dialect, message: Message, by: By = "name") -> str:
     Raises:
         EncodeError: a value has no FIX representation.
     """
-    body = _fields_set(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
+    body = _dict_of(dialect, message, by, _wire_text, lambda value: value.decode("latin-1"))
     return json.dumps({_msg_type_key(dialect, by): message.msg_type, **body})
 
 
@@ -85,10 +85,10 @@ def from_json(dialect: Dialect, text: str) -> Message:
     """Rebuild a message from the output of `to_json`.
 
     Raises:
-        DecodeError: `text` is not JSON, or as for `from_dict`.
+        DecodeError: `text` is not JSON, or `from_dict` would reject its content.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_without_repetition)
+        data = json.loads(text, object_pairs_hook=_dict_without_duplicates)
     except (TypeError, ValueError, RecursionError) as error:
         raise error if isinstance(error, DecodeError) else DecodeError("not a JSON object") from None
     return from_dict(dialect, data)
@@ -98,7 +98,7 @@ def _msg_type_key(dialect: Dialect, by: By) -> str:
     return str(MSG_TYPE) if by == "tag" else dialect.header.by_tag[MSG_TYPE].name
 
 
-def _fields_set(
+def _dict_of(
     dialect: Dialect, block: Block, by: By, plain: _Value, raw: Callable[[bytes], Any]
 ) -> dict[str, Any]:
     if by not in ("name", "tag"):
@@ -110,7 +110,7 @@ def _fields_set(
             continue
         key = str(member.tag) if by == "tag" else member.name
         if isinstance(member, GroupMember):
-            found[key] = [_fields_set(dialect, entry, by, plain, raw) for entry in value]
+            found[key] = [_dict_of(dialect, entry, by, plain, raw) for entry in value]
         else:
             found[key] = HIDDEN if member.field.secret else plain(member.field, value)
     if block.unknown:
@@ -142,7 +142,7 @@ def _read(layout: BlockLayout, data: Any) -> Any:
         if member is None:
             raise DecodeError(f"{layout.name} has no field {shown_value(key)}")
         if member.attribute in values:
-            raise DecodeError(f"{layout.name}.{member.attribute} is given twice, by its name and by its tag")
+            raise DecodeError(f"{layout.name}.{member.attribute} must be given only once, by name or by tag")
         values[member.attribute] = _read_member(layout, member, value)
     return layout.cls(**values)
 
@@ -150,12 +150,12 @@ def _read(layout: BlockLayout, data: Any) -> Any:
 def _read_member(layout: BlockLayout, member: FieldMember | GroupMember, value: Any) -> Any:
     if isinstance(member, GroupMember):
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise DecodeError(f"{layout.name}.{member.attribute} is not a list of entries")
+            raise DecodeError(f"{layout.name}.{member.attribute} must be a list of entries")
         return [_read(member.entry, entry) for entry in value]
     field = member.field
     # The type is checked first, because comparing bytes with a string warns under `python -b`.
     if field.secret and isinstance(value, str) and value == HIDDEN:
-        raise DecodeError(f"{layout.name}.{member.attribute} is hidden; replace it with its value")
+        raise DecodeError(f"{layout.name}.{member.attribute} is hidden; replace {HIDDEN} with the value")
     # Only plain strings are wire text. An enum member may be a string too, but needs no parsing.
     if type(value) is not str:
         return value
@@ -173,13 +173,13 @@ def _read_unknown(pairs: Any) -> tuple[UnknownField, ...]:
         if isinstance(value, str) and value != HIDDEN:
             value = value.encode("latin-1")
         if type(tag) is not int or not 0 < tag <= MAX_TAG or not isinstance(value, bytes):
-            raise DecodeError("unknown fields are a list of pairs of a tag and a value that is not hidden")
+            raise DecodeError("unknown fields must be a list of [tag, value] pairs, without hidden values")
         found.append((tag, value))
     return tuple(found)
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _dict_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DecodeError("a field is given twice")
+        raise DecodeError("each key must occur only once in an object")
     return found

@@ -189,8 +189,8 @@ tags. Tags are wire text, which saves the reader an `int` call for each field.
 
 
 class Computed(dict[K, V]):
-    """Values by key, each computed on first use. A dict, so a lookup with `[]` needs no call of a Python
-    function.
+    """Values by key, each computed on first use. This is a dict, so the lookup of a computed value with `[]`
+    calls no Python function.
     """
 
     __slots__ = ("_compute",)
@@ -216,7 +216,7 @@ class Tables:
     length_tags: dict[int, int] = attrs.field(init=False)
     """Tag of each length field, by the tag of its data field."""
     standard_data_tags: dict[int, int] = attrs.field(init=False)
-    """`data_tags`, and the pairs of the FIX standard that the dialect does not define. A peer may use them.
+    """`data_tags`, plus the pairs of the FIX standard that the dialect does not define, which a peer may use.
     """
     standard_length_tags: dict[int, int] = attrs.field(init=False)
     tags: dict[str, int] = attrs.field(init=False)
@@ -228,8 +228,7 @@ class Tables:
     _session_tags: frozenset[int] | None = attrs.field(init=False, default=None)
     _bodies: dict[str, BlockTable] = attrs.field(init=False, factory=dict)
     _sections: dict[int, dict[int, tuple[int, Slot]]] = attrs.field(init=False, factory=dict)
-    """The results of `sections`, by the `id` of the table of a body. That table exists as long as this
-    object.
+    """The results of `sections`, by the `id` of the body's table, which exists as long as this object.
     """
     reader_tables: Mapping[str, ReaderTable] = attrs.field(init=False)
     """The reader's tables, by MsgType."""
@@ -262,8 +261,8 @@ class Tables:
     def session_tags(self) -> frozenset[int]:
         """Every tag of the header, the trailer and the session messages.
 
-        In session messages, all other tags are undefined: in FIXT 1.1, the session layer does not depend on
-        the version of the application messages.
+        In session messages, all other tags are undefined, because in FIXT 1.1 the session layer does not
+        depend on the version of the application messages.
         """
         if self._session_tags is None:
             bodies = (self.body(layout) for layout in self.dialect.messages.values() if layout.admin)
@@ -271,8 +270,8 @@ class Tables:
         return self._session_tags
 
     def sections(self, body: BlockTable) -> dict[int, tuple[int, Slot]]:
-        """Return, by tag, the part of the message to which it belongs, and its slot there. If the body
-        defines a tag of the header or the trailer too, the tag belongs to the body.
+        """Return, by tag, the part of the message to which the tag belongs, and the tag's slot there. If both
+        the body and the header or trailer define a tag, it belongs to the body.
         """
         sections = self._sections.get(id(body))
         if sections is None:
@@ -289,9 +288,9 @@ class Tables:
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
-        # A tag may be required in one part of the message although the body redefines it, so the part never
-        # receives it. Require "" instead, which is not a tag: the reader then rejects all messages of this
-        # type, and the explainer decodes them.
+        # A tag may be required in one part of the message although the body redefines it, so that part never
+        # receives the tag. Require "" instead, which is not a tag: the reader then rejects all messages of
+        # this type, and the explainer decodes them.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))

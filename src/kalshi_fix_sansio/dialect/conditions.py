@@ -31,8 +31,8 @@ def holds(condition: Terms, message: Any) -> bool:
         if values:
             if value not in values:
                 return False
-        # A field with an empty value counts as absent, because the venue sends such fields, such as QuoteID
-        # of a rejected quote. Zero and False are also false in Python, but count as present.
+        # A field with an empty value counts as absent, because the venue sends empty fields, such as the
+        # QuoteID of a rejected quote. Zero and False are also false in Python, but count as present.
         elif (not value and value != 0) is not (values is None):
             return False
     return True
@@ -49,8 +49,8 @@ class Choice(Generic[T]):
     __slots__ = ("_attribute", "_by_value", "_options", "_otherwise")
 
     def __init__(self, options: Iterable[tuple[T, Terms, Terms]]) -> None:
-        """Set the options. Each has terms that must hold, and terms that must not all hold; either may be
-        empty.
+        """Set the options. Each has terms that must hold, and terms that must not all hold; either tuple may
+        be empty.
         """
         self._options = tuple(options)
         terms = [term for _, when, unless in self._options for term in (*when, *unless)]
@@ -61,17 +61,17 @@ class Choice(Generic[T]):
         if terms and len(attributes) == 1 and all(values for _, values in terms):
             [name] = attributes
             named = {value for _, values in terms for value in values or ()}
-            self._by_value = {value: self._chosen(SimpleNamespace(**{name: value})) for value in named}
-            self._otherwise = self._chosen(SimpleNamespace(**{name: None}))
+            self._by_value = {value: self._select(SimpleNamespace(**{name: value})) for value in named}
+            self._otherwise = self._select(SimpleNamespace(**{name: None}))
             self._attribute = name
 
     def of(self, message: Message) -> tuple[T, ...]:
         """Return the options that apply to a message, in the order in which they were given."""
         if self._attribute is not None:
             return self._by_value.get(getattr(message, self._attribute), self._otherwise)
-        return self._chosen(message)
+        return self._select(message)
 
-    def _chosen(self, message: Any) -> tuple[T, ...]:
+    def _select(self, message: Any) -> tuple[T, ...]:
         return tuple(
             option
             for option, when, unless in self._options

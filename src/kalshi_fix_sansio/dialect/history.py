@@ -147,11 +147,11 @@ class _EarlierState:
         if changes:
             earliest, *later = changes
             if self.day < earliest.first_day:
-                member = earliest.was or _forbidden(member)
+                member = earliest.was or _forbid(member)
             else:
                 # The earliest change may or may not have applied on this day, so the member is not required.
                 # After that change, the member had the form that the next change replaced.
-                member = _never_required(
+                member = _drop_requirements(
                     next((change.was for change in later if change.was is not None), member)
                 )
         if isinstance(member, GroupMember):
@@ -160,21 +160,23 @@ class _EarlierState:
         return member
 
 
-def _forbidden(member: Member) -> Member:
-    """Return a member that must not be sent, but that decoders still accept."""
+def _forbid(member: Member) -> Member:
+    """Return a copy of a member that must not be sent, but that decoders still accept."""
     return attrs.evolve(
         member, presence=Presence.FORBIDDEN, rules=(), required_when=(), forbidden_when=(), only_when=()
     )
 
 
-def _never_required(member: Member) -> Member:
+def _drop_requirements(member: Member) -> Member:
     """Return a copy of a member that is never required."""
     rules = tuple(
-        attrs.evolve(rule, presence=_optional(rule.presence)) if rule.presence is Presence.REQUIRED else rule
+        attrs.evolve(rule, presence=_without_requirement(rule.presence))
+        if rule.presence is Presence.REQUIRED
+        else rule
         for rule in member.rules
     )
-    return attrs.evolve(member, presence=_optional(member.presence), rules=rules, required_when=())
+    return attrs.evolve(member, presence=_without_requirement(member.presence), rules=rules, required_when=())
 
 
-def _optional(presence: Presence) -> Presence:
+def _without_requirement(presence: Presence) -> Presence:
     return Presence.OPTIONAL if presence is Presence.REQUIRED else presence

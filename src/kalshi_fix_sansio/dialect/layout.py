@@ -65,7 +65,7 @@ means that the field may also be absent. An empty tuple means that the field mus
 None means that it must be absent.
 """
 LogonFacts = tuple[tuple[str, str], ...]
-"""FIX names and wire values of those fields of the client's Logon on which rules depend."""
+"""FIX names and wire values of the fields of the client's Logon on which rules depend."""
 
 
 @attrs.frozen
@@ -358,7 +358,8 @@ class BlockLayout(Value):
         for member in self.members:
             index[member.tag] = member
             if isinstance(member, FieldMember):
-                # If a tag is current for one member and obsolete for another, it belongs to the first.
+                # If a tag is current for one member and obsolete for another, the member for which it is
+                # current has precedence.
                 for tag in member.legacy_tags:
                     index.setdefault(tag, member)
         return MappingProxyType(index)
@@ -368,7 +369,7 @@ class BlockLayout(Value):
 class Answers(Value):
     """One way in which a message answers a request, and how it identifies the request.
 
-    If it matches several open requests, it answers the oldest.
+    A message that matches several open requests answers the oldest.
 
     Attributes:
         requests: MsgTypes (35) of the requests.
@@ -419,8 +420,8 @@ class MessageLayout(Value):
         admin: Whether this is a session message rather than an application message.
         flows: Scopes in which the message may be sent; empty for no restriction.
         request: For a request, the attributes by which answers may identify it; `msg_seq_num` means MsgSeqNum
-            in the header. The value of the first that is set is shown to users as the id. Only messages from
-            the client are requests; empty for all others.
+            in the header. The value of the first attribute that is set is shown to users as the id. Only
+            messages from the client are requests; empty for all others.
         answers: The ways in which the message answers requests, in order of preference. It answers at most
             one request of each type.
     """
@@ -538,7 +539,7 @@ class Dialect(Value):
             without Logon.
         since: The first day from which the dialect is certainly as described here; None if unknown.
         until: The first day on which the dialect may be different; None for the current dialect.
-        logon_names: FIX names of those fields of the client's Logon on which rules depend.
+        logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """
 
     name: str
@@ -567,11 +568,11 @@ class Dialect(Value):
         return frozenset(name for scope in scopes for name, _ in scope.logon)
 
     def session_type_for(self, service: str, *, resend: bool | None = None) -> SessionType:
-        """Return the first session type of a service, such as `orders`. If `resend` is not None, it must
-        have, or not have, resend.
+        """Return the first session type of a service, such as `orders`. If `resend` is not None, return only
+        a session type with resend (True) or without it (False).
 
         Raises:
-            KeyError: the dialect has no session type of this service.
+            KeyError: the dialect has no such session type.
         """
         for session_type in self.session_types.values():
             if session_type.service == service and resend in (None, session_type.resend):
@@ -587,10 +588,10 @@ class Dialect(Value):
         """Return the dialect as it was on a day, in UTC. For days since the last change, this is the current
         dialect.
 
-        Message classes, code values and limits of values are the current ones. The presence of fields is that
-        of the day: fields added later are forbidden, and fields that were required then are required. A field
-        that changed in the same month, on an unknown day, is not required. For days before the first known
-        state, that state is returned. `unknown_as_of` lists the facts that are not known. Each state is
+        Message classes, code values and limits of values are the current ones. The presence of fields is as
+        it was on that day: fields added later are forbidden, and fields that were required then are required.
+        A field that changed in the same month, on an unknown day, is not required. For days before the first
+        known state, that state is returned. `unknown_as_of` lists the facts that are not known. Each state is
         computed once.
         """
         latest = self._latest or self

@@ -18,8 +18,8 @@ EMPTY: Final = ()
 which is fast; another empty sequence is converted, with the same result.
 """
 MAX_CACHED_COMP_ID_CHARS: Final = 256
-"""Maximum total length, in characters, of the CompIDs in a header, if the encoder is to cache their text for
-the next message.
+"""Maximum total length, in characters, of the CompIDs in a header whose text the encoder caches for the next
+message.
 """
 MAX_SHOWN: Final = 60
 """Maximum number of characters of a value that an error text contains."""
@@ -152,7 +152,7 @@ class CodeFields(dict[Any, str]):
     """The encoded field (`tag=value SOH`) of each known code value. The field of an unknown value is
     formatted each time.
 
-    A lookup takes a tenth of the time for checking and formatting a value. Use only `[]`, because `get` does
+    A lookup takes a tenth of the time needed to check and format a value. Use only `[]`, because `get` does
     not call `__missing__`.
     """
 
@@ -204,8 +204,8 @@ def format_unknown(fields: Iterable[tuple[int, bytes]], checked: bool = True) ->
     A value may contain SOH if the field before it contains its length, as for data fields.
 
     Raises:
-        EncodeError: a tag or a value has no FIX representation; or `checked` is False: only the codec can
-            check how a receiver would interpret the fields.
+        EncodeError: a tag or a value has no FIX representation, or `checked` is False, because only the codec
+            can check how a receiver would interpret the fields.
     """
     if not checked:
         raise EncodeError("unknown fields have not been checked")

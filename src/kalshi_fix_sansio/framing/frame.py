@@ -21,7 +21,7 @@ CHECK_SUM_SIZE: Final = 7
 CHECK_SUM_FIELDS: Final = tuple(b"10=%03d\x01" % value for value in range(256))
 """The CheckSum (10) field for each value, with its SOH."""
 ADLER_BLOCK: Final = 256
-"""Block size in bytes. The sum of so many bytes is always below the modulus of Adler-32."""
+"""Block size in bytes. The sum of this many bytes is always below the modulus of Adler-32."""
 ADLER_ASCII_BLOCK: Final = 512
 """Block size for ASCII bytes, which may be larger because their values are below 128."""
 
@@ -103,22 +103,24 @@ def frame_problems(data: bytes) -> tuple[Problem, ...]:
             return (Problem(Reason.TAG_OUT_OF_ORDER, text, tag),)
     problems = []
     if not re.fullmatch(rb"8=FIX[ -~]{0,20}", fields[0]):
-        problems.append(_wrong(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT))
+        problems.append(
+            _wrong_value(8, "BeginString", fields[0][2:], "a FIX version", Reason.VALUE_INCORRECT)
+        )
     end = len(data) - CHECK_SUM_SIZE
     check_sum = CHECK_SUM.fullmatch(data, end)
     if check_sum is None or data[end - 1] != 1:
         text = "CheckSum (10) with three digits is not the last field: the message is cut short or damaged"
         return (*problems, Problem(Reason.REQUIRED_TAG_MISSING, text, 10))
-    # Compare the text, because leading zeros must be rejected, as `HEAD` does.
+    # Compare the text, because leading zeros must be rejected, as in `HEAD`.
     length = b"%d" % (end - len(fields[0]) - len(fields[1]) - 2)
     if fields[1] != b"9=" + length:
-        problems.append(_wrong(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
+        problems.append(_wrong_value(9, "BodyLength", fields[1][2:], length.decode(), Reason.VALUE_INCORRECT))
     actual = byte_sum(data[:end]) & 0xFF
     if int(check_sum[1]) != actual:
-        problems.append(_wrong(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
+        problems.append(_wrong_value(10, "CheckSum", check_sum[1], f"{actual:03d}", Reason.VALUE_INCORRECT))
     return tuple(problems)
 
 
-def _wrong(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
+def _wrong_value(tag: int, name: str, found: bytes, expected: str, reason: Reason) -> Problem:
     value = found.decode("latin-1")
     return Problem(reason, f"{name} ({tag}) is {value!r}, expected {expected}", tag, value)

@@ -193,7 +193,7 @@ class Framer:
         # and bytes that were already summed for an invalid message. It sums each byte a limited number of
         # times.
         if self._next is not None or self.skipped or self._lost or at < self._sums.end:
-            return self._garbage_first(self._next or self._search())
+            return self._report_garbage_first(self._next or self._search())
         if len(buffer) < self._required:
             return None
         # A message that begins like an earlier one, with the same BodyLength, has the same size, so only its
@@ -202,7 +202,7 @@ class Framer:
         # same results.
         size = self._sizes.get(bytes(buffer[at : at + self._head_size]))
         if size is None:
-            return self._garbage_first(self._search())
+            return self._report_garbage_first(self._search())
         end = at + size
         if end > len(buffer):
             self._required = end
@@ -210,14 +210,14 @@ class Framer:
         data = bytes(buffer[at:end])
         if _SUMS_BY_END.get(data[-_END_SIZE:]) != byte_sum(data) & 0xFF:
             # CheckSum is wrong or missing, so another message may begin among these bytes. Use `_sums` for
-            # them, or each possible beginning would cause another sum over its whole length.
+            # them; otherwise each possible message would be summed over its whole length.
             self._sums.restart(at, end)
-            return self._garbage_first(self._search())
+            return self._report_garbage_first(self._search())
         self._at = end
         self._required = end + 1
         return Frame(data)
 
-    def _garbage_first(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
+    def _report_garbage_first(self, frame: Frame | Oversized | None) -> Frame | Garbled | Oversized | None:
         """Return a report of the bytes skipped before a message or, if there are none, the message."""
         # Return an Oversized at once. Garbage before it is reported later, together with the bytes of the
         # large message.
@@ -236,7 +236,7 @@ class Framer:
         stays above 0 for too long, and at the end of the stream.
         """
         if self.pending:
-            self._give_up("a message whose end did not arrive")
+            self._give_up("the end of the message did not arrive")
         self._report_now = self.skipped > 0
 
     def _search(self) -> Frame | Oversized | None:
@@ -250,7 +250,7 @@ class Framer:
                 if self._may_become_head(at):
                     self._required = len(buffer) + 1
                 else:
-                    self._give_up("no BeginString, BodyLength and MsgType at its start")
+                    self._give_up("the bytes do not begin with BeginString, BodyLength and MsgType")
                 continue
             length = int(head[2])
             if length > self._max_body_length:
@@ -267,7 +267,9 @@ class Framer:
                 continue
             check_sum = CHECK_SUM.fullmatch(buffer, sum_end, end)
             if check_sum is None or buffer[sum_end - 1] != 1:
-                self._give_up_misframed(f"no CheckSum at the end given by BodyLength {length}", sum_end)
+                self._give_up_misframed(
+                    f"CheckSum is not at the position given by BodyLength {length}", sum_end
+                )
                 continue
             actual = self._check_sum(at, sum_end)
             if actual != int(check_sum[1]):

@@ -43,7 +43,7 @@ def to_int(value: int | str) -> int:
 
     Raises:
         TypeError: the value is a bool, or neither an int nor a string.
-        ValueError: the value has more than `MAX_INT_DIGITS` digits, or is other text.
+        ValueError: the value has more than `MAX_INT_DIGITS` digits, or is text that is not an integer.
     """
     if value.__class__ is int and -INT_END < value < INT_END:
         return value
@@ -77,7 +77,7 @@ def to_decimal(value: Decimal | int | str) -> Decimal:
     Raises:
         TypeError: the value is a float (because binary fractions are not exact), a bool, or of another type.
         ValueError: the value is NaN or infinite, has more than `MAX_DECIMAL_DIGITS` digits on either side of
-            the decimal point, or is other text.
+            the decimal point, or is text in any other form.
     """
     if value.__class__ is str:
         return _DECIMALS[value]

@@ -39,8 +39,8 @@ def to_date(value: date) -> date:
 
 
 def to_time(value: time) -> time:
-    """Return a time of day without a time zone for a UTCTIMEONLY field. Its time zone must be UTC or absent,
-    which means UTC.
+    """Return a time of day without a time zone for a UTCTIMEONLY field. The time zone of `value` must be UTC
+    or absent; a time without a time zone is in UTC.
 
     Raises:
         TypeError: the value is not a time.

@@ -64,7 +64,7 @@ LEXICAL_PLAIN: Final[Mapping[Kind, str]] = MappingProxyType(
 """The plain form of each kind: text that Python's conversions parse correctly, or reject with ValueError.
 
 It excludes rare and irregular cases: leap seconds, decimals that begin with the decimal point or are very
-long, and data that contains SOH. In a larger expression, each must be followed by the SOH that ends the
+long, and data that contains SOH. In a larger expression, each form must be followed by the SOH that ends the
 value. The expressions do not backtrack, because that would only delay the rejection of a wrong value. Only
 repetitions of single characters are possessive, because possessive repetitions of groups were broken before
 CPython 3.11.5.

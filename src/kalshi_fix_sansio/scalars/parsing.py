@@ -57,7 +57,9 @@ def convert_utctimeonly(raw: str) -> time:
     return time.fromisoformat(raw)
 
 
-def _on_calendar(convert: Callable[[str], _T]) -> Callable[[str], _T]:
+def _with_day_error(convert: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Return the conversion with a clear error text for a day that does not exist."""
+
     def converted(raw: str) -> _T:
         try:
             return convert(raw)
@@ -80,8 +82,8 @@ CONVERSIONS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.BOOLEAN: "Y".__eq__,
     # Digits beyond microseconds are truncated. A leap second (`:60`) is read as the next second, so
     # `23:59:60` becomes `00:00:00` of the next day. A time of day has no time zone, and means UTC.
-    Kind.UTCTIMESTAMP: _on_calendar(convert_utctimestamp),
-    Kind.UTCDATEONLY: _on_calendar(date.fromisoformat),
+    Kind.UTCTIMESTAMP: _with_day_error(convert_utctimestamp),
+    Kind.UTCDATEONLY: _with_day_error(date.fromisoformat),
     Kind.UTCTIMEONLY: convert_utctimeonly,
     Kind.DATA: methodcaller("encode", "latin-1"),
 }

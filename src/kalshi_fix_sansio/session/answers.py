@@ -132,7 +132,7 @@ class RequestMatcher:
         if uncertain_requests:
             answered = [request for request in answered if request not in uncertain_requests]
         if answered:
-            ledger.answered(answered)
+            ledger.settle_with_next_event(answered)
         return uncertain_requests
 
     def emit_reject(self, message: Any) -> None:
@@ -142,9 +142,9 @@ class RequestMatcher:
         core, ref_seq_num = self._core, message.ref_seq_num
         # Look the message up first: settling the request removes it from the open requests.
         sent = core.outbound.find_sent(ref_seq_num)
-        request = core.ledger.open.numbered(ref_seq_num)
+        request = core.ledger.open.find_by_number(ref_seq_num)
         if request is not None:
-            core.ledger.answered((request,))
+            core.ledger.settle_with_next_event((request,))
         core.emit(RejectReceived(message, ref_seq_num, sent))
 
 

@@ -58,8 +58,8 @@ class Core:
 
     - `end` sends no message. The state becomes CLOSED, and SessionEnded is emitted. The other three methods
       call `end`, at once or later;
-    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout. If the caller passes
-      `with_logout=False`, as some ProtocolOptions require, it is the same as `end`;
+    - `fail` sends a Logout with the reason, and does not wait for the peer's Logout. With
+      `with_logout=False`, which some ProtocolOptions require, `fail` is the same as `end`;
     - `break_off` is `fail` for an established session. With `ProtocolOptions.linger`, it waits for the peer's
       Logout in the state ENDING, in which no other message is processed;
     - `begin_logout` always waits for the peer's Logout, in the state LOGOUT_SENT. Messages that arrive before
@@ -155,8 +155,8 @@ class Core:
     def __enter__(self) -> None:
         """Begin a `with` block that uses the store; `__exit__` handles a failure of the store.
 
-        The code that runs for every message uses a plain `try` with `store_failed` instead, because each
-        `with` would take 2 % of a session step.
+        The code that runs for every message uses a plain `try` with `store_failed` instead, because a `with`
+        block takes 2 % of the time of a session step.
         """
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
@@ -193,7 +193,7 @@ class Core:
                 self.ledger.mark_uncertain(requests)
             # The confirmation of the next event settles the requests, so OutcomesUnknown must be emitted
             # next.
-            self.ledger.answered(requests)
+            self.ledger.settle_with_next_event(requests)
             self.emit(OutcomesUnknown(tuple(requests), why))
 
     def give_up_on_all(self, why: Uncertainty) -> None:

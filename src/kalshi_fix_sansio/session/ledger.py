@@ -234,9 +234,9 @@ class Ledger:
         self._void_marks()
 
     def begin_commit(self, *, sending: bool) -> int:
-        """Begin a commit if there are uncommitted records that outgoing bytes depend on. With `sending`
-        (bytes wait to be sent), uncommitted confirmations are a reason too. Return the ticket of the last
-        commit begun.
+        """Begin a commit if there are uncommitted records that outgoing bytes depend on. With `sending`,
+        which means that bytes wait to be sent, also begin one if there are uncommitted confirmations. Return
+        the ticket of the last commit begun.
         """
         if self.unsaved or (sending and self._stale):
             if self.broken:
@@ -284,11 +284,11 @@ class Ledger:
         """If the message with this number is an open request, record that it was resent, so its answer is
         still to be received.
         """
-        request = self.open.numbered(seq_num)
+        request = self.open.find_by_number(seq_num)
         if request is not None:
             self._resent_before[request.key] = self.store.next_outgoing
 
-    def answered(self, requests: Iterable[OpenRequest]) -> None:
+    def settle_with_next_event(self, requests: Iterable[OpenRequest]) -> None:
         """Settle these requests when the event that is emitted next is confirmed.
 
         Until then, they stay in the store. If the process crashes first, the next process still finds them
@@ -312,7 +312,7 @@ class Ledger:
 
         With `lost`, the missing message may have been any answer. Otherwise a gap fill replaced it, so it can
         only have been a Reject. A peer that has requested a message again has not rejected it, so requests
-        that were resent are then not suspect. The number in the store does not advance until `release`
+        that were resent are then not suspect. The number in the store does not advance until `take_suspects`
         returns the suspect requests; after a crash, the same loss is therefore detected again.
         """
         oldest = next(iter(self.open.by_key.values()), None)
@@ -322,7 +322,7 @@ class Ledger:
             if lost:
                 self._lost_before = sent_before
 
-    def release(self) -> list[OpenRequest]:
+    def take_suspects(self) -> list[OpenRequest]:
         """Return the suspect requests that are still unanswered now that the gap is closed. Afterwards, no
         request is suspect.
         """

@@ -47,8 +47,8 @@ from kalshi_fix_sansio.validation import logon_facts
 Failure = tuple[CloseReason, str]
 INVALID_LOGON = frozenset({Reason.COMP_ID_PROBLEM, Reason.SENDING_TIME_ACCURACY, Reason.REQUIRED_TAG_MISSING})
 """Reasons of problems that make a Logon invalid. `ProtocolOptions.explain_violation` decides whether such a
-Logon is answered with a Logout. A Logon with any other problem is valid but refused, and
-`ProtocolOptions.explain_refusal` decides.
+Logon is answered with a Logout. For a Logon with any other problem, which is valid but refused,
+`ProtocolOptions.explain_refusal` decides this.
 """
 RESET_NOT_ANSWERED = "the Logon with ResetSeqNumFlag=Y was answered without a reset"
 
@@ -94,8 +94,8 @@ class Handshake:
         """
         core, config = self._core, self._core.config
         core.require(Input.CONNECT)
-        # Encode the Logon before anything is recorded or emitted: if `sign_logon` raises, the caller may call
-        # again, or continue with another session.
+        # Encode the Logon before anything is recorded or emitted: if `sign_logon` raises, the caller can call
+        # `connect` again, or continue with another session.
         used_up = core.ledger.expected > LAST_NUMBER
         reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
         seq_num = 1 if reset else usable(core.store.next_outgoing)
@@ -281,8 +281,8 @@ class Handshake:
         if self._resetting:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
-        # Read `last` before `begin`, which may send a ResendRequest. The peer cannot be missing that message
-        # yet.
+        # Read `last` before `begin`, which may send a ResendRequest. The peer cannot be missing that
+        # ResendRequest yet.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unrequested = offered is not None and core.config.offer_next_expected
         resetting = self._resetting
@@ -337,7 +337,7 @@ class Handshake:
         problem = comp_id_problem(header, config, config.accepted_sender_comp_ids)
         problem = problem or sending_time_problem(header, config, now)
         if problem is not None and problem.tag == SENDING_TIME and config.role is Role.INITIATOR:
-            # Only an initiator excuses an old Logon that was read late. An acceptor never does, because an
+            # Only an initiator accepts an old Logon that was read late. An acceptor never does, because an
             # attacker could replay a recorded Logon, whose signature is valid.
             problem = None if self._core.times.may_have_waited(header.sending_time) else problem
         if problem is None and config.strict:

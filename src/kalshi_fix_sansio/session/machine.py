@@ -45,8 +45,8 @@ class Session:
     `data_to_send` returns the bytes of a message only when the store's record of the message is durable.
     Messages sent during a commit of the store are recorded together by the next commit. The store's
     `next_incoming` advances when the user confirms events. If the store fails, is lost, or takes longer than
-    `commit_timeout`, the session ends with CloseReason.STORE_FAILED. Only `send`, `forward` and
-    `test_request`, which must return a value, then raise an exception.
+    `commit_timeout`, the session ends with CloseReason.STORE_FAILED. Of all methods, only `send`, `forward`
+    and `test_request` then raise an exception, because they must return a value.
 
     Settings of SessionConfig limit the memory of a session. The limits apply to partial messages, messages
     held during a gap, bytes and events that the caller has not fetched, the record of sent messages, and
@@ -72,7 +72,8 @@ class Session:
             self._core = Core(config, Ledger(MemoryStore() if store is None else store))
         elif store is not None or continues.state not in {State.CLOSED, State.DISCONNECTED}:
             raise LocalProtocolError(
-                "a session can continue only one that has ended, and uses that session's store"
+                "`continues` must not be running, and `store` must be left out, because the new session uses "
+                "the store of `continues`"
             )
         else:
             # Read the ledger first: `hand_over` then gives the previous session a new one.
@@ -186,7 +187,7 @@ class Session:
 
     def connect(self, now: Instant) -> None:
         """Start the session when the transport is open. An initiator queues its Logon; an acceptor starts to
-        wait for the peer's.
+        wait for the peer's Logon.
 
         Raises InvalidMessageError when the dialect does not allow `logon_fields` on this session type, and
         the exceptions of `sign_logon`.
@@ -470,8 +471,8 @@ class Session:
 
         `frame` is the complete message, such as `MessageReceived.frame`. Its header and trailer are replaced;
         `header_fields` and `allow_unknown_codes` are as in `send`. Raises DecodeError if the frame is not one
-        complete message, InvalidMessageError if its body has problems, and EncodeError if the body would be
-        decoded differently after another header. Also raises the exceptions of `send`.
+        complete message, InvalidMessageError if its body has problems, and EncodeError if replacing the
+        header and trailer would change how the body is decoded. Also raises the exceptions of `send`.
         """
         core, whole = self._core, Frame(frame)
         core.outbound.took_number = False
@@ -609,7 +610,7 @@ class Session:
             core.emit(PeerSilent(test_req_id))
             return
         silence = now.monotonic - core.timers.last_received
-        text = f"nothing was received for {silence:.0f} seconds, TestRequest unanswered"
+        text = f"no message was received for {silence:.0f} seconds, and a TestRequest was not answered"
         with_logout = core.config.protocol_options.explain_violation
         core.fail(CloseReason.PEER_SILENT, text, now, cause=Input.SILENCE, with_logout=with_logout)
 

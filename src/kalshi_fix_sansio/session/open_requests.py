@@ -2,8 +2,8 @@
 
 `OpenRequests` finds requests by the fields of an answer. Each request has a key of its own, because no field
 of the message is unique. A QuoteCancel has the id of its Quote, a user may send a ClOrdID twice, and a reset
-restarts the numbers. To add, find or remove a request takes constant time, regardless of how many requests
-are open or share an id.
+restarts the numbers. Adding, finding or removing a request takes constant time, regardless of how many
+requests are open or share an id.
 
 `RestingOrders` holds the orders resting at the peer, according to its reports on this connection. Without
 resend, the session misses changes to these orders while it is disconnected. It therefore reports the orders
@@ -38,7 +38,7 @@ determined before the number is known. To find a request by its number, `OpenReq
 """
 UNNAMED = ""
 """The attribute in the second name of a request that has no id. The value in this name is the MsgType of the
-request. An answer without an id settles the oldest request of this type that has none either.
+request. An answer without an id settles the oldest request of this type that has no id either.
 """
 
 MAX_REMEMBERED: Final = 40_000
@@ -52,7 +52,7 @@ class Remembered:
     with long ids.
 
     There are two sets. When the recent one is full, it replaces the previous one. This limits the size
-    without a record of the order of the names.
+    without recording the order in which names were added.
     """
 
     __slots__ = ("previous", "recent")
@@ -189,7 +189,7 @@ class OpenRequests:
             if holder is not request and isinstance(holder, SharedName) and holder.remove(request):
                 index[value] = holder
 
-    def numbered(self, seq_num: int) -> OpenRequest | None:
+    def find_by_number(self, seq_num: int) -> OpenRequest | None:
         """Return the request that was sent with this number; None if there is none."""
         return self._by_number.get(seq_num)
 
@@ -204,8 +204,8 @@ class OpenRequests:
 
 
 def names_of(message: Any, layout: MessageLayout) -> Names:
-    """Return the names by which answers may refer to a message. The value of the first is the id shown to the
-    user.
+    """Return the names by which answers may refer to a message. The value of the first name is the id shown
+    to the user.
 
     The first name is the number if the message has no other name, or if the dialect lists the number first.
     """

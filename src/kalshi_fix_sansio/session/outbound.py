@@ -36,6 +36,7 @@ _FROM_TO = ((115, 128), (116, 129), (144, 145))
 REVERSED: Mapping[int, int] = MappingProxyType(
     {**dict(_FROM_TO), **{there: here for here, there in _FROM_TO}}
 )
+"""For each of these tags, the tag that contains its value in an answer (`reply_route`)."""
 
 
 def plain_text(text: str) -> str:
@@ -154,7 +155,7 @@ class Outbound:
         """
         seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
         header = self._own_header
-        # A header with `header_fields` is not reused, or the next message would contain them too. Only the
+        # A header with `header_fields` is not reused: the next message would contain them too. Only the
         # constructor converts times to UTC, so a header is not reused for a time in another zone.
         if (
             header_fields
@@ -310,7 +311,7 @@ class Outbound:
         if frame is not None:
             self._record_bytes -= len(frame)
         else:
-            found = self._ledger.open.numbered(seq_num) or self._ledger.store.find(seq_num)
+            found = self._ledger.open.find_by_number(seq_num) or self._ledger.store.find(seq_num)
             if found is None:
                 return None
             frame = found.frame

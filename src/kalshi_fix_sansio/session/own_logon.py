@@ -65,8 +65,8 @@ class OwnLogon:
     ) -> bytes:
         """Build, sign, check and encode a Logon; its SendingTime is `now`.
 
-        `processed` is the last MsgSeqNum of the peer that was processed since the last reset; 0 if there is
-        none.
+        `processed` is the MsgSeqNum of the last message from the peer that was processed since the last
+        reset; 0 if there is none.
 
         Raises InvalidMessageError when the dialect does not allow the Logon, and the exceptions of
         `sign_logon`.
@@ -161,7 +161,7 @@ class Resets:
         frame = self._encode_request(own, now)
         self._own.adopt(own)
         core.ledger.use_store(store)
-        # Messages that the peer sends before it reads the answer follow the number of its Logon.
+        # Messages that the peer sends before it reads the answer continue from the number of its Logon.
         core.ledger.expected = logon.header.msg_seq_num + 1
         core.timers.start(own.heart_bt_int, now.monotonic)
         core.move(Input.ACCEPT)

@@ -157,7 +157,7 @@ class Recovery:
         core = self._core
         if number == core.ledger.expected:
             core.ledger.expected = number + 1
-            core.give_up_on(core.ledger.release(), Uncertainty.ANSWERS_LOST)
+            core.give_up_on(core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
         else:
             self.handle_too_high(number, None, now, unrequested=unrequested)
 
@@ -167,10 +167,10 @@ class Recovery:
         """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
         be held.
 
-        No resend is requested during a reset. None is requested after a Logout was sent either, because the
-        next logon requests it. With `unrequested`, a resend is requested only if the peer does not begin it
-        by itself. During a search, resent messages are not held, because they are requested again when the
-        search is complete.
+        No resend is requested during a reset. After a Logout was sent, none is requested either, because the
+        next logon will request it. With `unrequested`, a resend is requested only if the peer does not begin
+        it on its own. During a search, resent messages are not held, because they are requested again when
+        the search is complete.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -205,8 +205,8 @@ class Recovery:
             heapq.heappush(self._order, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
-        """Let `settle` advance the expected number to this one, because the peer will not send the messages
-        before it.
+        """Let `settle` advance the expected number to `new_seq_no`, because the peer will not send the
+        messages before that number.
         """
         # Never lower the number: a held gap fill may be processed during a longer skip.
         if new_seq_no > self._skip_to:
@@ -268,7 +268,7 @@ class Recovery:
         """Check whether the gap is closed; otherwise wait for the missing messages, or request them."""
         if self._core.state is not State.RECOVERING:
             if self._highest < expected:  # otherwise the next logon requests the rest
-                self._core.give_up_on(self._core.ledger.release(), Uncertainty.ANSWERS_LOST)
+                self._core.give_up_on(self._core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
             return
         if self._search is not None and expected == self._searched_from:
             return  # no message arrived in sequence, so the search continues
@@ -281,7 +281,7 @@ class Recovery:
             # There is a second gap behind the first, or messages were dropped for lack of space.
             self._request_to(self._order[0] - 1 if self._order else self._highest, now)
         else:
-            unanswered = self._core.ledger.release()
+            unanswered = self._core.ledger.take_suspects()
             self._core.emit(GapClosed(expected))
             self._core.give_up_on(unanswered, Uncertainty.ANSWERS_LOST)
             self._core.move(Input.PEER_CAUGHT_UP)
@@ -350,8 +350,8 @@ class Recovery:
         last = self._request_number
         self.skip(search.low, Skip.LOST)
         self.settle(now)
-        # `settle` takes the rest for a resend in progress and only restarts the timer. But only single
-        # messages were requested so far, so request the rest, unless `settle` has sent a request.
+        # `settle` assumes that a resend of the rest is in progress, and only restarts the timer. But only
+        # single messages were requested so far, so request the rest, unless `settle` has sent a request.
         if self._core.state is State.RECOVERING and self._request_number == last:
             self._request(now)
 

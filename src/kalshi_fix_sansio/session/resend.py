@@ -5,7 +5,7 @@ PossDupFlag=Y and OrigSendingTime. Gap fills replace all others, such as session
 sent in pages: each page is produced once the previous page was written, so the resend is never in memory as a
 whole. One call to the session reads a limited number of stored messages, so no ResendRequest blocks the
 caller for long. If an order or another request is not resent, the peer may never receive it; OutcomesUnknown
-reports this.
+reports such requests.
 
 Resent messages and gap fills have the original numbers; no new numbers are used.
 """
@@ -28,9 +28,10 @@ from kalshi_fix_sansio.session.store import StoredMessage
 PAGE = 256 * 1024
 """Number of unsent bytes at which a resend pauses, or `max_unsent` if that is less."""
 MESSAGES_PER_TURN = 500
-"""Maximum number of stored messages read in one call to the session, for all its ResendRequests."""
+"""Maximum number of stored messages read in one turn (one call to the session), for all its ResendRequests.
+"""
 BYTES_PER_TURN = 256 * 1024
-"""Total size of stored messages after which one call to the session stops reading."""
+"""Total size of stored messages, in bytes, after which a turn stops reading."""
 BEGIN_SEQ_NO, END_SEQ_NO = 7, 16
 
 
@@ -100,7 +101,7 @@ class Resender:
         If the store has dropped the first message, nothing is resent here; the peer will then send a
         ResendRequest, which is rejected.
         """
-        if begin <= end and self._forgotten(begin) is None:
+        if begin <= end and self._retention_problem(begin) is None:
             self._start(max(begin, 1), end, None, now)
 
     def _start(self, begin: int, end: int, request: Message | None, now: Instant) -> None:
@@ -135,9 +136,9 @@ class Resender:
         if end != TO_THE_END and end < begin:
             text = f"EndSeqNo {end} is before BeginSeqNo {begin}"
             return Problem(Reason.VALUE_INCORRECT, text, END_SEQ_NO, str(end))
-        return self._forgotten(begin)
+        return self._retention_problem(begin)
 
-    def _forgotten(self, begin: int) -> Problem | None:
+    def _retention_problem(self, begin: int) -> Problem | None:
         """Return a problem if a request that begins with this number must be rejected, because the store has
         dropped the message.
         """
@@ -163,7 +164,7 @@ class Resender:
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
         # Checked for each page, because the store may drop messages during a long resend.
-        problem = self._forgotten(job.next_to_read)
+        problem = self._retention_problem(job.next_to_read)
         if problem is not None:
             self._break_off(job, problem, now)
             return

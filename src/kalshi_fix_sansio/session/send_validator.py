@@ -134,7 +134,7 @@ class SendValidator:
         if layout is None:
             raise LocalProtocolError(f"{cls.__name__} is not a message of {config.dialect.name}")
         if layout.admin:
-            raise LocalProtocolError(f"{layout.name} belongs to the session, which sends it itself")
+            raise LocalProtocolError(f"{layout.name} must be sent by the session itself, not by its user")
         sender = config.role.sender
         place = self._core.place(sender, layout.msg_type, allow_unknown_codes=allow_unknown_codes)
         # The dialect defines which types are requests. Only an initiator expects answers to them.

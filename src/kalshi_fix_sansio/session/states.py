@@ -43,8 +43,8 @@ class State(Enum):
     CLOSED = "closed"
 
     # Every read looks the state up in a set. The hash of Enum is written in Python; a hash by identity is
-    # equivalent, because each member is a single object, and runs in C. This saves 2 % of the time for a
-    # report.
+    # equivalent, because each member is a single object, and runs in C. This saves 2 % of the time that a
+    # report takes.
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
 

@@ -39,19 +39,19 @@ class MessageStore(Protocol):
 
     The methods that change the store only record the change; the store may write it later. `begin_commit`
     starts to make the records durable, and returns the number of the commit (its ticket) without waiting.
-    When `durable` has reached this ticket, everything recorded before the call survives a crash. Of later
-    records, the first ones may survive a crash too, but none after a lost one. The session sends no byte that
-    depends on a record before the record is durable. Any method may raise StoreError; the store is then
-    unusable until it is opened again.
+    When `durable` has reached this ticket, everything recorded before the call survives a crash. Records made
+    after the call may survive a crash too; if one of them is lost, all records after it are lost too. The
+    session sends no byte that depends on a record before the record is durable. Any method may raise
+    StoreError; the store is then unusable until it is opened again.
 
     A session calls a store from one thread at a time, and no call may block. A store on a disk or in a
-    database therefore writes in a separate thread. A store in a database is limited in size: it loads its
-    content when it is opened, and then answers reads from memory.
+    database therefore writes in a separate thread. The size of a store in a database is limited, because the
+    store loads its content when it is opened, and then answers reads from memory.
 
     Attributes:
         on_commit: A function that the user of the store sets. The store calls it after `durable` has changed,
-            and when the store has failed or was lost. The call may be in any thread, and holds no lock. A
-            store that commits at once never calls it.
+            and when the store has failed or was lost. The store may call it in any thread, and holds no lock
+            meanwhile. A store that commits at once never calls it.
     """
 
     on_commit: Callable[[], object]
@@ -127,8 +127,8 @@ class MessageStore(Protocol):
         """Return the message kept under this number, or None."""
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
-        """Yield the messages kept from `begin` to `end` inclusive, in sequence. It takes no time to pass
-        numbers without a message, or messages that the caller does not consume.
+        """Yield the messages kept from `begin` to `end` inclusive, in sequence. Numbers without a message,
+        and messages that the caller does not consume, take no time.
         """
 
 
@@ -154,7 +154,7 @@ class MemoryStore:
         max_age: timedelta = timedelta(hours=72),
     ) -> None:
         if next_outgoing < 1 or next_incoming < 1:
-            raise ValueError("sequence numbers start at 1")
+            raise ValueError("sequence numbers must be 1 or more")
         self.on_commit: Callable[[], object] = _do_nothing
         self.durable: int = 0
         self.generation: int = 0
@@ -206,8 +206,8 @@ class MemoryStore:
             self.oldest_kept = number + 1
             self._forgotten += 1
         if self._forgotten > len(messages):
-            # Delete these numbers only when they are more than half of the list, because it moves all the
-            # others.
+            # Delete these numbers only when they are more than half of the list, because deleting them moves
+            # all the others.
             del numbers[: self._forgotten]
             self._forgotten = 0
 
@@ -238,7 +238,7 @@ class MemoryStore:
             ValueError: a number is below 1.
         """
         if next_outgoing < 1 or next_incoming < 1:
-            raise ValueError("sequence numbers start at 1")
+            raise ValueError("sequence numbers must be 1 or more")
         if next_outgoing != self.next_outgoing:
             self.reset()
             self.next_outgoing = self.oldest_kept = next_outgoing

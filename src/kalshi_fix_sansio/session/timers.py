@@ -4,7 +4,7 @@ Deadlines are seconds of `Instant.monotonic`. FIXT 1.1 session layer: "Heartbeat
 
 FIXT 1.1 session layer, "Message validation": SendingTime must be close to the reader's clock. The check
 detects wrong clocks and stale messages. But it would also reject valid messages that are read late because
-the reader was blocked. Reasons are a long computation in the event loop, a stopped process or a suspended
+the reader was blocked, for example by a long computation in the event loop, a stopped process or a suspended
 computer. The caller must therefore call the session regularly (`CALL_DUE`). If too much time passes between
 two calls, by either clock, the session accepts messages that were sent in that time, until it reads the first
 recent message. Messages that are older still, or ahead of the clock, are rejected.
@@ -188,7 +188,7 @@ class SendingTimes:
         was_blocked = monotonic > timers.call_at + self._grace or utc > self.latest
         if was_blocked:
             # Time since the last call, by each clock. The range begins earlier by the tolerance, because a
-            # message that arrived just after that call may have been sent that long before.
+            # message that arrived just after that call may have been sent that much earlier.
             by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
@@ -215,7 +215,7 @@ class SendingTimes:
             self.catching_up = False
 
     def may_have_waited(self, sending_time: datetime) -> bool:
-        """Return whether a message that is too old may be so because it was read late."""
+        """Return whether a message may be too old only because it was read late."""
         return (
             self.catching_up and sending_time < self.earliest and self._since <= sending_time <= self._until
         )

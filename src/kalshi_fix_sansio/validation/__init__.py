@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _L = TypeVar("_L", BlockLayout, MessageLayout)
-_MAX_KEPT: Final = 1024
+_MAX_CACHED: Final = 1024
 """Maximum number of compiled checks that are cached, which is far more than a dialect needs for all its
 session types.
 """
@@ -107,8 +107,8 @@ def block_checker(layout: BlockLayout, place: Place) -> Check:
 
 
 def presence_checker(layout: BlockLayout, place: Place) -> Check:
-    """Like `block_checker`, but without the checks of values: the function reports only missing and forbidden
-    members.
+    """Return a check like that of `block_checker`, except that it does not check values: it reports only
+    missing and forbidden members.
     """
     return _lookup(layout, compile_presence, place)
 
@@ -124,20 +124,20 @@ def logon_facts(dialect: Dialect, logon: Any) -> LogonFacts:
     return tuple(facts)
 
 
-_kept: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
+_cached_checks: Final[dict[tuple[int, Place, object], tuple[object, Check]]] = {}
 
 
 def _lookup(layout: _L, compile_check: Callable[[_L, Place], Check], place: Place) -> Check:
     """Return the check of a layout at a `Place`, compiled on first use."""
-    # The key contains the `id` of the layout, because to hash a layout would visit all its members each time.
+    # The key contains the `id` of the layout, because hashing a layout would visit all its members each time.
     key = (id(layout), place, compile_check)
-    kept = _kept.get(key)
-    if kept is None:
-        if len(_kept) >= _MAX_KEPT:
-            _kept.clear()
+    cached = _cached_checks.get(key)
+    if cached is None:
+        if len(_cached_checks) >= _MAX_CACHED:
+            _cached_checks.clear()
         # Keep the layout with its check, because no other layout can have its `id` while it exists.
-        kept = _kept[key] = (layout, compile_check(layout, place))
-    return kept[1]
+        cached = _cached_checks[key] = (layout, compile_check(layout, place))
+    return cached[1]
 
 
 def _compile_message_check(layout: MessageLayout, place: Place) -> Check:
@@ -145,6 +145,6 @@ def _compile_message_check(layout: MessageLayout, place: Place) -> Check:
     if layout.allowed(place.product, place.session, place.sender):
         return check
     where = f"{place.session} ({place.product})" if place.product else place.session
-    text = f"{layout.name} ({layout.msg_type}) may not be sent by the {place.sender.value} on {where}"
+    text = f"{layout.name} ({layout.msg_type}) must not be sent by the {place.sender.value} on {where}"
     unwanted = Problem(Reason.INVALID_MSG_TYPE, text, 35, layout.msg_type)
     return lambda message: (unwanted, *check(message))

@@ -1,9 +1,9 @@
 """The compiled check: a generated function that finds all problems, for one layout in one `Place`.
 
-Each rule becomes a line with its test, and the call that adds its problem. For a value, the line contains
-only a fast test that clearly valid values pass, such as ASCII text or a known code. Other values are passed
-to `ValueCheck`, which handles every case. The check of a valid order takes 1.1 µs, compared with 35 µs if the
-rules are interpreted one by one from a list.
+Each rule becomes a line that contains a test and the call that adds the problem. For a value, the line
+contains only a fast test that clearly valid values pass, such as ASCII text or a known code. Other values are
+passed to `ValueCheck`, which handles every case. The check of a valid order takes 1.1 µs, compared with 35 µs
+if the rules are interpreted one by one from a list.
 
 The function is generated at run time, because a `Place` includes the settings of the session's Logon.
 
@@ -110,7 +110,7 @@ class _Writer:
             # A forbidden member is reported only as forbidden; its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
                 statement = self._problem(rules.unwanted(member, "must not be sent here"), where)
-                forbidden += [f"if {_present(member, value)}: {statement}"]
+                forbidden += [f"if {_presence_test(member, value)}: {statement}"]
                 continue
             conditions += self._conditions(member, when, at, where, by_name)
             is_required = presence is Presence.REQUIRED
@@ -149,7 +149,7 @@ class _Writer:
         lines = self._value_lines(member, value_check, where, base)
         if overrides:
             lines = self._limit_choice_lines(overrides, check, lines, at, by_name)
-        return [f"v = {at}.{member.attribute}", "if v is not None:", *_inner(lines)]
+        return [f"v = {at}.{member.attribute}", "if v is not None:", *_indent(lines)]
 
     def _limit_choice_lines(
         self,
@@ -166,9 +166,9 @@ class _Writer:
         for limit in reversed(overrides):
             lines += [
                 f"{'elif' if lines else 'if'} {self._holds(limit.when, at, by_name)}:",
-                *_inner(check(limit)),
+                *_indent(check(limit)),
             ]
-        return [*lines, "else:", *_inner(otherwise)] if otherwise else lines
+        return [*lines, "else:", *_indent(otherwise)] if otherwise else lines
 
     def _value_check(
         self, member: FieldMember, limits: tuple[Limit, ...], by_name: Mapping[str, Member]
@@ -186,8 +186,8 @@ class _Writer:
         ranged = field.minimum is not None or field.maximum is not None
         has_format_limit = field.pattern is not None or field.max_length is not None
         coded = field.codes is not None
-        # A guard is a test. If all of them are false, the value must be valid. All other values are checked
-        # in full, which only takes longer.
+        # A guard is a test. If all guards are false, the value is valid. Otherwise the value is checked in
+        # full, which only takes longer.
         guards: list[str] = []
         if field.kind is Kind.DECIMAL and not has_format_limit and not coded:
             check = f"{self._name(value_check.check_decimal)}(p, v, {where})"
@@ -244,9 +244,9 @@ class _Writer:
             words = ", or ".join(where_words(condition, by_name) for condition in when.only_when)
             statement = self._problem(rules.unwanted(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
-        is_there = _present(member, f"{at}.{member.attribute}")
-        lines = [f"if {is_there}:", *_inner(present)] if present else []
-        return lines + ([f"if not ({is_there}):", *_inner(absent)] if absent else [])
+        is_there = _presence_test(member, f"{at}.{member.attribute}")
+        lines = [f"if {is_there}:", *_indent(present)] if present else []
+        return lines + ([f"if not ({is_there}):", *_indent(absent)] if absent else [])
 
     def _holds(self, condition: Condition, at: str, by_name: dict[str, Member]) -> str:
         """Return the source of an expression that is true if a block satisfies a condition.
@@ -261,18 +261,18 @@ class _Writer:
         return f"({' and '.join(terms) or 'True'})"
 
     def _term(self, member: Member, values: tuple[str, ...] | None, value: str) -> str:
-        present = _present(member, value)
+        present = _presence_test(member, value)
         # See `layout.Terms`: None requires absence, an empty tuple requires presence, and "" among the values
         # allows absence.
         if values is None:
             return f"not ({present})"
         if not values or isinstance(member, GroupMember):
             return "True" if "" in values else present
-        allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatted(member))}({value})"
+        allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatter_of(member))}({value})"
         matches = f"{wire} in {allowed}"
         if member.field.fix_type in MULTIPLE:
             matches = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
-        plain = _plain_class(member)
+        plain = _lookup_class(member)
         if plain is not None:
             members = (True, False) if plain is bool else plain
             # Find the matching members once, when the check is compiled. A value of another class is
@@ -286,7 +286,7 @@ class _Writer:
         there = ", ".join(
             f"bool({value})" if isinstance(member, GroupMember) else value
             for member in members
-            for value in [_present(member, f"{at}.{member.attribute}")]
+            for value in [_presence_test(member, f"{at}.{member.attribute}")]
         )
         # This is always a tuple, because every choice in the spec has at least two members.
         lines = [f"there = ({there})", "n = there.count(True)"]
@@ -316,13 +316,13 @@ class _Writer:
         lines = [
             f"{entries} = {at}.{member.attribute}",
             f"if {entries}:",
-            *_inner(
+            *_indent(
                 [
                     *counted,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
                     f"        {self._problem(rules.not_an_entry(member), where, number, entry)}",
-                    *([] if not inner else ["    else:", *_inner(_inner(inner))]),
+                    *([] if not inner else ["    else:", *_indent(_indent(inner))]),
                 ]
             ),
         ]
@@ -352,19 +352,19 @@ def _only_values(limit: Limit) -> bool:
     return bool(limit.values) and limit == Limit(limit.when, values=limit.values, unit=limit.unit)
 
 
-def _present(member: Member, value: str) -> str:
+def _presence_test(member: Member, value: str) -> str:
     """Return the source of an expression that is true if a member is present. As in the encoder, a field is
     present unless it is None, and a group if it has entries.
     """
     return value if isinstance(member, GroupMember) else f"{value} is not None"
 
 
-def _plain_class(member: FieldMember) -> Any:
+def _lookup_class(member: FieldMember) -> Any:
     """Return the class whose instances can be checked by a lookup, without encoding them; None if the member
     has none.
     """
     return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
 
 
-def _inner(lines: Iterable[str]) -> list[str]:
+def _indent(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in lines]

@@ -209,11 +209,11 @@ class ValueCheck:
             self.valid_decimals.add(value)
 
 
-def formatted(member: FieldMember) -> Callable[[Any], str]:
+def formatter_of(member: FieldMember) -> Callable[[Any], str]:
     """Return the function that encodes the member's values, to compare them with conditions."""
     return FORMATTERS[member.field.kind]
 
 
 def allowed_values(values: Iterable[Any], member: FieldMember, terms: tuple[str, ...]) -> frozenset[Any]:
     """Return the values whose wire text is in `terms`, the allowed values of a condition or a limit."""
-    return frozenset(value for value in values if formatted(member)(value) in terms)
+    return frozenset(value for value in values if formatter_of(member)(value) in terms)

@@ -139,7 +139,8 @@ def test_bytes_that_are_not_a_message_are_escaped() -> None:
     assert transcript.feed("received", b"HTTP/1.1 400\r\n|\\\x1b[2J\xff", NOW) == []
     assert transcript.feed("received", HEARTBEAT, NOW) == [
         (
-            "received 21 bytes that are not a message (no BeginString, BodyLength and MsgType at its start), "
+            "received 21 bytes that are not a message "
+            "(the bytes do not begin with BeginString, BodyLength and MsgType), "
             "beginning: HTTP/1.1 400\\x0d\\x0a\\x7c\\x5c\\x1b[2J\\xff"
         ),
         f"received {shown(HEARTBEAT)}",
@@ -155,12 +156,12 @@ def test_an_incomplete_message_is_shown_at_the_end(path: Path) -> None:
     lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()[2:]]
     assert lines == [
         (
-            f"1 sent     60 bytes that are not a message (a message whose end did not arrive), "
+            f"1 sent     60 bytes that are not a message (the end of the message did not arrive), "
             f"beginning: {shown(ORDER[:60])}"
         ),
         (
             "1 received 24 bytes that are not a message "
-            "(no BeginString, BodyLength and MsgType at its start), "
+            "(the bytes do not begin with BeginString, BodyLength and MsgType), "
             "beginning: 220 mail.example ESMTP\\x0d\\x0a"
         ),
         "1 disconnected",

@@ -88,7 +88,7 @@ MUTANTS = {
     ),
     "garbage that raises": caught_by(wrap(Framer, "_take_garbage", _raise_on_garbage), "ValueError"),
     "a session that ends without a reason": caught_by(
-        replace_every(50, Receiver, "_heartbeat", _end_on_heartbeat), "unexplained"
+        replace_every(50, Receiver, "_handle_heartbeat", _end_on_heartbeat), "unexplained"
     ),
     "a session that counts refused messages": caught_by(
         wrap(Receiver, "_refuse", _count_refused_messages), "silent loss", "unsettled"

@@ -24,7 +24,7 @@ def _keep_open(answered: Any, ledger: Ledger, requests: Any) -> None:
 def _settle_unknown(match: Any, matcher: RequestMatcher, message: Any) -> Any:
     unsure = match(matcher, message)
     if unsure:
-        matcher._core.ledger.answered(unsure)
+        matcher._core.ledger.settle_with_next_event(unsure)
     return ()
 
 
@@ -59,7 +59,7 @@ MUTANTS = {
         replace(Core, "give_up_on", nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are reported again": caught_by(
-        wrap(Ledger, "answered", _keep_open), "listed twice"
+        wrap(Ledger, "settle_with_next_event", _keep_open), "listed twice"
     ),
     "answered orders that stay open": caught_by(replace(Ledger, "_settle_confirmed", nothing), "unsettled"),
 }

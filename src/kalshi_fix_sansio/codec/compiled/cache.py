@@ -21,12 +21,12 @@ SIGHTINGS_TO_COMPILE: Final = 100
 Writing and compiling the code takes about as long as decoding a hundred messages with the reader. Even if a
 peer keeps sending new shapes, compiling therefore never takes longer in total than the reader has taken. A
 shape that recurs costs at most twice as much as if it had been compiled at once. Shapes with the same set of
-tags, such as updates of one to four levels, share a count, so the most frequent of them tends to be compiled
-first.
+tags, such as book updates of one to four levels, share a count, so the most frequent of them tends to be
+compiled first.
 """
 SIGHTINGS_TO_DEFER: Final = 10
-"""The same number for a codec that defers compiling to a quiet moment. It is lower, because compiling then
-delays no message; with an even lower number, shapes that never recur would be compiled.
+"""The corresponding number for a codec that defers compiling to a quiet moment. It is lower, because
+compiling then delays no message. With an even lower number, shapes that never recur would be compiled.
 """
 MAX_DEFERRED: Final = 32
 """Maximum number of deferred shapes. A further shape is not deferred, and its count restarts."""
@@ -47,8 +47,8 @@ MAX_CLEARANCES: Final = 3
 After that, the existing shapes are kept and no others are compiled, which limits the work for any input.
 """
 MAX_SHAPES_PER_KEY: Final = 3
-"""Maximum number of shapes with runs (see `runs`) that are tried for one message. Each of these shapes may
-read the whole message before it rejects it.
+"""Maximum number of shapes with runs (see `runs`) that are tried for one message. The function of each of
+these shapes may read the whole message before rejecting it.
 """
 
 MAX_HEADS: Final = 1024
@@ -59,9 +59,9 @@ MAX_HEAD_SIZE: Final = 256
 """Maximum size of a cached head, in bytes."""
 
 _MSG_SEQ_NUM: Final = b"\x0134="
-_Known = tuple[int, Read, Head]
-"""The last message with a head: its size, the function that decoded it, and the argument `head` for that
-function.
+_HeadEntry = tuple[int, Read, Head]
+"""An entry in the cache of heads, for the last message with the head: the size of that message, the function
+that decoded it, and the argument `head` for that function.
 """
 
 
@@ -72,15 +72,15 @@ class DecoderCache:
 
     Messages with the same head (the bytes before MsgSeqNum), and therefore the same MsgType and BodyLength,
     usually have the same shape. The shape of the last message with the same head is therefore tried first,
-    and the head is not parsed again. Without this, a report takes 1.4 times as long to decode, and an update
-    of one level 1.7 times.
+    and the head is not parsed again. Without this, a report takes 1.4 times as long to decode, and a book
+    update of one level 1.7 times as long.
     """
 
     _tables: Tables
-    _heads: dict[bytes, _Known] = attrs.field(factory=dict)
+    _heads: dict[bytes, _HeadEntry] = attrs.field(factory=dict)
     """The last message with each head, by the bytes of the head."""
     _decimals: Decimals = attrs.field(factory=lambda: Decimals(Decimal))
-    """Decimals by their text, because the same prices recur. Without this cache, a snapshot of 40 levels
+    """Decimals by their text, because the same prices recur. Without this cache, a book snapshot of 40 levels
     takes 1.14 times as long to decode.
     """
     _shapes: dict[int, tuple[Shape, ...]] = attrs.field(factory=dict)
@@ -110,7 +110,7 @@ class DecoderCache:
         try:
             if known is not None:
                 size, read, head = known
-                # The head contains BodyLength. It is correct only if the message has the same size as the
+                # The head contains BodyLength, which is correct only if the message has the same size as the
                 # cached one.
                 if len(data) == size:
                     message = read(data, at, head, framed, strict)
@@ -162,7 +162,7 @@ class DecoderCache:
                 compiles the shape now.
         """
         # Count by the set of tags, not by the shape, so one lookup decides whether to continue. When the
-        # number is reached, the shape of this message is compiled, and the count restarts for other shapes
+        # threshold is reached, the shape of this message is compiled, and the count restarts for other shapes
         # with these tags.
         run_key = _run_key(columns)
         count = self._sightings.get(run_key, 0) + 1

@@ -1,11 +1,11 @@
 """Compiled decoders: a regular expression and a function written for one shape of message.
 
 The shape of a message is the sequence of its tags, with the counts of its groups. Once a message of a shape
-was decoded without problems, all facts that depend only on the shape are known. These are the place of each
-field, the beginning and end of each group entry, and that no required field is missing or repeated. For
-further messages, only the values are checked. The regular expression matches exactly these tags, with values
-of the right form. The function checks CheckSum, assigns the converted values to their attributes, and raises
-ValueError for days that do not exist. If a message does not match, the caller uses the reader.
+has been decoded without problems, all facts that depend only on the shape are known: the place of each field,
+the beginning and end of each group entry, and that no required field is missing or repeated. Only the values
+of further messages are checked. The regular expression matches exactly these tags, with values of the right
+form. The function checks CheckSum, assigns the converted values to their attributes, and raises ValueError
+for a day that does not exist. If a message does not match, the caller uses the reader.
 
 For long groups with regular entries, the function contains a loop instead: see `runs`.
 
@@ -52,8 +52,8 @@ MAX_VALUES: Final = 250
 """Maximum number of fields that the code of a shape decodes outside loops."""
 MAX_SINGLE_ENTRIES: Final = 4
 """Maximum number of group entries that are decoded without a loop. A longer group is decoded with a loop if
-its entries are regular. For short groups a loop is slower: updates of three levels would take 1.6 times as
-long, and updates of one level 1.8 times.
+its entries are regular. For short groups a loop is slower: book updates of three levels would take 1.6 times
+as long, and updates of one level 1.8 times as long.
 """
 
 _LITERAL_TAGS: Final = frozenset((BEGIN_STRING_TAG, MSG_TYPE_TAG))
@@ -64,8 +64,10 @@ _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
 other field, such as a time, is not cached, because it would displace heads that recur.
 """
 
-_REPEATED: Final = frozenset(("PRICE", "QTY"))
-_REPEATED_IN_ENTRIES: Final = frozenset(("PRICE",))
+_RECURRING: Final = frozenset(("PRICE", "QTY"))
+"""FIX types of fields outside group entries whose values recur."""
+_RECURRING_IN_ENTRIES: Final = frozenset(("PRICE",))
+"""FIX types of fields in group entries whose values recur."""
 
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
 _CHECK_SUM: Final = "10=([0-9]{3})\x01"
@@ -124,9 +126,9 @@ class _Target:
         yield f"{self.name} = new({self.name}_class)"
         for attribute, expression in self.values.items():
             yield f"{self.name}.{attribute} = {expression}"
-        yield from self.lines_of_rest()
+        yield from self.default_lines()
 
-    def lines_of_rest(self) -> Iterator[str]:
+    def default_lines(self) -> Iterator[str]:
         """Yield the assignments for absent and unknown fields."""
         table = self.block.table
         absent = [f"{self.name}.{name} = " for name in table.fields if name not in self.values]
@@ -196,7 +198,7 @@ class DecoderWriter:
         end, end_value = self._run_start or (len(self._parts), len(self._values))
         # Leave out the head, which the caller has matched or found in the cache.
         front, rest = "".join(self._parts[:first]), "".join(self._parts[first:end])
-        values = [f"{_unpacked(self._values[first_value:end_value])} = found.groups()"]
+        values = [f"{_tuple_target(self._values[first_value:end_value])} = found.groups()"]
         if self._run_start is None:
             self._names["match"] = re.compile(rest).fullmatch
             lines = ["found = match(data.decode('latin-1'), at)", "if found is None: return None"]
@@ -213,12 +215,12 @@ class DecoderWriter:
                 "rest = match_rest(texts[-1])",
                 f"if rest is None or any(texts[:-1:{self._step}]): return None",
             ]
-            values.append(f"{_unpacked(self._values[end_value + 1 :])} = rest.groups()")
+            values.append(f"{_tuple_target(self._values[end_value + 1 :])} = rest.groups()")
         for name, entry in self._splits.items():
             self._names[name] = re.compile(entry).split
-        lines += [*values, f"{_unpacked(self._values[:first_value])} = head", *self._checks, *self._lines]
-        # Of the peer's text, the source contains only tags, as numbers, and the MsgType and BeginString,
-        # which the dialect defines. All other text is captured by the expression.
+        lines += [*values, f"{_tuple_target(self._values[:first_value])} = head", *self._checks, *self._lines]
+        # The source contains no text from the peer, except the tags, as numbers, and the MsgType and
+        # BeginString, which the dialect defines. All other text is captured by the expression.
         read = make_function("read(data, at, head, framed, strict)", lines, self._names, "shape")
         match_head = re.compile(front).fullmatch
         return Shape(self.pattern, match_head, self._is_head_common, read)
@@ -237,7 +239,7 @@ class DecoderWriter:
         for target in (header, trailer, body):
             self._lines += target.lines()
         # If a field is misplaced, it is misplaced in every message of this shape, so strict decoding never
-        # uses the shape. Limits depend on the values.
+        # uses the shape. Limits depend on the values, so they are checked for each message.
         if not self._is_strict:
             self._checks.insert(0, "if strict: return None")
         elif self._limits:
@@ -328,7 +330,7 @@ class DecoderWriter:
         """Return the function that converts a field's text; None if the value is the text itself."""
         if slot.codes is not None:
             return slot.codes.__getitem__
-        if _is_repeated(slot, in_entry=in_entry):
+        if _has_recurring_values(slot, in_entry=in_entry):
             return self._decimals.__getitem__
         return CONVERTERS[slot.field.kind]
 
@@ -404,8 +406,8 @@ class DecoderWriter:
         plain = "".join(field.pattern(captured=False) for field in fields)
         # If the rest of the message does not match, the regular expression backtracks over the entries, but
         # never reads an entry twice. After giving up an entry, it expects the tag that follows the run, and
-        # no entry begins with this tag. Otherwise the explainer would have assigned the field to the last
-        # entry.
+        # no entry begins with this tag: if one could, the explainer would have assigned the field with this
+        # tag to the group.
         self._parts.append(f"((?:{plain})+)\x01")
         self._values.append(run)
         entries = f"entries{run}"
@@ -430,7 +432,7 @@ class DecoderWriter:
             f"if len({texts}) != int({count}) * {step} + 1: return None",
             f"{entries} = list(map(new, repeat({target.name}_class, int({count}))))",
             f"for {', '.join(targets)} in zip({', '.join(sources)}):",
-            *(f"    {line}" for line in target.lines_of_rest()),
+            *(f"    {line}" for line in target.default_lines()),
         ]
         return entries
 
@@ -442,16 +444,16 @@ class DecoderWriter:
         return column if convert is None else f"map({self._name('convert', convert)}, {column})"
 
 
-def _is_repeated(slot: FieldSlot, *, in_entry: bool) -> bool:
+def _has_recurring_values(slot: FieldSlot, *, in_entry: bool) -> bool:
     """Return whether the values of a field recur, so that caching them is worthwhile.
 
     Prices recur, because a venue has few of them, and order quantities recur too. Fees, balances, and
     quantities in group entries (sums over many orders) rarely recur. If every decimal were cached, a report
     would take 1.2 times as long.
     """
-    return slot.field.fix_type in (_REPEATED_IN_ENTRIES if in_entry else _REPEATED)
+    return slot.field.fix_type in (_RECURRING_IN_ENTRIES if in_entry else _RECURRING)
 
 
-def _unpacked(names: Sequence[str]) -> str:
-    """Return the left side of the assignment of a tuple to these names."""
+def _tuple_target(names: Sequence[str]) -> str:
+    """Return the left side of an assignment that unpacks a tuple into these names."""
     return f"({''.join(f'{name}, ' for name in names)})"

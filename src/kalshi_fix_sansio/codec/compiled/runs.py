@@ -1,7 +1,7 @@
 """Runs: long groups with regular entries. One regular expression and one loop decode any number of entries.
 
-Entries are regular if all have the same tags in the same order. They are also regular, but decoded more
-slowly, if the tags of each are some of the layout's tags in the order of the layout.
+Entries are regular if all have the same tags in the same order. Entries with different tags are regular too,
+but decoded more slowly, if every entry has only tags of the layout, in the layout's order.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RunField:
         """Return the part of the entry's expression for this field.
 
         It begins with the SOH of the previous field, and does not end with the field's own SOH. An entry can
-        therefore begin only where a field begins. Without the SOH, every `448=` inside a long text would be a
-        possible beginning, from which the text would be read to its end.
+        therefore begin only where a field begins. Without the SOH, an entry could begin at every `448=`
+        inside a long text, and each time the text would be read to its end.
         """
         form = lexical(self.slot)
         field = f"\x01{self.tag}={f'({form})' if captured else f'(?:{form})'}"
@@ -92,6 +92,6 @@ def _is_simple(item: FieldItem, data_tags: Mapping[int, int]) -> bool:
 
 
 def _is_ordered(fields: Sequence[FieldItem]) -> bool:
-    """Return whether the layout defines all fields, and they are in its order."""
+    """Return whether the layout defines all these fields, and they are in the layout's order."""
     places = [-1 if item.slot is None else item.slot.index for item in fields]
     return -1 not in places and places == sorted(places)

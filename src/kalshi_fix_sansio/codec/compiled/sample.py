@@ -1,5 +1,5 @@
-"""Samples: messages with the tags of a shape and invented values. Another process can compile the decoder of
-the shape from them.
+"""Samples: messages with the tags of a shape and invented values. From a sample, another process can compile
+the decoder of the shape.
 """
 
 from __future__ import annotations
