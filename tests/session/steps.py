@@ -93,17 +93,17 @@ def cases(name: str, **names: str) -> list[Any]:
         pytest.param(Case(title, role, filled), id=f"{title}-{role.name.lower()}-{number}")
         for group in groups
         for title, case in group["cases"].items()
-        for number, filled in enumerate(_runs(DEFAULTS | group | _mapping(case), NAMES | names))
+        for number, filled in enumerate(_combinations(DEFAULTS | group | _to_mapping(case), NAMES | names))
         for role in Role
         if filled["roles"] in {"both", role.name.lower()}
     ]
 
 
-def _mapping(case: Any) -> dict[str, Any]:
+def _to_mapping(case: Any) -> dict[str, Any]:
     return {"steps": case} if isinstance(case, list) else case
 
 
-def _runs(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _combinations(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the case with each of its sets of values."""
     values = case.get("with", [{}])
     if isinstance(values, dict):
@@ -111,16 +111,16 @@ def _runs(case: dict[str, Any], names: dict[str, Any]) -> Iterator[dict[str, Any
     plain = {key: value for key, value in case.items() if key not in {"with", "cases"}}
     assert plain.keys() <= {*DEFAULTS, "steps"}, f"unknown settings in {list(plain)}"
     for row in values:
-        yield _filled(plain, names | _filled(row, names))
+        yield _substitute(plain, names | _substitute(row, names))
 
 
-def _filled(value: Any, names: dict[str, Any]) -> Any:
+def _substitute(value: Any, names: dict[str, Any]) -> Any:
     """Return a value with every `{NAME}` replaced; a string that consists only of a name is replaced by
     the value itself."""
     if isinstance(value, dict):
-        return {key: _filled(each, names) for key, each in value.items()}
+        return {key: _substitute(each, names) for key, each in value.items()}
     if isinstance(value, list):
-        return [_filled(item, names) for item in value]
+        return [_substitute(item, names) for item in value]
     if not isinstance(value, str):
         return value
     whole = re.fullmatch(r"\{(\w+)\}", value)
@@ -174,7 +174,7 @@ class _Player:
 
     def arrive(self, value: Any) -> None:
         session, now = self._wired.session, self._wired.clock.now
-        texts = _listed(value)
+        texts = _as_list(value)
         session.receive_data(b"".join(self._frame(text) for text in texts if text != "eof"), now)
         if "eof" in texts:
             session.receive_eof(now)
@@ -183,13 +183,15 @@ class _Player:
         self._emitted = self._wired.session.events()
 
     def events(self, value: list[Any]) -> None:
-        self._compare(_shown(self._emitted, value), value)
+        self._compare(_describe(self._emitted, value), value)
 
     def sent(self, value: list[Any]) -> None:
-        self._compare(_shown(self._wired.sent(), value), value)
+        self._compare(_describe(self._wired.sent(), value), value)
 
     def session(self, value: dict[str, Any]) -> None:
-        found = {name: _value(_attribute(self._wired.session, name), each) for name, each in value.items()}
+        found = {
+            name: _matching_value(_attribute(self._wired.session, name), each) for name, each in value.items()
+        }
         self._compare(found, value)
 
     def confirm(self, value: int | None) -> None:
@@ -260,35 +262,40 @@ class _Player:
         )
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def _messages(value: Any) -> list[Message]:
     if isinstance(value, str):
         return [order(name) for name in value.split()]
-    return [_built(item) for item in _listed(value)]
+    return [_build(item) for item in _as_list(value)]
 
 
-def _built(value: dict[str, Any]) -> Any:
+def _build(value: dict[str, Any]) -> Any:
     """Return a message or a group entry, given as its class and fields."""
     [(name, fields)] = value.items()
     return getattr(fix, name)(
         **{
-            key: [_built(entry) for entry in each] if isinstance(each, list) else each
+            key: [_build(entry) for entry in each] if isinstance(each, list) else each
             for key, each in fields.items()
         }
     )
 
 
-def _shown(found: list[Any], like: list[Any]) -> list[Any]:
+def _describe(found: list[Any], like: list[Any]) -> list[Any]:
     """Return events or messages in the form in which the expected ones are written."""
     shown: list[Any] = []
     for each, pattern in itertools.zip_longest(found, like[: len(found)]):
         name = type(each).__name__
         if isinstance(pattern, dict) and name in pattern:
             shown.append(
-                {name: {at: _value(_attribute(each, at), value) for at, value in pattern[name].items()}}
+                {
+                    name: {
+                        at: _matching_value(_attribute(each, at), value)
+                        for at, value in pattern[name].items()
+                    }
+                }
             )
         else:
             shown.append(name)
@@ -303,7 +310,7 @@ def _attribute(found: Any, path: str) -> Any:
     return _attribute(found, rest) if rest else found
 
 
-def _value(found: Any, expected: Any) -> Any:
+def _matching_value(found: Any, expected: Any) -> Any:
     """Return `expected` if the value matches it, otherwise the value."""
     if isinstance(expected, dict):
         equal = expected["contains"] in found

@@ -39,7 +39,7 @@ def answers(wired: Wired, count: int, size: int = 1000) -> tuple[list[int], int]
     return list(range(first, first + count)), length
 
 
-def on_record(wired: Wired, numbers: list[int]) -> list[bool]:
+def are_recorded(wired: Wired, numbers: list[int]) -> list[bool]:
     """Return, for each of these messages, whether the session still has it on record: the event of a Reject
     that refers to the message then contains it."""
     reported = [wired.receive(wired.peer.message("3", f"45={number}|")) for number in numbers]
@@ -52,7 +52,7 @@ def test_the_record_of_sent_messages_is_bounded_in_bytes(role: Role, spare: int,
     wired = established(role, "KalshiNR", max_sent_record_bytes=2 * size + spare)
     numbers, length = answers(wired, 3)
     assert length == size
-    assert on_record(wired, numbers) == kept
+    assert are_recorded(wired, numbers) == kept
 
 
 def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
@@ -62,20 +62,20 @@ def test_large_test_requests_do_not_stay_in_the_record(wired: Wired) -> None:
 
 def test_a_message_larger_than_the_whole_record_is_not_recorded() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record_bytes=500)
-    assert on_record(wired, answers(wired, 1)[0]) == [False]
-    assert on_record(wired, answers(wired, 1, size=10)[0]) == [True]
+    assert are_recorded(wired, answers(wired, 1)[0]) == [False]
+    assert are_recorded(wired, answers(wired, 1, size=10)[0]) == [True]
 
 
 def test_a_large_message_is_attached_only_to_its_first_reject(role: Role) -> None:
     wired = established(role, "KalshiNR")
     (number,), _ = answers(wired, 1, 250_000)
-    assert on_record(wired, [number] * 100) == [True] + [False] * 99
+    assert are_recorded(wired, [number] * 100) == [True] + [False] * 99
 
 
 def test_the_record_stays_bounded_after_rejects() -> None:
     wired = established(Role.INITIATOR, "KalshiNR", max_sent_record=3)
     for _ in range(10):
-        assert on_record(wired, answers(wired, 1)[0]) == [True]
+        assert are_recorded(wired, answers(wired, 1)[0]) == [True]
     outbound = wired.session._core.outbound
     assert (len(outbound._recorded), outbound._record, outbound._record_bytes) == (3, {}, 0)
 
@@ -217,7 +217,7 @@ def send_orders(wired: Wired, count: int) -> None:
     wired.session.data_to_send()
 
 
-def busy(count: int) -> tuple[Wired, CountingStore]:
+def initiator_with_orders(count: int) -> tuple[Wired, CountingStore]:
     """Return an initiator that has sent `count` orders, numbered from 2, and declines to resend them."""
     store = CountingStore()
     wired = established(Role.INITIATOR, store=store, **DECLINING)
@@ -244,7 +244,7 @@ def finish_resend(wired: Wired, store: CountingStore) -> tuple[list[Any], list[E
 
 @pytest.mark.parametrize("count", [MESSAGES_PER_TURN - 1, MESSAGES_PER_TURN, MESSAGES_PER_TURN + 1, 1700])
 def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count: int) -> None:
-    wired, store = busy(count)
+    wired, store = initiator_with_orders(count)
     request_all(wired)
     # The message beyond the limit was read from the store, but is processed in the next turn.
     assert store.walked == min(count, MESSAGES_PER_TURN + 1)
@@ -258,7 +258,7 @@ def test_a_turn_reads_a_bounded_number_of_messages_even_if_none_is_resent(count:
 
 
 def test_many_requests_in_one_read_share_one_turn() -> None:
-    wired, store = busy(1200)
+    wired, store = initiator_with_orders(1200)
     request_all(wired, 100)
     assert store.walked <= MESSAGES_PER_TURN + 1
     sent, reported = finish_resend(wired, store)
@@ -267,7 +267,7 @@ def test_many_requests_in_one_read_share_one_turn() -> None:
 
 
 def test_many_short_requests_in_one_read_share_one_turn() -> None:
-    wired, store = busy(400)
+    wired, store = initiator_with_orders(400)
     request_all(wired, 100)
     assert store.walked <= MESSAGES_PER_TURN + 1
     _, reported = finish_resend(wired, store)
@@ -275,7 +275,7 @@ def test_many_short_requests_in_one_read_share_one_turn() -> None:
 
 
 def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
-    wired, store = busy(1200)
+    wired, store = initiator_with_orders(1200)
     for _ in range(3):
         request_all(wired)
     assert store.walked == 1200 + 2
@@ -283,7 +283,7 @@ def test_a_second_request_does_not_repeat_the_policy_decision() -> None:
 
 
 def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
-    wired, store = busy(0)
+    wired, store = initiator_with_orders(0)
     for _ in range(40):
         wired.session.send(order(symbol="S" * 20_000), wired.clock.now)
         wired.session.data_to_send()

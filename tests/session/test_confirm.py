@@ -15,7 +15,7 @@ from tests.session.steps import Case, cases
 RESET_LOGON = LOGON + "141=Y|"
 
 
-def explicit(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: object) -> Wired:
+def explicit_session(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: object) -> Wired:
     """Return a session whose user confirms explicitly and has confirmed all events so far."""
     wired = established(role, name, LoggedStore(), explicit_confirm=True, **changes)
     wired.session.confirm()
@@ -28,7 +28,7 @@ def test_confirmation(case: Case) -> None:
 
 
 def test_the_store_is_updated_once_for_any_number_of_events(role: Role) -> None:
-    wired = explicit(role)
+    wired = explicit_session(role)
     store = wired.session.store
     assert isinstance(store, LoggedStore)
     before = len(store.log)
@@ -39,7 +39,7 @@ def test_the_store_is_updated_once_for_any_number_of_events(role: Role) -> None:
 
 
 def test_unfetched_events_are_passed_to_the_next_connection(role: Role) -> None:
-    wired = explicit(role)
+    wired = explicit_session(role)
     wired.receive(news(wired))
     wired.session.receive_data(news(wired), wired.clock.now)
     wired.session.receive_eof(wired.clock.now)
@@ -69,7 +69,7 @@ def test_accepting_with_another_store_voids_waiting_confirmations() -> None:
 
 
 def test_a_session_that_failed_to_begin_can_be_continued() -> None:
-    wired = explicit(Role.INITIATOR)
+    wired = explicit_session(Role.INITIATOR)
     wired.receive(news(wired), news(wired))
     wired.cut()
 
@@ -140,7 +140,7 @@ def test_a_gap_fill_without_a_new_number_commits_the_confirmed_events(role: Role
 
 
 def test_events_returned_by_the_previous_session_count_until_confirmed() -> None:
-    wired = explicit(max_events=2)
+    wired = explicit_session(max_events=2)
     wired.receive(news(wired))
     wired.cut()
     later = Session(wired.session.config, continues=wired.session)

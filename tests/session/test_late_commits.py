@@ -16,7 +16,9 @@ from tests.samples import cancel_reject
 LOST = "another process has taken over the store"
 
 
-def late(role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any) -> tuple[Wired, LateStore]:
+def late_session(
+    role: Role = Role.INITIATOR, name: str = "KalshiRT", **changes: Any
+) -> tuple[Wired, LateStore]:
     """Return a logged-on session whose store completes later commits only when a test requests it."""
     store = LateStore()
     wired = connected(role, name, store, **changes)
@@ -42,7 +44,7 @@ def send(wired: Wired, *names: str) -> list[int]:
 
 
 def test_bytes_wait_for_their_commit_and_share_the_next_one() -> None:
-    wired, store = late()
+    wired, store = late_session()
     session = wired.session
     first, *others = send(wired, "a1", "a2", "a3")
     assert session.unreleased > 0
@@ -57,7 +59,7 @@ def test_bytes_wait_for_their_commit_and_share_the_next_one() -> None:
 
 
 def test_bytes_without_a_record_do_not_overtake_waiting_bytes() -> None:
-    wired, store = late(Role.ACCEPTOR)
+    wired, store = late_session(Role.ACCEPTOR)
     session = wired.session
     session.send(cancel_reject("o1"), wired.clock.now)
     store.complete(session.begin_commit())
@@ -72,7 +74,7 @@ def test_bytes_without_a_record_do_not_overtake_waiting_bytes() -> None:
 
 def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
-    wired, store = late(Role.ACCEPTOR)
+    wired, store = late_session(Role.ACCEPTOR)
     session = wired.session
     for name in ("o1", "o2", "o3"):
         session.send(cancel_reject(name), wired.clock.now)
@@ -89,7 +91,7 @@ def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_timers_run_during_a_commit() -> None:
-    wired, store = late(commit_timeout=14, heart_bt_int=30)
+    wired, store = late_session(commit_timeout=14, heart_bt_int=30)
     session = wired.session
     wired.clock.advance(20)
     send(wired, "a1")
@@ -110,7 +112,7 @@ def test_timers_run_during_a_commit() -> None:
 def test_a_commit_that_exceeds_the_time_limit_ends_the_session(
     timeout: float, heart_bt_int: int, limit: float
 ) -> None:
-    wired, store = late(commit_timeout=timeout, heart_bt_int=heart_bt_int)
+    wired, store = late_session(commit_timeout=timeout, heart_bt_int=heart_bt_int)
     session = wired.session
     send(wired, "a1")
     wired.clock.advance(limit - 0.5)
@@ -135,7 +137,7 @@ def test_a_commit_that_exceeds_the_time_limit_ends_the_session(
 
 
 def test_the_limit_applies_to_each_commit_separately() -> None:
-    wired, store = late(commit_timeout=10)
+    wired, store = late_session(commit_timeout=10)
     session = wired.session
     for number in range(2):
         send(wired, f"a{number}")
@@ -151,8 +153,8 @@ def test_the_limit_applies_to_each_commit_separately() -> None:
     assert session.is_established
 
 
-def test_a_delayed_caller_is_not_taken_for_a_hanging_store() -> None:
-    wired, store = late(commit_timeout=5)
+def test_a_delayed_caller_is_not_mistaken_for_a_hanging_store() -> None:
+    wired, store = late_session(commit_timeout=5)
     send(wired, "a1")
     store.complete()
     wired.clock.advance(6)
@@ -166,7 +168,7 @@ def test_a_delayed_caller_is_not_taken_for_a_hanging_store() -> None:
 
 
 def test_bytes_that_the_transport_did_not_accept_do_not_wait_for_later_commits() -> None:
-    wired, store = late(commit_timeout=5)
+    wired, store = late_session(commit_timeout=5)
     session = wired.session
     session.send(order("a1"), wired.clock.now)
     first = session.begin_commit()
@@ -191,7 +193,7 @@ def test_a_commit_that_cannot_begin_ends_the_session(monkeypatch: pytest.MonkeyP
     def fail() -> int:
         raise StoreError(LOST)
 
-    wired, store = late()
+    wired, store = late_session()
     wired.session.send(order("a1"), wired.clock.now)
     monkeypatch.setattr(store, "begin_commit", fail)
     wired.session.begin_commit()
@@ -202,7 +204,7 @@ def test_a_commit_that_cannot_begin_ends_the_session(monkeypatch: pytest.MonkeyP
 
 
 def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
-    wired, store = late(role)
+    wired, store = late_session(role)
     session = wired.session
     session.test_request(wired.clock.now)
     assert session.data_to_send() == b""
@@ -214,7 +216,7 @@ def test_a_commit_that_fails_later_ends_the_session(role: Role) -> None:
 
 
 def test_the_timer_also_detects_a_failed_commit() -> None:
-    wired, store = late(commit_timeout=5)
+    wired, store = late_session(commit_timeout=5)
     send(wired, "a1")
     store.fail("the disk is full")
     wired.clock.advance(5)
@@ -224,7 +226,7 @@ def test_the_timer_also_detects_a_failed_commit() -> None:
 
 @pytest.mark.parametrize("waiting", [False, True])
 def test_a_lost_store_ends_the_session_without_sending_another_byte(role: Role, waiting: bool) -> None:
-    wired, store = late(role)
+    wired, store = late_session(role)
     session = wired.session
     if waiting:
         session.test_request(wired.clock.now)
@@ -245,7 +247,7 @@ def test_a_lost_store_ends_the_session_without_sending_another_byte(role: Role, 
 
 
 def test_a_logout_waits_for_its_commit(role: Role) -> None:
-    wired, store = late(role)
+    wired, store = late_session(role)
     session = wired.session
     session.receive_data(wired.peer.message("5"), wired.clock.now)
     assert (session.data_to_send(), session.wants_close) == (b"", True)
@@ -257,7 +259,7 @@ def test_a_logout_waits_for_its_commit(role: Role) -> None:
 
 
 def test_bytes_that_wait_at_the_end_of_the_connection_are_dropped() -> None:
-    wired, store = late()
+    wired, store = late_session()
     session = wired.session
     [ticket] = send(wired, "a1")
     wired.cut()
@@ -270,7 +272,7 @@ def test_bytes_that_wait_at_the_end_of_the_connection_are_dropped() -> None:
 
 
 def test_a_peer_whose_answers_wait_for_our_store_is_not_treated_as_silent() -> None:
-    wired, _ = late(max_unsent=200, commit_timeout=20)
+    wired, _ = late_session(max_unsent=200, commit_timeout=20)
     for _ in range(20):
         wired.session.receive_data(wired.peer.message("1", "112=x|"), wired.clock.now)
         assert wired.session.data_to_send() == b""
@@ -280,7 +282,7 @@ def test_a_peer_whose_answers_wait_for_our_store_is_not_treated_as_silent() -> N
 
 
 def test_received_messages_are_delivered_during_a_commit() -> None:
-    wired, store = late()
+    wired, store = late_session()
     send(wired, "a1")
     assert len(wired.receive(wired.peer.message("9", NEWS))) == 1
     assert wired.session.unreleased > 0

@@ -39,7 +39,7 @@ def test_only_a_message_older_than_all_received_ones_narrows_the_search() -> Non
     assert search.probe == 4
 
 
-def after_absence(total: int, oldest: int, *, admin: int = 0) -> Pair:
+def pair_after_absence(total: int, oldest: int, *, admin: int = 0) -> Pair:
     """Return a client that reconnects after missing `total` messages. The venue has kept those from number
     `oldest` on. With `admin`, every `admin`th message was a session message."""
     venue_store = MemoryStore()
@@ -68,7 +68,7 @@ def requests(both: Pair) -> int:
 @pytest.mark.parametrize("total", range(1, 18))
 def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: int, admin: int) -> None:
     for oldest in range(1, total + 2):
-        both = after_absence(total, oldest, admin=admin)
+        both = pair_after_absence(total, oldest, admin=admin)
         kept = both.venue.store.oldest_kept
         both.connect()
         assert both.client.state is both.venue.state is State.ESTABLISHED
@@ -82,7 +82,7 @@ def test_exactly_the_lost_messages_are_reported_and_all_others_delivered(total: 
 
 
 def test_a_long_absence_costs_few_requests() -> None:
-    both = after_absence(3000, 1234)
+    both = pair_after_absence(3000, 1234)
     both.connect()
     both.advance(5)
     assert of_type(both.client_events, MessagesLost) == [MessagesLost(1, 1233)]
@@ -91,7 +91,7 @@ def test_a_long_absence_costs_few_requests() -> None:
 
 
 def test_messages_forgotten_during_the_search_are_also_reported() -> None:
-    both = after_absence(40, 11)
+    both = pair_after_absence(40, 11)
     both.venue.connect(both.clock.now)
     both.client.connect(both.clock.now)
     store = both.venue.store
@@ -116,7 +116,7 @@ def test_messages_forgotten_during_the_search_are_also_reported() -> None:
 
 
 def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
-    both = after_absence(9, 6)
+    both = pair_after_absence(9, 6)
     both.venue = type(both.venue)(config(Role.ACCEPTOR, reject_forgotten_resend=False), both.venue.store)
     both.connect()
     assert of_type(both.client_events, MessagesLost) == []

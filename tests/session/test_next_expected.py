@@ -23,7 +23,7 @@ from tests.samples import cancel_reject
 OFFER: dict[str, Any] = {"offer_next_expected": True}
 
 
-def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore, MemoryStore]:
+def interrupted_stores(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore, MemoryStore]:
     """Return the stores of two sides whose connection was lost with messages in transit."""
     client_store, venue_store = MemoryStore(), MemoryStore()
     both = pair(client_store=client_store, venue_store=venue_store)
@@ -37,11 +37,11 @@ def interrupted(*, lost_by_client: int, lost_by_venue: int) -> tuple[MemoryStore
     return client_store, venue_store
 
 
-def reconnected(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[str]]:
+def reconnected_pair(*, lost_by_client: int, lost_by_venue: int) -> tuple[Pair, list[str]]:
     """Return the pair after its second logon, and the types of all messages sent by both sides,
     client first.
     """
-    client_store, venue_store = interrupted(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
+    client_store, venue_store = interrupted_stores(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
     both = pair(
         client_store=client_store,
         venue_store=venue_store,
@@ -66,7 +66,7 @@ def numbers(events: list[Event]) -> list[tuple[int, bool]]:
 def test_messages_lost_by_either_side_are_resent_without_a_request(
     lost_by_client: int, lost_by_venue: int
 ) -> None:
-    both, names = reconnected(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
+    both, names = reconnected_pair(lost_by_client=lost_by_client, lost_by_venue=lost_by_venue)
     for lost, events in ((lost_by_client, both.client_events), (lost_by_venue, both.venue_events)):
         assert numbers(events) == [(number, True) for number in range(2, 2 + lost)]
         assert len(of_type(events, GapClosed)) == len(of_type(events, GapDetected)) == bool(lost)
@@ -95,7 +95,7 @@ def test_unconfirmed_events_are_not_reported_as_missing(taken: int) -> None:
 
 
 def test_the_acceptor_refuses_messages_it_has_forgotten() -> None:
-    client_store, venue_store = interrupted(lost_by_client=3, lost_by_venue=0)
+    client_store, venue_store = interrupted_stores(lost_by_client=3, lost_by_venue=0)
     both = pair(client_store=client_store, venue_store=venue_store, client=OFFER)
     venue_store.forget_before(both.clock.advance(60).utc)
     both.connect()

@@ -42,7 +42,7 @@ def test_a_strict_session_accepts_one_version(role: Role, strict: bool) -> None:
             assert "DefaultApplVerID" in logout.text
 
 
-def misframed(message: bytes) -> bytes:
+def with_short_body_length(message: bytes) -> bytes:
     """Return the message with a BodyLength that is too small."""
     begin, _, rest = message.split(b"\x01", 2)
     return b"%b\x019=40\x01%b" % (begin, rest)
@@ -56,7 +56,7 @@ def test_garbage_instead_of_a_logon_is_skipped_or_ends_the_connection(
     wired = connected(role, protocol_options=ProtocolOptions(end_on_garbage_before_logon=ends_connection))
     wired.sent()
     logon = wired.peer.logon(number=1)
-    garbage = misframed(logon) if damage == "length" else logon[:-4] + b"abc\x01"
+    garbage = with_short_body_length(logon) if damage == "length" else logon[:-4] + b"abc\x01"
     events = wired.receive(garbage)
     if not ends_connection:
         assert of_type(events, SessionEnded) == []

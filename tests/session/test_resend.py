@@ -16,7 +16,7 @@ from tests.helpers import LOGON, START, Wired, established, kinds, messages, of_
 from tests.samples import application_message, cancel_reject
 
 
-def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
+def session_with_messages(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -> Wired:
     """Return a session that has sent its Logon as number 1 and application messages as 2 to 4."""
     wired = established(role, name, **changes)
     for number in range(sent):
@@ -26,7 +26,7 @@ def busy(role: Role, name: str = "KalshiRT", *, sent: int = 3, **changes: Any) -
     return wired
 
 
-def sized(role: Role, size: int) -> Message:
+def large_message(role: Role, size: int) -> Message:
     """Return a message larger than this size."""
     text = "x" * size
     return order(symbol=text) if role is Role.INITIATOR else cancel_reject(text=text)
@@ -41,7 +41,7 @@ def script(wired: Wired) -> list[tuple[Any, ...]]:
 
 
 def test_sending_time_is_never_before_orig_sending_time_even_if_the_clock_was_set_back(role: Role) -> None:
-    wired = busy(role, resend_policy=resend_everything)
+    wired = session_with_messages(role, resend_policy=resend_everything)
     wired.clock.utc = START - timedelta(hours=1)
     wired.receive(wired.peer.message("2", "7=1|16=0|"))
     fill, *again = wired.sent()
@@ -56,7 +56,7 @@ def test_messages_declined_by_the_policy_are_covered_by_one_gap_fill(role: Role)
         seen.append((message.cl_ord_id, age))
         return bool(message.cl_ord_id == "o1")
 
-    wired = busy(role, resend_policy=only_the_second)
+    wired = session_with_messages(role, resend_policy=only_the_second)
     *unknown, event = wired.receive(wired.peer.message("2", "7=1|16=0|"))
     lines = script(wired)
     assert lines[0] == ("SequenceReset", 1, True, 3)
@@ -72,7 +72,7 @@ def with_many_messages(role: Role) -> Wired:
     """Return a session that has sent far more messages than fit on a page."""
     wired = established(role, resend_policy=resend_everything)
     for _ in range(400):
-        wired.session.send(sized(role, 2000), wired.clock.now)
+        wired.session.send(large_message(role, 2000), wired.clock.now)
         wired.session.data_to_send()
     return wired
 
@@ -159,7 +159,7 @@ def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
     """Return an acceptor that keeps three messages and has written the first page of their resend, which is
     one message."""
     monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
-    return busy(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
+    return session_with_messages(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
 
 def send_two(wired: Wired) -> None:
@@ -207,7 +207,7 @@ def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
 
 
 def test_a_resend_larger_than_the_output_limit_pauses_in_time() -> None:
-    wired = busy(Role.ACCEPTOR, sent=0, max_unsent=1000)
+    wired = session_with_messages(Role.ACCEPTOR, sent=0, max_unsent=1000)
     for _ in range(40):
         wired.session.send(cancel_reject(), wired.clock.now)
         wired.session.data_to_send()
@@ -225,8 +225,8 @@ def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int)
     """Regression: at every logon that resent the message, the session ended as if the peer had stopped
     reading.
     """
-    wired = busy(role, sent=0, resend_policy=resend_everything, max_unsent=1_000)
-    wired.session.send(sized(role, size), wired.clock.now)
+    wired = session_with_messages(role, sent=0, resend_policy=resend_everything, max_unsent=1_000)
+    wired.session.send(large_message(role, size), wired.clock.now)
     unsent = wired.session.data_to_send()
     assert wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=x|")) == []
     wired.wait(0)
@@ -238,8 +238,8 @@ def test_a_message_larger_than_the_output_limit_is_resent(role: Role, size: int)
 def test_output_queued_with_the_largest_message_is_bounded(role: Role) -> None:
     # A large message that was already written does not raise the bound.
     for written in (False, True):
-        wired = busy(role, sent=0, max_unsent=1_000)
-        wired.session.send(sized(role, 5_000), wired.clock.now)
+        wired = session_with_messages(role, sent=0, max_unsent=1_000)
+        wired.session.send(large_message(role, 5_000), wired.clock.now)
         if written:
             wired.session.data_to_send()
         largest = len(wired.session._core.outbound.buffer)

@@ -19,7 +19,7 @@ def request(name: str, number: int = 2) -> OpenRequest:
     return OpenRequest(name, "D", number, START, b"frame", int(name[1:]))
 
 
-def filled(count: int, **limits: object) -> MemoryStore:
+def filled_store(count: int, **limits: object) -> MemoryStore:
     store = MemoryStore(**limits)  # type: ignore[arg-type]
     for number in range(1, count + 1):
         store.record_sent(number, stored(number, number))
@@ -39,7 +39,7 @@ def test_numbers_begin_at_1(numbers: dict[str, int]) -> None:
 
 
 def test_a_number_is_used_with_or_without_a_stored_message() -> None:
-    store = filled(2)
+    store = filled_store(2)
     store.record_sent(3, None)
     store.record_sent(4, stored(4))
     assert store.next_outgoing == 5
@@ -50,14 +50,14 @@ def test_a_number_is_used_with_or_without_a_stored_message() -> None:
 
 
 def test_the_oldest_messages_are_forgotten_beyond_a_number() -> None:
-    store = filled(5, max_messages=2)
+    store = filled_store(5, max_messages=2)
     assert (store.oldest_kept, store.kept) == (4, 2)
     assert [message.seq_num for message in store.sent_between(1, 5)] == [4, 5]
 
 
 @pytest.mark.parametrize(("max_bytes", "kept"), [(14, [4, 5]), (13, [5]), (7, [5]), (6, [])])
 def test_the_oldest_messages_are_forgotten_beyond_a_number_of_bytes(max_bytes: int, kept: list[int]) -> None:
-    store = filled(5, max_bytes=max_bytes)
+    store = filled_store(5, max_bytes=max_bytes)
     assert [message.seq_num for message in store.sent_between(1, 5)] == kept
     assert store.oldest_kept == 6 - len(kept)
     store.reset()
@@ -77,7 +77,7 @@ def test_numbers_without_stored_messages_are_skipped() -> None:
 
 
 def test_messages_are_forgotten_beyond_an_age() -> None:
-    store = filled(5, max_age=timedelta(seconds=2))
+    store = filled_store(5, max_age=timedelta(seconds=2))
     assert store.oldest_kept == 3
     store.record_sent(6, stored(6, 100))
     assert store.oldest_kept == 6
@@ -85,7 +85,7 @@ def test_messages_are_forgotten_beyond_an_age() -> None:
 
 
 def test_all_messages_can_be_dropped_on_request() -> None:
-    store = filled(3)
+    store = filled_store(3)
     store.forget_before(START + timedelta(seconds=2))
     assert store.oldest_kept == 2
     store.forget_before(START + timedelta(seconds=99))
@@ -94,7 +94,7 @@ def test_all_messages_can_be_dropped_on_request() -> None:
 
 
 def test_a_reset_restarts_the_numbers() -> None:
-    store = filled(5, max_messages=2)
+    store = filled_store(5, max_messages=2)
     store.advance_incoming(9)
     store.reset()
     assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (1, 1, 1)
@@ -110,7 +110,7 @@ def test_only_a_reset_lowers_the_incoming_number() -> None:
 
 
 def test_a_reset_is_unanswered_until_its_answer_and_keeps_requests() -> None:
-    store = filled(2)
+    store = filled_store(2)
     store.record_request(request("a1"))
     found = [store.reset_unanswered]
     begin = partial(store.reset, unanswered=True)
@@ -122,7 +122,7 @@ def test_a_reset_is_unanswered_until_its_answer_and_keeps_requests() -> None:
 
 
 def test_setting_the_numbers_drops_messages_with_other_numbers() -> None:
-    store = filled(5)
+    store = filled_store(5)
     store.record_request(request("a1"))
     store.advance_incoming(9)
     store.reset(unanswered=True)
@@ -141,7 +141,7 @@ def test_setting_the_numbers_drops_messages_with_other_numbers() -> None:
 
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
 def test_numbers_must_be_at_least_1(numbers: tuple[int, int]) -> None:
-    store = filled(2)
+    store = filled_store(2)
     with pytest.raises(ValueError, match="start at 1"):
         store.renumber(*numbers)
     assert (store.next_outgoing, store.next_incoming) == (3, 1)

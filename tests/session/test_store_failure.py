@@ -27,7 +27,7 @@ WHY = "the disk is full; free some space and start again"
 FOR_REQUESTS = {"record_request", "settle_requests", "open_requests"}
 """Methods that a session uses only for requests."""
 COUNTED = {"record_sent", "advance_incoming", "reset", "reset_answered", "find"} | FOR_REQUESTS
-"""Methods of FailingStore that are counted; `sent_between` and `begin_commit` are counted too."""
+"""Methods of FailingStore whose calls are counted, in addition to `sent_between` and `begin_commit`."""
 
 
 class FailingStore(MemoryStore):
@@ -56,8 +56,8 @@ class FailingStore(MemoryStore):
         return super().begin_commit()
 
 
-def counted(name: str) -> Callable[..., Any]:
-    """Return a method of MemoryStore that is counted first."""
+def count_calls(name: str) -> Callable[..., Any]:
+    """Return a method of MemoryStore that first counts the call, and fails beyond the limit."""
     method = getattr(MemoryStore, name)
 
     def call(store: FailingStore, *arguments: Any, **settings: Any) -> Any:
@@ -68,7 +68,7 @@ def counted(name: str) -> Callable[..., Any]:
 
 
 for each in COUNTED:
-    setattr(FailingStore, each, counted(each))
+    setattr(FailingStore, each, count_calls(each))
 
 Operation = Callable[[Wired], object]
 

@@ -108,7 +108,7 @@ def apply(books: OrderBooks, *messages: Message) -> BookUpdate:
     return only
 
 
-def shown(book: OrderBook) -> str:
+def show_levels(book: OrderBook) -> str:
     """Return the bids and offers, with the best prices next to the bar: `10@0.39 5@0.40 | 3@0.41`."""
     bids = [_level(level) for level in book.bids][::-1]
     return " ".join([*bids, "|", *(_level(level) for level in book.offers)])

@@ -269,7 +269,7 @@ def kinds(updates: Iterable[OrderUpdate]) -> list[OrderDiscrepancyKind]:
     return [discrepancy.kind for update in updates for discrepancy in update.discrepancies]
 
 
-def seen(order: Order, names: str) -> Any:
+def read_attributes(order: Order, names: str) -> Any:
     """Return these attributes of an order."""
     return tuple(getattr(order, name) for name in names.split())
 

@@ -188,11 +188,11 @@ def books() -> Iterator[object]:
         yield sweep, sweep.average, shown.bids.sweep(Decimal(2 * 10**9))
 
 
-def quoting() -> Iterator[object]:
+def quotes_of_a_maker() -> Iterator[object]:
     """A maker of quotes, in dollars and in cents."""
     for dollars in (True, False):
         terms = QuoteTerms("0.4567", "0.5432") if dollars else QuoteTerms("0.45", "0.54", rest_remainder=True)
-        maker = RfqMaker(partial(_quoted, terms), lambda _: True, iter(("q1", "q2")).__next__)
+        maker = RfqMaker(partial(_return_terms, terms), lambda _: True, iter(("q1", "q2")).__next__)
         sent: list[Message] = []
         for event in (
             logged_on(use_dollars=dollars),
@@ -208,11 +208,11 @@ def quoting() -> Iterator[object]:
         yield from dumps(maker)
 
 
-def _quoted(terms: QuoteTerms, rfq: object) -> QuoteTerms:
+def _return_terms(terms: QuoteTerms, rfq: object) -> QuoteTerms:
     return terms
 
 
-def requesting() -> Iterator[object]:
+def requests_of_a_creator() -> Iterator[object]:
     """A creator of requests for quotes, in dollars and in cents."""
     for dollars, side in product((True, False), (BUY, SELL)):
         creator = RfqCreator()
@@ -249,7 +249,11 @@ def dumps(machine: Any) -> Iterator[object]:
 
 def play() -> list[str]:
     """Return all results of the machines, as text."""
-    results = [item for part in (orders_and_money, books, quoting, requesting, decisions) for item in part()]
+    results = [
+        item
+        for part in (orders_and_money, books, quotes_of_a_maker, requests_of_a_creator, decisions)
+        for item in part()
+    ]
     with localcontext(Context(capitals=1)):  # `str` writes exponents as the context specifies.
         return list(map(repr, results))
 

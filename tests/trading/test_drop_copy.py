@@ -360,7 +360,9 @@ def test_a_range_whose_answer_is_lost_is_requested_again(session_type: str, lost
     [MessageRejected(copy(3), ()), SequenceSkipped(7, 8, gap_fill=True)],
     ids=lambda event: type(event).__name__,
 )
-def test_events_that_lose_no_end_of_an_answer_change_nothing(harness: Harness, event: object) -> None:
+def test_losses_that_cannot_include_the_end_of_an_answer_change_nothing(
+    harness: Harness, event: object
+) -> None:
     harness.send_request(key(3))
     harness.apply(event)
     assert harness.copies.requested is not None

@@ -28,7 +28,7 @@ def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
     return only(orders)
 
 
-def held(*quantities: str) -> list[dict[str, Any]]:
+def positions_after(*quantities: str) -> list[dict[str, Any]]:
     """Return the position after each of the fills that buy these quantities."""
     total, found = Decimal(0), []
     for quantity in quantities:
@@ -64,7 +64,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("by_balance", [False, True])
 def test_the_examples_of_the_fee_page_are_computed(name: str, by_balance: bool) -> None:
     rate, last, parts, net = EXAMPLES[name]
-    fills = [{"last": last, **after} for after in held(*[last[0]] * 3)]
+    fills = [{"last": last, **after} for after in positions_after(*[last[0]] * 3)]
     if by_balance:  # pass the balance change, which includes any rebate, instead of the position
         for fill, fee in zip(fills, net, strict=True):
             paid = Decimal(last[0]) * Decimal(last[1])
@@ -80,13 +80,13 @@ def test_the_examples_of_the_fee_page_are_computed(name: str, by_balance: bool) 
 
 def test_direct_members_are_rounded_to_a_hundredth_of_a_cent() -> None:
     terms = FeeTerms(taker_rate=Decimal("0.07"), precision=Decimal("0.0001"))
-    charges = expected_charges(order({"last": ("0.03", "0.3301"), **held("0.03")[0]}), terms)
+    charges = expected_charges(order({"last": ("0.03", "0.3301"), **positions_after("0.03")[0]}), terms)
     assert charges is not None
     [charge] = charges.values()
     assert (charge.trade_fee, charge.rounding_fee) == (Decimal("0.0005"), Decimal("0.000097"))
 
 
-def test_makers_have_another_rate_and_the_margin_product_another_base() -> None:
+def test_makers_have_a_different_rate_and_the_margin_product_a_different_base() -> None:
     fill = Fill(ExecKey(0, 1, 1), Decimal(200), Decimal(3), Decimal(0), aggressor=False)
     terms = FeeTerms(taker_rate=Decimal("0.0005"), maker_rate=Decimal("0.0002"), variance=False)
     assert terms.trade_fee(fill) == Decimal("0.12")
@@ -94,7 +94,7 @@ def test_makers_have_another_rate_and_the_margin_product_another_base() -> None:
 
 
 TERMS = FeeTerms(taker_rate=Decimal("0.07"))
-GOOD: dict[str, Any] = {"last": ("10", "0.40"), "fee": "0.17", "balance": "-4.17", **held("10")[0]}
+GOOD: dict[str, Any] = {"last": ("10", "0.40"), "fee": "0.17", "balance": "-4.17", **positions_after("10")[0]}
 
 
 def test_a_correct_fee_is_not_reported() -> None:

@@ -50,7 +50,7 @@ LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 
 @st.composite
-def damaged(draw: st.DrawFn, valid: Sequence[Message], values: bytes, maximum: int) -> bytes:
+def damaged_message(draw: st.DrawFn, valid: Sequence[Message], values: bytes, maximum: int) -> bytes:
     """Draw one of the `valid` messages in wire form, with at most `maximum` changes. New values are drawn
     from `values`, in which they are separated by `|`.
     """
@@ -93,7 +93,7 @@ ORDER_VALUES = b"|0|-1|1;1|1;2;1|a|b|c|o1|2|4|8|F|A|Z|1e5|NaN|0.0000000000000000
 
 
 @settings(max_examples=120)
-@given(st.lists(damaged(ORDER_MESSAGES, ORDER_VALUES, 4), max_size=8), st.data())
+@given(st.lists(damaged_message(ORDER_MESSAGES, ORDER_VALUES, 4), max_size=8), st.data())
 def test_no_order_message_from_a_venue_makes_the_machines_raise(
     messages: list[bytes], data: st.DataObject
 ) -> None:
@@ -148,7 +148,7 @@ RFQ_VALUES = b"|0|-1|1|2|5|7|10|17|q1|R1|r1|c1|8|F|A|Z|1e5|NaN|0.999999999999999
 
 
 @settings(max_examples=60)
-@given(st.lists(st.one_of(damaged(RFQ_MESSAGES, RFQ_VALUES, 3), st.integers(-5, 40)), max_size=10))
+@given(st.lists(st.one_of(damaged_message(RFQ_MESSAGES, RFQ_VALUES, 3), st.integers(-5, 40)), max_size=10))
 def test_no_rfq_message_from_a_venue_makes_the_machines_raise(steps: list[bytes | int]) -> None:
     codec, ids, now = Codec(DIALECT), count(1), NOON
     maker = RfqMaker(lambda _: QuoteTerms("0.4", "0.5"), lambda _: True, lambda: f"q{next(ids)}", max_rfqs=3)

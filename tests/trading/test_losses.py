@@ -51,7 +51,7 @@ def knowledge(orders: Orders) -> list[Any]:
     ]
 
 
-def interrupted(random: Random, steps: list[Any]) -> list[Any]:
+def interrupted_history(random: Random, steps: list[Any]) -> list[Any]:
     """Return a history in which some messages and some connections are lost."""
     found: list[Any] = []
     for step in steps:
@@ -87,7 +87,7 @@ def test_the_state_does_not_depend_on_when_orders_are_read(
     seed: int, length: int, shuffle: int, session_type: str
 ) -> None:
     random = Random(shuffle)
-    events = interrupted(random, list(History.generate(seed, length).steps))
+    events = interrupted_history(random, list(History.generate(seed, length).steps))
     never, always, sometimes = (Orders(session_type) for _ in range(3))
     apply(never, *events)
     for event in events:
@@ -118,7 +118,7 @@ def uncertainties(orders: Orders) -> list[Any]:
 def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
     """Compare orders that losses and drop copy affect as a group with orders that are visited one by one."""
     random = Random(shuffle)
-    events = interrupted(random, list(History.generate(seed, length).steps))
+    events = interrupted_history(random, list(History.generate(seed, length).steps))
     grouped, separate, rows = Orders(), Orders(), dict[str, Any]()
     for event in events:
         apply(grouped, event)

@@ -41,7 +41,7 @@ from tests.trading.feed import (
     from_wire,
     kinds,
     request,
-    shown,
+    show_levels,
     snapshot,
     states,
     states_by_symbol,
@@ -82,7 +82,7 @@ def test_an_interruption_makes_every_book_stale(event: object, reason: StaleReas
     for item in updates:
         assert (item.state_changed, item.best_changed, item.snapshot) == (True, True, False)
         assert (item.levels, item.trades, item.discrepancies) == ([], [], [])
-        assert (item.book.stale_reason, shown(item.book)) == (reason, "|")
+        assert (item.book.stale_reason, show_levels(item.book)) == (reason, "|")
     assert books.stale() == [A, B]
     assert books.apply(event) == []
     apply(books, snapshot(*BOOK))
@@ -284,7 +284,7 @@ def test_a_history_leads_to_these_states(books: OrderBooks, steps: str) -> None:
         for symbol, book in books.items():
             assert (symbol in books.stale()) is (book.state is BookState.STALE)
             if book.state is BookState.SNAPSHOT:
-                assert shown(book) == "5@0.40 | 3@0.41"
+                assert show_levels(book) == "5@0.40 | 3@0.41"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.trading.feed import (
     from_wire,
     kinds,
     request,
-    shown,
+    show_levels,
     snapshot,
     states,
     states_by_symbol,
@@ -148,11 +148,19 @@ def test_the_trades_of_an_unreadable_message_are_reported() -> None:
 def test_unreadable_entries_can_be_tolerated() -> None:
     books = OrderBooks(tolerated=frozenset({DiscrepancyKind.UNREADABLE}))
     change = apply(books, from_wire(f"35=W|55={A}|268=2|269=0|270=0.40|271=6|269=0|270=x|271=6|"))
-    assert (kinds(change), change.book.is_live, shown(change.book)) == (["UNREADABLE"], True, "6@0.40 |")
+    assert (kinds(change), change.book.is_live, show_levels(change.book)) == (
+        ["UNREADABLE"],
+        True,
+        "6@0.40 |",
+    )
     change = apply(
         books, from_wire(f"35=X|268=2|279=1|269=0|270=0.39|271=1|279=1|55={A}|269=0|270=0.40|271=2|")
     )
-    assert (kinds(change), change.book.is_live, shown(change.book)) == (["UNREADABLE"], True, "2@0.40 |")
+    assert (kinds(change), change.book.is_live, show_levels(change.book)) == (
+        ["UNREADABLE"],
+        True,
+        "2@0.40 |",
+    )
 
 
 def test_an_unreadable_update_may_be_the_first_of_its_market(books: OrderBooks) -> None:
@@ -247,14 +255,14 @@ def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session
     events = drain(both, books)
     assert of_type(events, GapDetected)
     assert of_type(events, SessionEnded)
-    assert (books[A].stale_reason, shown(books[A])) == (StaleReason.GAP, "|")
+    assert (books[A].stale_reason, show_levels(books[A])) == (StaleReason.GAP, "|")
 
     next_session = market_data()
     drain(next_session, books)
     assert books.stale() == [A]
     next_session.venue.send(snapshot("bid 7 at 0.40"), next_session.clock.now)
     drain(next_session, books)
-    assert (books.stale(), shown(books[A])) == ([], "7@0.40 |")
+    assert (books.stale(), show_levels(books[A])) == ([], "7@0.40 |")
     next_session.client.receive_eof(next_session.clock.now)
     drain(next_session, books)
     assert books[A].stale_reason is StaleReason.SESSION_ENDED

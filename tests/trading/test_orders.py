@@ -40,10 +40,10 @@ from tests.trading.order_flow import (
     logged_on,
     only,
     place,
+    read_attributes,
     refusal,
     reloaded,
     report,
-    seen,
 )
 
 
@@ -51,16 +51,16 @@ def test_an_order_is_first_sent_then_open_then_done(orders: Orders) -> None:
     [update] = feed(orders, place())
     order = only(orders)
     assert (update.order, update.before, update.state_changed) == (order, None, True)
-    assert seen(order, "state leaves_qty order_id status") == (OrderState.SENT, 10, None, None)
+    assert read_attributes(order, "state leaves_qty order_id status") == (OrderState.SENT, 10, None, None)
     [update] = feed(orders, report("new", "1;1"))
     assert (update.order, update.before) == (order, OrderState.SENT)
-    assert seen(order, "state order_id shard status") == (OrderState.OPEN, "o1", 0, "0")
+    assert read_attributes(order, "state order_id shard status") == (OrderState.OPEN, "o1", 0, "0")
     [update] = feed(orders, report("trade", "1;2", cum="4", last=("4", "0.39"), fee="0.07"))
     assert [fill.quantity for fill in update.fills] == [4]
-    assert seen(order, "filled_qty cum_qty unreported_qty leaves_qty") == (4, 4, 0, 6)
-    assert seen(order, "average_price fees") == (Decimal("0.39"), Decimal("0.07"))
+    assert read_attributes(order, "filled_qty cum_qty unreported_qty leaves_qty") == (4, 4, 0, 6)
+    assert read_attributes(order, "average_price fees") == (Decimal("0.39"), Decimal("0.07"))
     feed(orders, report("filled", "1;3", cum="10", last=("6", "0.40"), fee="0.10"))
-    assert seen(order, "state ending leaves_qty") == (OrderState.DONE, Ending.FILLED, 0)
+    assert read_attributes(order, "state ending leaves_qty") == (OrderState.DONE, Ending.FILLED, 0)
     assert order.average_price == Decimal("0.396")
     assert order.fees == Decimal("0.17")
 
@@ -85,13 +85,13 @@ def test_a_fill_counts_once_even_after_the_end_of_the_order(orders: Orders) -> N
     trade = report("trade", "1;2", cum="4", last=("4", "0.40"))
     [update] = feed(orders, place(), report("canceled", "1;3", cum="4"))
     order = only(orders)
-    assert seen(order, "state unreported_qty filled_qty") == (OrderState.DONE, 4, 0)
+    assert read_attributes(order, "state unreported_qty filled_qty") == (OrderState.DONE, 4, 0)
     assert [item.kind.name for item in orders.uncertain()] == ["FILLS_UNREPORTED"]
     [update] = feed(orders, trade)
-    assert seen(order, "state unreported_qty") == (OrderState.DONE, 0)
+    assert read_attributes(order, "state unreported_qty") == (OrderState.DONE, 0)
     assert len(update.fills) == 1
     [update] = feed(orders, trade)
-    assert seen(order, "filled_qty") == (4,)
+    assert read_attributes(order, "filled_qty") == (4,)
     assert not update.fills
     assert not orders.uncertain()
 
@@ -117,10 +117,10 @@ def test_the_newest_report_has_the_highest_key(orders: Orders) -> None:
     feed(orders, place(), change("b"), report("replaced", "1;9", cl_ord_id="b", qty="20", price="0.45"))
     order = only(orders)
     feed(orders, report("new", "1;2"))
-    assert seen(order, "cl_ord_id leaves_qty price") == ("b", 20, Decimal("0.45"))
+    assert read_attributes(order, "cl_ord_id leaves_qty price") == ("b", 20, Decimal("0.45"))
     assert order.pending == []
     feed(orders, report("trade", "1;10", cl_ord_id="b", qty="20", cum="1", last=("1", "0.45"), price=None))
-    assert seen(order, "leaves_qty price") == (19, Decimal("0.45"))
+    assert read_attributes(order, "leaves_qty price") == (19, Decimal("0.45"))
 
 
 def test_a_change_is_pending_until_it_is_answered(orders: Orders, order: Order) -> None:
@@ -334,7 +334,7 @@ def test_orders_of_other_clients_are_adopted(orders: Orders) -> None:
     order = only(orders)
     assert update.order is order
     assert order.placed is None
-    assert seen(order, "account shard state") == (Account(3), 2, OrderState.OPEN)
+    assert read_attributes(order, "account shard state") == (Account(3), 2, OrderState.OPEN)
     feed(orders, cancel("c"))
     assert [request.cl_ord_id for request in order.pending] == ["c"]
     feed(orders, cancel("d", "other", order_id="o1"))
@@ -351,7 +351,7 @@ def test_the_customer_of_a_clearing_member_is_the_account(orders: Orders) -> Non
 def test_a_rejected_order_is_done(orders: Orders) -> None:
     feed(orders, place(), report("rejected", "1;1", text="INSUFFICIENT_BALANCE"))
     order = only(orders)
-    assert seen(order, "state ending text") == (
+    assert read_attributes(order, "state ending text") == (
         OrderState.DONE,
         Ending.REJECTED,
         "INSUFFICIENT_BALANCE",
@@ -424,7 +424,7 @@ def test_prices_in_cents_are_converted_to_dollars() -> None:
         feed(orders, place(price="40"), report("new", "1;1", price="40"), change("b", price="41"))
         feed(orders, report("trade", "1;2", price="40", cum="4", last=("4", "39.5"), fee="0.07"))
         order = only(orders)
-        assert seen(order, "price average_price") == (Decimal("0.40"), Decimal("0.395"))
+        assert read_attributes(order, "price average_price") == (Decimal("0.40"), Decimal("0.395"))
         assert order.pending[0].price == Decimal("0.41")
         assert order.fees == Decimal("0.07")
     assert Orders(product="margin", logon={}).dollars
@@ -443,7 +443,7 @@ def test_a_report_without_a_header_is_applied(orders: Orders) -> None:
     made = report("new", "1;1")
     made.header = None
     feed(orders, place(), made)
-    assert seen(only(orders), "state order_id") == (OrderState.OPEN, "o1")
+    assert read_attributes(only(orders), "state order_id") == (OrderState.OPEN, "o1")
 
 
 def test_other_objects_have_no_effect(orders: Orders) -> None:

@@ -33,9 +33,9 @@ from tests.trading.order_flow import (
     only,
     place,
     raw_report,
+    read_attributes,
     refusal,
     report,
-    seen,
 )
 
 
@@ -103,7 +103,7 @@ def test_fills_are_bounded_and_those_beyond_the_bound_are_missing() -> None:
         updates = feed(orders, report("trade", f"1;{number}", cum=str(number), last=("1", "0.40")))
     order = only(orders)
     assert names(updates) == ["TOO_MANY"]
-    assert seen(order, "filled_qty cum_qty unreported_qty") == (2, 3, 1)
+    assert read_attributes(order, "filled_qty cum_qty unreported_qty") == (2, 3, 1)
 
 
 @pytest.mark.parametrize("field", ["order_id", "cl_ord_id", "orig_cl_ord_id", "symbol"])
@@ -206,7 +206,12 @@ def test_the_state_does_not_grow_over_many_orders() -> None:
 def test_a_trade_without_a_key_counts_as_missing(orders: Orders, order: Order, exec_id: str | None) -> None:
     bad = raw_report(exec_id=exec_id, exec_type="F", cum_qty=Decimal(4), last_qty=Decimal(4))
     assert names(feed(orders, bad)) == ["BAD_EXEC_ID"]
-    assert seen(order, "state filled_qty unreported_qty key") == (OrderState.OPEN, 0, 4, ExecKey(0, 1, 1))
+    assert read_attributes(order, "state filled_qty unreported_qty key") == (
+        OrderState.OPEN,
+        0,
+        4,
+        ExecKey(0, 1, 1),
+    )
 
 
 def test_a_final_report_without_a_key_ends_the_order(orders: Orders, order: Order) -> None:
@@ -217,7 +222,7 @@ def test_a_final_report_without_a_key_ends_the_order(orders: Orders, order: Orde
 def test_an_order_known_only_by_a_report_without_a_key_is_uncertain(orders: Orders) -> None:
     feed(orders, raw_report(exec_id="?"))
     order = only(orders)
-    assert seen(order, "state cl_ord_id status price leaves_qty shard") == (
+    assert read_attributes(order, "state cl_ord_id status price leaves_qty shard") == (
         OrderState.UNVERIFIED,
         "",
         None,
@@ -234,7 +239,7 @@ def test_an_unreadable_trade_counts_as_missing(orders: Orders, changes: dict[str
     values = {"exec_type": "F", "cum_qty": Decimal(4), "last_qty": Decimal(4), "last_px": Decimal("0.4")}
     updates = feed(orders, raw_report(**(values | changes)))
     assert names(updates) == ["UNREADABLE"]
-    assert seen(only(orders), "filled_qty unreported_qty") == (0, 4)
+    assert read_attributes(only(orders), "filled_qty unreported_qty") == (0, 4)
     assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
 
 
@@ -283,7 +288,7 @@ def test_an_answer_without_a_request_is_reported(orders: Orders) -> None:
 
 def test_unknown_codes_are_accepted(orders: Orders) -> None:
     feed(orders, raw_report(side="7", ord_status="Z", exec_type="Y"))
-    assert seen(only(orders), "side status state") == ("7", "Z", OrderState.OPEN)
+    assert read_attributes(only(orders), "side status state") == ("7", "Z", OrderState.OPEN)
 
 
 def test_long_numbers_are_added_exactly_in_any_order() -> None:

@@ -38,7 +38,7 @@ def values(message: Message) -> dict[str, object]:
     return found
 
 
-def opened(orders: Orders, **fields: Any) -> Order:
+def open_order(orders: Orders, **fields: Any) -> Order:
     feed(orders, place(**fields), report("new", "1;1"))
     return only(orders)
 
@@ -58,7 +58,7 @@ def test_a_new_order_has_its_price_in_the_unit_of_the_session(orders: Orders) ->
 @pytest.mark.parametrize("dollars", [True, False])
 def test_floats_are_refused(dollars: bool) -> None:
     orders = Orders(logon=LogonFields(use_dollars=dollars))
-    order = opened(orders, price="0.40" if dollars else "40")
+    order = open_order(orders, price="0.40" if dollars else "40")
     wrong: Any = 0.5
     made: list[Callable[[], object]] = [
         lambda: NewOrderSingle(cl_ord_id="b", symbol=SYMBOL, side=BUY, order_qty=10, price=wrong),
@@ -80,7 +80,7 @@ def test_building_a_request_does_not_record_it_as_sent(orders: Orders) -> None:
 
 
 def test_the_clordid_of_an_open_order_is_refused(orders: Orders) -> None:
-    order = opened(orders)
+    order = open_order(orders)
     with pytest.raises(OrderRequestError, match="ClOrdID a belongs to an order that is open") as caught:
         orders.new("a", SYMBOL, BUY, 10, "0.40")
     assert caught.value.order is order
@@ -96,7 +96,7 @@ def test_a_clordid_with_an_unknown_outcome_may_be_sent_again(orders: Orders) -> 
 
 
 def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(orders: Orders) -> None:
-    order = opened(orders, ex_destination=1, alloc_account=3)
+    order = open_order(orders, ex_destination=1, alloc_account=3)
     feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert values(orders.replace(order, "b", price="0.41", leaves_qty=5)) == {
         "cl_ord_id": "b",
@@ -115,14 +115,14 @@ def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(o
 
 
 def test_the_reported_cum_qty_counts_before_its_fills_arrive(orders: Orders) -> None:
-    order = opened(orders)
+    order = open_order(orders)
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
     assert orders.replace(order, "b", leaves_qty=3).order_qty == 10
 
 
 def test_a_cancel_uses_the_venues_order_ids(orders: Orders) -> None:
     customer = "550e8400-e29b-41d4-a716-446655440000_customer1"
-    order = opened(orders, party_ids=[Party(party_id=customer, party_role=24)])
+    order = open_order(orders, party_ids=[Party(party_id=customer, party_role=24)])
     feed(orders, change("b"), report("replaced", "1;2", cl_ord_id="b", qty="20"))
     made = values(orders.cancel(order, "c"))
     assert made.pop("party_ids") == [Party(party_id=customer, party_role=24)]
@@ -136,7 +136,7 @@ def test_a_cancel_uses_the_venues_order_ids(orders: Orders) -> None:
 
 
 def test_a_request_chains_from_the_change_in_flight(orders: Orders) -> None:
-    order = opened(orders)
+    order = open_order(orders)
     feed(orders, change("b", qty="15"), cancel("x", "b"))
     made = orders.replace(order, "c", price="0.42")
     assert (made.orig_cl_ord_id, made.order_qty) == ("b", Decimal(15))
@@ -159,7 +159,7 @@ def test_foreign_orders_are_changed_using_their_reports(orders: Orders) -> None:
 
 
 def test_a_done_order_cannot_be_changed(orders: Orders) -> None:
-    order = opened(orders)
+    order = open_order(orders)
     feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     with pytest.raises(OrderRequestError, match="order a is done: filled"):
         orders.cancel(order, "c")

@@ -130,7 +130,7 @@ def test_moving_fills_returns_their_previous_position_and_balance(harness: Harne
     harness.apply(report("trade", "1;1", cum="4", **trade))
     harness.apply(report("trade", "1;2", "o2", "b", cum="4", **trade))
     positions, cash = harness.positions, harness.cash
-    # First with a fill of the other order left, then without any.
+    # At first a fill of the other order remains in the previous account, then none.
     for number, (cl_ord_id, order_id) in enumerate((("a", "o1"), ("b", "o2")), 3):
         message = report("new", f"1;{number}", order_id, cl_ord_id, alloc_account=5, cum="4")
         [update] = feed(harness.orders, message)

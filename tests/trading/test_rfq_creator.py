@@ -369,8 +369,8 @@ def test_a_refused_request_is_over_and_its_id_is_free(harness: Harness) -> None:
 @pytest.mark.parametrize("order_first", [False, True])
 def test_a_rejected_order_ends_the_acceptance_or_the_request(order_first: bool) -> None:
     rejected = report("c1", ExecType.REJECTED, 0, "EXPIRED")
-    # If only the rejection is received, the acceptance itself was refused. With the venue's answer, received
-    # before or after it, the order has failed.
+    # If only the rejection is received, the acceptance itself was refused. If the venue's answer is received
+    # too, before or after the rejection, the order has failed.
     harness = Harness().opened()
     harness.by_order()
     harness.feed(rejected)

@@ -276,7 +276,7 @@ def test_the_parties_of_all_settlements_are_bounded() -> None:
     assert [symbol for symbol, _ in settlements] == ["E"]
 
 
-def test_no_settlement_is_evicted_for_a_page_that_is_left_out() -> None:
+def test_no_settlement_is_evicted_for_a_page_that_is_not_counted() -> None:
     settlements = Settlements(max_parties=10)
     for symbol in ("A", "B"):
         settlements.apply(report("r1", *(party(str(number)) for number in range(3)), symbol=symbol))

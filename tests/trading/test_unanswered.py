@@ -65,10 +65,10 @@ from tests.trading.order_flow import (
     open_request,
     over_the_wire,
     place,
+    read_attributes,
     refusal,
     reloaded,
     report,
-    seen,
     unanswered,
     views,
 )
@@ -116,7 +116,7 @@ class Machines:
 
 
 def with_frame(frame: bytes, message: Message) -> OutcomesUnknown:
-    """Return the event for a request of the previous process, with another frame than that of its message."""
+    """Return the event for a request of the previous process, with a frame that differs from its message."""
     [request] = unanswered(message).requests
     return OutcomesUnknown((attrs.evolve(request, frame=frame),), Uncertainty.RESTARTED)
 
@@ -184,7 +184,7 @@ def test_a_request_of_one_machine_is_ignored_by_the_others() -> None:
 # --- orders ---------------------------------------------------------------------------------------------
 
 
-def restarted(*event: object, session_type: str = "KalshiNR") -> Orders:
+def restarted_orders(*event: object, session_type: str = "KalshiNR") -> Orders:
     """Return the orders of a new process, loaded from the dump of the previous one."""
     before = Orders(session_type)
     feed(before, logged_on(), *event)
@@ -196,13 +196,13 @@ def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
 
 
 def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
-    orders = restarted(report("new", "1;1", "o1", "first"))
+    orders = restarted_orders(report("new", "1;1", "o1", "first"))
     sent = place("second", "7", price="0.21", alloc_account=3, ex_destination=0)
     [update] = orders.apply(unanswered(sent, at=LATER))
     order = orders.by_cl_ord_id("second")
     assert order is not None
     assert (update.order, update.before) == (order, None)
-    assert seen(order, "state account price leaves_qty symbol") == (
+    assert read_attributes(order, "state account price leaves_qty symbol") == (
         OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
     )  # fmt: skip
     assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
@@ -260,19 +260,19 @@ def test_a_reported_order_of_another_market_or_side_is_another_order(other: dict
 def test_a_reused_clordid_is_a_separate_request() -> None:
     done = [place(), report("new", "1;1"), report("canceled", "1;2")]
     for previous in (done, [place(), report("rejected", "1;1")]):
-        orders = restarted(*previous)
+        orders = restarted_orders(*previous)
         assert [order.state for order in orders] == [OrderState.DONE]
         feed(orders, unanswered(place(qty="7")))
         assert [order.state for order in orders] == [OrderState.DONE, OrderState.UNKNOWN]
     # An order is known if drop copy or the user has reported its outcome, or if it is resting.
     for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
-        orders = restarted(place(), session_type="KalshiRT")
+        orders = restarted_orders(place(), session_type="KalshiRT")
         feed(orders, ENDED, *found, unanswered(place()))
         assert only(orders).state is not OrderState.UNKNOWN
 
 
 def test_each_of_two_orders_under_one_clordid_is_found_or_adopted() -> None:
-    orders = restarted(place())
+    orders = restarted_orders(place())
     feed(orders, unanswered(place(), place(qty="11")))
     assert [(order.state, order.leaves_qty) for order in orders] == [
         (OrderState.UNKNOWN, d(10)),
@@ -310,7 +310,7 @@ def test_an_amend_settled_by_the_state_of_its_order_is_not_uncertain() -> None:
 
 
 def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
-    orders = restarted(place(), report("new", "1;1"), place("b", symbol=OTHER))
+    orders = restarted_orders(place(), report("new", "1;1"), place("b", symbol=OTHER))
     lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER)
     feed(orders, lost, lost)
     [one] = orders.mass_cancels

@@ -37,9 +37,9 @@ from tests.trading.order_flow import (
     open_request,
     place,
     raw_report,
+    read_attributes,
     refusal,
     report,
-    seen,
     view,
     views,
 )
@@ -93,7 +93,7 @@ def test_with_resend_a_disconnect_causes_no_uncertainty() -> None:
 def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders, order: Order) -> None:
     [update] = feed(orders, logged_on())
     assert update.lost_reports
-    assert seen(order, "state") == (OrderState.UNVERIFIED,)
+    assert read_attributes(order, "state") == (OrderState.UNVERIFIED,)
     feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.OPEN
 
@@ -140,14 +140,14 @@ def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: O
     feed(orders, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.UNVERIFIED
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
-    assert seen(order, "state unreported_qty") == (OrderState.OPEN, 2)
+    assert read_attributes(order, "state unreported_qty") == (OrderState.OPEN, 2)
     assert uncertain_items(orders) == ["FILLS_UNREPORTED"]
 
 
 def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders, order: Order) -> None:
     feed(orders, ENDED, logged_on())
     feed(orders, DropCopyReport(report("trade", "1;5", cum="4", last=("4", "0.40"))))
-    assert seen(order, "state filled_qty leaves_qty") == (OrderState.UNVERIFIED, 4, 6)
+    assert read_attributes(order, "state filled_qty leaves_qty") == (OrderState.UNVERIFIED, 4, 6)
     [update] = feed(orders, covered(orders))
     assert (update.before, order.state) == (OrderState.UNVERIFIED, OrderState.OPEN)
     feed(orders, ENDED, DropCopyReport(report("canceled", "1;6", cum="4", cl_ord_id="x")))
@@ -208,7 +208,7 @@ def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders
     assert c.state is e.state is OrderState.UNKNOWN
     # A report overrides the conclusion drawn from a missing report.
     feed(orders, report("new", "1;9", "o9", "b"))
-    assert seen(b, "state") == (OrderState.OPEN,)
+    assert read_attributes(b, "state") == (OrderState.OPEN,)
 
 
 def test_an_order_sent_before_any_report_of_its_shard_stays_unknown(orders: Orders) -> None:
@@ -225,7 +225,7 @@ def test_an_exchange_unavailable_rejection_leaves_the_order_unknown(orders: Orde
     assert uncertain_items(orders) == ["ORDER_UNKNOWN"]
     feed(orders, report("rejected", "-1;-1", "o7", text=UNAVAILABLE))
     feed(orders, report("new", "1;1"))
-    assert seen(order, "state order_id") == (OrderState.OPEN, "o1")
+    assert read_attributes(order, "state order_id") == (OrderState.OPEN, "o1")
     assert uncertain_items(orders) == []
 
 
@@ -283,7 +283,7 @@ def test_a_refusal_of_a_request_sent_twice_applies_to_the_pending_one(orders: Or
 
 def test_a_refusal_because_the_order_has_ended_makes_it_uncertain(orders: Orders, order: Order) -> None:
     feed(orders, cancel("c"), refusal("c", "NONE", status=OrdStatus.REJECTED))
-    assert seen(order, "state pending") == (OrderState.UNVERIFIED, [])
+    assert read_attributes(order, "state pending") == (OrderState.UNVERIFIED, [])
     feed(orders, report("filled", "1;2", cum="10", last=("10", "0.40")))
     assert order.state is OrderState.DONE
 
@@ -338,7 +338,7 @@ def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
     feed(orders, logged_on(), report("new", "1;1"))
     assert first.ending is Ending.CLOSED
     feed(orders, report("trade", "1;4", cum="4", last=("4", "0.40")))
-    assert seen(first, "state ending") == (OrderState.OPEN, None)
+    assert read_attributes(first, "state ending") == (OrderState.OPEN, None)
     feed(orders, ENDED)
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
     orders.resolve(first, is_open=True)
@@ -368,12 +368,12 @@ def test_an_unreadable_pending_report_has_no_effect(orders: Orders, order: Order
 def test_pending_reports_only_set_the_orderid(orders: Orders) -> None:
     feed(orders, place(), report("pending new", "-1;-1"))
     order = only(orders)
-    assert seen(order, "state order_id") == (OrderState.SENT, "o1")
+    assert read_attributes(order, "state order_id") == (OrderState.SENT, "o1")
     assert feed(orders, report("pending new", "-1;-1", "o2", "z")) == []
     feed(orders, ENDED)
-    assert seen(order, "state") == (OrderState.UNKNOWN,)
+    assert read_attributes(order, "state") == (OrderState.UNKNOWN,)
     feed(orders, logged_on(), report("new", "1;1"))
-    assert seen(order, "state") == (OrderState.OPEN,)
+    assert read_attributes(order, "state") == (OrderState.OPEN,)
 
 
 def test_an_uncertainty_keeps_its_start_time(orders: Orders, order: Order) -> None:

@@ -33,7 +33,7 @@ Main = Callable[[], Coroutine[Any, Any, T]]
 Start = Callable[[Main[None]], object]
 
 
-def _example(name: str) -> ModuleType:
+def _load_example(name: str) -> ModuleType:
     path = Path(__file__).parents[3] / "examples" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -72,11 +72,11 @@ class Loop(ABC):
 
     @abstractmethod
     def together(self) -> contextlib.AbstractAsyncContextManager[Start]:
-        """Run functions concurrently with the body, and wait for them at the end."""
+        """Run functions concurrently with the body of the `async with`, and wait for them at its end."""
 
     async def within(self, seconds: float, function: Main[T]) -> T:
-        """Await a function's result with a deadline of the loop."""
-        raise AssertionError("blocking code has no such deadline")
+        """Await a function's result, with the loop's own timeout."""
+        raise AssertionError("blocking code has no such timeout")
 
     async def until(self, event: threading.Event) -> None:
         """Wait for an event that another thread sets."""
@@ -139,7 +139,7 @@ class Trio(Loop):
 class AnyIo(Loop):
     """The client of the example, on one of anyio's backends."""
 
-    module = _example("anyio_client")
+    module = _load_example("anyio_client")
 
     def __init__(self, backend: str) -> None:
         self._backend = backend
@@ -286,7 +286,7 @@ async def gather(stream: Any) -> list[Any]:
     return [item async for item in stream]
 
 
-def awaited(call: Awaitable[Any]) -> Main[None]:
+def as_function(call: Awaitable[Any]) -> Main[None]:
     """Wrap an awaitable in a function for `together`."""
 
     async def wait() -> None:

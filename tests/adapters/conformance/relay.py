@@ -51,7 +51,7 @@ class Relay:
 
     def swallow(self, *sides: str) -> None:
         """Read the bytes of one side ("client", "server"), or both, and forward nothing, so the other side
-        does not hear of its peer any more."""
+        receives no more bytes."""
         self._swallowed_sides = frozenset(sides)
 
     def hold(self) -> None:

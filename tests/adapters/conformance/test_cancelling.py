@@ -42,7 +42,7 @@ pytestmark = pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 
 
 @types.coroutine
-def watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -> Generator[Any, Any, T]:
+def run_watched(main: Coroutine[Any, Any, T], at_suspension: Callable[[], object]) -> Generator[Any, Any, T]:
     """Run a coroutine, and call `at_suspension` whenever it is about to wait."""
     resume: Callable[[], Any] = partial(main.send, None)
     while True:
@@ -77,7 +77,7 @@ class Canceller:
         self._cancel: Callable[[], object] = lambda: None
         self.cancelled = False
 
-    def _suspended(self) -> None:
+    def _on_suspension(self) -> None:
         if self._suspensions in self._at:
             self.cancelled = True
             self._cancel()
@@ -87,7 +87,7 @@ class Canceller:
     async def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a scenario; our own cancellation ends here, any other exception is raised."""
         if self._name == "asyncio":
-            task = asyncio.ensure_future(self._watched(scenario))
+            task = asyncio.ensure_future(self._run_watched(scenario))
             self._cancel = task.cancel
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -96,14 +96,14 @@ class Canceller:
         elif self._name == "trio":
             with trio.CancelScope() as trio_scope:
                 self._cancel = trio_scope.cancel
-                await watched(scenario(), self._suspended)
+                await run_watched(scenario(), self._on_suspension)
         else:
             with anyio.CancelScope() as scope:
                 self._cancel = scope.cancel
-                await watched(scenario(), self._suspended)
+                await run_watched(scenario(), self._on_suspension)
 
-    async def _watched(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        await watched(scenario(), self._suspended)
+    async def _run_watched(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await run_watched(scenario(), self._on_suspension)
 
 
 def at_every_point(

@@ -55,7 +55,7 @@ class SlowDisk:
         self._gate.set()
 
 
-def durable(sandbox: Sandbox, folder: Path, **session: Any) -> Any:
+def store_options(sandbox: Sandbox, folder: Path, **session: Any) -> Any:
     """Return options for a client with a store in a file."""
     found = options(sandbox, "KalshiRT", store=folder, reset_seq_num=True)
     return {**found, "session": session}
@@ -75,7 +75,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
 async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
         await place_order(client)
         disk.hold()
         numbers = [client.send_nowait(order()) for _ in range(20)]
@@ -93,7 +93,7 @@ async def test_messages_that_are_sent_during_a_commit_share_the_next_commit(
 async def test_a_commit_does_not_delay_timers_events_or_answers(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
         await place_order(client)
         disk.hold()
         placed = order()
@@ -110,7 +110,7 @@ async def test_a_commit_does_not_delay_timers_events_or_answers(
 async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    settings = durable(sandbox, tmp_path, commit_timeout=0.2)
+    settings = store_options(sandbox, tmp_path, commit_timeout=0.2)
     async with loop.client("KalshiRT", **settings) as client:
         await place_order(client)
         disk.hold()
@@ -134,7 +134,7 @@ async def test_a_commit_that_exceeds_its_timeout_ends_the_session(
 async def test_a_failed_commit_after_send_nowait_is_reported_by_events(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
         await place_order(client)
         disk.is_full = True
         placed = order()
@@ -161,7 +161,7 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
             store.settle_requests([2])
 
     monkeypatch.setattr(ClientCore, "settle", settle)
-    settings = durable(sandbox, tmp_path)
+    settings = store_options(sandbox, tmp_path)
     for _ in range(2):
         # The second client finds the first one's file closed.
         async with loop.client("KalshiRT", **settings) as client:
@@ -172,7 +172,7 @@ async def test_a_commit_that_ends_while_the_client_is_closed_does_not_delay_the_
 async def test_a_cancellation_during_a_commit_takes_effect_after_it(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
         await place_order(client)
         for withdrawn in (False, True):
             placed, numbers = order(), list[int]()
@@ -228,7 +228,7 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
 
     async with loop.together() as start:
         start(allow)
-        async with loop.client("KalshiRT", **durable(sandbox, tmp_path)) as client:
+        async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)) as client:
             await place_order(client)
     assert begun.is_set()
 
@@ -237,7 +237,7 @@ async def test_opening_and_closing_a_store_do_not_block_the_loop(
 async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
     loop: Loop, sandbox: Sandbox, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
     await client.__aenter__()
     await place_order(client)
     client.rows["a"] = 1
@@ -246,4 +246,4 @@ async def test_errors_while_opening_and_closing_in_a_thread_are_raised(
         await client.__aexit__(None, None, None)
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be opened"):
-        await loop.client("KalshiRT", **durable(sandbox, tmp_path / "file" / "folder")).__aenter__()
+        await loop.client("KalshiRT", **store_options(sandbox, tmp_path / "file" / "folder")).__aenter__()

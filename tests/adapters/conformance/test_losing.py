@@ -37,7 +37,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.conformance.loops import LONG, Loop, awaited, first, gather
+from tests.adapters.conformance.loops import LONG, Loop, as_function, first, gather
 from tests.adapters.conformance.relay import Relay
 from tests.adapters.conformance.support import (
     AT_ONCE,
@@ -208,7 +208,7 @@ async def test_messages_are_read_when_writing_fails(
         sent.set()
         assert written.wait(LONG)
 
-    def breaking(send: Any) -> Any:
+    def break_once_sent(send: Any) -> Any:
         def break_pipe(self: socket.socket, *args: Any) -> Any:
             if sent.is_set() and self.family is socket.AF_INET and self.getpeername()[1] == port:
                 raise BrokenPipeError
@@ -217,7 +217,7 @@ async def test_messages_are_read_when_writing_fails(
         return break_pipe
 
     for kind in (socket.socket, ssl.SSLSocket):
-        monkeypatch.setattr(kind, "send", breaking(kind.send))
+        monkeypatch.setattr(kind, "send", break_once_sent(kind.send))
 
     with listening(send_and_leave, GOOD.ssl_context() if secure else None) as port:
         settings = options(sandbox, port=port, tls=TRUST if secure else Plaintext())
@@ -369,7 +369,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
         has_taken, refused = threading.Event(), threading.Event()
         number = 0
 
-        async def be_busy() -> None:
+        async def take_and_wait() -> None:
             nonlocal number
             event = await event_of(client, MessageReceived)
             number = event.message.header.msg_seq_num
@@ -380,7 +380,7 @@ async def test_a_second_concurrent_receive_is_refused_and_confirms_nothing(
             async with loop.client("KalshiRT", **settings) as client:
                 await client.send(order())
                 async with loop.together() as start:
-                    start(be_busy)
+                    start(take_and_wait)
                     await loop.until(has_taken)
                     with pytest.raises(LocalProtocolError, match="another thread or task has taken"):
                         await take(client)
@@ -397,7 +397,7 @@ async def test_another_task_may_take_events_after_the_first_has_ended(loop: Loop
             placed = order()
             await client.send(placed)
             async with loop.together() as start:
-                start(awaited(acknowledged(client, placed.cl_ord_id)))
+                start(as_function(acknowledged(client, placed.cl_ord_id)))
 
 
 # --- losses and unknown outcomes while iterating over messages

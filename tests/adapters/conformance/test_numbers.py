@@ -268,7 +268,7 @@ async def test_a_custom_store_that_cannot_set_numbers_is_an_error(loop: Loop, sa
 # Consequences
 
 
-async def test_skipped_messages_are_named_with_the_orders_they_may_answer(
+async def test_skipped_messages_are_reported_with_the_orders_they_may_answer(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     settings = await trade_once(loop, sandbox, tmp_path)

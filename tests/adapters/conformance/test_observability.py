@@ -1,4 +1,4 @@
-"""Every client reports the same to observers and in logs, without secrets."""
+"""All clients report the same events to observers and in logs, without secrets."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ DIRECTIONS: tuple[Direction, ...] = ("sent", "received")
 
 
 @attrs.define(eq=False)
-class Notes(Observer):
-    """Records every call."""
+class RecordingObserver(Observer):
+    """Records the arguments of every call."""
 
     wire: dict[Direction, bytearray] = attrs.field(factory=lambda: {d: bytearray() for d in DIRECTIONS})
     states: list[State] = attrs.field(factory=lambda: [State.DISCONNECTED])
@@ -70,8 +70,8 @@ class Notes(Observer):
         return found
 
 
-class Raising(Observer):
-    """Fails in every hook."""
+class RaisingObserver(Observer):
+    """Raises an exception in `on_wire` and `on_event`."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -114,7 +114,7 @@ async def trade(client: Any) -> str:
 
 
 async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: Sandbox) -> None:
-    notes = Notes()
+    notes = RecordingObserver()
 
     async with loop.client("KalshiNR", **options(sandbox, observer=notes)) as client:
         cl_ord_id = await trade(client)
@@ -146,7 +146,7 @@ async def test_an_observer_sees_a_session_from_end_to_end(loop: Loop, sandbox: S
 async def test_an_observer_continues_across_connections(
     loop: Loop, sandbox: Sandbox, relay: Relay, tmp_path: Path
 ) -> None:
-    notes, path = Notes(), tmp_path / "wire.log"
+    notes, path = RecordingObserver(), tmp_path / "wire.log"
     settings = options(sandbox, observer=[notes], wire_log=path, port=relay.port, reconnect=AT_ONCE)
     async with loop.client("KalshiNR", **settings) as client:
         await trade(client)
@@ -164,20 +164,20 @@ async def test_an_observer_continues_across_connections(
 async def test_exceptions_from_observers_do_not_affect_the_session(
     loop: Loop, sandbox: Sandbox, everything: io.StringIO
 ) -> None:
-    raising, other, notes = Raising(), Raising(), Notes()
+    raising, other, notes = RaisingObserver(), RaisingObserver(), RecordingObserver()
     observers = [raising, notes, other]
     async with loop.client("KalshiNR", **options(sandbox, observer=observers)) as client:
         await trade(client)
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
     assert len(notes.timings) == 3
-    assert everything.getvalue().count("Raising.on_event raised ValueError and is disabled") == 2
+    assert everything.getvalue().count("RaisingObserver.on_event raised ValueError and is disabled") == 2
 
 
 async def test_no_secret_is_shown_anywhere(
     loop: Loop, sandbox: Sandbox, everything: io.StringIO, tmp_path: Path
 ) -> None:
-    notes, raising = Notes(), Raising()
+    notes, raising = RecordingObserver(), RaisingObserver()
     raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
     path = tmp_path / "wire.log"
     settings = options(sandbox, observer=[notes, raising], wire_log=path)
@@ -198,7 +198,7 @@ async def test_no_secret_is_shown_anywhere(
 
 
 async def test_the_command_reads_the_wire_log(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
-    notes = Notes()
+    notes = RecordingObserver()
     with WireLog(tmp_path / "wire.log") as log:
         async with loop.client("KalshiNR", **options(sandbox, observer=notes, wire_log=log)) as client:
             await trade(client)

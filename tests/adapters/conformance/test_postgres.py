@@ -23,7 +23,7 @@ END_LEASE = "UPDATE kalshi_fix.session SET leased_until = '-infinity'"
 NUMBERS = "SELECT next_outgoing FROM kalshi_fix.session"
 
 
-def durable(sandbox: Sandbox, dsn: str, **changes: Any) -> Any:
+def store_options(sandbox: Sandbox, dsn: str, **changes: Any) -> Any:
     return options(sandbox, "KalshiRT", store=PostgresDatabase(dsn, "none", lease=600), **changes)
 
 
@@ -31,7 +31,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
     loop: Loop, sandbox: Sandbox, server: Server, database: str, execute: Execute
 ) -> None:
     with Relay(server) as relay:
-        found = durable(sandbox, relay.dsn(database))
+        found = store_options(sandbox, relay.dsn(database))
         async with loop.client("KalshiRT", **found, reset_seq_num=True) as client:
             number = await place_order(client)
             [(before,)] = execute(NUMBERS)
@@ -59,7 +59,7 @@ async def test_a_commit_whose_answer_is_lost_ends_the_session_and_uses_up_the_nu
 async def test_a_client_whose_store_was_taken_over_ends_and_sends_nothing_more(
     loop: Loop, sandbox: Sandbox, dsn: str, execute: Execute
 ) -> None:
-    async with loop.client("KalshiRT", **durable(sandbox, dsn), reset_seq_num=True) as client:
+    async with loop.client("KalshiRT", **store_options(sandbox, dsn), reset_seq_num=True) as client:
         number = await place_order(client)
         execute("UPDATE kalshi_fix.session SET fence = fence + 1")
         # Recording the report may find the takeover first; then the session has ended before the send.

@@ -159,7 +159,7 @@ def test_renegotiation_with_openssl_while_we_write(tmp_path: Path) -> None:
 
 
 class Socket:
-    """The methods that `Transport` calls, of an SSLSocket whose peer is renegotiating."""
+    """An SSLSocket whose peer is renegotiating, with only the methods that `Transport` calls."""
 
     def __init__(self) -> None:
         self.answers: list[type[Exception] | bytes] = []

@@ -156,7 +156,7 @@ async def test_without_a_file_no_rows_are_kept(loop: Loop, sandbox: Sandbox, tmp
 
 
 @pytest.mark.parametrize("session", ["KalshiNR", "KalshiRT"])
-async def test_a_request_is_recognised_by_the_next_process(
+async def test_a_request_is_recognized_by_the_next_process(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, session: str
 ) -> None:
     settings = {**options(sandbox, session, store=tmp_path), "reset_seq_num": session == "KalshiRT"}

@@ -22,7 +22,7 @@ from tests.adapters.conformance.support import AT_ONCE, options, order, place_or
 EVERY = 0.01
 
 
-def durable(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
+def store_options(sandbox: Sandbox, folder: Path, **changes: Any) -> Any:
     """Return options for a client with a store in a file, which reconnects."""
     return options(sandbox, "KalshiRT", **{"store": folder, "reconnect": AT_ONCE, **changes})
 
@@ -38,7 +38,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
         is_waiting.set()
 
     async def run_primary() -> None:
-        client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
         async with client.standby(every=EVERY) as primary:
             await place_order(primary)
             entered.set()
@@ -51,7 +51,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
     async with loop.together() as start:
         start(run_primary)
         await loop.until(entered)
-        client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
         async with client.standby(every=EVERY, on_wait=note) as standby:
             assert isinstance(reasons[0], StoreInUseError)
             # The primary's Logon, order and Logout, then the standby's Logon.
@@ -61,7 +61,7 @@ async def test_a_standby_takes_over_and_continues_the_numbers(
 
 
 @pytest.mark.parametrize("raised", [None, KeyError()], ids=["send failed", "error without text"])
-async def test_a_lost_store_ends_the_process_with_a_status_of_its_own(
+async def test_a_lost_store_ends_the_process_with_a_distinct_status(
     loop: Loop,
     sandbox: Sandbox,
     tmp_path: Path,
@@ -73,7 +73,7 @@ async def test_a_lost_store_ends_the_process_with_a_status_of_its_own(
         raise OSError(28, "No space left on device")
 
     async def lose() -> None:
-        client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
         async with client.standby() as primary:
             monkeypatch.setattr(StoreFile, "write", fail)
             try:
@@ -109,10 +109,10 @@ async def test_an_exception_from_the_user_is_raised_unchanged(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyError):
-        async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)).standby():
+        async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)).standby():
             raise KeyError
     # The store is free again.
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path)):
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path)):
         pass
 
 
@@ -120,7 +120,7 @@ async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
     loop: Loop, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    client = loop.client("KalshiRT", **durable(sandbox, tmp_path / "file"))
+    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path / "file"))
     with pytest.raises(StoreError, match="file"):
         async with client.standby():
             raise AssertionError("entered")
@@ -129,11 +129,11 @@ async def test_a_standby_does_not_wait_for_a_store_that_can_never_be_opened(
 @pytest.mark.parametrize("loop", TASKS, ids=lambda loop: loop.name)
 async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: Path) -> None:
     async def take_over() -> None:
-        client = loop.client("KalshiRT", **durable(sandbox, tmp_path))
+        client = loop.client("KalshiRT", **store_options(sandbox, tmp_path))
         async with client.standby(every=EVERY):
             raise AssertionError("entered")
 
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)) as primary:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as primary:
         with pytest.raises((TimeoutError, trio.TooSlowError)):
             await loop.within(0.1, take_over)
         await place_order(primary)
@@ -151,7 +151,7 @@ async def test_waiting_can_be_cancelled(loop: Loop, sandbox: Sandbox, tmp_path: 
 def test_a_standby_requires_the_location_of_a_store_and_a_reconnect_policy(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, changes: dict[str, Any], every: float, match: str
 ) -> None:
-    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, **changes))
+    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, **changes))
     client = getattr(client, "client", client)
     with pytest.raises(ConfigurationError, match=match):
         client.standby(every=every)
@@ -162,7 +162,7 @@ def test_a_standby_repeats_its_first_logon_at_short_intervals(
     loop: Loop, sandbox: Sandbox, tmp_path: Path, key_in_use: float | None, expected: float
 ) -> None:
     policy = ReconnectPolicy(key_in_use=key_in_use, cap=7.0)
-    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reconnect=policy))
+    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reconnect=policy))
     core = getattr(client, "client", client)._core
     Takeover(core, 1.0, None)
     found = core.plan.reconnect

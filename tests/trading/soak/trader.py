@@ -69,7 +69,7 @@ class Counts:
     reports_compared: int = 0
     """The number of reports whose order and position were compared with the values in the report."""
     uncertain: int = 0
-    """Number of turns after which some values were uncertain and all others were compared."""
+    """Number of turns at whose end some values were uncertain and all others were compared."""
     losses: int = 0
     crashes: int = 0
     withheld: int = 0

@@ -78,7 +78,7 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
     assert summary(harness.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
-    # Only the first of the two closes takes back a return, so the second needs no free money.
+    # Only the first of the two closing orders takes back a return, so the second needs no available money.
     assert harness.available("ann") == 0
     assert summary(harness.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
     harness.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
