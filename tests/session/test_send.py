@@ -98,7 +98,11 @@ def unencodable() -> Message:
         (lambda: order(cl_ord_id="a 1"), InvalidMessageError, "ClOrdID"),
         (lambda: fix.QuoteCancel(quote_id="q"), InvalidMessageError, "QuoteCancel"),
         (lambda: fix.Heartbeat(), LocalProtocolError, "Heartbeat must be sent by the session itself"),
-        (lambda: fix.TestRequest(test_req_id="x"), LocalProtocolError, "TestRequest must be sent by the session"),
+        (
+            lambda: fix.TestRequest(test_req_id="x"),
+            LocalProtocolError,
+            "TestRequest must be sent by the session",
+        ),
         (lambda: fix.Logon(heart_bt_int=30), LocalProtocolError, "Logon must be sent by the session itself"),
         (lambda: UnknownMessage(msg_type="ZZ"), LocalProtocolError, "is not a message of"),
         (unencodable, EncodeError, "SOH"),

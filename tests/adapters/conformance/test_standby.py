@@ -96,12 +96,12 @@ async def test_a_client_is_closed_if_an_exception_follows_its_takeover(
     def interrupt(_: Takeover) -> None:
         raise ZeroDivisionError
 
-    client = loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True))
+    client = loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True))
     monkeypatch.setattr(Takeover, "entered", interrupt)
     with pytest.raises(ZeroDivisionError):
         await client.standby(every=EVERY).__aenter__()
     assert client.ended.clean
-    async with loop.client("KalshiRT", **durable(sandbox, tmp_path, reset_seq_num=True)) as following:
+    async with loop.client("KalshiRT", **store_options(sandbox, tmp_path, reset_seq_num=True)) as following:
         await place_order(following)
 
 
