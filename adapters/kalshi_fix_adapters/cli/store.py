@@ -186,7 +186,7 @@ def _print_tables(summary: StoreSummary, *heading: Line) -> None:
         )
 
     if summary.last_rows:
-        screen.lines([(("bold", "Last user rows, in the order of their keys"),)])
+        screen.lines([(("bold", "User rows, last key first"),)])
         screen.lines([row for key, text in summary.last_rows for row in _row_lines(key, text)])
 
 

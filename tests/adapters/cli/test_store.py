@@ -219,7 +219,7 @@ def test_user_rows_are_shown_without_secrets(path: Path) -> None:
     size = sum(len(key.encode()) + len(text) for key, text in ROWS.items())
     assert f"  user rows                   6 ({size:,} bytes)\n" in shown
     lines = shown[shown.index("User rows") :].splitlines()
-    assert lines[0] == "Last user rows, in the order of their keys"
+    assert lines[0] == "User rows, last key first"
     assert lines[1].startswith('  orders  {"n": [0, 1, 2')
     assert lines[1].endswith("... (2,397 characters)")
     assert lines[2:] == [
@@ -230,7 +230,7 @@ def test_user_rows_are_shown_without_secrets(path: Path) -> None:
         '  2026-08-21T14:03:07 fill  {"price": "0.40", "frame": "8=FIXT.1.1|96=<hidden>|10=000|"}',
     ]
     assert last == shown[: shown.index("  2026-08-21T14:03:07 fill")]
-    assert "Rows of" not in none
+    assert "User rows, last key first" not in none
     assert (found["rows"], found["row_bytes"]) == (6, size)
     assert found["last_rows"]["orders"] == {"n": list(range(500))}
     assert list(found["last_rows"]) == sorted(ROWS, reverse=True)
