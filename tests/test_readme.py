@@ -31,7 +31,9 @@ def test_the_session_page_shows_the_current_loop() -> None:
 def test_the_readme_names_the_sources_of_the_comparison() -> None:
     dates = re.findall(r"\d{4}-\d\d-\d\d", DIALECT.validated)
     assert len(dates) == 2
-    assert f"changelog through {dates[0]} and with its pages of {dates[1]}" in README.replace("\n", " ")
+    assert f"changelog through {dates[0]} and with Kalshi's documentation as of {dates[1]}" in README.replace(
+        "\n", " "
+    )
     text = CliRunner().invoke(commands, ["--version"]).stdout
     assert DIALECT.validated in text
 
