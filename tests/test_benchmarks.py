@@ -199,7 +199,7 @@ def test_values_of_different_engines_are_compared_by_their_fix_text() -> None:
     assert values == ("F", "0.10", "Y", "N", "20260817-16:00:00.123", "x", "7")
     assert fields(b"8=a\x019=5\x0135=D\x0158=x=y\x0110=000\x01") == {"8": "a", "35": "D", "58": "x=y"}
     require_equal("it", {"a": 1, "b": 1})
-    with pytest.raises(MismatchError, match="it: a gives 1, b gives 2"):
+    with pytest.raises(MismatchError, match="it: a returns 1, b returns 2"):
         require_equal("it", {"a": 1, "b": 2})
 
 

@@ -171,7 +171,7 @@ async def test_exceptions_from_observers_do_not_affect_the_session(
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
     assert len(notes.timings) == 3
-    assert everything.getvalue().count("RaisingObserver.on_event raised ValueError and is disabled") == 2
+    assert everything.getvalue().count("the observer RaisingObserver raised ValueError and is disabled") == 2
 
 
 async def test_no_secret_is_shown_anywhere(
