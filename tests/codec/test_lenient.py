@@ -463,7 +463,7 @@ def test_a_frame_is_not_checked_again() -> None:
     with pytest.raises(DecodeError):
         CODEC.decode(wrong_check_sum)
     assert CODEC.decode(Frame(wrong_check_sum)) == CODEC.decode(data)
-    with pytest.raises(DecodeError, match=r"no MsgType \(35\)"):
+    with pytest.raises(DecodeError, match=r"MsgType \(35\) is missing"):
         CODEC.decode(Frame(b"nonsense"))
 
 

@@ -89,5 +89,5 @@ def test_a_reset_within_the_session_restarts_the_number() -> None:
 
 
 def test_a_dialect_without_the_header_field_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="its header has no LastMsgSeqNumProcessed"):
+    with pytest.raises(ConfigurationError, match="whose header has no LastMsgSeqNumProcessed"):
         kalshi(send_last_processed=True)

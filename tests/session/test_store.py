@@ -34,7 +34,7 @@ def test_a_new_store_begins_at_1_and_a_continued_one_at_the_given_numbers() -> N
 
 @pytest.mark.parametrize("numbers", [{"next_outgoing": 0}, {"next_incoming": -1}])
 def test_numbers_begin_at_1(numbers: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="start at 1"):
+    with pytest.raises(ValueError, match="must be 1 or more"):
         MemoryStore(**numbers)  # type: ignore[arg-type]
 
 
@@ -142,7 +142,7 @@ def test_setting_the_numbers_drops_messages_with_other_numbers() -> None:
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
 def test_numbers_must_be_at_least_1(numbers: tuple[int, int]) -> None:
     store = filled_store(2)
-    with pytest.raises(ValueError, match="start at 1"):
+    with pytest.raises(ValueError, match="must be 1 or more"):
         store.renumber(*numbers)
     assert (store.next_outgoing, store.next_incoming) == (3, 1)
 
