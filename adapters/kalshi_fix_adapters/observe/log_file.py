@@ -32,7 +32,7 @@ class LogFile:
         Raises:
             OSError: the file cannot be opened for writing.
         """
-        self.path = path.absolute()  # the program may change its working directory
+        self.path: Path = path.absolute()  # the program may change its working directory
         self.lock: Lock = Lock()
         """Callers must hold this lock while they write lines that belong together, because several threads
         may write.
