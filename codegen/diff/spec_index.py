@@ -169,7 +169,7 @@ class SpecIndex:
         return self.page_folders[max(folders, key=len)] if folders else None
 
     def pages_of(self, sources: str, product: str) -> set[str]:
-        """Return the manifest names of an element's sources that are pages about a product."""
+        """Of an element's sources, return those that are pages on a product, by their manifest names."""
         origins = [self.origins[name] for name in sources.split(", ") if name in self.origins]
         pages = (each for each in origins if each.kind == PAGE)
         return {page.name for page in pages if self.product_of_page(page.id) == product}

@@ -520,7 +520,7 @@ def test_reports_older_than_the_quote_precede_the_order_even_if_received_late(ha
     assert harness.creator.drop_copy_start(at(DUE)) == {0: ExecKey(0, 4, 1)}
 
 
-def test_reports_received_before_a_lost_acceptance_was_known_need_not_precede_its_order(
+def test_reports_received_before_the_loss_of_an_acceptance_is_known_may_follow_its_order(
     harness: Harness,
 ) -> None:
     harness.opened().feed(traded("5;1"))

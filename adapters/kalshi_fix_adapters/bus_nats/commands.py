@@ -31,7 +31,7 @@ from kalshi_fix_adapters.bus_nats.publishing import channel_of
 from kalshi_fix_sansio.dialect.base import Message
 
 ROLE: Final = "server"
-"""The role of the process that answers commands, in the key of its fence."""
+"""Role of the process that answers commands, which is part of the key under which its fence is kept."""
 _CHECK_SECONDS: Final = 0.2
 """Seconds between two checks of whether the client has ended."""
 _INBOX: Final = re.compile(r"_INBOX(_[^.]*)?\.")

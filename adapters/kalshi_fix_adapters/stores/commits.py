@@ -82,8 +82,8 @@ class CommitThread(Generic[B]):
         The caller must not change the batch afterwards.
 
         Raises:
-            StoreError: an earlier batch could not be written. Or the caller's thread has written this batch,
-                and the write failed.
+            StoreError: an earlier batch could not be written, or this one was to be written in the caller's
+                thread, and that write failed.
         """
         with self._changed:
             self.raise_error()

@@ -232,9 +232,9 @@ class _Adapter(AsyncAdapter):
             if core.output:
                 self.flush()
             if awaited:
-                # Let the woken tasks run before this task registers the socket again and checks the timers,
-                # because that would delay their answers by 5 %. There are two checkpoints, because trio runs
-                # the tasks of an iteration in random order.
+                # Let the woken tasks run first: if this task registered the socket again and checked the
+                # timers before them, their answers would be delayed by 5 %. There are two checkpoints,
+                # because trio runs the tasks of an iteration in random order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 await trio.lowlevel.cancel_shielded_checkpoint()
             self.notify_tasks()

@@ -15,8 +15,8 @@ from codegen.naming import code_name
 from codegen.presence import SENDERS
 from kalshi_fix_adapters.documents.mistakes import Location
 
-_LETTERS = (None, "CHAR", "STRING", "CODED")
-"""Lexical kinds of fields with the values Y and N in sources; None if the source's word is unknown."""
+_YES_NO_KINDS = (None, "CHAR", "STRING", "CODED")
+"""Kinds that sources state for fields whose values are Y and N; None is the kind of an unknown type name."""
 # Decimal type by suffix of the field's name; AMT if none matches.
 _DECIMALS = {"Px": "PRICE", "Price": "PRICE", "Qty": "QTY", "Size": "QTY", "Quantity": "QTY"}
 
@@ -134,7 +134,7 @@ def datatype(fact: MemberFact, spec: SpecIndex) -> str:
         return by_quickfix.get(written, written or "STRING")
     kind = columns.kind(fact.type) if fact.type else None
     # A default of Y or N, or `Y/N` in the text, is more specific than the type's word.
-    if (kind is None and fact.default in ("Y", "N")) or (kind in _LETTERS and fact.yes_no):
+    if (kind is None and fact.default in ("Y", "N")) or (kind in _YES_NO_KINDS and fact.yes_no):
         return "BOOLEAN"
     # `NoLegs` is a counter even if its text does not mention it.
     if kind == "INT" and (fact.is_counter or re.match(r"No[A-Z]", fact.name)):

@@ -65,8 +65,8 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # A message with wrong CompIDs is lost: its number is counted, and it is not resent. The outcome of a
-    # request that is executed although its answer reports an unknown outcome is lost, too. Drop copy contains
+    # A message with wrong CompIDs is lost: its number is counted, and it is not resent. Also lost is the
+    # outcome of a request that the venue executes, but answers with an unknown outcome. Drop copy contains
     # both.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),

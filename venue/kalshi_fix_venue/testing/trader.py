@@ -43,7 +43,7 @@ from kalshi_fix_venue.testing.trader_session import TraderSession
 from kalshi_fix_venue.venue import VenueModel
 
 Number = Decimal | int | str
-"""A price in dollars or a number of contracts, exactly: `"0.45"`, not 0.45."""
+"""An exact price in dollars, or number of contracts: `"0.45"`, not the float 0.45."""
 T = TypeVar("T")
 
 

@@ -225,7 +225,8 @@ class Cohort:
     resolves it, changes all of them at once.
 
     Attributes:
-        mark: The losses that had not been applied to its orders when their states were last certain.
+        mark: The position in the sequence of losses up to which its orders are certain; only later losses
+            affect them.
         shard: The shard of the newest report of each order, if each order has a report and no pending
             request. None for the cohort of all other orders whose states are certain.
         slots: `Order.slot` of each order, by its number, in the sequence in which the orders joined. A
