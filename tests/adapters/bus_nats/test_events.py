@@ -267,7 +267,7 @@ async def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServe
         await bus.create()
         with pytest.raises(ConfigurationError, match="other settings"):
             await bus.create(max_bytes=1)
-        with pytest.raises(ConfigurationError, match="only market data"):
+        with pytest.raises(ConfigurationError, match="only for market data"):
             await bus.publish(client, at_limit="drop")
         with pytest.raises(ValueError, match="needs decoded messages"):
             bus.events(REPORTS, machine=OrderBooks(), decode=False)

@@ -102,7 +102,7 @@ async def test_full_storage_delays_events_but_no_orders(
             await until_reported(events, f"s{number}")
             for task in running:
                 task.cancel()
-    warned = [record for record in caplog.records if "not acknowledged" in record.message]
+    warned = [record for record in caplog.records if "did not acknowledge" in record.message]
     # Fewer warnings than attempts: there were at least three.
     assert 1 <= len(warned) < 3
 

@@ -89,7 +89,7 @@ async def test_iterating_over_messages_reports_a_loss_and_continues(
         with pytest.raises(OrdersUnverifiedError) as unverified:
             await gather(client.messages(LONG))
         assert len(unverified.value.orders) == 1
-        with pytest.raises(SessionInterruptedError, match="client reconnects") as caught:
+        with pytest.raises(SessionInterruptedError, match="client will reconnect") as caught:
             await gather(client.messages(LONG))
         assert caught.value.ended is not None
         assert caught.value.ended.reason is CloseReason.CONNECTION_LOST
