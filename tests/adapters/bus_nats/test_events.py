@@ -274,6 +274,6 @@ async def test_errors_name_the_wrong_part_of_the_configuration(server: NatsServe
         client.explicit_confirm = False
         with pytest.raises(ConfigurationError, match="explicit_confirm"):
             await bus.publish(client)
-    with pytest.raises(ConfigurationError, match="sets pending_size itself"):
+    with pytest.raises(ConfigurationError, match="only the bus may set pending_size"):
         async with connect(server.url, pending_size=1):
             pass
