@@ -82,8 +82,8 @@ class CommitThread(Generic[B]):
         The caller must not change the batch afterwards.
 
         Raises:
-            StoreError: an earlier batch could not be written, or this one was to be written in the caller's
-                thread, and that write failed.
+            StoreError: an earlier batch could not be written, or the write of this batch in the caller's
+                thread failed.
         """
         with self._changed:
             self.raise_error()
