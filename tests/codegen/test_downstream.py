@@ -168,9 +168,9 @@ def test_the_commands_last_line_states_the_remaining_work(
     messages = {"desk": {"in": "code", "kinds": "messages"}}
     project.report(areas=messages, known=[SESSION, {"area": "desk", "families": "berths", "why": "Closed."}])
     none = run("--spec", project.spec.spec, "downstream")
-    assert (none.exit_code, none.output.endswith("; nothing left to check.\n")) == (0, True)
+    assert (none.exit_code, none.output.endswith(" Left to check: nothing.\n")) == (0, True)
 
 
 def test_the_code_of_this_repository_handles_the_dialect() -> None:
     result = run("downstream")
-    assert (result.exit_code, result.output.endswith(" nothing left to check.\n")) == (0, True), result.output
+    assert (result.exit_code, result.output.endswith(" Left to check: nothing.\n")) == (0, True), result.output
