@@ -173,4 +173,6 @@ def test_the_commands_last_line_states_the_remaining_work(
 
 def test_the_code_of_this_repository_handles_the_dialect() -> None:
     result = run("downstream")
-    assert (result.exit_code, result.output.endswith(" Left to check: nothing.\n")) == (0, True), result.output
+    assert (result.exit_code, result.output.endswith(" Left to check: nothing.\n")) == (0, True), (
+        result.output
+    )
