@@ -69,6 +69,7 @@ SETTINGS = (
 )
 
 
+@awake_processors()
 def ticks(rounds: int = 5) -> list[Result]:
     """Measure each client in each setting, in turn; each run has a fresh process and a fresh market.
 
@@ -82,10 +83,9 @@ def ticks(rounds: int = 5) -> list[Result]:
         clients = own if setting.sync else [*own, *sdk, *([] if setting.tls else quickfix)]
         if setting is STANDARD:
             clients = [*clients, POLLING]
-        with awake_processors():
-            found = in_turn(
-                {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
-            )
+        found = in_turn(
+            {name: partial(play, name, setting) for name in clients}, rounds if setting is STANDARD else 1
+        )
         for name, runs in found.items():
             shown = name if name in (QUICKFIX, SDK) else ours(name)
             by_run = [figures(run) for run in runs]

@@ -175,8 +175,7 @@ def _recording_events(recording: Recording, sessions: _Sessions, as_of: AsOf) ->
             skipped = recording.damaged_bytes
             yield from sessions.record_loss(time)
         session = sessions.of(record.connection)
-        if sessions.displaced is not None:
-            yield from sessions.end_displaced(time)
+        yield from sessions.end_displaced(time)
         if record.kind is Kind.RECEIVED:
             framer = session.framer
             framer.feed(record.data)

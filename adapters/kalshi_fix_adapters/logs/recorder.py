@@ -59,9 +59,9 @@ class Recorder(Observer):
         self._framer: Framer | None = None
         """Parser of the sent bytes; None between two connections."""
         try:
-            size = self._repair()
+            self._repair()
             self._file = LogFile(self.path, max_bytes, backups)
-            if not size:
+            if self._file.is_empty():
                 self._file.append(MAGIC)
         except (OSError, RecordingError) as error:
             detail = error.strerror if isinstance(error, OSError) else error
@@ -75,10 +75,10 @@ class Recorder(Observer):
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _repair(self) -> int:
-        """Remove an incomplete record at the end of the file; return the remaining size of the file."""
+    def _repair(self) -> None:
+        """Remove an incomplete record at the end of the file."""
         if not self.path.exists():
-            return 0
+            return
         recording = Recording(self.path)
         for record in recording:
             self._connection = max(self._connection, record.connection)
@@ -92,7 +92,6 @@ class Recorder(Observer):
                 self.path,
                 self.truncated_bytes,
             )
-        return recording.whole
 
     def on_wire(self, direction: Direction, data: bytes, now: Instant) -> None:
         """Record bytes sent or received."""
