@@ -2,7 +2,7 @@
 
 The text outside the markers is written by hand. So is `not_reached.md`, whose paragraphs explain the missed
 targets. Its placeholders are replaced with figures of the results: `{{us | CASE | ENGINE}}` with a time,
-`{{ratio | TARGET}}` with a measured ratio, `{{rounds | TARGET}}` with that of each round.
+`{{ratio | TARGET}}` with a measured ratio.
 """
 
 from __future__ import annotations
@@ -81,9 +81,6 @@ def _wrapped(paragraph: str) -> str:
 
 def _figure(reference: str, results: Sequence[Result]) -> str:
     kind, *name = (part.strip() for part in reference.replace("\n", " ").split("|"))
-    if kind == "rounds":
-        target = next(target for target in TARGETS if target.key == name[0])
-        return ", ".join(f"{ratio:.1f}" for ratio in target.by_round(by_key(results)))
     if kind == "ratio":
         ratio = next(target for target in TARGETS if target.key == name[0]).ratio(by_key(results))
         if ratio is None:

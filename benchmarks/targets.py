@@ -40,16 +40,12 @@ class Target:
             [results[key] for key in keys] for keys in (self.numerator, self.denominator)
         )
         if all(found.rounds for found in (*numerator, *denominator)):
-            return statistics.median(self.by_round(results))
+            numerators, denominators = (
+                map(sum, zip(*(found.rounds for found in side), strict=True))
+                for side in (numerator, denominator)
+            )
+            return statistics.median(one / other for one, other in zip(numerators, denominators, strict=True))
         return sum(map(value, numerator)) / sum(map(value, denominator))
-
-    def by_round(self, results: Mapping[Key, Result]) -> list[float]:
-        """Return the ratio of each round; all rounds must be known."""
-        numerators, denominators = (
-            map(sum, zip(*(results[key].rounds for key in keys), strict=True))
-            for keys in (self.numerator, self.denominator)
-        )
-        return [one / other for one, other in zip(numerators, denominators, strict=True)]
 
     def is_reached(self, ratio: float) -> bool:
         """Return whether a ratio meets the bound."""
