@@ -39,7 +39,7 @@ class SequenceNumbers(Value):
         next_outgoing: MsgSeqNum (34) of the next message to send.
         next_incoming: MsgSeqNum expected next from the venue. Equal to `next_unconfirmed` while the client is
             not open.
-        next_unconfirmed: The lowest MsgSeqNum from the venue whose message you have not confirmed. On a
+        next_unconfirmed: The lowest MsgSeqNum of the venue's messages that you have not confirmed. On a
             session type with resend, messages from this number on are delivered again after a crash.
         reset_due: Whether a reset was requested with `reset_numbers`, or a Logon with a reset was sent and
             not answered. In both cases the next Logon restarts both directions at 1.

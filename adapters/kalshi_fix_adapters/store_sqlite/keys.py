@@ -25,8 +25,8 @@ def find_store(folder: str | Path, owner: StoreOwner) -> Path:
     """Return the path of this owner's store in a folder. The store need not exist.
 
     Raises:
-        KeyChangedError: the store is missing, and the folder has one that may be the intended one: a store
-            for another key or, for a named account, for this key.
+        KeyChangedError: the store is missing, but another store in the folder may be the intended one: that
+            of another key or, if the owner has an account name, the unnamed store of this key.
     """
     path = store_path(folder, owner)
     if path.exists():

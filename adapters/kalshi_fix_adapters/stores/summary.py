@@ -19,7 +19,7 @@ class StoreSummary:
     Attributes:
         owner: The account and session of the sequence numbers.
         next_outgoing: MsgSeqNum of the next message to be sent.
-        next_incoming: The lowest MsgSeqNum from the peer whose message the user has not processed.
+        next_incoming: The lowest MsgSeqNum of the peer's messages that the user has not processed.
         reset_unanswered: Whether a reset was sent that the peer has not answered. If so, the next logon must
             reset too.
         generation: How many times the outgoing numbers were restarted since the store was created.

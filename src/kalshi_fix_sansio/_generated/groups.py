@@ -656,8 +656,8 @@ def to_market_settlement_party_list(values: Iterable[MarketSettlementParty]) -> 
 
 @attrs.define(kw_only=True, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
 class QuoteRequestSymbol(Block):
-    """An entry of QuoteRequestSymbols: Subject of the request: one entry, which names a market, except for
-    combinations.
+    """An entry of QuoteRequestSymbols: Subject of the request: a single entry. It names a market unless the
+    request is for a combination.
 
     An entry begins with Symbol (55), OrderQty (38) or CashOrderQty (152). Exactly one of OrderQty and
     CashOrderQty is present, from the client. Source: rfq-messages.
@@ -671,16 +671,17 @@ class QuoteRequestSymbol(Block):
         cash_order_qty: CashOrderQty (152): Maximum cost of the trade, instead of a number of contracts. In
             dollars. At least 0. Required when sent from the client and TargetCostExcludesFees is Y.
         target_cost_excludes_fees: TargetCostExcludesFees (21033): Y: CashOrderQty excludes the taker's fees,
-            which are charged in addition; outside the group the venue ignores it silently. Not allowed from
-            the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
+            which are charged in addition. Outside the group the venue ignores the field silently. Not allowed
+            from the venue. Optional elsewhere. Absent means N. Since 2026-09-10.
         obscure_creator_id: ObscureCreatorId (21034): Y hides the creator's public id: all hidden creators are
             shown with the same id. Not allowed from the venue. Optional elsewhere. Absent means N. Since
             2026-10.
-        rest_remainder: RestRemainder (21015): Y leaves the rest of a quote in the book. Outside the group the
-            venue ignores it silently. Not allowed from the venue. Optional elsewhere. Absent means N.
+        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of a partially filled quote in the
+            book. Outside the group the venue ignores the field silently. Not allowed from the venue. Optional
+            elsewhere. Absent means N.
         replace_existing: ReplaceExisting (21016): Y closes the oldest open requests of the same creator, so
-            that at most two remain, including this one; outside the group the venue ignores it silently. Not
-            allowed from the venue. Optional elsewhere. Absent means N.
+            that at most two remain, including this one. Outside the group the venue ignores the field
+            silently. Not allowed from the venue. Optional elsewhere. Absent means N.
         transact_time: TransactTime (60): When the request was made, to the millisecond. Not allowed from the
             client. Required from the venue. Since 2026-10-01.
         party_ids: NoPartyIDs (453): From the creator: the customer of a clearing member. To makers: the

@@ -58,7 +58,7 @@ READ_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
         "Prestige": 12000,
     }
 )
-"""Refill rate of the read budget, by tier. In tokens a second. Changed in 2026-10: 20 % more from Premier up,
+"""Refill rate of the read budget, by tier. In tokens a second. Changed in 2026-10: 20% more from Premier up,
 since 24 September.
 
 Source: rate limits, changelog.
@@ -75,7 +75,7 @@ WRITE_TOKENS: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 """Refill rate of the budget for orders, order groups and RFQs, by tier. In tokens a second. Changed in
-2026-10: 20 % more from Premier up, since 24 September.
+2026-10: 20% more from Premier up, since 24 September.
 
 Source: rate limits, changelog.
 """

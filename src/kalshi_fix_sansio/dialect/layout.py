@@ -537,7 +537,7 @@ class Dialect(Value):
             fields that the dialect does not define, because a peer may know them.
         logon_fields: The layout of the Logon fields that the user sets (`LogonFields`); None for a dialect
             without Logon.
-        since: The first day from which the dialect is certainly as described here; None if unknown.
+        since: The first day on which the dialect is certainly as described here; None if unknown.
         until: The first day on which the dialect may be different; None for the current dialect.
         logon_names: FIX names of the fields of the client's Logon on which rules depend.
     """

@@ -90,13 +90,12 @@ class Framer:
     is known, and then skipped. The results do not depend on how the stream is split into chunks. The work is
     proportional to the length of the stream, for any content.
 
-    All positions (`_at`, `_required`, `_searched_to`, and those in `_sums`) count from the beginning of the
-    buffer. `feed` adjusts them when it removes bytes there.
-
     A message of another FIX version is returned too, if it directly follows a complete message, because the
     session answers it. Check `Frame.begin_string`.
     """
 
+    # All positions (`_at`, `_required`, `_searched_to`, and those in `_sums`) count from the beginning of the
+    # buffer. `feed` adjusts them when it removes bytes there.
     __slots__ = (
         "_at",
         "_buffer",

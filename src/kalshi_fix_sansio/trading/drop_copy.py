@@ -137,7 +137,7 @@ class _Reply:
     100 ms.
     """
     overflow: bool = False
-    """Whether more reports were received than are kept."""
+    """Whether the limit on reports was exceeded."""
 
 
 @attrs.frozen
@@ -525,8 +525,8 @@ class DropCopy:
     # --- dump and load --------------------------------------------------------------------------------
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its state must
-        include the reports in the ranges that are complete in this one.
+        """Return the state as JSON values, for `load`. Dump `Orders` at the same time: its dump must
+        include the reports of all ranges that are complete in this dump.
         """
         return dump_state(
             _State(

@@ -374,7 +374,7 @@ def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
     out.unlink()
     nothing = learn("--session", "KalshiMD")
     assert nothing.exit_code == 3
-    assert "no shape was found in enough messages to be learned" in nothing.stderr
+    assert "no shape occurred often enough to be learned" in nothing.stderr
     assert not out.exists()
 
 

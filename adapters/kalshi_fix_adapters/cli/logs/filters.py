@@ -122,7 +122,9 @@ def _fields(tags: Iterable[int], values: Iterable[str]) -> re.Pattern[bytes]:
         encoded = pattern.encode("latin-1")
     except UnicodeEncodeError as error:
         found = error.object[error.start]
-        raise click.BadParameter(f"{found!r} cannot be in a FIX message, whose texts are latin-1") from None
+        raise click.BadParameter(
+            f"{found!r} cannot be in a FIX message, because FIX text is Latin-1"
+        ) from None
     return re.compile(b"\x01(?:%b)=(?:%b)\x01" % ("|".join(map(str, tags)).encode(), encoded))
 
 

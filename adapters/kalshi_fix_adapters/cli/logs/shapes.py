@@ -37,7 +37,7 @@ def shapes(files: tuple[str, ...], session: str | None, out: Path) -> None:
                 codec.decode(event.event.frame)
                 codec.compile_deferred()
         if not codec.shapes:
-            print_stderr("no shape was found in enough messages to be learned")
+            print_stderr("no shape occurred often enough to be learned")
             sys.exit(NOTHING_FOUND)
         # Frequent shapes are learned first.
         found = codec.shapes[:MAX_SHAPES]

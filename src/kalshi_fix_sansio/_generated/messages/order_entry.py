@@ -673,9 +673,9 @@ class ExecutionReport(FixMessage):
         last_qty: LastQty (32): Quantity of this fill. In contracts. Required when ExecType is TRADE.
         last_mkt: LastMkt (30): Index of the exchange shard that created the report. Optional.
         transact_time: TransactTime (60): Time of the event. Required on margin. Optional elsewhere.
-        time_in_force: TimeInForce (59): Only on Replaced: GoodTillDate if the order has an ExpireTime, also
-            at the end of a day; otherwise GoodTillCancel. Known values: `TimeInForce`. Required when ExecType
-            is REPLACED. Since 2026-10.
+        time_in_force: TimeInForce (59): Only on Replaced: GoodTillDate if the order has an ExpireTime, as day
+            orders have too; otherwise GoodTillCancel. Known values: `TimeInForce`. Required when ExecType is
+            REPLACED. Since 2026-10.
         expire_time: ExpireTime (126): When the order expires; the end of the day in New York for a day order.
             Optional.
         text: Text (58): Reason, such as INSUFFICIENT_BALANCE; the venue may send other values. Optional.
@@ -693,9 +693,9 @@ class ExecutionReport(FixMessage):
         short_qty: ShortQty (705): Short position after the trade, NO contracts on prediction; only on Trade.
             In contracts. Optional.
         clearing_business_date: ClearingBusinessDate (715): Date on which the trade clears; only on Trade. It
-            is the date of TransactTime in New York, but on margin, from 16:00 in New York on, the next date,
-            including weekends and holidays. Optional. Since 2026-09-03. Changed in 2026-10-01: Sent on margin
-            too.
+            is the date of TransactTime in New York. On margin, from 16:00 in New York on, it is the following
+            date, even if that is a weekend or a holiday. Optional. Since 2026-09-03. Changed in 2026-10-01:
+            Sent on margin too.
         trd_match_id: TrdMatchID (880): Id of the trade; only on Trade. Optional.
         aggressor_indicator: AggressorIndicator (1057): Y if this order took liquidity, N if it was resting;
             only on Trade. Optional.

@@ -96,8 +96,8 @@ class QuoteRequest(FixMessage):
     Attributes:
         quote_req_id: QuoteReqID (131): From the creator: its own id of the request. To the makers: the
             exchange's id of the request. Required.
-        related_sym: NoRelatedSym (146): Subject of the request: one entry, which names a market, except for
-            combinations. Exactly 1 entry. Required.
+        related_sym: NoRelatedSym (146): Subject of the request: a single entry. It names a market unless the
+            request is for a combination. Exactly 1 entry. Required.
         alloc_account: AllocAccount (79): The creator's subaccount, if there is no party. From 0 to 63. Not
             allowed from the venue. Optional elsewhere. Absent means 0.
         multivariate_collection_ticker: MultivariateCollectionTicker (20180): Collection of the combination's
@@ -361,9 +361,8 @@ class Quote(FixMessage):
             venue. Optional elsewhere. Since 1.0.11 (2025-06-12).
         alloc_account: AllocAccount (79): The maker's subaccount. From 0 to 63. Not allowed from the venue.
             Optional elsewhere. Absent means 0.
-        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of an order from a quote in the book
-            after a partial fill. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23
-            (2026-05-05).
+        rest_remainder: RestRemainder (21015): Y leaves the unfilled rest of a partially filled quote in the
+            book. Not allowed from the venue. Optional elsewhere. Absent means N. Since 1.0.23 (2026-05-05).
         order_qty: OrderQty (38): Contracts that the quote is for. In contracts. At least 0.01 in steps of
             0.01 from the client on prediction. At least 1 in steps of 1 from the client on margin. Not
             allowed from the client. Optional elsewhere.

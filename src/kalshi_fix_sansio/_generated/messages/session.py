@@ -53,7 +53,7 @@ class Logon(FixMessage):
         heart_bt_int: HeartBtInt (108): Heartbeat interval: how long either side may send nothing before it
             sends a Heartbeat. More than 3 on prediction, at least 3 on margin; usually 30. In seconds. At
             least 3. Required.
-        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
+        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS with SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         default_appl_ver_id: DefaultApplVerID (1137): Version of FIX of the session's application messages.
             Known values: `ApplVerID`. Always FIX50SP2.
@@ -717,7 +717,7 @@ class LogonFields(Block):
     default.
 
     Attributes:
-        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS over SHA-256, or
+        raw_data: RawData (96): The client's signature of the Logon in base64: RSA-PSS with SHA-256, or
             Ed25519. Required from the client. Optional elsewhere. Never shown in a repr.
         max_message_size: MaxMessageSize (383): The longest message that the sender of this Logon can receive.
             In bytes. Optional.

@@ -79,8 +79,8 @@ class UnplacedRequests:
     # The machine calls the following methods.
 
     def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield the requests in an event that have one of the machine's message types and that no earlier
-        event has listed. Each is yielded with its message, or with None if its frame cannot be decoded.
+        """Yield the requests of an event, except those that an earlier event has listed and those of other
+        machines. Each is yielded with its message, or with None if its frame cannot be decoded.
         """
         for request in event.requests:
             cls = self._types.get(request.msg_type)

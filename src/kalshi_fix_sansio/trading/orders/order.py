@@ -84,7 +84,7 @@ ENDS: Final[Mapping[str, Ending]] = {
 
 
 class Account(NamedTuple):
-    """The account that owns an order, within the account of the session's API key.
+    """The owner of an order: the primary account, a subaccount, or a customer of a clearing member.
 
     Attributes:
         subaccount: AllocAccount (79); 0 is the primary account.
@@ -274,7 +274,7 @@ class Order:
         stated: Key of the newest report that contains an account, and that account; the key is `NO_KEY` for
             reports without a key.
         losses: The losses of reports about any order, shared by all orders.
-        mark: The losses that have not been applied to the order yet.
+        mark: The order's position in the sequence of losses; later ones have not been applied to it yet.
         cohort: The order's cohort, a set of orders that a loss affects together; None if the order is done,
             or if anything about it is uncertain.
         seen_live: Whether an unsolicited report about the order was received, rather than only drop copy.
