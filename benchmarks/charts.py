@@ -28,13 +28,17 @@ LINES = {
     "fields.svg": (sizes.FIELDS, "fields", "Decoding a report: µs by number of fields"),
     "entries.svg": (sizes.ENTRIES, "entries", "Decoding a snapshot: µs by number of entries"),
     "books.svg": (sizes.BOOKS, "books", "Applying an update: µs by number of books"),
-    "live.svg": (sizes.LIVE, "symbols", "Querying the live orders of a symbol: µs by number of symbols"),
+    "live.svg": (
+        sizes.LIVE_ORDERS,
+        "symbols",
+        "Querying the live orders of a symbol: µs by number of symbols",
+    ),
     "memory.svg": (sizes.MEMORY, "books", f"Books of {sizes.LEVELS} levels: MiB by number of books"),
     "sessions.svg": (sizes.SESSIONS, "sessions", "Receiving a report: µs by number of sessions"),
     "shapes.svg": (shapes.SHAPES, "shapes", "Decoding a report: µs by number of shapes in rotation"),
     "read-log.svg": (sizes.READ_LOG, "MB", "Reading a log: µs per message by MB"),
     "lines.svg": (sizes.LINES, "MB", "Decoding a log to lines: µs per message by MB"),
-    "flight.svg": (sizes.FLIGHT, "orders", "Sending an order: µs by number of unanswered orders"),
+    "flight.svg": (sizes.IN_FLIGHT, "orders", "Sending an order: µs by number of unanswered orders"),
 }
 TIMES = "\N{MULTIPLICATION SIGN}"
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 760, 26, 270, 150, 44

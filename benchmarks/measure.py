@@ -84,7 +84,7 @@ def build() -> str:
 def result(
     case: str, engine: str, samples: Sequence[float], unit: str = "us", *, by_round: bool = False
 ) -> Result:
-    """Make a result from the samples of all rounds, which are kept with `by_round`."""
+    """Make a result from the samples of all rounds; with `by_round`, the result keeps the samples."""
     return Result(
         case=case,
         engine=engine,
@@ -97,7 +97,7 @@ def result(
     )
 
 
-def over(act: Callable[[T], object], items: Iterable[T]) -> Callable[[], None]:
+def call_for_each(act: Callable[[T], object], items: Iterable[T]) -> Callable[[], None]:
     """Return a function that calls `act` with each of the items."""
     every = list(items)
 
@@ -165,8 +165,8 @@ def in_turn(runs: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
 
 @contextmanager
 def awake_processors() -> Iterator[None]:
-    """Keep idle processors from halting, as on a host for trading. This requires Linux and its superuser;
-    otherwise print a warning.
+    """Keep idle processors from halting, as on a trading host. This requires Linux and root privileges;
+    without them, print a warning.
 
     Linux: "PM Quality Of Service Interface", section "From user space". The request ends when the file is
     closed.

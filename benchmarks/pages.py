@@ -1,7 +1,7 @@
 """The parts of the documentation that `make bench` generates from the results.
 
 The text outside the markers is written by hand. So is `not_reached.md`, whose paragraphs explain the missed
-targets. Its placeholders are replaced with figures of the results: `{{us | CASE | ENGINE}}` with a time,
+targets. Its placeholders are replaced with figures from the results: `{{us | CASE | ENGINE}}` with a time,
 `{{ratio | TARGET}}` with a measured ratio.
 """
 

@@ -54,7 +54,7 @@ _ORDER_TAGS = {
     "self_trade_prevention_type": 2964,
     "cancel_order_on_pause": 21006,
 }
-_TWENTY = (
+_TWENTY_VALUES = (
     *("order_id", "cl_ord_id", "exec_id", "exec_type", "ord_status", "side", "symbol", "order_qty"),
     *("leaves_qty", "cum_qty", "avg_px", "price", "last_px", "last_qty", "transact_time", "trd_match_id"),
     *("aggressor_indicator", "misc_fees[0].misc_fee_amt", "misc_fees[0].misc_fee_curr"),
@@ -149,7 +149,7 @@ def values_reader() -> Callable[[Any], tuple[Any, ...]]:
 
     Each engine has a separate one, because CPython specializes a function's code to the classes it uses.
     """
-    values = ", ".join(f"report.{name}" for name in _TWENTY)
+    values = ", ".join(f"report.{name}" for name in _TWENTY_VALUES)
     read: Callable[[Any], tuple[Any, ...]] = eval(f"lambda report: ({values})")  # noqa: S307 - only names from the table above
     return read
 

@@ -193,8 +193,8 @@ def compare_api(spec: Path, against: str | None, release: bool) -> None:
     for breaks, effect in api.EFFECTS.items():
         count = sum(each.breaks == breaks and each.breaking for each in found)
         if count:
-            differences = "1 difference" if count == 1 else f"{count} differences"
-            click.echo(f"{differences} may break {breaks}: {effect}.")
+            differences = "1 breaking difference" if count == 1 else f"{count} breaking differences"
+            click.echo(f"{differences} of kind `{breaks}`: {effect}.")
     if any(difference.breaking for difference in found):
         raise SystemExit(1)
 

@@ -32,7 +32,7 @@ KINDS = ("messages", "members", "codes", "texts", "sessions")
 
 
 @attrs.frozen(order=True)
-class Unhandled:
+class UnhandledElement:
     """An element of the dialect that no code in an area mentions."""
 
     area: str
@@ -47,7 +47,7 @@ class Unhandled:
 
 
 @attrs.frozen
-class Known:
+class KnownElements:
     """Elements that an area deliberately does not handle."""
 
     area: str
@@ -55,7 +55,7 @@ class Known:
     names: tuple[str, ...]
     location: Location
 
-    def covers(self, found: Unhandled, name: str) -> bool:
+    def covers(self, found: UnhandledElement, name: str) -> bool:
         """Return whether this entry covers the element under the given name."""
         if self.area != found.area:
             return False
@@ -71,7 +71,7 @@ class Known:
 class Report:
     """Result of the comparison."""
 
-    unhandled: tuple[Unhandled, ...]
+    unhandled: tuple[UnhandledElement, ...]
     covered: int
     """Number of elements that no code in an area mentions and that `known` lists."""
     obsolete: tuple[str, ...]
@@ -93,7 +93,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     if node is None:
         raise SpecError(mistakes.found)
     areas = node.mapping("areas")
-    found: dict[Unhandled, None] = {}  # not a list, because messages share groups
+    found: dict[UnhandledElement, None] = {}  # not a list, because messages share groups
     for name in areas:
         area = areas.mapping(name)
         kinds = [kind for kind, _ in words(area.get("kinds"))] or list(KINDS)
@@ -124,7 +124,7 @@ def compare(dialect: Dialect, folder: Path, root: Path) -> Report:
     return Report(tuple(sorted(left)), len(found) - len(left), tuple(obsolete))
 
 
-def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[Known]:
+def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[KnownElements]:
     for entry in maps(node.get("known")):
         area = text(entry, "area")
         if area not in areas:
@@ -132,13 +132,13 @@ def _known(node: Map, areas: Map, mistakes: Mistakes) -> Iterator[Known]:
         for kind in (*KINDS, "families"):
             names = tuple(name for name, _ in words(entry.get(kind)))
             if names:
-                yield Known(area, kind, names, entry.at(kind))
+                yield KnownElements(area, kind, names, entry.at(kind))
 
 
 def _files(root: Path, name: str, where: Location, mistakes: Mistakes) -> list[Path]:
     path = root / name
     found: list[Path] = []
-    # Not the methods of `Path`, which raise OSError for a name that is too long.
+    # The methods of `Path` would raise OSError for a name that is too long.
     if os.path.isfile(path):  # noqa: PTH113
         found = [path]
     elif os.path.isdir(path):  # noqa: PTH112
@@ -192,19 +192,19 @@ class Names:
                     self.plain.update(re.findall(r"\w+", value))
 
 
-def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
+def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[UnhandledElement]:
     """Yield elements that are not mentioned. The members of a missing message are not yielded."""
     coded: dict[str, str] = {}
     for message in dialect.messages:
         if message.name not in names.plain:
             # The members of a missing message are not reported separately.
-            yield Unhandled(area, "messages", message.name, message.family, message.location)
+            yield UnhandledElement(area, "messages", message.name, message.family, message.location)
             continue
         for member, holders in walk(message.members):
             owner = holders[-1].group.name if holders and holders[-1].group else message.name
             if member.attribute not in names.plain:
                 element = f"{owner}.{member.field.name}"
-                yield Unhandled(area, "members", element, message.family, member.location)
+                yield UnhandledElement(area, "members", element, message.family, member.location)
             # Codes matter only if the member is read, and a constant has one value.
             elif member.field.codeset is not None and member.constant is None:
                 coded.setdefault(member.field.codeset.name, message.family)
@@ -220,14 +220,14 @@ def _missing(dialect: Dialect, area: str, names: Names) -> Iterator[Unhandled]:
             if f"{codeset.name}.{code.constant}" in names.dotted or (codeset.name, code.name) in covered:
                 continue
             element = f"{codeset.name}.{code.name}"
-            yield Unhandled(area, "codes", element, coded[codeset.name], code.location)
+            yield UnhandledElement(area, "codes", element, coded[codeset.name], code.location)
     for known in dialect.texts:
         if known.message.name in names.plain and not _is_named(known, names):
             element = f"{known.message.name}.{known.value}"
-            yield Unhandled(area, "texts", element, known.message.family, known.location)
+            yield UnhandledElement(area, "texts", element, known.message.family, known.location)
     for session in dialect.session_types:
         if session.name not in names.plain:
-            yield Unhandled(area, "sessions", session.name, "", session.location)
+            yield UnhandledElement(area, "sessions", session.name, "", session.location)
 
 
 def _is_named(known: KnownText, names: Names) -> bool:

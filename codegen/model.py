@@ -289,7 +289,7 @@ class Group(Element):
 
 
 @attrs.frozen
-class Answers:
+class AnswerRule:
     """One way in which a message answers requests: their types, and the field that identifies the request."""
 
     msg_types: tuple[str, ...]
@@ -306,7 +306,7 @@ class Answers:
 
 
 @attrs.frozen
-class Tracks:
+class RestingOrderRule:
     """The rule for determining from a message whether an order is resting at the venue."""
 
     field: Field
@@ -349,8 +349,8 @@ class Message(Element):
     flows: tuple[Scope, ...]
     request: tuple[str, ...] = ()
     """For a request: attributes that its answers refer to."""
-    answers: tuple[Answers, ...] = ()
-    tracks: Tracks | None = None
+    answers: tuple[AnswerRule, ...] = ()
+    tracks: RestingOrderRule | None = None
     constructors: tuple[Constructor, ...] = ()
     past: tuple[tuple[Change, tuple[Field, ...]], ...] = ()
     """Changes, each with the fields that it removed from the message."""

@@ -10,7 +10,7 @@ from codegen.model import Dialect, Member, Message, Scope
 
 SENDERS = ("client", "venue")
 MANDATORY = ("required", "constant")
-"""Presences that always put the field into the message."""
+"""Presences with which the field is in every message."""
 
 
 @attrs.frozen
@@ -30,7 +30,7 @@ class Place:
         )
 
 
-def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
+def all_places(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...]) -> tuple[Place, ...]:
     """Return every combination of a product, a session type that offers it, and a sender.
 
     `sessions` contains the products of each session type, empty for all. If the dialect has no products or no
@@ -48,7 +48,7 @@ def everywhere(sessions: Mapping[str, tuple[str, ...]], products: tuple[str, ...
 def places(dialect: Dialect, product: str | None = None) -> tuple[Place, ...]:
     """Return every place of a product, or of all of them."""
     sessions = {session.name: session.products for session in dialect.session_types}
-    found = everywhere(sessions, dialect.product_names)
+    found = all_places(sessions, dialect.product_names)
     return tuple(place for place in found if product in (None, place.product))
 
 

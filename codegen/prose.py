@@ -81,7 +81,7 @@ def _forbidden_text(member: Member, condition: Condition, siblings: Mapping[str,
     rest = Condition(tuple(terms.items()), condition.scope)
     if rest == Condition():
         return f"Never {values}."
-    return f"May not be {values} {conditions_text((rest,), siblings)}."
+    return f"Must not be {values} {conditions_text((rest,), siblings)}."
 
 
 def _cover_everything(scopes: list[Scope], products: tuple[str, ...]) -> bool:
@@ -203,7 +203,8 @@ def limits_text(
         parts.append(f"at most {field.max_length} characters")
     if field.pattern is not None:
         parts.append(f"matches `{field.pattern}`")
-    # A member's limit replaces the field's limit with the same condition; the others apply as well.
+    # A member's limit replaces the field's limit with the same condition; the field's other limits still
+    # apply.
     instead = {limit.when for limit in own}
     limits = [limit for limit in field.limits if limit.when not in instead]
     parts += [_limit_text(limit, field, siblings) for limit in (*limits, *own)]

@@ -46,7 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         "memory", help="measure the memory that sessions keep for the largest messages"
     )
     memory.add_argument(
-        "--sample", action="store_true", help="measure only some cases, with just enough messages to fail"
+        "--sample",
+        action="store_true",
+        help="measure only some cases, with just enough messages to exceed the budget if all were kept",
     )
     commands.add_parser("targets", help="list the invariants")
     options = parser.parse_args(arguments)

@@ -31,7 +31,7 @@ HEAD: Final = (
     "|--------|--------|-----------:|-----:|------:|--------------:|------------:|------:|"
 )
 _STATUS = re.compile(r"^#(\d+)\s.*?(?:cov: (\d+))?(?: ft: \d+)?(?: corp: (\d+)/|$)")
-_EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
+_EXECUTION_COUNT = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 ENGINES: Final = {"atheris": "fuzz.guided", "hypothesis": "fuzz.unguided"}
 
 
@@ -76,7 +76,7 @@ class Run:
         """Parse the engine's new output."""
         *lines, self._line = (self._line + self.log.read()).split("\n")
         for line in lines:
-            if found := _EXECUTED.search(line):
+            if found := _EXECUTION_COUNT.search(line):
                 self.executions = int(found[1])
             elif found := _STATUS.match(line):
                 self.executions = max(self.executions, int(found[1]))

@@ -22,7 +22,7 @@ from codegen.errors import SpecError
 from codegen.read.nodes import read_yaml
 from fuzz import wire
 from fuzz.targets import session as sessions
-from fuzz.targets.diff import _KNOWN
+from fuzz.targets.diff import _VOCABULARY
 from fuzz.wire import Wire
 from kalshi_fix_adapters.logs.reader import LogReader
 from kalshi_fix_adapters.observe.redact import Transcript
@@ -40,7 +40,7 @@ MAX_GROWTH: Final = 10.0
 """Maximum time for 4n bytes, as a multiple of that for n bytes."""
 MAX_CAREFUL_RATIO: Final = 3.0
 """Maximum time to decode a message, as a multiple of the time that the explainer, the slow decoder, takes."""
-NOTICEABLE: Final = 0.02
+NOTICEABLE_SECONDS: Final = 0.02
 """Processor time in seconds; inputs of 4n bytes that take no longer are never reported."""
 _RUNS = 3
 MEASUREMENTS: Final = 3
@@ -72,7 +72,7 @@ def seconds(work: Callable[[], object]) -> float:
         begin = time.process_time()
         work()
         fastest = min(fastest, time.process_time() - begin)
-        if fastest < NOTICEABLE or fastest > 1:
+        if fastest < NOTICEABLE_SECONDS or fastest > 1:
             break
     return fastest
 
@@ -90,14 +90,14 @@ def _excess(case: Case) -> str:
     """Measure a case once; return a description if it is excessive, otherwise an empty string."""
     largest = case.make(4 * SIZE)
     large = seconds(partial(case.act, largest))
-    if large < NOTICEABLE:
+    if large < NOTICEABLE_SECONDS:
         return ""
     small, middle = (seconds(partial(case.act, case.make(times * SIZE))) for times in (1, 2))
     if large > MAX_GROWTH * small:
         figures = ", ".join(f"{each * 1000:.1f}" for each in (small, middle, large))
         return f"{case.name}: {figures} ms for {SIZE // 1024}, {SIZE // 512} and {SIZE // 256} KB"
     careful = case.careful and partial(case.careful, largest)
-    if careful is not None and large > MAX_CAREFUL_RATIO * seconds(careful) + NOTICEABLE:
+    if careful is not None and large > MAX_CAREFUL_RATIO * seconds(careful) + NOTICEABLE_SECONDS:
         return f"{case.name}: {large * 1000:.1f} ms, several times as long as the explainer"
     return ""
 
@@ -258,7 +258,7 @@ def _read_yaml(text: str) -> None:
 
 
 def _read_page(text: str) -> None:
-    list(pages.read(text, "page.md", _KNOWN))
+    list(pages.read(text, "page.md", _VOCABULARY))
 
 
 def _read_xml(text: str) -> None:

@@ -10,7 +10,7 @@ from atheris.import_hook import HookManager
 from fuzz.targets import TARGETS
 
 
-class _AllBut(set[str]):
+class _AllModulesExcept(set[str]):
     """Contains every module outside some packages, because atheris can exclude only top-level packages."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
@@ -27,7 +27,9 @@ def main() -> None:
     tops = {package.partition(".")[0] for package in target.instrumented}
     # `atheris.instrument_imports` would also trace every comparison. Tracing would take most of the time, and
     # would not help, because the compared values are not the input but choices derived from it.
-    with HookManager(tops, _AllBut(target.instrumented), enable_loader_override=True, trace_dataflow=False):
+    with HookManager(
+        tops, _AllModulesExcept(target.instrumented), enable_loader_override=True, trace_dataflow=False
+    ):
         check = target.load()
     atheris.Setup([sys.argv[0], *sys.argv[2:]], check)
     atheris.Fuzz()

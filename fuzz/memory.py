@@ -30,7 +30,7 @@ BUDGET_MB: Final = 96
 user, bytes that wait for the peer, messages held in a gap or stored, and memory that the allocator keeps."""
 MESSAGES: Final = 1000
 """Number of messages of each case, except in a sample."""
-FEW: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
+SAMPLE_MESSAGES: Final = 5 * BUDGET_MB * 1024 * 1024 // LARGEST // 4
 """Number of messages in a sample: a quarter more than fit into the budget."""
 _PROCESSES = 2
 _ROOM = 400
@@ -38,15 +38,15 @@ _ROOM = 400
 _KEPT_SETTINGS: Final = frozenset(
     {"role", "dialect", "session_type", "product", "sender_comp_id", "target_comp_id", "sign_logon"}
 )
-MANY: Final = "reports with many unknown fields"
-MANY_DIVISOR: Final = 20
-"""Divisor of the number of `MANY` messages, each of which takes a quarter of a second, and 17 times its size
-in memory."""
+MANY_FIELDS: Final = "reports with many unknown fields"
+MANY_FIELDS_DIVISOR: Final = 20
+"""Divisor of the number of `MANY_FIELDS` messages: each of them takes a quarter of a second, and 17 times its
+size in memory."""
 _KINDS: Final[dict[str, tuple[bytes, bytes, bytes]]] = {
     "Heartbeats, each with a different SenderSubID": (b"0", b"50=%06d", b""),
     "TestRequests": (b"1", b"", b"112=%06d"),
     "reports with one text": (b"8", b"", b"37=o\x0117=%06d\x0158="),
-    MANY: (b"8", b"", b"37=%06d"),
+    MANY_FIELDS: (b"8", b"", b"37=%06d"),
     "orders with unknown fields in the header": (b"D", b"29999=%06d", b""),
 }
 
@@ -55,7 +55,7 @@ def _message(kind: str, number: int) -> tuple[bytes, bytes, bytes]:
     """Return MsgType, header and body of one message of the maximum size."""
     msg_type, header, body = _KINDS[kind]
     size = LARGEST - _ROOM
-    if kind == MANY:
+    if kind == MANY_FIELDS:
         field = b"9999=x\x01"
         return msg_type, b"", body % number + SOH + field * (size // len(field))
     if header:
@@ -70,16 +70,16 @@ class Case:
     role: Role
     state: str
     kind: str
-    taken: bool
+    takes_events: bool
 
     @property
     def name(self) -> str:
-        user = "whose user takes events" if self.taken else "whose user takes no events"
+        user = "whose user takes events" if self.takes_events else "whose user takes no events"
         return f"an {self.role.value}, {self.state}, {user}, with {self.kind}"
 
     def count(self, messages: int) -> int:
         """Return the number of messages of this case; `messages` is the number in the other cases."""
-        return max(messages // MANY_DIVISOR, 1) if self.kind == MANY else messages
+        return max(messages // MANY_FIELDS_DIVISOR, 1) if self.kind == MANY_FIELDS else messages
 
     def begin(self) -> Callable[[int], None]:
         """Bring a session into the state; return a function that sends it the message with a given number."""
@@ -98,7 +98,7 @@ class Case:
                 player.peer(msg_type, body, header=header)
             except (LocalProtocolError, AssertionError):
                 session.events()
-            if self.taken:
+            if self.takes_events:
                 session.events()
                 session.data_to_send()
 
@@ -106,19 +106,21 @@ class Case:
 
 
 CASES: Final = tuple(
-    Case(role, state, kind, taken)
+    Case(role, state, kind, takes_events)
     for role in Role
     for state in sessions.STATES
     for kind in _KINDS
-    for taken in (True, False)
+    for takes_events in (True, False)
 )
-_SAMPLED: Final = (
+_SAMPLE_STATES: Final = (
     (Role.INITIATOR, "established"),
     (Role.ACCEPTOR, "recovering"),
     (Role.ACCEPTOR, "logon requested"),
 )
 SAMPLE: Final = tuple(
-    case for case in CASES if (case.role, case.state) in _SAMPLED[: 1 if case.kind == MANY else None]
+    case
+    for case in CASES
+    if (case.role, case.state) in _SAMPLE_STATES[: 1 if case.kind == MANY_FIELDS else None]
 )
 
 
@@ -153,7 +155,7 @@ def _measure_case(arguments: tuple[Case, int]) -> int:
 
 def check(*, sample: bool = False) -> int:
     """Measure all cases, or a sample of them; print the cases over the budget, and return their number."""
-    messages, cases = (FEW, SAMPLE) if sample else (MESSAGES, CASES)
+    messages, cases = (SAMPLE_MESSAGES, SAMPLE) if sample else (MESSAGES, CASES)
     # A forked process does not import the modules again.
     context = multiprocessing.get_context("fork" if platform.system() == "Linux" else "spawn")
     with context.Pool(_PROCESSES, maxtasksperchild=1) as pool:

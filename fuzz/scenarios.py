@@ -1,10 +1,10 @@
 """Seeds of the session target: the scenarios of tests/scenarios/ converted to inputs.
 
 One role of each file is converted, with as many steps as an input can contain. Files with settings that an
-input cannot choose are left out. Such settings are numbers or bounds of the store, intervals and bounds of
-the session, individual protocol options, and the session type's second product. For a message that the user
-sends, only its type is kept. The expectations of a step are dropped, because the target checks its own
-invariant. Disconnects and users who take events slowly are left out.
+input cannot choose are left out. Such settings are sequence numbers or bounds of the store, intervals and
+bounds of the session, individual protocol options, and the second product of a session type. For a message
+that the user sends, only its type is kept. The expectations of a step are dropped, because the target checks
+its own invariant. Disconnects and users who take events slowly are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fuzz.targets import session
-from fuzz.targets.session import MAX_DISTANCE, OURS, THEIRS, WAIT_STEPS_PER_SECOND, Setting
+from fuzz.targets.session import MAX_DISTANCE, OUR_COMP_ID, PEER_COMP_ID, WAIT_STEPS_PER_SECOND, Setting
 from fuzz.wire import SOH, fields_of
 from kalshi_fix_sansio.config import QUICKFIX, Role
 from kalshi_fix_sansio.framing import is_frame
@@ -94,8 +94,8 @@ class _Writer:
             dialect=scenario.dialect,
             clock=self._clock,
             start=start,
-            sender=THEIRS,
-            target=OURS,
+            sender=PEER_COMP_ID,
+            target=OUR_COMP_ID,
             logon={int(tag): value for tag, value in session.logon_fields(setting).items()},
             next_number=self._player.peer_number,
         )
@@ -144,7 +144,11 @@ class _Writer:
 
     def _literal(self, frame: bytes) -> tuple[int | bytes, ...] | None:
         (_, msg_type), *fields = fields_of(frame)
-        usual = {b"49": THEIRS.encode(), b"56": OURS.encode(), b"52": session._stamp(self._player.utc)}
+        usual = {
+            b"49": PEER_COMP_ID.encode(),
+            b"56": OUR_COMP_ID.encode(),
+            b"52": session._stamp(self._player.utc),
+        }
         tags = [tag for tag, _ in fields]
         header_tags = {b"%d" % tag for tag in self._player.config.dialect.header.by_tag}
         if any((tag, value) not in fields for tag, value in usual.items()) or tags.count(b"34") != 1:

@@ -44,7 +44,7 @@ def _messages(*wires: Wire) -> Iterator[tuple[str, tuple[int, int], bytes]]:
             for number, fields in enumerate(templates):
                 name = f"{each.dialect.name}-{fields[0][1].decode()}-{large and 'large'}{number}"
                 count = len(each.large if large else templates)
-                message = choose((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGES)))
+                message = choose((large, wire.LARGE_ODDS), (number, count), (0, len(wire.CHANGE_COUNTS)))
                 yield name, (index, len(wires)), message
 
 
@@ -107,7 +107,7 @@ def _store() -> Seeds:
 
 
 def _secrets() -> Seeds:
-    fields, between = len(secrets.FIELDS), len(secrets._BETWEEN)
+    fields, between = len(secrets.FIELDS), len(secrets._DELIMITERS)
     for field, index in itertools.product(range(fields), range(between)):
         data = choose((0, 3), (field, fields), (index, between), (0, 3))
         end = choose((0, 2), (3, 8), b"\x05\x10\x20", (0, 3))

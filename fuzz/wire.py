@@ -61,14 +61,14 @@ VALUES: Final = (
 )
 """Edge cases of field values."""
 ODD_TAGS: Final = (b"", b"0", b"-1", b"007", b"x", b"99999999999", b"29999", b"8", b"9", b"10", b"35")
-REPEATS: Final = (2, 3, 5, 9)
+REPEAT_COUNTS: Final = (2, 3, 5, 9)
 LARGE_ODDS: Final = 128
 """Large messages are chosen once in this many choices."""
-LARGE: Final = 700
+LARGE_SIZE: Final = 700
 """Size in bytes above which messages are chosen rarely, because they would take nearly all the time."""
-CHANGES: Final = (0, 1, 1, 1, 2, 2, 3, 5)
+CHANGE_COUNTS: Final = (0, 1, 1, 1, 2, 2, 3, 5)
 MAX_CHUNKS: Final = 256
-HUGE: Final = 40
+HUGE_COUNT: Final = 40
 """A large number of repetitions, chosen rarely."""
 
 
@@ -81,7 +81,7 @@ class Wire:
     templates: tuple[Fields, ...] = attrs.field(repr=False)
     """Valid messages, without BeginString, BodyLength and CheckSum."""
     large: tuple[Fields, ...] = attrs.field(repr=False)
-    """Valid messages of more than `LARGE` bytes."""
+    """Valid messages of more than `LARGE_SIZE` bytes."""
     tags: tuple[bytes, ...] = attrs.field(repr=False)
 
 
@@ -114,7 +114,7 @@ def _wire(dialect: Dialect, examples: list[bytes]) -> Wire:
     small: list[Fields] = []
     large: list[Fields] = []
     for frame in frames:
-        (small if len(frame) <= LARGE else large).append(fields_of(frame))
+        (small if len(frame) <= LARGE_SIZE else large).append(fields_of(frame))
     tags = tuple(b"%d" % tag for tag in sorted(dialect.fields))
     return Wire(dialect, codec, tuple(small), tuple(large or small), (*tags, *ODD_TAGS))
 
@@ -139,7 +139,7 @@ def value(choices: Choices, wire: Wire) -> bytes:
 
 def repeats(choices: Choices) -> int:
     """Choose a number of repetitions."""
-    return HUGE if choices.one_in(64) else choices.pick(REPEATS)
+    return HUGE_COUNT if choices.one_in(64) else choices.pick(REPEAT_COUNTS)
 
 
 def spoil(choices: Choices, fields: Fields, wire: Wire) -> None:
@@ -176,7 +176,7 @@ def message(choices: Choices, wire: Wire) -> bytes:
     """Choose a message: valid, or with random changes to its fields. BodyLength and CheckSum are always
     correct."""
     fields = list(choices.pick(wire.large if choices.one_in(LARGE_ODDS) else wire.templates))
-    for _ in range(choices.pick(CHANGES)):
+    for _ in range(choices.pick(CHANGE_COUNTS)):
         spoil(choices, fields, wire)
     return framed(fields)
 

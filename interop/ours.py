@@ -29,7 +29,7 @@ def now() -> Instant:
     return Instant(time.monotonic(), datetime.now(UTC))
 
 
-class Losses:
+class MessageDropper:
     """Drops chosen messages in transit, as if the network had lost them; sequence numbers are not changed."""
 
     def __init__(self) -> None:
@@ -86,8 +86,8 @@ class OurSide:
         it returns True are not kept for `expect`.
         """
         self.session = Session(config, store)
-        self.outgoing = Losses()
-        self.incoming = Losses()
+        self.outgoing = MessageDropper()
+        self.incoming = MessageDropper()
         self._sock = sock
         self._sock.setblocking(False)
         self._events: queue.Queue[Event] = queue.Queue()

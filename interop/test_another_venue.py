@@ -1,4 +1,4 @@
-"""The page about another venue, run with QuickFIX's FIX44.xml, and QuickFIX as the FIX 4.4 peer."""
+"""`docs/how-to/another-venue.md`, run with QuickFIX's FIX44.xml; QuickFIX is also the FIX 4.4 peer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def report(msg_type: str, order: Fields) -> tuple[str, Fields]:
 
 @pytest.fixture(params=["as distributed", "as exported"])
 def peer(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> Iterator[QuickfixPeer]:
-    """A QuickFIX venue on FIX 4.4, with its own dictionary and with the one written from the spec."""
+    """A QuickFIX venue on FIX 4.4, with its own dictionary or with the one written from the spec."""
     dictionary = STANDARD if request.param == "as distributed" else folder / "quickfix" / "FIX44.xml"
     peer = QuickfixPeer(
         tmp_path,

@@ -32,14 +32,15 @@ COUNT = 20_000
 NAMES = tuple(f"m-{number:05}" for number in range(1, COUNT + 1))
 RESEND_PATIENCE = 240.0
 """Timeout of the resend in seconds; the resend takes about ten seconds, mostly in QuickFIX."""
-PATIENT = {"MaxLatency": "240"}
+PATIENT_SETTINGS = {"MaxLatency": "240"}
 """Setting of QuickFIX: a message may be as old as the resend's timeout."""
 MARGIN = 2 * 1024 * 1024
 """Bytes that our side may allocate in addition to the messages, less than half of their size.
 
-When it resends, the messages are already in its store; when it receives, its user keeps none of them. So the
-margin must cover two parts of the resend (256 KiB each, one being written and one being produced) or the data
-of one read (64 KiB), each with some copies and in decoded form, and the shapes that the codec compiles.
+When our side resends, the messages are already in its store; when it receives, its user keeps none of them.
+In the first case the margin covers two parts of the resend (256 KiB each: one is being written, one
+produced), in the second the data of one read (64 KiB); in both, it also covers some copies, the decoded
+messages, and the decoders that the codec compiles.
 """
 
 
@@ -99,7 +100,7 @@ def test_a_large_resend_to_the_peer_needs_little_memory(
     role: Role, tmp_path: Path, dictionaries: dict[str, Path], signer: Signer, begin: Callable[[], None]
 ) -> None:
     inbox = ChecklistInbox()
-    with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT) as meeting:
+    with Meeting(role, tmp_path, dictionaries, signer, inbox=inbox, settings=PATIENT_SETTINGS) as meeting:
         store = meeting.store(NAMES)
         begin()
         ours, _logged_on = meeting.connect(store, sending_time_tolerance=RESEND_PATIENCE)
@@ -129,7 +130,7 @@ def test_a_large_resend_from_the_peer_needs_little_memory(
         checklist.check_off(name, number, len(event.frame), poss_dup=event.poss_dup)
         return True
 
-    with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT) as meeting:
+    with Meeting(role, tmp_path, dictionaries, signer, waiting=NAMES, settings=PATIENT_SETTINGS) as meeting:
         begin()
         ours, _logged_on = meeting.connect(MemoryStore(), take, sending_time_tolerance=RESEND_PATIENCE)
         assert ours.expect(GapDetected) == GapDetected(1, COUNT, recoverable=True)

@@ -93,7 +93,7 @@ def test_our_logon_resets_the_numbers_mid_session(start: Start, role: Role) -> N
 
 
 def test_an_endless_exchange_of_resets_is_refused(start: Start) -> None:
-    """QuickFIX's acceptor cannot reset during a session: it answers our answer with another such Logon."""
+    """QuickFIX's acceptor cannot reset during a session: it answers our answer with another reset."""
     meeting = start(Role.INITIATOR)
     ours, _logged_on = meeting.connect(MemoryStore())
     meeting.exchange(ours, "before")

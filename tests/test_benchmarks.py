@@ -21,7 +21,7 @@ from benchmarks.cases import books, bus, codec, logs, process, shapes, stream, t
 from benchmarks.cases import venue as venue_case
 from benchmarks.engines import ours
 from benchmarks.engines.ours import NAME as OURS
-from benchmarks.measure import Contender, Result, in_turn, measure, over
+from benchmarks.measure import Contender, Result, call_for_each, in_turn, measure
 from benchmarks.targets import TARGETS, Target, by_key, missed
 from kalshi_fix_sansio import ExecType, NewOrderSingle, decode_strict
 from kalshi_fix_sansio.codec import Codec
@@ -145,11 +145,11 @@ def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> Non
 
 
 def test_consumers_of_the_bus_receive_all_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "PACED_ROUNDS", 1)
+    monkeypatch.setattr(bus, "FIXED_RATE_ROUNDS", 1)
     monkeypatch.setattr(bus, "CONSUMERS", 2)
     with NatsServer():  # skips the test where it is not installed
         results = by_key(bus.over_nats(1, 500, 0.2))
-    for name, _, rate in bus.PACED:
+    for name, _, rate in bus.FIXED_RATES:
         case = f"p: ten consumers, {name}"
         published = results[case, "published"].us_min
         assert published == rate * 0.2
@@ -174,7 +174,7 @@ def test_contenders_are_measured_in_turn_and_counted_per_task() -> None:
     assert "".join(calls) == "apb" * 3
     assert [(each.case, each.engine, each.unit) for each in results] == [("x", "a", "us"), ("x", "b", "us")]
     assert all(0 < each.us_min <= each.us_median for each in results)
-    over(calls.append, "cd")()
+    call_for_each(calls.append, "cd")()
     assert calls[-2:] == ["c", "d"]
 
 
@@ -216,7 +216,7 @@ def test_each_update_of_the_book_is_answered_by_an_order(client: str, setting: t
 
 
 def test_first_ticks_are_reported_separately() -> None:
-    seconds = [0.02] * ticks.FIRST + [0.001] * 998 + [0.002, 0.003]
+    seconds = [0.02] * ticks.FIRST_TICKS + [0.001] * 998 + [0.002, 0.003]
     assert ticks.figures(seconds) == {
         "p50": 1000.0,
         "p99": 1000.0,

@@ -1,8 +1,8 @@
 """Build the sdist and the wheel of both distributions, and check their contents.
 
-Run by `make package`. Prints a sentence for each fault and exits with status 1 if there is any: an archive
-lacks a required file, contains an unexpected file or cannot be imported, or an installation from only the
-wheels lacks a command.
+Run by `make package`. Prints a sentence for each fault, and exits with status 1 if there is a fault: an
+archive lacks a required file, contains an unexpected file or cannot be imported, or an installation from only
+the wheels lacks a command.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ VENUE = Distribution(
 EXAMPLES = ("fixt_acceptor", "fixt_initiator")
 GENERATED_ON_IMPORT = ("tests/fix50sp2/dialect/", "examples/fixt/dialect/")
 TESTS = ("tests/fix50sp2/test_dialect.py", "tests/session/test_second_dialect.py")
-"""Tests that need the package generated for tests, and therefore all of codegen."""
+"""Tests that import the generated dialect of the tests, and therefore need all of codegen."""
 
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -173,7 +173,7 @@ def sdist_faults(distribution: Distribution, sdist: Path) -> Iterator[str]:
 
 
 def install_faults(wheels: Path) -> Iterator[str]:
-    """Install from only the wheels, without an index: for production, and with the simulated venue."""
+    """Install the wheels without an index, once for production and once with the simulated venue."""
     pinned = ROOT / "requirements" / "run.txt"
     pip = (sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check")
     fetched = run(*pip, "download", "--require-hashes", "--no-deps", "-r", pinned, "--dest", wheels)
@@ -191,7 +191,7 @@ def install_faults(wheels: Path) -> Iterator[str]:
         installed = run(*pip, *install, f"kalshi-fix-sansio[{extras}]")
         done = run(folder / "bin" / "kalshi-fix", command) if not installed.returncode else installed
         if done.returncode != status or printed not in done.stderr:
-            yield f"kalshi-fix {command} with kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
+            yield f"kalshi-fix {command} fails with kalshi-fix-sansio[{extras}]:\n{done.stdout}{done.stderr}"
         imported = run(python, "-I", "-c", "import kalshi_fix_venue")
         if (imported.returncode == 0) != ("venue" in extras):
             yield f"kalshi-fix-sansio[{extras}]: the venue and its extra must be installed together"

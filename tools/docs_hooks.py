@@ -40,7 +40,7 @@ VERSION = version("kalshi-fix-sansio")
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 WIDTH = re.compile(r'width="100%"(.*?)style="max-width: ?([\d.]+)px;?"')
 
-EXTERNAL = re.compile(
+EXTERNAL_RESOURCE = re.compile(
     r"<(?:script|img|iframe)[^>]+src=\"?https?:|<link[^>]+rel=\"?stylesheet[^>]+href=\"?https?:"
 )
 """Matches the resources that a page would load from another host."""
@@ -85,25 +85,25 @@ def on_config(config: Any, **_: object) -> None:
     messages = sorted(
         path.relative_to(docs).as_posix() for path in (docs / "reference/messages").glob("*.md")
     )
-    below: dict[str, list[Any]] = {"reference/index.md": messages}
+    subpages: dict[str, list[Any]] = {"reference/index.md": messages}
     for stem in CLASSES:
         objects = api_objects((docs / "api" / f"{stem}.md").read_text("utf-8"))
-        below[f"api/{stem}.md"] = [
+        subpages[f"api/{stem}.md"] = [
             {section: [{each.name: f"api/{stem}/{each.name}.md"} for each in group]}
             for section, group in groupby(objects, lambda each: each.section)
         ]
-    config.nav = deepened(config.nav, below)
+    config.nav = with_subpages(config.nav, subpages)
 
 
-def deepened(nav: list[Any], below: dict[str, list[Any]]) -> list[Any]:
+def with_subpages(nav: list[Any], subpages: dict[str, list[Any]]) -> list[Any]:
     """Return a navigation in which pages become sections: the page itself, then the pages below it."""
     changed: list[Any] = []
     for entry in nav:
         [(title, target)] = entry.items() if isinstance(entry, dict) else [(None, entry)]
         if isinstance(target, list):
-            changed.append({title: deepened(target, below)})
-        elif target in below:
-            changed.append({title: [target, *below[target]]})
+            changed.append({title: with_subpages(target, subpages)})
+        elif target in subpages:
+            changed.append({title: [target, *subpages[target]]})
         else:
             changed.append(entry)
     return changed
@@ -176,7 +176,9 @@ def on_page_content(content: str, page: Any, **_: object) -> str:
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """Allow line breaks in long names in tables; the search index has been built from the unbroken words."""
+    """Allow line breaks in long names in tables; by now the search index has been built from the unbroken
+    words.
+    """
     return with_breaks(output)
 
 
@@ -201,7 +203,7 @@ def on_post_build(config: Any, **_: object) -> None:
     lines += [f"- [{title}]({url}): {text}" for title, url, text in pages]
     site = Path(config.site_dir)
     (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
-    elsewhere = [path for path in site.rglob("*.html") if EXTERNAL.search(path.read_text("utf-8"))]
+    elsewhere = [path for path in site.rglob("*.html") if EXTERNAL_RESOURCE.search(path.read_text("utf-8"))]
     if elsewhere:
         raise PluginError(f"{elsewhere[0]} loads a resource from another host")
     if broken := [*broken_links(site)]:

@@ -14,12 +14,12 @@ from urllib.parse import unquote, urldefrag
 TAG = re.compile(r"(<[^>]*>)")
 ENTRY = re.compile(r"^### (.*)\n\n((?:.+\n?)+)", re.MULTILINE)
 API = re.compile(r"^::: (\S+)\n((?: {4}.*\n)*)", re.MULTILINE)
-QUIET = frozenset(
+UNLINKED_ELEMENTS = frozenset(
     ["a", "abbr", "button", "code", "dt", "figure", "label", "pre", "script", "style", "svg"]
     + [f"h{level}" for level in range(1, 7)]
 )
 """Elements in which terms are not linked."""
-EVERYDAY = frozenset(
+EVERYDAY_TERMS = frozenset(
     [
         "FIX",
         "book",
@@ -71,7 +71,7 @@ def terms_of(glossary: str) -> dict[str, Term]:
         )
         meaning = re.split(r"(?<=\.) (?=[A-Z])", plain)[0]
         for name in names_of(heading):
-            if name not in EVERYDAY:
+            if name not in EVERYDAY_TERMS:
                 terms[name] = Term(anchor_of(heading), meaning)
     return terms
 
@@ -99,7 +99,7 @@ def with_terms(content: str, terms: dict[str, Term], glossary: str) -> str:
     parts, inside = [], 0
     for part in TAG.split(content):
         tag = re.match(r"<(/?)(\w+)", part)
-        if tag and tag[2] in QUIET and not part.endswith("/>"):
+        if tag and tag[2] in UNLINKED_ELEMENTS and not part.endswith("/>"):
             inside += -1 if tag[1] else 1
         parts.append(pattern.sub(link, part) if not tag and not inside else part)
     return "".join(parts)
@@ -149,7 +149,9 @@ def broken_links(site: Path) -> Iterable[str]:
     pages = {path: Links(path.read_text("utf-8")) for path in site.rglob("*.html")}
     for path, page in sorted(pages.items()):
         for link in sorted(page.links):
-            if path.name == "404.html":  # shown at any address, so its links begin at the host's root
+            if (
+                path.name == "404.html"
+            ):  # its links begin at the host's root, because it is shown at any address
                 continue
             address, anchor = urldefrag(link)
             target = (path.parent / unquote(address.partition("?")[0])).resolve() if address else path

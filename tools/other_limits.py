@@ -2,8 +2,8 @@
 
 `make limits` runs it. In the copy's spec all rate limits, scopes, windows and bounds are changed, and the
 generated files are written again. A test that fails there hard-codes one of the venue's figures, so the next
-revision of the spec would break it. Arguments are passed to pytest; by default, the script
-runs the tests of the quick gate and the simulated venue's tests of rate limits and windows.
+revision of the spec would break it. Arguments are passed to pytest; without arguments, the script runs the
+tests of the quick gate, and the simulated venue's tests of rate limits and windows.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def change(spec: Path) -> int:
     count = 0
     for name, changes in CHANGES.items():
         text = (spec / name).read_text("utf-8")
-        # From the end to the beginning, so that the positions of the remaining changes stay valid.
+        # The changes are made from the end to the beginning, so that the positions of the remaining ones stay
+        # valid.
         root: Any = yaml.compose(text)
         found = sorted(changes(root), key=lambda each: -each[0].start_mark.index)
         for node, new in found:
@@ -128,7 +129,7 @@ def copy(to: Path) -> None:
 def quick_tests() -> list[str]:
     """Return pytest's arguments for the tests of the quick gate and the tests of the venue's limits."""
     quick = runpy.run_path(str(ROOT / "tools/quick.py"))
-    slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW"]]
+    slow = [f"--ignore-glob=*/{each}" for each in quick["SLOW_TESTS"]]
     return ["-n", "auto", *slow, *quick["chosen"]([]), *(f"tests/venue/{each}" for each in VENUE_TESTS)]
 
 

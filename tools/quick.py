@@ -33,11 +33,15 @@ PACKAGES = {
     "fuzz": "tests/fuzz",
     "tools": "tests",
 }
-"""Folder with the tests of a package, each named after a folder or module of the package."""
-WHOLE = {"codegen": "tests/codegen", "fuzz": "tests/fuzz", "benchmarks": "tests/test_benchmarks.py"}
-"""Tests of packages that are quick enough to run completely if a changed module has no tests of its own."""
+"""Folder with the tests of a package; each file or folder in it is named after a module or folder of the
+package.
+"""
+WHOLE_SUITES = {"codegen": "tests/codegen", "fuzz": "tests/fuzz", "benchmarks": "tests/test_benchmarks.py"}
+"""Tests of packages whose test suite is quick enough to run completely if a changed module has no tests of
+its own.
+"""
 PAGES = ("tests/test_docs_text.py", "tests/test_project_docs.py", "tests/test_readme.py")
-SLOW = (
+SLOW_TESTS = (
     *("*slow_model*", "test_fuzz*", "test_soak*", "test_kill*", "test_crash*", "test_day*", "*hostile*"),
     *("test_generated_encoders*", "test_order_books_wire*", "test_mutations*", "test_held_out*"),
 )
@@ -77,7 +81,7 @@ def tests_of(path: str) -> Iterator[str]:
                 each for each in (f"{tests}/{folder}", f"{tests}/test_{folder}") if (ROOT / each).exists()
             ]
     top, _, _ = path.partition("/")
-    yield from own or [each for package, each in WHOLE.items() if package == top]
+    yield from own or [each for package, each in WHOLE_SUITES.items() if package == top]
 
 
 def _all_of_core() -> list[str]:
@@ -103,7 +107,7 @@ def steps(base: str) -> Iterator[list[str]]:
     yield [*python, "codegen", "downstream"]
     yield [f"{scripts}/mypy"]
     yield [f"{scripts}/lint-imports"]
-    slow = [f"--ignore-glob=*/{each}" for each in SLOW]
+    slow = [f"--ignore-glob=*/{each}" for each in SLOW_TESTS]
     yield [*python, "pytest", "-q", "-n", "auto", *slow, *chosen(paths)]
 
 

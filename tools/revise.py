@@ -178,7 +178,7 @@ class Tool:
             others = [line.removeprefix("by hand  ") for line in notes if line.startswith("by hand  ")]
             self.revision.state["by hand"] = others
             written = sum(line.startswith("written  ") for line in notes)
-            result.append(f"{written} written, {len(others)} by hand")
+            result.append(f"{written} written, {len(others)} left to write by hand")
 
     def words(self) -> None:
         """Stop if the spec still contains the placeholder instead of a text."""
@@ -243,7 +243,7 @@ class Tool:
                 raise StepError(1, f"`{command}` failed: see {path}. Correct this, and run the script again.")
             result.append(command)
 
-    def all(self) -> str:
+    def run_all(self) -> str:
         """Run all possible steps; return the instructions for the user."""
         self.fetch()
         if not self.revision.base:
@@ -337,7 +337,7 @@ def arguments() -> argparse.Namespace:
         help="name of the revision; its branch is venue-NAME "
         "[default: the current branch's, or today's date]",
     )
-    add("--reviewed", action="store_true", help="record the text of the documents as read")
+    add("--reviewed", action="store_true", help="record the text of the documents as reviewed")
     add("--index", help="URL of the venue's llms.txt [default: the manifest's]")
     add("--dictionary", help="URL of the venue's dictionary [default: the manifest's]")
     add("--against", help="folder of earlier documents [default: those of the last revision]")
@@ -361,7 +361,7 @@ def main() -> int:
         if revision.base and own != revision.folder.name:
             raise StepError(2, f"Revision {revision.folder.name} has begun: switch to its branch.")
         try:
-            instructions = Tool(options, revision).all()
+            instructions = Tool(options, revision).run_all()
         except StepError as error:
             status, instructions = error.status, str(error)
         revision.save()

@@ -28,7 +28,7 @@ SOURCES = {
     Source.TIMER: "A timer",
     Source.STORE: "The store",
 }
-REFUSED, STAYS = "refused", "·"
+REFUSED, NO_CHANGE = "refused", "·"
 
 
 def always_fatal() -> list[Input]:
@@ -88,7 +88,7 @@ def cell(state: State, target: State | None) -> str:
     """Return the table cell for one state and one input."""
     if target is None:
         return REFUSED
-    return STAYS if target is state else target.value
+    return NO_CHANGE if target is state else target.value
 
 
 def generated() -> str:

@@ -18,7 +18,7 @@ LABEL = "venue-revision"
 TITLE = "The venue's documents have changed"
 MAX_BODY = 60_000
 """Maximum size of the text in characters; GitHub accepts 65,536."""
-QUOTED = "    the text  "
+QUOTATION_PREFIX = "    the text  "
 """Prefix of lines that quote the venue's text."""
 MAX_QUOTED = 120
 """Maximum length in characters of a quotation without changed words; the text is not ours to publish."""
@@ -88,7 +88,7 @@ def body(report: str) -> str:
 
 def _shortened(line: str) -> str:
     """Return a line of the report; a long quotation without marked changes is shortened."""
-    if not line.startswith(QUOTED) or "[-" in line or "{+" in line or len(line) <= MAX_QUOTED:
+    if not line.startswith(QUOTATION_PREFIX) or "[-" in line or "{+" in line or len(line) <= MAX_QUOTED:
         return line
     return f"{line[:MAX_QUOTED]} …"
 

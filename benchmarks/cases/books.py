@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import samples
 from benchmarks.canonical import levels, require_equal
 from benchmarks.engines import installed, ours
-from benchmarks.measure import Contender, over
+from benchmarks.measure import Contender, call_for_each
 
 LEVELS = 40
 MESSAGE, BOOK = "to message", "to book"
@@ -49,7 +49,7 @@ def market_data(count: int = samples.COUNT) -> list[Contender]:
         data = wire(kind, count)
         books = {name: started_books(engine) for name, engine in engines.items()}
         for _, apply in books.values():
-            over(apply, data)()
+            call_for_each(apply, data)()
         for symbol in samples.MARKETS:
             by_engine = {name: levels(book.get(symbol)) for name, (book, _) in books.items()}
             require_equal(f"the book of {symbol}", by_engine)
@@ -58,6 +58,7 @@ def market_data(count: int = samples.COUNT) -> list[Contender]:
             (BOOK, {name: apply for name, (_, apply) in books.items()}),
         ):
             found += [
-                Contender(title(kind, case), name, over(act, data), count) for name, act in acts.items()
+                Contender(title(kind, case), name, call_for_each(act, data), count)
+                for name, act in acts.items()
             ]
     return found

@@ -23,9 +23,9 @@ KINDS = (1, 3)
 """Numbers of entries in an update."""
 COUNT = 10_000
 CONSUMERS = 10
-PACED = (("10,000/s without decoding", "raw", 10_000), ("2,000/s with books", "books", 2_000))
+FIXED_RATES = (("10,000/s without decoding", "raw", 10_000), ("2,000/s with books", "books", 2_000))
 """Measurements at a fixed rate: the name, the mode of the consumers, and the messages per second."""
-SECONDS, PACED_ROUNDS = 5, 3
+SECONDS, FIXED_RATE_ROUNDS = 5, 3
 NAMES = {
     "decode": "decode() alone",
     "publisher": "publisher",
@@ -46,14 +46,14 @@ def over_nats(rounds: int = 9, count: int = COUNT, seconds: float = SECONDS) -> 
             figures: dict[str, list[float]] = _run("costs", url, entries, count, rounds)
         case = f"p: incremental of {entries} over the bus"
         results += [result(case, NAMES[name], found, by_round=True) for name, found in figures.items()]
-    for name, mode, rate in PACED:
+    for name, mode, rate in FIXED_RATES:
         results += _at_fixed_rate(f"p: ten consumers, {name}", mode, rate, seconds)
     return results
 
 
 def _at_fixed_rate(case: str, mode: str, rate: int, seconds: float) -> list[Result]:
     sent, received, late, published_us, consumer_us, batch = [], [], [], [], [], []
-    for _ in range(PACED_ROUNDS):
+    for _ in range(FIXED_RATE_ROUNDS):
         count = int(rate * seconds)
         with _server() as url, ExitStack() as stack:
             consumers = [stack.enter_context(_consumer(url, str(count), mode)) for _ in range(CONSUMERS)]

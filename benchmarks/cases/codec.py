@@ -8,20 +8,20 @@ from typing import Any
 from benchmarks import samples
 from benchmarks.canonical import canonical, fields, require_equal
 from benchmarks.engines import installed, ours
-from benchmarks.measure import Contender, over
+from benchmarks.measure import Contender, call_for_each
 from kalshi_fix_sansio import EncodeError, decode_strict
 from kalshi_fix_sansio.messages import CODEC
 
 READ, WRITE, MAKE = "a: report to 20 values", "b: order to bytes", "b: values to order to bytes"
 READ_DICTIONARY, WRITE_READY = "quickfix, dictionary", "quickfix, message ready"
-Act = tuple[Callable[[Any], Any], Sequence[Any]]
-"""A function, and the items with which it is called in turn."""
+Task = tuple[Callable[[Any], Any], Sequence[Any]]
+"""A function, and the items that it is called with, one after another."""
 
 
 def reading(count: int = samples.COUNT) -> list[Contender]:
     """Return contenders that parse reports and read 20 values from each."""
     wire = [samples.report_bytes(number) for number in range(count)]
-    readers: dict[str, Act] = {ours.NAME: (ours.read_report, wire)}
+    readers: dict[str, Task] = {ours.NAME: (ours.read_report, wire)}
     for quickfix in installed(["quickfix_engine"]):
         readers[READ_DICTIONARY] = quickfix.read_with_dictionary, wire
     for engine in installed(["quickfix_engine", "kalshi_sdk", "fixcore_engine", "simplefix_engine"]):
@@ -32,7 +32,7 @@ def reading(count: int = samples.COUNT) -> list[Contender]:
         "reports",
         {name: [canonical(read(item)) for item in items] for name, (read, items) in readers.items()},
     )
-    return [Contender(READ, name, over(*act), count) for name, act in readers.items()]
+    return [Contender(READ, name, call_for_each(*act), count) for name, act in readers.items()]
 
 
 def writing(count: int = samples.COUNT) -> list[Contender]:
@@ -43,7 +43,7 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
     """
     values = [samples.order_values(number) for number in range(count)]
     texts = [samples.order_fields(each) for each in values]
-    writers: dict[tuple[str, str], Act] = {
+    writers: dict[tuple[str, str], Task] = {
         (WRITE, ours.NAME): (ours.order_writer(), [samples.order(number) for number in range(count)]),
         (MAKE, ours.NAME): (ours.order_maker(), values),
     }
@@ -62,7 +62,7 @@ def writing(count: int = samples.COUNT) -> list[Contender]:
     for data in written[WRITE, ours.NAME]:
         decode_strict(data)
     _require_checks()
-    return [Contender(case, name, over(*act), count) for (case, name), act in writers.items()]
+    return [Contender(case, name, call_for_each(*act), count) for (case, name), act in writers.items()]
 
 
 def _require_checks() -> None:

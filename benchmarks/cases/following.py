@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import samples
 from benchmarks.engines.ours import NAME as OURS
-from benchmarks.measure import Contender, over
+from benchmarks.measure import Contender, call_for_each
 from kalshi_fix_sansio import ExecutionReport, Message, MessageReceived, OrderCancelRequest, encode
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading import Orders
@@ -85,5 +85,5 @@ def orders(count: int = COUNT) -> list[Contender]:
     assert not followed.uncertain()
     return [
         Contender(FOLLOWING, OURS, follow, len(wire), max_calls=1),
-        Contender(FOLLOWING, DECODING, over(CODEC.decode, wire), len(wire), max_calls=1),
+        Contender(FOLLOWING, DECODING, call_for_each(CODEC.decode, wire), len(wire), max_calls=1),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import samples
 from benchmarks.cases import stream
 from benchmarks.cases.books import LEVELS
-from benchmarks.measure import Contender, over
+from benchmarks.measure import Contender, call_for_each
 from kalshi_fix_adapters.cli.logs.decoding import Decoder, Form, OutputOptions
 from kalshi_fix_adapters.logs import LogReader, read_log, replay
 from kalshi_fix_adapters.logs.entries import chunks_of
@@ -55,7 +55,7 @@ def _reading_contenders(size: int) -> Iterable[Contender]:
     frames = stream.numbered(size)
     path = wire_log(size)
     runs: dict[str, Callable[[], None]] = {
-        DECODE: over(CODEC.decode, frames),
+        DECODE: call_for_each(CODEC.decode, frames),
         READ_LOG: partial(read, path),
         LINES: partial(decode_log, path, Form.BRIEF),
         JSON: partial(decode_log, path, Form.JSON),

@@ -46,7 +46,7 @@ ROUNDS = 3
 _LOGON = LoggedOn(
     Logon(encrypt_method=0, heart_bt_int=30, default_appl_ver_id="9"), 30, True, {"use_dollars": True}
 )
-_ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "end of file", clean=False)
+_SESSION_END = SessionEnded(CloseReason.CONNECTION_LOST, "end of file", clean=False)
 _NOW = Instant(1.0, samples.NOON)
 
 
@@ -129,7 +129,7 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     loading = Orders(max_orders=2 * count).load(rows)
     yield "Orders.load(), a step", partial(next, loading)
     yield "Orders.dump(), after a report", lambda: orders.apply(report()) and dict(orders.dump())
-    yield "Orders.apply(SessionEnded)", lambda: orders.apply(_ENDED)
+    yield "Orders.apply(SessionEnded)", lambda: orders.apply(_SESSION_END)
     yield "Orders.apply(MessagesLost)", lambda: orders.apply(MessagesLost(1, 2))
     yield from _queries(orders, "after a loss")
     yield "Orders.dump(), after a loss", lambda: dict(orders.dump())
@@ -155,10 +155,10 @@ def calls(count: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "OrderGroups.room()", lambda: groups.room("g1", samples.NOON)
     yield "OrderGroups.dump()", groups.dump
     yield "OrderGroups.load(), with dump()", partial(_reload, groups)
-    yield "OrderGroups.apply(SessionEnded)", lambda: groups.apply(_ENDED)
+    yield "OrderGroups.apply(SessionEnded)", lambda: groups.apply(_SESSION_END)
     yield "OrderGroups.apply(LoggedOn)", lambda: groups.apply(_LOGON)
     yield "OrderGroups.uncertain()", groups.uncertain
-    yield "DropCopy.apply(SessionEnded)", lambda: copies.apply(_ENDED, _NOW)
+    yield "DropCopy.apply(SessionEnded)", lambda: copies.apply(_SESSION_END, _NOW)
     yield "DropCopy.request()", lambda: copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, _NOW)
     yield "DropCopy.apply(report)", lambda: copies.apply(MessageReceived(_report(5, next(events))), _NOW)
     received = [_received_copies(count) for _ in range(ROUNDS)]

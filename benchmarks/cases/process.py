@@ -24,10 +24,10 @@ MODULES = {
     "simplefix": "simplefix",
 }
 CORE, CLIENT = "the core", "the blocking client"
-STARTED = {CORE: "kalshi_fix_sansio", CLIENT: "kalshi_fix_adapters.blocking"}
-OTHERS = "third-party imports of {}"
-NOTHING, VERSION, HELP = "Python alone", "kalshi-fix --version", "kalshi-fix --help"
-_OWN = ("kalshi_fix_sansio", "kalshi_fix_adapters")
+STARTED_MODULES = {CORE: "kalshi_fix_sansio", CLIENT: "kalshi_fix_adapters.blocking"}
+THIRD_PARTY_IMPORTS = "third-party imports of {}"
+PYTHON_ALONE, VERSION, HELP = "Python alone", "kalshi-fix --version", "kalshi-fix --help"
+_OWN_PACKAGES = ("kalshi_fix_sansio", "kalshi_fix_adapters")
 _IMPORT = """\
 import time
 def resident():
@@ -37,7 +37,7 @@ before, begin = resident(), time.perf_counter()
 import {module}
 print(time.perf_counter() - begin, resident() - before)
 """
-_LISTED = (
+_LIST_IMPORTS = (
     "import sys; before = {{*sys.modules}}; import {}; print(*[m for m in sys.modules if m not in before])"
 )
 
@@ -68,9 +68,9 @@ def starting(rounds: int = 9) -> list[Result]:
     A program that imports only the third-party modules of one of our modules is the lower bound for that
     module.
     """
-    programs = {NOTHING: ["-c", "pass"]}
-    for name, module in STARTED.items():
-        programs[OTHERS.format(name)] = ["-c", _third_party_imports(module)]
+    programs = {PYTHON_ALONE: ["-c", "pass"]}
+    for name, module in STARTED_MODULES.items():
+        programs[THIRD_PARTY_IMPORTS.format(name)] = ["-c", _third_party_imports(module)]
         programs[name] = ["-c", f"import {module}"]
     for name in (VERSION, HELP):
         programs[name] = ["-m", "kalshi_fix_adapters.cli", name.partition(" ")[2]]
@@ -81,9 +81,9 @@ def starting(rounds: int = 9) -> list[Result]:
 
 def _third_party_imports(module: str) -> str:
     """Return a program that imports the third-party modules of one of our modules."""
-    names = python("-c", _LISTED.format(module)).split()
+    names = python("-c", _LIST_IMPORTS.format(module)).split()
     # Some names are not importable modules, such as typing.io.
-    wanted = [name for name in names if not name.startswith((*_OWN, "typing."))]
+    wanted = [name for name in names if not name.startswith((*_OWN_PACKAGES, "typing."))]
     return f"import {', '.join(wanted)}"
 
 

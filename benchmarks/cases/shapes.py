@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from benchmarks import samples
 from benchmarks.cases import books
-from benchmarks.measure import Contender, over
+from benchmarks.measure import Contender, call_for_each
 from kalshi_fix_sansio import Message, decode, encode
 from kalshi_fix_sansio.codec import Codec
 from kalshi_fix_sansio.codec.compiled.cache import MAX_SIGHTINGS, SIGHTINGS_TO_COMPILE
@@ -19,10 +19,10 @@ from kalshi_fix_sansio.messages import CODEC
 SHAPES = "s: report, by number of shapes in rotation"
 COUNTS = (1, 4, 8, 13, 16, 32, 64, 128, 256)
 MIX = "s: updates of 1 to 4 entries"
-SORTED, MIXED = "grouped by shape", "mixed"
+GROUPED, MIXED = "grouped by shape", "mixed"
 COMPILED, NEW, FIRST = "compiled shape", "new shape", "first five of a shape, in total"
 _ENTRIES = 4
-_FIRST = 5
+_FIRST_COUNT = 5
 
 
 def title(kind: str) -> str:
@@ -49,7 +49,7 @@ def many_shapes(count: int = samples.COUNT) -> list[Contender]:
         reports = [_report(number, number % shapes) for number in range(max(count, shapes))]
         found.append(_compiled_shapes(SHAPES, str(shapes), reports))
     mixed = _updates(count)
-    found += [_compiled_shapes(MIX, SORTED, sorted(mixed, key=_tags)), _compiled_shapes(MIX, MIXED, mixed)]
+    found += [_compiled_shapes(MIX, GROUPED, sorted(mixed, key=_tags)), _compiled_shapes(MIX, MIXED, mixed)]
     for kind in KINDS:
         case, wire = title(kind), _wire(kind, count)
         new = _wire(kind, max(count, MAX_SIGHTINGS + 1))
@@ -99,16 +99,16 @@ def _compiled_shapes(case: str, name: str, wire: list[bytes]) -> Contender:
     for data in {tuple(_tags(data)): data for data in wire}.values():
         for _ in range(SIGHTINGS_TO_COMPILE):
             known.decode(data)
-    return Contender(case, name, over(known.decode, wire), len(wire))
+    return Contender(case, name, call_for_each(known.decode, wire), len(wire))
 
 
 def _new_shapes(case: str, wire: Iterable[bytes]) -> Contender:
     """Make a contender that never has a decoder for the shape.
 
-    There are more shapes than the codec counts, so it resets its counts before it compiles a decoder.
+    There are more shapes than the codec counts, so the codec resets its counts before it compiles a decoder.
     """
     new = [_with_field(data, tag) for tag, data in enumerate(wire, 9000)]
-    return Contender(case, NEW, over(Codec(CODEC.dialect).decode, new), len(new))
+    return Contender(case, NEW, call_for_each(Codec(CODEC.dialect).decode, new), len(new))
 
 
 def _first_messages(case: str, wire: list[bytes]) -> Contender:
@@ -122,7 +122,7 @@ def _first_messages(case: str, wire: list[bytes]) -> Contender:
 
     def run() -> None:
         codec = fresh[0]
-        for data in wire[:_FIRST]:
+        for data in wire[:_FIRST_COUNT]:
             codec.decode(data)
 
     return Contender(case, FIRST, run, max_calls=1, prepare=prepare)

@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks import samples
 from benchmarks.cases import logs, process
 from benchmarks.cases.stream import established, numbered
-from benchmarks.measure import Contender, Result, measure, over, result
+from benchmarks.measure import Contender, Result, call_for_each, measure, result
 from kalshi_fix_adapters.cli.logs.decoding import Form
 from kalshi_fix_sansio import (
     MarketDataIncrementalRefresh,
@@ -27,16 +27,16 @@ from kalshi_fix_sansio.session import Session
 from kalshi_fix_sansio.trading import OrderBooks, Orders
 
 ENTRIES, FIELDS = "size: entries of a snapshot", "size: fields of a report"
-BOOKS, FLIGHT = "size: symbols with a book", "size: messages in flight"
-LIVE = "size: symbols with live orders"
+BOOKS, IN_FLIGHT = "size: symbols with a book", "size: messages in flight"
+LIVE_ORDERS = "size: symbols with live orders"
 SESSIONS, MEMORY = "size: sessions in one process", "size: memory of books"
 READ_LOG, LINES = "size: MB of a log, read", "size: MB of a log, decoded to lines"
 COUNTS = {
     FIELDS: (20, 25, 30, 40, 60, 100),
     ENTRIES: (10, 50, 100, 250, 500, 1000),
     BOOKS: (1, 10_000, 20_000, 50_000, 100_000),
-    LIVE: (2, 100, 1000, 2000, 10_000),
-    FLIGHT: (10, 100, 1000, 3000, 10_000),
+    LIVE_ORDERS: (2, 100, 1000, 2000, 10_000),
+    IN_FLIGHT: (10, 100, 1000, 3000, 10_000),
     SESSIONS: (1, 10, 100, 300, 1000),
     MEMORY: (1000, 10_000, 20_000, 50_000, 100_000),
     READ_LOG: (1, 4, 16, 64),
@@ -45,12 +45,19 @@ COUNTS = {
 LOG_ROUNDS = 2
 """Fewer rounds than in other cases, because the largest log takes some seconds."""
 LEVELS = 40
-"""Number of levels of each book whose memory is measured."""
-_DIFFERENT = 400
+"""Number of levels of each book in the measurement of memory."""
+_MESSAGE_COUNT = 400
 """Number of different messages used in turn."""
 _PLAIN_REPORT = 25
 """Number of fields of the report without its groups."""
-_OPTIONAL = ("price", "last_px", "last_qty", "transact_time", "trd_match_id", "aggressor_indicator")
+_OPTIONAL_ATTRIBUTES = (
+    "price",
+    "last_px",
+    "last_qty",
+    "transact_time",
+    "trd_match_id",
+    "aggressor_indicator",
+)
 _NOW = Instant(1.0, samples.NOON)
 
 
@@ -60,8 +67,8 @@ def by_size(rounds: int = 7) -> list[Result]:
         FIELDS: _fields,
         ENTRIES: _entries,
         BOOKS: _books,
-        LIVE: _live,
-        FLIGHT: _flight,
+        LIVE_ORDERS: _live,
+        IN_FLIGHT: _flight,
         SESSIONS: _sessions,
     }
     contenders = [make(count) for case, make in constructors.items() for count in COUNTS[case]]
@@ -79,8 +86,8 @@ def slopes(results: Iterable[Result], case: str) -> list[tuple[int, float]]:
 
 
 def _fields(count: int) -> Contender:
-    wire = [_report_of(count, number) for number in range(_DIFFERENT)]
-    return Contender(FIELDS, str(count), over(CODEC.decode, wire), len(wire))
+    wire = [_report_of(count, number) for number in range(_MESSAGE_COUNT)]
+    return Contender(FIELDS, str(count), call_for_each(CODEC.decode, wire), len(wire))
 
 
 def _report_of(count: int, number: int) -> bytes:
@@ -89,7 +96,7 @@ def _report_of(count: int, number: int) -> bytes:
     report.misc_fees, report.collateral_amount_changes = [], []
     head = samples.header("8", 2 + number, samples.NOON)
     report.unknown = tuple((9000 + n, b"0.7450") for n in range(count - _PLAIN_REPORT))
-    for name in _OPTIONAL[: max(0, _PLAIN_REPORT - count)]:
+    for name in _OPTIONAL_ATTRIBUTES[: max(0, _PLAIN_REPORT - count)]:
         setattr(report, name, None)
     data = encode(report, head)
     assert data.count(b"\x01") == count
@@ -97,8 +104,8 @@ def _report_of(count: int, number: int) -> bytes:
 
 
 def _entries(count: int) -> Contender:
-    wire = [samples.snapshot_bytes(count, number) for number in range(max(2, _DIFFERENT * 10 // count))]
-    return Contender(ENTRIES, str(count), over(CODEC.decode, wire), len(wire))
+    wire = [samples.snapshot_bytes(count, number) for number in range(max(2, _MESSAGE_COUNT * 10 // count))]
+    return Contender(ENTRIES, str(count), call_for_each(CODEC.decode, wire), len(wire))
 
 
 def _books(count: int) -> Contender:
@@ -107,8 +114,8 @@ def _books(count: int) -> Contender:
     for number in range(count):
         level = MDFullEntry(md_entry_type="0", md_entry_px="0.45", md_entry_size=1)
         books.apply(MarketDataSnapshotFullRefresh(symbol=f"M{number}", md_entries=[level]))
-    messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_DIFFERENT)]
-    return Contender(BOOKS, str(count), over(books.apply, messages), len(messages))
+    messages = [_update(f"M{number * 7919 % count}", number + 1) for number in range(_MESSAGE_COUNT)]
+    return Contender(BOOKS, str(count), call_for_each(books.apply, messages), len(messages))
 
 
 def _update(symbol: str, size: int) -> Message:
@@ -128,9 +135,9 @@ def _live(count: int) -> Contender:
                     cl_ord_id=f"{number}-{side}", symbol=f"M{number}", side=side, order_qty=1, price="0.45"
                 )
             )
-    symbols = [f"M{number * 7919 % count}" for number in range(_DIFFERENT)]
+    symbols = [f"M{number * 7919 % count}" for number in range(_MESSAGE_COUNT)]
     assert all(len(list(orders.live(symbol))) == 2 for symbol in symbols)
-    return Contender(LIVE, str(count), over(orders.live, symbols), len(symbols))
+    return Contender(LIVE_ORDERS, str(count), call_for_each(orders.live, symbols), len(symbols))
 
 
 def _flight(count: int) -> Contender:
@@ -139,7 +146,7 @@ def _flight(count: int) -> Contender:
     for number in range(count):
         order.cl_ord_id = f"open-{number}"
         _send(session, order)
-    return Contender(FLIGHT, str(count), partial(_send, session, order), max_calls=1000)
+    return Contender(IN_FLIGHT, str(count), partial(_send, session, order), max_calls=1000)
 
 
 def _send(session: Session, order: Message) -> None:

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.store_postgres import PostgresStore
 
 STORE = "i: order sent with a durable MsgSeqNum"
-PACED = "j: order at 1,000/s, until it is durable"
+FIXED_RATE = "j: order at 1,000/s, until it is durable"
 BATCH = 100
 SESSIONS = 16
 RATE, SECONDS = 1000, 2
-PACED_ROUNDS = 3
+FIXED_RATE_ROUNDS = 3
 Sync = Literal["full", "normal"]
 SYNCS: tuple[Sync, ...] = ("full", "normal")
 NOW = Instant(1.0, samples.NOON + timedelta(seconds=1))
 Store: TypeAlias = "SqliteStore | PostgresStore"
-Open: TypeAlias = "Callable[[str], Store]"
-"""Opens the store of an account."""
+StoreOpener: TypeAlias = "Callable[[str], Store]"
+"""A function that opens the store of an account."""
 
 
 def storing(rounds: int = 9) -> list[Result]:
@@ -50,23 +50,23 @@ def storing(rounds: int = 9) -> list[Result]:
                 contenders.append(Contender(STORE, label, _sender(opened), BATCH, max_calls=4))
             if "normal" not in name:
                 paced += _at_fixed_rate(
-                    name, [open_store(f"paced-{number}") for number in range(PACED_ROUNDS)]
+                    name, [open_store(f"paced-{number}") for number in range(FIXED_RATE_ROUNDS)]
                 )
         return [*measure(contenders, rounds), *paced]
 
 
 @contextmanager
-def _stores() -> Iterator[Mapping[str, Open]]:
+def _stores() -> Iterator[Mapping[str, StoreOpener]]:
     """Yield the kinds of stores, with Postgres if psycopg and a server are installed (`make postgres`)."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
-        def sqlite(sync: Sync) -> Open:
+        def sqlite(sync: Sync) -> StoreOpener:
             return lambda name: stack.enter_context(
                 SqliteStore(folder / f"{sync}-{name}.sqlite3", owner=_owner(name), sync=sync)
             )
 
-        stores: dict[str, Open] = {f"sqlite, sync={sync}": sqlite(sync) for sync in SYNCS}
+        stores: dict[str, StoreOpener] = {f"sqlite, sync={sync}": sqlite(sync) for sync in SYNCS}
         try:
             from kalshi_fix_adapters.store_postgres import PostgresStore
             from tests.postgres import Server
@@ -121,7 +121,10 @@ def _at_fixed_rate(name: str, stores: Iterable[Store]) -> list[Result]:
     rounds = [quantiles(_delays(store), n=100) for store in stores]
     return [
         result(
-            PACED, f"{name}, p{percent}", [percentiles[percent - 1] for percentiles in rounds], by_round=True
+            FIXED_RATE,
+            f"{name}, p{percent}",
+            [percentiles[percent - 1] for percentiles in rounds],
+            by_round=True,
         )
         for percent in (50, 99)
     ]
@@ -130,7 +133,7 @@ def _at_fixed_rate(name: str, stores: Iterable[Store]) -> list[Result]:
 def _delays(store: Store) -> list[float]:
     """Return the delay of each order in microseconds."""
     session = established(name="KalshiRT", store=store)
-    while session.prepare():  # as the clients do before the logon
+    while session.prepare():  # clients do the same before the logon
         pass
     committed = threading.Event()
     store.on_commit = committed.set

@@ -31,7 +31,7 @@ from benchmarks.clients.ours import POLLING
 from benchmarks.engines import missing
 from benchmarks.measure import ROOT, Result, awake_processors, in_turn, result
 
-FIRST = 1000
+FIRST_TICKS = 1000
 """Number of the first ticks, which are reported separately because they include one-time work."""
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 SYNCS = ("full", "normal")
@@ -56,7 +56,7 @@ class Setting:
     @property
     def count(self) -> int:
         """Number of ticks: fewer after long pauses."""
-        return MAX_TICKS if self.pause_ms <= 5 else FIRST + 500
+        return MAX_TICKS if self.pause_ms <= 5 else FIRST_TICKS + 500
 
 
 STANDARD = Setting()
@@ -98,7 +98,7 @@ def ticks(rounds: int = 5) -> list[Result]:
 
 def figures(seconds: Sequence[float]) -> dict[str, float]:
     """Return percentiles and maximum of the later ticks, and p99 of the first ticks, in microseconds."""
-    first, later = sorted(seconds[:FIRST]), sorted(seconds[FIRST:])
+    first, later = sorted(seconds[:FIRST_TICKS]), sorted(seconds[FIRST_TICKS:])
     found = {name: _percentile(later, quantile) for name, quantile in PERCENTILES.items()}
     found |= {"max": later[-1] * 1e6, "p99 of the first 1,000": _percentile(first, 0.99)}
     return found

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import Measured, awaited, drive, finished
+from benchmarks.clients.drive import Measurements, awaited, drive, finished
 from kalshi_fix_sansio import NewOrderSingle
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn, MessageReceived
@@ -28,7 +28,7 @@ def _now() -> Instant:
 
 async def _driven(
     write: Callable[[bytes], Awaitable[object]], read: Callable[[], Awaitable[bytes]]
-) -> Measured:
+) -> Measurements:
     """Log on and perform the round trips with a session; the functions write and read its bytes."""
     session = Session(samples.session_config())
     reports: deque[str | None] = deque()
@@ -60,7 +60,7 @@ async def _driven(
     return await drive(send, take)
 
 
-def on_socket(port: int, _: str, authority: str | None) -> Measured:
+def on_socket(port: int, _: str, authority: str | None) -> Measurements:
     """Measure the session on a blocking socket."""
     with socket.create_connection(("127.0.0.1", port)) as plain, contextlib.ExitStack() as stack:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -91,11 +91,11 @@ class _Protocol(asyncio.Protocol):
         return data
 
 
-def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
+def on_asyncio(port: int, _: str, authority: str | None) -> Measurements:
     """Measure the session with an asyncio protocol: the minimum cost of asyncio's loop."""
     assert authority is None
 
-    async def run() -> Measured:
+    async def run() -> Measurements:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_connection(_Protocol, "127.0.0.1", port)
         return await _driven(awaited(transport.write), protocol.read)
@@ -103,13 +103,13 @@ def on_asyncio(port: int, _: str, authority: str | None) -> Measured:
     return asyncio.run(run())
 
 
-def on_trio(port: int, _: str, authority: str | None) -> Measured:
+def on_trio(port: int, _: str, authority: str | None) -> Measurements:
     """Measure the session on a trio stream, in one task: the minimum cost of trio's loop."""
     import trio
 
     assert authority is None
 
-    async def run() -> Measured:
+    async def run() -> Measurements:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         return await _driven(stream.send_all, lambda: stream.receive_some(_MAX_BYTES))
 

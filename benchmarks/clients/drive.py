@@ -16,12 +16,12 @@ TRIPS, PIPELINED, WINDOW, WARM_UP = 600, 2000, 100, 150
 TIMEOUT = 20.0
 MAX_TICKS = 4000
 """Maximum number of ticks in a run."""
-Measured = dict[str, Any]
+Measurements = dict[str, Any]
 
 
 async def drive(
     send: Callable[[dict[str, Any]], Awaitable[object]], take: Callable[[], Awaitable[str | None]]
-) -> Measured:
+) -> Measurements:
     """Send orders one by one, then many at a time; `take` returns the ClOrdID of the next report."""
     times, clock = [], time.perf_counter
     for number, values in enumerate(_orders(0, WARM_UP + TRIPS)):
@@ -61,12 +61,12 @@ def awaited(act: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     return run
 
 
-def finished(coroutine: Coroutine[Any, Any, Measured]) -> Measured:
+def finished(coroutine: Coroutine[Any, Any, Measurements]) -> Measurements:
     """Run a coroutine that only awaits wrapped blocking functions, so it never suspends; return its
     result."""
     try:
         coroutine.send(None)
     except StopIteration as end:
-        found: Measured = end.value
+        found: Measurements = end.value
         return found
     raise AssertionError("the coroutine waits for an event loop")

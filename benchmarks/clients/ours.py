@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished, tick_orders
+from benchmarks.clients.drive import TIMEOUT, Measurements, awaited, drive, finished, tick_orders
 from kalshi_fix_adapters.net.tls import Plaintext, Tls
 from kalshi_fix_sansio import MarketDataIncrementalRefresh, NewOrderSingle
 from kalshi_fix_sansio.trading import OrderBooks
@@ -24,7 +24,7 @@ def _options(port: int, key: str, authority: str | None) -> dict[str, Any]:
     }
 
 
-def blocking(*options: Any) -> Measured:
+def blocking(*options: Any) -> Measurements:
     """Measure our blocking client."""
     from kalshi_fix_adapters.blocking import order_entry
 
@@ -34,7 +34,7 @@ def blocking(*options: Any) -> Measured:
         return finished(drive(send, awaited(lambda: next(messages).cl_ord_id)))
 
 
-async def _driven(module: Any, *options: Any) -> Measured:
+async def _driven(module: Any, *options: Any) -> Measurements:
     async with module.order_entry(**_options(*options)) as client:
         following = client.messages(timeout=TIMEOUT).__anext__
 
@@ -45,14 +45,14 @@ async def _driven(module: Any, *options: Any) -> Measured:
         return await drive(lambda values: client.send(NewOrderSingle(**values)), take)
 
 
-def on_asyncio(*options: Any) -> Measured:
+def on_asyncio(*options: Any) -> Measurements:
     """Measure our asyncio client."""
     from kalshi_fix_adapters import asyncio as module
 
     return asyncio.run(_driven(module, *options))
 
 
-def on_uvloop(*options: Any) -> Measured:
+def on_uvloop(*options: Any) -> Measurements:
     """Measure our asyncio client on the event loop of uvloop."""
     import uvloop  # type: ignore[import-not-found, unused-ignore]
 
@@ -62,13 +62,13 @@ def on_uvloop(*options: Any) -> Measured:
         return runner.run(_driven(module, *options))
 
 
-def on_trio(*options: Any) -> Measured:
+def on_trio(*options: Any) -> Measurements:
     """Measure our trio client."""
     import trio
 
     from kalshi_fix_adapters import trio as module
 
-    found: Measured = trio.run(_driven, module, *options)
+    found: Measurements = trio.run(_driven, module, *options)
     return found
 
 

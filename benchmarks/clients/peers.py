@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks import samples
-from benchmarks.clients.drive import TIMEOUT, Measured, awaited, drive, finished, tick_orders
+from benchmarks.clients.drive import TIMEOUT, Measurements, awaited, drive, finished, tick_orders
 
 
-def sdk(port: int, key: str, authority: str | None) -> Measured:
+def sdk(port: int, key: str, authority: str | None) -> Measurements:
     """Measure kalshi-sdk's session, with messages decoded to typed models as in its documentation."""
     from kalshi.fix.auth import FixSigner
     from kalshi.fix.config import FixConfig, FixSessionType
@@ -22,7 +22,7 @@ def sdk(port: int, key: str, authority: str | None) -> Measured:
 
     from benchmarks.engines import kalshi_sdk
 
-    async def run() -> Measured:
+    async def run() -> Measurements:
         reports: asyncio.Queue[Any] = asyncio.Queue()
 
         async def take() -> str | None:
@@ -48,7 +48,7 @@ def sdk(port: int, key: str, authority: str | None) -> Measured:
     return asyncio.run(run())
 
 
-def quickfix_initiator(port: int, _: str, authority: str | None) -> Measured:
+def quickfix_initiator(port: int, _: str, authority: str | None) -> Measurements:
     """Measure QuickFIX's initiator. Its thread receives reports, and passes them to our thread through a
     queue."""
     from benchmarks.clients.quickfix_peer import REPORT_TAGS, Peer

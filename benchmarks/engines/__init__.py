@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-_NEEDS = {
+_PACKAGES = {
     "quickfix_engine": "quickfix",
     "kalshi_sdk": "kalshi.fix",
     "fixcore_engine": "fixcore",
@@ -16,14 +16,14 @@ _NEEDS = {
 }
 
 
-def installed(names: Iterable[str] = tuple(_NEEDS)) -> Iterator[ModuleType]:
+def installed(names: Iterable[str] = tuple(_PACKAGES)) -> Iterator[ModuleType]:
     """Yield the modules of the engines whose packages are installed."""
     absent = missing()
     for name in names:
-        if _NEEDS[name] not in absent:
+        if _PACKAGES[name] not in absent:
             yield import_module(f"{__name__}.{name}")
 
 
 def missing() -> list[str]:
     """Return the names of the packages that are not installed."""
-    return [needed for needed in _NEEDS.values() if find_spec(needed.partition(".")[0]) is None]
+    return [needed for needed in _PACKAGES.values() if find_spec(needed.partition(".")[0]) is None]

@@ -274,7 +274,7 @@ class DictionaryFact(Fact):
 
 
 @attrs.frozen
-class Unreadable(Fact):
+class UnreadableFact(Fact):
     """Content that looks like a fact and could not be parsed."""
 
     what: str

@@ -38,7 +38,8 @@ TIMEOUT = 30.0
 """Seconds without data after which a connection is abandoned."""
 DEADLINE = 600.0
 """Maximum time in seconds for the index and all pages together; the dictionary, which may be on another host,
-has as much time again. Checked after each block received."""
+has as much time again. It is checked after each block received.
+"""
 _BLOCK = 64 * 1024
 # A Markdown link, with or without `<…>`, or a bare address. Bounded, so that an endless line takes linear
 # time.
@@ -67,16 +68,16 @@ class _Host:
 
     index: SplitResult
     now: Callable[[], float]
-    _left: int = attrs.field(init=False)
+    _remaining_bytes: int = attrs.field(init=False)
     _opener: OpenerDirector = attrs.field(init=False)
-    _until: float = attrs.field(init=False)
+    _deadline: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         # Proxies set in the environment apply, except for a server on this machine.
         proxies = [ProxyHandler({})] if _is_local(self.index) else []
         self._opener = build_opener(_SameOrigin(self.index), *proxies)
-        self._until = self.now() + DEADLINE
-        self._left = MAX_TOTAL
+        self._deadline = self.now() + DEADLINE
+        self._remaining_bytes = MAX_TOTAL
 
     def get(self, url: str, maximum: int) -> tuple[str, HTTPMessage]:
         """Return the text at a URL and the response headers.
@@ -109,14 +110,14 @@ class _Host:
         # Read only the bytes that are available: reading a fixed size can take hours with a slow server.
         while block := answer.read1(min(_BLOCK, maximum + 1 - len(data))):
             data += block
-            # Counted over all pages while reading, so an endless page is noticed early.
-            self._left -= len(block)
+            # The bytes of all pages are counted while they are read, so an endless page is noticed early.
+            self._remaining_bytes -= len(block)
             if len(data) > maximum:
-                raise FetchError(f"{url}: more than {maximum} bytes")
-            if self._left < 0:
+                raise FetchError(f"{url}: has more than {maximum} bytes")
+            if self._remaining_bytes < 0:
                 raise FetchError(f"{url}: all pages together have more than {MAX_TOTAL} bytes")
-            if self.now() > self._until:
-                raise FetchError(f"{url}: not received completely within {DEADLINE:.0f} seconds")
+            if self.now() > self._deadline:
+                raise FetchError(f"{url}: was not received completely within {DEADLINE:.0f} seconds")
         if answer.length:  # Fewer bytes than Content-Length.
             raise FetchError(f"{url}: is incomplete; missing bytes: {answer.length}")
         return bytes(data)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import yaml
 
-from codegen.diff.facts import Fact, MentionFact, Unreadable
+from codegen.diff.facts import Fact, MentionFact, UnreadableFact
 from codegen.diff.sources import GivenSources, Reading
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -22,7 +22,7 @@ KEEPABLE = (NEW, DIFFERENT, GONE)
 """Kinds of findings that an entry of `differences.yaml` may settle, and whose edits can be written."""
 
 # Written by `advice.text` if a page gives the code that accompanies a text.
-_MEANS = re.compile(r"means: \{[^}]*\}, ")
+_MEANS_SETTING = re.compile(r"means: \{[^}]*\}, ")
 
 _FactT = TypeVar("_FactT", bound=Fact)
 _ItemT = TypeVar("_ItemT")
@@ -138,13 +138,13 @@ class Evidence:
         """Return all facts of a kind, file by file."""
         return [fact for fact in self._by_kind.get(kind, ()) if isinstance(fact, kind)]
 
-    def by(self, kind: type[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
+    def facts_by(self, kind: type[_FactT], key: Callable[[_FactT], _Key]) -> dict[_Key, list[_FactT]]:
         """Return all facts of a kind, grouped by a key in order of first occurrence."""
         return grouped(self.facts(kind), key)
 
     def mentions(self, kind: str, known: Container[str]) -> dict[str, list[MentionFact]]:
         """Return the unknown values mentioned in running text, with their mentions."""
-        mentions = self.by(MentionFact, lambda each: each.value if each.kind == kind else "")
+        mentions = self.facts_by(MentionFact, lambda each: each.value if each.kind == kind else "")
         return {value: each for value, each in mentions.items() if value and value not in known}
 
     def expects(self, sources: str) -> bool:
@@ -201,7 +201,7 @@ class Evidence:
 
     def unreadable(self) -> Iterator[Finding]:
         """Yield a finding for each passage that could not be parsed."""
-        for fact in self.facts(Unreadable):
+        for fact in self.facts(UnreadableFact):
             where = fact.location
             yield self.report("source unread", fact, where, address=str(where), what=fact.what)
 
@@ -257,7 +257,7 @@ def _joined(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """
     found: dict[tuple[str, str, str], Edit] = {}
     for each in edits:
-        key = (each.location.file, _MEANS.sub("", each.text), _MEANS.sub("", each.scoped))
+        key = (each.location.file, _MEANS_SETTING.sub("", each.text), _MEANS_SETTING.sub("", each.scoped))
         earlier = found.get(key, each)
         # Texts with equal keys differ only in `means`, so the longer one has it.
         chosen = max(earlier, each, key=lambda edit: len(edit.text))

@@ -32,8 +32,8 @@ _HEAD = """\
 # Fingerprints of the prose of the venue's documents, as of the last review against this spec. Written by
 # `python -m codegen diff --reviewed SOURCE…`, never by hand; the text itself is not kept.
 """
-# The first of these keys that a page has is used. The keys with the most exact dates are first.
-_DATED = ("lastmod", "last_modified", "updated", "date")
+# The first of these keys that a page has is used, so the keys with the most exact dates are listed first.
+_DATE_KEYS = ("lastmod", "last_modified", "updated", "date")
 """Front matter keys with the date of the last change."""
 _MAX_TEXT = 400
 """Maximum length in characters of a passage in the report."""
@@ -68,7 +68,7 @@ def of_reading(reading: Reading, spec: SpecIndex) -> list[Passage]:
         # The entries of a changelog have separate fingerprints, in `changelog.yaml`.
         text = reading.text
         if reading.kind == CHANGELOG:
-            text = changelog.outside(text, spec.vocabulary.entry)
+            text = changelog.without_entries(text, spec.vocabulary.entry)
         return [_passage(*each) for each in _of_page(text)]
     document = bounded_xml.parse(reading.text.encode(), reading.file)
     return [_passage(line, line, text) for line, text in document.comments]
@@ -164,7 +164,7 @@ def compare(
             covered |= before.keys()
         kept = (item for key, prints in before.items() if key not in covered for item in prints)
         now = Counter(passage.fingerprint for listed in given.values() for passage in listed) + Counter(kept)
-        # Counted over all pages: a passage that moves from one to another is unchanged.
+        # Passages are counted over all pages, so one that moves to another page is unchanged.
         then = Counter(item for prints in before.values() for item in prints)
         balance = (now - then, then - now)
         for reading, listed in zip(each.readings, passages, strict=True):
@@ -323,4 +323,4 @@ def write(readings: Sequence[Reading], spec: SpecIndex) -> Path:
 def _date(reading: Reading) -> str:
     """Return the date of a page's last change in ISO format, or an empty string."""
     settings = markdown.front_matter(reading.text)[0] if reading.kind in (PAGE, GUIDE) else {}
-    return next((found for key in _DATED if (found := date_in(settings.get(key, "")[:10]))), "")
+    return next((found for key in _DATE_KEYS if (found := date_in(settings.get(key, "")[:10]))), "")

@@ -13,8 +13,8 @@ from pathlib import Path
 from codegen.diff.findings import KEEPABLE, Edit, Finding
 
 _SETTING = re.compile(r"`(\w+)`: `(limits: .*)`")
-_QUOTED = re.compile(r"`([^`]*:[^`]*)`")
-_ADDED = re.compile(r"(?:after it|among the members of ((?:group )?\w+))[^`\n]*[`\n](\w+):")
+_QUOTED_LINE = re.compile(r"`([^`]*:[^`]*)`")
+_ADDITION = re.compile(r"add (?:after this line:\n|`)(\w+):(?:[^`]*` to the members of ((?:group )?\w+))?")
 _MEMBER = re.compile(r"( +)(\w+): +(?:(\w+)|\{(.*)\})")
 _ENTRY = re.compile(r"`(- \{[^`]*\})`")
 
@@ -28,7 +28,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
             edits.setdefault(_element(edit), edit)
     written: list[Edit] = []
     others: list[Edit] = []
-    # From the end of each file to its beginning, to keep the line numbers valid.
+    # Each file is edited from its end to its beginning, so that line numbers stay valid.
     for edit in sorted(edits.values(), key=lambda each: each.location)[::-1]:
         (written if _write(edit) else others).append(edit)
     return written[::-1], others[::-1]
@@ -36,7 +36,7 @@ def write(findings: Iterable[Finding]) -> tuple[list[Edit], list[Edit]]:
 
 def _element(edit: Edit) -> tuple[str, ...]:
     """Return the key of the element that an edit adds: its file, its parent, and its name."""
-    found = _ADDED.match(edit.text)
+    found = _ADDITION.match(edit.text)
     return (edit.location.file, *(found.groups("") if found else (str(edit.location), edit.text)))
 
 
@@ -51,13 +51,13 @@ def _write(edit: Edit) -> bool:
         # The newest entry of a list is its first.
         top = next((number for number, line in enumerate(lines) if line.startswith("  - ")), len(lines))
         lines.insert(top, f"  {entry[1]}")
-    elif block and first == "in it":
+    elif block and first == "add to this file:":
         lines += block
-    elif block and first == "after it" and path.is_file():
+    elif block and first == "add after this line:" and path.is_file():
         end = _end_of_section(lines, path)
         lines[end:end] = [f"  {line}" for line in block]
-    elif first.startswith(("after it", "among")) and (found := _QUOTED.search(first)) and lines:
-        _insert(lines, at, found[1], path, inside=first.startswith("among"))
+    elif first.startswith("add `") and (found := _QUOTED_LINE.search(first)) and lines:
+        _insert(lines, at, found[1], path, inside="` to the members of " in first)
     else:
         return False
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from codegen.diff.findings import (
     Finding,
     yaml_words,
 )
-from codegen.diff.sources import GivenSources, Reading, Skipped
+from codegen.diff.sources import GivenSources, Reading, SkippedFile
 from kalshi_fix_adapters.documents.mistakes import Location
 
 _HEADINGS = {
@@ -33,7 +33,7 @@ _HEADINGS = {
 }
 _MAX_LOCATIONS = 6
 """Maximum number of locations shown per finding; the JSON contains all of them."""
-_UNCHANGED = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
+_JSON_ATTRIBUTES = ("kind", "element", "address", "in_source", "what", "products", "sources", "shown")
 """Attributes of a finding that JSON contains under the same names."""
 # Two findings are easier to read separately.
 _MIN_GROUP = 3
@@ -88,7 +88,7 @@ def _group(findings: list[Finding]) -> Iterator[str]:
             # Several findings of a group often have the same edit.
             if edit not in written:
                 lines = edit.text.splitlines()
-                yield f"    write at  {_relative(edit.location)}: " + f"\n{' ' * 14}".join(lines)
+                yield f"    edit at   {_relative(edit.location)}: " + f"\n{' ' * 14}".join(lines)
             written.add(edit)
     if keep := _difference_entry(findings):
         yield f"    or keep   {keep}"
@@ -116,7 +116,7 @@ def as_json(findings: Iterable[Finding], kept: int, given: GivenSources) -> str:
     content = {
         "findings": [
             {
-                **{name: getattr(finding, name) for name in _UNCHANGED},
+                **{name: getattr(finding, name) for name in _JSON_ATTRIBUTES},
                 "places": [{"file": each.file, "line": each.line} for each in finding.locations],
                 "edits": [
                     {"file": edit.location.file, "line": edit.location.line, "write": edit.text}
@@ -139,11 +139,11 @@ def facts(readings: Iterable[Reading]) -> Iterator[str]:
         for fact in sorted(reading.facts, key=lambda each: each.location):
             yield f"{_relative(fact.location)}: {fact}"
         counted = Counter(type(fact).__name__.removesuffix("Fact").lower() for fact in reading.facts)
-        listed = ", ".join(f"{number} {kind}" for kind, number in sorted(counted.items()))
+        listed = ", ".join(f"{kind}: {number}" for kind, number in sorted(counted.items()))
         about = f" about {reading.product}" if reading.product else ""
         yield f"{reading.file}: {len(reading.facts)} facts{about} ({listed or 'nothing to compare'})"
 
 
-def _relative(location: Location | Skipped) -> str:
+def _relative(location: Location | SkippedFile) -> str:
     """Return a location, relative to the current folder if it is below that folder."""
     return str(location).removeprefix(f"{Path.cwd().as_posix()}/")

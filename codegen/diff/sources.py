@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from codegen.diff.documents import changelog, markdown, pages, quickfix
-from codegen.diff.facts import Fact, Unreadable
+from codegen.diff.facts import Fact, UnreadableFact
 from codegen.diff.spec_index import CHANGELOG, DICTIONARY, GUIDE, PAGE, SpecIndex
 from codegen.errors import SpecError
 from codegen.read.bounded_xml import MAX_XML_SIZE
@@ -24,7 +24,7 @@ class SourceError(Exception):
 
 
 @attrs.frozen
-class Skipped(Exception):  # noqa: N818 - part of the report
+class SkippedFile(Exception):  # noqa: N818 - part of the report
     """A file that is not about the dialect."""
 
     file: str
@@ -59,7 +59,7 @@ class GivenSources:
     readings: tuple[Reading, ...]
     folders: frozenset[str]
     """The venue's folders of pages, such as fix-margin, that were given completely."""
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
     """(folder, file) for each file in a folder whose name looks like that of a product's folder but belongs
     to no product of the spec."""
@@ -90,14 +90,14 @@ def gather(paths: Iterable[Path], spec: SpecIndex, product: str | None) -> Given
     """
     readings: list[Reading] = []
     whole: set[str] = set()
-    skipped: list[Skipped] = []
+    skipped: list[SkippedFile] = []
     unknown: list[tuple[str, str]] = []
     for path in paths:
         for file in _files(path):
             folder = spec.unknown_folder(f"{file.parent.name}/{file.stem}") if file.parent != path else ""
             try:
                 reading = _read(file, spec, product)
-            except Skipped as other:
+            except SkippedFile as other:
                 skipped.append(other)
                 folder = other.folder or folder
             else:
@@ -133,8 +133,12 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
     if suffix == ".xml":
         facts = quickfix.read(data, file)
         # Unrelated XML, such as a site map, is not a dictionary with errors.
-        if facts and isinstance(facts[0], Unreadable) and facts[0].what.endswith(quickfix.OTHER):
-            raise Skipped(str(facts[0].location), facts[0].what)
+        if (
+            facts
+            and isinstance(facts[0], UnreadableFact)
+            and facts[0].what.endswith(quickfix.NOT_A_DICTIONARY)
+        ):
+            raise SkippedFile(str(facts[0].location), facts[0].what)
         return Reading(file, DICTIONARY, "", product, data.decode("utf-8", "replace"), tuple(facts))
     if suffix not in _PAGE_SUFFIXES:
         raise SourceError(f"{file}: neither a page (.md, .mdx) nor a dictionary (.xml)")
@@ -153,8 +157,8 @@ def _read(path: Path, spec: SpecIndex, product: str | None) -> Reading:
         facts = changelog.read(text, file, spec.vocabulary)
         return Reading(file, CHANGELOG, named or names[0], None, text, tuple(facts))
     if named:
-        unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.Unparsable))
-        facts = [Unreadable(Location(file, each.line), each.what) for each in unread]
+        unread = (each for each in markdown.blocks(text) if isinstance(each, markdown.UnparsableMarkup))
+        facts = [UnreadableFact(Location(file, each.line), each.what) for each in unread]
         return Reading(file, GUIDE, named, None, text, tuple(facts))
     page, about = (own, spec.product_of_page(own)) if own else _page(path, text, names, spec, product)
     return Reading(file, PAGE, page, about, text, tuple(pages.read(text, file, spec.vocabulary)))
@@ -170,14 +174,14 @@ def _page(path: Path, text: str, names: list[str], spec: SpecIndex, product: str
     # `product` is for pages without an address.
     unknown = "" if product and not addresses else spec.unknown_folder((*addresses, names[-1])[0])
     if unknown:
-        raise Skipped(file, f"no product of the spec has the folder {unknown}", unknown)
+        raise SkippedFile(file, f"no product of the spec has the folder {unknown}", unknown)
     about = path.parent.name if path.parent.name in spec.products else product
     folder = next((folder for folder, name in spec.page_folders.items() if name == about), about)
     if folder and about:
         return f"{folder}/{path.stem}", about
     if addresses:
-        raise Skipped(file, f"{addresses[0]} is not a page about the dialect")
-    raise Skipped(file, f"unknown product: add --product {' or '.join(spec.products)}")
+        raise SkippedFile(file, f"{addresses[0]} is not a page about the dialect")
+    raise SkippedFile(file, f"unknown product: add --product {' or '.join(spec.products)}")
 
 
 def _addresses(text: str) -> list[str]:

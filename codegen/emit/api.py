@@ -32,18 +32,18 @@ Api = dict[str, Any]
 _SECTIONS = ("classes", "constructors", "msg_types", "enums", "flows", "rules")
 """Sections of an API without settings."""
 
-Breaks = Literal["wire", "source", "typing", "venue"]
-EFFECTS: Mapping[Breaks, str] = {
+BreakKind = Literal["wire", "source", "typing", "venue"]
+EFFECTS: Mapping[BreakKind, str] = {
     "wire": "logs, stores and messages of the other version are read differently",
-    "source": "a program fails if it uses a removed name, or omits a required one",
+    "source": "a program fails if it uses a removed name, or omits a required argument",
     "typing": "a program runs as before; its type checker may complain",
     "venue": "a program runs as before; the venue accepts or sends something else",
 }
 """Effect of each kind of break."""
 
-# Sections of an API that contain settings by name. Each has a label for its names, and the kind of break if a
-# name is gone; None if another section reports that.
-_SETTINGS: Mapping[str, tuple[str, Breaks | None]] = {
+# Sections of an API that contain settings by name. Each has a label for its names, and the kind of break that
+# a removed name causes; None if another section reports removed names.
+_SETTINGS: Mapping[str, tuple[str, BreakKind | None]] = {
     "products": ("product", "source"),
     "sessions": ("session type", "source"),
     "hosts": ("host", "venue"),
@@ -67,7 +67,7 @@ class Difference:
     """A difference between two versions of the API."""
 
     what: str
-    breaks: Breaks
+    breaks: BreakKind
     """Kind of break; see `EFFECTS`."""
     breaking: bool
     """Whether working code may stop working."""
@@ -80,7 +80,7 @@ def describe(dialect: Dialect) -> Api:
     """Return the API: classes with their attributes, enums, rules, session types, hosts and limits."""
     blocks = {message.name: message.members for message in dialect.messages}
     blocks |= {group.entry_class: group.members for group in dialect.groups}
-    # Without the trailer: only the codec writes and reads it.
+    # The trailer is left out, because only the codec writes and reads it.
     blocks["Header"] = dialect.header
     if dialect.logon is not None:
         blocks[LOGON_FIELDS] = logon_fields(dialect.logon)
@@ -151,7 +151,7 @@ def _attributes(members: tuple[Member, ...], products: tuple[str, ...]) -> dict[
             "none": not always_required(member) and member.group is None and member.constant is None,
             "unit": member.field.unit,
             "default": member.default,
-            # Rules as sentences: they change with every change to a rule, and are readable in a report.
+            # As sentences, the rules differ after every change to a rule, and are readable in a report.
             "rules": _rules(member, siblings, products),
         }
         for member in attributes_of(members)
@@ -195,7 +195,7 @@ def compare(old: Api, new: Api) -> list[Difference]:
     found = [*_classes(old["classes"], new["classes"]), *_values(old, new), *_uses(old, new)]
     for section, (label, breaks) in _SETTINGS.items():
         found += _settings(label, breaks, old[section], new[section])
-    # The class of Logon fields repeats fields of the Logon message, whose differences are reported once.
+    # LogonFields repeats fields of the Logon message; their differences are reported only for the message.
     of_logon = {f"{LOGON_FIELDS}{each.what.removeprefix('Logon')}" for each in found}
     found = [each for each in found if each.what not in of_logon]
     order = list(EFFECTS)
@@ -209,7 +209,7 @@ def _classes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
 
 
 def _removed_and_added(
-    what: str, old: Mapping[str, Any], new: Mapping[str, Any], breaks: Breaks = "source"
+    what: str, old: Mapping[str, Any], new: Mapping[str, Any], breaks: BreakKind = "source"
 ) -> Iterator[Difference]:
     for name in sorted(old.keys() - new.keys()):
         yield Difference(f"{what} {name} is gone", breaks, breaking=True)
@@ -218,7 +218,7 @@ def _removed_and_added(
 
 
 def _settings(
-    label: str, breaks: Breaks | None, old: Mapping[str, Any], new: Mapping[str, Any]
+    label: str, breaks: BreakKind | None, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[Difference]:
     """Yield differences in a section of settings by name."""
     if breaks is not None:
@@ -260,7 +260,7 @@ def _attribute(label: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     if old["type"] != new["type"]:
         # A widened type still accepts all previous values.
         widened = set(old["type"].split(" | ")) <= set(new["type"].split(" | "))
-        breaks: Breaks = "typing" if widened else "source"
+        breaks: BreakKind = "typing" if widened else "source"
         yield Difference(f"{label} is {new['type']}, was {old['type']}", breaks, breaking=True)
     if old["tag"] != new["tag"]:
         yield Difference(f"{label} is tag {new['tag']}, was {old['tag']}", "wire", breaking=True)
@@ -319,5 +319,5 @@ def _uses(old: Api, new: Api) -> Iterator[Difference]:
                 change = f"is no longer sent {each}" if what == "flows" else f"no longer has the rule: {each}"
                 yield Difference(f"{name} {change}", "venue", breaking=what == "flows")
             for each in (each for each in after if each not in before):
-                change = f"is sent {each}" if what == "flows" else f"has a new rule: {each}"
+                change = f"is now sent {each}" if what == "flows" else f"has a new rule: {each}"
                 yield Difference(f"{name} {change}", "venue", breaking=what == "rules")

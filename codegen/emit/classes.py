@@ -31,10 +31,10 @@ CODEC_TAGS = frozenset({8, 9, 10, 35})
 
 LOGON_FIELDS = "LogonFields"
 """Class of the optional fields of the Logon."""
-SESSION_WRITES = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
+SESSION_FIELDS = frozenset({"HeartBtInt", "ResetSeqNumFlag", "NextExpectedMsgSeqNum"})
 """Fields of the Logon that the session sets, excluded from `LogonFields`."""
 
-_FILLED = "Set when a message is decoded; the codec computes it during encoding."
+_CODEC_FIELD_DOC = "Set when a message is decoded; the codec computes it during encoding."
 
 
 @attrs.frozen
@@ -348,7 +348,9 @@ class ClassWriter:
             accepts += " | None"
             value = f"None if {name} is None else {value}"
         presence = (
-            _FILLED if field.tag in CODEC_TAGS else prose.presence_text(member, siblings, self.products)
+            _CODEC_FIELD_DOC
+            if field.tag in CODEC_TAGS
+            else prose.presence_text(member, siblings, self.products)
         )
         if unless_given is not None and member.constant is None:
             presence += f" Defaults to {prose.value_text(field, unless_given)}, its only value."
@@ -435,7 +437,7 @@ def logon_fields(message: Message) -> tuple[Member, ...]:
         # Optional even if required in the Logon: the session may write them.
         attrs.evolve(member, presence="optional") if always_required(member) else member
         for member in attributes_of(message.members)
-        if member.field.name not in SESSION_WRITES and member.constant is None
+        if member.field.name not in SESSION_FIELDS and member.constant is None
     )
 
 

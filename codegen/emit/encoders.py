@@ -25,7 +25,9 @@ from codegen.naming import snake_case, upper_snake
 _OWN_NAMES = frozenset(
     {"begin", "checked", "data", "end", "entry", "len", "message", "names", "str", "text", "type"}
 )
-"""Names used in the functions: a variable for an attribute of that name gets a trailing underscore."""
+"""Names used in the functions: a variable for an attribute with one of these names gets a trailing
+underscore.
+"""
 _NAMES, _SECOND = "_names", "_second"
 
 
@@ -116,8 +118,8 @@ class _Body:
     def write(self, leading: list[Member], members: list[Member]) -> None:
         """Write the statements for the leading fields, which rarely change, and for the other members."""
         unknown = f"{self.parameter}.unknown"
-        # Unknown fields after a group would be parsed as part of its last entry. They are written before the
-        # first group that is present, or at the end if there is none.
+        # Unknown fields after a group would be parsed as part of its last entry. They are therefore written
+        # before the first group that is present, or at the end if there is none.
         has_group = any(member.group for member in members)
         if has_group:
             self.lines.append(f'unknown = format_unknown({unknown}, checked) if {unknown} else ""')
@@ -144,7 +146,8 @@ class _Body:
         """
         self.imports.one_per_line("kalshi_fix_sansio.scalars", "format_string")
         self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "MAX_CACHED_COMP_ID_CHARS")
-        # Initially no header matches the cache: a new object is identical to no attribute's value.
+        # A new object is not identical to the value of any attribute, so at first no header matches the
+        # cache.
         self.tables.append((_NAMES, f'({"object(), " * len(leading)}"")'))
         pairs = [self._variable(member) for member in leading]
         variables = ", ".join(name for name, _ in pairs)

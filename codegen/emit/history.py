@@ -13,7 +13,7 @@ HISTORY = "kalshi_fix_sansio.dialect.history"
 
 
 def changes(dialect: Dialect, imports: Imports, package: str) -> list[str]:
-    """Return the changes as expressions, in the order of the days on which they certainly applied."""
+    """Return the changes as expressions, ordered by the first day on which each certainly applied."""
     found = dict.fromkeys(_all_changes(dialect, LayoutWriter(imports, package)))
     in_order = sorted(found, key=lambda each: (each[0].settled, each[1:]))
     return [_expression(*each, imports) for each in in_order]
@@ -24,7 +24,7 @@ def first_day(dialect: Dialect) -> date:
     return min(change.first_day for change, _, _ in _all_changes(dialect, LayoutWriter(Imports(), "")))
 
 
-def settled(dialect: Dialect) -> date | None:
+def settled_since(dialect: Dialect) -> date | None:
     """Return the day from which the dialect is as the spec describes it; None without known changes."""
     found = _all_changes(dialect, LayoutWriter(Imports(), ""))
     return max((change.settled for change, _, effect in found if effect), default=None)
@@ -36,11 +36,11 @@ def date_expression(day: date, imports: Imports) -> str:
     return call("date", str(day.year), str(day.month), str(day.day))
 
 
-_Found = tuple[Change, str, tuple[tuple[str, str], ...]]
+_ChangeEntry = tuple[Change, str, tuple[tuple[str, str], ...]]
 """A change, its text, and the arguments that describe the earlier form; empty if that is unknown."""
 
 
-def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
+def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:
     for message in dialect.messages:
         yield from _message(message, layouts)
     for name, members in (("Header", dialect.header), ("Trailer", dialect.trailer)):
@@ -54,7 +54,7 @@ def _all_changes(dialect: Dialect, layouts: LayoutWriter) -> Iterator[_Found]:
             yield from _changes_without_form(code, f"{code.name} ({code.value}) of {codeset.name}")
 
 
-def _message(message: Message, layouts: LayoutWriter) -> Iterator[_Found]:
+def _message(message: Message, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:
     what, block = f"{message.name} ({message.msg_type})", ("block", repr(message.name))
     added = message.pedigree.added
     if added is not None:
@@ -68,7 +68,7 @@ def _message(message: Message, layouts: LayoutWriter) -> Iterator[_Found]:
 
 def _members(
     name: str, members: tuple[Member, ...], layouts: LayoutWriter, block_added: Change | None = None
-) -> Iterator[_Found]:
+) -> Iterator[_ChangeEntry]:
     """Yield the changes to the members of a block; `block_added` is the change that added the block."""
     for member in members:
         field, group = member.field, member.group
@@ -90,7 +90,9 @@ def _expression(change: Change, text: str, effect: tuple[tuple[str, str], ...], 
     return call("Change", *days, text_literal(text.rstrip(".")), **dict(effect))
 
 
-def _changes_without_form(element: Element, what: str, known: set[Change] | None = None) -> Iterator[_Found]:
+def _changes_without_form(
+    element: Element, what: str, known: set[Change] | None = None
+) -> Iterator[_ChangeEntry]:
     """Yield the changes whose earlier form the spec does not contain."""
     for change in element.pedigree.changes:
         if change.kind == "updated" and change not in (known or ()):

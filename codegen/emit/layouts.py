@@ -14,7 +14,7 @@ from codegen.emit.docstrings import wrap
 from codegen.emit.encoders import encoder_name
 from codegen.emit.imports import Imports
 from codegen.model import (
-    Answers,
+    AnswerRule,
     Condition,
     Field,
     Group,
@@ -82,9 +82,9 @@ class LogonFieldsView:
     constant: str
     cls: str
     name: str
-    of: str
+    logon: str
     """Constant of the Logon's layout, whose members it shares."""
-    without: str
+    omitted: str
     """Attributes that it omits, as an expression."""
 
 
@@ -178,7 +178,7 @@ class LayoutWriter:
             resting, done = self._condition(tracks.resting), self._condition(tracks.done)
             yield f"tracks={self._call('Tracks', field, sessions, resting, done)}"
 
-    def _answers(self, answers: Answers) -> str:
+    def _answers(self, answers: AnswerRule) -> str:
         requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
         # `created`: a type of request, and the field with the id of the object that such a request creates.
         field, created = answers.field, answers.creates

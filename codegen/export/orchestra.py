@@ -70,13 +70,13 @@ class _Repository:
     dialect: Dialect
     root: ET.Element
     products: tuple[str, ...] = attrs.field(init=False)
-    everywhere: Mapping[str, tuple[Place, ...]] = attrs.field(init=False)
+    places_by_product: Mapping[str, tuple[Place, ...]] = attrs.field(init=False)
     """Places of each product."""
     group_ids: dict[str, int] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.products = self.dialect.product_names or ("",)
-        self.everywhere = {product: places(self.dialect, product) for product in self.products}
+        self.places_by_product = {product: places(self.dialect, product) for product in self.products}
         # Components, groups and messages have separate ids; the id of a field is its tag.
         self.group_ids = {group.name: 1000 + n for n, group in enumerate(self.dialect.groups, 1)}
 
@@ -144,7 +144,7 @@ class _Repository:
 
     def _components(self) -> None:
         parent = self._part("components")
-        all_places = tuple(place for found in self.everywhere.values() for place in found)
+        all_places = tuple(place for found in self.places_by_product.values() for place in found)
         for (name, number), members in ((_HEADER, self.dialect.header), (_TRAILER, self.dialect.trailer)):
             element = ET.SubElement(parent, _qualified("component"), {"name": name, "id": str(number)})
             self._members(element, members, all_places, BASE)
@@ -186,7 +186,8 @@ class _Repository:
         parent = self._part("messages")
         for number, message in enumerate(self.dialect.messages, 1):
             reachable = {
-                product: places_of(message, everywhere) for product, everywhere in self.everywhere.items()
+                product: places_of(message, everywhere)
+                for product, everywhere in self.places_by_product.items()
             }
             for scenario, found in self._versions(reachable, message.members):
                 attributes = {
@@ -328,7 +329,7 @@ class _Repository:
             product: tuple(
                 place for place in everywhere if in_block or any(places_of(user, (place,)) for user in users)
             )
-            for product, everywhere in self.everywhere.items()
+            for product, everywhere in self.places_by_product.items()
         }
 
     def _part(self, name: str) -> ET.Element:

@@ -66,7 +66,7 @@ def _resolve_message(
     )
 
 
-def _tracks(context: Context, message: model.Message, node: Map) -> model.Tracks | None:
+def _tracks(context: Context, message: model.Message, node: Map) -> model.RestingOrderRule | None:
     known, name = _fields_outside_groups(message), text(node, "field")
     label = f"`tracks` of message `{message.name}`"
     found = known[name] if _is_known(context, name, node.at("field"), known, label) else None
@@ -78,7 +78,7 @@ def _tracks(context: Context, message: model.Message, node: Map) -> model.Tracks
     done = _condition(context, message, node, "done")
     if found is None or resting is None or done is None or not all(known_sessions):
         return None
-    return model.Tracks(found, tuple(each for each, _ in sessions), resting, done)
+    return model.RestingOrderRule(found, tuple(each for each, _ in sessions), resting, done)
 
 
 def _answers(
@@ -87,7 +87,7 @@ def _answers(
     node: Map,
     by_name: Mapping[str, model.Message],
     known: Mapping[str, model.Field],
-) -> model.Answers:
+) -> model.AnswerRule:
     name = text(node, "field")
     label = f"`field` of message `{message.name}`"
     found = known.get(name) if not name or _is_known(context, name, node.at("field"), known, label) else None
@@ -111,7 +111,7 @@ def _answers(
             fields = {**known, **_fields_outside_groups(by_name[request])}
             attribute = fields[repeated].attribute if repeated in fields else ""
         msg_types.append(by_name[request].msg_type)
-    return model.Answers(
+    return model.AnswerRule(
         tuple(sorted(msg_types)),
         found,
         attribute,

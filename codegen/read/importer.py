@@ -53,9 +53,9 @@ _OTHER_TYPES = {
 of the same form.
 """
 # A value of these types contains several codes separated by spaces, which an enum cannot express.
-_LISTS = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE", "MULTIPLEVALUESTRING"})
-# By name, because a dictionary does not mark secrets.
-_SECRET = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
+_LIST_TYPES = frozenset({"MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE", "MULTIPLEVALUESTRING"})
+# Secrets are recognized by their names, because a dictionary does not mark them.
+_SECRET_NAME = re.compile(r"(Password|RawData|SecureData|Signature)\Z")
 _SESSION, _APPLICATION = "session", "application"
 
 
@@ -348,7 +348,7 @@ class _Importer:
         self, blocks: Iterable[Mapping[str, Any]], families: Iterable[Mapping[str, Any]]
     ) -> None:
         """Drop the groups that were used only in omitted content."""
-        # From the messages down, because groups refer to groups.
+        # The search starts with the messages and follows nested groups.
         bodies = [*blocks, *(message["members"] for family in families for message in family.values())]
         used_groups: set[str] = set()
         while bodies:
@@ -424,7 +424,7 @@ class _Importer:
                 about["codes"] = by_field[field.name]
             if field.name in self.lengths:
                 about["length"] = self.lengths[field.name]
-            if _SECRET.search(field.name):
+            if _SECRET_NAME.search(field.name):
                 about["secret"] = True
             found[field.name] = about
         for each in codesets.values():
@@ -434,7 +434,7 @@ class _Importer:
     def _codesets(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field in self.used.values():
-            if not values(field) or self._kind(field) not in CODED_KINDS or self._type(field) in _LISTS:
+            if not values(field) or self._kind(field) not in CODED_KINDS or self._type(field) in _LIST_TYPES:
                 continue
             codes = self._codes(field)
             if codes:

@@ -40,12 +40,12 @@ SECTIONS = (
 
 _NOTES = ("differences", "changelog", "reviewed")
 """Files that are kept unparsed for `codegen.diff`."""
-# Definition of the schema that each file must match.
-_NAMED_ALIKE = ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
-_KINDS = {f"{kind}.yaml": kind for kind in _NAMED_ALIKE}
+# The definition in the schema that each file must match; these files have the name of their definition.
+_NAMESAKES = ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
+_KINDS = {f"{kind}.yaml": kind for kind in _NAMESAKES}
 _KINDS |= {"header.yaml": "block", "trailer.yaml": "block", "limits.yaml": "venue_limits"}
 
-_NESTED = ("members", "codes")
+_MERGED_KEYS = ("members", "codes")
 """Mappings that `extend` merges by name instead of replacing them."""
 
 
@@ -117,7 +117,7 @@ def load(folder: Path) -> Source:
 def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
     """Return the folders from the base to the given one, with their manifests."""
     chain: list[tuple[Path, Map]] = []
-    # Not `Path.resolve`, so that mistakes contain the paths as given, even through a symbolic link.
+    # `normpath` keeps symbolic links, unlike `Path.resolve`, so mistakes contain the paths as given.
     current = Path(os.path.normpath(folder))
     seen: set[Path] = set()
     while True:
@@ -134,7 +134,7 @@ def _chain(folder: Path, mistakes: Mistakes) -> list[tuple[Path, Map]]:
         if current in seen:
             mistakes.add(manifest.at("extends"), "the folder extends itself", "remove `extends`")
             break
-        # Not `Path.is_file`, which raises OSError for a name that is too long.
+        # `Path.is_file` would raise OSError for a name that is too long.
         if not os.path.isfile(current / "manifest.yaml"):  # noqa: PTH113
             what = f"`extends` names {base.text}, where there is no manifest.yaml"
             advice = "name the folder of the base dialect, relative to this one"
@@ -257,11 +257,11 @@ def _changed(known: Definition, change: Map, default: Node | None) -> Definition
     source = change.get("source") or default
     for key, value in change.entries.items():
         base = entries.get(key)
-        if key in _NESTED and isinstance(base, Map) and isinstance(value, Map):
+        if key in _MERGED_KEYS and isinstance(base, Map) and isinstance(value, Map):
             value = Map({**base.entries, **value.entries}, {**base.keys, **value.keys}, value.location)
         entries[key] = value
         keys[key] = change.at(key)
-    for key in _NESTED:
+    for key in _MERGED_KEYS:
         # First the sources of the base's members, then the sources of added or changed members.
         for name in known.node.mapping(key):
             sources.setdefault(name, known.source_of(name))

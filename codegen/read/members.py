@@ -54,7 +54,7 @@ class _BlockContext:
 
 
 @attrs.define
-class Blocks:
+class BlockResolver:
     """Resolver of blocks; collects the groups used in them."""
 
     context: Context
@@ -81,7 +81,8 @@ class Blocks:
         # `_written` appends the rules of components to this list.
         one_of = maps(entry.node.get("one_of"))
         written = self._written(entry, one_of, label, {})
-        # By name in the spec: conditions refer to a group by its name, and test its counter.
+        # Members are indexed by their names in the spec, because a condition refers to a group by its name
+        # but tests its counter.
         block = _BlockContext(label, places, {each.name: self._sibling(each.name) for each in written})
         found: list[model.Member] = []
         for each in written:
@@ -159,7 +160,7 @@ class Blocks:
             self._check_plain(field, written, label)
         node = written.node if isinstance(written.node, Map) else _EMPTY
         about = context.about(node, written.source, f"`{name}` of {label}", written.location)
-        # A member without a history has that of its field.
+        # A member without a history gets the history of its field.
         if not about["pedigree"].changes:
             about["pedigree"] = field.pedigree
         constant = optional_text(node, "constant")
@@ -242,7 +243,7 @@ class Blocks:
         context.check_name(entry)
         # Groups are resolved recursively, in the order in which members name them.
         self._open.append(name)
-        members, one_of = self.block(entry, label, Places.everywhere(context))
+        members, one_of = self.block(entry, label, Places.from_context(context))
         self._open.pop()
         counter = self._counter(entry, label)
         delimiters = self._delimiters(entry, label, members)
@@ -334,7 +335,7 @@ class Blocks:
 
     def with_limits(self) -> dict[str, model.Field]:
         """Return the fields with their conditional limits."""
-        everywhere = Places.everywhere(self.context)
+        everywhere = Places.from_context(self.context)
         entries = self.context.source.sections["fields"]
         found: dict[str, model.Field] = {}
         for name, field in self.fields.items():
@@ -490,7 +491,8 @@ class Blocks:
                     advice = "a parser could not distinguish them: remove one"
                     self.context.mistakes.add(member.location, what, advice)
             name = member.group.name if member.group is not None else member.field.name
-            # After the check, so that duplicates within a group are recorded only for the group.
+            # Owners are updated after the check, so duplicates within a group are recorded only for the
+            # group.
             owners.update((field.name, name) for field in [*own, *nested])
             if member.attribute in attributes:
                 other = attributes[member.attribute]

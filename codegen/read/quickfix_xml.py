@@ -18,7 +18,7 @@ MAX_TAG_DIGITS = 9
 _MEMBERS = frozenset({"field", "group", "component"})
 # `v1.03` in a comment above <fix>.
 _EDITION = re.compile(r"\bv?(\d+\.\d+(?:\.\d+)*)\b", re.IGNORECASE)
-_NEEDED = {
+_REQUIRED_ATTRIBUTES = {
     **dict.fromkeys(_MEMBERS, ("name",)),
     "message": ("name", "msgtype"),
     "value": ("enum",),
@@ -108,7 +108,7 @@ def read(path: Path) -> DataDictionary:
     while waiting:
         element = waiting.pop()
         waiting += element.children
-        for attribute in _NEEDED.get(element.kind, ()):
+        for attribute in _REQUIRED_ATTRIBUTES.get(element.kind, ()):
             if attribute not in element.attributes:
                 mistakes.fail(element.location, f"<{element.kind}> has no {attribute}", "add the attribute")
     for field in found.root.of("fields", "field"):

@@ -11,7 +11,7 @@ from codegen.read import elements
 from codegen.read.answers import with_references
 from codegen.read.context import Context, flag, maps, text, words
 from codegen.read.load import Definition, Source, load
-from codegen.read.members import Blocks, nested_fields
+from codegen.read.members import BlockResolver, nested_fields
 from codegen.read.scopes import Places
 from codegen.read.texts import known_texts, refusals
 from kalshi_fix_adapters.documents.mistakes import Location
@@ -49,7 +49,7 @@ def resolve(source: Source) -> model.Dialect:
     datatypes = elements.datatypes(context)
     codesets = elements.codesets(context, datatypes)
     fields = elements.fields(context, datatypes, codesets)
-    blocks = Blocks(context, fields)
+    blocks = BlockResolver(context, fields)
     fields = blocks.with_limits()
     header, trailer = _header_and_trailer(context, blocks)
     messages = with_references(context, _messages(context, blocks), header)
@@ -109,7 +109,7 @@ def _setting(context: Context, key: str) -> str:
 
 
 def _header_and_trailer(
-    context: Context, blocks: Blocks
+    context: Context, blocks: BlockResolver
 ) -> tuple[tuple[model.Member, ...], tuple[model.Member, ...]]:
     header, trailer = (_outer_block(context, blocks, name) for name in ("header", "trailer"))
     if header and tuple(member.field.tag for member in header[:3]) != _HEADER_START:
@@ -121,16 +121,16 @@ def _header_and_trailer(
     return header, trailer
 
 
-def _outer_block(context: Context, blocks: Blocks, name: str) -> tuple[model.Member, ...]:
+def _outer_block(context: Context, blocks: BlockResolver, name: str) -> tuple[model.Member, ...]:
     entry = context.source.blocks.get(name)
     if entry is None:
         advice = f"add {name}.yaml, or extend a dialect that has it"
         context.mistakes.add(context.source.location, f"the dialect has no {name}", advice)
         return ()
-    return blocks.block(entry, f"the {name}", Places.everywhere(context))[0]
+    return blocks.block(entry, f"the {name}", Places.from_context(context))[0]
 
 
-def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
+def _messages(context: Context, blocks: BlockResolver) -> list[model.Message]:
     found = []
     types: dict[str, Definition] = {}
     for name, entry in context.source.sections["messages"].items():
@@ -142,7 +142,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
             what = f"{label} has the type {msg_type}, which belongs to `{first.name}` (at {first.location})"
             context.mistakes.add(node.at("msg_type"), what, "correct the type, or remove one of the two")
         context.check_name(entry)
-        everywhere = Places.everywhere(context)
+        everywhere = Places.from_context(context)
         flows = tuple(everywhere.scope(context, each, label) for each in maps(node.get("flows")))
         members, one_of = blocks.block(entry, label, everywhere.within(flows))
         about = context.about(node, entry.source, label, entry.location)
@@ -166,7 +166,7 @@ def _messages(context: Context, blocks: Blocks) -> list[model.Message]:
     return found
 
 
-def _fields(context: Context, blocks: Blocks, listed: Node, label: str) -> tuple[model.Field, ...]:
+def _fields(context: Context, blocks: BlockResolver, listed: Node, label: str) -> tuple[model.Field, ...]:
     """Return the fields that a message had before a change."""
     return tuple(
         blocks.fields[name]
@@ -196,7 +196,7 @@ def _check_outer_tags(
 
 
 def _check_classes(
-    context: Context, messages: list[model.Message], blocks: Blocks, codesets: dict[str, model.CodeSet]
+    context: Context, messages: list[model.Message], blocks: BlockResolver, codesets: dict[str, model.CodeSet]
 ) -> None:
     """Record class names that are reserved or not unique: messages, entries and codesets share a package."""
     classes: dict[str, tuple[str, Location]] = {}
@@ -222,7 +222,7 @@ def _check_classes(
 
 
 def _check_use(
-    context: Context, blocks: Blocks, members: list[model.Member], codesets: dict[str, model.CodeSet]
+    context: Context, blocks: BlockResolver, members: list[model.Member], codesets: dict[str, model.CodeSet]
 ) -> None:
     """Record groups and components that no message contains, and codesets that no field uses."""
     coded = {field.codeset.name for field in blocks.fields.values() if field.codeset is not None}
@@ -230,7 +230,7 @@ def _check_use(
         if name not in coded:
             advice = "name it as `codes` of a field, or remove it"
             context.mistakes.add(codeset.location, f"no field uses codeset `{name}`", advice)
-    # At any depth.
+    # Groups at any depth count as used.
     used = {member.group.name for member, _ in model.walk(members) if member.group is not None}
     for section, known in (("groups", used), ("components", blocks.used_components)):
         for name, entry in context.source.sections[section].items():

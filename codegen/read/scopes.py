@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from codegen import model
-from codegen.presence import SENDERS, Place, everywhere
+from codegen.presence import SENDERS, Place, all_places
 from codegen.read.context import Context, optional_text, words
 from kalshi_fix_adapters.documents.nodes import Map
 
@@ -17,9 +17,9 @@ class Places:
     all: tuple[Place, ...]
 
     @classmethod
-    def everywhere(cls, context: Context) -> Places:
+    def from_context(cls, context: Context) -> Places:
         """Return every combination of a product, a session type that offers it, and a sender."""
-        return cls(everywhere(context.sessions, context.products))
+        return cls(all_places(context.sessions, context.products))
 
     def within(self, scopes: tuple[model.Scope, ...]) -> Places:
         """Return the places that any of the scopes covers; all if there is no scope, or no valid one."""

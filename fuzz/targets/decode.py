@@ -21,8 +21,9 @@ from kalshi_fix_sansio.fuzzing import Choices
 from tests.codec.wire import dump, explain
 
 _SIGHTINGS_TO_COMPILE = 2
-"""Number of messages before a shape is compiled. It is small enough that decoders compiled for random
-messages are tested too."""
+"""Number of messages of a shape after which the shape is compiled. It is small enough that decoders compiled
+for random messages are tested too.
+"""
 
 
 @contextlib.contextmanager
@@ -44,8 +45,8 @@ def _warm_codec(chosen_wire: Wire) -> Codec:
     return codec
 
 
-_WARM: Final = {each.dialect.name: _warm_codec(each) for each in wire.WIRES}
-_COLD: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
+_WARM_CODECS: Final = {each.dialect.name: _warm_codec(each) for each in wire.WIRES}
+_COLD_CODECS: Final = {each.dialect.name: Codec(each.dialect) for each in wire.WIRES}
 
 
 def _copy_of(codec: Codec) -> Codec:
@@ -89,10 +90,10 @@ def check_invariant(
     """Check the invariant for these messages, one after another.
 
     With `warm`, the codec has already compiled the shapes of all valid messages; with `framed`, messages are
-    passed as `Frame`. Unless `thorough`, messages that no compiled decoder accepts are not compared.
+    passed as `Frame`. Unless `thorough` is set, messages that no compiled decoder accepts are not compared.
     """
     name = chosen_wire.dialect.name
-    codec, careful = _copy_of((_WARM if warm else _COLD)[name]), _COLD[name]
+    codec, careful = _copy_of((_WARM_CODECS if warm else _COLD_CODECS)[name]), _COLD_CODECS[name]
     for frame in frames:
         given = Frame(frame) if framed else frame
         if not thorough and codec._compiled.decode(frame, framed) is None:
@@ -110,7 +111,7 @@ def check_invariant(
         _compare(codec.decode(given), expected)
         found, problems = codec.check(given)
         _compare(found, expected)
-        assert problems == strict, f"the fast path reports {problems}, the explainer {strict}"
+        assert problems == strict, f"the fast path reports {problems}, but the explainer {strict}"
         assert not (expected.problems and not strict), (
             "strict decoding misses problems that lenient decoding reports"
         )

@@ -8,7 +8,7 @@ from codegen.diff.documents import changelog, pages, quickfix
 from codegen.diff.facts import Fact, Vocabulary
 from kalshi_fix_sansio.fuzzing import Choices
 
-_KNOWN: Final = Vocabulary(
+_VOCABULARY: Final = Vocabulary(
     messages={"D": "NewOrderSingle", "8": "ExecutionReport"},
     fields={11: "ClOrdID", 54: "Side", 44: "Price", 39: "OrdStatus"},
     kinds={11: "STRING", 54: "CHAR", 44: "DECIMAL", 39: "CHAR"},
@@ -65,7 +65,7 @@ _ELEMENTS: Final = (
     "</fix>",
     "<!-- 1.0.3 -->",
 )
-_REPEATS: Final = (2, 3, 10, 50)
+_REPEAT_COUNTS: Final = (2, 3, 10, 50)
 
 
 def check(data: bytes) -> None:
@@ -85,7 +85,7 @@ def check(data: bytes) -> None:
                 cut = choices.below(len(fragment))
                 fragment = (
                     fragment[:cut]
-                    + fragment[cut : cut + 1 + choices.below(4)] * choices.pick(_REPEATS)
+                    + fragment[cut : cut + 1 + choices.below(4)] * choices.pick(_REPEAT_COUNTS)
                     + fragment[cut:]
                 )
             case 3:
@@ -97,5 +97,5 @@ def check(data: bytes) -> None:
 def check_invariant(text: str, *, is_page: bool) -> list[Fact]:
     """Check the invariant for one page or dictionary; return its facts."""
     if is_page:
-        return [*pages.read(text, "page.md", _KNOWN), *changelog.read(text, "page.md", _KNOWN)]
+        return [*pages.read(text, "page.md", _VOCABULARY), *changelog.read(text, "page.md", _VOCABULARY)]
     return list(quickfix.read(text.encode("utf-8"), "fix.xml"))

@@ -17,7 +17,7 @@ from kalshi_fix_sansio.fuzzing import Choices
 
 MAX_MESSAGE = 1024
 _SEPARATORS: Final = (*SEPARATORS, b"\n", b"|\n", b"\r\n", b" \n\t")
-_BEFORE: Final = (
+_PREFIXES: Final = (
     b"",
     b"2026-08-21 12:00:00 sent ",
     b"[",
@@ -27,10 +27,10 @@ _BEFORE: Final = (
     b"\n\n",
     b"note\n",
 )
-_AFTER: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n")
+_SUFFIXES: Final = (b"\n", b"", b"]\n", b"\n\n", b" ...\n", b"\nnote\n", b"\\x7c\n")
 
 
-class Careful(LogReader):
+class CarefulReader(LogReader):
     """A log reader without its fast path for complete messages."""
 
     def _take_complete(self, found: re.Match[bytes]) -> None:
@@ -58,7 +58,7 @@ def check(data: bytes) -> None:
             continue
         message = wire.message(choices, KALSHI)[: 2 * MAX_MESSAGE]
         text = wire.damaged(choices, message.replace(b"\x01", choices.pick(_SEPARATORS)))
-        log += choices.pick(_BEFORE) + text + choices.pick(_AFTER)
+        log += choices.pick(_PREFIXES) + text + choices.pick(_SUFFIXES)
     sizes = [1 + choices.below(40) for _ in range(1 + len(log) % 7)]
     check_invariant(log, sizes)
 
@@ -67,7 +67,7 @@ def check_invariant(log: bytes, sizes: Sequence[int], max_message: int = MAX_MES
     """Check the invariant for one log, in chunks whose sizes cycle through `sizes`; return its messages."""
     expected = read([log], max_message)
     assert read(wire.cut(log, sizes), max_message) == expected, "the messages depend on the chunks"
-    assert read([log], max_message, Careful) == expected, "the messages depend on the fast path"
+    assert read([log], max_message, CarefulReader) == expected, "the messages depend on the fast path"
     line = 1
     for logged in expected:
         assert logged.frame.startswith(b"8=FIXT.1.1\x01")

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.fuzzing import Choices
 SECRET: Final = b"HUSH7HUSH"
 FIELDS: Final = (b"554=", b"925=", b"96=", b"1402=", b"1404=")
 """Fields of a Logon that contain passwords and signatures."""
-_BETWEEN: Final = (
+_DELIMITERS: Final = (
     SOH,
     SOH + SOH,
     b"\x0195=9\x01",
@@ -37,7 +37,7 @@ def check(data: bytes) -> None:
     fields = b"35=A\x0149=a\x0156=b\x0134=1\x0152=20260821-14:03:07\x0198=0\x01108=30"
     for _ in range(1 + choices.below(3)):
         tag = choices.pick(FIELDS)
-        fields += choices.pick(_BETWEEN) + tag + SECRET
+        fields += choices.pick(_DELIMITERS) + tag + SECRET
         fields += choices.take(choices.below(4)) if choices.one_in(3) else b""
     fields += SOH + (b"" if choices.one_in(2) else b"1137=9\x01")
     frame = encode_frame("FIXT.1.1", fields)

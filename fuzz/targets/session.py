@@ -31,8 +31,7 @@ from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.session import MemoryStore, Session, State
 
 START: Final = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
-OURS, THEIRS = "ours", "theirs"
-_OURS, _THEIRS = OURS.encode(), THEIRS.encode()
+OUR_COMP_ID, PEER_COMP_ID = "ours", "theirs"
 MAX_MESSAGE_SIZE = 2048
 MAX_UNSENT = 8192
 MAX_EVENTS = 64
@@ -96,8 +95,8 @@ def config(setting: Setting) -> SessionConfig:
         codec=setting.wire.codec,
         session_type=session_type,
         product=session_type.products[0] if session_type.products else "",
-        sender_comp_id=OURS,
-        target_comp_id=THEIRS,
+        sender_comp_id=OUR_COMP_ID,
+        target_comp_id=PEER_COMP_ID,
         sign_logon=(lambda _: b"c2lnbmF0dXJl") if is_signed else None,
         logon_fields=LogonFields(use_dollars=True) if is_signed and _has_prices(setting) else None,
         strict=setting.strict,
@@ -202,7 +201,12 @@ class Player:
         if number is None:
             number = self.peer_number
             self.peer_number += 1
-        fields = {"t49": _THEIRS, "t56": _OURS, "t34": b"%d" % number, "t52": _stamp(self.utc)} | changes
+        fields = {
+            "t49": PEER_COMP_ID.encode(),
+            "t56": OUR_COMP_ID.encode(),
+            "t34": b"%d" % number,
+            "t52": _stamp(self.utc),
+        } | changes
         text = b"".join([b"%b=%b\x01" % (tag[1:].encode(), value) for tag, value in fields.items()])
         self.feed(encode_frame("FIXT.1.1", b"35=" + msg_type + SOH + text + header + body))
 

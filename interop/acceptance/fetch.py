@@ -15,7 +15,7 @@ from pathlib import Path
 
 APT = Path("/etc/apt")
 PACKAGE = "quickfix"
-_WANTED = re.compile(r"[^/]+/test/definitions/(server/fix50sp2/[^/]+\.def)")
+_DEFINITION_PATH = re.compile(r"[^/]+/test/definitions/(server/fix50sp2/[^/]+\.def)")
 
 
 class UnavailableError(Exception):
@@ -68,7 +68,7 @@ def _apt(command: list[str], scratch: Path) -> None:
 
 
 def _write_sources(parts: Path) -> None:
-    """Write the system's package sources as sources of source packages."""
+    """Write a copy of the system's package sources in which each entry names source packages (deb-src)."""
     parts.mkdir()
     one_line = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*.list"))]
     lines = [line for path in one_line if path.is_file() for line in path.read_text().splitlines()]
@@ -83,7 +83,7 @@ def _write_sources(parts: Path) -> None:
 def _extract(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as opened:
         for member in opened:
-            found = _WANTED.fullmatch(member.name)
+            found = _DEFINITION_PATH.fullmatch(member.name)
             content = opened.extractfile(member) if found is not None and member.isfile() else None
             if found is not None and content is not None:
                 target = folder / found[1]

@@ -14,8 +14,8 @@ PATIENCE = 10.0
 _HEAD = re.compile(rb"8=[^\x01]*\x019=([0-9]{1,6})\x01")
 _CHECK_SUM_SIZE = 7
 
-Open = Callable[[], socket.socket]
-"""Returns a connection to the engine, opened by either side."""
+Connector = Callable[[], socket.socket]
+"""A function that returns a connection to the engine, opened by either side."""
 
 
 class Failure(Exception):
@@ -44,9 +44,7 @@ class _Connection:
                 return frame
             data = self._receive("a message")
             if not data:
-                raise Failure(
-                    f"the engine ended the connection before a complete message (had {self._buffer!r})"
-                )
+                raise Failure(f"the engine ended the connection before a complete message: {self._buffer!r}")
             self._buffer += data
 
     def await_end(self) -> None:
@@ -66,7 +64,7 @@ class _Connection:
         self._sock.close()
 
 
-def play(definition: Definition, connect: Open) -> None:
+def play(definition: Definition, connect: Connector) -> None:
     """Play a definition to its end.
 
     Raises:
@@ -84,7 +82,7 @@ def play(definition: Definition, connect: Open) -> None:
             connection.close()
 
 
-def _perform(step: Step, connections: dict[int, _Connection], connect: Open) -> None:
+def _perform(step: Step, connections: dict[int, _Connection], connect: Connector) -> None:
     if step.action in {Action.CONNECT, Action.AWAIT_CONNECT}:
         try:
             sock = connect()

@@ -16,10 +16,10 @@ from interop.acceptance.player import play
 
 FOLDER = os.environ.get("ACCEPTANCE_DEFINITIONS", "")
 DEFAULT_APPL_VER_ID = os.environ.get("DEFAULT_APPL_VER_ID", "")
-LIKE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
+REFERENCE_ENGINE = os.environ.get("ACCEPTANCE_LIKE") or "quickfix"
 """The engine for which the definitions were written."""
 DEFINITIONS = read_all(Path(FOLDER), DEFAULT_APPL_VER_ID) if FOLDER else []
-ONE_AT_A_TIME = [each for each in DEFINITIONS if each.connections == 1]
+SINGLE_CONNECTION = [each for each in DEFINITIONS if each.connections == 1]
 """Definitions with a single connection. In all others the peer opens a second connection, so they apply
 only to an acceptor."""
 WORKERS = 8
@@ -42,7 +42,7 @@ class _Engines:
         idle = self._idle.setdefault(heart_bt_int, SimpleQueue())
         engine: Engine
         if idle.empty():
-            like = ("--like", LIKE)
+            like = ("--like", REFERENCE_ENGINE)
             engine = AcceptorEngine(*like) if heart_bt_int is None else InitiatorEngine(heart_bt_int, *like)
             self._all.append(engine)
         else:
@@ -70,7 +70,7 @@ def results(request: pytest.FixtureRequest) -> Iterator[Results]:
         for each in DEFINITIONS:
             if each.name in expected:
                 found["acceptor", each.name] = pool.submit(engines.play, each, None)
-        for each in ONE_AT_A_TIME:
+        for each in SINGLE_CONNECTION:
             if each.name in expected:
                 played = for_initiator(each)
                 found["initiator", each.name] = pool.submit(engines.play, played, each.heart_bt_int)
@@ -83,6 +83,6 @@ def test_the_acceptor_follows_the_definition(results: Results, name: str) -> Non
     results["acceptor", name].result()
 
 
-@pytest.mark.parametrize("name", [each.name for each in ONE_AT_A_TIME] or ["none"])
+@pytest.mark.parametrize("name", [each.name for each in SINGLE_CONNECTION] or ["none"])
 def test_the_initiator_follows_the_definition(results: Results, name: str) -> None:
     results["initiator", name].result()

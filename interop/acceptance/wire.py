@@ -16,8 +16,9 @@ _TIMESTAMP = re.compile(r"[0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?")
 _TIMES = frozenset({42, 52, 60, 122})
 """Tags whose values only need to have the form of a time."""
 _OMITTED_TIMES = frozenset({52, 60})
-"""Times that some definitions omit although they are required: the first in every message, the second in
-every order."""
+"""SendingTime (52) and TransactTime (60). Some definitions omit them, although SendingTime is required in
+every message and TransactTime in every order.
+"""
 _ENVELOPE = frozenset({9, 10})
 """Tags whose values depend on all other fields, and are checked against them."""
 _WORDING = frozenset({58})

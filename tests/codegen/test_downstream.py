@@ -1,4 +1,6 @@
-"""Elements that hand-written code does not use are listed until it names them or `known` lists them."""
+"""Elements that hand-written code does not mention are reported until the code names them or `known` lists
+them.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,7 @@ def test_a_new_member_is_reported_with_its_line(project: Project) -> None:
     assert line == f"desk: BerthKind.Buoy (codes), at {spec.spec.as_posix()}/codesets.yaml:{number}"
 
 
-def test_code_may_name_a_text_by_its_constant_or_its_words_and_its_code_is_covered_too(
+def test_mentioning_a_text_by_its_constant_or_its_words_covers_its_code_too(
     project: Project,
 ) -> None:
     (project.spec.spec / "texts.yaml").write_text(

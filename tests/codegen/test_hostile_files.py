@@ -9,7 +9,7 @@ import pytest
 
 from codegen.diff import sources
 from codegen.diff.documents import endpoints, inline, markdown, quickfix
-from codegen.diff.facts import Unreadable
+from codegen.diff.facts import UnreadableFact
 from codegen.diff.spec_index import SpecIndex
 from codegen.errors import MAX_MISTAKES, Mistakes, SpecError
 from codegen.read import bounded_xml, importer, members, nodes, quickfix_xml, schema
@@ -218,7 +218,7 @@ def nested(levels: int, *, both: bool) -> str:
 
 def unreadable_parts(text: str) -> list[str]:
     facts = quickfix.read(text.encode(), "d.xml")
-    return [fact.what for fact in facts if isinstance(fact, Unreadable)]
+    return [fact.what for fact in facts if isinstance(fact, UnreadableFact)]
 
 
 def imported(tmp_path: Path, text: str) -> str:
@@ -317,13 +317,13 @@ def test_lines_and_tags_that_are_too_long_are_reported_as_unreadable() -> None:
     long, line = "x" * (markdown.MAX_LINE + 1), "y" * markdown.MAX_LINE
     assert markdown.blocks(f"{line}\n\n{long}\n\n{line}") == [
         markdown.Paragraph(1, line),
-        markdown.Unparsable(3, f"a line of more than {markdown.MAX_LINE} characters"),
+        markdown.UnparsableMarkup(3, f"a line of more than {markdown.MAX_LINE} characters"),
         markdown.Paragraph(5, line),
     ]
     tag = "<Card\n" + "a\n" * 40 + "/>\n"
     assert isinstance(markdown.blocks(tag)[0], markdown.Component)
     for rest in ("a\n" * 60 + "/>\n", f"{long}\n/>\n"):
-        assert markdown.blocks(f"<Card\n{rest}")[0] == markdown.Unparsable(
+        assert markdown.blocks(f"<Card\n{rest}")[0] == markdown.UnparsableMarkup(
             1, "the component <Card has no end"
         )
 
@@ -356,8 +356,8 @@ def test_parts_that_are_nested_too_deeply_are_reported_as_unreadable() -> None:
     for mark in ("> ", "- "):
         last, *rest = reversed(markdown.blocks(f"{mark * 19}a\n\nb\n\n{mark * 40}c\n"))
         what = "the rest of the page, because lists and quotes are nested more than 40 levels deep"
-        assert last == markdown.Unparsable(5, what)
-        assert not any(isinstance(block, markdown.Unparsable) for block in rest)
+        assert last == markdown.UnparsableMarkup(5, what)
+        assert not any(isinstance(block, markdown.UnparsableMarkup) for block in rest)
 
 
 def test_the_limit_on_cells_includes_cells_that_rows_omit() -> None:
@@ -365,9 +365,9 @@ def test_the_limit_on_cells_includes_cells_that_rows_omit() -> None:
     found = markdown.blocks((head + "|b\n" * 100 + "\n") * 20)
     tables = [block for block in found if isinstance(block, markdown.Table)]
     assert sum(len(table.header.cells) * (len(table.rows) + 1) for table in tables) < markdown.MAX_CELLS * 1.5
-    assert any(isinstance(block, markdown.Unparsable) for block in found)
+    assert any(isinstance(block, markdown.UnparsableMarkup) for block in found)
     assert markdown.blocks("|" * (markdown.MAX_CELLS + 1)) == [
-        markdown.Unparsable(1, f"more than {markdown.MAX_CELLS} table cells")
+        markdown.UnparsableMarkup(1, f"more than {markdown.MAX_CELLS} table cells")
     ]
 
 

@@ -109,8 +109,8 @@ def test_every_constructor_creates_a_message_that_the_client_may_send(kalshi: mo
     assert made["MarketDataRequest.unsubscribe_all"] != made["MarketDataRequest.unsubscribe"]
 
 
-SEARCHED = ("adapters", "examples", "fuzz", "interop", "src", "tests")
-ALLOWED = ("_generated", "codegen", "fix50sp2", "fixt", "quickfix_before.py")
+SEARCHED_FOLDERS = ("adapters", "examples", "fuzz", "interop", "src", "tests")
+ALLOWED_PARTS = ("_generated", "codegen", "fix50sp2", "fixt", "quickfix_before.py")
 """Generated folders, folders that handle specs, and a program for another engine."""
 
 
@@ -123,9 +123,9 @@ def test_no_other_module_contains_a_tag_of_the_venue(kalshi: model.Dialect) -> N
     root = SPEC.parents[1]
     files = [
         path
-        for folder in SEARCHED
+        for folder in SEARCHED_FOLDERS
         for path in (root / folder).rglob("*")
-        if path.suffix in (".py", ".yaml") and not set(path.relative_to(root).parts) & set(ALLOWED)
+        if path.suffix in (".py", ".yaml") and not set(path.relative_to(root).parts) & set(ALLOWED_PARTS)
         if not path.name.startswith("test_kalshi_")  # these handle the spec
     ]
     assert len(files) > 300

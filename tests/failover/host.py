@@ -29,7 +29,7 @@ BURST = 5
 """Number of orders sent at a time."""
 PAUSE = 0.02
 """Seconds without an event after which the trader sends more orders."""
-SOON = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
+FAST_RECONNECT = ReconnectPolicy(initial=0.05, cap=0.05, key_in_use=0.05, maintenance=None)
 
 
 class Host:
@@ -94,7 +94,7 @@ def main(settings: Path, name: str) -> None:
         port=values["ports"][name],
         tls=Tls(ca_data=values["ca"]),
         heart_bt_int=values["heart_bt_int"],
-        reconnect=SOON,
+        reconnect=FAST_RECONNECT,
     )
     with client.standby(every=0.1, on_wait=lambda why: os.write(1, f"standby: {why}\n".encode())):
         os.write(1, b"primary\n")

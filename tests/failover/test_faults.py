@@ -74,7 +74,7 @@ def cut_off_from_the_database(site: Site, primary: Script) -> int:
     return LOST
 
 
-def cut_off_from_both(site: Site, primary: Script) -> int:
+def cut_off_from_the_venue_and_the_database(site: Site, primary: Script) -> int:
     """The last messages from the primary arrive when the network is back, after the takeover."""
     before = site.fence()
     for relay in (site.to_venue["a"], site.to_database["a"]):
@@ -99,7 +99,7 @@ def crash_the_database(site: Site, primary: Script) -> int:
         kill,
         suspend_until_takeover_then_resume,
         cut_off_from_the_database,
-        cut_off_from_both,
+        cut_off_from_the_venue_and_the_database,
         crash_the_database,
     ],
 )
@@ -191,7 +191,7 @@ def small_disk() -> Iterator[Path]:
     try:
         mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
         if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("this user or container may not mount a small disk")
+            pytest.skip("this user or container is not allowed to mount a small disk")
         try:
             yield folder
         finally:

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.config import Role
 
 @pytest.mark.parametrize(
     ("kept_count", "is_too_much"),
-    [(0, False), (1, False), (memory.FEW // 2, False), (memory.FEW, True)],
+    [(0, False), (1, False), (memory.SAMPLE_MESSAGES // 2, False), (memory.SAMPLE_MESSAGES, True)],
     ids=["nothing", "the last", "half", "everything"],
 )
 def test_growing_memory_is_reported(
@@ -27,7 +27,7 @@ def test_growing_memory_is_reported(
         del kept[: max(len(kept) - kept_count, 0)]
 
     monkeypatch.setattr(memory, "resident", lambda: sum(kept))
-    size = memory.grown(toy, memory.FEW)
+    size = memory.grown(toy, memory.SAMPLE_MESSAGES)
     assert size == kept_count * memory.LARGEST
     assert bool(memory.too_much("toy", size)) is is_too_much
 
@@ -47,15 +47,15 @@ def test_the_memory_of_this_process_is_measured() -> None:
 
 
 def test_the_sample_has_every_kind_of_message_with_and_without_taking_events() -> None:
-    kinds = {(case.kind, case.taken) for case in memory.CASES}
-    assert {(case.kind, case.taken) for case in memory.SAMPLE} == kinds
+    kinds = {(case.kind, case.takes_events) for case in memory.CASES}
+    assert {(case.kind, case.takes_events) for case in memory.SAMPLE} == kinds
     assert {case.state for case in memory.CASES} == set(session.STATES)
 
 
-@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("takes_events", [True, False])
 @pytest.mark.parametrize("kind", sorted({case.kind for case in memory.CASES}))
 def test_messages_of_the_largest_size_are_sent(
-    monkeypatch: pytest.MonkeyPatch, kind: str, taken: bool
+    monkeypatch: pytest.MonkeyPatch, kind: str, takes_events: bool
 ) -> None:
     fed: list[int] = []
     feed: Callable[[session.Player, bytes], None] = session.Player.feed
@@ -64,7 +64,7 @@ def test_messages_of_the_largest_size_are_sent(
         fed.append(len(data))
         feed(player, data)
 
-    send = memory.Case(Role.INITIATOR, "established", kind, taken).begin()
+    send = memory.Case(Role.INITIATOR, "established", kind, takes_events).begin()
     monkeypatch.setattr(session.Player, "feed", counted)
     send(0)
     send(1)

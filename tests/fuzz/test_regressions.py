@@ -37,7 +37,7 @@ def test_unknown_fields_of_an_update_without_entries_are_not_read_as_an_entry() 
     assert encode.check_invariant(KALSHI, update, HEADER) is not None
 
 
-def test_repeated_group_openers_in_the_text_of_a_message_of_known_shape_are_text() -> None:
+def test_group_tags_repeated_in_a_text_are_not_read_as_entries() -> None:
     fields = template(b"8")
     report = [field for field in fields if field[0] not in (b"453", b"448", b"447", b"452", b"58")]
     parties = [(b"453", b"5"), *[(b"448", b"a"), (b"452", b"24")] * 5]
@@ -145,7 +145,7 @@ def test_a_possible_duplicate_with_its_first_sending_time_is_delivered() -> None
     assert delivered(player) == [2]
 
 
-def test_without_resend_a_message_with_an_old_time_is_delivered_before_the_end() -> None:
+def test_a_session_without_resend_delivers_a_message_with_an_old_time_before_it_ends() -> None:
     player = established("KalshiNR")
     player.peer(b"8", b"37=o\x01", t52=b"20260821-14:00:00.000")
     assert delivered(player) == [2]
@@ -162,7 +162,7 @@ def test_messages_received_while_the_caller_was_suspended_are_delivered(clock: s
     assert delivered(player) == [2]
 
 
-def test_after_a_lost_reset_numbers_continue_from_the_number_of_the_logon() -> None:
+def test_sequence_numbers_continue_from_the_logon_after_a_lost_reset() -> None:
     player = Player(Setting(Role.ACCEPTOR, "KalshiRT"))
     session.log_on(player)
     player.call(lambda: player.session.reset(player.now))

@@ -150,15 +150,15 @@ class Course:
         with self._undo:
             if error is not None:
                 (self.folder / "wire").write_text(self.venue.record.wire())
-                if not self._dead:
+                if not self._child_is_dead:
                     os.kill(self._child, signal.SIGKILL)
 
     _child = 0
-    _dead = True
-    _killed = False
-    _late = False
+    _child_is_dead = True
+    _child_was_killed = False
+    _killed_late = False
     """Whether the current process was killed late, because its planned kill did not happen."""
-    _busy = False
+    _trade_is_due = False
     """Whether another account still has to trade while the client logs on."""
     _logons = 0
     _kill_at: float | None = None
@@ -168,17 +168,17 @@ class Course:
         """Run one process from start to end."""
         for _ in range(run.trades):
             self.venue.trade()
-        self._run, self._killed = run, False
+        self._run, self._child_was_killed = run, False
         self._cells.write_bytes(bytes(16))
         self._relay.reset()
         self._expect(run)
-        self._child, self._dead = self.fork_server.fork(run), False
+        self._child, self._child_is_dead = self.fork_server.fork(run), False
         begun = time.monotonic()
         will_be_killed = run.kill_point is not KillPoint.NONE
-        self._late, self._busy, self._logons = False, run.busy, self.venue.record.logons
+        self._killed_late, self._trade_is_due, self._logons = False, run.busy, self.venue.record.logons
         self._kill_at = begun + run.kill_count / 1e6 if run.kill_point is KillPoint.TIME else None
         self._give_up_at = begun + PATIENCE if will_be_killed else begun + MAX_WAIT
-        while not self._dead:
+        while not self._child_is_dead:
             self._step()
         code = self.fork_server.reap()
         # Wait until the venue has noticed the end of the connection: otherwise it would refuse the next
@@ -192,7 +192,7 @@ class Course:
             self.fork_server.errors.read_text(),
         )
         if will_be_killed:
-            self.kills.by_trigger["late" if self._late else run.kill_point] += 1
+            self.kills.by_trigger["late" if self._killed_late else run.kill_point] += 1
             self.kills.by_activity[self._activity()] += 1
 
     def _step(self) -> None:
@@ -200,11 +200,11 @@ class Course:
         due = self._give_up_at if self._kill_at is None else self._kill_at
         if now >= due:
             assert self._run.kill_point is not KillPoint.NONE, self._activity()
-            assert not self._killed
-            self._late = self._kill_at is None
+            assert not self._child_was_killed
+            self._killed_late = self._kill_at is None
             self._kill()
             return
-        if self._busy and not self._killed and self.venue.record.logons > self._logons:
+        if self._trade_is_due and not self._child_was_killed and self.venue.record.logons > self._logons:
             self._trade_during_recovery()
         else:
             self._relay.step(max(0.0, due - now))
@@ -212,7 +212,7 @@ class Course:
     def _trade_during_recovery(self) -> None:
         """Trade as soon as the client is logged on. The client's next message, even a ResendRequest, reaches
         the venue only after these trades."""
-        self._busy = False
+        self._trade_is_due = False
         self._relay.hold()
         for _ in range(BUSY_TRADES):
             self.venue.trade()
@@ -228,8 +228,8 @@ class Course:
             self._relay.expect(TO_VENUE, run.cut_at, self._cut)
 
     def _kill(self) -> bool:
-        if not self._dead:
-            self._killed = True
+        if not self._child_is_dead:
+            self._child_was_killed = True
             self._kill_at = time.monotonic() + MAX_WAIT  # from now on the loop only waits for the exit
             os.kill(self._child, signal.SIGKILL)
             if self._run.loses_bytes:
@@ -244,7 +244,7 @@ class Course:
     def _read_progress(self) -> None:
         """Read the client's progress from its pipe, and sometimes trade with the client."""
         progress = os.read(self._pipe, 4096)
-        if self._dead or self._killed or self._run.kill_point is KillPoint.NONE:
+        if self._child_is_dead or self._child_was_killed or self._run.kill_point is KillPoint.NONE:
             return
         if IDLE in progress:
             if self._run.kill_point is KillPoint.IDLE:
@@ -256,7 +256,7 @@ class Course:
 
     def _child_died(self) -> None:
         self.fork_server.wait()
-        self._dead = True
+        self._child_is_dead = True
 
     def _activity(self) -> str:
         stage, activity = self._cells.read_bytes()[:2]

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.events import (
 )
 from tests.kill.journal import Entry
 
-DELIVERED = frozenset({"report", "refusal", "reject"})
+DELIVERY_KINDS = frozenset({"report", "refusal", "reject"})
 """Kinds of entries about a message from the venue."""
 
 

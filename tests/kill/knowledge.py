@@ -13,7 +13,7 @@ import attrs
 from kalshi_fix_sansio import ExecType, Side
 from tests.kill.journal import Entry
 
-PENDING = frozenset({ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE})
+PENDING_EXEC_TYPES = frozenset({ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE})
 
 
 @attrs.frozen
@@ -64,7 +64,7 @@ class Knowledge:
                 self.answered.add(entry["id"])
 
     def _report(self, entry: Entry) -> None:
-        if entry["type"] in PENDING:
+        if entry["type"] in PENDING_EXEC_TYPES:
             return
         cl_ord_id, leaves = entry["id"], Decimal(entry["leaves"])
         self.answered.add(cl_ord_id)

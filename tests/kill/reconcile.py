@@ -15,7 +15,7 @@ from kalshi_fix_sansio.config import STALE_TYPES
 from kalshi_fix_sansio.events import Uncertainty
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.messages import CODEC
-from tests.kill.entries import DELIVERED
+from tests.kill.entries import DELIVERY_KINDS
 from tests.kill.journal import Entry, read
 from tests.kill.knowledge import Knowledge
 from tests.kill.rows import FILL, rows_of
@@ -23,7 +23,7 @@ from tests.kill.venue import TradingVenue
 
 _ENVELOPE = frozenset({b"8", b"9", b"34", b"43", b"49", b"52", b"56", b"122", b"10"})
 """Tags that may differ when a message is resent."""
-HARMLESS = frozenset(
+HARMLESS_KINDS = frozenset(
     {
         *("opened", "intention", "sent", "never sent", "report", "refusal", "reject", "unknown"),
         *("logged on", "skipped", "ended", "connect failed"),
@@ -69,7 +69,7 @@ class Wire:
         """Content of application messages, by sequence number."""
         self.resent = Counter[str]()
         """Resent application messages, by MsgType."""
-        self._session: set[int] = set()
+        self._session_numbers: set[int] = set()
         """Sequence numbers of session messages."""
         self.last = 0
         self._filled: list[tuple[int, int]] = []
@@ -91,9 +91,9 @@ class Wire:
             assert number > self.last, f"number {number} was used twice"
             self.last = number
         if DIALECT.messages[message.MSG_TYPE].admin:
-            self._session.add(number)
+            self._session_numbers.add(number)
             return
-        assert number not in self._session, f"number {number} was a session message before"
+        assert number not in self._session_numbers, f"number {number} was already used by a session message"
         self.resent[message.MSG_TYPE] += dup
         content = content_of(frame)
         assert self.originals.setdefault(number, content) == content, f"two messages have the number {number}"
@@ -145,7 +145,7 @@ def _check_events(entries: Sequence[Entry]) -> None:
     reports new numbers may be repeated until it is confirmed."""
     incoming = 1
     for entry in entries:
-        assert entry["kind"] in HARMLESS, entry
+        assert entry["kind"] in HARMLESS_KINDS, entry
         incoming = entry.get("incoming") or incoming
         assert incoming == 1 or not entry.get("reset"), entry
         assert entry.get("reason") in {None, "CONNECTION_LOST"}, entry
@@ -189,7 +189,7 @@ def _check_deliveries(entries: Sequence[Entry], from_venue: Wire) -> int:
                 is_behind = is_behind or held
                 if not held:
                     confirmed = max(confirmed, last)
-        if entry["kind"] not in DELIVERED:
+        if entry["kind"] not in DELIVERY_KINDS:
             continue
         number = entry["seq"]
         assert number > last, f"{entry} was delivered after {last}"
@@ -236,6 +236,6 @@ def check_requests(known: Knowledge, venue: TradingVenue, from_client: Wire) -> 
         mark = b"\x0111=%b\x01" % cl_ord_id.encode()
         assert not any(mark in content for content in from_client.originals.values())
     for cl_ord_id, why in known.uncertain.items():
-        # If the venue requested a resend and the request was not resent, the venue cannot have received it.
-        # It may have received requests whose outcome is unknown for another reason.
+        # NOT_RESENT: the resend that the venue requested did not include this request, so the venue cannot
+        # have received it. If the outcome is unknown for another reason, it may have received the request.
         assert why != Uncertainty.NOT_RESENT.name or cl_ord_id not in received, (cl_ord_id, why)

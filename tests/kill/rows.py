@@ -13,7 +13,7 @@ FILL = "fill "
 """Prefix of the keys of rows about fills; the ExecID follows."""
 
 
-MANY = 1_000_000
+ROW_LIMIT = 1_000_000
 """A limit above the number of rows in any course."""
 
 

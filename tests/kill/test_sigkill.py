@@ -21,7 +21,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore, StoreOwner, read_summa
 from kalshi_fix_venue.identities import ClientKey
 from tests.kill.course import Course, ForkServer
 from tests.kill.reconcile import reconcile
-from tests.kill.rows import MANY
+from tests.kill.rows import ROW_LIMIT
 from tests.kill.runs import KillPoint, Run, planned_runs
 from tests.postgres import Server
 
@@ -46,7 +46,7 @@ def kill(folder: Path, seed: int, sync: Sync, stores: str, kills: int) -> str:
             course.run(Run(number=number, kill_point=KillPoint.NONE))
         factory = stores_at(stores)
         [name] = factory.names()
-        totals = reconcile(folder, course.venue, factory.summary(name, rows=MANY))
+        totals = reconcile(folder, course.venue, factory.summary(name, rows=ROW_LIMIT))
     counts = course.kills
     assert counts.total < ALL_KILL_POINTS or counts.by_trigger.keys() >= {*KillPoint} - {KillPoint.NONE}
     return f"{counts}; {totals}"

@@ -36,11 +36,11 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import GapClosed, GapDetected, LoggedOn, OutcomesUnknown
 from kalshi_fix_sansio.session.states import State
 from kalshi_fix_sansio.signing import Signer
-from tests.kill.entries import DELIVERED, entry_of
+from tests.kill.entries import DELIVERY_KINDS, entry_of
 from tests.kill.journal import Journal, read
 from tests.kill.kill_counter import KillCounter
 from tests.kill.knowledge import Knowledge
-from tests.kill.rows import FILL, LAST_TAKEN, MANY, rows_of
+from tests.kill.rows import FILL, LAST_TAKEN, ROW_LIMIT, rows_of
 from tests.kill.runs import Activity, KillPoint, Run, Stage
 from tests.postgres import execute_at
 
@@ -49,7 +49,9 @@ IDLE, SENT, EVENT, DONE = b"i", b"s", b"e", b"d"
 MAX_WAIT = 60.0
 """Maximum duration of a wait, in seconds."""
 MARKET = "KXHIGHNY-26DEC31-B50"
-AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None)
+IMMEDIATE_RECONNECT = ReconnectPolicy(
+    initial=1e-6, cap=1e-6, attempts=100, retry_first=True, maintenance=None
+)
 LAST = {"side": Side.BUY, "price": Decimal("0.01"), "time_in_force": TimeInForce.GOOD_TILL_CANCEL}
 """The terms of the last order, which no other order matches."""
 PRICES = tuple(Decimal(cents) / 100 for cents in range(44, 57))
@@ -97,7 +99,7 @@ class Settings:
         if found is None:
             return None
         [name] = factory.names()
-        return factory.summary(name, rows=MANY)
+        return factory.summary(name, rows=ROW_LIMIT)
 
     def _fence(self, factory: StoreFactory) -> None:
         """Take over the store of a killed process, because its last commit may still be in progress."""
@@ -172,7 +174,7 @@ class Trader:
             port=settings.port,
             tls=Tls(ca_data=settings.ca),
             timeout=MAX_WAIT,
-            reconnect=AT_ONCE,
+            reconnect=IMMEDIATE_RECONNECT,
             # Half of the seeds have pending reports, which are not outcomes.
             logon_fields=LogonFields(skip_pending_exec_reports=settings.seed % 2 == 0),
             observer=_StateObserver(self._cells, self._kill_counter),
@@ -296,7 +298,7 @@ class Trader:
         entry = entry_of(event)
         self._record(**entry)
         # Rows in the client's store: after every kill they must agree with the confirmed events.
-        if entry["kind"] in DELIVERED:
+        if entry["kind"] in DELIVERY_KINDS:
             client.rows[LAST_TAKEN] = entry["seq"]
         if entry.get("type") == ExecType.TRADE:
             client.rows[f"{FILL}{entry['exec_id']}"] = entry["id"]

@@ -29,7 +29,7 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     name = spec.vocabulary.fields.get(fact.tag, fact.name)
     counter = fact.path[-1] if fact.path else fact.inside
     group = next((placed.member.group for placed in members if placed.field.tag == counter), None)
-    among = f"among the members of {f'group {group.name}' if group is not None else block.name}"
+    among = f"to the members of {f'group {group.name}' if group is not None else block.name}"
     # Pages do not mark the end of a group, so a field after its last known member may belong to it.
     inner = before.holders[-1].group if before is not None and before.holders else None
     if not fact.path and fact.inside is None and inner is not None:
@@ -40,19 +40,19 @@ def member(block: Block, fact: MemberFact) -> list[Edit]:
     # PRODUCTS is replaced later, when it is known whether the sources of all products contain the field.
     if block.message is not None and len({place.product for place in spec.places(block.message)}) > 1:
         extra = [f"presence: {presence}"] if not settings and presence != "optional" else settings
-        scoped = f"{among} `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}`"
-    return [*edits, Edit(_anchor(block, group, before), f"{among} `{name}: {plain}`", scoped)]
+        scoped = f"add `{name}: {{{', '.join(['only: {products: PRODUCTS}', *extra])}}}` {among}"
+    return [*edits, Edit(_anchor(block, group, before), f"add `{name}: {plain}` {among}", scoped)]
 
 
-def of_header(evidence: Evidence, fact: MemberFact, name: str, messages: Sequence[str]) -> list[Edit]:
+def header_member(evidence: Evidence, fact: MemberFact, name: str, messages: Sequence[str]) -> list[Edit]:
     """Return the edits for a field that only some messages have in their header."""
     spec, sources = evidence.spec, (evidence.origin_of(fact.location),)
     edits = _field(evidence, fact, None) if fact.tag not in spec.fields else []
     member = f"{name}: {{only_when: {{messages: {yaml_words(messages)}}}, source: SOURCES}}"
-    where, text = spec.dialect.header[-1].location, f"after it, among the members of the header `{member}`"
+    where, text = spec.dialect.header[-1].location, f"add `{member}` after this member of the header"
     # An inherited header is in another spec folder, so the field is added to the header.yaml of this one.
     if not where.file.startswith(f"{spec.folder.as_posix()}/"):
-        where, text = spec.end_of_file("header.yaml"), f"in it\nmembers:\n  {member}"
+        where, text = spec.end_of_file("header.yaml"), f"add to this file:\nmembers:\n  {member}"
     return [*edits, Edit(where, text, sources=sources)]
 
 
@@ -76,7 +76,7 @@ def message(evidence: Evidence, msg_type: str, name: str) -> list[Edit]:
     lines += [f"    {names.get(fact.tag, fact.name)}: {_presence(fact)[0]}" for fact in outer]
     new = {each.tag: each for each in rows if each.tag not in spec.fields}.values()
     edits = [edit for fact in new for edit in _field(evidence, fact, None)]
-    return [*edits, Edit(file, "after it\n" + "\n".join(lines))]
+    return [*edits, Edit(file, "add after this line:\n" + "\n".join(lines))]
 
 
 def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) -> Edit:
@@ -86,8 +86,8 @@ def text(evidence: Evidence, fact: TextFact, meaning: tuple[str, str] | None) ->
     line = f'{fact.text}: {{{means}source: SOURCES, doc: "…"}}'
     own = [each.location for each in spec.dialect.texts if each.message.msg_type == fact.message]
     if own:
-        return Edit(max(own, key=lambda each: each.line), f"after it `{line}`", sources=sources)
-    lines = f"after it\n{spec.block_name(fact.message)}:\n  {line}"
+        return Edit(max(own, key=lambda each: each.line), f"add `{line}` after this entry", sources=sources)
+    lines = f"add after this line:\n{spec.block_name(fact.message)}:\n  {line}"
     return Edit(spec.end_of_file("texts.yaml"), lines, sources=sources)
 
 
@@ -106,13 +106,13 @@ def _field(evidence: Evidence, fact: MemberFact, before: PlacedMember | None) ->
     settings = [f"tag: {fact.tag}", f"type: {kind}"]
     settings += [f"codes: {fact.name}"] if codes else []
     settings += ["source: SOURCES", 'doc: "…"']
-    line = f"after it `{fact.name}: {{{', '.join(settings)}}}`"
+    line = f"add `{fact.name}: {{{', '.join(settings)}}}` after this entry"
     origin = evidence.origin_of(fact.location)
     edits = [Edit(near if near.file == file.file else file, line, sources=(origin,))]
     if codes:
         listed = [code_line(value, code.label) for value, code in codes.items()]
         lines = [f"{fact.name}:", '  doc: "…"', "  codes:", *(f"    {each}" for each in listed)]
-        edits.append(Edit(spec.end_of_file("codesets.yaml"), "after it\n" + "\n".join(lines)))
+        edits.append(Edit(spec.end_of_file("codesets.yaml"), "add after this line:\n" + "\n".join(lines)))
     return edits
 
 

@@ -16,18 +16,18 @@ from kalshi_fix_adapters.documents.mistakes import Location
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in the values of fields that the spec has."""
-    by_tag = evidence.by(CodesFact, lambda each: each.tag)
+    by_tag = evidence.facts_by(CodesFact, lambda each: each.tag)
     for tag, lists in by_tag.items():
         field = evidence.spec.fields.get(tag)
         if tag == MSG_TYPE:
             yield from _message_types(evidence, lists)
         elif field is not None:
-            yield from _Values(evidence, field, lists).compare()
+            yield from _FieldValues(evidence, field, lists).compare()
     yield from _without_values(evidence, set(by_tag))
 
 
 @attrs.frozen
-class _Values:
+class _FieldValues:
     """The values of one field in the spec and in the lists of a source."""
 
     evidence: Evidence
@@ -66,7 +66,7 @@ class _Values:
             label = next((code.label for code in codes if code.label), "")
             line = f"`{advice.code_line(value, label)}`"
             if known:
-                at, write = self.field.codes[-1].location, f"after it {line}"
+                at, write = self.field.codes[-1].location, f"add {line} after this entry"
             else:
                 at = self.field.location
                 write = f"`codes: {self.field.name}`, and a codeset of that name with {line}"

@@ -22,10 +22,10 @@ from codegen.presence import Place
 
 SENDER, TARGET = 49, 56
 # Placeholders that the reader fills in: `<signature>`, `abc...`.
-_INVENTED = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
+_PLACEHOLDER = re.compile(r"<.*>|.*(?:\.\.\.|…).*")
 # 60 is a leap second.
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
-# By lexical kind. Text and data have no fixed form.
+# The form of a value by lexical kind; text and data have no fixed form.
 _FORMS = {
     "INT": r"-?\d+",
     "LENGTH": r"\d+",
@@ -103,7 +103,7 @@ class _Walk:
             yield from self._field(pair, placed)
             if placed.member.group is not None:
                 yield from self._group(pair, placed, members)
-        # Only fields of the body: examples omit most of the header and trailer.
+        # Only fields of the body are checked, because examples omit most of the header and trailer.
         unseen = (placed for placed in own if not placed.path and placed.field.tag not in seen)
         missing = [placed.field for placed in unseen if all(map(placed.required, self._places))]
         if missing and not self.example.shortened:
@@ -141,7 +141,7 @@ class _Walk:
         # Fields with a table row are reported by `members`.
         if not placed.allowed(self._places) and not self._has_table_row(pair.tag):
             yield self._report("forbidden", pair, placed)
-        if _INVENTED.fullmatch(pair.value):
+        if _PLACEHOLDER.fullmatch(pair.value):
             return
         form = _FORMS.get(field.datatype.kind)
         # MULTIPLESTRINGVALUE and similar types contain several codes, separated by spaces.

@@ -53,8 +53,8 @@ def _fields_outside(
 
 def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> Iterator[Finding]:
     """Check one table that contains a counter and the fields of its group."""
-    # Row indexes in the table: `at` of the counter, `inner` of the group's fields, `after` of the group's
-    # fields after the counter.
+    # Row indexes in the table: `at` is the counter, `inner` are the fields of its group, and `after` those of
+    # these fields that follow the counter.
     at = next((n for n, (_, placed) in enumerate(table) if placed.field.tag == counter.field.tag), None)
     path = (*counter.path, counter.field.tag)
     inner = [n for n, (_, placed) in enumerate(table) if placed.path[: len(path)] == path]
@@ -64,7 +64,7 @@ def _check_order(block: Block, table: Sequence[Row], counter: PlacedMember) -> I
     under = table[0][0].under
     tags = [fact.tag for fact, _ in table[inner[0] : at + 1]]
     if not after and under is None and tags == sorted(tags):
-        return  # Sorted by tag with the counter last: the order carries no information.
+        return  # The rows are sorted by tag, so a counter in the last row carries no information.
     # All rows are before the counter, under the heading of another group: on the page they belong to that
     # group.
     if not after and under is not None:

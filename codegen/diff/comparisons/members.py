@@ -27,7 +27,7 @@ COMPONENT = "component "
 
 def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in the fields of the blocks that the evidence lays out."""
-    rows = evidence.by(MemberFact, lambda each: each.block)
+    rows = evidence.facts_by(MemberFact, lambda each: each.block)
     yield from _new_header_members(evidence)
     for key, block_rows in rows.items():
         if key.startswith(COMPONENT):
@@ -91,7 +91,8 @@ class _Row:
         if fact.is_counter is not None and fact.is_counter != is_group:
             theirs, ours = ("a group", "a plain field") if fact.is_counter else ("a plain field", "a group")
             yield self.differs("group or field", theirs=theirs, ours=ours)
-        # At any depth: a page writes `in NoPartyIDs` for fields of nested groups too.
+        # The group may enclose the field at any depth: a page writes `in NoPartyIDs` for fields of nested
+        # groups too.
         elsewhere = fact.inside is not None and fact.inside not in placed.path
         where = f"in {name_of(fact.inside or 0)}"
         # If a source has a counter as a plain field, which is reported separately, its paths omit that group.
@@ -106,7 +107,9 @@ class _Row:
         fact, member = self.fact, self.placed.member
         # `always`: required in its own block or group entry, as in a dictionary. `in_message`: the enclosing
         # groups are required too.
-        always, in_message = map(self._everywhere, (self.placed.required, self.placed.required_in_message))
+        always, in_message = map(
+            self._at_every_place, (self.placed.required, self.placed.required_in_message)
+        )
         is_page = self.block.evidence.is_pages
         conditional = any(place.within(each.scope) for each in member.required_when for place in self.allowed)
         own = ""
@@ -137,12 +140,12 @@ class _Row:
         # Required for this value, possibly among others. A condition that accepts any value does not match.
         conditions = self.placed.member.required_when
         matched = any(value in (dict(each.terms).get(name) or ()) for each in conditions)
-        is_required = matched or self._everywhere(self.placed.required)
+        is_required = matched or self._at_every_place(self.placed.required)
         if (required == "Y" and not is_required) or (required == "N" and is_required):
             word = "required" if required == "Y" else "optional"
             yield self.differs(f"{word} when", when=written, name=name, value=value)
 
-    def _everywhere(self, predicate: Callable[[Place], bool]) -> bool:
+    def _at_every_place(self, predicate: Callable[[Place], bool]) -> bool:
         """Return whether a predicate is true at every place. If a page covers both senders in one row, all
         places of one sender are enough.
         """
@@ -227,7 +230,7 @@ def _new_header_members(evidence: Evidence) -> Iterator[Finding]:
         name = spec.vocabulary.fields.get(tag, rows[0].name)
         names = list(dict.fromkeys(spec.messages[row.block].name for row in rows))
         messages = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
-        edits = advice.of_header(evidence, rows[0], name, names)
+        edits = advice.header_member(evidence, rows[0], name, names)
         values = {"block": "header", "name": name, "tag": tag, "messages": messages}
         yield evidence.report("new member header", rows, edits[-1].location, edits=edits, **values)
 
@@ -320,13 +323,13 @@ def _conditions(block: Block) -> Iterator[Finding]:
     """Yield fields that the spec requires under a condition, but the table for that condition omits."""
     stated = {(fact.tag, block.condition(fact.when)) for fact in block.rows if fact.when is not None}
     # Fields for whose values the block has separate tables. Conditions on other fields are skipped.
-    by = {condition[0] for _, condition in stated if condition is not None}
+    tabulated = {condition[0] for _, condition in stated if condition is not None}
     for placed in block.members:
         if not block.evidence.expects(placed.member.source):
             continue
         terms = (term for condition in placed.member.required_when for term in condition.terms)
         for term, value in ((term, value) for term, values in terms for value in values or ()):
-            if term in by and (placed.field.tag, (term, value)) not in stated:
+            if term in tabulated and (placed.field.tag, (term, value)) not in stated:
                 values = {"term": term, "value": value}
                 yield block.report("missing member condition", placed, block.heading(), **values)
 
@@ -334,7 +337,7 @@ def _conditions(block: Block) -> Iterator[Finding]:
 def _without_tables(evidence: Evidence, laid_out: set[str]) -> Iterator[Finding]:
     """Yield messages with a heading but no table of fields, although the spec has fields from these pages."""
     listed = {fact.tag for fact in evidence.facts(MemberFact)}
-    headings = evidence.by(MessageFact, lambda each: each.msg_type)
+    headings = evidence.facts_by(MessageFact, lambda each: each.msg_type)
     # On many pages, the header and the trailer have no heading.
     for key in (*(key for key in headings if key in evidence.spec.messages), "header", "trailer"):
         if key in laid_out:
@@ -373,7 +376,8 @@ def _component(evidence: Evidence, facts: Sequence[MemberFact]) -> Iterator[Find
     # Fields outside groups are not compared: the spec has them only as members of messages.
     for counter in (each for each in facts if each.path == () and each.is_counter):
         matching = [group for key, group in known.items() if counters.get(key) == counter.tag]
-        # By name, else any group with that counter: QuickFIX names components differently.
+        # The group with the component's name is used, else the first one with that counter, because QuickFIX
+        # names some components differently.
         same = [group for group in matching if group.name == name] or matching
         if not same:
             yield _of_component(evidence, "unknown group", counter, counter.name)

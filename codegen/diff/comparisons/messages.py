@@ -57,7 +57,7 @@ def _new_messages(evidence: Evidence) -> Iterator[Finding]:
     # A mention is used only for a message without a definition or table row.
     for value, mentions in evidence.mentions("message", {*known, *found}).items():
         found[value] = [mentions[0]]
-    rows = evidence.by(MemberFact, lambda each: each.block)
+    rows = evidence.facts_by(MemberFact, lambda each: each.block)
     for msg_type, facts in found.items():
         name = names.get(msg_type) or msg_type
         laid_out = f" with {len(rows[msg_type])} fields" if msg_type in rows else ""
@@ -186,7 +186,7 @@ def _texts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _meaning(evidence: Evidence, fact: TextFact) -> tuple[str, str]:
-    """Return the field and the code that a text accompanies, under the spec's names if it has them."""
+    """Return the field and the code that accompany a text, under the spec's names if it has them."""
     spec = evidence.spec
     tag = int(fact.field) if fact.field.isdigit() else spec.vocabulary.tag_of(fact.field)
     # Columns spell fields more freely than headings: `Execution Type` for ExecType, `OrdRejReason value`.

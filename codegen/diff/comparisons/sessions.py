@@ -9,7 +9,7 @@ from typing import Any
 from codegen.diff.facts import Fact, HostFact, SessionFact
 from codegen.diff.findings import Edit, Evidence, Finding, grouped
 
-_FILLERS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
+_COMMON_WORDS = frozenset({"entry", "fix", "gateway", "server", "session", "sessions", "the"})
 """Words in the label of a host that do not distinguish its role from others."""
 
 
@@ -17,7 +17,7 @@ def compare(evidence: Evidence) -> Iterator[Finding]:
     """Yield all differences in session types and hosts, which only pages contain."""
     if not evidence.is_pages:
         return
-    tables = evidence.by(SessionFact, lambda each: each.environment)
+    tables = evidence.facts_by(SessionFact, lambda each: each.environment)
     for environment, rows in tables.items():
         yield from _sessions(evidence, environment, rows)
     yield from _no_endpoints(evidence, set(tables))
@@ -85,7 +85,7 @@ def _new_session(evidence: Evidence, name: str, port: int | None, facts: Sequenc
 def _role(label: str, roles: list[str]) -> str | None:
     """Return the spec's role for a label: `orders` for `Order Entry`, `market_data` for `Market Data`."""
     # Plurals and words common to all labels are ignored: `Orders` and `Order Entry` are one role.
-    words = [word.rstrip("s") for word in re.findall(r"[a-z]+", label.lower()) if word not in _FILLERS]
+    words = [word.rstrip("s") for word in re.findall(r"[a-z]+", label.lower()) if word not in _COMMON_WORDS]
     return next((role for role in roles if [word.rstrip("s") for word in role.split("_")] == words), None)
 
 

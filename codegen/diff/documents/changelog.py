@@ -12,7 +12,7 @@ import re
 
 from codegen.diff.documents import headings, markdown
 from codegen.diff.documents.inline import fingerprint, plain
-from codegen.diff.facts import EntryFact, EntryForm, Fact, Unreadable, Vocabulary
+from codegen.diff.facts import EntryFact, EntryForm, Fact, UnreadableFact, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Possessive quantifiers, as in `markdown`, prevent backtracking.
@@ -29,7 +29,7 @@ def is_changelog(page: str, form: EntryForm) -> bool:
     return bool(form.component) and re.search(entry, page, re.MULTILINE) is not None
 
 
-def outside(page: str, form: EntryForm) -> str:
+def without_entries(page: str, form: EntryForm) -> str:
     """Return the page with its entries blanked, so that only the text around them is left."""
     # An entry without an end tag extends to the next one.
     begin = rf"^[ \t]*<{form.component}\b"
@@ -47,8 +47,8 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
     # An entry without an end tag extends to the next one, or to the end of the page.
     for block in (*markdown.blocks(page), markdown.End(len(lines) + 1, form.component)):
         match block:
-            case markdown.Unparsable(line, what):
-                found.append(Unreadable(Location(file, line), what))
+            case markdown.UnparsableMarkup(line, what):
+                found.append(UnreadableFact(Location(file, line), what))
             # An entry spans the lines from its tag to its end, including nested components.
             case markdown.Component(name=form.component) | markdown.End(name=form.component):
                 if opened is not None:
@@ -66,9 +66,9 @@ def read(page: str, file: str, vocabulary: Vocabulary) -> list[Fact]:
                 unexpected.setdefault("a heading with a date outside of entries", []).append(line)
     for what, at in unexpected.items():
         times = "once" if len(at) == 1 else f"{len(at)} times"
-        found.append(Unreadable(Location(file, at[0]), f"{what}, {times}"))
+        found.append(UnreadableFact(Location(file, at[0]), f"{what}, {times}"))
     what = f"a changelog without an entry <{form.component} {form.date}=…>"
-    return found or [Unreadable(Location(file, 1), what)]
+    return found or [UnreadableFact(Location(file, 1), what)]
 
 
 def _entry(block: markdown.Component, content: str, location: Location, vocabulary: Vocabulary) -> Fact:
@@ -76,13 +76,15 @@ def _entry(block: markdown.Component, content: str, location: Location, vocabula
     label, feed = block.attributes.get(form.date, ""), block.attributes.get(form.title, "")
     date = headings.date_in(plain(label))
     at = _TITLE.search(feed)
-    # Either the attribute for the feed contains the title, or the description is the title.
+    # The attribute for the feed contains the title; without one, the description is the title.
     title = block.attributes.get(form.description, "")
     if at is not None:
         string = _STRING.search(feed, at.end())
         title = re.sub(r"\\(.)", r"\1", string[1] or string[2] or "") if string else ""
     if not date or not title:
-        return Unreadable(location, f"an entry of the changelog without {'a title' if date else 'a date'}")
+        return UnreadableFact(
+            location, f"an entry of the changelog without {'a title' if date else 'a date'}"
+        )
     tags = tuple(filter(None, map(str.strip, _TAG_ENDS.split(block.attributes.get(form.tags, "")))))
     text = plain(content)
     tagged = any(form.about in re.findall("[A-Z]+", tag.upper()) for tag in tags)

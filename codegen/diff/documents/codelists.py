@@ -16,7 +16,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 _LABEL = rf"(?P<label>[A-Za-z][^,;.:()<>{OPEN}{CLOSE}]*)"
 # Forms recognizable by their punctuation alone. Outside a code span a value has at most three characters:
 # more would match ordinary words. If several forms match a value, the first one wins.
-_IN_TEXT = tuple(
+_TEXT_FORMS = tuple(
     re.compile(pattern)
     for pattern in (
         # `1`=Buy, only the value in a code span
@@ -35,7 +35,7 @@ _IN_TEXT = tuple(
         rf"{OPEN}(?P<value>[A-Za-z0-9]{{1,3}}){CLOSE}\s\((?P<label>[A-Za-z][\w /-]+)\)",
     )
 )
-_LISTED = (
+_LIST_FORMS = (
     # `Buy (1), Sell (2)`
     re.compile(r"\b(?P<label>[A-Z][A-Za-z]*(?: [A-Za-z]+)*) \((?P<value>\d{1,3}|[A-Z])\)"),
     # `1: Buy, 2: Sell`
@@ -46,10 +46,10 @@ _LISTED = (
 _WORD = rf"(?:{OPEN}[A-Za-z][\w-]*{CLOSE}|\"[A-Za-z][\w-]*\"|\b[A-Z][A-Z_]{{2,}}\b)"
 _WORDS = re.compile(rf"{_WORD}(?:(?:\s*,\s*|\s*/\s*|,?\s+(?:or|and)\s+){_WORD})+")
 # Text before a list of values, and before a list of mere examples.
-_ONE_OF = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
-_EXAMPLE = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
+_LIST_LEAD = re.compile(r"(?:values?|one of|either|:)\W*\Z", re.IGNORECASE)
+_EXAMPLE_LEAD = re.compile(r"(?:e\.g\.,?|for example,?|such as|like|mirrors .*)[^.]*\Z", re.IGNORECASE)
 # In a list whose heading names the field, every item begins with a value, so looser forms are enough.
-_IN_ITEM = tuple(
+_ITEM_FORMS = tuple(
     re.compile(pattern)
     for pattern in (
         # `Active<0>`
@@ -65,7 +65,7 @@ _IN_ITEM = tuple(
     )
 )
 # In `1=Buy or 2=Sell` the second name would begin with `or`.
-_FILLER = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
+_LEADING_WORDS = re.compile(r"\A(?:(?:or|and|always|usually|only|either)\s+)+", re.IGNORECASE)
 
 
 def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> tuple[CodeFact, ...]:
@@ -74,12 +74,12 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
         return ()
     text = marked(text)
     found: dict[str, tuple[int, str]] = {}
-    for pattern in _IN_TEXT:
+    for pattern in _TEXT_FORMS:
         for match in pattern.finditer(text):
-            value, label = match["value"], _FILLER.sub("", match["label"]).strip()
+            value, label = match["value"], _LEADING_WORDS.sub("", match["label"]).strip()
             if not _is_reference(value, label, tag, vocabulary):
                 found.setdefault(value, (match.start(), label))
-    for pattern in _LISTED if not found else ():
+    for pattern in _LIST_FORMS if not found else ():
         listed = list(pattern.finditer(text))
         pairs = ((each["value"], each["label"]) for each in listed)
         named = {value for value, label in pairs if not _is_reference(value, label, tag, vocabulary)}
@@ -96,7 +96,7 @@ def of_text(text: str, tag: int, vocabulary: Vocabulary, location: Location) -> 
 def of_item(text: str, location: Location) -> CodeFact | None:
     """Return the code that an item of a list of codes describes, or None."""
     text = marked(text)
-    for pattern in _IN_ITEM:
+    for pattern in _ITEM_FORMS:
         if match := pattern.match(text):
             return CodeFact(location, match["value"], match["label"].strip())
     return None
@@ -142,7 +142,7 @@ def _words(text: str, tag: int, vocabulary: Vocabulary) -> dict[str, tuple[int, 
         before = text[: match.start()]
         # A new field may have values. For a field without values in the spec, the list needs an introduction.
         known = tag not in vocabulary.fields or tag in vocabulary.codes
-        if _EXAMPLE.search(before) or not (known or _ONE_OF.search(before)):
+        if _EXAMPLE_LEAD.search(before) or not (known or _LIST_LEAD.search(before)):
             continue
         if best is None or len(match[0]) > len(best[0]):
             best = match

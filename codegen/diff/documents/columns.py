@@ -32,10 +32,11 @@ _ROLES: tuple[tuple[str, str], ...] = (
 # `Order Entry Host` and `Endpoint`; the words before it give the role of the host.
 _HOST = re.compile(r"(.*?)\s*(?:host(?: ?names?)?|endpoints?|address(?:es)?|domains?)\Z")
 # `Text (58)`: the column contains values of that field.
-_TAGGED = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
+_NAME_AND_TAG = re.compile(r"(.+?)\s*[(<](?:tag )?(\d+)[)>]\Z", re.IGNORECASE)
 
-# By QuickFIX's flag; C means required in some cases. `Y*` has its condition in a note below the table.
-_REQUIRED = {
+# Words for each of QuickFIX's flags; C means required in some cases. `Y*` has its condition in a note below
+# the table.
+_REQUIREMENT_WORDS = {
     "Y": r"y|yes|true|required|req|mandatory|m|always|✓|✔|✅|x",
     "N": r"n|no|false|optional|opt|o|not required|✗|✘|❌|-|\u2013|\u2014",
     "C": r"c|cond\.?|conditional(?:ly)?(?: required)?|conditionally required|depends|y\*|n\*",
@@ -78,7 +79,7 @@ def _role(text: str) -> str | None:
     for role, words in _ROLES:
         if re.fullmatch(words, small):
             return role
-    if tagged := _TAGGED.match(text):
+    if tagged := _NAME_AND_TAG.match(text):
         return f"field {tagged[2]}"
     if host := _HOST.match(small):
         return f"host {host[1]}".strip()
@@ -88,7 +89,7 @@ def _role(text: str) -> str | None:
 def required(cell: str) -> str | None:
     """Return Y, N or C for a cell of the column that marks required fields; None for an unknown word."""
     text = plain(cell).strip().lower()
-    for flag, words in _REQUIRED.items():
+    for flag, words in _REQUIREMENT_WORDS.items():
         if re.fullmatch(words, text):
             return flag
     # `Yes (limit orders)`: conditionally required.

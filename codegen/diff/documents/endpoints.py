@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from os.path import commonprefix
 
 from codegen.diff.documents.headings import sender_by_arrow
-from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, Unreadable, Vocabulary
+from codegen.diff.facts import Fact, FlowsFact, HostFact, SessionFact, UnreadableFact, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # At least three labels: `example.com` in running text is not a gateway.
 _HOST_NAME = r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,}"
-# Not part of an email address or a path, and without a path after it.
+# A host that is not part of an email address or a path, and is not followed by a path.
 _HOST = re.compile(rf"(?<![\w@/.-]){_HOST_NAME}(?![\w.-]*/)(?!-)\b")
 # `Order Entry Host: fix.example.com`; this matches from `Host` on.
-_WITH_ROLE = re.compile(rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE)
+_HOST_AFTER_ROLE = re.compile(
+    rf"(?<=\s)host(?:name)?s?\s*(?::|=|is|\u2013|-)\s*({_HOST_NAME})", re.IGNORECASE
+)
 _NO_ROLE = re.compile(r"[^\w /-]")
 _LETTER = re.compile("[A-Za-z]")
 # Label of a host name: `fix`, `demo-fix`, `fix-margin`.
@@ -50,7 +52,7 @@ def only_sessions(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
 def hosts_with_roles(text: str, location: Location, environment: str) -> Iterator[HostFact]:
     """Yield the hosts of a line such as `Order Entry Host: fix.example.com`."""
     end = 0
-    for match in _WITH_ROLE.finditer(text):
+    for match in _HOST_AFTER_ROLE.finditer(text):
         # The role precedes the match. A pattern that began with the role would try every letter as a start.
         before = _NO_ROLE.split(text[end : match.start()].rstrip())[-1]
         end = match.end()
@@ -71,12 +73,12 @@ def is_host(text: str) -> bool:
     return re.fullmatch(rf"{_HOST_NAME}(?::\d+)?", text) is not None
 
 
-def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | Unreadable:
+def session_row(name: str, port: str, environment: str, location: Location) -> SessionFact | UnreadableFact:
     """Parse a row of a table of endpoints."""
     if not re.fullmatch(r"\w+", name):
-        return Unreadable(location, f"`{name}` is not a TargetCompID")
+        return UnreadableFact(location, f"`{name}` is not a TargetCompID")
     if not re.fullmatch(r"\d{2,5}", port):
-        return Unreadable(location, f"`{port}` is not a port")
+        return UnreadableFact(location, f"`{port}` is not a port")
     return SessionFact(location, environment, name, int(port))
 
 
@@ -90,18 +92,18 @@ def flows(
     """
     listed = session_names(sessions or "", vocabulary)
     if sessions and not listed and sessions.strip().lower() not in ("all", "any", "all sessions"):
-        return Unreadable(location, f"`{sessions}` names no session type")
+        return UnreadableFact(location, f"`{sessions}` names no session type")
     found: set[tuple[str, str]] = set()
     named: set[str] = set()
     for part in direction.split(";"):
         senders = _senders(part, vocabulary.venue)
         if senders is None:
-            return Unreadable(location, f"`{part.strip()}` is not a direction")
+            return UnreadableFact(location, f"`{part.strip()}` is not a direction")
         own = session_names(part, vocabulary)
         named.update(own)
         found |= {(session, sender) for session in own or listed or [""] for sender in senders}
     if named and listed and named != set(listed):
-        return Unreadable(location, f"`{sessions}` and `{direction}` name different session types")
+        return UnreadableFact(location, f"`{sessions}` and `{direction}` name different session types")
     return FlowsFact(location, msg_type, name, frozenset(found))
 
 

@@ -16,17 +16,17 @@ VENUE_WORDS = frozenset({"exchange", "server", "gateway", "venue", "acceptor"})
 
 # `35=D`, `MsgType: D`, `MsgType="D"`.
 NAMED_MSG_TYPE = re.compile(r"\b(?:35\s*=|Msg ?Type\s*[=:])\s*[\"'`]?([A-Za-z0-9]{1,6})\b")
-# Not part of the message's name: `(35=D)`, `[MsgType=D]`, or a bare `35=D`.
+# The parts that do not belong to the message's name: `(35=D)`, `[MsgType=D]`, or a bare `35=D`.
 _MSG_TYPE_PART = re.compile(r"[(<\[]\s*(?:Msg ?Type\s*)?(?:35\s*)?[=:].*?[)>\]]|\b35\s*=\s*\w+")
 # `Client → Server`, with any of the arrows that pages use.
 _ARROW = re.compile(r"([\w /]+?)\s*(?:→|->|⟶|⇒|=>|➜)\s*([\w ]+)")
 # `OrdStatus (39)`, `Side<54>`, `Text (tag 58)`.
-_TAGGED = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
+_TAG_IN_BRACKETS = re.compile(r"[(<](?:tag\s+)?(\d+)[)>]", re.IGNORECASE)
 # `Create (Action=1)`: the table below applies when Action is 1.
 _CONDITION = re.compile(r"\(([A-Za-z]\w*)\s*=\s*(\w+)\)")
-# `453=NoPartyIDs`, `(NoPartyIDs)`, or NoPartyIDs with one of the words of `_INSIDE`.
+# `453=NoPartyIDs`, `(NoPartyIDs)`, or NoPartyIDs with one of the words of `_GROUP_WORDS`.
 _GROUP = re.compile(r"\b(?:(\d+)\s*=\s*)?(No[A-Z]\w+)\b")
-_INSIDE = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
+_GROUP_WORDS = re.compile(r"\b(?:inside|within|entry of|entries of|group)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\A\d+(?:\.\d+)*[.)]?\s+(?=[A-Za-z])")
 """Number of a section."""
 # `v1.0.32` and `Version 1.0.32` anywhere. A bare number only at the beginning, and only if it is followed by
@@ -51,9 +51,9 @@ class ParsedHeading:
     text: str = ""
     messages: tuple[str, ...] = ()
     """MsgTypes named as 35=…; with more than one, the content below cannot be attributed."""
-    named: str | None = None
+    named_message: str | None = None
     """MsgType of the message that the heading names, if it has no 35=."""
-    about: str | None = None
+    mentioned_message: str | None = None
     """MsgType of the only message whose name is one of the heading's words."""
     title: str = ""
     """Name that the heading gives the message."""
@@ -81,7 +81,7 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     title = _MSG_TYPE_PART.sub("", text).strip(" :-\u2013")
     # A type in brackets without 35=, as in `Logon (A)`, is recognized only after a known message name.
     named = None if messages else vocabulary.msg_type_of(re.sub(r"\s*[(<\[][A-Za-z]\w?[)>\]]\Z", "", text))
-    tagged = None if messages else _TAGGED.search(text)
+    tagged = None if messages else _TAG_IN_BRACKETS.search(text)
     condition = None if messages else _CONDITION.search(text)
     group = _GROUP.search(text)
     version = _VERSION.search(text)
@@ -90,13 +90,15 @@ def read(text: str, vocabulary: Vocabulary) -> ParsedHeading:
     return ParsedHeading(
         text=text,
         messages=messages,
-        named=named,
-        about=None if messages or named else _message_in(text, vocabulary),
+        named_message=named,
+        mentioned_message=None if messages or named else _message_in(text, vocabulary),
         title=title,
         block=block[1] if block else None,
         tag=int(tagged[1]) if tagged else _field(text, vocabulary) if named is None else None,
         # A counter that is only mentioned in passing lays out no group.
-        group=group[2] if group and (group[1] or f"({group[2]})" in text or _INSIDE.search(text)) else None,
+        group=group[2]
+        if group and (group[1] or f"({group[2]})" in text or _GROUP_WORDS.search(text))
+        else None,
         when=(condition[1], condition[2]) if condition else None,
         sender=sender_by_arrow(text, vocabulary.venue),
         required=requirement_of_heading(text),

@@ -17,14 +17,14 @@ OPEN, CLOSE = "\x01", "\x02"
 MAX_TEXT = 16 * 1024
 """Maximum length in characters of a text that is parsed for markup."""
 
-# Without the HTML rule, which would parse `Side<54>` as a tag.
+# The HTML rule is not enabled, because it would parse `Side<54>` as a tag.
 _PARSER = MarkdownIt("zero").enable(
     ["autolink", "backticks", "emphasis", "entity", "escape", "image", "link", "newline"]
 )
 _COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});", re.ASCII)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-# Only known tags: pages write a field as Side<54> and a value as Buy<1>.
+# Only known tags match, because pages write a field as Side<54> and a value as Buy<1>.
 _HTML = re.compile(
     r"</?(?:a|b|code|div|details|em|i|kbd|p|small|span|strong|sub|summary|sup|u)\b[^<>]*>", re.IGNORECASE
 )

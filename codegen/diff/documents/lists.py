@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from codegen.diff.documents import codelists
 from codegen.diff.documents.inline import plain
 from codegen.diff.documents.markdown import Item
-from codegen.diff.facts import TEXT, CodesFact, Fact, TextFact, Unreadable, Vocabulary
+from codegen.diff.facts import TEXT, CodesFact, Fact, TextFact, UnreadableFact, Vocabulary
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # `POST_ONLY_CROSS: the order would have …`: the value, then its meaning.
 _TEXT_VALUE = re.compile(r"\A([A-Z][A-Z0-9_]{2,})\b(.*)\Z", re.DOTALL)
 # `maps to OrdRejReason "Other"`: the field and the name of the code.
-_MAPS_TO = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
+_MAPPED_CODE = re.compile(r"maps? to (\w+) [\"“]?([A-Za-z][\w ]*?)[\"”.]", re.IGNORECASE)
 
 
 def read(
@@ -35,7 +35,7 @@ def read(
     if len(codes) < len(items) and not (certain and tag in vocabulary.codes):
         return []
     what = f"an item of a list of values of {tag} has no value"
-    unread = [Unreadable(location, what) for location, code in found if code is None]
+    unread = [UnreadableFact(location, what) for location, code in found if code is None]
     return [*([CodesFact(codes[0].location, tag, codes, complete=True)] if codes else []), *unread]
 
 
@@ -43,13 +43,13 @@ def _text(item: Item, location: Location, message: str | None) -> Fact:
     match = _TEXT_VALUE.match(plain(item.text))
     if match is None or message is None:
         what = "an item of a list of values of Text has no value, or belongs to no message"
-        return Unreadable(location, what)
-    mapped = _MAPS_TO.search(f"{match[2]}.")
+        return UnreadableFact(location, what)
+    mapped = _MAPPED_CODE.search(f"{match[2]}.")
     field, code = (mapped[1], mapped[2]) if mapped else ("", "")
     return TextFact(location, message, match[1], field, code)
 
 
-def lead(text: str, vocabulary: Vocabulary) -> int | None:
+def announced_field(text: str, vocabulary: Vocabulary) -> int | None:
     """Return the field whose values a paragraph announces, as in `Values of Side (54):`, or None."""
     words = plain(text)
     if not words.endswith(":"):

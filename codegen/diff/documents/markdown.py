@@ -92,13 +92,13 @@ class End(_Part):
 
 
 @attrs.frozen
-class Unparsable(_Part):
+class UnparsableMarkup(_Part):
     """Markup that cannot be parsed."""
 
     what: str
 
 
-Block = Heading | Paragraph | Item | Table | Code | Component | End | Unparsable
+Block = Heading | Paragraph | Item | Table | Code | Component | End | UnparsableMarkup
 
 # Pages are untrusted. The bounds limit time and memory to the needs of real pages.
 MAX_PAGE_SIZE = 1024 * 1024
@@ -149,9 +149,9 @@ def front_matter(text: str) -> tuple[dict[str, str], int]:
 
 def blocks(text: str) -> list[Block]:
     """Split a page into blocks, without its front matter."""
-    # Checked before parsing: a page cannot have more cells than pipes.
+    # This check needs no parsing: a page cannot have more cells than pipes.
     if text.count("|") > MAX_CELLS:
-        return [Unparsable(1, f"more than {MAX_CELLS} table cells")]
+        return [UnparsableMarkup(1, f"more than {MAX_CELLS} table cells")]
     lines = text.splitlines()
     found: list[Block] = []
     # Removed lines are blanked to keep the line numbers.
@@ -159,7 +159,7 @@ def blocks(text: str) -> list[Block]:
         lines[at] = ""
     for at, line in enumerate(lines):
         if len(line) > MAX_LINE:
-            found.append(Unparsable(at + 1, f"a line of more than {MAX_LINE} characters"))
+            found.append(UnparsableMarkup(at + 1, f"a line of more than {MAX_LINE} characters"))
             lines[at] = ""
     parser = _parser()
     state = StateBlock("\n".join(lines), parser, {"cells": 0}, [])
@@ -169,7 +169,7 @@ def blocks(text: str) -> list[Block]:
     if token := next(deep, None):
         # The parser drops the rest of the page at this depth.
         why = f"lists and quotes are nested more than {MAX_NESTING} levels deep"
-        found.append(Unparsable((token.map or [0])[0] + 1, f"the rest of the page, because {why}"))
+        found.append(UnparsableMarkup((token.map or [0])[0] + 1, f"the rest of the page, because {why}"))
     return sorted(found, key=lambda block: block.line)
 
 
@@ -282,7 +282,7 @@ def _blocks(parent: SyntaxTreeNode, lines: Sequence[str], depth: int = -1) -> It
             case "fence" if last > line and lines[last - 1].strip().startswith(node.markup):
                 yield Code(line, node.info.strip(), tuple(lines[line : last - 1]))
             case "fence" | "unparsable":
-                yield Unparsable(
+                yield UnparsableMarkup(
                     line, node.content if node.type == "unparsable" else "a code block has no end"
                 )
 
@@ -297,7 +297,7 @@ def _text(first: int, lines: Sequence[str]) -> Iterator[Block]:
     kept: list[str] = []
     for line, text in enumerate(lines, first):
         if text.startswith("|"):
-            yield Unparsable(line, "a table row without a proper header")
+            yield UnparsableMarkup(line, "a table row without a proper header")
         elif kept or not _INCLUDE.match(text):
             kept.append(text)
     if kept:
@@ -311,7 +311,7 @@ def _rows(nodes: Sequence[SyntaxTreeNode], lines: Sequence[str]) -> Iterator[Blo
         cells = tuple(cell.children[0].content for cell in node.children)
         width = 1 + len(_PIPE.findall(lines[at].strip("| ")))
         if rows and width > len(cells):  # The parser has dropped the surplus cells.
-            yield Unparsable(at + 1, f"a row has {width} cells, the table {len(cells)}")
+            yield UnparsableMarkup(at + 1, f"a row has {width} cells, the table {len(cells)}")
         else:
             rows.append(Row(at + 1, cells))
     yield Table(rows[0], tuple(rows[1:]))
@@ -326,12 +326,12 @@ def _html_rows(line: int, text: str) -> Block:
         at = row.start()
         rows.append(Row(number, tuple(" ".join(cell.split()) for cell in _HTML_CELL.findall(row[1]))))
     if sum(len(row.cells) for row in rows) > MAX_CELLS:
-        return Unparsable(line, f"more than {MAX_CELLS} table cells")
+        return UnparsableMarkup(line, f"more than {MAX_CELLS} table cells")
     if not rows or not rows[0].cells or _HTML_SPAN.search(text):
         what = "a table in HTML without rows, or with cells that span several rows or columns"
-        return Unparsable(line, what)
+        return UnparsableMarkup(line, what)
     if any(len(row.cells) != len(rows[0].cells) for row in rows):
-        return Unparsable(line, "a table in HTML with rows of different lengths")
+        return UnparsableMarkup(line, "a table in HTML with rows of different lengths")
     return Table(rows[0], tuple(rows[1:]))
 
 

@@ -17,14 +17,22 @@ import attrs
 from codegen.diff.documents import endpoints, examples, headings, lists, markdown, tables
 from codegen.diff.documents.headings import NAMED_MSG_TYPE, ParsedHeading
 from codegen.diff.documents.inline import is_bold, plain
-from codegen.diff.facts import Fact, HostFact, MentionFact, MessageFact, Unreadable, VersionFact, Vocabulary
+from codegen.diff.facts import (
+    Fact,
+    HostFact,
+    MentionFact,
+    MessageFact,
+    UnreadableFact,
+    VersionFact,
+    Vocabulary,
+)
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Deeper than any heading, so any heading ends it.
 _BOLD = 7
 """Heading level of a paragraph in bold."""
 # A component filled from another file, whose content is not on the page: `<ErrorTable/>`.
-_INCLUDED = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
+_INCLUDE_COMPONENT = re.compile(r"Snippet|Include|Partial|.*(?:Table|Fields|Content|Snippet)")
 # `tag 21099`; `QueueQty (21099)`; `(21099)` alone. Shorter numbers in brackets are just as often counts.
 _TAG_MENTION = re.compile(
     r"\btags? [`\"]?([1-9]\d{0,5})\b|\b([A-Z]\w+)`?\s?[(<]([1-9]\d{3,5})[)>]|\(([1-9]\d{3,5})\)",
@@ -81,8 +89,8 @@ class _PageReader:
                     opened, self._stack = self._components.pop()
                     if opened == name:
                         break
-            case markdown.Unparsable(line, what):
-                self.facts.append(Unreadable(self._location(line), what))
+            case markdown.UnparsableMarkup(line, what):
+                self.facts.append(UnreadableFact(self._location(line), what))
             # The fence is the first line; the content begins on the next one.
             case markdown.Code(line, _, lines):
                 self._texts += [(line + 1 + number, text) for number, text in enumerate(lines)]
@@ -133,12 +141,12 @@ class _PageReader:
         # Pages of other APIs lay out a field as `<ParamField body="ClOrdID (11)" type="String" required>`.
         if block.name.endswith("Field"):
             self.facts.append(
-                Unreadable(self._location(line), f"<{block.name}> lays out a field without a table")
+                UnreadableFact(self._location(line), f"<{block.name}> lays out a field without a table")
             )
         if block.empty:
-            if _INCLUDED.fullmatch(block.name):
+            if _INCLUDE_COMPONENT.fullmatch(block.name):
                 what = f"<{block.name}/> is filled from another file"
-                self.facts.append(Unreadable(self._location(line), what))
+                self.facts.append(UnreadableFact(self._location(line), what))
             return
         # Headings inside a component apply until its end; then those above it apply again.
         self._components.append((block.name, list(self._stack)))
@@ -168,7 +176,7 @@ class _PageReader:
             self.facts += found
         elif is_bold(text):
             self._heading(line, _BOLD, text)
-        self._lead = lists.lead(text, self.vocabulary)
+        self._lead = lists.announced_field(text, self.vocabulary)
 
     def _item(self, item: markdown.Item) -> None:
         self._texts.append((item.line, item.text))
@@ -198,15 +206,15 @@ class _PageReader:
         """Return the information of the headings above, nearest first, for a table at this position."""
         above = [heading for _, heading in reversed(self._stack)]
         # Headings above the one that names the message are about other messages, so they are left out.
-        owners = (n for n, each in enumerate(above, 1) if each.messages or each.named or each.block)
+        owners = (n for n, each in enumerate(above, 1) if each.messages or each.named_message or each.block)
         within = above[: next(owners, None)] or [ParsedHeading()]
         nearest, owner = within[0], within[-1]
         return tables.Context(
             file=self.file,
             vocabulary=self.vocabulary,
-            messages=owner.messages or ((owner.named,) if owner.named else ()),
+            messages=owner.messages or ((owner.named_message,) if owner.named_message else ()),
             block=owner.block,
-            about=_first_value("about", above),
+            mentioned_message=_first_value("mentioned_message", above),
             tag=nearest.tag if nearest.tag is not None else self._lead,
             group=_first_value("group", within),
             when=_first_value("when", within),

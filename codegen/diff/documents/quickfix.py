@@ -17,7 +17,7 @@ from codegen.diff.facts import (
     FieldFact,
     MemberFact,
     MessageFact,
-    Unreadable,
+    UnreadableFact,
 )
 from codegen.read import bounded_xml, quickfix_xml
 from codegen.read.bounded_xml import Element
@@ -26,7 +26,7 @@ from kalshi_fix_adapters.documents.mistakes import Location
 _SECTIONS = ("header", "trailer", "messages", "components", "fields")
 _FLAGS = ("Y", "N", "C")
 _TAG = re.compile(r"[1-9][0-9]{0,8}")
-OTHER = "does not begin with <fix>"
+NOT_A_DICTIONARY = "does not begin with <fix>"
 """Description of XML that is not a QuickFIX dictionary."""
 MAX_MEMBERS = 500_000
 """Maximum number of members of all blocks; members of a component count each time that it is used."""
@@ -38,8 +38,8 @@ def read(data: bytes, file: str) -> list[Fact]:
     """Return all facts of a dictionary."""
     document = bounded_xml.parse(data, file)
     if document.root is None or document.root.kind != "fix":
-        line, why = document.problem or (1, OTHER)
-        return [Unreadable(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
+        line, why = document.problem or (1, NOT_A_DICTIONARY)
+        return [UnreadableFact(Location(file, line), f"not a QuickFIX dictionary: it {why}")]
     reader = _Reader(document.root)
     # Fields first: members refer to them by name, and tags are defined there.
     line, version = quickfix_xml.edition(document)
@@ -62,17 +62,17 @@ class _Reader:
         """Yield the fields with their values."""
         for section in self._root.children:
             if section.kind not in _SECTIONS:
-                yield Unreadable(section.location, f"<{section.kind}> is not part of a dictionary")
+                yield UnreadableFact(section.location, f"<{section.kind}> is not part of a dictionary")
         names: dict[int, str] = {}
         for field in (each for part in self._root.of("fields") for each in part.children):
             number, name = field.get("number"), field.name
             if field.kind != "field" or not _TAG.fullmatch(number) or not name:
-                yield Unreadable(field.location, "a field without a number or a name")
+                yield UnreadableFact(field.location, "a field without a number or a name")
                 continue
             tag = int(number)
             if tag in names or name in self._tags:
                 what = f"{tag} {name} is declared twice, or its tag or name is taken"
-                yield Unreadable(field.location, what)
+                yield UnreadableFact(field.location, what)
                 continue
             names[tag] = name
             self._tags[name] = tag
@@ -85,7 +85,7 @@ class _Reader:
                 if value.kind == "value" and value.get("enum"):
                     codes.append(CodeFact(value.location, value.get("enum"), value.get("description")))
                 else:
-                    yield Unreadable(value.location, "a value without an enum attribute")
+                    yield UnreadableFact(value.location, "a value without an enum attribute")
             if codes:
                 yield CodesFact(field.location, tag, tuple(codes), complete=True)
 
@@ -96,7 +96,7 @@ class _Reader:
         for message in (each for part in self._root.of("messages") for each in part.children):
             msg_type, name, category = message.get("msgtype"), message.name, message.get("msgcat")
             if message.kind != "message" or not msg_type or not name:
-                yield Unreadable(message.location, "a message without a msgtype or a name")
+                yield UnreadableFact(message.location, "a message without a msgtype or a name")
                 continue
             yield MessageFact(message.location, msg_type, name, category == "admin" if category else None)
             yield from self._members(message, msg_type)
@@ -120,24 +120,24 @@ class _Reader:
             self._remaining -= 1
             if self._remaining < 0:
                 if self._remaining == -1:  # reported once
-                    yield Unreadable(child.location, f"the blocks have more than {MAX_MEMBERS} members")
+                    yield UnreadableFact(child.location, f"the blocks have more than {MAX_MEMBERS} members")
                 return
             location, name, flag = child.location, child.name, child.get("required")
             tag, component = self._tags.get(name), self._components.get(name)
             # A member required by an optional component is optional in the message.
             required = "N" if optional and flag == "Y" else flag
             if flag not in _FLAGS or child.kind not in ("field", "group", "component"):
-                yield Unreadable(location, f"<{child.kind}> {name} with required='{flag}'")
+                yield UnreadableFact(location, f"<{child.kind}> {name} with required='{flag}'")
             elif child.kind == "component" and len(enclosing) >= MAX_NESTING:
-                yield Unreadable(location, f"component {name} is nested too deeply")
+                yield UnreadableFact(location, f"component {name} is nested too deeply")
             elif child.kind == "component" and (component is None or name in enclosing):
-                yield Unreadable(location, f"component {name} is not defined, or contains itself")
+                yield UnreadableFact(location, f"component {name} is not defined, or contains itself")
             elif child.kind == "component" and component is not None:
                 self._used.add(name)
                 inner = (*enclosing, name)
                 yield from self._members(component, block, path, inner, optional=required != "Y")
             elif tag is None:
-                yield Unreadable(location, f"{name} is not declared among the fields")
+                yield UnreadableFact(location, f"{name} is not declared among the fields")
             else:
                 is_counter, declared_type = child.kind == "group", self._types[name]
                 yield MemberFact(
@@ -146,4 +146,4 @@ class _Reader:
                 if is_counter:
                     yield from self._members(child, block, (*path, tag), enclosing)
                 elif child.children:
-                    yield Unreadable(location, f"field {name} has members, but is not a group")
+                    yield UnreadableFact(location, f"field {name} has members, but is not a group")

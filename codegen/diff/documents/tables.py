@@ -20,25 +20,25 @@ from codegen.diff.facts import (
     HostFact,
     MemberFact,
     TextFact,
-    Unreadable,
+    UnreadableFact,
     Vocabulary,
     folded,
 )
 from kalshi_fix_adapters.documents.mistakes import Location
 
 # Arrows, branches and bullets that pages put before the fields of a group, one per level.
-_NESTED = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
+_NESTING_MARK = re.compile(r"\A[\s\u00a0]*((?:[→↳└├│─╰>»•▸*+-]+[\s\u00a0]*)+)")
 # Text of a field in the group of the nearest counter above it.
-_IN_GROUP = re.compile(
+_GROUP_MEMBER = re.compile(
     r"\bgroup (?:field|member)\b|\bone entry per\b|\bentr(?:y|ies) only\b"
     r"|\bfield of the (?:repeating )?group\b"
 )
 # Text of a field in the named group: `inside each NoPartyIDs`, `per 453=NoPartyIDs`.
-_OF_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
+_NAMED_GROUP = re.compile(r"\b(?:inside|within|in|of|per|entry of) (?:each |the |an? )?(?:\d+=)?(No[A-Z]\w+)")
 # Descriptions of counters that the spec does not have yet.
-_OPENS_GROUP = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
+_COUNTER_WORDS = re.compile(r"repeating group|number of|group counter|no\. of", re.IGNORECASE)
 _REQUIRED_WHEN = re.compile(r"\b(?:required|mandatory) (?:when|unless|for|if|with|on|only)\b", re.IGNORECASE)
-# Either `(1-100)` after a word, or `must be 1 to 100` and `between 1 and 100`.
+# A range is written `(1-100)` after a word, `must be 1 to 100`, or `between 1 and 100`.
 _RANGE = re.compile(
     r"\((-?\d[\d,]*)\s*(?:-|\u2013|\u2014|to)\s*(\d[\d,]*)\)"
     r"|\b(?:must be|between) (\d+)\s*(?:-|\u2013|and|to)\s*(\d+)"
@@ -56,18 +56,18 @@ _ENTRIES = tuple(
     )
 )
 # The clause after one of these words; field names in it are tied to the row's field.
-_TIED = re.compile(
+_TIE = re.compile(
     r"\b(?:requires?|forbids?|(?:required|mandatory) (?:when|unless|if|with))\b([^.;()]*)", re.IGNORECASE
 )
 _NAME = re.compile(r"\b[A-Z][A-Za-z0-9]{2,}\b")
 _YES_NO = re.compile(r"\bY\s?/\s?N\b|\bY or N\b|`?Y`? ?= ?Yes\b")
-_IN_HEADER = re.compile(r"\bheader (?:field|tag)\b|\bin the (?:standard )?header\b", re.IGNORECASE)
+_HEADER_FIELD = re.compile(r"\bheader (?:field|tag)\b|\bin the (?:standard )?header\b", re.IGNORECASE)
 _MAX_LENGTH = re.compile(r"\bmax(?:imum)?(?: of)?:? (\d+) (?:ascii )?char", re.IGNORECASE)
 
 
 @attrs.frozen
 class Context(ParsedHeading):
-    """The combined headings above a table; `messages` are those of the heading that owns the table."""
+    """The headings above a table, combined; `messages` are those of the heading that names its message."""
 
     file: str = ""
     vocabulary: Vocabulary = attrs.field(factory=Vocabulary)
@@ -91,9 +91,9 @@ class _Row:
         """Return the plain text of a cell."""
         return plain(self.cell(role))
 
-    def unreadable(self, role: str, what: str) -> Unreadable:
+    def unreadable(self, role: str, what: str) -> UnreadableFact:
         """Return the fact for a cell that could not be parsed."""
-        return Unreadable(self.location, f"`{self.plain(role)}` {what}")
+        return UnreadableFact(self.location, f"`{self.plain(role)}` {what}")
 
 
 def read(table: Table, context: Context) -> list[Fact]:
@@ -139,7 +139,7 @@ def _fields(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
     if len(context.messages) > 1:
         listed = " and ".join(context.messages)
         what = f"the heading above a table of fields names {listed} at once"
-        yield Unreadable(Location(context.file, context.line), what)
+        yield UnreadableFact(Location(context.file, context.line), what)
         return
     # Counters above the current row, nearest last.
     counters: list[int] = []
@@ -161,7 +161,7 @@ class _FieldRow:
         row, context, location = self.row, self.context, self.row.location
         tag, name, depth = self._names()
         if tag is None:
-            yield Unreadable(location, f"`{row.plain('tag') or plain(name)}` is not a tag")
+            yield UnreadableFact(location, f"`{row.plain('tag') or plain(name)}` is not a tag")
             return
         codes = self._codes(row.cell("values"), tag)
         role = "type_or_values" if "type_or_values" in row.roles else "type"
@@ -176,7 +176,7 @@ class _FieldRow:
                 yield row.unreadable(role, problem)
         block = context.block or (context.messages[0] if context.messages else None)
         if block is None:
-            yield FieldFact(location, tag, name, written, context.about or "")
+            yield FieldFact(location, tag, name, written, context.mentioned_message or "")
         else:
             required = columns.required(row.cell("required")) if "required" in row.roles else context.required
             if required is None:
@@ -194,9 +194,9 @@ class _FieldRow:
     def _names(self) -> tuple[int | None, str, int]:
         """Return tag, name, and nesting depth according to the marker before them."""
         cells = [self.row.plain(role) for role in ("tag", "name")]
-        markers = [marker[1] for cell in cells if (marker := _NESTED.match(cell))]
+        markers = [marker[1] for cell in cells if (marker := _NESTING_MARK.match(cell))]
         depth = max((len(re.findall(r"[→↳└├╰>»•▸*+-]", marker)) for marker in markers), default=0)
-        tag_cell, name_cell = (_NESTED.sub("", cell).strip() for cell in cells)
+        tag_cell, name_cell = (_NESTING_MARK.sub("", cell).strip() for cell in cells)
         if "tag" not in self.row.roles:
             # `ClOrdID (11)`, or `11: ClOrdID`.
             both = re.match(r"(\w+)\s*[(<](\d+)[)>]|(\d+)[\s:=]+(\w+)", name_cell)
@@ -218,7 +218,7 @@ class _FieldRow:
         is_counter = self._is_counter(tag, name, written, text)
         if is_counter:
             self.counters.append(tag)
-        words = (word for clause in _TIED.findall(text) for word in _NAME.findall(clause))
+        words = (word for clause in _TIE.findall(text) for word in _NAME.findall(clause))
         length = _MAX_LENGTH.search(text)
         return MemberFact(
             location=self.row.location,
@@ -240,18 +240,18 @@ class _FieldRow:
             max_entries=_max_entries(text) if is_counter else None,
             ties=tuple(dict.fromkeys(word for word in words if tag_of(word) not in (None, tag))),
             yes_no=_YES_NO.search(text) is not None,
-            in_header=_IN_HEADER.search(text) is not None,
+            in_header=_HEADER_FIELD.search(text) is not None,
         )
 
     def _inside(self, tag: int, text: str, depth: int) -> int | None:
         """Return the counter of the group that contains the row according to its text or marker, or None."""
         tag_of, counters = self.context.vocabulary.tag_of, self.counters
-        named = _OF_GROUP.search(text)
+        named = _NAMED_GROUP.search(text)
         # The text of a counter may name its own group.
         if named and (counter := tag_of(named[1])) not in (None, tag):
             return counter
         # A marker gives the depth: the number of counters above. Words alone refer to the nearest counter.
-        if counters and (depth or _IN_GROUP.search(text.lower())):
+        if counters and (depth or _GROUP_MEMBER.search(text.lower())):
             return counters[min(depth or len(counters), len(counters)) - 1]
         return None
 
@@ -262,7 +262,7 @@ class _FieldRow:
         if known is not None:
             return known == "NUMINGROUP"
         is_named_so = re.match(r"No[A-Z]", name) is not None
-        return is_named_so and (_OPENS_GROUP.search(text) is not None or folded(written) == "numingroup")
+        return is_named_so and (_COUNTER_WORDS.search(text) is not None or folded(written) == "numingroup")
 
 
 def _max_entries(text: str) -> int | None:
@@ -330,7 +330,7 @@ def _texts(rows: Sequence[_Row], context: Context) -> Iterator[Fact]:
         other = next(others, "")
         if len(context.messages) != 1 or not re.fullmatch(r"[A-Za-z][\w ]*", text):
             what = "a row of a table of values of Text has no value, or belongs to no message"
-            yield Unreadable(row.location, what)
+            yield UnreadableFact(row.location, what)
             continue
         code = row.plain(other)
         yield TextFact(row.location, context.messages[0], text, other.removeprefix("field "), code)

@@ -36,7 +36,7 @@ def history(dialect: Dialect) -> tuple[Step, ...]:
             listed = found.setdefault((change.date or "", change.version or ""), [])
             if line not in listed:
                 listed.append(line)
-    # By date, and on the same day by version number: 1.0.9 is older than 1.0.10.
+    # Steps are sorted by date, and steps of the same day by version number: 1.0.9 is older than 1.0.10.
     dated = sorted(
         found, key=lambda key: (key[0], [int(part) for part in key[1].split(".") if part.isdigit()])
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.targets.log_reader import Careful
+from fuzz.targets.log_reader import CarefulReader
 from kalshi_fix_adapters.logs import reader as log_reader
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
@@ -350,7 +350,7 @@ NEARLY_VALID = [
 
 @given(st.lists(st.sampled_from(NEARLY_VALID), max_size=12).map(b"".join), st.integers(1, 60))
 def test_the_fast_path_agrees_with_the_full_reader(log: bytes, chunk_size: int) -> None:
-    careful = Careful(1024)
+    careful = CarefulReader(1024)
     assert read(log, chunk_size=chunk_size) == [*careful.feed(log), *careful.close()]
 
 

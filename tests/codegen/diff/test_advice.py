@@ -131,7 +131,7 @@ messages:
 """
     path = tmp_path / "messages.yaml"
     path.write_text(text, encoding="utf-8")
-    edit = Edit(Location(path.as_posix(), at), "among the members of One `D: optional`")
+    edit = Edit(Location(path.as_posix(), at), "add `D: optional` to the members of One")
     assert proposals.write([Finding("new", "member", "One.D", "present", "", (), (edit,))]) == ([edit], [])
     lines = text.splitlines()
     lines.insert(line - 1, "      D: optional")
@@ -150,9 +150,10 @@ def test_a_field_on_two_pages_has_one_proposal(scratch: Scratch) -> None:
     scratch.revise(scratch.pages, CHANGES["a field on two pages"])
     (found,) = scratch.diff_pages()
     texts = [edit.text for edit in found.edits]
+    field = 'Draught: {tag: 9040, type: AMT, source: [bookings, tours bookings], doc: "…"}'
     assert texts == [
-        'after it `Draught: {tag: 9040, type: AMT, source: [bookings, tours bookings], doc: "…"}`',
-        "among the members of BookingRequest `Draught: optional`",
+        f"add `{field}` after this entry",
+        "add `Draught: optional` to the members of BookingRequest",
     ]
 
 

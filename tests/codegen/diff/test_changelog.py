@@ -113,9 +113,9 @@ def test_each_entry_needs_a_disposition_and_the_report_proposes_one(scratch: Scr
     assert scratch.diff(path) == []
 
 
-LONGER = entry("May 3, 2024", "Longer pier")
-WIDER = entry("May 3, 2024", "Longer pier", text="And wider.")
-DEEPER = entry("May 3, 2024", "Deeper water")
+LONGER_PIER = entry("May 3, 2024", "Longer pier")
+WIDER_PIER = entry("May 3, 2024", "Longer pier", text="And wider.")
+DEEPER_PIER = entry("May 3, 2024", "Deeper water")
 REST = entry("May 3, 2024", "Longer pier", '["REST"]')
 VERSION = entry("May 20, 2024", "Pier FIX v1.1.0: HoldHours")
 CHANGED = ("different", "another text", "changed text of: Longer pier")
@@ -124,11 +124,20 @@ CHANGED = ("different", "another text", "changed text of: Longer pier")
 @pytest.mark.parametrize(
     ("kept", "published", "expected"),
     [
-        pytest.param([LONGER], [LONGER, DEEPER], [("new", "present", "Deeper water")], id="another title"),
-        pytest.param([LONGER], [LONGER, WIDER], [("new", "present", "Longer pier")], id="the same title"),
-        pytest.param([LONGER], [WIDER], [CHANGED], id="a changed text"),
-        pytest.param([LONGER], [REST], [CHANGED], id="an entry that no longer mentions the dialect"),
-        pytest.param([LONGER], [LONGER.replace(" is longer", "\n\n  is longer")], [], id="other line breaks"),
+        pytest.param(
+            [LONGER_PIER],
+            [LONGER_PIER, DEEPER_PIER],
+            [("new", "present", "Deeper water")],
+            id="another title",
+        ),
+        pytest.param(
+            [LONGER_PIER], [LONGER_PIER, WIDER_PIER], [("new", "present", "Longer pier")], id="the same title"
+        ),
+        pytest.param([LONGER_PIER], [WIDER_PIER], [CHANGED], id="a changed text"),
+        pytest.param([LONGER_PIER], [REST], [CHANGED], id="an entry that no longer mentions the dialect"),
+        pytest.param(
+            [LONGER_PIER], [LONGER_PIER.replace(" is longer", "\n\n  is longer")], [], id="other line breaks"
+        ),
         pytest.param([VERSION], [VERSION], [], id="the entry of a version"),
     ],
 )
@@ -217,7 +226,7 @@ def test_a_long_changelog_is_read_in_linear_time() -> None:
     )
     assert len(entry_fact.tags) == 2000
     unended = '<Update label="May 3, 2024" rss={{' + '"a" ' * 3000 + "\n" * 3
-    assert [type(item).__name__ for item in read(unended)] == ["Unreadable"]
+    assert [type(item).__name__ for item in read(unended)] == ["UnreadableFact"]
 
 
 def test_an_entry_without_an_end_extends_to_the_next_entry() -> None:

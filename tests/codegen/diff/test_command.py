@@ -37,7 +37,7 @@ def test_remaining_work_is_reported_with_its_locations_as_text_or_json(scratch: 
         "",
         f"* {what} [freight]",
         f"    found at  {page}:{row}",
-        f"    write at  {members}:{member}: {write}",
+        f"    edit at   {members}:{member}: {write}",
         f"    or keep   {keep}",
         "",
         "117 facts read from 7 files; 1 left to do.",
@@ -100,7 +100,7 @@ def test_facts_are_printed_on_request() -> None:
         "19: member T2 9021 TideKind Char Y inside 9020",
         "19: codes of 9021 in T2: H=High, L=Low",
         "20: member T2 9022 TideLevel Decimal Y inside 9020",
-        " 10 facts about freight (1 codes, 4 member, 3 mention, 2 message)",
+        " 10 facts about freight (codes: 1, member: 4, mention: 3, message: 2)",
     ]
 
 

@@ -149,7 +149,7 @@ def test_the_links_of_the_index_may_have_several_forms() -> None:
     ]
 
 
-def test_a_page_without_an_address_and_a_date_gets_those_of_the_download(site: Site) -> None:
+def test_a_page_without_address_and_date_gets_both_from_the_download(site: Site) -> None:
     site.put("/pier/tides.md", "# Tides\n", Last_Modified="Mon, 03 Jun 2024 10:00:00 GMT")
     site.put("/pier/messages.md", "# Messages\n", Last_Modified="some day")
     pages = {page.path: page.text for page in fetch.fetch(f"{site.url}/llms.txt", original())}
@@ -196,7 +196,7 @@ LONG = markdown.MAX_PAGE_SIZE + 1
         ("pier/tides.md", Answer(b"<p>", headers=HTML), "is HTML, not Markdown or XML"),
         ("pier/tides.md", Answer(b"# T\xff"), "is not UTF-8"),
         ("pier/tides.md", Answer(b"# Tides", length=100), ""),
-        ("pier/tides.md", Answer(b"x" * LONG), f"more than {markdown.MAX_PAGE_SIZE} bytes"),
+        ("pier/tides.md", Answer(b"x" * LONG), f"has more than {markdown.MAX_PAGE_SIZE} bytes"),
     ],
 )
 def test_no_file_is_written_if_a_download_fails(

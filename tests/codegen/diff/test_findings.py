@@ -171,8 +171,8 @@ def test_proposals_name_the_products_only_if_needed(scratch: Scratch) -> None:
     scratch.edit(scratch.pages / "pier/bookings.md", "| 9010 | NoLots ", f"{row}\n| 9010 | NoLots ")
     (finding,) = scratch.diff_pages()
     assert [edit.text for edit in finding.edits] == [
-        'after it `Draught: {tag: 9040, type: AMT, source: bookings, doc: "…"}`',
-        "among the members of BookingRequest `Draught: {only: {products: freight}}`",
+        'add `Draught: {tag: 9040, type: AMT, source: bookings, doc: "…"}` after this entry',
+        "add `Draught: {only: {products: freight}}` to the members of BookingRequest",
     ]
     members = scratch.spec / "messages/bookings.yaml"
     assert finding.edits[1].location.line == line_of(members, "Until:       {")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codegen.diff.documents import pages
-from codegen.diff.facts import MentionFact, Unreadable
+from codegen.diff.facts import MentionFact, UnreadableFact
 from tests.codegen.diff.pier_dialect import vocabulary
 
 
@@ -399,7 +399,9 @@ def test_mentions_in_running_text_are_read() -> None:
     ],
 )
 def test_unreadable_parts_are_reported_with_their_lines(text: str, line: int, what: str) -> None:
-    unreadable = [item for item in pages.read(text, "page.md", vocabulary()) if isinstance(item, Unreadable)]
+    unreadable = [
+        item for item in pages.read(text, "page.md", vocabulary()) if isinstance(item, UnreadableFact)
+    ]
     assert [(item.location.line, item.what) for item in unreadable] in (
         [(line, what)],
         [(line, what), (line + 1, what)],

@@ -59,7 +59,7 @@ def test_a_deprecated_element_warns_only_if_it_is_used_and_at_the_line_that_uses
     assert caught[0].filename == __file__
 
 
-def test_setting_a_removed_field_warns_and_it_can_still_be_read(
+def test_a_removed_field_warns_when_it_is_set_and_can_still_be_read(
     copy: SpecCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy.edit("messages/berths.yaml", "Draught:   {since: 2020-03}", 'Draught: {until: {2024-01: "Unused."}}')
@@ -167,11 +167,15 @@ COMPATIBLE: list[tuple[str, str, Any]] = [
     ("source: BerthRequest.at_sea() is new", "constructors BerthRequest", ["at_quay", "at_sea"]),
     ("typing: BerthRequest.draught is never None", f"{REQUEST} draught none", False),
     ("typing: BerthKind.BUOY is new", "enums BerthKind BUOY", "3"),
-    ("venue: BerthOffer is sent from a tug", "flows BerthOffer", ["from the venue on DESK", "from a tug"]),
+    (
+        "venue: BerthOffer is now sent from a tug",
+        "flows BerthOffer",
+        ["from the venue on DESK", "from a tug"],
+    ),
     ("venue: BerthRequest no longer has the rule: One.", "rules BerthRequest", []),
 ]
-EACH = [(f"BREAKING {words}", path, value) for words, path, value in BREAKING]
-EACH += [(f"compatible {words}", path, value) for words, path, value in COMPATIBLE]
+DIFFERENCES = [(f"BREAKING {words}", path, value) for words, path, value in BREAKING]
+DIFFERENCES += [(f"compatible {words}", path, value) for words, path, value in COMPATIBLE]
 
 
 def changed(old: api.Api, *changes: tuple[str, Any]) -> api.Api:
@@ -209,7 +213,7 @@ def old(harbour: api.Api) -> api.Api:
     )
 
 
-@pytest.mark.parametrize(("words", "path", "value"), EACH)
+@pytest.mark.parametrize(("words", "path", "value"), DIFFERENCES)
 def test_each_difference_names_the_affected_users(old: api.Api, words: str, path: str, value: Any) -> None:
     new = changed(old, (path, value))
     assert [str(item) for item in api.compare(old, new)] == [words]
@@ -249,7 +253,7 @@ def test_a_change_to_the_logon_is_one_difference(kalshi: Dialect) -> None:
 
 
 def test_breaking_changes_are_first_and_sorted_by_audience(old: api.Api) -> None:
-    chosen = [item for item in EACH if item[2] is not GONE and "class" not in item[0]]
+    chosen = [item for item in DIFFERENCES if item[2] is not GONE and "class" not in item[0]]
     found = [
         str(item) for item in api.compare(old, changed(old, *((path, value) for _, path, value in chosen)))
     ]
@@ -272,7 +276,7 @@ def test_the_command_compares_with_the_last_release(copy: SpecCopy, tmp_path: Pa
     assert other.output.splitlines() == [
         "BREAKING source: BerthRequest.draught is gone",
         "compatible typing: BerthKind.BUOY is new",
-        "1 difference may break source: a program fails if it uses a removed name, or omits a required one.",
+        f"1 breaking difference of kind `source`: {api.EFFECTS['source']}.",
     ]
 
 

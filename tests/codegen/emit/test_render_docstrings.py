@@ -147,7 +147,7 @@ def test_conditions_are_described() -> None:
         ("{constant: Quay}", "Always QUAY."),
         ("{required_when: {Flag: Home}}", "Required when Flag is HOME."),
         ("{presence: required, forbidden_when: {Flag: Home}}", "Required. Not allowed when Flag is HOME."),
-        ("{forbidden_when: {Flag: Home, BerthKind: Anchor}}", "May not be ANCHOR when Flag is HOME."),
+        ("{forbidden_when: {Flag: Home, BerthKind: Anchor}}", "Must not be ANCHOR when Flag is HOME."),
         ("{forbidden_when: {BerthKind: [Quay, Anchor]}}", "Never QUAY or ANCHOR."),
         ("{required_on: {sender: client}}", "Required from the client. Optional elsewhere."),
         (

@@ -172,7 +172,7 @@ def test_an_open_codeset_restricts_nothing_and_a_closed_one_lists_its_values(kal
     ]
 
 
-def test_an_old_tag_is_allowed_next_to_the_new_one_unless_it_was_reused(
+def test_an_old_tag_that_was_not_reused_is_allowed_next_to_the_new_one(
     parsed: dict[tuple[str, str], ET.Element],
 ) -> None:
     confirm = message(parsed["prediction", "FIX50SP2.xml"], "QuoteConfirmStatus")

@@ -67,7 +67,7 @@ def test_every_field_of_a_message_is_on_its_page_with_its_presence_by_product(
     assert quote["38"][2].endswith("Not allowed from the client. Optional elsewhere.")
 
 
-def test_a_tags_page_has_its_values_and_its_messages(written: dict[str, str]) -> None:
+def test_the_page_of_a_tag_has_its_values_and_its_messages(written: dict[str, str]) -> None:
     side = rows(written["tags/54.md"])
     assert side["`1`"][:2] == ["Buy", "`Side.BUY`"]
     assert "[NewOrderSingle](../messages/new_order_single.md)" in side

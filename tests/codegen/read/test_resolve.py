@@ -368,14 +368,14 @@ def test_a_request_and_its_answer_name_their_fields(dialect: model.Dialect) -> N
     assert order.tracks is None
     resting = model.Condition((("Level", ("1",)),))
     done = model.Condition((("Level", ("2",)), ("Rank", ())))
-    assert report.tracks == model.Tracks(field(dialect, "ClOrdID"), ("Quotes",), resting, done)
+    assert report.tracks == model.RestingOrderRule(field(dialect, "ClOrdID"), ("Quotes",), resting, done)
     pending = model.Condition((("Level", ("1", "2")),))
     open_when = model.Condition((("Level", ("2",)), ("Rank", ()), ("ClOrdID", None)))
     cl_ord_id, rank = field(dialect, "ClOrdID"), field(dialect, "Rank")
     assert report.answers == (
-        model.Answers(("D",), cl_ord_id, "cl_ord_id", None, pending, open_when, ("D", rank)),
-        model.Answers(("D",), rank, "level"),
-        model.Answers(("D",), None, ""),
+        model.AnswerRule(("D",), cl_ord_id, "cl_ord_id", None, pending, open_when, ("D", rank)),
+        model.AnswerRule(("D",), rank, "level"),
+        model.AnswerRule(("D",), None, ""),
     )
 
 
