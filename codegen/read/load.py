@@ -40,9 +40,11 @@ SECTIONS = (
 
 _NOTES = ("differences", "changelog", "reviewed")
 """Files that are kept unparsed for `codegen.diff`."""
-# The definition in the schema that each file must match; these files have the name of their definition.
-_NAMESAKES = ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
-_KINDS = {f"{kind}.yaml": kind for kind in _NAMESAKES}
+# The definition in the schema that each file must match.
+_KINDS = {
+    f"{kind}.yaml": kind
+    for kind in ("datatypes", "fields", "codesets", "components", "sessions", "texts", *_NOTES)
+}
 _KINDS |= {"header.yaml": "block", "trailer.yaml": "block", "limits.yaml": "venue_limits"}
 
 _MERGED_KEYS = ("members", "codes")

@@ -59,7 +59,9 @@ def test_the_number_of_values_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("opening", ["[", "- ", "{a: ", "? "])
-def test_the_error_for_deep_nesting_names_the_line_where_it_is_too_deep(tmp_path: Path, opening: str) -> None:
+def test_the_error_for_deep_nesting_names_the_first_line_that_is_too_deep(
+    tmp_path: Path, opening: str
+) -> None:
     assert ":2: is not valid YAML: it is nested more than 64 levels deep" in rejected(
         tmp_path, "# deep\n" + opening * 3000
     )
@@ -147,7 +149,7 @@ def with_components(tmp_path: Path, text: str) -> Path:
     )
 
 
-def test_the_error_for_components_that_double_with_each_level_names_them(tmp_path: Path) -> None:
+def test_the_error_for_a_component_included_twice_at_each_level_names_it(tmp_path: Path) -> None:
     found = mistakes(with_components(tmp_path, chained(28, both=True)))
     assert "components.yaml:" in found
     assert "message `OrderReport` includes component `A28` twice; remove one of the two" in found

@@ -46,7 +46,7 @@ def test_the_memory_of_this_process_is_measured() -> None:
     del held
 
 
-def test_the_sample_has_every_kind_of_message_with_and_without_taking_events() -> None:
+def test_the_sample_has_every_kind_of_message_with_each_kind_of_user() -> None:
     kinds = {(case.kind, case.takes_events) for case in memory.CASES}
     assert {(case.kind, case.takes_events) for case in memory.SAMPLE} == kinds
     assert {case.state for case in memory.CASES} == set(session.STATES)

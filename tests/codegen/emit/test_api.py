@@ -40,7 +40,7 @@ def request(package: ModuleType, **given: Any) -> Any:
     return cls(**{**required, **given})
 
 
-def test_a_deprecated_element_warns_only_if_it_is_used_and_at_the_line_that_uses_it(
+def test_a_deprecated_element_warns_only_at_the_line_that_uses_it(
     deprecated: ModuleType,
 ) -> None:
     given: dict[str, Any] = {"arrival": datetime(2026, 1, 1, tzinfo=UTC)}

@@ -128,7 +128,7 @@ def test_the_first_field_of_a_type_adds_its_imports(copy: SpecCopy) -> None:
     ]
 
 
-def test_a_family_may_not_have_the_name_of_a_common_module(copy: SpecCopy) -> None:
+def test_a_family_must_not_have_the_name_of_a_common_module(copy: SpecCopy) -> None:
     copy.edit("manifest.yaml", "[session, berths]", "[session, groups]")
     (copy.spec / "messages" / "berths.yaml").rename(copy.spec / "messages" / "groups.yaml")
     with pytest.raises(

@@ -104,7 +104,7 @@ def test_each_message_is_in_one_file_of_each_of_its_products(
     assert parsed["prediction", "FIX50SP2.xml"].find("messages/message[@msgtype='S']") is not None
 
 
-def test_the_presence_of_a_member_is_that_of_the_product(parsed: dict[tuple[str, str], ET.Element]) -> None:
+def test_the_presence_of_a_member_depends_on_the_product(parsed: dict[tuple[str, str], ET.Element]) -> None:
     prediction, margin = parsed["prediction", "FIX50SP2.xml"], parsed["margin", "FIX50SP2.xml"]
     assert required(message(prediction, "NewOrderSingle"), "ExDestination") == "N"
     assert required(message(margin, "NewOrderSingle"), "ExDestination") is None

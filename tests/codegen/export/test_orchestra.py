@@ -107,7 +107,7 @@ def test_every_field_is_exported_with_its_values(kalshi: Dialect, root: ET.Eleme
     assert text(sides).endswith("Other values may occur.")
 
 
-def test_presence_conditions_and_constants_are_exported(root: ET.Element) -> None:
+def test_presences_conditions_and_constants_are_exported(root: ET.Element) -> None:
     order = members(message(root, "NewOrderSingle", "prediction"))
     assert order["ClOrdID"].attrib["presence"] == "required"
     assert rules(order["ExpireTime"]) == [("required", "TimeInForce == ^GoodTillDate")]

@@ -236,7 +236,7 @@ def test_importing_our_own_dictionaries_gives_the_original_facts(
     assert facts(again) == facts([session, application])
 
 
-def test_the_error_for_bad_input_names_it(old: Path, tmp_path: Path) -> None:
+def test_the_error_for_an_invalid_input_names_the_input(old: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "file").touch()

@@ -163,7 +163,7 @@ def test_redefining_an_element_of_the_base_suggests_extend(tmp_path: Path) -> No
     assert mistake.advice == "rename one of the two, or put the differences under `extend`"
 
 
-def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
+def test_a_group_must_not_have_the_name_of_a_field(tmp_path: Path) -> None:
     text = FILES["components.yaml"].replace("  Legs:\n", "  Price:\n")
     (mistake,) = mistakes_of(write(tmp_path, components=text))
     assert mistake.location.line == line_of(text, "  Price:\n    doc")
@@ -178,7 +178,9 @@ def test_a_group_may_not_have_the_name_of_a_field(tmp_path: Path) -> None:
         (".", "the folder extends itself", "remove `extends`"),
     ],
 )
-def test_the_error_for_a_wrong_base_names_it(tmp_path: Path, extends: str, what: str, advice: str) -> None:
+def test_the_error_for_a_wrong_base_names_the_base(
+    tmp_path: Path, extends: str, what: str, advice: str
+) -> None:
     text = CHILD["manifest"].replace("../base", extends)
     (mistake,) = mistakes_of(child(tmp_path, manifest=text))
     assert (mistake.location.line, mistake.what) == (3, what)

@@ -204,13 +204,13 @@ def test_limits_of_a_group_are_numbers_of_entries(tmp_path: Path) -> None:
     assert [(limit.when.terms, limit.minimum) for limit in legs.limits] == [((("Side", ("1",)),), "2")]
 
 
-def test_a_member_with_only_is_forbidden_in_all_other_flows(dialect: model.Dialect) -> None:
+def test_the_key_only_forbids_a_member_in_all_other_flows(dialect: model.Dialect) -> None:
     urgent = member(dialect, "Urgent")
     assert (urgent.presence, urgent.default) == ("optional", "N")
     assert urgent.rules == (model.PresenceRule(model.Scope(products=("futures",)), "forbidden"),)
 
 
-def test_a_member_with_only_is_forbidden_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
+def test_the_key_only_forbids_a_member_outside_each_dimension_of_the_scope(tmp_path: Path) -> None:
     new = "members: {Urgent: {only: {products: spot, sessions: Quotes, sender: client}}}"
     dialect = changed(tmp_path, "messages_session", "members: {}", new)
     assert member(dialect, "Urgent", "Heartbeat").rules == (
@@ -220,7 +220,7 @@ def test_a_member_with_only_is_forbidden_outside_each_dimension_of_the_scope(tmp
     )
 
 
-def test_a_member_with_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
+def test_the_key_only_needs_no_rule_for_impossible_flows(tmp_path: Path) -> None:
     """Only clients send NewOrder, and only on Orders, so a scope with these values restricts nothing."""
     new = "{only: {sessions: Orders, sender: client}"
     dialect = changed(tmp_path, "messages_orders", "{only: {products: spot}", new)
