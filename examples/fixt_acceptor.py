@@ -16,13 +16,13 @@ GRACE = 0.2
 """Seconds to detect the end of the previous connection if the peer reconnects at once."""
 
 
-def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
-    """Serve one connection to its end; `taken` is locked while the peer is logged on."""
+def serve(sock: socket.socket, config: SessionConfig, logon_lock: Lock) -> None:
+    """Serve one connection to its end; `logon_lock` is locked while the peer is logged on."""
     admitted = False
 
     def admit() -> bool:
         nonlocal admitted
-        admitted = taken.acquire(timeout=GRACE)
+        admitted = logon_lock.acquire(timeout=GRACE)
         return admitted
 
     peer = Peer(sock, config, admit)
@@ -30,7 +30,7 @@ def serve(sock: socket.socket, config: SessionConfig, taken: Lock) -> None:
         peer.run()
     finally:
         if admitted:
-            taken.release()
+            logon_lock.release()
         peer.close()
 
 
@@ -38,12 +38,12 @@ def main() -> None:
     """Serve each connection in a separate thread."""
     options = arguments("Accept FIXT 1.1 sessions and send orders back.").parse_args()
     config = settings(Role.ACCEPTOR, options)
-    taken = Lock()
+    logon_lock = Lock()
     with socket.create_server(("127.0.0.1", options.port)) as listener:
         print("listening on port", listener.getsockname()[1], flush=True)
         while True:
             sock, _ = listener.accept()
-            Thread(target=serve, args=(sock, config, taken), daemon=True).start()
+            Thread(target=serve, args=(sock, config, logon_lock), daemon=True).start()
 
 
 if __name__ == "__main__":

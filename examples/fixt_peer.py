@@ -33,7 +33,7 @@ PROTOCOL_OPTIONS = {"quickfix": QUICKFIX, "quickfixj": QUICKFIXJ}
 SENDING_TIME_TOLERANCE = 119.0
 """In seconds. QuickFIX's test scripts (acceptance definitions) use times that are 121 whole seconds off. With
 a tolerance of 120, their result would depend on how fast a message arrives."""
-LINGER = 1.0
+LINGER_TIMEOUT = 1.0
 """Maximum number of seconds to wait for the peer to close its end after ours."""
 
 
@@ -102,7 +102,7 @@ class Peer:
         """Close our end, and read the remaining bytes before closing the socket."""
         with self._socket, contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
-            self._socket.settimeout(LINGER)
+            self._socket.settimeout(LINGER_TIMEOUT)
             while self._socket.recv(65536):
                 pass
 

@@ -20,7 +20,7 @@ from kalshi_fix_adapters.net.dial import open_socket
 from kalshi_fix_sansio import ExecType, ExecutionReport, Instant, NewOrderSingle, Session, Side
 from kalshi_fix_sansio.events import Event, LoggedOn, MessageReceived, SessionEnded
 
-NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def now() -> Instant:
@@ -59,7 +59,7 @@ while True:
         for event in events:
             act(session, event)
     output += session.data_to_send()
-    with suppress(*NOT_NOW):
+    with suppress(*WOULD_BLOCK):
         while output:
             del output[: sock.send(output)]
     if session.wants_close and not output:
@@ -67,8 +67,10 @@ while True:
     due = session.next_deadline()
     selector.modify(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if output else 0))
     selector.select(None if due is None else max(0.0, due - time.monotonic()))
-    with suppress(*NOT_NOW):
-        while not session.wants_close:  # until NOT_NOW: TLS may buffer bytes that the selector does not see
+    with suppress(*WOULD_BLOCK):
+        while (
+            not session.wants_close
+        ):  # until recv would block: TLS may buffer bytes that the selector does not see
             if data := sock.recv(65536):
                 session.receive_data(data, now())
             else:

@@ -22,7 +22,7 @@ from kalshi_fix_adapters.observe.json_log import JsonFormatter
 from kalshi_fix_adapters.observe.metrics import PrometheusMetrics
 from kalshi_fix_sansio import MessageReceived
 
-MAX_STEP = 30.0  # seconds that a step of the loop may take
+MAX_STEP_SECONDS = 30.0  # longest duration of a step of the loop
 
 
 class Checks(BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ class Checks(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer 200 if healthy, otherwise 503."""
         healthy = {
-            "/live": monotonic() - self.last_step < MAX_STEP,
+            "/live": monotonic() - self.last_step < MAX_STEP_SECONDS,
             "/ready": self.client.is_logged_on,
             "/metrics": True,
         }

@@ -106,7 +106,7 @@ def torture(venue: Venue, folder: Path, kills: int, cuts: int, random: Random) -
             time.sleep(0.01)
 
 
-def account(venue: Venue, folder: Path) -> dict[str, object]:
+def check_orders(venue: Venue, folder: Path) -> dict[str, object]:
     """Receive the missed reports, and compare the store with the venue."""
     options = venue.options(session="KalshiRT")
     intents = (folder / "intents").read_text().split()
@@ -133,7 +133,7 @@ def main(kills: int = 12, cuts: int = 6, seed: int = 5) -> int:
         venue.trader().buy(SYMBOL, 100_000, "0.49")
         venue.trader().sell(SYMBOL, 100_000, "0.51")
         torture(venue, Path(folder), kills, cuts, Random(seed))
-        result = {"kills": kills, "cuts": cuts, **account(venue, Path(folder))}
+        result = {"kills": kills, "cuts": cuts, **check_orders(venue, Path(folder))}
     print("| | |\n| --- | --- |", *(f"| {name} | {value} |" for name, value in result.items()), sep="\n")
     return int(result["lost"] != 0 or result["position in the reports"] != result["position at the venue"])
 

@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import Server
 
-# Registered before the tests of kills and failovers import the module.
+# This must precede the import of the module by the kill and failover tests.
 pytest.register_assert_rewrite("tests.kill.reconcile")
 
 # Deterministic by default, so a failure can be repeated; `HYPOTHESIS_PROFILE=explore` generates new inputs.
@@ -35,7 +35,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Distribute whole files; the venue's files run in one process because they share a record of the
     wire."""
 
@@ -43,6 +43,6 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         return "tests/venue" if nodeid.startswith("tests/venue/") else nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
     """Return the scheduler for `pytest -n`."""
-    return ByFile(config, log)
+    return FileScheduling(config, log)

@@ -47,8 +47,8 @@ class Script:
     def interrupt(self) -> int:
         """Send SIGINT and return the exit status.
 
-        It is sent again if the process continues, because Python ignores a KeyboardInterrupt that is raised
-        in the callback of a weak reference.
+        The signal is sent again if the process continues, because Python ignores a KeyboardInterrupt that is
+        raised in the callback of a weak reference.
         """
         for _ in range(2):
             self.process.send_signal(signal.SIGINT)

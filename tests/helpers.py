@@ -27,9 +27,9 @@ from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredM
 from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
-MAX_UNNOTICED = 14.0
-"""Seconds without a call that a session with the default tolerance does not attribute to a suspension of its
-caller."""
+MAX_UNNOTICED_DELAY = 14.0
+"""Longest time without a call, in seconds, that a session with the default tolerance does not attribute to a
+suspension of its caller."""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 NEWS = "434=1|37=o|11=a|39=8|"
@@ -42,12 +42,12 @@ SUB_ID_LENGTH = next(
     member.limits[0].max_length or 0 for member in DIALECT.header.members if member.name == "SenderSubID"
 )
 """The maximum length of a client's SenderSubID (50)."""
-IN_MAINTENANCE = (
+MAINTENANCE_TIME = (
     datetime(2026, 8, 17, MAINTENANCE_WINDOW["begin"], 30, tzinfo=ZoneInfo("America/New_York"))
     + timedelta(days=MAINTENANCE_WINDOW["weekday"])
 ).astimezone(UTC)
 """A time half an hour into the weekly maintenance, in summer."""
-SHORTEST = MIN_HEARTBEAT_INTERVAL["prediction"]
+MIN_HEART_BT_INT = MIN_HEARTBEAT_INTERVAL["prediction"]
 """The minimum of HeartBtInt (108) for prediction."""
 E = TypeVar("E")
 
@@ -244,10 +244,10 @@ class Wired:
         """Advance the clock in steps short enough that the caller does not seem suspended, and fire the timer
         after each."""
         events = []
-        while seconds > MAX_UNNOTICED:
-            self.session.handle_timer(self.clock.advance(MAX_UNNOTICED))
+        while seconds > MAX_UNNOTICED_DELAY:
+            self.session.handle_timer(self.clock.advance(MAX_UNNOTICED_DELAY))
             events += self.session.events()
-            seconds -= MAX_UNNOTICED
+            seconds -= MAX_UNNOTICED_DELAY
         self.session.handle_timer(self.clock.advance(seconds))
         return events + self.session.events()
 

@@ -56,8 +56,8 @@ def write_settings(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
 
 @contextmanager
 def gateway_after(venue: Venue, folder: Path) -> Iterator[Piped]:
-    """Run the gateway that uses this library in a folder, which contains the other gateway's FileStore in
-    `filestore`."""
+    """Run the gateway that uses this library, in a folder whose subfolder `filestore` contains the FileStore
+    of the other gateway."""
     ids = write_keys(venue, folder)
     published = ("0e4f1c52-7d0b-4b6e-9d55-1f6a0c1d2e3f", "9d3c6b0c-5d1a-4f5e-8a43-6f0e2b7c9d10")
     names = ("stores", "filestore", "orders.pem", "orders.log", "settlements.pem", "settlements.log")

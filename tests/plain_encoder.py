@@ -28,8 +28,8 @@ def encode(begin_string: str, message: Message, header: Any) -> bytes:
 
 
 def encode_block(block: Any, checked: bool = True, text: str = "") -> str:
-    """Return `text` and a block as `tag=value SOH` text in layout order, with unknown fields before its first
-    group."""
+    """Return `text` followed by a block as `tag=value SOH` text in layout order; the unknown fields precede
+    its first group."""
     return text + _encode(block, block.LAYOUT, "", checked)
 
 

@@ -12,13 +12,14 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 """A search path that begins with the commands installed for this interpreter."""
 
 
-def ran(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+def run_program(*command: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, and capture its output."""
     words = [str(word) for word in command]
     return subprocess.run(words, capture_output=True, text=True, check=False, **settings)
 
 
-def ran_tests(folder: Path, *options: object) -> str:
+def run_tests(folder: Path, *options: object) -> str:
     """Run pytest in a folder without the plugins of this project; return what it prints."""
     without = ("-p", "no:asyncio", "-p", "no:cacheprovider")
-    done = ran(sys.executable, "-bb", "-m", "pytest", "-q", *without, *options, cwd=folder)
+    done = run_program(sys.executable, "-bb", "-m", "pytest", "-q", *without, *options, cwd=folder)
     return done.stdout + done.stderr

@@ -27,8 +27,8 @@ from tests.helpers import order
 CODEC_TAGS = frozenset({8, 9, 10, 35})
 """BeginString, BodyLength, CheckSum and MsgType, which the codec writes."""
 
-BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
-"""Values for fields whose pattern does not match their own name."""
+VALUE_BY_PATTERN = {"[0-9]{3}": "123", "[A-Z]{2}[0-9]{1,10}": "DE123"}
+"""Values of fields with these patterns; the value of a field with another pattern is its own name."""
 
 
 def is_required(member: Member) -> bool:
@@ -46,7 +46,7 @@ def value_of(field: FieldLayout) -> Any:
     if field.codes is not None:
         return next(iter(field.codes))
     if field.pattern is not None:
-        return BY_PATTERN.get(field.pattern, field.name)
+        return VALUE_BY_PATTERN.get(field.pattern, field.name)
     match field.kind:
         case Kind.STRING:
             return f"{field.name} = 1"[: field.max_length]

@@ -29,7 +29,7 @@ from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.trading import OrderBooks
 from tests.nats import NatsServer
 
-FEW = 60
+MESSAGE_COUNT = 60
 SDK_TARGET = next(target for target in TARGETS if target.key == "b/kalshi-sdk")
 
 
@@ -42,7 +42,7 @@ def make_result(case: str, engine: str, us: float, rounds: tuple[float, ...] = (
 
 def test_the_samples_have_the_documented_sizes() -> None:
     write = ours.order_writer()
-    for number in range(FEW):
+    for number in range(MESSAGE_COUNT):
         report_bytes = samples.report_bytes(number)
         assert report_bytes.count(b"\x01") == 33
         assert 380 <= len(report_bytes) <= 420
@@ -56,12 +56,12 @@ def test_the_samples_have_the_documented_sizes() -> None:
 
 def test_no_message_is_repeated() -> None:
     for make in (samples.report_bytes, lambda number: samples.snapshot_bytes(40, number)):
-        assert len({make(number) for number in range(FEW)}) == FEW
-    assert len({str(samples.order_values(number)) for number in range(FEW)}) == FEW
+        assert len({make(number) for number in range(MESSAGE_COUNT)}) == MESSAGE_COUNT
+    assert len({str(samples.order_values(number)) for number in range(MESSAGE_COUNT)}) == MESSAGE_COUNT
 
 
 def test_typed_and_untyped_engines_send_the_same_order() -> None:
-    for number in range(FEW):
+    for number in range(MESSAGE_COUNT):
         values = samples.order_values(number)
         written = fields(ours.order_writer()(NewOrderSingle(**values)))
         assert all(written[str(tag)] == text for tag, text in samples.order_fields(values))
@@ -71,12 +71,16 @@ def test_book_updates_can_be_applied_repeatedly() -> None:
     book = OrderBooks()
     for number in range(len(samples.MARKETS)):
         book.apply(decode_strict(samples.snapshot_bytes(books.LEVELS, number)))
-    for data in books.wire("incremental of 3", FEW) * 2:
+    for data in books.wire("incremental of 3", MESSAGE_COUNT) * 2:
         assert not any(update.discrepancies for update in book.apply(decode_strict(data)))
 
 
 def test_the_cases_run_and_their_results_agree() -> None:
-    for contender in [*codec.reading(FEW), *codec.writing(FEW), *books.market_data(FEW)]:
+    for contender in [
+        *codec.reading(MESSAGE_COUNT),
+        *codec.writing(MESSAGE_COUNT),
+        *books.market_data(MESSAGE_COUNT),
+    ]:
         if contender.engine == OURS:
             contender.run()
     chunks = stream.cut(b"".join(stream.numbered(20_000)))
@@ -96,8 +100,8 @@ def test_compiled_decoders_are_used_and_unknown_shapes_are_read(
 ) -> None:
     monkeypatch.setattr(shapes, "COUNTS", (1, 3))
     monkeypatch.setattr(shapes, "KINDS", ("report", "order", "incremental of 3"))
-    monkeypatch.setattr(shapes, "MAX_SIGHTINGS", FEW)
-    contenders = shapes.many_shapes(FEW)
+    monkeypatch.setattr(shapes, "MAX_SIGHTINGS", MESSAGE_COUNT)
+    contenders = shapes.many_shapes(MESSAGE_COUNT)
     read: list[object] = []
     original = Codec._read
 
@@ -136,10 +140,10 @@ def test_logs_and_recordings_run() -> None:
 
 
 def test_the_stream_of_a_million_messages_consists_of_distinct_messages() -> None:
-    chunks = [chunk for chunk, _ in alone.chunks(FEW)]
+    chunks = [chunk for chunk, _ in alone.chunks(MESSAGE_COUNT)]
     read: list[Any] = [*chain.from_iterable(ours.read_stream(chunks))]
-    assert len({message.exec_id for message in read}) == FEW
-    assert {*process.alone("million", FEW)} == {"start", "warm", "end", "maximum", "us"}
+    assert len({message.exec_id for message in read}) == MESSAGE_COUNT
+    assert {*process.alone("million", MESSAGE_COUNT)} == {"start", "warm", "end", "maximum", "us"}
     assert list(process.alone("books", 2, 3, 5)) == ["3", "5"]
     assert {*process.alone("first", 3)} == {"first", "median"}
 

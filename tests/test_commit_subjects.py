@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ran
+from tests.programs import run_program
 
 SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "check_subject.py"
 
@@ -32,5 +32,5 @@ SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "check_subject.py"
 def test_subjects_are_in_the_imperative(tmp_path: Path, subject: str, refused: bool) -> None:
     message = tmp_path / "message"
     message.write_text(f"{subject}\n\nThe body says why.\n")
-    done = ran(sys.executable, SCRIPT, message)
+    done = run_program(sys.executable, SCRIPT, message)
     assert done.returncode == refused, done.stderr

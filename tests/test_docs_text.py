@@ -23,7 +23,7 @@ GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 TERMS = terms_of(GLOSSARY)
 
 
-def linked(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str, str]]:
+def linked_terms(content: str, terms: dict[str, Term] = TERMS) -> list[tuple[str, str]]:
     """Return the linked words of a page and the entries to which they link."""
     page = with_terms(content, terms, "../glossary.html")
     links = re.findall(
@@ -64,7 +64,7 @@ def test_every_entry_of_the_glossary_is_a_term_or_an_everyday_word() -> None:
 def test_a_term_is_linked_at_its_first_occurrence_on_a_page(
     content: str, links: list[tuple[str, str]]
 ) -> None:
-    assert linked(content) == links
+    assert linked_terms(content) == links
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
     ]
 
 
-def documented(name: str, kind: str, text: str) -> str:
+def api_object(name: str, kind: str, text: str) -> str:
     """Return the object that a page of the API reference documents."""
     return (
         f'<div class="doc doc-object doc-{kind}"><span class="doc doc-object-name">{name}</span>'
@@ -97,12 +97,12 @@ def documented(name: str, kind: str, text: str) -> str:
 
 
 def test_names_without_a_docstring_are_found() -> None:
-    page = documented(
+    page = api_object(
         "Base", "class", '<p>Bases: <code>object</code></p>\n<p>A word.</p><div class="doc doc-children">'
     )
-    page += documented("silent", "attribute", "\n  ")
-    page += documented("Derived", "class", '<p>Bases: <code>Base</code></p>\n<div class="doc doc-children">')
-    page += documented("described", "attribute", "<p>A word.</p>")
+    page += api_object("silent", "attribute", "\n  ")
+    page += api_object("Derived", "class", '<p>Bases: <code>Base</code></p>\n<div class="doc doc-children">')
+    page += api_object("described", "attribute", "<p>A word.</p>")
     assert [*undocumented(page)] == ["silent", "Derived"]
 
 

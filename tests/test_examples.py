@@ -15,10 +15,10 @@ import pytest
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.operations import operation
 from tests.example_programs import EXAMPLES, PATIENCE, SYMBOL, ExampleEnvironment, example_environment
-from tests.programs import ran
+from tests.programs import run_program
 
 LOOPS = ("blocking", "asyncio", "trio")
-RECOVER = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
+RECOVER_PAGE = EXAMPLES.parent / "docs" / "how-to" / "recover.md"
 PARTS = ("of these reported", "listed as uncertain", "never sent", "lost")
 """Rows of the torture run's table whose values add up to the number of orders."""
 
@@ -31,7 +31,7 @@ def examples(tmp_path: Path) -> Iterator[ExampleEnvironment]:
 
 @pytest.mark.parametrize("name", ["fixt_acceptor.py", "fixt_initiator.py"])
 def test_a_fixt_example_generates_its_dialect_when_it_is_run(name: str) -> None:
-    assert ran(sys.executable, "-W", "error", EXAMPLES / name, "--help").returncode == 0
+    assert run_program(sys.executable, "-W", "error", EXAMPLES / name, "--help").returncode == 0
     assert (EXAMPLES / "fixt" / "dialect" / "__init__.py").is_file()
 
 
@@ -126,12 +126,14 @@ def test_a_service_is_checked_and_logs_out_on_sigterm(examples: ExampleEnvironme
 
 
 def test_a_short_torture_run_accounts_for_every_order() -> None:
-    done = ran(sys.executable, "-W", "error", EXAMPLES / "torture.py", 2, 1)
+    done = run_program(sys.executable, "-W", "error", EXAMPLES / "torture.py", 2, 1)
     assert done.returncode == 0, done.stdout + done.stderr
     table = dict(line.strip("| ").split(" | ") for line in done.stdout.splitlines()[2:])
     assert (table["kills"], table["cuts"], table["lost"]) == ("2", "1", "0")
     assert "kill 2 of 2, " in done.stderr
-    published = dict(re.findall(r"^\| ([a-z ]+) \| ([0-9.-]+) \|$", RECOVER.read_text("utf-8"), re.MULTILINE))
+    published = dict(
+        re.findall(r"^\| ([a-z ]+) \| ([0-9.-]+) \|$", RECOVER_PAGE.read_text("utf-8"), re.MULTILINE)
+    )
     assert list(published) == list(table)
     # The sums are right for the run on the page, too.
     for run in (table, published):

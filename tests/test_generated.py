@@ -208,7 +208,7 @@ class Text(str):
     pass
 
 
-ODD: list[Any] = [
+UNUSUAL_VALUES: list[Any] = [
     *(
         "",
         "x",
@@ -237,7 +237,7 @@ ODD: list[Any] = [
 @every_block
 def test_accepted_values_can_be_encoded(layout: BlockLayout) -> None:
     for member in fields_of(layout, *Kind):
-        for value in ODD * 2:
+        for value in UNUSUAL_VALUES * 2:
             try:
                 held = converted(layout, member.attribute, value)
             except (TypeError, ValueError):

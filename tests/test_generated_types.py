@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.programs import ran
+from tests.programs import run_program
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -52,7 +52,9 @@ EXPECTED = [
 def test_type_checkers_know_constructor_parameters_and_attributes(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    result = ran(sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", script, cwd=REPOSITORY)
+    result = run_program(
+        sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", script, cwd=REPOSITORY
+    )
     messages = [line.partition(": ")[2].partition(": ")[2] for line in result.stdout.splitlines()]
     reported = [message.partition("  [")[0] for message in messages]
     for expected in EXPECTED:

@@ -18,7 +18,7 @@ from kalshi_fix_sansio.config import SessionConfig
 from kalshi_fix_sansio.dialect.layout import BY_SESSION, BlockLayout, FieldMember, GroupMember
 
 API = Path(__file__).parent.parent / "docs" / "api"
-DOCUMENTED_BY: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
+DOCUMENTING_CLASS: dict[type[Any], type[Any]] = {ClientConfig: Options, SessionSettings: SessionConfig}
 """Classes whose docstring refers to another class, which documents the attributes with the same names."""
 
 
@@ -48,10 +48,10 @@ def describes(name: str, value: object) -> bool:
     return " " in str(value) or value == name.lower()
 
 
-def listed(cls: type[Any]) -> dict[str, str]:
+def documented_attributes(cls: type[Any]) -> dict[str, str]:
     """Return the attributes in the docstrings of a class and its bases, with their descriptions."""
     found: dict[str, str] = {}
-    for base in reversed(DOCUMENTED_BY.get(cls, cls).__mro__):
+    for base in reversed(DOCUMENTING_CLASS.get(cls, cls).__mro__):
         _, _, section = (getdoc(base) or "").partition("\nAttributes:\n")
         items = re.findall(r"^    (\w+): (.*\n(?:(?: {8}.*)?\n)*)", f"{section}\n", re.MULTILINE)
         found |= {name: " ".join(text.split()) for name, text in items}
@@ -60,7 +60,7 @@ def listed(cls: type[Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize("cls", public_classes(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_the_docstring_lists_every_attribute(cls: type[Any]) -> None:
-    assert attributes_of(cls) - listed(cls).keys() == set()
+    assert attributes_of(cls) - documented_attributes(cls).keys() == set()
 
 
 def blocks() -> list[BlockLayout]:
@@ -76,7 +76,7 @@ def blocks() -> list[BlockLayout]:
 def test_every_field_is_described_with_tag_unit_codes_and_where_it_is_required(block: BlockLayout) -> None:
     presence = "Required|Optional|Not allowed|Allowed only|Always|the codec computes it|Fixed"
     for member in block.members:
-        text = listed(block.cls)[member.attribute]
+        text = documented_attributes(block.cls)[member.attribute]
         assert text.startswith(f"{member.name} ({member.tag})")
         assert re.search(presence, text), text
         if isinstance(member, FieldMember):

@@ -12,15 +12,15 @@ import pytest
 import kalshi_fix_sansio
 from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_sansio import DIALECT, Header, MarketDataRequest, encode
-from tests.programs import ran
+from tests.programs import run_program
 
 FAMILIES = "kalshi_fix_sansio._generated.messages."
 
 
-def loaded(program: str, *arguments: str) -> set[str]:
+def loaded_modules(program: str, *arguments: str) -> set[str]:
     """Return the modules that a separate program has loaded when it ends."""
     code = f"{program}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    done = ran(sys.executable, "-c", code, *arguments)
+    done = run_program(sys.executable, "-c", code, *arguments)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.splitlines())
 
@@ -39,32 +39,32 @@ except SystemExit:
 
 
 def test_importing_the_core_creates_no_message_class_and_imports_no_io_modules() -> None:
-    modules = loaded("import kalshi_fix_sansio; kalshi_fix_sansio.DIALECT.messages['UA'].flows")
+    modules = loaded_modules("import kalshi_fix_sansio; kalshi_fix_sansio.DIALECT.messages['UA'].flows")
     assert not families(modules)
     assert "kalshi_fix_sansio._generated.groups" not in modules
     assert not modules & {"asyncio", "click", "cryptography", "socket", "ssl", "yaml"}
 
 
 def test_accessing_a_class_imports_its_family() -> None:
-    assert families(loaded("from kalshi_fix_sansio import AcceptQuote")) == {"rfq"}
+    assert families(loaded_modules("from kalshi_fix_sansio import AcceptQuote")) == {"rfq"}
 
 
 def test_decoding_a_message_imports_its_family() -> None:
     frame = encode(MarketDataRequest.unsubscribe_all())
     program = f"import kalshi_fix_sansio as k\nassert k.decode({frame!r}).NAME == 'MarketDataRequest'"
-    assert families(loaded(program)) == {"market_data"}
+    assert families(loaded_modules(program)) == {"market_data"}
 
 
 def test_unpickling_a_message_imports_its_family() -> None:
     pickled = pickle.dumps(MarketDataRequest.subscribe("A"))
     program = f"import pickle\nassert pickle.loads({pickled!r}).related_sym[0].symbol == 'A'"
-    assert families(loaded(program)) == {"market_data"}
+    assert families(loaded_modules(program)) == {"market_data"}
 
 
 def test_every_name_of_the_package_exists_and_is_in_dir() -> None:
     names = kalshi_fix_sansio.__all__
     program = "from kalshi_fix_sansio import *; import kalshi_fix_sansio as k; list(map(eval, k.__all__))"
-    assert len(families(loaded(program))) > 5
+    assert len(families(loaded_modules(program))) > 5
     assert sorted(names) == dir(kalshi_fix_sansio)
     assert len(set(names)) == len(names)
     assert "class AcceptQuote" in pydoc.plain(pydoc.render_doc(kalshi_fix_sansio))
@@ -107,11 +107,11 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert len(found) == 8 and len(set(found)) == 1
 """
-    assert families(loaded(program)) == {"rfq"}
+    assert families(loaded_modules(program)) == {"rfq"}
 
 
 def test_the_blocking_client_imports_only_common_modules() -> None:
-    modules = loaded("import kalshi_fix_adapters.blocking")
+    modules = loaded_modules("import kalshi_fix_adapters.blocking")
     assert not families(modules)
     assert not modules & {
         "asyncio",
@@ -129,7 +129,7 @@ def test_the_blocking_client_imports_only_common_modules() -> None:
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_the_command_shows_version_and_help_without_importing_the_core(option: str) -> None:
-    ours = {name for name in loaded(COMMAND, option) if name.startswith("kalshi_fix")}
+    ours = {name for name in loaded_modules(COMMAND, option) if name.startswith("kalshi_fix")}
     command = "kalshi_fix_adapters.cli"
     kit = {f"{command}.kit{name}" for name in ("", ".failures", ".subcommand")}
     registered = {"kalshi_fix_venue", "kalshi_fix_venue.cli"} if option == "--help" else set()
@@ -137,7 +137,7 @@ def test_the_command_shows_version_and_help_without_importing_the_core(option: s
 
 
 def test_a_subcommand_imports_only_the_modules_that_it_needs() -> None:
-    modules = loaded(COMMAND, "decode", "--help")
+    modules = loaded_modules(COMMAND, "decode", "--help")
     assert "kalshi_fix_adapters.cli.logs.decode" in modules
     assert not modules & {"kalshi_fix_venue", "kalshi_fix_adapters.blocking", "cryptography", "ssl"}
 
@@ -155,6 +155,6 @@ def test_every_subcommand_can_be_loaded_and_is_listed() -> None:
 
 def test_the_error_for_missing_packages_contains_the_packages_to_install() -> None:
     code = "import sys; sys.modules['rich'] = None; from kalshi_fix_adapters.cli import main; main()"
-    result = ran(sys.executable, "-c", code, "decode", input="")
+    result = run_program(sys.executable, "-c", code, "decode", input="")
     assert "pip install 'kalshi-fix-sansio[cli]'" in result.stderr
     assert "Traceback" not in result.stderr

@@ -18,15 +18,15 @@ from kalshi_fix_sansio.validation import validate
 from tests.helpers import START, Wired, bounds, connected, established, of_type, order, refusal_of
 from tests.samples import amend_request
 
-LATER = START + timedelta(hours=1)
-RESERVED = LogonFields(use_dollars=True, use_cap_reservation=True)
-PLAIN = LogonFields(use_dollars=True)
+FUTURE_TIME = START + timedelta(hours=1)
+CAP_RESERVATION = LogonFields(use_dollars=True, use_cap_reservation=True)
+DOLLARS = LogonFields(use_dollars=True)
 
 
 def logged_on(
     product: str = "prediction", fields: LogonFields | None = None, name: str = "KalshiNR"
 ) -> Wired:
-    defaults = PLAIN if product == "prediction" else LogonFields()
+    defaults = DOLLARS if product == "prediction" else LogonFields()
     return established(
         Role.INITIATOR, name, product=product, logon_fields=defaults if fields is None else fields
     )
@@ -53,7 +53,7 @@ def test_a_reduce_only_order_must_be_immediate(
 ) -> None:
     wired = logged_on(product)
     for kind in "01346":
-        expiry = LATER if kind == "6" else None
+        expiry = FUTURE_TIME if kind == "6" else None
         text = refusal_of(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry))
         if kind in valid_kinds:
             assert text == ""
@@ -69,7 +69,7 @@ def test_a_reduce_only_order_must_be_immediate(
 def test_other_orders_may_have_any_time_in_force(product: str, inst: str | None) -> None:
     wired = logged_on(product)
     for kind in (None, *"01346"):
-        expiry = LATER if kind == "6" else None
+        expiry = FUTURE_TIME if kind == "6" else None
         assert refusal_of(wired, order(exec_inst=inst, time_in_force=kind, expire_time=expiry)) == ""
 
 
@@ -85,7 +85,7 @@ def test_a_reduce_only_order_cannot_accept_a_quote() -> None:
 
 @pytest.mark.parametrize("session_type", ["KalshiNR", "KalshiRT"])
 def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> None:
-    wired = logged_on("prediction", RESERVED, session_type)
+    wired = logged_on("prediction", CAP_RESERVATION, session_type)
     text = refusal_of(wired, amend_request())
     assert "OrderID (37) is required on prediction with UseCapReservation Y in the Logon" in text
     assert refusal_of(wired, amend_request(order_id="o")) == ""
@@ -93,7 +93,7 @@ def test_with_cap_reservation_a_change_needs_the_order_id(session_type: str) -> 
 
 @pytest.mark.parametrize("make", [order, amend_request])
 def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
-    wired = logged_on("prediction", RESERVED)
+    wired = logged_on("prediction", CAP_RESERVATION)
     named = {"order_id": "o"} if make is amend_request else {}
     for shard in (None, -1):
         assert refusal_of(wired, make(ex_destination=shard, **named)) == ""
@@ -103,7 +103,7 @@ def test_with_cap_reservation_no_shard_may_be_chosen(make: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [PLAIN, LogonFields(use_dollars=True, use_cap_reservation=False)], ids=["absent", "N"]
+    "fields", [DOLLARS, LogonFields(use_dollars=True, use_cap_reservation=False)], ids=["absent", "N"]
 )
 def test_without_cap_reservation_a_change_needs_neither_order_id_nor_shard(fields: LogonFields) -> None:
     wired = logged_on("prediction", fields)
@@ -126,7 +126,7 @@ def test_rules_about_a_logon_are_skipped_without_a_logon() -> None:
     assert len(problems_of(message, logon=(("UseCapReservation", "Y"),))) == 2
 
 
-CHANGE = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
+AMEND = "11=a2|41=a1|38=1|40=2|54=1|55=K|"
 
 
 @pytest.mark.parametrize(("flag", "required"), [("21032=Y|", True), ("21032=N|", False), ("", False)])
@@ -135,11 +135,11 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
     wired.receive(wired.peer.logon(f"98=0|108=30|95=1|96=x|1137=9|141=Y|{flag}"))
     wired.session.accept_logon(wired.clock.now)
     wired.session.events()
-    refused = wired.receive(wired.peer.message("G", CHANGE))
+    refused = wired.receive(wired.peer.message("G", AMEND))
     assert bool(of_type(refused, MessageRejected)) is required
     assert bool(of_type(refused, MessageReceived)) is not required
-    assert of_type(wired.receive(wired.peer.message("G", f"37=o|{CHANGE}")), MessageReceived)
-    routed = wired.receive(wired.peer.message("G", f"37=o|{CHANGE}100=2|"))
+    assert of_type(wired.receive(wired.peer.message("G", f"37=o|{AMEND}")), MessageReceived)
+    routed = wired.receive(wired.peer.message("G", f"37=o|{AMEND}100=2|"))
     assert bool(of_type(routed, MessageRejected)) is required
 
 
@@ -149,7 +149,7 @@ def test_a_strict_venue_applies_the_rules_of_the_received_logon(flag: str, requi
 @pytest.mark.parametrize("product", ["prediction", "margin"])
 def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
     wired = logged_on(product)
-    for kind, expiry in ((None, None), ("0", None), ("1", None), ("6", LATER)):
+    for kind, expiry in ((None, None), ("0", None), ("1", None), ("6", FUTURE_TIME)):
         assert refusal_of(wired, amend_request(time_in_force=kind, expire_time=expiry)) == ""
     for kind in "34":
         text = refusal_of(wired, amend_request(time_in_force=kind))
@@ -158,7 +158,7 @@ def test_the_expiry_of_a_change_must_be_valid(product: str) -> None:
     text = refusal_of(wired, amend_request(time_in_force="6"))
     assert "ExpireTime (126) is required when TimeInForce (59) is 6" in text
     for kind in (None, "0", "1"):
-        text = refusal_of(wired, amend_request(time_in_force=kind, expire_time=LATER))
+        text = refusal_of(wired, amend_request(time_in_force=kind, expire_time=FUTURE_TIME))
         assert "ExpireTime (126) may be sent only when TimeInForce (59) is 6" in text
 
 
@@ -187,7 +187,7 @@ def test_a_client_names_one_customer_and_the_venue_names_up_to_two_parties() -> 
     assert f"NoPartyIDs (453) has {maximum + 1} entries: expected 0 to {maximum}" in text
     text = refusal_of(wired, order(party_ids=[trader]))
     assert "PartyRole (452) in entry 1 of NoPartyIDs (453) is '12': expected 24 (CUSTOMER_ACCOUNT)" in text
-    strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=PLAIN)
+    strict = established(Role.INITIATOR, "KalshiNR", strict=True, logon_fields=DOLLARS)
     body = "37=o|11=a1|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
     two, three = "453=2|448=c|452=24|448=t|452=12|", "453=3|448=c|452=24|448=t|452=12|448=u|452=12|"
     assert of_type(strict.receive(strict.peer.message("8", body + two)), MessageReceived)

@@ -13,7 +13,7 @@ from kalshi_fix_adapters.blocking import order_entry
 from kalshi_fix_sansio import NewOrderSingle, Side
 from kalshi_fix_venue.testing import Venue
 from tests.moving import EXAMPLES, SYMBOL, finish, gateway_after, order, reports_of, wait_until_logged_on
-from tests.programs import ran_tests
+from tests.programs import run_tests
 
 
 @pytest.fixture(scope="module")
@@ -60,4 +60,4 @@ def test_the_gateway_starts_from_a_file_store_and_receives_missed_messages_once(
 
 def test_the_sdk_programs_pass_their_own_tests() -> None:
     options = ("-W", "error", "-c", os.devnull, "--rootdir", EXAMPLES)
-    assert "3 passed" in ran_tests(EXAMPLES, *options, EXAMPLES / "test_sdk_after.py")
+    assert "3 passed" in run_tests(EXAMPLES, *options, EXAMPLES / "test_sdk_after.py")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "how-to" / "notebooks.md"
 CELLS = re.findall(r"^```py title=\"cell\"\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 PACKAGES = ("nbclient", "nbformat", "ipykernel", "matplotlib", "pandas")
-FRAMES = re.compile(r"pandas|numbers")
+NEEDS_PANDAS = re.compile(r"pandas|numbers")
 
 
 def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
@@ -28,7 +28,7 @@ def test_the_cells_without_pandas_run_in_a_running_loop() -> None:
 
     async def notebook() -> None:
         for cell in CELLS:
-            if FRAMES.search(cell):
+            if NEEDS_PANDAS.search(cell):
                 continue
             code = compile(cell, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             result = eval(code, made)

@@ -15,7 +15,7 @@ from codegen.read.resolve import load_dialect
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "other_limits.py"))
-UNCHANGED = {"", "None", "0", "-1"}
+UNCHANGED_VALUES = {"", "None", "0", "-1"}
 """Values that are not limits, or that are the lowest possible rate or count."""
 
 
@@ -46,7 +46,7 @@ def test_every_limit_has_a_different_value_and_the_spec_is_valid(tmp_path: Path)
     same = {
         name
         for (name, old), (_, new) in zip(before, after, strict=True)
-        if old == new and old not in UNCHANGED
+        if old == new and old not in UNCHANGED_VALUES
     }
     assert same == set()
     assert changed >= 60

@@ -22,7 +22,7 @@ from kalshi_fix_sansio import ExecType, ExecutionReport, NewOrderSingle, Side
 from kalshi_fix_sansio.events import CloseReason, MessageReceived, OutcomesUnknown, SessionEnded
 from kalshi_fix_venue.testing import MARKETS, Sandbox, Venue
 from tests.helpers import Clock
-from tests.programs import PATH, ran
+from tests.programs import PATH, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "how-to" / "production.md").read_text("utf-8")
@@ -34,7 +34,7 @@ SESSION = "KalshiRT"
 def run(title: str, cwd: Path | None = None, **variables: object) -> str:
     """Run a shell block of the page, with `kalshi-fix` on PATH and these variables; return the output."""
     environ = {"PATH": PATH, **{name: str(value) for name, value in variables.items()}}
-    done = ran("sh", "-euc", BLOCKS[title], cwd=cwd, env=environ)
+    done = run_program("sh", "-euc", BLOCKS[title], cwd=cwd, env=environ)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from kalshi_fix_sansio import SESSION_TYPES
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 def lint_imports(root: Path) -> CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"
     path = ":".join(str(root / item) for item in ("src", "adapters", "venue", "."))
-    return ran(sys.executable, "-c", program, "--no-cache", cwd=root, env={"PYTHONPATH": path})
+    return run_program(sys.executable, "-c", program, "--no-cache", cwd=root, env={"PYTHONPATH": path})
 
 
 def plant(root: Path, module: str, line: str) -> None:
@@ -95,7 +95,7 @@ def test_a_planted_import_breaks_its_contract(copy: Path, module: str, line: str
 def test_a_planted_clock_file_or_thread_is_banned_in_the_core(copy: Path, line: str, rule: str) -> None:
     plant(copy, "src/kalshi_fix_sansio/scalars/forms.py", line)
     options = ("--no-cache", "--output-format", "concise")
-    result = ran(sys.executable, "-m", "ruff", "check", *options, "src", cwd=copy)
+    result = run_program(sys.executable, "-m", "ruff", "check", *options, "src", cwd=copy)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f" {rule} " in result.stdout
 

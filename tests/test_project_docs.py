@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import commands, subcommands
 from kalshi_fix_adapters.observe.observer import ALARMING
 from kalshi_fix_sansio import KalshiFixError, _generated
-from tests.programs import PATH, ran, ran_tests
+from tests.programs import PATH, run_program, run_tests
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -50,7 +50,7 @@ SHELL = {
     "tests/simulation/README.md": "tests/simulation/test_simulation.py",
 }
 """Pages with shell commands other than installation commands, and the test that runs them."""
-INSTALLS = re.compile(
+INSTALL_COMMAND = re.compile(
     r"(git clone|cd|mkdir|python3 -m venv|(\.venv/bin/)?pip install|source \.venv/bin/activate"
     r"|\.venv/bin/pre-commit install|make) "
 )
@@ -129,7 +129,9 @@ def test_a_page_shows_the_output_of_its_commands(name: str, commands: int, tmp_p
     for title, text in shown.items():
         words = title.split()[1:]
         environ = {**os.environ, "COLUMNS": "80"}
-        printed = ran(sys.executable, "-m", "kalshi_fix_adapters.cli", *words, cwd=tmp_path, env=environ)
+        printed = run_program(
+            sys.executable, "-m", "kalshi_fix_adapters.cli", *words, cwd=tmp_path, env=environ
+        )
         # The page shows the problems that the first commands of decode.md find.
         assert printed.returncode == (words[0] == "decode" and "--orders" not in words)
         assert printed.stderr == ""
@@ -167,7 +169,7 @@ def test_the_tests_shown_on_the_page_of_the_venue_pass(tmp_path: Path) -> None:
     for loop, test in tabs:
         (tmp_path / f"test_{loop}.py").write_text(textwrap.dedent(test), encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    assert "4 passed" in ran_tests(tmp_path, "-p", "kalshi_fix_venue.pytest_plugin")
+    assert "4 passed" in run_tests(tmp_path, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
 def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_the_test_of_a_maker_passes_on_two_workers(tmp_path: Path) -> None:
     for name in ("test_rfq.py", "test_again.py"):
         (tmp_path / name).write_text(test, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    assert "2 passed" in ran_tests(tmp_path, "-n", 2, "-p", "kalshi_fix_venue.pytest_plugin")
+    assert "2 passed" in run_tests(tmp_path, "-n", 2, "-p", "kalshi_fix_venue.pytest_plugin")
 
 
 def errors(base: type[Exception]) -> set[type[Exception]]:
@@ -274,7 +276,7 @@ def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None
             ), block
             named = {extra for names in re.findall(r"\[([a-z,]+)\]", block) for extra in names.split(",")}
             assert named <= set(extras) or "$" in block, block
-            if "untried" not in paragraph.lower() and not all(map(INSTALLS.match, block.splitlines())):
+            if "untried" not in paragraph.lower() and not all(map(INSTALL_COMMAND.match, block.splitlines())):
                 with_commands.add(page.relative_to(ROOT).as_posix())
     assert with_commands == set(SHELL)
     assert all((ROOT / test).is_file() for test in SHELL.values())
@@ -289,7 +291,9 @@ def test_every_command_on_a_page_is_run_by_a_test_or_marked_as_untried() -> None
 )
 def test_commands_of_a_page_run(page: str, lines: int, written: list[str], tmp_path: Path) -> None:
     [(_, block)] = commands_of(DOCS / page)
-    done = ran("bash", "-euc", "\n".join(block.splitlines()[:lines]), cwd=tmp_path, env={"PATH": PATH})
+    done = run_program(
+        "bash", "-euc", "\n".join(block.splitlines()[:lines]), cwd=tmp_path, env={"PATH": PATH}
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert all((tmp_path / name).is_file() for name in written)
 

@@ -17,7 +17,7 @@ BOUNDS = (ROOT / "docs" / "bounds.md").read_text("utf-8")
 VENUE = (ROOT / "docs" / "simulated-venue.md").read_text("utf-8")
 BEHAVIOUR = (ROOT / "docs" / "venue-behaviour.md").read_text("utf-8")
 REGRESSIONS = (ROOT / "tests" / "REGRESSIONS.md").read_text("utf-8")
-FUZZED = "tests/fuzz/test_regressions.py"
+FUZZ_REGRESSIONS = "tests/fuzz/test_regressions.py"
 
 
 def rows(page: str, columns: int) -> list[list[str]]:
@@ -32,21 +32,21 @@ def rows(page: str, columns: int) -> list[list[str]]:
     return [row for row in found if row != found[0]]
 
 
-BAD_INPUTS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
+BAD_INPUT_ROWS = [row for row in rows(SECURITY, 4) if "tests/" in row[-1]]
 BOUND_ROWS = rows((ROOT / "tests" / "BOUNDS.md").read_text("utf-8"), 2)
 REGRESSION_ROWS = rows(REGRESSIONS, 2)
-ASSUMED = [row for row in rows(VENUE, 4) if row[0] != "name"]
-CATALOGUE = [row for row in rows(BEHAVIOUR, 3) if row[-1] != "test"]
+ASSUMPTION_ROWS = [row for row in rows(VENUE, 4) if row[0] != "name"]
+BEHAVIOUR_ROWS = [row for row in rows(BEHAVIOUR, 3) if row[-1] != "test"]
 
 
 def test_the_tables_are_found() -> None:
-    assert len(BAD_INPUTS) > 20
+    assert len(BAD_INPUT_ROWS) > 20
     assert len(BOUND_ROWS) > 10
     assert len(REGRESSION_ROWS) > 50
 
 
 @pytest.mark.parametrize(
-    "row", [*BAD_INPUTS, *BOUND_ROWS, *REGRESSION_ROWS, *CATALOGUE], ids=lambda row: row[0][:50]
+    "row", [*BAD_INPUT_ROWS, *BOUND_ROWS, *REGRESSION_ROWS, *BEHAVIOUR_ROWS], ids=lambda row: row[0][:50]
 )
 def test_a_row_names_existing_tests(row: list[str]) -> None:
     named = re.findall(r"`([^`]+)`", row[-1])
@@ -66,12 +66,11 @@ def test_a_row_names_existing_tests(row: list[str]) -> None:
 
 
 def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_changed() -> None:
-    """A row may contain the names of several assumptions, or a case with the name of another setting, which
-    controls it."""
-    rows = {name: row for row in ASSUMED for name in row[0].strip("`").split("`, `")}
+    """A row may contain the names of several assumptions, or of another setting that controls its case."""
+    rows = {name: row for row in ASSUMPTION_ROWS for name in row[0].strip("`").split("`, `")}
     fields = attrs.fields_dict(Assumptions)
     assert sorted(set(fields) - set(rows)) == []
-    assert len(rows) == sum(len(row[0].split("`, `")) for row in ASSUMED)
+    assert len(rows) == sum(len(row[0].split("`, `")) for row in ASSUMPTION_ROWS)
     for name, row in rows.items():
         assert all(row), f"{name}: a cell is empty"
         default = fields[name].default if name in fields else None
@@ -79,8 +78,8 @@ def test_the_assumptions_of_the_simulated_venue_are_documented_and_can_be_change
 
 
 def test_every_regression_of_a_fuzz_target_is_in_the_table() -> None:
-    tests = re.findall(r"^def (test_\w+)", (ROOT / FUZZED).read_text("utf-8"), re.MULTILINE)
-    missing = [test for test in tests if f"`{FUZZED}::{test}`" not in REGRESSIONS]
+    tests = re.findall(r"^def (test_\w+)", (ROOT / FUZZ_REGRESSIONS).read_text("utf-8"), re.MULTILINE)
+    missing = [test for test in tests if f"`{FUZZ_REGRESSIONS}::{test}`" not in REGRESSIONS]
     assert not missing
 
 

@@ -14,14 +14,16 @@ import pytest
 import yaml
 
 from kalshi_fix_sansio import DIALECT
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
-PINNED = sorted((ROOT / "requirements").glob("*.txt"))
+REQUIREMENT_FILES = sorted((ROOT / "requirements").glob("*.txt"))
 
 
 def find_python(*arguments: str, python: str = "", **environ: str) -> CompletedProcess[str]:
-    return ran(ROOT / "tools" / "find-python", *arguments, env={**os.environ, "PYTHON": python, **environ})
+    return run_program(
+        ROOT / "tools" / "find-python", *arguments, env={**os.environ, "PYTHON": python, **environ}
+    )
 
 
 def test_a_chosen_interpreter_is_used() -> None:
@@ -63,10 +65,10 @@ def test_an_installed_version_is_found_exactly() -> None:
     version = "{}.{}".format(*sys.version_info)
     found = find_python(version)
     if found.returncode == 0:  # the search path may not include this interpreter itself
-        assert ran(found.stdout.strip(), "--version").stdout.startswith(f"Python {version}.")
+        assert run_program(found.stdout.strip(), "--version").stdout.startswith(f"Python {version}.")
 
 
-@pytest.mark.parametrize("path", PINNED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", REQUIREMENT_FILES, ids=lambda path: path.name)
 def test_every_requirement_is_pinned_with_hashes_and_names_no_index(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     entries = re.findall(r"^[^ #\n].*(?:\n    --hash=.*)*", text, re.MULTILINE)
@@ -79,7 +81,7 @@ def test_every_requirement_is_pinned_with_hashes_and_names_no_index(path: Path) 
 
 def test_all_requirement_files_agree_on_versions() -> None:
     versions: dict[str, set[str]] = {}
-    for path in PINNED:
+    for path in REQUIREMENT_FILES:
         for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ]+)", path.read_text("utf-8"), re.MULTILINE):
             versions.setdefault(name, set()).add(version)
     conflicts = {name: found for name, found in versions.items() if len(found) > 1}

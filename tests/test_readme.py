@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio import DIALECT, PRODUCTS
 from kalshi_fix_venue.testing import MARGIN, MARKETS, Sandbox
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -62,7 +62,7 @@ def test_the_script_needs_only_environment_variables(tmp_path: Path, product: st
             f"{prefix}_FIX_ENDPOINTS": sandbox.endpoints(product),
             f"{prefix}_FIX_CA_FILE": str(sandbox.ca_path(tmp_path)),
         }
-        result = ran(sys.executable, "-W", "error", script, symbol, env=environ)
+        result = run_program(sys.executable, "-W", "error", script, symbol, env=environ)
     assert (result.returncode, result.stderr) == (0, "")
     pending, new = result.stdout.splitlines()
     assert "ExecType.PENDING_NEW" in pending

@@ -15,11 +15,11 @@ import pytest
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 PIER = SPEC.relative_to(ROOT)
-COPIED = ("codegen", "spec", "tools", PIER)
+COPIED_PATHS = ("codegen", "spec", "tools", PIER)
 ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
@@ -33,7 +33,7 @@ class Clone:
 
     def git(self, *arguments: str) -> str:
         names = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
-        done = ran("git", *names, *arguments, cwd=self.root)
+        done = run_program("git", *names, *arguments, cwd=self.root)
         done.check_returncode()
         return done.stdout
 
@@ -42,7 +42,7 @@ class Clone:
         urls = ("--index", f"{self.site.url}/llms.txt", "--dictionary", f"{self.site.url}/fix/pier.xml")
         package = ("--spec", str(PIER), "--out", "pier_dialect", "--package", "pier_dialect")
         command = [sys.executable, "tools/revise.py", *urls, *package, "--folder", str(self.revisions)]
-        done = ran(*command, "--gate", gate, *options, cwd=self.root, env=ENVIRON)
+        done = run_program(*command, "--gate", gate, *options, cwd=self.root, env=ENVIRON)
         return done.returncode, done.stdout.partition("# Revision ")[2] or done.stderr
 
     def fill_in(self) -> None:
@@ -59,7 +59,7 @@ class Clone:
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Clone]:
     root = tmp_path / "clone"
-    for item in COPIED:
+    for item in COPIED_PATHS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / item, root / item, ignore=ignored, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", root)
@@ -74,7 +74,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
         ["diff", "--reviewed", str(pages)],
         ["--out", "pier_dialect", "--package", "pier_dialect"],
     ):
-        ran(
+        run_program(
             sys.executable, "-m", "codegen", "--spec", PIER, *command, cwd=root, env=ENVIRON
         ).check_returncode()
     made.git("init", "--quiet", "--initial-branch", "main")
@@ -137,7 +137,7 @@ def test_a_step_that_fails_ends_the_run(clone: Clone) -> None:
     assert clone.revise("--name", "a") == (2, "Revision a has begun: switch to its branch.\n")
 
 
-def test_code_that_does_not_handle_a_new_field_and_a_failed_gate_are_reported(clone: Clone) -> None:
+def test_a_new_field_that_no_code_handles_and_a_failed_gate_are_reported(clone: Clone) -> None:
     areas = "areas:\n  tools: {in: tools, kinds: messages}\n"
     known = "known:\n  - {area: tools, families: [session, bookings, tides], why: None.}\n"
     (clone.root / PIER / "downstream.yaml").write_text(areas + known, encoding="utf-8")

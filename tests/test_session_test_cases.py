@@ -24,18 +24,18 @@ SIDES = {
     "initiator": {Role.INITIATOR},
     "acceptor": {Role.ACCEPTOR},
 }
-QUICKFIX = [
+CLASSIC_NUMBERS = [
     *("1B", "1S", "2", "3", "4", "5", "6", "7", "8", "9", "10"),
     *("11", "12", "13", "14", "15", "16", "17", "18", "19", "20"),
 ]
 
 
-def named(row: list[str]) -> list[Path]:
+def scenarios_of(row: list[str]) -> list[Path]:
     return [SCENARIOS / f"{name}.yaml" for name in NAME.findall(row[3]) if not name.startswith("tests/")]
 
 
 def test_every_scenario_is_named_and_every_name_is_a_scenario() -> None:
-    written = {path for row in ROWS for path in named(row)}
+    written = {path for row in ROWS for path in scenarios_of(row)}
     existing = set(SCENARIOS.glob("*/*.yaml"))
     assert {str(path.relative_to(SCENARIOS)) for path in existing ^ written} == set()
 
@@ -43,7 +43,7 @@ def test_every_scenario_is_named_and_every_name_is_a_scenario() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1][:40]}")
 def test_a_row_names_its_tests_and_its_side(row: list[str]) -> None:
     assert len(row) == 4
-    files = named(row)
+    files = scenarios_of(row)
     if files:
         assert set().union(*(roles(path) for path in files)) == SIDES[row[2]]
     else:
@@ -53,7 +53,7 @@ def test_a_row_names_its_tests_and_its_side(row: list[str]) -> None:
 
 def test_every_number_of_the_classic_list_is_present() -> None:
     numbers = list(dict.fromkeys(row[0].split(" ")[0] for row in ROWS if re.match(r"\d", row[0])))
-    assert numbers == QUICKFIX
+    assert numbers == CLASSIC_NUMBERS
     letters: dict[str, str] = {}
     for row in ROWS:
         found = re.fullmatch(r"(\d+[BS]?) ([a-z])", row[0])

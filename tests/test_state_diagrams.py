@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from kalshi_fix_sansio.session import TRANSITIONS, Input, State
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = ROOT / "tools" / "state_diagrams.py"
@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "session-states.md"
 
 
 def run(*arguments: str | Path) -> CompletedProcess[str]:
-    return ran(sys.executable, TOOL, *arguments)
+    return run_program(sys.executable, TOOL, *arguments)
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -16,7 +16,7 @@ from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import COMMAND, Piped, interrupted, lines_until, started
 from tests.adapters.cli.venue_environ import environ_of
-from tests.programs import PATH, ran
+from tests.programs import PATH, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "tutorial"
@@ -64,7 +64,7 @@ def running_market_maker(environ: dict[str, str]) -> Iterator[Piped]:
 def test_the_commands_print_the_shown_output(page: str, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("\n".join(blocks(page, "python")))
-    result = ran(sys.executable, "-W", "error", script, env=environ)
+    result = run_program(sys.executable, "-W", "error", script, env=environ)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "".join(blocks(page, "text"))
 
@@ -81,7 +81,7 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str
     environ = {"PATH": PATH, "TMPDIR": str(tmp_path)}
     with started(*lines[begin].partition("#")[0].split()[1:], environ=environ) as venue:
         lines_until(venue, "KALSHI_PERPS_PRIVATE_KEY_PATH_2")
-        result = ran("bash", "-ce", "\n".join(enter), cwd=ROOT, env=environ)
+        result = run_program("bash", "-ce", "\n".join(enter), cwd=ROOT, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
         assert expected in result.stdout
         interrupted(venue)
@@ -89,7 +89,7 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str
 
 def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) -> None:
     with running_market_maker(environ) as maker:
-        first, second = (ran(*command, env=environ).stdout for command in commands_of("quoting"))
+        first, second = (run_program(*command, env=environ).stdout for command in commands_of("quoting"))
         assert first.startswith("KXHIGHNY-26DEC31-B50: 5 traded at 0.47")
         assert "| 5 | 0.48 |" in " ".join(second.split())
         lines_until(maker, "SELL 0.4800 DONE")
@@ -99,7 +99,7 @@ def test_the_market_maker_quotes_again_after_losing_its_connections(environ: dic
     [shown] = blocks("crash", 'text title="the market maker"')
     with running_market_maker(environ) as maker:
         for command in commands_of("crash"):
-            result = ran(*command, env=environ)
+            result = run_program(*command, env=environ)
             assert (result.returncode, result.stderr) == (0, "")
             assert lines_until(maker, "SELL 0.4800 OPEN") == shown.splitlines()
 
@@ -121,7 +121,7 @@ def test_a_killed_process_leaves_exactly_the_missed_messages_to_the_next_one(
     [text] = blocks("crash", 'python title="crash.py"')
     script.write_text(text)
     command = (sys.executable, "-W", "error", script, tmp_path / "store")
-    first, second, third = (ran(*command, *more, env=environ) for more in (["die"], [], []))
+    first, second, third = (run_program(*command, *more, env=environ) for more in (["die"], [], []))
     assert (first.returncode, first.stdout) == (1, "")
     assert (second.returncode, second.stdout) == (0, blocks("crash", "text")[0]), second.stderr
     assert (third.returncode, third.stdout) == (0, ""), third.stderr

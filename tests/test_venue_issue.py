@@ -19,7 +19,7 @@ import yaml
 from tests.codegen.diff.pier_dialect import PAGES, SPEC
 from tests.codegen.diff.published import documents, publish, revised
 from tests.codegen.diff.test_fetch import Site
-from tests.programs import ran
+from tests.programs import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 ISSUE: dict[str, Any] = runpy.run_path(str(ROOT / "tools" / "venue_issue.py"))
@@ -108,7 +108,7 @@ class Runner:
                     shutil.copytree(self._temp / "pages", self._cache)
             else:
                 command = ["bash", "-e", "-o", "pipefail", "-c", step["run"]]
-                if ran(*command, cwd=self.root, env=self._environment).returncode:
+                if run_program(*command, cwd=self.root, env=self._environment).returncode:
                     return False
         return True
 
@@ -119,7 +119,7 @@ class Runner:
             encoding="utf-8",
         )
         command = (self.root / ".venv/bin/python", "tools/venue_issue.py", "pages", "before")
-        return ran(*command, cwd=self.root, env=self._environment).returncode
+        return run_program(*command, cwd=self.root, env=self._environment).returncode
 
     @property
     def issues(self) -> dict[str, dict[str, Any]]:
@@ -156,7 +156,7 @@ def test_the_issue_shows_the_changed_words_until_the_documents_agree(runner: Run
     for name, text in documents().items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         (pages / name).write_text(text, encoding="utf-8")
-    ran(*command, pages, cwd=runner.root).check_returncode()
+    run_program(*command, pages, cwd=runner.root).check_returncode()
     assert runner.day()
     assert runner.issues == {}
     publish(site, revised())
@@ -212,7 +212,7 @@ def test_a_report_with_unread_sources_never_closes_the_issue(
     assert "fix/orders was not read." in runner.shown
 
 
-def test_quotations_are_short_and_the_report_cannot_end_its_block() -> None:
+def test_quotations_are_short_and_a_report_cannot_close_its_code_block() -> None:
     quoted = "    the text  "
     changed = f"{quoted}Orders may [-not-] {{+now+}} rest. {'It follows. ' * 20}"
     new = f"{quoted}{'A long new paragraph. ' * 20}secret"

@@ -368,7 +368,7 @@ DIALECT = Dialect(
     session_types={"OE": SessionType("OE", resend=True, reset_required=False)},
 )
 
-SENT = datetime(2026, 8, 1, 12, 30, 15, 123000, tzinfo=UTC)
+SENDING_TIME = datetime(2026, 8, 1, 12, 30, 15, 123000, tzinfo=UTC)
 
 
 def header(msg_type: str, number: int = 7) -> Header:
@@ -378,7 +378,7 @@ def header(msg_type: str, number: int = 7) -> Header:
         sender_comp_id="key",
         target_comp_id="venue",
         msg_seq_num=number,
-        sending_time=SENT,
+        sending_time=SENDING_TIME,
     )
 
 

@@ -1,4 +1,4 @@
-"""Records the messages that a session process publishes, and writes snapshots for consumers that start late.
+"""Record the messages that a session process publishes, and write snapshots for consumers that start late.
 
     python recorder.py FILE
 

@@ -1,4 +1,5 @@
-"""The order gateway of quickfix_before.py, ported to this library. It continues the numbers in the FileStore.
+"""The order gateway of quickfix_before.py, ported to this library. It continues from the numbers in the
+FileStore.
 
 python quickfix_after.py SETTINGS
 

@@ -17,7 +17,7 @@ from sdk_rest import is_trading
 from sdk_rfq_before import Maker
 
 
-class Failing(httpx.BaseTransport):
+class FailingServer(httpx.BaseTransport):
     """A server that fails on the first request."""
 
     def __init__(self):
@@ -36,7 +36,7 @@ def wire(message):
 
 
 def test_rest_is_retried_recorded_and_replayed(tmp_path):
-    server, config = Failing(), KalshiConfig(retry_base_delay=0.0)
+    server, config = FailingServer(), KalshiConfig(retry_base_delay=0.0)
     with KalshiClient(config=config, transport=RecordingTransport(tmp_path, real_transport=server)) as client:
         assert is_trading(client)
     assert server.requests == 2
@@ -49,10 +49,10 @@ def test_rest_is_retried_recorded_and_replayed(tmp_path):
 def test_the_recorder_writes_a_row_for_each_best_price():
     rows = []
 
-    class Rows:
+    class RowWriter:
         writerow = rows.append
 
-    recorder = PriceRecorder(["KX-1"], Rows())
+    recorder = PriceRecorder(["KX-1"], RowWriter())
     for price in ("0.40", "0.40", "0.41"):
         entry = MDSnapshotEntry(md_entry_type="0", md_entry_px=Decimal(price), md_entry_size=Decimal(5))
         asyncio.run(recorder.on_message(wire(MarketDataSnapshotFullRefresh(symbol="KX-1", entries=[entry]))))

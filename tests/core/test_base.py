@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from kalshi_fix_sansio.dialect.base import MAX_ENTRIES_SHOWN, UnknownMessage
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
-from tests.tiny_dialect import SENT, Book, Entry, Logon, Order, Party, Side, header
+from tests.tiny_dialect import SENDING_TIME, Book, Entry, Logon, Order, Party, Side, header
 
 
 def test_a_repr_shows_set_attributes_with_units() -> None:
@@ -15,7 +15,7 @@ def test_a_repr_shows_set_attributes_with_units() -> None:
         order_qty="10.00",
         price=Decimal("1E+1"),
         side="1",
-        expire_time=SENT,
+        expire_time=SENDING_TIME,
         party_ids=[Party(party_id="p", party_role=35), Party(party_id="q", party_role=99)],
         encoded_text=b"x\x01",
     )

@@ -10,9 +10,9 @@ import pytest
 from kalshi_fix_sansio.config import Role
 from kalshi_fix_sansio.events import GapDetected, LoggedOn, MessageReceived, PeerSilent, SessionEnded
 from kalshi_fix_sansio.session import State
-from tests.helpers import NEWS, SHORTEST, Wired, connected, established, kinds, of_type, wire_time
+from tests.helpers import MIN_HEART_BT_INT, NEWS, Wired, connected, established, kinds, of_type, wire_time
 
-SHORT = SHORTEST + 1
+SHORT = MIN_HEART_BT_INT + 1
 
 
 def logged_on(role: Role, name: str, heart_bt_int: int, **settings: Any) -> Wired:

@@ -166,7 +166,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
             f"supports {VERSION}): update the library, or choose another file"
         )
     if version != VERSION:
-        raise StoreError(f"{path} has the unknown layout version {version}: {START_OVER}")
+        raise StoreError(f"{path} has unknown layout version {version}: {START_OVER}")
     return rows.session_of(database.execute(_READ).fetchone())
 
 

@@ -26,7 +26,7 @@ from tests.adapters.conformance.loops import LONG
 from tests.adapters.conformance.support import order, plaintext_options
 from tests.adapters.engine.stage import plan
 from tests.adapters.net.peers import Acceptor, logged_on_peer
-from tests.helpers import SHORTEST
+from tests.helpers import MIN_HEART_BT_INT
 
 
 @pytest.fixture(autouse=True, params=[make_sleeper, Sleeper], ids=["users read", "users do not read"])
@@ -417,7 +417,7 @@ def test_heartbeats_are_sent_whatever_the_user_does(
 
     with (
         logged_on_peer(listen) as port,
-        order_entry(**plaintext_options(sandbox, port, heart_bt_int=SHORTEST)) as client,
+        order_entry(**plaintext_options(sandbox, port, heart_bt_int=MIN_HEART_BT_INT)) as client,
     ):
         behave(client, heard)
     assert heard.is_set()

@@ -15,9 +15,9 @@ from kalshi_fix_adapters.config.reconnect import (
     Wait,
 )
 from kalshi_fix_sansio.errors import ConfigurationError
-from tests.helpers import IN_MAINTENANCE
+from tests.helpers import MAINTENANCE_TIME
 
-QUIET = IN_MAINTENANCE + timedelta(days=1)
+QUIET = MAINTENANCE_TIME + timedelta(days=1)
 """A time without maintenance."""
 LOST = Failure(resolution=Resolution.TIME, why="it went away")
 HOPELESS = Failure(resolution=Resolution.ACTION, why="wrong key")
@@ -41,7 +41,7 @@ def test_a_wait_is_drawn_uniformly_up_to_the_bound() -> None:
 
 
 def test_the_policy_gives_up_at_once_after_a_permanent_failure() -> None:
-    for now in (QUIET, IN_MAINTENANCE):
+    for now in (QUIET, MAINTENANCE_TIME):
         verdict = ReconnectPolicy().decide(HOPELESS, failures=1, now=now, random=lambda: 0.5)
         assert verdict == GiveUp("wrong key")
 
@@ -67,7 +67,7 @@ def test_the_policy_gives_up_after_a_limited_number_of_unclear_or_repeated_failu
         assert isinstance(decide(times), Wait)
     assert decide(limit) == GiveUp(f"{limit} consecutive attempts have failed in this way: who knows")
     assert decide(limit + 1) == GiveUp(f"{limit + 1} consecutive attempts have failed in this way: who knows")
-    in_window = decide(limit, IN_MAINTENANCE)
+    in_window = decide(limit, MAINTENANCE_TIME)
     if policy.maintenance is None:
         assert isinstance(in_window, GiveUp)
         return
@@ -85,7 +85,7 @@ def test_numbers_must_be_positive(name: str) -> None:
 
 def test_attempts_are_made_at_the_cap_during_maintenance() -> None:
     policy = ReconnectPolicy(cap=40.0)
-    assert [wait(policy, 1, drawn, IN_MAINTENANCE) for drawn in (0.0, 0.5)] == [20, 30]
+    assert [wait(policy, 1, drawn, MAINTENANCE_TIME) for drawn in (0.0, 0.5)] == [20, 30]
 
 
 def test_attempts_can_be_limited() -> None:
@@ -94,10 +94,10 @@ def test_attempts_can_be_limited() -> None:
         wait(policy, failures, 0.5)
     verdict = policy.decide(LOST, failures=4, now=QUIET, random=lambda: 0.5)
     assert verdict == GiveUp("3 consecutive attempts have failed; last failure: it went away")
-    assert isinstance(policy.decide(LOST, failures=4, now=IN_MAINTENANCE, random=lambda: 0.5), Wait)
+    assert isinstance(policy.decide(LOST, failures=4, now=MAINTENANCE_TIME, random=lambda: 0.5), Wait)
 
 
-@pytest.mark.parametrize("now", [QUIET, IN_MAINTENANCE])
+@pytest.mark.parametrize("now", [QUIET, MAINTENANCE_TIME])
 def test_no_attempt_is_made_before_it_can_succeed(now: datetime) -> None:
     failure = Failure(resolution=Resolution.TIME, why="already exists", min_wait=100.0)
     verdict = ReconnectPolicy().decide(failure, failures=1, now=now, random=lambda: 0.5)
@@ -142,7 +142,7 @@ def test_the_maintenance_window_is_configurable() -> None:
 
 
 def test_without_a_time_zone_database_there_is_no_maintenance_window() -> None:
-    assert not Maintenance(zone="Nowhere/At_All").contains(IN_MAINTENANCE)
+    assert not Maintenance(zone="Nowhere/At_All").contains(MAINTENANCE_TIME)
 
 
 @pytest.mark.parametrize("name", ["initial", "cap", "stable_after"])
@@ -159,7 +159,7 @@ def test_a_standby_has_a_separate_wait_while_another_client_has_the_key() -> Non
         assert verdict == Wait(0.2, "another connection uses the API key", counts=False)
     # Other failures, maintenance and clients without this option use the usual waits.
     assert wait(policy, 1, 1.0) == 1.0
-    for other, now in ((policy, IN_MAINTENANCE), (ReconnectPolicy(), QUIET)):
+    for other, now in ((policy, MAINTENANCE_TIME), (ReconnectPolicy(), QUIET)):
         verdict = other.decide(in_use, failures=1, now=now, random=lambda: 0.5)
         assert isinstance(verdict, Wait)
         assert verdict.seconds >= 60.0

@@ -53,7 +53,7 @@ from tests.adapters.conftest import ME
 from tests.adapters.engine.stage import FailingStore
 from tests.adapters.net.peers import Acceptor, listening, logged_on_peer
 from tests.adapters.net.tls_cases import GOOD, TRUST
-from tests.helpers import SHORTEST
+from tests.helpers import MIN_HEART_BT_INT
 
 SOON = ReconnectPolicy(initial=0.01, cap=0.01, maintenance=None)
 
@@ -150,7 +150,7 @@ async def test_a_permanent_failure_ends_the_reconnection(loop: Loop, sandbox: Sa
 
 @pytest.mark.usefixtures("brief_heartbeats")
 async def test_a_silently_lost_peer_is_detected(loop: Loop, sandbox: Sandbox, relay: Relay) -> None:
-    settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=SHORTEST)
+    settings = options(sandbox, port=relay.port, reconnect=SOON, heart_bt_int=MIN_HEART_BT_INT)
     async with loop.client("KalshiNR", **settings) as client:
         await place_order(client)
         relay.swallow("client", "server")
@@ -487,7 +487,7 @@ async def test_an_internal_error_is_raised_and_not_hidden(
         raise Mistake
 
     why = r"failed internally \(Mistake\)|interrupted halfway"
-    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=SHORTEST)
+    settings = options(sandbox, port=relay.port, reconnect=AT_ONCE, heart_bt_int=MIN_HEART_BT_INT)
     async with loop.client("KalshiNR", **settings) as client:
         monkeypatch.setattr(ClientCore, method, fail)
         if method == "wrote":  # which of the two methods is called depends on the adapter

@@ -18,7 +18,7 @@ from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, options, order
 from tests.adapters.net.peers import unused_port
 from tests.adapters.net.tls_cases import GOOD, HOST, TRUST
-from tests.helpers import SHORTEST
+from tests.helpers import MIN_HEART_BT_INT
 
 
 class Renegotiating:
@@ -220,7 +220,7 @@ async def test_an_order_sent_during_a_renegotiation_is_written_afterwards(
     monkeypatch.setattr(ssl.SSLSocket, "send", refusing(ssl.SSLSocket.send))
     monkeypatch.setattr(ssl.SSLSocket, "recv", reading(ssl.SSLSocket.recv))
 
-    async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=SHORTEST)) as client:
+    async with loop.client("KalshiNR", **options(sandbox, heart_bt_int=MIN_HEART_BT_INT)) as client:
         placed = order()
         armed.append(True)
         await client.send(placed)

@@ -34,7 +34,7 @@ from tests.adapters.conformance.support import (
     report,
 )
 from tests.adapters.net.peers import Acceptor, logged_on_peer
-from tests.helpers import SHORTEST
+from tests.helpers import MIN_HEART_BT_INT
 
 SESSIONS = ("KalshiNR", "KalshiRT", "KalshiDC", "KalshiMD", "KalshiPT", "KalshiRFQ")
 
@@ -224,7 +224,7 @@ async def test_a_slow_consumer_is_notified_and_loses_nothing(loop: Loop, sandbox
                 heartbeat_sent.set()
 
     with logged_on_peer(report_and_listen) as port:
-        settings = plaintext_options(sandbox, port, heart_bt_int=SHORTEST, queue_limit=5)
+        settings = plaintext_options(sandbox, port, heart_bt_int=MIN_HEART_BT_INT, queue_limit=5)
         async with loop.client("KalshiNR", **settings) as client:
             # The client still sends heartbeats while nothing is read.
             await loop.until(heartbeat_sent)

@@ -38,7 +38,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.session import MemoryStore
 from kalshi_fix_sansio.trading import RateBudget
 from tests.adapters.engine.stage import ENDPOINT, FailingStore, Stage, messages_of, only, opened, plan, report
-from tests.helpers import IN_MAINTENANCE, KEY_ID, Peer, of_type, order
+from tests.helpers import KEY_ID, MAINTENANCE_TIME, Peer, of_type, order
 
 DOWN = ConnectionFailedError("venue.example:1 cannot be reached")
 
@@ -239,7 +239,7 @@ def test_an_answer_that_is_not_a_logon_ends_the_attempts() -> None:
 
 @pytest.mark.parametrize("text", ["no reason that anybody knows", ""])
 def test_unclear_refusals_during_maintenance_are_retried(stage: Stage, text: str) -> None:
-    stage.clock.utc = IN_MAINTENANCE
+    stage.clock.utc = MAINTENANCE_TIME
     stage.logon_refusal = text
     stage.cut()
     lost = only(stage.take(), Disconnected)

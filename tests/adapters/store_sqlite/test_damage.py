@@ -81,8 +81,8 @@ def test_an_empty_file_and_the_database_of_another_program_are_refused(tmp_path:
     ("version", "text"),
     [
         (VERSION + 1, "written by a newer version"),
-        (0, "has the unknown layout version 0"),
-        (VERSION - 1, f"has the unknown layout version {VERSION - 1}"),
+        (0, "has unknown layout version 0"),
+        (VERSION - 1, f"has unknown layout version {VERSION - 1}"),
     ],
 )
 def test_stores_with_other_layouts_are_refused(path: Path, version: int, text: str) -> None:
