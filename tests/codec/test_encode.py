@@ -24,7 +24,7 @@ from tests.tiny_dialect import (
     DIALECT,
     LOGON,
     ORDER,
-    SENT,
+    SENDING_TIME,
     Book,
     Hop,
     Logon,
@@ -72,7 +72,7 @@ def test_a_valid_received_message_is_resent_with_the_same_meaning(line: str) -> 
     message = CODEC.decode(joined(fields_of(line)))
     again = CODEC.decode(CODEC.encode(message))
     assert again == message
-    assert again.header.sending_time == SENT
+    assert again.header.sending_time == SENDING_TIME
     assert again.problems == ()
 
 
@@ -139,7 +139,7 @@ def order(**values: Any) -> Order:
         (changed(order(), text="a\x01b"), r"^Text \(58\): a string cannot contain SOH"),
         (changed(order(), text=""), r"^Text \(58\): an empty string"),
         (
-            changed(order(), expire_time=SENT.replace(tzinfo=None)),
+            changed(order(), expire_time=SENDING_TIME.replace(tzinfo=None)),
             r"^ExpireTime \(126\): expected a datetime with a",
         ),
         (changed(Book(symbol="K"), md_entries=None), r"^NoMDEntries \(268\): expected a list, not NoneType"),

@@ -15,7 +15,7 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import Frame, encode_frame
 from tests.tiny_dialect import (
     DIALECT,
-    SENT,
+    SENDING_TIME,
     Book,
     Entry,
     Logon,
@@ -77,7 +77,7 @@ def test_header_and_trailer_are_decoded_in_any_order() -> None:
     assert (logon.header.begin_string, logon.header.msg_type) == ("FIXT.1.1", "A")
     assert logon.header.body_length == len(body)
     assert (logon.header.sender_comp_id, logon.header.target_comp_id) == ("a", "b")
-    assert (logon.header.msg_seq_num, logon.header.sending_time) == (7, SENT)
+    assert (logon.header.msg_seq_num, logon.header.sending_time) == (7, SENDING_TIME)
     assert logon.header.poss_dup_flag is True
     assert logon.trailer.signature == b"x\x01y"
     assert logon.trailer.check_sum == data[-4:-1].decode()
@@ -101,7 +101,7 @@ def test_a_repeated_entry_field_that_is_also_out_of_order_is_reported_as_repeate
 
 def test_a_header_field_in_the_body_is_still_decoded() -> None:
     order = CODEC.decode(frame("D", "11=a|52=20260801-12:30:15.123|38=1|", head="49=a|56=b|34=7|"))
-    assert order.header.sending_time == SENT
+    assert order.header.sending_time == SENDING_TIME
     assert order.problems == ()
 
 

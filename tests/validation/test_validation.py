@@ -17,7 +17,7 @@ from tests.tiny_dialect import (
     LOGON,
     ORDER,
     REQUEST,
-    SENT,
+    SENDING_TIME,
     Book,
     Entry,
     Header,
@@ -72,8 +72,10 @@ def test_presence_differs_by_product_session_and_sender() -> None:
         (Reason.REQUIRED_TAG_MISSING, 44),
     ]
     assert breaches(order(symbol="K"), product="spot") == []
-    assert breaches(order(expire_time=SENT)) == []
-    assert breaches(order(expire_time=SENT), session="DC") == [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 126)]
+    assert breaches(order(expire_time=SENDING_TIME)) == []
+    assert breaches(order(expire_time=SENDING_TIME), session="DC") == [
+        (Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 126)
+    ]
     assert breaches(order(), sender=Sender.VENUE) == [(Reason.REQUIRED_TAG_MISSING, 453)]
     assert breaches(order(), sender=Sender.VENUE, session="DC") == []
     assert breaches(order(party_ids=parties(1)), session="DC") == [(Reason.TAG_NOT_DEFINED_FOR_MESSAGE, 453)]
