@@ -50,7 +50,7 @@ def round_trips(rounds: int = 9) -> list[Result]:
         medians, p99, rates = zip(*figures, strict=True)
         results += [
             result(f"{MEDIAN}{tls}", shown, medians, by_round=True),
-            result(f"{MEDIAN}{tls}, 99 %", shown, p99),
+            result(f"{MEDIAN}{tls}, p99", shown, p99),
             result(f"{RATE}{tls}", shown, rates),
         ]
     return results
