@@ -36,6 +36,7 @@ from tests.trading.order_flow import (
     d,
     dump,
     feed,
+    load,
     logged_on,
     place,
     reloaded,
@@ -385,3 +386,13 @@ def test_the_whole_state_survives_a_round_trip(name: str) -> None:
         assert loaded.net == item.net
         assert loaded.reported_net == item.reported_net
         assert loaded.incomplete_orders == item.incomplete_orders
+
+
+def test_positions_loaded_before_orders_may_miss_fills_of_uncertain_orders() -> None:
+    harness = full()
+    loaded = Harness()
+    loaded.positions = reloaded(harness.positions)
+    assert not loaded.positions.may_miss_fills(loaded.positions.of(SYMBOL))
+    for update in load(loaded.orders, dump(harness.orders)):
+        loaded.positions.apply(update)
+    assert loaded.positions.may_miss_fills(loaded.positions.of(SYMBOL))

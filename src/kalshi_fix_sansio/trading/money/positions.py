@@ -372,7 +372,7 @@ class Positions(Mapping[PositionKey, Position]):
         return dump_state(_State(self.refused, self._settled, list(self._positions.values())))
 
     def load(self, dumped: Mapping[str, Any]) -> None:
-        """Replace the state with a dump.
+        """Replace the state with a dump. Load it before `Orders`, whose updates name the uncertain orders.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
