@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.targets.log_reader import CarefulReader
+from fuzz.targets.log_reader import CarefulLogReader
 from kalshi_fix_adapters.logs import reader as log_reader
 from kalshi_fix_adapters.logs.fields import SEPARATORS
 from kalshi_fix_adapters.logs.reader import MAX_BEFORE, LoggedMessage, LogReader
@@ -33,7 +33,7 @@ def test_every_separator_is_recognised() -> None:
         assert frames(b"b'%b'\n" % ORDER.replace(b"|", separator)) == [ORDER]
 
 
-CUT = b"8=FIXT.1.1|35=V|263=2|"
+INCOMPLETE = b"8=FIXT.1.1|35=V|263=2|"
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ CUT = b"8=FIXT.1.1|35=V|263=2|"
         (ORDER.replace(b"|11=", b"\n11="), [ORDER]),
         (ORDER.replace(b"|10=", b"|\n      ^^ price\n10="), [ORDER]),
         # A line of other text or an empty line ends a message.
-        (CUT + b"\n12:00 the market\n12:01 is closed\n11=a1|\n" + LOGON, [CUT, LOGON]),
-        (CUT + b"\n\n11=a1|\n" + LOGON, [CUT, LOGON]),
-        (CUT + b"\r\n\r\n11=a1|", [CUT]),
+        (INCOMPLETE + b"\n12:00 the market\n12:01 is closed\n11=a1|\n" + LOGON, [INCOMPLETE, LOGON]),
+        (INCOMPLETE + b"\n\n11=a1|\n" + LOGON, [INCOMPLETE, LOGON]),
+        (INCOMPLETE + b"\r\n\r\n11=a1|", [INCOMPLETE]),
         # An incomplete message ends where the next message begins.
-        (CUT + LOGON, [CUT, LOGON]),
-        (CUT + b"55=BTC" + LOGON, [CUT + b"55=BTC|", LOGON]),
-        (CUT + b"\n12:00 " + LOGON, [CUT, LOGON]),
+        (INCOMPLETE + LOGON, [INCOMPLETE, LOGON]),
+        (INCOMPLETE + b"55=BTC" + LOGON, [INCOMPLETE + b"55=BTC|", LOGON]),
+        (INCOMPLETE + b"\n12:00 " + LOGON, [INCOMPLETE, LOGON]),
         # Text after the last field of a line is not part of the message.
         (b"8=FIXT.1.1|35=D|11=1|...\n", [b"8=FIXT.1.1|35=D|11=1|"]),
         (b"['8=FIXT.1.1|35=D|11=1|'] ||\n", [b"8=FIXT.1.1|35=D|11=1|"]),
@@ -350,7 +350,7 @@ NEARLY_VALID = [
 
 @given(st.lists(st.sampled_from(NEARLY_VALID), max_size=12).map(b"".join), st.integers(1, 60))
 def test_the_fast_path_agrees_with_the_full_reader(log: bytes, chunk_size: int) -> None:
-    careful = CarefulReader(1024)
+    careful = CarefulLogReader(1024)
     assert read(log, chunk_size=chunk_size) == [*careful.feed(log), *careful.close()]
 
 
