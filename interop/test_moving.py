@@ -25,7 +25,7 @@ from interop.peer import PATIENCE
 from kalshi_fix_adapters.asyncio import market_data
 from kalshi_fix_sansio import Quote, Side
 from kalshi_fix_venue.testing import Venue
-from tests.adapters.cli.pipes import Piped, started
+from tests.adapters.cli.pipes import PipedProcess, started
 from tests.adapters.conformance.relay import Relay
 from tests.moving import (
     EXAMPLES,
@@ -54,7 +54,7 @@ def venue(shared: Venue) -> Iterator[Venue]:
 
 
 @contextmanager
-def gateway_before(venue: Venue, folder: Path, dictionary: Path) -> Iterator[Piped]:
+def gateway_before(venue: Venue, folder: Path, dictionary: Path) -> Iterator[PipedProcess]:
     """Run the gateway on QuickFIX, with a relay instead of stunnel."""
     ids = write_keys(venue, folder)
     with contextlib.ExitStack() as stack:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kalshi_fix_venue.testing import MARKETS, Venue
-from tests.adapters.cli.pipes import Piped, lines_until, started
+from tests.adapters.cli.pipes import PipedProcess, lines_until, started
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "moving"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
@@ -55,9 +55,9 @@ def write_settings(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def gateway_after(venue: Venue, folder: Path) -> Iterator[Piped]:
-    """Run the gateway that uses this library, in a folder whose subfolder `filestore` contains the FileStore
-    of the other gateway."""
+def gateway_after(venue: Venue, folder: Path) -> Iterator[PipedProcess]:
+    """Run the gateway that uses this library in a folder, which contains the other gateway's FileStore in
+    `filestore`."""
     ids = write_keys(venue, folder)
     published = ("0e4f1c52-7d0b-4b6e-9d55-1f6a0c1d2e3f", "9d3c6b0c-5d1a-4f5e-8a43-6f0e2b7c9d10")
     names = ("stores", "filestore", "orders.pem", "orders.log", "settlements.pem", "settlements.log")
@@ -70,13 +70,13 @@ def gateway_after(venue: Venue, folder: Path) -> Iterator[Piped]:
         yield process
 
 
-def wait_until_logged_on(process: Piped) -> list[str]:
+def wait_until_logged_on(process: PipedProcess) -> list[str]:
     """Read the output of a gateway until both sessions are logged on."""
     lines = lines_until(process, "logged on")
     return lines + lines_until(process, "logged on")
 
 
-def reports_of(process: Piped, lines: list[str], count: int) -> list[list[str]]:
+def reports_of(process: PipedProcess, lines: list[str], count: int) -> list[list[str]]:
     """Return the reports among these lines, and read more lines until there are this many reports."""
     found = [line.split()[1:] for line in lines if line.startswith("report")]
     while len(found) < count:
@@ -84,7 +84,7 @@ def reports_of(process: Piped, lines: list[str], count: int) -> list[list[str]]:
     return found
 
 
-def finish(process: Piped) -> list[str]:
+def finish(process: PipedProcess) -> list[str]:
     """End the input of a gateway and return its remaining output."""
     process.stdin.close()
     rest = process.stdout.read().decode().splitlines()
@@ -92,7 +92,7 @@ def finish(process: Piped) -> list[str]:
     return rest
 
 
-def order(process: Piped, cl_ord_id: str, price: str = "0.40") -> None:
+def order(process: PipedProcess, cl_ord_id: str, price: str = "0.40") -> None:
     """Write an order to buy ten contracts to the gateway's input."""
     process.stdin.write(f"{cl_ord_id} {SYMBOL} 1 10 {price}{os.linesep}".encode())
     process.stdin.flush()

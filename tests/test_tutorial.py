@@ -14,7 +14,7 @@ import pytest
 
 from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.cli.pipes import COMMAND, Piped, interrupted, lines_until, started
+from tests.adapters.cli.pipes import COMMAND, PipedProcess, interrupt, lines_until, started
 from tests.adapters.cli.venue_environ import environ_of
 from tests.programs import PATH, run_program
 
@@ -45,7 +45,7 @@ def commands_of(page: str) -> list[list[str]]:
 
 
 @contextmanager
-def running_market_maker(environ: dict[str, str]) -> Iterator[Piped]:
+def running_market_maker(environ: dict[str, str]) -> Iterator[PipedProcess]:
     """Run the market maker on the page with the suggested number of rounds, and yield it once it quotes both
     sides."""
     code = "\n".join(blocks("quoting", "python"))
@@ -84,7 +84,7 @@ def test_a_venue_is_started_and_used_from_another_shell(path: str, expected: str
         result = run_program("bash", "-ce", "\n".join(enter), cwd=ROOT, env=environ)
         assert (result.returncode, result.stderr) == (0, ""), result.stdout
         assert expected in result.stdout
-        interrupted(venue)
+        interrupt(venue)
 
 
 def test_the_market_maker_follows_the_trades_of_others(environ: dict[str, str]) -> None:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from kalshi_fix_adapters.bus_nats import Bus
     from kalshi_fix_adapters.bus_nats.operators import PublisherState, Stored, StreamState
 
-_REQUIRED: Final = {"reader": ("read",), "sender": ("read", "send"), "session": ("read", "publish", "serve")}
+_REQUIRED_PERMISSIONS: Final = {
+    "reader": ("read",),
+    "sender": ("read", "send"),
+    "session": ("read", "publish", "serve"),
+}
 """The permissions that each role needs."""
 _PERMISSIONS: Final = {
     "read": "read events",
@@ -37,7 +41,7 @@ CLOCK_MARGIN: Final = 0.5
 """A warning is printed if this host's clock differs from the server's by at least this number of seconds.
 Session processes may refuse commands from a host with such a clock.
 """
-OLDEST: Final = (2, 9)
+MIN_SERVER_VERSION: Final = (2, 9)
 """The oldest supported version of the NATS server."""
 _timeout = click.option(
     "--timeout", type=float, default=10.0, show_default=True, help="Seconds to wait for the server."
@@ -181,7 +185,7 @@ def lag(server: Server, timeout: float) -> None:
 @bus.command()
 @click.option(
     "--role",
-    type=click.Choice(list(_REQUIRED)),
+    type=click.Choice(list(_REQUIRED_PERMISSIONS)),
     default="reader",
     show_default=True,
     help="Task of the NATS user: read events, send orders through a session, or run a session.",
@@ -206,7 +210,7 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
         with step("server"):
             connected = await stack.enter_async_context(server.connect(seconds))
             version = ".".join(map(str, connected.server_version))
-            if connected.server_version < OLDEST:
+            if connected.server_version < MIN_SERVER_VERSION:
                 raise CommandError(f"version {version} is too old; the bus needs 2.9 or later")
         print_step("server", "ok", f"version {version} at {server}")
         with step("stream"):
@@ -221,7 +225,9 @@ async def _check(server: Server, role: str, channel: str | None, seconds: float)
     for each in states:
         _check_publisher(each)
     if not states:
-        print_step("publisher", "warning", "no process has ever published; start one with Bus.publish")
+        print_step(
+            "publisher", "warning", "no process has published yet; start a process that calls Bus.publish"
+        )
 
 
 async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
@@ -230,15 +236,15 @@ async def _check_permissions(connected: Bus, role: str, channel: str) -> bool:
             found = await connected.permissions(channel)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        missing = [_PERMISSIONS[each] for each in _REQUIRED[role] if not getattr(found, each)]
+        missing = [_PERMISSIONS[each] for each in _REQUIRED_PERMISSIONS[role] if not getattr(found, each)]
         if missing:
             raise CommandError(
                 f"a {role} must be allowed to {' and '.join(missing)} on {channel}; see docs/how-to/nats.conf"
             )
         if found.captured:
             raise CommandError("a stream stores kalshi-commands.>; stored orders could be delivered late")
-    can = [text for name, text in _PERMISSIONS.items() if getattr(found, name)]
-    print_step("permissions", "ok", f"may {', '.join(can)} on {channel}")
+    granted = [text for name, text in _PERMISSIONS.items() if getattr(found, name)]
+    print_step("permissions", "ok", f"may {', '.join(granted)} on {channel}")
     offset = found.clock_ahead or 0.0
     is_ok = abs(offset) < CLOCK_MARGIN
     text = f"{abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} the server's"

@@ -19,7 +19,7 @@ import click
 from kalshi_fix_adapters.cli.kit.failures import INTERRUPTED, PIPE_CLOSED, sentence
 from kalshi_fix_adapters.cli.kit.subcommand import Subcommand
 
-_OWN: Mapping[str, Subcommand] = {
+_OWN_COMMANDS: Mapping[str, Subcommand] = {
     name: Subcommand(f"kalshi_fix_adapters.cli.{module}", summary)
     for name, module, summary in (
         ("amend", "sessions.amend", "Change the price and quantity of an open order."),
@@ -53,7 +53,7 @@ def subcommands() -> Mapping[str, Subcommand]:
 
     Each entry point of the group `kalshi_fix.commands` refers to a mapping from names to `Subcommand`.
     """
-    found = dict(_OWN)
+    found = dict(_OWN_COMMANDS)
     for entry_point in entry_points(group="kalshi_fix.commands"):
         found.update(entry_point.load())
     return dict(sorted(found.items()))
@@ -105,7 +105,7 @@ class _Subcommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        subcommand = _OWN.get(cmd_name) or subcommands().get(cmd_name)
+        subcommand = _OWN_COMMANDS.get(cmd_name) or subcommands().get(cmd_name)
         if subcommand is None:
             return None
         module = import_module(subcommand.module)
@@ -116,7 +116,7 @@ class _Subcommands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in _OWN and name not in subcommands() and not name.startswith("-"):
+        if name not in _OWN_COMMANDS and name not in subcommands() and not name.startswith("-"):
             if name in _VENUE_COMMANDS:
                 ctx.fail(f"{name!r} needs the simulated venue; pip install kalshi-fix-venue")
             from kalshi_fix_adapters.documents.names import did_you_mean

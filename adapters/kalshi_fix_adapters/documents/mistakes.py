@@ -33,7 +33,7 @@ class Mistake:
     """One mistake in a document."""
 
     location: Location
-    what: str = attrs.field(converter=_to_display_text)
+    problem: str = attrs.field(converter=_to_display_text)
     """The problem, with the name of the element."""
     advice: str = attrs.field(converter=_to_display_text)
     """The remedy."""
@@ -44,7 +44,7 @@ class Mistake:
         return self.location.line
 
     def __str__(self) -> str:
-        return f"{self.location}: {self.what}; {self.advice}"
+        return f"{self.location}: {self.problem}; {self.advice}"
 
 
 @attrs.define
@@ -58,11 +58,11 @@ class Mistakes:
     found: list[Mistake] = attrs.field(factory=list)
     _seen: set[Mistake] = attrs.field(factory=set)
 
-    def add(self, location: Location, what: str, advice: str) -> None:
+    def add(self, location: Location, problem: str, advice: str) -> None:
         """Record a mistake, unless it was recorded before. Raise `error` if there are `max_mistakes` mistakes
         already.
         """
-        mistake = Mistake(location, what, advice)
+        mistake = Mistake(location, problem, advice)
         if mistake in self._seen:
             return
         self._seen.add(mistake)
@@ -71,9 +71,9 @@ class Mistakes:
             self.raise_any()
         self.found.append(mistake)
 
-    def fail(self, location: Location, what: str, advice: str) -> NoReturn:
+    def fail(self, location: Location, problem: str, advice: str) -> NoReturn:
         """Raise `error` with the earlier mistakes and this one, after which parsing cannot continue."""
-        self.add(location, what, advice)
+        self.add(location, problem, advice)
         raise self._error()
 
     def raise_any(self) -> None:

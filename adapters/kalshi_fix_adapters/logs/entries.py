@@ -22,7 +22,7 @@ CHUNK: Final = 128 * 1024
 """Maximum number of bytes read at once."""
 Direction = Literal["sent", "received"]
 """The direction of a message, as seen by the program that wrote the log."""
-_OWN: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
+_WIRE_LOG_PREFIX: Final = re.compile(rb"(.{19}\.[0-9]{6}Z) ([0-9]{1,9}) (sent|received) +")
 """The text before a message in this library's wire log."""
 _TIME: Final = re.compile(
     rb"(?<![0-9])([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})[-T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?"
@@ -137,13 +137,13 @@ def parse_origin(before: bytes) -> tuple[datetime | None, Direction | None, int 
     """Return the time, direction and connection found before a message on its line; each None if it is
     missing.
     """
-    own = _OWN.fullmatch(before)
-    if own is not None:
+    prefix = _WIRE_LOG_PREFIX.fullmatch(before)
+    if prefix is not None:
         try:
-            time = datetime.fromisoformat(own[1].decode("ascii"))
+            time = datetime.fromisoformat(prefix[1].decode("ascii"))
         except ValueError:
             time = None
-        return time, _DIRECTIONS[own[3]], int(own[2])
+        return time, _DIRECTIONS[prefix[3]], int(prefix[2])
     found = _TIME.search(before)
     if found is None:
         return None, _direction(before), None

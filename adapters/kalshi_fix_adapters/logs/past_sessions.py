@@ -47,7 +47,9 @@ MAX_SENT: Final = 10_000
 MAX_MISSING: Final = 1_000
 """Maximum number of ranges of missing numbers of a connection."""
 MAX_CONNECTIONS: Final = 1_000
-"""Maximum number of connections open at the same time. With more, the oldest is assumed to have ended."""
+"""Maximum number of connections that are open at the same time. If there are more, the oldest is assumed to
+have ended.
+"""
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECRETS: Final = frozenset(field.attribute for field in DIALECT.fields.values() if field.secret)
 _SESSION_MESSAGES: Final = frozenset((Heartbeat, TestRequest, ResendRequest, SequenceReset, Logon, Logout))
@@ -210,7 +212,7 @@ def _log_events(path: str | Path, sessions: _Sessions, as_of: AsOf) -> Iterator[
         ids = (header.sender_comp_id, header.target_comp_id)
         ids = ids if entry.direction == "sent" else ids[::-1]
         time = entry.time or _UNKNOWN_TIME
-        for old in sessions.others(ids, entry.connection):
+        for old in sessions.earlier_connections(ids, entry.connection):
             for event in sessions.end(old):
                 yield time, ids[1] or "", event
         session = sessions.of((ids, entry.connection))
@@ -256,7 +258,7 @@ class _Sessions:
         session = self._open.pop(key, None)
         return [] if session is None else session.end()
 
-    def others(self, ids: Any, connection: int | None) -> list[Any]:
+    def earlier_connections(self, ids: Any, connection: int | None) -> list[Any]:
         """If this connection is new, return the keys of earlier connections between these CompIDs. Those
         connections must have ended.
         """
@@ -298,7 +300,7 @@ class _Session:
         """Record a received message; return the arguments for `apply`."""
         header = message.header
         number = header.msg_seq_num
-        if number == self._expected and message.__class__ not in _SPECIAL:
+        if number == self._expected and message.__class__ not in _SLOW_PATH_TYPES:
             self._expected = number + 1
             return (
                 MessageReceived(message, header.poss_dup_flag is True, header.poss_resend is True, frame),
@@ -383,4 +385,4 @@ class _Session:
                 self.session_type, self._resend = kind.name, kind.resend
 
 
-_SPECIAL: Final = _SESSION_MESSAGES | {Reject, BusinessMessageReject}
+_SLOW_PATH_TYPES: Final = _SESSION_MESSAGES | {Reject, BusinessMessageReject}

@@ -73,7 +73,7 @@ class LoggedMessage:
 
 
 @attrs.define
-class _Pending:
+class _PartialMessage:
     """The message being read."""
 
     line: int
@@ -110,14 +110,14 @@ class LogReader:
         self._buffer = bytearray()
         self._at = 0
         self._blank_to = self._searched_to = 0
-        """The positions up to which blanks were skipped, and up to which no end of a field was found. They
-        avoid repeated scans of incomplete data.
+        """Positions in the buffer that avoid repeated scans of incomplete data: blanks were skipped up to
+        `_blank_to`, and no end of a field was found up to `_searched_to`.
         """
         self._line = line
         self._before = before
         """The beginning of the current line up to the current position, at most `MAX_BEFORE` bytes."""
         self._final = False
-        self._message: _Pending | None = None
+        self._message: _PartialMessage | None = None
 
     @property
     def position(self) -> int:
@@ -182,7 +182,7 @@ class LogReader:
             self._message.room -= position - self._at
         self._at = self._blank_to = self._searched_to = position
 
-    def _wait(self, message: _Pending) -> _Step:
+    def _wait(self, message: _PartialMessage) -> _Step:
         """Return the step if the end of a field or line was not found: TRUNCATED if the message is too long,
         otherwise WAIT.
         """
@@ -236,13 +236,13 @@ class LogReader:
 
     def _begin(self, found: re.Match[bytes]) -> _Step:
         """Begin a message at a match of `START`."""
-        message = _Pending(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
+        message = _PartialMessage(self._line, self._before, Fragments(found[1] or b"\n"), self._max_message)
         self._message = message
         self._advance(found.end())
         message.at_line_start = found[1] is None
         return _Step.CONTINUE
 
-    def _take_fields(self, message: _Pending) -> _Step:
+    def _take_fields(self, message: _PartialMessage) -> _Step:
         """Read the complete fields at this position, up to the end of the line, the next message or
         CheckSum.
         """
@@ -280,7 +280,7 @@ class LogReader:
         self._advance(len(buffer))
         return _Step.DONE
 
-    def _take_checksum(self, message: _Pending) -> _Step:
+    def _take_checksum(self, message: _PartialMessage) -> _Step:
         """Read CheckSum, if the end of the field has been received."""
         buffer, at = self._buffer, self._at
         separator = message.fragments.separator
@@ -301,7 +301,7 @@ class LogReader:
         self._advance(at + len(text))
         return _Step.DONE
 
-    def _begin_line(self, message: _Pending) -> _Step:
+    def _begin_line(self, message: _PartialMessage) -> _Step:
         """Decide whether the next line continues the message."""
         buffer, at = self._buffer, self._at
         if message.fragments.separator == b"\n" and self._take_lines(message):
@@ -332,7 +332,7 @@ class LogReader:
         self._advance(end)
         return _Step.CONTINUE
 
-    def _take_lines(self, message: _Pending) -> bool:
+    def _take_lines(self, message: _PartialMessage) -> bool:
         """Read several lines with one field each at once. Return False if there are none; the slower steps
         must then read the next line.
         """
@@ -347,7 +347,7 @@ class LogReader:
         self._advance(end)
         return True
 
-    def _continue(self, message: _Pending, first: int) -> _Step:
+    def _continue(self, message: _PartialMessage, first: int) -> _Step:
         """Continue the message with the line at this position; `first` is the position after its indent."""
         message.fragments.indent = bytes(self._buffer[self._at : first])
         message.unrelated_lines = 0

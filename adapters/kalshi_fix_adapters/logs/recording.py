@@ -33,7 +33,7 @@ from kalshi_fix_adapters.errors import AdapterError
 
 MAGIC: Final = b"KFIXREC1"
 HEAD: Final = Struct("<IIqIB")
-_SUM_FROM: Final = 8
+_SUM_START: Final = 8
 """Offset in a record at which the checksummed part begins."""
 MAX_DATA: Final = 16 * 1024 * 1024
 """Maximum size of a record's data in bytes."""
@@ -106,7 +106,7 @@ _KINDS: Final = tuple(Kind)
 def pack(time: datetime, connection: int, kind: Kind, data: bytes) -> bytes:
     """Return a record in its file format."""
     since = (time - _EPOCH) // _MICROSECOND
-    head_part = HEAD.pack(0, 0, since, connection, kind)[_SUM_FROM:]
+    head_part = HEAD.pack(0, 0, since, connection, kind)[_SUM_START:]
     return HEAD.pack(len(data), crc32(data, crc32(head_part)), since, connection, kind) + data
 
 
@@ -174,7 +174,7 @@ class _Reader:
     def sum(self, at: int, end: int) -> int:
         """Return the checksum of a record from `at` to `end`."""
         buffer, index = self.window(at, end - at)
-        return crc32(buffer[index + _SUM_FROM : index + end - at])
+        return crc32(buffer[index + _SUM_START : index + end - at])
 
     def search(self, damaged: int) -> int | None:
         """Return the position of the next complete record after a damaged record; None if there is none."""
@@ -182,7 +182,7 @@ class _Reader:
         # The size in the damaged head is correct if the next record, or the end of the file, is at the
         # resulting position.
         intact = end == self.size or (0 < end < self.size and self.end_of(end) is not None)
-        checksummed_to, running = damaged + _SUM_FROM, 0
+        checksummed_to, running = damaged + _SUM_START, 0
         at, stop = damaged + 1, end if intact else 0 if self._is_last else self.size
         while at + HEAD.size <= stop:
             buffer, index = self.window(at, HEAD.size)
@@ -215,7 +215,7 @@ class _Reader:
         if there is none.
         """
         buffer, index = self.window(at, self.size - at)
-        running = crc32(buffer[index + _SUM_FROM : index + HEAD.size])
+        running = crc32(buffer[index + _SUM_START : index + HEAD.size])
         for end in range(index + HEAD.size, index + self.size - at + 1):
             if running == total:
                 return at + end - index
@@ -271,7 +271,7 @@ class Recording:
                         break
                     # The checksum covers the bytes after itself.
                     if (
-                        crc32(buffer[index + _SUM_FROM : end]) != total
+                        crc32(buffer[index + _SUM_START : end]) != total
                         or length > MAX_DATA
                         or microseconds not in _TIMES
                         or kind >= len(_KINDS)

@@ -42,7 +42,7 @@ message of the order by its MsgSeqNum, and a reset changes which message a MsgSe
 """
 MAX_PASSES: Final = 20
 """Maximum number of passes over the logs."""
-MAX_SEPARATE: Final = 8
+MAX_SEPARATE_SEARCHES: Final = 8
 """Maximum number of IDs that are searched for one by one. If there are more, all are searched for at once."""
 
 _BEGIN = b"8=FIXT.1.1"
@@ -50,7 +50,7 @@ _ENDS: Final = frozenset(each[:1] for each in (*SEPARATORS, b"\r", b"\n"))
 """Bytes that may follow a value."""
 _CLIENT, _ORDER, _EXECUTION = "ClOrdID", "OrderID", "ExecID"
 _KINDS: Final = {b"11": _CLIENT, b"41": _CLIENT, b"379": _CLIENT, b"37": _ORDER, b"17": _EXECUTION}
-_FOLLOWED: Final = (b"11", b"41", b"37")
+_FOLLOWED_TAGS: Final = (b"11", b"41", b"37")
 """The tags of the IDs that are searched for once they are found in a message of the order."""
 _TAG_ENDS: Final = frozenset(tag[-2:] for tag in _KINDS)
 _TAGS: Final = {
@@ -74,12 +74,12 @@ _REJECTS: Final = frozenset(
     for layout in DIALECT.messages.values()
     if _has_fields(layout, "RefSeqNum", "RefMsgType")
 )
-_ORDER_ID_UNRELIABLE: Final = frozenset(
+_UNRELIABLE_ORDER_ID_TYPES: Final = frozenset(
     layout.msg_type.encode()
     for layout in DIALECT.messages.values()
     if layout.name in ("OrderCancelReject", "OrderMassCancelReport")
 )
-"""In these messages OrderID may mean "none", or identify an operation instead of an order."""
+"""Types of messages whose OrderID may be a word for "none", or identify an operation instead of an order."""
 
 Log = Callable[[], Iterable[bytes]]
 """A function that yields the bytes of a log in chunks. It is called for each pass."""
@@ -129,7 +129,7 @@ class Trace:
     complete: bool
     """Whether the trace is complete; False if a limit was reached."""
     logons: tuple[LoggedMessage, ...]
-    """For each session and side, the last Logon that reset the sequence numbers."""
+    """For each pair of SenderCompID and TargetCompID, the last Logon that reset the sequence numbers."""
 
 
 def trace(identifier: str, logs: Sequence[Log]) -> Trace:
@@ -271,7 +271,7 @@ class _Search:
 
     def positions(self, data: bytes) -> Iterator[int]:
         """Yield positions at which one of the IDs may occur."""
-        if len(self.ids) > MAX_SEPARATE:
+        if len(self.ids) > MAX_SEPARATE_SEARCHES:
             # With many IDs, separate searches would take too long.
             kinds = {kind for kind, _ in self.ids}
             for kind in kinds:
@@ -361,9 +361,9 @@ class _Tracer:
         self._add(step)
         for tag, value in ids:
             identifier = _KINDS[tag], value
-            if tag not in _FOLLOWED or identifier in self._known:
+            if tag not in _FOLLOWED_TAGS or identifier in self._known:
                 continue
-            if tag == b"37" and step.header.get(b"35") in _ORDER_ID_UNRELIABLE:
+            if tag == b"37" and step.header.get(b"35") in _UNRELIABLE_ORDER_ID_TYPES:
                 continue
             if len(self._known) >= MAX_IDS:
                 self._complete = False
@@ -410,7 +410,7 @@ class _Tracer:
                 self._add(reject)
 
     def _refers_to(self, reject: Step, step: Step) -> bool:
-        """Return whether a Reject, whose RefSeqNum is the MsgSeqNum of a message, refers to this message."""
+        """Return whether a Reject refers to the message of `step`, whose MsgSeqNum is its RefSeqNum."""
         if reject.offset < step.offset or reject.header.get(b"372") not in (None, step.header.get(b"35")):
             return False
         # A Reject that was lost with its connection may be resent on the next connection.
@@ -429,7 +429,7 @@ class _Tracer:
             # OrigClOrdID (41) is sorted first, because it was used before ClOrdID.
             for tag, value in sorted(_IDS.findall(step.logged.frame), key=lambda each: each[0] != b"41"):
                 identifier = _KINDS[tag], value
-                if tag in _FOLLOWED and identifier in self._known:
+                if tag in _FOLLOWED_TAGS and identifier in self._known:
                     ids.setdefault(identifier)
         return Trace(
             steps,

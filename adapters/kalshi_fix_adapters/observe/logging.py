@@ -153,7 +153,8 @@ def _connection_entry(event: ClientEvent) -> _Entry | None:
         case GaveUp():
             return RECONNECT, ERROR, f"gave up: {event.reason}"
         case ReadingPaused():
-            return CONNECTION, WARNING, f"reading paused: {event.waiting} events wait to be taken"
+            waiting = "1 event is" if event.waiting == 1 else f"{event.waiting} events are"
+            return CONNECTION, WARNING, f"reading paused: {waiting} waiting to be fetched"
         case ReadingResumed():
             return CONNECTION, INFO, "reading resumed"
     return None
@@ -182,7 +183,7 @@ def _session_entry(event: ClientEvent) -> _Entry | None:
         case events.RejectReceived():
             sent = "a message" if event.sent is None else event.sent.NAME
             text = getattr(event.reject, "text", None) or "no reason given"
-            return SESSION, WARNING, f"the venue rejects {sent}, MsgSeqNum {event.ref_seq_num}: {text}"
+            return SESSION, WARNING, f"the venue rejected {sent}, MsgSeqNum {event.ref_seq_num}: {text}"
         case events.MessageRejected():
             name = "a message" if event.message is None else event.message.NAME
             return SESSION, WARNING, f"{name} rejected: {'; '.join(map(str, event.problems))}"

@@ -35,15 +35,15 @@ SECRET_NAME: Final = re.compile(f"0*({_TAGS.decode()})=")
 # Does not match after a digit other than 0, because that digit would be part of another tag. In bytes that
 # are not a message, the end of a value is unknown, so everything after the tag is hidden.
 _SECRET_ANYWHERE: Final = re.compile(rb"(?<![1-9])(?:%b)=.*" % _TAGS, re.DOTALL)
-_ESCAPED: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
-_TO_BARS: Final = bytes.maketrans(b"\x01", b"|")
-_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in _ESCAPED} | {1: "|"}
+_ESCAPED_BYTES: Final = bytes({*range(256)} - {*range(0x20, 0x7F), 1} | {*rb"|\\"})
+_SOH_TO_BAR: Final = bytes.maketrans(b"\x01", b"|")
+_ESCAPES: Final = {byte: f"\\x{byte:02x}" for byte in _ESCAPED_BYTES} | {1: "|"}
 
 
 def printable(data: bytes) -> str:
     """Return bytes from the wire as printable ASCII."""
-    if data.translate(None, _ESCAPED) == data:
-        return data.translate(_TO_BARS).decode("ascii")
+    if data.translate(None, _ESCAPED_BYTES) == data:
+        return data.translate(_SOH_TO_BAR).decode("ascii")
     return data.decode("latin-1").translate(_ESCAPES)
 
 
@@ -84,7 +84,7 @@ class Transcript:
         """Monotonic time at which the first pending byte was added, or the last message was completed."""
 
     def feed(self, direction: Direction, data: bytes, now: Instant) -> list[str]:
-        """Add bytes; return a line for each message, or sequence of garbled bytes, that they complete."""
+        """Add bytes; return a line for each message, or sequence of garbled bytes, that is now complete."""
         framer = self._framers[direction]
         if not framer.pending:
             self._last_progress[direction] = now.monotonic

@@ -10,8 +10,8 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import HeartbeatReceived, LoggedOn, MessageReceived, RejectReceived
 
 MAX_WAITING = 10_000
-"""Maximum number of unanswered orders, and of unanswered TestRequests, that are kept. With more, the oldest
-is dropped."""
+"""Maximum number of unanswered orders, and of unanswered TestRequests, that are kept. If there are more, the
+oldest is dropped."""
 _T = TypeVar("_T")
 
 

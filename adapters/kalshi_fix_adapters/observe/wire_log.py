@@ -135,7 +135,8 @@ class WireLog:
     def _append(self, data: bytes, stamp: str, notes: list[str]) -> None:
         if self._consecutive_lost:
             lost = self._consecutive_lost
-            self._file.append(f"{stamp} 0 lines missing here: {lost}\n".encode("ascii") + data)
+            note = f"{stamp} 0 incomplete log; lines missing here: {lost}\n"
+            self._file.append(note.encode("ascii") + data)
             self._consecutive_lost = 0
             notes.append(
                 f"can be written again; {lost} {'line is' if lost == 1 else 'lines are'} missing from it"

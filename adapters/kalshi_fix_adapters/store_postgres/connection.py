@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from kalshi_fix_adapters.errors import StoreInUseError, StoreUnavailableError
-from kalshi_fix_adapters.store_postgres.schema import FENCED, SESSION, UNSAFE, Connection
+from kalshi_fix_adapters.store_postgres.schema import FENCED_STATE, SESSION, UNSAFE_STATE, Connection
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Row
 from kalshi_fix_sansio.errors import StoreError
 
@@ -72,9 +72,9 @@ def errors_of(place: object) -> Iterator[None]:
 def explain(place: object, error: psycopg.Error) -> StoreError:
     """Return the StoreError for an error from the database."""
     text = " ".join(str(error).split())
-    if error.sqlstate == FENCED:
+    if error.sqlstate == FENCED_STATE:
         return StoreError(f"{place} was taken over by another process; nothing more is written")
-    if error.sqlstate == UNSAFE:
+    if error.sqlstate == UNSAFE_STATE:
         return StoreError(f"{place}: {text.partition(' CONTEXT:')[0]}")
     # An error without a SQLSTATE means that there is no connection. Class 53 means that the server lacks disk
     # space, memory or a free connection; class 57 means that it is starting, stopping or recovering.

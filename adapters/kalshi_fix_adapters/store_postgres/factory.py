@@ -11,7 +11,7 @@ import attrs
 from kalshi_fix_adapters.store_postgres.connection import connect, errors_of, place_of
 from kalshi_fix_adapters.store_postgres.database import Failover
 from kalshi_fix_adapters.store_postgres.keys import find_store, migrate_store
-from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ, REQUESTS, ROWS, check_version
+from kalshi_fix_adapters.store_postgres.schema import MESSAGES, READ_SESSION, REQUESTS, ROWS, check_version
 from kalshi_fix_adapters.store_postgres.store import LEASE, PostgresStore
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_adapters.stores.rows import journal_text, message_of, request_of, session_of
@@ -86,7 +86,7 @@ class PostgresDatabase:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             found = None
             if check_version(connection, self):
-                found = connection.execute(READ, (name,)).fetchone()
+                found = connection.execute(READ_SESSION, (name,)).fetchone()
             if found is None:
                 raise StoreError(f"{self} has no store {name}")
             store, *session = found

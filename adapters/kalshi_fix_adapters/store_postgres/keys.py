@@ -24,7 +24,7 @@ from kalshi_fix_adapters.stores.keys import explain_missing, moved_owner
 from kalshi_fix_adapters.stores.owner import StoreOwner, store_name
 from kalshi_fix_sansio.errors import StoreError
 
-_OTHERS = """
+_OTHER_STORES = """
     SELECT name FROM kalshi_fix.session WHERE environment = %s AND product = %s AND target_comp_id = %s
     ORDER BY leased_until DESC, name
 """
@@ -32,7 +32,7 @@ _EARLIER_KEY = """
     SELECT sender_comp_id, next_outgoing, next_incoming, reset_unanswered, generation, check_sum
     FROM kalshi_fix.earlier_key WHERE store = %s AND sender_comp_id = %s
 """
-_CHANGE = """
+_UPDATE_SESSION = """
     UPDATE kalshi_fix.session SET
         environment = %s, product = %s, sender_comp_id = %s, target_comp_id = %s,
         next_outgoing = %s, next_incoming = %s, oldest_kept = %s, kept = %s, reset_unanswered = %s,
@@ -47,10 +47,10 @@ def find_store(connection: Connection, place: object, dsn: str, owner: StoreOwne
     """Return whether this owner's store exists.
 
     Raises:
-        KeyChangedError: the store is missing, and the database has one that may be the intended one: a store
-            for another key or, for a named account, for this key.
+        KeyChangedError: the store is missing, but another store in the database may be the intended one:
+            a store for another key or, if the owner has a named account, the store for this key.
     """
-    cursor = connection.execute(_OTHERS, (owner.environment, owner.product, owner.target_comp_id))
+    cursor = connection.execute(_OTHER_STORES, (owner.environment, owner.product, owner.target_comp_id))
     others = [name for (name,) in cursor]
     if store_name(owner) in others:
         return True
@@ -90,7 +90,7 @@ def change_key(
             (uncertain, check_sum, store, request.key),
         )
     connection.execute("DELETE FROM kalshi_fix.sent WHERE store = %s", (store,))
-    connection.execute(_CHANGE, (*rows.owner_row(owner), *rows.numbers_row(owner, numbers), store))
+    connection.execute(_UPDATE_SESSION, (*rows.owner_row(owner), *rows.numbers_row(owner, numbers), store))
     return numbers
 
 

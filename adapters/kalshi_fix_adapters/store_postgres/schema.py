@@ -10,9 +10,9 @@ from kalshi_fix_sansio.errors import StoreError
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
-FENCED: Final = "KF001"
+FENCED_STATE: Final = "KF001"
 """The SQLSTATE of a write by a process whose store was taken over."""
-UNSAFE: Final = "KF002"
+UNSAFE_STATE: Final = "KF002"
 """The SQLSTATE of a write to a server whose settings may lose commits."""
 _LOCK: Final = int.from_bytes(b"kFIX", "big")
 """The key of the advisory lock for migrations."""
@@ -21,7 +21,7 @@ SESSION: Final = """
     environment, product, sender_comp_id, target_comp_id,
     next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
 """
-READ: Final = f"SELECT store, {SESSION} FROM kalshi_fix.session WHERE name = %s"
+READ_SESSION: Final = f"SELECT store, {SESSION} FROM kalshi_fix.session WHERE name = %s"
 MESSAGES: Final = """
     SELECT seq_num, sent_at, frame, check_sum FROM kalshi_fix.sent
     WHERE store = %s AND seq_num >= %s ORDER BY seq_num
@@ -109,12 +109,12 @@ DECLARE
 BEGIN
     FOREACH setting IN ARRAY ARRAY['fsync', 'full_page_writes'] LOOP
         IF current_setting(setting) <> 'on' THEN
-            RAISE EXCEPTION '% is off, so a crash may lose commits', setting USING ERRCODE = '{UNSAFE}';
+            RAISE EXCEPTION '% is off, so a crash may lose commits', setting USING ERRCODE = '{UNSAFE_STATE}';
         END IF;
     END LOOP;
     IF failover = 'synchronous' AND current_setting('synchronous_standby_names') = '' THEN
         RAISE EXCEPTION 'synchronous_standby_names is empty, so a failover may lose commits'
-            USING ERRCODE = '{UNSAFE}';
+            USING ERRCODE = '{UNSAFE_STATE}';
     END IF;
 END $$;
 """
@@ -147,7 +147,7 @@ BEGIN
         check_sum = coalesce(numbers[7], check_sum)
     WHERE store = of_store AND fence = own_fence;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'fenced' USING ERRCODE = '{FENCED}';
+        RAISE EXCEPTION 'fenced' USING ERRCODE = '{FENCED_STATE}';
     END IF;
     IF restarts THEN
         DELETE FROM kalshi_fix.sent WHERE store = of_store;

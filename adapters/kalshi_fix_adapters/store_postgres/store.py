@@ -12,7 +12,7 @@ import attrs
 from kalshi_fix_adapters.errors import StoreUnavailableError
 from kalshi_fix_adapters.store_postgres.connection import errors_of, place_of
 from kalshi_fix_adapters.store_postgres.database import Database, Failover
-from kalshi_fix_adapters.stores.durable import CLOSING, DurableStore
+from kalshi_fix_adapters.stores.durable import CLOSE_TIMEOUT, DurableStore
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_adapters.stores.owner import StoreOwner
 from kalshi_fix_adapters.stores.pending import Pending
@@ -57,7 +57,7 @@ class PostgresStore(DurableStore):
     Raises:
         StoreInUseError: another process holds the lease.
         KeyChangedError: the store is missing, but another store in the database may be the intended one.
-        StoreError: the store belongs to another owner, is damaged, or cannot be read or written. Or the
+        StoreError: the store belongs to another owner, is damaged, or cannot be read or written; or the
             server may lose commits, for example because `fsync` or `full_page_writes` is off.
         ConfigurationError: an option is invalid.
     """
@@ -245,4 +245,4 @@ class PostgresStore(DurableStore):
         # In a thread, because the server may not answer. The lease then expires instead of being ended.
         releasing = threading.Thread(target=self._database.release, daemon=True)
         releasing.start()
-        releasing.join(CLOSING)
+        releasing.join(CLOSE_TIMEOUT)

@@ -65,7 +65,7 @@ class FileLock:
         with contextlib.suppress(OSError):
             self._file.truncate(0)
             self._file.write(b"%d\n" % os.getpid())
-        _held.add(self)
+        _held_locks.add(self)
 
     def _open(self, store: Path) -> None:
         """Open the file and lock it."""
@@ -117,7 +117,7 @@ class FileLock:
 
     def forget(self) -> None:
         """Close this process's handle. In a forked child this does not release the parent's lock."""
-        _held.discard(self)
+        _held_locks.discard(self)
         self._file.close()
 
 
@@ -129,14 +129,14 @@ def _explain_in_use(store: Path, holder: bytes) -> str:
     return f"{store} is in use by {who}: close the store that is open there first"
 
 
-_held: weakref.WeakSet[FileLock] = weakref.WeakSet()
+_held_locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
     """Close a forked child's copies of the lock files, which would keep the locks after the parent has
     ended.
     """
-    for lock in list(_held):
+    for lock in list(_held_locks):
         lock.forget()
 
 

@@ -22,7 +22,7 @@ from kalshi_fix_sansio.errors import StoreError
 
 _SIZE = 160
 """Size of a mark in bytes. All marks have the same size, so overwriting needs no disk space."""
-_NONE = b"\n" * _SIZE
+_CLEARED_MARK = b"\n" * _SIZE
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ class Mark:
         self._durable = ReachedNumbers()
         descriptor = self._open()
         os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, _NONE)
+        os.write(descriptor, _CLEARED_MARK)
         os.fsync(descriptor)
 
     def record(self, numbers: Numbers, *, durable: bool) -> None:

@@ -214,10 +214,10 @@ class SqliteStore(DurableStore):
         # Pending messages have higher numbers than all messages in the file, so they are last.
         return found or list(pending.sent_between(begin, end))
 
-    def _give_up(self, why: str | FileError) -> NoReturn:
+    def _give_up(self, reason: str | FileError) -> NoReturn:
         """Mark this store as unusable and raise StoreError."""
-        if isinstance(why, str):
-            super()._give_up(why)
-        error = explain(self.path, why)
+        if isinstance(reason, str):
+            super()._give_up(reason)
+        error = explain(self.path, reason)
         self._unusable = str(error)
-        raise error from why
+        raise error from reason

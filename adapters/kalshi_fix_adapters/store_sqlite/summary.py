@@ -15,9 +15,11 @@ from kalshi_fix_adapters.stores.rows import DamagedRowError, journal_text, messa
 from kalshi_fix_adapters.stores.summary import StoreSummary, summarize
 from kalshi_fix_sansio.errors import StoreError
 
-_KEPT = "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
-_SIZES = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
-_LAST = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
+_FIRST_OR_LAST_MESSAGE = (
+    "SELECT seq_num, sent_at, frame, check_sum FROM sent WHERE seq_num >= ? ORDER BY seq_num {} LIMIT 1"
+)
+_COUNT_ROWS = "SELECT COUNT(*), IFNULL(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(value)), 0) FROM journal"
+_LAST_ROWS = "SELECT key, value, check_sum FROM journal ORDER BY key DESC LIMIT ?"
 _INSTRUCTIONS_PER_CALL: Final = 1_000_000
 """Instructions of SQLite's virtual machine between two calls to `working`; they take a few hundredths of a
 second.
@@ -68,9 +70,9 @@ def _read(path: Path, mark: bytes | None, database: sqlite3.Connection, rows: in
     ends = [
         message_of(row)
         for order in ("ASC", "DESC")
-        for row in database.execute(_KEPT.format(order), (numbers.oldest_kept,))
+        for row in database.execute(_FIRST_OR_LAST_MESSAGE.format(order), (numbers.oldest_kept,))
     ]
-    count, size = database.execute(_SIZES).fetchone()
-    last = [(row[0], journal_text(row)) for row in database.execute(_LAST, (rows,))]
+    count, size = database.execute(_COUNT_ROWS).fetchone()
+    last = [(row[0], journal_text(row)) for row in database.execute(_LAST_ROWS, (rows,))]
     requests = read_requests(database)
     return summarize(owner, numbers, ends, requests, rows=count, row_bytes=size, last_rows=last)

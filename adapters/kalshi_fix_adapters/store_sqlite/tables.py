@@ -81,7 +81,7 @@ _REQUESTS = """
     SELECT key, request_id, msg_type, seq_num, sent_at, uncertain, frame, check_sum FROM request ORDER BY key
 """
 _INSERT_SESSION = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_READ = """
+_SELECT_SESSION = """
     SELECT
         environment, product, sender_comp_id, target_comp_id,
         next_outgoing, next_incoming, oldest_kept, kept, reset_unanswered, generation, check_sum
@@ -167,7 +167,7 @@ def read_session(path: Path, database: sqlite3.Connection) -> tuple[StoreOwner, 
         )
     if version != VERSION:
         raise StoreError(f"{path} has unknown layout version {version}: {START_OVER}")
-    return rows.session_of(database.execute(_READ).fetchone())
+    return rows.session_of(database.execute(_SELECT_SESSION).fetchone())
 
 
 def read_requests(database: sqlite3.Connection) -> list[OpenRequest]:
@@ -189,7 +189,7 @@ def change_key(database: sqlite3.Connection, owner: StoreOwner) -> rows.Numbers:
     Raises:
         sqlite3.Error: the file is damaged, or cannot be written to. It is unchanged.
     """
-    old, numbers = rows.session_of(database.execute(_READ).fetchone())
+    old, numbers = rows.session_of(database.execute(_SELECT_SESSION).fetchone())
     requests = [attrs.evolve(request, uncertain=True) for request in read_requests(database)]
     database.execute("BEGIN IMMEDIATE")
     database.execute(_EARLIER_KEYS)
@@ -231,7 +231,7 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the list of names in a folder, is on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows writes new names to the disk at once, and does not allow a program to open a folder.
     descriptor = os.open(path, os.O_RDONLY)

@@ -19,7 +19,7 @@ from kalshi_fix_sansio.errors import ConfigurationError, StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session.store import StoredMessage
 
-CLOSING = 5.0
+CLOSE_TIMEOUT = 5.0
 """Maximum number of seconds that `close` waits for its own commit, and again for the end of the thread."""
 
 
@@ -54,7 +54,7 @@ class DurableStore(ABC):
         self.max_row_bytes: int = limits["max_row_bytes"]
         self._pid = getpid()
         self._unusable = ""
-        """The reason why the store can no longer be used; empty while it can."""
+        """The reason why the store can no longer be used; empty while it can be used."""
         self._closed = False
         self._pending = Pending()
         self.on_commit: Callable[[], object] = lambda: None
@@ -67,13 +67,13 @@ class DurableStore(ABC):
 
     @property
     def next_incoming(self) -> int:
-        """The lowest MsgSeqNum from the peer whose message the user has not confirmed."""
+        """The lowest MsgSeqNum of the peer's messages that the user has not confirmed."""
         return self._numbers.next_incoming
 
     @property
     def generation(self) -> int:
         """How many times `reset`, or `renumber` with another outgoing number, has restarted the outgoing
-        numbers since the store was created. Counted separately for each API key.
+        numbers since the store was created. Each API key has its own count.
         """
         return self._numbers.generation
 
@@ -227,8 +227,8 @@ class DurableStore(ABC):
         """Commit the recorded changes, and let other processes use the store. A second call has no effect.
 
         Raises:
-            StoreError: the last commit failed; the store is closed nevertheless. Or the last commit did not
-                complete in time (see `CLOSING`); the store then stays in use until this process ends.
+            StoreError: the last commit failed (the store is closed nevertheless), or it did not complete in
+                time (see `CLOSE_TIMEOUT`; the store then stays in use until this process ends).
         """
         if self._closed:
             return
@@ -239,10 +239,10 @@ class DurableStore(ABC):
             # Skipped if the caller has already seen an error and knows that the last commits are lost.
             if not self._unusable and not self._commits.is_reported:
                 self._commits.raise_error()
-                self._commits.wait(self.begin_commit(), CLOSING)
+                self._commits.wait(self.begin_commit(), CLOSE_TIMEOUT)
         finally:
             self._unusable = self._unusable or f"{self._place} is closed"
-            if not self._commits.close(CLOSING):
+            if not self._commits.close(CLOSE_TIMEOUT):
                 raise StoreError(
                     f"{self._place} could not be closed, because a commit did not complete: check the disk "
                     "or the database, and end this process before you open the store again"
@@ -266,7 +266,7 @@ class DurableStore(ABC):
                 "process that uses it"
             )
 
-    def _give_up(self, why: str) -> NoReturn:
+    def _give_up(self, reason: str) -> NoReturn:
         """Mark this store as unusable and raise StoreError."""
-        self._unusable = f"{self._place}: {why}"
+        self._unusable = f"{self._place}: {reason}"
         raise StoreError(self._unusable)

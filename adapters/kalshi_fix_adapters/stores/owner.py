@@ -7,7 +7,7 @@ import re
 
 import attrs
 
-_NOT_PLAIN = re.compile("[^A-Za-z0-9_]+")
+_NON_WORD_CHARACTERS = re.compile("[^A-Za-z0-9_]+")
 _MAX_PART_LENGTH = 40
 
 
@@ -43,7 +43,7 @@ def store_name(owner: StoreOwner) -> str:
     """
     name = owner.sender_comp_id if owner.account is None else owner.account
     values = (owner.environment, owner.product, name, owner.target_comp_id)
-    parts = [_NOT_PLAIN.sub("_", value)[:_MAX_PART_LENGTH] for value in values]
+    parts = [_NON_WORD_CHARACTERS.sub("_", value)[:_MAX_PART_LENGTH] for value in values]
     # The digest must differ for an account and a key with the same text.
     kind = () if owner.account is None else ("account",)
     digest = hashlib.sha256("\0".join((*values, *kind)).encode()).hexdigest()[:12]

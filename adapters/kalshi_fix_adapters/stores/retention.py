@@ -11,9 +11,9 @@ from datetime import timedelta
 from kalshi_fix_adapters.stores.rows import DamagedRowError, Numbers, microseconds
 
 _BATCH_SIZE = 256
-"""Number of the oldest messages that are read and checked at once. Also the number of expired messages, or of
-new ids, after which expired rows are deleted. Rows are deleted in batches, because each deletion rewrites a
-page of the database.
+"""Number of messages, oldest first, that are read and checked at once. Rows are deleted in batches, too,
+because each deletion rewrites a page of the database: expired messages when this many have expired, and
+expired ids when this many ids were added.
 """
 _MAX_EXPIRED_BYTES = 1024 * 1024
 """Maximum size in bytes of the expired messages that are still stored."""
@@ -41,14 +41,14 @@ class Retention:
         # Otherwise their number could exceed the limits after many restarts.
         self._new_ids = _BATCH_SIZE
         """Number of ids of sent requests that were added since expired ids were last deleted."""
-        self._cleared: int | None = None
+        self._deleted_below: int | None = None
         """Rows below this number have been deleted; None before the first deletion."""
 
     def restart(self) -> None:
         """Reset the state, because all messages are deleted."""
         self._oldest.clear()
         self._kept_bytes = self._expired_bytes = 0
-        self._cleared = 1
+        self._deleted_below = 1
 
     def apply(
         self,
@@ -87,12 +87,12 @@ class Retention:
         then the rows have no effect, because all reads begin at `oldest_kept`.
         """
         if (
-            self._cleared is not None
-            and oldest_kept - self._cleared < _BATCH_SIZE
+            self._deleted_below is not None
+            and oldest_kept - self._deleted_below < _BATCH_SIZE
             and self._expired_bytes <= _MAX_EXPIRED_BYTES
         ):
             return False
-        self._cleared = oldest_kept
+        self._deleted_below = oldest_kept
         self._expired_bytes = 0
         return True
 

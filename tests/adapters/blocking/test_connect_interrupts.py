@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from kalshi_fix_venue.identities import ClientKey
-from tests.adapters.cli.pipes import Piped, started
+from tests.adapters.cli.pipes import PipedProcess, started
 from tests.adapters.conformance.loops import LONG
 from tests.adapters.net.peers import full_backlog, keep_silent, listening, unused_port
 
@@ -87,7 +87,7 @@ def test_an_interrupt_ends_a_connection_attempt(stage: str) -> None:
 
 
 def test_an_interrupt_ends_the_doctor() -> None:
-    accepted: list[Piped] = []
+    accepted: list[PipedProcess] = []
 
     def interrupt(connection: socket.socket) -> None:
         assert connection.recv(1)  # the handshake has begun

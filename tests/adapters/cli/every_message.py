@@ -14,23 +14,23 @@ from kalshi_fix_sansio.dialect.layout import Sender
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "3c6e2a5e-7f7d-4d3a-9a50-1f3f6f0c8d11"
 SYMBOL = "KXHIGHNY-26AUG17-B80.5"
-Exchanged = tuple[str, str, Sender, Message]
+ExchangedMessage = tuple[str, str, Sender, Message]
 """Product, session type, side, message."""
 
 
 @cache
-def conversation() -> tuple[Exchanged, ...]:
+def conversation() -> tuple[ExchangedMessage, ...]:
     """Return every example, in the order of the log."""
     spec = ROOT / "spec" / "kalshi"
     found = examples.load(load_dialect(spec), spec)
     return tuple(
-        (example.product, example.session, Sender(example.sender), _made(example.source))
+        (example.product, example.session, Sender(example.sender), _message_from(example.source))
         for listed in found.values()
         for example in listed
     )
 
 
-def _made(source: str) -> Message:
+def _message_from(source: str) -> Message:
     names: dict[str, Any] = {}
     exec(source, names)
     message: Message = names["message"]

@@ -17,7 +17,7 @@ from tests.adapters.cli.terminals import PATIENCE
 COMMAND = ("-m", "kalshi_fix_adapters.cli")
 
 
-class Piped(subprocess.Popen[bytes]):
+class PipedProcess(subprocess.Popen[bytes]):
     """A process with three pipes."""
 
     stdin: IO[bytes]
@@ -28,11 +28,11 @@ class Piped(subprocess.Popen[bytes]):
 @contextmanager
 def started(
     *arguments: str, program: tuple[str, str] = COMMAND, environ: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Piped]:
+) -> Iterator[PipedProcess]:
     """Run the command with these arguments and additional environment variables, and kill it at the end."""
     # A test run started in the background by a shell ignores SIGINT, and its child processes would too.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = Piped(
+    process = PipedProcess(
         [sys.executable, *program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -48,14 +48,14 @@ def started(
     watchdog.cancel()
 
 
-def interrupted(process: Piped, number: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
+def interrupt(process: PipedProcess, number: signal.Signals = signal.SIGINT) -> tuple[int, bytes]:
     """Interrupt the process and return its exit status and output."""
     process.send_signal(number)
     text = process.stderr.read()
     return process.wait(PATIENCE), text
 
 
-def lines_until(process: Piped, text: str) -> list[str]:
+def lines_until(process: PipedProcess, text: str) -> list[str]:
     """Read the output up to the line that contains this text."""
     lines = []
     for data in process.stdout:

@@ -26,7 +26,7 @@ PATIENCE = 20.0
 """Seconds after which a test gives up; a passing test never waits this long."""
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-OTHER_SCREEN, BACK = "\x1b[?1049h", "\x1b[?1049l"
+ENTER_ALTERNATE_SCREEN, LEAVE_ALTERNATE_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _ON_TERMINAL = """
 import fcntl, os, sys, termios

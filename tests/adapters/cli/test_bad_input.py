@@ -23,15 +23,15 @@ from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER, execute
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-input.md"
-WITHOUT = {"the extra `cli` is not installed": "click", "the extra `mcp` is not installed": "mcp"}
+MISSING_MODULES = {"the extra `cli` is not installed": "click", "the extra `mcp` is not installed": "mcp"}
 """The module that is missing, by the description of the row."""
-WITHOUT_MODULE = """
+PROGRAM_WITHOUT_MODULE = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
 from kalshi_fix_adapters.cli import main
 main()
 """
-BEGIN = "kalshi-fix: "
+PREFIX = "kalshi-fix: "
 
 
 class Row(NamedTuple):
@@ -107,8 +107,8 @@ def mask_varying_values(text: str) -> str:
 def outcome(row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Run the command of a row; return the documented error and the exit status."""
     arguments = prepare(row, monkeypatch)
-    if row.description in WITHOUT:
-        command = [sys.executable, "-c", WITHOUT_MODULE, WITHOUT[row.description], *arguments]
+    if row.description in MISSING_MODULES:
+        command = [sys.executable, "-c", PROGRAM_WITHOUT_MODULE, MISSING_MODULES[row.description], *arguments]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert ended.stdout == ""
         return ended.stderr.removeprefix("kalshi-fix: ").rstrip("\n"), str(ended.returncode)
@@ -122,9 +122,9 @@ def documented_error(stdout: str, stderr: str) -> str:
     """Return the error that the page documents: the sentences on standard error; without one, the refusal;
     without either, the problems with messages."""
     sentences = [
-        line.removeprefix(BEGIN)
+        line.removeprefix(PREFIX)
         for line in mask_varying_values(stderr).splitlines()
-        if line.startswith(BEGIN)
+        if line.startswith(PREFIX)
     ]
     if sentences:
         return " / ".join(sentences)
@@ -143,7 +143,7 @@ def test_a_bad_input_is_answered_as_documented(row: Row, monkeypatch: pytest.Mon
 def test_on_a_terminal_errors_fit_and_no_word_is_split(
     row: Row, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if row.description in WITHOUT:
+    if row.description in MISSING_MODULES:
         return
     monkeypatch.setenv("NO_COLOR", no_color)  # an empty value counts as not set
     arguments = prepare(row, monkeypatch)

@@ -16,7 +16,7 @@ from kalshi_fix_adapters.cli.commands import commands
 from kalshi_fix_sansio.trading import OrderBooks
 from tests.adapters.bus.stream import MARKET_DATA, REPORTS, delta, logged_on, report, snapshot
 from tests.adapters.bus_nats.support import Client, connected
-from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.adapters.cli.pipes import interrupt, lines_until, started
 from tests.nats import NatsServer
 
 PERMISSIONS = Path(__file__).parents[3] / "docs" / "how-to" / "nats.conf"
@@ -124,7 +124,7 @@ def test_tail_waits_for_new_messages_across_a_restart_of_the_server(since: list[
             publish(server, REPORTS, [logged_on(2), report(2, "KXNEW")])
             lines = lines_until(tail, "KXNEW")
             assert sum("ExecutionReport" in line for line in lines) == 1
-            assert interrupted(tail) == (130, b"")
+            assert interrupt(tail) == (130, b"")
 
 
 def test_a_message_from_another_program_is_reported() -> None:
@@ -165,14 +165,16 @@ def test_lag_shows_publishers_and_consumers() -> None:
 
 # --- check
 
-FINE = [(name, "ok") for name in ("server", "stream", "permissions", "clock", "retention", "publisher")]
+SUCCESSFUL_STEPS = [
+    (name, "ok") for name in ("server", "stream", "permissions", "clock", "retention", "publisher")
+]
 
 
 @pytest.mark.parametrize("role", ["reader", "sender", "session"])
 def test_check_reports_each_successful_step(server: NatsServer, role: str) -> None:
     result = run(server, "bus", "check", "--role", role)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert steps(result) == [*FINE, ("publisher", "ok")]
+    assert steps(result) == [*SUCCESSFUL_STEPS, ("publisher", "ok")]
     assert "may read events, publish events, send commands, answer commands" in result.stdout
     # The earlier checks have not published anything either.
     assert "; 6 messages" in result.stdout
@@ -312,4 +314,4 @@ def test_watch_starts_from_the_snapshot_and_follows_across_a_restart_of_the_serv
             lines_until(watch, "connected")
             publish(server, MARKET_DATA, [logged_on(), snapshot(2, "KXB")])
             lines_until(watch, "KXB 0.0001x1")
-            assert interrupted(watch) == (130, b"")
+            assert interrupt(watch) == (130, b"")

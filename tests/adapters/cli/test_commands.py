@@ -19,11 +19,11 @@ from kalshi_fix_adapters.cli.sessions.system_clock import Synchronization
 from kalshi_fix_venue.identities import Authority, ClientKey
 from kalshi_fix_venue.server import all_ports
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.adapters.cli.pipes import interrupt, lines_until, started
 from tests.adapters.net.peers import hang_up, keep_silent, listening
 
 SYNCHRONIZATION = "kalshi_fix_adapters.cli.sessions.doctor.read_synchronization"
-STRANGER = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
+UNREGISTERED_KEY = ClientKey.generate(ed25519_key=True).private_key_pem.decode()
 """A private key that no API key uses."""
 
 
@@ -120,7 +120,12 @@ def test_doctor_accepts_only_the_pinned_certificate(environ: dict[str, str], san
             "is not for venue.example",
         ),
         ("certificate", {}, ["--pin", "other.pem"], "is not the pinned one"),
-        ("logon", {"KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": STRANGER}, [], "Invalid signature"),
+        (
+            "logon",
+            {"KALSHI_PRIVATE_KEY_PATH": None, "KALSHI_PRIVATE_KEY": UNREGISTERED_KEY},
+            [],
+            "Invalid signature",
+        ),
     ],
 )
 def test_doctor_reports_which_step_failed_and_why(
@@ -178,7 +183,7 @@ def test_a_second_interrupt_ends_the_venue_at_once(tmp_path: Path) -> None:
         lines_until(process, "export KALSHI_PRIVATE_KEY_PATH_2=")
         process.send_signal(signal.SIGINT)
         lines_until(process, "stopping")
-        assert interrupted(process) == (130, b"")
+        assert interrupt(process) == (130, b"")
     assert list(folder.iterdir()) == []
 
 
@@ -198,7 +203,7 @@ def test_venue_serves_the_printed_ports_until_it_is_stopped(
         for product in ("prediction", "margin"):
             result = doctor(environ, "--product", product)
             assert result.exit_code == 0, result.stderr
-        assert interrupted(process, stop) == (status, b"")
+        assert interrupt(process, stop) == (status, b"")
     assert list(folder.iterdir()) == []
 
 
@@ -219,7 +224,7 @@ def test_the_environment_of_a_venue_in_a_chosen_folder_is_found(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system has no POSIX permissions")
-def test_venue_does_not_put_files_into_a_folder_that_others_can_write(tmp_path: Path) -> None:
+def test_venue_does_not_put_files_into_a_folder_that_others_can_write_to(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o777)
@@ -263,7 +268,7 @@ def test_venue_uses_free_ports_if_its_usual_ports_are_in_use(tmp_path: Path) -> 
         for name in ("one", "two"):
             options = ["--folder", str(tmp_path / name), "--input-log", str(tmp_path / f"{name}.log")]
             process = stack.enter_context(started(str(first), "venue", *options, program=("-c", USUAL_PORTS)))
-            stack.callback(interrupted, process)
+            stack.callback(interrupt, process)
             printed = lines_until(process, "KALSHI_FIX_ENDPOINTS=")
             endpoints.append(printed[-1])
             assert any("KXHIGHNY-26DEC31-B50 | prediction |   0.01" in line for line in printed), printed

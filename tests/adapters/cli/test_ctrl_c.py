@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.cli.order_logs import ORDERS
-from tests.adapters.cli.pipes import Piped, interrupted, started
+from tests.adapters.cli.pipes import PipedProcess, interrupt, started
 from tests.adapters.cli.terminals import PATIENCE, Terminal, plain
 from tests.adapters.net.peers import keep_silent, listening
 
 MARKET = "KXHIGHNY-26DEC31-B50"
-LONG = 120
-"""Number of repetitions of `MUCH` that take a few seconds to read."""
-MUCH = ORDERS * (512 * 1024 // len(ORDERS))
+LONG_LOG_REPETITIONS = 120
+"""Number of repetitions of `LARGE_LOG` that take a few seconds to read."""
+LARGE_LOG = ORDERS * (512 * 1024 // len(ORDERS))
 """More than a pipe buffers: once all of it is written, the reader has begun to read."""
 
 
-def drain(process: Piped) -> threading.Thread:
+def drain(process: PipedProcess) -> threading.Thread:
     """Read the process's output in the background, so the process is not blocked."""
     reader = threading.Thread(target=process.stdout.read)
     reader.start()
@@ -36,9 +36,9 @@ def drain(process: Piped) -> threading.Thread:
 def test_ctrl_c_while_a_log_is_read_from_a_pipe(arguments: tuple[str, ...]) -> None:
     with started(*arguments) as process:
         reader = drain(process)
-        process.stdin.write(MUCH)
+        process.stdin.write(LARGE_LOG)
         process.stdin.flush()
-        assert interrupted(process) == (130, b"")
+        assert interrupt(process) == (130, b"")
         reader.join()
 
 
@@ -49,9 +49,9 @@ def test_ctrl_c_while_a_file_is_read(arguments: tuple[str, ...], tmp_path: Path)
     with started(*arguments, str(fifo)) as process:
         reader = drain(process)
         with fifo.open("wb") as file:
-            file.write(MUCH)
+            file.write(LARGE_LOG)
             file.flush()
-            assert interrupted(process) == (130, b"")
+            assert interrupt(process) == (130, b"")
         reader.join()
 
 
@@ -59,7 +59,7 @@ def feed(pipe: Path) -> None:
     """Write until the reader stops, so the interrupt arrives in time on any machine."""
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as file:
         while True:
-            file.write(MUCH)
+            file.write(LARGE_LOG)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_long_operations_show_their_progress_and_erase_it(
 ) -> None:
     path = tmp_path / "long.log"
     if arguments == ("replay",):
-        path.write_bytes(MUCH * LONG)
+        path.write_bytes(LARGE_LOG * LONG_LOG_REPETITIONS)
     else:
         os.mkfifo(path)
         threading.Thread(target=feed, args=(path,)).start()
@@ -94,7 +94,7 @@ def test_ctrl_c_while_a_log_is_followed(tmp_path: Path) -> None:
     path.write_bytes(ORDERS)
     with started("decode", "--follow", str(path)) as process:
         assert process.stdout.readline()
-        assert interrupted(process) == (130, b"")
+        assert interrupt(process) == (130, b"")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_ctrl_c_while_waiting_for_an_answer(
                 stream = process.stderr if arguments[0] == "order" else process.stdout
                 assert any(expected in line.decode() for line in stream)
             assert arrived.wait(PATIENCE)
-            assert interrupted(process) == (130, b"")
+            assert interrupt(process) == (130, b"")
 
 
 def test_ctrl_c_at_a_prompt_sends_nothing(environ: dict[str, str]) -> None:
@@ -151,6 +151,6 @@ def test_the_command_ends_as_if_by_sigpipe_when_the_reader_closes_the_pipe(
     with started(*arguments) as process:
         process.stdout.close()
         with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(MUCH)
+            process.stdin.write(LARGE_LOG)
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) == 141

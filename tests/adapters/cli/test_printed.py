@@ -16,7 +16,7 @@ from tests.adapters.cli.terminals import on_terminal, plain
 from tests.adapters.store_sqlite.stores import OWNER
 
 MARKET = "KXHIGHNY-26DEC31-B50"
-PRINTED = [
+COMMAND_LINES = [
     "--help",
     "--version",
     "amend o-1 buy KXHIGHNY-26DEC31-B50 12 0.11 --id o-2 --yes",
@@ -50,7 +50,7 @@ PRINTED = [
     "venue simulate --for 1m",
     "watch KXHIGHNY-26DEC31-B50 KXNBA-27-NYK --once",
 ]
-FOR_PROGRAMS = ("-----", "export ")
+COPIED_PREFIXES = ("-----", "export ")
 """Prefixes of lines that are meant to be copied unchanged."""
 
 
@@ -67,7 +67,7 @@ def _files(workdir: None) -> None:
 
 
 def words(line: str, name: str) -> list[str]:
-    """Return the arguments; an order to be changed or cancelled is placed first."""
+    """Return the arguments of a line. If the line changes or cancels an order, place this order."""
     arguments = shlex.split(line)
     placed = {"amend": "o-1", "cancel": "o-2"}.get(arguments[0])
     if placed is not None:
@@ -83,7 +83,9 @@ def words(line: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-@pytest.mark.parametrize("line", [item for item in PRINTED if not item.startswith(("venue do", "mass"))])
+@pytest.mark.parametrize(
+    "line", [item for item in COMMAND_LINES if not item.startswith(("venue do", "mass"))]
+)
 def test_on_a_terminal_of_60_columns_every_line_fits(
     line: str, no_color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,11 +97,11 @@ def test_on_a_terminal_of_60_columns_every_line_fits(
         assert "\x1b" not in shown + output
     for line in plain(shown + output).splitlines():
         *_, last = line.split("\r")
-        copied = last.startswith(FOR_PROGRAMS) or (" " not in last.strip() and len(last) > 60)
+        copied = last.startswith(COPIED_PREFIXES) or (" " not in last.strip() and len(last) > 60)
         assert len(last) <= 60 or copied, last
 
 
-@pytest.mark.parametrize("line", [item for item in PRINTED if not item.startswith("venue do")])
+@pytest.mark.parametrize("line", [item for item in COMMAND_LINES if not item.startswith("venue do")])
 def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for forced in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.setenv(forced, "1")
@@ -111,7 +113,7 @@ def test_output_in_a_pipe_is_plain(line: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_subcommand_is_tested() -> None:
-    assert {line.split()[0] for line in PRINTED} >= set(subcommands())
+    assert {line.split()[0] for line in COMMAND_LINES} >= set(subcommands())
 
 
 def test_writing_the_page_of_a_long_log_shows_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

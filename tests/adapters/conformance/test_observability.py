@@ -86,7 +86,7 @@ class RaisingObserver(Observer):
 
 
 @pytest.fixture
-def everything() -> Iterator[io.StringIO]:
+def log_text() -> Iterator[io.StringIO]:
     """Return the text of all log records, including tracebacks."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
@@ -162,7 +162,7 @@ async def test_an_observer_continues_across_connections(
 
 
 async def test_exceptions_from_observers_do_not_affect_the_session(
-    loop: Loop, sandbox: Sandbox, everything: io.StringIO
+    loop: Loop, sandbox: Sandbox, log_text: io.StringIO
 ) -> None:
     raising, other, notes = RaisingObserver(), RaisingObserver(), RecordingObserver()
     observers = [raising, notes, other]
@@ -171,11 +171,11 @@ async def test_exceptions_from_observers_do_not_affect_the_session(
     assert client.ended.clean
     assert (raising.calls, other.calls) == (1, 1)
     assert len(notes.timings) == 3
-    assert everything.getvalue().count("the observer RaisingObserver raised ValueError and is disabled") == 2
+    assert log_text.getvalue().count("the observer RaisingObserver raised ValueError and is disabled") == 2
 
 
 async def test_no_secret_is_shown_anywhere(
-    loop: Loop, sandbox: Sandbox, everything: io.StringIO, tmp_path: Path
+    loop: Loop, sandbox: Sandbox, log_text: io.StringIO, tmp_path: Path
 ) -> None:
     notes, raising = RecordingObserver(), RaisingObserver()
     raising.on_event = notes.on_event  # type: ignore[method-assign]  # so that on_wire is the one to fail
@@ -183,7 +183,7 @@ async def test_no_secret_is_shown_anywhere(
     settings = options(sandbox, observer=[notes, raising], wire_log=path)
     async with loop.client("KalshiNR", **settings) as client:
         await trade(client)
-    shown = repr(client) + everything.getvalue() + path.read_text() + repr(notes.events)
+    shown = repr(client) + log_text.getvalue() + path.read_text() + repr(notes.events)
     logon: Any = decoded(notes.frames()[0])
     key = sandbox.keys[ME, "prediction"][0].private_key_pem.decode()
     secrets = [logon.raw_data.decode(), *(line for line in key.splitlines() if "-----" not in line)]

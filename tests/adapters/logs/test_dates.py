@@ -30,15 +30,15 @@ KEY = "8a1c0c8e-0000-4000-8000-000000000001"
 MARKET = "KXHIGHNY-26NOV21-B60"
 
 SNAPSHOT = f"35=W|34=2|49=KalshiMD|56={KEY}|52=%s|55={MARKET}|268=1|269=0|270=0.55|271=10.00|"
-DATED = SNAPSHOT + "272=20260831|273=12:00:00.000|"
+DATED_SNAPSHOT = SNAPSHOT + "272=20260831|273=12:00:00.000|"
 QUOTE = f"35=S|34=2|49=KalshiRT|56={KEY}|52=%s|117=q1|131=r1|55={MARKET}|132=0.55|"
 REPORT = (
     f"35=8|34=2|49=KalshiNR|56={KEY}|52=%s|37=o1|11=a1|17=1;1;1|150=5|39=0|54=1|55={MARKET}|38=10.00|"
     "151=10.00|14=0.00|6=0.0000|60=20260831-12:00:00|"
 )
 CANCEL = f"35=F|34=2|49={KEY}|56=KalshiNR|52=%s|11=a2|41=a1|54=1|55={MARKET}|38=10|"
-FORMER = tag_of("ResendEventCount")  # the tag of SkipPendingExecReports at that time
-OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|{FORMER}=Y|95=3|96=abc|"
+FORMER_TAG = tag_of("ResendEventCount")  # the tag of SkipPendingExecReports at that time
+OLD_LOGON = f"35=A|34=1|49={KEY}|56=KalshiNR|52=%s|98=0|108=30|141=Y|1137=9|{FORMER_TAG}=Y|95=3|96=abc|"
 NO_DATE = "MDEntryDate (272) is required in entry 1 of NoMDEntries (268)"
 NO_TIME = "MDEntryTime (273) is required in entry 1 of NoMDEntries (268)"
 NO_TRANSACT_TIME = "TransactTime (60) is required"
@@ -77,8 +77,8 @@ def problems(body: str, time: str, *options: str) -> list[str]:
         (SNAPSHOT, "2026-09-01", []),
         (SNAPSHOT, "2026-10-31", []),
         (SNAPSHOT, "2026-11-01", [NO_DATE, NO_TIME]),
-        (DATED, "2026-07-31", []),  # the venue may send a field before its date, as demo does
-        (DATED, "2026-11-01", []),
+        (DATED_SNAPSHOT, "2026-07-31", []),  # the venue may send a field before its date, as demo does
+        (DATED_SNAPSHOT, "2026-11-01", []),
         # The field was added on a known day.
         (QUOTE, "2026-09-30", []),
         (QUOTE, "2026-10-01", [NO_TRANSACT_TIME]),
@@ -212,7 +212,7 @@ def test_trace_uses_the_dialect_of_the_date(tmp_path: Path, options: tuple[str, 
 
 @pytest.mark.parametrize("recorded", [False, True])
 def test_replay_uses_the_dialect_of_the_date(tmp_path: Path, recorded: bool) -> None:
-    sent = [frame(SNAPSHOT, at("2026-06-15")), frame(DATED, at("2026-11-15"))]
+    sent = [frame(SNAPSHOT, at("2026-06-15")), frame(DATED_SNAPSHOT, at("2026-11-15"))]
     path = tmp_path / "market.log"
     if recorded:
         time = datetime(2026, 6, 15, tzinfo=UTC)

@@ -39,7 +39,7 @@ from tests.helpers import of_type
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = "8a1c0c8e-0000-4000-8000-000000000001"
 MARKET = "KXHIGHNY-26NOV21-B60"
-Directed = tuple[str, Message]
+DirectedMessage = tuple[str, Message]
 
 
 def frame(direction: str, number: int, message: Message, session: str, *, again: bool = False) -> bytes:
@@ -111,10 +111,10 @@ def order(cl_ord_id: str) -> Message:
 
 
 def numbered_frames(
-    session: str, messages: Iterable[Directed | tuple[str, Message, int]]
+    session: str, messages: Iterable[DirectedMessage | tuple[str, Message, int]]
 ) -> list[tuple[str, bytes]]:
-    """Return the numbered frames of one connection. A third item of a tuple replaces the number of its
-    message; a frame with a number below the next one has PossDupFlag."""
+    """Return the numbered frames of one connection. The optional third item of a tuple is the number
+    of its message; if the number was already used, the frame has PossDupFlag."""
     next_numbers = {"sent": 1, "received": 1}
     frames = []
     for direction, message, *number in messages:
@@ -142,7 +142,7 @@ def write(path: Path, *connections: Any, log: bool, chunk_size: int = 1 << 20, e
     return path
 
 
-LOGONS: list[Directed] = [("sent", logon()), ("received", logon())]
+LOGONS: list[DirectedMessage] = [("sent", logon()), ("received", logon())]
 TRADING = numbered_frames(
     "KalshiNR",
     [
@@ -356,8 +356,8 @@ def test_the_command_prints_the_state(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("log", [True, False])
 def test_the_shapes_of_a_log_are_learned(tmp_path: Path, log: bool) -> None:
-    reports: list[Directed] = [("received", report("a", number)) for number in range(10)]
-    sent: list[Directed] = [("sent", order(f"{number}")) for number in range(10)]
+    reports: list[DirectedMessage] = [("received", report("a", number)) for number in range(10)]
+    sent: list[DirectedMessage] = [("sent", order(f"{number}")) for number in range(10)]
     frames = numbered_frames("KalshiNR", [("received", logon()), *sent, *reports])
     path, out = write(tmp_path / "day", frames, log=log), tmp_path / "shapes"
 

@@ -20,7 +20,7 @@ from kalshi_fix_sansio.session.states import State
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 LOGON = encode_frame("FIXT.1.1", b"35=A\x0134=1\x0149=me\x0156=KalshiMD\x0195=6\x0196=SECRET\x01")
-ODD = b"8=FIXT.1.1\x01half and \x00\xff garbage"
+GARBLED = b"8=FIXT.1.1\x01half and \x00\xff garbage"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(path: Path) -> None
     with Recorder(path) as recorder:
         recorder.on_wire("sent", LOGON[:30], at(0))
         recorder.on_wire("sent", LOGON[30:], at(1))
-        recorder.on_wire("received", ODD, at(2))
+        recorder.on_wire("received", GARBLED, at(2))
         recorder.on_wire("received", b"", at(2.000001))
         recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(3))
         recorder.on_state(State.ESTABLISHED, State.DISCONNECTED, at(4))
@@ -52,7 +52,7 @@ def test_received_bytes_are_recorded_exactly_with_their_time(path: Path) -> None
     assert b"SECRET" not in path.read_bytes()
     assert b"96=******" in first[3]
     assert rest == [
-        (2, 1, Kind.RECEIVED, ODD),
+        (2, 1, Kind.RECEIVED, GARBLED),
         (2.000001, 1, Kind.RECEIVED, b""),
         (3, 1, Kind.ENDED, b""),
     ]
@@ -88,12 +88,12 @@ def flip_bit(data: bytes, position: int, bit: int = 0x80) -> bytes:
 
 
 ONE, TWO, THREE = record(b"one"), record(b"two"), record(b"three")
-HOSTILE = record(b"<" + ONE + TWO)
+NESTED = record(b"<" + ONE + TWO)
 """A record whose data ends with bytes that look like records."""
-EACH = len(ONE)
+RECORD_SIZE = len(ONE)
 START = len(MAGIC)
-LONG_AGO = HEAD.pack(0, 0, 2**62, 1, 0)
-OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
+OUT_OF_RANGE_HEAD = HEAD.pack(0, 0, 2**62, 1, 0)
+OUT_OF_RANGE_RECORD = HEAD.pack(0, crc32(OUT_OF_RANGE_HEAD[8:]), 2**62, 1, 0)
 """A record with a valid checksum and a time that no datetime can represent."""
 
 
@@ -101,27 +101,30 @@ OUT_OF_RANGE = HEAD.pack(0, crc32(LONG_AGO[8:]), 2**62, 1, 0)
     ("data", "read", "damaged"),
     [
         *(
-            (ONE + flip_bit(TWO, position) + THREE, [b"one", b"three"], [(EACH, 2 * EACH)])
-            for position in range(EACH)
+            (ONE + flip_bit(TWO, position) + THREE, [b"one", b"three"], [(RECORD_SIZE, 2 * RECORD_SIZE)])
+            for position in range(RECORD_SIZE)
         ),
-        *((ONE + flip_bit(TWO, position), [b"one"], [(EACH, 2 * EACH)]) for position in range(EACH)),
-        (flip_bit(ONE, 2, 1) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
+        *(
+            (ONE + flip_bit(TWO, position), [b"one"], [(RECORD_SIZE, 2 * RECORD_SIZE)])
+            for position in range(RECORD_SIZE)
+        ),
+        (flip_bit(ONE, 2, 1) + TWO + THREE, [b"two", b"three"], [(0, RECORD_SIZE)]),
         (
             flip_bit(ONE, 21) + TWO + flip_bit(ONE, 22) + THREE,
             [b"two", b"three"],
-            [(0, EACH), (2 * EACH, 3 * EACH)],
+            [(0, RECORD_SIZE), (2 * RECORD_SIZE, 3 * RECORD_SIZE)],
         ),
-        (flip_bit(ONE, 21) + flip_bit(TWO, 0) + THREE, [b"three"], [(0, 2 * EACH)]),
-        (ONE + bytes(4096) + TWO, [b"one", b"two"], [(EACH, EACH + 4096)]),
-        (ONE + bytes(4096), [b"one"], [(EACH, EACH + 4096)]),
-        (OUT_OF_RANGE + ONE, [b"one"], [(0, HEAD.size)]),
-        (HOSTILE + THREE, [b"<" + ONE + TWO, b"three"], []),
-        (flip_bit(HOSTILE, HEAD.size) + THREE, [b"three"], [(0, len(HOSTILE))]),
-        (flip_bit(HOSTILE, 20) + THREE, [b"three"], [(0, len(HOSTILE))]),
-        (flip_bit(HOSTILE, 4), [], [(0, len(HOSTILE))]),
+        (flip_bit(ONE, 21) + flip_bit(TWO, 0) + THREE, [b"three"], [(0, 2 * RECORD_SIZE)]),
+        (ONE + bytes(4096) + TWO, [b"one", b"two"], [(RECORD_SIZE, RECORD_SIZE + 4096)]),
+        (ONE + bytes(4096), [b"one"], [(RECORD_SIZE, RECORD_SIZE + 4096)]),
+        (OUT_OF_RANGE_RECORD + ONE, [b"one"], [(0, HEAD.size)]),
+        (NESTED + THREE, [b"<" + ONE + TWO, b"three"], []),
+        (flip_bit(NESTED, HEAD.size) + THREE, [b"three"], [(0, len(NESTED))]),
+        (flip_bit(NESTED, 20) + THREE, [b"three"], [(0, len(NESTED))]),
+        (flip_bit(NESTED, 4), [], [(0, len(NESTED))]),
         # The stated size leads to the end of the next record; the checksum reveals the actual end.
-        (flip_bit(ONE, 0, 3 ^ (3 + EACH)) + TWO + THREE, [b"two", b"three"], [(0, EACH)]),
-        (flip_bit(ONE, 0, 3 ^ (3 + EACH)) + TWO, [b"two"], [(0, EACH)]),
+        (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO + THREE, [b"two", b"three"], [(0, RECORD_SIZE)]),
+        (flip_bit(ONE, 0, 3 ^ (3 + RECORD_SIZE)) + TWO, [b"two"], [(0, RECORD_SIZE)]),
     ],
 )
 def test_damage_affects_only_the_damaged_record_and_is_reported(
@@ -145,12 +148,12 @@ def test_damage_affects_only_the_damaged_record_and_is_reported(
     assert [item.data for item in recording] == [*read, b"new"]
 
 
-@pytest.mark.parametrize("size", range(1, EACH))
+@pytest.mark.parametrize("size", range(1, RECORD_SIZE))
 def test_a_torn_record_after_damage_is_removed_and_the_damage_kept(size: int, path: Path) -> None:
     kept = MAGIC + flip_bit(ONE, 2) + TWO
     path.write_bytes(kept + THREE[:size])
     with Recorder(path) as recorder:
-        assert (recorder.truncated_bytes, recorder.damaged) == (size, [range(START, START + EACH)])
+        assert (recorder.truncated_bytes, recorder.damaged) == (size, [range(START, START + RECORD_SIZE)])
     assert path.read_bytes() == kept
 
 
@@ -180,7 +183,7 @@ def test_the_list_of_damaged_ranges_is_bounded(path: Path, monkeypatch: pytest.M
     path.write_bytes(MAGIC + (flip_bit(ONE, 5) + TWO) * 3)
     recording = Recording(path)
     assert len(list(recording)) == 3
-    assert (len(recording.damaged), recording.damaged_bytes) == (2, 3 * EACH)
+    assert (len(recording.damaged), recording.damaged_bytes) == (2, 3 * RECORD_SIZE)
 
 
 def test_record_headers_with_false_sizes_are_read_in_linear_time(
@@ -213,7 +216,7 @@ def test_a_recording_that_is_shortened_while_it_is_read_ends(path: Path) -> None
     records = iter(Recording(path))
     assert next(records).data == b"one"
     with path.open("r+b") as shortened:
-        shortened.truncate(START + EACH + 10)
+        shortened.truncate(START + RECORD_SIZE + 10)
     assert list(records) == []
 
 

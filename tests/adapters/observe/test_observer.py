@@ -69,7 +69,7 @@ ERROR = ConnectionFailedError("fix.example:8228 refused the connection")
 
 
 @attrs.define(eq=False)
-class Notes(Observer):
+class CallRecorder(Observer):
     """Records every call."""
 
     wire: list[tuple[Direction, bytes]] = attrs.field(factory=list)
@@ -95,7 +95,7 @@ class Notes(Observer):
         self.times.add(now.monotonic)
 
 
-class Raising(Observer):
+class RaisingObserver(Observer):
     """Raises an exception that contains the arguments of the call."""
 
     calls = 0
@@ -114,8 +114,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def notes() -> Notes:
-    return Notes()
+def notes() -> CallRecorder:
+    return CallRecorder()
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def cancel(cl_ord_id: str) -> OrderCancelRequest:
 # --- timings
 
 
-def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
+def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", notes)
     observers.event(Connecting(ENDPOINT, 1), clock.now)
     observers.tcp_connected(clock.advance(0.25))
@@ -154,7 +154,7 @@ def test_a_logon_is_timed_in_three_parts(clock: Clock, notes: Notes) -> None:
     assert len(notes.timings) == 1
 
 
-def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> None:
+def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", notes)
     for _ in range(2):
         observers.event(Connecting(ENDPOINT, 1), clock.now)
@@ -164,7 +164,7 @@ def test_without_tls_the_handshake_takes_no_time(clock: Clock, notes: Notes) -> 
     assert notes.timings == [LogonTiming(tcp=0.5, tls=0.0, logon=1.0)] * 2
 
 
-def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, notes: Notes) -> None:
+def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, notes: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", notes)
     observers.sent(order("a"), clock.now)
     observers.sent(order("b"), clock.advance(1))
@@ -188,7 +188,7 @@ def test_an_order_is_timed_up_to_the_first_message_that_names_it(clock: Clock, n
 
 
 def test_orders_that_are_never_answered_take_bounded_memory(
-    clock: Clock, notes: Notes, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, notes: CallRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "MAX_WAITING", 3)
     observers = Dispatcher("KalshiNR", notes)
@@ -202,7 +202,7 @@ def test_orders_that_are_never_answered_take_bounded_memory(
     assert [timing.test_req_id for timing in of_type(notes.timings, HeartbeatTiming)] == ["2", "3", "4"]
 
 
-def test_every_test_request_is_timed(clock: Clock, notes: Notes) -> None:
+def test_every_test_request_is_timed(clock: Clock, notes: CallRecorder) -> None:
     observers = Dispatcher("KalshiNR", notes)
     observers.tested("mine", clock.now)
     observers.event(PeerSilent("its own"), clock.advance(1))
@@ -216,7 +216,7 @@ def test_every_test_request_is_timed(clock: Clock, notes: Notes) -> None:
     assert len(notes.timings) == 2
 
 
-def test_orders_are_not_tracked_without_an_observer_of_timings(clock: Clock) -> None:
+def test_orders_are_not_tracked_unless_an_observer_handles_timings(clock: Clock) -> None:
     observers = Dispatcher("KalshiNR")
     observers.sent(order("a"), clock.now)
     assert not observers._timings._orders
@@ -225,8 +225,8 @@ def test_orders_are_not_tracked_without_an_observer_of_timings(clock: Clock) -> 
 # --- notification of observers
 
 
-def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes: Notes) -> None:
-    other = Notes()
+def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes: CallRecorder) -> None:
+    other = CallRecorder()
     observers = Dispatcher("KalshiNR", [notes, other])
     observers.connected("fix.example", clock.now, secured=True)
     observers.wire("sent", b"abc", clock.now)
@@ -247,9 +247,9 @@ def test_observers_are_notified_of_everything_with_the_time(clock: Clock, notes:
 
 
 def test_an_observer_that_raises_is_disabled_without_affecting_others(
-    clock: Clock, notes: Notes, caplog: pytest.LogCaptureFixture
+    clock: Clock, notes: CallRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    raising, same = Raising(), Raising()
+    raising, same = RaisingObserver(), RaisingObserver()
     observers = Dispatcher("KalshiNR", [raising, notes])
     observers.event(ENDED, clock.now)
     for _ in range(2):
@@ -259,13 +259,13 @@ def test_an_observer_that_raises_is_disabled_without_affecting_others(
     assert len(notes.wire) == 2
     [reported] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert reported.name == "kalshi_fix_adapters.session"
-    assert "KalshiNR: the observer Raising raised ValueError and is disabled" in reported.message
+    assert "KalshiNR: the observer RaisingObserver raised ValueError and is disabled" in reported.message
     assert "test_observer.py" in reported.message
     assert "the signature" not in reported.message
 
 
 def test_no_work_is_done_for_disabled_observers(clock: Clock) -> None:
-    observers = Dispatcher("KalshiNR", Raising())
+    observers = Dispatcher("KalshiNR", RaisingObserver())
     assert (observers.follows_messages, observers.follows_orders) == (True, False)
     assert observers.on_wire is not None
     observers.wire("sent", b"", clock.now)
@@ -367,7 +367,8 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         ),
         (Resubscribed(order("a"), 2), "reconnect INFO: sent NewOrderSingle again, MsgSeqNum 2"),
         (GaveUp(ERROR, "the key is wrong"), "reconnect ERROR: gave up: the key is wrong"),
-        (ReadingPaused(9), "connection WARNING: reading paused: 9 events wait to be taken"),
+        (ReadingPaused(9), "connection WARNING: reading paused: 9 events are waiting to be fetched"),
+        (ReadingPaused(1), "connection WARNING: reading paused: 1 event is waiting to be fetched"),
         (ReadingResumed(), "connection INFO: reading resumed"),
         (LOGON, "session INFO: logged on, heartbeats every 30 s, numbers restarted"),
         (attrs.evolve(LOGON, reset=False), "session INFO: logged on, heartbeats every 30 s"),
@@ -380,11 +381,11 @@ REPORT.problems, BAD_REPORT.problems = (), (PROBLEM,)
         (MessageReceived(BAD_REPORT), f"session DEBUG: ExecutionReport with problems: {PROBLEM}"),
         (
             RejectReceived(REJECT, 7, order("a")),
-            r"session WARNING: the venue rejects NewOrderSingle, MsgSeqNum 7: no such\x0amarket",
+            r"session WARNING: the venue rejected NewOrderSingle, MsgSeqNum 7: no such\x0amarket",
         ),
         (
             RejectReceived(decoded("35=3"), None, None),
-            "session WARNING: the venue rejects a message, MsgSeqNum None: no reason given",
+            "session WARNING: the venue rejected a message, MsgSeqNum None: no reason given",
         ),
         (MessageRejected(BAD_REPORT, (PROBLEM,)), f"session WARNING: ExecutionReport rejected: {PROBLEM}"),
         (MessageRejected(None, (PROBLEM,)), f"session WARNING: a message rejected: {PROBLEM}"),

@@ -392,7 +392,7 @@ def test_a_full_disk_is_reported_once_and_lost_lines_are_counted(
     connection.wire("sent", ORDER, NOW)
     assert log.lost == 6
     assert [line[28:] for line in path.read_text().splitlines()[1:]] == [
-        "0 lines missing here: 6",
+        "0 incomplete log; lines missing here: 6",
         f"1 sent     {shown(ORDER)}",
     ]
     assert (
@@ -442,7 +442,7 @@ def test_messages_after_closing_count_as_lost(path: Path, caplog: pytest.LogCapt
     assert not caplog.records
 
 
-def test_the_same_path_shares_one_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_with_the_same_path_share_one_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     one = open_shared(path.name)
     two = open_shared(path)

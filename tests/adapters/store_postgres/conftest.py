@@ -16,8 +16,8 @@ def pooler(server: Server) -> Iterator[Pooler]:
 
 
 @pytest.fixture(params=["direct", "pooled"])
-def either(request: pytest.FixtureRequest, dsn: str, database: str) -> str:
-    """A DSN, once without and once with PgBouncer."""
+def direct_or_pooled_dsn(request: pytest.FixtureRequest, dsn: str, database: str) -> str:
+    """The DSN of the database, once without and once with PgBouncer."""
     if request.param == "direct":
         return dsn
     pooler: Pooler = request.getfixturevalue("pooler")

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.errors import KeyChangedError
 from kalshi_fix_adapters.store_postgres import PostgresDatabase
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.stores import OWNER
-from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, fill, run
+from tests.adapters.stores.keys import NAMED_OWNER, NEW_KEY, NEW_OWNER, fill, run
 from tests.helpers import KEY_ID
 
 
@@ -27,9 +27,9 @@ def stores(dsn: str) -> PostgresDatabase:
 def test_the_most_recently_used_store_is_proposed_without_the_password(dsn: str) -> None:
     stores = PostgresDatabase(dsn.replace("store@", "store:secret@"), "none")
     names = [fill(stores, attrs.evolve(OWNER, sender_comp_id="key-1"))]
-    names.insert(0, stores.migrate(fill(stores, NAMED), account="key-2"))
+    names.insert(0, stores.migrate(fill(stores, NAMED_OWNER), account="key-2"))
     with pytest.raises(KeyChangedError) as caught:
-        stores.open(NEW)
+        stores.open(NEW_OWNER)
     assert caught.value.stores == tuple(names)
     assert f"--store {names[0]} " in caught.value.command
     assert "secret" not in str(caught.value)

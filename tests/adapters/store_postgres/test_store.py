@@ -17,7 +17,14 @@ from kalshi_fix_adapters.config.stores import stores_at
 from kalshi_fix_adapters.store_postgres import PostgresDatabase, PostgresStore, StoreInUseError
 from kalshi_fix_adapters.stores.lease import Lease, now
 from kalshi_fix_sansio.errors import ConfigurationError, StoreError
-from tests.adapters.store_sqlite.stores import OWNER, contents, kept, open_request, send, send_and_commit
+from tests.adapters.store_sqlite.stores import (
+    OWNER,
+    contents,
+    kept_numbers,
+    open_request,
+    send,
+    send_and_commit,
+)
 from tests.postgres import Relay, Server, execute_at
 
 Execute = Callable[[str], list[Any]]
@@ -35,8 +42,8 @@ def commit_one_by_one(store: PostgresStore, count: int) -> None:
         send_and_commit(store, 1)
 
 
-def test_a_reopened_store_has_the_committed_records(either: str) -> None:
-    dsn = either
+def test_a_reopened_store_has_the_committed_records(direct_or_pooled_dsn: str) -> None:
+    dsn = direct_or_pooled_dsn
     with opened(dsn) as store:
         send(store, 5)
         store.record_sent(6, None)
@@ -60,7 +67,7 @@ def test_a_reopened_store_has_the_committed_records(either: str) -> None:
         before = contents(store)
     with opened(dsn) as store:
         assert contents(store) == before
-        assert (store.generation, store.reset_unanswered, kept(store)) == (1, True, [1, 2])
+        assert (store.generation, store.reset_unanswered, kept_numbers(store)) == (1, True, [1, 2])
         store.renumber(10, 20)
     with opened(dsn) as store:
         assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (10, 20, 10)
@@ -78,9 +85,9 @@ def test_old_messages_and_ids_are_deleted(
             store.record_request(attrs.evolve(open_request(key, key + 1), request_id=f"id-{key}"))
             send(store, 1, size=25)
         store.commit()
-        assert kept(store) == list(range(601 - left, 601))
+        assert kept_numbers(store) == list(range(601 - left, 601))
     with opened(dsn, **options) as store:
-        assert kept(store) == list(range(601 - left, 601))
+        assert kept_numbers(store) == list(range(601 - left, 601))
     assert execute("SELECT min(seq_num) FROM kalshi_fix.sent") == [(601 - left,)]
 
 
@@ -95,8 +102,8 @@ def test_a_store_in_use_is_refused_until_its_lease_ends_or_it_is_closed(dsn: str
     store.close()
 
 
-def test_a_fenced_writer_never_writes_again(either: str, execute: Execute) -> None:
-    dsn = either
+def test_a_fenced_writer_never_writes_again(direct_or_pooled_dsn: str, execute: Execute) -> None:
+    dsn = direct_or_pooled_dsn
     old = opened(dsn)
     send_and_commit(old, 2)
     execute(END_LEASE)
@@ -114,7 +121,7 @@ def test_a_fenced_writer_never_writes_again(either: str, execute: Execute) -> No
         with pytest.raises(StoreInUseError):
             opened(dsn)
     with opened(dsn) as store:
-        assert (kept(store), store.row("old")) == ([1, 2, 3], None)
+        assert (kept_numbers(store), store.row("old")) == ([1, 2, 3], None)
 
 
 def test_a_lost_lease_ends_the_store_before_another_thread_notices(dsn: str) -> None:
@@ -193,10 +200,10 @@ def test_invalid_options_are_refused(dsn: str) -> None:
 
 
 def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
-    database: str, either: str, execute: Execute
+    database: str, direct_or_pooled_dsn: str, execute: Execute
 ) -> None:
     execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
-    opened(either).close()
+    opened(direct_or_pooled_dsn).close()
     execute("""
         CREATE TABLE seen (value text);
         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -205,11 +212,11 @@ def test_commits_wait_for_the_disk_whatever_the_settings_of_the_database(
         CREATE CONSTRAINT TRIGGER note AFTER UPDATE ON kalshi_fix.session DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION note();
     """)
-    with opened(either) as store:
+    with opened(direct_or_pooled_dsn) as store:
         commit_one_by_one(store, 5)
         assert execute("SELECT DISTINCT value FROM seen") == [("on",)]
     # The setting ends with each transaction, so it does not affect other users of the connection.
-    assert execute_at(either, "SHOW synchronous_commit") == [("off",)]
+    assert execute_at(direct_or_pooled_dsn, "SHOW synchronous_commit") == [("off",)]
 
 
 @pytest.mark.parametrize(("how", "text"), [("EXCEPTION", "refused"), ("WARNING", "01000 refused")])
@@ -264,7 +271,7 @@ def test_a_commit_whose_answer_is_lost_ends_the_store(
         store.close()
         execute(END_LEASE)
         with opened(relay.dsn(database)) as store:  # the row was committed
-            assert (store.next_outgoing, kept(store)) == (3, [1, 2])
+            assert (store.next_outgoing, kept_numbers(store)) == (3, [1, 2])
 
 
 def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execute: Execute) -> None:
@@ -281,7 +288,7 @@ def test_a_takeover_does_not_wait_long_for_a_commit_in_progress(dsn: str, execut
 def test_a_store_can_be_closed_while_its_server_does_not_answer(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSING", 0.01)
+    monkeypatch.setattr("kalshi_fix_adapters.store_postgres.store.CLOSE_TIMEOUT", 0.01)
     store = opened(dsn)
     may_answer = threading.Event()
     release = store._database.release

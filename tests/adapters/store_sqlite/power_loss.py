@@ -53,7 +53,7 @@ class Files:
             target.write_bytes(data)
         return path
 
-    def cut(self, length: int, rest: bytes = b"") -> Files:
+    def with_truncated_log(self, length: int, rest: bytes = b"") -> Files:
         """Return the files with only the first `length` bytes of the log, followed by `rest`."""
         return attrs.evolve(self, log=self.log[:length] + rest)
 
@@ -90,10 +90,10 @@ class Disk:
     def __init__(self, path: Path, *, checkpoint_pages: int | None = None, remember: bool = True) -> None:
         self.path = path
         self.synced = 0
-        """The length of the log that is on the disk."""
+        """The length of the part of the log that is on the disk."""
         self.commits = 0
         self.restarts = 0
-        """The number of restarts of the log."""
+        """How many times the log was restarted."""
         self.before = Files(b"", b"")
         """The files before the last commit."""
         self.unmerged = self.merged = Files(b"", b"")
@@ -103,7 +103,7 @@ class Disk:
         """Whether the last commit restarted the log."""
         self._checkpoint_pages = checkpoint_pages
         self._remember = remember
-        self._full = False
+        self._waits_for_disk = False
         self._salts = b""
         self._end = 0
 
@@ -111,7 +111,7 @@ class Disk:
         """Open the store and watch it. The files left by an earlier process count as being on the disk."""
         disk = self
 
-        class Watched(_Watched):
+        class WatchedConnection(_ObservedConnection):
             def __init__(self, *arguments: Any, **named: Any) -> None:
                 super().__init__(*arguments, **named)
                 self.disk = disk
@@ -119,7 +119,7 @@ class Disk:
                     self.execute(f"PRAGMA wal_autocheckpoint = {disk._checkpoint_pages}")
 
         class WatchedStore(SqliteStore):
-            connection_class = Watched
+            connection_class = WatchedConnection
 
         store = WatchedStore(self.path, owner=owner, **options)
         if self._checkpoint_pages is not None:
@@ -143,7 +143,7 @@ class Disk:
         files = self.files()
         end = random.randrange(self.synced, max(self._end, self.synced) + 1)
         rest = random.choice((b"", bytes(random.randrange(5000)), random.randbytes(random.randrange(5000))))
-        return files.cut(end, rest)
+        return files.with_truncated_log(end, rest)
 
     def within_last_commit(self, random: Random) -> Files:
         """Return the files as they may be if the power failed while the last commit was being written, but
@@ -168,7 +168,7 @@ class Disk:
 
     def _after(self, statement: str) -> None:
         if statement.startswith("PRAGMA synchronous"):
-            self._full = statement.endswith("FULL")
+            self._waits_for_disk = statement.endswith("FULL")
         elif statement.startswith("PRAGMA wal_checkpoint") and self._remember:
             self.merged = self.files()
         elif statement == "COMMIT":
@@ -177,8 +177,8 @@ class Disk:
             self._read_index()
 
     def _read_index(self) -> None:
-        """Find the end of the log and how much of it is on the disk. If the log was restarted, the database
-        contains everything in the previous log."""
+        """Determine the length of the log, and how much of it is on the disk. After a restart of the log, the
+        database contains everything that was in the previous log."""
         with self.path.with_name(self.path.name + "-shm").open("rb") as index:
             page_size, frames, salts, copied = _INDEX.unpack(index.read(_INDEX.size))
         frame = _FRAME_HEADER + page_size
@@ -189,10 +189,10 @@ class Disk:
         self._salts = salts
         self._end = _LOG_HEADER + frames * frame
         # A checkpoint syncs the log before it copies.
-        self.synced = self._end if self._full else max(self.synced, _LOG_HEADER + copied * frame)
+        self.synced = self._end if self._waits_for_disk else max(self.synced, _LOG_HEADER + copied * frame)
 
 
-class _Watched(sqlite3.Connection):
+class _ObservedConnection(sqlite3.Connection):
     """Notifies a disk of the statements that decide which data is on it."""
 
     disk: Disk

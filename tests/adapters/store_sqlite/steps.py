@@ -1,9 +1,10 @@
-"""Numbered steps that change a store, each in one commit: after a crash a store must be in the state after
-some number of steps. The memory store computes that state.
+"""Numbered steps that change a store. Each step is one commit, so after a crash the store must be in the
+state after a whole number of steps. The memory store computes that state.
 
-As a program, `python -m tests.adapters.store_sqlite.steps PATH SYNC`, it reads numbers of steps from its
-standard input; for each it forks a child, which prints its process id and continues from that step, printing
-the number of each finished step until it is killed. Then the program prints "killed"."""
+`python -m tests.adapters.store_sqlite.steps PATH SYNC` reads numbers of steps from its standard input. For
+each number it forks a child, which prints its process id and continues after that step. The child prints the
+number of each step that it has finished, until it is killed. Then the program prints "killed".
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from kalshi_fix_adapters.store_sqlite import SqliteStore
 from kalshi_fix_sansio.session import MemoryStore
 from tests.adapters.store_sqlite.stores import commit, contents, open_request, opened, send
 
-KEEP = 15
+MAX_MESSAGES = 15
 
 
 class MemoryRowStore(MemoryStore):
@@ -66,7 +67,7 @@ def step(store: MemoryRowStore | SqliteStore, number: int) -> bool:
 def states() -> Iterator[tuple[Any, ...]]:
     """Yield the contents of a store after zero steps, one step, two steps and so on, with the user's rows
     last."""
-    store = MemoryRowStore(max_messages=KEEP)
+    store = MemoryRowStore(max_messages=MAX_MESSAGES)
     yield (*contents(store), store.rows)
     for number in count(1):
         step(store, number)
@@ -75,7 +76,7 @@ def states() -> Iterator[tuple[Any, ...]]:
 
 def run(path: Path, sync: str, done: int) -> None:
     """Run steps, and print the number of each finished step."""
-    store = opened(path, sync=sync, max_messages=KEEP)
+    store = opened(path, sync=sync, max_messages=MAX_MESSAGES)
     os.write(1, b"%d\n" % os.getpid())
     for number in count(done + 1):
         step(store, number)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 """The folder from which programs import the modules of the tests."""
 
 
-def stored(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
+def stored_message(number: int, seconds: float = 0, size: int = 0) -> StoredMessage:
     """Return a sent message of at least this size."""
     frame = b"frame %d\x01\x00\xff" % number
     return StoredMessage(
@@ -39,7 +39,7 @@ def open_request(key: int, number: int = 1, *, uncertain: bool = False) -> OpenR
 def send(store: MessageStore, count: int, *, size: int = 0) -> None:
     """Record messages with the next numbers, one second apart."""
     for number in range(store.next_outgoing, store.next_outgoing + count):
-        store.record_sent(number, stored(number, number, size))
+        store.record_sent(number, stored_message(number, number, size))
 
 
 def send_and_commit(store: MessageStore, count: int, *, size: int = 0) -> None:
@@ -48,7 +48,7 @@ def send_and_commit(store: MessageStore, count: int, *, size: int = 0) -> None:
     commit(store)
 
 
-def kept(store: MessageStore) -> list[int]:
+def kept_numbers(store: MessageStore) -> list[int]:
     """Return the numbers of all messages kept."""
     return [message.seq_num for message in store.sent_between(1, store.next_outgoing)]
 

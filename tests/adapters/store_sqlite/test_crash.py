@@ -16,7 +16,7 @@ import pytest
 
 from kalshi_fix_adapters.store_sqlite import read_summary
 from tests.adapters.store_sqlite.power_loss import Disk
-from tests.adapters.store_sqlite.steps import KEEP, states, step
+from tests.adapters.store_sqlite.steps import MAX_MESSAGES, states, step
 from tests.adapters.store_sqlite.stores import FILE, OWNER, ROOT, contents, execute, opened
 
 State = tuple[Any, ...]
@@ -42,7 +42,7 @@ class History:
 
 def reopened_state(path: Path) -> State:
     """Return the contents of a store when it is opened again."""
-    with opened(path, sync="normal", max_messages=KEEP) as store:
+    with opened(path, sync="normal", max_messages=MAX_MESSAGES) as store:
         return (*contents(store), {key: store.row(key) for key in store.row_sizes})
 
 
@@ -66,8 +66,8 @@ def summary_of_state(state: State) -> State:
 
 @contextmanager
 def writing(path: Path, sync: str) -> Iterator[Callable[[int], tuple[int, IO[str]]]]:
-    """Yield a function that starts a process which continues after this many steps; the function returns the
-    process id and the stream to which the process reports each further step."""
+    """Yield a function that starts a process, which continues after the given number of steps. The function
+    returns the process id and the stream on which the process reports each further step."""
     command = [sys.executable, "-m", "tests.adapters.store_sqlite.steps", str(path), sync]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -135,7 +135,7 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
     history, disk = History(), Disk(tmp_path / FILE)
     create_with_small_pages(disk.path)
     torn = tmp_path / "torn" / FILE
-    with disk.open(OWNER, sync="full", max_messages=KEEP) as store:
+    with disk.open(OWNER, sync="full", max_messages=MAX_MESSAGES) as store:
         for number in range(1, 5):
             step(store, number)
             files = disk.files()
@@ -145,13 +145,13 @@ def test_a_commit_truncated_at_any_byte_is_complete_or_absent(tmp_path: Path, re
             before, after = (summary_of_state(history.after(done)) for done in (number - 1, number))
             seen, expected = [], []
             for length in range(disk.synced_before, disk.synced):
-                cut = files.cut(length, rest)
+                cut = files.with_truncated_log(length, rest)
                 cut.write(torn)
                 seen.append(summary_of_file(torn))
                 # Bytes of the old log may follow.
                 expected.append(after if cut.log.startswith(files.log[: disk.synced]) else before)
             assert seen == expected
-            files.cut(disk.synced, rest).write(torn)
+            files.with_truncated_log(disk.synced, rest).write(torn)
             assert summary_of_file(torn) == after
 
 
@@ -161,7 +161,7 @@ def test_after_a_power_loss_all_synced_data_is_present(tmp_path: Path, sync: str
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE
     safe = lost = 0
-    with disk.open(OWNER, sync=sync, max_messages=KEEP) as store:
+    with disk.open(OWNER, sync=sync, max_messages=MAX_MESSAGES) as store:
         for number in range(1, 150):
             commits = disk.commits
             must_be_durable = step(store, number)
@@ -186,7 +186,7 @@ def test_a_checkpoint_torn_by_a_power_loss_loses_nothing(tmp_path: Path) -> None
     disk = Disk(tmp_path / FILE, checkpoint_pages=20)
     torn = tmp_path / "torn" / FILE
     checkpoints = 0
-    with disk.open(OWNER, sync="normal", max_messages=KEEP) as store:
+    with disk.open(OWNER, sync="normal", max_messages=MAX_MESSAGES) as store:
         for number in range(1, 120):
             merged = disk.merged
             step(store, number)

@@ -24,7 +24,7 @@ from tests.adapters.store_sqlite.stores import (
     OWNER,
     contents,
     execute,
-    kept,
+    kept_numbers,
     open_request,
     opened,
     opened_with,
@@ -168,7 +168,7 @@ def test_a_changed_message_is_not_returned(path: Path) -> None:
         with pytest.raises(StoreError, match="close this store"):
             store.find(19)
     with opened(path) as store, pytest.raises(StoreError, match="is damaged"):
-        kept(store)
+        kept_numbers(store)
     with opened(path, max_messages=40) as store:
         send_and_commit(store, 1)
 
@@ -249,7 +249,7 @@ def test_a_full_or_read_only_disk_is_an_error(path: Path, statement: str, text: 
             use()
     store.close()
     with opened(path) as store:
-        assert (store.next_outgoing, len(kept(store)), store.next_incoming) == (41, 40, 17)
+        assert (store.next_outgoing, len(kept_numbers(store)), store.next_incoming) == (41, 40, 17)
 
 
 def test_a_failing_last_commit_is_raised_and_the_file_released(path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_file_locked_by_another_program_is_an_error(path: Path, monkeypatch: p
             store.commit()
 
 
-LIMITED = """
+LIMITED_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
@@ -292,11 +292,11 @@ store.close()
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no file size limits")
 @pytest.mark.parametrize("limit", [40_000, 300_001, 5_000_000])
 def test_a_file_size_limit_is_an_error(tmp_path: Path, limit: int) -> None:
-    committed, text = python(LIMITED, tmp_path, str(limit)).split(" ", 1)
+    committed, text = python(LIMITED_PROGRAM, tmp_path, str(limit)).split(" ", 1)
     assert "check the disk and the file size limit" in text
     with opened(tmp_path) as store:
         assert store.next_outgoing in (int(committed), int(committed) + 1)
-        assert len(kept(store)) == store.next_outgoing - 1
+        assert len(kept_numbers(store)) == store.next_outgoing - 1
 
 
 def not_a_folder(folder: Path) -> Path:

@@ -24,7 +24,7 @@ from kalshi_fix_adapters.store_sqlite.tables import connect
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.store_sqlite.stores import OWNER, execute
-from tests.adapters.stores.keys import NEW, NEW_KEY, ROTATED, record_contents
+from tests.adapters.stores.keys import NEW_KEY, NEW_OWNER, ROTATED_OWNER, record_contents
 from tests.helpers import KEY_ID
 
 
@@ -43,7 +43,7 @@ def test_the_most_recently_written_store_is_proposed_for_migration(tmp_path: Pat
     for path in (paths[0], Path(f"{paths[1]}.mark")):
         os.utime(path, (2, 2) if path == paths[0] else (3, 3))
     with pytest.raises(KeyChangedError) as caught:
-        find_store(tmp_path, NEW)
+        find_store(tmp_path, NEW_OWNER)
     assert caught.value.stores == (paths[1], paths[0], paths[2])
     assert str(paths[1]) in caught.value.command
 
@@ -51,7 +51,7 @@ def test_the_most_recently_written_store_is_proposed_for_migration(tmp_path: Pat
 def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path: Path) -> None:
     (tmp_path / "demo-prediction-of-somebody-else-KalshiRT-1.sqlite3").touch()
     for folder in (tmp_path, tmp_path / "missing"):
-        assert find_store(folder, NEW) == store_path(folder, NEW)
+        assert find_store(folder, NEW_OWNER) == store_path(folder, NEW_OWNER)
     # The name of an account is not the name of a key.
     assert store_path(tmp_path, attrs.evolve(OWNER, account=KEY_ID)) != store_path(tmp_path, OWNER)
 
@@ -59,8 +59,8 @@ def test_other_files_and_a_missing_folder_are_not_stores_of_the_account(tmp_path
 def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners(tmp_path: Path) -> None:
     path = migrate_store(fill(tmp_path), account="maker")
     assert Path(f"{path}.mark").exists()
-    SqliteStore(path, owner=ROTATED).close()
-    for other in (attrs.evolve(ROTATED, product="margin"), OWNER):
+    SqliteStore(path, owner=ROTATED_OWNER).close()
+    for other in (attrs.evolve(ROTATED_OWNER, product="margin"), OWNER):
         with pytest.raises(StoreError, match="belongs to"):
             SqliteStore(path, owner=other)
 
@@ -68,7 +68,7 @@ def test_a_store_named_after_an_account_has_a_mark_file_and_refuses_other_owners
 def test_a_file_is_not_replaced_by_a_migration_and_a_damaged_one_is_not_migrated(tmp_path: Path) -> None:
     old = fill(tmp_path)
     before = old.read_bytes()
-    new = SqliteStore(store_path(tmp_path, NEW), owner=NEW)
+    new = SqliteStore(store_path(tmp_path, NEW_OWNER), owner=NEW_OWNER)
     with new, pytest.raises(StoreError, match="is already in use by this process"):
         migrate_store(old, key_id=NEW_KEY)
     assert old.read_bytes() == before
@@ -89,9 +89,9 @@ def test_an_interrupted_migration_is_completed_by_the_same_call(
     with pytest.raises(StoreError, match="belongs to"):
         SqliteStore(find_store(tmp_path, OWNER), owner=OWNER)
     with pytest.raises(KeyChangedError):
-        find_store(tmp_path, NEW)
+        find_store(tmp_path, NEW_OWNER)
     new = migrate_store(old, key_id=NEW_KEY)
-    with SqliteStore(new, owner=NEW) as store:
+    with SqliteStore(new, owner=NEW_OWNER) as store:
         assert (store.row("position"), store.next_outgoing) == ('"5"', 1)
     for again in (old, new):
         with pytest.raises(StoreError, match=r"there is no file|already belongs to this key"):

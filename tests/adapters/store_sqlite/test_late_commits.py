@@ -15,7 +15,7 @@ from kalshi_fix_adapters.store_sqlite import read_summary
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.stores import (
     FILE,
-    kept,
+    kept_numbers,
     open_request,
     opened,
     opened_with,
@@ -23,7 +23,7 @@ from tests.adapters.store_sqlite.stores import (
     send_and_commit,
 )
 
-LONG = 30.0
+LONG_TIMEOUT = 30.0
 
 
 class SlowDisk:
@@ -36,15 +36,15 @@ class SlowDisk:
         self.gate.set()
         disk = self
 
-        class Slow(sqlite3.Connection):
+        class SlowConnection(sqlite3.Connection):
             def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
                 if sql == "COMMIT" and not disk.gate.is_set():
                     disk.begun.release()
-                    assert disk.gate.wait(LONG)
+                    assert disk.gate.wait(LONG_TIMEOUT)
                 disk.commits += sql == "COMMIT"
                 return super().execute(sql, *arguments)
 
-        self.store = opened_with(Slow, path)
+        self.store = opened_with(SlowConnection, path)
 
 
 @pytest.fixture
@@ -55,11 +55,11 @@ def disk(tmp_path: Path) -> Iterator[SlowDisk]:
     found.store.close()
 
 
-def hold(disk: SlowDisk) -> int:
+def begin_held_commit(disk: SlowDisk) -> int:
     """Begin a commit of all recorded changes and return its ticket; the disk does not complete it yet."""
     disk.gate.clear()
     ticket = disk.store.begin_commit()
-    assert disk.begun.acquire(timeout=LONG)
+    assert disk.begun.acquire(timeout=LONG_TIMEOUT)
     return ticket
 
 
@@ -73,12 +73,12 @@ def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
     store.settle_requests([1])
     store.record_request(open_request(2))
     store.record_rows({"a": None, "c": "3"})
-    ticket = hold(disk)
+    ticket = begin_held_commit(disk)
     send(store, 1)
     store.advance_incoming(5)
     store.record_rows({"b": "4"})
     assert store.durable < ticket
-    assert kept(store) == [1, 2, 3, 4]
+    assert kept_numbers(store) == [1, 2, 3, 4]
     assert [store.find(number) is not None for number in (2, 3, 4, 5)] == [True, True, True, False]
     assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (5, 5, 1)
     assert store.open_requests() == (open_request(2),)
@@ -86,7 +86,7 @@ def test_reads_and_records_do_not_wait_for_a_commit(disk: SlowDisk) -> None:
     assert read_summary(store.path).next_outgoing == 3
     disk.gate.set()
     store.commit()
-    assert kept(store) == [1, 2, 3, 4]
+    assert kept_numbers(store) == [1, 2, 3, 4]
     assert read_summary(store.path).next_outgoing == 5
 
 
@@ -97,18 +97,19 @@ def test_a_reset_that_is_not_durable_yet_applies_to_reads(disk: SlowDisk, first:
     store.reset()
     if not first:
         send(store, 1)
-    hold(disk)
+    begin_held_commit(disk)
     send(store, 2)
-    assert (kept(store), store.oldest_kept, store.generation) == ([1, 2] if first else [1, 2, 3], 1, 1)
+    assert kept_numbers(store) == ([1, 2] if first else [1, 2, 3])
+    assert (store.oldest_kept, store.generation) == (1, 1)
     disk.gate.set()
     store.commit()
-    assert kept(store) == ([1, 2] if first else [1, 2, 3])
+    assert kept_numbers(store) == ([1, 2] if first else [1, 2, 3])
 
 
 def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk) -> None:
     store = disk.store
     send(store, 1)
-    hold(disk)
+    begin_held_commit(disk)
     before, tickets = disk.commits, []
     for number in range(50):
         send(store, 1)
@@ -123,19 +124,24 @@ def test_all_changes_recorded_during_a_commit_are_one_transaction(disk: SlowDisk
     assert disk.commits == before + 2
     assert tickets == sorted(set(tickets))
     assert store.durable == tickets[-1]
-    expected = (kept(store), store.open_requests(), store.generation, store.reset_unanswered)
+    expected = (kept_numbers(store), store.open_requests(), store.generation, store.reset_unanswered)
     store.close()
     with opened(store.path.parent) as again:
-        assert (kept(again), again.open_requests(), again.generation, again.reset_unanswered) == expected
+        assert (
+            kept_numbers(again),
+            again.open_requests(),
+            again.generation,
+            again.reset_unanswered,
+        ) == expected
 
 
 def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = disk.store
-    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.CLOSING", 0.0)
+    monkeypatch.setattr("kalshi_fix_adapters.stores.durable.CLOSE_TIMEOUT", 0.0)
     send(store, 1)
-    hold(disk)
+    begin_held_commit(disk)
     with pytest.raises(StoreError, match="a commit did not complete: check the disk"):
         store.close()
     with pytest.raises(StoreError, match="is already in use by this process"):
@@ -143,12 +149,12 @@ def test_a_store_whose_commit_hangs_cannot_be_closed_or_opened_again(
     with pytest.raises(StoreError, match="is closed"):
         send(store, 1)
     disk.gate.set()
-    assert store._commits.close(LONG)
+    assert store._commits.close(LONG_TIMEOUT)
     store._file.close()
     store._lock.release()
 
 
-class Log:
+class LogMonitor:
     """Records the thread in which a store restarts its log, and holds back the merging of the log."""
 
     def __init__(self, path: Path) -> None:
@@ -163,7 +169,7 @@ class Log:
             def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
                 if "wal_checkpoint" in sql and not log.gate.is_set():
                     log.merging.release()
-                    assert log.gate.wait(LONG)
+                    assert log.gate.wait(LONG_TIMEOUT)
                 found = super().execute(sql, *arguments)
                 if sql == "COMMIT":
                     log.threads_by_log.setdefault(file.read_bytes()[16:24], threading.current_thread().name)
@@ -173,7 +179,7 @@ class Log:
 
 
 def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path) -> None:
-    log = Log(tmp_path / FILE)
+    log = LogMonitor(tmp_path / FILE)
     with log.store as store:
         # Writing the header of the first log waits for the disk, too.
         send_and_commit(store, 1)
@@ -182,11 +188,11 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
         for _ in range(60):
             send(store, 1, size=100_000)
             tickets.append(store.begin_commit())
-        assert log.merging.acquire(timeout=LONG)
+        assert log.merging.acquire(timeout=LONG_TIMEOUT)
         first = store.durable
         assert tickets[0] <= first < tickets[-1]
         assert store.path.stat().st_size == size
-        assert len(kept(store)) == 61
+        assert len(kept_numbers(store)) == 61
         log.gate.set()
         store.commit()
         assert store.path.stat().st_size > size
@@ -194,7 +200,7 @@ def test_the_sending_thread_never_waits_for_the_log_to_be_merged(tmp_path: Path)
             send(store, 1, size=100_000)
             store.begin_commit()
         store.commit()
-        assert len(kept(store)) == 261
+        assert len(kept_numbers(store)) == 261
     assert len(log.threads_by_log) >= 3
     assert set(log.threads_by_log.values()) == {"kalshi-fix-store"}
 
@@ -220,4 +226,4 @@ def test_a_log_that_another_program_reads_is_merged_later(tmp_path: Path) -> Non
             reader.execute("COMMIT")
         send_and_commit(store, 1)
         assert log.stat().st_size < 1_000_000
-        assert len(kept(store)) == 62
+        assert len(kept_numbers(store)) == 62

@@ -18,7 +18,7 @@ from tests.adapters.store_sqlite.stores import FILE, opened, opened_with, send, 
 LOG_HEADER, FRAME_HEADER, PAGE = 32, 24, 4096
 
 
-def left_by_a_kill(tmp_path: Path, *, sync: str = "full") -> Path:
+def store_of_killed_process(tmp_path: Path, *, sync: str = "full") -> Path:
     """Return the path of a store as left by a process that was killed after some commits."""
     original, left = tmp_path / "original", tmp_path / "left"
     original.mkdir()
@@ -47,7 +47,7 @@ def restart_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("sync", ["full", "normal"])
 def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path, sync: str) -> None:
-    path = left_by_a_kill(tmp_path, sync=sync)
+    path = store_of_killed_process(tmp_path, sync=sync)
     files = {file: file.read_bytes() for file in path.parent.iterdir()}
     log = files[log_of(path)]
     refused = 0
@@ -71,7 +71,7 @@ def test_a_flipped_bit_in_the_log_never_lowers_a_number_silently(tmp_path: Path,
 
 
 def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
-    path = left_by_a_kill(tmp_path)
+    path = store_of_killed_process(tmp_path)
     log_of(path).unlink()
     for read in (opened, read_summary):
         with pytest.raises(StoreError, match=r"an older copy: its next numbers are 6 .* 14 and 9"):
@@ -79,7 +79,7 @@ def test_a_missing_log_and_an_older_copy_are_detected(tmp_path: Path) -> None:
 
 
 def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = left_by_a_kill(tmp_path)
+    path = store_of_killed_process(tmp_path)
     restart_system(monkeypatch)
     log = log_of(path).read_bytes()
     # Confirming the last number from the venue did not wait for the disk; every sent number did.
@@ -88,10 +88,10 @@ def test_a_power_loss_reverts_only_unsynced_changes(tmp_path: Path, monkeypatch:
         assert numbers(store) == (14, 8)
 
 
-def test_a_power_loss_that_reverted_synced_changes_is_damage(
+def test_a_power_loss_that_reverted_synced_changes_is_reported_as_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = left_by_a_kill(tmp_path)
+    path = store_of_killed_process(tmp_path)
     restart_system(monkeypatch)
     log_of(path).unlink()
     with pytest.raises(StoreError, match="it had already reached 14 and 8"):
@@ -101,7 +101,7 @@ def test_a_power_loss_that_reverted_synced_changes_is_damage(
 def test_with_sync_normal_a_power_loss_may_revert_any_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = left_by_a_kill(tmp_path, sync="normal")
+    path = store_of_killed_process(tmp_path, sync="normal")
     restart_system(monkeypatch)
     log_of(path).unlink()
     with opened(path, sync="normal") as store:
@@ -109,7 +109,7 @@ def test_with_sync_normal_a_power_loss_may_revert_any_commit(
 
 
 @pytest.mark.parametrize("target", [None, (3, 5), (21, 4), (90, 1)])
-def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
+def test_a_crash_while_numbers_are_reset_or_set_is_not_reported_as_damage(
     tmp_path: Path, target: tuple[int, int] | None
 ) -> None:
     interrupted = []
@@ -151,7 +151,7 @@ def test_numbers_being_reset_or_set_are_not_damage_wherever_the_process_dies(
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", b"\xff" * 160, b"- 99 99 99 99 1"])
 def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, content: bytes | None) -> None:
-    path = left_by_a_kill(tmp_path)
+    path = store_of_killed_process(tmp_path)
     mark_path(path).unlink()
     if content is not None:
         mark_path(path).write_bytes(content)
@@ -164,7 +164,7 @@ def test_without_a_valid_mark_a_store_opens_and_gets_a_new_one(tmp_path: Path, c
 
 
 def test_a_new_store_is_not_compared_with_one_that_was_removed(tmp_path: Path) -> None:
-    path = left_by_a_kill(tmp_path)
+    path = store_of_killed_process(tmp_path)
     for file in (path, log_of(path), path.with_name(path.name + "-shm")):
         file.unlink()
     with opened(path) as store:

@@ -30,13 +30,13 @@ from tests.adapters.store_sqlite.stores import (
     OWNER,
     ROOT,
     execute,
-    kept,
+    kept_numbers,
     open_request,
     opened,
     python,
     send,
     send_and_commit,
-    stored,
+    stored_message,
 )
 
 # --- files and owners
@@ -160,7 +160,7 @@ def test_closing_commits_and_may_be_repeated(tmp_path: Path) -> None:
             use()
     assert store.next_outgoing == 2
     with opened(tmp_path) as store:
-        assert kept(store) == [1]
+        assert kept_numbers(store) == [1]
 
 
 def test_any_thread_may_use_and_close_the_store(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_numbers_beyond_the_range_of_the_file_are_refused(tmp_path: Path, number
     with opened(tmp_path) as store:
         send_and_commit(store, 1)
         assert store.find(number) is None
-        assert list(store.sent_between(1, number)) == [stored(1, 1)]
+        assert list(store.sent_between(1, number)) == [stored_message(1, 1)]
         store.advance_incoming(2**63 - 1)
     with opened(tmp_path) as store:
         assert store.next_incoming == 2**63 - 1
@@ -227,7 +227,7 @@ def test_the_store_cannot_be_used_after_a_commit_fails_internally(
         with pytest.raises(StoreError, match="MemoryError"):
             store.commit()
     with opened(tmp_path) as store:
-        assert kept(store) == [1]
+        assert kept_numbers(store) == [1]
 
 
 # --- retention
@@ -238,19 +238,19 @@ def test_messages_beyond_the_byte_limit_are_forgotten_at_a_commit_even_after_a_r
 ) -> None:
     with opened(tmp_path, max_bytes=300) as store:
         send_and_commit(store, 5, size=100)
-        assert (kept(store), store.oldest_kept) == ([3, 4, 5], 3)
+        assert (kept_numbers(store), store.oldest_kept) == ([3, 4, 5], 3)
         send_and_commit(store, 1, size=101)
-        assert kept(store) == [5, 6]
+        assert kept_numbers(store) == [5, 6]
     with opened(tmp_path, max_bytes=300) as store:
         send_and_commit(store, 1, size=99)
-        assert kept(store) == [5, 6, 7]
+        assert kept_numbers(store) == [5, 6, 7]
         send_and_commit(store, 1, size=20)
-        assert kept(store) == [6, 7, 8]
+        assert kept_numbers(store) == [6, 7, 8]
         send_and_commit(store, 1, size=301)
-        assert (kept(store), store.oldest_kept) == ([], 10)
+        assert (kept_numbers(store), store.oldest_kept) == ([], 10)
         store.reset()
         send_and_commit(store, 4, size=100)
-        assert kept(store) == [2, 3, 4]
+        assert kept_numbers(store) == [2, 3, 4]
 
 
 def test_large_messages_are_removed_from_the_file_soon_after_they_are_forgotten(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_large_messages_are_removed_from_the_file_soon_after_they_are_forgotten(
         for _ in range(40):
             send_and_commit(store, 1, size=200_000)
         [size] = execute(store.path, "SELECT SUM(LENGTH(frame)) FROM sent")
-        assert kept(store) == [36, 37, 38, 39, 40]
+        assert kept_numbers(store) == [36, 37, 38, 39, 40]
         assert size <= 2_100_000
 
 
@@ -277,7 +277,7 @@ def test_the_file_stays_small_over_many_messages(tmp_path: Path) -> None:
             sizes.append(size())
             databases.append(store.path.stat().st_size)
         assert store.next_outgoing == 200_001
-        assert len(kept(store)) == 1000
+        assert len(kept_numbers(store)) == 1000
     assert max(sizes) < 6_000_000
     assert max(databases) <= 400_000
     assert size() < 600_000
@@ -307,7 +307,7 @@ def retention() -> Retention:
     return Retention(timedelta(1), 10, 1000)
 
 
-TRY = """
+OPENING_PROGRAM = """
 import sys
 from kalshi_fix_sansio.errors import StoreError
 from tests.adapters.store_sqlite.stores import opened
@@ -321,9 +321,9 @@ except StoreError as error:
 
 def test_a_second_process_is_refused_with_the_id_of_the_first(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        text = python(TRY, store.path)
+        text = python(OPENING_PROGRAM, store.path)
         assert text.startswith(f"{store.path} is in use by process {os.getpid()}:")
-    assert python(TRY, store.path) == ""
+    assert python(OPENING_PROGRAM, store.path) == ""
 
 
 def test_a_second_store_in_the_same_process_is_refused(tmp_path: Path) -> None:
@@ -391,11 +391,11 @@ def test_a_lock_file_removed_during_locking_is_locked_again(
             opened(tmp_path)
 
 
-FORK = """
+FORKING_PROGRAM = """
 import os, sys
 from pathlib import Path
 from kalshi_fix_sansio.errors import StoreError
-from tests.adapters.store_sqlite.stores import kept, opened, send, send_and_commit
+from tests.adapters.store_sqlite.stores import kept_numbers, opened, send, send_and_commit
 
 store = opened(Path(sys.argv[1]), sync="normal")
 send(store, 2)
@@ -419,16 +419,16 @@ if not child:
 os.read(ready[0], 1)
 store.commit()
 send(store, 1)
-assert kept(store) == [1, 2, 3, 4]
+assert kept_numbers(store) == [1, 2, 3, 4]
 store.close()
 # The child is still alive, but holds no lock.
 with opened(Path(sys.argv[1])) as store:
-    assert kept(store) == [1, 2, 3, 4]
+    assert kept_numbers(store) == [1, 2, 3, 4]
 os.write(go[1], b"x")
 assert os.waitpid(child, 0)[1] == 0
 """
 
-ORPHAN = """
+ORPHAN_PROGRAM = """
 import os, sys
 from pathlib import Path
 from tests.adapters.store_sqlite.stores import opened, send
@@ -447,21 +447,21 @@ os._exit(0)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_cannot_use_the_store_and_does_not_disturb_its_parent(tmp_path: Path) -> None:
-    python(FORK, tmp_path)
+    python(FORKING_PROGRAM, tmp_path)
     with opened(tmp_path) as store:
-        assert kept(store) == [1, 2, 3, 4]
+        assert kept_numbers(store) == [1, 2, 3, 4]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_child_that_outlives_its_parent_releases_the_file(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
+    command = [sys.executable, "-c", ORPHAN_PROGRAM, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.wait(60) == 0
         assert process.stdout is not None
         # The child releases the file as soon as it runs, which may be after its parent has ended.
         assert process.stdout.read() == b"forked"
         with opened(tmp_path) as store:
-            assert kept(store) == [1]
+            assert kept_numbers(store) == [1]
 
 
 def test_the_owner_is_read_from_the_file_and_not_from_its_name(tmp_path: Path) -> None:

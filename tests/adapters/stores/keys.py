@@ -14,9 +14,9 @@ from kalshi_fix_adapters.stores.owner import store_name
 from tests.adapters.store_sqlite.stores import OWNER, open_request, send
 
 NEW_KEY = "9d3c6b0c-1111-4d06-9d3e-0a4f3d1c9b77"
-NEW = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
-NAMED = attrs.evolve(OWNER, account="maker")
-ROTATED = attrs.evolve(NAMED, sender_comp_id=NEW_KEY)
+NEW_OWNER = attrs.evolve(OWNER, sender_comp_id=NEW_KEY)
+NAMED_OWNER = attrs.evolve(OWNER, account="maker")
+ROTATED_OWNER = attrs.evolve(NAMED_OWNER, sender_comp_id=NEW_KEY)
 
 Stores: TypeAlias = Any
 """A `SqliteFolder` or a `PostgresDatabase`."""

@@ -12,7 +12,7 @@ import pytest
 from kalshi_fix_adapters.stores.commits import CommitThread
 from kalshi_fix_sansio.errors import StoreError
 
-LONG = 30.0
+LONG_TIMEOUT = 30.0
 
 
 class Numbers:
@@ -35,12 +35,12 @@ class Disk:
         self._allowed = threading.Semaphore(0)
         self.notified = threading.Semaphore(0)
         self.threaded = True
-        """Whether batches are written by the thread, and not by the caller."""
+        """Whether the thread writes the batches, and not the caller."""
         self.commits = CommitThread(self._write, self.notified.release, lambda: self.threaded)
 
     def _write(self, batch: Numbers) -> None:
         self.begun.release()
-        assert self._allowed.acquire(timeout=LONG)
+        assert self._allowed.acquire(timeout=LONG_TIMEOUT)
         if self.error is not None:
             raise self.error
         self.written.append(batch.numbers)
@@ -50,11 +50,11 @@ class Disk:
 
     def until_begun(self) -> None:
         """Wait until a write has begun."""
-        assert self.begun.acquire(timeout=LONG)
+        assert self.begun.acquire(timeout=LONG_TIMEOUT)
 
     def until_notified(self) -> None:
         """Wait for a call to `on_commit`."""
-        assert self.notified.acquire(timeout=LONG)
+        assert self.notified.acquire(timeout=LONG_TIMEOUT)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def disk() -> Iterator[Disk]:
     yield found
     found.allow(100)
     with suppress(StoreError):
-        found.commits.wait(found.commits.begun, LONG)
-    assert found.commits.close(LONG)
+        found.commits.wait(found.commits.begun, LONG_TIMEOUT)
+    assert found.commits.close(LONG_TIMEOUT)
 
 
 def test_batches_added_during_a_write_share_the_next_write(disk: Disk) -> None:
@@ -136,7 +136,7 @@ def test_close_writes_everything_and_reports_a_write_that_does_not_end(disk: Dis
     commits.add(Numbers(2))
     assert not commits.close(timeout=0)
     disk.allow(2)
-    assert commits.close(LONG)
+    assert commits.close(LONG_TIMEOUT)
     assert disk.written == [[1], [2]]
 
 
@@ -185,7 +185,7 @@ def test_no_write_follows_a_failed_write_in_the_callers_thread(
     assert disk.written == [[1]]
 
 
-def test_a_batch_that_nobody_waits_for_reports_no_failure(disk: Disk) -> None:
+def test_add_unless_failed_neither_writes_nor_raises_after_a_failure(disk: Disk) -> None:
     disk.threaded = False
     disk.allow(2)
     disk.commits.add_unless_failed(Numbers(1))

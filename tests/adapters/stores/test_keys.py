@@ -17,12 +17,21 @@ from tests.adapters.store_sqlite.stores import (
     OWNER,
     contents,
     execute,
-    kept,
+    kept_numbers,
     open_request,
     send,
     send_and_commit,
 )
-from tests.adapters.stores.keys import NAMED, NEW, NEW_KEY, ROTATED, Stores, fill, name_of, run
+from tests.adapters.stores.keys import (
+    NAMED_OWNER,
+    NEW_KEY,
+    NEW_OWNER,
+    ROTATED_OWNER,
+    Stores,
+    fill,
+    name_of,
+    run,
+)
 from tests.helpers import KEY_ID
 from tests.postgres import execute_at
 
@@ -61,7 +70,7 @@ def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_c
 ) -> None:
     old = fill(stores)
     with pytest.raises(KeyChangedError, match=r"has no store for KalshiRT as 9d3c6b0c.*run: ") as caught:
-        getattr(stores, use)(NEW)
+        getattr(stores, use)(NEW_OWNER)
     assert names(caught.value) == [old]
     assert caught.value.command in str(caught.value)
     program, command, *arguments = shlex.split(caught.value.command)
@@ -69,9 +78,9 @@ def test_a_new_key_next_to_the_store_of_another_key_is_an_error_that_names_the_c
     status, output = run(*arguments)
     assert status == 0
     assert output.endswith(
-        f"{name_of(stores, NEW)} contains 1 user row and 1 open request, and belongs to {NEW}\n"
+        f"{name_of(stores, NEW_OWNER)} contains 1 user row and 1 open request, and belongs to {NEW_OWNER}\n"
     )
-    assert stores.read(NEW).owner == NEW
+    assert stores.read(NEW_OWNER).owner == NEW_OWNER
 
 
 @pytest.mark.parametrize(
@@ -86,59 +95,61 @@ def test_accounts_environments_products_and_session_types_have_separate_stores(
     stores: Stores, other: dict[str, str]
 ) -> None:
     fill(stores)
-    stores.open(attrs.evolve(NEW, **other)).close()
+    stores.open(attrs.evolve(NEW_OWNER, **other)).close()
     assert len(stores.names()) == 2
 
 
 def test_a_migrated_store_has_its_rows_and_requests_and_the_numbers_of_the_key(stores: Stores) -> None:
     old = fill(stores)
     new = stores.migrate(old, key_id=NEW_KEY)
-    assert (new, stores.names()) == (name_of(stores, NEW), [new])
-    with stores.open(NEW) as store:
+    assert (new, stores.names()) == (name_of(stores, NEW_OWNER), [new])
+    with stores.open(NEW_OWNER) as store:
         assert (store.row("position"), store.open_requests()) == (
             '"5"',
             (open_request(1, 3, uncertain=True),),
         )
-        assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (1, 1, 1, [])
+        assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (1, 1, 1)
+        assert kept_numbers(store) == []
         send(store, 2)
     assert stores.migrate(new, key_id=KEY_ID) == old
     with stores.open(OWNER) as store:
-        assert (store.next_outgoing, store.next_incoming, store.oldest_kept, kept(store)) == (4, 9, 4, [])
+        assert (store.next_outgoing, store.next_incoming, store.oldest_kept) == (4, 9, 4)
+        assert kept_numbers(store) == []
         assert store.row("position") == '"5"'
         send_and_commit(store, 1)
-        assert kept(store) == [4]
+        assert kept_numbers(store) == [4]
 
 
 def test_a_named_account_keeps_its_contents_and_its_name_when_the_key_changes(stores: Stores) -> None:
     old = fill(stores)
     with pytest.raises(KeyChangedError, match="has no store 'maker' for") as caught:
-        stores.open(NAMED)
+        stores.open(NAMED_OWNER)
     assert caught.value.command.endswith("--account maker")
     with stores.open(OWNER) as store:
         before = contents(store)
-    assert stores.migrate(old, account="maker") == name_of(stores, NAMED)
-    with stores.open(NAMED) as store:
+    assert stores.migrate(old, account="maker") == name_of(stores, NAMED_OWNER)
+    with stores.open(NAMED_OWNER) as store:
         assert (contents(store), store.row("position")) == (before, '"5"')
-    with stores.open(ROTATED) as store:
+    with stores.open(ROTATED_OWNER) as store:
         assert (store.row("position"), store.next_outgoing, store.next_incoming) == ('"5"', 1, 1)
         assert store.open_requests() == (open_request(1, 3, uncertain=True),)
         send(store, 7)
-    assert stores.read(NAMED).owner.sender_comp_id == NEW_KEY
-    with stores.open(NAMED) as store:
+    assert stores.read(NAMED_OWNER).owner.sender_comp_id == NEW_KEY
+    with stores.open(NAMED_OWNER) as store:
         assert (store.next_outgoing, store.next_incoming) == (4, 9)
-    with stores.open(ROTATED) as store:
+    with stores.open(ROTATED_OWNER) as store:
         assert store.next_outgoing == 8
 
 
 def test_damaged_numbers_of_an_earlier_key_are_not_used(
     stores: Stores, change: Callable[[str], object]
 ) -> None:
-    fill(stores, NAMED)
-    stores.open(ROTATED).close()
+    fill(stores, NAMED_OWNER)
+    stores.open(ROTATED_OWNER).close()
     change("UPDATE {}earlier_key SET next_outgoing = 3")
     with pytest.raises(StoreError, match="is damaged"):
-        stores.open(NAMED)
-    stores.open(ROTATED).close()
+        stores.open(NAMED_OWNER)
+    stores.open(ROTATED_OWNER).close()
 
 
 def test_a_refused_migration_changes_nothing(stores: Stores) -> None:
@@ -155,7 +166,7 @@ def test_a_refused_migration_changes_nothing(stores: Stores) -> None:
         stores.migrate(old, key_id=NEW_KEY)
     assert (stores.names(), stores.summary(old)) == ([old], before)
     old = stores.migrate(old, account="other")
-    new = fill(stores, NAMED)
+    new = fill(stores, NAMED_OWNER)
     with pytest.raises(StoreError, match="already exists: nothing was changed"):
         stores.migrate(old, account="maker")
     assert (sorted(stores.names()), stores.summary(old)) == (sorted([old, new]), before)

@@ -32,7 +32,7 @@ from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.session import MemoryStore, MessageStore, StoredMessage
 from tests.adapters.store_sqlite.power_loss import Files
-from tests.adapters.store_sqlite.stores import OWNER, commit, contents, open_request, stored
+from tests.adapters.store_sqlite.stores import OWNER, commit, contents, open_request, stored_message
 from tests.postgres import execute_at
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class StoreMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.store = MemoryStore(**self.limits)  # type: ignore[arg-type]
 
-    def recorded(self) -> None:
-        """Called after each change."""
+    def update_model(self) -> None:
+        """Update the model after a change to the store."""
         self.model.forget()
 
     @rule(passed=st.integers(-5, 20), keep=st.booleans(), count=st.integers(1, 4))
@@ -127,22 +127,22 @@ class StoreMachine(RuleBasedStateMachine):
         self.seconds += passed
         for _ in range(count):
             number = self.model.next_outgoing
-            message = stored(number, self.seconds) if keep else None
+            message = stored_message(number, self.seconds) if keep else None
             self.store.record_sent(number, message)
             self.model.record_sent(message)
-            self.recorded()
+            self.update_model()
 
     @rule(next_incoming=st.integers(1, 40))
     def advance(self, next_incoming: int) -> None:
         self.store.advance_incoming(next_incoming)
         self.model.next_incoming = max(self.model.next_incoming, next_incoming)
-        self.recorded()
+        self.update_model()
 
     @rule(unanswered=st.booleans())
     def reset(self, unanswered: bool) -> None:
         self.store.reset(unanswered=unanswered)
         self.model.reset(unanswered=unanswered)
-        self.recorded()
+        self.update_model()
 
     @rule(change=st.integers(-20, 20) | st.just(0), next_incoming=st.integers(1, 40))
     def renumber(self, change: int, next_incoming: int) -> None:
@@ -150,26 +150,26 @@ class StoreMachine(RuleBasedStateMachine):
         renumbered: Any = self.store
         renumbered.renumber(next_outgoing, next_incoming)
         self.model.renumber(next_outgoing, next_incoming)
-        self.recorded()
+        self.update_model()
 
     @rule()
     def reset_answered(self) -> None:
         self.store.reset_answered()
         self.model.reset_unanswered = False
-        self.recorded()
+        self.update_model()
 
     @rule(key=keys, uncertain=st.booleans())
     def record_request(self, key: int, uncertain: bool) -> None:
         request = open_request(key, self.model.next_outgoing, uncertain=uncertain)
         self.store.record_request(request)
         self.model.record_request(request)
-        self.recorded()
+        self.update_model()
 
     @rule(settled=st.lists(keys, max_size=3))
     def settle(self, settled: list[int]) -> None:
         self.store.settle_requests(iter(settled))
         self.model.settle_requests(settled)
-        self.recorded()
+        self.update_model()
 
     @rule()
     def commit(self) -> None:
@@ -206,7 +206,7 @@ class DurableMachine(StoreMachine):
     def lose(self) -> None:
         """Lose the changes since the last commit, or some of them."""
 
-    def recorded(self) -> None:
+    def update_model(self) -> None:
         committed = copy.deepcopy(self.model)
         committed.forget()
         self.since_commit.append(committed)
@@ -278,9 +278,9 @@ class PostgresMachine(DurableMachine):
 
         return PostgresStore(self.dsn, owner=self.owner, failover="none", lease=600, **self.limits)  # type: ignore[arg-type]
 
-    def recorded(self) -> None:
+    def update_model(self) -> None:
         self.model.forget()  # immediately, because the store also keeps the messages in memory
-        super().recorded()
+        super().update_model()
 
     @rule()
     def begin_commit(self) -> None:
@@ -304,7 +304,7 @@ class PostgresMachine(DurableMachine):
             store.close()
 
     def send_and_commit(self, store: PostgresStore) -> None:
-        store.record_sent(store.next_outgoing, stored(store.next_outgoing, self.seconds))
+        store.record_sent(store.next_outgoing, stored_message(store.next_outgoing, self.seconds))
         store.commit()
 
     def teardown(self) -> None:

@@ -150,7 +150,7 @@ def test_extending_a_missing_element_suggests_existing_ones(tmp_path: Path) -> N
     text = CHILD["fields"].replace("  ClOrdID: {max", "  ClOrderID: {max")
     (mistake,) = mistakes_of(child(tmp_path, fields=text))
     assert mistake.location.line == line_of(text, "ClOrderID")
-    assert mistake.what == "`extend` names `ClOrderID`, which is not among the fields of the base"
+    assert mistake.problem == "`extend` names `ClOrderID`, which is not among the fields of the base"
     assert mistake.advice == "did you mean `ClOrdID`?"
 
 
@@ -159,7 +159,7 @@ def test_redefining_an_element_of_the_base_suggests_extend(tmp_path: Path) -> No
     (mistake,) = mistakes_of(child(tmp_path, fields=text))
     assert mistake.location.line == 3
     first = f"{tmp_path.as_posix()}/base/fields.yaml:{line_of(FILES['fields.yaml'], '  Side:')}"
-    assert mistake.what == f"`Side` is defined twice (first at {first})"
+    assert mistake.problem == f"`Side` is defined twice (first at {first})"
     assert mistake.advice == "rename one of the two, or put the differences under `extend`"
 
 
@@ -167,7 +167,7 @@ def test_a_group_must_not_have_the_name_of_a_field(tmp_path: Path) -> None:
     text = FILES["components.yaml"].replace("  Legs:\n", "  Price:\n")
     (mistake,) = mistakes_of(write(tmp_path, components=text))
     assert mistake.location.line == line_of(text, "  Price:\n    doc")
-    assert "`Price` is defined twice" in mistake.what
+    assert "`Price` is defined twice" in mistake.problem
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_the_error_for_a_wrong_base_names_the_base(
 ) -> None:
     text = CHILD["manifest"].replace("../base", extends)
     (mistake,) = mistakes_of(child(tmp_path, manifest=text))
-    assert (mistake.location.line, mistake.what) == (3, what)
+    assert (mistake.location.line, mistake.problem) == (3, what)
     assert advice in mistake.advice
 
 
 def test_a_folder_without_a_manifest_is_not_a_dialect(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(tmp_path)
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
-    assert mistake.what.startswith("cannot be read")
+    assert mistake.problem.startswith("cannot be read")
     assert mistake.advice == "add the file"
 
 
@@ -204,13 +204,13 @@ def test_a_folder_without_a_manifest_is_not_a_dialect(tmp_path: Path) -> None:
 def test_a_family_needs_its_file(tmp_path: Path, families: str, what: str, advice: str) -> None:
     found = mistakes_of(write(tmp_path, manifest=edited("manifest", "[session, orders]", families)))
     (mistake,) = [item for item in found if "manifest" in item.location.file]
-    assert (mistake.location.line, mistake.what, mistake.advice) == (5, what, advice)
+    assert (mistake.location.line, mistake.problem, mistake.advice) == (5, what, advice)
 
 
 def test_the_name_of_a_family_must_be_a_valid_module_name(tmp_path: Path) -> None:
     text = edited("manifest", "[session, orders]", "[session, orders, class]")
     (mistake,) = mistakes_of(write(tmp_path, manifest=text, messages_class="messages: {}\n"))
-    assert mistake.what == "family `class` cannot name a Python module"
+    assert mistake.problem == "family `class` cannot name a Python module"
     assert mistake.advice == "use lower case letters, digits and _"
 
 
@@ -224,7 +224,7 @@ def test_the_name_of_a_family_must_be_a_valid_module_name(tmp_path: Path) -> Non
 def test_an_unused_file_is_a_mistake(tmp_path: Path, name: str, file: str, advice: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, **{name: "messages: {}\n"}))
     assert mistake.location == Location(f"{tmp_path.as_posix()}/{file}", 1)
-    assert mistake.what == "is an unknown file"
+    assert mistake.problem == "is an unknown file"
     assert mistake.advice.startswith(advice)
 
 
@@ -233,7 +233,7 @@ def test_a_dialect_needs_a_header_and_a_trailer(tmp_path: Path, name: str) -> No
     changes: dict[str, str | None] = {name: None}
     (mistake,) = mistakes_of(write(tmp_path, **changes))
     assert mistake.location == Location(f"{tmp_path.as_posix()}/manifest.yaml", 1)
-    assert mistake.what == f"the dialect has no {name}"
+    assert mistake.problem == f"the dialect has no {name}"
     assert mistake.advice == f"add {name}.yaml, or extend a dialect that has it"
 
 
@@ -241,7 +241,7 @@ def test_a_dialect_needs_a_header_and_a_trailer(tmp_path: Path, name: str) -> No
 def test_a_dialect_must_declare_its_versions(tmp_path: Path, key: str) -> None:
     (mistake,) = mistakes_of(write(tmp_path, manifest=edited("manifest", f"{key}\n", "")))
     name = key.partition(":")[0]
-    assert (mistake.what, mistake.advice) == (f"the manifest has no `{name}`", f"add `{name}`")
+    assert (mistake.problem, mistake.advice) == (f"the manifest has no `{name}`", f"add `{name}`")
 
 
 def test_products_sessions_and_flows_can_be_left_out(tmp_path: Path) -> None:

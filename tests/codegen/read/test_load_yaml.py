@@ -76,7 +76,7 @@ def test_an_alias_has_the_value_of_its_anchor(tmp_path: Path) -> None:
 
 def test_every_duplicate_key_is_reported(tmp_path: Path) -> None:
     mistakes = rejected(tmp_path, "a: 1\nb: {c: 1, c: 2}\na: 2\n")
-    assert [(m.location.line, m.what, m.advice) for m in mistakes] == [
+    assert [(m.location.line, m.problem, m.advice) for m in mistakes] == [
         (2, "`c` is a duplicate (first on line 2)", "keep one of the two"),
         (3, "`a` is a duplicate (first on line 1)", "keep one of the two"),
     ]
@@ -104,5 +104,5 @@ def test_unreadable_parts_are_listed_with_their_lines(
 ) -> None:
     (mistake,) = rejected(tmp_path, text)
     assert mistake.location.line == line
-    assert what in mistake.what
+    assert what in mistake.problem
     assert advice in mistake.advice

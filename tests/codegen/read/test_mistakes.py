@@ -25,7 +25,7 @@ def test_a_mistake_is_named_with_file_line_and_advice(tmp_path: Path, kind: str)
     assert [(Path(m.location.file).relative_to(tmp_path).as_posix(), m.location.line) for m in found] == [
         (path_of(named), line_of(texts[path_of(named)], passage))
     ]
-    assert found[0].what.startswith(case["what"])
+    assert found[0].problem.startswith(case["what"])
     assert found[0].advice.startswith(case["advice"])
 
 
@@ -33,8 +33,8 @@ def test_every_element_needs_a_source(tmp_path: Path) -> None:
     texts = {name: FILES[path_of(name)].replace("source: manual\n", "") for name in ("fields", "codesets")}
     found = mistakes_of(write(tmp_path, **texts))
     assert {Path(item.location.file).name for item in found} == {"fields.yaml", "codesets.yaml"}
-    assert "field `ClOrdID` has no source" in [item.what for item in found]
-    assert "code `Side.Buy` has no source" in [item.what for item in found]
+    assert "field `ClOrdID` has no source" in [item.problem for item in found]
+    assert "code `Side.Buy` has no source" in [item.problem for item in found]
     assert {item.advice.partition(",")[0] for item in found} == {"add `source`"}
 
 
@@ -64,7 +64,7 @@ def test_all_mistakes_in_the_structure_of_files_are_found_in_one_run(tmp_path: P
         messages_orders=edited("messages_orders", "    msg_type: D\n", ""),
     )
     found = mistakes_of(folder)
-    assert [(Path(m.location.file).name, m.location.line, m.what) for m in found] == [
+    assert [(Path(m.location.file).name, m.location.line, m.problem) for m in found] == [
         ("codesets.yaml", 12, "`codesets.Level.codes.Low` has no `value`"),
         ("fields.yaml", 8, "`fields.Side` has an unknown key `typ`"),
         ("fields.yaml", 8, "`fields.Side` has no `type`"),

@@ -384,4 +384,4 @@ def test_data_fields_of_the_standard_are_listed_by_tag(tmp_path: Path) -> None:
     assert load_dialect(write(tmp_path / "right", manifest=manifest)).standard_data == ((90, 91), (93, 89))
     wrong = manifest.replace("90:", "RawData:")
     (mistake,) = mistakes_of(write(tmp_path / "wrong", manifest=wrong))
-    assert mistake.what == "`RawData` is not a tag"
+    assert mistake.problem == "`RawData` is not a tag"

@@ -19,7 +19,7 @@ from kalshi_fix_venue.operations import OPERATIONS
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.parameters import parameters, shown
 from kalshi_fix_venue.testing import Sandbox
-from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.adapters.cli.pipes import interrupt, lines_until, started
 
 MARKET = "KXNBA-27-NYK"
 
@@ -159,7 +159,7 @@ def test_operations_reach_a_venue_in_another_process(tmp_path: Path) -> None:
         assert do(folder, "input-log").stdout == f"{input_log}\n"
         assert do(folder, "cut").stdout == "0 connections cut\n"
         assert do(folder, "resume").stdout == "prediction: open, margin: open\n"
-        assert interrupted(process)[0] == 130
+        assert interrupt(process)[0] == 130
     assert list(folder.iterdir()) == []
     assert "no venue is running in" in do(folder, "status").stderr
     assert CliRunner().invoke(commands, ["venue", "replay", str(input_log)]).exit_code == 0

@@ -36,7 +36,7 @@ def mistakes_of(text: str | bytes) -> list[str]:
     with pytest.raises(ScenarioError) as caught:
         parse_scenario(data, "f.yaml")
     lines = str(caught.value).split("\n")
-    assert lines == [f"f.yaml:{m.line}: {m.what}; {m.advice}" for m in caught.value.mistakes]
+    assert lines == [f"f.yaml:{m.line}: {m.problem}; {m.advice}" for m in caught.value.mistakes]
     return lines
 
 

@@ -27,7 +27,7 @@ from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.parameters import parameters, shown
 from kalshi_fix_venue.web.picture import MAX_LEVELS, MAX_ROWS
 from kalshi_fix_venue.web.server import MAX_VIEWERS, WebServer, _Stream
-from tests.adapters.cli.pipes import interrupted, lines_until, started
+from tests.adapters.cli.pipes import interrupt, lines_until, started
 from tests.venue.web.conftest import Page
 
 MARKET = "KXNBA-27-NYK"
@@ -215,7 +215,7 @@ def test_the_command_prints_the_address(tmp_path: Path) -> None:
             connection.request("GET", "/updates", headers={"Authorization": f"Bearer {token}"})
             with connection.getresponse() as page:
                 assert page.readline().startswith(b"data: ")
-                status, errors = interrupted(process)
+                status, errors = interrupt(process)
     assert (status, errors.decode().strip()) == (130, "")
 
 

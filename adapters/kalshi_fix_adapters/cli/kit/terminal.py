@@ -30,7 +30,7 @@ PLAIN_WIDTH = 1000
 MAX_TEXT_WIDTH: Final = 100
 """Maximum number of columns of running text, for readability."""
 
-CUT_OFF = ">"
+TRUNCATION_MARK = ">"
 """Marks the end of a truncated line."""
 
 PROGRESS_SECONDS: Final = 0.5
@@ -266,7 +266,7 @@ def clipped(line: Line, width: int) -> Line:
     for style, part in line:
         shown.append((style, part[:room]))
         room -= len(shown[-1][1])
-    return (*shown, ("dim", CUT_OFF))
+    return (*shown, ("dim", TRUNCATION_MARK))
 
 
 def _is_number(text: str) -> bool:

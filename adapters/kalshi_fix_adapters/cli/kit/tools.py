@@ -22,8 +22,8 @@ MAX_FILES: Final = 100
 """Maximum number of files for one call."""
 UNREADABLE: Final = 2
 """Exit status of a command that cannot read one of its logs."""
-_TRUNCATED: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
-_MAX_NAMED: Final = 1_000
+_TRUNCATION_NOTE: Final = "\n[truncated: only the beginning is shown; narrow the request]\n"
+_MAX_CANDIDATES: Final = 1_000
 """Maximum number of names in a folder that are considered as suggestions for the name of a missing file."""
 
 
@@ -107,7 +107,7 @@ class Workspace:
 
 def _sibling_names(path: Path) -> list[str]:
     with contextlib.suppress(OSError):
-        return [each.name for each, _ in zip(path.parent.iterdir(), range(_MAX_NAMED), strict=False)]
+        return [each.name for each, _ in zip(path.parent.iterdir(), range(_MAX_CANDIDATES), strict=False)]
     return []
 
 
@@ -159,7 +159,7 @@ class _LimitedStream(io.TextIOBase):
 
     def __init__(self, limit: int) -> None:
         self._kept = bytearray()
-        self._limit = limit - len(_TRUNCATED)
+        self._limit = limit - len(_TRUNCATION_NOTE)
         self._is_full = False
 
     @property
@@ -182,7 +182,7 @@ class _LimitedStream(io.TextIOBase):
         # Keep whole lines, unless the first line alone exceeds the limit.
         end = self._kept.rfind(b"\n", 0, self._limit)
         kept = self._kept[: end if end > 0 else self._limit]
-        return kept.decode("utf-8", "ignore") + _TRUNCATED
+        return kept.decode("utf-8", "ignore") + _TRUNCATION_NOTE
 
 
 _STDOUT_LOCK: Final = Lock()

@@ -15,7 +15,7 @@ from kalshi_fix_adapters.cli.kit.values import option_group
 from kalshi_fix_adapters.cli.logs import filters
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decoding import PROBLEM, Batch, Decoder, Form, OutputOptions
-from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, chunks
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersionCounter, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.order_list import OrderList
 from kalshi_fix_adapters.cli.logs.summary import Summary
 from kalshi_fix_adapters.logs.dates import AsOf
@@ -113,7 +113,7 @@ class Output:
         self._problems = 0
         self._summary = Summary()
         self._orders = OrderList()
-        self.versions: OtherVersions = OtherVersions()
+        self.versions: OtherVersionCounter = OtherVersionCounter()
 
     def begin(self, name: str) -> None:
         """Print the name of the next file, if there are several."""
@@ -124,8 +124,8 @@ class Output:
         """Print the output for some messages."""
         self.found += batch.found
         self._problems += batch.problems
-        for fact, is_selected, is_wrong in batch.facts:
-            self._summary.add(fact, selected=is_selected, wrong=is_wrong)
+        for facts, is_selected, has_problems in batch.facts:
+            self._summary.add(facts, selected=is_selected, has_problems=has_problems)
         for each in batch.orders:
             self._orders.add(each)
         if batch.text:

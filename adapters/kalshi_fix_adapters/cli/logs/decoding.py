@@ -13,9 +13,9 @@ import attrs
 from kalshi_fix_adapters.cli.kit.terminal import Line, printable
 from kalshi_fix_adapters.cli.logs.explain import Explanation, explain, valid_message
 from kalshi_fix_adapters.cli.logs.filters import NO_FILTERS, Filters
-from kalshi_fix_adapters.cli.logs.order_list import OrderFact, order_fact
+from kalshi_fix_adapters.cli.logs.order_list import OrderFacts, order_facts
 from kalshi_fix_adapters.cli.logs.render import brief, json_fields, lines, name_of, origin_text
-from kalshi_fix_adapters.cli.logs.summary import Fact
+from kalshi_fix_adapters.cli.logs.summary import MessageFacts
 from kalshi_fix_adapters.cli.logs.templates import Templates
 from kalshi_fix_adapters.cli.logs.units import Units
 from kalshi_fix_adapters.logs.dates import AsOf, DatedDecoder
@@ -54,11 +54,11 @@ class Batch:
     text: list[str] = attrs.field(factory=list)
     """Lines without style."""
     lines: list[Line] = attrs.field(factory=list)
-    facts: list[tuple[Fact, bool, bool]] = attrs.field(factory=list)
+    facts: list[tuple[MessageFacts, bool, bool]] = attrs.field(factory=list)
     """For the summary: for each message, its facts, whether it matches the filters, and whether it has
     problems.
     """
-    orders: list[OrderFact] = attrs.field(factory=list)
+    orders: list[OrderFacts] = attrs.field(factory=list)
     """For the list of orders."""
 
 
@@ -90,12 +90,12 @@ class Decoder:
         # because the code of the steps then does not stay in the processor's caches.
         logged = list(found)
         if self._options.form is Form.NONE:
-            batch.facts = [self._summary_fact(each, matches(each)) for each in logged]
+            batch.facts = [self._summary_facts(each, matches(each)) for each in logged]
             return batch
         kept = [each for each in logged if matches(each)]
         batch.found = len(kept)
         if self._options.form is Form.ORDERS:
-            batch.orders = [fact for each in kept if (fact := order_fact(each)) is not None]
+            batch.orders = [facts for each in kept if (facts := order_facts(each)) is not None]
             return batch
         for each, message in zip(kept, [self._formattable_message(each) for each in kept], strict=True):
             if message is None:
@@ -166,13 +166,13 @@ class Decoder:
             f'"fields": {self._templates.fields(logged.frame, message.NAME)}, "problems": []}}'
         )
 
-    def _summary_fact(self, logged: LoggedMessage, selected: bool) -> tuple[Fact, bool, bool]:
+    def _summary_facts(self, logged: LoggedMessage, selected: bool) -> tuple[MessageFacts, bool, bool]:
         message = valid_message(logged, self._decoder)
         if message is not None:
-            return _fact(logged, message), selected, False
+            return _facts(logged, message), selected, False
         entry = entry_of(logged, self._decoder)
         explanation = explain(entry, self._decoder)
-        return _explained_fact(entry, explanation), selected, bool(explanation.problems)
+        return _explained_facts(entry, explanation), selected, bool(explanation.problems)
 
 
 def as_json(entry: LogEntry, explanation: Explanation) -> dict[str, object]:
@@ -212,10 +212,10 @@ def _header(explanation: Explanation, tag: int) -> str | None:
     return None
 
 
-def _fact(logged: LoggedMessage, message: Any) -> Fact:
+def _facts(logged: LoggedMessage, message: Any) -> MessageFacts:
     header = message.header
     time, direction, _ = parse_origin(logged.before)
-    return Fact(
+    return MessageFacts(
         logged.line,
         time,
         direction,
@@ -230,13 +230,13 @@ def _fact(logged: LoggedMessage, message: Any) -> Fact:
     )
 
 
-def _explained_fact(entry: LogEntry, explanation: Explanation) -> Fact:
+def _explained_facts(entry: LogEntry, explanation: Explanation) -> MessageFacts:
     inspection = explanation.inspection
     texts: dict[str, str] = {}
     for node in (*inspection.header, *inspection.body):
         if isinstance(node, FieldNode) and node.layout is not None:
             texts.setdefault(node.layout.name, node.text)
-    return Fact(
+    return MessageFacts(
         entry.line,
         entry.time,
         entry.direction,

@@ -10,15 +10,16 @@ from typing import Final
 
 import attrs
 
-YOU: Final = 190
+CLIENT_X: Final = 190
 """Horizontal position of the client's vertical line."""
-VENUE: Final = 700
+VENUE_X: Final = 700
+"""Horizontal position of the venue's vertical line."""
 WIDTH: Final = 760
-FIRST: Final = 56
+FIRST_ARROW_Y: Final = 56
 """Vertical position of the first arrow."""
-STEP: Final = 40
+ARROW_SPACING: Final = 40
 """Vertical distance between two arrows."""
-HEAD: Final = 8
+ARROWHEAD_LENGTH: Final = 8
 """Length of an arrow's head."""
 MAX_LABEL: Final = 66
 """Maximum length of a label; longer labels are truncated."""
@@ -50,27 +51,27 @@ class Arrow:
 
 def diagram(arrows: Sequence[Arrow]) -> str:
     """Return the diagram; each arrow links to the HTML element of its message, whose id is `m1`, `m2` etc."""
-    height = FIRST + STEP * len(arrows)
+    height = FIRST_ARROW_Y + ARROW_SPACING * len(arrows)
     parts = [
         f'<div class="diagram"><svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Sequence diagram">',
         '<text x="0" y="16" class="dim">time (UTC)</text>',
-        f'<text x="{YOU}" y="16" text-anchor="middle">you</text>',
-        f'<text x="{VENUE}" y="16" text-anchor="middle">venue</text>',
-        *(f'<line class="life" x1="{x}" x2="{x}" y1="24" y2="{height}"/>' for x in (YOU, VENUE)),
+        f'<text x="{CLIENT_X}" y="16" text-anchor="middle">you</text>',
+        f'<text x="{VENUE_X}" y="16" text-anchor="middle">venue</text>',
+        *(f'<line class="life" x1="{x}" x2="{x}" y1="24" y2="{height}"/>' for x in (CLIENT_X, VENUE_X)),
     ]
     for number, arrow in enumerate(arrows, 1):
-        parts.append(_arrow(arrow, number, FIRST + STEP * (number - 1)))
+        parts.append(_arrow(arrow, number, FIRST_ARROW_Y + ARROW_SPACING * (number - 1)))
     return "\n".join((*parts, "</svg></div>"))
 
 
 def _arrow(arrow: Arrow, number: int, y: int) -> str:
-    tip, back = (VENUE, -HEAD) if arrow.to_venue else (YOU, HEAD)
+    tip, back = (VENUE_X, -ARROWHEAD_LENGTH) if arrow.to_venue else (CLIENT_X, ARROWHEAD_LENGTH)
     label = arrow.label if len(arrow.label) <= MAX_LABEL else f"{arrow.label[: MAX_LABEL - 2]}.."
     return (
         f'<a href="#m{number}" class="{"bad" if arrow.is_bad else "good"}">'
         f'<text x="0" y="{y}">{escape(arrow.clock)}</text>'
         f'<text x="0" y="{y + 14}" class="dim">{escape(arrow.gap)}</text>'
-        f'<text x="{(YOU + VENUE) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'
-        f'<line x1="{YOU}" x2="{VENUE}" y1="{y}" y2="{y}"/>'
+        f'<text x="{(CLIENT_X + VENUE_X) // 2}" y="{y - 5}" text-anchor="middle">{escape(label)}</text>'
+        f'<line x1="{CLIENT_X}" x2="{VENUE_X}" y1="{y}" y2="{y}"/>'
         f'<path d="M{tip} {y}l{back} -4v8z"/></a>'
     )

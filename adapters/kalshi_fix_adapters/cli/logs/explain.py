@@ -22,7 +22,7 @@ from kalshi_fix_sansio.errors import DecodeError
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.validation import Check, presence_checker
 
-MAX_PLACES: Final = 4096
+MAX_CACHED_CHECKS: Final = 4096
 """Maximum number of cached sets of checks, by message type, sender and target."""
 SENDER_COMP_ID, TARGET_COMP_ID = 49, 56
 
@@ -32,7 +32,7 @@ _Context = tuple[str, str, Sender]
 
 @attrs.frozen
 class Explanation:
-    """One message of a log."""
+    """The fields and the problems of one message in a log."""
 
     line: int
     inspection: Inspection
@@ -70,8 +70,9 @@ def explain(logged: LoggedMessage | LogEntry, decoder: DatedDecoder) -> Explanat
     """Parse a message and collect all its problems.
 
     A field that is required everywhere is always checked. A field that is only required on some session
-    types, or from one side, is checked if the CompIDs identify the session type and the side. The CompIDs do
-    not identify the product, so a missing field is only reported if both products require it.
+    types, or only from the client or the venue, is checked if the CompIDs identify the session type and the
+    sender. The CompIDs do not identify the product, so a missing field is only reported if both products
+    require it.
     """
     decoder.select(logged.frame)
     codec = decoder.codec
@@ -115,7 +116,7 @@ _Checks = tuple[Check, Check]
 """The checks of a message and of its header."""
 
 
-@lru_cache(MAX_PLACES)
+@lru_cache(MAX_CACHED_CHECKS)
 def _cached_checks(
     codec: Codec, msg_type: str, sender_id: str | None, target_id: str | None
 ) -> tuple[_Checks, ...]:

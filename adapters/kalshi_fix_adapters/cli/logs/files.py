@@ -103,7 +103,7 @@ def _was_replaced(path: Path, file: IO[bytes]) -> bool:
     return (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev)
 
 
-class OtherVersions:
+class OtherVersionCounter:
     """Counts messages in other versions of FIX, which are not shown."""
 
     def __init__(self) -> None:

@@ -25,8 +25,8 @@ TimeBound = datetime | time
 
 @attrs.frozen
 class Filters:
-    """Conditions on messages. A message must match every condition, with one of the values of the
-    condition.
+    """Conditions on messages. A message must match every condition. It matches a condition if it has one of
+    the values that the condition lists.
     """
 
     patterns: tuple[re.Pattern[bytes], ...] = ()

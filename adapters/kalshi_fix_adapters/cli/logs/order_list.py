@@ -48,7 +48,7 @@ _CANCELLED: Final = frozenset({OrdStatus.CANCELED.value, OrdStatus.EXPIRED.value
 
 
 @attrs.frozen
-class OrderFact:
+class OrderFacts:
     """The values of one message about an order."""
 
     time: datetime | None
@@ -76,7 +76,7 @@ class _Order:
     """Whether there has been a report about the order."""
 
 
-def order_fact(logged: LoggedMessage) -> OrderFact | None:
+def order_facts(logged: LoggedMessage) -> OrderFacts | None:
     """Return the values of a message about an order; None if the message is not about an order."""
     values: dict[str, str] = {}
     for field in logged.frame.decode("latin-1").split("\x01"):
@@ -85,7 +85,7 @@ def order_fact(logged: LoggedMessage) -> OrderFact | None:
             values.setdefault(_NAMES[tag], value[:MAX_TEXT])
     if values.get("MsgType") not in _TYPES:
         return None
-    return OrderFact(parse_origin(logged.before)[0], values)
+    return OrderFacts(parse_origin(logged.before)[0], values)
 
 
 def _quantity(text: str) -> Decimal | None:
@@ -101,14 +101,14 @@ class OrderList:
         self._by_id: dict[tuple[str, str, str], _Order] = {}
         self._omitted_messages = 0
 
-    def add(self, fact: OrderFact) -> None:
+    def add(self, facts: OrderFacts) -> None:
         """Add a message."""
-        values = fact.values
+        values = facts.values
         comp_ids = [values[name] for name in ("SenderCompID", "TargetCompID") if name in values]
         client = next((each for each in comp_ids if each not in _VENUE), "")
         keys = [(client, "c", values[name]) for name in ("OrigClOrdID", "ClOrdID") if values.get(name)]
-        # The key of an OrderID has no client, because drop copy logs on with a separate API key. The OrderID
-        # of an OrderCancelReject is not used, because it may be NONE.
+        # The key for an OrderID contains no client, because drop copy logs on with a separate API key. The
+        # OrderID of an OrderCancelReject is not used, because it may be NONE.
         if values.get("OrderID") and values["MsgType"] != "9":
             keys.append(("", "o", values["OrderID"]))
         if not keys:
@@ -118,7 +118,7 @@ class OrderList:
             if len(self._orders) >= MAX_ORDERS:
                 self._omitted_messages += 1
                 return
-            order = _Order(fact.time)
+            order = _Order(facts.time)
             self._orders.append(order)
         for key in keys:
             if key not in self._by_id and order.id_count < MAX_IDS:

@@ -20,13 +20,13 @@ HIDDEN = "<hidden>"
 INDENT = "  "
 _LABEL_WIDTH = 36
 _JSON = dict[str, Any]
-_Show = Callable[[Node], str]
-_FIRST: Final = (
+_Formatter = Callable[[Node], str]
+_FIRST_FIELDS: Final = (
     *("ClOrdID", "OrigClOrdID", "ExecType", "OrdStatus", "Side", "OrderQty", "Price", "Symbol", "LastQty"),
     *("LastPx", "LeavesQty", "CumQty", "Text"),
 )
 """The fields that are shown first on a line, because a terminal may not have room for the others."""
-_RANKS: Final = {name: rank for rank, name in enumerate(_FIRST)}
+_RANKS: Final = {name: rank for rank, name in enumerate(_FIRST_FIELDS)}
 _SHOWN_HEADER_FIELDS: Final = frozenset({"PossDupFlag", "PossResend"})
 
 
@@ -119,7 +119,7 @@ def names_of_codes(codes: Any) -> dict[str, str]:
     return {str(member.value): str(member.name) for member in codes}
 
 
-def brief(inspection: Inspection, show: _Show | None = None) -> str:
+def brief(inspection: Inspection, show: _Formatter | None = None) -> str:
     """Return the fields of a message's body on one line, the most important ones first; `show` formats
     values."""
     header = [node for node in inspection.header if _name(node) in _SHOWN_HEADER_FIELDS]
@@ -127,7 +127,7 @@ def brief(inspection: Inspection, show: _Show | None = None) -> str:
     return " ".join(_brief((*header, *body), show or _short_value))
 
 
-def _brief(nodes: Iterable[Node], show: _Show) -> Iterator[str]:
+def _brief(nodes: Iterable[Node], show: _Formatter) -> Iterator[str]:
     for node in nodes:
         yield f"{_name(node)}={show(node)}"
         if not isinstance(node, FieldNode):
@@ -155,7 +155,7 @@ def text_meaning(field: FieldLayout, text: str, inspection: Inspection) -> str |
     return None if known is None else known.meaning
 
 
-def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
+def json_fields(inspection: Inspection, show: _Formatter | None = None) -> _JSON:
     """Return the fields of a message by FIX name, with wire values as strings, and groups as arrays of
     objects.
 
@@ -164,7 +164,7 @@ def json_fields(inspection: Inspection, show: _Show | None = None) -> _JSON:
     return _json_fields((*inspection.header, *inspection.body, *inspection.trailer), show or _wire_value)
 
 
-def _json_fields(nodes: Iterable[Node], show: _Show) -> _JSON:
+def _json_fields(nodes: Iterable[Node], show: _Formatter) -> _JSON:
     fields: _JSON = {}
     for node in nodes:
         # Only the first of duplicate fields is shown; the duplicate is one of the problems.

@@ -17,6 +17,7 @@ from kalshi_fix_adapters.cli.kit.terminal import (
     Line,
     Screen,
     StatusLine,
+    counted,
     plain,
     print_stderr,
     printable,
@@ -31,7 +32,7 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import MessageReceived, SessionEnded
 
 NOTHING_FOUND = 3
-PROGRESS_EVERY = 1_000
+PROGRESS_CHECK_INTERVAL = 1_000
 """Number of messages between two checks of whether a progress line is due."""
 _SERVICES = {name: session_type.service for name, session_type in SESSION_TYPES.items()}
 
@@ -64,7 +65,7 @@ def replay(files: tuple[str, ...], product: str, everything: bool, as_of: AsOf) 
         recordings = [each for each in sources if isinstance(each, Recording)]
         for event in read_events(sources, as_of=as_of):
             state.apply(event.session_type, event.event, event.time)
-            if not state.count % PROGRESS_EVERY and line.is_due():
+            if not state.count % PROGRESS_CHECK_INTERVAL and line.is_due():
                 speed = state.count / (time.monotonic() - started)
                 line.show(f"{state.count:,}, up to {event.time:%Y-%m-%d %H:%M:%S}; {speed:,.0f} a second")
     screen.lines(list(state.lines(everything=everything)))
@@ -86,7 +87,8 @@ def _report_damage(recording: Recording) -> None:
         )
     if recording.torn:
         print_stderr(
-            f"{recording.path} ends in an incomplete record of {recording.torn:,} bytes, which was skipped"
+            f"{recording.path} ends in an incomplete record of {counted(recording.torn, 'byte')}, which was "
+            "skipped"
         )
 
 

@@ -15,10 +15,10 @@ from kalshi_fix_adapters.logs.entries import Direction
 from kalshi_fix_sansio import DIALECT
 from kalshi_fix_sansio.dialect.layout import Sender
 
-MAX_KEPT: Final = 10_000
-"""Maximum number of kept pairs of CompIDs. The same limit applies to message types and to gaps."""
+MAX_ENTRIES: Final = 10_000
+"""Maximum number of pairs of CompIDs, of message types, and of gaps that are kept."""
 MAX_WAITING: Final = 100_000
-"""Maximum number of requests without a report. With more requests, the oldest is dropped."""
+"""Maximum number of requests without a report. If there are more, the oldest is dropped."""
 MAX_LATENCIES: Final = 1_000_000
 """Maximum number of latencies that are kept; later latencies are ignored."""
 MAX_GAPS_SHOWN: Final = 20
@@ -33,8 +33,8 @@ _REQUESTS: Final = frozenset(
 
 
 @attrs.frozen
-class Fact:
-    """The facts about one message that the summary needs."""
+class MessageFacts:
+    """The values of one message that the summary needs."""
 
     line: int
     time: datetime | None
@@ -80,55 +80,57 @@ class Summary:
         self._latencies = array("d")
         """Microseconds from each request to its first report."""
 
-    def add(self, fact: Fact, *, selected: bool, wrong: bool) -> None:
+    def add(self, facts: MessageFacts, *, selected: bool, has_problems: bool) -> None:
         """Add a message. If it is not `selected`, only its sequence number is checked."""
-        self._track_number(fact)
+        self._track_number(facts)
         if not selected:
             return
         self.found += 1
-        self.problems += wrong
-        if fact.msg_type in self._types or len(self._types) < MAX_KEPT:
-            self._types[fact.msg_type] += 1
-        if fact.time is not None:
-            self._first = self._first or fact.time
-            self._last = fact.time
-            self._measure_latency(fact, fact.time)
+        self.problems += has_problems
+        if facts.msg_type in self._types or len(self._types) < MAX_ENTRIES:
+            self._types[facts.msg_type] += 1
+        if facts.time is not None:
+            self._first = self._first or facts.time
+            self._last = facts.time
+            self._measure_latency(facts, facts.time)
 
-    def _measure_latency(self, fact: Fact, time: datetime) -> None:
-        if fact.client_id is None or fact.poss_dup:
+    def _measure_latency(self, facts: MessageFacts, time: datetime) -> None:
+        if facts.client_id is None or facts.poss_dup:
             return
-        sent = fact.msg_type in _REQUESTS if fact.direction is None else fact.direction == "sent"
+        sent = facts.msg_type in _REQUESTS if facts.direction is None else facts.direction == "sent"
         if sent:
-            self._waiting[fact.client_id] = time
+            self._waiting[facts.client_id] = time
             if len(self._waiting) > MAX_WAITING:
                 self._waiting.popitem(last=False)
             return
-        since = self._waiting.pop(fact.client_id, None)
+        since = self._waiting.pop(facts.client_id, None)
         if since is not None and len(self._latencies) < MAX_LATENCIES:
             self._latencies.append((time - since) / timedelta(microseconds=1))
 
-    def _track_number(self, fact: Fact) -> None:
+    def _track_number(self, facts: MessageFacts) -> None:
         """Record a gap before the message, if there is one, and the number that is expected next."""
-        number = fact.seq_num
+        number = facts.seq_num
         if number is None:
             return
-        key = fact.sender, fact.target
+        key = facts.sender, facts.target
         expected = self._next.get(key)
-        if fact.poss_dup:
+        if facts.poss_dup:
             self._fill(key, number, number)
-        elif fact.reset and fact.msg_type == _LOGON:
+        elif facts.reset and facts.msg_type == _LOGON:
             expected = None
         if expected is not None and number > expected:
-            if len(self._gaps) < MAX_KEPT:
-                self._gaps.append(_Gap(fact.line, key, expected, number - 1))
+            if len(self._gaps) < MAX_ENTRIES:
+                self._gaps.append(_Gap(facts.line, key, expected, number - 1))
             else:
                 self._omitted_gaps += 1
         following = number + 1
-        if fact.msg_type == _SEQUENCE_RESET and fact.new_seq_no is not None:
-            self._fill(key, number, fact.new_seq_no - 1)
-            following = fact.new_seq_no
-        forward = expected is None or following > expected or (not fact.poss_dup and fact.msg_type == _LOGON)
-        if forward and (key in self._next or len(self._next) < MAX_KEPT):
+        if facts.msg_type == _SEQUENCE_RESET and facts.new_seq_no is not None:
+            self._fill(key, number, facts.new_seq_no - 1)
+            following = facts.new_seq_no
+        forward = (
+            expected is None or following > expected or (not facts.poss_dup and facts.msg_type == _LOGON)
+        )
+        if forward and (key in self._next or len(self._next) < MAX_ENTRIES):
             self._next[key] = following
 
     def _fill(self, key: tuple[str, str], first: int, last: int) -> None:
@@ -166,7 +168,7 @@ class Summary:
         if not found:
             return
         yield plain(f"from request to first report, {counted(len(found), 'request')}:")
-        quantiles = (("min", 0.0), ("median", 0.5), ("99 %", 0.99), ("max", 1.0))
+        quantiles = (("min", 0.0), ("median", 0.5), ("p99", 0.99), ("max", 1.0))
         shown = (
             f"{name} {_duration_text(found[round((len(found) - 1) * quantile)])}"
             for name, quantile in quantiles

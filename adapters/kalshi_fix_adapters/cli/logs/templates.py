@@ -54,11 +54,11 @@ class _Template:
     tags: list[str]
     text: str
     """The output, with `%s` for each value."""
-    order: tuple[int, ...]
+    positions: tuple[int, ...]
     """For each `%s` in `text`, the position of the value in the message."""
     codes: _Codes
-    """For each value that is a code: its index in `order`, and the displayed text of each code."""
-    used: int = 0
+    """For each value that is a code: its index in `positions`, and the displayed text of each code."""
+    use_count: int = 0
     match: Callable[[str], re.Match[str] | None] | None = None
     """The compiled regular expression for messages with these tags; None before it is compiled."""
     groups: tuple[int, ...] = ()
@@ -66,13 +66,13 @@ class _Template:
 
     def compile(self) -> None:
         """Compile the regular expression."""
-        shown = sorted({*self.order})
+        shown = sorted({*self.positions})
         parts = (
             f"{tag}=([^\x01]*+)\x01" if n in shown else f"{tag}=[^\x01]*+\x01"
             for n, tag in enumerate(self.tags)
         )
         self.match = re.compile("".join(parts)).fullmatch
-        self.groups = tuple(shown.index(position) + 1 for position in self.order)
+        self.groups = tuple(shown.index(position) + 1 for position in self.positions)
 
     def fill(self, values: list[str]) -> str:
         """Return the text with these values, one for each `%s`."""
@@ -88,8 +88,8 @@ class Templates:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._escaped: Callable[[str], str] = _json_escape if as_json else printable
-        self._kept: dict[tuple[str, ...], _Template] = {}
+        self._escape: Callable[[str], str] = _json_escape if as_json else printable
+        self._by_tags: dict[tuple[str, ...], _Template] = {}
         self._last: dict[str, _Template] = {}
         """The last template by message name, because the next message usually has the same tags."""
         self._size = 0
@@ -130,22 +130,26 @@ class Templates:
         pairs = [field.partition("=") for field in text.split("\x01")[:-1]]
         tags = [pair[0] for pair in pairs]
         if template is None or tags != template.tags:
-            template = self._last[name] = self._kept.get(tuple(tags)) or self._learn(tags, frame)
-        template.used += 1
+            template = self._last[name] = self._by_tags.get(tuple(tags)) or self._learn(tags, frame)
+        template.use_count += 1
         # With only one group, `Match.group` does not return a tuple.
-        if template.used == USES_TO_COMPILE and len(tags) <= MAX_COMPILED and len(template.order) > 1:
+        if (
+            template.use_count == USES_TO_COMPILE
+            and len(tags) <= MAX_COMPILED
+            and len(template.positions) > 1
+        ):
             template.compile()
-        return template.fill([self._escaped(pairs[position][2]) for position in template.order])
+        return template.fill([self._escape(pairs[position][2]) for position in template.positions])
 
     def _learn(self, tags: list[str], frame: bytes) -> _Template:
-        """Create the template for messages with these tags; `frame` is the first of them."""
+        """Create the template for messages with these tags; `frame` is the first such message."""
         inspection = CODEC.inspect(frame)
         # The keys are identities, because two fields may be equal.
         nodes = list(_walk((*inspection.header, *inspection.body, *inspection.trailer)))
-        positions = {id(node): number for number, node in enumerate(nodes)}
+        position_of = {id(node): number for number, node in enumerate(nodes)}
 
         def placeholder(node: Node) -> str:
-            return f"\0{positions[id(node)]}\0"
+            return f"\0{position_of[id(node)]}\0"
 
         text = (
             json.dumps(json_fields(inspection, placeholder))
@@ -153,20 +157,20 @@ class Templates:
             else brief(inspection, placeholder)
         )
         parts = _PLACEHOLDER.split(text)
-        order = tuple(map(int, parts[1::2]))
+        positions = tuple(map(int, parts[1::2]))
         codes = {} if self._as_json else _codes_by_position(nodes)
         template = _Template(
             tags,
             "%s".join(part.replace("%", "%%") for part in parts[::2]),
-            order,
-            tuple((n, codes[position]) for n, position in enumerate(order) if position in codes),
+            positions,
+            tuple((n, codes[position]) for n, position in enumerate(positions) if position in codes),
         )
         self._size += len(template.text)
         if self._size > MAX_SIZE:
-            self._kept.clear()
+            self._by_tags.clear()
             self._last.clear()
             self._size = len(template.text)
-        self._kept[tuple(tags)] = template
+        self._by_tags[tuple(tags)] = template
         return template
 
 

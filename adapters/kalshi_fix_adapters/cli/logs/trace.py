@@ -14,7 +14,7 @@ import click
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, print_stderr, printable
 from kalshi_fix_adapters.cli.logs.as_of import as_of_option
 from kalshi_fix_adapters.cli.logs.decode import NOTHING_FOUND, PROBLEMS_FOUND, UNREADABLE
-from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersions, Progress, UnreadableError, chunks
+from kalshi_fix_adapters.cli.logs.files import STDIN, OtherVersionCounter, Progress, UnreadableError, chunks
 from kalshi_fix_adapters.cli.logs.steps import OrderHistory, page, terminal_lines
 from kalshi_fix_adapters.logs.dates import AsOf
 from kalshi_fix_adapters.logs.entries import CHUNK
@@ -45,7 +45,7 @@ def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | N
         raise click.UsageError("ID must not be empty")
     if files.count(STDIN) > 1:
         raise click.UsageError("standard input can be read only once")
-    versions = OtherVersions()
+    versions = OtherVersionCounter()
     logs = [_Log(name, versions) for name in files]
     with contextlib.ExitStack() as copies:
         for log in logs:
@@ -56,7 +56,7 @@ def trace(identifier: str, files: tuple[str, ...], *, full: bool, html: Path | N
 def _print_trace(
     identifier: str,
     logs: list[_Log],
-    versions: OtherVersions,
+    versions: OtherVersionCounter,
     *,
     full: bool,
     html: Path | None,
@@ -91,11 +91,11 @@ def _print_trace(
 class _Log:
     """A log that can be read repeatedly. Input that is not a file is copied to a temporary file."""
 
-    def __init__(self, name: str, versions: OtherVersions) -> None:
+    def __init__(self, name: str, versions: OtherVersionCounter) -> None:
         self.name = name
         self.problem = ""
         """The error that prevented reading the log to its end; empty if there was none."""
-        self._versions: OtherVersions | None = versions
+        self._versions: OtherVersionCounter | None = versions
         self._copy: IO[bytes] | None = None
 
     def __call__(self) -> Iterator[bytes]:

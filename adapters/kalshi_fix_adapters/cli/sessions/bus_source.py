@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from kalshi_fix_adapters.cli.kit.bus_server import Server
-from kalshi_fix_adapters.cli.sessions.live import Receiving
+from kalshi_fix_adapters.cli.sessions.live import BusConnected
 from kalshi_fix_adapters.errors import ClientTimeoutError, ConnectionFailedError
 from kalshi_fix_adapters.events import ClientEvent, ConnectFailed
 from kalshi_fix_sansio.errors import ConfigurationError
@@ -53,8 +53,8 @@ class BusSource:
         self._runner.run(self._stack.aclose())
         self._runner.close()
 
-    def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
-        """Return the next event. A new or lost connection to NATS is returned as `Receiving` or
+    def receive(self, timeout: float | None = None) -> ClientEvent | BusConnected:
+        """Return the next event. A new connection to NATS is returned as `BusConnected`, and a lost one as
         `ConnectFailed`.
         """
         self.updates = ()
@@ -67,11 +67,11 @@ class BusSource:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
 
-    async def _receive(self, seconds: float) -> ClientEvent | Receiving:
+    async def _receive(self, seconds: float) -> ClientEvent | BusConnected:
         if self._bus.is_connected != self._is_connected:
             self._is_connected = not self._is_connected
             if self._is_connected:
-                return Receiving()
+                return BusConnected()
             return ConnectFailed(ConnectionFailedError(f"no connection to {self._server}"), RETRY_SECONDS)
         if not await self._events.wait(seconds):
             self.is_current = self._bus.is_connected

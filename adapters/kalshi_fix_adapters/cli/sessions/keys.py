@@ -33,7 +33,7 @@ _NAMES: Final = {
     b"g": "home",
     b"q": "q",
 }
-_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
+_SEQUENCES_LONGEST_FIRST: Final = sorted(_NAMES, key=len, reverse=True)
 
 
 class Keys:
@@ -70,7 +70,7 @@ class Keys:
             if not data:
                 return
             while data:
-                known = next((each for each in _LONGEST_FIRST if data.startswith(each)), data[:1])
+                known = next((each for each in _SEQUENCES_LONGEST_FIRST if data.startswith(each)), data[:1])
                 data = data[len(known) :]
                 if known in _NAMES:
                     yield _NAMES[known]

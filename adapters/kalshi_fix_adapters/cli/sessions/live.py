@@ -54,7 +54,7 @@ def clock() -> str:
 class Source(Protocol):
     """A client, or the events of another process's session."""
 
-    def receive(self, timeout: float | None = None) -> ClientEvent | Receiving:
+    def receive(self, timeout: float | None = None) -> ClientEvent | BusConnected:
         """Return the next event.
 
         Raises:
@@ -62,7 +62,7 @@ class Source(Protocol):
         """
 
 
-class Receiving:
+class BusConnected:
     """Reports that the connection to NATS is established. A view of another process's session uses this
     instead of LoggedOn, because the LoggedOn of that session may have been published much earlier.
     """
@@ -107,7 +107,7 @@ def _apply_next(source: Source, view: View, connection: _Connection, timeout: fl
     with contextlib.suppress(ClientTimeoutError):
         event = source.receive(timeout)
         lines += connection.apply(event)
-        if not isinstance(event, Receiving):
+        if not isinstance(event, BusConnected):
             lines += view.apply(event)
     return [*lines, *view.tick()]
 
@@ -123,7 +123,7 @@ class _Connection:
         self._retry_at: float | None = None
         self._attempt = 0
 
-    def apply(self, event: ClientEvent | Receiving) -> list[str]:
+    def apply(self, event: ClientEvent | BusConnected) -> list[str]:
         """Apply an event; return lines that describe it.
 
         Raises:
@@ -133,7 +133,7 @@ class _Connection:
             case Connecting(attempt=attempt):
                 self._attempt, self._retry_at = attempt, None
                 return []
-            case LoggedOn() | Receiving():
+            case LoggedOn() | BusConnected():
                 self._is_connected, self._since, self._reason, self._attempt = True, clock(), "", 0
                 return [f"{self._since} connected"]
             case Disconnected(ended=ended, retry_in=seconds, note=note):

@@ -17,7 +17,7 @@ EXPIRIES = {
     "ioc": TimeInForce.IMMEDIATE_OR_CANCEL,
     "fok": TimeInForce.FILL_OR_KILL,
 }
-AT_ONCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
+IMMEDIATE_TIMES_IN_FORCE = frozenset((TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL))
 """Orders with these values are filled or cancelled at once, and never stay open."""
 
 
@@ -69,7 +69,7 @@ def order(
             f"at {price:f} dollars{conditions}",
             order_entry.cost(target.product, side, quantity, price),
         ]
-        never_rests = request.time_in_force in AT_ONCE
+        never_rests = request.time_in_force in IMMEDIATE_TIMES_IN_FORCE
 
         outcome = order_entry.perform(
             plan, request, description, yes=yes, settle=not never_rests, never_rests=never_rests

@@ -157,7 +157,7 @@ def perform(
     """Ask for confirmation (unless `yes` is set), send a request, and return its outcome.
 
     `description` contains the lines that describe the request. See `carry_out` for `settle` and
-    `never_rests`. If the request was refused, or its outcome is unknown, print the reason. Then exit with
+    `never_rests`. If the request was refused, or its outcome is unknown, print the reason and exit with
     status 1 (refused) or 3 (unknown).
 
     Raises:
@@ -167,7 +167,7 @@ def perform(
     _confirm(plan, description, yes=yes)
     outcome = carry_out(plan, request, settle=settle, never_rests=never_rests)
     if outcome.is_unknown:
-        print_labelled("unknown", outcome.why)
+        print_labelled("unknown", outcome.reason)
         print_fills(outcome)
         print_labelled("ClOrdID", request.cl_ord_id)
         print_labelled("advice", "look it up via REST or with `kalshi-fix orders`")
@@ -191,7 +191,7 @@ def _refusal(outcome: Outcome) -> str | None:
     if isinstance(answer, OrderMassCancelReport):
         if answer.mass_cancel_response == MassCancelResponse.ALL_ORDERS_CANCELLED:
             return None
-        return str(answer.mass_cancel_reject_reason or "the venue gives no reason")
+        return str(answer.mass_cancel_reject_reason or "the venue gave no reason")
     if isinstance(answer, ExecutionReport) and answer.exec_type == ExecType.REJECTED:
         return _reason(answer.MSG_TYPE, answer.text, "")
     return None
@@ -217,7 +217,7 @@ def print_order(outcome: Outcome) -> None:
 
 def _reason(msg_type: str, text: str | None, reason: str) -> str:
     known = TEXTS.get((msg_type, text or ""))
-    stated = (text or reason or "the venue gives no reason")[:MAX_TEXT]
+    stated = (text or reason or "the venue gave no reason")[:MAX_TEXT]
     return stated if known is None else f"{stated}: {known.meaning}"
 
 

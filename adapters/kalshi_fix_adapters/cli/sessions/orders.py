@@ -25,12 +25,12 @@ from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import CopyState, DropCopy, ExecKey, Order, Orders, OrderState, OrderUpdate
 
-NOT_SHOWN = "Older orders without recent activity are not shown."
-LATEST: Final = 8
-"""Number of lines with recent events that are shown on a terminal."""
+OLDER_ORDERS_NOTE = "Older orders without recent activity are not shown."
+MAX_RECENT_EVENTS: Final = 8
+"""Maximum number of lines with recent events that are shown on a terminal."""
 MAX_CHANGED: Final = 10_000
-"""Maximum number of orders whose time of last change is kept. With more, the times of finished orders are
-dropped.
+"""Maximum number of orders whose time of last change is kept. If there are more, the times of finished orders
+are dropped.
 """
 
 
@@ -94,7 +94,7 @@ class OpenOrders:
         self._requested = False
         self._changed: dict[int, str] = {}
         """Time of day of the last change to each order, by `Order.number`."""
-        self._latest: deque[str] = deque(maxlen=LATEST)
+        self._recent: deque[str] = deque(maxlen=MAX_RECENT_EVENTS)
         self._started = False
         """Whether the reports requested at the start have been received, or are unavailable. Before that,
         every older order is uncertain, so neither changes nor unknown outcomes are printed.
@@ -160,11 +160,11 @@ class OpenOrders:
         ]
         for order in live:
             lines += [*self._order_lines(order, width), ()]
-        lines += folded((("dim", NOT_SHOWN),), width)
+        lines += folded((("dim", OLDER_ORDERS_NOTE),), width)
         for text in self._unknown_lines() if self._started or height is None else ():
             lines += folded((("bold yellow", text),), width)
-        if height is not None and self._latest:
-            lines += [(), (("bold", "Latest"),), *map(plain, self._latest)]
+        if height is not None and self._recent:
+            lines += [(), (("bold", "Latest"),), *map(plain, self._recent)]
         return lines
 
     def _order_lines(self, order: Order, width: int) -> list[Line]:
@@ -192,7 +192,7 @@ class OpenOrders:
                 if update.order is not None:
                     self._changed[update.order.number] = clock()
                 lines += _lines(update) if self._started else ()
-        self._latest += lines
+        self._recent += lines
         if len(self._changed) > MAX_CHANGED:
             numbers = [order.number for order in self._orders.live()]
             self._changed = {each: self._changed[each] for each in numbers if each in self._changed}

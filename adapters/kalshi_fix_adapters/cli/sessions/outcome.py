@@ -48,9 +48,9 @@ class Outcome:
     answer: Answer | None = None
     reject: Message | None = None
     """A Reject or BusinessMessageReject that answers the request."""
-    why: str = ""
+    reason: str = ""
     """The reason why there is no answer, or why the answer is inconclusive."""
-    unsure: bool = False
+    venue_is_unsure: bool = False
     """Whether the venue has reported that it does not know the outcome either."""
 
     @property
@@ -61,7 +61,7 @@ class Outcome:
     @property
     def is_unknown(self) -> bool:
         """Whether the outcome of the request is unknown."""
-        return self.unsure or not self.is_answered
+        return self.venue_is_unsure or not self.is_answered
 
     @property
     def report(self) -> ExecutionReport | None:
@@ -97,15 +97,15 @@ class Outcome:
                     self.reject = reject
             case OutcomesUnknown(request_ids=ids, why=why):
                 if self.request.cl_ord_id in ids:
-                    self.unsure = self.unsure or why is Uncertainty.PEER_UNSURE
-                    self.why = self.why or why.value
+                    self.venue_is_unsure = self.venue_is_unsure or why is Uncertainty.PEER_UNSURE
+                    self.reason = self.reason or why.value
 
-    def fail(self, why: str) -> None:
+    def fail(self, reason: str) -> None:
         """Record why the session ended. Do nothing if the outcome is known, or if the venue has reported that
         it does not know the outcome.
         """
-        if not (self.is_answered or self.unsure):
-            self.why = why
+        if not (self.is_answered or self.venue_is_unsure):
+            self.reason = reason
 
     def _apply_answer(self, message: Answer) -> None:
         if message.cl_ord_id != self.request.cl_ord_id:
@@ -145,7 +145,7 @@ def carry_out(plan: ConnectionPlan, request: Request, *, settle: bool, never_res
                 raise
             _listen(client, outcome, plan.timeout, lambda: outcome.is_answered)
             if not outcome.is_answered:
-                outcome.why = outcome.why or f"no answer within {plan.timeout:g} seconds"
+                outcome.reason = outcome.reason or f"no answer within {plan.timeout:g} seconds"
             elif settle:
                 _listen(client, outcome, SETTLE_SECONDS, lambda: False)
     except KeyboardInterrupt:

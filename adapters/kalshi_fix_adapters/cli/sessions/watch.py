@@ -12,7 +12,7 @@ import click
 from kalshi_fix_adapters.blocking import Client
 from kalshi_fix_adapters.cli.kit.bus_server import Server, server_options
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
-from kalshi_fix_adapters.cli.kit.terminal import CUT_OFF, Line, Span, plain, printable, side_by_side
+from kalshi_fix_adapters.cli.kit.terminal import TRUNCATION_MARK, Line, Span, plain, printable, side_by_side
 from kalshi_fix_adapters.cli.sessions.bus_source import BusSource
 from kalshi_fix_adapters.cli.sessions.live import clock, follow, session_name
 from kalshi_fix_adapters.cli.sessions.order_entry import ID
@@ -25,8 +25,8 @@ from kalshi_fix_sansio.events import LoggedOn
 from kalshi_fix_sansio.trading import BookState, BookUpdate, Level, OrderBook, OrderBooks, StaleReason
 
 RESUBSCRIBE_REASONS = frozenset((StaleReason.GAP, StaleReason.DISCREPANCY, StaleReason.MESSAGE_REFUSED))
-"""Stale reasons for which this command requests a book again. The end of a session is not among
-them, because the client renews its subscriptions.
+"""The reasons for staleness after which this command requests a book again. The end of a session is not among
+them, because the client then renews its subscriptions.
 """
 MAX_SYMBOLS: Final = 100
 DEPTH: Final = 5
@@ -219,7 +219,7 @@ class BookView:
         yield (("dim", head),)
         for book in self._requested_books():
             symbol = printable(book.symbol)
-            symbol = symbol if len(symbol) <= room else symbol[: room - 1] + CUT_OFF
+            symbol = symbol if len(symbol) <= room else symbol[: room - 1] + TRUNCATION_MARK
             changed = self._changed.get(book.symbol, "")
             if book.state is not BookState.LIVE:
                 yield ("", f"{symbol:<{room}} "), ("bold yellow", f"{_state_text(book)}, {changed}")

@@ -11,7 +11,7 @@ from tests.adapters.cli.assistants.planted import OTHER_MARKET
 from tests.adapters.logs.test_past_sessions import MARKET
 
 ORDERS = {"files": ["orders.log"]}
-BOTH = {"files": ["orders.log", "copy.log"]}
+BOTH_LOGS = {"files": ["orders.log", "copy.log"]}
 QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     (
         "How much of maker-1 was filled, and at what price?",
@@ -65,7 +65,7 @@ QUESTIONS: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
     ("What is tag 44, which the Reject names?", "spec", {"words": "44"}, ("Price (44)",)),
     (
         "Was lost-1 filled, although its session never reported it?",
-        *("trace", {"identifier": "lost-1", **BOTH}, ("KalshiDC", "OrdStatus=FILLED", "LastQty=10")),
+        *("trace", {"identifier": "lost-1", **BOTH_LOGS}, ("KalshiDC", "OrdStatus=FILLED", "LastQty=10")),
     ),
     (
         "How did the session that began at 12:00 end?",

@@ -23,9 +23,9 @@ from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.assistants.conftest import Call
 from tests.adapters.cli.order_logs import ORDERS
 
-READING = {"decode", "trace", "replay", "store", "spec"}
+READING_TOOLS = {"decode", "trace", "replay", "store", "spec"}
 LOG: dict[str, Any] = {"files": ["orders.log"]}
-EACH: tuple[tuple[str, dict[str, Any]], ...] = (
+VALID_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("decode", {"files": ["orders.log", "day.rec"], "form": "summary"}),
     ("decode", {"files": ["engine.log"], "form": "full"}),
     ("decode", {"files": ["engine.log"], "form": "json"}),
@@ -38,24 +38,24 @@ EACH: tuple[tuple[str, dict[str, Any]], ...] = (
 """One call for each tool and each of its forms."""
 
 
-@pytest.fixture(params=EACH, ids=[f"{name}-{number}" for number, (name, _) in enumerate(EACH)])
-def each(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+@pytest.fixture(params=VALID_CALLS, ids=[f"{name}-{number}" for number, (name, _) in enumerate(VALID_CALLS)])
+def valid_call(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     found: tuple[str, dict[str, Any]] = request.param
     return found
 
 
-def digest(folder: Path) -> dict[str, str]:
+def digests(folder: Path) -> dict[str, str]:
     # To read a store, SQLite creates a -shm file and an empty -wal file in its folder.
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"]
     files = [path for path in files if path.suffix != ".sqlite3-wal" or path.stat().st_size]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_no_tool_changes_a_file(call: Call, planted: Path, each: tuple[str, dict[str, Any]]) -> None:
-    before = digest(planted)
-    result = call(each[0], **each[1])
+def test_no_tool_changes_a_file(call: Call, planted: Path, valid_call: tuple[str, dict[str, Any]]) -> None:
+    before = digests(planted)
+    result = call(valid_call[0], **valid_call[1])
     assert not result.is_error, result.text
-    assert digest(planted) == before
+    assert digests(planted) == before
 
 
 def test_every_tool_except_do_is_read_only(planted: Path) -> None:
@@ -64,13 +64,13 @@ def test_every_tool_except_do_is_read_only(planted: Path) -> None:
             return (await client.list_tools()).tools
 
     found = {tool.name: tool.annotations.read_only_hint for tool in asyncio.run(listed())}
-    assert found == dict.fromkeys((*READING, "venue_replay"), True) | {"do": False}
+    assert found == dict.fromkeys((*READING_TOOLS, "venue_replay"), True) | {"do": False}
 
 
 # --- errors
 
 
-WRONG: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+INVALID_CALLS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("invalid_argument", "decode", {"files": []}, f"specify 1 to {MAX_FILES} files"),
     ("invalid_argument", "decode", {"files": ["orders.log"] * (MAX_FILES + 1)}, f"specify 1 to {MAX_FILES}"),
     ("invalid_argument", "decode", {**LOG, "types": ["Order"]}, "no message 'Order'"),
@@ -122,7 +122,9 @@ def odd_files(planted: Path) -> None:
 
 @pytest.mark.usefixtures("odd_files")
 @pytest.mark.parametrize(
-    ("kind", "tool", "arguments", "text"), WRONG, ids=[f"{row[1]}-{row[3][:30]}" for row in WRONG]
+    ("kind", "tool", "arguments", "text"),
+    INVALID_CALLS,
+    ids=[f"{row[1]}-{row[3][:30]}" for row in INVALID_CALLS],
 )
 def test_a_bad_input_is_a_typed_error(
     call: Call, kind: str, tool: str, arguments: dict[str, Any], text: str
@@ -205,18 +207,30 @@ async def main():
 
 asyncio.run(main())
 """
-DIALING = ("asyncio", "blocking", "trio", "loops", "engine", "net", "store_postgres", "cli.sessions")
+CONNECTING_PACKAGES = (
+    "asyncio",
+    "blocking",
+    "trio",
+    "loops",
+    "engine",
+    "net",
+    "store_postgres",
+    "cli.sessions",
+)
 """The adapters' packages that open connections or choose endpoints."""
 
 
 def test_without_the_venue_no_module_that_connects_is_imported(planted: Path) -> None:
-    calls = [*EACH, *((tool, arguments) for _, tool, arguments, _ in WRONG if tool in READING)]
+    calls = [
+        *VALID_CALLS,
+        *((tool, arguments) for _, tool, arguments, _ in INVALID_CALLS if tool in READING_TOOLS),
+    ]
     command = [sys.executable, "-c", PROGRAM, str(planted), json.dumps(calls)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     names, modules = json.loads(done.stdout)
-    assert set(names) == READING
+    assert set(names) == READING_TOOLS
     assert "kalshi_fix_adapters.cli.store" in modules
-    forbidden = tuple(f"kalshi_fix_adapters.{name}" for name in DIALING)
+    forbidden = tuple(f"kalshi_fix_adapters.{name}" for name in CONNECTING_PACKAGES)
     assert [name for name in modules if f"{name}.".startswith(tuple(f"{item}." for item in forbidden))] == []
     assert [name for name in modules if name.startswith("kalshi_fix_venue")] == []
 

@@ -268,11 +268,11 @@ def test_the_comp_ids_determine_further_required_fields() -> None:
     assert problems(message(logon, head % (b"me", b"you"))) == []
 
 
-def test_a_field_required_by_another_is_named() -> None:
+def test_a_field_that_the_value_of_another_field_requires_is_reported_as_missing() -> None:
     assert ["ExpireTime (126)" in text for text in problems(message(BODY + b"59=6|"))] == [True]
 
 
-def test_fields_required_by_only_one_product_are_not_required() -> None:
+def test_a_field_is_required_only_if_both_products_require_it() -> None:
     head = b"35=8|34=2|49=KalshiNR|56=%s|52=20260817-16:00:00|" % KEY.encode()
     without_time = b"37=o|11=a|17=1;1|150=0|39=0|54=1|55=K|38=0|151=0|14=0|6=0|"
     assert problems(message(without_time, head)) == []

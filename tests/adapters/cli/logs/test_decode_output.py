@@ -80,7 +80,7 @@ def test_problems_are_shown_below_the_line() -> None:
     assert result.stdout.splitlines()[1] == "  ! line 2: Side (54) is missing"
 
 
-ODD = (
+ODD_TEXTS = (
     "58=a=b|",
     "58=50% %s %(x)s|",
     '58="quoted" \\ back|',
@@ -95,7 +95,7 @@ ODD = (
 def test_the_fast_renderers_agree_with_the_full_ones(form: Form) -> None:
     """Messages are repeated: the first creates a template, which is compiled when more of them follow."""
     messages = [*LogReader().feed(LOG.read_bytes() * 10)]
-    messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD * 12))
+    messages += LogReader().feed(b"\n".join(wire("3", "45=2|" + text) for text in ODD_TEXTS * 12))
     fast, careful = Decoder(OutputOptions(form)), CarefulDecoder(OutputOptions(form))
     assert fast.batch(messages) == careful.batch(messages)
     assert fast.batch(reversed(messages)) == careful.batch(reversed(messages))
@@ -105,7 +105,7 @@ def test_the_number_of_templates_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(templates, "MAX_SIZE", 2_000)
     decoder = Decoder(OutputOptions(Form.BRIEF))
     decoder.batch(LogReader().feed(LOG.read_bytes()))
-    kept = decoder._templates._kept.values()
+    kept = decoder._templates._by_tags.values()
     assert 0 < sum(len(item.text) for item in kept) <= 2_000
 
 
@@ -235,13 +235,13 @@ def test_a_log_of_another_fix_version_is_reported() -> None:
     alone = run(log=other)
     assert alone.exit_code == 3
     assert "1 message uses FIX.4.4" in alone.stderr
-    versions = files.OtherVersions()
+    versions = files.OtherVersionCounter()
     list(versions.watch(bytes([byte]) for byte in other * 2))
     assert len(list(versions.sentences())) == 1
     assert next(versions.sentences()).startswith("2 messages")
     for separator in SEPARATORS:
         data = b"8=FIX.5.0SP2|9=5|35=0|10=163|".replace(b"|", separator)
-        versions = files.OtherVersions()
+        versions = files.OtherVersionCounter()
         list(versions.watch(bytes([byte]) for byte in data))
         assert next(versions.sentences()).startswith("1 message uses FIX.5.0SP2 ")
 
@@ -306,7 +306,7 @@ def test_a_summary_counts_messages_and_measures_response_times() -> None:
     assert "0 messages with problems\n" in output
     assert "1 gap in MsgSeqNum\n before line 4: 3 to 4, KalshiNR to " in output
     assert (
-        "from request to first report, 1 request:\n min 4.0 ms, median 4.0 ms, 99 % 4.0 ms, max 4.0 ms"
+        "from request to first report, 1 request:\n min 4.0 ms, median 4.0 ms, p99 4.0 ms, max 4.0 ms"
         in output
     )
     only = summary(DAY, "--type", "8")
@@ -337,14 +337,14 @@ def test_a_damaged_message_leaves_no_gap_in_the_summary() -> None:
 
 
 def test_the_memory_of_a_summary_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MAX_KEPT", "MAX_WAITING", "MAX_LATENCIES"):
+    for name in ("MAX_ENTRIES", "MAX_WAITING", "MAX_LATENCIES"):
         monkeypatch.setattr(f"kalshi_fix_adapters.cli.logs.summary.{name}", 3)
     log = b"".join(
         line(f"16:00:{n:02}.000000", "D", ORDER.replace("a1", f"c{n}"), 2 * n, sent=True) for n in range(1, 9)
     )
     totals = Summary()
-    for fact, expected, wrong in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
-        totals.add(fact, selected=expected, wrong=wrong)
+    for facts, expected, has_problems in Decoder(OutputOptions(Form.NONE)).batch(LogReader().feed(log)).facts:
+        totals.add(facts, selected=expected, has_problems=has_problems)
     assert len(totals._waiting) == len(totals._gaps) == 3
     assert "7 gaps in MsgSeqNum" in "\n".join("".join(part for _, part in item) for item in totals.lines())
 

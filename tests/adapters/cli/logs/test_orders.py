@@ -113,8 +113,8 @@ def test_the_ids_of_an_order_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(order_list, "MAX_IDS", 3)
     orders = order_list.OrderList()
     for number in range(5):
-        fact = {"MsgType": "8", "ClOrdID": "a1", "OrderID": f"o{number}"}
-        orders.add(order_list.OrderFact(None, fact))
+        values = {"MsgType": "8", "ClOrdID": "a1", "OrderID": f"o{number}"}
+        orders.add(order_list.OrderFacts(None, values))
     assert len(orders._by_id) == 3
 
 

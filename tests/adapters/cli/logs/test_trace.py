@@ -25,11 +25,11 @@ COPY = line("16:00:01.005000", "8", report("a1", "1;1;1", "0"), 2, venue="Kalshi
 )
 
 
-def traced(expected: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
+def trace_in_chunks(identifier: str, *logs: bytes, size: int = 64 * 1024) -> Trace:
     def chunks(log: bytes) -> Iterator[bytes]:
         return (log[at : at + size] for at in range(0, len(log), size))
 
-    return trace(expected, [partial(chunks, log) for log in logs])
+    return trace(identifier, [partial(chunks, log) for log in logs])
 
 
 def lines_of(found: Trace) -> list[tuple[int, int]]:
@@ -53,14 +53,14 @@ def logs(tmp_path: Path) -> list[str]:
 # --- messages that belong to an order
 
 
-ALL = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
+ALL_MESSAGES = [(0, 1), (0, 2), (1, 1), (0, 5), (0, 6), (0, 7), (0, 8), (1, 2)]
 
 
-@pytest.mark.parametrize("expected", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
+@pytest.mark.parametrize("identifier", ["a1", "a2", "a3", ORDER_ID, "1;1;1", "1;1;4"])
 @pytest.mark.parametrize("size", [7, 300, 64 * 1024])
-def test_any_id_of_an_order_finds_all_its_messages(expected: str, size: int) -> None:
-    found = traced(expected, ORDERS, COPY, size=size)
-    assert lines_of(found) == ALL
+def test_any_id_of_an_order_finds_all_its_messages(identifier: str, size: int) -> None:
+    found = trace_in_chunks(identifier, ORDERS, COPY, size=size)
+    assert lines_of(found) == ALL_MESSAGES
     assert found.client_ids == ("a1", "a2", "a3")
     assert found.order_ids == (ORDER_ID,)
     assert found.complete
@@ -69,21 +69,21 @@ def test_any_id_of_an_order_finds_all_its_messages(expected: str, size: int) -> 
 @pytest.mark.parametrize("separator", [b"\x01", b"^A"])
 def test_other_separators_and_logs_without_lines_are_read(separator: bytes) -> None:
     frames = [logged.frame for logged in LogReader().feed(ORDERS)]
-    found = traced("a3", b"".join(frame.replace(b"\x01", separator) for frame in frames))
+    found = trace_in_chunks("a3", b"".join(frame.replace(b"\x01", separator) for frame in frames))
     assert [step.logged.frame for step in found.steps] == [frames[i] for i in (0, 1, 4, 5, 6, 7)]
 
 
 def test_ids_match_whole_values_of_id_fields_only() -> None:
     log = line("16:00:01.000000", "D", f"11=a11|38=10|40=2|44=0.50|58=11=a1|{DETAILS}", 7, sent=True)
     log += line("16:00:01.000000", "D", f"11=xa1|526=a1|38=10|40=2|44=0.50|{DETAILS}", 8, sent=True)
-    assert lines_of(traced("a1", log)) == []
+    assert lines_of(trace_in_chunks("a1", log)) == []
 
 
 def test_the_order_id_of_an_unknown_order_links_to_no_other_order() -> None:
     unknown = "37=NONE|11={}|41=gone|39=8|434=1|102=1|"
     log = line("16:00:01.000000", "9", unknown.format("a1"), 2)
     log += line("16:00:02.000000", "9", unknown.replace("gone", "far").format("b1"), 3)
-    assert lines_of(traced("a1", log)) == [(0, 1)]
+    assert lines_of(trace_in_chunks("a1", log)) == [(0, 1)]
 
 
 def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "KalshiNR") -> bytes:
@@ -110,13 +110,13 @@ def reject(number: int, *, more: str = "", connection: int = 1, venue: str = "Ka
 def test_rejects_of_an_orders_messages_belong_to_the_order(log: bytes, is_included: bool) -> None:
     order = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
     lines = log.count(b"\n")
-    assert ((0, 1 + lines) in lines_of(traced("a1", order + log))) is is_included
+    assert ((0, 1 + lines) in lines_of(trace_in_chunks("a1", order + log))) is is_included
 
 
-def test_a_reject_before_the_link_to_its_request_is_found_in_a_later_pass() -> None:
+def test_a_later_pass_finds_a_reject_that_precedes_the_link_to_its_request() -> None:
     log = line("16:00:01.000000", "D", f"11=a1|38=10|40=2|44=0.50|{DETAILS}", 7, sent=True)
     log += reject(7) + line("16:00:05.000000", "F", f"11=a2|41=a1|{DETAILS}", 8, sent=True)
-    assert lines_of(traced("a2", log, size=50)) == [(0, 1), (0, 2), (0, 3)]
+    assert lines_of(trace_in_chunks("a2", log, size=50)) == [(0, 1), (0, 2), (0, 3)]
 
 
 def replace_chain(count: int, *, prefix: str = "c") -> bytes:
@@ -136,16 +136,16 @@ def replace_chain(count: int, *, prefix: str = "c") -> bytes:
     return log
 
 
-@pytest.mark.parametrize("expected", ["c0", "c59", "1;2;30"])
-def test_long_chains_of_replaces_are_followed(expected: str) -> None:
-    found = traced(expected, replace_chain(60), size=1_000)
+@pytest.mark.parametrize("identifier", ["c0", "c59", "1;2;30"])
+def test_long_chains_of_replaces_are_followed(identifier: str) -> None:
+    found = trace_in_chunks(identifier, replace_chain(60), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(60) for item in (0, 1)]
     assert found.complete
 
 
 @pytest.mark.parametrize("prefix", ["x11=y", "11=", "^", "a<SOH", "\\x01", "=", "8=FIXT.1.1"])
 def test_many_ids_with_special_characters_are_found(prefix: str) -> None:
-    found = traced("1;2;7", replace_chain(30, prefix=prefix), size=1_000)
+    found = trace_in_chunks("1;2;7", replace_chain(30, prefix=prefix), size=1_000)
     assert lines_of(found) == [(0, 1 + 4 * number + item) for number in range(30) for item in (0, 1)]
     assert found.client_ids == tuple(f"{prefix}{number}" for number in range(30))
 
@@ -156,7 +156,7 @@ def test_each_of_many_ids_matches_whole_values_only() -> None:
         line("16:00:01.000000", "D", f"11={item}|38=1|40=2|44=0.50|{DETAILS}", 900, sent=True)
         for item in ("c", "c30", "c1x", "xc1", "c01", "c 1")
     )
-    assert len(traced("c0", others + log + others, size=1_000).steps) == 60
+    assert len(trace_in_chunks("c0", others + log + others, size=1_000).steps) == 60
 
 
 def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,40 +170,40 @@ def test_the_number_of_followed_ids_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     ):
         with monkeypatch.context() as patch:
             patch.setattr(tracing, name, bound)
-            found = traced("c29", log, size=1_000)
+            found = trace_in_chunks("c29", log, size=1_000)
         assert not found.complete
         assert 0 < len(found.steps) <= max_steps
     monkeypatch.setattr(tracing, "MAX_MARKS", 2)
-    assert traced("c29", log + reject(900), size=1_000).complete
-    assert not traced("c29", log + reject(900) * 3, size=1_000).complete
+    assert trace_in_chunks("c29", log + reject(900), size=1_000).complete
+    assert not trace_in_chunks("c29", log + reject(900) * 3, size=1_000).complete
 
 
 @pytest.fixture
-def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def fed_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record the number of bytes passed to readers in each call."""
     sizes = []
 
-    class Counting(LogReader):
+    class CountingReader(LogReader):
         def feed(self, data: bytes) -> Iterator[LoggedMessage]:
             sizes.append(len(data))
             return super().feed(data)
 
-    monkeypatch.setattr(tracing, "LogReader", Counting)
+    monkeypatch.setattr(tracing, "LogReader", CountingReader)
     return sizes
 
 
-def test_messages_of_other_orders_are_not_decoded(fed: list[int]) -> None:
-    assert len(traced("a2", OTHER * 2_000 + ORDERS + OTHER * 2_000).steps) == 6
-    assert sum(fed) < 10 * len(ORDERS)
+def test_messages_of_other_orders_are_not_decoded(fed_sizes: list[int]) -> None:
+    assert len(trace_in_chunks("a2", OTHER * 2_000 + ORDERS + OTHER * 2_000).steps) == 6
+    assert sum(fed_sizes) < 10 * len(ORDERS)
 
 
-def test_a_huge_message_is_decoded_once(fed: list[int]) -> None:
+def test_a_huge_message_is_decoded_once(fed_sizes: list[int]) -> None:
     huge = b"8=FIXT.1.1|35=8|" + b"11=a1|" * 100_000 + b"\n\n"
-    found = traced("a1", ORDERS + huge + OTHER)
+    found = trace_in_chunks("a1", ORDERS + huge + OTHER)
     assert len(found.steps) == 7
-    assert sum(fed) < 3 * len(huge)
+    assert sum(fed_sizes) < 3 * len(huge)
     endless = b"8=FIXT.1.1|35=D|11=a1|58=" + b"x" * (3 * 1024 * 1024) + b"\n" + ORDERS
-    found = traced("a1", endless)
+    found = trace_in_chunks("a1", endless)
     assert found.steps[0].logged.truncated
     assert len(found.steps) == 7
 
@@ -219,7 +219,7 @@ def test_the_result_agrees_with_decoding_every_message() -> None:
         reader = LogReader()
         every = [*reader.feed(log), *reader.close()]
         with_id = [item for item in every if re.search(rb"\x01(?:11|41|379|37|17)=a1\x01", item.frame)]
-        found = [step.logged for step in traced("a1", log, size=rng.choice([50, 400, 9_000])).steps]
+        found = [step.logged for step in trace_in_chunks("a1", log, size=rng.choice([50, 400, 9_000])).steps]
         assert [item for item in found if item in with_id] == with_id
         assert [item for item in every if item in found] == found
 

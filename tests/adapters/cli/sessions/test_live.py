@@ -20,21 +20,21 @@ from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import lines_until, started
 from tests.adapters.cli.terminals import (
-    BACK,
     COLOUR,
+    ENTER_ALTERNATE_SCREEN,
     HIDE_CURSOR,
-    OTHER_SCREEN,
+    LEAVE_ALTERNATE_SCREEN,
     SHOW_CURSOR,
     Terminal,
     plain,
 )
 from tests.adapters.cli.venue_environ import environ_of
 
-MARKET, OTHER = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
+MARKET, OTHER_MARKET = "KXHIGHNY-26DEC31-B50", "KXNBA-27-NYK"
 
 
 @pytest.fixture
-def second(environ: dict[str, str]) -> dict[str, str]:
+def second_key(environ: dict[str, str]) -> dict[str, str]:
     """The variables for another key of the same account."""
     return environ | {
         name.removesuffix("_2"): value for name, value in environ.items() if name.endswith("_2")
@@ -42,7 +42,7 @@ def second(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def theirs(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+def other_trader(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     return environ_of(sandbox, "them", tmp_path / "theirs")
 
 
@@ -52,10 +52,10 @@ def run(environ: dict[str, str], *arguments: str) -> str:
     return result.stdout
 
 
-def assert_left_clean(terminal: Terminal) -> None:
+def assert_terminal_is_restored(terminal: Terminal) -> None:
     """Assert that the terminal modes are restored and that nothing was printed outside the view."""
-    before, _, rest = terminal.output.partition(OTHER_SCREEN)
-    drawn, _, after = rest.rpartition(BACK)
+    before, _, rest = terminal.output.partition(ENTER_ALTERNATE_SCREEN)
+    drawn, _, after = rest.rpartition(LEAVE_ALTERNATE_SCREEN)
     # For Ctrl-C the kernel sends the signal first and checks afterwards whether to echo "^C": a fast process
     # has already switched echoing on again.
     assert (plain(before), plain(after).removeprefix("^C")) == ("", "")
@@ -66,18 +66,18 @@ def assert_left_clean(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(60, 24), (120, 30)])
 def test_a_book_is_drawn_in_place_until_ctrl_c(
-    environ: dict[str, str], theirs: dict[str, str], columns: int, rows: int
+    environ: dict[str, str], other_trader: dict[str, str], columns: int, rows: int
 ) -> None:
     with Terminal(["watch", MARKET], environ, columns=columns, rows=rows) as terminal:
         terminal.expect("connected since")
         terminal.expect("0.4300    0.4700")
-        run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", f"n-{columns}")
+        run(other_trader, "order", "buy", MARKET, "7", "0.44", "--id", f"n-{columns}")
         shown = terminal.expect("7.00    0.4400    0.4700")
         assert "spread 0.0300, changed " in shown
-        run(theirs, "cancel", f"n-{columns}", "buy", MARKET)
+        run(other_trader, "cancel", f"n-{columns}", "buy", MARKET)
         terminal.expect("0.4300    0.4700")
         assert terminal.status_after("\x03") == 130
-        assert_left_clean(terminal)
+        assert_terminal_is_restored(terminal)
         assert COLOUR.search(terminal.output) is not None
         for frame in terminal.frames():
             assert len(frame) <= rows
@@ -90,15 +90,15 @@ def test_no_colour_sequence_is_printed_if_colours_are_disabled(environ: dict[str
         terminal.expect("0.4300    0.4700")
         assert terminal.status_after("q") == 0
         assert COLOUR.search(terminal.output) is None
-        assert_left_clean(terminal)
+        assert_terminal_is_restored(terminal)
 
 
 def test_the_view_follows_the_size_of_the_terminal(environ: dict[str, str]) -> None:
-    with Terminal(["watch", MARKET, OTHER], environ) as terminal:
+    with Terminal(["watch", MARKET, OTHER_MARKET], environ) as terminal:
         terminal.expect("0.4300    0.4700")
         terminal.resize(120, 24)
         wide = terminal.expect("q or Ctrl-C to quit")
-        while not any(MARKET in line and OTHER in line for line in wide.split("\n")):
+        while not any(MARKET in line and OTHER_MARKET in line for line in wide.split("\n")):
             wide = terminal.expect("q or Ctrl-C to quit")
         # Too few rows for two books: each gets one line.
         terminal.resize(60, 10)
@@ -108,7 +108,7 @@ def test_the_view_follows_the_size_of_the_terminal(environ: dict[str, str]) -> N
 
 
 def test_rows_beyond_the_screen_are_reached_by_scrolling(environ: dict[str, str]) -> None:
-    with Terminal(["watch", MARKET, OTHER, "--depth", "50"], environ, rows=8) as terminal:
+    with Terminal(["watch", MARKET, OTHER_MARKET, "--depth", "50"], environ, rows=8) as terminal:
         terminal.expect("rows 1 to 4 of 9, arrows scroll")
         terminal.type("\x1b[B")
         shown = terminal.expect("rows 2 to 5 of 9")
@@ -139,7 +139,7 @@ def test_books_are_stale_during_a_disconnect_and_requested_again(
         terminal.expect("connected since")
         terminal.expect("0.4300    0.4700")
         assert terminal.status_after("\x03") == 130
-        assert_left_clean(terminal)
+        assert_terminal_is_restored(terminal)
 
 
 def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
@@ -151,7 +151,7 @@ def test_a_final_refusal_by_the_venue_ends_the_command_with_one_sentence(
         sandbox.server.perform(operation("cut", {}))
         text = terminal.expect("kalshi-fix: ")
         assert terminal.status() == 1
-        after = plain(terminal.output.rpartition(BACK)[2])
+        after = plain(terminal.output.rpartition(LEAVE_ALTERNATE_SCREEN)[2])
         assert all(len(line) <= 60 for line in after.splitlines())
         assert "INVALID_SIGNATURE" in after
         assert text
@@ -165,19 +165,19 @@ def test_sigterm_and_ctrl_z_restore_the_terminal(environ: dict[str, str]) -> Non
         # No shell could continue the process, so the system does not stop it, and it continues at once.
         terminal.type("\x1a")
         terminal.expect("q or Ctrl-C to quit")
-        while terminal.output.count(OTHER_SCREEN) < 2:
+        while terminal.output.count(ENTER_ALTERNATE_SCREEN) < 2:
             terminal.expect("q or Ctrl-C to quit")
-        assert terminal.output.count(BACK) == 1
+        assert terminal.output.count(LEAVE_ALTERNATE_SCREEN) == 1
         terminal.signal(signal.SIGTERM)
         assert terminal.status() == 128 + signal.SIGTERM
-        assert terminal.output.count(BACK) == 2
+        assert terminal.output.count(LEAVE_ALTERNATE_SCREEN) == 2
         assert terminal.has_original_modes
 
 
 def test_open_orders_are_followed_across_a_lost_connection(
-    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+    environ: dict[str, str], second_key: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with Terminal(["orders"], second, rows=30) as terminal:
+    with Terminal(["orders"], second_key, rows=30) as terminal:
         terminal.expect("0 open")
         run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "o-1")
         terminal.expect(f"buy 10.00 {MARKET} at 0.1000")
@@ -194,18 +194,18 @@ def test_open_orders_are_followed_across_a_lost_connection(
         terminal.expect("0 open")
         terminal.expect("o-1-end canceled, 0 left")
         assert terminal.status_after("\x03") == 130
-        assert_left_clean(terminal)
+        assert_terminal_is_restored(terminal)
         assert max(len(line) for frame in terminal.frames() for line in frame) <= 60
 
 
 def test_orders_placed_during_a_disconnect_are_shown_afterwards(
-    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+    environ: dict[str, str], second_key: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with Terminal(["orders"], second, rows=30) as terminal:
+    with Terminal(["orders"], second_key, rows=30) as terminal:
         terminal.expect("0 open")
-        hold = {"session": "KalshiNR", "key": second["KALSHI_KEY_ID"], "times": 0}
+        hold = {"session": "KalshiNR", "key": second_key["KALSHI_KEY_ID"], "times": 0}
         sandbox.server.perform(operation("busy", hold))
-        sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
+        sandbox.server.perform(operation("cut", {"key": second_key["KALSHI_KEY_ID"]}))
         terminal.expect("NO CONNECTION")
         run(environ, "order", "buy", MARKET, "3", "0.11", "--id", "o-2")
         sandbox.server.perform(operation("release", {}))
@@ -215,13 +215,13 @@ def test_orders_placed_during_a_disconnect_are_shown_afterwards(
 
 
 def test_in_a_pipe_each_change_is_a_line(
-    environ: dict[str, str], theirs: dict[str, str], sandbox: Sandbox
+    environ: dict[str, str], other_trader: dict[str, str], sandbox: Sandbox
 ) -> None:
     with started("watch", MARKET, environ=environ) as process:
         lines = lines_until(process, f"{MARKET} 0.4300x")
-        run(theirs, "order", "buy", MARKET, "7", "0.44", "--id", "p-1")
+        run(other_trader, "order", "buy", MARKET, "7", "0.44", "--id", "p-1")
         lines += lines_until(process, f"{MARKET} 0.4400x7.00 0.4700x")
-        run(theirs, "cancel", "p-1", "buy", MARKET)
+        run(other_trader, "cancel", "p-1", "buy", MARKET)
         sandbox.server.perform(operation("cut", {"session": "KalshiMD"}))
         lines += lines_until(process, f"{MARKET} stale: the session ended")
         lines += lines_until(process, "connected")
@@ -234,12 +234,12 @@ def test_in_a_pipe_each_change_is_a_line(
 
 
 def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
-    environ: dict[str, str], second: dict[str, str], sandbox: Sandbox
+    environ: dict[str, str], second_key: dict[str, str], sandbox: Sandbox
 ) -> None:
     run(environ, "order", "buy", MARKET, "10", "0.10", "--id", "q-0")
     run(environ, "cancel", "q-0", "buy", MARKET, "--id", "q-0-end")
     run(environ, "order", "buy", MARKET, "4", "0.10", "--id", "q-9")
-    with started("orders", environ=second) as process:
+    with started("orders", environ=second_key) as process:
         # The reports requested at the start are not changes.
         first, *lines = lines_until(process, f"q-9 buy 4.00 {MARKET} at 0.1000")
         assert [first.split()[1:], *(line.split()[1:] for line in lines[:-1])] == [
@@ -252,7 +252,7 @@ def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
         lines += lines_until(process, "q-1 open, 10.00 left")
         # The request for past reports at the start is not an uncertainty.
         assert not [line for line in lines if "Reports from shard" in line or "outcomes are known" in line]
-        sandbox.server.perform(operation("cut", {"key": second["KALSHI_KEY_ID"]}))
+        sandbox.server.perform(operation("cut", {"key": second_key["KALSHI_KEY_ID"]}))
         lines += lines_until(process, "Uncertain: order q-1")
         assert any("reports may be missing; open orders are uncertain" in line for line in lines)
         lines += lines_until(process, "all outcomes are known")
@@ -264,7 +264,7 @@ def test_in_a_pipe_uncertain_orders_are_printed_as_lines(
     assert "\x1b" not in "".join(lines)
 
 
-class Disconnectable:
+class DisconnectableClient:
     """A client whose connection is lost before its events report the loss."""
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ def logged_on() -> LoggedOn:
 
 
 def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
-    client: Any = Disconnectable()
+    client: Any = DisconnectableClient()
     books = Books(client, ["A", "B"])
     assert not books.is_complete
     client.is_connected = True
@@ -295,7 +295,7 @@ def test_book_requests_that_fail_are_repeated_after_the_next_logon() -> None:
 
 
 def test_report_requests_that_fail_are_repeated_after_the_next_logon() -> None:
-    client: Any = Disconnectable()
+    client: Any = DisconnectableClient()
     orders = OpenOrders(client, "prediction", {})
     orders.apply(logged_on())
     assert not any("Not known" in line for line in orders.tick())

@@ -18,25 +18,25 @@ ORDER = place("a")
 REJECT = BusinessMessageReject(
     ref_seq_num=2, ref_msg_type="D", business_reject_reason=BusinessRejectReason.OTHER
 )
-LOST = OpenRequest("a", "D", 2, NOON, b"", 1)
+OPEN_REQUEST = OpenRequest("a", "D", 2, NOON, b"", 1)
 REJECTED = RejectReceived(REJECT, 2, ORDER)
-UNSURE = OutcomesUnknown((LOST,), Uncertainty.PEER_UNSURE)
-CUT = OutcomesUnknown((LOST,), Uncertainty.CONNECTION_ENDED)
+UNSURE = OutcomesUnknown((OPEN_REQUEST,), Uncertainty.PEER_UNSURE)
+CONNECTION_LOST = OutcomesUnknown((OPEN_REQUEST,), Uncertainty.CONNECTION_ENDED)
 
 
 @pytest.mark.parametrize("failure", [KalshiFixError("the connection was reset"), KeyboardInterrupt()])
 @pytest.mark.parametrize(
-    ("events", "why"),
+    ("events", "reason"),
     [
         ((REJECTED, UNSURE), Uncertainty.PEER_UNSURE.value),
         ((UNSURE, REJECTED), Uncertainty.PEER_UNSURE.value),
         ((REJECTED,), ""),
-        ((CUT,), None),
+        ((CONNECTION_LOST,), None),
         ((), None),
     ],
 )
 def test_a_failure_after_the_answer_does_not_replace_the_reason(
-    monkeypatch: pytest.MonkeyPatch, events: tuple[object, ...], why: str | None, failure: BaseException
+    monkeypatch: pytest.MonkeyPatch, events: tuple[object, ...], reason: str | None, failure: BaseException
 ) -> None:
     class Client:
         """A client that receives the events, and fails when it logs out."""
@@ -68,4 +68,4 @@ def test_a_failure_after_the_answer_does_not_replace_the_reason(
     plan: Any = Plan
     found = outcome.carry_out(plan, ORDER, settle=True, never_rests=False)
     failed = "interrupted before the answer" if isinstance(failure, KeyboardInterrupt) else str(failure)
-    assert found.why == (failed if why is None else why)
+    assert found.reason == (failed if reason is None else reason)
