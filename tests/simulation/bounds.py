@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.simulation.process import Connection, Process
 
 HEARTBEAT_MARGIN = 0.2
-"""Seconds in addition to HeartBtInt: four times the longest delay of a timer in the simulated driver."""
+"""Seconds that a Heartbeat may be late: four times the longest delay of a timer in the simulated driver."""
 MAX_MESSAGE, MAX_HUGE = 4096, 8192
 """The longest message that a side accepts, before and after its operator raises the limit."""
 MAX_UNSENT = 8192
@@ -21,7 +21,9 @@ MAX_RECORD = 20
 MAX_OPEN, MAX_RESTING = 40, 6
 MAX_OPEN_BYTES, MAX_RESTING_BYTES = 4000, 3000
 MAX_HELD_BYTES, MAX_RECORD_BYTES, MAX_EVENT_BYTES = 1000, 3000, 32 * 1024
-"""Low enough to be reached before the limits on the number of messages; one message may exceed them."""
+"""These limits in bytes are low enough to be reached before the limits on the number of messages. A single
+message may exceed them.
+"""
 KEPT_BYTES = 200
 """The limit on the bytes that a store keeps, divided by the limit on its messages."""
 MESSAGES_PER_TURN = 10
@@ -64,7 +66,7 @@ def check(process: Process, connection: Connection) -> None:
     if len(requests.by_key) > MAX_OPEN + MAX_EVENTS:
         raise Violation("unbounded", f"{side} has {len(requests.by_key)} open requests")
     if requests.size >= MAX_OPEN_BYTES and process.incarnation == 1:
-        # A request that was sent below the bound may exceed it, but must then be the last request.
+        # The request that reaches the bound may exceed it, but must then be the last one.
         *_, last = requests.by_key.values()
         if requests.size - len(last.frame) >= MAX_OPEN_BYTES:
             raise Violation("unbounded", f"{side} has {requests.size} bytes of open requests")

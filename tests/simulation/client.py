@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FIRST_WAIT, MAX_WAIT = 0.5, 15.0
 """The first and the longest wait between two attempts to connect, in seconds."""
 CONNECT_TIME = 0.1
-TOO_LOW = "MsgSeqNum too low"
+TOO_LOW_TEXT = "MsgSeqNum too low"
 
 
 class Client(Process):
@@ -59,12 +59,12 @@ class Client(Process):
         """Whether the next Logon resets the numbers, because the operator or a refusal requires it."""
         self.established_at: float | None = None
         self._resting: set[str] = set()
-        """OrderIDs of the orders that this user believes to be resting."""
+        """OrderIDs of the orders that are resting, as far as this user knows."""
         self._attempt_at(0.0)
         self._watch_lease()
 
     @property
-    def _is_former(self) -> bool:
+    def _is_superseded(self) -> bool:
         """Whether another process has taken over the store."""
         return self.store is not self.world.stores[Side.CLIENT]
 
@@ -126,7 +126,7 @@ class Client(Process):
     def closed(self, connection: Connection) -> None:
         ended = connection.ended
         if ended is not None:
-            too_low = ended.reason is CloseReason.SEQUENCE_TOO_LOW or ended.text.startswith(TOO_LOW)
+            too_low = ended.reason is CloseReason.SEQUENCE_TOO_LOW or ended.text.startswith(TOO_LOW_TEXT)
             if too_low:
                 self.restart_numbers = True
             if ended.reason is CloseReason.STORE_FAILED:
@@ -141,16 +141,16 @@ class Client(Process):
         connection = self.connection
         if connection is None or not connection.session.is_established:
             return
-        if self._is_former:
+        if self._is_superseded:
             with suppress(LocalProtocolError):
                 connection.session.send(message, self.now)
             self.attend(connection)
             return
-        self.world.users_orders.send(message)
+        self.world.user_orders.send(message)
         try:
             seq_num = connection.session.send(message, self.now)
         except LocalProtocolError:
-            self.world.users_orders.withdraw(message)
+            self.world.user_orders.withdraw(message)
             self.attend(connection)
             return
         self.world.client_sent(message, seq_num)
@@ -160,9 +160,9 @@ class Client(Process):
     def process_event(self, connection: Connection, event: Event) -> None:
         world = self.world
         world.record_event(self.side, event)
-        if self._is_former:
+        if self._is_superseded:
             return  # the user of the next process receives the same message
-        world.users_orders.take(event)
+        world.user_orders.take(event)
         down, requests = world.down, world.requests
         lost = record_losses(world, down, event)
         match event:
@@ -215,7 +215,7 @@ def record_losses(world: World, ledger: Ledger, event: Event) -> list[Entry]:
 
 
 def record_restart(world: World, sender: Side, event: LoggedOn) -> None:
-    """Record the epoch of the sender's numbers that the receiver's user has learned of."""
+    """Record the epoch of the sender's numbers, of which the receiver's user has now learned."""
     ledger = world.ledgers[sender]
     header: Any = event.logon.header
     logon = world.wire.logons[sender, scalars.format_utctimestamp(header.sending_time)]

@@ -2,8 +2,8 @@
 
 A commit is durable immediately or some time later (`Disk.call_later`); changes recorded in the meantime share
 the next commit. A crash loses changes that are only recorded. A power loss also loses commits that were not
-synced: all commits from a random one onwards. Changes on which no outgoing bytes depend are committed but not
-synced, as in the SQLite store.
+synced: it drops a random one of them and all later ones. Changes on which no outgoing bytes depend are
+committed but not synced, as in the SQLite store.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tests.simulation import bounds
 from tests.simulation.orders import Key, keys_of
 
 Entry = tuple[str, tuple[Any, ...]]
-RETRY = 0.1
+RETRY_INTERVAL = 0.1
 """Seconds after which a hanging commit is checked again."""
-LAZY = frozenset({"advance", "settle", "forget"})
+LAZY_CHANGES = frozenset({"advance", "settle", "forget"})
 """Changes whose loss only causes redelivery."""
 
 
@@ -51,7 +51,7 @@ class Disk:
     def write(self, entries: list[Entry]) -> None:
         self.log += entries
         self.marks.append(len(self.log))
-        must_be_durable = any(name not in LAZY for name, _ in entries)
+        must_be_durable = any(name not in LAZY_CHANGES for name, _ in entries)
         if must_be_durable if self.synced_at_once else len(self.marks) % 8 == 0:
             self.synced = len(self.log)
 
@@ -61,7 +61,7 @@ class Disk:
 
     def keep_first(self, length: int) -> None:
         """Keep this many changes at the beginning of the log."""
-        self.has_lost_commits |= any(name not in LAZY for name, _ in self.log[length:])
+        self.has_lost_commits |= any(name not in LAZY_CHANGES for name, _ in self.log[length:])
         self.marks = [mark for mark in self.marks if mark <= length]
         del self.log[length:]
 
@@ -156,7 +156,7 @@ class DiskStore(MemoryStore):
     def advance_incoming(self, next_incoming: int) -> None:
         self._check("advance")
         self._record("advance", next_incoming)
-        if self._disk.eager and all(name in LAZY for name, _ in self._pending):
+        if self._disk.eager and all(name in LAZY_CHANGES for name, _ in self._pending):
             self.begin_commit()
 
     def reset(self, *, unanswered: bool = False) -> None:
@@ -233,7 +233,7 @@ class DiskStore(MemoryStore):
             return
         if self._is_hanging:
             assert self._disk.call_later is not None
-            self._disk.call_later(RETRY, self._complete)
+            self._disk.call_later(RETRY_INTERVAL, self._complete)
             return
         self._is_writing = False
         try:

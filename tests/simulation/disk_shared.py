@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kalshi_fix_adapters.stores.lease import Lease
 from kalshi_fix_sansio.errors import StoreError
 from kalshi_fix_sansio.session import StoredMessage
-from tests.simulation.disk import RETRY, Disk, DiskStore, Entry
+from tests.simulation.disk import RETRY_INTERVAL, Disk, DiskStore, Entry
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class SharedStore(DiskStore):
         if not self._gone:
             super()._complete()
         elif self._is_hanging:
-            self._disk.world.at(self._disk.world.now + RETRY, self._complete)
+            self._disk.world.at(self._disk.world.now + RETRY_INTERVAL, self._complete)
         else:
             with suppress(StoreError):
                 self._write()

@@ -1,7 +1,8 @@
 """The SQLite store on a disk that loses unsynced data, compared with the simulated store at every step.
 
 Every change is applied to both. After a crash or a power loss the file is opened again. Its content must
-equal that of the simulated store after a prefix of the changes that includes at least all durable ones."""
+equal that of the simulated store after the first changes, including at least all durable ones.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ class SqliteDisk(Disk):
         return MirroredStore(self, DiskStore(self), store, real)
 
     def _find(self, store: SqliteStore) -> None:
-        """Determine how many of the changes are in the file."""
+        """Determine how many of the changes the file contains."""
         promised = len(self.log)
         if self.power_lost:
             promised = self.synced if self.synced_at_once else self.begun

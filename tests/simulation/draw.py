@@ -1,5 +1,6 @@
-"""Draws a schedule from a seed. A schedule contains only a few kinds of faults, so each run tests these kinds
-thoroughly."""
+"""Draws a schedule from a seed. Each schedule contains only a few kinds of faults, so its run tests these
+kinds thoroughly.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +24,16 @@ WEIGHTS = {
 """Relative frequency of kinds of faults in a run; other kinds have the weight 1."""
 SQLITE_SHARE = 0.1
 STANDBY_SHARE = 0.2
-"""Share of runs with a standby among runs without SQLite."""
+"""Of the runs without SQLite, the share with a standby."""
 UNSYNCED_SHARE = 0.05
 """Share of runs in which commits are not synced."""
 
-Shape = Callable[[Random, int], tuple[float, int]]
+DrawFunction = Callable[[Random, int], tuple[float, int]]
 """A function that draws the duration of a fault in seconds, and `Fault.number`, for a given HeartBtInt."""
 
 _VENUE_FAULTS = frozenset({Kind.MAINTENANCE, Kind.REFUSE, Kind.PAUSE, Kind.UNSURE})
 _CLIENT_FAULTS = frozenset({Kind.RESTART, Kind.FLOOD, Kind.REUSE})
-_TAKEOVER_FAULTS: dict[Kind, Shape] = {
+_TAKEOVER_FAULTS: dict[Kind, DrawFunction] = {
     Kind.ISOLATE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), 0),
     Kind.FREEZE: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
     Kind.SUSPEND: lambda r, _: (r.uniform(0.5, r.choice([6, 60])), r.randrange(2)),
@@ -41,7 +42,7 @@ _TAKEOVER_FAULTS: dict[Kind, Shape] = {
 }
 """Faults of the primary after which a standby may take over."""
 
-_SHAPES: dict[Kind, Shape] = {
+_DRAW_BY_KIND: dict[Kind, DrawFunction] = {
     Kind.DELAY: lambda r, _: (r.uniform(1, 30), r.randrange(50, 4000)),
     Kind.SPLIT: lambda r, _: (r.uniform(1, 30), r.choice([1, 3, 10, 50])),
     Kind.MERGE: lambda r, _: (r.uniform(1, 30), r.randrange(100, 3000)),
@@ -84,7 +85,7 @@ def draw(seed: int) -> Schedule:
     random = Random(seed * 7919 + 13)
     beat = random.choice([3, 5, 10, 30])
     calm = random.choice([30.0, 60.0, 120.0, 200.0])
-    kinds = list(_SHAPES)
+    kinds = list(_DRAW_BY_KIND)
     weights = [WEIGHTS.get(kind, 1.0) for kind in kinds]
     chosen = random.choices(kinds, weights, k=random.randrange(1, 7))
     when = _storm(random, calm) if random.random() < 0.5 else lambda: random.uniform(0.0, calm)
@@ -117,7 +118,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _storm(random: Random, calm: float) -> Callable[[], float]:
-    """Return a function that draws times close to one another, to make faults overlap."""
+    """Return a function that draws times close to one another, so faults overlap."""
     center, width = random.uniform(0.0, calm), random.choice([0.3, 3.0, 15.0])
     return lambda: min(max(random.gauss(center, width), 0.0), calm)
 
@@ -129,7 +130,7 @@ def _fault_of_primary(random: Random, beat: int, at: float) -> Fault:
 
 
 def _fault(random: Random, kind: Kind, beat: int, at: float) -> Fault:
-    seconds, number = _SHAPES[kind](random, beat)
+    seconds, number = _DRAW_BY_KIND[kind](random, beat)
     side = Side.VENUE if kind in _VENUE_FAULTS else random.choice(list(Side))
     side = Side.CLIENT if kind in _CLIENT_FAULTS else side
     return Fault(round(at, 3), kind, side, round(seconds, 3), number)

@@ -125,11 +125,12 @@ class Exchange:
         """Reports that wait while the exchange is paused, in order."""
         self.paused_until = 0.0
         self.unsure_until = 0.0
-        """The time until which the order gateway does not know the outcome of orders."""
+        """The end of the time in which the order gateway does not know the outcomes of orders."""
         self.reported_request: dict[str, Key | None] = {}
         """The key of the request whose outcome a message reports, by the uid of the message."""
         self.unsure: Counter[bool] = Counter()
-        """The number of orders answered with EXCHANGE_UNAVAILABLE that are in the book (True) or not (False).
+        """The numbers of orders answered with EXCHANGE_UNAVAILABLE that are in the book (True) and that are
+        not (False).
         """
 
     def _uid(self) -> str:
@@ -170,7 +171,7 @@ class Exchange:
         if self._unpublished:
             self.outbox.extend(make() for make in self._unpublished)
             self._unpublished.clear()
-            self._world.venue_has_news()
+            self._world.dispatch_venue()
 
     # Outcomes of requests: steps that become due one after another
 
@@ -222,7 +223,9 @@ class Exchange:
     # Messages
 
     def _answering(self, request: Message, make: Factory) -> Factory:
-        """Return a function that creates, when it is due, the message with the outcome of a request."""
+        """Return a function that creates the message with the outcome of a request. It is called when the
+        message is due.
+        """
         key = key_of(request)
         return lambda: self._with_outcome_of(key, make())
 

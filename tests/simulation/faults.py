@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kalshi_fix_sansio.errors import LocalProtocolError
 from tests.simulation import exchange, spoil
 from tests.simulation.disk_shared import SharedDisk
-from tests.simulation.network import ROOM
+from tests.simulation.network import BUFFER_SIZE
 from tests.simulation.process import Connection, Point
 from tests.simulation.schedule import Fault, Kind, Side
 from tests.simulation.spoil import Spoiler
@@ -68,7 +68,7 @@ class Injector:
                 if pipe.writer is not None:
                     self._world.at(self._world.now, pipe.writer.writable)
 
-    def _lasting(self, fault: Fault, end: Callable[[], object]) -> bool:
+    def _end_later(self, fault: Fault, end: Callable[[], object]) -> bool:
         """End an effect after the fault's duration, unless a similar fault lasts longer."""
         world, key = self._world, (fault.side, fault.kind)
         self._until[key] = max(self._until.get(key, 0.0), world.now + fault.seconds)
@@ -83,7 +83,7 @@ class Injector:
     def _set(self, fault: Fault, owner: object, name: str, value: object, normal: object) -> bool:
         """Set an attribute for the duration of a fault."""
         setattr(owner, name, value)
-        return self._lasting(fault, lambda: setattr(owner, name, normal))
+        return self._end_later(fault, lambda: setattr(owner, name, normal))
 
     def _connections(self, side: Side) -> list[Connection]:
         process = self._world.processes[side]
@@ -132,27 +132,27 @@ class Injector:
         world.conditions[fault.side].spoil.append(again)
         return True
 
-    def _habit(self, fault: Fault, habit: Spoiler) -> bool:
+    def _set_habit(self, fault: Fault, habit: Spoiler) -> bool:
         habits = self._world.conditions[fault.side].habits
         habits[fault.kind.value] = habit
-        return self._lasting(fault, lambda: habits.pop(fault.kind.value, None))
+        return self._end_later(fault, lambda: habits.pop(fault.kind.value, None))
 
     def _stale(self, fault: Fault, _: int) -> bool:
-        return self._habit(fault, spoil.keep_first_times)
+        return self._set_habit(fault, spoil.keep_first_times)
 
     def _name(self, fault: Fault, _: int) -> bool:
         name = self._world.other_names[fault.side]
-        return self._habit(fault, spoil.rename_sender(name, every_other=fault.number == 1))
+        return self._set_habit(fault, spoil.rename_sender(name, every_other=fault.number == 1))
 
     def _full(self, fault: Fault, _: int) -> bool:
         conditions = self._world.conditions[fault.side]
         conditions.room = fault.number
 
         def end() -> None:
-            conditions.room = ROOM
+            conditions.room = BUFFER_SIZE
             self._plan_deliveries()
 
-        return self._lasting(fault, end)
+        return self._end_later(fault, end)
 
     # Processes, machines, users
 
@@ -199,7 +199,7 @@ class Injector:
         if not isinstance(disk, SharedDisk):
             return False
         disk.isolated.add(store.host)
-        return self._lasting(fault, disk.isolated.clear)
+        return self._end_later(fault, disk.isolated.clear)
 
     def _step(self, fault: Fault, _: int) -> bool:
         self._world.processes[fault.side].clock.step(fault.number / 1000)

@@ -1,7 +1,8 @@
 """The true state of one direction, which no crash affects: the messages sent, and the fate of each.
 
-The receiving user must take every message, or receive a report of its loss, before any later message. A
-message taken twice must be marked as a possible duplicate."""
+Before it takes a later message, the receiving user must have taken every earlier message or received a report
+of its loss. A message taken a second time must be marked as a possible duplicate.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.simulation.schedule import Side
 from tests.simulation.violation import Violation
 
 QUANTITY = 10
-"""OrderQty of every order, unless orders with the same id are distinguished by OrderQty."""
+"""OrderQty of every order, except orders with the same id, which differ in OrderQty."""
 
 
 @attrs.define
@@ -41,7 +42,7 @@ class Entry:
 _NAMES = {"D": "cl_ord_id", "F": "cl_ord_id", "8": "exec_id", "9": "order_id", "W": "symbol"}
 _NAMES |= {"S": "quote_id", "Z": "quote_id", "AI": "quote_req_id", "U9": "text"}
 _NAMES |= {"R": "quote_req_id", "UE": "quote_req_id", "UMS": "market_settlement_report_id"}
-"""The attribute that identifies a message among others of its MsgType; the default is `rfq_id`."""
+"""By MsgType, the attribute that identifies a message among others of its type; the default is `rfq_id`."""
 _CANCELS = frozenset({"F", "Z", "UE"})
 """Types of messages that contain the id of the message that they cancel, or may have the same id."""
 
@@ -64,10 +65,11 @@ class Ledger:
         self.sender = sender
         self.entries: list[Entry] = []
         self.epoch = 0
-        """The epoch of the sender's numbers that the receiver's user knows."""
+        """The epoch of the sender's numbers, as far as the receiver's user knows."""
         self.duplicates = 0
         self.losses_allowed = False
-        """Whether a disk lost committed changes, which voids all guarantees, so losses are no violation."""
+        """Whether a disk has lost committed changes. This voids all guarantees, so losses are no violation.
+        """
         self._by_uid: dict[str, Entry] = {}
         self._by_number: dict[tuple[int, int], Entry] = {}
         self._settled = 0
@@ -75,7 +77,9 @@ class Ledger:
         self._last = -1
         """Position of the last entry taken by the receiver's current process."""
         self._floor = (0, 0)
-        """Epoch and number below which no message is redelivered, because the confirmations are durable."""
+        """Epoch and number; messages with lower numbers are never redelivered, because their confirmations
+        are durable.
+        """
 
     # The sender
 

@@ -1,8 +1,9 @@
 """The orders that the client's user tracks across all restarts of its process.
 
 A process writes its journal with each event that it takes. A crash loses the requests sent after that, which
-only the store contains. The next process learns of them from OutcomesUnknown, or receives their answers
-again."""
+only the store contains. The next process learns of these requests from OutcomesUnknown, or receives their
+answers again.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from tests.simulation.violation import Violation
 SESSIONS = ("KalshiRT", "KalshiNR")
 
 
-class UsersOrders:
+class UserOrders:
     """`Orders`, restored from a process's journal."""
 
     def __init__(self, session: str) -> None:

@@ -1,6 +1,6 @@
 """The network: a link of two pipes, and the conditions of each direction.
 
-The conditions outlast links, so a fault that finds no connection waits for the next one.
+The conditions outlast links, so a fault that occurs without a connection affects the next one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol
 
 from tests.simulation.schedule import Side
 
-ROOM = 64 * 1024
-"""Bytes that a direction buffers before the peer must read."""
+BUFFER_SIZE = 64 * 1024
+"""Bytes that a direction buffers; more can be written only after the peer has read."""
 EOF_DELAY = 0.02
 
 
@@ -51,7 +51,7 @@ class Conditions:
         self.grid = 0.0
         """Interval in seconds at which bytes arrive together; 0 if chunks are not merged."""
         self.stalled_until = 0.0
-        self.room = ROOM
+        self.room = BUFFER_SIZE
         self.cut_after: int | None = None
         """Number of bytes after which the connection dies; None for never."""
         self.spoil: deque[Callable[[bytes], bytes]] = deque()
@@ -80,7 +80,7 @@ class Conditions:
         """End every fault."""
         self.extra = self.grid = self.stalled_until = 0.0
         self.split = 0
-        self.room = ROOM
+        self.room = BUFFER_SIZE
         self.cut_after = None
         self.spoil.clear()
         self.habits.clear()

@@ -1,9 +1,10 @@
 """The true state of requests: each request that may have been sent has an outcome, or was reported to the
-user as having none.
+user as having an unknown one.
 
-Several requests may have the same id. The venue knows which of them it answers. The client's session does not
-know this for a refusal and applies it to the oldest request, so requests with the same id are compared by
-count. Later reports about an answered request, such as fills, are not counted."""
+Several requests may have the same id. The venue knows which of them it answers. The client's session cannot
+know to which of them a refusal belongs, and applies it to the oldest request. Requests with the same id are
+therefore compared by count. Later reports about an answered request, such as fills, are not counted.
+"""
 
 from __future__ import annotations
 
@@ -82,8 +83,8 @@ class Requests:
         reported as unknown from now on."""
         self._may_be_listed = set(open_keys)
         for group in self._groups():
-            # An unanswered request may have been matched with another request with the same id, so a spare
-            # outcome of the group counts for it.
+            # The session may have matched the answer with another request that has the same id, so a spare
+            # outcome among these requests counts for this one.
             spare = sum(1 for one in group if one.outcome and (one.listed or one.key in open_keys))
             for request in group:
                 if request.settled or request.key in open_keys:
@@ -96,8 +97,9 @@ class Requests:
                     raise Violation("forgotten", f"{request} has no outcome, and the store has lost it")
 
     def record_outcome(self, key: Key | None, *, ended: bool = False) -> None:
-        """Record that the user took a message with the outcome of a request. If `ended` is set, the message
-        reports an executed cancel, which is also the outcome of the order or quote with the same id."""
+        """Record that the user took a message with the outcome of a request. With `ended`, the message
+        reports an executed cancel; this is also the outcome of the order or quote with the same id.
+        """
         if ended and key is not None:
             for other in self.known.values():
                 other.outcome |= other.key[0] in {"D", "S"} and other.key[1] == key[1]

@@ -34,7 +34,7 @@ CLOSE_PATIENCE = 2.0
 MAX_LATENESS = 0.05
 """The maximum delay of a timer in the driver, in seconds."""
 QUEUE_LIMIT = 30
-"""Number of events waiting for the user at which the driver stops reading."""
+"""Number of waiting events at which the driver stops reading."""
 
 
 class Point(Enum):
@@ -55,7 +55,7 @@ class Point(Enum):
     """After the event was confirmed, before the store was committed."""
 
 
-class Died(Exception):
+class ProcessDied(Exception):
     """The process dies at this line and executes nothing after it."""
 
 
@@ -111,7 +111,7 @@ class Process(ABC):
         self._deferred: list[Callable[[], None]] = []
         """Actions to run when the process gets the processor again."""
         self._timers_first = False
-        """Whether the process fires its timers before it reads when it gets the processor again."""
+        """Whether the process, when it gets the processor again, fires its timers before it reads."""
         self._asleep_from: float | None = None
         self._asleep_until = 0.0
         self.connections: list[Connection] = []
@@ -146,7 +146,7 @@ class Process(ABC):
         self._resume_clock()
         try:
             action()
-        except Died:
+        except ProcessDied:
             self.world.died(self)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
@@ -162,7 +162,7 @@ class Process(ABC):
     def reach(self, point: Point) -> None:
         """Crash here if a crash at this point is planned."""
         if self._crash_point is point:
-            raise Died
+            raise ProcessDied
 
     def freeze(self, seconds: float, *, timers_first: bool = False) -> None:
         self._timers_first = timers_first
@@ -284,7 +284,9 @@ class Process(ABC):
             self._check_late(connection, event)
 
     def _check_late(self, connection: Connection, event: MessageRejected) -> None:
-        """Check that a late but otherwise valid message is not refused for good, but redelivered later."""
+        """Check that a message that is late but otherwise valid is redelivered later, not refused
+        permanently.
+        """
         message: Any = event.message
         if (
             not event.will_be_resent
@@ -326,7 +328,7 @@ class Process(ABC):
                 return
             if self._crash_point is Point.WRITTEN:
                 pipe.write(connection.output[: len(connection.output) // 2][:room])
-                raise Died
+                raise ProcessDied
             part, connection.output = connection.output[:room], connection.output[room:]
             pipe.write(part)
         if connection.blocked:
@@ -422,7 +424,7 @@ class Process(ABC):
         self.after(0.0, self._wake_user)
 
     def die(self, *, power: bool) -> None:
-        """End the process. Its connections are closed, or, after a power loss, simply silent."""
+        """End the process. Its connections are closed; after a power loss they become silent instead."""
         self.alive = False
         for connection in self.connections:
             connection.closed = True

@@ -12,7 +12,9 @@ from tests.simulation.ledger import Entry
 from tests.simulation.violation import Violation
 
 _NAMES = ("begin", "end", "requests", "message", "orders", "complete")
-"""Attributes that events of losses and unknown outcomes share with their errors."""
+"""Attributes that an event of a loss or an unknown outcome has in common with the error that `messages()`
+raises for it.
+"""
 
 
 def check(event: Event, lost: Sequence[Entry]) -> None:

@@ -77,7 +77,7 @@ def _listed(counter: Counter[str]) -> str:
 
 
 def failure(seed: int, shrunk: Schedule, result: Result, log: Iterable[str]) -> str:
-    """Return everything needed to understand a failure and to keep it as a test."""
+    """Return all the information needed to understand a failure and to turn it into a test."""
     return "\n".join(
         [
             f"violation of {result.rule!r} with seed {seed}: {result.text}",

@@ -138,7 +138,7 @@ class Schedule:
     session: str = "KalshiRT"
     heart_bt_int: int = 10
     calm: float = 120.0
-    """Seconds after which no fault begins or is still active, and no order is sent."""
+    """Time in seconds at which all faults have ended; no fault begins and no order is sent later."""
     orders: int = 20
     """The number of messages that the client sends, not counting bursts."""
     reports: int = 20
@@ -154,7 +154,7 @@ class Schedule:
     strict: bool = True
     """Whether the venue's session is strict."""
     like_quickfix: bool = False
-    """Whether both sides behave like QuickFIX instead of using the default options."""
+    """Whether both sides use options that imitate QuickFIX instead of the default options."""
     keep: int = 1000
     """Messages that a store keeps for resends."""
     page: int = 2048

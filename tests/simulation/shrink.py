@@ -11,9 +11,10 @@ import attrs
 from tests.simulation.run import Result, run
 from tests.simulation.schedule import Fault, Schedule
 
-_SHRUNK_OTHERWISE = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
+_OTHER_SETTINGS = frozenset({"seed", "session", "heart_bt_int", "calm", "orders", "reports", "faults"})
+"""Settings that are not reset to their defaults: other passes shrink them, or they must not change."""
 BUDGET = 600
-"""Runs to spend on one failure."""
+"""Maximum number of runs to shrink one failure."""
 
 
 class Shrinker:
@@ -29,9 +30,9 @@ class Shrinker:
         before = None
         while schedule != before and self._runs_left > 0:
             before = schedule
-            schedule = self._fewer_faults(schedule)
+            schedule = self._remove_faults(schedule)
             for simpler in _PASSES:
-                schedule = self._first(schedule, simpler)
+                schedule = self._simplify(schedule, simpler)
         return schedule
 
     def _fails(self, schedule: Schedule) -> bool:
@@ -40,7 +41,7 @@ class Shrinker:
         self._runs_left -= 1
         return self._execute(schedule).rule == self._rule
 
-    def _fewer_faults(self, schedule: Schedule) -> Schedule:
+    def _remove_faults(self, schedule: Schedule) -> Schedule:
         """Remove faults in ever smaller groups (delta debugging)."""
         size = len(schedule.faults)
         while size >= 1:
@@ -55,7 +56,7 @@ class Shrinker:
             size //= 2
         return schedule
 
-    def _first(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
+    def _simplify(self, schedule: Schedule, simpler: Callable[[Schedule], Iterator[Schedule]]) -> Schedule:
         """Repeatedly take the first simpler schedule that still fails."""
         found = True
         while found:
@@ -67,7 +68,7 @@ class Shrinker:
         return schedule
 
 
-def _less_work(schedule: Schedule) -> Iterator[Schedule]:
+def _with_less_work(schedule: Schedule) -> Iterator[Schedule]:
     for name in ("orders", "reports"):
         count = getattr(schedule, name)
         for less in sorted({0, count // 2, count - 1}):
@@ -75,21 +76,21 @@ def _less_work(schedule: Schedule) -> Iterator[Schedule]:
                 yield attrs.evolve(schedule, **{name: less})
 
 
-def _sooner(schedule: Schedule) -> Iterator[Schedule]:
+def _with_earlier_end(schedule: Schedule) -> Iterator[Schedule]:
     last = max((fault.at for fault in schedule.faults), default=0.0)
     for calm in (last + 1, last + 10, schedule.calm / 2):
         if calm < schedule.calm - 1:
             yield attrs.evolve(schedule, calm=round(calm, 1))
 
 
-def _plainer(schedule: Schedule) -> Iterator[Schedule]:
+def _with_default_settings(schedule: Schedule) -> Iterator[Schedule]:
     for field in attrs.fields(Schedule):
-        if field.name not in _SHRUNK_OTHERWISE:
+        if field.name not in _OTHER_SETTINGS:
             plain: dict[str, Any] = {field.name: field.default}
             yield attrs.evolve(schedule, **plain)
 
 
-def _milder(schedule: Schedule) -> Iterator[Schedule]:
+def _with_milder_faults(schedule: Schedule) -> Iterator[Schedule]:
     """Yield schedules with shorter and rounder faults."""
     for index, fault in enumerate(schedule.faults):
         changes: list[dict[str, Any]] = [
@@ -103,16 +104,16 @@ def _milder(schedule: Schedule) -> Iterator[Schedule]:
         ]
         for change in changes:
             milder = attrs.evolve(fault, **change)
-            if _smaller(milder, fault):
+            if _is_simpler(milder, fault):
                 faults = (*schedule.faults[:index], milder, *schedule.faults[index + 1 :])
                 yield attrs.evolve(schedule, faults=faults)
 
 
-def _smaller(one: Fault, other: Fault) -> bool:
+def _is_simpler(one: Fault, other: Fault) -> bool:
     def size(fault: Fault) -> tuple[int, int, int]:
         return abs(fault.number), len(repr(fault.at)) + len(repr(fault.seconds)), int(fault.seconds)
 
     return size(one) < size(other) and abs(one.at - other.at) < 1
 
 
-_PASSES = (_less_work, _sooner, _plainer, _milder)
+_PASSES = (_with_less_work, _with_earlier_end, _with_default_settings, _with_milder_faults)

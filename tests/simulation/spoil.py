@@ -1,7 +1,9 @@
 """Faults in the bytes on the wire: garbage, a changed byte, a repeated earlier message.
 
-None of them produces a message that the sender never wrote, because CheckSum always detects a single changed
-byte. The module also contains valid variations in the way a peer writes its messages."""
+No fault produces a message that the receiver accepts but the sender never wrote, because CheckSum always
+detects a single changed byte. The module also contains valid variations in the way a peer writes its
+messages.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ def flip(random: Random) -> Spoiler:
 
 
 def repeat(random: Random, seen: Callable[[], Mapping[int, bytes]], utc: Callable[[], datetime]) -> Spoiler:
-    """Write an earlier application message again, like a peer that resends more than was requested."""
+    """Insert an earlier application message, like a peer that resends more than was requested."""
 
     def act(data: bytes) -> bytes:
         found = [frame for frame in seen().values() if _msg_type(frame) not in ADMIN]

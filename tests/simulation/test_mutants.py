@@ -1,4 +1,4 @@
-"""Every invariant can fail: a session or store with one fault violates it for some seed."""
+"""Every invariant can fail: for each, some seed detects a session or store with one fault."""
 
 from __future__ import annotations
 

@@ -65,8 +65,9 @@ class SimulatedVenue(Process):
         connection.session.accept_logon(self.now, store=self.world.stores[Side.VENUE])
 
     def _has_unconfirmed_events(self, connection: Connection) -> bool:
-        """Return whether events of the session that previously used the store are still waiting; they must be
-        confirmed first."""
+        """Return whether events of the previous session with this store are still waiting for the user. They
+        must be confirmed before the next session begins.
+        """
         store = self.world.stores[Side.VENUE]
         return any(other is not connection and other.session.store is store for other, _ in self.queue)
 
@@ -81,7 +82,7 @@ class SimulatedVenue(Process):
             case MessageReceived():
                 entry = up.record_taken(event.message, poss_dup=event.poss_dup)
                 # After a gap, an open-ended ResendRequest also covers messages that were already received,
-                # and the answer may gap-fill those.
+                # and the answer may replace these by a gap fill.
                 if entry.filled and not event.poss_dup and not world.schedule.like_quickfix:
                     raise Violation("resurrected", f"{entry} was received after its gap was filled")
                 world.exchange.take(event.message)
@@ -100,8 +101,7 @@ class SimulatedVenue(Process):
     # The exchange's messages
 
     def dispatch(self) -> None:
-        """Pass on the messages in the outbox: to the session, or to the store while no client is
-        connected."""
+        """Pass the messages in the outbox to the session, or to the store while no client is connected."""
         outbox, active = self.world.exchange.outbox, self.active
         while outbox:
             if active is not None and active.session.is_established:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Violation(Exception):
-    """The run shows a fault of the code under test; `rule` is the short name of the invariant."""
+    """The run shows a fault in the code under test; `rule` is the short name of the violated invariant."""
 
     def __init__(self, rule: str, text: str) -> None:
         self.rule = rule

@@ -24,8 +24,9 @@ OnFill = Callable[[Side, int, int, int], None]
 
 
 def frames(data: bytes) -> list[bytes]:
-    """Split the bytes that a session wrote into messages; no simulated message contains the start of
-    another."""
+    """Split bytes that a session wrote into messages. No simulated message contains the bytes with which a
+    message starts.
+    """
     return [_START + part for part in data.split(_START)[1:]]
 
 
@@ -42,7 +43,7 @@ class Logon:
 
 
 @attrs.define
-class Written:
+class WrittenMessages:
     """The messages that one side has written since its numbers began at 1."""
 
     epoch: int = 0
@@ -66,7 +67,7 @@ class Wire:
 
     def __init__(self, on_fill: OnFill, *, keep_log: bool) -> None:
         self.on_fill = on_fill
-        self.written = {side: Written() for side in Side}
+        self.written = {side: WrittenMessages() for side in Side}
         self.logons: dict[tuple[Side, str], Logon] = {}
         """Logons by their SendingTime."""
         self.log: list[Line] = []
@@ -84,8 +85,9 @@ class Wire:
         """Check the bytes that a session returns; `epoch` is the epoch of its store. Return the epoch and
         number of each application message among them.
 
-        While the peer waits for the answer to a reset, it ignores the number of a Logon (`void`), because a
-        side may have reset its numbers and died before it sent its answer."""
+        `void` means that the peer waits for the answer to a reset. It then ignores the number of a Logon,
+        because this side may have reset its numbers and died before it sent the answer.
+        """
         applications: list[tuple[int, int]] = []
         parts = [(frame, _FIELD.findall(frame)) for frame in frames(data)]
         resets = sum(1 for _, fields in parts if self._is_restart(fields))
@@ -103,9 +105,9 @@ class Wire:
                 continue
             if self._is_restart(fields):
                 resets -= 1
-                written = self.written[side] = Written(epoch - resets)
+                written = self.written[side] = WrittenMessages(epoch - resets)
             elif void and values[b"35"] == b"A" and written.epoch < epoch - resets:
-                written = self.written[side] = Written(epoch - resets)
+                written = self.written[side] = WrittenMessages(epoch - resets)
             self._check_number(side, connection, number, values)
             written.seen[number] = frame
             written.last = number
@@ -150,8 +152,9 @@ class Wire:
     def _check_duplicate(
         self, side: Side, number: int, values: dict[bytes, bytes], fields: Fields, frame: bytes
     ) -> bool:
-        """Check a possible duplicate: a gap fill over used numbers, or the original message, for which the
-        result is True."""
+        """Check a possible duplicate, which is either a gap fill over used numbers or equal to the original
+        message. Return True in the latter case.
+        """
         written = self.written[side]
         if values[b"35"] == b"4":
             end = int(values[b"36"])

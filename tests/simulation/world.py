@@ -33,7 +33,7 @@ from tests.simulation.endings import is_explained
 from tests.simulation.exchange import Exchange, client_message
 from tests.simulation.faults import DOWNTIME, Injector
 from tests.simulation.ledger import Entry, Ledger, uid_of
-from tests.simulation.machine import UsersOrders
+from tests.simulation.machine import UserOrders
 from tests.simulation.network import Conditions, Link
 from tests.simulation.orders import Key, Requests, key_of
 from tests.simulation.process import Connection, Process
@@ -69,14 +69,14 @@ class World:
         self.down, self.up = Ledger(Side.VENUE), Ledger(Side.CLIENT)
         self.ledgers = {Side.VENUE: self.down, Side.CLIENT: self.up}
         self.requests = Requests()
-        self.users_orders = UsersOrders(schedule.session)
+        self.user_orders = UserOrders(schedule.session)
         self.endings: Counter[str] = Counter()
         self.event_counts: Counter[str] = Counter()
         """Counts of the events that users took, by type."""
         self.other_names = {Side.CLIENT: OTHER_KEY.encode(), Side.VENUE: self._other_name()}
         """The other accepted name of each side."""
         self.max_message = dict.fromkeys(Side, bounds.MAX_MESSAGE)
-        """Maximum size of a message that each side accepts, as its operator has configured it."""
+        """Maximum size of the messages that each side accepts, as its operator has configured it."""
         self.restarts = 0
         self.takeovers = 0
         """The number of takeovers from a process that was alive."""
@@ -134,9 +134,10 @@ class World:
 
     @property
     def patience(self) -> float:
-        """Seconds after the last fault within which both sides must be logged on with no work outstanding.
-        This is the time to detect twice that the peer is gone, to log out and reconnect, and to repeat a
-        ResendRequest as often as allowed."""
+        """Seconds after the last fault within which both sides must have logged on and completed all work.
+        This is enough time to detect twice that the peer is gone, to log out and reconnect, and to repeat a
+        ResendRequest as often as allowed.
+        """
         silence = 2.4 * self.schedule.heart_bt_int
         return 3 * silence + 4 * (LOGON_TIMEOUT + LOGOUT_TIMEOUT) + 2 * RESEND_TIMEOUT * RESEND_ATTEMPTS + 60
 
@@ -282,7 +283,7 @@ class World:
     def venue_sent(self, message: Message, number: int) -> None:
         self.down.record_sent(message, self.stores[Side.VENUE].epoch, number)
 
-    def venue_has_news(self) -> None:
+    def dispatch_venue(self) -> None:
         venue = self.venue
         venue.run(venue.dispatch)
 
@@ -342,7 +343,7 @@ class World:
             self.at(self.now + wait, lambda: self._start_process(side, self.disks[side].open()))
 
     def _allow_losses(self) -> None:
-        """From now on, check only recovery, because a disk has lost committed changes."""
+        """Check only recovery from now on, because a disk has lost committed changes."""
         self.wire.losses_allowed = self.down.losses_allowed = self.up.losses_allowed = (
             self.requests.losses_allowed
         ) = True
@@ -394,13 +395,13 @@ class World:
                 if key is not None:
                     self.requests.record_unsent(key)
             self.requests.client_restarted(open_keys, self._was_written)
-            self.users_orders.restart()
+            self.user_orders.restart()
             self.processes[side] = Client(self, former.incarnation + 1)
             return
         if self.resend:
             self.exchange.outbox.extendleft(entry.message for entry in reversed(gone))
         self.processes[side] = SimulatedVenue(self, former.incarnation + 1)
-        self.venue_has_news()
+        self.dispatch_venue()
 
     def _was_written(self, key: Key) -> bool:
         return any(
@@ -415,20 +416,20 @@ class World:
         self._watch()
 
     def _watch(self) -> None:
-        if self._leftovers():
+        if self._unresolved_items():
             if self.now > self.schedule.calm + self.patience:
-                raise Violation("unsettled", "; ".join(self._leftovers()))
+                raise Violation("unsettled", "; ".join(self._unresolved_items()))
             self.at(self.now + 1.0, self._watch)
         else:
             self.at(self.now + 2.5 * self.schedule.heart_bt_int + 1, self._settle)
 
     def _settle(self) -> None:
-        if self._leftovers():
+        if self._unresolved_items():
             self._watch()
         else:
             self.settled_at = self.now
 
-    def _leftovers(self) -> list[str]:
+    def _unresolved_items(self) -> list[str]:
         """Return descriptions of everything that is still unresolved."""
         found = []
         if any(process.alive for process in self.former):

@@ -37,7 +37,7 @@ class Gap:
 Step = Snapshot | Update | Gap
 
 
-class Match:
+class BookComparison:
     """Applies every step to the order books and to the slow model, and compares all visible results."""
 
     def __init__(self, tolerated: frozenset[DiscrepancyKind]) -> None:

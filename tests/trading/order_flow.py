@@ -45,11 +45,11 @@ from tests.helpers import CODEC, HOSTILE_CONTEXTS, KEY_ID
 SYMBOL, OTHER = "KXHIGHNY-26NOV21-T55", "KXBTCD-26NOV21-B90"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BUY, SELL = Side.BUY, Side.SELL
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "gone", clean=False)
+SESSION_ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "gone", clean=False)
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
-SEEN = """symbol side account order_id state ending cl_ord_id status text key shard price leaves_qty
-filled_qty value fees cum_qty unreported_qty average_price cancel_expected first_key"""
+VISIBLE_ATTRIBUTES = """symbol side account order_id state ending cl_ord_id status text key shard price
+leaves_qty filled_qty value fees cum_qty unreported_qty average_price cancel_expected first_key"""
 
 _KINDS: dict[str, tuple[ExecType, OrdStatus]] = {
     "new": (ExecType.NEW, OrdStatus.NEW),
@@ -85,7 +85,7 @@ def header(message: Message, number: int = 2, *, at: datetime = NOON) -> Header:
 
 
 def over_the_wire(message: M, number: int = 2, *, at: datetime = NOON) -> M:
-    """Return the message as the other side decodes it."""
+    """Encode and decode a message."""
     decoded = CODEC.decode(CODEC.encode(message, header(message, number, at=at)))
     assert isinstance(decoded, type(message))
     assert not decoded.problems, decoded.problems
@@ -106,8 +106,8 @@ def report(
     at: datetime = NOON,
     **fields: Any,
 ) -> ExecutionReport:
-    """Return the venue's report about an order for `qty` contracts, of which `cum` are filled; `last` is the
-    quantity and the price of a trade.
+    """Return the venue's report about an order for `qty` contracts, of which `cum` are filled. In the report
+    of a trade, `last` contains the quantity and the price.
     """
     exec_type, status = _KINDS[kind]
     ends = kind in ("filled", "ioc", "canceled", "expired", "rejected")
@@ -218,9 +218,9 @@ def feed(orders: Orders, *event: object) -> list[OrderUpdate]:
     """Apply messages as the session delivers them, the venue's messages as received; return the updates that
     the last one causes.
 
-    Check that each order has at most one update, which contains its previous state. Check also that every
-    order whose state has changed has an update, unless reports about any order may be missing. The events are
-    applied in a hostile decimal context.
+    Check that each order has at most one update, and that the update contains the order's previous state.
+    Check also that every order whose state has changed has an update, unless reports about any order may be
+    missing. The events are applied in a hostile decimal context.
     """
     reported: list[OrderUpdate] = []
     for item in event:
@@ -276,7 +276,7 @@ def read_attributes(order: Order, names: str) -> Any:
 
 def view(order: Order) -> dict[str, Any]:
     """Return the attributes of an order that a user can read."""
-    shown = {name: getattr(order, name) for name in SEEN.split()}
+    shown = {name: getattr(order, name) for name in VISIBLE_ATTRIBUTES.split()}
     shown["fills"] = sorted(order.fills.values())
     shown["pending"] = [(item.msg_type, item.cl_ord_id, item.is_unknown) for item in order.pending]
     return shown

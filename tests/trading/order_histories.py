@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 @attrs.define
-class Resting:
+class RestingOrder:
     order_id: str
     cl_ord_id: str
     side: Any
@@ -47,7 +47,7 @@ class History:
 
     random: Random
     steps: list[Message] = attrs.field(factory=list)
-    orders: list[Resting] = attrs.field(factory=list)
+    orders: list[RestingOrder] = attrs.field(factory=list)
     clocks: list[int] = attrs.field(factory=lambda: [0, 0])
     count: int = 0
 
@@ -85,15 +85,15 @@ class History:
         self.count += 1
         return f"c{self.count}"
 
-    def _order(self, shard: int, *, mine: bool) -> Resting:
+    def _order(self, shard: int, *, mine: bool) -> RestingOrder:
         name = self._name()
         side = self.random.choice((BUY, SELL))
         qty = Decimal(self.random.randint(1, 2000)) / 100
-        order = Resting(f"o{name}", name, side, shard, qty, f"0.{self.random.randint(10, 99)}", mine)
+        order = RestingOrder(f"o{name}", name, side, shard, qty, f"0.{self.random.randint(10, 99)}", mine)
         self.orders.append(order)
         return order
 
-    def _report(self, order: Resting, kind: str, **fields: Any) -> None:
+    def _report(self, order: RestingOrder, kind: str, **fields: Any) -> None:
         self.clocks[order.shard] += self.random.choice((1, 1, 3))
         key = str(ExecKey(order.shard, self.clocks[order.shard] // 3, self.clocks[order.shard]))
         # Not every report contains the account; the newest report with an account determines it.
@@ -121,7 +121,7 @@ class History:
             case _:
                 self._report(order, "new")
 
-    def _trade(self, order: Resting, *, ends: bool = False) -> None:
+    def _trade(self, order: RestingOrder, *, ends: bool = False) -> None:
         left = int((order.qty - order.cum) * 100)
         traded = Decimal(left if self.random.random() < 0.3 else self.random.randint(1, left)) / 100
         order.cum += traded
@@ -131,7 +131,7 @@ class History:
         price = f"0.{self.random.randint(1000, 9999)}"
         self._report(order, kind, last=(str(traded), price), fee=f"0.{self.random.randint(0, 99):02d}")
 
-    def _change(self, order: Resting) -> None:
+    def _change(self, order: RestingOrder) -> None:
         name = self._name()
         total = order.cum + Decimal(self.random.randint(1, 2000)) / 100
         sent = change(name, order.cl_ord_id, str(total), **order.market)
@@ -143,7 +143,7 @@ class History:
         before, order.cl_ord_id = order.cl_ord_id, name
         self._report(order, "replaced", orig_cl_ord_id=before)
 
-    def _amend(self, order: Resting) -> None:
+    def _amend(self, order: RestingOrder) -> None:
         """Send several changes that keep the order's ClOrdID; the venue then answers them in the order in
         which they were sent.
         """
@@ -159,7 +159,7 @@ class History:
                 order.qty = total
                 self._report(order, "replaced", orig_cl_ord_id=name)
 
-    def _cancel(self, order: Resting) -> None:
+    def _cancel(self, order: RestingOrder) -> None:
         name = self._name()
         self.steps.append(cancel(name, order.cl_ord_id, **order.market))
         roll = self.random.random()
@@ -174,11 +174,11 @@ class History:
             before, order.cl_ord_id = order.cl_ord_id, name
             self._end(order, "canceled", orig_cl_ord_id=before)
 
-    def _refuse(self, order: Resting, name: str, **fields: Any) -> None:
+    def _refuse(self, order: RestingOrder, name: str, **fields: Any) -> None:
         values = {"order_id": order.order_id, "orig": order.cl_ord_id, **fields}
         self.steps.append(refusal(name, number=len(self.steps) + 2, **values))
 
-    def _end(self, order: Resting, kind: str, **fields: Any) -> None:
+    def _end(self, order: RestingOrder, kind: str, **fields: Any) -> None:
         order.done = "4" if kind == "canceled" else "C"
         self._report(order, kind, **fields)
 

@@ -43,12 +43,12 @@ LEG = MultivariateSelectedLeg(
     multivariate_selected_market_ticker="E-A",
     multivariate_selected_side="yes",
 )
-LONG = "n" * 257
+LONG_ID = "n" * 257
 WINDOWS: dict[str, Any] = {
     "standard": RfqWindows(confirmation=30, execution=15),
     "high_volatility": RfqWindows(confirmation=3, execution=1),
 }
-DUE = 30 + 15 + 5
+OVERDUE_AT = 30 + 15 + 5
 """The time, in seconds, at which the order for a quote accepted at 0 seconds is overdue."""
 
 
@@ -201,7 +201,7 @@ def traded(key: str, seconds: float | None = None) -> DropCopyReport:
     return DropCopyReport(order_flow.report("new", key, transact_time=when))
 
 
-def covered(begin: str = "5;1", seconds: float | None = DUE, end: str | None = None) -> DropCopyRange:
+def covered(begin: str = "5;1", seconds: float | None = OVERDUE_AT, end: str | None = None) -> DropCopyRange:
     first = ExecKey.parse(begin)
     assert first is not None
     last = None if end is None else ExecKey.parse(end)

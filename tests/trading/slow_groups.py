@@ -29,7 +29,7 @@ from kalshi_fix_sansio.events import (
     Uncertainty,
 )
 from kalshi_fix_sansio.trading import DropCopyReport, GroupState, OrderGroup, OrderGroups
-from tests.trading.order_flow import ENDED, NOON, header, logged_on, over_the_wire, place, report
+from tests.trading.order_flow import NOON, SESSION_ENDED, header, logged_on, over_the_wire, place, report
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
 PAUSES = (1, 7, 400, 2_000, 6_000, 14_000)
@@ -135,8 +135,9 @@ class Program:
     """The request that the program has sent and the venue has not yet received."""
     is_on: bool = True
     hidden: bool = False
-    """Whether another program has triggered the group without a visible report, because no order was
-    open."""
+    """Whether another program has triggered the group while it had no open order, so no report shows the
+    trigger.
+    """
     count: int = 0
 
     def start(self, limit: int, window: timedelta) -> None:
@@ -246,7 +247,7 @@ class Program:
                 self.venue.request(self.transit)
             self.wire.clear()
             self.is_on, self.transit = False, None
-            ended: SessionEnded = ENDED
+            ended: SessionEnded = SESSION_ENDED
             self.groups.apply(ended)
             if request is not None:
                 lost = OpenRequest(GROUP, request.MSG_TYPE, 7, self.venue.now, b"", 1)
@@ -272,7 +273,7 @@ class Program:
         return event
 
     def check(self) -> None:
-        """Check that every state that the machine reports as certain is correct."""
+        """Check that the state is correct unless the machine reports it as uncertain."""
         if not self.is_settled or self.hidden:
             return
         state, triggered = self.group.state, self.venue.triggered
@@ -281,7 +282,9 @@ class Program:
             assert triggered or state is not GroupState.TRIGGERED, "the group is active, but seems triggered"
 
     def check_exactly(self) -> None:
-        """Check that the machine knows the exact state if every message arrives in time and in order."""
+        """Check that the machine knows the exact state. Every message must have arrived in time and in
+        sequence.
+        """
         expected = GroupState.TRIGGERED if self.venue.triggered else GroupState.ACTIVE
         assert self.group.state is expected
         room = 0 if self.venue.triggered else max(0, self.venue.limit - self.venue.volume())

@@ -10,7 +10,7 @@ from kalshi_fix_sansio.trading import Account, Cash, Orders, SettledParty, Settl
 from kalshi_fix_sansio.trading.money.cash import NO_SHARD
 from tests.trading.order_flow import OTHER, SYMBOL, feed, report
 
-MINE = Account()
+OWN_ACCOUNT = Account()
 
 
 def settled(payouts: dict[str, str], symbol: str = SYMBOL, day: int = 21) -> Settlement:
@@ -30,7 +30,7 @@ def apply_fill(cash: Cash, shard: int = 2) -> None:
 
 
 def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
-    cash = Cash(parties={"me": MINE})
+    cash = Cash(parties={"me": OWN_ACCOUNT})
     apply_fill(cash)
     [balance] = cash.apply(SettlementUpdate(SYMBOL, settled({"me": "3.95"})))
     assert balance is cash.of(2)
@@ -41,7 +41,7 @@ def test_a_payout_belongs_to_the_shard_of_its_market() -> None:
 
 
 def test_a_payout_is_counted_once_however_often_it_is_reported() -> None:
-    cash = Cash(parties={"me": MINE})
+    cash = Cash(parties={"me": OWN_ACCOUNT})
     apply_fill(cash)
     cash.apply(settled({"me": "3.95"}))
     reloaded = Cash()
@@ -74,7 +74,7 @@ def test_remembered_payouts_are_bounded() -> None:
 
 
 def test_a_payout_without_room_on_the_shard_of_its_fills_stays_in_its_balance() -> None:
-    cash = Cash(parties={"me": MINE})
+    cash = Cash(parties={"me": OWN_ACCOUNT})
     cash.apply(settled({"me": "3.95", "you": "1", "they": "1"}))
     reloaded = Cash(max_balances=2)
     reloaded.load(cash.dump())

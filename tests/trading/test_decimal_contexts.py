@@ -55,9 +55,9 @@ from tests.trading.feed import request as watch
 from tests.trading.feed import snapshot, update
 from tests.trading.order_flow import (
     BUY,
-    ENDED,
     NOON,
     SELL,
+    SESSION_ENDED,
     SYMBOL,
     at,
     dump,
@@ -95,7 +95,7 @@ REPORTS = (
     reported("new", "1;5", "o5", "c5", qty="98765.43"),
     reported("trade", "1;6", "o5", "c5", qty="98765.43", cum="12345.67", last=("12345.67", "0.4567")),
 )
-CANCELED = over_the_wire(
+CANCELED_REPORT = over_the_wire(
     OrderMassCancelReport(
         cl_ord_id="all", order_id="op", mass_cancel_response=MassCancelResponse.ALL_ORDERS_CANCELLED
     )
@@ -142,11 +142,11 @@ def orders_and_money() -> Iterator[object]:
     assert order is not None
     replaced = orders.replace(order, "c6", price="0.4568", leaves_qty="12345.67")
     yield CODEC.encode(replaced, header(replaced))
-    read_results(replaced, orders.cancel_all("all"), MessageReceived(CANCELED))
+    read_results(replaced, orders.cancel_all("all"), MessageReceived(CANCELED_REPORT))
     copies.request({0: ExecKey(0, 1, 1)}, orders.epoch, NOW)
     read_results(
         *(DropCopyReport(report) for report in REPORTS),
-        ENDED,
+        SESSION_ENDED,
         DropCopyRange(0, ExecKey(0, 1, 9), orders.epoch),
     )
     for settled in PAGES:
@@ -269,9 +269,9 @@ def test_every_machine_computes_the_same_in_any_decimal_context(name: str, expec
         assert play() == expected
 
 
-def test_our_contexts_do_not_depend_on_the_default_context(expected: list[str]) -> None:
-    """Contexts are created from `decimal.DefaultContext`, which an application may change before the
-    import.
+def test_the_contexts_of_the_library_do_not_depend_on_the_default_context(expected: list[str]) -> None:
+    """A new `Context` copies its defaults from `decimal.DefaultContext`, which an application may change
+    before it imports the library.
     """
     code = """
 import decimal, json

@@ -37,7 +37,17 @@ from kalshi_fix_sansio.trading import (
     Remedy,
 )
 from kalshi_fix_sansio.trading import drop_copy as drop_copy_module
-from tests.trading.order_flow import ENDED, NOON, dump, feed, logged_on, place, raw_report, reloaded, report
+from tests.trading.order_flow import (
+    NOON,
+    SESSION_ENDED,
+    dump,
+    feed,
+    logged_on,
+    place,
+    raw_report,
+    reloaded,
+    report,
+)
 
 REASON = EventResendRejectReason
 
@@ -185,7 +195,7 @@ def test_a_count_that_differs_from_the_number_of_received_reports_covers_nothing
     assert len(harness.apply(copy(3), copy(5), answer)) == 2
     assert harness.copies.covered(0) == []
     [pending] = harness.copies.pending
-    why = f"the number of reports received is 2 instead of {count}"
+    why = f"the number of reports received was 2 instead of {count}"
     assert (pending.state, pending.why) == (CopyState.WAITING, why)
     harness.second = 1
     assert harness.send_due() is not None
@@ -239,7 +249,7 @@ def test_venue_faults_are_retried_with_backoff_and_then_reported(
     assert harness.copies.uncertain() == []
 
 
-def test_a_range_that_is_too_old_needs_rest_and_does_not_block_others(harness: Harness) -> None:
+def test_a_range_that_is_too_old_needs_the_rest_api_and_does_not_block_others(harness: Harness) -> None:
     harness.send_request(key(3))
     harness.apply(rejection(REASON.BEGIN_TOO_SMALL))
     assert harness.copies.forgotten == {0: key(3)}
@@ -316,13 +326,13 @@ def test_a_range_lost_with_the_connection_is_requested_again(harness: Harness) -
     harness.send_request(key(3))
     harness.apply(copy(3))
     harness.request(key(2), epoch=4)
-    assert harness.apply(ENDED) == []
+    assert harness.apply(SESSION_ENDED) == []
     assert harness.send_due() is None
     assert harness.copies.next_deadline() is None
     harness.apply(logged_on())
     assert harness.send_due() == EventResendRequest(begin_exec_id="1;2")
     assert harness.apply(complete(0)) == [covered(0, key(2), 4)]
-    harness.apply(ENDED)
+    harness.apply(SESSION_ENDED)
     assert harness.copies.pending == []
 
 
@@ -414,7 +424,7 @@ def test_on_a_drop_copy_session_every_report_is_a_copy(harness: Harness) -> None
         ({"logon": {}}, {"use_dollars": True}, True),
     ],
 )
-def test_copies_state_the_price_unit_of_their_session(
+def test_a_copy_contains_the_price_unit_of_its_session(
     settings: dict[str, Any], flags: dict[str, Any] | None, dollars: bool
 ) -> None:
     copies = DropCopy(**settings)
@@ -431,7 +441,7 @@ def test_copies_state_the_price_unit_of_their_session(
 def test_on_an_order_session_other_reports_pass_through() -> None:
     harness = Harness("KalshiNR")
     sent = place()
-    assert harness.apply(sent, ENDED, logged_on()) == [sent, ENDED, logged_on()]
+    assert harness.apply(sent, SESSION_ENDED, logged_on()) == [sent, SESSION_ENDED, logged_on()]
     live = MessageReceived(copy(3))
     assert harness.apply(copy(3)) == [live]
     harness.send_request(key(4), end=key(9))
@@ -455,7 +465,7 @@ def test_live_reports_during_a_request_are_newer_than_the_copies() -> None:
 def test_an_uncertain_order_is_settled_on_its_own_session() -> None:
     orders, harness = Orders(), Harness("KalshiNR")
     feed(orders, logged_on(), place(), report("new", "1;1"))
-    for element in harness.apply(ENDED, logged_on()):
+    for element in harness.apply(SESSION_ENDED, logged_on()):
         orders.apply(element)
     [item] = orders.uncertain()
     harness.copies.request(orders.drop_copy_start(), orders.epoch, at())

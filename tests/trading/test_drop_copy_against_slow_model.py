@@ -27,7 +27,7 @@ from kalshi_fix_sansio.trading import (
     UncertainOrder,
     UncertainOrderKind,
 )
-from tests.trading.order_flow import ENDED, NOON, feed, logged_on, reloaded, report
+from tests.trading.order_flow import NOON, SESSION_ENDED, feed, logged_on, reloaded, report
 from tests.trading.order_histories import History, is_answer, model, rows
 
 REASONS = list(EventResendRejectReason)
@@ -85,7 +85,7 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
     steps: list[Any] = list(History.generate(seed, length).steps)
     cut = random.randint(2, len(steps))
     orders, copies = Orders(), DropCopy(session_type)
-    feed(orders, logged_on(), *steps[:cut], ENDED, logged_on())
+    feed(orders, logged_on(), *steps[:cut], SESSION_ENDED, logged_on())
     # Requests sent before the loss took effect as in the history; the other requests did not.
     sent = {step.cl_ord_id for step in steps[:cut] if not is_answer(step)}
     future = {step.cl_ord_id for step in steps[cut:] if not is_answer(step) and step.MSG_TYPE == "D"} - sent
@@ -114,13 +114,13 @@ def test_lost_reports_are_recovered_via_drop_copy_or_stay_uncertain(
         live = [report("new", f"999999;{turn};{shard}", f"x{turn}{shard}", "x") for shard in (0, 1)]
         reply = venue.answer(request, live if session_type == "KalshiNR" else [])
         if random.random() < 0.1:  # the connection is lost during the reply
-            reply = [*reply[: random.randrange(len(reply))], ENDED, logged_on()]
+            reply = [*reply[: random.randrange(len(reply))], SESSION_ENDED, logged_on()]
         for element in reply:
             event = MessageReceived(element) if isinstance(element, (ExecutionReport, *ANSWERS)) else element
             for update in copies.apply(event, now):
                 # The orders are on a separate session here, so the loss of this connection does not affect
                 # them.
-                if update is not ENDED and update != logged_on():
+                if update is not SESSION_ENDED and update != logged_on():
                     orders.apply(update)
         # No uncertainty is resolved on a shard whose reports are incomplete.
         for item in before:

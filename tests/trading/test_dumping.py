@@ -42,7 +42,7 @@ from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from tests.trading.order_flow import NOON, SYMBOL
 from tests.trading.rfq_flow import incoming_rfq
 
-AT = datetime(2026, 11, 20, 15, 0, 0, 123456, UTC)
+SAMPLE_TIME = datetime(2026, 11, 20, 15, 0, 0, 123456, UTC)
 
 
 class Colour(Enum):
@@ -67,7 +67,7 @@ class State:
     flag: bool = True
     level: float = 0.5
     number: Decimal = Decimal("0.4000")
-    time: datetime = AT
+    time: datetime = SAMPLE_TIME
     day: date = date(2026, 11, 20)
     of_day: day_time = day_time(15, 0, 0, 5)
     key: ExecKey = NO_KEY
@@ -223,7 +223,7 @@ MACHINES: list[tuple[Any, tuple[object, ...], list[dict[str, Any]]]] = [
     ),
     (OrderGroups, (OrderGroupResponse(order_group_id="g"),), [{"groups": [{}]}]),
     (DropCopy, (EventResendRequest(begin_exec_id="7;3"), Instant(1.0, NOON)), [{"logon": 7}]),
-    (_maker, (incoming_rfq(), NOON), [{"now": 1}, {"on": 0}]),
+    (_maker, (incoming_rfq(), NOON), [{"now": 1}, {"logged_on": 0}]),
     (
         RfqCreator,
         (QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=1), NOON),

@@ -16,8 +16,8 @@ from tests.trading.order_flow import BUY, SELL, feed, only, report
 
 
 def order(*fills: dict[str, Any], side: Side = BUY, **fields: Any) -> Order:
-    """Return an order with these fills. `last` is the quantity and price of a fill; its other fields contain
-    its cost and effect.
+    """Return an order with these fills. In each, `last` is the quantity and price; the other fields are its
+    fee, its balance change and the position after it.
     """
     orders = Orders()
     done = Decimal(0)
@@ -94,17 +94,22 @@ def test_makers_have_a_different_rate_and_the_margin_product_a_different_base() 
 
 
 TERMS = FeeTerms(taker_rate=Decimal("0.07"))
-GOOD: dict[str, Any] = {"last": ("10", "0.40"), "fee": "0.17", "balance": "-4.17", **positions_after("10")[0]}
+CORRECT_FILL: dict[str, Any] = {
+    "last": ("10", "0.40"),
+    "fee": "0.17",
+    "balance": "-4.17",
+    **positions_after("10")[0],
+}
 
 
 def test_a_correct_fee_is_not_reported() -> None:
-    assert check_fees(order(GOOD), TERMS) == []
+    assert check_fees(order(CORRECT_FILL), TERMS) == []
 
 
 def test_a_wrong_fee_and_an_imprecise_balance_are_reported() -> None:
-    [wrong] = check_fees(order(GOOD | {"fee": "0.18", "balance": "-4.18"}), TERMS)
+    [wrong] = check_fees(order(CORRECT_FILL | {"fee": "0.18", "balance": "-4.18"}), TERMS)
     assert (wrong.kind.name, wrong.reported, wrong.expected) == ("FEE", Decimal("0.18"), Decimal("0.17"))
-    fee, precision = check_fees(order(GOOD | {"fee": "0.168", "balance": "-4.168"}), TERMS)
+    fee, precision = check_fees(order(CORRECT_FILL | {"fee": "0.168", "balance": "-4.168"}), TERMS)
     assert (fee.kind.name, fee.expected) == ("FEE", Decimal("0.17"))
     assert (precision.kind.name, precision.reported) == ("PRECISION", Decimal("-4.168"))
 
@@ -117,7 +122,7 @@ def test_a_wrong_fee_and_an_imprecise_balance_are_reported() -> None:
     ],
 )
 def test_incomplete_reports_are_not_checked(changes: dict[str, Any]) -> None:
-    fill = {name: value for name, value in (GOOD | changes).items() if value is not None}
+    fill = {name: value for name, value in (CORRECT_FILL | changes).items() if value is not None}
     if "aggressor_indicator" in changes:
         fill["aggressor_indicator"] = None
     assert check_fees(order(fill), TERMS) == []
@@ -131,7 +136,7 @@ def test_fees_are_not_checked_while_fills_are_missing() -> None:
 
 
 def test_the_position_does_not_determine_the_revenue_of_a_margin_fill() -> None:
-    fill = {name: value for name, value in GOOD.items() if name != "balance"}
+    fill = {name: value for name, value in CORRECT_FILL.items() if name != "balance"}
     terms = FeeTerms(taker_rate=Decimal("0.0005"), variance=False)
     assert expected_charges(order(fill), terms) is None
 

@@ -28,8 +28,8 @@ from kalshi_fix_sansio.trading import (
 from tests.helpers import CODEC, KEY_ID
 from tests.trading import rfq_flow
 from tests.trading.order_flow import (
-    ENDED,
     NOON,
+    SESSION_ENDED,
     at,
     cancel,
     change,
@@ -46,7 +46,7 @@ from tests.trading.order_flow import (
 )
 from tests.trading.test_rfq_creator import request
 
-LONG = (b"999999999999999999.9999999999999999999", b"x" * 300)
+LONG_VALUES = (b"999999999999999999.9999999999999999999", b"x" * 300)
 
 
 @st.composite
@@ -61,7 +61,7 @@ def damaged_message(draw: st.DrawFn, valid: Sequence[Message], values: bytes, ma
         at = draw(st.integers(0, len(fields) - 1))
         match draw(st.sampled_from(["change", "delete", "duplicate"])):
             case "change":
-                fields[at][1] = draw(st.sampled_from([*values.split(b"|"), *LONG]))
+                fields[at][1] = draw(st.sampled_from([*values.split(b"|"), *LONG_VALUES]))
             case "delete" if len(fields) > 1:
                 del fields[at]
             case _:
@@ -116,7 +116,7 @@ def test_no_order_message_from_a_venue_makes_the_machines_raise(
         assert order.unreported_qty >= 0
     orders.drop_copy_start()
     other = reloaded(orders)
-    orders.apply(ENDED)
+    orders.apply(SESSION_ENDED)
     assert views(other) == views(orders)
     reloaded(positions)
     reloaded(cash)
@@ -187,5 +187,5 @@ def test_no_rfq_message_from_a_venue_makes_the_machines_raise(steps: list[bytes 
         assert len(repr(machine.uncertain())) < 10_000
         load(machine, dump(machine))
         assert machine.exposure() == exposure
-        machine.apply(ENDED, now)
+        machine.apply(SESSION_ENDED, now)
     assert len(maker) <= 3

@@ -12,8 +12,19 @@ import pytest
 from kalshi_fix_sansio import ExecutionReportText, OrdStatus
 from kalshi_fix_sansio.events import MessagesLost
 from kalshi_fix_sansio.trading import DropCopyRange, ExecKey, Orders, OrderState
-from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLVED, Knowledge, KnowledgeKind
-from tests.trading.order_flow import ENDED, NOON, at, cancel, feed, logged_on, only, place, refusal, report
+from kalshi_fix_sansio.trading.orders.knowledge import CLEAR, RESOLUTIONS, Knowledge, KnowledgeKind
+from tests.trading.order_flow import (
+    NOON,
+    SESSION_ENDED,
+    at,
+    cancel,
+    feed,
+    logged_on,
+    only,
+    place,
+    refusal,
+    report,
+)
 
 K4, K5, K6 = ExecKey(0, 1, 4), ExecKey(0, 1, 5), ExecKey(0, 1, 6)
 KINDS = list(KnowledgeKind)
@@ -38,10 +49,10 @@ BEGIN: dict[str, Callable[[Orders], object]] = {
     "RESOLVED_OPEN": lambda orders: orders.resolve(only(orders), is_open=True),
     "RESOLVED_DONE": lambda orders: orders.resolve(only(orders), is_open=False),
 }
-UNANSWERED = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVAILABLE, number=9)
+UNAVAILABLE_REPORT = report("rejected", "-1;-1", text=ExecutionReportText.EXCHANGE_UNAVAILABLE, number=9)
 EVENTS: list[list[Callable[[Orders], object]]] = [
     [lambda orders: feed(orders, MessagesLost(3, 4))],
-    [lambda orders: feed(orders, UNANSWERED)],
+    [lambda orders: feed(orders, UNAVAILABLE_REPORT)],
     [refuse_as_ended],
     [
         lambda orders: feed(orders, report("new", "1;6")),
@@ -86,24 +97,30 @@ def test_the_docs_have_a_row_for_each_kind_and_a_column_for_each_event() -> None
 
 LOST = Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K5, cancel_expected=True)
 FIRST_SEEN = Knowledge(KnowledgeKind.LOSS, 2)
-LATER = at(5)
+LATER_TIME = at(5)
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
         (CLEAR.lose(2, NOON, K5, K4), Knowledge(KnowledgeKind.LOSS, 2, NOON, K5, K4)),
-        (LOST.lose(3, LATER, K6, K6), attrs.evolve(LOST, epoch=3, floor=K6)),
+        (LOST.lose(3, LATER_TIME, K6, K6), attrs.evolve(LOST, epoch=3, floor=K6)),
         (CLEAR.leave_unanswered(2, NOON), Knowledge(KnowledgeKind.LOSS, 2, NOON)),
         (
-            LOST.leave_unanswered(3, LATER),
+            LOST.leave_unanswered(3, LATER_TIME),
             Knowledge(KnowledgeKind.LOSS, 3, NOON, cancel_expected=True),
         ),
-        (FIRST_SEEN.leave_unanswered(3, LATER), Knowledge(KnowledgeKind.LOSS, 3, LATER)),
+        (FIRST_SEEN.leave_unanswered(3, LATER_TIME), Knowledge(KnowledgeKind.LOSS, 3, LATER_TIME)),
         (CLEAR.record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
-        (LOST.record_absence(3, LATER, K6), attrs.evolve(LOST, kind=KnowledgeKind.NOT_AT_VENUE, epoch=3)),
-        (FIRST_SEEN.record_absence(3, LATER, K6), Knowledge(KnowledgeKind.NOT_AT_VENUE, 3, LATER, K6)),
-        (RESOLVED[True].record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
+        (
+            LOST.record_absence(3, LATER_TIME, K6),
+            attrs.evolve(LOST, kind=KnowledgeKind.NOT_AT_VENUE, epoch=3),
+        ),
+        (
+            FIRST_SEEN.record_absence(3, LATER_TIME, K6),
+            Knowledge(KnowledgeKind.NOT_AT_VENUE, 3, LATER_TIME, K6),
+        ),
+        (RESOLUTIONS[True].record_absence(2, NOON, K5), Knowledge(KnowledgeKind.NOT_AT_VENUE, 2, NOON, K5)),
         (FIRST_SEEN.cover(2, K4, K4), CLEAR),
         (FIRST_SEEN.cover(2, K4, None), FIRST_SEEN),
         (FIRST_SEEN.cover(2, K4, ExecKey(1, 1, 9)), FIRST_SEEN),
@@ -119,7 +136,7 @@ def test_an_event_leads_to_the_expected_knowledge(found: Knowledge, expected: Kn
 
 def test_a_cancel_is_no_longer_presumed_once_the_uncertainty_has_ended() -> None:
     orders = Orders()
-    feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), ENDED)
+    feed(orders, logged_on(cancel_orders_on_disconnect=True), place(), report("new", "1;5"), SESSION_ENDED)
     assert only(orders).cancel_expected
     feed(orders, logged_on(cancel_orders_on_disconnect=True), report("new", "1;6"))
     refuse_as_ended(orders)

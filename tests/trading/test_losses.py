@@ -20,7 +20,7 @@ from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Mark
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
 from tests.simulation.mutants.patching import replace, wrap
 from tests.trading.order_flow import (
-    ENDED,
+    SESSION_ENDED,
     at,
     cancel,
     dump,
@@ -62,7 +62,7 @@ def interrupted_history(random: Random, steps: list[Any]) -> list[Any]:
             found.append(
                 random.choice(
                     [
-                        ENDED,
+                        SESSION_ENDED,
                         LOST,
                         MessageRejected(None, ()),
                         logged_on(cancel_orders_on_disconnect=random.random() < 0.5),
@@ -116,7 +116,9 @@ def uncertainties(orders: Orders) -> list[Any]:
 
 
 def compare_cohorts(seed: int, length: int, shuffle: int) -> None:
-    """Compare orders that losses and drop copy affect as a group with orders that are visited one by one."""
+    """Compare two machines: one applies losses and drop copy to whole cohorts of orders, the other to one
+    order at a time.
+    """
     random = Random(shuffle)
     events = interrupted_history(random, list(History.generate(seed, length).steps))
     grouped, separate, rows = Orders(), Orders(), dict[str, Any]()
@@ -171,7 +173,9 @@ def test_visiting_orders_one_by_one_reveals_faults_of_cohorts(name: str) -> None
 
 def test_an_order_read_after_two_losses_has_the_time_of_the_first_and_the_epoch_of_the_last() -> None:
     orders = Orders()
-    apply(orders, logged_on(), place(), report("new", "1;1", at=at(1)), cancel("c"), place("b"), ENDED)
+    apply(
+        orders, logged_on(), place(), report("new", "1;1", at=at(1)), cancel("c"), place("b"), SESSION_ENDED
+    )
     first = orders.epoch
     apply(orders, place("d"), report("new", "1;7", "o7", "z", at=at(9)), LOST)
     open_, sent, later, other = orders
@@ -189,7 +193,7 @@ def test_an_order_read_after_two_losses_has_the_time_of_the_first_and_the_epoch_
 
 def test_a_report_between_two_losses_ends_the_first() -> None:
     orders = Orders()
-    apply(orders, logged_on(), place(), report("new", "1;1"), ENDED, report("new", "1;2", at=at(5)))
+    apply(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED, report("new", "1;2", at=at(5)))
     assert only(orders).state is OrderState.OPEN
     apply(orders, LOST)
     assert only(orders).knowledge.since == at(5)
@@ -199,7 +203,7 @@ def test_a_loss_does_not_affect_an_order_that_has_ended() -> None:
     orders = Orders()
     apply(orders, logged_on(), place(), report("new", "1;1"))
     orders.resolve(only(orders), is_open=False)
-    apply(orders, ENDED, LOST)
+    apply(orders, SESSION_ENDED, LOST)
     assert only(orders).knowledge.kind is KnowledgeKind.RESOLVED_DONE
     apply(orders, report("new", "1;2"))
     assert only(orders).state is OrderState.OPEN
@@ -207,7 +211,7 @@ def test_a_loss_does_not_affect_an_order_that_has_ended() -> None:
 
 def test_the_previous_state_in_an_update_reflects_an_earlier_loss() -> None:
     orders = Orders()
-    apply(orders, logged_on(), place(), report("new", "1;1"), ENDED)
+    apply(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED)
     [update] = orders.apply(report("new", "1;2"))
     assert (update.before, update.state_changed) == (OrderState.UNVERIFIED, True)
 
@@ -246,7 +250,7 @@ def test_drop_copy_that_covers_all_orders_visits_none(applications: list[int]) -
     assert {order.state for order in orders if order.number != 51} == {OrderState.OPEN}
 
 
-@pytest.mark.parametrize("event", [ENDED, LOST, MessageRejected(None, ())])
+@pytest.mark.parametrize("event", [SESSION_ENDED, LOST, MessageRejected(None, ())])
 def test_a_loss_visits_no_order(event: object, applications: list[int]) -> None:
     orders = open_orders(50)
     apply(orders, event, event)
@@ -262,7 +266,7 @@ def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
     assert list(orders._kept.maybe_uncertain()) == []
     apply(orders, report("new", "1;60", "o7", "c7", cum="4"))
     assert [order.order_id for order in orders._kept.maybe_uncertain()] == ["o7"]
-    apply(orders, ENDED, report("new", "1;61", "o9", "c9"))
+    apply(orders, SESSION_ENDED, report("new", "1;61", "o9", "c9"))
     assert [item.about for item in orders.uncertain()].count("order c7") == 2
     maybe_uncertain = {order.order_id for order in orders._kept.maybe_uncertain()}
     assert {order.order_id for order in orders} - maybe_uncertain == {"o9"}
@@ -271,7 +275,7 @@ def test_certain_orders_are_not_visited_to_find_the_uncertain_ones() -> None:
 def test_losses_are_released_with_the_orders_that_have_not_applied_them() -> None:
     orders = open_orders(3)
     for number in range(500):
-        apply(orders, ENDED, logged_on())
+        apply(orders, SESSION_ENDED, logged_on())
         if number % 100 == 0:
             assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
     gc.collect()
@@ -285,7 +289,7 @@ def test_a_dump_before_orders_are_read_contains_the_losses(reads: list[str], app
     orders, other, rows = open_orders(3), Orders(), dict[str, Any]()
     for name in ("before", "dumped", "lost"):
         rows.update(json.loads(json.dumps(dict(orders.dump()))))
-        apply(orders, ENDED if name == "dumped" else LOST)
+        apply(orders, SESSION_ENDED if name == "dumped" else LOST)
         if name in reads:
             assert orders.by_order_id("o1").state is OrderState.UNVERIFIED  # type: ignore[union-attr]
     assert len(applications) == len(reads)
@@ -301,7 +305,7 @@ def test_a_dump_before_orders_are_read_contains_the_losses(reads: list[str], app
 def test_a_dump_contains_only_the_rows_of_changed_orders() -> None:
     orders, rows = open_orders(50), dict[str, Any]()
     assert [key for key, _ in orders.dump()].count("orders") == 2
-    apply(orders, ENDED)
+    apply(orders, SESSION_ENDED)
     assert list(dict(orders.dump())) == ["orders"]
     assert len(list(orders.uncertain())) == 50
     assert list(dict(orders.dump())) == ["orders"]
@@ -329,7 +333,7 @@ def test_messages_may_be_applied_between_the_rows_of_a_dump() -> None:
     for key, row in orders.dump():
         rows[key] = json.loads(json.dumps(row))
         if reports:
-            apply(orders, reports.pop(), ENDED)
+            apply(orders, reports.pop(), SESSION_ENDED)
     load(other, rows)
     assert knowledge(other) == knowledge(orders)
     assert views(other) == views(orders)
@@ -355,7 +359,7 @@ def test_the_rows_of_a_dump_are_bounded_by_the_orders_kept() -> None:
 def test_loading_a_dump_made_before_a_loss_applies_the_end_of_its_session() -> None:
     orders, other = open_orders(3), Orders()
     dumped = dump(orders)
-    apply(orders, ENDED)
+    apply(orders, SESSION_ENDED)
     assert [update.lost_reports for update in load(other, dumped)] == [True]
     assert knowledge(other) == knowledge(orders)
 
@@ -366,7 +370,7 @@ def test_iteration_continues_while_the_connection_is_lost() -> None:
     seen = []
     for order in orders.live():
         seen.append(order.state)
-        feed(orders, ENDED)
+        feed(orders, SESSION_ENDED)
     assert seen == [OrderState.OPEN, OrderState.UNVERIFIED]
     found = []
     for item in orders.uncertain():

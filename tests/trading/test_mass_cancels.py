@@ -34,7 +34,7 @@ from kalshi_fix_sansio.trading import (
     UncertainOrderKind,
 )
 from tests.trading.order_flow import (
-    ENDED,
+    SESSION_ENDED,
     dump,
     feed,
     header,
@@ -86,10 +86,11 @@ def send(orders: Orders, name: str = "m") -> OrderMassCancelRequest:
 #   send                 a mass cancel with the id m is about to be sent
 #   answer               its answer, each with a new MsgSeqNum; `again` is the same answer redelivered
 #   canceled 1           the live report that order 1 was cancelled; `copied 1` is this report via drop copy
-#   place 4, unsent 4    order 4 is about to be sent; `send` has refused it
+#   place 4              order 4 is about to be sent; `unsent 4`: `send` has refused it
 #   lost                 the end of the session and the next logon
-#   range 1 [early]      a complete drop copy range from report 1 on, requested now or before the loss
-#   open 1, done 1       the user reports the state of an order
+#   range 1              a complete drop copy range from report 1 on, requested now or, with `early`, before
+#                        the loss
+#   open 1, done 1       the user reports that order 1 is open, or done
 #   withdraw             `send` has refused the newest mass cancel
 #
 # Each step is followed by the states that its updates report; `unfinished` is followed by the states of the
@@ -154,7 +155,7 @@ def test_a_history_leads_to_these_states(orders: Orders, steps: str) -> None:
                 orders.withdraw(place(f"c{name}"))
             case ["lost"]:
                 early = orders.epoch
-                updates = [*feed(orders, ENDED), *feed(orders, logged_on())]
+                updates = [*feed(orders, SESSION_ENDED), *feed(orders, logged_on())]
             case ["range", event, *when]:
                 epoch = early if when else orders.epoch
                 updates = feed(orders, DropCopyRange(0, ExecKey(0, 1, int(event)), epoch))
@@ -217,7 +218,7 @@ def test_a_redelivered_mass_cancel_is_not_a_new_one(orders: Orders) -> None:
 def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orders: Orders, how: str) -> None:
     request = send(orders)
     lost: dict[str, object] = {
-        "ended": ENDED,
+        "ended": SESSION_ENDED,
         "outcome": OutcomesUnknown((open_request(request),), Uncertainty.CONNECTION_ENDED),
         "refused": MessageRejected(answer().message, ()),
     }
@@ -228,7 +229,7 @@ def test_an_unanswered_mass_cancel_is_uncertain_until_its_orders_have_ended(orde
     assert item.remedies[0] is Remedy.DROP_COPY
     assert orders.drop_copy_start() == {0: ExecKey(0, 1, 3)}
     assert orders.cancel_all("n").cl_ord_id == "n"
-    assert mass_cancel_states(feed(orders, ENDED, logged_on())) == []
+    assert mass_cancel_states(feed(orders, SESSION_ENDED, logged_on())) == []
     assert mass_cancel_states(feed(orders, DropCopyReport(canceled(1)))) == []
     assert mass_cancel_states(feed(orders, DropCopyReport(canceled(2)))) == [State.DONE]
     assert orders.mass_cancels == []
@@ -238,7 +239,7 @@ def test_an_order_without_any_report_is_left_to_the_user() -> None:
     orders = Orders()
     feed(orders, logged_on(), place("c1"))
     send(orders)
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     [item] = [
         element for element in orders.uncertain() if element.kind is UncertainOrderKind.MASS_CANCEL_UNKNOWN
     ]
@@ -256,14 +257,14 @@ def test_an_order_without_any_report_is_left_to_the_user() -> None:
 def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     send(orders)
     feed(orders, answer(), place("c9"))
-    feed(orders, ENDED, logged_on())
+    feed(orders, SESSION_ENDED, logged_on())
     send(orders, "n")
     [first, *_] = orders
     orders.resolve(first, is_open=True)
     dumped, other = dump(orders), Orders()
     assert mass_cancel_states(load(other, dumped)) == [State.UNKNOWN]
     assert [(cancel.cl_ord_id, cancel.missed) for cancel in other.mass_cancels] == [("m", {1}), ("n", set())]
-    other.apply(ENDED)
+    other.apply(SESSION_ENDED)
     assert dumped["orders"]["mass_cancels"][0] == dump(other)["orders"]["mass_cancels"][0]
     feed(
         other,
@@ -274,7 +275,7 @@ def test_a_dump_keeps_mass_cancels(orders: Orders) -> None:
     assert other.mass_cancels == []
 
 
-def test_the_state_does_not_depend_on_the_order_of_messages_or_on_duplicates() -> None:
+def test_the_state_does_not_depend_on_the_sequence_of_messages_or_on_duplicates() -> None:
     event = {"answer": answer(), "first": canceled(1), "second": canceled(2)}
     for count in range(4):
         for names in permutations(event, count):
@@ -284,7 +285,7 @@ def test_the_state_does_not_depend_on_the_order_of_messages_or_on_duplicates() -
             send(orders)
             for name in (*names, *names[::-1]):
                 feed(orders, event[name])
-            feed(orders, ENDED)
+            feed(orders, SESSION_ENDED)
             # Once its orders have ended, a mass cancel is complete, whether it was answered or not.
             ended = {"first", "second"} <= {*names}
             expected = [] if ended else [State.ACCEPTED if "answer" in names else State.UNKNOWN]

@@ -23,19 +23,21 @@ from kalshi_fix_sansio.trading import (
 from tests.trading.feed import A, B, C, apply, kinds, show_levels, snapshot, update
 from tests.trading.order_flow import d
 
-FULL = snapshot("bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.45")
+FULL_BOOK = snapshot(
+    "bid 5 at 0.40", "bid 10 at 0.39", "bid 1.25 at 0.3", "offer 3 at 0.41", "offer 8 at 0.45"
+)
 
 
 @pytest.fixture
 def full() -> OrderBooks:
     """Return the books of one market with five levels."""
     books = OrderBooks()
-    books.apply(FULL)
+    books.apply(FULL_BOOK)
     return books
 
 
 def test_a_snapshot_creates_a_book(books: OrderBooks) -> None:
-    change = apply(books, FULL)
+    change = apply(books, FULL_BOOK)
     book = books[A]
     assert change.book is book
     assert change.symbol == A
@@ -182,7 +184,7 @@ def test_an_entry_of_unknown_type_leaves_the_book_live(full: OrderBooks) -> None
     assert [change.size for change in reported.levels] == [6]
     assert full[A].is_live
     strict = OrderBooks(tolerated=frozenset())
-    assert not apply(strict, FULL, message).book.is_live
+    assert not apply(strict, FULL_BOOK, message).book.is_live
 
 
 def test_a_stale_book_ignores_updates_but_not_trades(full: OrderBooks) -> None:
@@ -190,7 +192,7 @@ def test_a_stale_book_ignores_updates_but_not_trades(full: OrderBooks) -> None:
     assert full.apply(update("change bid 6 at 0.40", "delete bid at 0.20", "new B 1 at 1")) == []
     change = apply(full, update("trade 3 at 0.41", "change bid 6 at 0.40"))
     assert (len(change.trades), change.levels, change.discrepancies) == (1, [], [])
-    change = apply(full, FULL)
+    change = apply(full, FULL_BOOK)
     assert change.state_changed
     assert full[A].is_live
     assert full[A].stale_reason is None
@@ -203,7 +205,7 @@ def test_an_update_before_any_snapshot_is_reported_once(books: OrderBooks) -> No
     assert (change.state_changed, change.best_changed) == (True, False)
     assert books[A].state is BookState.STALE
     assert books.apply(update("new bid 1 at 0.41")) == []
-    assert apply(books, FULL).book.is_live
+    assert apply(books, FULL_BOOK).book.is_live
 
 
 @pytest.mark.parametrize(
@@ -226,13 +228,13 @@ def test_updates_that_go_back_in_time_are_reported(
     assert full[A].is_live
     assert show_levels(full[A]).startswith("1.25@0.30 10@0.39 7@0.40 |")
     strict = OrderBooks(tolerated=frozenset())
-    strict.apply(FULL)
+    strict.apply(FULL_BOOK)
     apply(strict, update("change bid 6 at 0.40", at=before))
     assert len(apply(strict, update("change bid 7 at 0.40", at=after)).levels) == (not out_of_order)
     assert strict[A].is_live is not out_of_order
 
 
-def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_time_at_the_newest(
+def test_a_change_that_is_a_millisecond_too_early_is_applied_and_leaves_the_time_of_the_book_unchanged(
     full: OrderBooks,
 ) -> None:
     apply(full, update("change bid 6 at 0.40", at=1.0))
@@ -246,7 +248,7 @@ def test_two_levels_with_clocks_a_millisecond_apart_leave_the_book_live_and_its_
 
 def test_the_time_of_a_snapshot_comes_from_another_clock(full: OrderBooks) -> None:
     assert kinds(apply(full, update("change bid 6 at 0.40", at=-3600))) == []
-    assert kinds(apply(full, FULL, update("change bid 7 at 0.40", at=-7200))) == []
+    assert kinds(apply(full, FULL_BOOK, update("change bid 7 at 0.40", at=-7200))) == []
     assert kinds(apply(full, update("trade 1 at 0.40", at=-9000))) == []
 
 
@@ -277,10 +279,10 @@ def test_an_invalid_snapshot_does_not_make_a_book_live(
 
 
 def test_updates_are_compared_by_identity_and_have_a_repr() -> None:
-    change = apply(OrderBooks(), FULL)
+    change = apply(OrderBooks(), FULL_BOOK)
     assert isinstance(change, BookUpdate)
     assert "snapshot=True" in repr(change)
-    assert change != apply(OrderBooks(), FULL)
+    assert change != apply(OrderBooks(), FULL_BOOK)
 
 
 @pytest.mark.parametrize("other", [None, 3, "text", object()])

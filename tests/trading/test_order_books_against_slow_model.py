@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
 from tests.trading.feed import A, B, C
-from tests.trading.match import Gap, Match, Snapshot, Step, Update
+from tests.trading.match import BookComparison, Gap, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Row, Stamp
 
 
@@ -60,7 +60,7 @@ tolerances = st.just(TOLERATED) | st.frozensets(st.sampled_from(DiscrepancyKind)
 @settings(max_examples=300)
 @given(st.lists(steps, max_size=25), tolerances)
 def test_books_agree_with_the_slow_model(sequence: list[Step], tolerated: frozenset[DiscrepancyKind]) -> None:
-    match = Match(tolerated)
+    match = BookComparison(tolerated)
     for step in sequence:
         match.play(step)
 
@@ -104,7 +104,7 @@ def market(seed: int, length: int, hostile: float) -> list[Step]:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("hostile", [0.0, 0.02])
 def test_books_agree_with_the_slow_model_on_long_histories(seed: int, hostile: float) -> None:
-    match = Match(TOLERATED)
+    match = BookComparison(TOLERATED)
     for step in market(seed, 400, hostile):
         match.play(step)
     if not hostile:

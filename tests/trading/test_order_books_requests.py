@@ -17,7 +17,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import MessageReceived, RejectReceived
 from kalshi_fix_sansio.trading import BookState, OrderBooks
 from tests.trading.feed import request, snapshot, update
-from tests.trading.order_flow import ENDED, logged_on
+from tests.trading.order_flow import SESSION_ENDED, logged_on
 
 PRICE = Decimal("0.40")
 SYMBOLS = ("A", "B", "C")
@@ -73,7 +73,7 @@ class SlowConnection:
         self.requests.clear()
         self.answers.clear()
         self.subscribed.clear()
-        self._apply(ENDED)
+        self._apply(SESSION_ENDED)
         if symbols:
             self.send_request("1", symbols)
         self._apply(logged_on())

@@ -47,9 +47,9 @@ from tests.trading.feed import (
     states_by_symbol,
     update,
 )
-from tests.trading.order_flow import ENDED, logged_on
+from tests.trading.order_flow import SESSION_ENDED, logged_on
 
-REFUSED = MessageReceived(MarketDataRequestReject(md_req_rej_reason="2", text="too many symbols"))
+REQUEST_REJECT = MessageReceived(MarketDataRequestReject(md_req_rej_reason="2", text="too many symbols"))
 BOOK = ("bid 5 at 0.40", "offer 3 at 0.41")
 
 
@@ -64,7 +64,7 @@ def live() -> OrderBooks:
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        (ENDED, StaleReason.SESSION_ENDED),
+        (SESSION_ENDED, StaleReason.SESSION_ENDED),
         (SessionEnded(CloseReason.LOGGED_OUT, "bye", clean=True), StaleReason.SESSION_ENDED),
         (GapDetected(5, 9, recoverable=False), StaleReason.GAP),
         (GapDetected(5, 9, recoverable=True), StaleReason.GAP),
@@ -119,7 +119,7 @@ def test_other_events_leave_books_unchanged(event: object) -> None:
 def test_the_last_trade_survives_the_session() -> None:
     books = live()
     (trade,) = apply(books, update("trade 1 at 0.40")).trades
-    books.apply(ENDED)
+    books.apply(SESSION_ENDED)
     assert books[A].last_trade is trade
 
 
@@ -156,17 +156,17 @@ def test_a_gap_also_makes_a_waiting_book_stale(books: OrderBooks) -> None:
 REQUEST_TYPES = {"once": "0", "subscribe": "1", "unsubscribe": "2"}
 CHANGES = {"update": "change bid 1 at 0.40", "wrong": "delete bid at 0.01", "trade": "trade 1 at 0.40"}
 EVENTS: dict[str, object] = {
-    "refused": REFUSED,
-    "end": ENDED,
+    "refused": REQUEST_REJECT,
+    "end": SESSION_ENDED,
     "logon": logged_on(),
     "gap": GapDetected(5, 9, recoverable=False),
 }
 # Each row is a list of steps, and begins without any book:
 #
-#   subscribe A B, once A     a request for snapshots and updates, or for one snapshot
+#   subscribe A B             a request for snapshots and updates; `once A` requests one snapshot
 #   unsubscribe A             a request to end subscriptions; without symbols, all of them
-#   snapshot A                a snapshot; `reject A` is one that this side refuses
-#   update A, wrong A         a change to a level of the snapshot, or to a missing level
+#   snapshot A                a snapshot; `reject A` is one that this session rejects
+#   update A                  a change to a level of the snapshot; `wrong A` changes a missing level
 #   trade A                   a trade
 #   forget A                  the user drops a book
 #   refused                   the venue refuses a request
@@ -229,7 +229,7 @@ HISTORIES = {
     ),
     "a refusal of an unknown request has no effect": "snapshot A : A | refused | = A LIVE",
     "a refusal of an unsubscribed book has no effect": "subscribe A | forget A | refused",
-    "a snapshot refused by this side answers its request": (
+    "a snapshot rejected by this session answers its request": (
         "subscribe A | subscribe B | reject A : A | = A STALE B WAITING | refused : B"
     ),
     "requests end with their session": (
@@ -306,7 +306,7 @@ def test_a_reject_refuses_the_request_it_refers_to(books: OrderBooks, reject: Me
 
 def test_renewals_by_the_client_count_as_requests() -> None:
     books = live()
-    books.apply(ENDED)
+    books.apply(SESSION_ENDED)
     books.apply(logged_on())
     books.apply(Resubscribed(request("1", A), 2))
     assert states(books) == ["WAITING", "STALE"]

@@ -33,7 +33,7 @@ from tests.trading.feed import (
 
 HEAD = "49=KalshiMD|56=me|34=2|52=20260821-12:00:00.000|"
 STAMP = "272=20260821|273=12:00:00.000|"
-GOOD = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
+VALID_ENTRY = f"279=1|55={A}|269=0|270=0.40|271=6|{STAMP}"
 
 
 def two_live_and_one_waiting() -> OrderBooks:
@@ -62,23 +62,23 @@ ONE_STALE, ALL_STALE, NONE_STALE = ["STALE", "LIVE", "WAITING"], ["STALE"] * 3, 
         (f"268=1|279=1|55={A}|270=0.40|271=6|{STAMP}", ONE_STALE),
         (f"268=1|279=11|55={A}|269=0|270=0.40|271=6|{STAMP}", ONE_STALE),
         (f"268=1|279=1|55={A}|269=0|270=0.40|270=0.39|271=6|{STAMP}", ONE_STALE),
-        (f"268=2|{GOOD}279=1|55={A}|269=0|270=|271=6|{STAMP}", ONE_STALE),
-        (f"268=2|279=1|269=0|270=0.40|271=6|{STAMP}{GOOD}", ALL_STALE),
+        (f"268=2|{VALID_ENTRY}279=1|55={A}|269=0|270=|271=6|{STAMP}", ONE_STALE),
+        (f"268=2|279=1|269=0|270=0.40|271=6|{STAMP}{VALID_ENTRY}", ALL_STALE),
         (f"268=1|279=1|55=|269=0|270=0.40|271=6|{STAMP}", ALL_STALE),
-        (f"268=2|{GOOD}", ALL_STALE),
-        (f"268=x|{GOOD}", ALL_STALE),
-        (f"268=0|{GOOD}", ALL_STALE),
+        (f"268=2|{VALID_ENTRY}", ALL_STALE),
+        (f"268=x|{VALID_ENTRY}", ALL_STALE),
+        (f"268=0|{VALID_ENTRY}", ALL_STALE),
         ("268=1|", ALL_STALE),
         ("58=x|", ALL_STALE),
-        (f"268=1|{GOOD}0=1|", ALL_STALE),
-        (f"268=1|{GOOD}x|", ALL_STALE),
-        (f"268=1|{GOOD}0270=0.40|", ONE_STALE),
+        (f"268=1|{VALID_ENTRY}0=1|", ALL_STALE),
+        (f"268=1|{VALID_ENTRY}x|", ALL_STALE),
+        (f"268=1|{VALID_ENTRY}0270=0.40|", ONE_STALE),
         ("268=0|", NONE_STALE),
-        (f"268=1|{GOOD}9999=new|", NONE_STALE),
+        (f"268=1|{VALID_ENTRY}9999=new|", NONE_STALE),
         (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=2026|273=noon|", NONE_STALE),
         (f"268=1|279=1|55={A}|269=0|270=0.40|271=6|272=20260821|", NONE_STALE),
-        (f"268=1|{GOOD}2446=buyer|", NONE_STALE),
-        (f"268=1|{GOOD}52=20260821-12:00:00|", NONE_STALE),
+        (f"268=1|{VALID_ENTRY}2446=buyer|", NONE_STALE),
+        (f"268=1|{VALID_ENTRY}52=20260821-12:00:00|", NONE_STALE),
     ],
 )
 def test_an_unreadable_update_makes_every_affected_book_stale(body: str, after: list[str]) -> None:
@@ -270,7 +270,7 @@ def test_a_message_corrupted_in_transit_makes_books_stale_until_the_next_session
 
 def test_a_message_refused_by_a_strict_session_makes_its_book_stale() -> None:
     wired, books = established(Role.INITIATOR, "KalshiMD", strict=True), two_live_and_one_waiting()
-    event = one(wired.receive(wired.peer.message("X", f"268=1|{GOOD}9999=new|")), MessageRejected)
+    event = one(wired.receive(wired.peer.message("X", f"268=1|{VALID_ENTRY}9999=new|")), MessageRejected)
     books.apply(event)
     assert states(books) == ONE_STALE
     assert books[A].stale_reason is StaleReason.MESSAGE_REFUSED

@@ -38,8 +38,8 @@ from kalshi_fix_sansio.trading.groups.order_group import MAX_LIMITS, WINDOW
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport
 from tests.helpers import CODEC, raw
 from tests.trading.order_flow import (
-    ENDED,
     NOON,
+    SESSION_ENDED,
     at,
     d,
     dump,
@@ -53,7 +53,7 @@ from tests.trading.order_flow import report as reported
 
 G, H = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11", "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c12"
 Kind = GroupDiscrepancyKind
-LONG = "n" * (MAX_ID_SIZE + 1)
+LONG_ID = "n" * (MAX_ID_SIZE + 1)
 
 
 def state(group: OrderGroup) -> GroupState:
@@ -249,7 +249,7 @@ def test_an_unreadable_response_is_reported(groups: OrderGroups) -> None:
     assert kinds(groups, CODEC.decode(raw("35=UOH|34=2|"))) == [Kind.TOO_MANY]
     assert len(groups) == 0
     groups = OrderGroups()
-    assert kinds(groups, response(LONG)) == [Kind.TOO_MANY]
+    assert kinds(groups, response(LONG_ID)) == [Kind.TOO_MANY]
 
 
 # --- fills ----------------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def test_an_order_that_was_not_sent_is_dropped(groups: OrderGroups) -> None:
         {"last_qty": None},
         {"last_qty": d(0)},
         {"last_qty": d(-1)},
-        {"exec_id": LONG},
+        {"exec_id": LONG_ID},
         {"transact_time": None, "header": None},
         {"transact_time": BEGINNING},
     ],
@@ -334,7 +334,7 @@ def test_limits_of_updates_without_a_known_outcome_are_bounded(groups: OrderGrou
     assert None in group.limits_at(at(2 * MAX_LIMITS))  # one of the dropped limits may be in force
 
 
-def test_evidence_cannot_be_placed_after_an_answer_if_no_time_is_known() -> None:
+def test_a_cancel_may_precede_an_answer_whose_time_is_unknown() -> None:
     groups = OrderGroups()
     create(groups)
     groups.load(OrderGroups().dump() | {"groups": groups.dump()["groups"]})
@@ -357,9 +357,10 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 
 # Each row is a list of steps and begins with a group G with limit 10; times are fifteenths of the window:
 #
-#   order a [H]                    an order in G is about to be sent, or in the group H, or (-) in no group
+#   order a                        an order in G is about to be sent; `order a H`: in H; `order a -`: in none
 #   fill a 2;1 3 @1                a fill of an order: ExecID, contracts, time
-#   accepted, cancel, refuse a @1  reports that an order was accepted, or cancelled or refused by its group
+#   accepted a @1                  a report that an order was accepted
+#   cancel a @1, refuse a @1       a report that the group has cancelled or refused an order
 #   time @1                        a report about no group, of which only the venue's time matters
 #   untimed fill a 3 @2            a fill without TransactTime, sent at a time; also for a cancel
 #   renamed b a 3 @1               a fill of the order that was sent as a and is now named b
@@ -370,7 +371,8 @@ def test_messages_unrelated_to_groups_have_no_effect(groups: OrderGroups) -> Non
 #   send delete, refused           an unanswered request, and its Reject
 #   answer @1                      an answer that belongs to no request
 #   learn 10 [triggered]           a limit and a state that REST reports; - for an unknown limit
-#   end, logon @1, resumed         the end of the session, a Logon with a reset, a Logon without
+#   end                            the end of the session
+#   logon @1, resumed              a Logon with a reset of the sequence numbers; `resumed`: without one
 #
 # and expectations: a state, `room 7 @1` (- for None), `limit 4`, `since 3`, `gone`, `certain`. `new`:
 # the previous step has changed the state; `none`: it has caused no update.
@@ -571,7 +573,7 @@ def perform(groups: OrderGroups, words: list[str], seconds: float) -> list[Group
         case ["forget"]:
             groups.forget(G)
         case ["end"]:
-            return groups.apply(ENDED)
+            return groups.apply(SESSION_ENDED)
         case ["logon" | "resumed" as name]:
             on = logged_on(reset=name == "logon")
             on.logon.header = header(on.logon, at=at(seconds))
@@ -662,10 +664,10 @@ def test_only_the_last_ended_orders_are_remembered() -> None:
 def test_an_oversized_order_id_is_not_kept(groups: OrderGroups) -> None:
     create(groups)
     groups.apply(order("a"))
-    groups.apply(fill("a", "2;1", "3", 1, order_id=LONG))
-    assert groups.apply(fill("b", "2;2", "3", 1, order_id=LONG)) == []
+    groups.apply(fill("a", "2;1", "3", 1, order_id=LONG_ID))
+    assert groups.apply(fill("b", "2;2", "3", 1, order_id=LONG_ID)) == []
     assert groups.room(G, at(1)) == 7
-    assert LONG not in str(groups.dump())
+    assert LONG_ID not in str(groups.dump())
 
 
 def test_remembered_fills_are_bounded_and_groups_of_dropped_fills_may_have_triggered() -> None:
@@ -697,7 +699,7 @@ def test_fills_are_forgotten_as_windows_pass(groups: OrderGroups) -> None:
 @pytest.mark.parametrize(
     "lost",
     [
-        ENDED,
+        SESSION_ENDED,
         MessagesLost(2, 3),
         SequenceSkipped(2, 3, gap_fill=False),
         logged_on(),
@@ -719,7 +721,7 @@ def test_with_missing_reports_the_groups_of_open_orders_may_have_triggered(
     assert (update.group, update.before, state(group)) == (group, GroupState.ACTIVE, GroupState.UNKNOWN)
     assert (idle.state, groups.room(G, at(1))) == (GroupState.ACTIVE, None)
     assert group.since == at(1)
-    if lost is ENDED:
+    if lost is SESSION_ENDED:
         assert groups.apply(MessagesLost(2, 3)) == []
         assert groups.apply(logged_on()) == []
     apply_with_answer(groups, OrderGroupRequest.reset(G), seconds=5)

@@ -85,7 +85,7 @@ def reports(times: list[tuple[int, int, int]]) -> list[Any]:
     st.integers(4, 20),
     st.data(),
 )
-def test_every_order_of_arrival_leads_to_the_same_state(
+def test_every_sequence_of_arrival_leads_to_the_same_state(
     times: list[tuple[int, int, int]], limit: int, data: st.DataObject
 ) -> None:
     made = reports(times)

@@ -25,9 +25,9 @@ from kalshi_fix_sansio.trading import Account, DropCopyReport, Ending, Order, Or
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     BUY,
-    ENDED,
     OTHER,
     SELL,
+    SESSION_ENDED,
     SYMBOL,
     cancel,
     change,
@@ -163,8 +163,8 @@ def pending(order: Order) -> list[int]:
     return [int(request.quantity or 0) for request in order.pending]
 
 
-FIRST = report("replaced", "1;2", qty="20", orig_cl_ord_id="a")
-SECOND = report("replaced", "1;3", qty="30", orig_cl_ord_id="a")
+FIRST_REPORT = report("replaced", "1;2", qty="20", orig_cl_ord_id="a")
+SECOND_REPORT = report("replaced", "1;3", qty="30", orig_cl_ord_id="a")
 
 
 @pytest.mark.parametrize("loaded", [False, True])
@@ -173,24 +173,24 @@ def test_each_report_answers_one_of_the_amends_under_one_clordid(orders: Orders,
     if loaded:
         load(orders, dump(orders))
         order = only(orders)
-    [update] = feed(orders, FIRST)
+    [update] = feed(orders, FIRST_REPORT)
     assert [request.quantity for request in update.answered] == [20]
     assert (pending(order), order.leaves_qty) == ([30], d(20))
     # When the report is redelivered by the session, by drop copy or in another process, it answers no other
     # request.
     for item in (orders, reloaded(orders)):
-        feed(item, FIRST, DropCopyReport(FIRST))
+        feed(item, FIRST_REPORT, DropCopyReport(FIRST_REPORT))
         assert pending(only(item)) == [30]
-    feed(orders, SECOND, FIRST, SECOND)
+    feed(orders, SECOND_REPORT, FIRST_REPORT, SECOND_REPORT)
     assert pending(order) == []
     assert order.leaves_qty == 30
     # Nor does a report answer a request that was sent after it was received.
-    feed(orders, change("a", "a", "40"), FIRST, SECOND)
+    feed(orders, change("a", "a", "40"), FIRST_REPORT, SECOND_REPORT)
     assert pending(order) == [40]
 
 
-@pytest.mark.parametrize("answers", list(permutations((FIRST, refusal("a", number=7), SECOND))))
-def test_answers_to_amends_under_one_clordid_lead_to_the_same_state_in_every_order(
+@pytest.mark.parametrize("answers", list(permutations((FIRST_REPORT, refusal("a", number=7), SECOND_REPORT))))
+def test_answers_to_amends_under_one_clordid_lead_to_the_same_state_in_every_sequence(
     orders: Orders, answers: tuple[Message, ...]
 ) -> None:
     order = amended(orders, "20", "25", "30", "35")
@@ -236,7 +236,7 @@ def test_a_refusal_or_report_answers_the_request_of_its_kind(orders: Orders) -> 
     order = amended(orders, "20")
     feed(orders, cancel("a"), refusal("a"))
     assert [request.msg_type for request in order.pending] == ["G"]
-    feed(orders, cancel("a"), FIRST)
+    feed(orders, cancel("a"), FIRST_REPORT)
     assert [request.msg_type for request in order.pending] == ["F"]
 
 
@@ -251,10 +251,10 @@ def test_a_reject_or_withdrawal_applies_to_the_amend_with_its_terms(orders: Orde
 
 def test_live_reports_answer_pending_requests_and_copies_uncertain_ones(orders: Orders) -> None:
     order = amended(orders, "20")
-    feed(orders, logged_on(), ENDED, logged_on(), change("a", "a", "30"))
-    feed(orders, SECOND)
+    feed(orders, logged_on(), SESSION_ENDED, logged_on(), change("a", "a", "30"))
+    feed(orders, SECOND_REPORT)
     assert pending(order) == [20]
-    feed(orders, change("a", "a", "40"), DropCopyReport(FIRST))
+    feed(orders, change("a", "a", "40"), DropCopyReport(FIRST_REPORT))
     assert pending(order) == [40]
 
 
@@ -278,7 +278,7 @@ def test_the_account_is_taken_from_the_newest_report_that_contains_one(orders: O
     assert sorted(fill.quantity for fill in update.moved) == [1, 1, 4]
 
 
-def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_order() -> None:
+def test_two_reports_with_one_key_give_the_same_account_and_price_in_every_sequence() -> None:
     found = set()
     both = [
         report("new", "1;1", alloc_account=account, price=price)

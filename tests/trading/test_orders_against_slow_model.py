@@ -26,13 +26,13 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.orders import order as order_state
 from kalshi_fix_sansio.trading.orders import order_index
 from kalshi_fix_sansio.trading.orders import orders as machine
-from kalshi_fix_sansio.trading.orders.answers import Answers
+from kalshi_fix_sansio.trading.orders.answers import RequestSettler
 from tests.simulation.mutants.patching import replace, wrap
 from tests.trading.order_flow import (
     BUY,
-    ENDED,
     OTHER,
     SELL,
+    SESSION_ENDED,
     SYMBOL,
     dump,
     feed,
@@ -64,11 +64,11 @@ def test_a_history_in_its_original_order_agrees_with_the_model(seed: int) -> Non
 
 @settings(max_examples=80)
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 10_000))
-def test_every_order_of_arrival_leads_to_the_same_state(seed: int, length: int, shuffle: int) -> None:
-    compare_orders_of_arrival(seed, length, shuffle)
+def test_every_sequence_of_arrival_leads_to_the_same_state(seed: int, length: int, shuffle: int) -> None:
+    compare_sequences_of_arrival(seed, length, shuffle)
 
 
-def compare_orders_of_arrival(seed: int, length: int, shuffle: int) -> None:
+def compare_sequences_of_arrival(seed: int, length: int, shuffle: int) -> None:
     random = Random(shuffle)
     steps = History.generate(seed, length).steps
     requests = [step for step in steps if not is_answer(step)]
@@ -92,7 +92,9 @@ def _take_the_first(order: Order, account: Account | None, key: ExecKey) -> None
         order.stated = key, account
 
 
-def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingRequest, is_copy: bool) -> None:
+def _answer_all(
+    settle: Any, answers: RequestSettler, order: Order, request: PendingRequest, is_copy: bool
+) -> None:
     settle(answers, order, request, is_copy)
     for other in [item for item in order.pending if item.cl_ord_id == request.cl_ord_id]:
         answers._kept.answer(order, other)
@@ -100,15 +102,15 @@ def _answer_all(settle: Any, answers: Answers, order: Order, request: PendingReq
 
 MUTANTS = {
     "the account of the first report": replace(machine, "_record_account", _take_the_first),
-    "an answer that settles all amends with its id": wrap(Answers, "_settle_chain", _answer_all),
+    "an answer that settles all amends with its id": wrap(RequestSettler, "_settle_chain", _answer_all),
     "values in the caller's decimal context": replace(order_state, "multiply_add", lambda a, b, c: a * b + c),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_fault_is_detected_in_some_order_of_arrival(name: str) -> None:
+def test_a_fault_is_detected_in_some_sequence_of_arrival(name: str) -> None:
     with MUTANTS[name](), pytest.raises((AssertionError, DecimalException)):
-        compare_seeds(compare_orders_of_arrival, 20)
+        compare_seeds(compare_sequences_of_arrival, 20)
 
 
 @settings(max_examples=80)
@@ -127,7 +129,7 @@ def compare_with_a_scan(seed: int, length: int, shuffle: int) -> None:
             feed(orders, step)
         match random.randrange(10):
             case 0:
-                feed(orders, ENDED)
+                feed(orders, SESSION_ENDED)
             case 1 if not is_answer(step):
                 orders.withdraw(step)
             case 2:
@@ -210,7 +212,7 @@ KINDS = ["new", "pending", "rejected", "rejected without a key", "unsure", "done
 
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4), st.integers(0, 10_000))
-def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_order(
+def test_orders_sent_with_one_clordid_lead_to_the_same_state_in_every_sequence(
     outcomes: list[str], shuffle: int
 ) -> None:
     random = Random(shuffle)
@@ -258,7 +260,7 @@ def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> 
     final = {row["order_id"]: row for row in model(steps)}
     for cut in range(2, len(steps) + 1):
         orders = Orders()
-        feed(orders, logged_on(), *steps[:cut], ENDED)
+        feed(orders, logged_on(), *steps[:cut], SESSION_ENDED)
         uncertain = {item.order.number for item in orders.uncertain() if item.order}
         for order in orders:
             assert order.is_done or order.number in uncertain

@@ -167,7 +167,7 @@ def test_a_refusal_after_the_end_of_the_order_is_not_a_discrepancy(
     load(other, dump(orders))
     for item in (orders, other):
         assert names(feed(item, refusal("late", "NONE", "y", number=6))) == []
-        assert list(item._answers.overtaken) == ["y", "z", "late"]
+        assert list(item._answers.settled_early) == ["y", "z", "late"]
     assert names(feed(orders, refusal("w", "NONE", "y", number=7))) == ["UNKNOWN_REQUEST"]
     assert names(feed(orders, refusal("v", "o1", number=8))) == []  # this order is done
 
@@ -291,7 +291,7 @@ def test_unknown_codes_are_accepted(orders: Orders) -> None:
     assert read_attributes(only(orders), "side status state") == ("7", "Z", OrderState.OPEN)
 
 
-def test_long_numbers_are_added_exactly_in_any_order() -> None:
+def test_long_numbers_are_added_exactly_in_any_sequence() -> None:
     maximum = "9999999999999999999"
     amounts = [f"{maximum}.9999999999999999999", "0.0000000000000000001", "1"]
     trades = [

@@ -14,8 +14,8 @@ from kalshi_fix_sansio.trading import Orders, OrderState
 from kalshi_fix_sansio.trading.common.dumping import VERSION
 from kalshi_fix_sansio.trading.orders import order_index as index_module
 from tests.trading.order_flow import (
-    ENDED,
     SELL,
+    SESSION_ENDED,
     cancel,
     change,
     dump,
@@ -67,7 +67,7 @@ def full(session_type: str = "KalshiRT") -> Orders:
 def test_the_whole_state_survives_a_round_trip() -> None:
     orders = full()
     other = reloaded(orders, "KalshiRT")
-    [*losses] = feed(orders, ENDED)
+    [*losses] = feed(orders, SESSION_ENDED)
     assert views(other) == views(orders)
     assert len(losses) > 0
     assert [order.knowledge for order in other] == [order.knowledge for order in orders]
@@ -100,7 +100,7 @@ def test_the_last_step_of_loading_replaces_the_state(
     for _ in zip(range(len(before)), abandoned.load(rows), strict=False):
         pass
     assert views(abandoned) == empty
-    assert abandoned.apply(ENDED) == []
+    assert abandoned.apply(SESSION_ENDED) == []
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -109,7 +109,7 @@ def test_orders_cannot_be_used_before_they_are_loaded(steps: int) -> None:
     loading = orders.load(rows)
     for _ in range(steps):
         next(loading)
-    for use in (lambda: orders.apply(ENDED), lambda: dict(orders.dump())):
+    for use in (lambda: orders.apply(SESSION_ENDED), lambda: dict(orders.dump())):
         with pytest.raises(LocalProtocolError, match="not loaded yet"):
             use()
     for _ in loading:
@@ -117,7 +117,7 @@ def test_orders_cannot_be_used_before_they_are_loaded(steps: int) -> None:
     assert dump(orders).keys() == rows.keys()
     with pytest.raises(ValueError, match="rows are missing"):
         load(orders, {key: row for key, row in rows.items() if key != "orders/0"})
-    orders.apply(ENDED)
+    orders.apply(SESSION_ENDED)
 
 
 def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
@@ -126,7 +126,7 @@ def test_without_resend_open_orders_are_uncertain_in_the_next_process() -> None:
     assert [update.lost_reports for update in load(other, dump(orders))] == [True]
     assert [order.state for order in other] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
     # The end of the session has already been reported.
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     assert [update.lost_reports for update in load(other, dump(orders))] == [True]
 
 
@@ -167,13 +167,13 @@ def test_an_invalid_dump_is_refused_without_effect() -> None:
     assert dump(orders) == before
 
 
-FULL: Any = dump(full())
+FULL_DUMP: Any = dump(full())
 
 
 @settings(max_examples=100)
 @given(st.data())
 def test_a_damaged_dump_is_refused_or_loaded(data: st.DataObject) -> None:
-    damaged = copy.deepcopy(FULL)
+    damaged = copy.deepcopy(FULL_DUMP)
     container: Any = damaged
     while True:
         if isinstance(container, dict) and container:

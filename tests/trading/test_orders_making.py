@@ -15,9 +15,9 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading import Order, OrderRequestError, Orders, OrderState, QuoteTerms
 from tests.trading.order_flow import (
     BUY,
-    ENDED,
     NOON,
     SELL,
+    SESSION_ENDED,
     SYMBOL,
     cancel,
     change,
@@ -90,12 +90,14 @@ def test_the_clordid_of_an_open_order_is_refused(orders: Orders) -> None:
 
 
 def test_a_clordid_with_an_unknown_outcome_may_be_sent_again(orders: Orders) -> None:
-    feed(orders, logged_on(), place(), ENDED)
+    feed(orders, logged_on(), place(), SESSION_ENDED)
     assert only(orders).state is OrderState.UNKNOWN
     orders.new("a", SYMBOL, BUY, 10, "0.40")
 
 
-def test_the_quantity_of_a_change_is_the_filled_plus_the_desired_open_quantity(orders: Orders) -> None:
+def test_the_quantity_of_a_change_is_the_filled_quantity_plus_the_requested_open_quantity(
+    orders: Orders,
+) -> None:
     order = open_order(orders, ex_destination=1, alloc_account=3)
     feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert values(orders.replace(order, "b", price="0.41", leaves_qty=5)) == {

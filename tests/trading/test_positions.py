@@ -29,9 +29,9 @@ from kalshi_fix_sansio.trading import (
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
     BUY,
-    ENDED,
     OTHER,
     SELL,
+    SESSION_ENDED,
     SYMBOL,
     d,
     dump,
@@ -188,7 +188,7 @@ def slow_totals(found: Iterable[Any]) -> dict[str, Decimal]:
 
 @settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(1, 25), st.integers(0, 10_000))
-def test_positions_and_balances_follow_from_the_fills_in_any_order(
+def test_positions_and_balances_follow_from_the_fills_in_any_sequence(
     seed: int, count: int, shuffle: int
 ) -> None:
     random = Random(shuffle)
@@ -279,7 +279,7 @@ def test_a_different_reported_position_is_a_discrepancy_if_no_fills_are_missing(
     assert (found.counted, found.reported_net, found.key) == (Decimal(10), Decimal(12), ExecKey(0, 1, 1))
     assert harness.positions.of(SYMBOL).unexplained == 2
     # An order with missing fills may explain it.
-    harness.apply(place("z"), ENDED)
+    harness.apply(place("z"), SESSION_ENDED)
     assert harness.positions.discrepancies() == []
     harness.apply(report("rejected", "1;9", "o9", "z"))
     assert len(harness.positions.discrepancies()) == 1
@@ -294,7 +294,8 @@ def test_a_missing_fill_is_listed_until_it_is_reported(harness: Harness) -> None
     assert position.unexplained == Decimal(4)
     assert harness.positions.discrepancies() == []
     harness.apply(
-        ENDED, DropCopyReport(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both))
+        SESSION_ENDED,
+        DropCopyReport(report("trade", "1;2", cum="4", last=("4", "0.40"), long_qty="4", **both)),
     )
     assert (position.net, position.unexplained, list(position.incomplete_orders)) == (Decimal(7), ZERO, [1])
     harness.apply(DropCopyRange(0, ExecKey(0, 1, 1), harness.orders.epoch))
@@ -370,7 +371,9 @@ def test_balances_are_bounded(harness: Harness) -> None:
 
 def full() -> Harness:
     harness = Harness()
-    harness.apply(logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), ENDED)
+    harness.apply(
+        logged_on(), *trades(3, 10), place("z"), fill(20, BUY, "1", "0.4", symbol=OTHER), SESSION_ENDED
+    )
     harness.positions.apply(Settlement(OTHER, date(2026, 11, 21), MarketResult.YES, Decimal("0.3060"), (), 1))
     return harness
 

@@ -56,10 +56,10 @@ def clock() -> Clock:
     return Clock()
 
 
-ROUND = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capacity=600)
+ROUND_LIMITS = TokenLimits(write_rate=300, write_capacity=600, read_rate=300, read_capacity=600)
 
 
-def exact(tier: str | TokenLimits = ROUND, **changes: Any) -> RateBudget:
+def exact(tier: str | TokenLimits = ROUND_LIMITS, **changes: Any) -> RateBudget:
     """Return a budget that yields round figures: without safety margins, and 10 tokens per message."""
     return RateBudget(tier, **({"use": 1.0, "cancel_reserve": 0.0, "default_cost": 10} | changes))
 
@@ -122,7 +122,7 @@ def test_each_tier_has_its_buckets(tier: str, product: Any, clock: Clock) -> Non
 
 
 def test_by_default_five_percent_of_the_limits_is_unused(clock: Clock) -> None:
-    budget = RateBudget(ROUND)
+    budget = RateBudget(ROUND_LIMITS)
     assert budget.left(clock.now) == pytest.approx(0.95 * 600)
     budget.spent(570, clock.now)
     clock.advance(1)
@@ -169,7 +169,7 @@ def test_custom_limits_are_used_unchanged(clock: Clock) -> None:
 def test_each_message_is_charged_to_its_bucket(
     message: Message, shard: int | str | None, cost: int, clock: Clock
 ) -> None:
-    budget = RateBudget(ROUND, use=1.0)
+    budget = RateBudget(ROUND_LIMITS, use=1.0)
     assert not budget.wait(message, clock.now)
     budget.sent(message, clock.now)
     assert budget.cost(message) == cost
@@ -249,7 +249,7 @@ def test_a_message_may_be_sent_exactly_when_its_wait_has_passed() -> None:
 
 
 def test_waits_agree_with_exact_arithmetic(clock: Clock) -> None:
-    """For each message, the slow model computes the whole history again, with rational numbers."""
+    """For each message, the slow model recomputes the whole history with rational numbers."""
     limited = TokenLimits(100, 100, 100, 100)
     random, budget, history, now = Random(5), exact(limited), list[tuple[Fraction, int]](), Fraction(1000)
     for _ in range(150):
@@ -515,7 +515,7 @@ def test_the_user_can_set_costs(clock: Clock) -> None:
 )
 def test_invalid_settings_are_refused(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
-        RateBudget(**({"tier": ROUND} | changes))
+        RateBudget(**({"tier": ROUND_LIMITS} | changes))
 
 
 def test_the_repr_of_a_budget_contains_its_tier_and_product() -> None:
@@ -526,13 +526,13 @@ def test_the_repr_of_a_budget_contains_its_tier_and_product() -> None:
 
 
 def test_a_loaded_budget_continues_to_refill(clock: Clock) -> None:
-    budget = RateBudget(ROUND, default_cost=10)
+    budget = RateBudget(ROUND_LIMITS, default_cost=10)
     for message in (order(), order(ex_destination=2), SNAPSHOT, MASS_CANCEL, Logon):
         for _ in range(20):
             budget.sent(message, clock.now)
     dumped = json.loads(json.dumps(budget.dump(clock.now)))
     clock.monotonic = 3.0  # in another process or on another machine
-    reloaded = RateBudget(ROUND)
+    reloaded = RateBudget(ROUND_LIMITS)
     reloaded.load(dumped, clock.now)
     assert reloaded.dump(clock.now) == dumped
     clock.advance(0.5)

@@ -46,14 +46,14 @@ from kalshi_fix_sansio.trading import (
     UncertainItems,
     UncertainRfqKind,
 )
-from kalshi_fix_sansio.trading.rfq.creator import MAX_ACCEPTANCES, MAX_EARLY
-from tests.trading.order_flow import ENDED, at, d, over_the_wire, unanswered
+from kalshi_fix_sansio.trading.rfq.creator import MAX_ACCEPTANCES, MAX_EARLY_QUOTES
+from tests.trading.order_flow import SESSION_ENDED, at, d, over_the_wire, unanswered
 from tests.trading.rfq_flow import (
     COMBO,
-    DUE,
     LEG,
-    LONG,
+    LONG_ID,
     MARKET,
+    OVERDUE_AT,
     WINDOWS,
     RfqHarness,
     accept_status,
@@ -215,7 +215,7 @@ def test_the_best_quote_has_the_best_price_and_is_the_oldest_among_equals(harnes
     assert Harness().opened(forwarded_quote("x", None, "0.4")).rfq().best(SELL) is None
 
 
-def test_the_newest_quote_of_each_maker_counts_in_any_order_of_arrival() -> None:
+def test_the_newest_quote_of_each_maker_counts_in_any_sequence_of_arrival() -> None:
     quotes = [
         received(
             forwarded_quote(
@@ -241,7 +241,7 @@ def test_the_newest_quote_of_each_maker_counts_in_any_order_of_arrival() -> None
 def test_invalid_quotes_are_reported(harness: Harness) -> None:
     harness.opened()
     bad = [
-        forwarded_quote(LONG),
+        forwarded_quote(LONG_ID),
         forwarded_quote("x", "0", None),
         forwarded_quote("x", "0.6", "0.6"),
         forwarded_quote("x", "-0.1", "0.6"),
@@ -477,7 +477,7 @@ def test_an_overdue_trade_is_uncertain_and_still_counts_as_exposure(harness: Har
     ("range_", "is_conclusive"),
     [
         (covered(), True),
-        (covered(seconds=DUE - 1), False),
+        (covered(seconds=OVERDUE_AT - 1), False),
         (covered(seconds=None), False),
         (covered("5;2"), False),
         (covered("5;1;1"), False),
@@ -490,21 +490,24 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     harness.opened().feed(traded("5;1"))
     harness.accept()
     harness.feed(unknown(("UA", "q1")) if lost == "the answer" else accept_status("q1", 0, "c1"))
-    assert harness.creator.next_deadline() == at(DUE)
-    harness.seconds = DUE - 1
-    assert (harness.feed(traded("6;1")), harness.creator.drop_copy_start(at(DUE - 1))) == ([], {})
-    harness.seconds = DUE
-    harness.creator.handle_timer(at(DUE))
+    assert harness.creator.next_deadline() == at(OVERDUE_AT)
+    harness.seconds = OVERDUE_AT - 1
+    assert (harness.feed(traded("6;1")), harness.creator.drop_copy_start(at(OVERDUE_AT - 1))) == ([], {})
+    harness.seconds = OVERDUE_AT
+    harness.creator.handle_timer(at(OVERDUE_AT))
     exposure = harness.creator.exposure()
     assert harness.state() is RfqState.UNKNOWN
-    assert harness.creator.drop_copy_start(at(DUE)) == {0: ExecKey(0, 5, 1)}
-    assert harness.creator.drop_copy_start(at(DUE), {0: ExecKey(0, 6, 1)}) == {}
+    assert harness.creator.drop_copy_start(at(OVERDUE_AT)) == {0: ExecKey(0, 5, 1)}
+    assert harness.creator.drop_copy_start(at(OVERDUE_AT), {0: ExecKey(0, 6, 1)}) == {}
     updates = harness.feed(range_)
     if is_conclusive:
         [update] = updates
         assert (update.before, update.answered) == (RfqState.UNKNOWN, harness.rfq().acceptances[0])
         assert (harness.state(), harness.uncertain()) == (RfqState.OPEN, [])
-        assert (harness.creator.exposure(), harness.creator.drop_copy_start(at(DUE))) == (Exposure(), {})
+        assert (harness.creator.exposure(), harness.creator.drop_copy_start(at(OVERDUE_AT))) == (
+            Exposure(),
+            {},
+        )
     else:
         assert (updates, harness.creator.exposure()) == ([], exposure)
     assert harness.creator.next_deadline() is None
@@ -517,7 +520,7 @@ def test_reports_older_than_the_quote_precede_the_order_even_if_received_late(ha
     harness.accept()
     harness.feed(unknown(("UA", "q1")))
     harness.feed(traded("5;1", 3), traded("4;1", 2))
-    assert harness.creator.drop_copy_start(at(DUE)) == {0: ExecKey(0, 4, 1)}
+    assert harness.creator.drop_copy_start(at(OVERDUE_AT)) == {0: ExecKey(0, 4, 1)}
 
 
 def test_reports_received_before_the_loss_of_an_acceptance_is_known_may_follow_its_order(
@@ -527,26 +530,26 @@ def test_reports_received_before_the_loss_of_an_acceptance_is_known_may_follow_i
     harness.seconds = 60
     harness.feed(unanswered(AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY, cl_ord_id="c1")))
     assert harness.uncertain() == [(UncertainRfqKind.ACCEPT_UNKNOWN, "q1")]
-    assert harness.creator.next_deadline() == at(60 + DUE)
-    assert harness.creator.drop_copy_start(at(60 + DUE)) == {}
+    assert harness.creator.next_deadline() == at(60 + OVERDUE_AT)
+    assert harness.creator.drop_copy_start(at(60 + OVERDUE_AT)) == {}
 
 
 def test_without_a_cl_ord_id_drop_copy_is_not_conclusive(harness: Harness) -> None:
     harness.opened().feed(
         traded("5;1"), AcceptQuote(quote_id="q1", rfq_id="R1", side=BUY), unknown(("UA", "q1"))
     )
-    harness.seconds = DUE
+    harness.seconds = OVERDUE_AT
     harness.feed(covered())
-    assert (harness.state(), harness.creator.drop_copy_start(at(DUE))) == (RfqState.UNKNOWN, {})
+    assert (harness.state(), harness.creator.drop_copy_start(at(OVERDUE_AT))) == (RfqState.UNKNOWN, {})
 
 
 def test_the_ack_contains_the_shard_of_the_market(harness: Harness) -> None:
     other = traded("5;1;2")
-    other.report.symbol = LONG
+    other.report.symbol = LONG_ID
     harness.feed(other, request(), ack(ex_destination=2), forwarded_quote("q1"))
     harness.accept()
     harness.feed(unknown(("UA", "q1")))
-    assert harness.creator.drop_copy_start(at(DUE)) == {2: ExecKey(2, 5, 1)}
+    assert harness.creator.drop_copy_start(at(OVERDUE_AT)) == {2: ExecKey(2, 5, 1)}
 
 
 def test_a_late_report_is_reported_once() -> None:
@@ -560,7 +563,7 @@ def test_a_late_report_is_reported_once() -> None:
 
 def test_a_disconnect_on_a_session_with_resend_causes_no_uncertainty(harness: Harness) -> None:
     harness.opened().accept()
-    assert harness.feed(logged_on(), ENDED, logged_on()) == []
+    assert harness.feed(logged_on(), SESSION_ENDED, logged_on()) == []
     harness.feed(accept_status("q1", 0, "c1"))
     assert harness.state() is RfqState.ACCEPTED
 
@@ -658,7 +661,7 @@ def test_messages_about_unknown_objects_are_reported(harness: Harness) -> None:
 
 def test_unreadable_messages_are_reported(harness: Harness) -> None:
     harness.feed(request())
-    assert harness.kinds(ack(rfq_id=None), ack(rfq_id=LONG), ack(symbol=LONG)) == [Kind.UNREADABLE] * 3
+    assert harness.kinds(ack(rfq_id=None), ack(rfq_id=LONG_ID), ack(symbol=LONG_ID)) == [Kind.UNREADABLE] * 3
     assert harness.state() is RfqState.SENT
     harness.feed(ack(), ack(rfq_id="other"), forwarded_quote("q1"))
     harness.accept()
@@ -684,9 +687,9 @@ def test_quotes_and_acceptances_are_bounded() -> None:
         harness.feed(accept_status("a", 1, f"c{number}", text="TRADING_PAUSED"))
     assert len(harness.rfq().acceptances) == MAX_ACCEPTANCES
     assert len(harness.creator._accepted) == MAX_ACCEPTANCES + 1
-    for number in range(MAX_EARLY + 5):
+    for number in range(MAX_EARLY_QUOTES + 5):
         harness.feed(forwarded_quote(f"e{number}", rfq_id=f"X{number}"))
-    assert len(harness.creator._early) == MAX_EARLY
+    assert len(harness.creator._early) == MAX_EARLY_QUOTES
 
 
 @pytest.mark.parametrize(("volatile", "kind"), [((), "standard"), ((MARKET,), "high_volatility")])

@@ -43,12 +43,12 @@ from kalshi_fix_sansio.trading.rfq.coverage import MAX_SYMBOLS, ReportKeys
 from kalshi_fix_sansio.trading.rfq.maker import MAX_QUOTES
 from tests.helpers import KEY_ID, by_tags
 from tests.trading import order_flow
-from tests.trading.order_flow import ENDED, NOON, at, d, header
+from tests.trading.order_flow import NOON, SESSION_ENDED, at, d, header
 from tests.trading.rfq_flow import (
     COMBO,
-    DUE,
-    LONG,
+    LONG_ID,
     MARKET,
+    OVERDUE_AT,
     WINDOWS,
     RfqHarness,
     cancel_status,
@@ -119,7 +119,7 @@ def harness() -> Iterator[Harness]:
     harness = Harness()
     yield harness
     # After each test a dump must restore the complete state.
-    harness.check_dump(Harness().maker, on=False)
+    harness.check_dump(Harness().maker, logged_on=False)
 
 
 @pytest.mark.parametrize("time", [BEGINNING, END])
@@ -246,7 +246,7 @@ def test_the_contracts_that_may_trade_are_computed(
     assert harness.quote().quantity == d(quantity)
 
 
-def test_reports_in_any_order_lead_to_the_same_state() -> None:
+def test_reports_in_any_sequence_lead_to_the_same_state() -> None:
     reports = [
         status("q1", S.PENDING, bid_size=100, offer_size=100),
         status("q1", S.ACCEPTED, side=Side.BUY, bid_size=30),
@@ -547,7 +547,7 @@ def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(h
     )
     harness.feed(status("q3", S.REJECTED, "R3"))
     harness.seconds = 5
-    assert len(harness.feed(ENDED)) == 2
+    assert len(harness.feed(SESSION_ENDED)) == 2
     assert harness.uncertain() == [
         (UncertainRfqKind.QUOTE_UNKNOWN, "q1"),
         (UncertainRfqKind.QUOTE_UNKNOWN, "q2"),
@@ -565,7 +565,7 @@ def test_after_a_disconnect_quotes_are_uncertain_until_a_message_resolves_them(h
 
 def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> None:
     harness = Harness(will_confirm=False).accepted()
-    harness.feed(logged_on(), ENDED, logged_on())
+    harness.feed(logged_on(), SESSION_ENDED, logged_on())
     assert (harness.state(), harness.uncertain()) == (QuoteState.ACCEPTED, [])
     harness.maker.confirm(harness.quote(), at(10))
     harness.feed(confirm_status("q1"))
@@ -575,7 +575,7 @@ def test_a_quote_accepted_before_a_disconnect_can_be_confirmed_after_it() -> Non
 @pytest.mark.parametrize(
     "loss",
     [
-        ENDED,
+        SESSION_ENDED,
         MessagesLost(3, 9),
         MessageRejected(None, ()),
         MessageRejected(unreadable("35=U8|34=2|").message, ()),
@@ -621,7 +621,7 @@ def test_a_late_answer_ends_the_uncertainty(harness: Harness) -> None:
 
 @pytest.mark.parametrize("state", ["OPEN", "CANCELED", "CONFIRMED", "EXECUTED", "FAILED"])
 def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: str) -> None:
-    harness.accepted(bid_size=1).feed(ENDED)
+    harness.accepted(bid_size=1).feed(SESSION_ENDED)
     harness.maker.resolve(harness.quote(), QuoteState[state])
     assert (harness.state(), harness.uncertain()) == (QuoteState[state], [])
     assert (harness.maker.exposure() == Exposure()) is (state != "CONFIRMED")
@@ -629,7 +629,7 @@ def test_a_resolution_by_the_user_ends_an_uncertainty(harness: Harness, state: s
 
 
 def test_other_states_cannot_be_resolved(harness: Harness) -> None:
-    harness.accepted().feed(ENDED)
+    harness.accepted().feed(SESSION_ENDED)
     with pytest.raises(RfqRequestError, match="in time"):
         harness.maker.resolve(harness.quote(), QuoteState.LAPSED)
 
@@ -637,7 +637,7 @@ def test_other_states_cannot_be_resolved(harness: Harness) -> None:
 def test_a_refused_cancel_implies_that_an_uncertain_quote_has_ended(harness: Harness) -> None:
     for number, name in enumerate(("R1", "R2", "R3"), 1):
         harness.feed(incoming_rfq(name), status(f"q{number}", S.PENDING, name))
-    harness.feed(ENDED)
+    harness.feed(SESSION_ENDED)
     for number, text in enumerate(("NOT_FOUND", "EXPIRED", "QUOTE_ALREADY_CONFIRMED"), 1):
         harness.maker.cancel(harness.quote(f"q{number}"))
         harness.feed(cancel_status(f"q{number}", 1, text))
@@ -646,7 +646,7 @@ def test_a_refused_cancel_implies_that_an_uncertain_quote_has_ended(harness: Har
 
 
 def test_a_refused_cancel_does_not_contradict_a_confirmation(harness: Harness) -> None:
-    harness.accepted().feed(ENDED, cancel_status("q1", 1, "EXPIRED"))
+    harness.accepted().feed(SESSION_ENDED, cancel_status("q1", 1, "EXPIRED"))
     assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
 
 
@@ -657,8 +657,8 @@ def test_a_refused_cancel_does_not_contradict_a_confirmation(harness: Harness) -
     ("range_", "is_conclusive"),
     [
         (covered(), True),
-        (covered("4;1", DUE + 60), True),
-        (covered(seconds=DUE - 0.001), False),
+        (covered("4;1", OVERDUE_AT + 60), True),
+        (covered(seconds=OVERDUE_AT - 0.001), False),
         (covered(seconds=None), False),
         (covered("5;2"), False),
         (covered("5;1;1"), False),
@@ -674,22 +674,22 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
     if confirmed:
         harness.seconds = 30
         harness.feed(confirm_status("q1"))
-    harness.feed(ENDED)
+    harness.feed(SESSION_ENDED)
     exposure = harness.maker.exposure()
     assert exposure != Exposure()
-    harness.seconds = DUE - 1
-    assert harness.maker.drop_copy_start(at(DUE - 1)) == {}
-    assert harness.maker.next_deadline() == at(DUE)
-    harness.seconds = DUE
+    harness.seconds = OVERDUE_AT - 1
+    assert harness.maker.drop_copy_start(at(OVERDUE_AT - 1)) == {}
+    assert harness.maker.next_deadline() == at(OVERDUE_AT)
+    harness.seconds = OVERDUE_AT
     updates = harness.feed(traded("6;1"), range_)
     if is_conclusive:
         assert [(update.before, update.state_changed) for update in updates] == [(QuoteState.UNKNOWN, True)]
         assert (harness.state(), harness.uncertain()) == (QuoteState.NO_ORDER, [])
-        assert (harness.maker.exposure(), harness.maker.drop_copy_start(at(DUE))) == (Exposure(), {})
+        assert (harness.maker.exposure(), harness.maker.drop_copy_start(at(OVERDUE_AT))) == (Exposure(), {})
     else:
         assert (updates, harness.maker.exposure()) == ([], exposure)
-        assert harness.maker.drop_copy_start(at(DUE)) == {0: ExecKey(0, 5, 1)}
-        assert harness.maker.drop_copy_start(at(DUE), {0: ExecKey(0, 5, 1)}) == {}
+        assert harness.maker.drop_copy_start(at(OVERDUE_AT)) == {0: ExecKey(0, 5, 1)}
+        assert harness.maker.drop_copy_start(at(OVERDUE_AT), {0: ExecKey(0, 5, 1)}) == {}
     assert harness.maker.next_deadline() is None
     harness.feed(report("quote:0:q1"))  # Drop copy has omitted the order, or its clock is wrong.
     assert harness.state() is QuoteState.EXECUTED
@@ -697,15 +697,15 @@ def test_a_range_of_drop_copy_without_its_order_ends_the_exposure(
 
 def test_a_range_that_contains_its_order_ends_the_uncertainty(harness: Harness) -> None:
     harness.feed(traded("5;1"))
-    harness.accepted().feed(ENDED)
+    harness.accepted().feed(SESSION_ENDED)
     harness.feed(DropCopyReport(report("quote:0:q1")), covered())
     assert harness.state() is QuoteState.EXECUTED
 
 
 def test_old_reports_received_late_still_precede_the_order(harness: Harness) -> None:
     harness.seconds = 10
-    harness.accepted().feed(ENDED)
-    harness.seconds = 10 + DUE
+    harness.accepted().feed(SESSION_ENDED)
+    harness.seconds = 10 + OVERDUE_AT
     harness.feed(
         traded("8;1", 10),
         traded("7;1"),
@@ -713,21 +713,21 @@ def test_old_reports_received_late_still_precede_the_order(harness: Harness) -> 
         traded("4;1", 9),
         DropCopyReport(order_flow.raw_report(exec_id="?")),
     )
-    assert harness.maker.drop_copy_start(at(10 + DUE)) == {0: ExecKey(0, 4, 1)}
-    harness.feed(covered("5;1", 10 + DUE))
+    assert harness.maker.drop_copy_start(at(10 + OVERDUE_AT)) == {0: ExecKey(0, 4, 1)}
+    harness.feed(covered("5;1", 10 + OVERDUE_AT))
     assert harness.state() is QuoteState.UNKNOWN
-    harness.feed(covered("4;1", 10 + DUE))
+    harness.feed(covered("4;1", 10 + OVERDUE_AT))
     assert harness.state() is QuoteState.NO_ORDER
 
 
 def test_without_a_known_shard_no_range_is_conclusive(harness: Harness) -> None:
     other = traded("5;1")
-    other.report.symbol = LONG
+    other.report.symbol = LONG_ID
     harness.feed(other)
-    harness.accepted().feed(ENDED)
-    harness.seconds = DUE
+    harness.accepted().feed(SESSION_ENDED)
+    harness.seconds = OVERDUE_AT
     harness.feed(covered())
-    assert (harness.state(), harness.maker.drop_copy_start(at(DUE))) == (QuoteState.UNKNOWN, {})
+    assert (harness.state(), harness.maker.drop_copy_start(at(OVERDUE_AT))) == (QuoteState.UNKNOWN, {})
 
 
 def test_the_markets_and_shards_of_reports_are_bounded() -> None:
@@ -738,39 +738,39 @@ def test_the_markets_and_shards_of_reports_are_bounded() -> None:
     assert (len(keys._shards), len(keys._newest)) == (MAX_SYMBOLS, MAX_SHARDS)
 
 
-def test_reports_received_before_a_lost_confirmation_was_known_need_not_precede_its_order(
+def test_reports_received_before_the_loss_of_a_confirmation_is_known_may_follow_its_order(
     harness: Harness,
 ) -> None:
     harness.feed(incoming_rfq(), status("q1", S.PENDING), traded("5;1"))
     harness.seconds = 60
     harness.feed(order_flow.unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1")))
     assert harness.uncertain() == [(UncertainRfqKind.CONFIRM_UNKNOWN, "q1")]
-    assert harness.maker.next_deadline() == at(60 + DUE)
-    assert harness.maker.drop_copy_start(at(60 + DUE)) == {}
+    assert harness.maker.next_deadline() == at(60 + OVERDUE_AT)
+    assert harness.maker.drop_copy_start(at(60 + OVERDUE_AT)) == {}
     harness.feed(status("q1", S.ACCEPTED, side=Side.SELL), traded("4;1", 0))
-    assert harness.maker.drop_copy_start(at(60 + DUE)) == {}
+    assert harness.maker.drop_copy_start(at(60 + OVERDUE_AT)) == {}
 
 
 def test_a_confirmation_by_the_user_may_trade_a_whole_window_later(harness: Harness) -> None:
     harness.feed(traded("5;1"), incoming_rfq(), QuoteConfirm(quote_id="q1", rfq_id="R1"))
     assert harness.state() is QuoteState.CONFIRMING
     harness.seconds = 7
-    harness.feed(ENDED)
-    assert harness.maker.next_deadline() == at(7 + DUE)
-    harness.seconds = 7 + DUE
-    harness.feed(covered(seconds=7 + DUE - 1))
+    harness.feed(SESSION_ENDED)
+    assert harness.maker.next_deadline() == at(7 + OVERDUE_AT)
+    harness.seconds = 7 + OVERDUE_AT
+    harness.feed(covered(seconds=7 + OVERDUE_AT - 1))
     assert harness.state() is QuoteState.UNKNOWN
-    harness.feed(covered(seconds=7 + DUE))
+    harness.feed(covered(seconds=7 + OVERDUE_AT))
     assert harness.state() is QuoteState.NO_ORDER
 
 
 def test_a_resolution_by_the_user_overrides_drop_copy(harness: Harness) -> None:
     harness.feed(traded("5;1"))
-    harness.accepted().feed(ENDED)
-    harness.seconds = DUE
+    harness.accepted().feed(SESSION_ENDED)
+    harness.seconds = OVERDUE_AT
     harness.feed(covered())
     harness.maker.resolve(harness.quote(), QuoteState.CONFIRMED)
-    assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.CONFIRMED, at(DUE + 20))
+    assert (harness.state(), harness.maker.next_deadline()) == (QuoteState.CONFIRMED, at(OVERDUE_AT + 20))
 
 
 # --- unexpected messages --------------------------------------------------------------------------------
@@ -798,27 +798,27 @@ COLLECTION, LEGS = "MultivariateCollectionTicker=C|", "NoMultivariateSelectedLeg
 EVENT, TICKER = "MultivariateSelectedEventTicker=E|", "MultivariateSelectedMarketTicker=M|"
 SIDE = "MultivariateSelectedSide=yes|"
 HEADER = f"35=R|49=Kalshi|56={KEY_ID}|34=2|52=20261121-12:00:00.000|"
-READABLE = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TICKER}{SIDE}"
+READABLE_REQUEST = f"{HEADER}131=R1|146=1|55=A|38=5|{COLLECTION}{LEGS}{EVENT}{TICKER}{SIDE}"
 
 
 @pytest.mark.parametrize(
     ("field", "other"),
     [
         ("131=R1|", ""),
-        ("131=R1|", f"131={LONG}|"),
+        ("131=R1|", f"131={LONG_ID}|"),
         ("55=A|", ""),
         ("146=1|55=A|38=5|", ""),
         ("38=5|", "38=five|"),
         (EVENT, ""),
         (TICKER, ""),
         (SIDE, ""),
-        (TICKER, TICKER.replace("M|", f"{LONG}|")),
+        (TICKER, TICKER.replace("M|", f"{LONG_ID}|")),
     ],
 )
 def test_an_unreadable_request_is_reported_and_not_quoted(harness: Harness, field: str, other: str) -> None:
-    assert harness.kinds(unreadable(by_tags(READABLE.replace(field, other)))) == [Kind.UNREADABLE]
+    assert harness.kinds(unreadable(by_tags(READABLE_REQUEST.replace(field, other)))) == [Kind.UNREADABLE]
     assert (harness.shown, len(harness.maker)) == ([], 0)
-    assert len(harness.sent(unreadable(by_tags(READABLE)))) == 1
+    assert len(harness.sent(unreadable(by_tags(READABLE_REQUEST)))) == 1
 
 
 def test_a_confirmed_quote_counts_after_a_cancel(harness: Harness) -> None:
@@ -876,9 +876,9 @@ def test_uncertain_quotes_are_not_evicted() -> None:
     harness = Harness()
     harness.feed(incoming_rfq())
     for _ in range(MAX_QUOTES - 1):
-        harness.feed(ENDED)
+        harness.feed(SESSION_ENDED)
         harness.maker.requote(harness.shown[0])
-    harness.feed(ENDED)
+    harness.feed(SESSION_ENDED)
     assert len(harness.uncertain()) == MAX_QUOTES
     with pytest.raises(RfqRequestError, match="16 quotes that may still be open"):
         harness.maker.requote(harness.shown[0])

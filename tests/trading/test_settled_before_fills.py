@@ -30,7 +30,7 @@ from tests.trading.test_settlements import report as page
 PRIMARY, SECOND, CUSTOMER = Account(), Account(subaccount=2), Account(customer="ann")
 PARTIES = {"me": PRIMARY, "me_2": SECOND}
 MARK = d("0.77")
-LATER = date(2026, 11, 21)
+NEXT_DAY = date(2026, 11, 21)
 
 
 class Books:
@@ -98,7 +98,7 @@ HISTORY: tuple[Message, ...] = (
     # A market on shard 2 is settled again on the next day, at another price.
     *(fill(number, symbol=OTHER, shard=2) for number in (7, 8)),
     page("s1", party("me", "20"), symbol=OTHER, settlement_price="100"),
-    page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=LATER),
+    page("s2", party("me", "-1"), symbol=OTHER, settlement_price="95", clearing_business_date=NEXT_DAY),
     # One market has a settlement but no fill; another market has a fill but no settlement.
     page("t1", party("me", "0", "0.5"), symbol="M3"),
     fill(10, symbol="M4", shard=2),
@@ -107,7 +107,7 @@ HISTORY: tuple[Message, ...] = (
 
 @settings(max_examples=150)
 @given(st.integers(0, 100_000))
-def test_the_order_of_fills_and_settlements_does_not_matter(seed: int) -> None:
+def test_the_sequence_of_fills_and_settlements_does_not_matter(seed: int) -> None:
     random, expected, books = Random(seed), Books(), Books()
     expected.apply(*HISTORY)
     shuffled = [*HISTORY, *random.choices(HISTORY, k=5)]
@@ -160,7 +160,7 @@ def test_remembered_payouts_of_settlements_are_bounded(remembered: int, shard: i
     """Beyond the limit a payout is counted, but not moved to another balance."""
     cash = Cash(max_paid=remembered)
     paid = tuple(SettledParty(name, d(1), d(0), d(2), d(0)) for name in ("ann", "bob", "eve"))
-    cash.apply(Settlement(SYMBOL, LATER, MarketResult.YES, d(1), paid, 1))
+    cash.apply(Settlement(SYMBOL, NEXT_DAY, MarketResult.YES, d(1), paid, 1))
     [update] = Orders().apply(fill(1))
     cash.apply(update)
     assert cash.of(shard, Account(customer="ann")).payouts == 2

@@ -36,7 +36,7 @@ from tests.trading.order_flow import d, dump, over_the_wire, reloaded
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MARKET = "KXHIGHNY-26NOV20-T55"
-LONG = "n" * (MAX_ID_SIZE + 1)
+LONG_ID = "n" * (MAX_ID_SIZE + 1)
 Kind = SettlementDiscrepancyKind
 
 
@@ -223,8 +223,8 @@ def test_an_unknown_result_is_kept_unchanged(settlements: Settlements) -> None:
         f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|",
         f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=many|",
         f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|893=maybe|",
-        f"MarketSettlementReportID={LONG}|55={MARKET}|715=20261120|MarketResult=yes|730=100|",
-        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|NoMarketSettlementPartyIDs=1|MarketSettlementPartyID={LONG}|MarketSettlementPartyRole=24|",
+        f"MarketSettlementReportID={LONG_ID}|55={MARKET}|715=20261120|MarketResult=yes|730=100|",
+        f"MarketSettlementReportID=r1|55={MARKET}|715=20261120|MarketResult=yes|730=100|NoMarketSettlementPartyIDs=1|MarketSettlementPartyID={LONG_ID}|MarketSettlementPartyRole=24|",
     ],
 )
 def test_an_unreadable_report_is_reported_and_not_counted(settlements: Settlements, fields: str) -> None:

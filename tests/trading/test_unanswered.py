@@ -47,11 +47,11 @@ from kalshi_fix_sansio.trading import (
     UncertainRfqKind,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from kalshi_fix_sansio.trading.groups.order_groups import MAX_LOST
+from kalshi_fix_sansio.trading.groups.order_groups import MAX_LOST_REQUESTS
 from tests.trading.order_flow import (
-    ENDED,
     NOON,
     OTHER,
+    SESSION_ENDED,
     SYMBOL,
     cancel,
     change,
@@ -85,7 +85,7 @@ from tests.trading.rfq_flow import (
 )
 
 GROUP = "0d5ba9a8-5b1c-4d0a-9d5e-1f6b3a3f0c11"
-LATER = NOON + timedelta(seconds=30)
+LATER_TIME = NOON + timedelta(seconds=30)
 
 
 class Machines:
@@ -98,11 +98,11 @@ class Machines:
         self.uncertain = UncertainItems(*self.all)
 
     def apply(self, event: object) -> None:
-        for item in self.copies.apply(event, Instant(1.0, LATER)):
+        for item in self.copies.apply(event, Instant(1.0, LATER_TIME)):
             self.orders.apply(item)
         self.groups.apply(event)
-        self.maker.apply(event, LATER)
-        self.creator.apply(event, LATER)
+        self.maker.apply(event, LATER_TIME)
+        self.creator.apply(event, LATER_TIME)
 
     def reloaded(self) -> Machines:
         """Return the state machines loaded from their dumps, as in another process."""
@@ -170,8 +170,8 @@ def test_a_request_unknown_to_all_machines_is_one_uncertain_item(
     assert machines.shown() == reloaded_machines.shown() == [item]
     for machine in reloaded_machines.all:
         for element in machine.uncertain():
-            if element.unplaced is not None:
-                machine.unplaced.resolve(element.unplaced)
+            if element.unattributed is not None:
+                machine.unattributed.resolve(element.unattributed)
                 assert reloaded_machines.shown() == []
 
 
@@ -198,14 +198,14 @@ def uncertain_items(orders: Orders) -> list[tuple[str, datetime | None]]:
 def test_an_order_sent_after_the_dump_is_adopted_with_all_its_fields() -> None:
     orders = restarted_orders(report("new", "1;1", "o1", "first"))
     sent = place("second", "7", price="0.21", alloc_account=3, ex_destination=0)
-    [update] = orders.apply(unanswered(sent, at=LATER))
+    [update] = orders.apply(unanswered(sent, at=LATER_TIME))
     order = orders.by_cl_ord_id("second")
     assert order is not None
     assert (update.order, update.before) == (order, None)
     assert read_attributes(order, "state account price leaves_qty symbol") == (
         OrderState.UNKNOWN, Account(3), d("0.21"), d(7), SYMBOL,
     )  # fmt: skip
-    assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER)]
+    assert uncertain_items(orders)[1:] == [("ORDER_UNKNOWN order second", LATER_TIME)]
     # Drop copy is requested from the newest report in the dump of the previous process.
     assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
     feed(orders, logged_on(), report("new", "1;9", "o9", "foreign"))
@@ -236,7 +236,7 @@ def test_an_adopted_order_is_settled_by_reports_like_any_other() -> None:
     assert not adopted.uncertain()
 
 
-def test_reports_and_the_event_lead_to_the_same_state_in_every_order() -> None:
+def test_reports_and_the_event_lead_to_the_same_state_in_every_sequence() -> None:
     lost = unanswered(place(alloc_account=5), change("b", "a", "20"))
     reports = [report("new", "1;1"), report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")]
     found = []
@@ -267,7 +267,7 @@ def test_a_reused_clordid_is_a_separate_request() -> None:
     # An order is known if drop copy or the user has reported its outcome, or if it is resting.
     for found in ([DropCopyReport(report("canceled", "1;3", "o1"))], [report("new", "1;3", "o1")]):
         orders = restarted_orders(place(), session_type="KalshiRT")
-        feed(orders, ENDED, *found, unanswered(place()))
+        feed(orders, SESSION_ENDED, *found, unanswered(place()))
         assert only(orders).state is not OrderState.UNKNOWN
 
 
@@ -292,11 +292,11 @@ def test_among_changes_under_one_clordid_the_one_with_matching_terms_is_uncertai
         (d(20), False),
         (d(30), True),
     ]
-    feed(orders, unanswered(change("a", "a", "20"), change("a", "a", "40"), at=LATER))
+    feed(orders, unanswered(change("a", "a", "20"), change("a", "a", "40"), at=LATER_TIME))
     assert [(item.quantity, item.since) for item in only(orders).pending] == [
         (d(20), NOON),
         (d(30), NOON),
-        (d(40), LATER),
+        (d(40), LATER_TIME),
     ]
 
 
@@ -311,11 +311,11 @@ def test_an_amend_settled_by_the_state_of_its_order_is_not_uncertain() -> None:
 
 def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
     orders = restarted_orders(place(), report("new", "1;1"), place("b", symbol=OTHER))
-    lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER)
+    lost = unanswered(OrderMassCancelRequest(cl_ord_id="m"), at=LATER_TIME)
     feed(orders, lost, lost)
     [one] = orders.mass_cancels
     assert one.is_unknown
-    assert one.since == LATER
+    assert one.since == LATER_TIME
     assert one.waiting == {1, 2}
     assert one.newest == {0: ExecKey(0, 1, 1)}
     feed(orders, DropCopyReport(report("canceled", "1;5")))
@@ -339,10 +339,10 @@ def test_a_mass_cancel_is_adopted_for_the_orders_that_were_live() -> None:
         ),
     ],
 )  # fmt: skip
-def test_an_answer_settles_an_unplaced_request(message: Message, answer: Message) -> None:
+def test_an_answer_settles_an_unattributed_request(message: Message, answer: Message) -> None:
     orders = Orders("KalshiRT")
     orders.apply(with_frame(b"?", message))
-    [unplaced] = orders.unplaced
+    [unattributed] = orders.unattributed
     for other in (
         report("pending new", "-1;-1"),
         report("new", "1;1", "o9", "z"),
@@ -350,15 +350,15 @@ def test_an_answer_settles_an_unplaced_request(message: Message, answer: Message
         refusal("a", text="EXCHANGE_UNAVAILABLE"),
     ):
         orders.apply(other)
-    assert (list(orders.unplaced), unplaced.request_id) == ([unplaced], "a")
+    assert (list(orders.unattributed), unattributed.request_id) == ([unattributed], "a")
     assert kinds(orders.apply(MessageReceived(answer))) == []
-    assert len(orders.unplaced) == 0
+    assert len(orders.unattributed) == 0
 
 
 def test_a_fill_does_not_settle_an_adopted_cancel_with_the_id_of_its_order() -> None:
     orders = Orders("KalshiRT")
     feed(orders, unanswered(cancel("a", "a")), report("trade", "1;1", cum="1", last=("1", "0.4")))
-    assert [item.msg_type for item in orders.unplaced] == ["F"]
+    assert [item.msg_type for item in orders.unattributed] == ["F"]
 
 
 def test_an_order_known_by_reports_is_adopted_without_its_message() -> None:
@@ -395,7 +395,7 @@ def test_a_group_request_in_flight_at_the_dump_counts_once() -> None:
             assert list(map(str, groups.uncertain())) == shown
         # An equal request is a separate request.
         groups.learn(GROUP, limit=5)
-        groups.apply(unanswered(request, at=LATER))
+        groups.apply(unanswered(request, at=LATER_TIME))
         assert (groups.lost_creates, groups[GROUP].state) == (
             (2, GroupState.ACTIVE) if request.order_group_id is None else (0, GroupState.UNKNOWN)
         )
@@ -434,16 +434,16 @@ def test_a_group_request_in_flight_is_not_confused_with_one_of_the_previous_proc
     groups.apply(mine)
     groups.apply(unanswered(OrderGroupRequest.create(5)))
     assert (groups.in_flight, groups.lost_creates) == (mine, 1)
-    groups.apply(unanswered(mine, at=LATER))
+    groups.apply(unanswered(mine, at=LATER_TIME))
     assert (groups.in_flight, groups.lost_creates) == (None, 2)
 
 
 def test_requests_remembered_from_previous_processes_are_bounded() -> None:
     groups = OrderGroups()
-    for limit in range(MAX_LOST + 2):
+    for limit in range(MAX_LOST_REQUESTS + 2):
         groups.apply(OrderGroupRequest.create(limit + 1))
         load(groups, groups.dump())
-    assert len(groups.dump()["lost"]) == MAX_LOST
+    assert len(groups.dump()["lost"]) == MAX_LOST_REQUESTS
 
 
 def test_a_group_request_without_room_for_its_group_is_still_listed() -> None:
@@ -466,7 +466,7 @@ def test_fills_of_an_unknown_order_use_the_room_of_its_group() -> None:
     assert groups.room(GROUP, NOON) == 3
     # An order contained in the state is left unchanged.
     groups.apply(place("c", secondary_cl_ord_id=GROUP))
-    groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER))
+    groups.apply(unanswered(place("c", secondary_cl_ord_id="other"), at=LATER_TIME))
     groups.apply(report("trade", "1;2", "o2", "c", cum="1", last=("1", "0.4"), transact_time=NOON))
     assert groups.room(GROUP, NOON) == 2
 
@@ -485,7 +485,7 @@ def test_past_reports_already_requested_are_not_requested_twice() -> None:
     other.apply(unanswered(request, EventResendRequest(begin_exec_id="-1;-1")), Instant(1.0, NOON))
     [pending] = other.pending
     assert (pending.begin, pending.end, pending.epoch) == (ExecKey(0, 7, 5), ExecKey(0, 7, 9), 0)
-    assert [item.about for item in other.uncertain() if item.unplaced] == [
+    assert [item.about for item in other.uncertain() if item.unattributed] == [
         "request for past reports with MsgSeqNum 4"
     ]
 
@@ -501,13 +501,13 @@ def maker_with(*event: object, max_rfqs: int = 10) -> RfqMaker:
 
 
 QUOTE = Quote(quote_id="q1", quote_req_id="R1", symbol=SYMBOL, bid_px="0.40", offer_px="0.50")
-ACCEPTED = received(status("q1", QuoteStatus.ACCEPTED, side=Side.BUY, bid_size=10))
-PENDING = received(status("q1", QuoteStatus.PENDING))
+ACCEPTED_STATUS = received(status("q1", QuoteStatus.ACCEPTED, side=Side.BUY, bid_size=10))
+PENDING_STATUS = received(status("q1", QuoteStatus.PENDING))
 
 
 def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
     maker = maker_with(incoming_rfq())
-    [update] = maker.apply(unanswered(QUOTE, at=LATER), NOON)
+    [update] = maker.apply(unanswered(QUOTE, at=LATER_TIME), NOON)
     quote = maker.quote_of("q1")
     assert quote is not None
     assert update.quote == quote
@@ -515,16 +515,16 @@ def test_a_quote_is_adopted_with_its_prices_and_may_be_accepted() -> None:
     assert quote.state is QuoteState.UNKNOWN
     assert quote.terms.bid == d("0.40")
     assert [(item.kind, item.since) for item in maker.uncertain()] == [
-        (UncertainRfqKind.QUOTE_UNKNOWN, LATER)
+        (UncertainRfqKind.QUOTE_UNKNOWN, LATER_TIME)
     ]
-    maker.apply(PENDING, NOON)
+    maker.apply(PENDING_STATUS, NOON)
     assert (quote.state.name, maker.uncertain()) == ("OPEN", [])
-    maker.apply(unanswered(QUOTE, at=LATER), NOON)
+    maker.apply(unanswered(QUOTE, at=LATER_TIME), NOON)
     assert maker.uncertain() == []
 
 
 def test_a_confirmation_missing_from_the_state_still_counts_as_exposure_after_the_deadline() -> None:
-    maker = maker_with(incoming_rfq(), QUOTE, PENDING, ACCEPTED)
+    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, ACCEPTED_STATUS)
     lost = unanswered(QuoteConfirm(quote_id="q1", rfq_id="R1"))
     maker.apply(lost, NOON)
     maker.handle_timer(NOON + timedelta(hours=1))
@@ -539,7 +539,7 @@ def test_a_confirmation_missing_from_the_state_still_counts_as_exposure_after_th
 
 
 def test_a_cancel_missing_from_the_state_makes_its_quote_uncertain() -> None:
-    maker = maker_with(incoming_rfq(), QUOTE, PENDING, unanswered(QuoteCancel(quote_id="q1")))
+    maker = maker_with(incoming_rfq(), QUOTE, PENDING_STATUS, unanswered(QuoteCancel(quote_id="q1")))
     assert [item.kind for item in maker.uncertain()] == [UncertainRfqKind.QUOTE_UNKNOWN]
 
 
@@ -574,8 +574,8 @@ def test_an_answer_settles_a_request_about_an_unknown_quote(message: Message, an
     assert maker.uncertain() == []
 
 
-REQUESTED = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
-ACCEPT = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl_ord_id="c1")
+QUOTE_REQUEST = QuoteRequest.for_market(quote_req_id="r1", symbol=SYMBOL, order_qty=10)
+ACCEPT_QUOTE = AcceptQuote(quote_id="q1", rfq_id="R1", side=Side.BUY, order_qty=10, cl_ord_id="c1")
 
 
 def creator_with(*event: object) -> RfqCreator:
@@ -592,15 +592,15 @@ def state(creator: RfqCreator, name: str) -> RfqState:
 
 
 def test_an_rfq_is_adopted_with_its_acceptance() -> None:
-    creator = creator_with(unanswered(REQUESTED, at=LATER))
+    creator = creator_with(unanswered(QUOTE_REQUEST, at=LATER_TIME))
     assert [(item.kind, item.symbol, item.since) for item in creator.uncertain()] == [
-        (UncertainRfqKind.RFQ_UNKNOWN, SYMBOL, LATER)
+        (UncertainRfqKind.RFQ_UNKNOWN, SYMBOL, LATER_TIME)
     ]
     for item in (ack(), forwarded_quote("q1", offer="0.55")):
         creator.apply(MessageReceived(item), NOON)
     assert state(creator, "r1") is RfqState.OPEN
     for _ in range(2):
-        creator.apply(unanswered(ACCEPT, at=LATER), NOON)
+        creator.apply(unanswered(ACCEPT_QUOTE, at=LATER_TIME), NOON)
         assert [item.kind for item in creator.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
         assert (creator.exposure().bought, creator.exposure().cost) == (d(10), d("4.50"))
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
@@ -609,17 +609,17 @@ def test_an_rfq_is_adopted_with_its_acceptance() -> None:
     same_acceptance = AcceptQuote(quote_id="q1", rfq_id="R1", side="1", cl_ord_id="c1")
     creator.apply(unanswered(same_acceptance, RFQCancel(quote_req_id="r1")), NOON)
     assert creator.uncertain() == []
-    creator.apply(unanswered(REQUESTED, at=LATER + timedelta(1)), NOON)
+    creator.apply(unanswered(QUOTE_REQUEST, at=LATER_TIME + timedelta(1)), NOON)
     assert state(creator, "r1") is RfqState.UNKNOWN
     # An acceptance that the state already contains is not adopted.
-    known = creator_with(REQUESTED, unanswered(REQUESTED))
+    known = creator_with(QUOTE_REQUEST, unanswered(QUOTE_REQUEST))
     assert (len(known), state(known, "r1")) == (1, RfqState.UNKNOWN)
 
 
 def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
-    creator = creator_with(unanswered(ACCEPT))
+    creator = creator_with(unanswered(ACCEPT_QUOTE))
     assert (state(creator, "R1"), creator.exposure().bought) == (RfqState.UNKNOWN, d(10))
-    creator.apply(unanswered(attrs.evolve(ACCEPT, quote_id="q2", cl_ord_id="c2"), at=LATER), NOON)
+    creator.apply(unanswered(attrs.evolve(ACCEPT_QUOTE, quote_id="q2", cl_ord_id="c2"), at=LATER_TIME), NOON)
     assert len(creator) == 1
     creator.apply(MessageReceived(report("trade", "1;1", cl_ord_id="c1", cum="10")), NOON)
     assert creator.uncertain() == []
@@ -627,7 +627,7 @@ def test_an_acceptance_of_an_unknown_rfq_counts_as_exposure() -> None:
 
 def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is_known() -> None:
     order = place("c1", quote_id="q1", rfq_id="R1")
-    known, unknown = creator_with(REQUESTED, MessageReceived(ack())), creator_with()
+    known, unknown = creator_with(QUOTE_REQUEST, MessageReceived(ack())), creator_with()
     for creator in (known, unknown):
         creator.apply(unanswered(order), NOON)
     assert [item.kind for item in known.uncertain()] == [UncertainRfqKind.ACCEPT_UNKNOWN]
@@ -639,12 +639,12 @@ def test_an_order_that_accepts_a_quote_is_adopted_by_both_machines_if_the_rfq_is
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        (REQUESTED, ack()),
-        (REQUESTED, rfq_reject("r1")),
+        (QUOTE_REQUEST, ack()),
+        (QUOTE_REQUEST, rfq_reject("r1")),
         (RFQCancel(quote_req_id="r1"), rfq_reject("r1")),
         (RFQCancel(quote_req_id="r1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
         (RFQCancel(rfq_id="R1"), RFQCancelStatus(quote_req_id="r1", rfq_id="R1", rfq_cancel_status=0)),
-        (ACCEPT, accept_status("q1", 1, "c1")),
+        (ACCEPT_QUOTE, accept_status("q1", 1, "c1")),
     ],
 )
 def test_an_answer_settles_a_request_about_an_unknown_rfq(message: Message, answer: Message) -> None:

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.trading import (
     UncertainItems,
 )
 from kalshi_fix_sansio.trading.common.uncertain_items import WINDOW
-from tests.trading.order_flow import ENDED, NOON, feed, logged_on, over_the_wire, place, report
+from tests.trading.order_flow import NOON, SESSION_ENDED, feed, logged_on, over_the_wire, place, report
 
 
 def lose_group_request(groups: OrderGroups, request: OrderGroupRequest) -> None:
@@ -57,7 +57,7 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
     orders, copies, groups, settlements = Orders(), DropCopy(), OrderGroups(), Settlements()
     positions, cash = Positions(), Cash()
     uncertain_items = UncertainItems(orders, positions, cash, copies, groups, settlements)
-    feed(orders, logged_on(), place(), report("new", "1;1"), ENDED)
+    feed(orders, logged_on(), place(), report("new", "1;1"), SESSION_ENDED)
     copies.request(orders.drop_copy_start(), orders.epoch, Instant(1, NOON + timedelta(minutes=1)))
     lose_group_request(groups, OrderGroupRequest(order_group_action="1", order_group_contracts_limit=5))
     page = MarketSettlementReport(
@@ -102,7 +102,7 @@ def test_items_of_all_machines_are_listed_oldest_first() -> None:
     assert found == {Remedy.DROP_COPY: 1, Remedy.REQUEST: 0, Remedy.REST: 5}
 
 
-def test_an_item_that_only_drop_copy_resolves_needs_rest_after_the_window() -> None:
+def test_after_the_window_an_item_that_only_drop_copy_resolves_needs_the_rest_api() -> None:
     class Machine:
         def uncertain(self) -> list[UncertainItem]:
             return [UncertainItem(what="it", about="x", since=NOON, remedies=(Remedy.DROP_COPY,))]
@@ -113,16 +113,16 @@ def test_an_item_that_only_drop_copy_resolves_needs_rest_after_the_window() -> N
 
 def test_reports_beyond_the_drop_copy_window_do_not_block_recovery() -> None:
     orders = Orders()
-    feed(orders, logged_on(), report("new", "1;1"), ENDED, logged_on())
-    feed(orders, report("new", "1;5", "o2", "b"), ENDED)
+    feed(orders, logged_on(), report("new", "1;1"), SESSION_ENDED, logged_on())
+    feed(orders, report("new", "1;5", "o2", "b"), SESSION_ENDED)
     assert orders.drop_copy_start() == {0: ExecKey(0, 1, 1)}
     assert orders.drop_copy_start({0: ExecKey(0, 1, 1)}) == {0: ExecKey(0, 1, 5)}
     assert orders.drop_copy_start({0: ExecKey(0, 1, 5), 1: ExecKey(1, 1, 1)}) == {}
 
 
-def test_an_order_without_any_report_needs_rest() -> None:
+def test_an_order_without_any_report_needs_the_rest_api() -> None:
     orders = Orders()
-    feed(orders, logged_on(), place(), ENDED)
+    feed(orders, logged_on(), place(), SESSION_ENDED)
     [item] = orders.uncertain()
     assert (item.about, item.begin, item.remedies) == ("order a", None, (Remedy.REST,))
 
@@ -131,7 +131,7 @@ def test_an_item_about_a_request_names_its_order() -> None:
     orders = Orders()
     feed(orders, logged_on(), place(), report("new", "1;1"))
     [order] = orders
-    feed(orders, orders.cancel(order, "b"), ENDED)
+    feed(orders, orders.cancel(order, "b"), SESSION_ENDED)
     assert [item.about for item in orders.uncertain()] == ["order a", "request b about order a"]
 
 

@@ -25,9 +25,9 @@ from kalshi_fix_sansio.trading import (
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from tests.trading.order_flow import (
-    ENDED,
     NOON,
     OTHER,
+    SESSION_ENDED,
     cancel,
     change,
     feed,
@@ -66,7 +66,7 @@ def covered(orders: Orders, begin: ExecKey = K1, **changes: object) -> DropCopyR
 
 def test_a_disconnect_makes_open_orders_unverified_and_sent_ones_unknown(orders: Orders) -> None:
     feed(orders, place(), report("new", "1;1"), place("b"), place("c"), report("canceled", "1;2", "o3", "c"))
-    [update] = feed(orders, ENDED)
+    [update] = feed(orders, SESSION_ENDED)
     states = [order.state for order in orders]
     assert states == [OrderState.UNVERIFIED, OrderState.UNKNOWN, OrderState.DONE]
     assert (update.order, update.lost_reports) == (None, True)
@@ -78,12 +78,12 @@ def test_a_disconnect_makes_open_orders_unverified_and_sent_ones_unknown(orders:
 
 def test_a_loss_without_open_orders_is_not_reported(orders: Orders) -> None:
     feed(orders, place(), report("canceled", "1;1"))
-    assert feed(orders, ENDED) == []
+    assert feed(orders, SESSION_ENDED) == []
 
 
 def test_with_resend_a_disconnect_causes_no_uncertainty() -> None:
     orders = Orders("KalshiRT")
-    feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), ENDED)
+    feed(orders, logged_on(), place(), report("new", "1;1"), place("b"), cancel("c"), SESSION_ENDED)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.SENT]
     assert feed(orders, logged_on(reset=False)) == []
     assert [update.lost_reports for update in feed(orders, logged_on(reset=True))] == [True]
@@ -94,7 +94,7 @@ def test_an_unreported_session_end_is_noticed_at_the_next_logon(orders: Orders, 
     [update] = feed(orders, logged_on())
     assert update.lost_reports
     assert read_attributes(order, "state") == (OrderState.UNVERIFIED,)
-    feed(orders, ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
+    feed(orders, SESSION_ENDED, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.OPEN
 
 
@@ -136,7 +136,7 @@ def test_a_refused_message_makes_only_its_order_uncertain(orders: Orders) -> Non
 
 
 def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: Orders, order: Order) -> None:
-    feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")), ENDED)
+    feed(orders, report("trade", "1;2", cum="4", last=("4", "0.40")), SESSION_ENDED)
     feed(orders, logged_on(), report("trade", "1;2", cum="4", last=("4", "0.40")))
     assert order.state is OrderState.UNVERIFIED
     feed(orders, report("trade", "1;5", cum="7", last=("1", "0.40")))
@@ -145,12 +145,12 @@ def test_a_newer_live_report_verifies_an_order_and_an_old_one_does_not(orders: O
 
 
 def test_a_copied_report_does_not_prove_that_no_later_one_exists(orders: Orders, order: Order) -> None:
-    feed(orders, ENDED, logged_on())
+    feed(orders, SESSION_ENDED, logged_on())
     feed(orders, DropCopyReport(report("trade", "1;5", cum="4", last=("4", "0.40"))))
     assert read_attributes(order, "state filled_qty leaves_qty") == (OrderState.UNVERIFIED, 4, 6)
     [update] = feed(orders, covered(orders))
     assert (update.before, order.state) == (OrderState.UNVERIFIED, OrderState.OPEN)
-    feed(orders, ENDED, DropCopyReport(report("canceled", "1;6", cum="4", cl_ord_id="x")))
+    feed(orders, SESSION_ENDED, DropCopyReport(report("canceled", "1;6", cum="4", cl_ord_id="x")))
     assert order.state is OrderState.DONE
 
 
@@ -165,7 +165,7 @@ def test_a_range_counts_for_its_shard_if_it_begins_early_enough_and_was_requeste
     orders: Orders,
 ) -> None:
     early = covered(orders)
-    feed(orders, place(), report("new", "1;2"), ENDED)
+    feed(orders, place(), report("new", "1;2"), SESSION_ENDED)
     order = only(orders)
     for range_ in (
         early,
@@ -193,7 +193,7 @@ def test_an_order_known_only_by_copies_is_open_once_its_range_is_covered(orders:
 
 def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders) -> None:
     feed(orders, report("new", "1;1"), place("b"), place("c", symbol=OTHER), place("d", ex_destination=0))
-    feed(orders, place("e", ex_destination=-1, symbol=OTHER), ENDED)
+    feed(orders, place("e", ex_destination=-1, symbol=OTHER), SESSION_ENDED)
     b, c, d, e = list(orders)[1:]
     unverified = orders.epoch
     feed(
@@ -212,7 +212,7 @@ def test_an_unknown_order_missing_from_drop_copy_was_not_accepted(orders: Orders
 
 
 def test_an_order_sent_before_any_report_of_its_shard_stays_unknown(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1", "o2", "b"), ENDED, covered(orders))
+    feed(orders, place(), report("new", "1;1", "o2", "b"), SESSION_ENDED, covered(orders))
     [first, _] = orders
     assert first.state is OrderState.UNKNOWN
 
@@ -245,7 +245,7 @@ def test_the_same_order_sent_again_does_not_settle_the_first(orders: Orders) -> 
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_the_order_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
+def test_the_sequence_of_reports_about_two_orders_with_one_clordid_does_not_matter(swapped: bool) -> None:
     orders = Orders()
     reports = [report("rejected", "1;1", "o8"), report("new", "1;2", "o2")]
     feed(orders, place(qty="10"), place(qty="20"), *(reversed(reports) if swapped else reports))
@@ -321,14 +321,14 @@ def test_a_cancel_on_disconnect_is_only_presumed(session_type: str) -> None:
     assert sent.state is (OrderState.UNKNOWN if session_type == "KalshiNR" else OrderState.SENT)
     feed(orders, logged_on(reset=False), report("trade", "1;3", cum="4", last=("4", "0.40")))
     assert (mine.state, mine.cancel_expected) == (OrderState.OPEN, False)
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     assert not mine.cancel_expected
     feed(orders, DropCopyReport(report("canceled", "1;6", cum="4")))
     assert (mine.state, mine.cancel_expected) == (OrderState.DONE, False)
 
 
 def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
-    feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), ENDED)
+    feed(orders, place(), report("new", "1;1"), cancel("c"), place("b"), SESSION_ENDED)
     first, second = orders
     [update] = orders.resolve(first, is_open=False)
     assert (first.ending, len(update.answered)) == (Ending.CLOSED, 1)
@@ -339,7 +339,7 @@ def test_the_user_may_resolve_an_uncertainty(orders: Orders) -> None:
     assert first.ending is Ending.CLOSED
     feed(orders, report("trade", "1;4", cum="4", last=("4", "0.40")))
     assert read_attributes(first, "state ending") == (OrderState.OPEN, None)
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     assert [order.state for order in orders] == [OrderState.UNVERIFIED, OrderState.UNKNOWN]
     orders.resolve(first, is_open=True)
     assert [order.state for order in orders] == [OrderState.OPEN, OrderState.UNKNOWN]
@@ -370,16 +370,16 @@ def test_pending_reports_only_set_the_orderid(orders: Orders) -> None:
     order = only(orders)
     assert read_attributes(order, "state order_id") == (OrderState.SENT, "o1")
     assert feed(orders, report("pending new", "-1;-1", "o2", "z")) == []
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     assert read_attributes(order, "state") == (OrderState.UNKNOWN,)
     feed(orders, logged_on(), report("new", "1;1"))
     assert read_attributes(order, "state") == (OrderState.OPEN,)
 
 
 def test_an_uncertainty_keeps_its_start_time(orders: Orders, order: Order) -> None:
-    feed(orders, ENDED)
+    feed(orders, SESSION_ENDED)
     since = view(order), next(iter(orders.uncertain())).since
-    feed(orders, logged_on(), Reject(ref_seq_num=1), ENDED)
+    feed(orders, logged_on(), Reject(ref_seq_num=1), SESSION_ENDED)
     assert (view(order), next(iter(orders.uncertain())).since) == since
 
 
@@ -436,7 +436,7 @@ def test_an_answer_received_after_drop_copy_has_settled_its_request_is_not_a_dis
     elif how == "copied":
         feed(orders, DropCopyReport(report("replaced", "1;2", cl_ord_id="b", orig_cl_ord_id="a", qty="20")))
     else:
-        feed(orders, ENDED)
+        feed(orders, SESSION_ENDED)
         if how == "covered":
             feed(orders, covered(orders))
         else:

@@ -14,7 +14,7 @@ from kalshi_fix_sansio.trading.books.book import (
 from kalshi_fix_sansio.trading.books.changes import BookUpdate, Discrepancy, DiscrepancyKind, LevelChange
 from kalshi_fix_sansio.trading.books.order_books import TOLERATED, OrderBooks
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest, UnplacedRequests
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest, UnattributedRequests
 from kalshi_fix_sansio.trading.common.uncertain_items import (
     HasUncertainItems,
     Remedy,
@@ -177,14 +177,14 @@ __all__ = [
     "TokenBucket",
     "TokenLimits",
     "Trade",
+    "UnattributedRequest",
+    "UnattributedRequests",
     "UncertainItem",
     "UncertainItems",
     "UncertainOrder",
     "UncertainOrderKind",
     "UncertainRfq",
     "UncertainRfqKind",
-    "UnplacedRequest",
-    "UnplacedRequests",
     "check_fees",
     "expected_charges",
     "revenue",

@@ -41,7 +41,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.common.dumping import NOT_DUMPED, dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, DropCopyReport
 
@@ -149,7 +149,7 @@ class _State:
     covered: list[CopyRange]
     forgotten: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     left_out: int
-    unplaced: UnplacedState
+    unattributed: UnattributedState
 
 
 class DropCopy:
@@ -175,7 +175,7 @@ class DropCopy:
         "_waiting",
         "forgotten",
         "left_out",
-        "unplaced",
+        "unattributed",
     )
 
     def __init__(
@@ -198,9 +198,8 @@ class DropCopy:
                 them. Default: UseDollars is set.
             pause: seconds before a range is requested again; doubled after each further failure.
             max_pause: longest pause, in seconds.
-            max_faults: number of answers after which a range is FAILED, if each is incomplete or refuses the
-                request. Refusals because of a rate limit, or because the application is not available, do not
-                count.
+            max_faults: number of incomplete answers and refusals after which a range is FAILED. Refusals for
+                exceeding a rate limit, or because the application is not available, do not count.
             max_reports: maximum number of reports in one answer. Their keys are kept to verify the count,
                 about 250 bytes each. A range with more reports is FAILED.
         """
@@ -221,7 +220,7 @@ class DropCopy:
         `Orders.drop_copy_start`."""
         self.left_out: int = 0
         """Number of ranges that were not requested, or not kept, because there were too many shards."""
-        self.unplaced: UnplacedRequests = UnplacedRequests(EventResendRequest)
+        self.unattributed: UnattributedRequests = UnattributedRequests(EventResendRequest)
         """Requests with an unknown outcome that could not be decoded."""
 
     # --- queries --------------------------------------------------------------------------------------
@@ -247,7 +246,9 @@ class DropCopy:
         if self.left_out:
             about = f"{self.left_out} range{'' if self.left_out == 1 else 's'} of reports"
             found.append(UncertainItem(what="not requested, because there are too many shards", about=about))
-        found += numbered_items(self.unplaced, "the requested range is unknown", "request for past reports")
+        found += numbered_items(
+            self.unattributed, "the requested range is unknown", "request for past reports"
+        )
         return found
 
     @property
@@ -295,7 +296,7 @@ class DropCopy:
         return min((each.due for each in self._waiting.values()), default=None)
 
     def handle_timer(self, now: Instant) -> list[EventResendRequest]:
-        """Return the due request, if there is one. Pass it to `apply`, and then send it."""
+        """Return the request that is due, if there is one. Pass it to `apply`, and then send it."""
         due = self.next_deadline()
         if due is None or due > now.monotonic:
             return []
@@ -379,13 +380,13 @@ class DropCopy:
 
     def _handle_unanswered(self, event: OutcomesUnknown, now: Instant) -> None:
         """Request unanswered ranges again, unless a pending range already contains them."""
-        for each, message in self.unplaced.read(event):
+        for each, message in self.unattributed.read(event):
             try:
                 if message is None:
                     raise LocalProtocolError("its frame cannot be read")
                 begin, end = _range(message)
             except LocalProtocolError:
-                self.unplaced.keep(each)
+                self.unattributed.keep(each)
                 continue
             known = (pending for pending in self.pending if pending.has(begin) and _reaches(pending.end, end))
             if not any(known):
@@ -424,7 +425,7 @@ class DropCopy:
         # On KalshiDC the number of reports must equal the count. On KalshiNR it may be larger: live reports
         # of the same range are included.
         if count is None or not 0 <= count <= received or (count < received and not may_include_live):
-            self._try_again(pending, f"the number of reports received is {received} instead of {count}", now)
+            self._try_again(pending, f"the number of reports received was {received} instead of {count}", now)
             return []
         # Live reports received in the meantime are newer than all copies, so the `count` lowest keys are the
         # copies. The range is complete only up to the last of them.
@@ -535,7 +536,7 @@ class DropCopy:
                 [each for ranges in self._covered.values() for each in ranges],
                 self.forgotten,
                 self.left_out,
-                self.unplaced.dump(),
+                self.unattributed.dump(),
             )
         )
 
@@ -557,7 +558,7 @@ class DropCopy:
         for name in ("_logon", "_waiting", "_failed", "_covered"):
             setattr(self, name, getattr(fresh, name))
         self.forgotten, self.left_out = state.forgotten, state.left_out
-        self.unplaced.load(state.unplaced)
+        self.unattributed.load(state.unattributed)
         self._reply, self._logged_on = None, False
 
 

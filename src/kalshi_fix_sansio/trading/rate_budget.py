@@ -79,9 +79,9 @@ _SHARD: Final = "write "
 _LOGON: Final = "logon"
 _MASS_CANCEL: Final = "mass cancel"
 _NAMES: Final = (_READ, _WRITE, _LOGON, _MASS_CANCEL)
-_PATIENCE: Final = 5.0
-"""A client that waits to reserve a Logon must call `reserve_logon` again when the returned wait is over. If
-it calls more than this number of seconds later, it loses its place in the queue.
+_MAX_LATENESS: Final = 5.0
+"""Seconds by which a client that waits to reserve a Logon may be late. It must call `reserve_logon` again
+when the returned wait is over; if it is later than this, it loses its place in the queue.
 """
 _ROUNDING: Final = 1e-4
 """Tolerance in tokens. Times are floats, which are not exact if the clock has run for years."""
@@ -180,7 +180,7 @@ class RateBudget:
     """The token buckets of one account for one product, shared by all its sessions and REST.
 
     Call `wait` before sending a message, and `sent` when it is sent. The clients do both if you pass them the
-    budget. Pass every event to `apply`: a reject because of the rate limit (BusinessRejectReason (380) 8)
+    budget. Pass every event to `apply`: a reject for exceeding the rate limit (BusinessRejectReason (380) 8)
     empties the bucket of the rejected message. Call `spent` with the tokens that REST requests have spent.
     """
 
@@ -268,18 +268,18 @@ class RateBudget:
         `Logon` may be passed instead.
         """
         seconds = 0.0
-        for bucket, tokens, kept in self._draws(message, now):
+        for bucket, tokens, kept in self._charged_buckets(message, now):
             seconds = max(seconds, bucket.missing(kept + tokens) / bucket.rate)
         return seconds
 
     def sent(self, message: Message | type[Logon], now: Instant) -> None:
         """Record that a message was sent."""
-        for bucket, tokens, _ in self._draws(message, now):
+        for bucket, tokens, _ in self._charged_buckets(message, now):
             bucket.spend(tokens)
 
     def withdraw(self, message: Message | type[Logon], now: Instant) -> None:
         """Undo `sent` for a message that was not sent because the session's `send` refused it."""
-        for bucket, tokens, _ in self._draws(message, now):
+        for bucket, tokens, _ in self._charged_buckets(message, now):
             bucket.spend(-tokens)
 
     def reserve_logon(self, owner: Hashable, seconds: float, now: Instant) -> float:
@@ -310,7 +310,7 @@ class RateBudget:
         missing = bucket.missing(ahead + 1)
         if missing:
             wait = missing / bucket.rate
-            self._waiting[owner] = time + wait + _PATIENCE
+            self._waiting[owner] = time + wait + _MAX_LATENESS
             return wait
         self._waiting.pop(owner, None)
         bucket.spend(1)
@@ -331,7 +331,7 @@ class RateBudget:
         """Record tokens that were spent elsewhere, such as by REST requests.
 
         Args:
-            tokens: number of tokens; 0 for a request that was refused because of the rate limit (429).
+            tokens: number of tokens; 0 for a request that was refused for exceeding the rate limit (429).
             now: the current time.
             bucket: the bucket that the request drew on.
             shard: the shard of a single order, amend or cancel; None for all other requests.
@@ -350,7 +350,7 @@ class RateBudget:
         return self._bucket(self._name(bucket, shard), now).level
 
     def apply(self, event: object, now: Instant) -> bool:
-        """Apply an event of a session or client; return whether it was a reject because of the rate limit.
+        """Apply an event of a session or client; return whether it was a reject for exceeding the rate limit.
 
         Such a reject empties the bucket of the rejected message. If only the MsgType of that message is
         known, the reject empties all write buckets or the read bucket, depending on the MsgType.
@@ -363,7 +363,7 @@ class RateBudget:
         ):
             return False
         if sent is not None:
-            found = [bucket for bucket, _, _ in self._draws(sent, now)]
+            found = [bucket for bucket, _, _ in self._charged_buckets(sent, now)]
         else:
             kind = _WRITE if reject.ref_msg_type in _WRITES else _READ
             names = [name for name in self._buckets if name.startswith(kind)]
@@ -385,7 +385,9 @@ class RateBudget:
 
     # --- buckets --------------------------------------------------------------------------------------
 
-    def _draws(self, message: Message | type[Logon], now: Instant) -> list[tuple[TokenBucket, float, float]]:
+    def _charged_buckets(
+        self, message: Message | type[Logon], now: Instant
+    ) -> list[tuple[TokenBucket, float, float]]:
         """Return the buckets that a message draws on, each with two numbers: the cost of the message in
         tokens, and the tokens that must remain in the bucket.
         """
@@ -395,21 +397,21 @@ class RateBudget:
         name = self._bucket_name(message)
         if name == _LOGON:
             return [(self._bucket(name, now), 1, 0)]
-        draws: list[tuple[TokenBucket, float, float]] = []
+        charges: list[tuple[TokenBucket, float, float]] = []
         cost = self._costs.get(msg_type, self._default_cost)
         if cost:
             bucket = self._bucket(name, now)
             kept = 0.0 if name == _READ or _cancels(message) else self._cancel_reserve * bucket.capacity
-            draws.append((bucket, cost, kept))
+            charges.append((bucket, cost, kept))
             if accepts_quote(message):
-                # The venue's pages disagree on which shard pays: that of RFQs, or the one that the order
-                # names. Charge both.
+                # The venue's pages disagree on which shard is charged: that of RFQs, or the one that the
+                # order names. Charge both.
                 named = self._name(_WRITE, message.ex_destination)
                 if named not in (name, _WRITE):
-                    draws.append((self._bucket(named, now), cost, kept))
+                    charges.append((self._bucket(named, now), cost, kept))
         if msg_type == OrderMassCancelRequest.MSG_TYPE:
-            draws.append((self._bucket(_MASS_CANCEL, now), 1, 0))
-        return draws
+            charges.append((self._bucket(_MASS_CANCEL, now), 1, 0))
+        return charges
 
     def _bucket_name(self, message: Any) -> str:
         if message.MSG_TYPE == Logon.MSG_TYPE:

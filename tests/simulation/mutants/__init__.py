@@ -1,4 +1,4 @@
-"""Sessions, stores and disks, each with one fault, which show that every invariant can fail."""
+"""Sessions, stores and disks with one fault each. They show that every invariant can fail."""
 
 from tests.simulation.mutants import budgets, incoming, outcomes, outgoing, readers, stores
 

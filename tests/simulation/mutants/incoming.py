@@ -14,7 +14,7 @@ from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.recovery import Recovery
 from kalshi_fix_sansio.session.timers import SendingTimes
-from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, do_nothing, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
@@ -105,5 +105,5 @@ MUTANTS = {
     "a session that accepts only one name of its peer": caught_by(
         wrap(Core, "learn_peer", _accept_one_name), "unexplained"
     ),
-    "a gap that is not requested": caught_by(replace(Recovery, "_request", nothing), "unsettled"),
+    "a gap that is not requested": caught_by(replace(Recovery, "_request", do_nothing), "unsettled"),
 }

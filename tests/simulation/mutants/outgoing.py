@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session.outbound import Outbound
 from kalshi_fix_sansio.session.receive import Receiver
 from kalshi_fix_sansio.session.resend import Resender
 from kalshi_fix_sansio.session.timers import Timers
-from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, do_nothing, replace, replace_every, wrap
 from tests.simulation.schedule import Side
 from tests.simulation.world import World
 
@@ -65,7 +65,7 @@ def _decline_reports(config: Any, world: World, side: Side, **named: Any) -> Any
 
 MUTANTS = {
     "a resend that omits a message": caught_by(
-        replace_every(3, Resender, "_resend_message", nothing), "unsettled", "silent loss"
+        replace_every(3, Resender, "_resend_message", do_nothing), "unsettled", "silent loss"
     ),
     "a resend with a different OrigSendingTime": caught_by(
         wrap(Resender, "_resend_message", _change_orig_sending_time), "changed"

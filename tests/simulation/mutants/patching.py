@@ -25,8 +25,8 @@ def caught_by(patch: Patch, *rules: str) -> Mutant:
     return Mutant(patch, frozenset(rules))
 
 
-def nothing(*_: object, **__: object) -> None:
-    """Do nothing, in place of a method."""
+def do_nothing(*_: object, **__: object) -> None:
+    """Do nothing. It replaces a method."""
 
 
 def replace(owner: Any, name: str, replacement: object) -> Patch:

@@ -12,7 +12,7 @@ from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.outbound import Outbound
 from tests.simulation.disk import Disk, DiskStore
 from tests.simulation.disk_shared import SharedStore
-from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
+from tests.simulation.mutants.patching import caught_by, do_nothing, replace, replace_every, wrap
 
 
 def _nothing_to_commit(*_: object, **__: object) -> int:
@@ -68,7 +68,7 @@ MUTANTS = {
         replace(Disk, "lose_power", _lose_synced_changes), "left early", "number reused", "forgotten"
     ),
     "a store that drops an order": caught_by(
-        replace_every(3, DiskStore, "record_request", nothing), "forgotten"
+        replace_every(3, DiskStore, "record_request", do_nothing), "forgotten"
     ),
     "a session that commits too late": caught_by(
         replace(Ledger, "begin_commit", _nothing_to_commit), "left early", "number reused"
@@ -80,18 +80,18 @@ MUTANTS = {
         wrap(Outbound, "release", _wait_forever), "late heartbeat"
     ),
     "a shared store without a fence": caught_by(
-        replace(SharedStore, "_check_fence", nothing), "overwritten", "number reused", "left early"
+        replace(SharedStore, "_check_fence", do_nothing), "overwritten", "number reused", "left early"
     ),
     "a lease that is renewed while a commit hangs": caught_by(
         replace(SharedStore, "_renew", _renew_during_hanging_commit), "late takeover"
     ),
     "a primary that continues after its lease": caught_by(
-        replace(SharedStore, "_lose", nothing), "two primaries"
+        replace(SharedStore, "_lose", do_nothing), "two primaries"
     ),
     "a session that confirms events when it returns them": caught_by(
         wrap(Session, "events", _confirm_at_once), "silent loss"
     ),
-    "a session that never confirms": caught_by(replace(Ledger, "advance", nothing), "behind"),
+    "a session that never confirms": caught_by(replace(Ledger, "advance", do_nothing), "behind"),
     "a session that begins before the confirmed number": caught_by(
         wrap(Ledger, "__init__", _begin_too_low), "repeated"
     ),

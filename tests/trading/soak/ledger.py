@@ -11,14 +11,14 @@ from kalshi_fix_sansio.trading import Account, GroupState, OrderState
 from kalshi_fix_sansio.trading.groups.order_group import WINDOW
 from kalshi_fix_venue.exchange import AccountId
 from kalshi_fix_venue.exchange.orders import OrderSnapshot
-from tests.trading.soak.market import SHARDS, START, SUBACCOUNTS
+from tests.trading.soak.market import INITIAL_BALANCE, SHARDS, SUBACCOUNTS
 from tests.venue.testing.machines import Machines
 
 if TYPE_CHECKING:
     from tests.trading.soak.trader import Trader
 
 
-RAISED = "an amount is computed in the caller's decimal context"
+WRONG_CONTEXT = "an amount is computed in the caller's decimal context"
 
 
 class Difference(AssertionError):
@@ -112,9 +112,13 @@ def _compare_money(trader: Trader) -> None:
             shard: exchange.account(AccountId(trader.name, number, shard)).balance for shard in SHARDS
         }
         total = sum(on_shards.values(), Decimal(0))
-        check_equal("money", machines.balance(START * len(SHARDS), account), total, account, on_shards)
+        check_equal(
+            "money", machines.balance(INITIAL_BALANCE * len(SHARDS), account), total, account, on_shards
+        )
         for shard, balance in on_shards.items():
-            check_equal("money of a shard", machines.balance(START, account, shard), balance, account, shard)
+            check_equal(
+                "money of a shard", machines.balance(INITIAL_BALANCE, account, shard), balance, account, shard
+            )
 
 
 def compare_groups(trader: Trader) -> None:

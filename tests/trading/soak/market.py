@@ -26,9 +26,9 @@ from tests.venue.venue_harness import KEYS, VenueHarness, api_key, config, named
 OWNERS = ("ann", "bob")
 SUBACCOUNTS = (0, 2)
 SHARDS = (0, 2)
-LASTING = {"HIGHNY-26AUG20": 0, "KXBTC-26AUG20": 2}
+PERMANENT_MARKETS = {"HIGHNY-26AUG20": 0, "KXBTC-26AUG20": 2}
 """The shard of each permanent market."""
-START = Decimal(10) ** 9
+INITIAL_BALANCE = Decimal(10) ** 9
 """Initial dollars of each account on each shard."""
 PARTIES = {
     owner: {party_id(AccountId(owner, number)): Account(number) for number in SUBACCOUNTS} for owner in OWNERS
@@ -43,20 +43,20 @@ class Market:
 
     random: Random
     harness: VenueHarness = attrs.field(init=False)
-    open: dict[str, int] = attrs.field(factory=lambda: dict(LASTING))
-    """The shard of each open market. The last market is the one that ends next."""
+    open: dict[str, int] = attrs.field(factory=lambda: dict(PERMANENT_MARKETS))
+    """The shard of each open market; the market listed last ends next."""
     settled: dict[str, Decimal] = attrs.field(factory=dict)
     """The payout per contract of the markets that have ended most recently."""
     count: int = 0
 
     def __attrs_post_init__(self) -> None:
-        balances = dict.fromkeys(SUBACCOUNTS, START)
+        balances = dict.fromkeys(SUBACCOUNTS, INITIAL_BALANCE)
         accounts = tuple(
             AccountConfig(
                 owner=owner,
                 product="prediction",
-                balance=START,
-                subaccounts={number: START for number in SUBACCOUNTS if number},
+                balance=INITIAL_BALANCE,
+                subaccounts={number: INITIAL_BALANCE for number in SUBACCOUNTS if number},
                 on_shards={shard: balances for shard in SHARDS if shard},
                 drop_copy=True,
                 terms=AccountTerms(direct_member=True),
@@ -66,7 +66,8 @@ class Market:
         margin = config()
         names = (*OWNERS, *(f"{owner}-{session}" for owner in OWNERS for session in _SESSIONS))
         rules = tuple(
-            prediction_market(symbol, shard=shard, subpenny=True) for symbol, shard in LASTING.items()
+            prediction_market(symbol, shard=shard, subpenny=True)
+            for symbol, shard in PERMANENT_MARKETS.items()
         )
         self.harness = VenueHarness(
             self.random.randrange(2**32),

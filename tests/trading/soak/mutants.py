@@ -25,8 +25,8 @@ from kalshi_fix_sansio.trading.money import cash, settlements
 from kalshi_fix_sansio.trading.orders import orders
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancels
 from kalshi_fix_sansio.trading.orders.order import PRIMARY
-from tests.simulation.mutants.patching import caught_by, nothing, replace, replace_every, wrap
-from tests.trading.soak.ledger import RAISED
+from tests.simulation.mutants.patching import caught_by, do_nothing, replace, replace_every, wrap
+from tests.trading.soak.ledger import WRONG_CONTEXT
 
 
 def _drop(kind: type) -> Any:
@@ -81,16 +81,16 @@ MUTANTS = {
         "an answered order group request is in flight",
     ),
     "orders that do not become uncertain": caught_by(
-        replace(Orders, "_lose_reports", nothing), "an order without uncertainty", "orders"
+        replace(Orders, "_lose_reports", do_nothing), "an order without uncertainty", "orders"
     ),
-    "order groups that no fill triggers": caught_by(
+    "order groups that are not triggered by fills": caught_by(
         wrap(OrderGroup, "_extend", _ignore_limit), "order groups"
     ),
-    "order groups that no lower limit triggers": caught_by(
-        replace(OrderGroup, "_check_update", nothing), "order groups"
+    "order groups that are not triggered by a lower limit": caught_by(
+        replace(OrderGroup, "_check_update", do_nothing), "order groups"
     ),
     "order groups that count two out of three fills": caught_by(
-        replace_every(3, OrderGroup, "count_fill", nothing), "room of an order group", "order groups"
+        replace_every(3, OrderGroup, "count_fill", do_nothing), "room of an order group", "order groups"
     ),
     "order groups that ignore answers": caught_by(
         wrap(OrderGroups, "apply", _drop(OrderGroupResponse)),
@@ -106,11 +106,13 @@ MUTANTS = {
         wrap(Positions, "_settle", _settle_at_zero), "settlement of a position"
     ),
     "payouts in the caller's decimal context": caught_by(
-        replace(settlements, "total", sum), RAISED, "money", "money of a shard"
+        replace(settlements, "total", sum), WRONG_CONTEXT, "money", "money of a shard"
     ),
-    "money in the caller's decimal context": caught_by(replace(cash, "add", operator.add), RAISED, "money"),
+    "money in the caller's decimal context": caught_by(
+        replace(cash, "add", operator.add), WRONG_CONTEXT, "money"
+    ),
     "orders that all belong to the primary account": caught_by(
-        replace(orders, "read_account", lambda _: PRIMARY), "orders", "an order at its report"
+        replace(orders, "read_account", lambda _: PRIMARY), "orders", "an order after its report"
     ),
     "mass cancels that ignore answers": caught_by(
         replace(MassCancels, "answer", lambda *_: True), "an answered mass cancel is open"
@@ -121,7 +123,7 @@ SEEDS = {
     "orders that do not become uncertain": 4,
     "a change back to an earlier ClOrdID, wrongly answered by older reports": 7,
     "order groups that ignore the requests of an earlier process": 3,
-    "order groups that no lower limit triggers": 6,
+    "order groups that are not triggered by a lower limit": 6,
     "order groups that count two out of three fills": 5,
 }
 """The seed of the run that detects a fault soonest, if it is not the first seed."""

@@ -12,7 +12,7 @@ import attrs
 
 from kalshi_fix_sansio import Side
 from kalshi_fix_sansio.trading import OrderState, Remedy
-from tests.trading.soak.ledger import RAISED, Difference, order_groups
+from tests.trading.soak.ledger import WRONG_CONTEXT, Difference, order_groups
 from tests.trading.soak.market import OWNERS, Market
 from tests.trading.soak.trader import Counts, Trader
 
@@ -43,7 +43,7 @@ class Run:
         self.turns = 0
 
     def play(self, events: int, report: Callable[[Tally], None]) -> None:
-        """Play until both traders together have applied this many events in all runs."""
+        """Play until the two traders have applied this many events, counted over all runs."""
         for trader in self.traders:
             trader.log_on()
             for symbol in self.market.open:  # One report per shard defines the beginning of drop copy.
@@ -96,7 +96,7 @@ class Run:
                 trader.lose()
 
     def settle(self, trader: Trader) -> None:
-        """End a market, sometimes one in which a trader has a fill that it does not know about, because the
+        """End a market. In some of these markets a trader has a fill of which it does not know, because the
         report is lost or arrives after the settlement.
         """
         market = self.market
@@ -165,7 +165,8 @@ def play(
     max_differences: int = 1,
     report: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Play until both traders together have applied `events` events, or `max_differences` were found.
+    """Play until the two traders have applied `events` events in total, or `max_differences` differences were
+    found.
 
     Args:
         events: the number of events to apply.
@@ -184,7 +185,7 @@ def play(
             if isinstance(error, Difference):
                 kind = error.kind
             elif isinstance(error, DecimalException):
-                kind = RAISED
+                kind = WRONG_CONTEXT
             tally.differences[kind] += 1
             where = f"seed {seed}, event {tally.events - before}: "
             tally.first.setdefault(kind, where + "".join(traceback.format_exception(error)[-3:]))

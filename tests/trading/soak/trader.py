@@ -49,7 +49,7 @@ from tests.trading.soak.ledger import (
     open_orders,
     order_groups,
 )
-from tests.trading.soak.market import PARTIES, START, SUBACCOUNTS, Market
+from tests.trading.soak.market import INITIAL_BALANCE, PARTIES, SUBACCOUNTS, Market
 from tests.venue.testing.machines import Machines
 from tests.venue.venue_harness import CODEC, Client
 
@@ -69,7 +69,7 @@ class Counts:
     reports_compared: int = 0
     """The number of reports whose order and position were compared with the values in the report."""
     uncertain: int = 0
-    """Number of turns at whose end some values were uncertain and all others were compared."""
+    """Number of turns after which some values were uncertain, and only the others were compared."""
     losses: int = 0
     crashes: int = 0
     withheld: int = 0
@@ -102,15 +102,15 @@ class Trader:
         self.stores = {"KalshiNR": MemoryStore(), "KalshiPT": MemoryStore()}
         self.queue: deque[tuple[Client, Any]] = deque()
         """Events received but not applied yet."""
-        self.misses_report = False
+        self.is_report_missing = False
         """Whether a report was withheld and the session has not yet noticed."""
-        self.recovers = False
+        self.is_recovering = False
         """Whether drop copy must resolve the uncertainty after a loss."""
         self.stale = False
         """Whether the process continued from a journal older than its last event."""
         self.is_unlisted = False
-        """Whether the process crashed and its store has not yet listed the requests sent after the last
-        journal entry.
+        """Whether the process has crashed, and its store has not yet listed the requests that were sent after
+        the last journal entry.
         """
         self.unanswered = 0
         """Number of sent requests that have not reached the venue."""
@@ -206,7 +206,7 @@ class Trader:
         shard, number = self.market.open[symbol], random.choice(SUBACCOUNTS)
         quantity = Decimal(random.randint(1, 1500)) / 100
         if random.random() < 0.02:
-            quantity = START * 3  # more than the account can pay
+            quantity = INITIAL_BALANCE * 3  # more than the account can pay
         own = [item.id for item in order_groups(self) if item.account == AccountId(self.name, number, shard)]
         group = random.choice(own) if own and random.random() < 0.6 else None
         # The group of an order that is not resting triggers without a cancel.
@@ -254,7 +254,7 @@ class Trader:
     # --- failures ---------------------------------------------------------------------------------------
 
     def lose(self) -> None:
-        """Break the connection; messages in transit to this side are lost."""
+        """Break the connection; messages in transit to the trader are lost."""
         client = self.disconnect()
         client.session.receive_eof(self.harness.now)
         for event in client.session.events():
@@ -271,7 +271,7 @@ class Trader:
         return client
 
     def record_loss(self) -> None:
-        self.recovers, self.misses_report = True, False
+        self.is_recovering, self.is_report_missing = True, False
         self.sent_requests.clear()
         self.counts.losses += 1
         self.counts.listed_items += len(list(self.machines.orders.uncertain()))
@@ -317,17 +317,17 @@ class Trader:
             self.machines.groups.forget(group_id)
 
     def withhold(self) -> None:
-        """Lose the venue's next message; the session notices it from the sequence number of the message after
-        it.
+        """Lose the venue's next message; the session notices the loss from the sequence number of the message
+        after it.
         """
         assert self.client is not None
         self.act()
         self.reach_venue()
-        self.misses_report = bool(self.harness.venue.data_to_send(self.client.conn))
-        self.counts.withheld += self.misses_report
+        self.is_report_missing = bool(self.harness.venue.data_to_send(self.client.conn))
+        self.counts.withheld += self.is_report_missing
 
     def reach_venue(self) -> None:
-        """Let all sent requests reach the venue, without any answer reaching this side."""
+        """Let all sent requests reach the venue, but no answer reach the trader."""
         assert self.client is not None
         data = self.client.session.data_to_send()
         self.harness.venue.receive_data(self.client.conn, data, self.harness.now)
@@ -358,7 +358,7 @@ class Trader:
         """Send the drop copy request that is due, or end the recovery once drop copy has answered all
         requests."""
         if self.is_quiet() and not self.unanswered and self.machines.orders.uncertain():
-            self.recovers = True  # a refusal has shown that an order does not exist
+            self.is_recovering = True  # a refusal has shown that an order does not exist
             self.begin_copy()
         copies, now = self.machines.copies, self.harness.now
         session = self.copier or self.client
@@ -370,7 +370,7 @@ class Trader:
                 session.session.send(request, now)
             except LocalProtocolError:
                 copies.withdraw(request)
-        if copies.pending or not self.recovers or self.misses_report or self.client is None:
+        if copies.pending or not self.is_recovering or self.is_report_missing or self.client is None:
             return
         if self.copier is not None:
             self.copier.logout()
@@ -389,15 +389,15 @@ class Trader:
             about = [item.order]
             if item.mass_cancel is not None:
                 about = [order for order in orders.live() if order.number in item.mass_cancel.waiting]
-            elif item.unplaced is not None:
-                orders.unplaced.resolve(item.unplaced)
+            elif item.unattributed is not None:
+                orders.unattributed.resolve(item.unattributed)
             for order in filter(None, about):
                 is_open = (
                     order.cl_ord_id in names if order.order_id is None else order.order_id in open_at_venue
                 )
                 self.check_discrepancies(orders.resolve(order, is_open=is_open))
         self.machines.learn_groups(list(order_groups(self)))
-        self.recovers = self.stale = False
+        self.is_recovering = self.stale = False
 
     # --- receiving --------------------------------------------------------------------------------------
 
@@ -446,7 +446,7 @@ class Trader:
         if isinstance(event, OutcomesUnknown):
             self.check_adopted(event)
         if not (
-            self.misses_report or self.recovers or self.machines.copies.pending
+            self.is_report_missing or self.is_recovering or self.machines.copies.pending
         ):  # otherwise a report may be missing
             if order is not None:
                 self.check_answer(message, order, pending)
@@ -472,8 +472,8 @@ class Trader:
     # --- comparing --------------------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Return whether all messages from the venue to this side have been applied."""
-        if self.client is None or self.misses_report or self.queue or self.recovers:
+        """Return whether all messages from the venue to the trader have been applied."""
+        if self.client is None or self.is_report_missing or self.queue or self.is_recovering:
             return False
         unread = self.client.events or (self.post is not None and self.post.events)
         return not unread and self.copier is None and not self.machines.copies.pending
@@ -481,7 +481,7 @@ class Trader:
     def check_turn(self) -> None:
         """At the end of a turn, compare all values that are not uncertain."""
         if not (
-            self.misses_report
+            self.is_report_missing
             or self.stale
             or self.is_unlisted
             or (self.is_quiet() and self.machines.is_certain())
@@ -518,15 +518,15 @@ class Trader:
         self.counts.reports_compared += 1
         kept = (order.filled_qty, order.leaves_qty, order.account.subaccount)
         check_equal(
-            "an order at its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0)
+            "an order after its report", kept, (report.cum_qty, report.leaves_qty, report.alloc_account or 0)
         )
         if report.exec_type is ExecType.TRADE:
             held = self.machines.positions.of(report.symbol, order.account)
             if not self.machines.positions.may_miss_fills(held):
-                check_equal("a position at its report", held.counted, report.long_qty - report.short_qty)
+                check_equal("a position after its report", held.counted, report.long_qty - report.short_qty)
 
     def check_adopted(self, event: OutcomesUnknown) -> None:
-        """Check that every request listed by the session is known to be uncertain or to have ended."""
+        """Check that every request that the session lists is known, and is uncertain or has ended."""
         machines, orders = self.machines, self.machines.orders
         about = {word for item in machines.uncertain for word in item.about.split()}
         for request in event.requests:

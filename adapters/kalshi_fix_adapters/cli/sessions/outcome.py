@@ -24,7 +24,7 @@ from kalshi_fix_sansio import (
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import KalshiFixError
 from kalshi_fix_sansio.events import MessageReceived, OutcomesUnknown, RejectReceived, Uncertainty
-from kalshi_fix_sansio.trading.orders.order_reports import PENDING
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
 
 SETTLE_SECONDS: Final = 0.25
 """Number of seconds to wait for further reports after the answer. Such reports are fills, and the cancels
@@ -86,7 +86,7 @@ class Outcome:
         """Process an event from the client."""
         match event:
             case MessageReceived(message=ExecutionReport() as message):
-                if message.exec_type not in PENDING:
+                if message.exec_type not in PENDING_TYPES:
                     if len(self.reports) < MAX_REPORTS:
                         self.reports.append(message)
                     self._apply_answer(message)

@@ -44,15 +44,14 @@ class StaleReason(Enum):
     Attributes:
         NEW_SESSION: A new session logged on without a preceding SessionEnded; subscriptions end with their
             session.
-        MESSAGE_REFUSED: This side's strict session rejected a message with market data instead of delivering
-            it.
+        MESSAGE_REFUSED: This session is strict, and rejected a market data message instead of delivering it.
         DISCREPANCY: The BookUpdate that reported the change of state contains the discrepancies.
     """
 
     GAP = "messages are missing"
     SESSION_ENDED = "the session ended"
     NEW_SESSION = "another session began"
-    MESSAGE_REFUSED = "this side refused a message"
+    MESSAGE_REFUSED = "this session rejected a message"
     REQUEST_REFUSED = "the venue refused the request"
     DISCREPANCY = "inconsistent update"
 

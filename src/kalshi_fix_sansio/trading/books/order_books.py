@@ -42,7 +42,7 @@ by a millisecond, so an update may have an earlier time than the previous one al
 """
 MAX_SYMBOL_SIZE: Final = 256
 """Maximum length of the symbol of a book that is created without a request."""
-_MAY_BECOME_STALE: Final = frozenset((BookState.WAITING, BookState.LIVE))
+_ACTIVE_STATES: Final = frozenset((BookState.WAITING, BookState.LIVE))
 """States of books that lost or unreadable messages make stale."""
 _ENTRY_TAGS: Final = frozenset((269, 270, 271, 279))
 """Tags of the fields whose errors affect only the market of their entry: MDEntryType, MDEntryPx, MDEntrySize
@@ -128,7 +128,7 @@ class OrderBooks(Mapping[str, OrderBook]):
     def forget(self, *symbols: str) -> None:
         """Remove the books of these markets, and ignore updates that are still in transit."""
         self._drop(symbols)
-        self._requests.stop(symbols)
+        self._requests.unsubscribe(symbols)
 
     def apply(self, event: object) -> list[BookUpdate]:
         """Apply an event of the session or client, a received message, or a sent MarketDataRequest.
@@ -330,7 +330,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         """Report an unreadable message in the updates of these books; `symbols` is None for all books."""
         for symbol in tuple(self._books) if symbols is None else symbols:
             update = self._touch(symbol, touched)
-            if update is not None and update.book.state in _MAY_BECOME_STALE:
+            if update is not None and update.book.state in _ACTIVE_STATES:
                 self._entries.report(update, DiscrepancyKind.UNREADABLE, detail)
 
     def _drop(self, symbols: Iterable[str]) -> None:
@@ -349,7 +349,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 # SNAPSHOT books are not subscribed.
                 kept = BookState.SNAPSHOT
                 self._drop([book.symbol for book in self._books.values() if book.state is not kept])
-                self._requests.stop()
+                self._requests.unsubscribe()
             return
         for symbol in self._requests.request(request):
             book = self._books.get(symbol)
@@ -365,7 +365,7 @@ class OrderBooks(Mapping[str, OrderBook]):
                 book.awaits_old_updates = True
 
     def _handle_own_reject(self, message: Message | None, problems: Iterable[Problem]) -> list[BookUpdate]:
-        """Handle a message from the venue that this side rejected and did not deliver."""
+        """Handle a message from the venue that this session rejected and did not deliver."""
         symbols = _affected_symbols(message, problems)
         # The rejected message still answered its request, so a later refusal concerns another request.
         if isinstance(message, MarketDataSnapshotFullRefresh):
@@ -388,7 +388,7 @@ class OrderBooks(Mapping[str, OrderBook]):
         return [
             make_stale(BookUpdate(book), reason)
             for book in books
-            if book is not None and book.state in _MAY_BECOME_STALE
+            if book is not None and book.state in _ACTIVE_STATES
         ]
 
 

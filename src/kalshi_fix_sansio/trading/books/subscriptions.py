@@ -40,7 +40,7 @@ class _Request:
 
 
 @attrs.frozen(eq=False)
-class _Stop:
+class _Unsubscribe:
     """An unsubscribe request, which the venue does not answer. The venue has certainly processed it once all
     earlier requests, or any later request, have been answered.
     """
@@ -74,11 +74,11 @@ class Subscriptions:
 
     _subscribed: set[str] = attrs.field(factory=set)
     """Markets that were subscribed when the venue sent its latest answer, as far as is known."""
-    _open: list[_Request | _Stop] = attrs.field(factory=list)
+    _open: list[_Request | _Unsubscribe] = attrs.field(factory=list)
     """Requests for books and unsubscribe requests since the oldest unanswered request, in the order in which
     they were sent.
     """
-    _stops: int = 0
+    _unsubscribe_count: int = 0
     """The number of unsubscribe requests in `_open`."""
 
     def request(self, request: MarketDataRequest) -> list[str]:
@@ -88,10 +88,10 @@ class Subscriptions:
         self._open.append(_Request(request, subscribes, awaited))
         return list(awaited)
 
-    def stop(self, symbols: Iterable[str] | None = None) -> None:
+    def unsubscribe(self, symbols: Iterable[str] | None = None) -> None:
         """Record an unsubscribe request for these markets, or for all markets."""
-        self._open.append(_Stop(None if symbols is None else frozenset(symbols)))
-        self._stops += 1
+        self._open.append(_Unsubscribe(None if symbols is None else frozenset(symbols)))
+        self._unsubscribe_count += 1
         self._settle()
 
     def record_snapshot(self, symbol: str, *, has_room: bool) -> BookState | None:
@@ -118,9 +118,11 @@ class Subscriptions:
                 self._subscribed.add(symbol)
         # The venue sent this snapshot before it processed the unsubscribe requests that are still in the
         # list.
-        stopped = self._stops and any(each.covers(symbol) for each in self._open if isinstance(each, _Stop))
+        is_unsubscribed = self._unsubscribe_count and any(
+            each.covers(symbol) for each in self._open if isinstance(each, _Unsubscribe)
+        )
         self._settle()
-        return None if stopped else BookState.LIVE
+        return None if is_unsubscribed else BookState.LIVE
 
     def record_refusal(self, request: MarketDataRequest | None = None) -> list[str]:
         """Record a refusal of a request; if `request` is None, of the oldest request without any answer.
@@ -143,7 +145,7 @@ class Subscriptions:
         """Drop all requests: subscriptions end with their session."""
         self._subscribed.clear()
         self._open.clear()
-        self._stops = 0
+        self._unsubscribe_count = 0
 
     def dump(self) -> tuple[set[str], list[DumpedRequest]]:
         """Return the subscribed markets, and the requests that are not fully answered."""
@@ -157,7 +159,7 @@ class Subscriptions:
             ValueError: the dump is damaged.
         """
         requests = [_load(each) for each in dumped]
-        return cls(subscribed, requests, sum(isinstance(each, _Stop) for each in requests))
+        return cls(subscribed, requests, sum(isinstance(each, _Unsubscribe) for each in requests))
 
     def _settle(self, processed: int = 0) -> None:
         """Apply the unsubscribe requests that the venue must have processed: those before index `processed`,
@@ -165,33 +167,33 @@ class Subscriptions:
         """
         # Requests for books stay in the list until they are answered. If one is never answered, it must not
         # block the unsubscribe requests that follow it.
-        if processed and self._stops:
+        if processed and self._unsubscribe_count:
             before = self._open[:processed]
             self._open[:processed] = [each for each in before if isinstance(each, _Request)]
             for each in before:
-                self._apply_stop(each)
+                self._apply_unsubscribe(each)
         while self._open and not (isinstance(self._open[0], _Request) and self._open[0].awaited):
-            self._apply_stop(self._open.pop(0))
+            self._apply_unsubscribe(self._open.pop(0))
 
-    def _apply_stop(self, item: _Request | _Stop) -> None:
-        if isinstance(item, _Stop):
-            self._stops -= 1
+    def _apply_unsubscribe(self, item: _Request | _Unsubscribe) -> None:
+        if isinstance(item, _Unsubscribe):
+            self._unsubscribe_count -= 1
             if item.symbols is None:
                 self._subscribed.clear()
             else:
                 self._subscribed -= item.symbols
 
 
-def _dump(item: _Request | _Stop) -> DumpedRequest:
-    if isinstance(item, _Stop):
+def _dump(item: _Request | _Unsubscribe) -> DumpedRequest:
+    if isinstance(item, _Unsubscribe):
         return DumpedRequest(None, None if item.symbols is None else sorted(item.symbols), answered=False)
     return DumpedRequest(encode(item.request, _HEADER).decode("latin-1"), list(item.awaited), item.answered)
 
 
-def _load(dumped: DumpedRequest) -> _Request | _Stop:
+def _load(dumped: DumpedRequest) -> _Request | _Unsubscribe:
     symbols = dumped.symbols
     if dumped.frame is None:
-        return _Stop(None if symbols is None else frozenset(symbols))
+        return _Unsubscribe(None if symbols is None else frozenset(symbols))
     request = decode(dumped.frame.encode("latin-1"))
     if not isinstance(request, MarketDataRequest) or symbols is None:
         raise ValueError(f"a request must be a MarketDataRequest with symbols, not {dumped.frame[:80]!r}")

@@ -19,13 +19,13 @@ from kalshi_fix_sansio.events import OpenRequest, OutcomesUnknown
 from kalshi_fix_sansio.messages import CODEC
 from kalshi_fix_sansio.trading.common.received import remember
 
-MAX_NAMED: Final = 10_000
+MAX_LISTED_REQUESTS: Final = 10_000
 """Maximum number of listed requests remembered, to recognize those that a client reports again."""
 
 
 @attrs.frozen
-class UnplacedRequest:
-    """A request with an unknown outcome that its state machine cannot relate to any known order, group or
+class UnattributedRequest:
+    """A request with an unknown outcome that its state machine cannot attribute to any known order, group or
     quote.
 
     Attributes:
@@ -42,63 +42,63 @@ class UnplacedRequest:
 
 
 @attrs.frozen
-class UnplacedState:
-    """The layout of `UnplacedRequests` in the dump of a machine."""
+class UnattributedState:
+    """The layout of `UnattributedRequests` in the dump of a machine."""
 
-    named: dict[str, None]
+    listed: dict[str, None]
     """The requests that `OutcomesUnknown` events have listed."""
-    kept: list[UnplacedRequest]
-    """The requests that could not be decoded or related to a known item."""
+    kept: list[UnattributedRequest]
+    """The requests that could not be decoded or attributed to a known item."""
 
 
-class UnplacedRequests:
-    """The requests with an unknown outcome that one state machine could not decode, or cannot relate to any
-    known order, group or quote.
+class UnattributedRequests:
+    """The requests with an unknown outcome that one state machine could not decode, or cannot attribute to
+    any known order, group or quote.
 
-    They remain until their answer is received, or until you have determined their outcome and call `resolve`.
+    Each remains until its answer is received, or until you have determined its outcome and call `resolve`.
     """
 
-    __slots__ = ("_kept", "_named", "_types")
+    __slots__ = ("_kept", "_listed", "_types")
 
     def __init__(self, *types: type[Message]) -> None:
         self._types: dict[str, type[Message]] = {each.MSG_TYPE: each for each in types}
-        self._named: dict[str, None] = {}
+        self._listed: dict[str, None] = {}
         """The machine's requests that `OutcomesUnknown` events have listed, the oldest first."""
-        self._kept: list[UnplacedRequest] = []
+        self._kept: list[UnattributedRequest] = []
 
-    def __iter__(self) -> Iterator[UnplacedRequest]:
+    def __iter__(self) -> Iterator[UnattributedRequest]:
         return iter(list(self._kept))
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def resolve(self, request: UnplacedRequest) -> None:
+    def resolve(self, request: UnattributedRequest) -> None:
         """Remove a request whose outcome you have determined elsewhere."""
         self._kept.remove(request)
 
     # The machine calls the following methods.
 
     def read(self, event: OutcomesUnknown) -> Iterator[tuple[OpenRequest, Any]]:
-        """Yield the requests of an event, except those that an earlier event has listed and those of other
-        machines. Each is yielded with its message, or with None if its frame cannot be decoded.
+        """Yield each request in an event, with its message, or with None if its frame cannot be decoded.
+        Requests of other machines, and requests that an earlier event listed, are left out.
         """
         for request in event.requests:
             cls = self._types.get(request.msg_type)
             sent_at = request.sent_at.isoformat(timespec="milliseconds")  # as on the wire
             name = f"{request.msg_type} {request.seq_num} {sent_at} {request.request_id}"
-            if cls is not None and name not in self._named:
-                remember(self._named, name, None, MAX_NAMED)
+            if cls is not None and name not in self._listed:
+                remember(self._listed, name, None, MAX_LISTED_REQUESTS)
                 yield request, _read(request, cls)
 
     def keep(self, request: OpenRequest) -> None:
-        """Keep a request that belongs to no known item."""
+        """Keep a request that cannot be attributed to a known item."""
         self._kept.append(
-            UnplacedRequest(request.msg_type, request.request_id, request.seq_num, request.sent_at)
+            UnattributedRequest(request.msg_type, request.request_id, request.seq_num, request.sent_at)
         )
 
     def answer(self, request_id: str | None, *types: type[Message]) -> bool:
-        """Remove the requests with this id, of the given types or of all types, because a message answers
-        them. Return whether there were any.
+        """Remove the requests with this id, because a message answers them. Return whether there were any.
+        Only requests of the given types are removed; without `types`, those of any type.
         """
         msg_types = {each.MSG_TYPE for each in types or self._types.values()}
         left = [
@@ -107,13 +107,13 @@ class UnplacedRequests:
         found, self._kept = len(left) < len(self._kept), left
         return found
 
-    def dump(self) -> UnplacedState:
+    def dump(self) -> UnattributedState:
         """Return the state to include in the dump of the machine."""
-        return UnplacedState(self._named, self._kept)
+        return UnattributedState(self._listed, self._kept)
 
-    def load(self, state: UnplacedState) -> None:
+    def load(self, state: UnattributedState) -> None:
         """Replace the state with one that `dump` returned."""
-        self._named, self._kept = state.named, state.kept
+        self._listed, self._kept = state.listed, state.kept
 
 
 def _read(request: OpenRequest, cls: type[Message]) -> Message | None:

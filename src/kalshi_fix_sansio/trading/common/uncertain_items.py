@@ -11,7 +11,7 @@ import attrs
 
 from kalshi_fix_sansio._generated import SESSION_TYPES
 from kalshi_fix_sansio.clock import END, shifted
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 
 WINDOW: Final = timedelta(hours=SESSION_TYPES["KalshiDC"].past_reports_hours or 0)
 """Age of the oldest reports that drop copy returns."""
@@ -42,16 +42,16 @@ class UncertainItem:
         since: The last time at which it was certain, in UTC according to the venue's timestamps; None if
             unknown.
         remedies: Ways to resolve the uncertainty, the best first.
-        unplaced: The request with an unknown outcome, if its state machine cannot relate it to any known
-            order, group or quote. When you know the outcome, pass the request to `unplaced.resolve` of that
-            machine.
+        unattributed: The request with an unknown outcome, if its state machine cannot attribute it to any
+            known order, group or quote. When you know the outcome, pass the request to `unattributed.resolve`
+            of that machine.
     """
 
     what: str
     about: str
     since: datetime | None = None
     remedies: tuple[Remedy, ...] = (Remedy.REST,)
-    unplaced: UnplacedRequest | None = None
+    unattributed: UnattributedRequest | None = None
 
     def __str__(self) -> str:
         since = "" if self.since is None else f" (since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
@@ -59,18 +59,18 @@ class UncertainItem:
         return f"{self.about}: {self.what}{since}; resolve via {remedies}"
 
 
-def numbered_items(requests: Iterable[UnplacedRequest], what: str, about: str) -> Iterator[UncertainItem]:
-    """Yield the uncertain items about unplaced requests that have no id, only a MsgSeqNum."""
+def numbered_items(requests: Iterable[UnattributedRequest], what: str, about: str) -> Iterator[UncertainItem]:
+    """Yield the uncertain items about unattributed requests that have no id, only a MsgSeqNum."""
     for each in requests:
         subject = f"{about} with MsgSeqNum {each.seq_num}"
-        yield UncertainItem(what=what, about=subject, since=each.sent_at, unplaced=each)
+        yield UncertainItem(what=what, about=subject, since=each.sent_at, unattributed=each)
 
 
 T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
-class Found(Iterable[T], Generic[T]):
+class LazyItems(Iterable[T], Generic[T]):
     """A lazy iterable, true if it contains at least one item. Each item is computed when the iteration
     reaches it, because computing all of them takes a long time if there are many orders.
     """

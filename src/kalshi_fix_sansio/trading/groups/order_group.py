@@ -168,7 +168,7 @@ class OrderGroup:
         after = max(self._settled_at, lost_until)
         if self._accepted_at <= self._triggered_at > max(self._reset_by, after):
             return True
-        return self._alive_at <= self._exceeded_at > after
+        return self._active_at <= self._exceeded_at > after
 
     def _may_miss_trigger(self) -> bool:
         """Return whether missing reports, or a missing outcome of a request, may affect the state."""
@@ -190,13 +190,13 @@ class OrderGroup:
         # The fills exceed the limit, but the group may still trade: another program may have reset or updated
         # it, or the venue has not triggered it yet. An order or fill one window later proves that it had not
         # triggered.
-        return self._may_exceed_at > self._settled_at and self._alive_at < shifted(
+        return self._may_exceed_at > self._settled_at and self._active_at < shifted(
             self._may_exceed_at, WINDOW
         )
 
     @property
-    def _alive_at(self) -> datetime:
-        """Time of the last accepted order or the last fill."""
+    def _active_at(self) -> datetime:
+        """Time of the last accepted order or fill, whichever is later."""
         return max(self._accepted_at, self._fills[-1][0]) if self._fills else self._accepted_at
 
     def room(self, now: datetime) -> Decimal | None:
@@ -245,7 +245,7 @@ class OrderGroup:
     @property
     def _implied_reset(self) -> datetime:
         """Time of a trigger after which the group has accepted an order; BEGINNING if there is none. The
-        group must have been reset in between, so fills up to this time do not count.
+        group must have been reset after that trigger, so fills up to the trigger do not count.
         """
         return self._triggered_at if self._triggered_at < self._accepted_at else BEGINNING
 
@@ -376,7 +376,7 @@ class OrderGroup:
 
     def learn(self, now: datetime, *, triggered: bool) -> None:
         """Record the state reported by REST."""
-        self._settled_at = max(now, self._alive_at, self._triggered_at, self._may_exceed_at)
+        self._settled_at = max(now, self._active_at, self._triggered_at, self._may_exceed_at)
         self._reported_at = self._settled_at if triggered else None
         if self._request_lost:
             self._may_be_reset_by = self._lost_until or self._settled_at

@@ -42,17 +42,17 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, first_sent, readable, remember, sending_time
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem, numbered_items
 from kalshi_fix_sansio.trading.groups.order_group import GroupState, OrderGroup
-from kalshi_fix_sansio.trading.orders.order_reports import GONE
+from kalshi_fix_sansio.trading.orders.order_reports import ENDED_STATUSES
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyReport, unwrapped
 
-MAX_LOST: Final = 64
+MAX_LOST_REQUESTS: Final = 64
 """Maximum number of unanswered requests from earlier processes that are remembered until an event
 (`OutcomesUnknown`) lists them.
 """
-_TRIGGERED: Final = frozenset(
+_TRIGGER_TEXTS: Final = frozenset(
     (ExecutionReportText.ORDER_GROUP_CANCEL.value, ExecutionReportText.EXCEEDED_ORDER_GROUP_RISK_LIMIT.value)
 )
 """Texts (58) of reports that show that the group of the order had triggered."""
@@ -137,12 +137,12 @@ class _State:
 
     lost_creates: int
     lost: list[_Terms]
-    unplaced: UnplacedState
+    unattributed: UnattributedState
     by_cl_ord_id: dict[str, str]
     by_order_id: dict[str, str]
     ended: dict[str, str]
     time: datetime | None
-    on: bool
+    logged_on: bool
     in_flight: str | None
     """OrderGroupID of the unanswered request."""
     groups: list[OrderGroup]
@@ -173,7 +173,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         "_time",
         "_updates",
         "lost_creates",
-        "unplaced",
+        "unattributed",
     )
 
     def __init__(
@@ -224,7 +224,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         """
         self._lost: list[_Terms] = []
         """Unanswered requests from earlier processes that no event has listed since."""
-        self.unplaced: UnplacedRequests = UnplacedRequests(OrderGroupRequest, NewOrderSingle)
+        self.unattributed: UnattributedRequests = UnattributedRequests(OrderGroupRequest, NewOrderSingle)
         """Requests with an unknown outcome that could not be decoded, or that concern groups for which there
         is no room.
         """
@@ -275,7 +275,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             about = "1 new order group" if one else f"{self.lost_creates} new order groups"
             what = f"the venue may have created {'it' if one else 'them'}"
             found.append(UncertainItem(what=what, about=about))
-        found += numbered_items(self.unplaced, "its outcome is unknown", "order group request")
+        found += numbered_items(self.unattributed, "its outcome is unknown", "order group request")
         return found
 
     def apply(self, event: object) -> list[GroupUpdate]:
@@ -317,7 +317,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 self._mark_reports_missing(self._open_groups())
             case MessageRejected(will_be_resent=False, message=refused):
                 self._handle_undelivered(refused)
-        return self._drain_updates()
+        return self._take_updates()
 
     def withdraw(self, message: OrderGroupRequest | NewOrderSingle) -> None:
         """Undo `apply` for a request that was not sent because `send` refused it."""
@@ -467,7 +467,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
 
     def _handle_unanswered(self, event: OutcomesUnknown) -> None:
         """Apply requests that will not be answered."""
-        for each, message in self.unplaced.read(event):
+        for each, message in self.unattributed.read(event):
             if each.msg_type == NewOrderSingle.MSG_TYPE:
                 if message is not None and message.cl_ord_id not in self._by_cl_ord_id:
                     self._handle_order(message)
@@ -479,7 +479,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 self._lost.remove(_terms(message))
                 continue
             if message is None:
-                self.unplaced.keep(each)
+                self.unattributed.keep(each)
             else:
                 self._apply_unanswered(message, each)
 
@@ -492,7 +492,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         if request is self._in_flight:
             self._in_flight, requested_at = None, self._requested_at
         if group is None and not is_create and (not readable(group_id) or len(self) >= self._max_groups):
-            self.unplaced.keep(lost)
+            self.unattributed.keep(lost)
             return
         update = self._update_of(group)
         update.request = request
@@ -556,7 +556,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             group.lose(self._time, None if self._down else self._time)
 
     def _handle_undelivered(self, refused: Any) -> None:
-        """Handle a message that this side rejected and did not deliver."""
+        """Handle a message that the session rejected and did not deliver."""
         if refused is None:
             self._mark_reports_missing(self._open_groups())
         elif refused.msg_type == ExecutionReport.MSG_TYPE:
@@ -588,13 +588,13 @@ class OrderGroups(Mapping[str, OrderGroup]):
         # times as fast.
         remember(known, name, group_id if group is None else group.group_id, self._max_orders)
 
-    def _follow(self, report: Any, group_id: str) -> None:
-        """Remember the group of an order by its OrderID, and whether the order has ended."""
+    def _record_order_id(self, report: Any, group_id: str) -> None:
+        """Remember the group of an order under its OrderID, and whether the order has ended."""
         name = report.order_id
         if not readable(name):
             return
         self._by_cl_ord_id.pop(report.cl_ord_id, None)
-        if report.ord_status in GONE:
+        if report.ord_status in ENDED_STATUSES:
             self._by_order_id.pop(name, None)
             remember(self._ended, name, group_id, self._max_orders)
         elif name not in self._ended and name not in self._by_order_id:
@@ -604,7 +604,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
         group_id = self._group_id(report)
         if group_id is None:
             return
-        self._follow(report, group_id)
+        self._record_order_id(report, group_id)
         group = self._groups.get(group_id)
         if group is None:
             return
@@ -617,7 +617,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 # The OrderID is part of the key, because both sides of a trade may belong to the group.
                 key = f"{report.exec_id} {clipped(report.order_id)}"
                 group.count_fill(time, key, report.last_qty, self._max_fills)
-        elif report.text in _TRIGGERED:
+        elif report.text in _TRIGGER_TEXTS:
             if time is None:
                 self._mark_reports_missing([group])
             else:
@@ -649,7 +649,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 found.before, found._filled_before = group.state, group.filled_qty
         return found
 
-    def _drain_updates(self) -> list[GroupUpdate]:
+    def _take_updates(self) -> list[GroupUpdate]:
         updates, self._updates = self._updates, {}
         return [each for each in updates.values() if each._has_effect]
 
@@ -667,7 +667,7 @@ class OrderGroups(Mapping[str, OrderGroup]):
             _State(
                 self.lost_creates + is_create,
                 lost,
-                self.unplaced.dump(),
+                self.unattributed.dump(),
                 self._by_cl_ord_id,
                 self._by_order_id,
                 self._ended,
@@ -689,12 +689,12 @@ class OrderGroups(Mapping[str, OrderGroup]):
                 group.restore()
         self._groups = {group.group_id: group for group in state.groups}
         self.lost_creates, self._in_flight = state.lost_creates, None
-        self._lost = state.lost[-MAX_LOST:]
-        self.unplaced.load(state.unplaced)
+        self._lost = state.lost[-MAX_LOST_REQUESTS:]
+        self.unattributed.load(state.unattributed)
         self._by_cl_ord_id, self._by_order_id = state.by_cl_ord_id, state.by_order_id
         self._ended, self._time = state.ended, state.time
         self._logged_on = self._down = False
-        if state.on:
+        if state.logged_on:
             self._handle_end()
         if state.in_flight in self._groups:
             self._mark_outcome_unknown(self._groups[state.in_flight], state.time)

@@ -47,8 +47,8 @@ class Balance:
             fees.
         fees: Sum of the reported fees of fills (MiscFeeAmt, 137).
         paid: Value of the contracts bought minus the value of the contracts sold.
-        unexplained: The part of `change` that price, position and fee do not explain, such as collateral that
-            offsetting positions in other markets release. Computed for the prediction product, from fills
+        unexplained: The part of `change` that price, position and fee do not explain, such as collateral
+            released by offsetting positions in other markets. Computed for the prediction product, from fills
             whose reports contain both the balance change and the position.
         payouts: Sum of settlement payouts (CollateralAmountChange, 1704, of type PAYOUT), net of fees.
         settlement_fees: Sum of the fees of settlements (137).

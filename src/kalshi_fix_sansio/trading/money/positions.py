@@ -20,7 +20,7 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
 from kalshi_fix_sansio.trading.common.uncertain_items import UncertainItem
 from kalshi_fix_sansio.trading.money.settlements import Settlement, SettlementUpdate
-from kalshi_fix_sansio.trading.orders.order import UNCERTAIN, Account, Fill, Order, OrderUpdate
+from kalshi_fix_sansio.trading.orders.order import UNCERTAIN_STATES, Account, Fill, Order, OrderUpdate
 
 
 class PositionKey(NamedTuple):
@@ -263,7 +263,7 @@ class Positions(Mapping[PositionKey, Position]):
     def may_miss_fills(self, position: Position) -> bool:
         """Return whether fills of any order in the position's account and market may be missing."""
         return bool(position.incomplete_orders) or any(
-            order.state in UNCERTAIN and order.account == position.account
+            order.state in UNCERTAIN_STATES and order.account == position.account
             for lost in self._lost
             for orders in lost.get(position.symbol, {}).values()
             for order in orders.values()
@@ -290,7 +290,10 @@ class Positions(Mapping[PositionKey, Position]):
         return found
 
     def _apply_update(self, update: OrderUpdate, order: Order) -> list[Position]:
-        fills, is_uncertain = update.fills, order.cum_qty > order.filled_qty or order.state in UNCERTAIN
+        fills, is_uncertain = (
+            update.fills,
+            order.cum_qty > order.filled_qty or order.state in UNCERTAIN_STATES,
+        )
         changed: list[Position] = []
         if update.moved_from is not None:
             previous = self._subtract_fills(update, order, update.moved_from)

@@ -184,9 +184,10 @@ class _Pages:
     """The earliest SendingTime of the pages."""
     total: int | None = attrs.field(default=None, metadata=NOT_DUMPED)
     """Total number of pages: the highest number that a page contains; None if no page contains it."""
-    marked: bool = attrs.field(default=False, metadata=NOT_DUMPED)
+    has_fragment_flag: bool = attrs.field(default=False, metadata=NOT_DUMPED)
     """Whether a page contains LastFragment (893)."""
     has_last: bool = attrs.field(default=False, metadata=NOT_DUMPED)
+    """Whether LastFragment is set on a page, so it is the last one."""
 
     def add(self, report_id: str, page: _Page) -> None:
         """Add a new page."""
@@ -198,7 +199,7 @@ class _Pages:
         # would be reported without some payouts; with too high a total, it is listed as incomplete.
         if page.total is not None:
             self.total = page.total if self.total is None else max(self.total, page.total)
-        self.marked |= page.last is not None
+        self.has_fragment_flag |= page.last is not None
         self.has_last |= page.last is True
 
     def is_complete(self) -> bool:
@@ -210,7 +211,7 @@ class _Pages:
         """
         if self.total is not None:
             return len(self.by_id) >= self.total
-        return self.has_last or not self.marked
+        return self.has_last or not self.has_fragment_flag
 
     def settlement(self) -> Settlement:
         """Return the settlement assembled from the pages."""

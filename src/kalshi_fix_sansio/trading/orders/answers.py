@@ -18,13 +18,13 @@ from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import remember
 from kalshi_fix_sansio.trading.orders.order import Order, PendingRequest
 from kalshi_fix_sansio.trading.orders.order_index import OrderIndex
-from kalshi_fix_sansio.trading.orders.order_reports import CHANGES, identity
+from kalshi_fix_sansio.trading.orders.order_reports import CHANGE_TYPES, identity
 
 MAX_ANSWERS: Final = 10_000
-"""Maximum number of entries of each kind: answers already received, to recognize redelivered ones, and
-requests that were settled before they were answered.
+"""Maximum number of answers remembered, to recognize redelivered ones, and of requests remembered that were
+settled before they were answered.
 """
-_ANSWERED: Final[Mapping[str | None, str]] = {
+_ANSWERED_TYPES: Final[Mapping[str | None, str]] = {
     CxlRejResponseTo.ORDER_CANCEL_REQUEST: OrderCancelRequest.MSG_TYPE,
     CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST: OrderCancelReplaceRequest.MSG_TYPE,
 }
@@ -32,7 +32,7 @@ _ANSWERED: Final[Mapping[str | None, str]] = {
 
 
 @attrs.define(eq=False, repr=False)
-class Answers:
+class RequestSettler:
     """Finds the pending change or cancel that a message from the venue settles, and settles it. A settled
     request is no longer pending.
 
@@ -44,7 +44,7 @@ class Answers:
     """Messages already received, the oldest first: hashes of answers without ExecID, and "OrderID ExecID" of
     reports that settled one of several requests with the same ClOrdID.
     """
-    overtaken: dict[str, None] = attrs.field(factory=dict)
+    settled_early: dict[str, None] = attrs.field(factory=dict)
     """ClOrdIDs of changes and cancels that were settled before they were answered, the oldest first. Drop
     copy or the end of the order settled them, for example. A later reject of such a request contains no new
     information.
@@ -65,18 +65,18 @@ class Answers:
             self._kept.requests(message.cl_ord_id or ""),
             key=lambda each: (
                 each[1].orig_cl_ord_id != orig,
-                each[1].msg_type != _ANSWERED.get(answers_to, each[1].msg_type),
+                each[1].msg_type != _ANSWERED_TYPES.get(answers_to, each[1].msg_type),
             ),
         )
 
-    def overtake(self, order: Order, request: PendingRequest) -> None:
+    def settle_early(self, order: Order, request: PendingRequest) -> None:
         """Settle a request on evidence other than its own answer, which may still arrive."""
         self._kept.answer(order, request)
-        self.record_overtaken(request.cl_ord_id)
+        self.record_settled_early(request.cl_ord_id)
 
-    def record_overtaken(self, cl_ord_id: str) -> None:
-        """Remember a change or cancel whose answer is no longer needed but may still arrive."""
-        remember(self.overtaken, cl_ord_id, None, MAX_ANSWERS)
+    def record_settled_early(self, cl_ord_id: str) -> None:
+        """Remember a change or cancel that was settled without its answer; the answer may still arrive."""
+        remember(self.settled_early, cl_ord_id, None, MAX_ANSWERS)
 
     def settle(self, order: Order, report: Any, key: ExecKey | None, is_copy: bool) -> None:
         """Settle the requests that a report answers, or whose acceptance it implies. If the order is done,
@@ -84,10 +84,10 @@ class Answers:
         """
         if order.is_done:
             for request in list(order.pending):
-                self.overtake(order, request)
+                self.settle_early(order, request)
             return
         shown = [report.orig_cl_ord_id]
-        if report.exec_type in CHANGES:
+        if report.exec_type in CHANGE_TYPES:
             self._settle_change(order, report, key, is_copy)
         else:
             shown.append(report.cl_ord_id)
@@ -135,7 +135,7 @@ class Answers:
         """Settle an accepted request and the earlier requests it chains from, which must have been accepted
         too.
         """
-        settle = self.overtake if is_copy else self._kept.answer
+        settle = self.settle_early if is_copy else self._kept.answer
         earlier = order.pending[: order.pending.index(request)]
         settle(order, request)
         name = request.orig_cl_ord_id

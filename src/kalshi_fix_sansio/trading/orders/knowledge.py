@@ -113,7 +113,7 @@ class Knowledge:
 
 
 CLEAR: Final = Knowledge()
-RESOLVED: Final = {True: Knowledge(RESOLVED_OPEN), False: Knowledge(RESOLVED_DONE)}
+RESOLUTIONS: Final = {True: Knowledge(RESOLVED_OPEN), False: Knowledge(RESOLVED_DONE)}
 """The knowledge after the user has reported an order as open (True) or done (False)."""
 
 

@@ -35,7 +35,7 @@ class MassCancelState(Enum):
     MISSED = "some of its orders are still open"
 
 
-ENDED: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
+ENDED_STATES: Final = frozenset((MassCancelState.DONE, MassCancelState.REFUSED, MassCancelState.MISSED))
 
 
 @attrs.define(eq=False)
@@ -164,7 +164,7 @@ class MassCancels:
                 each.state = MassCancelState.MISSED if each.waiting else MassCancelState.DONE
                 self._touch(each)
         updates, self.touched = list(self.touched.values()), {}
-        self.open = [each for each in self.open if each.state not in ENDED]
+        self.open = [each for each in self.open if each.state not in ENDED_STATES]
         return updates
 
     def _touch(self, mass_cancel: MassCancel) -> None:

@@ -73,7 +73,7 @@ class NewestReports:
         """Return the key at which drop copy for an uncertain order must begin."""
         return order.knowledge.begin or self.newest_before(order) or order.first_key
 
-    def loaded_of(self, order: Order) -> ExecKey | None:
+    def newest_at_load(self, order: Order) -> ExecKey | None:
         """Return the newest unsolicited report of the order's shard at the time when the state was loaded."""
         shard = self.shard_of(order)
         return None if shard is None else self.loaded.get(shard)

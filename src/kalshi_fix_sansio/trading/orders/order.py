@@ -53,7 +53,7 @@ class OrderState(Enum):
     UNVERIFIED = "unverified"
 
 
-UNCERTAIN: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
+UNCERTAIN_STATES: Final = frozenset((OrderState.UNKNOWN, OrderState.UNVERIFIED))
 
 
 class Ending(Enum):
@@ -75,7 +75,7 @@ class Ending(Enum):
     CLOSED = "closed"
 
 
-ENDS: Final[Mapping[str, Ending]] = {
+ENDINGS: Final[Mapping[str, Ending]] = {
     OrdStatus.FILLED: Ending.FILLED,
     OrdStatus.CANCELED: Ending.CANCELED,
     OrdStatus.EXPIRED: Ending.EXPIRED,
@@ -195,7 +195,7 @@ class PendingRequest:
 
 
 @attrs.define(eq=False)
-class Placed:
+class NewOrderRequest:
     """A NewOrderSingle that was sent."""
 
     number: int
@@ -210,7 +210,7 @@ class Placed:
     """`Orders.epoch` of the event after which no answer is expected; 0 before that."""
     since: datetime | None = None
     unsure: bool = False
-    """Whether the venue answered, but the answer left the outcome open."""
+    """Whether the venue has answered, but the answer leaves the outcome open."""
     refused: bool = False
     """Whether the venue answered with a Reject (3) or a BusinessMessageReject (j)."""
     missing: bool = False
@@ -274,7 +274,7 @@ class Order:
         stated: Key of the newest report that contains an account, and that account; the key is `NO_KEY` for
             reports without a key.
         losses: The losses of reports about any order, shared by all orders.
-        mark: The order's position in the sequence of losses; later ones have not been applied to it yet.
+        mark: The order's position in the sequence of losses; later losses have not been applied to it yet.
         cohort: The order's cohort, a set of orders that a loss affects together; None if the order is done,
             or if anything about it is uncertain.
         seen_live: Whether an unsolicited report about the order was received, rather than only drop copy.
@@ -291,7 +291,7 @@ class Order:
     symbol: str
     side: Side | str
     order_id: str | None = None
-    _placed: Placed | None = None
+    _placed: NewOrderRequest | None = None
     _pending: list[PendingRequest] = attrs.field(factory=list)
     fills: dict[ExecKey, Fill] = attrs.field(factory=dict, metadata=keyed_by("key"))
     filled_qty: Decimal = attrs.field(default=ZERO, metadata=NOT_DUMPED)
@@ -320,13 +320,13 @@ class Order:
     update: OrderUpdate | None = attrs.field(default=None, metadata=NOT_DUMPED)
 
     @property
-    def placed(self) -> Placed | None:
+    def placed(self) -> NewOrderRequest | None:
         """The request that placed the order; None if another session placed it."""
         self.settle()
         return self._placed
 
     @placed.setter
-    def placed(self, placed: Placed | None) -> None:
+    def placed(self, placed: NewOrderRequest | None) -> None:
         self._placed = placed
 
     @property
@@ -393,7 +393,7 @@ class Order:
             for request in self._pending:
                 request.leave_unanswered(answers.epoch, answers.time)
 
-    def leave_unanswered(self, placed: Placed, epoch: int, since: datetime | None) -> None:
+    def leave_unanswered(self, placed: NewOrderRequest, epoch: int, since: datetime | None) -> None:
         """Record that the request that placed the order will not be answered. Called by `Orders`."""
         if not placed.uncertain_since_epoch:
             placed.uncertain_since_epoch, placed.since = epoch, since
@@ -401,8 +401,8 @@ class Order:
 
     @property
     def account(self) -> Account:
-        """Account of the order: from the newest report that contains one, else from the request that placed
-        it.
+        """Account of the order, from the newest report that contains an account, or else from the request
+        that placed the order.
         """
         if self.stated is not None:
             return self.stated[1]
@@ -430,7 +430,7 @@ class Order:
     def ending(self) -> Ending | None:
         """How the order ended; None if no end is known."""
         if self.end is not None:
-            return ENDS[self.end.status]
+            return ENDINGS[self.end.status]
         if self._knowledge.kind is RESOLVED_DONE:  # not changed by any loss
             return Ending.CLOSED
         if self.last is None and self._placed is not None:

@@ -15,25 +15,25 @@ from kalshi_fix_sansio.trading.common.dumping import dump_row, load_row
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.orders.knowledge import KnowledgeKind, Losses, Mark
 from kalshi_fix_sansio.trading.orders.order import (
-    UNCERTAIN,
+    UNCERTAIN_STATES,
     Cohort,
     Ending,
+    NewOrderRequest,
     Order,
     OrderDiscrepancy,
     OrderDiscrepancyKind,
     OrderState,
     OrderUpdate,
     PendingRequest,
-    Placed,
 )
 
 MAX_NAMESAKES: Final = 32
 """Maximum number of orders with the same ClOrdID that are searched, the newest first."""
-MISSING: Final = object()
+MISSING_ROW: Final = object()
 """Placeholder for a row that a dump does not contain."""
 _SLICE: Final = 200
 """Maximum number of orders loaded in one step."""
-_number: Final[Callable[[Order | Placed], int]] = attrgetter("number")
+_number: Final[Callable[[Order | NewOrderRequest], int]] = attrgetter("number")
 
 
 @attrs.define(eq=False, repr=False)
@@ -56,7 +56,8 @@ class OrderIndex:
     """The numbers of the orders that have changed since the last dump, by slot; None for a removed order."""
     by_id: dict[str, Order] = attrs.field(factory=dict)
     names: dict[str, dict[int, Order]] = attrs.field(factory=dict)
-    """Orders by ClOrdID: by the ClOrdIDs of the orders themselves and of their pending requests."""
+    """Orders by ClOrdID: each order is listed under its own ClOrdIDs and under those of its pending requests.
+    """
     live: dict[str, dict[str, dict[int, Order]]] = attrs.field(factory=dict)
     """Orders that are not done, by symbol and then by side. A query for one symbol therefore takes as long
     with 10,000 symbols as with two.
@@ -64,7 +65,9 @@ class OrderIndex:
     own: set[int] = attrs.field(factory=set)
     """Numbers of the orders that this session placed and that are not done."""
     unsettled: dict[int, Order] = attrs.field(factory=dict)
-    """Orders that may become uncertain: not done, or with fills or answers still expected."""
+    """Orders that may become uncertain, because they are not done or because fills or answers are still
+    expected.
+    """
     cohorts: list[Cohort] = attrs.field(factory=list)
     """The cohorts of all orders whose state was certain when they were last indexed; see `Cohort`."""
     current: dict[int | None, Cohort] = attrs.field(factory=dict)
@@ -144,10 +147,10 @@ class OrderIndex:
             self.current[cohort.shard] = large
         return found
 
-    def awaiting_outcome(self, name: str) -> list[tuple[Order, Placed]]:
+    def awaiting_outcome(self, name: str) -> list[tuple[Order, NewOrderRequest]]:
         """Return the orders that this session placed with this ClOrdID and whose outcome the venue has not
-        reported. Orders without any answer are first, then those whose answer left the outcome open. Both
-        groups are sorted by age, the oldest order first.
+        reported. Orders without any answer are first, followed by those whose answer left the outcome open.
+        Each of the two groups is sorted by age, the oldest order first.
         """
         found = [
             (order, order.placed)
@@ -158,9 +161,9 @@ class OrderIndex:
         return sorted(found, key=_outcome_sort_key) if len(found) > 1 else found
 
     def unlisted_order(self, name: str) -> Order | None:
-        """Return the order that was placed by a request with this ClOrdID which `OutcomesUnknown` lists now.
-        Orders are left out if an earlier event listed their request, or if it was answered. If several orders
-        remain, return the oldest uncertain one, or else the oldest.
+        """Return the order that was placed with this ClOrdID by the request that an `OutcomesUnknown` event
+        lists now. Orders whose request was answered, or listed by an earlier event, are left out. If several
+        orders remain, return the oldest uncertain one, or else the oldest.
         """
         found = [
             order
@@ -256,7 +259,7 @@ class OrderIndex:
         order = self.orders[number]
         first, last = order.first_key, order.key
         if first is not None and last is not None:
-            # If both are on the same shard, so are all reports between them.
+            # If the order's first and last reports are on the same shard, so are all reports between them.
             for key in (last,) if first.shard == last.shard else (last, *order.fills):
                 if key > self.floors.get(key.shard, NO_KEY):
                     self.floors[key.shard] = key
@@ -302,7 +305,7 @@ class OrderIndex:
         order.indexed_as = state
         if (
             state is OrderState.DONE
-            or state in UNCERTAIN
+            or state in UNCERTAIN_STATES
             or order.cum_qty > order.filled_qty
             or any(request.uncertain_since_epoch for request in order.pending)
         ):
@@ -359,7 +362,7 @@ class OrderIndex:
         for slot, row in enumerate(rows):
             if not slot % _SLICE:
                 yield
-            if row is MISSING:
+            if row is MISSING_ROW:
                 raise ValueError("rows are missing from the dump")
             if row is None:
                 self.free.append(slot)
@@ -460,9 +463,9 @@ def _first_report_sort_key(order: Order) -> tuple[ExecKey, str]:
     return order.first_key or NO_KEY, order.order_id or ""
 
 
-def _request_sort_key(placed: Placed) -> tuple[bool, int]:
+def _request_sort_key(placed: NewOrderRequest) -> tuple[bool, int]:
     return placed.unsure, placed.number
 
 
-def _outcome_sort_key(found: tuple[Order, Placed]) -> tuple[bool, int]:
+def _outcome_sort_key(found: tuple[Order, NewOrderRequest]) -> tuple[bool, int]:
     return found[1].unsure, found[0].number

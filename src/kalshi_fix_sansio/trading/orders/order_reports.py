@@ -19,17 +19,19 @@ from kalshi_fix_sansio.dialect.conditions import Terms, holds, terms
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import MAX_ID_SIZE, clipped, first_sent
-from kalshi_fix_sansio.trading.orders.order import ENDS, Account, Fill, ReportFacts
+from kalshi_fix_sansio.trading.orders.order import ENDINGS, Account, Fill, ReportFacts
 
-PENDING: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
+PENDING_TYPES: Final = frozenset((ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE))
 """ExecTypes of pending reports, which have no key and prove no change."""
-CHANGES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
+CHANGE_TYPES: Final = frozenset((ExecType.CANCELED, ExecType.REPLACED, ExecType.EXPIRED))
 """ExecTypes of reports that contain the ClOrdID of the completed request, even if the order keeps another
 ClOrdID.
 """
-GONE: Final = frozenset((OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED))
+ENDED_STATUSES: Final = frozenset(
+    (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
+)
 """OrdStatus values of orders that have ended."""
-_NEEDED: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
+_REQUIRED_FIELDS: Final = ("order_id", "cl_ord_id", "symbol", "side", "ord_status", "exec_type")
 _BALANCE: Final = CollateralAmountType.BALANCE
 _IDS: Final = ("order_id", "cl_ord_id", "orig_cl_ord_id", "symbol")
 
@@ -44,14 +46,14 @@ def _open_conditions(cls: type[Message]) -> tuple[Terms, ...]:
     )
 
 
-_OPEN: Final[dict[type[Message], tuple[Terms, ...]]] = {
+_OPEN_CONDITIONS: Final[dict[type[Message], tuple[Terms, ...]]] = {
     cls: _open_conditions(cls) for cls in (ExecutionReport, OrderCancelReject)
 }
 
 
 def leaves_open(message: Message) -> bool:
     """Return whether an answer leaves the outcome of its request open, according to the dialect."""
-    return any(holds(condition, message) for condition in _OPEN[type(message)])
+    return any(holds(condition, message) for condition in _OPEN_CONDITIONS[type(message)])
 
 
 def overlong_id(report: Any) -> str | None:
@@ -65,7 +67,7 @@ def missing_field(report: Any) -> str | None:
     """Return the name of a required field that is missing from a report or malformed, or "a valid quantity"
     if a quantity is negative. Return None if the report is complete.
     """
-    for name in _NEEDED:
+    for name in _REQUIRED_FIELDS:
         if not getattr(report, name):
             return name
     leaves_qty, cum_qty = report.leaves_qty, report.cum_qty
@@ -79,7 +81,7 @@ def parse_report(report: Any, key: ExecKey | None) -> ReportFacts:
     status = report.ord_status
     return ReportFacts(
         NO_KEY if key is None else key,
-        status in ENDS,
+        status in ENDINGS,
         report.cum_qty,
         report.leaves_qty,
         status[:MAX_ID_SIZE],

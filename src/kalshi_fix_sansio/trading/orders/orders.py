@@ -40,12 +40,12 @@ from kalshi_fix_sansio.trading.common.amounts import ZERO, from_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_state, keyed_by, loading
 from kalshi_fix_sansio.trading.common.exec_key import NO_KEY, ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped, sending_time
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests, UnplacedState
-from kalshi_fix_sansio.trading.common.uncertain_items import Found
-from kalshi_fix_sansio.trading.orders.answers import Answers
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests, UnattributedState
+from kalshi_fix_sansio.trading.common.uncertain_items import LazyItems
+from kalshi_fix_sansio.trading.orders.answers import RequestSettler
 from kalshi_fix_sansio.trading.orders.knowledge import (
     CLEAR,
-    RESOLVED,
+    RESOLUTIONS,
     Knowledge,
     KnowledgeKind,
     Loss,
@@ -56,18 +56,18 @@ from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancel
 from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
 from kalshi_fix_sansio.trading.orders.order import (
     PRIMARY,
-    UNCERTAIN,
+    UNCERTAIN_STATES,
     Account,
+    NewOrderRequest,
     Order,
     OrderDiscrepancyKind,
     OrderState,
     OrderUpdate,
     PendingRequest,
-    Placed,
     ReportFacts,
     orders_table,
 )
-from kalshi_fix_sansio.trading.orders.order_index import MISSING, OrderIndex
+from kalshi_fix_sansio.trading.orders.order_index import MISSING_ROW, OrderIndex
 from kalshi_fix_sansio.trading.orders.order_making import (
     OrderRequestError,
     check_cap,
@@ -78,9 +78,9 @@ from kalshi_fix_sansio.trading.orders.order_making import (
     wire_price,
 )
 from kalshi_fix_sansio.trading.orders.order_reports import (
-    CHANGES,
-    GONE,
-    PENDING,
+    CHANGE_TYPES,
+    ENDED_STATUSES,
+    PENDING_TYPES,
     leaves_open,
     missing_field,
     overlong_id,
@@ -105,7 +105,7 @@ _REPORTS: Final = frozenset(("8", "9", "3", "j", "r"))
 """MsgTypes with which the venue reports changes of orders or answers requests about them."""
 _REJECTED: Final = ExecType.REJECTED
 _TRADE: Final = ExecType.TRADE
-_WORKING: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
+_WORKING_STATES: Final = frozenset((OrderState.OPEN, OrderState.UNVERIFIED))
 _Change = OrderCancelReplaceRequest | OrderCancelRequest
 
 
@@ -116,16 +116,16 @@ class _State:
     epoch: int
     losses: LossesState
     number: int
-    on: bool
+    logged_on: bool
     time: datetime | None
     logon: dict[str, bool]
     newest: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     floors: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
     shards: dict[str, int]
     answers: dict[str, None]
-    overtaken: dict[str, None]
+    settled_early: dict[str, None]
     mass_cancels: list[MassCancel]
-    unplaced: UnplacedState
+    unattributed: UnattributedState
     copied: dict[int, ExecKey] = attrs.field(metadata=keyed_by("shard"))
 
 
@@ -155,7 +155,7 @@ class Orders:
         "_time",
         "_uncertainty",
         "epoch",
-        "unplaced",
+        "unattributed",
     )
 
     def __init__(
@@ -195,13 +195,13 @@ class Orders:
         self._number = 0
         self._time: datetime | None = None
         self._reports = NewestReports(max_orders)
-        self._answers = Answers(self._kept)
-        self.unplaced: UnplacedRequests = UnplacedRequests(
+        self._answers = RequestSettler(self._kept)
+        self.unattributed: UnattributedRequests = UnattributedRequests(
             NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest
         )
         """Requests with an unknown outcome that concern unknown orders or could not be decoded."""
         self._uncertainty = Uncertainty(
-            self._kept, self._reports, self._answers, self._mass_cancels, self.unplaced
+            self._kept, self._reports, self._answers, self._mass_cancels, self.unattributed
         )
 
     def _set_logon(self, logon: Mapping[str, Any]) -> None:
@@ -230,29 +230,31 @@ class Orders:
         """
         return self._kept.by_cl_ord_id(cl_ord_id)
 
-    def live(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
+    def live(self, symbol: str | None = None, side: Side | None = None) -> LazyItems[Order]:
         """Return the orders that are not done, in any state, the oldest first. The result is lazy: each
         order is looked up when the iteration reaches it."""
-        return Found(lambda: self._kept.live_orders(symbol, side))
+        return LazyItems(lambda: self._kept.live_orders(symbol, side))
 
-    def working(self, symbol: str | None = None, side: Side | None = None) -> Found[Order]:
+    def working(self, symbol: str | None = None, side: Side | None = None) -> LazyItems[Order]:
         """Return the orders that are OPEN or UNVERIFIED: open at the venue, as far as is known. Like the
         result of `live`, the result is lazy.
         """
         live = self.live(symbol, side)
         # A live order with a report is always OPEN or UNVERIFIED.
-        return Found(lambda: (each for each in live if each.last is not None or each.state in _WORKING))
+        return LazyItems(
+            lambda: (each for each in live if each.last is not None or each.state in _WORKING_STATES)
+        )
 
     @property
     def mass_cancels(self) -> list[MassCancel]:
         """The mass cancels that are not complete, oldest first."""
         return list(self._mass_cancels.open)
 
-    def uncertain(self) -> Found[UncertainOrder]:
+    def uncertain(self) -> LazyItems[UncertainOrder]:
         """Return the uncertainties that no expected message will resolve. The result is lazy: each item is
         determined when the iteration reaches it.
         """
-        return Found(lambda: self._uncertainty.items(self._kept.maybe_uncertain()))
+        return LazyItems(lambda: self._uncertainty.items(self._kept.maybe_uncertain()))
 
     @property
     def newest(self) -> Mapping[int, ExecKey]:
@@ -373,12 +375,12 @@ class Orders:
         """
         if isinstance(request, NewOrderSingle):
             waiting = [order for order, _ in self._kept.awaiting_outcome(request.cl_ord_id)]
-            # An order with this ClOrdID whose outcome is unknown was sent earlier and stays.
+            # An earlier order with this ClOrdID whose outcome is unknown is kept.
             sent = [order for order in waiting if order.state is OrderState.SENT]
             if sent:
                 self._kept.drop(max(sent, key=lambda order: order.number))
         elif isinstance(request, _CHANGES):
-            pending = [each for each in self._pending_like(request) if not each[1].is_unknown]
+            pending = [each for each in self._find_pending(request) if not each[1].is_unknown]
             if pending:
                 newest = max(reversed(pending), key=lambda each: each[1].terms == pending[0][1].terms)
                 self._kept.answer(*newest)
@@ -412,10 +414,10 @@ class Orders:
         until their reports arrive. Later reports from the venue still count.
         """
         self._kept.begin(order)
-        order.knowledge = RESOLVED[is_open]
+        order.knowledge = RESOLUTIONS[is_open]
         for request in list(order.pending):
             if request.is_unknown or not is_open:
-                self._answers.overtake(order, request)
+                self._answers.settle_early(order, request)
         if is_open:
             self._mass_cancels.record_open(order.number)
         return self._take_updates()
@@ -460,9 +462,9 @@ class Orders:
         self._kept.add(order)
         return order
 
-    def _make_placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> Placed:
+    def _make_placed(self, message: NewOrderSingle, after: Mapping[int, ExecKey]) -> NewOrderRequest:
         self._number += 1
-        return Placed(
+        return NewOrderRequest(
             self._number,
             message.cl_ord_id,
             self._price(message.price),
@@ -482,7 +484,7 @@ class Orders:
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
             return
         if order.is_done:  # the venue cannot accept the request
-            self._answers.record_overtaken(message.cl_ord_id)
+            self._answers.record_settled_early(message.cl_ord_id)
             return
         self._kept.begin(order)
         order.pending.append(self._pending_request(message, self._reports.newest_of(order)))
@@ -497,7 +499,7 @@ class Orders:
             pending.quantity = message.order_qty
         return pending
 
-    def _pending_like(self, message: _Change) -> list[tuple[Order, PendingRequest]]:
+    def _find_pending(self, message: _Change) -> list[tuple[Order, PendingRequest]]:
         """Return the pending requests with the ClOrdID and type of a sent message, those with the same terms
         first.
         """
@@ -528,7 +530,7 @@ class Orders:
             )
             # The content of the report is unknown, so the order that it names becomes uncertain. If it names
             # no known order, every order becomes uncertain.
-            if report.exec_type not in PENDING:
+            if report.exec_type not in PENDING_TYPES:
                 self._lose_reports(named)
             return
         kept = self._kept
@@ -543,11 +545,11 @@ class Orders:
         if kind == _REJECTED and leaves_open(report):
             self._leave_open(report)
             return
-        if self.unplaced and kind not in PENDING:
-            self.unplaced.answer(report.cl_ord_id, NewOrderSingle)
-            self.unplaced.answer(report.orig_cl_ord_id, NewOrderSingle)
-            if kind in CHANGES or kind == _REJECTED:
-                self.unplaced.answer(report.cl_ord_id, *_CHANGES)
+        if self.unattributed and kind not in PENDING_TYPES:
+            self.unattributed.answer(report.cl_ord_id, NewOrderSingle)
+            self.unattributed.answer(report.orig_cl_ord_id, NewOrderSingle)
+            if kind in CHANGE_TYPES or kind == _REJECTED:
+                self.unattributed.answer(report.cl_ord_id, *_CHANGES)
         key, malformed = None, ""
         try:
             key = ExecKey.parse(report.exec_id or "")
@@ -562,7 +564,7 @@ class Orders:
         update = kept.begin(order)
         if malformed:
             kept.record_discrepancy(order, OrderDiscrepancyKind.BAD_EXEC_ID, malformed)
-        if kind in PENDING:
+        if kind in PENDING_TYPES:
             return
         cum_qty = report.cum_qty
         if cum_qty > order.cum_qty:
@@ -651,7 +653,7 @@ class Orders:
             own.order_id = report.order_id
             self._kept.by_id[own.order_id or ""] = own
             return own
-        if report.exec_type in PENDING:
+        if report.exec_type in PENDING_TYPES:
             return None
         if key is not None and key <= self._kept.floors.get(key.shard, NO_KEY):
             detail = f"report {key} of order {report.order_id}"
@@ -722,8 +724,8 @@ class Orders:
             return
         found = self._answers.candidates_for_reject(message)
         if not found and (
-            message.cl_ord_id in self._answers.overtaken
-            or (not leaves_open(message) and self.unplaced.answer(message.cl_ord_id, *_CHANGES))
+            message.cl_ord_id in self._answers.settled_early
+            or (not leaves_open(message) and self.unattributed.answer(message.cl_ord_id, *_CHANGES))
         ):
             return
         if not found:
@@ -742,7 +744,7 @@ class Orders:
             return
         self._kept.answer(order, request)
         # The venue no longer has the order, although no report of its end has been received.
-        if message.ord_status in GONE and not order.is_done:
+        if message.ord_status in ENDED_STATUSES and not order.is_done:
             self.epoch += 1
             order.knowledge = order.knowledge.record_absence(self.epoch, self._time, order.key)
 
@@ -751,7 +753,7 @@ class Orders:
         if not (
             self._answers.record_answer(message)
             or self._mass_cancels.answer(message)
-            or self.unplaced.answer(message.cl_ord_id, OrderMassCancelRequest)
+            or self.unattributed.answer(message.cl_ord_id, OrderMassCancelRequest)
         ):
             detail = f"OrderMassCancelReport for {clipped(message.cl_ord_id)}"
             self._kept.record_discrepancy(None, OrderDiscrepancyKind.UNKNOWN_REQUEST, detail)
@@ -764,7 +766,7 @@ class Orders:
                 self._kept.begin(order)
                 placed.refused = True
         elif isinstance(sent, _CHANGES):
-            for order, request in self._pending_like(sent)[:1]:
+            for order, request in self._find_pending(sent)[:1]:
                 self._kept.answer(order, request)
         elif isinstance(sent, OrderMassCancelRequest):
             text: Any = getattr(event.reject, "text", None)
@@ -778,7 +780,7 @@ class Orders:
         if they had been passed to `apply` when they were sent.
         """
         self.epoch += 1
-        for request, message in self.unplaced.read(event):
+        for request, message in self.unattributed.read(event):
             if request.msg_type == NewOrderSingle.MSG_TYPE:
                 self._handle_unknown_order(request, message)
             elif request.msg_type == OrderMassCancelRequest.MSG_TYPE:
@@ -798,7 +800,7 @@ class Orders:
                 order, since = self._add(message, self._reports.loaded), request.sent_at
         if order is None or order.placed is None:
             if reported is None:
-                self.unplaced.keep(request)
+                self.unattributed.keep(request)
             return
         self._kept.begin(order)
         order.placed.named = True
@@ -811,7 +813,7 @@ class Orders:
         if self._mass_cancels.find(name) is None:
             # Without a known order, no report could show that the mass cancel was carried out.
             if not self._kept.own:
-                self.unplaced.keep(request)
+                self.unattributed.keep(request)
                 return
             self._mass_cancels.send(name, set(self._kept.own), dict(self._reports.loaded))
             since = request.sent_at
@@ -821,7 +823,7 @@ class Orders:
         found = (
             self._kept.requests(request.request_id, request.msg_type)
             if message is None
-            else self._pending_like(message)
+            else self._find_pending(message)
         )
         unlisted = [each for each in found if not each[1].named]
         if unlisted:
@@ -831,13 +833,13 @@ class Orders:
         else:
             known = None if message is None else self._order_of(message)
             if message is None or known is None:
-                self.unplaced.keep(request)
+                self.unattributed.keep(request)
                 return
             order, since = known, request.sent_at
             if order.is_done:
-                self._answers.record_overtaken(message.cl_ord_id)
+                self._answers.record_settled_early(message.cl_ord_id)
                 return
-            pending = self._pending_request(message, self._reports.loaded_of(order))
+            pending = self._pending_request(message, self._reports.newest_at_load(order))
             if pending.renames and order.cl_ord_id == pending.cl_ord_id:
                 return  # reports already show that the request was accepted
             order.pending.append(pending)
@@ -871,7 +873,7 @@ class Orders:
             self._lose_reports()
 
     def _handle_message_rejected(self, event: MessageRejected) -> None:
-        """Handle a message from the venue that this side rejected and did not deliver."""
+        """Handle a message from the venue that this session rejected and did not deliver."""
         refused = event.message
         if event.will_be_resent or (refused is not None and refused.msg_type not in _REPORTS):
             return
@@ -939,9 +941,9 @@ class Orders:
             self._kept.floors,
             self._reports.shards,
             self._answers.known,
-            self._answers.overtaken,
+            self._answers.settled_early,
             self._mass_cancels.open,
-            self.unplaced.dump(),
+            self.unattributed.dump(),
             self._reports.copied,
         )
         yield _ROW, dump_state(state)
@@ -991,24 +993,24 @@ class Orders:
         reports = self._reports
         reports.live, reports.copied, reports.shards = state.newest, state.copied, state.shards
         self._kept.floors = state.floors
-        self._answers.known, self._answers.overtaken = state.answers, state.overtaken
+        self._answers.known, self._answers.settled_early = state.answers, state.settled_early
         prefix = f"{_ROW}/"
         slots = 0
         for count, name in enumerate(rows):
             if not count % _KEYS_PER_STEP:
                 yield []
             slots += name.startswith(prefix)
-        for _ in self._kept.load((rows.get(f"{prefix}{slot}", MISSING) for slot in range(slots)), marks):
+        for _ in self._kept.load((rows.get(f"{prefix}{slot}", MISSING_ROW) for slot in range(slots)), marks):
             yield []
 
     def _load_rest(self, state: _State) -> list[OrderUpdate]:
         self._mass_cancels.open = state.mass_cancels
-        self.unplaced.load(state.unplaced)
+        self.unattributed.load(state.unattributed)
         self._reports.loaded = dict(self._reports.live)
-        if state.on:
+        if state.logged_on:
             self._handle_end()
         updates = self._take_updates()
-        if not updates and any(each.state in UNCERTAIN for each in self._kept.maybe_uncertain()):
+        if not updates and any(each.state in UNCERTAIN_STATES for each in self._kept.maybe_uncertain()):
             updates.append(OrderUpdate(None, lost=self._kept.live))
         return updates
 

@@ -16,9 +16,9 @@ from kalshi_fix_sansio._generated import (
     OrderMassCancelRequest,
 )
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey, covers, first_keys
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
-from kalshi_fix_sansio.trading.common.uncertain_items import Found, Remedy
-from kalshi_fix_sansio.trading.orders.answers import Answers
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
+from kalshi_fix_sansio.trading.common.uncertain_items import LazyItems, Remedy
+from kalshi_fix_sansio.trading.orders.answers import RequestSettler
 from kalshi_fix_sansio.trading.orders.mass_cancels import MassCancel, MassCancels
 from kalshi_fix_sansio.trading.orders.newest_reports import NewestReports
 from kalshi_fix_sansio.trading.orders.order import Cohort, Order, OrderState, OrderUpdate, PendingRequest
@@ -29,7 +29,7 @@ from kalshi_fix_sansio.trading.orders.uncertain_orders import (
     UncertainOrderKind,
 )
 
-_UNPLACED: Final = {
+_ITEM_BY_MSG_TYPE: Final = {
     NewOrderSingle.MSG_TYPE: (UncertainOrderKind.ORDER_UNKNOWN, "order"),
     OrderCancelReplaceRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
     OrderCancelRequest.MSG_TYPE: (UncertainOrderKind.REQUEST_UNKNOWN, "request"),
@@ -45,12 +45,12 @@ class Uncertainty:
 
     _kept: OrderIndex
     _reports: NewestReports
-    _answers: Answers
+    _answers: RequestSettler
     _mass_cancels: MassCancels
-    _unplaced: UnplacedRequests
+    _unattributed: UnattributedRequests
 
     def items(self, orders: Iterable[Order]) -> Iterator[UncertainOrder]:
-        """Yield the uncertain items about these orders, about mass cancels and about unplaced requests."""
+        """Yield the uncertain items about these orders, mass cancels and unattributed requests."""
         for order in orders:
             state = order.state
             if state is OrderState.UNKNOWN and order.placed is not None:
@@ -77,14 +77,14 @@ class Uncertainty:
                     mass_cancel=each,
                     begin=min(self._awaited(each).values(), default=None),
                 )
-        for unplaced in self._unplaced:
-            kind, about = _UNPLACED[unplaced.msg_type]
+        for unattributed in self._unattributed:
+            kind, about = _ITEM_BY_MSG_TYPE[unattributed.msg_type]
             yield UncertainOrder(
                 kind=kind,
                 what=kind.value,
-                about=f"{about} {unplaced.request_id}",
-                since=unplaced.sent_at,
-                unplaced=unplaced,
+                about=f"{about} {unattributed.request_id}",
+                since=unattributed.sent_at,
+                unattributed=unattributed,
             )
 
     def drop_copy_start(self, forgotten: Mapping[int, ExecKey]) -> dict[int, ExecKey]:
@@ -101,8 +101,8 @@ class Uncertainty:
         return [each for each in self._kept.cohorts if not each.is_lost or each.begin is not None]
 
     def _awaited(self, mass_cancel: MassCancel) -> dict[int, ExecKey]:
-        """Return, for each shard with an order that the mass cancel still awaits, the newest report known
-        when the mass cancel was sent.
+        """By shard, return the newest report known when the mass cancel was sent. Only shards with orders for
+        whose end the mass cancel still waits are included.
         """
         known = [each for each in self._kept.cohorts if each.shard is not None]
         shards = {each.shard for each in known if not mass_cancel.waiting.isdisjoint(each.slots)}
@@ -126,14 +126,14 @@ class Uncertainty:
             if cohort.shard == covered.shard and covers(covered.begin, cohort.begin):
                 verified += kept.verify(cohort)
         if verified:
-            kept.touched.append(OrderUpdate(None, verified=Found(partial(kept.numbered, verified))))
+            kept.touched.append(OrderUpdate(None, verified=LazyItems(partial(kept.numbered, verified))))
         self._mass_cancels.record_covered(still_open, covered.begin, covered.epoch)
         for cohort in kept.cohorts:
             if cohort.shard == covered.shard and not cohort.is_lost:
                 self._mass_cancels.record_covered(cohort.slots.keys(), covered.begin, covered.epoch)
 
     def _cover_order(self, order: Order, covered: DropCopyRange) -> None:
-        """Resolve those uncertainties about an order that are covered by a complete drop copy range."""
+        """Resolve the uncertainties about an order that a complete drop copy range covers."""
         before = order.state
         resolved = [
             request
@@ -150,7 +150,7 @@ class Uncertainty:
         if resolved or order.state is not before:
             self._kept.begin(order)
             for request in resolved:
-                self._answers.overtake(order, request)
+                self._answers.settle_early(order, request)
 
 
 def _uncertain_order(

@@ -19,7 +19,7 @@ MAX_SYMBOLS: Final = 10_000
 
 
 @attrs.define(eq=False)
-class Preceding:
+class PrecedingReports:
     """The newest reports, and the latest time, that are known to precede the order of an accepted quote.
     The order need not exist.
     """
@@ -41,7 +41,7 @@ class ReportKeys:
     _newest: dict[int, ExecKey] = attrs.field(factory=dict, metadata=keyed_by("shard"))
     _shards: dict[str, int] = attrs.field(factory=dict)
 
-    def record_report(self, report: Any, waiting: Iterable[Preceding]) -> None:
+    def record_report(self, report: Any, waiting: Iterable[PrecedingReports]) -> None:
         """Record the key of a report. Record it also for each accepted quote in `waiting` whose time is later
         than the TransactTime of the report.
         """
@@ -63,7 +63,7 @@ class ReportKeys:
         """Record the shard of a market."""
         remember(self._shards, symbol, shard, MAX_SYMBOLS)
 
-    def record_begin(self, preceding: Preceding, time: datetime | None) -> None:
+    def record_begin(self, preceding: PrecedingReports, time: datetime | None) -> None:
         """Record that all reports received so far precede the order, and so does `time`, if given."""
         for key in self._newest.values():
             _keep(preceding.keys, key)
@@ -71,19 +71,19 @@ class ReportKeys:
             preceding.time = time if preceding.time is None else max(preceding.time, time)
 
     def drop_copy_start(
-        self, overdue: Iterable[tuple[str, Preceding]], forgotten: Mapping[int, ExecKey]
+        self, overdue: Iterable[tuple[str, PrecedingReports]], forgotten: Mapping[int, ExecKey]
     ) -> dict[int, ExecKey]:
         """Return, by shard, the key from which drop copy must be requested to find overdue orders. `overdue`
         contains the market and the preceding reports of each order. Orders without a known key are left out.
         """
         return first_keys((self._first_key(symbol, preceding) for symbol, preceding in overdue), forgotten)
 
-    def _first_key(self, symbol: str, preceding: Preceding) -> ExecKey | None:
+    def _first_key(self, symbol: str, preceding: PrecedingReports) -> ExecKey | None:
         shard = self._shards.get(symbol)
         return None if shard is None else preceding.keys.get(shard)
 
     def proves_no_order(
-        self, covered: DropCopyRange, symbol: str, preceding: Preceding, due: datetime
+        self, covered: DropCopyRange, symbol: str, preceding: PrecedingReports, due: datetime
     ) -> bool:
         """Return whether a range that contains no report about the order proves that there is no order. `due`
         is the time by which the order would have been reported.

@@ -35,11 +35,11 @@ from kalshi_fix_sansio.events import LoggedOn, OpenRequest
 from kalshi_fix_sansio.trading.common.amounts import ZERO, divide, subtract, to_cents
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedState
-from kalshi_fix_sansio.trading.orders.order_reports import PENDING, leaves_open
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedState
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES, leaves_open
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import (
-    ENDED,
+    ENDED_STATES,
     Acceptance,
     CreatorQuote,
     CreatorRfq,
@@ -50,7 +50,7 @@ from kalshi_fix_sansio.trading.rfq.creator_state import (
 from kalshi_fix_sansio.trading.rfq.deals import Fact
 from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
 from kalshi_fix_sansio.trading.rfq.values import (
-    GONE,
+    CLOSED_QUOTE_TEXTS,
     HIGH_VOLATILITY,
     ONE,
     STANDARD,
@@ -65,13 +65,15 @@ from kalshi_fix_sansio.trading.rfq.values import (
 
 MAX_ACCEPTANCES: Final = 16
 """Maximum number of acceptances kept per request, including the current acceptance."""
-MAX_EARLY: Final = 1_000
+MAX_EARLY_QUOTES: Final = 1_000
 """Maximum number of quotes kept whose RfqId does not belong to a known request yet."""
 _ANSWERS: Final = frozenset(
     each.MSG_TYPE for each in (QuoteRequestAck, QuoteRequestReject, AcceptQuoteStatus, RFQCancelStatus)
 )
 """Messages that change the state of a request, in addition to execution reports."""
-_RESOLVABLE: Final = frozenset((RfqState.OPEN, RfqState.ACCEPTED, *(ENDED - {RfqState.REFUSED})))
+_RESOLVABLE_STATES: Final = frozenset(
+    (RfqState.OPEN, RfqState.ACCEPTED, *(ENDED_STATES - {RfqState.REFUSED}))
+)
 """States that the user can pass to `RfqCreator.resolve`."""
 _ACCEPTANCE_FACTS: Final = {
     RfqState.OPEN: {Fact.REFUSED},
@@ -94,7 +96,7 @@ class _State:
     rfqs: list[CreatorRfq]
     early: list[tuple[str, CreatorQuote]]
     """Quotes for requests that are not known yet, with their RfqIds."""
-    unplaced: UnplacedState
+    unattributed: UnattributedState
 
 
 class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
@@ -314,7 +316,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         """
         acceptance = rfq.acceptance
         need_acceptance = (RfqState.ACCEPTED, RfqState.EXECUTED, RfqState.FAILED)
-        if state not in _RESOLVABLE or (acceptance is None and state in need_acceptance):
+        if state not in _RESOLVABLE_STATES or (acceptance is None and state in need_acceptance):
             raise RfqRequestError(
                 f"request {rfq.quote_req_id} cannot be resolved to this state: {state.value}"
             )
@@ -487,8 +489,8 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_cancel_status(self, status: Any) -> None:
         rfq = self.rfq(status.quote_req_id or "") or self.rfq(status.rfq_id or "")
         if rfq is None:
-            known = self.unplaced.answer(status.rfq_id, RFQCancel)
-            if not self.unplaced.answer(status.quote_req_id, RFQCancel) and not known:
+            known = self.unattributed.answer(status.rfq_id, RFQCancel)
+            if not self.unattributed.answer(status.quote_req_id, RFQCancel) and not known:
                 self._record_unknown(RfqDiscrepancyKind.UNKNOWN_RFQ, status, status.quote_req_id)
             return
         update = self._update_of(rfq)
@@ -512,7 +514,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
             return
         rfq = self._by_rfq_id.get(message.quote_req_id)
         if rfq is None:
-            if len(self._early) >= MAX_EARLY:
+            if len(self._early) >= MAX_EARLY_QUOTES:
                 del self._early[next(iter(self._early))]
             self._early[message.quote_req_id, quote.quote_id] = quote
             return
@@ -578,7 +580,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         acceptance.text = clipped(text)
         update.answered = acceptance
         quote = rfq.quotes.get(acceptance.quote_id)
-        if quote is not None and text in GONE:
+        if quote is not None and text in CLOSED_QUOTE_TEXTS:
             # The venue does not report the end of a quote to the creator in any other message.
             quote.gone = text
         self._reindex(rfq)
@@ -587,7 +589,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         deals = self._may_trade.values()
         self._keys.record_report(report, [each.preceding for deal in deals for each in deal.rfq.acceptances])
         acceptance = self._find(report.cl_ord_id, None)
-        if acceptance is None or report.exec_type in PENDING:
+        if acceptance is None or report.exec_type in PENDING_TYPES:
             return
         update = self._update_of(acceptance.rfq)
         if report.exec_type == ExecType.REJECTED and leaves_open(report):
@@ -633,7 +635,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
     def _handle_unanswered(self, request: OpenRequest, message: Any) -> None:
         # `Orders` already lists every order with an unknown outcome.
         if not self._lose_request(request, message) and request.msg_type != NewOrderSingle.MSG_TYPE:
-            self.unplaced.keep(request)
+            self.unattributed.keep(request)
 
     def _lose_request(self, request: OpenRequest, message: Any) -> bool:
         """Apply a request that will not be answered. Adopt an unknown request as if it had been passed to
@@ -730,14 +732,14 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
                 self._keys,
                 list(self._rfqs.values()),
                 [(rfq_id, quote) for (rfq_id, _), quote in self._early.items()],
-                self.unplaced.dump(),
+                self.unattributed.dump(),
             )
         )
 
     def load(self, dumped: Mapping[str, Any]) -> None:
         """Replace the state with a dump that this process or an earlier one wrote.
 
-        On KalshiRT, the venue resends the messages since the dump at the next logon.
+        At the next logon on KalshiRT, the venue resends the messages that it has sent since the dump.
 
         Raises:
             ValueError: the dump was not produced by `dump` of this class and version; the state is unchanged.
@@ -749,7 +751,7 @@ class RfqCreator(RfqMachine[CreatorRfq, Acceptance, CreatorUpdate]):
         self._rfqs, self._early = rfqs, early
         self._by_rfq_id = {rfq.rfq_id: rfq for rfq in rfqs.values() if rfq.rfq_id is not None}
         self._accepted, self._may_trade = {}, {}
-        self.unplaced.load(state.unplaced)
+        self.unattributed.load(state.unattributed)
         self._updates.clear()
         for rfq in rfqs.values():
             for acceptance in rfq.acceptances:

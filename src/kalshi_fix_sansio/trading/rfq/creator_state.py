@@ -38,12 +38,12 @@ class RfqState(Enum):
     EXPIRED = "closed by the venue; an accepted quote does not trade"
 
 
-ENDED: Final = frozenset(
+ENDED_STATES: Final = frozenset(
     (RfqState.EXECUTED, RfqState.FAILED, RfqState.REFUSED, RfqState.CANCELED, RfqState.EXPIRED)
 )
-_ENDS: Final = frozenset((Fact.EXECUTED, Fact.ORDER_REFUSED, Fact.NO_ORDER))
-"""Facts after which an acceptance cannot trade any more."""
-_CLOSED: Final = (
+_FINAL_FACTS: Final = frozenset((Fact.EXECUTED, Fact.ORDER_REFUSED, Fact.NO_ORDER))
+"""Facts after which an acceptance can no longer trade."""
+_ENDING_FACTS: Final = (
     (Fact.EXPIRED, RfqState.EXPIRED),
     (Fact.CANCELED, RfqState.CANCELED),
     (Fact.REFUSED, RfqState.REFUSED),
@@ -65,7 +65,8 @@ class CreatorQuote:
         contracts: Number of contracts requested; None if the request specifies cash.
         maker: The maker's public id.
         made: Time of the quote, in UTC according to the venue.
-        gone: Text (58) with which the venue reported that the quote is no longer open; None until then.
+        gone: Text (58) of the message in which the venue reported that the quote is no longer open; None
+            until then.
         age: TransactTime, SendingTime and MsgSeqNum, as a sort key: the newer of two quotes has the higher
             key.
     """
@@ -141,7 +142,7 @@ class Acceptance(Deal):
     @property
     def may_trade(self) -> bool:
         """Whether the acceptance may still trade."""
-        return self.facts.isdisjoint(_ENDS) and not self.is_refused
+        return self.facts.isdisjoint(_FINAL_FACTS) and not self.is_refused
 
 
 @attrs.define(eq=False)
@@ -193,7 +194,7 @@ class CreatorRfq:
             return RfqState.EXECUTED
         if any(Fact.ORDER_REFUSED in each.facts and not each.is_refused for each in self.acceptances):
             return RfqState.FAILED
-        for fact, state in _CLOSED:
+        for fact, state in _ENDING_FACTS:
             if fact in self.facts:
                 return state
         acceptance = self.acceptance
@@ -208,7 +209,7 @@ class CreatorRfq:
     @property
     def has_ended(self) -> bool:
         """Whether the request has ended."""
-        return self.state in ENDED
+        return self.state in ENDED_STATES
 
     @property
     def acceptance(self) -> Acceptance | None:

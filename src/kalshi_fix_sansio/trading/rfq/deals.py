@@ -12,7 +12,7 @@ import attrs
 from kalshi_fix_sansio._generated import ExecType
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.received import clipped
-from kalshi_fix_sansio.trading.rfq.coverage import Preceding
+from kalshi_fix_sansio.trading.rfq.coverage import PrecedingReports
 from kalshi_fix_sansio.trading.rfq.values import RfqDiscrepancy
 
 
@@ -44,7 +44,7 @@ class Deal:
     cum_qty: Decimal = attrs.field(default=ZERO, kw_only=True)
     text: str = attrs.field(default="", kw_only=True)
     facts: set[Fact] = attrs.field(factory=set, kw_only=True, repr=False)
-    preceding: Preceding = attrs.field(factory=Preceding, kw_only=True, repr=False)
+    preceding: PrecedingReports = attrs.field(factory=PrecedingReports, kw_only=True, repr=False)
     uncertain_since: datetime | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def lose(self, since: datetime | None, now: datetime | None) -> None:

@@ -23,7 +23,7 @@ from kalshi_fix_sansio.events import (
 from kalshi_fix_sansio.trading.common.amounts import ZERO
 from kalshi_fix_sansio.trading.common.exec_key import ExecKey
 from kalshi_fix_sansio.trading.common.received import clipped
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequests
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequests
 from kalshi_fix_sansio.trading.orders.uncertain_orders import DropCopyRange, unwrapped
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.creator_state import Acceptance
@@ -36,7 +36,7 @@ from kalshi_fix_sansio.trading.rfq.values import (
     RfqDiscrepancyKind,
     RfqWindows,
     UncertainRfq,
-    unplaced_items,
+    unattributed_items,
 )
 
 R = TypeVar("R")
@@ -59,7 +59,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         "_standard",
         "_updates",
         "_volatile_symbols",
-        "unplaced",
+        "unattributed",
     )
     _UPDATE: type[U]
     _REQUESTS: tuple[type[Message], ...]
@@ -83,7 +83,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
         """Accepted deals that may trade: by QuoteID for a maker, by QuoteReqID for a creator."""
         self._keys = ReportKeys()
         self._now: datetime | None = None
-        self.unplaced: UnplacedRequests = UnplacedRequests(*self._REQUESTS)
+        self.unattributed: UnattributedRequests = UnattributedRequests(*self._REQUESTS)
         """Requests with an unknown outcome that concern unknown RFQs or quotes, or could not be decoded."""
         self._updates: dict[Any, U] = {}
         """Updates of the current call by the key of their request, or by a number for a discrepancy without a
@@ -114,7 +114,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     def uncertain(self) -> list[UncertainRfq]:
         """Return the uncertainties that no expected message will resolve."""
-        return [*self._uncertain_items(), *unplaced_items(self.unplaced)]
+        return [*self._uncertain_items(), *unattributed_items(self.unattributed)]
 
     def next_deadline(self) -> datetime | None:
         """Return the time at which to call `handle_timer`, in UTC; None without a deadline."""
@@ -149,7 +149,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _uncertain_deals(self) -> Iterator[tuple[D, datetime]]:
-        """Yield the uncertain deals that may still trade, with the time by which their order would be
+        """Yield the uncertain deals that may still trade, each with the time by which its order would be
         reported.
         """
 
@@ -160,12 +160,12 @@ class RfqMachine(ABC, Generic[R, D, U]):
         uncertain. A time before the current one is ignored.
         """
         self._advance(now)
-        return self._drain_updates()
+        return self._take_updates()
 
     def apply(self, event: object, now: datetime) -> list[U]:
-        """Apply an event of the session or client, a received message, a drop copy result
-        (`DropCopyReport`, `DropCopyRange`), or a request that is about to be sent. A request that this object
-        returned may be passed too, without any effect.
+        """Apply an event of the session or client, a received message, a drop copy result (`DropCopyReport`,
+        `DropCopyRange`), or a request that is about to be sent. Passing a request that this object returned
+        has no effect.
 
         Returns the changes, with the messages to send now. Other events and messages have no effect.
 
@@ -184,7 +184,7 @@ class RfqMachine(ABC, Generic[R, D, U]):
             case RejectReceived(sent=sent, reject=reject):
                 self._handle_reject(sent, reject)
             case OutcomesUnknown():
-                for request, decoded in self.unplaced.read(message):
+                for request, decoded in self.unattributed.read(message):
                     self._handle_unanswered(request, decoded)
             case MessagesLost() | SequenceSkipped(gap_fill=False):
                 self._lose_answers()
@@ -193,11 +193,13 @@ class RfqMachine(ABC, Generic[R, D, U]):
                 self._handle_undelivered(refused)
             case _:
                 self._handle_message(message, now, is_event=message is not event)
-        return self._drain_updates()
+        return self._take_updates()
 
     @abstractmethod
     def _handle_message(self, message: object, now: datetime, *, is_event: bool) -> None:
-        """Apply an event, or a message (bare or from an event), that only this side of the RFQ handles."""
+        """Apply an event or a message that only this side of the RFQ handles. A message is passed with or
+        without its event.
+        """
 
     @abstractmethod
     def _handle_report(self, report: Any) -> None:
@@ -215,8 +217,8 @@ class RfqMachine(ABC, Generic[R, D, U]):
 
     @abstractmethod
     def _handle_undelivered(self, refused: Any) -> None:
-        """Handle a message from the venue that this side rejected and did not deliver. It is None if it could
-        not be decoded, and may then concern any deal.
+        """Handle a message from the venue that this session rejected and did not deliver. `refused` is None
+        if the message could not be decoded; it may then concern any deal.
         """
 
     @abstractmethod
@@ -263,10 +265,10 @@ class RfqMachine(ABC, Generic[R, D, U]):
     def _record_unknown(
         self, kind: RfqDiscrepancyKind, answer: Any, name: str | None, *requests: type[Message]
     ) -> None:
-        """Record a discrepancy for an answer with an unknown id, unless it answers an unplaced request."""
-        if not (requests and self.unplaced.answer(name, *requests)):
+        """Record a discrepancy for an answer with an unknown id if it answers no unattributed request."""
+        if not (requests and self.unattributed.answer(name, *requests)):
             self._add_discrepancy(None, kind, f"{answer.NAME} for {clipped(name)!r}")
 
-    def _drain_updates(self) -> list[U]:
+    def _take_updates(self) -> list[U]:
         updates, self._updates = self._updates, {}
         return [each for each in updates.values() if each.has_effect]

@@ -30,13 +30,13 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import LoggedOn, OpenRequest, SessionEnded
 from kalshi_fix_sansio.trading.common.dumping import dump_state, loading
 from kalshi_fix_sansio.trading.common.received import clipped, readable
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedState
-from kalshi_fix_sansio.trading.orders.order_reports import PENDING
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedState
+from kalshi_fix_sansio.trading.orders.order_reports import PENDING_TYPES
 from kalshi_fix_sansio.trading.rfq.coverage import ReportKeys
 from kalshi_fix_sansio.trading.rfq.deals import Fact
 from kalshi_fix_sansio.trading.rfq.machine import RfqMachine
 from kalshi_fix_sansio.trading.rfq.maker_state import (
-    ENDED,
+    ENDED_STATES,
     MakerQuote,
     MakerRfq,
     MakerUpdate,
@@ -44,7 +44,7 @@ from kalshi_fix_sansio.trading.rfq.maker_state import (
     QuoteTerms,
 )
 from kalshi_fix_sansio.trading.rfq.values import (
-    GONE,
+    CLOSED_QUOTE_TEXTS,
     HIGH_VOLATILITY,
     STANDARD,
     RfqDiscrepancyKind,
@@ -60,22 +60,22 @@ from kalshi_fix_sansio.trading.rfq.values import (
 
 MAX_QUOTES: Final = 16
 """Maximum number of quotes kept per request, including the open one."""
-_AWAITS_ANSWER: Final = frozenset(
+_ACTIVE_STATES: Final = frozenset(
     (QuoteState.SENT, QuoteState.OPEN, QuoteState.CONFIRMING, QuoteState.CONFIRMED)
 )
-"""States in which further messages from the venue are expected, so a connection loss may lose them."""
+"""States in which the venue is expected to send further messages, which a connection loss may lose."""
 _ANSWERS: Final = frozenset(
     (QuoteStatusReport.MSG_TYPE, QuoteConfirmStatus.MSG_TYPE, QuoteCancelStatus.MSG_TYPE)
 )
 """Messages that change the state of a quote, in addition to execution reports and the end of its request."""
-_RESOLVED: Final = {
+_FACT_BY_RESOLUTION: Final = {
     QuoteState.OPEN: Fact.OPEN,
     QuoteState.CANCELED: Fact.CANCELED,
     QuoteState.CONFIRMED: Fact.CONFIRMED,
     QuoteState.EXECUTED: Fact.EXECUTED,
     QuoteState.FAILED: Fact.ORDER_REFUSED,
 }
-"""States that the user can pass to `RfqMaker.resolve`, each with the fact that follows."""
+"""States that the user can pass to `RfqMaker.resolve`, each with the fact that follows from it."""
 _CONFLICT: Final = "a quote is both confirmed and cancelled"
 
 
@@ -84,11 +84,11 @@ class _State:
     """The layout of a dump."""
 
     now: datetime | None
-    on: bool
+    logged_on: bool
     dollars: bool
     keys: ReportKeys
     rfqs: list[MakerRfq]
-    unplaced: UnplacedState
+    unattributed: UnattributedState
 
 
 class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
@@ -124,7 +124,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         Args:
             quote: function that returns the terms of a quote for a request; None for no quote.
             confirm: function that returns whether to confirm an accepted quote now (last look). If it returns
-                False, the method `confirm` can confirm the quote later, until `MakerQuote.deadline`.
+                False, you can still call the method `confirm` until `MakerQuote.deadline`.
             new_id: function that returns a new, unique QuoteID, such as `lambda: str(uuid4())`.
             standard: time windows of standard markets.
             high_volatility: time windows of high volatility markets.
@@ -202,7 +202,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         Raises:
             RfqRequestError: the quote has ended, or is confirmed.
         """
-        if quote.state in ENDED or Fact.CONFIRMED in quote.facts:
+        if quote.state in ENDED_STATES or Fact.CONFIRMED in quote.facts:
             raise RfqRequestError(f"quote {quote.quote_id} can no longer be cancelled: {quote.state.value}")
         quote.canceling = True
         return QuoteCancel(quote_id=quote.quote_id, rfq_id=quote.rfq.rfq_id)
@@ -242,7 +242,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         Raises:
             RfqRequestError: another state was passed.
         """
-        fact = _RESOLVED.get(state)
+        fact = _FACT_BY_RESOLUTION.get(state)
         if fact is None:
             raise RfqRequestError(f"a quote cannot be resolved to this state: {state.value}")
         quote.end_uncertainty()
@@ -371,7 +371,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _add(self, rfq: MakerRfq, quote_id: str, terms: QuoteTerms, alloc_account: int) -> None:
         if len(rfq.quotes) >= MAX_QUOTES:
-            evicted = next((each for each in rfq.quotes.values() if each.state in ENDED), None)
+            evicted = next((each for each in rfq.quotes.values() if each.state in ENDED_STATES), None)
             if evicted is None:
                 raise RfqRequestError(
                     f"request {rfq.rfq_id} has {MAX_QUOTES} quotes that may still be open; cancel one first"
@@ -424,7 +424,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         quote = self._quotes.get(report.quote_id or "") or self._quote_refused_without_id(report)
         status = report.quote_status
         if quote is None:
-            if self.unplaced.answer(report.quote_id, Quote):
+            if self.unattributed.answer(report.quote_id, Quote):
                 return
             detail = f"{clipped(report.quote_id)!r} is {clipped(str(status))}"
             self._add_discrepancy(None, RfqDiscrepancyKind.UNKNOWN_QUOTE, detail)
@@ -527,7 +527,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             quote.record_text(status)
             # A quote without a confirmation cannot trade. If another process had confirmed it, the text would
             # differ.
-            if status.text in GONE and not quote.was_confirmed:
+            if status.text in CLOSED_QUOTE_TEXTS and not quote.was_confirmed:
                 quote.facts.add(Fact.CANCELED)
         else:
             self._record_unreadable(update, "QuoteCancelStatus", code)
@@ -552,11 +552,11 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
 
     def _handle_report(self, report: Any) -> None:
         self._keys.record_report(report, [each.preceding for each in self._may_trade.values()])
-        if report.exec_type in PENDING:
+        if report.exec_type in PENDING_TYPES:
             return
         quote = self._quotes.get(_quote_id(report))
         if quote is None:
-            self.unplaced.answer(_quote_id(report))
+            self.unattributed.answer(_quote_id(report))
             return
         self._update_of(quote.rfq, quote)
         quote.apply_report(report)
@@ -614,7 +614,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         if isinstance(message, Quote) and quote is None:
             quote = self._adopt(message)
         if quote is None:
-            self.unplaced.keep(request)
+            self.unattributed.keep(request)
             return
         if isinstance(message, QuoteConfirm | QuoteCancel):
             self._handle_own_request(message, sent_earlier=True)
@@ -634,7 +634,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         """Record that messages about these quotes, or about any quote, may have been lost."""
         known = self._quotes.values() if quote_ids is None else map(self._quotes.get, quote_ids)
         for quote in known:
-            if quote is not None and quote.state in _AWAITS_ANSWER:
+            if quote is not None and quote.state in _ACTIVE_STATES:
                 self._update_of(quote.rfq, quote)
                 quote.canceling = False
                 quote.lose(since, self._now)
@@ -691,7 +691,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
                 self._dollars,
                 self._keys,
                 list(self._rfqs.values()),
-                self.unplaced.dump(),
+                self.unattributed.dump(),
             )
         )
 
@@ -710,7 +710,7 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
         self._keys, self._rfqs = state.keys, rfqs
         self._quotes = {name: quote for rfq in rfqs.values() for name, quote in rfq.quotes.items()}
         self._idle, self._may_trade = {}, {}
-        self.unplaced.load(state.unplaced)
+        self.unattributed.load(state.unattributed)
         self._updates.clear()
         for rfq in rfqs.values():
             for quote in rfq.quotes.values():
@@ -718,9 +718,9 @@ class RfqMaker(RfqMachine[MakerRfq, MakerQuote, MakerUpdate]):
             self._reindex(rfq, None)
         for quote in self._quotes.values():
             self._reindex(quote.rfq, quote)
-        if state.on:
+        if state.logged_on:
             self._lose_answers()
-        return self._drain_updates()
+        return self._take_updates()
 
 
 def _reason_unreadable(request: Any) -> str | None:

@@ -40,7 +40,7 @@ class QuoteState(Enum):
     REPLACED = "replaced by a newer quote"
 
 
-ENDED: Final = frozenset(
+ENDED_STATES: Final = frozenset(
     (
         QuoteState.LAPSED,
         QuoteState.EXECUTED,
@@ -52,7 +52,7 @@ ENDED: Final = frozenset(
     )
 )
 
-_ENDS: Final = (
+_EXECUTION_STATES: Final = (
     (Fact.EXECUTED, QuoteState.EXECUTED),
     (Fact.ORDER_REFUSED, QuoteState.FAILED),
     (Fact.NO_ORDER, QuoteState.NO_ORDER),
@@ -129,7 +129,7 @@ class MakerRfq:
     @property
     def quote(self) -> MakerQuote | None:
         """The newest quote that has not ended."""
-        return next((each for each in reversed(self.quotes.values()) if each.state not in ENDED), None)
+        return next((each for each in reversed(self.quotes.values()) if each.state not in ENDED_STATES), None)
 
 
 @attrs.define(eq=False)
@@ -176,7 +176,7 @@ class MakerQuote(Deal):
         # was accepted and confirmed, even if neither message was received. A cancel does not revoke a
         # confirmation, so a confirmed quote may trade even if it was cancelled.
         facts, uncertain = self.facts, self.uncertain_since is not None
-        for fact, state in _ENDS:
+        for fact, state in _EXECUTION_STATES:
             if fact in facts:
                 return state
         if Fact.CONFIRMED in facts:
@@ -215,7 +215,7 @@ class MakerQuote(Deal):
         """Whether the quote may still trade without further action by the creator; it may still need the
         maker's confirmation.
         """
-        return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in ENDED
+        return (Fact.ACCEPTED in self.facts or self.was_confirmed) and self.state not in ENDED_STATES
 
     def refuse_confirmation(self, answer: Any) -> None:
         """Record an answer that refuses a confirmation; redelivered answers are counted once."""

@@ -27,11 +27,13 @@ from kalshi_fix_sansio.clock import shifted
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.trading.common.amounts import ZERO, add, from_cents, multiply, subtract, to_whole_cents
 from kalshi_fix_sansio.trading.common.received import first_sent
-from kalshi_fix_sansio.trading.common.unanswered import UnplacedRequest
+from kalshi_fix_sansio.trading.common.unanswered import UnattributedRequest
 from kalshi_fix_sansio.trading.common.uncertain_items import Remedy, UncertainItem
 
 ONE: Final = Decimal(1)
-GONE: Final = frozenset((AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value))
+CLOSED_QUOTE_TEXTS: Final = frozenset(
+    (AcceptQuoteStatusText.NOT_FOUND.value, AcceptQuoteStatusText.EXPIRED.value)
+)
 """Texts (58) with which the venue reports that a quote is no longer open."""
 
 
@@ -142,7 +144,7 @@ def uncertain_rfq(
     )
 
 
-_UNPLACED: Final = {
+_ITEM_BY_MSG_TYPE: Final = {
     Quote.MSG_TYPE: (UncertainRfqKind.QUOTE_UNKNOWN, "quote"),
     QuoteCancel.MSG_TYPE: (UncertainRfqKind.QUOTE_UNKNOWN, "cancel of quote"),
     QuoteConfirm.MSG_TYPE: (UncertainRfqKind.CONFIRM_UNKNOWN, "quote"),
@@ -152,22 +154,22 @@ _UNPLACED: Final = {
 }
 
 
-_OF_QUOTES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
+_QUOTE_ID_TYPES: Final = frozenset(each.MSG_TYPE for each in (Quote, QuoteCancel, QuoteConfirm, AcceptQuote))
 """MsgTypes of the requests that are identified by a QuoteID."""
 
 
-def unplaced_items(requests: Iterable[UnplacedRequest]) -> Iterator[UncertainRfq]:
+def unattributed_items(requests: Iterable[UnattributedRequest]) -> Iterator[UncertainRfq]:
     """Yield the uncertain items about requests without a known quote or RFQ."""
     for each in requests:
-        kind, about = _UNPLACED[each.msg_type]
+        kind, about = _ITEM_BY_MSG_TYPE[each.msg_type]
         yield UncertainRfq(
             kind=kind,
             what=kind.value,
             about=f"{about} {each.request_id}",
             since=each.sent_at,
             symbol="",
-            quote_id=each.request_id if each.msg_type in _OF_QUOTES else None,
-            unplaced=each,
+            quote_id=each.request_id if each.msg_type in _QUOTE_ID_TYPES else None,
+            unattributed=each,
         )
 
 
