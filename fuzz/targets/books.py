@@ -9,7 +9,7 @@ from typing import Final
 
 from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.trading import TOLERATED, DiscrepancyKind
-from tests.trading.match import Gap, Match, Snapshot, Step, Update
+from tests.trading.match import BookComparison, Gap, Snapshot, Step, Update
 from tests.trading.slow_books import Entry, Stamp
 
 MAX_STEPS = 12
@@ -49,7 +49,7 @@ def check(data: bytes) -> None:
 
 def check_invariant(steps: Sequence[Step], tolerated: frozenset[DiscrepancyKind] = TOLERATED) -> None:
     """Check the invariant for these steps."""
-    match = Match(tolerated)
+    match = BookComparison(tolerated)
     for step in steps:
         match.play(step)
 
