@@ -45,10 +45,10 @@ def publish(server: NatsServer, channel: Any, events: list[Any]) -> None:
     asyncio.run(run())
 
 
-async def until_consumed(server: NatsServer) -> None:
-    """Wait for a consumer."""
+async def until_waiting(server: NatsServer) -> None:
+    """Wait until a consumer waits for messages, so it has received the server's answer to its creation."""
     async with connected(server) as bus:
-        while not await bus.consumers():
+        while not any(each.is_waiting for each in await bus.consumers()):
             pass
 
 
@@ -118,7 +118,7 @@ def test_tail_waits_for_new_messages_across_a_restart_of_the_server(since: list[
             if since:
                 lines_until(tail, "#3 ExecutionReport")
             else:
-                asyncio.run(until_consumed(server))
+                asyncio.run(until_waiting(server))
             server.kill()
             server.start()
             publish(server, REPORTS, [logged_on(2), report(2, "KXNEW")])
