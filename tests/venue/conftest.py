@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.venue.seen import Seen, expected, watch
 from tests.venue.venue_harness import Client, VenueHarness
+from tests.venue.wire_coverage import WireCoverage, expected, watch
 
 FOLDER = Path(__file__).parent
-LAST = FOLDER / "test_seen.py"
-SEEN = pytest.StashKey[Seen]()
+COVERAGE_TESTS = FOLDER / "test_wire_coverage.py"
+COVERAGE_KEY = pytest.StashKey[WireCoverage]()
 
 
 @pytest.fixture
@@ -34,22 +34,22 @@ def bob(harness: VenueHarness) -> Client:
 
 
 @pytest.fixture(scope="session")
-def seen(pytestconfig: pytest.Config) -> Seen:
-    """Return the record of all wire traffic with venues up to now."""
-    return pytestconfig.stash.setdefault(SEEN, Seen())
+def wire_coverage(pytestconfig: pytest.Config) -> WireCoverage:
+    """Return the parts of the dialect that were on the wire so far."""
+    return pytestconfig.stash.setdefault(COVERAGE_KEY, WireCoverage())
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _watched(seen: Seen) -> Iterator[None]:
-    yield from watch(seen)
+def _record_traffic(wire_coverage: WireCoverage) -> Iterator[None]:
+    yield from watch(wire_coverage)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Move the tests of the record to the end, and skip them unless all other venue tests are run too."""
-    last = [item for item in items if item.path == LAST]
+    """Move the coverage tests to the end, and skip them unless all other venue tests are run too."""
+    last = [item for item in items if item.path == COVERAGE_TESTS]
     if not last:
         return
-    items[:] = [item for item in items if item.path != LAST] + last
+    items[:] = [item for item in items if item.path != COVERAGE_TESTS] + last
     paths = {item.path for item in items}
     is_selection = config.option.keyword or config.option.markexpr or any("::" in arg for arg in config.args)
     if is_selection or not paths.issuperset(FOLDER.rglob("test_*.py")):
@@ -59,9 +59,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Report how much of the dialect was on the wire."""
-    seen = config.stash.get(SEEN, None)
-    if seen is not None:
-        known, missing = len(expected()), seen.missing()
+    coverage = config.stash.get(COVERAGE_KEY, None)
+    if coverage is not None:
+        known, missing = len(expected()), coverage.missing()
         terminalreporter.write_line(
             f"{known - len(missing)} of {known} MsgTypes, code values and Texts were on the wire of the "
             "simulated venue"

@@ -281,9 +281,9 @@ class Soak:
 
         def bucket(key: Any, *figures: float) -> TokenBucket:
             found = make(key, *figures)
-            if not isinstance(found, _Counted):
+            if not isinstance(found, _CountedBucket):
                 name = f"{key.product} {key.use}{'' if key.shard is None else f' {key.shard}'}"
-                found = limits._buckets[key] = _Counted(
+                found = limits._buckets[key] = _CountedBucket(
                     found.rate, found.capacity, found.level, found.at, taken, name
                 )
             return found
@@ -292,7 +292,7 @@ class Soak:
 
 
 @attrs.define
-class _Counted(TokenBucket):
+class _CountedBucket(TokenBucket):
     taken: Counter[str]
     name: str
 

@@ -23,14 +23,14 @@ from kalshi_fix_venue.testing import MARKETS, Sandbox, Venue
 
 ME = "me"
 SYMBOL = MARKETS["prediction"][0].rules.ticker
-LONG = 30.0
+PATIENCE = 30.0
 """Seconds after which a test stops waiting for an expected event."""
-AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
+IMMEDIATE_RECONNECT = ReconnectPolicy(initial=1e-6, cap=1e-6, maintenance=None)
 
 
 def options(sandbox: Sandbox) -> Options:
     """Return the arguments of a client that reconnects immediately."""
-    chosen: Any = {**sandbox.options(ME, "prediction", "KalshiNR"), "reconnect": AT_ONCE}
+    chosen: Any = {**sandbox.options(ME, "prediction", "KalshiNR"), "reconnect": IMMEDIATE_RECONNECT}
     return cast("Options", chosen)
 
 
@@ -64,7 +64,7 @@ def order() -> NewOrderSingle:
 def wait_for_reconnect(client: Client) -> bool:
     """Wait until the client has logged on twice."""
     logons = 0
-    for event in client.events(LONG):
+    for event in client.events(PATIENCE):
         logons += isinstance(event, LoggedOn)
         if logons == 2:
             return True
@@ -87,7 +87,7 @@ def test_a_client_reconnects_after_any_disconnect(
 
 def test_a_client_survives_repeated_disconnects(sandbox: Sandbox, client: Client) -> None:
     logons = 0
-    for event in client.events(LONG):
+    for event in client.events(PATIENCE):
         if isinstance(event, LoggedOn):
             logons += 1
             if logons == 6:
@@ -102,13 +102,13 @@ def test_a_disconnect_before_the_logon_is_reported_and_the_next_logon_succeeds(s
         pass
     with order_entry(**options(sandbox)) as client:
         client.send(order())
-        assert next(client.messages(LONG)) is not None
+        assert next(client.messages(PATIENCE)) is not None
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_disconnect_within_one_process_has_the_same_effect(how: str) -> None:
     with Venue() as venue:
-        chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": AT_ONCE}
+        chosen: Any = {**venue.options("me", "KalshiNR"), "reconnect": IMMEDIATE_RECONNECT}
         with order_entry(**cast("Options", chosen)) as client:
             assert venue.do("cut", how=how)["text"] == "1 connection cut"
             assert wait_for_reconnect(client)

@@ -147,7 +147,7 @@ def test_the_request_at_which_the_connection_is_cut_is_never_read(harness: Venue
     assert harness.venue.seq_nums(KEYS["ann"].key_id, "KalshiRT") == expected
 
 
-def test_a_cut_separates_the_same_requests_however_the_bytes_are_split() -> None:
+def test_a_cut_takes_effect_at_the_same_request_however_the_bytes_are_split() -> None:
     for size in (1, 7, 1000):
         harness = VenueHarness()
         ann = harness.connect("ann")

@@ -115,7 +115,7 @@ def test_the_flow_uses_every_kind_of_command_in_every_market_and_trades() -> Non
     assert min(traded[ticker] for ticker in (MARKET, OTHER, PERP)) > 50
 
 
-def test_over_a_day_cash_is_conserved_and_open_orders_stay_few() -> None:
+def test_cash_is_conserved_and_open_orders_stay_few_during_a_day() -> None:
     venue = recording_venue(rate=0.2)
     config = FlowConfig()
     traders = config.maker_names + config.taker_names

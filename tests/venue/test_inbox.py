@@ -15,7 +15,7 @@ from kalshi_fix_sansio import ExecType, Side
 from kalshi_fix_sansio._generated.limits import SENDING_TIME_TOLERANCE
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.driver import ClientProtocol, Driver
-from kalshi_fix_venue.inbox import BEHIND_AFTER, CHUNK_SIZE, MAX_WAITING
+from kalshi_fix_venue.inbox import BACKLOG_THRESHOLD, CHUNK_SIZE, MAX_WAITING
 from kalshi_fix_venue.operations import operation
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import Client, VenueHarness, config, decode_all, kinds, order, raw_logon
@@ -129,13 +129,13 @@ def test_the_backlog_is_in_the_status_and_in_the_log(
     harness.venue.inbox.process(harness.now)
     assert caplog.records == [], "bytes that wait briefly are not a backlog"
     fill(harness, CHUNK_SIZE)
-    harness.wait(2 * BEHIND_AFTER)
-    assert backlog() == {"connections": 2, "bytes": 2 * CHUNK_SIZE, "seconds": 2 * BEHIND_AFTER}
+    harness.wait(2 * BACKLOG_THRESHOLD)
+    assert backlog() == {"connections": 2, "bytes": 2 * CHUNK_SIZE, "seconds": 2 * BACKLOG_THRESHOLD}
     with caplog.at_level(logging.WARNING):
         process(harness)
     behind, caught_up = (record.getMessage() for record in caplog.records)
-    assert f"cannot keep up: messages wait for {2 * BEHIND_AFTER:.1f} seconds" in behind
-    assert f"has caught up; it was behind by up to {2 * BEHIND_AFTER:.1f} seconds" in caught_up
+    assert f"cannot keep up: messages wait for {2 * BACKLOG_THRESHOLD:.1f} seconds" in behind
+    assert f"has caught up; it was behind by up to {2 * BACKLOG_THRESHOLD:.1f} seconds" in caught_up
     assert backlog()["connections"] == 0
 
 

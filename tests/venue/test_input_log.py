@@ -37,7 +37,7 @@ from kalshi_fix_venue.exchange import (
 )
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.inbox import CHUNK_SIZE
-from kalshi_fix_venue.input_log import InputLog, LoggedVenue, Replayed, replay
+from kalshi_fix_venue.input_log import InputLog, LoggedVenue, ReplayResult, replay
 from kalshi_fix_venue.input_log.rerun import InputLogError
 from kalshi_fix_venue.input_log.secrets import MAX_HELD, redacted
 from kalshi_fix_venue.input_log.values import (
@@ -48,7 +48,7 @@ from kalshi_fix_venue.input_log.values import (
     load_config,
 )
 from kalshi_fix_venue.operations import OPERATIONS, operation
-from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.scenario.file import load_scenario, parse_scenario
 from kalshi_fix_venue.server import VenueServer
 from kalshi_fix_venue.testing import Sandbox
@@ -89,7 +89,7 @@ def log_short_day(path: Path, **changes: Any) -> VenueHarness:
     """Write the input log of a short day: logons, orders, fills, a pause, a disconnect, a refused logon,
     heartbeats.
     """
-    with InputLog(path, state_every=10) as input_log:
+    with InputLog(path, state_interval=10) as input_log:
         harness = VenueHarness(**changes)
         log_input(harness, input_log, **changes)
         ann, bob = harness.connect("ann"), harness.connect("bob", "KalshiRT", reset=True)
@@ -128,7 +128,7 @@ def test_a_replay_gives_the_same_state_and_the_same_bytes(path: Path) -> None:
 
 
 def test_random_faults_and_their_effects_are_replayed(path: Path) -> None:
-    with InputLog(path, state_every=10) as input_log:
+    with InputLog(path, state_interval=10) as input_log:
         harness = VenueHarness()
         venue = log_input(harness, input_log, flow=FlowConfig(rate=2.0))
         ann = harness.connect("ann")
@@ -309,7 +309,7 @@ def test_bytes_of_an_incomplete_message_are_held_only_up_to_a_limit(path: Path) 
 # --- truncated input logs -------------------------------------------------------------------------------
 
 
-def replay_truncated(path: Path, size: int) -> Replayed:
+def replay_truncated(path: Path, size: int) -> ReplayResult:
     shorter = path.with_suffix(".cut")
     shorter.write_bytes(path.read_bytes()[:size])
     return replay(shorter)
@@ -433,7 +433,7 @@ def test_an_input_log_ends_at_its_size_limit_and_the_venue_continues(
         harness = VenueHarness()
         log_input(harness, input_log, flow=FlowConfig(rate=5.0))
         harness.wait(300)
-        assert input_log.ended == "has reached its maximum size (20000 bytes)"
+        assert input_log.end_reason == "has reached its maximum size (20000 bytes)"
         assert harness.connect("ann").is_logged_on
     assert path.stat().st_size <= 20_000
     assert [record.message for record in caplog.records] == [
@@ -453,7 +453,7 @@ def test_a_full_disk_ends_the_input_log_but_not_the_venue(
         )
         assert harness.connect("ann").is_logged_on
         monkeypatch.undo()
-        assert input_log.ended == "cannot be written (No space left on device)"
+        assert input_log.end_reason == "cannot be written (No space left on device)"
         harness.connect("bob")
     assert len(caplog.records) == 1
     assert replay(path).is_same
@@ -493,7 +493,9 @@ def test_every_setting_and_every_operation_can_be_logged() -> None:
         made = operation(
             name,
             {
-                item.name: item.kind.choices[0] if item.kind.choices else values.get(shown(item.name), "1")
+                item.name: item.kind.choices[0]
+                if item.kind.choices
+                else values.get(display_name(item.name), "1")
                 for item in required
             },
         )

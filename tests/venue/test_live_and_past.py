@@ -114,7 +114,7 @@ class Day:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_live_past_and_queued_reports_are_the_same(seed: int) -> None:
+def test_live_reports_equal_those_from_drop_copy_and_those_resent_after_a_reconnect(seed: int) -> None:
     day = Day(seed)
     listener = day.harness.connect("ann-reader", listener_session=True)
     listener.take()

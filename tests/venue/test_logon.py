@@ -149,7 +149,9 @@ def test_flags_for_one_session_type_are_refused_on_others(
 
 
 @pytest.mark.parametrize(("product", "session_type"), PORTS)
-def test_flags_for_no_particular_session_type_are_accepted_on_all(product: str, session_type: str) -> None:
+def test_flags_that_are_not_tied_to_a_session_type_are_accepted_on_every_type(
+    product: str, session_type: str
+) -> None:
     flags: dict[str, Any] = dict.fromkeys(
         (
             "cancel_orders_on_disconnect",

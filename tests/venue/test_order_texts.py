@@ -2,7 +2,7 @@
 sessions.
 
 A Text that is new in the spec fails here until a dialogue in order_texts.yaml produces it, or until it is
-listed in `ELSEWHERE` with the test that produces it or in `NOT_PRODUCED` with the reason."""
+listed in `PRODUCED_BY_OTHER_TESTS` with the test that produces it or in `NOT_PRODUCED` with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIALOGUES: Mapping[tuple[str, str], Dialogue] = {
     for dialogue in load(Path(__file__).parent / "dialogues" / "order_texts.yaml")
     for msg_type, text in [dialogue.name.split()]
 }
-ELSEWHERE: Mapping[tuple[str, str], str] = {
+PRODUCED_BY_OTHER_TESTS: Mapping[tuple[str, str], str] = {
     ("8", "EXPIRED"): "tests/venue/dialogues/rfq_creators.yaml::an_order_for_a_quote_that_has_ended_is_stale",
 }
 """Texts that another test produces."""
@@ -31,8 +31,8 @@ EXPECTED = [key for key in TEXTS if key[0] in (ExecutionReport.MSG_TYPE, OrderCa
 
 
 def test_every_text_of_the_spec_is_produced_or_listed_as_not_produced() -> None:
-    assert sorted([*DIALOGUES, *ELSEWHERE, *NOT_PRODUCED]) == sorted(EXPECTED)
-    for name in ELSEWHERE.values():
+    assert sorted([*DIALOGUES, *PRODUCED_BY_OTHER_TESTS, *NOT_PRODUCED]) == sorted(EXPECTED)
+    for name in PRODUCED_BY_OTHER_TESTS.values():
         path, _, dialogue = name.partition("::")
         assert f"\n{dialogue}:" in (ROOT / path).read_text("utf-8")
     assert all(NOT_PRODUCED.values())

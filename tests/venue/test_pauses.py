@@ -11,7 +11,7 @@ import pytest
 
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_venue.exchange import PREDICTION, PauseState
-from kalshi_fix_venue.pauses import MAX_COMMANDED, Pauses, PauseWindow, WeeklyPause
+from kalshi_fix_venue.pauses import MAX_MANUAL_PAUSES, Pauses, PauseWindow, WeeklyPause
 from kalshi_fix_venue.venue import VenueModel
 from tests.venue.venue_harness import START, VenueHarness, config
 
@@ -26,10 +26,10 @@ def state(harness: VenueHarness, product: str = PREDICTION) -> PauseState:
 
 def test_manual_pauses_are_bounded() -> None:
     pauses = Pauses((), EASTERN)
-    for number in range(3 * MAX_COMMANDED):
-        begins = START + timedelta(days=3 * MAX_COMMANDED - number)
+    for number in range(3 * MAX_MANUAL_PAUSES):
+        begins = START + timedelta(days=3 * MAX_MANUAL_PAUSES - number)
         pauses.pause(PauseWindow(begins=begins, ends=None, products=("prediction",)))
-    assert len(pauses._windows) == MAX_COMMANDED
+    assert len(pauses._windows) == MAX_MANUAL_PAUSES
 
 
 def test_a_manual_pause_does_not_end_a_scheduled_one() -> None:

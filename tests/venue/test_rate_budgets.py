@@ -6,7 +6,7 @@ from kalshi_fix_sansio._generated.limits import RFQ_SHARD
 from tests.venue.rate_soak import soak
 
 
-def test_requests_within_budgets_that_record_all_spending_are_never_refused() -> None:
+def test_no_request_is_refused_if_the_budgets_record_all_spending() -> None:
     outcome = soak(5, 3, ("Basic", "Basic"))
     assert outcome.all_refused == 0, outcome
     assert outcome.rest > 20
@@ -15,5 +15,5 @@ def test_requests_within_budgets_that_record_all_spending_are_never_refused() ->
     assert max(outcome.use.values()) < 0.951, outcome
 
 
-def test_without_a_reserve_requests_are_refused_because_of_variable_delays() -> None:
+def test_variable_delays_cause_refusals_if_the_budgets_keep_no_reserve() -> None:
     assert soak(2, 3, ("Basic", "Basic"), use=1.0).all_refused > 0

@@ -44,7 +44,7 @@ BUY = Side.BUY
 TIER = "Advanced"
 COST, RATE = limits.DEFAULT_COST, limits.WRITE_TOKENS[TIER]
 CAPACITY = RATE * limits.WRITE_BURST[TIER]
-BURST, LEFT = divmod(CAPACITY, COST)
+BURST, TOKENS_LEFT = divmod(CAPACITY, COST)
 """Number of orders that a full bucket covers, and the tokens left after them."""
 READ_BURST = limits.READ_TOKENS[TIER] * limits.READ_BURST[TIER] // COST
 INTERVAL = limits.MASS_CANCEL_INTERVAL
@@ -89,7 +89,7 @@ def snapshot(number: int) -> MarketDataRequest:
 def test_a_full_bucket_covers_the_burst_and_refills_over_time(harness: VenueHarness, ann: Client) -> None:
     assert accepted_count(ann, new, BURST + 10) == BURST
     assert accepted_count(ann, lambda number: new(1000 + number), 1) == 0
-    harness.wait((COST - LEFT) / RATE - 0.0005)
+    harness.wait((COST - TOKENS_LEFT) / RATE - 0.0005)
     assert accepted_count(ann, lambda number: new(2000 + number), 1) == 0
     harness.wait(0.001)
     assert accepted_count(ann, lambda number: new(3000 + number), 2) == 1
@@ -212,7 +212,7 @@ def test_each_message_is_charged_to_its_bucket(
 
 
 @pytest.mark.parametrize("by_market", [False, True])
-def test_an_order_that_accepts_a_quote_is_charged_to_one_shard_and_clients_allow_for_both(
+def test_an_order_that_accepts_a_quote_is_charged_to_one_of_two_shards_and_the_budget_of_a_client_to_both(
     by_market: bool,
 ) -> None:
     shard = limits.RFQ_SHARD + 1
@@ -281,7 +281,7 @@ def test_a_mass_cancel_that_the_budget_does_not_cover_may_be_repeated_immediatel
 ) -> None:
     assert accepted_count(ann, new, BURST) == BURST
     assert accepted_count(ann, mass_cancels, 1) == 0
-    harness.wait((COST - LEFT) / RATE + 0.001)
+    harness.wait((COST - TOKENS_LEFT) / RATE + 0.001)
     assert accepted_count(ann, mass_cancels, 1) == 1
 
 

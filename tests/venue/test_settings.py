@@ -15,7 +15,7 @@ from tests.venue.exchange_harness import MARKET, PERP, d
 from tests.venue.venue_harness import accounts, api_key, config
 
 MEMBER = "550e8400-e29b-41d4-a716-446655440000"
-OTHERS = "110e8400-e29b-41d4-a716-446655440000_x"
+OTHER_CUSTOMER = "110e8400-e29b-41d4-a716-446655440000_x"
 CRYPTO = "KXBTC-26AUG20"
 SHARDED = {
     "prediction": (prediction_market(MARKET), prediction_market(CRYPTO, shard=2)),
@@ -52,12 +52,12 @@ def with_bad_group(*markets: str, kind: GroupKind = GroupKind.MUTUALLY_EXCLUSIVE
     return with_groups(MarketGroup(name="bad", markets=markets, kind=kind))
 
 
-def with_held(product: str, owner: str, ticker: str) -> dict[str, Any]:
+def with_initial_position(product: str, owner: str, ticker: str) -> dict[str, Any]:
     entry = InitialPosition(product=product, owner=owner, ticker=ticker, quantity=d(5), price=d("0.4"))
     return {"programme": Programme(held=(entry,))}
 
 
-RESTING = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
+RESTING_ORDERS = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1), levels=1, largest=9)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,17 @@ RESTING = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1
             )
         ),
         (
-            {"accounts": accounts(**{name: {"customers": customers(OTHERS)} for name in ("ann", "bob")})},
+            {
+                "accounts": accounts(
+                    **{name: {"customers": customers(OTHER_CUSTOMER)} for name in ("ann", "bob")}
+                )
+            },
             "is defined twice",
         ),
         (
             {
-                "accounts": accounts(bob={"customers": customers(OTHERS)}),
-                "api_keys": (attrs.evolve(api_key("ann"), customers=frozenset({OTHERS})),),
+                "accounts": accounts(bob={"customers": customers(OTHER_CUSTOMER)}),
+                "api_keys": (attrs.evolve(api_key("ann"), customers=frozenset({OTHER_CUSTOMER})),),
             },
             "add it to `customers`",
         ),
@@ -110,18 +114,18 @@ RESTING = InitialOrders(product="margin", ticker=PERP, middle=d(20), spacing=d(1
         (with_groups(GROUP, GROUP), "defined twice"),
         # The programme
         (
-            with_held("prediction", "ann", MARKET),
+            with_initial_position("prediction", "ann", MARKET),
             "needs a prediction account of 'liquidity', .*; add AccountConfig",
         ),
         (
-            with_held("margin", "ann", PERP),
+            with_initial_position("margin", "ann", PERP),
             "needs a margin account of 'ann', the owner; add AccountConfig",
         ),
         (
-            with_held("margin", "perp", "NO"),
+            with_initial_position("margin", "perp", "NO"),
             r"InitialPosition\('NO'\) names an unknown margin market; add it to `markets`",
         ),
-        ({"programme": Programme(resting=(RESTING,))}, "needs a margin account of 'liquidity'"),
+        ({"programme": Programme(resting=(RESTING_ORDERS,))}, "needs a margin account of 'liquidity'"),
     ],
 )
 def test_invalid_settings_are_refused(settings: dict[str, Any], problem: str) -> None:

@@ -50,8 +50,8 @@ def named(name: str) -> ClientKey:
     return ClientKey.generate(ed25519_key=True, key_id=f"key-{name}")
 
 
-REGISTERED = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "bob-md", "perp", "perp-md")
-KEYS = {name: named(name) for name in (*REGISTERED, "stranger")}
+KEY_NAMES = ("ann", "ann-2", "ann-md", "ann-reader", "bob", "bob-md", "perp", "perp-md")
+KEYS = {name: named(name) for name in (*KEY_NAMES, "stranger")}
 ALL_SCOPES = frozenset({"read", "write"})
 SCOPES = {"ann-reader": frozenset({"read"})}
 
@@ -80,7 +80,7 @@ def config(**changes: Any) -> VenueConfig:
     values: dict[str, Any] = {
         "markets": {"prediction": (prediction_market(MARKET),), "margin": (margin_market(PERP),)},
         "accounts": accounts(),
-        "api_keys": tuple(api_key(name) for name in REGISTERED),
+        "api_keys": tuple(api_key(name) for name in KEY_NAMES),
     }
     return VenueConfig(**(values | changes))
 

@@ -26,28 +26,30 @@ class Driver:
         venue: VenueModel,
         loop: asyncio.AbstractEventLoop,
         *,
-        ahead: float = 0.0,
+        clock_offset: float = 0.0,
         on_bytes: OnBytes | None = None,
     ) -> None:
-        """Drive a venue on an event loop until `stop`, with its clocks `ahead` seconds ahead of the
-        machine's."""
+        """Drive a venue on an event loop until `stop`, with its clocks ahead of the machine's by
+        `clock_offset` seconds."""
         self.venue: VenueModel = venue
         self.loop = loop
         self.on_bytes: OnBytes | None = on_bytes
         self.input_count: int = 0
         """Number of inputs received from connections so far."""
         self._connections: dict[int, ClientProtocol] = {}
-        self.ahead: float = ahead
+        self.clock_offset: float = clock_offset
         """Seconds by which the venue's clocks are ahead of the machine's."""
         self._timer: asyncio.TimerHandle | None = None
         self._is_scheduled: bool = False
         """Whether a call to `_process` is scheduled."""
-        self._emptied: asyncio.Event | None = None
+        self._all_closed: asyncio.Event | None = None
         """None until `stop` is called; afterwards an event that is set once all connections are closed."""
 
     def now(self) -> Instant:
         """Return the current time on both of the venue's clocks."""
-        return Instant(self.loop.time() + self.ahead, datetime.now(UTC) + timedelta(seconds=self.ahead))
+        return Instant(
+            self.loop.time() + self.clock_offset, datetime.now(UTC) + timedelta(seconds=self.clock_offset)
+        )
 
     def add_connection(self, connection: ClientProtocol) -> int:
         """Add a new connection; return its number."""
@@ -55,7 +57,7 @@ class Driver:
         number = self.venue.connection_made(connection.product, connection.session_type, self.now())
         self._connections[number] = connection
         # A connection that was still being set up when `stop` cut the others is cut now.
-        if self._emptied is not None:
+        if self._all_closed is not None:
             connection.abort()
         self.flush()
         return number
@@ -99,8 +101,8 @@ class Driver:
         del self._connections[number]
         self.venue.inbox.receive_eof(number, self.now())
         self.flush()
-        if self._emptied is not None and not self._connections:
-            self._emptied.set()
+        if self._all_closed is not None and not self._connections:
+            self._all_closed.set()
 
     def flush(self) -> None:
         """Write pending output, close ended connections and set the timer. It is called after every call to
@@ -126,18 +128,18 @@ class Driver:
 
     def _set_timer(self) -> None:
         deadline = self.venue.next_deadline()
-        when = None if deadline is None else deadline - self.ahead
+        when = None if deadline is None else deadline - self.clock_offset
         # Most messages do not change the first deadline, and it is expensive to cancel and set a timer.
         if self._timer is not None and when == self._timer.when():
             return
         self._cancel_timer()
-        if when is not None and self._emptied is None:
+        if when is not None and self._all_closed is None:
             self._timer = self.loop.call_at(when, self._on_timer)
 
     def skip(self, seconds: float) -> None:
         """Advance the venue's time by some seconds. Each event that becomes due happens at its own time."""
         pass_time(self.venue, seconds, self.now(), after=lambda _: self._write())
-        self.ahead += seconds
+        self.clock_offset += seconds
         self.flush()
 
     def replace(self, venue: VenueModel) -> None:
@@ -145,19 +147,19 @@ class Driver:
         for connection in self._connections.values():
             connection.detach()
         self._connections.clear()
-        self.ahead = 0.0
+        self.clock_offset = 0.0
         self.venue = venue
         self.flush()
 
     async def stop(self) -> None:
         """Cut every connection and set no more timers."""
-        self._emptied = asyncio.Event()
+        self._all_closed = asyncio.Event()
         self._cancel_timer()
         self.venue.inbox.drop(self.now())
         for connection in tuple(self._connections.values()):
             connection.abort()
         if self._connections:
-            await self._emptied.wait()
+            await self._all_closed.wait()
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -186,7 +188,7 @@ class ClientProtocol(asyncio.Protocol):
         self._driver = driver
         self._transport: asyncio.Transport
         """Set by `connection_made`, which asyncio calls before the other methods."""
-        self._detached = False
+        self._is_detached = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection once TLS is set up."""
@@ -195,12 +197,12 @@ class ClientProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes to the driver."""
-        if not self._detached:
+        if not self._is_detached:
             self._driver.receive_data(self.number, data)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 the venue treats all alike
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 every loss is handled alike
         """Report the loss to the driver."""
-        if not self._detached:
+        if not self._is_detached:
             self._driver.remove_connection(self.number)
 
     def pause_writing(self) -> None:
@@ -210,7 +212,7 @@ class ClientProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Continue writing."""
         self.may_write = True
-        if not self._detached:
+        if not self._is_detached:
             self._driver.flush()
 
     def stop_reading(self) -> None:
@@ -233,7 +235,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def detach(self) -> None:
         """Close at once, without further calls to the driver."""
-        self._detached = True
+        self._is_detached = True
         self.abort()
 
     def reset(self) -> None:

@@ -19,7 +19,7 @@ CHUNK_SIZE = 16 * 1024
 """Number of bytes processed at a time."""
 MAX_WAITING = 4 * 1024 * 1024
 """Number of waiting bytes above which a connection is no longer read; reading resumes at half this number."""
-BEHIND_AFTER = 1.0
+BACKLOG_THRESHOLD = 1.0
 """Waiting time in seconds at which the venue is considered behind."""
 
 _log = logging.getLogger("kalshi_fix_venue")
@@ -70,7 +70,7 @@ class Inbox:
         self._venue = venue
         self._queues: OrderedDict[int, _Queue] = OrderedDict()
         """Nonempty queues, the next one first."""
-        self._behind = 0.0
+        self._longest_wait = 0.0
         """The longest wait since the venue fell behind; 0 while it keeps up."""
 
     def __bool__(self) -> bool:
@@ -136,9 +136,9 @@ class Inbox:
         del self._queues[conn]
         if queue.is_closed:
             self._venue.receive_eof(conn, now)
-        if not self._queues and self._behind:
-            _log.warning("the venue has caught up; it was behind by up to %.1f seconds", self._behind)
-            self._behind = 0.0
+        if not self._queues and self._longest_wait:
+            _log.warning("the venue has caught up; it was behind by up to %.1f seconds", self._longest_wait)
+            self._longest_wait = 0.0
         return conn
 
     def drop(self, now: Instant) -> None:
@@ -149,12 +149,12 @@ class Inbox:
             self._venue.receive_eof(conn, now)
 
     def _record_wait(self, waited: float) -> None:
-        if waited < BEHIND_AFTER:
+        if waited < BACKLOG_THRESHOLD:
             return
-        if not self._behind:
+        if not self._longest_wait:
             _log.warning(
                 "the venue cannot keep up: messages wait for %.1f seconds before it processes them; send "
                 "fewer messages, or use fewer connections",
                 waited,
             )
-        self._behind = max(self._behind, waited)
+        self._longest_wait = max(self._longest_wait, waited)

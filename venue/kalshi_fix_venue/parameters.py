@@ -75,19 +75,19 @@ def build(cls: type[Any], what: str, values: Mapping[str, object]) -> Any:
     for name, value in values.items():
         found = known.get(name.replace("-", "_"))
         if found is None:
-            advice = did_you_mean(shown(name), map(shown, known))
+            advice = did_you_mean(display_name(name), map(display_name, known))
             raise ConfigurationError(f"{what} has no parameter {name!r}; {advice}")
         try:
             given[found.name] = None if value is None and not found.required else found.kind.read(value)
         except ValueError as error:
-            raise ConfigurationError(f"{what}: {shown(found.name)}: {error}") from None
+            raise ConfigurationError(f"{what}: {display_name(found.name)}: {error}") from None
     for each in known.values():
         if each.required and each.name not in given:
-            raise ConfigurationError(f"{what} needs {shown(each.name)}: {each.doc}")
+            raise ConfigurationError(f"{what} needs {display_name(each.name)}: {each.doc}")
     return cls(**{name: value for name, value in given.items() if value is not None})
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """Return a parameter's name in the form that command lines and YAML files use."""
     return name.replace("_", "-")
 

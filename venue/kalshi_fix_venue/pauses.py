@@ -14,7 +14,7 @@ from kalshi_fix_venue.exchange import PauseState
 _SEVERITY = (PauseState.OPEN, PauseState.TRADING_PAUSED, PauseState.EXCHANGE_PAUSED)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WEEK = timedelta(days=7)
-MAX_COMMANDED = 100
+MAX_MANUAL_PAUSES = 100
 """Maximum number of pauses started by operations. If there are more, the oldest are dropped."""
 
 
@@ -121,7 +121,7 @@ class Pauses:
             for each in self._windows
             if each.begins > window.begins or not set(each.products) <= set(window.products)
         ]
-        self._windows = [*self._windows, window][-MAX_COMMANDED:]
+        self._windows = [*self._windows, window][-MAX_MANUAL_PAUSES:]
         self._is_current = False
 
     def resume(self, product: str | None, now: datetime) -> None:
@@ -140,7 +140,7 @@ class Pauses:
             window = self._window(weekly, now)
             if window.is_active(now):
                 rest = tuple(name for name in window.products if name not in requested)
-                # Only this week's occurrence loses these products; next week's begins as scheduled.
+                # The products are removed only from this week's occurrence; next week's begins as scheduled.
                 self._skipped[weekly] = attrs.evolve(window, products=rest, logs_out=False)
         self._is_current = False
 

@@ -68,17 +68,17 @@ class Agenda:
     def __init__(self, programme: Programme) -> None:
         """Create an agenda that performs no step until `begin` is called."""
         self._steps = deque(sorted(programme.steps, key=lambda step: step.after))
-        self._begun: float | None = None
+        self._start: float | None = None
 
     def begin(self, now: Instant) -> None:
         """Start the clock of the steps."""
-        self._begun = now.monotonic
+        self._start = now.monotonic
 
     def next_deadline(self) -> float | None:
         """Return when the next step is due, in seconds of `Instant.monotonic`."""
-        if self._begun is None or not self._steps:
+        if self._start is None or not self._steps:
             return None
-        return self._begun + self._steps[0].after
+        return self._start + self._steps[0].after
 
     def due(self, now: Instant) -> Iterator[Operation]:
         """Yield the operations that are due, in order, each once."""

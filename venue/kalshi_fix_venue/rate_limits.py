@@ -103,8 +103,8 @@ class RateLimits:
         rate, capacity = account.write_rate, account.write_capacity
         if use == "read":
             rate, capacity = account.read_rate, account.read_capacity
-        # Unknown shards have no bucket, because a client could name any number of them. Like shard 0, they
-        # draw on the bucket without a shard.
+        # Unknown shards have no bucket, because a client could name any number of them. Requests for them
+        # are charged to the bucket without a shard, as are those for shard 0.
         if shard is not None and (shard < 1 or shard not in self._shards[login.product]):
             shard = None
         key = _Key(login.owner, login.product, use, shard)

@@ -85,12 +85,12 @@ class VenueServer:
         self._venue = make(config, SystemRandom() if random is None else random)
         self._on_bytes: OnBytes | None = None
         self._driver: Driver | None = None
-        self._ahead = 0.0
+        self._clock_offset = 0.0
         """Seconds that were skipped before the server was stopped."""
         self._listeners: list[asyncio.Server] = []
-        self._joining: set[asyncio.Task[Any]] = set()
+        self._attach_tasks: set[asyncio.Task[Any]] = set()
         """Tasks that attach connections from this process; the loop has only weak references to them."""
-        self._bound: dict[Port, int] = {}
+        self._bound_ports: dict[Port, int] = {}
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
         """The task that another thread waits for; kept because the loop has only a weak reference to it."""
@@ -101,7 +101,7 @@ class VenueServer:
         Raises:
             KeyError: the server does not listen for this session type.
         """
-        return self._bound[product, session_type]
+        return self._bound_ports[product, session_type]
 
     def connect(self, product: str, session_type: str) -> socket.socket:
         """Return one end of a connection that needs no port and no TLS. Can be called from any thread.
@@ -114,14 +114,14 @@ class VenueServer:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         ours, theirs = socket.socketpair()
         try:
-            driver.loop.call_soon_threadsafe(self._join, driver, theirs, product, session_type)
+            driver.loop.call_soon_threadsafe(self._attach_connection, driver, theirs, product, session_type)
         except RuntimeError:  # the loop was closed in the meantime
             ours.close()
             theirs.close()
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)) from None
         return ours
 
-    def _join(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
+    def _attach_connection(self, driver: Driver, end: socket.socket, product: str, session_type: str) -> None:
         # The server may have been stopped, or restarted with a different driver, since `connect` requested
         # the connection.
         if self._driver is not driver:
@@ -130,8 +130,8 @@ class VenueServer:
         end.setblocking(False)
         protocol = partial(ClientProtocol, driver, product, session_type)
         task = driver.loop.create_task(driver.loop.create_connection(protocol, sock=end))
-        self._joining.add(task)
-        task.add_done_callback(self._joining.discard)
+        self._attach_tasks.add(task)
+        task.add_done_callback(self._attach_tasks.discard)
 
     def watch_bytes(self, on_bytes: OnBytes | None) -> None:
         """Call a function with the bytes of every connection from now on; None ends these calls."""
@@ -152,7 +152,7 @@ class VenueServer:
             OSError: a port cannot be bound.
         """
         loop = asyncio.get_running_loop()
-        self._driver = Driver(self._venue, loop, ahead=self._ahead, on_bytes=self._on_bytes)
+        self._driver = Driver(self._venue, loop, clock_offset=self._clock_offset, on_bytes=self._on_bytes)
         # Called before any client can connect, so clients find the initial resting orders in the books.
         self._venue.begin(self._driver.now())
         try:
@@ -167,7 +167,7 @@ class VenueServer:
                 )
                 self._listeners.append(listener)
                 # A port picked by the system is reused when the server is started again.
-                self._requested_ports[key] = self._bound[key] = listener.sockets[0].getsockname()[1]
+                self._requested_ports[key] = self._bound_ports[key] = listener.sockets[0].getsockname()[1]
             self._driver.flush()
         except OSError:
             await self.stop()
@@ -178,14 +178,14 @@ class VenueServer:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
-        self._bound.clear()
+        self._bound_ports.clear()
         # Cleared first, so new connections from this process are refused.
         driver, self._driver = self._driver, None
         # Connections in progress are completed; the driver then cuts them like all others.
-        if self._joining:
-            await asyncio.wait(self._joining)
+        if self._attach_tasks:
+            await asyncio.wait(self._attach_tasks)
         if driver is not None:
-            self._ahead = driver.ahead
+            self._clock_offset = driver.clock_offset
             await driver.stop()
 
     async def __aenter__(self) -> Self:

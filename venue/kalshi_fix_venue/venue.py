@@ -42,7 +42,7 @@ from kalshi_fix_venue.gateway.drop_copy import DropCopy
 from kalshi_fix_venue.gateway.flags import LogonFlags
 from kalshi_fix_venue.gateway.logins import Delivery, Login
 from kalshi_fix_venue.gateway.product import ProductGateway
-from kalshi_fix_venue.gateway.refusals import over_the_limit
+from kalshi_fix_venue.gateway.refusals import rate_limit_reject
 from kalshi_fix_venue.gateway.texts import MAINTENANCE
 from kalshi_fix_venue.inbox import Backlog, Inbox
 from kalshi_fix_venue.liquidity import LIQUIDITY, liquidity_orders
@@ -116,7 +116,7 @@ class VenueModel:
             )
             for product in PRODUCTS
         }
-        self._begun = False
+        self._has_begun = False
         # The programme and the flow act without a request from a client or an operator.
         self._agenda = Agenda(config.programme)
         self.not_done: list[str] = []
@@ -131,14 +131,14 @@ class VenueModel:
         self._logged_on: dict[str, int] = {}
         """Connection by key: a key has one connection at a time (Kalshi's page on authentication)."""
         self._offline_queues: dict[Login, OfflineQueue] = {}
-        self._to_trim: deque[OfflineQueue] = deque()
+        self._queues_to_trim: deque[OfflineQueue] = deque()
         """The queues of `_offline_queues`. Each call of `handle_timer` removes the expired messages from one
         of them, in turn."""
         self._pages_due: dict[int, None] = {}
         """Connections that have fetched one page of past reports and wait for the next."""
-        self._aborted: list[Connection] = []
+        self._aborted_connections: list[Connection] = []
         """Connections whose session was ended by an event on another connection."""
-        self._last = NEVER
+        self._last_call = NEVER
         """Time of the last call; used by calls without a time, such as `data_to_send`."""
         self._pauses = Pauses(config.pauses, config.zone)
         self._rate_limits = RateLimits(
@@ -165,10 +165,10 @@ class VenueModel:
 
         Does nothing if the venue has already begun.
         """
-        self._last = now
-        if self._begun:
+        self._last_call = now
+        if self._has_begun:
             return
-        self._begun = True
+        self._has_begun = True
         for held in self._config.programme.held:
             shard = self.exchange(held.product).shard_of(held.ticker)
             # A position needs a counterparty; the liquidity account takes the other side.
@@ -242,7 +242,7 @@ class VenueModel:
         if connection is None or connection.is_cut:
             return
         if connection.faults is not None:
-            data = connection.faults.filter_input(data, connection.who, now)
+            data = connection.faults.filter_input(data, connection.identity, now)
         # Done before the session reads: a ResendRequest must not get messages whose retention period has
         # ended.
         if connection.login in self._offline_queues:
@@ -296,10 +296,10 @@ class VenueModel:
         if self._armed.inspects_bytes:
             self._refresh()
         connection = self._connections.get(conn)
-        output = b"" if connection is None else self._connections.fetch(connection, self._last)
+        output = b"" if connection is None else self._connections.fetch(connection, self._last_call)
         if output and connection is not None and connection.login is not None:
-            # Fetched counts as written: an amend whose answer was fetched is no longer in flight. The next
-            # page of past reports follows only now, so pages do not pile up for a slow reader.
+            # Fetched output counts as written, so an amend whose answer was fetched is no longer in flight.
+            # The next page of past reports is sent only now, so pages do not pile up for a slow reader.
             gateway = self._gateways[connection.product]
             gateway.output_written(connection.login)
             if gateway.drop_copy.is_replaying(connection.login):
@@ -330,7 +330,7 @@ class VenueModel:
         """Update the connections that have changed since the last call."""
         # If byte-level faults are armed, the connections are visited in order, because these faults count
         # their triggers across all connections.
-        self._connections.refresh(self._faults.cut, self._last, in_order=self._armed.inspects_bytes)
+        self._connections.refresh(self._faults.cut, self._last_call, in_order=self._armed.inspects_bytes)
 
     # Time
 
@@ -338,10 +338,10 @@ class VenueModel:
         """Return when to call `handle_timer`, in seconds of `Instant.monotonic`; None for never."""
         self._refresh()
         deadlines = [self._monotonic(gateway.next_deadline()) for gateway in self._gateways.values()]
-        deadlines.append(self._connections.first_due(self._last))
+        deadlines.append(self._connections.first_due(self._last_call))
         deadlines.append(self._armed.next_deadline())
         if self._pages_due:
-            deadlines.append(self._last.monotonic)
+            deadlines.append(self._last_call.monotonic)
         deadlines.append(self._agenda.next_deadline())
         deadlines.append(self._monotonic(self._pauses.next_change()))
         deadlines.append(None if self._flow is None else self._flow.next_deadline())
@@ -365,9 +365,9 @@ class VenueModel:
         self._turn_pages(now)
         # The queues of silent sessions are trimmed in turn, one per call, because a call must not visit all
         # of them. The queue of a session that receives a request is trimmed when it reads (`receive_data`).
-        if self._to_trim:
-            self._to_trim[0].forget(now)
-            self._to_trim.rotate()
+        if self._queues_to_trim:
+            self._queues_to_trim[0].forget(now)
+            self._queues_to_trim.rotate()
         self._follow_agenda(now)
         if self._flow is not None:
             for product, command in self._flow.due(now):
@@ -385,10 +385,10 @@ class VenueModel:
     def _advance(self, now: Instant) -> None:
         """Record the time and apply the pause changes that are due. Called before an input is processed."""
         # A fault takes effect after the call that triggered it and before the next one, regardless of whether
-        # output is fetched, and in which order.
+        # and in which order output is fetched.
         if self._armed.inspects_bytes:
             self._refresh()
-        self._last = now
+        self._last_call = now
         if self._pauses.is_due(now.utc):
             self._change_pauses(now)
 
@@ -424,8 +424,8 @@ class VenueModel:
 
     def _execute(self, product: str, command: Command, now: Instant) -> Sequence[Outcome]:
         gateway = self._gateways[product]
-        # Work that was due before the command is done first; otherwise a late `handle_timer` would change the
-        # result.
+        # First do the work that was due before the command; otherwise the result would depend on whether
+        # `handle_timer` was called in time.
         self._deliver(gateway.handle_timer(now.utc), now)
         deliveries, outcomes = gateway.execute(command, now.utc)
         self._deliver(deliveries, now)
@@ -494,7 +494,7 @@ class VenueModel:
         connections = [
             connection
             for connection in self._logged_on_connections()
-            if connection.session.is_established and who.concerns(connection.who)
+            if connection.session.is_established and who.concerns(connection.identity)
         ]
         for connection in connections:
             connection.session.logout(now, text=text)
@@ -575,11 +575,11 @@ class VenueModel:
         self._process_aborted(now)
 
     def _process_aborted(self, now: Instant) -> None:
-        """Process the sessions that `_send` has aborted. `_send` does not process them itself:
-        CancelOrdersOnDisconnect would cancel orders in the middle of a delivery, and its reports would
-        overtake those not yet delivered."""
-        while self._aborted:
-            self._process_events(self._aborted.pop(), now)
+        """Process the sessions that `_send` has aborted. `_send` does not process them itself,
+        because CancelOrdersOnDisconnect would cancel orders in the middle of a delivery, and the reports of
+        these cancels would overtake the reports not yet delivered."""
+        while self._aborted_connections:
+            self._process_events(self._aborted_connections.pop(), now)
 
     def _handle_event(self, connection: Connection, event: Event, now: Instant) -> None:
         match event:
@@ -590,20 +590,20 @@ class VenueModel:
                 self._answer(connection, connection.login, event.message, now)
             case SessionEnded() if connection.login is not None:
                 login, connection.login = connection.login, None
-                self._leave(connection.product, login, now)
+                self._end_session(connection.product, login, now)
 
     def _answer(self, connection: Connection, login: Login, message: Message, now: Instant) -> None:
         gateway = self._gateways[connection.product]
         if not self._rate_limits.accepts(message, login, now.monotonic):
-            self._deliver([(login, over_the_limit(message))], now)
+            self._deliver([(login, rate_limit_reject(message))], now)
             return
         self._faults.answer(connection, login, message, gateway, now)
 
     def _admit(self, connection: Connection, request: LogonRequested, now: Instant) -> None:
         key_id = request.signed.sender_comp_id
         key = self._keys.get(key_id)
-        # Faults come before the rules, so a Logon that a fault refuses does not count against the Logon
-        # limit.
+        # Faults are applied before the rules are checked, so a Logon that a fault refuses does not count
+        # toward the Logon limit.
         text = self._faults.logon_refusal(connection, key_id, None if key is None else key.owner, now)
         if text is None:
             exchange = self.exchange(connection.product)
@@ -617,12 +617,12 @@ class VenueModel:
         if offline_queue is not None:
             offline_queue.retain(flags.message_retention_period, now)
         connection.session.accept_logon(now, store=None if offline_queue is None else offline_queue.store)
-        # The store may have shown that MsgSeqNum (34) is too low. In that event the session has ended, and
-        # the key is not logged on.
+        # If the store shows that MsgSeqNum (34) is too low, `accept_logon` has ended the session, and the key
+        # is not logged on.
         if connection.session.is_established:
             connection.login = login
             self.unprepared[connection.id] = connection.session
-            self._gateways[connection.product].logins.enter(login, flags, connection.id)
+            self._gateways[connection.product].logins.start_session(login, flags, connection.id)
             self._logged_on[key_id] = connection.id
 
     def _login(self, connection: Connection, key_id: str) -> Login:
@@ -649,16 +649,16 @@ class VenueModel:
                 max_messages=self._config.max_kept_messages,
                 max_bytes=self._config.max_kept_bytes,
             )
-            self._to_trim.append(queue)
+            self._queues_to_trim.append(queue)
         return new
 
-    def _leave(self, product: str, login: Login, now: Instant) -> None:
+    def _end_session(self, product: str, login: Login, now: Instant) -> None:
         # The order matters. The login is disconnected first, so the messages below wait in the queue of a
         # session with resend, or are lost on other sessions. Messages withheld by a fault come first, because
         # they are older.
         del self._logged_on[login.key_id]
-        self._gateways[product].leave(login)
-        self._faults.leave(login, now)
+        self._gateways[product].end_session(login)
+        self._faults.end_session(login, now)
         if login.flags.cancel_orders_on_disconnect:
             command = CancelAll(origin=login.origin, cause=CancelCause.DISCONNECTED)
             deliveries, _ = self._gateways[product].execute(command, now.utc)
@@ -689,7 +689,7 @@ class VenueModel:
             # The client has stopped reading. A report must not be skipped silently: the connection ends, and
             # on a session with resend the report waits with the others.
             connection.session.abort("Too much unread data", now)
-            self._aborted.append(connection)
+            self._aborted_connections.append(connection)
             return False
         return True
 
@@ -698,6 +698,6 @@ class VenueModel:
 
     def _monotonic(self, time: datetime | None) -> float | None:
         """Convert a calendar time to seconds of `Instant.monotonic`."""
-        if time is None or self._last is NEVER:
+        if time is None or self._last_call is NEVER:
             return None
-        return self._last.monotonic + (time - self._last.utc).total_seconds()
+        return self._last_call.monotonic + (time - self._last_call.utc).total_seconds()

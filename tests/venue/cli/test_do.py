@@ -17,7 +17,7 @@ from kalshi_fix_venue.control import ControlServer
 from kalshi_fix_venue.liquidity import LIQUIDITY
 from kalshi_fix_venue.operations import OPERATIONS
 from kalshi_fix_venue.operations.faults import FAULTS
-from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.testing import Sandbox
 from tests.adapters.cli.pipes import interrupt, lines_until, started
 
@@ -41,7 +41,7 @@ def test_help_lists_every_operation() -> None:
         assert f"\n  {name} " in listed
         output = CliRunner().invoke(commands, ["venue", "do", name, "--help"]).stdout
         for each in parameters(cls):
-            assert (each.name.upper() if each.positional else f"--{shown(each.name)}") in output
+            assert (each.name.upper() if each.positional else f"--{display_name(each.name)}") in output
 
 
 def test_a_pause_and_its_end_are_performed_and_reported(folder: Path) -> None:

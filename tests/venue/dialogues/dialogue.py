@@ -35,7 +35,7 @@ from kalshi_fix_venue.exchange import (
     SetPause,
     SetSettlementBounds,
 )
-from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
+from kalshi_fix_venue.exchange.pausing import CLEARING_DELAY
 from kalshi_fix_venue.gateway.drop_copy import WINDOW
 from tests.helpers import TAGS, raw
 from tests.venue.exchange_harness import MARKET
@@ -43,7 +43,7 @@ from tests.venue.venue_harness import CODEC, Client, VenueHarness, encode
 
 TYPES = {layout.name: layout.msg_type for layout in DIALECT.messages.values()}
 HEADER = "34=2|49=sender|56=target|52=20260820-15:00:00.000|"
-IGNORED = ("0", "1", "A")
+IGNORED_TYPES = ("0", "1", "A")
 """MsgTypes that are not compared: Heartbeat, TestRequest and Logon."""
 
 
@@ -67,7 +67,7 @@ class Dialogue:
 
 FIGURES: dict[str, Any] = {name.lower(): value for name, value in vars(limits).items() if name.isupper()}
 FIGURES |= {field.name: field for field in FIELDS.values()}
-FIGURES["rest_after_close"] = ORDERS_REST_AFTER_CLOSE.total_seconds()
+FIGURES["rest_after_close"] = CLEARING_DELAY.total_seconds()
 FIGURES["past_reports"] = WINDOW.total_seconds()
 """The values that `[[...]]` may contain: limits by name, and fields with their bounds."""
 SETUPS = Path(__file__).parent / "setups"
@@ -145,10 +145,10 @@ class Play:
     harness: VenueHarness
     names: dict[str, str]
     clients: dict[str, Client] = attrs.field(factory=dict)
-    _compared: dict[str, int] = attrs.field(factory=dict)
+    _compared_bytes: dict[str, int] = attrs.field(factory=dict)
     """Number of bytes already compared, by client."""
     _stores: dict[str, MemoryStore] = attrs.field(factory=dict)
-    _unchecked: dict[str, int] = attrs.field(factory=dict)
+    _unchecked_count: dict[str, int] = attrs.field(factory=dict)
     """Number of messages that bypassed the session, by client."""
 
     def run(self) -> None:
@@ -234,8 +234,8 @@ class Play:
 
     def _send_unchecked(self, name: str, message: Message) -> None:
         client, harness = self.clients[name], self.harness
-        number = client.session.next_outgoing + self._unchecked.get(name, 0)
-        self._unchecked[name] = self._unchecked.get(name, 0) + 1
+        number = client.session.next_outgoing + self._unchecked_count.get(name, 0)
+        self._unchecked_count[name] = self._unchecked_count.get(name, 0) + 1
         session_type = client.session.config.session_type.name
         harness.venue.receive_data(
             client.conn, encode(client.name, session_type, number, harness.now, message), harness.now
@@ -245,14 +245,14 @@ class Play:
     def received(self, name: str) -> list[list[tuple[int, str]]]:
         """Return the fields of the messages that a client has received since the last call."""
         client, framer = self.clients[name], Framer()
-        framer.feed(bytes(client.wire[self._compared.get(name, 0) :]))
-        self._compared[name] = len(client.wire)
+        framer.feed(bytes(client.wire[self._compared_bytes.get(name, 0) :]))
+        self._compared_bytes[name] = len(client.wire)
         found = []
         while (item := framer.next()) is not None:
             assert isinstance(item, Frame)
             pairs = [field.partition("=") for field in item.data.decode("latin-1").split("\x01")[:-1]]
             found.append([(int(tag), value) for tag, _, value in pairs])
-        return [fields for fields in found if dict(fields)[35] not in IGNORED]
+        return [fields for fields in found if dict(fields)[35] not in IGNORED_TYPES]
 
     def _expect(self, name: str, words: str) -> None:
         found = self.received(name)
@@ -299,7 +299,7 @@ class Play:
         if "store" in found:
             found["store"] = self._stores.setdefault(found["store"], MemoryStore())
         self.clients[name] = self.harness.connect(key, session_type, **found)
-        self._compared[name] = 0
+        self._compared_bytes[name] = 0
         if "store" not in found:
             self.received(name)
 
@@ -307,7 +307,7 @@ class Play:
         """Let a client of `clients` try to log on with other settings, and check that it is refused."""
         known = shlex.split(self.dialogue.clients[name])[1:]
         self._on(name, session_type, *known, *settings)
-        self._compared[name] = 0
+        self._compared_bytes[name] = 0
         assert not self.clients[name].is_logged_on
 
     def _wait(self, seconds: str) -> None:

@@ -25,7 +25,7 @@ from kalshi_fix_venue.gateway.rfq import Windows
 from kalshi_fix_venue.pauses import WeeklyPause
 from tests.venue.exchange_harness import MARKET, NO_FEES, PERP
 from tests.venue.rfq import rfq_harness
-from tests.venue.venue_harness import REGISTERED, VenueHarness, accounts, api_key
+from tests.venue.venue_harness import KEY_NAMES, VenueHarness, accounts, api_key
 
 MEMBER = "550e8400-e29b-41d4-a716-446655440000"
 RULES: Mapping[str, MarketRules] = {
@@ -116,7 +116,7 @@ def _keys(changed: Mapping[str, Mapping[str, Any]]) -> tuple[ApiKey, ...]:
         name: {key: frozenset(value) if isinstance(value, list) else value for key, value in settings.items()}
         for name, settings in changed.items()
     }
-    return tuple(attrs.evolve(api_key(name), **changes.get(name, {})) for name in REGISTERED)
+    return tuple(attrs.evolve(api_key(name), **changes.get(name, {})) for name in KEY_NAMES)
 
 
 def _markets(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[MarketRules, ...]]:

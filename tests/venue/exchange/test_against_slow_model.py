@@ -189,7 +189,7 @@ class Match:
             if isinstance(outcome, BookChanged):
                 for change in outcome.changes:
                     levels = self.rebuilt[change.side]
-                    assert levels.get(change.price, Decimal(0)) == change.before
+                    assert levels.get(change.price, Decimal(0)) == change.previous_size
                     if change.size:
                         levels[change.price] = change.size
                     else:

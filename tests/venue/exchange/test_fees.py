@@ -61,7 +61,7 @@ def lowest_net_fee(harness: ExchangeHarness) -> Decimal:
     return min(item.charge.net for item in found if item.order.account.owner == "bob")
 
 
-def test_an_order_carries_its_overpayment_from_taking_to_making() -> None:
+def test_an_order_keeps_its_overpayment_when_it_changes_from_taker_to_maker() -> None:
     harness = ExchangeHarness(fees=None, terms=TERMS, markets=SUBPENNY)
     harness.place("ann", "a1", SELL, "0.30", "0.50")
     taker, _ = trades(harness.place("bob", "b1", BUY, "0.60", "0.50"))

@@ -71,7 +71,7 @@ PREDICTIONS = (
 )
 OWNERS = ("ann", "bob", "cat", "dee")
 FUNDS, CAP = Decimal(60), Decimal(20)
-THIRD = ROLLING / 3
+WINDOW_THIRD = ROLLING / 3
 """A third of the time window of order groups."""
 
 
@@ -120,12 +120,12 @@ class History:
 
     def play_random(self) -> None:
         steps = (
-            0 * THIRD,
-            0 * THIRD,
+            0 * WINDOW_THIRD,
+            0 * WINDOW_THIRD,
             timedelta(milliseconds=1),
-            THIRD / 5,
-            THIRD,
-            120 * THIRD,
+            WINDOW_THIRD / 5,
+            WINDOW_THIRD,
+            120 * WINDOW_THIRD,
         )
         self.now += self.random.choice(steps)
         command = self._command()
@@ -419,7 +419,7 @@ class History:
         accounts = self.exchange.accounts()
         total = sum((account.balance for account in accounts), Decimal(0)) + self.exchange.fees_kept
         for account in accounts:
-            total -= account.advanced
+            total -= account.collateral_advance
             for holding in account.holdings.values():
                 position = holding.position
                 if isinstance(account.collateral, MarginCollateral):
@@ -459,7 +459,7 @@ def test_value_is_conserved_on_prediction(seed: int) -> None:
         assert not any(
             account.holdings[ticker].position.net for account in accounts for ticker in account.holdings
         )
-        assert not any(account.reserved or account.advanced for account in accounts)
+        assert not any(account.reserved or account.collateral_advance for account in accounts)
         balances = sum(account.balance for account in accounts)
         assert balances + history.exchange.fees_kept == FUNDS * len(accounts)
         assert history.seen["OrderTraded"] > 50

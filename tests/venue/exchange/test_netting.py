@@ -58,7 +58,7 @@ def test_short_positions_in_two_exclusive_markets_guarantee_one_payout() -> None
     first = trade(harness, "ann", SELL, 10, "0.30", RACE[0])
     assert (first.ranged_return, first.balance_change) == ds(0, -7)
     second = trade(harness, "ann", SELL, 4, "0.20", RACE[1])
-    assert (second.ranged_return, second.collateral_returned, second.balance_change) == ds(4, 0, "0.8")
+    assert (second.ranged_return, second.collateral_return, second.balance_change) == ds(4, 0, "0.8")
     third = trade(harness, "ann", SELL, 4, "0.20", RACE[2])
     assert (third.ranged_return, third.balance_change) == ds(4, "0.8")
     # The remaining cost is the loss in the worst case, in which the first market is decided YES.
@@ -67,7 +67,7 @@ def test_short_positions_in_two_exclusive_markets_guarantee_one_payout() -> None
     assert harness.balance("cat") == 100 - 3 - d("1.6")
 
 
-def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
+def test_an_order_reserves_the_collateral_return_that_its_fill_would_revoke() -> None:
     harness = netting_harness(EXCLUSIVE, balance="10")
     for market in RACE[:2]:
         trade(harness, "ann", SELL, 10, "0.50", market)
@@ -78,7 +78,7 @@ def test_a_closing_order_needs_the_money_that_is_taken_back() -> None:
         "a2 rejected INSUFFICIENT_BALANCE"
     ]
     assert summary(harness.place("ann", "a2", BUY, 10, "0.30", market=RACE[0])) == ["a2 accepted"]
-    # Only the first of the two closing orders takes back a return, so the second needs no available money.
+    # Only the first of the two closing orders revokes a collateral return, so the second needs no money.
     assert harness.available("ann") == 0
     assert summary(harness.place("ann", "a3", BUY, 1, "0.30", market=RACE[1])) == ["a3 accepted"]
     harness.place("cat", "c", SELL, 10, "0.30", market=RACE[0])
@@ -119,7 +119,7 @@ def test_settlements_pay_the_part_that_has_not_been_advanced(winner: str | None)
         assert harness.balance("ann") >= 99
     assert harness.balance("ann") == 100 - 21 + (20 if winner else 30)
     assert harness.balance("ann") + harness.balance("cat") == 200
-    assert harness.exchange.account(account("ann")).advanced == 0
+    assert harness.exchange.account(account("ann")).collateral_advance == 0
 
 
 def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> None:
@@ -128,7 +128,7 @@ def test_a_result_releases_newly_guaranteed_collateral_with_the_settlement() -> 
         trade(harness, "ann", SELL, 10, "0.30", market)
     paid = settle(harness, RACE[0], MarketResult.YES)
     (ann, cat) = paid.positions
-    # 20 dollars had been advanced, and the other two markets are now certain to pay 20.
+    # The account has already received 20 dollars, and the other two markets are now certain to pay 20.
     assert (ann.payout, cat.payout) == ds(0, 10)
     # There is no other winner, so the other two markets pay nothing to cat and nothing more to ann.
     for market in RACE[1:]:
@@ -172,7 +172,7 @@ def test_the_guaranteed_payout_is_the_minimum_over_all_outcomes(
         balance.buy(market, yes=net > 0, price=Fraction(0), quantity=Fraction(abs(net)))
     slow = min(balance.payout(outcome) for outcome in possible_outcomes(group, known))
     settled = {market: Decimal(int(result)) for market, result in known.items()}
-    assert GroupResults(group, settled).guaranteed(positions) == slow
+    assert GroupResults(group, settled).guaranteed_payout(positions) == slow
 
 
 @attrs.define
@@ -204,7 +204,7 @@ class ComparedExchange:
             found = self.harness.exchange.account(account(owner))
             assert found.balance == start - self.balances[owner].worst_loss(self.groups)
             assert found.available >= 0, owner
-            held -= found.advanced
+            held -= found.collateral_advance
             held += sum((holding.position.long for holding in found.holdings.values()), Decimal(0))
         balances = sum((self.harness.balance(owner) for owner in OWNERS), Decimal(0))
         assert balances + held == start * len(OWNERS)

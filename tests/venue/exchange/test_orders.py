@@ -20,7 +20,7 @@ from kalshi_fix_venue.exchange import (
     margin_market,
 )
 from kalshi_fix_venue.exchange.orders import Order
-from kalshi_fix_venue.exchange.pausing import ORDERS_REST_AFTER_CLOSE
+from kalshi_fix_venue.exchange.pausing import CLEARING_DELAY
 from kalshi_fix_venue.exchange.placing import end_of_day
 from kalshi_fix_venue.exchange.registry import MAX_STALE, OrderRegistry
 from tests.venue.exchange_harness import BUY, EASTERN, MARKET, SELL, START, ExchangeHarness, d, summary
@@ -72,7 +72,7 @@ def test_levels_of_an_unknown_market_are_empty() -> None:
     assert ExchangeHarness().exchange.levels("NO-SUCH", BUY) == ()
 
 
-def test_remembered_finished_orders_are_bounded() -> None:
+def test_the_number_of_remembered_ended_orders_is_bounded() -> None:
     harness = ExchangeHarness(retained_orders=1)
     for number in (1, 2):
         harness.place("ann", f"a{number}", BUY, 1, "0.40")
@@ -101,7 +101,7 @@ def test_an_amend_to_an_impossible_expiry_is_refused(
     assert harness.exchange.next_expiry() == LATER
 
 
-def test_outdated_expiries_are_bounded() -> None:
+def test_the_number_of_stale_expiries_is_bounded() -> None:
     registry = OrderRegistry()
     order = Order(
         order_id="o", cl_ord_id="a", account=AccountId("ann"), origin="ann", market=MARKET, side=BUY,
@@ -139,7 +139,7 @@ def test_only_cancels_caused_by_time_are_expiries() -> None:
 def test_an_order_that_expires_before_the_delayed_cancel_is_reported_as_expired(
     harness: ExchangeHarness,
 ) -> None:
-    rest_seconds = int(ORDERS_REST_AFTER_CLOSE.total_seconds())
+    rest_seconds = int(CLEARING_DELAY.total_seconds())
     times = [harness.now.replace(second=rest_seconds + offset) for offset in (-1, 0, 1)]
     for name, time in zip("abc", times, strict=True):
         harness.place("ann", name, BUY, 1, "0.40", tif=GTD, expire=time)

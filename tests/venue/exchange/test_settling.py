@@ -82,7 +82,7 @@ LADDER = ("ABOVE-50", "ABOVE-60", "ABOVE-70")
 def test_a_result_may_not_contradict_the_other_results_in_its_group(
     kind: GroupKind, exhaustive: bool, before: list[MarketResult], last: MarketResult, expected: str | None
 ) -> None:
-    """Otherwise the collateral returned for the group would have to be taken back."""
+    """A contradiction would revoke collateral already returned for the group."""
     group = MarketGroup(name="g", markets=LADDER, kind=kind, exhaustive=exhaustive)
     harness = ExchangeHarness(
         markets=tuple(prediction_market(ticker) for ticker in LADDER), market_groups=(group,)

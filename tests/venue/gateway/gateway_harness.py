@@ -47,7 +47,7 @@ class GatewayHarness:
             keeps_messages=session_type in ("KalshiRT", "KalshiPT"),
         )
         self.gateway.logins.add(login)
-        self.gateway.logins.enter(
+        self.gateway.logins.start_session(
             login,
             LogonFlags(**{"use_dollars": True, "skip_pending_exec_reports": True, **flags}),
             connection=1,

@@ -57,7 +57,7 @@ from tests.venue.venue_harness import KEYS, Client, named, order
 
 Step = tuple[object, datetime]
 STEPS = 150
-PENDING = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
+PENDING_EXEC_TYPES = (ExecType.PENDING_NEW, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
 
 
 class Participant:
@@ -74,10 +74,10 @@ class Participant:
         self.answers_lost = False
         """Whether the answers to its messages are lost."""
         self.requests_arrive = True
-        """Whether, if so, its messages reach the venue."""
+        """Whether its messages reach the venue while `answers_lost` is set."""
         self.crashed = False
-        """Whether its process has crashed, and its store has not yet listed the requests missing from the
-        journal."""
+        """Whether its process has crashed and has not logged on again. Until then, its store has not yet
+        listed the requests that the journal lacks."""
 
     def log_on(self) -> None:
         self.client = self.connect()
@@ -441,7 +441,7 @@ def model_of_maker(steps: list[Step]) -> dict[str, str]:
                 refusals[item.quote_id].append(item)
             case QuoteCancelStatus(quote_cancel_status=0):
                 statuses[item.quote_id].add("CANCELED")
-            case ExecutionReport() if item.exec_type not in PENDING:
+            case ExecutionReport() if item.exec_type not in PENDING_EXEC_TYPES:
                 quote_id = item.cl_ord_id.split(":")[2]
                 statuses[quote_id].add("FAILED" if item.exec_type == ExecType.REJECTED else "EXECUTED")
             case QuoteRequestReject():
@@ -485,7 +485,7 @@ def model_of_creator(steps: list[Step]) -> dict[str, tuple[str, list[str]]]:
                 quotes[each.quote_req_id][each.quote_id] = each
             case AcceptQuoteStatus():
                 accepted[each.cl_ord_id or ""].add("refused" if each.accept_quote_status else "taken")
-            case ExecutionReport() if each.exec_type not in PENDING:
+            case ExecutionReport() if each.exec_type not in PENDING_EXEC_TYPES:
                 word = "rejected" if each.exec_type == ExecType.REJECTED else "executed"
                 accepted[each.cl_ord_id].add(word)
     found = {}
@@ -548,7 +548,7 @@ def exposure_at_the_venue(story: Story, who: Participant) -> dict[str, Decimal]:
         is_maker = isinstance(who, Maker)
         if is_maker and quote.account.owner != who.name:
             continue
-        quantity = size if (quote.rests if is_maker else rfq.rests) else acceptance.quantity
+        quantity = size if (quote.rest_remainder if is_maker else rfq.rest_remainder) else acceptance.quantity
         buys = (acceptance.side.name == "BUY") is not is_maker
         found[rfq.market] += quantity
         found["dollars"] += quantity * (acceptance.price if buys else 1 - acceptance.price)

@@ -39,10 +39,10 @@ from tests.venue.rfq.rfq_histories import (
     state_of_machine,
 )
 
-ENDED = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
+SESSION_END = SessionEnded(CloseReason.CONNECTION_LOST, "", False)
 DAY = timedelta(days=1)
 SEEDS = range(3)
-AT_THE_VENUE = {
+VENUE_STATES = {
     QuoteState.OPEN: "OPEN",
     QuoteState.ACCEPTED: "ACCEPTED",
     QuoteState.CONFIRMED: "CONFIRMED",
@@ -84,7 +84,7 @@ def check(story: Story) -> None:
                     # A quote lost in transit does not exist, as the answer to its cancel reports.
                     known = at_the_venue.get(quote.quote_id)
                     venue_state = "CANCELED" if known is None else known.state.name
-                    assert AT_THE_VENUE[quote.state] == venue_state, (quote, venue_state)
+                    assert VENUE_STATES[quote.state] == venue_state, (quote, venue_state)
     venue = story.rfqs()
     for rfq in () if story.ann.crashed else story.ann.machine:
         if rfq.state is RfqState.REFUSED:
@@ -138,7 +138,7 @@ def test_exactly_the_requests_left_open_by_a_disconnect_are_uncertain(seed: int,
     assert uncertain_items > 0
 
 
-def test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations() -> None:
+def test_drop_copy_requested_after_the_time_limits_ends_the_exposure_of_lost_confirmations() -> None:
     ended = 0
     for seed in (0, 1, 7):
         story = Story(seed, with_disconnects=True)
@@ -172,7 +172,7 @@ def _drop_unknown(apply: Any, machine: Any, event: object, now: datetime) -> Any
 MUTANTS: dict[str, tuple[Patch, Callable[[], None]]] = {
     "a maker that ignores drop copy": (
         replace(RfqMaker, "_handle_range", lambda *_: None),
-        test_drop_copy_after_the_windows_ends_the_exposure_of_lost_confirmations,
+        test_drop_copy_requested_after_the_time_limits_ends_the_exposure_of_lost_confirmations,
     ),
     "a maker that ignores the requests of an earlier process": (
         wrap(RfqMaker, "apply", _drop_unknown),
@@ -245,7 +245,7 @@ def _has_ids(step: Step) -> bool:
 def test_a_disconnect_at_any_message_never_leads_to_a_false_state(seed: int) -> None:
     story = play_story(seed)
     for side in story.sides:
-        loss = ENDED if isinstance(side, Maker) else MessagesLost(1, 9)
+        loss = SESSION_END if isinstance(side, Maker) else MessagesLost(1, 9)
         for cut in range(1, len(side.steps) + 1):
             before, after = side.steps[:cut], side.steps[cut:]
             now = before[-1][1]

@@ -19,13 +19,13 @@ from tests.venue.venue_harness import START
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "scenario.yaml"
 BALANCE = "accounts:\n  ann:\n    prediction:\n      balance: 5\n"
-LISTED = Path(__file__).with_name("mistakes.txt")
+MISTAKES_FILE = Path(__file__).with_name("mistakes.txt")
 ANN = "accounts:\n  ann: {prediction: {balance: 5}}\n"
 
 
 def listed_mistakes() -> Iterator[tuple[str, str]]:
     """Yield the files in mistakes.txt with their expected output, which is the last line of each."""
-    for block in LISTED.read_text("utf-8").rstrip("\n").split("\n\n"):
+    for block in MISTAKES_FILE.read_text("utf-8").rstrip("\n").split("\n\n"):
         if not block.startswith("#"):
             text, _, output = block.rpartition("\n=> ")
             yield text, output
@@ -177,7 +177,7 @@ def test_a_missing_file_or_a_folder_is_reported(tmp_path: Path) -> None:
             load_scenario(path)
 
 
-ODD = (
+ODD_VALUES = (
     "-1",
     "0",
     "true",
@@ -207,7 +207,7 @@ def test_any_changed_file_is_reported_or_gives_a_working_venue() -> None:
         text = example
         for _ in range(random.randint(1, 3)):
             word = random.choice(list(re.finditer(r"[\w.-]+", text)))
-            text = text[: word.start()] + random.choice((*ODD, *words)) + text[word.end() :]
+            text = text[: word.start()] + random.choice((*ODD_VALUES, *words)) + text[word.end() :]
         try:
             scenario = parse_scenario(text.encode())
         except ScenarioError:

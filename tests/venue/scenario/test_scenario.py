@@ -332,10 +332,10 @@ accounts:
     venue = start_venue(scenario)
     account = venue.exchange("prediction").account(AccountId("ann"))
     # At most one market can be decided YES, so 10 dollars are guaranteed and have already been returned.
-    assert (account.balance, account.advanced) == (d("5"), d("10"))
+    assert (account.balance, account.collateral_advance) == (d("5"), d("10"))
     venue.perform(operation("settle", {"market": "A", "result": "no"}), NOW)
     venue.perform(operation("settle", {"market": "B", "result": "no"}), NOW)
-    assert (account.balance, account.advanced) == (d("15"), d("0"))
+    assert (account.balance, account.collateral_advance) == (d("15"), d("0"))
 
 
 def test_owners_and_keys_from_the_command_line_are_added_to_those_in_the_file() -> None:

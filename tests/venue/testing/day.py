@@ -47,9 +47,9 @@ LOOKUPS_PER_DAY = 24
 also advances while clients wait, which can take long on a busy machine.
 """
 PLAYERS: dict[str, Loop] = {loop.name: loop for loop in LOOPS if isinstance(loop, Blocking | Asyncio | Trio)}
-TRADED: tuple[Product, ...] = ("prediction", "margin")
-MIDDLES = {market.rules.ticker: market.middle for product in TRADED for market in MARKETS[product]}
-SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in TRADED}
+DAY_PRODUCTS: tuple[Product, ...] = ("prediction", "margin")
+MIDDLES = {market.rules.ticker: market.middle for product in DAY_PRODUCTS for market in MARKETS[product]}
+SYMBOLS = {product: tuple(market.rules.ticker for market in MARKETS[product]) for product in DAY_PRODUCTS}
 SETTLED, SETTLED_AT = SYMBOLS["prediction"][1], Decimal("0.3060")
 """The market that is settled within the day, and its settlement price."""
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -65,9 +65,9 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("garble", {"how": "body-length"}),
     ("garble", {"how": "cut-short"}),
     ("duplicate", {"times": 2}),
-    # A message with wrong CompIDs is lost: its number is counted, and it is not resent. Also lost is the
-    # outcome of a request that the venue executes, but answers with an unknown outcome. Drop copy contains
-    # both.
+    # A message with wrong CompIDs is lost, because its number is counted and it is not resent. Also lost is
+    # the outcome of a request that the venue executes but answers with an unknown outcome. Drop copy
+    # reports the events in both cases.
     ("wrong-comp-ids", {"message": "8"}),
     ("wrong-comp-ids", {"message": "9", "sender": "KalshiRT", "target": "Nobody"}),
     ("unavailable", {"applied": True, "times": 2}),
@@ -400,7 +400,7 @@ def play(*, rounds: int, seed: int, rate: float) -> Outcome:
         players = tuple(
             Player(loop, product, venue, Random(random.random()), symbols[product])
             for loop in PLAYERS.values()
-            for product in TRADED
+            for product in DAY_PRODUCTS
         )
 
         def perform(action: str) -> float:

@@ -28,8 +28,8 @@ from kalshi_fix_sansio.trading import (
 )
 from tests.helpers import HOSTILE_CONTEXTS
 
-FIRST = ExecKey(0, 1, 1)
-_DUMPED = ("positions", "cash", "settlements", "groups", "copies")
+FIRST_EVENT = ExecKey(0, 1, 1)
+_DUMPED_MACHINES = ("positions", "cash", "settlements", "groups", "copies")
 
 
 @attrs.define(eq=False)
@@ -45,7 +45,7 @@ class Machines:
     context: Context = HOSTILE_CONTEXTS["every trap"]
     """The decimal context of the caller's thread."""
     discrepancies: list[Any] = attrs.field(factory=list)
-    since: ExecKey = FIRST
+    since: ExecKey = FIRST_EVENT
     """The last report up to which all reports were received or requested from drop copy."""
     rows: dict[str, Any] = attrs.field(factory=dict)
     """The dump of the orders, which the next dump updates."""
@@ -118,13 +118,15 @@ class Machines:
         """Return the state of all machines, as a user would store it in a journal."""
         with localcontext(self.context):
             self.rows.update(self.orders.dump())
-            return json.dumps({"orders": self.rows, **{name: getattr(self, name).dump() for name in _DUMPED}})
+            return json.dumps(
+                {"orders": self.rows, **{name: getattr(self, name).dump() for name in _DUMPED_MACHINES}}
+            )
 
     def load(self, journal: str) -> None:
         """Continue from a journal, as a restarted process."""
         dumped = json.loads(journal)
         with localcontext(self.context):
-            for name in _DUMPED:
+            for name in _DUMPED_MACHINES:
                 getattr(self, name).load(dumped[name])
             self.rows = dumped["orders"]
             for updates in self.orders.load(self.rows):
@@ -150,8 +152,8 @@ class Machines:
             if any(item.state is CopyState.FAILED for item in self.copies.pending):
                 # The uncertain item is older than the reports that the venue keeps, and is looked up via REST
                 # at the end.
-                assert self.copies.forgotten.get(FIRST.shard, FIRST) < since, self.copies.pending
-                self.copies.resolve(FIRST.shard)
+                assert self.copies.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT) < since, self.copies.pending
+                self.copies.resolve(FIRST_EVENT.shard)
                 self._request(since)
             for request in self.copies.handle_timer(read_clocks()):
                 self.copies.apply(request, read_clocks())
@@ -161,8 +163,8 @@ class Machines:
         return events
 
     def _request(self, since: ExecKey) -> None:
-        begin = self.orders.drop_copy_start(self.copies.forgotten).get(FIRST.shard, since)
-        self.copies.request({FIRST.shard: min(begin, since)}, self.orders.epoch, read_clocks())
+        begin = self.orders.drop_copy_start(self.copies.forgotten).get(FIRST_EVENT.shard, since)
+        self.copies.request({FIRST_EVENT.shard: min(begin, since)}, self.orders.epoch, read_clocks())
 
     def balance(self, initial: Decimal, account: Account | None = None, shard: int | None = None) -> Decimal:
         """Return the balance of an account (or of all) on a shard (or on all), given the initial balance."""
@@ -216,7 +218,7 @@ class Machines:
         Args:
             open_orders: the ClOrdIDs of the venue's open orders.
         """
-        forgotten = self.copies.forgotten.get(FIRST.shard, FIRST)
+        forgotten = self.copies.forgotten.get(FIRST_EVENT.shard, FIRST_EVENT)
         for item in self.orders.uncertain():
             if item.order is not None and (item.begin is None or item.begin <= forgotten):
                 self.orders.resolve(item.order, is_open=item.order.cl_ord_id in open_orders)

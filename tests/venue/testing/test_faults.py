@@ -13,7 +13,7 @@ from kalshi_fix_venue.testing import Venue
 from tests.adapters.conformance.loops import LONG, Loop
 from tests.adapters.conformance.support import acknowledged, order
 
-AT_ONCE = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
+IMMEDIATE_RECONNECT = ReconnectPolicy(initial=1e-6, cap=1e-3, maintenance=None)
 PARAMETERS: dict[str, dict[str, Any]] = {
     "delay": {"by": 0.001},
     "late-heartbeats": {"by": 0.001},
@@ -24,7 +24,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("at", ["now", "frame", "request", "reply"])
 async def test_a_disconnect_does_not_raise(loop: Loop, venue: Venue, at: str) -> None:
-    options: dict[str, Any] = {**venue.options(session="KalshiRT"), "reconnect": AT_ONCE}
+    options: dict[str, Any] = {**venue.options(session="KalshiRT"), "reconnect": IMMEDIATE_RECONNECT}
     async with loop.client("KalshiRT", **options) as client:
         mine = order()
         await client.send(mine)

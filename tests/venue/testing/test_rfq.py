@@ -74,18 +74,18 @@ def test_a_user_quotes_and_the_trader_sends_an_rfq(venue: Venue, by_id: bool) ->
 def test_rejections_by_the_venue_raise(venue: Venue) -> None:
     maker, creator = venue.trader("other"), venue.trader("me")
     maker.rfqs()
-    with pytest.raises(ValueError, match="rejects me's request"):
+    with pytest.raises(ValueError, match="rejected me's request"):
         creator.request_quotes("NONE", 1)
     creator.request_quotes(SYMBOL, 10)
     [requested] = maker.rfqs()
     with pytest.raises(InvalidMessageError, match="BidPx"):
         maker.quote(requested, bid="7.00")
     quote_id = maker.quote(requested, bid="0.40", offer="0.50")
-    with pytest.raises(ValueError, match="rejects other's confirmation"):
+    with pytest.raises(ValueError, match="rejected other's confirmation"):
         maker.confirm(quote_id)
     [quote] = creator.quotes()
     creator.accept(quote, Side.BUY)
-    with pytest.raises(ValueError, match="rejects me's acceptance"):
+    with pytest.raises(ValueError, match="rejected me's acceptance"):
         creator.accept(quote, Side.BUY)
 
 

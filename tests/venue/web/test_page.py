@@ -24,7 +24,7 @@ from kalshi_fix_venue.exchange import PauseState
 from kalshi_fix_venue.gateway.product import RECENT_TRADES
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.faults import FAULTS
-from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.web.picture import MAX_LEVELS, MAX_ROWS
 from kalshi_fix_venue.web.server import MAX_VIEWERS, WebServer, _Stream
 from tests.adapters.cli.pipes import interrupt, lines_until, started
@@ -32,15 +32,15 @@ from tests.venue.web.conftest import Page
 
 MARKET = "KXNBA-27-NYK"
 PAUSE = json.dumps({"do": "pause"}).encode()
-PROTECTED = ("/operations", "/updates", "/messages/1", "/do", "/nowhere")
-PUBLIC = ("/", "/app.js", "/style.css")
+PROTECTED_PATHS = ("/operations", "/updates", "/messages/1", "/do", "/nowhere")
+PUBLIC_PATHS = ("/", "/app.js", "/style.css")
 
 
 def state_of(page: Page) -> PauseState:
     return page.sandbox.server.inspect(lambda venue: venue.exchange("prediction").pause)
 
 
-@pytest.mark.parametrize("path", [*PROTECTED, *PUBLIC])
+@pytest.mark.parametrize("path", [*PROTECTED_PATHS, *PUBLIC_PATHS])
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -69,7 +69,7 @@ def test_requests_from_other_sites_are_refused_even_with_the_token(
     assert state_of(page) is PauseState.OPEN
 
 
-@pytest.mark.parametrize("path", PROTECTED)
+@pytest.mark.parametrize("path", PROTECTED_PATHS)
 @pytest.mark.parametrize(
     "given", [None, "", "Bearer ", "Bearer 0", "Basic {token}", "{token}", "Bearer {token}0"]
 )
@@ -83,7 +83,7 @@ def test_everything_but_the_page_itself_needs_the_token(page: Page, path: str, g
     assert state_of(page) is PauseState.OPEN
 
 
-@pytest.mark.parametrize("path", PUBLIC)
+@pytest.mark.parametrize("path", PUBLIC_PATHS)
 def test_the_page_loads_nothing_from_elsewhere_and_contains_no_secret(page: Page, path: str) -> None:
     response = page.request(path, Authorization=None)
     text = response.body.decode()
@@ -108,7 +108,7 @@ def test_operations_are_those_of_the_command(page: Page) -> None:
     assert [item["name"] for item in listed] == list(OPERATIONS)
     assert {item["name"] for item in listed if item["is_fault"]} == set(FAULTS)
     for item in listed:
-        names = [shown(one.name) for one in parameters(OPERATIONS[item["name"]])]
+        names = [display_name(one.name) for one in parameters(OPERATIONS[item["name"]])]
         assert [one["name"] for one in item["parameters"]] == names
 
 
@@ -120,7 +120,7 @@ def test_operations_are_performed_or_refused(page: Page) -> None:
     assert page.request("/do", method="POST", body=b"[]").json["ok"] is False
 
 
-def test_orders_trades_positions_and_messages_are_shown(page: Page) -> None:
+def test_orders_trades_positions_and_messages_are_display_name(page: Page) -> None:
     order = NewOrderSingle(cl_ord_id="a-1", symbol=MARKET, side=Side.BUY, price="0.12", order_qty=5)
     key = page.sandbox.keys["you", "prediction"][0].key_id
     with order_entry(**page.sandbox.options("you", "prediction", "KalshiNR")) as client:

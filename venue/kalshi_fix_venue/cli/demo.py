@@ -129,7 +129,7 @@ class _Story:
                 "Another trader sells 5 contracts into it",
                 "Both sides receive a report of the trade; 7 contracts are left in the book.",
             )
-            self._hit(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
+            self._take_liquidity(PREDICTION, _order("hit", symbol, Side.SELL, "0.45", 5))
             partly = OrdStatus.PARTIALLY_FILLED
             self._report(you, ExecType.TRADE, ord_status=partly, last_qty=5, leaves_qty=7)
             books.expect_book((_NEW, _TRADE, "0.45", 5), (_CHANGE, _BID, "0.45", 7))
@@ -156,7 +156,7 @@ class _Story:
             self._chapter(
                 "Another trader sells 3 contracts into it", "The order is filled, and its level is removed."
             )
-            self._hit(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
+            self._take_liquidity(MARGIN, _order("perp-hit", symbol, Side.SELL, "19.48", 3))
             self._report(you, ExecType.TRADE, ord_status=OrdStatus.FILLED, last_qty=3)
             books.expect_book((_NEW, _TRADE, "19.48", 3), (_DELETE, _BID, "19.48", 0))
 
@@ -216,7 +216,7 @@ class _Story:
         self._report(who, ExecType.PENDING_NEW)
         return self._report(who, ExecType.NEW, leaves_qty=order.order_qty).order_id
 
-    def _hit(self, product: Product, order: NewOrderSingle) -> None:
+    def _take_liquidity(self, product: Product, order: NewOrderSingle) -> None:
         """Log the other trader on, send an order that is expected to fill at once, and log out."""
         with self._participant(OTHER, product, "KalshiNR").logged_on() as other:
             other.send(order)

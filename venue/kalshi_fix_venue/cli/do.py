@@ -17,7 +17,7 @@ from kalshi_fix_venue.control import FOLDER_VARIABLE, running_venue, send_operat
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
 from kalshi_fix_venue.operations.operator import Status
-from kalshi_fix_venue.parameters import Parameter, parameters, shown
+from kalshi_fix_venue.parameters import Parameter, display_name, parameters
 
 
 class _Operations(click.Group):
@@ -31,7 +31,7 @@ class _Operations(click.Group):
         return super().resolve_command(ctx, args)
 
 
-_COMMON = (
+_COMMON_OPTIONS = (
     click.Option(
         ["--folder"],
         type=click.Path(path_type=Path, file_okay=False),
@@ -43,7 +43,7 @@ _COMMON = (
 """Options that are accepted before or after the operation."""
 
 
-@click.group(name="do", cls=_Operations, params=list(_COMMON))
+@click.group(name="do", cls=_Operations, params=list(_COMMON_OPTIONS))
 @click.pass_context
 def do(context: click.Context, folder: Path | None, as_object: bool) -> None:
     """Run an operation on a running venue.
@@ -75,7 +75,9 @@ def _print_tables(screen: Screen, answer: dict[str, Any]) -> None:
     for name, value in answer.items():
         if _is_rows(value):
             columns = list(value[0])
-            screen.table(shown(name), columns, [[str(row[column]) for column in columns] for row in value])
+            screen.table(
+                display_name(name), columns, [[str(row[column]) for column in columns] for row in value]
+            )
 
 
 def _is_rows(value: object) -> bool:
@@ -95,7 +97,7 @@ def _command(name: str, cls: type[Operation]) -> click.Command:
     arguments = [each for each in parameters(cls) if each.positional]
     if arguments:
         doc += "\n\n" + "\n\n".join(f"{each.name.upper()}: {_doc(each)}" for each in arguments)
-    params = [*(_click(each) for each in parameters(cls)), *_COMMON]
+    params = [*(_click(each) for each in parameters(cls)), *_COMMON_OPTIONS]
     return click.Command(name, callback=call, params=params, help=doc)
 
 
@@ -104,7 +106,7 @@ def _click(each: Parameter) -> click.Parameter:
     if each.positional:
         metavar = each.name.upper() if each.required else f"[{each.name.upper()}]"
         return click.Argument([each.name], type=value, required=each.required, metavar=metavar)
-    names, metavar = [f"--{shown(each.name)}", each.name], each.kind.word
+    names, metavar = [f"--{display_name(each.name)}", each.name], each.kind.word
     return click.Option(names, type=value, required=each.required, metavar=metavar, help=_doc(each))
 
 

@@ -8,7 +8,7 @@ import click
 
 from kalshi_fix_adapters.cli.kit.failures import CommandError, plain_errors
 from kalshi_fix_adapters.cli.kit.terminal import Screen, counted, plain
-from kalshi_fix_venue.input_log import Replayed, replay
+from kalshi_fix_venue.input_log import ReplayResult, replay
 from kalshi_fix_venue.input_log.digest import state_digest
 
 
@@ -31,7 +31,7 @@ def replay_input_log(file: Path) -> None:
         raise CommandError(found.difference)
 
 
-def _lines(found: Replayed) -> list[str]:
+def _lines(found: ReplayResult) -> list[str]:
     lines = [
         f"{counted(found.entries, 'call')}, {counted(found.sent, 'byte')} sent and "
         f"{counted(found.states, 'state')} "

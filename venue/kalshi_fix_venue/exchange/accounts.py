@@ -72,8 +72,8 @@ class Holding:
         return self.buys if side is Side.BUY else self.sells
 
     def potential_position(self, side: Side) -> Decimal:
-        """Return the position that would result if all orders on a side filled. For buys a long position is
-        positive, for sells a short one."""
+        """Return the position that would result if all orders on a side filled. A positive number is a
+        long position for buys, and a short one for sells."""
         if side is Side.BUY:
             return self.position.net + self.buys.quantity
         return self.sells.quantity - self.position.net
@@ -114,9 +114,9 @@ class Account:
     """Keyed by the group's name."""
 
     @property
-    def advanced(self) -> Decimal:
+    def collateral_advance(self) -> Decimal:
         """The collateral already returned for the guaranteed payout of market groups."""
-        return sum((share.advanced for share in self.shares.values()), ZERO)
+        return sum((share.collateral_advance for share in self.shares.values()), ZERO)
 
     @property
     def available(self) -> Decimal:
@@ -127,7 +127,7 @@ class Account:
         """Return the account's holding in a market."""
         return self.holdings.setdefault(market, Holding())
 
-    def work(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
+    def add_open_quantity(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Add an open order's quantity; a negative quantity removes it."""
         if not quantity:
             return
@@ -146,9 +146,9 @@ class Account:
         self._update_reserve(holding)
         if market not in self.results:
             return flow
-        ranged = self._move_advance(self._share(market))
-        self.balance += ranged
-        return CashFlow(flow.change + ranged, flow.returned, ranged)
+        ranged_return = self._move_advance(self._share(market))
+        self.balance += ranged_return
+        return CashFlow(flow.change + ranged_return, flow.collateral_return, ranged_return)
 
     def preset_position(self, market: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Open a position before the exchange starts. The initial balance already includes its cost."""
@@ -183,7 +183,7 @@ class Account:
         holding.reserved = reserved
 
     def _share(self, market: str) -> GroupShare:
-        # Per group, not per market: the markets of a group share one advance.
+        # There is one share per group rather than per market: the markets of a group have a common advance.
         results = self.results[market]
         return self.shares.setdefault(results.group.name, GroupShare(results))
 
@@ -195,14 +195,14 @@ class Account:
         markets = share.results.group.markets
         held = ((market, self.holdings.get(market)) for market in markets)
         nets = {market: holding.position.net for market, holding in held if holding and holding.position.net}
-        advanced = share.results.guaranteed(nets)
-        change = advanced - share.advanced
-        share.advanced = advanced
+        guaranteed = share.results.guaranteed_payout(nets)
+        change = guaranteed - share.collateral_advance
+        share.collateral_advance = guaranteed
         self._update_group_reserve(share)
         return change
 
     def _update_group_reserve(self, share: GroupShare) -> None:
-        reserved = share.reserve(self._closers(share)) if share.advanced else ZERO
+        reserved = share.reserve(self._closers(share)) if share.collateral_advance else ZERO
         self.reserved += reserved - share.reserved
         share.reserved = reserved
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kalshi_fix_sansio import Side
 from kalshi_fix_venue.exchange.commands import PlaceOrder, PrintBlockTrade
 from kalshi_fix_venue.exchange.outcomes import TradePrinted
-from kalshi_fix_venue.exchange.placing import open_order, try_work
+from kalshi_fix_venue.exchange.placing import add_within_limits, open_order
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import AccountId, MarketState, TimeInForce
 
@@ -38,10 +38,10 @@ def check_block_trade(state: ExchangeState, command: PrintBlockTrade) -> None:
                 f"{market.rules.shard}"
             )
         # The trade is added as an order and removed again; this checks the limits.
-        exceeded = try_work(state, account, market, side, (command.price, command.quantity))
+        exceeded = add_within_limits(state, account, market, side, (command.price, command.quantity))
         if exceeded is not None:
             raise ValueError(f"{account_id.trader} cannot {side.name.lower()}: {exceeded.value}")
-        account.work(command.market, side, command.price, -command.quantity)
+        account.add_open_quantity(command.market, side, command.price, -command.quantity)
 
 
 def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTrade) -> None:
@@ -67,10 +67,10 @@ def print_block_trade(state: ExchangeState, batch: Batch, command: PrintBlockTra
             time_in_force=TimeInForce.FILL_OR_KILL,
         )
         order = open_order(agreed, None)
-        # Each side needs an order: its Trade report is about this order, and `fill` reduces the order's
+        # Each side needs an order, because a Trade report is about an order, and `fill` reduces its open
         # quantity.
         state.orders.add(order)
-        state.accounts[account].work(command.market, side, command.price, command.quantity)
+        state.accounts[account].add_open_quantity(command.market, side, command.price, command.quantity)
         state.fill(batch, order, trade)
     batch.outcomes.append(trade)
 

@@ -36,7 +36,7 @@ class LevelChange:
 
     side: Side
     price: Decimal
-    before: Decimal
+    previous_size: Decimal
     size: Decimal
     causes: Mapping[str, OrderName] = attrs.field(factory=dict, eq=False)
     """By owner, the owner's last order that contributed to the change."""
@@ -44,9 +44,9 @@ class LevelChange:
 
 @attrs.define(eq=False)
 class _Touch:
-    """The changes to a level since the last `drain_changes` of its book."""
+    """The changes to a level since the last call of `drain_changes`."""
 
-    before: Decimal
+    previous_size: Decimal
     causes: dict[str, tuple[Order, str]] = attrs.field(factory=dict)
     """The last order of each owner, with its ClOrdID at that time."""
 
@@ -142,9 +142,9 @@ class Book:
     def drain_changes(self) -> tuple[LevelChange, ...]:
         """Return the levels whose size has changed since the last call."""
         changes = tuple(
-            LevelChange(side, price, touch.before, size, touch.names())
+            LevelChange(side, price, touch.previous_size, size, touch.names())
             for (side, price), touch in self._touched.items()
-            if (size := self.size(side, price)) != touch.before
+            if (size := self.size(side, price)) != touch.previous_size
         )
         self._touched.clear()
         return changes

@@ -15,11 +15,11 @@ from kalshi_fix_venue.exchange.outcomes import (
     RequestRefused,
 )
 from kalshi_fix_venue.exchange.placing import (
+    add_within_limits,
     cancel_refusal,
     expire_time,
     market_refusal,
     pause_refusal,
-    try_work,
 )
 from kalshi_fix_venue.exchange.state import Batch, ExchangeState
 from kalshi_fix_venue.exchange.terms import (
@@ -30,7 +30,7 @@ from kalshi_fix_venue.exchange.terms import (
     TimeInForce,
 )
 
-_WITHOUT_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
+_LIFETIMES_WITHOUT_EXPIRE_TIME = (None, TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL)
 
 
 def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
@@ -44,7 +44,7 @@ def cancel(state: ExchangeState, batch: Batch, command: CancelOrder) -> None:
 
 def cancel_all(state: ExchangeState, batch: Batch, command: CancelAll) -> None:
     """Cancel the orders of one session. An owner's mass cancel is refused while the exchange is paused."""
-    orders = state.orders.of_origin(command.origin)
+    orders = state.orders.orders_of_origin(command.origin)
     if command.cause is CancelCause.MASS_CANCELED:
         if state.pause is PauseState.EXCHANGE_PAUSED:
             batch.outcomes.append(
@@ -79,11 +79,11 @@ def amend(state: ExchangeState, batch: Batch, command: AmendOrder) -> None:
 
 def _shrink(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
     market = state.markets[order.market]
-    # The reduction may be 0: the amend changes only the expiry, or no field at all.
+    # The reduction is 0 if the amend changes only the expiry, or no field at all.
     reduction = order.filled_qty + order.leaves - command.quantity
     market.book.reduce(order, reduction)
-    batch.touched[market.ticker] = market
-    state.account(order).work(order.market, order.side, order.price, -reduction)
+    batch.touched_markets[market.ticker] = market
+    state.account(order).add_open_quantity(order.market, order.side, order.price, -reduction)
     state.reserve(order, order.price, -reduction)
     order.leaves -= reduction
     _record_replace(state, batch, order, command)
@@ -94,7 +94,9 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
     leaves = command.quantity - order.filled_qty
     account, market = state.account(order), state.markets[order.market]
     # Replace the old terms with the new ones in the account.
-    exceeded = try_work(state, account, market, order.side, (order.price, -order.leaves), (price, leaves))
+    exceeded = add_within_limits(
+        state, account, market, order.side, (order.price, -order.leaves), (price, leaves)
+    )
     if exceeded is not None:
         _refuse(state, batch, command, RefusalCause[exceeded.name])
         return
@@ -112,7 +114,7 @@ def _requeue(state: ExchangeState, batch: Batch, order: Order, command: AmendOrd
         return
     match(state, batch, order)
     if order.leaves:
-        state.rest(batch, order)
+        state.add_to_book(batch, order)
 
 
 def _record_replace(state: ExchangeState, batch: Batch, order: Order, command: AmendOrder) -> None:
@@ -191,7 +193,8 @@ def _exceeds_cap(state: ExchangeState, order: Order, price: Decimal, leaves: Dec
 
 
 def _not_found(state: ExchangeState, command: OrderRequest, if_filled: RefusalCause) -> RefusalCause:
-    """Return why to refuse a request that matches no open order: `if_filled` if it matches a filled order."""
+    """Return the cause for refusing a request that matches no open order. The cause is `if_filled` if the
+    request matches a filled order."""
     done = state.orders.find_done(command.account.owner, command.orig_cl_ord_id)
     if done is not None and _matches(done, command) and done.state is ExchangeOrderState.FILLED:
         return if_filled
@@ -205,7 +208,7 @@ def _not_found(state: ExchangeState, command: OrderRequest, if_filled: RefusalCa
 def _has_valid_expiry(command: AmendOrder, now: datetime) -> bool:
     if command.time_in_force is TimeInForce.GOOD_TILL_DATE:
         return command.expire_time is not None and command.expire_time > now
-    return command.expire_time is None and command.time_in_force in _WITHOUT_TIME
+    return command.expire_time is None and command.time_in_force in _LIFETIMES_WITHOUT_EXPIRE_TIME
 
 
 def _find(state: ExchangeState, command: OrderRequest) -> Order | None:

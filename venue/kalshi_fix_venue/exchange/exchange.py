@@ -63,7 +63,7 @@ from kalshi_fix_venue.exchange.terms import (
     RejectCause,
 )
 
-_MARGIN_DATE_FROM = time(16)
+_MARGIN_DATE_CHANGE = time(16)
 """Time at which the clearing date of margin changes to the next day (Kalshi's page on margin order entry,
 ClearingBusinessDate 715)."""
 
@@ -147,7 +147,7 @@ class Exchange:
             results=results,
             fees=fees,
             zone=zone,
-            next_date_from=_MARGIN_DATE_FROM if margin else None,
+            date_change=_MARGIN_DATE_CHANGE if margin else None,
             new_id=new_id,
             orders=OrderRegistry(retained_orders),
             assumptions=self.assumptions,
@@ -165,7 +165,7 @@ class Exchange:
         self._members = frozenset(self.customers.values())
         # Clients may name any number as a shard; an unknown shard has no clock.
         self._clocks = dict.fromkeys({0, *(account.shard for account in balances)}, 0)
-        self._latest = {shard: ExecId(0, 0, shard) for shard in self._clocks}
+        self._latest_exec_ids = {shard: ExecId(0, 0, shard) for shard in self._clocks}
 
     def apply(self, command: Command, now: datetime) -> tuple[Outcome, ...]:
         """Cancel the orders that have expired by `now` and those of closed markets that are due to be
@@ -195,7 +195,7 @@ class Exchange:
         # A shard's clock counts the commands that had an event there (ExecID 17 is clock;event;shard).
         for shard, events in batch.events.items():
             self._clocks[shard] += 1
-            self._latest[shard] = ExecId(self._clocks[shard], events, shard)
+            self._latest_exec_ids[shard] = ExecId(self._clocks[shard], events, shard)
         return tuple(batch.outcomes)
 
     def draw_exec_id(self, shard: int = 0) -> ExecId:
@@ -203,12 +203,12 @@ class Exchange:
         exist, the ExecID is one of shard 0."""
         shard = shard if shard in self._clocks else 0
         self._clocks[shard] += 1
-        drawn = self._latest[shard] = ExecId(self._clocks[shard], 1, shard)
+        drawn = self._latest_exec_ids[shard] = ExecId(self._clocks[shard], 1, shard)
         return drawn
 
     def latest_exec_id(self, shard: int) -> ExecId | None:
         """Return the ExecID of the last event on a shard; None if the shard does not exist."""
-        return self._latest.get(shard)
+        return self._latest_exec_ids.get(shard)
 
     def shard_of(self, market: str) -> int:
         """Return the shard of a market; 0 for an unknown one."""
@@ -219,9 +219,9 @@ class Exchange:
         """Return whether the account exists on its shard."""
         return account in self._state.accounts
 
-    def would_refuse(self, command: PlaceOrder) -> RejectCause | None:
+    def order_refusal(self, command: PlaceOrder) -> RejectCause | None:
         """Return why an order would be refused now, or None if it would be accepted. Changes no state."""
-        return placing.try_out(self._state, command)
+        return placing.order_refusal(self._state, command)
 
     def cost(self, account: AccountId, market: str, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
         """Return the dollars needed to open a position in one fill, including the fees of the aggressor.
@@ -324,7 +324,7 @@ class Exchange:
 
     def _expire(self, batch: Batch) -> None:
         while (at := self.next_expiry()) is not None and at <= batch.now:
-            # If both are due at the same time, orders expire before their market is cleared.
+            # An order that expires at the time at which its market is cleared is reported as expired.
             order = self._state.orders.pop_expired(at)
             if order is not None:
                 self._state.cancel(batch, order, CancelCause.EXPIRED)

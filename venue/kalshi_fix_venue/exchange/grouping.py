@@ -27,7 +27,7 @@ def change_group(state: ExchangeState, batch: Batch, command: ChangeGroup) -> No
         case GroupAction.TRIGGER:
             state.trigger(batch, group)
         case GroupAction.UPDATE:
-            if group.exceeded:
+            if group.is_exceeded:
                 state.trigger(batch, group)
         case GroupAction.DELETE:
             state.trigger(batch, group)

@@ -53,7 +53,7 @@ class OrderGroup:
     window: _Window = attrs.field(factory=_Window)
 
     @property
-    def exceeded(self) -> bool:
+    def is_exceeded(self) -> bool:
         """Whether the fills within the window exceed the limit."""
         return self.window.volume > self.limit
 
@@ -113,7 +113,7 @@ class OrderGroups:
             self._fills.append(window.last)
         # Only recorded here: the order is still being matched (see `matching.match`), so the group is
         # triggered later.
-        if group.exceeded and not group.triggered:
+        if group.is_exceeded and not group.triggered:
             self._exceeded[group_id] = group
 
     def pop_exceeded(self) -> OrderGroup | None:

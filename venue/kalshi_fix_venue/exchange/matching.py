@@ -63,10 +63,12 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
     """
     # An all-or-nothing order was checked against the current book, so its fills must not remove other orders.
     # If they trigger an order group, the group's orders are cancelled only at the end of the command.
-    at_once = not (taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None)
+    may_trigger_groups = not (
+        taker.time_in_force is TimeInForce.FILL_OR_KILL or taker.max_execution_cost is not None
+    )
     makers = state.markets[taker.market].book.side(opposite(taker.side))
-    unwanted = ZERO if maximum is None else max(ZERO, taker.leaves - maximum)
-    while taker.leaves > unwanted:
+    remainder = ZERO if maximum is None else max(ZERO, taker.leaves - maximum)
+    while taker.leaves > remainder:
         level = makers.best()
         if level is None or not taker.crosses(level.price):
             break
@@ -74,8 +76,8 @@ def match(state: ExchangeState, batch: Batch, taker: Order, maximum: Decimal | N
         # a group that was triggered in between may have removed orders and levels.
         maker = next(iter(level.orders.values()))
         if maker.account.trader != taker.account.trader:
-            state.trade(batch, taker, maker, min(taker.leaves - unwanted, maker.leaves))
-            if at_once:
+            state.trade(batch, taker, maker, min(taker.leaves - remainder, maker.leaves))
+            if may_trigger_groups:
                 state.trigger_exceeded(batch)
         elif taker.self_trade_prevention is SelfTradePrevention.MAKER:
             state.cancel(batch, maker, CancelCause.SELF_TRADE_MAKER)

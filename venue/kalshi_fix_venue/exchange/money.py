@@ -41,9 +41,9 @@ class CashFlow:
     """The change in a balance caused by one fill, before its fee."""
 
     change: Decimal
-    returned: Decimal
+    collateral_return: Decimal
     """The part of `change` returned for closing a position."""
-    ranged: Decimal = ZERO
+    ranged_return: Decimal = ZERO
     """The part of `change` that is released because the guaranteed payout of the market group has grown;
     negative if it has decreased."""
 
@@ -65,9 +65,11 @@ class PredictionCollateral:
         """Apply a fill to a position, which closes the position on the other side first; return the change in
         the balance."""
         closing = min(quantity, position.closable(side))
-        returned = closing * (ONE - self.opening(side, price))
+        collateral_return = closing * (ONE - self.opening(side, price))
         position.net += _signed_quantity(side, quantity)
-        return CashFlow(returned - (quantity - closing) * self.opening(side, price), returned)
+        return CashFlow(
+            collateral_return - (quantity - closing) * self.opening(side, price), collateral_return
+        )
 
 
 @attrs.frozen
@@ -87,16 +89,16 @@ class MarginCollateral:
         """Apply a fill to a position, which closes the position on the other side first; return the change in
         the balance."""
         closing = min(quantity, position.closable(side))
-        returned = ZERO
+        collateral_return = ZERO
         if closing:
             entry = _share(position.entry_value, closing, abs(position.net))
             profit = entry - closing * price if side is Side.BUY else closing * price - entry
-            returned = entry * self.rate + profit
+            collateral_return = entry * self.rate + profit
             position.entry_value -= entry
         opening = quantity - closing
         position.entry_value += opening * price
         position.net += _signed_quantity(side, quantity)
-        return CashFlow(returned - opening * self.opening(side, price), returned)
+        return CashFlow(collateral_return - opening * self.opening(side, price), collateral_return)
 
 
 Collateral = PredictionCollateral | MarginCollateral

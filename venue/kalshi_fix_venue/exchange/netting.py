@@ -44,7 +44,7 @@ class GroupResults:
     settled: dict[str, Decimal] = attrs.field(factory=dict)
     """Payout of a YES contract of each settled market, in dollars."""
 
-    def guaranteed(self, nets: Mapping[str, Decimal]) -> Decimal:
+    def guaranteed_payout(self, nets: Mapping[str, Decimal]) -> Decimal:
         """Return the minimum payout of net positions, given by market, over all possible results.
 
         A scalar result of one market does not restrict the results of the others.
@@ -78,13 +78,14 @@ class GroupResults:
             elif result == _NO:
                 last = min(last, index)
         signed = [nets.get(market, ZERO) for market in markets]
-        # The payout at the first possible index: long positions before it pay, and so do short positions at
-        # and after it.
+        # Begin with the payout at the first possible index: long positions before it pay, and so do short
+        # positions at and after it.
         paid = sum((max(net, ZERO) for net in signed[:first]), ZERO)
         paid += sum((max(-net, ZERO) for net in signed[first:]), ZERO)
         minimum = paid
         for net in signed[first:last]:
-            # With the next index this market resolves YES, too: a long pays, a short no longer does.
+            # At the next index this market also resolves YES, so a long position in it pays, and a short one
+            # no longer does.
             paid += net
             minimum = min(minimum, paid)
         return minimum
@@ -95,7 +96,7 @@ class GroupShare:
     """The advance and the reserve of one account in a group."""
 
     results: GroupResults
-    advanced: Decimal = ZERO
+    collateral_advance: Decimal = ZERO
     """The collateral already returned for the guaranteed payout of its positions."""
     reserved: Decimal = ZERO
     """The reserve for open orders that close positions of the group."""
@@ -107,7 +108,7 @@ class GroupShare:
         So the opening cost is reserved for at most as many contracts as the advance has dollars, the most
         expensive ones first.
         """
-        left, reserve = self.advanced, ZERO
+        left, reserve = self.collateral_advance, ZERO
         if left:
             for cost, quantity in sorted(closers, reverse=True):
                 taken = min(left, quantity)

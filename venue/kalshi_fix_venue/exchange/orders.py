@@ -50,14 +50,14 @@ class OrderSnapshot(ReportedOrder):
         return self.filled_value / self.filled_qty if self.filled_qty else ZERO
 
 
-_REPORTED = tuple(attrs.fields_dict(OrderSnapshot))
+_REPORTED_ATTRIBUTES = tuple(attrs.fields_dict(OrderSnapshot))
 
 
 @attrs.define(kw_only=True, eq=False)
 class Order(ReportedOrder):
     """An order in the exchange."""
 
-    # Declared again, because pyright does not find the types of inherited attributes that are assigned.
+    # Declared again: pyright does not find the types of inherited attributes that methods assign to.
     leaves: Decimal
     filled_qty: Decimal = ZERO
     filled_value: Decimal = ZERO
@@ -91,4 +91,4 @@ class Order(ReportedOrder):
 
     def snapshot(self) -> OrderSnapshot:
         """Return an immutable snapshot."""
-        return OrderSnapshot(**{name: getattr(self, name) for name in _REPORTED})
+        return OrderSnapshot(**{name: getattr(self, name) for name in _REPORTED_ATTRIBUTES})

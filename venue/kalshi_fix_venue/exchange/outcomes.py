@@ -67,7 +67,7 @@ class OrderTraded(OrderOutcome):
     """The change in the balance, net of all fees."""
     rebate_reported: bool
     """Whether CollateralAmountChange (1704) includes the rebate; `balance_change` always does."""
-    collateral_returned: Decimal
+    collateral_return: Decimal
     """The part of `balance_change` (before the fee) returned for closing a position."""
     ranged_return: Decimal
     """The part of `balance_change` that the market's group returned or, if negative, revoked."""
@@ -176,7 +176,7 @@ class MarketStateChanged(MarketOutcome):
     """The state of a market changed."""
 
     state: MarketState
-    before: MarketState
+    previous_state: MarketState
 
 
 @attrs.frozen(kw_only=True)

@@ -21,7 +21,7 @@ _MARKET_CAUSES = {
 }
 """Cancel causes by the new state of a market. The other states end trading, and their cause is
 MARKET_CLOSED."""
-ORDERS_REST_AFTER_CLOSE = timedelta(seconds=5)
+CLEARING_DELAY = timedelta(seconds=5)
 """Time between the close of a market and the cancellation of its resting orders, which cannot be changed in
 between."""
 _NEXT_STATES = {
@@ -90,22 +90,24 @@ def set_market_state(state: ExchangeState, batch: Batch, command: SetMarketState
     """Change a market's state after `check_market_state`.
 
     The start of a halt cancels the orders with CancelOrderOnPause, and its end cancels all orders. A close
-    cancels all orders after `ORDERS_REST_AFTER_CLOSE`. A settlement pays out the positions. Source: Kalshi's
+    cancels all orders after `CLEARING_DELAY`. A settlement pays out the positions. Source: Kalshi's
     page on the lifecycle of markets.
     """
     market = state.markets[command.market]
     settling.decide(market, command)
-    before = market.state
-    if command.state is before:
+    previous_state = market.state
+    if command.state is previous_state:
         return
     market.state = command.state
     batch.outcomes.append(
-        MarketStateChanged(time=batch.now, market=market.ticker, state=command.state, before=before)
+        MarketStateChanged(
+            time=batch.now, market=market.ticker, state=command.state, previous_state=previous_state
+        )
     )
     # If the market reopens or is determined before its scheduled clearing, `_clear` cancels its orders now.
     state.clearings.pop(market.ticker, None)
     if command.state is MarketState.CLOSED:
-        state.clearings[market.ticker] = batch.now + ORDERS_REST_AFTER_CLOSE
+        state.clearings[market.ticker] = batch.now + CLEARING_DELAY
         return
     # A settlement pays the positions, so no order that could change them may still be open.
     _clear(state, batch, market)

@@ -26,10 +26,10 @@ from kalshi_fix_venue.exchange.terms import (
     TimeInForce,
 )
 
-_COPIED = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
+_COPIED_ATTRIBUTES = attrs.fields_dict(PlaceOrder).keys() & attrs.fields_dict(Order).keys()
 """The attributes that an order copies from the command that places it."""
-_AT_ONCE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
-_REDUCING = {PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,), MARGIN: _AT_ONCE}
+_IMMEDIATE_LIFETIMES = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_REDUCE_ONLY_LIFETIMES = {PREDICTION: (TimeInForce.IMMEDIATE_OR_CANCEL,), MARGIN: _IMMEDIATE_LIFETIMES}
 """The TimeInForce values allowed for reduce-only orders (Kalshi's pages on order entry)."""
 _PAUSE_REFUSALS = {
     PauseState.TRADING_PAUSED: RejectCause.TRADING_PAUSED,
@@ -40,8 +40,8 @@ _PAUSE_REFUSALS = {
 def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
     """Accept a new order, or refuse it without any change."""
     cause = _refusal(state, command)
-    # Checked last: when `_refusal` returns None it has added the order to the account, and `_cap_refusal`
-    # must undo that if it refuses the order.
+    # The cap is checked last: `_refusal` adds an acceptable order to the account, and `_cap_refusal` removes
+    # it again if it refuses the order.
     if cause is None and command.reserves_cap:
         cause = _cap_refusal(state, command, batch.now)
     if cause is not None:
@@ -73,21 +73,21 @@ def place(state: ExchangeState, batch: Batch, command: PlaceOrder) -> None:
         state.cancel(batch, order, CancelCause.REDUCE_ONLY)
     elif stopped:
         state.cancel(batch, order, self_cross_cause(order))
-    elif order.time_in_force in _AT_ONCE or (expiry is not None and expiry <= batch.now):
+    elif order.time_in_force in _IMMEDIATE_LIFETIMES or (expiry is not None and expiry <= batch.now):
         state.cancel(batch, order, CancelCause.IMMEDIATE_OR_CANCELLED)
     else:
         # Only resting orders can expire; an immediate trade is complete before time passes.
-        state.rest(batch, order)
+        state.add_to_book(batch, order)
         state.orders.schedule(order)
 
 
-def try_out(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
+def order_refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
     """Return why a new order would be refused now, or None if it would be accepted. Changes no state."""
     cause = _refusal(state, command)
     if cause is None:
         # Undo `_refusal`, which adds an acceptable order to the account.
         account = state.accounts[command.account]
-        account.work(command.market, command.side, command.price, -command.quantity)
+        account.add_open_quantity(command.market, command.side, command.price, -command.quantity)
     return cause
 
 
@@ -121,24 +121,24 @@ def pause_refusal(state: ExchangeState) -> RejectCause | None:
     return _PAUSE_REFUSALS.get(state.pause)
 
 
-def try_work(
+def add_within_limits(
     state: ExchangeState, account: Account, market: Market, side: Side, *changes: tuple[Decimal, Decimal]
 ) -> RejectCause | None:
-    """Add `changes` of an order, pairs of price and quantity, to the account's open orders. If the open
-    orders then exceed a limit, undo the changes and return the limit.
+    """Add an order's `changes`, which are pairs of price and quantity, to the account's open orders. If the
+    open orders then exceed a limit, undo the changes and return the limit.
 
     The last pair is the part that may trade at once, so its fee is required in addition to the reserve. At a
     better price the fee may be higher, but the price improvement always exceeds the difference.
     """
     reserved = account.reserved
     for price, quantity in changes:
-        account.work(market.ticker, side, price, quantity)
+        account.add_open_quantity(market.ticker, side, price, quantity)
     price, quantity = changes[-1]
     fee = state.fee_schedule(market).fee(price, quantity, aggressor=True)
     exceeded = _exceeded_limit(account, market, side, reserved, fee)
     if exceeded is not None:
         for price, quantity in reversed(changes):
-            account.work(market.ticker, side, price, -quantity)
+            account.add_open_quantity(market.ticker, side, price, -quantity)
     return exceeded
 
 
@@ -208,13 +208,12 @@ def _refusal(state: ExchangeState, command: PlaceOrder) -> RejectCause | None:
             return RejectCause.EXCEEDED_ORDER_GROUP_RISK_LIMIT
     quantity = command.quantity
     if command.reduce_only:
-        # The affordability check ignores the quantity that the order cannot trade, which is cancelled at
-        # once.
+        # The quantity that the order cannot trade is cancelled at once, so the check below ignores it.
         quantity = min(quantity, _reducible_quantity(state, command))
-    # `try_work` adds the order to the account. If it is accepted, add the ignored quantity, too.
-    exceeded = try_work(state, account, market, command.side, (command.price, quantity))
+    # `add_within_limits` adds the order to the account. If it is accepted, add the ignored quantity, too.
+    exceeded = add_within_limits(state, account, market, command.side, (command.price, quantity))
     if exceeded is None:
-        account.work(market.ticker, command.side, command.price, command.quantity - quantity)
+        account.add_open_quantity(market.ticker, command.side, command.price, command.quantity - quantity)
     return exceeded
 
 
@@ -228,7 +227,7 @@ def _cap_refusal(state: ExchangeState, command: PlaceOrder, now: datetime) -> Re
         if weight <= cap.room(state.clearing_date(now)):
             return None
     # Undo `_refusal`, which adds an acceptable order to the account.
-    account.work(command.market, command.side, command.price, -command.quantity)
+    account.add_open_quantity(command.market, command.side, command.price, -command.quantity)
     if cap is None:
         return RejectCause.EVENT_CONTRACT_DAILY_CAP_NOT_FOUND
     return RejectCause.EVENT_CONTRACT_DAILY_CAP_EXCEEDED
@@ -244,8 +243,8 @@ def _value_refusal(state: ExchangeState, market: Market, command: PlaceOrder) ->
         market.rules.accepts_quantity(command.quantity)
         and market.rules.accepts_price(command.price)
         and market.is_within_band(command.side, command.price)
-        and not (command.post_only and command.time_in_force in _AT_ONCE)
-        and not (command.reduce_only and command.time_in_force not in _REDUCING[state.product])
+        and not (command.post_only and command.time_in_force in _IMMEDIATE_LIFETIMES)
+        and not (command.reduce_only and command.time_in_force not in _REDUCE_ONLY_LIFETIMES[state.product])
         and (command.expire_time is not None) == (command.time_in_force is TimeInForce.GOOD_TILL_DATE)
         and (command.max_execution_cost is None or command.max_execution_cost > 0)
     )
@@ -254,7 +253,7 @@ def _value_refusal(state: ExchangeState, market: Market, command: PlaceOrder) ->
 
 def open_order(command: PlaceOrder, expiry: datetime | None) -> Order:
     """Create the order that a command places, with this expiry."""
-    copied = {name: getattr(command, name) for name in _COPIED}
+    copied = {name: getattr(command, name) for name in _COPIED_ATTRIBUTES}
     return Order(**(copied | {"leaves": command.quantity, "expire_time": expiry}))
 
 

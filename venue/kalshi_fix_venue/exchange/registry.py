@@ -85,11 +85,11 @@ class OrderRegistry:
         """Return the last state of this owner's ended order with this ClOrdID, if it is still retained."""
         return self._done.get((owner, cl_ord_id))
 
-    def of_origin(self, origin: str) -> tuple[Order, ...]:
+    def orders_of_origin(self, origin: str) -> tuple[Order, ...]:
         """Return the open orders that a session placed, oldest first."""
         return tuple(self._by_origin.get(origin, {}).values())
 
-    def of_group(self, group: str) -> tuple[Order, ...]:
+    def orders_of_group(self, group: str) -> tuple[Order, ...]:
         """Return the open orders of an order group, oldest first."""
         return tuple(self._by_group.get(group, {}).values())
 

@@ -17,7 +17,7 @@ from kalshi_fix_venue.exchange.terms import MARGIN, MarketResult, MarketState
 PRICE_STEP = Decimal("0.0001")
 """Dollars: SettlementPrice (730) is in cents with two decimals."""
 _PRICES = {MarketResult.YES: ONE, MarketResult.NO: ZERO}
-_DECIDED = (MarketState.DETERMINED, MarketState.AMENDED, MarketState.SETTLED)
+_DECIDED_STATES = (MarketState.DETERMINED, MarketState.AMENDED, MarketState.SETTLED)
 """States that require a result."""
 
 
@@ -27,17 +27,17 @@ def check_result(state: ExchangeState, market: Market, command: SetMarketState) 
     Raises:
         ValueError: the result contradicts the market, its state or its group, or is missing.
     """
-    if command.state in _DECIDED and state.product == MARGIN:
+    if command.state in _DECIDED_STATES and state.product == MARGIN:
         raise ValueError(f"market {market.ticker} is a perpetual, which is never {command.state.value}")
     if command.result is None:
         if command.price is not None:
             raise ValueError("a price needs a result; specify both")
-        if command.state in _DECIDED and market.result is None:
+        if command.state in _DECIDED_STATES and market.result is None:
             raise ValueError(
                 f"market {market.ticker} has no result; specify yes, no, or scalar with its price"
             )
         return
-    if command.state not in _DECIDED:
+    if command.state not in _DECIDED_STATES:
         raise ValueError(f"a market that is {command.state.value} has no result; leave the result out")
     if market.state is MarketState.SETTLED:
         raise ValueError(f"market {market.ticker} is settled; its result cannot change")
@@ -88,8 +88,8 @@ def settle(state: ExchangeState, batch: Batch, market: Market) -> None:
     result, price = market.result, market.settlement_price
     if result is None or price is None:  # excluded by `check_result`
         raise AssertionError(f"market {market.ticker} is settled without a result")
-    # Stored before any payout: the guaranteed payout of a group depends on its results, and so does the part
-    # of it that is revoked.
+    # The result is stored before any payout, because the guaranteed payout of a group, and the part of it
+    # that is revoked, depend on the group's results.
     group = state.results.get(market.ticker)
     if group is not None:
         group.settled[market.ticker] = price

@@ -40,7 +40,7 @@ class Batch:
     """The clock of each shard before the command."""
     now: datetime
     outcomes: list[Outcome] = attrs.field(factory=list)
-    touched: dict[str, Market] = attrs.field(factory=dict)
+    touched_markets: dict[str, Market] = attrs.field(factory=dict)
     """Markets whose book may have changed."""
     events: dict[int, int] = attrs.field(factory=dict)
     """The number of events of the command on each shard."""
@@ -63,7 +63,7 @@ class ExchangeState:
     fees: FeeSchedule
     zone: tzinfo
     """The time zone in which the trading day ends at midnight."""
-    next_date_from: time | None
+    date_change: time | None
     """Local time from which trades clear on the next date; None for midnight."""
     new_id: Callable[[], str]
     orders: OrderRegistry
@@ -82,7 +82,7 @@ class ExchangeState:
     def clearing_date(self, now: datetime) -> date:
         """Return the clearing date of a trade at `now`."""
         local = now.astimezone(self.zone)
-        late = self.next_date_from is not None and local.time() >= self.next_date_from
+        late = self.date_change is not None and local.time() >= self.date_change
         return local.date() + timedelta(days=late)
 
     def market_on(self, account: AccountId, ticker: str) -> Market | None:
@@ -108,12 +108,12 @@ class ExchangeState:
             weight = self.weight(order.account, order.side, price, quantity)
             self.caps[order.account.customer].reserved += weight
 
-    def rest(self, batch: Batch, order: Order) -> None:
+    def add_to_book(self, batch: Batch, order: Order) -> None:
         """Add an open order to its book."""
         market = self.markets[order.market]
         market.book.add(order)
         order.resting, order.rested_at = True, batch.now
-        batch.touched[market.ticker] = market
+        batch.touched_markets[market.ticker] = market
 
     def remove_from_book(self, batch: Batch, order: Order) -> None:
         """Remove an open order from its book, if it is resting; it stays open."""
@@ -121,15 +121,15 @@ class ExchangeState:
             market = self.markets[order.market]
             market.book.remove(order)
             order.resting = False
-            batch.touched[market.ticker] = market
+            batch.touched_markets[market.ticker] = market
 
     def cancel(
         self, batch: Batch, order: Order, cause: CancelCause, request: OrderRequest | None = None
     ) -> None:
         """Cancel an open order on its owner's `request` or, without one, on the exchange's own initiative."""
-        # Done while the order still has its `leaves`, because book, account and cap subtract them.
+        # `leaves` is subtracted from the book, the account and the cap before it is set to 0.
         self.remove_from_book(batch, order)
-        self.account(order).work(order.market, order.side, order.price, -order.leaves)
+        self.account(order).add_open_quantity(order.market, order.side, order.price, -order.leaves)
         self.reserve(order, order.price, -order.leaves)
         order.leaves = ZERO
         order.state = ExchangeOrderState.CANCELED
@@ -151,7 +151,7 @@ class ExchangeState:
     def trade(self, batch: Batch, taker: Order, maker: Order, quantity: Decimal) -> None:
         """Execute a trade between two open orders at the price of the resting one."""
         market = self.markets[maker.market]
-        batch.touched[market.ticker] = market
+        batch.touched_markets[market.ticker] = market
         trade = TradePrinted(
             time=batch.now,
             market=market.ticker,
@@ -186,7 +186,7 @@ class ExchangeState:
         )
         account.balance -= charge.net
         self.fees_kept += charge.net
-        # Done before the outcome is created, which contains a snapshot of the order.
+        # Done before the outcome is created, because the outcome contains a snapshot of the order.
         order.fill(price, quantity)
         position = account.holding(market.ticker).position
         batch.outcomes.append(
@@ -202,8 +202,8 @@ class ExchangeState:
                 charge=charge,
                 balance_change=flow.change - charge.net,
                 rebate_reported=self.assumptions.balance_change_includes_rebate,
-                collateral_returned=flow.returned,
-                ranged_return=flow.ranged,
+                collateral_return=flow.collateral_return,
+                ranged_return=flow.ranged_return,
                 long_quantity=position.long,
                 short_quantity=position.short,
             )
@@ -222,7 +222,7 @@ class ExchangeState:
     def trigger(self, batch: Batch, group: OrderGroup) -> None:
         """Cancel the orders of an order group and close it to new ones."""
         group.triggered = True
-        for order in self.orders.of_group(group.id):
+        for order in self.orders.orders_of_group(group.id):
             self.cancel(batch, order, CancelCause.ORDER_GROUP)
 
     def trigger_exceeded(self, batch: Batch) -> None:
@@ -232,7 +232,7 @@ class ExchangeState:
 
     def publish(self, batch: Batch) -> None:
         """Add the changes to the books to the batch's outcomes."""
-        for ticker, market in batch.touched.items():
+        for ticker, market in batch.touched_markets.items():
             changes = market.book.drain_changes()
             if changes:
                 batch.outcomes.append(BookChanged(time=batch.now, market=ticker, changes=changes))

@@ -32,7 +32,7 @@ class _Burst:
     product: str
     ticker: str
     side: Side
-    left: int
+    remaining: int
 
 
 class Flow:
@@ -106,8 +106,8 @@ class Flow:
             product, ticker = random.choice(self._markets)
             burst = _Burst(product, ticker, random.choice((Side.BUY, Side.SELL)), config.burst_length)
         if burst is not None:
-            burst.left -= 1
-            self._burst = burst if burst.left else None
+            burst.remaining -= 1
+            self._burst = burst if burst.remaining else None
             product, ticker, side = burst.product, burst.ticker, burst.side
         else:
             product, ticker = random.choice(self._markets)

@@ -31,12 +31,12 @@ class FairPrice:
         self._low = float(rules.minimum_price) + edge
         self._high = float(rules.maximum_price) - edge
         self.value: float = min(max(float(initial), self._low), self._high)
-        self._moved = now
+        self._last_move = now
 
     def move(self, random: Random, volatility: float, now: float) -> None:
         """Advance the random walk to the current time; the price is reflected at the limits of the market."""
-        spread = volatility * max(now - self._moved, 0.0) ** 0.5 / _HOUR**0.5
-        self._moved = now
+        spread = volatility * max(now - self._last_move, 0.0) ** 0.5 / _HOUR**0.5
+        self._last_move = now
         scale = 1.0 if self._is_prediction else self.value
         value = self.value + random.gauss(0.0, 1.0) * spread * scale
         if value < self._low:

@@ -25,9 +25,9 @@ from kalshi_fix_venue.exchange import (
 from kalshi_fix_venue.flow.prices import FairPrice
 
 _CANCEL_ALL_SHARE = 0.002
-"""The share of a maker's actions that cancel all of its orders."""
+"""The share of a maker's actions in which it cancels all of its orders."""
 _CANCEL_SHARE = 0.05
-"""The share of a maker's updates to an open quote that cancel the quote."""
+"""The share of a maker's updates to its open quotes in which it cancels the quote."""
 _MIN_MOVE_DIVISOR = 4
 """A quote whose price is off by less than a step divided by this number keeps its price; the amend changes
 its quantity only."""

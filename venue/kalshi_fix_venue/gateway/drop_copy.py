@@ -131,7 +131,7 @@ class DropCopy:
         self._history.forget(now)
         if self._history.is_forgotten(begin.shard, position_of(begin)):
             return [(login, _reject(message, EventResendRejectReason.BEGIN_TOO_SMALL))], ()
-        found = self._history.between(login.owner, begin.shard, position_of(begin), last)
+        found = self._history.events_between(login.owner, begin.shard, position_of(begin), last)
         self._replays[login] = _Replay(_seq_num(message), _pages(found, position_of(begin), last, login))
         return self.next_page(login), ()
 
@@ -161,7 +161,7 @@ def _pages(
         # The reports are built from all events of the command and only then limited to the range. Otherwise
         # the beginning of the range would decide whether a New is merged into its Trade, and a copy could
         # differ from the live report.
-        outcomes = [each for each in past.outcomes if login.sees(each.order.account)]
+        outcomes = [each for each in past.outcomes if login.may_see(each.order.account)]
         requested = {str(each.exec_id) for each in outcomes if begin <= position_of(each.exec_id) <= end}
         for report in reports.reports_of(outcomes, login.flags):
             if report.exec_id in requested:

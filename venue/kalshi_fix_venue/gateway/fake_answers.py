@@ -68,7 +68,7 @@ class FakeAnswers:
         self, message: NewOrderSingle, text: str, login: Login, now: datetime, *, broadcast: bool
     ) -> list[Delivery]:
         exec_id = self._exchange.draw_exec_id()
-        deliveries = self._orders.rejected(
+        deliveries = self._orders.report_refusal(
             message, self._new_id(), exec_id, RejectCause.INVALID_ORDER, login, now
         )
         known = TEXTS.get((ExecutionReport.MSG_TYPE, text))

@@ -63,7 +63,7 @@ class Login:
         """Return whether the key may act for this customer account of its owner; empty means no customer."""
         return self.customers is None or not party_id or party_id in self.customers
 
-    def sees(self, account: AccountId) -> bool:
+    def may_see(self, account: AccountId) -> bool:
         """Return whether the key may receive reports about an account of its owner."""
         return self.may_act_for(account.subaccount) and self.may_act_for_customer(account.customer)
 
@@ -98,11 +98,11 @@ class Logins:
         self._by_origin[login.origin] = login
         self._by_owner.setdefault(login.owner, []).append(login)
 
-    def of_owner(self, owner: str) -> Sequence[Login]:
+    def logins_of_owner(self, owner: str) -> Sequence[Login]:
         """Return the logins of an owner, in the order of their first logons."""
         return self._by_owner.get(owner, ())
 
-    def enter(self, login: Login, flags: LogonFlags, connection: int) -> None:
+    def start_session(self, login: Login, flags: LogonFlags, connection: int) -> None:
         """Record that a login has logged on."""
         login.flags, login.connection = flags, connection
         self._connected.setdefault(login.session_type, {})[login] = None
@@ -114,7 +114,7 @@ class Logins:
         if flags.listener_session:
             listeners[login] = None
 
-    def leave(self, login: Login) -> None:
+    def end_session(self, login: Login) -> None:
         """Record that a login's session has ended."""
         login.connection = None
         self._connected.get(login.session_type, {}).pop(login, None)
@@ -137,5 +137,5 @@ class Logins:
         placed = (self._by_origin.get(origin or "") for origin in origins)
         recipients = dict.fromkeys(login for login in placed if login is not None)
         listeners = self._listeners.get(account.owner, {})
-        recipients.update(dict.fromkeys(login for login in listeners if login.sees(account)))
+        recipients.update(dict.fromkeys(login for login in listeners if login.may_see(account)))
         return [login for login in recipients if login.is_reachable]

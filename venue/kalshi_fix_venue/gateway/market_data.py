@@ -50,7 +50,7 @@ _STATUSES = {
     MarketState.SETTLED: SecurityTradingStatus.SETTLED,
 }
 """The reported states of a market; a dispute has no code, and scheduled closes are not reported."""
-_UNREPORTED = (
+_UNREPORTED_CHANGES = (
     (MarketState.INITIALIZED, MarketState.ACTIVE),
     (MarketState.DISPUTED, MarketState.DETERMINED),
 )
@@ -118,7 +118,7 @@ class _Update:
         """Return a separate list for a subscriber, with the order ids that its key may receive."""
         entries = list(self.entries)
         for number, name in self._own_entries.get(login.owner, {}).items():
-            if login.sees(name.account):
+            if login.may_see(name.account):
                 entries[number] = attrs.evolve(
                     entries[number], cl_ord_id=name.cl_ord_id, alloc_account=name.account.subaccount
                 )
@@ -145,8 +145,8 @@ class MarketData:
         self._statuses.forget(login)
 
     def publish(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
-        """Return the updates of subscribers for a command's outcomes: one MarketDataIncrementalRefresh (X)
-        per market, with trades first, then the changes of market states."""
+        """Return the messages to subscribers about a command's outcomes: one MarketDataIncrementalRefresh
+        (X) per market, with trades first, then the changes of market states."""
         deliveries: list[Delivery] = [
             (login, MarketDataIncrementalRefresh(md_entries=update.entries_for(login)))
             for symbol, update in self._updates(outcomes).items()
@@ -226,7 +226,7 @@ class MarketData:
 
     def _status_deliveries(self, change: MarketStateChanged) -> list[Delivery]:
         status = _STATUSES.get(change.state)
-        if status is None or (change.before, change.state) in _UNREPORTED:
+        if status is None or (change.previous_state, change.state) in _UNREPORTED_CHANGES:
             return []
         message = SecurityStatus(symbol=change.market, security_trading_status=status)
         logins = tuple(self._statuses.subscribers_to(change.market))
@@ -255,7 +255,7 @@ def _level(outcome: BookChanged, change: LevelChange) -> MDIncEntry:
     if not change.size:
         action = MDUpdateAction.DELETE
     else:
-        action = MDUpdateAction.CHANGE if change.before else MDUpdateAction.NEW
+        action = MDUpdateAction.CHANGE if change.previous_size else MDUpdateAction.NEW
     return MDIncEntry(
         md_update_action=action,
         symbol=outcome.market,

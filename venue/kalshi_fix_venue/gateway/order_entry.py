@@ -43,9 +43,9 @@ from kalshi_fix_venue.gateway import reports
 from kalshi_fix_venue.gateway.clearing import ChangeMessage, OrderMessage, operator_of
 from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
 from kalshi_fix_venue.gateway.order_commands import change_order, place_order, shard_of
-from kalshi_fix_venue.gateway.permissions import permitted
-from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
-from kalshi_fix_venue.gateway.texts import REPORTED_BY_CODE
+from kalshi_fix_venue.gateway.permissions import handle_if_permitted
+from kalshi_fix_venue.gateway.refusals import authorization_reject, business_reject
+from kalshi_fix_venue.gateway.texts import CAUSES_WITHOUT_TEXT
 
 SESSION_TYPES = ("KalshiNR", "KalshiRT")
 _MASS_CANCEL_RESPONSES: dict[type[Outcome], MassCancelResponse] = {
@@ -66,7 +66,7 @@ class OrderEntry:
         self._new_id = new_id
         self._in_flight: dict[Login, set[str]] = {}
         """Orders with an unanswered amend, by login; only for logins with UseCapReservation."""
-        self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _no_quotes
+        self.accept_quote: Callable[[NewOrderSingle, Login, datetime], Result] = _refuse_quote_order
         """The handler of orders that accept a quote of an RFQ."""
 
     def handlers(self) -> Handlers:
@@ -77,7 +77,7 @@ class OrderEntry:
             OrderCancelReplaceRequest: partial(self._with_operator_check, self._change),
             OrderMassCancelRequest: self._mass_cancel,
         }
-        return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
+        return {cls: partial(handle_if_permitted, handler) for cls, handler in handlers.items()}
 
     def output_written(self, login: Login) -> None:
         """Record that a login's messages have been written, or never will be, so none of its amends is still
@@ -115,7 +115,7 @@ class OrderEntry:
             and getattr(message, "quote_id", None) is None
             and not self._exchange.is_clearing_member(login.owner)
         ):
-            return [(login, not_authorized(message, "SenderSubID is for clearing members"))], ()
+            return [(login, authorization_reject(message, "SenderSubID is for clearing members"))], ()
         return handler(message, login, now)
 
     def _place(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
@@ -128,17 +128,19 @@ class OrderEntry:
         if isinstance(command, RejectCause):
             # It never reached the exchange, so no pending report is sent.
             exec_id = self._exchange.draw_exec_id(shard)
-            return self.rejected(message, order_id, exec_id, command, login, now), ()
+            return self.report_refusal(message, order_id, exec_id, command, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
         outcomes = self._exchange.apply(command, now)
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
-                deliveries += self.rejected(message, order_id, outcome.exec_id, outcome.cause, login, now)
+                deliveries += self.report_refusal(
+                    message, order_id, outcome.exec_id, outcome.cause, login, now
+                )
         return deliveries + self.distribute(outcomes), outcomes
 
-    def rejected(
+    def report_refusal(
         self,
         message: NewOrderSingle,
         order_id: str,
@@ -188,7 +190,7 @@ class OrderEntry:
         self, message: ChangeMessage, cause: RefusalCause, order: OrderSnapshot | None
     ) -> OrderCancelReject:
         refusal = reports.cancel_reject(message, cause, order)
-        if cause in REPORTED_BY_CODE and not self._exchange.assumptions.unknown_orders_have_text:
+        if cause in CAUSES_WITHOUT_TEXT and not self._exchange.assumptions.unknown_orders_have_text:
             refusal.text = None
         return refusal
 
@@ -216,5 +218,5 @@ class OrderEntry:
         )
 
 
-def _no_quotes(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 like all handlers
+def _refuse_quote_order(message: NewOrderSingle, login: Login, now: datetime) -> Result:  # noqa: ARG001 like all handlers
     return [(login, business_reject(message, BusinessRejectReason.UNKNOWN_ID, "Unknown QuoteID"))], ()

@@ -16,8 +16,8 @@ from kalshi_fix_venue import exchange
 from kalshi_fix_venue.exchange import ChangeGroup, Exchange, GroupRefusal
 from kalshi_fix_venue.exchange.outcomes import GroupChanged, GroupRefused, Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Handlers, Login, Result
-from kalshi_fix_venue.gateway.permissions import permitted
-from kalshi_fix_venue.gateway.refusals import business_reject, not_authorized
+from kalshi_fix_venue.gateway.permissions import handle_if_permitted
+from kalshi_fix_venue.gateway.refusals import authorization_reject, business_reject
 
 ACTIONS: dict[int, exchange.GroupAction] = {
     OrderGroupAction[action.name]: action for action in exchange.GroupAction
@@ -46,7 +46,7 @@ class OrderGroups:
 
     def handlers(self) -> Handlers:
         """Return the handler of each message class."""
-        return {OrderGroupRequest: partial(permitted, self._request)}
+        return {OrderGroupRequest: partial(handle_if_permitted, self._request)}
 
     def _request(self, message: OrderGroupRequest, login: Login, now: datetime) -> Result:
         action = ACTIONS.get(message.order_group_action)
@@ -54,7 +54,9 @@ class OrderGroups:
             text = f"OrderGroupAction {message.order_group_action} is not supported"
             return [(login, business_reject(message, BusinessRejectReason.OTHER, text))], ()
         if not login.may_act_for(message.alloc_account):
-            return [(login, not_authorized(message, "The API key is restricted to another subaccount"))], ()
+            return [
+                (login, authorization_reject(message, "The API key is restricted to another subaccount"))
+            ], ()
         creates = action is exchange.GroupAction.CREATE
         limited = creates or action is exchange.GroupAction.UPDATE
         # Without a Symbol there is no automatic routing, so -1 and an absent ExDestination (100) select

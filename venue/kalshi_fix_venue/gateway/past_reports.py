@@ -82,7 +82,7 @@ class History:
         """Return whether this event or a later one may have been dropped."""
         return begin <= self._forgotten.get(shard, (-1, 0))
 
-    def between(self, owner: str, shard: int, begin: Position, end: Position) -> list[PastEvents]:
+    def events_between(self, owner: str, shard: int, begin: Position, end: Position) -> list[PastEvents]:
         """Return the entries with events from `begin` to `end` inclusive; the entries may also contain other
         events."""
         kept = self._by_account.get((owner, shard), ())

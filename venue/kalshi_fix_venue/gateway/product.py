@@ -17,7 +17,7 @@ from kalshi_fix_venue.gateway.market_data import MarketData, SymbolLimits
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
 from kalshi_fix_venue.gateway.order_groups import OrderGroups
 from kalshi_fix_venue.gateway.rebalancing import Rebalancing
-from kalshi_fix_venue.gateway.refusals import unsupported
+from kalshi_fix_venue.gateway.refusals import unsupported_type_reject
 from kalshi_fix_venue.gateway.rfq import ComboCollection, Rfqs, RfqSettings
 from kalshi_fix_venue.gateway.settlement import Settlements
 from kalshi_fix_venue.gateway.timers import Timers
@@ -96,7 +96,7 @@ class ProductGateway:
         due = self.handle_timer(now)
         handler = self._handlers.get(type(message))
         if handler is None:
-            return [*due, (login, unsupported(message))]
+            return [*due, (login, unsupported_type_reject(message))]
         deliveries, outcomes = handler(message, login, now)
         # The sender is answered before the others are notified.
         return due + deliveries + self._publish(outcomes)
@@ -138,17 +138,17 @@ class ProductGateway:
         return (
             self._market_data.publish(outcomes)
             + self._settlements.publish(outcomes)
-            + self._rfqs.follow(outcomes)
+            + self._rfqs.close_rfqs_on_ended_markets(outcomes)
         )
 
     def output_written(self, login: Login) -> None:
         """Record that all messages of a login have been written."""
         self._orders.output_written(login)
 
-    def leave(self, login: Login) -> None:
+    def end_session(self, login: Login) -> None:
         """Record that a login's session has ended."""
         self.output_written(login)
-        self.logins.leave(login)
+        self.logins.end_session(login)
         self._market_data.forget(login)
-        self._rfqs.leave(login)
+        self._rfqs.end_session(login)
         self.drop_copy.forget(login)

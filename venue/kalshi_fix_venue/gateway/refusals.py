@@ -22,16 +22,16 @@ def business_reject(message: Message, reason: BusinessRejectReason, text: str) -
     )
 
 
-def over_the_limit(message: Message) -> BusinessMessageReject:
+def rate_limit_reject(message: Message) -> BusinessMessageReject:
     """Refuse a message that exceeds the rate limit, with BusinessRejectReason (380) 8."""
     return business_reject(message, BusinessRejectReason.RATE_LIMIT_EXCEEDED, "Rate limit exceeded")
 
 
-def unsupported(message: Message) -> BusinessMessageReject:
+def unsupported_type_reject(message: Message) -> BusinessMessageReject:
     """Refuse a message whose type is not implemented, with BusinessRejectReason (380) 3."""
     return business_reject(message, BusinessRejectReason.UNSUPPORTED_MESSAGE_TYPE, "Unsupported Message Type")
 
 
-def not_authorized(message: Message, text: str) -> BusinessMessageReject:
+def authorization_reject(message: Message, text: str) -> BusinessMessageReject:
     """Refuse a message that this key or session may not send, with BusinessRejectReason (380) 6."""
     return business_reject(message, BusinessRejectReason.NOT_AUTHORIZED, text)

@@ -122,14 +122,14 @@ def order_reject(
     cause: RejectCause,
     flags: LogonFlags,
     now: datetime,
-    placed_with: LogonFlags | None = None,
+    origin_flags: LogonFlags | None = None,
 ) -> ExecutionReport:
-    """Return the report of a refused new order. `placed_with` are the flags of the session that placed it, if
-    the report is for a different session."""
+    """Return the report of a refused new order. `origin_flags` are the flags of the session that placed it,
+    if the report is for a different session."""
     # The exchange has no such order, so the report repeats the message's fields, with the price converted
     # from the unit of the session that placed it.
     echo = _echo(message)
-    if placed_with is not None and placed_with.use_dollars is not flags.use_dollars:
+    if origin_flags is not None and origin_flags.use_dollars is not flags.use_dollars:
         echo["price"] = price_in_other_unit(message.price, dollars=flags.use_dollars)
     ordered = message.order_qty if flags.preserve_original_order_qty else _ZERO
     return ExecutionReport(
@@ -199,8 +199,8 @@ def _trade_report(outcome: OrderTraded, flags: LogonFlags, *, ends_order: bool) 
     change = outcome.balance_change
     if not outcome.rebate_reported:
         change -= outcome.charge.rebate
-    split = outcome.collateral_returned if flags.split_collateral_return else None
-    # Only positive returns: an amount revoked by the group is included in the balance change only.
+    split = outcome.collateral_return if flags.split_collateral_return else None
+    # Only positive returns are reported here; an amount revoked by the group is only in the balance change.
     ranged = max(outcome.ranged_return, _ZERO) if flags.split_collateral_return else None
     report = _outcome_report(
         outcome,

@@ -48,12 +48,14 @@ class Settlements:
     ) -> Iterator[Delivery]:
         """Return the reports of an owner's positions; each key gets those of its accounts."""
         pages: dict[tuple[int | None, frozenset[str] | None], list[MarketSettlementReport]] = {}
-        for login in filter(wants_settlements, self._logins.of_owner(owner)):
-            # One set of pages for all keys with the same access, so their sessions get the same report ids. A
-            # client that listens on two of them can recognize the same settlement.
+        for login in filter(wants_settlements, self._logins.logins_of_owner(owner)):
+            # All keys with the same access share one set of pages, so their sessions get the same report ids,
+            # and a client that listens on two of them recognizes that both report the same settlement.
             scope = login.restricted_to, login.customers
             if scope not in pages:
-                pages[scope] = self._pages(settled, [each for each in positions if login.sees(each.account)])
+                pages[scope] = self._pages(
+                    settled, [each for each in positions if login.may_see(each.account)]
+                )
             for page in pages[scope]:
                 yield login, page
 

@@ -24,7 +24,7 @@ ORD_REJ_REASONS: dict[RejectCause, OrdRejReason] = {
 }
 """OrdRejReason (103)."""
 
-REPORTED_BY_CODE = {
+CAUSES_WITHOUT_TEXT = {
     RefusalCause.ORDER_NOT_FOUND: CxlRejReason.UNKNOWN_ORDER,
     RefusalCause.ORDER_ALREADY_FILLED: CxlRejReason.TOO_LATE_TO_CANCEL,
 }
@@ -33,7 +33,7 @@ REPORTED_BY_CODE = {
 
 def _refusal_code(cause: RefusalCause) -> CxlRejReason:
     known = TEXTS.get((OrderCancelReject.MSG_TYPE, cause))
-    return REPORTED_BY_CODE.get(cause, CxlRejReason.OTHER) if known is None else known.code
+    return CAUSES_WITHOUT_TEXT.get(cause, CxlRejReason.OTHER) if known is None else known.code
 
 
 CXL_REJ_REASONS: dict[RefusalCause, CxlRejReason] = {cause: _refusal_code(cause) for cause in RefusalCause}

@@ -40,7 +40,7 @@ from kalshi_fix_venue.venue import VenueModel
 VERSION: Final = 2
 MAX_BYTES: Final = 4 * 1024**3
 """Size at which an input log ends."""
-STATE_EVERY: Final = 1000
+STATE_INTERVAL: Final = 1000
 """Number of calls between two digests of the state."""
 INPUTS: Final = (
     *("begin", "connection_made", "receive_data", "receive_eof", "handle_timer"),
@@ -55,16 +55,18 @@ _log = logging.getLogger("kalshi_fix_venue")
 class InputLog:
     """A new file that records the calls to venues; only its owner may read it."""
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, state_every: int = STATE_EVERY) -> None:
+    def __init__(
+        self, path: Path, *, max_bytes: int = MAX_BYTES, state_interval: int = STATE_INTERVAL
+    ) -> None:
         """Create the file.
 
         Raises:
             ConfigurationError: a file exists at this path, or it cannot be written.
         """
         self.path = path
-        self.ended: str | None = None
+        self.end_reason: str | None = None
         """Why logging has ended: the disk is full, or the log has reached its maximum size."""
-        self.state_every = state_every
+        self.state_interval = state_interval
         self.lines: int = 0
         """Number of lines in the file."""
         self._max_bytes = max_bytes
@@ -88,7 +90,7 @@ class InputLog:
 
     def line(self, **values: Any) -> None:
         """Write a line. A file system error is logged once and never raised."""
-        if self.ended is not None:
+        if self.end_reason is not None:
             return
         data = json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
         try:
@@ -103,7 +105,7 @@ class InputLog:
     def close(self) -> None:
         """Write the last state, and close the file. Closing again does nothing."""
         self._finish()
-        self.ended = self.ended or "is closed"
+        self.end_reason = self.end_reason or "is closed"
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -118,7 +120,7 @@ class InputLog:
             self._venue = None
 
     def _end(self, reason: str) -> None:
-        self.ended = reason
+        self.end_reason = reason
         _log.warning("the input log %s %s; the venue continues without it", self.path, reason)
 
 
@@ -160,7 +162,7 @@ class LoggedVenue(VenueModel):
         """
         self._input_log = input_log
         self._calls = 0
-        self._inside = False
+        self._is_executing = False
         """Whether a call is being executed: nested calls are not logged."""
         self._redactions: dict[int, Redaction] = {}
         keys = tuple(
@@ -173,15 +175,15 @@ class LoggedVenue(VenueModel):
     @property
     def input_log_path(self) -> Path | None:
         """The path of the log file; None once logging has ended."""
-        return self._input_log.path if self._input_log.ended is None else None
+        return self._input_log.path if self._input_log.end_reason is None else None
 
     @contextlib.contextmanager
     def _log_call(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
         """Log a call, and the exception that it raises."""
-        if self._inside:
+        if self._is_executing:
             yield
             return
-        self._inside = True
+        self._is_executing = True
         self._calls += 1
         self._input_log.line(do=name, args=dump_arguments(name, arguments))
         try:
@@ -190,9 +192,9 @@ class LoggedVenue(VenueModel):
             self._input_log.line(raised=type(error).__name__)
             raise
         finally:
-            self._inside = False
+            self._is_executing = False
             self._collect_output()
-        if self._calls % self._input_log.state_every == 0:
+        if self._calls % self._input_log.state_interval == 0:
             self._input_log.line(state=state_digest(self))
 
     def _collect_output(self) -> None:
@@ -203,11 +205,11 @@ class LoggedVenue(VenueModel):
     def finish(self) -> None:
         """Write the remaining bytes."""
         for redaction in self._redactions.values():
-            self._release(redaction, all_of_it=True)
+            self._release(redaction, everything=True)
         self._input_log.line(state=state_digest(self))
 
-    def _release(self, redaction: Redaction, *, all_of_it: bool = False) -> None:
-        for line, data in redaction.release(all_of_it=all_of_it):
+    def _release(self, redaction: Redaction, *, everything: bool = False) -> None:
+        for line, data in redaction.release(everything=everything):
             self._input_log.line(data=data.decode("latin-1"), of=line)
 
     def receive_data(self, conn: int, data: bytes, now: Instant) -> None:
@@ -222,7 +224,7 @@ class LoggedVenue(VenueModel):
 
     def receive_eof(self, conn: int, now: Instant) -> None:
         """Call the method of `VenueModel`, and log the call."""
-        self._release(self._redactions.pop(conn, Redaction()), all_of_it=True)
+        self._release(self._redactions.pop(conn, Redaction()), everything=True)
         with self._log_call("receive_eof", {"conn": conn, "now": now}):
             super().receive_eof(conn, now)
 
@@ -248,7 +250,8 @@ def _with_logging(method: Callable[..., Any]) -> Callable[..., Any]:
     return logged
 
 
-# Set here and not in the class: this keeps the signatures of `VenueModel`, for type checkers too.
+# The methods are set here rather than defined in the class, so type checkers use the signatures of
+# `VenueModel`.
 for _name in INPUTS:
     if _name not in vars(LoggedVenue):
         setattr(LoggedVenue, _name, _with_logging(getattr(VenueModel, _name)))

@@ -27,7 +27,7 @@ class InputLogError(ConfigurationError):
 
 
 @attrs.define(kw_only=True)
-class Replayed:
+class ReplayResult:
     """The result of a replay."""
 
     venue: VenueModel | None = None
@@ -78,7 +78,7 @@ class _Step:
     is_last: bool = False
 
 
-def replay(path: Path) -> Replayed:
+def replay(path: Path) -> ReplayResult:
     """Replay an input log.
 
     Raises:
@@ -90,15 +90,15 @@ def replay(path: Path) -> Replayed:
 class _Replay:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found = Replayed()
+        self._result = ReplayResult()
         self._verdicts = _Verdicts()
         # Bytes that were logged after their call, by the line of the call.
         self._late_data = {
             int(values["of"]): str(values["data"]) for _, values in self._lines() if "of" in values
         }
 
-    def run(self) -> Replayed:
-        step, found = None, self._found
+    def run(self) -> ReplayResult:
+        step, found = None, self._result
         try:
             for step in self._steps():
                 self._replay_step(step)
@@ -123,7 +123,7 @@ class _Replay:
                             f"{self._path}:{number} is not a line of an input log; replay an unchanged log"
                         )
                     if values is None:
-                        self._found.torn = (
+                        self._result.torn = (
                             f"{self._path}:{number}: the last line is incomplete and was skipped"
                         )
                         return
@@ -154,16 +154,16 @@ class _Replay:
 
     def _replay_step(self, step: _Step) -> None:
         if "input_log" in step.values:
-            self._found.venue = self._open_venue(step.values)
-        elif self._found.venue is None:
+            self._result.venue = self._open_venue(step.values)
+        elif self._result.venue is None:
             raise self._not_a_log()
         elif "do" in step.values:
-            self._perform(self._found.venue, step)
+            self._perform(self._result.venue, step)
         elif "state" in step.values:
-            found = state_digest(self._found.venue)
+            found = state_digest(self._result.venue)
             if found != step.values["state"]:
                 raise _DifferenceError(f"is in a different state: digest {found}, not {step.values['state']}")
-            self._found.states += 1
+            self._result.states += 1
 
     def _open_venue(self, values: dict[str, Any]) -> VenueModel:
         if values["input_log"] != VERSION:
@@ -185,8 +185,8 @@ class _Replay:
         if name not in _CALLS:
             raise InputLogError(f"{self._path}:{step.line}: {name!r} is not a call to a venue")
         if name == "receive_data" and "data" not in args:
-            if step.line not in self._late_data and (step.is_last or self._found.torn is not None):
-                self._found.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
+            if step.line not in self._late_data and (step.is_last or self._result.torn is not None):
+                self._result.torn = f"{self._path}:{step.line}: the message that begins here is incomplete"
                 return
             # Bytes that were never logged did not complete a message, so the venue did not act on them.
             args["data"] = self._late_data.get(step.line, "")
@@ -195,7 +195,7 @@ class _Replay:
         except UnknownValueError as error:
             raise InputLogError(f"{self._path}:{step.line}: {error}") from None
         self._verdicts.remaining = deque(step.verdicts)
-        self._found.entries += 1
+        self._result.entries += 1
         result: Any = None
         raised: Exception | None = None
         try:
@@ -204,7 +204,7 @@ class _Replay:
             # The log was cut off before the line with the verdict.
             if not step.is_last:
                 raise
-            self._found.torn = f"{self._path}:{step.line}: the results of the last call were not written"
+            self._result.torn = f"{self._path}:{step.line}: the results of the last call were not written"
             return
         except Exception as error:  # noqa: BLE001 - it is compared with the logged exception
             raised = error
@@ -223,7 +223,7 @@ class _Replay:
             raise _DifferenceError(f"sends {len(data)} bytes, not {size}")
         if digest_of(data) != digest:
             raise _DifferenceError(f"sends {size} different bytes: digest {digest_of(data)}, not {digest}")
-        self._found.sent += size
+        self._result.sent += size
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:

@@ -63,12 +63,12 @@ class Redaction:
         self._size += len(data)
         return False
 
-    def release(self, *, all_of_it: bool = False) -> list[tuple[int, bytes]]:
+    def release(self, *, everything: bool = False) -> list[tuple[int, bytes]]:
         """Return the parts that may be written now, without secrets, each with the line of its call."""
         if not self._held:
             return []
         joined = b"".join(data for _, data in self._held)
-        if not all_of_it and self._size <= MAX_HELD and _END.search(joined) is None:
+        if not everything and self._size <= MAX_HELD and _END.search(joined) is None:
             return []
         shown = redacted(joined)
         released: list[tuple[int, bytes]] = []

@@ -14,7 +14,7 @@ from kalshi_fix_adapters.documents.names import did_you_mean
 from kalshi_fix_sansio.errors import ConfigurationError
 from kalshi_fix_venue.operations import drop_copy, faults, operator
 from kalshi_fix_venue.operations.base import Operation, defined_in
-from kalshi_fix_venue.parameters import build, shown
+from kalshi_fix_venue.parameters import build, display_name
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     name: cls for module in (operator, drop_copy, faults) for name, cls in defined_in(vars(module)).items()
@@ -29,7 +29,7 @@ def operation(name: str, values: Mapping[str, object] | None = None) -> Operatio
         ConfigurationError: the name is unknown, or a parameter is unknown, missing or wrong; the text lists
             the valid ones.
     """
-    cls = OPERATIONS.get(shown(name))
+    cls = OPERATIONS.get(display_name(name))
     if cls is None:
         raise ConfigurationError(f"there is no operation {name!r}; {did_you_mean(name, OPERATIONS)}")
     built: Operation = build(cls, name, values or {})

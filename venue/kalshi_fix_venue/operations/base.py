@@ -17,7 +17,7 @@ from kalshi_fix_venue.exchange import Command, Exchange, PauseState
 from kalshi_fix_venue.exchange.outcomes import Outcome
 from kalshi_fix_venue.gateway.drop_copy import DropCopy
 from kalshi_fix_venue.inbox import Backlog
-from kalshi_fix_venue.parameters import SECONDS, TEXT, Kind, choice, parameter, parameters, shown
+from kalshi_fix_venue.parameters import SECONDS, TEXT, Kind, choice, display_name, parameter, parameters
 from kalshi_fix_venue.pauses import PauseWindow
 
 Answer = dict[str, Any]
@@ -120,7 +120,7 @@ class Operation(ABC):
         for each in parameters(type(self)):
             value = getattr(self, each.name)
             if each.required or value != each.default:
-                found[shown(each.name)] = str(value) if isinstance(value, Decimal) else value
+                found[display_name(each.name)] = str(value) if isinstance(value, Decimal) else value
         return found
 
 
@@ -137,8 +137,9 @@ def defined_in(module: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @attrs.frozen
-class Who:
-    """A connection as operations identify it; key and owner are unknown until it has logged on."""
+class ConnectionIdentity:
+    """The attributes of a connection by which operations select it. Key and owner are None until it has
+    logged on."""
 
     product: str
     session: str
@@ -155,13 +156,13 @@ class SessionOperation(Operation):
     session: str | None = parameter(SESSION, "only sessions of this type", optional=True)
     product: str | None = parameter(PRODUCT, "only sessions of this product", optional=True)
 
-    def concerns(self, who: Who) -> bool:
+    def concerns(self, identity: ConnectionIdentity) -> bool:
         """Return whether the operation concerns a connection."""
         return (
-            self.key in (None, who.key)
-            and self.owner in (None, who.owner)
-            and self.session in (None, who.session)
-            and self.product in (None, who.product)
+            self.key in (None, identity.key)
+            and self.owner in (None, identity.owner)
+            and self.session in (None, identity.session)
+            and self.product in (None, identity.product)
         )
 
 

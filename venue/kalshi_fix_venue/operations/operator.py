@@ -45,7 +45,7 @@ from kalshi_fix_venue.parameters import AMOUNT, COUNT, SECONDS, TEXT, choice, pa
 from kalshi_fix_venue.pauses import PauseWindow
 
 RESULT = choice(*MarketResult)
-_AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
+_STATES_AFTER_DISPUTE = (MarketState.DISPUTED, MarketState.AMENDED)
 
 
 # Pauses
@@ -192,7 +192,7 @@ class Determine(MarketEnd):
     def perform(self, venue: Operable, now: Instant) -> Answer:
         """Determine."""
         market = venue.exchange(self._product(venue)).markets[self.market]
-        amends = market.state in _AFTER_DISPUTE and self.result is not None
+        amends = market.state in _STATES_AFTER_DISPUTE and self.result is not None
         return self._run_commands(
             venue, now, self._state_command(MarketState.AMENDED if amends else MarketState.DETERMINED)
         )
@@ -285,7 +285,7 @@ class Trade(MarketOperation):
         trades: list[tuple[Decimal, Decimal]] = []
         for each in venue.execute(product, order, now):
             if isinstance(each, OrderRejected):
-                raise ConfigurationError(f"the exchange rejects the order: {each.cause.name}")
+                raise ConfigurationError(f"the exchange rejected the order: {each.cause.name}")
             if isinstance(each, OrderTraded) and each.order.account == order.account:
                 trades.append((each.quantity, each.price))
         text = f"{self.market}: {number_text(sum((quantity for quantity, _ in trades), Decimal(0)))} traded"

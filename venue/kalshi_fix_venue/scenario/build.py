@@ -37,7 +37,7 @@ MAX_KEYS: Final = 5000
 _MIDDLES = {PREDICTION: Decimal("0.5"), MARGIN: Decimal(20)}
 _DEFAULT_SPACING_DIVISOR = 400
 _FEES = {PREDICTION: PREDICTION_FEES, MARGIN: MARGIN_FEES}
-_STEPS_TO: dict[MarketState, tuple[str, ...]] = {
+_STEPS_TO_STATE: dict[MarketState, tuple[str, ...]] = {
     MarketState.INITIALIZED: (),
     MarketState.ACTIVE: (),
     MarketState.INACTIVE: ("halt",),
@@ -48,8 +48,8 @@ _STEPS_TO: dict[MarketState, tuple[str, ...]] = {
     MarketState.SETTLED: ("settle",),
 }
 """Operations that bring a market to its initial state."""
-_WITH_RESULT = ("determine", "settle")
-_PAUSED = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
+_OPERATIONS_WITH_RESULT = ("determine", "settle")
+_PAUSE_STATES = {"trading": PauseState.TRADING_PAUSED, "exchange": PauseState.EXCHANGE_PAUSED}
 ValuePath = tuple[str | int, ...]
 """The keys and indexes that lead to a value in the file."""
 AnyMarket = schema.PredictionMarket | schema.MarginMarket
@@ -223,8 +223,8 @@ def _steps_to_states(file: ScenarioFile) -> Iterator[Step]:
     """Yield the operations that bring markets to their initial states."""
     for _, ticker, section in _each_market(file):
         result = {"result": section.result, "price": section.result_price}
-        for name in _STEPS_TO[section.state]:
-            values = {"market": ticker} | (result if name in _WITH_RESULT else {})
+        for name in _STEPS_TO_STATE[section.state]:
+            values = {"market": ticker} | (result if name in _OPERATIONS_WITH_RESULT else {})
             yield Step(after=0.0, operation=operation(name, values))
 
 
@@ -323,6 +323,6 @@ def _pauses(file: ScenarioFile) -> Iterator[WeeklyPause]:
     for pause in file.pauses:
         yield WeeklyPause(
             weekday=WEEKDAYS.index(pause.weekday),
-            state=_PAUSED[pause.what],
+            state=_PAUSE_STATES[pause.what],
             **pause.given("weekday", "what"),
         )

@@ -83,7 +83,7 @@ def parse_scenario(data: bytes, name: str = "scenario.yaml") -> Scenario:
     mistakes.raise_any()
     scenario = build_scenario(found)
     try:
-        # Everything that the venue itself checks; the keys are created later.
+        # This runs all checks of the venue itself; the keys are created later.
         attrs.evolve(scenario, keys=()).config({})
     except ConfigurationError as error:
         mistakes.fail(root.location, str(error), "correct it")

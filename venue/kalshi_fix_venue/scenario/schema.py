@@ -43,7 +43,7 @@ from kalshi_fix_venue.exchange.terms import MarketResult
 from kalshi_fix_venue.flow import FlowConfig
 from kalshi_fix_venue.operations import OPERATIONS, operation
 from kalshi_fix_venue.operations.base import Operation
-from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.pauses import WEEKDAYS
 from kalshi_fix_venue.programme import Step
 from kalshi_fix_venue.rate_limits import TIERS
@@ -62,7 +62,7 @@ class Section(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         extra="forbid",
-        alias_generator=shown,
+        alias_generator=display_name,
         use_attribute_docstrings=True,
         coerce_numbers_to_str=True,
     )
@@ -176,7 +176,7 @@ Tier = Annotated[str, OneOf(TIERS)]
 Scope = Annotated[str, OneOf(READING_SCOPES)]
 Structure = Annotated[str, OneOf(tuple(STRUCTURES))]
 
-_READ_AS: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
+_SCHEMA_TYPES: Final[dict[object, Any]] = {bool: Flag, int: Whole, tuple[str, ...]: Names[Ticker]}
 """The schema type for each type of a setting, except for numbers with decimals."""
 
 
@@ -207,7 +207,7 @@ class FromSettings:
 def _type_of(kind: object, stated: Setting) -> Any:
     if kind in (Decimal, float):
         return Annotated[Decimal, Number(ge=stated.minimum, le=stated.maximum), AfterValidator(kind)]
-    return Annotated[_READ_AS[kind], Field(ge=stated.minimum, le=stated.maximum)]
+    return Annotated[_SCHEMA_TYPES[kind], Field(ge=stated.minimum, le=stated.maximum)]
 
 
 class _Step(Section):
@@ -301,7 +301,7 @@ class Market(Section):
             raise mistake("state", "add a `result`: `yes`, `no` or `scalar`")
         for key in ("result", "result_price"):
             if getattr(self, key) is not None and not self.state.is_decided:
-                raise mistake(shown(key), "remove it, or write `state: determined` or `settled`")
+                raise mistake(display_name(key), "remove it, or write `state: determined` or `settled`")
         if self.state is MarketState.INITIALIZED and self.liquidity is not None:
             raise mistake("liquidity", "remove it: a market that is not open yet has no resting orders")
         return self

@@ -12,7 +12,7 @@ import attrs
 
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.errors import ConfigurationError
-from kalshi_fix_venue.operations.base import Fault, Who
+from kalshi_fix_venue.operations.base import ConnectionIdentity, Fault
 from kalshi_fix_venue.operations.faults import (
     Cut,
     Delay,
@@ -28,35 +28,35 @@ from kalshi_fix_venue.operations.faults import (
 
 MAX_ARMED = 1000
 """The maximum number of armed faults."""
-ON_THE_WIRE = (Cut, Delay, LateHeartbeats, Silence, Gap, Garble, Duplicate, WrongCompIds)
+BYTE_LEVEL_FAULTS = (Cut, Delay, LateHeartbeats, Silence, Gap, Garble, Duplicate, WrongCompIds)
 """Faults that require the inspection of bytes."""
 F = TypeVar("F", bound=Fault)
 S = TypeVar("S", bound=OccasionalFault)
 
 
 @attrs.define(eq=False)
-class Armed:
+class ArmedFault:
     """An armed fault with its remaining count."""
 
     number: int
     fault: Fault
-    begins: float
+    begin: float
     """Time in seconds of `Instant.monotonic`."""
-    ends: float | None
+    end: float | None
     skip: int
-    left: int | None
-    """The remaining number of times it applies; None for no limit."""
+    remaining: int | None
+    """The number of times that it is still applied; None for no limit."""
 
-    def applies_to(self, who: Who, now: Instant) -> bool:
+    def applies_to(self, identity: ConnectionIdentity, now: Instant) -> bool:
         """Return whether it is active and applies to a connection."""
-        is_active = self.begins <= now.monotonic and (self.ends is None or now.monotonic < self.ends)
-        return is_active and self.fault.concerns(who)
+        is_active = self.begin <= now.monotonic and (self.end is None or now.monotonic < self.end)
+        return is_active and self.fault.concerns(identity)
 
     def describe(self) -> dict[str, Any]:
         """Return its description as JSON values."""
         values = self.fault.values()
         text = ", ".join(f"{name} {value}" for name, value in values.items())
-        return {"number": self.number, "fault": self.fault.NAME, "left": self.left, "with": text or "-"}
+        return {"number": self.number, "fault": self.fault.NAME, "left": self.remaining, "with": text or "-"}
 
 
 class ArmedFaults:
@@ -66,15 +66,15 @@ class ArmedFaults:
         """Start without faults; `draw_seed` is called when the first fault with a chance is armed."""
         self._draw_seed = draw_seed
         self._random: Random | None = None
-        self._armed: dict[int, Armed] = {}
-        self._by_kind: dict[type[Fault], dict[int, Armed]] = {}
+        self._armed: dict[int, ArmedFault] = {}
+        self._by_kind: dict[type[Fault], dict[int, ArmedFault]] = {}
         self._numbers = count(1)
         self._times: list[tuple[float, int]] = []
         """A heap of start and end times, with the number of the fault."""
         self.inspects_bytes: bool = False
         """Whether any armed fault is applied to the bytes of connections."""
 
-    def __iter__(self) -> Iterator[Armed]:
+    def __iter__(self) -> Iterator[ArmedFault]:
         """Iterate over the armed faults, oldest first."""
         return iter(tuple(self._armed.values()))
 
@@ -82,7 +82,7 @@ class ArmedFaults:
         """Return whether a fault is armed."""
         return bool(self._armed)
 
-    def arm(self, fault: Fault, now: Instant) -> Armed:
+    def arm(self, fault: Fault, now: Instant) -> ArmedFault:
         """Arm a fault.
 
         Raises:
@@ -90,23 +90,25 @@ class ArmedFaults:
         """
         if len(self._armed) >= MAX_ARMED:
             raise ConfigurationError(f"{MAX_ARMED} faults are already armed; release some")
-        begins = now.monotonic + fault.after
-        ends = None if fault.lasting is None else begins + fault.lasting
-        skip, left = (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)
+        begin = now.monotonic + fault.after
+        end = None if fault.lasting is None else begin + fault.lasting
+        skip, remaining = (
+            (fault.skip, fault.times or None) if isinstance(fault, OccasionalFault) else (0, None)
+        )
         # The seed is drawn only if a fault needs it, so faults without a chance do not change the venue's
         # ids.
         if isinstance(fault, OccasionalFault) and fault.chance < 1 and self._random is None:
             self._random = Random(self._draw_seed())  # noqa: S311 - not used for secrets
-        armed = Armed(next(self._numbers), fault, begins, ends, skip, left)
+        armed = ArmedFault(next(self._numbers), fault, begin, end, skip, remaining)
         self._armed[armed.number] = armed
         self._by_kind.setdefault(type(fault), {})[armed.number] = armed
-        for time in (begins, ends):
+        for time in (begin, end):
             if time is not None:
                 heapq.heappush(self._times, (time, armed.number))
         self._update_inspects_bytes()
         return armed
 
-    def disarm(self, armed: Armed) -> None:
+    def disarm(self, armed: ArmedFault) -> None:
         """End a fault."""
         if self._armed.pop(armed.number, None) is not None:
             of_kind = self._by_kind[type(armed.fault)]
@@ -115,21 +117,28 @@ class ArmedFaults:
                 del self._by_kind[type(armed.fault)]
             self._update_inspects_bytes()
 
-    def has(self, kind: type[Fault]) -> bool:
+    def is_armed(self, kind: type[Fault]) -> bool:
         """Return whether a fault of a kind is armed."""
         return kind in self._by_kind
 
-    def active(self, kind: type[F], who: Who, now: Instant, msg_type: str | None = None) -> F | None:
+    def active(
+        self, kind: type[F], identity: ConnectionIdentity, now: Instant, msg_type: str | None = None
+    ) -> F | None:
         """Return the first fault of a kind that applies to a connection, and to a message if its type is
         given, without counting it as applied."""
         for armed in self._by_kind.get(kind, {}).values():
             fault: Any = armed.fault
-            if armed.applies_to(who, now) and (msg_type is None or fault.message in (None, msg_type)):
+            if armed.applies_to(identity, now) and (msg_type is None or fault.message in (None, msg_type)):
                 return fault  # type: ignore[no-any-return]
         return None
 
     def trigger(
-        self, kind: type[S], who: Who, now: Instant, msg_type: str | None = None, **conditions: object
+        self,
+        kind: type[S],
+        identity: ConnectionIdentity,
+        now: Instant,
+        msg_type: str | None = None,
+        **conditions: object,
     ) -> S | None:
         """Return the fault of a kind that applies on this occasion, and count it as applied; or return None.
 
@@ -144,7 +153,7 @@ class ArmedFaults:
             )
             if (
                 not fits_type
-                or not armed.applies_to(who, now)
+                or not armed.applies_to(identity, now)
                 or any(getattr(fault, name) != value for name, value in conditions.items())
             ):
                 continue
@@ -155,9 +164,9 @@ class ArmedFaults:
                 continue
             if fault.chance < 1 and (self._random is None or self._random.random() >= fault.chance):
                 continue
-            if armed.left is not None:
-                armed.left -= 1
-                if not armed.left:
+            if armed.remaining is not None:
+                armed.remaining -= 1
+                if not armed.remaining:
                     self.disarm(armed)
             return fault  # type: ignore[no-any-return]
         return None
@@ -168,13 +177,13 @@ class ArmedFaults:
             heapq.heappop(self._times)
         return self._times[0][0] if self._times else None
 
-    def due(self, now: Instant) -> list[Armed]:
+    def due(self, now: Instant) -> list[ArmedFault]:
         """Return the faults that have begun or ended since the last call."""
-        found: dict[int, Armed] = {}
+        found: dict[int, ArmedFault] = {}
         while (deadline := self.next_deadline()) is not None and deadline <= now.monotonic:
             number = heapq.heappop(self._times)[1]
             found[number] = self._armed[number]
         return list(found.values())
 
     def _update_inspects_bytes(self) -> None:
-        self.inspects_bytes = any(kind in self._by_kind for kind in ON_THE_WIRE)
+        self.inspects_bytes = any(kind in self._by_kind for kind in BYTE_LEVEL_FAULTS)

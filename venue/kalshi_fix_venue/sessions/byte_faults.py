@@ -12,7 +12,7 @@ import attrs
 from kalshi_fix_sansio import SESSION_TYPES
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.framing import CHECK_SUM_SIZE, MAX_BODY_LENGTH, SOH, encode_frame
-from kalshi_fix_venue.operations.base import Who
+from kalshi_fix_venue.operations.base import ConnectionIdentity
 from kalshi_fix_venue.operations.faults import (
     Cut,
     Delay,
@@ -33,7 +33,7 @@ _SENDER, _TARGET, _SENDING_TIME, _POSS_DUP, _ORIG_SENDING_TIME = b"49=", b"56=",
 
 
 @attrs.define
-class _Delayed:
+class _DelayedMessage:
     """A delayed message."""
 
     due: float
@@ -50,9 +50,9 @@ class ByteFaults:
         """Start without delayed messages; if they ever exceed `max_delayed` bytes, the connection is cut."""
         self._armed = armed_faults
         self._max_delayed = max_delayed
-        self._delayed: deque[_Delayed] = deque()
+        self._delayed: deque[_DelayedMessage] = deque()
         self._delayed_bytes = 0
-        self._unread = b""
+        self._incomplete_request = b""
         """The beginning of an incomplete request."""
         self.cut: Cut | None = None
         """The cut to apply once the released bytes are written; the caller applies it."""
@@ -62,72 +62,72 @@ class ByteFaults:
         """Whether messages are delayed."""
         return bool(self._delayed)
 
-    def filter_output(self, data: bytes, who: Who, now: Instant) -> bytes:
+    def filter_output(self, data: bytes, identity: ConnectionIdentity, now: Instant) -> bytes:
         """Accept complete messages for the client; return the bytes to write now."""
         for frame, msg_type in _frames(data):
             if self.cut is not None:
                 break
-            self._apply_faults(frame, msg_type, who, now)
+            self._apply_faults(frame, msg_type, identity, now)
         if self._delayed_bytes > self._max_delayed:
             self.cut = Cut()
             self._delayed.clear()
-        return self._release_due(who, now)
+        return self._release_due(identity, now)
 
-    def filter_input(self, data: bytes, who: Who, now: Instant) -> bytes:
+    def filter_input(self, data: bytes, identity: ConnectionIdentity, now: Instant) -> bytes:
         """Accept bytes from the client; return those that the venue receives."""
-        if not self._armed.has(Cut) and not self._unread:
+        if not self._armed.is_armed(Cut) and not self._incomplete_request:
             return data
-        data, self._unread = self._unread + data, b""
+        data, self._incomplete_request = self._incomplete_request + data, b""
         read = 0
         for frame, msg_type in _frames(data):
             if not msg_type:
                 # An incomplete message is kept until it is complete; bytes that cannot begin a message are
                 # passed to the session.
                 if len(frame) < _HEAD_SIZE or (_HEAD.match(frame) and len(frame) < MAX_BODY_LENGTH):
-                    self._unread = frame
+                    self._incomplete_request = frame
                     return data[:read]
                 return data
-            self.cut = self._armed.trigger(Cut, who, now, msg_type, at="request")
+            self.cut = self._armed.trigger(Cut, identity, now, msg_type, at="request")
             if self.cut is not None:
                 return data[:read]
             read += len(frame)
         return data
 
-    def next_deadline(self, who: Who, now: Instant) -> float | None:
+    def next_deadline(self, identity: ConnectionIdentity, now: Instant) -> float | None:
         """Return the time at which the next message is released; None without one, or during a Silence."""
-        if not self._delayed or self._armed.active(Silence, who, now) is not None:
+        if not self._delayed or self._armed.active(Silence, identity, now) is not None:
             return None
         return self._delayed[0].due
 
-    def _apply_faults(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+    def _apply_faults(self, frame: bytes, msg_type: str, identity: ConnectionIdentity, now: Instant) -> None:
         # Do not change the order of the calls to `trigger`. Each counts an occasion and may draw a random
         # number, so with another order a seed would not reproduce the same run. A message that is cut or lost
         # is not counted by the faults below.
         trigger = self._armed.trigger
-        self.cut = trigger(Cut, who, now, msg_type, at="frame")
+        self.cut = trigger(Cut, identity, now, msg_type, at="frame")
         if self.cut is not None:
-            self._delay(frame[: len(frame) // 2], msg_type, who, now)
+            self._delay(frame[: len(frame) // 2], msg_type, identity, now)
             return
-        if trigger(Gap, who, now, msg_type) is not None:
+        if trigger(Gap, identity, now, msg_type) is not None:
             return
         # The faults below change only the first copy; the second is like a resent message, which is intact.
         copies = [frame]
-        if SESSION_TYPES[who.session].resend and trigger(Duplicate, who, now, msg_type) is not None:
+        if SESSION_TYPES[identity.session].resend and trigger(Duplicate, identity, now, msg_type) is not None:
             copies.append(_as_resent(frame))
-        wrong = trigger(WrongCompIds, who, now, msg_type)
+        wrong = trigger(WrongCompIds, identity, now, msg_type)
         if wrong is not None:
             copies[0] = _replace_comp_ids(frame, wrong.sender, wrong.target)
-        garble = trigger(Garble, who, now, msg_type)
+        garble = trigger(Garble, identity, now, msg_type)
         if garble is not None:
             copies[0] = _garble(copies[0], garble.how)
         for each in copies:
-            self._delay(each, msg_type, who, now)
+            self._delay(each, msg_type, identity, now)
 
-    def _delay(self, frame: bytes, msg_type: str, who: Who, now: Instant) -> None:
+    def _delay(self, frame: bytes, msg_type: str, identity: ConnectionIdentity, now: Instant) -> None:
         due = now.monotonic
         is_heartbeat = msg_type == _HEARTBEAT
-        late = self._armed.active(LateHeartbeats, who, now) if is_heartbeat else None
-        delay = self._armed.active(Delay, who, now)
+        late = self._armed.active(LateHeartbeats, identity, now) if is_heartbeat else None
+        delay = self._armed.active(Delay, identity, now)
         due += max(0.0 if late is None else late.by, 0.0 if delay is None else delay.by)
         if late is None:
             # A late heartbeat has a lower MsgSeqNum, so it must be sent before this message, and it must not
@@ -138,12 +138,12 @@ class ByteFaults:
         # TCP preserves the order of bytes, so no message is released before an earlier one.
         if self._delayed:
             due = max(due, self._delayed[-1].due)
-        self._delayed.append(_Delayed(due, frame, is_heartbeat))
+        self._delayed.append(_DelayedMessage(due, frame, is_heartbeat))
         self._delayed_bytes += len(frame)
 
-    def _release_due(self, who: Who, now: Instant) -> bytes:
+    def _release_due(self, identity: ConnectionIdentity, now: Instant) -> bytes:
         cut = self.cut is not None
-        if self._armed.active(Silence, who, now) is not None and not cut:
+        if self._armed.active(Silence, identity, now) is not None and not cut:
             return b""
         released = bytearray()
         while self._delayed and (cut or self._delayed[0].due <= now.monotonic):

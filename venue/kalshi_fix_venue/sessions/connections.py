@@ -12,7 +12,7 @@ import attrs
 from kalshi_fix_sansio.clock import Instant
 from kalshi_fix_sansio.session import Session
 from kalshi_fix_venue.gateway.logins import Login
-from kalshi_fix_venue.operations.base import Who
+from kalshi_fix_venue.operations.base import ConnectionIdentity
 from kalshi_fix_venue.operations.faults import Cut
 from kalshi_fix_venue.sessions.byte_faults import ByteFaults
 
@@ -38,12 +38,12 @@ class Connection:
     """Whether to reset it rather than close it."""
 
     @property
-    def who(self) -> Who:
+    def identity(self) -> ConnectionIdentity:
         """Its product, session type, key and owner, which are compared with the targets of faults."""
         session_type = self.session.config.session_type.name
         if self.login is None:
-            return Who(self.product, session_type)
-        return Who(self.product, session_type, self.login.key_id, self.login.owner)
+            return ConnectionIdentity(self.product, session_type)
+        return ConnectionIdentity(self.product, session_type, self.login.key_id, self.login.owner)
 
     def has_output(self, now: Instant) -> bool:
         """Return whether there are bytes to write.
@@ -53,7 +53,7 @@ class Connection:
         if not self.output and not self.is_cut:
             self.output = self.session.data_to_send()
             if self.faults is not None:
-                self.output = self.faults.filter_output(self.output, self.who, now)
+                self.output = self.faults.filter_output(self.output, self.identity, now)
         return bool(self.output)
 
     def is_finished(self) -> bool:
@@ -68,7 +68,7 @@ class Connection:
         # Messages keep their order: until `output` is fetched, later delayed messages cannot be released.
         if self.faults is None or self.output:
             return deadline
-        release_at = self.faults.next_deadline(self.who, now)
+        release_at = self.faults.next_deadline(self.identity, now)
         return min((at for at in (deadline, release_at) if at is not None), default=None)
 
 

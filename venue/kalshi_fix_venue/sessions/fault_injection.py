@@ -12,8 +12,8 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_venue.gateway.fake_answers import without_answer
 from kalshi_fix_venue.gateway.logins import Delivery, Login
 from kalshi_fix_venue.gateway.product import ProductGateway
-from kalshi_fix_venue.gateway.refusals import over_the_limit
-from kalshi_fix_venue.operations.base import Answer, Fault, Who
+from kalshi_fix_venue.gateway.refusals import rate_limit_reject
+from kalshi_fix_venue.operations.base import Answer, ConnectionIdentity, Fault
 from kalshi_fix_venue.operations.faults import (
     Busy,
     Cut,
@@ -84,7 +84,7 @@ class FaultInjection:
         due = self._armed.due(now)
         for armed in due:
             fault = armed.fault
-            if armed.ends is not None and armed.ends <= now.monotonic:
+            if armed.end is not None and armed.end <= now.monotonic:
                 self._armed.disarm(armed)
             elif isinstance(fault, Cut) and fault.at == "now":
                 self._armed.disarm(armed)
@@ -99,9 +99,9 @@ class FaultInjection:
         if not self._armed:
             return None
         # The connection has no login yet, so the key is that of the Logon.
-        who = attrs.evolve(connection.who, key=key_id, owner=owner)
+        identity = attrs.evolve(connection.identity, key=key_id, owner=owner)
         kinds: tuple[type[Any], ...] = (Busy, RefuseLogon, HoldKey)
-        triggers = (self._armed.trigger(kind, who, now) for kind in kinds)
+        triggers = (self._armed.trigger(kind, identity, now) for kind in kinds)
         return next((str(trigger.text) for trigger in triggers if trigger is not None), None)
 
     def answer(
@@ -111,42 +111,42 @@ class FaultInjection:
         if not self._armed:
             self._deliver(gateway.handle(message, login, now.utc), now)
             return
-        trigger, who, msg_type = self._armed.trigger, connection.who, message.MSG_TYPE
+        trigger, identity, msg_type = self._armed.trigger, connection.identity, message.MSG_TYPE
         # A request gets one answer: if several faults apply, the first of these checks determines it.
-        if trigger(Throttle, who, now, msg_type) is not None:
-            self._deliver([(login, over_the_limit(message))], now)
-        elif (reject := trigger(Reject, who, now, msg_type)) is not None:
+        if trigger(Throttle, identity, now, msg_type) is not None:
+            self._deliver([(login, rate_limit_reject(message))], now)
+        elif (reject := trigger(Reject, identity, now, msg_type)) is not None:
             self._deliver(gateway.fake_answers.refusal(message, reject.text, login, now.utc), now)
-        elif (unavailable := trigger(Unavailable, who, now, msg_type)) is not None:
+        elif (unavailable := trigger(Unavailable, identity, now, msg_type)) is not None:
             deliveries: list[Delivery] = []
             refusal = gateway.fake_answers.refusal(message, unavailable.text, login, now.utc, broadcast=False)
-            # Refused although it is executed: the worst case for the sender of an order.
+            # A request that is executed but answered with a refusal is the worst case for its sender.
             if unavailable.applied:
                 deliveries = without_answer(gateway.handle(message, login, now.utc), message, login)
             self._deliver([*refusal, *deliveries], now)
         else:
             self._deliver(gateway.handle(message, login, now.utc), now)
-        if (cut := trigger(Cut, who, now, msg_type, at="reply")) is not None:
+        if (cut := trigger(Cut, identity, now, msg_type, at="reply")) is not None:
             self.cut(connection, cut, now)
 
     def try_withhold(self, login: Login, message: Message, now: Instant) -> bool:
         """Store a message if a fault withholds it; return whether it was stored."""
-        if not self._armed.has(Withhold) or login.connection is None:
+        if not self._armed.is_armed(Withhold) or login.connection is None:
             return False
-        who = Who(login.product, login.session_type, login.key_id, login.owner)
-        if self._armed.active(Withhold, who, now, message.MSG_TYPE) is None:
+        identity = ConnectionIdentity(login.product, login.session_type, login.key_id, login.owner)
+        if self._armed.active(Withhold, identity, now, message.MSG_TYPE) is None:
             return False
         kept = self._withheld.setdefault(login, [])
         if len(kept) >= MAX_WITHHELD:
             for armed in self._armed:
-                if isinstance(armed.fault, Withhold) and armed.fault.concerns(who):
+                if isinstance(armed.fault, Withhold) and armed.fault.concerns(identity):
                     self._armed.disarm(armed)
             self._send_withheld(now)
             return False
         kept.append(message)
         return True
 
-    def leave(self, login: Login, now: Instant) -> None:
+    def end_session(self, login: Login, now: Instant) -> None:
         """Record that a session has ended. Messages to a disconnected login are not withheld: they are queued
         or lost."""
         self._deliver([(login, message) for message in self._withheld.pop(login, ())], now)
@@ -164,7 +164,7 @@ class FaultInjection:
         connections = [
             connection
             for connection in self._connections
-            if not connection.is_cut and fault.concerns(connection.who)
+            if not connection.is_cut and fault.concerns(connection.identity)
         ]
         keys = [connection.login.key_id for connection in connections if connection.login is not None]
         for connection in connections:

@@ -40,7 +40,7 @@ from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_venue.exchange import MARGIN, PREDICTION
 
 _MESSAGES = (NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest)
-_REPEATED = ("side", "self_trade_prevention_type")
+_REPEATED_FIELDS = ("side", "self_trade_prevention_type")
 """Fields of an order with codes that its reports repeat."""
 
 
@@ -51,15 +51,15 @@ def _tags(block: BlockLayout) -> Iterator[int]:
             yield from _tags(member.entry)
 
 
-(_SYMBOLS,) = (
+(_SYMBOL_GROUP,) = (
     member
     for member in QuoteRequest.MESSAGE.body.members
     if isinstance(member, GroupMember) and member.attribute == "related_sym"
 )
-_SYMBOL_TAGS = frozenset(_tags(_SYMBOLS.entry))
-_DROPPED = frozenset(
+_SYMBOL_TAGS = frozenset(_tags(_SYMBOL_GROUP.entry))
+_DROPPED_TAGS = frozenset(
     member.tag
-    for member in _SYMBOLS.entry.members
+    for member in _SYMBOL_GROUP.entry.members
     if member.name in ("RestRemainder", "ReplaceExisting", "TargetCostExcludesFees")
 )
 """Tags of flags that are dropped outside the group of a QuoteRequest."""
@@ -71,7 +71,11 @@ class VenueCodec(Codec):
     def check(self, frame: bytes | Frame) -> tuple[Message, tuple[Problem, ...]]:
         """Check a message like `Codec`, but drop flags of a QuoteRequest outside its group."""
         message, problems = super().check(frame)
-        if problems and isinstance(message, QuoteRequest) and any(each.tag in _DROPPED for each in problems):
+        if (
+            problems
+            and isinstance(message, QuoteRequest)
+            and any(each.tag in _DROPPED_TAGS for each in problems)
+        ):
             data = frame.data if isinstance(frame, Frame) else frame
             return super().check(Frame(_drop_misplaced_flags(data)))
         return message, problems
@@ -84,8 +88,8 @@ def _drop_misplaced_flags(data: bytes) -> bytes:
     for field in data.split(b"\x01"):
         digits = field.partition(b"=")[0]
         tag = int(digits) if digits.isdigit() else 0
-        in_group = tag == _SYMBOLS.tag or (in_group and tag in _SYMBOL_TAGS)
-        if in_group or tag not in _DROPPED:
+        in_group = tag == _SYMBOL_GROUP.tag or (in_group and tag in _SYMBOL_TAGS)
+        if in_group or tag not in _DROPPED_TAGS:
             kept.append(field)
     return b"\x01".join(kept)
 
@@ -94,7 +98,7 @@ def _tolerant_member(member: Member, product: str) -> Member:
     # Remove rules where the spec is stricter than the venue; add rules where the venue is stricter.
     if member.attribute == "ex_destination" and product == MARGIN:
         return attrs.evolve(member, presence=Presence.OPTIONAL, rules=(), limits=())
-    if member.attribute in _REPEATED and isinstance(member, FieldMember):
+    if member.attribute in _REPEATED_FIELDS and isinstance(member, FieldMember):
         return attrs.evolve(member, field=attrs.evolve(member.field, open_codes=False))
     if member.attribute == "price" and isinstance(member, FieldMember):
         return attrs.evolve(member, limits=(), field=attrs.evolve(member.field, limits=()))

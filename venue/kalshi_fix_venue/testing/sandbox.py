@@ -18,7 +18,7 @@ from kalshi_fix_venue.server import VenueServer, all_ports
 from kalshi_fix_venue.testing.options import VenueOptions
 from kalshi_fix_venue.venue import VenueModel
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - only on explicit request, such as in a container
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - only on explicit request, such as in a container
 """The host that represents every address of the machine."""
 
 
@@ -67,7 +67,7 @@ class Sandbox:
     @property
     def host(self) -> str:
         """Host for clients on this machine; the certificate is for loopback names."""
-        return "127.0.0.1" if self.server.host == EVERYWHERE else self.server.host
+        return "127.0.0.1" if self.server.host == ALL_ADDRESSES else self.server.host
 
     @property
     def ca_pem(self) -> str:

@@ -220,7 +220,7 @@ class Trader:
         entry = QuoteRequestSymbol(symbol=market, order_qty=_exact(quantity))
         creator.send(QuoteRequest(quote_req_id=own_id, related_sym=[entry]))
         for refusal in creator.take(QuoteRequestReject):
-            raise ValueError(f"the venue rejects {self.owner}'s request for quotes: {refusal.text}")
+            raise ValueError(f"the venue rejected {self.owner}'s request for quotes: {refusal.text}")
         [ack] = creator.take(QuoteRequestAck)
         return str(ack.rfq_id)
 
@@ -263,17 +263,17 @@ class Trader:
         for outcome in outcomes:
             if isinstance(outcome, OrderRejected):
                 raise ValueError(
-                    f"the exchange rejects {self.owner}'s order, {command.side.name} {command.quantity} "
+                    f"the exchange rejected {self.owner}'s order, {command.side.name} {command.quantity} "
                     f"{command.market} at {command.price}: {outcome.cause.name}"
                 )
         return outcomes
 
     def _require_accepted(self, what: str, statuses: Sequence[Any], quote_id: str) -> None:
-        """Raise ValueError if one of these messages rejects a request about a quote."""
+        """Raise ValueError if one of the `statuses` is the rejection of a request about this quote."""
         for status in statuses:
             # Only refusals have a Text.
             if status.quote_id == quote_id and status.text is not None:
-                raise ValueError(f"the venue rejects {self.owner}'s {what}: {status.text}")
+                raise ValueError(f"the venue rejected {self.owner}'s {what}: {status.text}")
 
 
 _CREATORS, _MAKERS = "KalshiRT", "KalshiRFQ"

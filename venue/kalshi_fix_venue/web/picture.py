@@ -16,7 +16,7 @@ from kalshi_fix_venue.exchange.terms import opposite
 from kalshi_fix_venue.operations import OPERATIONS
 from kalshi_fix_venue.operations.faults import FAULTS
 from kalshi_fix_venue.operations.status import belongs_to_venue
-from kalshi_fix_venue.parameters import parameters, shown
+from kalshi_fix_venue.parameters import display_name, parameters
 from kalshi_fix_venue.venue import VenueModel
 
 MAX_MARKETS: Final = 100
@@ -37,7 +37,7 @@ def operations() -> list[dict[str, Any]]:
             "is_fault": name in FAULTS,
             "parameters": [
                 {
-                    "name": shown(each.name),
+                    "name": display_name(each.name),
                     "doc": each.doc,
                     "word": each.kind.word,
                     "choices": each.kind.choices,

@@ -67,7 +67,7 @@ class WebServer:
         self, venue: VenueServer, channel: ControlServer, port: int = 0, *, patience: float = PATIENCE
     ) -> None:
         """Prepare to serve on a port of the loopback interface; 0 picks a free one."""
-        self._venue, self._channel, self._requested = venue, channel, port
+        self._venue, self._channel, self._requested_port = venue, channel, port
         self._patience = patience
         self.port: int = port
         """The port, once it is served."""
@@ -76,7 +76,7 @@ class WebServer:
         self._traffic = Traffic()
         self._drawing = ThreadPoolExecutor(1, "venue page")
         self._operations = operations()
-        self._public = {
+        self._public_files = {
             path: (files(__package__).joinpath("static", name).read_bytes(), media_type)
             for path, (name, media_type) in _FILES.items()
         }
@@ -97,11 +97,11 @@ class WebServer:
         Raises:
             OSError: the port is in use.
         """
-        listener = socket.create_server((LOOPBACK, self._requested))
+        listener = socket.create_server((LOOPBACK, self._requested_port))
         self.port = listener.getsockname()[1]
         self._venue.watch_bytes(self._traffic)
         config = uvicorn.Config(
-            _Guard(self._app(), self.port, self._channel.is_token, frozenset(self._public)),
+            _Guard(self._app(), self.port, self._channel.is_token, frozenset(self._public_files)),
             http="h11",
             loop="asyncio",
             ws="none",
@@ -136,7 +136,7 @@ class WebServer:
     def _app(self) -> Starlette:
         return Starlette(
             routes=[
-                *(Route(path, self._file) for path in self._public),
+                *(Route(path, self._file) for path in self._public_files),
                 Route("/operations", self._list),
                 Route("/do", self._do, methods=["POST"]),
                 Route("/messages/{number:int}", self._message),
@@ -145,7 +145,7 @@ class WebServer:
         )
 
     async def _file(self, request: Request) -> Response:
-        content, media_type = self._public[request.url.path]
+        content, media_type = self._public_files[request.url.path]
         return Response(content, media_type=media_type)
 
     async def _list(self, _: Request) -> Response:
@@ -245,7 +245,7 @@ class _Guard:
     def __init__(
         self, app: ASGIApp, port: int, is_token: Callable[[str], bool], public: frozenset[str]
     ) -> None:
-        self._app, self._is_token, self._public = app, is_token, public
+        self._app, self._is_token, self._public_files = app, is_token, public
         self._hosts = {f"{name}:{port}" for name in (LOOPBACK, "localhost")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -266,7 +266,7 @@ class _Guard:
         site = headers.get("sec-fetch-site", "none")
         if any(origin != f"http://{hosts[0]}" for origin in origins) or site not in ("none", "same-origin"):
             return PlainTextResponse("requests from other sites are refused", 403)
-        if path in self._public:
+        if path in self._public_files:
             return None
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not self._is_token(token):

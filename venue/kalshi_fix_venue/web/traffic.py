@@ -85,10 +85,10 @@ class Traffic:
         self._lock = Lock()
         self._numbers, self._ids = count(1), count(1)
         self._queues: OrderedDict[ClientProtocol, _Queue] = OrderedDict()
-        self._dropped: WeakSet[ClientProtocol] = WeakSet()
+        self._with_gap: WeakSet[ClientProtocol] = WeakSet()
         """Connections whose next bytes follow a gap."""
         self._wires: WeakKeyDictionary[ClientProtocol, _Wire] = WeakKeyDictionary()
-        self._kept: OrderedDict[SessionId, deque[SeenMessage]] = OrderedDict()
+        self._messages: OrderedDict[SessionId, deque[SeenMessage]] = OrderedDict()
         self._units: dict[str, Units] = {}
         self._decoder = DatedDecoder()
 
@@ -99,9 +99,9 @@ class Traffic:
             if queue is None:
                 if len(self._queues) >= MAX_QUEUES:
                     dropped, _ = self._queues.popitem(last=False)
-                    self._dropped.add(dropped)
-                queue = self._queues[connection] = _Queue(has_gap=connection in self._dropped)
-                self._dropped.discard(connection)
+                    self._with_gap.add(dropped)
+                queue = self._queues[connection] = _Queue(has_gap=connection in self._with_gap)
+                self._with_gap.discard(connection)
             queue.has_gap |= len(data) > MAX_QUEUED
             kept = data[-MAX_QUEUED:]
             queue.chunks.append((next(self._numbers), kept, is_sent))
@@ -113,7 +113,11 @@ class Traffic:
     def last(self, session: SessionId | None = None) -> list[dict[str, Any]]:
         """Return the last messages of a session, or of all, newest first."""
         self._read()
-        found = chain.from_iterable(self._kept.values()) if session is None else self._kept.get(session, ())
+        found = (
+            chain.from_iterable(self._messages.values())
+            if session is None
+            else self._messages.get(session, ())
+        )
         newest = sorted(found, key=lambda each: -each.id)[:MAX_MESSAGES]
         return [self._row(each) for each in newest]
 
@@ -122,13 +126,15 @@ class Traffic:
         self._read()
         return {
             session: [self._row(each) for each in {each.is_sent: each for each in kept}.values()]
-            for session, kept in self._kept.items()
+            for session, kept in self._messages.items()
         }
 
     def explanation(self, number: int) -> list[Line] | None:
         """Return a message as `kalshi-fix decode --full` prints it; None if it is no longer kept."""
         self._read()
-        found = next((each for each in chain.from_iterable(self._kept.values()) if each.id == number), None)
+        found = next(
+            (each for each in chain.from_iterable(self._messages.values()) if each.id == number), None
+        )
         if found is None:
             return None
         return list(lines(self._explain(found), self._units[found.session[0]]))
@@ -158,10 +164,10 @@ class Traffic:
         units = self._units.setdefault(session[0], Units(always_dollars=session[0] == MARGIN))
         if _LOGON in logged.frame:
             units.learn(self._explain(message).inspection)
-        if session not in self._kept and len(self._kept) >= MAX_SESSIONS:
-            self._kept.popitem(last=False)
-        self._kept.setdefault(session, deque(maxlen=MAX_MESSAGES)).append(message)
-        self._kept.move_to_end(session)
+        if session not in self._messages and len(self._messages) >= MAX_SESSIONS:
+            self._messages.popitem(last=False)
+        self._messages.setdefault(session, deque(maxlen=MAX_MESSAGES)).append(message)
+        self._messages.move_to_end(session)
 
     def _explain(self, message: SeenMessage) -> Explanation:
         return explain(message.logged, self._decoder)

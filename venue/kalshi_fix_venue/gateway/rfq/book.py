@@ -68,7 +68,7 @@ class Rfq:
     """Dollars."""
     cash_excludes_fees: bool
     obscured: bool
-    rests: bool
+    rest_remainder: bool
     """RestRemainder: whether the part of the request that is not filled by the quote rests in the book."""
     created: datetime
     combo: Combo | None
@@ -112,7 +112,7 @@ class Quote:
     bid_size: Decimal | None
     offer_size: Decimal | None
     post_only: bool
-    rests: bool
+    rest_remainder: bool
     """RestRemainder."""
     created: datetime
     state: QuoteState = QuoteState.OPEN
@@ -185,11 +185,11 @@ class RfqBook:
         """Return a creator's newest request with this QuoteReqID."""
         return self._by_client_id.get((owner, client_id))
 
-    def open_of(self, requester: Requester) -> tuple[Rfq, ...]:
+    def open_rfqs_of(self, requester: Requester) -> tuple[Rfq, ...]:
         """Return the open requests of a requester, oldest first."""
         return tuple(self._open.get(requester, {}).values())
 
-    def open_on(self, market: str) -> tuple[Rfq, ...]:
+    def open_rfqs_on(self, market: str) -> tuple[Rfq, ...]:
         """Return the open requests on a market, oldest first."""
         return tuple(self._open_by_market.get(market, {}).values())
 

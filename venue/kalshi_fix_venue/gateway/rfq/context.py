@@ -92,6 +92,6 @@ class RfqContext:
         return low * _HUNDREDTH
 
 
-def to_the_millisecond(now: datetime) -> datetime:
+def truncate_to_milliseconds(now: datetime) -> datetime:
     """Truncate a time to the precision of TransactTime (60) of RFQs and quotes."""
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -31,12 +31,12 @@ from kalshi_fix_venue.gateway.refusals import business_reject
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import Acceptance, Combo, Quote, QuoteState, Rfq, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import Combos
-from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, to_the_millisecond
+from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext, truncate_to_milliseconds
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, creator_cl_ord_id, creator_order
 from kalshi_fix_venue.gateway.rfq.messages import RequestRefusal
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
-_WITHDRAWABLE = (RfqState.OPEN, RfqState.ACCEPTED)
+_WITHDRAWABLE_STATES = (RfqState.OPEN, RfqState.ACCEPTED)
 
 
 @attrs.define(eq=False)
@@ -56,7 +56,7 @@ class Creators:
         if isinstance(rfq, RequestRefusal):
             return [(login, messages.request_refusal(message.quote_req_id, rfq))], ()
         deliveries: list[Delivery] = []
-        # Only after the checks: a refused request must not replace others.
+        # Others are replaced only now, because a refused request must not replace any.
         if message.related_sym[0].replace_existing is True:
             for old in self._rfqs_to_replace(rfq):
                 deliveries += self._lifecycle.expire(old)
@@ -102,8 +102,8 @@ class Creators:
             cash=entry.cash_order_qty,
             cash_excludes_fees=entry.target_cost_excludes_fees is True,
             obscured=entry.obscure_creator_id is True,
-            rests=entry.rest_remainder is True,
-            created=to_the_millisecond(now),
+            rest_remainder=entry.rest_remainder is True,
+            created=truncate_to_milliseconds(now),
             combo=combo,
             by_legs=not named,
         )
@@ -162,8 +162,8 @@ class Creators:
 
     def _open(self, rfq: Rfq) -> list[Rfq]:
         """Return the requester's requests that can still be withdrawn, oldest first."""
-        requests = self._context.book.open_of(rfq.requester)
-        return [old for old in requests if old.state in _WITHDRAWABLE]
+        requests = self._context.book.open_rfqs_of(rfq.requester)
+        return [old for old in requests if old.state in _WITHDRAWABLE_STATES]
 
     def _rfqs_to_replace(self, rfq: Rfq) -> list[Rfq]:
         """Return the requests that ReplaceExisting closes: all but the newest ones within the limit."""
@@ -210,7 +210,7 @@ class Creators:
             return texts.RFQ_NOT_FOUND
         if rfq.state is RfqState.CONFIRMED:
             return texts.QUOTE_ALREADY_CONFIRMED
-        return None if rfq.state in _WITHDRAWABLE else texts.RFQ_CLOSED
+        return None if rfq.state in _WITHDRAWABLE_STATES else texts.RFQ_CLOSED
 
     # AcceptQuote, and an order with QuoteID
 
@@ -259,7 +259,7 @@ class Creators:
             cause = _as_cause(accepted)
             shard = 0 if isinstance(found, str) else found.rfq.account.shard
             exec_id = self._context.exchange.draw_exec_id(shard)
-            return self._orders.rejected(message, order_id, exec_id, cause, login, now), ()
+            return self._orders.report_refusal(message, order_id, exec_id, cause, login, now), ()
         deliveries: list[Delivery] = []
         if not login.flags.skip_pending_exec_reports:
             deliveries.append((login, reports.pending_new(message, order_id, login.flags, now)))
@@ -314,7 +314,7 @@ class Creators:
         )
         # The creator's balance is checked here, and again when its order enters the book, because it may
         # change in between.
-        refusal = self._context.exchange.would_refuse(creator_order(acceptance))
+        refusal = self._context.exchange.order_refusal(creator_order(acceptance))
         return acceptance if refusal is None else refusal.value
 
     def _is_valid_acceptance(self, message: NewOrderSingle, quote: Quote, side: Side, login: Login) -> bool:

@@ -55,7 +55,7 @@ class Lifecycle:
         rfq.state, rfq.acceptance = RfqState.ACCEPTED, acceptance
         self._context.book.accept_quote(quote)
         window = self._context.windows(rfq).confirmation
-        self._set_timer(rfq, now, window, lambda _: (self._void(rfq), ()))
+        self._set_timer(rfq, now, window, lambda _: (self._void_acceptance(rfq), ()))
         return [(quote.maker, messages.quote_status(quote, QuoteStatus.ACCEPTED, acceptance))]
 
     def confirm(self, acceptance: Acceptance, now: datetime) -> list[Delivery]:
@@ -65,12 +65,12 @@ class Lifecycle:
         # (rfq_execution in spec/kalshi/limits.yaml).
         rfq.state, quote.state = RfqState.CONFIRMED, QuoteState.CONFIRMED
         self._set_timer(rfq, now, self._context.windows(rfq).execution, partial(self._execute, acceptance))
-        return self._cancel_quotes(rfq, spared=quote)
+        return self._cancel_quotes(rfq, kept_quote=quote)
 
     def cancel_quote(self, quote: Quote) -> list[Delivery]:
         """Cancel a quote. Cancelling an accepted quote voids the acceptance, so its RFQ closes or reopens."""
         if quote.state is QuoteState.ACCEPTED:
-            return self._void(quote.rfq)
+            return self._void_acceptance(quote.rfq)
         return [self._end_quote(quote)]
 
     def expire(self, rfq: Rfq) -> list[Delivery]:
@@ -78,16 +78,16 @@ class Lifecycle:
         ended = messages.request_end_status(rfq.client_id, RFQCancelStatusCode.EXPIRED, rfq.rfq_id)
         return [(rfq.creator, ended), *self.close(rfq, texts.RFQ_EXPIRED)]
 
-    def close(self, rfq: Rfq, text: str, *, spared: Quote | None = None) -> list[Delivery]:
-        """Close a request permanently: cancel its quotes and notify its makers. The quote `spared` is not
+    def close(self, rfq: Rfq, text: str, *, kept_quote: Quote | None = None) -> list[Delivery]:
+        """Close a request permanently: cancel its quotes and notify its makers. The quote `kept_quote` is not
         cancelled, and its maker is not notified."""
-        # Closed in the book last, because closing it there removes its makers, who must be notified first.
+        # The request is closed in the book last, because that removes its makers, who must be notified first.
         self._context.timers.cancel(rfq.timer)
-        deliveries = self._cancel_quotes(rfq, spared=spared)
+        deliveries = self._cancel_quotes(rfq, kept_quote=kept_quote)
         if self._context.exchange.assumptions.makers_are_notified_of_closed_rfqs:
             notice = messages.request_refusal(rfq.rfq_id, messages.RequestRefusal(text))
             deliveries += [
-                (maker, notice) for maker in rfq.makers if spared is None or maker is not spared.maker
+                (maker, notice) for maker in rfq.makers if kept_quote is None or maker is not kept_quote.maker
             ]
         self._context.book.close(rfq)
         return deliveries
@@ -97,7 +97,7 @@ class Lifecycle:
         if lifetime is not None:
             self._set_timer(rfq, rfq.created, lifetime, lambda _: (self.expire(rfq), ()))
 
-    def _void(self, rfq: Rfq) -> list[Delivery]:
+    def _void_acceptance(self, rfq: Rfq) -> list[Delivery]:
         """End an unconfirmed acceptance."""
         acceptance, rfq.acceptance = rfq.acceptance, None
         deliveries: list[Delivery] = [] if acceptance is None else [self._end_quote(acceptance.quote)]
@@ -112,7 +112,7 @@ class Lifecycle:
         quote, rfq = acceptance.quote, acceptance.quote.rfq
         command = TradeQuote(
             maker=maker_order(acceptance, self._context.new_id()),
-            maker_rests=quote.rests,
+            maker_rests=quote.rest_remainder,
             creator=creator_order(acceptance),
         )
         # Each of the two orders may be refused or cancelled independently: the state may have changed since
@@ -127,7 +127,7 @@ class Lifecycle:
                 self._context.record_cross(quote.account.owner, now)
         self._context.book.end_quote(quote, QuoteState.EXECUTED)
         deliveries += self._orders.distribute(outcomes)
-        return deliveries + self.close(rfq, texts.RFQ_EXECUTED, spared=quote), outcomes
+        return deliveries + self.close(rfq, texts.RFQ_EXECUTED, kept_quote=quote), outcomes
 
     def _refusal_reports(self, outcome: OrderRejected, login: Login, now: datetime) -> list[Delivery]:
         """Return the report of a refused order from a quote. A report repeats fields of the message that
@@ -143,12 +143,14 @@ class Lifecycle:
             alloc_account=request.account.subaccount or None,
             party_ids=parties(request.account.customer, None),
         )
-        return self._orders.rejected(order, request.order_id, outcome.exec_id, outcome.cause, login, now)
+        return self._orders.report_refusal(
+            order, request.order_id, outcome.exec_id, outcome.cause, login, now
+        )
 
-    def _cancel_quotes(self, rfq: Rfq, *, spared: Quote | None) -> list[Delivery]:
+    def _cancel_quotes(self, rfq: Rfq, *, kept_quote: Quote | None) -> list[Delivery]:
         # A copy: ending a quote removes it from `open_quotes`.
         open_quotes = tuple(rfq.open_quotes.values())
-        return [self._end_quote(quote) for quote in open_quotes if quote is not spared]
+        return [self._end_quote(quote) for quote in open_quotes if quote is not kept_quote]
 
     def _end_quote(self, quote: Quote) -> Delivery:
         self._context.book.end_quote(quote, QuoteState.CANCELED)
@@ -178,7 +180,7 @@ def maker_order(acceptance: Acceptance, order_id: str) -> PlaceOrder:
         origin=quote.maker.origin,
         market=quote.rfq.market,
         side=opposite(acceptance.side),
-        quantity=size if quote.rests else acceptance.quantity,
+        quantity=size if quote.rest_remainder else acceptance.quantity,
         price=acceptance.price,
         time_in_force=TimeInForce.GOOD_TILL_CANCEL,
         post_only=quote.post_only,
@@ -206,9 +208,9 @@ def creator_order(acceptance: Acceptance) -> PlaceOrder:
         origin=acceptance.login.origin,
         market=rfq.market,
         side=acceptance.side,
-        quantity=size if rfq.rests else acceptance.quantity,
+        quantity=size if rfq.rest_remainder else acceptance.quantity,
         price=acceptance.price,
-        time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rests else TimeInForce.IMMEDIATE_OR_CANCEL,
+        time_in_force=TimeInForce.GOOD_TILL_CANCEL if rfq.rest_remainder else TimeInForce.IMMEDIATE_OR_CANCEL,
         **requested,
     )
 

@@ -12,10 +12,10 @@ from kalshi_fix_sansio import Quote as QuoteMessage
 from kalshi_fix_venue.exchange import PauseState, PlaceOrder
 from kalshi_fix_venue.exchange.terms import opposite
 from kalshi_fix_venue.gateway.logins import Delivery, Login, Result
-from kalshi_fix_venue.gateway.refusals import over_the_limit
+from kalshi_fix_venue.gateway.refusals import rate_limit_reject
 from kalshi_fix_venue.gateway.rfq import messages, texts
 from kalshi_fix_venue.gateway.rfq.book import ONE, Quote, QuoteState, Rfq, RfqState
-from kalshi_fix_venue.gateway.rfq.context import RfqContext, to_the_millisecond
+from kalshi_fix_venue.gateway.rfq.context import RfqContext, truncate_to_milliseconds
 from kalshi_fix_venue.gateway.rfq.lifecycle import Lifecycle, maker_cl_ord_id, maker_order
 from kalshi_fix_venue.gateway.units import order_price_from_wire
 
@@ -32,7 +32,7 @@ class Makers:
     def quote(self, message: QuoteMessage, login: Login, now: datetime) -> Result:
         """Accept a quote, which replaces the previous quote of the maker's account on the request."""
         if message.exec_inst == ExecInst.POST_ONLY and self._context.crosses_too_often(login.owner, now):
-            return [(login, over_the_limit(message))], ()
+            return [(login, rate_limit_reject(message))], ()
         quote = self._quote(message, login, now)
         if isinstance(quote, str):
             return [(login, messages.quote_refusal(message, quote))], ()
@@ -67,7 +67,7 @@ class Makers:
             deliveries += self._lifecycle.confirm(acceptance, now)
         return deliveries, ()
 
-    def leave(self, login: Login) -> None:
+    def end_session(self, login: Login) -> None:
         """Cancel the open quotes of a session that has ended; accepted and confirmed ones stay."""
         if self._context.exchange.assumptions.quotes_end_with_session:
             for quote in self._context.book.open_quotes_of(login):
@@ -118,8 +118,8 @@ class Makers:
             bid_size=None,
             offer_size=None,
             post_only=message.exec_inst is not None,
-            rests=message.rest_remainder is True,
-            created=to_the_millisecond(now),
+            rest_remainder=message.rest_remainder is True,
+            created=truncate_to_milliseconds(now),
         )
         return self._set_sizes(quote) or quote
 
@@ -136,7 +136,7 @@ class Makers:
                 quote.offer_size = size
             if not size:
                 return texts.INVALID_PARAMETERS
-            refusal = self._context.exchange.would_refuse(_order(quote, side, price, size))
+            refusal = self._context.exchange.order_refusal(_order(quote, side, price, size))
             if refusal is not None:
                 return refusal.value
         return None
@@ -152,7 +152,7 @@ class Makers:
         """Return the quotes that a new one replaces."""
         rfqs: tuple[Rfq, ...] = (quote.rfq,)
         if self._context.exchange.assumptions.one_quote_per_market:
-            rfqs = self._context.book.open_on(quote.rfq.market)
+            rfqs = self._context.book.open_rfqs_on(quote.rfq.market)
         found = (rfq.open_quotes.get(quote.account) for rfq in rfqs)
         return [old for old in found if old is not None and old.state is QuoteState.OPEN]
 
@@ -188,7 +188,7 @@ class Makers:
         if quote.state is not QuoteState.ACCEPTED or acceptance is None:
             return texts.QUOTE_EXPIRED
         # Checked again at the confirmation: a maker that can no longer pay cannot confirm.
-        refusal = self._context.exchange.would_refuse(maker_order(acceptance, order_id=""))
+        refusal = self._context.exchange.order_refusal(maker_order(acceptance, order_id=""))
         return None if refusal is None else refusal.value
 
 

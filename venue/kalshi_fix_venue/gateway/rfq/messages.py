@@ -135,7 +135,7 @@ def quote_status(
         offer_px=_price(quote.offer, dollars=dollars),
         bid_size=_size(bid_size),
         offer_size=_size(offer_size),
-        # The side of the quote: 1 for YES, taken by a selling creator, and 2 for NO.
+        # The side of the quote: 1 for YES, which a selling creator takes, and 2 for NO.
         side=None if acceptance is None else opposite(acceptance.side),
         transact_time=quote.created if status is QuoteStatus.PENDING else None,
     )

@@ -20,8 +20,8 @@ from kalshi_fix_venue.exchange import Exchange, MarketState
 from kalshi_fix_venue.exchange.outcomes import MarketStateChanged, Outcome
 from kalshi_fix_venue.gateway.logins import Delivery, Handler, Handlers, Login, Logins, Result
 from kalshi_fix_venue.gateway.order_entry import OrderEntry
-from kalshi_fix_venue.gateway.permissions import permitted
-from kalshi_fix_venue.gateway.refusals import not_authorized
+from kalshi_fix_venue.gateway.permissions import handle_if_permitted
+from kalshi_fix_venue.gateway.refusals import authorization_reject
 from kalshi_fix_venue.gateway.rfq.book import RfqBook, RfqState
 from kalshi_fix_venue.gateway.rfq.combos import ComboCollection, Combos
 from kalshi_fix_venue.gateway.rfq.context import MAKERS, RfqContext
@@ -69,33 +69,33 @@ class Rfqs:
             QuoteCancel: self._makers.cancel,
             QuoteConfirm: self._makers.confirm,
         }
-        return {cls: partial(permitted, handler) for cls, handler in handlers.items()}
+        return {cls: partial(handle_if_permitted, handler) for cls, handler in handlers.items()}
 
     def accept_by_order(self, message: NewOrderSingle, login: Login, now: datetime) -> Result:
         """Handle an order that names a quote. The caller has checked that the login may place orders."""
         return _refuse_restricted_key(self._creators.accept_by_order, message, login, now)
 
-    def follow(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
+    def close_rfqs_on_ended_markets(self, outcomes: Sequence[Outcome]) -> list[Delivery]:
         """Close the requests on markets whose trading has ended. Confirmed requests stay open; their orders
         are refused when they are placed."""
         return [
             delivery
             for outcome in outcomes
             if isinstance(outcome, MarketStateChanged) and outcome.state not in _TRADING_STATES
-            for rfq in self._book.open_on(outcome.market)
+            for rfq in self._book.open_rfqs_on(outcome.market)
             if rfq.state is not RfqState.CONFIRMED
             for delivery in self._lifecycle.expire(rfq)
         ]
 
-    def leave(self, login: Login) -> None:
+    def end_session(self, login: Login) -> None:
         """Record that a session has ended: its open quotes are cancelled without notice."""
         if login.session_type == MAKERS:
-            self._makers.leave(login)
+            self._makers.end_session(login)
 
 
 def _refuse_restricted_key(handler: Handler, message: Message, login: Login, now: datetime) -> Result:
     """Handle a message, or refuse it if its key is restricted to a subaccount. In RFQs such keys are only
     for makers."""
     if login.restricted_to is not None:
-        return [(login, not_authorized(message, "The API key is restricted to one subaccount"))], ()
+        return [(login, authorization_reject(message, "The API key is restricted to one subaccount"))], ()
     return handler(message, login, now)

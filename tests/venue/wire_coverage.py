@@ -31,7 +31,7 @@ NOT_PRODUCED: Mapping[str, str] = {
 """Parts of the dialect that no test covers, with the reasons."""
 
 
-class Seen:
+class WireCoverage:
     """The MsgTypes, code values and Texts that were on the wire."""
 
     def __init__(self) -> None:
@@ -52,31 +52,31 @@ class Seen:
         msg_type = next(field[3:] for field in fields if field.startswith(MSG_TYPE))
         for field in fields:
             tag = field[: field.find(b"=") + 1]
-            if tag in COUNTED or tag in (TEXT, MSG_TYPE):
+            if tag in COUNTED_TAGS or tag in (TEXT, MSG_TYPE):
                 self.fields.add((msg_type, field))
 
     def missing(self) -> list[str]:
         """Return the parts of the dialect that were not on the wire, by their names in `expected`."""
-        anywhere = {field for _, field in self.fields}
+        fields = {field for _, field in self.fields}
         return [
             name
             for name, (msg_type, field) in expected().items()
-            if (msg_type is None and field not in anywhere)
+            if (msg_type is None and field not in fields)
             or (msg_type is not None and (msg_type, field) not in self.fields)
         ]
 
 
-def watch(seen: Seen) -> Iterator[None]:
+def watch(coverage: WireCoverage) -> Iterator[None]:
     """Record all bytes that pass through venues."""
     receive_data, data_to_send = VenueModel.receive_data, VenueModel.data_to_send
 
     def receive(self: VenueModel, conn: int, data: bytes, now: Instant) -> None:
-        seen.add(self, conn, "in", data)
+        coverage.add(self, conn, "in", data)
         receive_data(self, conn, data, now)
 
     def send(self: VenueModel, conn: int) -> bytes:
         data = data_to_send(self, conn)
-        seen.add(self, conn, "out", data)
+        coverage.add(self, conn, "out", data)
         return data
 
     VenueModel.receive_data, VenueModel.data_to_send = receive, send  # type: ignore[method-assign]
@@ -112,5 +112,5 @@ def _coded() -> Iterator[FieldLayout]:
     return (field for field in fields.values() if field.codes is not None)
 
 
-COUNTED = frozenset(b"%d=" % field.tag for field in _coded())
+COUNTED_TAGS = frozenset(b"%d=" % field.tag for field in _coded())
 """The tags of the fields that have code values."""
