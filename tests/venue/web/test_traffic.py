@@ -120,6 +120,6 @@ def test_messages_connections_and_sessions_are_bounded(monkeypatch: pytest.Monke
     assert [key for _, _, key in history.last_of_each()] == ["key-6", "key-7", "key-8"]
     history(connections[0], echo(2, "key-0", "x" * (MAX_QUEUED - 200)), False)
     assert len(str(history.last()[0]["text"])) <= traffic.MAX_TEXT
-    [message] = history._kept["prediction", "KalshiNR", "key-0"]
+    [message] = history._messages["prediction", "KalshiNR", "key-0"]
     assert len(message.logged.frame) <= MAX_FRAME
     assert message.logged.truncated

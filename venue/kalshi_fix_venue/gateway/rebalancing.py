@@ -39,12 +39,12 @@ class Rebalancing:
         self._execute = execute
         self._timers = timers
         self._allocations = allocations
-        self._begun = False
+        self._has_begun = False
 
     def begin(self, now: datetime) -> None:
         """Start the checks, if they have not been started yet and an owner has an allocation."""
-        if self._allocations and not self._begun:
-            self._begun = True
+        if self._allocations and not self._has_begun:
+            self._has_begun = True
             self._timers.at(now + INTERVAL, self._check)
 
     def _check(self, now: datetime) -> Result:
