@@ -290,7 +290,7 @@ class Group(Element):
 
 @attrs.frozen
 class AnswerRule:
-    """One way in which a message answers requests: their types, and the field that identifies the request."""
+    """A rule by which a message answers requests: their types, and the field that identifies the request."""
 
     msg_types: tuple[str, ...]
     field: Field | None

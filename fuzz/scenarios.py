@@ -21,7 +21,7 @@ from kalshi_fix_sansio.framing import is_frame
 from kalshi_fix_sansio.fuzzing import Choices
 from kalshi_fix_sansio.session import State
 from tests.helpers import Clock
-from tests.scenarios.runner.model import MessageSpec, PeerCloses, PeerSends, Scenario, UserCalls
+from tests.scenarios.runner.model import MessageSpec, PeerDisconnect, PeerInput, Scenario, UserCall
 from tests.scenarios.runner.parse import load, roles
 from tests.scenarios.runner.peer import Peer
 
@@ -74,7 +74,7 @@ class _Writer:
     """Plays a scenario, and records in `data` the choices that reproduce it."""
 
     def __init__(self, scenario: Scenario, setting: Setting) -> None:
-        user_connects = isinstance(scenario.steps[0].action, UserCalls) and not scenario.logged_on
+        user_connects = isinstance(scenario.steps[0].action, UserCall) and not scenario.logged_on
         state = "established" if scenario.logged_on else "connected" if user_connects else "new"
         self.data = bytes(
             (
@@ -125,12 +125,12 @@ class _Writer:
 
     def _act(self, action: Any) -> None:
         self._clock.utc = self._player.utc
-        if isinstance(action, PeerSends):
+        if isinstance(action, PeerInput):
             for part in action.parts:
                 self._receive(self._peer.write(part) if isinstance(part, MessageSpec) else part)
-        elif isinstance(action, PeerCloses):
+        elif isinstance(action, PeerDisconnect):
             self._call(_EOF)
-        elif isinstance(action, UserCalls):
+        elif isinstance(action, UserCall):
             self._call_user_action(action)
 
     def _receive(self, data: bytes) -> None:
@@ -177,7 +177,7 @@ class _Writer:
             body,
         )
 
-    def _call_user_action(self, action: UserCalls) -> None:
+    def _call_user_action(self, action: UserCall) -> None:
         """Record the calls of one action in a scenario."""
         if action.name in ("connect", "restart"):
             restart = action.name == "restart"
@@ -201,7 +201,7 @@ class _Writer:
     def _call(self, number: int, text: int = 0) -> None:
         self._record_step(14, text, number)
 
-    def _send(self, action: UserCalls) -> None:
+    def _send(self, action: UserCall) -> None:
         assert action.message is not None
         msg_type = str(dict(action.message.fields)[35]).encode()
         templates = self._player.setting.wire.templates

@@ -27,9 +27,10 @@ from kalshi_fix_sansio.session import MemoryStore, OpenRequest, Session, StoredM
 from kalshi_fix_sansio.session.states import State
 
 KEY_ID = "3a6b0c1e-52d5-4d06-9d3e-0a4f3d1c9b77"
-MAX_UNNOTICED_DELAY = 14.0
-"""Longest time without a call, in seconds, that a session with the default tolerance does not attribute to a
-suspension of its caller."""
+MAX_CALL_GAP = 14.0
+"""Longest pause between two calls, in seconds, after which a session with the default tolerance does not
+consider its caller blocked.
+"""
 START = datetime(2026, 8, 21, 14, 3, 7, 123000, tzinfo=UTC)
 CODEC = Codec(DIALECT)
 NEWS = "434=1|37=o|11=a|39=8|"
@@ -241,17 +242,18 @@ class Wired:
         return messages(self.session.data_to_send())
 
     def wait(self, seconds: float) -> list[Event]:
-        """Advance the clock in steps short enough that the caller does not seem suspended, and fire the timer
-        after each."""
+        """Advance the clock in steps, and fire the timer after each. The steps are so short that the session
+        does not consider its caller blocked.
+        """
         events = []
-        while seconds > MAX_UNNOTICED_DELAY:
-            self.session.handle_timer(self.clock.advance(MAX_UNNOTICED_DELAY))
+        while seconds > MAX_CALL_GAP:
+            self.session.handle_timer(self.clock.advance(MAX_CALL_GAP))
             events += self.session.events()
-            seconds -= MAX_UNNOTICED_DELAY
+            seconds -= MAX_CALL_GAP
         self.session.handle_timer(self.clock.advance(seconds))
         return events + self.session.events()
 
-    def hold_up(self, seconds: float, utc: float | None = None) -> None:
+    def delay_caller(self, seconds: float, utc: float | None = None) -> None:
         """Advance the clock without calling the session; the wall clock may advance by a different amount."""
         self.clock.monotonic += seconds
         self.clock.utc += timedelta(seconds=seconds if utc is None else utc)

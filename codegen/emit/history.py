@@ -60,8 +60,8 @@ def _message(message: Message, layouts: LayoutWriter) -> Iterator[_ChangeEntry]:
     if added is not None:
         yield added, f"{what} added", (block,)
     for change, fields in message.past:
-        had = sequence(str(field.tag) for field in fields)
-        yield change, f"{what}: {change.note}", (block, ("had", had))
+        removed_tags = sequence(str(field.tag) for field in fields)
+        yield change, f"{what}: {change.note}", (block, ("removed_tags", removed_tags))
     yield from _changes_without_form(message, what, {change for change, _ in message.past})
     yield from _members(message.name, message.members, layouts, added)
 
@@ -79,7 +79,7 @@ def _members(
         if added is not None and (block_added is None or block_added.settled < added.settled):
             yield added, f"{what} added", place
         for change, earlier in member.past:
-            yield change, f"{what}: {change.note}", (*place, ("was", layouts.member(earlier)))
+            yield change, f"{what}: {change.note}", (*place, ("old_member", layouts.member(earlier)))
         if member.pedigree != field.pedigree:
             yield from _changes_without_form(member, what, {change for change, _ in member.past})
 

@@ -140,7 +140,7 @@ class LayoutWriter:
     def logon_fields(self, message: Message) -> LogonFieldsView:
         """Return the layout of the Logon fields that the session does not write."""
         self.imports.one_per_line(LAYOUT, "BlockLayout")
-        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "never_encoded")
+        self.imports.on_one_line("kalshi_fix_sansio.dialect.support", "refuse_to_encode")
         # Attributes of the class; all others of the Logon's layout are omitted.
         kept = {member.attribute for member in logon_fields(message)}
         omitted = [each.attribute for each in attributes_of(message.members) if each.attribute not in kept]
@@ -176,14 +176,14 @@ class LayoutWriter:
         if tracks is not None:
             field, sessions = repr(tracks.field.attribute), sequence(map(repr, tracks.sessions))
             resting, done = self._condition(tracks.resting), self._condition(tracks.done)
-            yield f"tracks={self._call('Tracks', field, sessions, resting, done)}"
+            yield f"tracks={self._call('RestingOrderRule', field, sessions, resting, done)}"
 
     def _answers(self, answers: AnswerRule) -> str:
         requests = f"frozenset({sequence(map(repr, answers.msg_types))})"
         # `created`: a type of request, and the field with the id of the object that such a request creates.
         field, created = answers.field, answers.creates
         return self._call(
-            "Answers",
+            "AnswerRule",
             requests,
             attribute=repr(field.attribute) if field is not None else None,
             repeats=repr(answers.repeats) if field is not None else None,

@@ -225,7 +225,7 @@ class Player:
             self.session.receive_data(data, self.now)
         except LocalProtocolError as error:
             refused = str(error)
-            assert self.session.state is State.DISCONNECTED or "events wait" in refused, refused
+            assert self.session.state is State.DISCONNECTED or "unfetched events" in refused, refused
 
     # The user
 

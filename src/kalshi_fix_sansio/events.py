@@ -82,7 +82,7 @@ class Uncertainty(Enum):
     CONNECTION_ENDED = "the connection ended, and this session type has no resend"
     RESTARTED = "sent before the process started; messages received before then cannot be requested again"
     NOT_RESENT = "the peer requested it again, and it was not resent"
-    ANSWERS_LOST = "messages that may have answered it are lost, or were Rejects, which are never resent"
+    ANSWERS_LOST = "its answer may be among lost messages, or may be a Reject, which is never resent"
     RESET = "the numbers were reset; messages received before the reset cannot be requested again"
     STORE_FAILED = "the store failed, perhaps before it was sent"
 
@@ -147,8 +147,8 @@ class LoggedOn(Value):
         reset_requested: If `reset` is set, whether this side requested the reset with this logon. If False,
             the peer requested the reset, or an earlier process did before it crashed; an unknown number of
             messages from the peer may then be lost.
-        generation: How many times the outgoing numbers of this side's store have been restarted. Generation
-            and MsgSeqNum together identify a sent message. Ignored in comparisons.
+        generation: Number of times that the outgoing numbers of this side's store have been restarted.
+            Generation and MsgSeqNum together identify a sent message. Ignored in comparisons.
     """
 
     logon: Message

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, optional
+from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, convert_optional
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars import PARSERS
 
@@ -52,4 +52,4 @@ def test_impossible_dates_are_refused(kind: Kind, text: str) -> None:
 def test_a_value_missing_from_an_entry_is_none(
     convert: Callable[[str], Any] | None, column: list[str | None]
 ) -> None:
-    assert list(optional(convert, column)) == column
+    assert list(convert_optional(convert, column)) == column

@@ -82,7 +82,7 @@ def test_entries_are_searched_for_only_at_the_start_of_a_field(
     compile_shape = decoders.DecoderWriter.compile
 
     def recording(writer: decoders.DecoderWriter) -> decoders.Shape:
-        splits.extend(writer._splits.values())
+        splits.extend(writer._entry_patterns.values())
         return compile_shape(writer)
 
     monkeypatch.setattr(decoders.DecoderWriter, "compile", recording)

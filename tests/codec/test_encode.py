@@ -192,7 +192,7 @@ def order(**values: Any) -> Order:
             r"^RawDataLength \(95\) is '10', but",
         ),
         (order(unknown=[(628, b"x")]), r"^HopCompID \(628\) cannot be sent as an unknown field of Order"),
-        (UnknownMessage(msg_type="D"), r"^MsgType \(35\) 'D' is Order: send that message"),
+        (UnknownMessage(msg_type="D"), r"^MsgType \(35\) 'D' belongs to Order; use that class"),
         (UnknownMessage(msg_type="ZZ\x0144=1"), "cannot contain SOH"),
         (
             changed(Logon(), header=changed(header("A"), unknown=((9001, b"x"),))),

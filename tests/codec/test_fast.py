@@ -32,8 +32,8 @@ from tests.codec.wire import HEAD, VALID_BODIES, Fields, damaged, dump, explain,
 from tests.samples import full, minimal
 from tests.tiny_dialect import DIALECT, frame
 
-UNTRAINED = Codec(DIALECT)
-KALSHI_UNTRAINED = Codec(KALSHI)
+UNTRAINED_CODEC = Codec(DIALECT)
+UNTRAINED_KALSHI_CODEC = Codec(KALSHI)
 TABLES = Tables(DIALECT)
 SIGHTINGS = caching.SIGHTINGS_TO_COMPILE
 VALID_FIELDS = [fields_of(body) for body in VALID_BODIES]
@@ -79,7 +79,7 @@ def codec() -> Codec:
     return Codec(DIALECT)
 
 
-def trained(dialect: Dialect, valid: list[Fields]) -> Codec:
+def trained_codec_of(dialect: Dialect, valid: list[Fields]) -> Codec:
     """Return a codec that knows the shape of every valid message."""
     codec = Codec(dialect)
     with pytest.MonkeyPatch.context() as patch:
@@ -89,17 +89,17 @@ def trained(dialect: Dialect, valid: list[Fields]) -> Codec:
     return codec
 
 
-TRAINED = trained(DIALECT, VALID_FIELDS)
-KALSHI_TRAINED = trained(KALSHI, KALSHI_FIELDS)
+TRAINED_CODEC = trained_codec_of(DIALECT, VALID_FIELDS)
+TRAINED_KALSHI_CODEC = trained_codec_of(KALSHI, KALSHI_FIELDS)
 
 
 @pytest.mark.parametrize("body", VALID_BODIES)
 def test_valid_messages_have_no_problems_and_decode_alike_on_the_fast_path(body: str) -> None:
     data = joined(fields_of(body))
-    careful, _ = explain(UNTRAINED, data)
+    careful, _ = explain(UNTRAINED_CODEC, data)
     assert careful.problems == ()
     for _ in range(3):
-        assert dump(TRAINED.decode(data)) == dump(careful)
+        assert dump(TRAINED_CODEC.decode(data)) == dump(careful)
 
 
 def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
@@ -114,7 +114,7 @@ def check_agreement(codec: Codec, careful: Codec, data: bytes) -> None:
 @given(damaged(VALID_FIELDS))
 def test_both_paths_agree_on_damaged_messages(data: bytes) -> None:
     for _ in range(3):
-        check_agreement(TRAINED, UNTRAINED, data)
+        check_agreement(TRAINED_CODEC, UNTRAINED_CODEC, data)
 
 
 @settings(max_examples=150)
@@ -122,14 +122,14 @@ def test_both_paths_agree_on_damaged_messages(data: bytes) -> None:
 def test_both_paths_agree_on_shapes_learned_from_damaged_messages(data: bytes) -> None:
     codec = Codec(DIALECT)
     for _ in range(3):
-        check_agreement(codec, UNTRAINED, data)
+        check_agreement(codec, UNTRAINED_CODEC, data)
 
 
 @settings(max_examples=400)
 @given(damaged(KALSHI_FIELDS))
 def test_both_paths_agree_on_damaged_messages_in_the_kalshi_dialect(data: bytes) -> None:
     for _ in range(2):
-        check_agreement(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
+        check_agreement(TRAINED_KALSHI_CODEC, UNTRAINED_KALSHI_CODEC, data)
 
 
 @st.composite
@@ -166,13 +166,13 @@ def check_agreement_on_bytes(trained_codec: Codec, careful: Codec, data: bytes) 
 @settings(max_examples=600)
 @given(mangled([joined(fields) for fields in VALID_FIELDS]))
 def test_both_paths_agree_on_arbitrary_bytes(data: bytes) -> None:
-    check_agreement_on_bytes(TRAINED, UNTRAINED, data)
+    check_agreement_on_bytes(TRAINED_CODEC, UNTRAINED_CODEC, data)
 
 
 @settings(max_examples=300)
 @given(mangled([joined(fields) for fields in KALSHI_FIELDS]))
 def test_both_paths_agree_on_arbitrary_bytes_in_the_kalshi_dialect(data: bytes) -> None:
-    check_agreement_on_bytes(KALSHI_TRAINED, KALSHI_UNTRAINED, data)
+    check_agreement_on_bytes(TRAINED_KALSHI_CODEC, UNTRAINED_KALSHI_CODEC, data)
 
 
 def with_the_same_sum(data: bytes, old: bytes, new: bytes) -> bytes:
@@ -189,9 +189,9 @@ def with_the_same_sum(data: bytes, old: bytes, new: bytes) -> bytes:
 def test_a_correct_length_and_sum_do_not_suffice_for_a_known_shape(old: bytes, new: bytes) -> None:
     data = joined(fields_of(order("58=x|")))
     for _ in range(3):
-        TRAINED.decode(data)
+        TRAINED_CODEC.decode(data)
     changed = with_the_same_sum(data, old, new)
-    check_agreement_on_bytes(TRAINED, UNTRAINED, changed)
+    check_agreement_on_bytes(TRAINED_CODEC, UNTRAINED_CODEC, changed)
 
 
 # --- messages that the fast path accepts -----------------------------------------------------------------
@@ -220,7 +220,7 @@ def decode_fast(cache: DecoderCache, body: str) -> Message | None:
     data = joined(fields_of(body))
     found = cache.decode(data, framed=False)
     if found is not None:
-        assert dump(found) == dump(explain(UNTRAINED, data)[0])
+        assert dump(found) == dump(explain(UNTRAINED_CODEC, data)[0])
         for framed in (False, True):
             assert dump(cache.decode(data, framed=framed)) == dump(found)
     return found
@@ -231,7 +231,7 @@ def decodes_strictly(cache: DecoderCache, body: str) -> bool:
     data = joined(fields_of(body))
     found = cache.decode(data, framed=False, strict=True)
     if found is not None:
-        message, problems = explain(UNTRAINED, data)
+        message, problems = explain(UNTRAINED_CODEC, data)
         assert (dump(found), problems) == (dump(message), ())
     return found is not None
 
@@ -338,7 +338,7 @@ class BeginString(StrEnum):
 def test_header_fields_use_the_code_classes_of_the_dialect() -> None:
     codes: dict[int, dict[str, Any]] = {8: {"codes": BeginString}, 35: {"codes": MsgType}}
     dialect = attrs.evolve(DIALECT, header=with_changed_fields(tiny_dialect.HEADER, codes))
-    codec = trained(dialect, VALID_FIELDS)
+    codec = trained_codec_of(dialect, VALID_FIELDS)
     for fields in VALID_FIELDS:
         data = joined(fields)
         check_agreement(codec, Codec(dialect), data)
@@ -563,7 +563,7 @@ def test_irregular_entries_are_compiled_one_by_one(body: str) -> None:
 )
 def test_groups_interleaved_with_other_fields_are_not_compiled(body: str) -> None:
     data = joined(fields_of(body))
-    assert UNTRAINED.decode(data).problems == ()
+    assert UNTRAINED_CODEC.decode(data).problems == ()
     assert DecoderWriter(Explainer(TABLES, text(data)), TABLES.data_tags, Decimals(Decimal)).pattern == ""
     assert decode_fast(cache_trained_with(body), body) is None
 
@@ -581,7 +581,7 @@ def test_prices_in_long_groups_are_cached_and_sizes_are_not(time: str) -> None:
     data = joined(fields_of(f"35=W|{HEAD}55=K|268=8|{entries}"))
     codec = Codec(KALSHI)
     read: list[Any] = [codec.decode(data) for _ in range(4)]
-    expected = dump(explain(KALSHI_UNTRAINED, data)[0])
+    expected = dump(explain(UNTRAINED_KALSHI_CODEC, data)[0])
     assert all(dump(message) == expected for message in read)
     (first, again) = (message.md_entries[7] for message in read[2:])
     assert first.md_entry_px is again.md_entry_px
@@ -595,7 +595,7 @@ def decode_and_compare(body: str, codec: Codec) -> Message:
     """Decode a message and check that the slow path gives the same result."""
     data = joined(fields_of(body))
     found = codec.decode(data)
-    assert dump(found) == dump(explain(UNTRAINED, data)[0])
+    assert dump(found) == dump(explain(UNTRAINED_CODEC, data)[0])
     return found
 
 
@@ -675,7 +675,7 @@ def test_subclasses_of_bytes_are_accepted() -> None:
 
     data = Own(joined(fields_of(order("58=x|"))))
     for _ in range(3):
-        assert dump(TRAINED.decode(data)) == dump(explain(UNTRAINED, data)[0])
+        assert dump(TRAINED_CODEC.decode(data)) == dump(explain(UNTRAINED_CODEC, data)[0])
 
 
 @pytest.mark.parametrize("text", ["x" * 80, "x" * 230, "x" * 600, "é" * 80, "é" * 230, "é" * 600])
@@ -692,9 +692,9 @@ def test_checksums_are_right_for_any_length(codec: Codec, text: str) -> None:
 def test_an_impossible_checksum_is_refused(total: bytes) -> None:
     data = joined(fields_of(order("58=x|")))
     for _ in range(3):
-        TRAINED.decode(data)
+        TRAINED_CODEC.decode(data)
     with pytest.raises(DecodeError):
-        TRAINED.decode(data[:-4] + total + b"\x01")
+        TRAINED_CODEC.decode(data[:-4] + total + b"\x01")
 
 
 def test_messages_share_no_mutable_state(codec: Codec) -> None:
@@ -707,7 +707,7 @@ def test_messages_share_no_mutable_state(codec: Codec) -> None:
                 getattr(block, member.attribute).clear()
             setattr(block, member.attribute, "changed")
         block.unknown = ((9, b"changed"),)
-    assert dump(second) == dump(explain(UNTRAINED, joined(fields_of(body)))[0])
+    assert dump(second) == dump(explain(UNTRAINED_CODEC, joined(fields_of(body)))[0])
 
 
 # --- bounds ---------------------------------------------------------------------------------------------
@@ -797,7 +797,7 @@ def test_shapes_that_cannot_be_compiled_count_towards_the_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(caching, "MAX_SHAPES", 3)
-    message = UNTRAINED.decode(joined(fields_of(order(""))))
+    message = UNTRAINED_CODEC.decode(joined(fields_of(order(""))))
     written = []
     write = DecoderWriter._write
 
@@ -892,7 +892,7 @@ def test_a_message_without_a_valid_frame_is_not_compiled(codec: Codec, place: in
         codec.decode(data)
 
 
-def test_a_short_message_uses_a_shape_of_any_length_until_one_of_its_length_is_compiled() -> None:
+def test_a_short_group_uses_the_decoder_of_long_groups_until_its_own_shape_is_compiled() -> None:
     level = "269=1|270=0.40|271=5|"
     one, many = book(level), book(*[level] * 5)
     cache = cache_trained_with(many)

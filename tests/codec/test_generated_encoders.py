@@ -52,7 +52,7 @@ every_message = pytest.mark.parametrize(
 )
 
 
-class Loud(str):
+class LoudStr(str):
     """A subclass of str."""
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ HOSTILE = [
     "nul\0",
     "é",
     "日",
-    Loud("1"),
+    LoudStr("1"),
     True,
     False,
     0,
@@ -292,7 +292,7 @@ COMP_IDS: list[Any] = [
     "key",
     "venue",
     "keys"[:3],
-    Loud("key"),
+    LoudStr("key"),
     "é",
     "",
     None,

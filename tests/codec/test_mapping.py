@@ -32,7 +32,7 @@ from tests.samples import execution_report, full, minimal
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 BY: list[mapping.By] = ["name", "tag"]
-EVERY = [
+LAYOUTS = [
     pytest.param(dialect, layout.body, id=f"{dialect.name}-{layout.name}")
     for dialect in (DIALECT, OTHER)
     for layout in dialect.messages.values()
@@ -55,7 +55,7 @@ def order(**changes: Any) -> NewOrderSingle:
 
 
 @pytest.mark.parametrize("by", BY)
-@pytest.mark.parametrize(("dialect", "layout"), EVERY)
+@pytest.mark.parametrize(("dialect", "layout"), LAYOUTS)
 def test_every_message_round_trips(dialect: Dialect, layout: BlockLayout, by: mapping.By) -> None:
     for sample in (minimal(layout), full(layout)):
         message = without_secrets(sample)

@@ -54,7 +54,7 @@ def test_only_some_valid_messages_are_left_to_the_explainer() -> None:
         order("58=a=b|"),
     ],
 )
-def test_the_reader_also_decodes_fully_valid_messages_strictly(body: str) -> None:
+def test_messages_without_problems_are_also_decoded_by_the_strict_reader(body: str) -> None:
     assert read_body(body) is not None
     assert read_body(body, strict=True) is not None
 

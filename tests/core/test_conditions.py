@@ -89,7 +89,7 @@ def test_a_choice_selects_by_its_conditions(
         for index, when, unless in options
         if holds(when, message) and not (unless and holds(unless, message))
     )
-    assert Choice(options).of(message) == expected
+    assert Choice(options).select(message) == expected
 
 
 def test_a_choice_by_one_field_reads_only_that_field() -> None:
@@ -98,4 +98,4 @@ def test_a_choice_by_one_field_reads_only_that_field() -> None:
     class Report:
         quote_status = 17
 
-    assert choice.of(Report()) == ("yes",)  # type: ignore[arg-type]
+    assert choice.select(Report()) == ("yes",)  # type: ignore[arg-type]

@@ -22,15 +22,17 @@ HISTORY: Final = History(
     since=date(2024, 1, 1),
     changes=(
         Change(date(2024, 1, 1), date(2024, 1, 1), "the beginning"),
-        Change(date(2024, 2, 1), date(2024, 2, 1), "Symbol", "NewOrderSingle", 55, was=OPTIONAL_SYMBOL),
+        Change(
+            date(2024, 2, 1), date(2024, 2, 1), "Symbol", "NewOrderSingle", 55, old_member=OPTIONAL_SYMBOL
+        ),
         Change(date(2024, 3, 1), date(2024, 4, 1), "OrdType", "NewOrderSingle", 40),
         Change(date(2024, 5, 1), date(2024, 5, 1), "PartyID", "Party", 448),
-        Change(date(2024, 6, 1), date(2024, 6, 1), "OrderQty", "OrderCancelRequest", had=(38, 9999)),
+        Change(date(2024, 6, 1), date(2024, 6, 1), "OrderQty", "OrderCancelRequest", removed_tags=(38, 9999)),
         Change(date(2024, 7, 1), date(2024, 7, 1), "SecurityStatus", "SecurityStatus"),
         Change(date(2024, 8, 1), date(2024, 9, 1), "words"),
     ),
 )
-DATED: Final = attrs.evolve(DIALECT, since=date(2024, 7, 1), history=f"{__name__}.HISTORY")
+DIALECT_WITH_HISTORY: Final = attrs.evolve(DIALECT, since=date(2024, 7, 1), history=f"{__name__}.HISTORY")
 ORDER = "35=D|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|38=1|54=1|44=0.5|"
 SYMBOL, ORD_TYPE = "Symbol (55) is missing", "OrdType (40) is missing"
 CANCEL = "35=F|34=1|49=a|56=KalshiNR|52=20240101-00:00:00|11=a|41=b|54=1|55=x|"
@@ -58,11 +60,11 @@ def problems(dialect: Dialect, body: str) -> list[str]:
     ],
 )
 def test_a_member_is_required_from_the_day_of_its_addition(day: str, expected: list[str]) -> None:
-    assert sorted(problems(DATED.as_of(date.fromisoformat(day)), ORDER)) == sorted(expected)
+    assert sorted(problems(DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)), ORDER)) == sorted(expected)
 
 
 def presence(day: str, name: str, tag: int) -> Presence:
-    return DATED.as_of(date.fromisoformat(day)).messages[name].body.by_tag[tag].presence
+    return DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages[name].body.by_tag[tag].presence
 
 
 def test_a_member_is_optional_in_the_month_of_its_addition() -> None:
@@ -76,7 +78,7 @@ def test_a_member_is_optional_in_the_month_of_its_addition() -> None:
 )
 def test_a_member_of_a_group_is_required_from_the_day_of_its_addition(day: str, expected: Presence) -> None:
     for msg_type in ("D", "8", "F"):
-        group = DATED.as_of(date.fromisoformat(day)).messages[msg_type].body.by_tag[453]
+        group = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages[msg_type].body.by_tag[453]
         assert isinstance(group, GroupMember)
         assert group.entry.by_tag[448].presence is expected
 
@@ -89,7 +91,7 @@ def test_a_member_of_a_group_is_required_from_the_day_of_its_addition(day: str, 
     ],
 )
 def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expected: list[str]) -> None:
-    dialect = DATED.as_of(date.fromisoformat(day))
+    dialect = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day))
     codec = Codec(dialect)
     frame = encode_frame("FIXT.1.1", f"{CANCEL}38=5|".replace("|", "\x01").encode())
     for _ in range(8):  # a compiled decoder reads the later messages
@@ -104,13 +106,13 @@ def test_a_removed_field_is_reported_from_the_day_of_its_removal(day: str, expec
 
 @pytest.mark.parametrize(("day", "expected"), [("2024-06-30", False), ("2024-07-01", True)])
 def test_a_message_may_be_sent_from_the_day_of_its_addition(day: str, expected: bool) -> None:
-    layout = DATED.as_of(date.fromisoformat(day)).messages["f"]
+    layout = DIALECT_WITH_HISTORY.as_of(date.fromisoformat(day)).messages["f"]
     assert layout.allowed("prediction", "KalshiMD", Sender.VENUE) is expected
 
 
 def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None:
     frame = encode_frame("FIXT.1.1", f"{ORDER}40=2|55=x|".replace("|", "\x01").encode())
-    dialect = DATED.as_of(date(2024, 2, 15))
+    dialect = DIALECT_WITH_HISTORY.as_of(date(2024, 2, 15))
     message, found = Codec(dialect).check(frame)
     assert found == ()
     assert message == CODEC.decode(frame)
@@ -124,13 +126,20 @@ def test_an_added_member_is_invalid_before_its_addition_but_still_read() -> None
 
 
 def test_states_are_derived_once_and_share_unchanged_parts() -> None:
-    january, february = DATED.as_of(date(2024, 1, 1)), DATED.as_of(date(2024, 2, 1))
-    assert january is DATED.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
+    january, february = (
+        DIALECT_WITH_HISTORY.as_of(date(2024, 1, 1)),
+        DIALECT_WITH_HISTORY.as_of(date(2024, 2, 1)),
+    )
+    assert january is DIALECT_WITH_HISTORY.as_of(date(2024, 1, 31)) is february.as_of(date(2024, 1, 1))
     assert january is not february
     assert (january.since, january.until) == (None, date(2024, 2, 1))
     assert (february.since, february.until) == (date(2024, 2, 1), date(2024, 3, 1))
-    assert january.messages["0"] is DATED.messages["0"]
-    assert DATED.as_of(date(2024, 7, 1)) is DATED is january.as_of(date(2024, 7, 1))
+    assert january.messages["0"] is DIALECT_WITH_HISTORY.messages["0"]
+    assert (
+        DIALECT_WITH_HISTORY.as_of(date(2024, 7, 1))
+        is DIALECT_WITH_HISTORY
+        is january.as_of(date(2024, 7, 1))
+    )
 
 
 def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
@@ -163,8 +172,10 @@ def test_a_dialect_without_history_is_the_same_on_every_day() -> None:
     ],
 )
 def test_unknown_elements_in_the_history_are_listed(day: str, expected: list[str]) -> None:
-    assert list(DATED.unknown_as_of(date.fromisoformat(day))) == expected
-    assert list(DATED.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
+    assert list(DIALECT_WITH_HISTORY.unknown_as_of(date.fromisoformat(day))) == expected
+    assert (
+        list(DIALECT_WITH_HISTORY.as_of(date(2024, 1, 1)).unknown_as_of(date.fromisoformat(day))) == expected
+    )
 
 
 # --- the Kalshi dialect
@@ -195,8 +206,8 @@ def test_each_change_to_the_kalshi_dialect_has_an_effect(change: Change) -> None
     [(old, current)] = {
         id(old): (old, current) for old, current in pairs if old.name == change.block
     }.values()
-    if change.had:
-        assert old.past_tags - current.past_tags == set(change.had)
+    if change.removed_tags:
+        assert old.past_tags - current.past_tags == set(change.removed_tags)
     elif change.tag is None:
         flows = [
             message.flows

@@ -33,21 +33,21 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SMALL_RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 CURVE = ec.generate_private_key(ec.SECP256R1())
-Usable = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
-Private = Usable | ec.EllipticCurvePrivateKey
+SupportedKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+PrivateKey = SupportedKey | ec.EllipticCurvePrivateKey
 LOGON = LogonToSign("20260821-14:03:07.123", "A", 7, KEY_ID, "KalshiNR")
 PAYLOAD = f"20260821-14:03:07.123\x01A\x017\x01{KEY_ID}\x01KalshiNR".encode()
 
 
 def pem(
-    key: Private,
+    key: PrivateKey,
     form: PrivateFormat = PrivateFormat.PKCS8,
     encryption: KeySerializationEncryption | None = None,
 ) -> bytes:
     return key.private_bytes(Encoding.PEM, form, encryption or NoEncryption())
 
 
-def public_pem(key: Private, form: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
+def public_pem(key: PrivateKey, form: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
     return key.public_key().public_bytes(Encoding.PEM, form)
 
 
@@ -155,7 +155,7 @@ def test_an_unusable_public_key_is_refused_with_one_sentence(text: bytes, messag
 
 
 @pytest.mark.parametrize("key", [RSA, ED25519])
-def test_no_part_of_a_key_is_in_its_repr(key: Usable) -> None:
+def test_no_part_of_a_key_is_in_its_repr(key: SupportedKey) -> None:
     secret = pem(key).split(b"\n")[1][:20].decode()
     for value in (Signer(key), Signer(key).verifier, Signer(key).sign_logon):
         assert secret not in repr(value)
@@ -169,7 +169,7 @@ def request(raw_data: bytes | None) -> LogonRequested:
 
 
 @pytest.mark.parametrize("key", [RSA, ED25519])
-def test_a_logon_signature_is_verified_against_the_values_of_its_own_header(key: Usable) -> None:
+def test_a_logon_signature_is_verified_against_the_values_of_its_own_header(key: SupportedKey) -> None:
     signer = Signer(key)
     verifier: Verifier = signer.verifier
     assert verify_logon(verifier, request(signer.sign_logon(LOGON)))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kalshi_fix_sansio.dialect.support import (
-    codes_listed,
     format_unknown,
+    list_codes,
     shown_value,
     to_entries,
     to_int_code,
@@ -103,10 +103,10 @@ def test_an_error_text_contains_a_bounded_part_of_a_value(value: Any, text: str)
 
 
 def test_an_error_text_lists_a_bounded_number_of_codes() -> None:
-    assert codes_listed(Light) == "r (RED)"
+    assert list_codes(Light) == "r (RED)"
     many: Any = IntEnum("many", {f"N{number}": number for number in range(23)})  # type: ignore[misc]
-    assert codes_listed(many).startswith("0 (N0), 1 (N1), ")
-    assert codes_listed(many).endswith(", 19 (N19), 3 more")
+    assert list_codes(many).startswith("0 (N0), 1 (N1), ")
+    assert list_codes(many).endswith(", 19 (N19), 3 more")
 
 
 def test_entries_become_a_new_list() -> None:

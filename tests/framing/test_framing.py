@@ -288,7 +288,7 @@ def test_every_byte_is_in_a_frame_or_counted_as_skipped(stream: bytes) -> None:
     assert all(is_frame(item.data) for item in found if isinstance(item, Frame))
 
 
-class Forgetful(dict[bytes, int]):
+class ForgetfulDict(dict[bytes, int]):
     """A dictionary that never stores a value."""
 
     def __setitem__(self, key: bytes, value: int) -> None:
@@ -314,7 +314,7 @@ def test_the_framers_cache_does_not_change_the_result(
     stream: bytes, chunk: int, skip_by_check_sum: bool
 ) -> None:
     forgetful, primed = (Framer(skip_by_check_sum=skip_by_check_sum) for _ in range(2))
-    forgetful._sizes = Forgetful()
+    forgetful._sizes = ForgetfulDict()
     valid = HEARTBEAT + ORDER + WITH_SOH + OTHER_VERSION
     chunks = [valid, *split_into(stream, chunk)]
     assert frames_of(chunks, primed) == frames_of(chunks, forgetful)

@@ -41,7 +41,7 @@ def parse_error(path: Path) -> str:
     ("steps", "expected"),
     [
         ("  - pear: eof\n", "step 1 (line 6): line 6: pear is not known here; use at, cut, events, expect"),
-        ("  - at: 1\n  - {}\n", "step 2 (line 7): a step without peer and user must have at"),
+        ("  - at: 1\n  - {}\n", "step 2 (line 7): a step with neither peer nor user must have at"),
         ("  - at: soon\n", "at must be a number of seconds, not soon"),
         ("  - just text\n", "step 1 must be a mapping"),
         ("  - {peer: eof, user: logout}\n", "must not have both peer and user"),
@@ -168,10 +168,10 @@ def test_the_roles_of_a_file_are_read(tmp_path: Path) -> None:
             "  - {peer: {type: Application}, events: [MessageReceived: {message: {seq: 3, type: Logout}}]}\n",
             "MsgSeqNum=3",
         ),
-        ("  - {user: {refuse: x}}\n", "the user gets LocalProtocolError: cannot refuse the logon"),
+        ("  - {user: {refuse: x}}\n", "the call raised LocalProtocolError: cannot refuse the logon"),
         (
             "  - {user: logout, raises: LocalProtocolError, expect: [{type: Logout}]}\n",
-            "the user does not get LocalProtocolError",
+            "the call did not raise LocalProtocolError",
         ),
         ("  - {at: 5}\n  - {at: 4}\n", "step 2 (line 7): `at` is in the past"),
     ],

@@ -90,7 +90,7 @@ class Side:
 
 @attrs.define
 class World:
-    """Both sides, and the failures that they can suffer."""
+    """Both sides, and the failures that can occur."""
 
     clock: Clock
     client: Side

@@ -77,7 +77,7 @@ def test_the_record_stays_bounded_after_rejects() -> None:
     for _ in range(10):
         assert are_recorded(wired, answers(wired, 1)[0]) == [True]
     outbound = wired.session._core.outbound
-    assert (len(outbound._recorded), outbound._record, outbound._record_bytes) == (3, {}, 0)
+    assert (len(outbound._record_numbers), outbound._record, outbound._record_bytes) == (3, {}, 0)
 
 
 # --- messages held after a gap --------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_a_message_too_large_to_be_held_is_delivered_in_order(role: Role) -> Non
     assert events[-1] == GapClosed(4)
 
 
-def test_closing_a_gap_frees_the_room_of_held_messages(role: Role) -> None:
+def test_closing_a_gap_frees_the_space_of_held_messages(role: Role) -> None:
     wired = established(role, max_held_bytes=1000)
     for first in range(2, 60, 3):
         wired.receive(news(wired, first + 1), news(wired, first + 2))
@@ -151,7 +151,7 @@ def test_waiting_events_are_bounded_by_the_bytes_of_their_messages(role: Role) -
     for _ in range(2):
         wired.session.receive_data(news(wired), wired.clock.now)
     waiting = news(wired)
-    with pytest.raises(LocalProtocolError, match=f"2 events wait \\({2 * size} bytes\\); call events"):
+    with pytest.raises(LocalProtocolError, match=f"unfetched events: 2 \\({2 * size} bytes\\); call events"):
         wired.session.receive_data(waiting, wired.clock.now)
     assert len(wired.session.events()) == 2
     assert len(wired.receive(waiting)) == 1
@@ -162,7 +162,7 @@ def test_one_byte_below_the_bound_another_read_is_accepted(role: Role) -> None:
     wired = established(role, max_event_bytes=2 * size + 1)
     for _ in range(3):
         wired.session.receive_data(news(wired), wired.clock.now)
-    with pytest.raises(LocalProtocolError, match="3 events wait"):
+    with pytest.raises(LocalProtocolError, match="unfetched events: 3"):
         wired.session.receive_data(news(wired), wired.clock.now)
 
 
@@ -173,12 +173,12 @@ def test_messages_without_events_do_not_count_towards_the_bound(role: Role) -> N
     assert wired.session.events() == []
 
 
-def test_messages_released_after_a_gap_count_as_received(role: Role) -> None:
+def test_held_messages_count_towards_the_bound_when_they_are_delivered(role: Role) -> None:
     size = len(news(established(role), 3))
     wired = established(role, max_event_bytes=10 * size)
     wired.receive(*(news(wired, number) for number in range(3, 13)))
     wired.session.receive_data(news(wired, 2, again=True), wired.clock.now)
-    with pytest.raises(LocalProtocolError, match="12 events wait"):
+    with pytest.raises(LocalProtocolError, match="unfetched events: 12"):
         wired.session.receive_data(news(wired, 13), wired.clock.now)
 
 
@@ -189,7 +189,7 @@ def test_events_passed_to_the_next_session_count_towards_its_bound() -> None:
     wired.session.receive_eof(wired.clock.now)
     session = Session(wired.session.config, continues=wired.session)
     session.connect(wired.clock.now)
-    with pytest.raises(LocalProtocolError, match="6 events wait"):
+    with pytest.raises(LocalProtocolError, match="unfetched events: 6"):
         session.receive_data(wired.peer.logon(), wired.clock.now)
 
 
@@ -207,7 +207,7 @@ class CountingStore(MemoryStore):
             yield message
 
 
-DECLINING: dict[str, Any] = {"resend_policy": lambda message, age: False}
+NO_RESEND: dict[str, Any] = {"resend_policy": lambda message, age: False}
 """The setting of a session that declines to resend any message."""
 
 
@@ -220,7 +220,7 @@ def send_orders(wired: Wired, count: int) -> None:
 def initiator_with_orders(count: int) -> tuple[Wired, CountingStore]:
     """Return an initiator that has sent `count` orders, numbered from 2, and declines to resend them."""
     store = CountingStore()
-    wired = established(Role.INITIATOR, store=store, **DECLINING)
+    wired = established(Role.INITIATOR, store=store, **NO_RESEND)
     send_orders(wired, count)
     return wired, store
 
@@ -295,7 +295,7 @@ def test_a_turn_reads_a_bounded_number_of_bytes() -> None:
 
 def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_ones() -> None:
     store = CountingStore(max_messages=600)
-    wired = established(Role.INITIATOR, store=store, reject_forgotten_resend=True, **DECLINING)
+    wired = established(Role.INITIATOR, store=store, reject_forgotten_resend=True, **NO_RESEND)
     send_orders(wired, 600)
     wired.receive(wired.peer.message("2", "7=2|16=0|"))
     send_orders(wired, 550)
@@ -306,7 +306,7 @@ def test_declined_messages_are_gap_filled_even_if_the_store_forgets_the_next_one
 
 
 def test_a_session_that_declines_every_resend_still_answers_other_messages(role: Role) -> None:
-    wired = established(role, store=MemoryStore(), **DECLINING)
+    wired = established(role, store=MemoryStore(), **NO_RESEND)
     wired.receive(wired.peer.message("2", "7=1|16=0|"), wired.peer.message("1", "112=there?|"))
     assert [m.NAME for m in wired.sent()] == ["SequenceReset", "Heartbeat"]
     assert wired.session.state is State.ESTABLISHED

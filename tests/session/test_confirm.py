@@ -87,7 +87,7 @@ def test_a_session_that_failed_to_begin_can_be_continued() -> None:
     assert wired.session.store.next_incoming == 4
 
 
-def test_only_an_ended_session_can_be_continued_and_with_its_own_store() -> None:
+def test_only_an_ended_session_can_be_continued_and_only_with_its_own_store() -> None:
     wired = established(Role.INITIATOR)
     with pytest.raises(LocalProtocolError, match="must not be running"):
         Session(wired.session.config, continues=wired.session)
@@ -145,7 +145,7 @@ def test_events_returned_by_the_previous_session_count_until_confirmed() -> None
     wired.cut()
     later = Session(wired.session.config, continues=wired.session)
     later.connect(wired.clock.now)
-    with pytest.raises(LocalProtocolError, match="2 events are not confirmed"):
+    with pytest.raises(LocalProtocolError, match="unconfirmed events: 2"):
         later.receive_data(b"8", wired.clock.now)
     later.confirm()
     later.receive_data(b"8", wired.clock.now)

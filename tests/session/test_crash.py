@@ -14,7 +14,7 @@ from tests.session.crash_world import Side, Step, World, world
 Script = Callable[[World], Iterator[Step]]
 
 
-def trading(w: World) -> Iterator[Step]:
+def trade_script(w: World) -> Iterator[Step]:
     """Log on and trade, lose the connection, log on and trade again."""
     yield from w.connect()
     for _ in range(2):
@@ -23,11 +23,11 @@ def trading(w: World) -> Iterator[Step]:
         yield from w.settle(2)
 
 
-def resetting(*names: str) -> Script:
+def reset_script(*names: str) -> Script:
     """Return a script in which these sides reset the numbers within the session, at the same time."""
 
     def script(w: World) -> Iterator[Step]:
-        yield from trading(w)
+        yield from trade_script(w)
         for name in names:
             yield partial(reset, getattr(w, name))
         yield from w.settle(1 + len(names))
@@ -70,10 +70,10 @@ FAILURES = {
     "both crash": ("client", "venue"),
 }
 SCRIPTS: dict[str, Script] = {
-    "trading": trading,
-    "the client resets": resetting("client"),
-    "the venue resets": resetting("venue"),
-    "both reset": resetting("client", "venue"),
+    "trading": trade_script,
+    "the client resets": reset_script("client"),
+    "the venue resets": reset_script("venue"),
+    "both reset": reset_script("client", "venue"),
 }
 every_script = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 

@@ -32,7 +32,7 @@ def test_a_step_of_the_wall_clock_does_not_move_deadlines(wired: Wired) -> None:
 
 
 def test_a_long_sleep_of_this_process_does_not_end_the_session(wired: Wired) -> None:
-    wired.hold_up(3600)
+    wired.delay_caller(3600)
     assert wired.wait(1) == []
     assert [type(event) for event in wired.wait(36)] == [PeerSilent]
     assert wired.session.is_established

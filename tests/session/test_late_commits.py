@@ -13,7 +13,7 @@ from kalshi_fix_sansio.session import Session, State
 from tests.helpers import LOGON, NEWS, LateStore, Wired, connected, messages, of_type, one, order
 from tests.samples import cancel_reject
 
-LOST = "another process has taken over the store"
+STORE_LOST = "another process has taken over the store"
 
 
 def late_session(
@@ -73,7 +73,7 @@ def test_bytes_without_a_record_do_not_overtake_waiting_bytes() -> None:
 
 
 def test_a_resend_pauses_while_its_bytes_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     wired, store = late_session(Role.ACCEPTOR)
     session = wired.session
     for name in ("o1", "o2", "o3"):
@@ -191,7 +191,7 @@ def test_bytes_that_the_transport_did_not_accept_do_not_wait_for_later_commits()
 
 def test_a_commit_that_cannot_begin_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> int:
-        raise StoreError(LOST)
+        raise StoreError(STORE_LOST)
 
     wired, store = late_session()
     wired.session.send(order("a1"), wired.clock.now)
@@ -231,12 +231,12 @@ def test_a_lost_store_ends_the_session_without_sending_another_byte(role: Role, 
     if waiting:
         session.test_request(wired.clock.now)
         session.data_to_send()
-    session.store_lost(StoreError(LOST))
+    session.store_lost(StoreError(STORE_LOST))
     ended = one(session.events(), SessionEnded)
-    assert (ended.reason, ended.text, ended.unsent > 0) == (CloseReason.STORE_FAILED, LOST, waiting)
+    assert (ended.reason, ended.text, ended.unsent > 0) == (CloseReason.STORE_FAILED, STORE_LOST, waiting)
     store.complete()
     assert (session.data_to_send(), session.unreleased, session.wants_close) == (b"", 0, True)
-    assert str(session.store_error) == LOST
+    assert str(session.store_error) == STORE_LOST
     with pytest.raises(LocalProtocolError):
         session.test_request(wired.clock.now)
     # The next session of this process cannot use the failed store either.
@@ -278,7 +278,7 @@ def test_a_peer_whose_answers_wait_for_our_store_is_not_treated_as_silent() -> N
         assert wired.session.data_to_send() == b""
     ended = one(wired.session.events(), SessionEnded)
     assert ended.reason is CloseReason.STORE_FAILED
-    assert "bytes wait for a commit of the store" in ended.text
+    assert "bytes are waiting for the store to commit" in ended.text
 
 
 def test_received_messages_are_delivered_during_a_commit() -> None:

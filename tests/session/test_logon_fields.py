@@ -13,7 +13,7 @@ from tests.fix50sp2.dialect import LogonFields as OtherFields
 from tests.helpers import LOGON, Wired, config, connected, of_type, tag_of, wire
 
 RESET = "98=0|108=30|1137=9|141=Y|"
-WRITTEN_BY_THE_SESSION = {"heart_bt_int", "reset_seq_num_flag", "next_expected_msg_seq_num"}
+SESSION_FIELDS = {"heart_bt_int", "reset_seq_num_flag", "next_expected_msg_seq_num"}
 
 
 def logons(wired: Wired) -> list[bytes]:
@@ -25,11 +25,11 @@ def logons(wired: Wired) -> list[bytes]:
 def test_every_logon_field_can_be_set_except_those_of_the_session_and_the_dialect() -> None:
     names = {member.attribute for member in DIALECT.messages["A"].body.members}
     assert names - {field.name for field in attrs.fields(LogonFields)} == {
-        *WRITTEN_BY_THE_SESSION,
+        *SESSION_FIELDS,
         "encrypt_method",
         "default_appl_ver_id",
     }
-    for name in WRITTEN_BY_THE_SESSION:
+    for name in SESSION_FIELDS:
         for cls in (LogonFields, OtherFields):
             with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
                 cls(**{name: 1})  # type: ignore[arg-type]

@@ -101,7 +101,7 @@ def test_a_signer_that_fails_changes_nothing() -> None:
     store = MemoryStore(next_outgoing=9, next_incoming=5)
 
     def fail(_: LogonToSign) -> bytes:
-        raise RuntimeError("the key is in a drawer")
+        raise RuntimeError("the key is not available")
 
     wired = wire(Role.INITIATOR, store=store, sign_logon=fail, reset_seq_num=True)
     with pytest.raises(RuntimeError, match="drawer"):
@@ -113,13 +113,13 @@ def test_a_signer_that_fails_changes_nothing() -> None:
 def test_no_application_message_is_sent_before_the_logon_is_complete_even_by_the_signer() -> None:
     attempts: list[str] = []
 
-    def sneak(_: LogonToSign) -> bytes:
+    def send_early(_: LogonToSign) -> bytes:
         with pytest.raises(LocalProtocolError, match="in the state 'disconnected'"):
             wired.session.send(order(), wired.clock.now)
         attempts.append("refused")
         return b"signed"
 
-    wired = wire(Role.INITIATOR, sign_logon=sneak)
+    wired = wire(Role.INITIATOR, sign_logon=send_early)
     wired.session.connect(wired.clock.now)
     with pytest.raises(LocalProtocolError, match="in the state 'logon sent'"):
         wired.session.send(order(), wired.clock.now)

@@ -123,9 +123,9 @@ def test_a_gap_fill_instead_of_a_refusal_reports_no_lost_messages() -> None:
     assert of_type(both.client_events, SequenceSkipped)[0] == SequenceSkipped(1, 5, gap_fill=True)
 
 
-AGAIN = "43=Y|122=20260821-14:03:07|"
+OLD_DUP = "43=Y|122=20260821-14:03:07|"
 
 
-@pytest.mark.parametrize("case", cases("lost", AGAIN=AGAIN))
+@pytest.mark.parametrize("case", cases("lost", OLD_DUP=OLD_DUP))
 def test_search(case: Case) -> None:
     case.play()

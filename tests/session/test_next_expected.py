@@ -130,12 +130,12 @@ def test_next_expected_needs_a_session_type_with_resend() -> None:
 AT_RESET: dict[str, Any] = {**OFFER, "offer_next_expected_at_reset": True}
 
 
-def test_next_expected_at_a_reset_needs_next_expected_in_general() -> None:
+def test_offer_next_expected_at_reset_requires_offer_next_expected() -> None:
     with pytest.raises(ConfigurationError, match="needs offer_next_expected; set both"):
         config(Role.INITIATOR, "KalshiRT", offer_next_expected_at_reset=True)
 
 
-def test_with_a_reset_only_number_1_can_be_expected() -> None:
+def test_a_next_expected_number_that_is_too_high_is_refused_at_a_reset() -> None:
     wired = connected(Role.ACCEPTOR, "KalshiRT", MemoryStore(next_outgoing=2000))
     wired.log_on(LOGON + "141=Y|789=2|")
     assert [m.text for m in wired.sent()] == ["NextExpectedMsgSeqNum 2 is too high, expected 1 at most"]

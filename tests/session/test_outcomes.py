@@ -14,7 +14,7 @@ from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import MessageRejected, OpenRequest, OutcomesUnknown, Uncertainty
 from kalshi_fix_sansio.session import MemoryStore, open_requests
-from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, SharedName
+from kalshi_fix_sansio.session.open_requests import OpenRequests, RecentAnswers, SharedName
 from tests.fix50sp2 import helpers as fix50sp2
 from tests.fix50sp2.dialect import OrderCancelRequest as PlainCancel
 from tests.helpers import LOGON, START, LoggedStore, Wired, connected, established, of_type, order, wire
@@ -22,8 +22,8 @@ from tests.samples import execution_report
 from tests.session.steps import Case, cases
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
-REST = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
-REPORT = f"37=o|{REST}"
+FIELDS = f"17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|"
+REPORT = f"37=o|{FIELDS}"
 UNAVAILABLE = f"103=99|58={ExecutionReportText.EXCHANGE_UNAVAILABLE}|"
 
 
@@ -44,7 +44,7 @@ def stored_ids(wired: Wired) -> list[str]:
 
 
 TEXTS = {
-    "REST": REST,
+    "FIELDS": FIELDS,
     "O": REPORT,
     "TEXT": ExecutionReportText.EXCHANGE_UNAVAILABLE.value,
     "UNAVAILABLE": UNAVAILABLE,
@@ -69,8 +69,8 @@ def test_a_request_is_recorded_with_its_identifiers_before_it_is_sent() -> None:
 
 
 def test_remembered_order_ids_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_requests, "MAX_REMEMBERED", 3)
-    known = Remembered()
+    monkeypatch.setattr(open_requests, "MAX_RECENT_HASHES", 3)
+    known = RecentAnswers()
     for number in range(1, 20):
         known.add("x" * number, None)
         assert len(known) <= 6
@@ -183,7 +183,7 @@ def test_a_reset_in_the_acceptors_answer_lists_open_requests() -> None:
 
 
 def test_a_request_forgotten_in_the_middle_of_a_resend_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     wired = established(
         Role.INITIATOR,
         store=MemoryStore(max_messages=3),

@@ -6,12 +6,12 @@ import pytest
 
 from tests.session.steps import Case, cases
 
-EARLIER = "43=Y|122=20260821-14:03:37.124|"
+DUP_LATE_ORIG = "43=Y|122=20260821-14:03:37.124|"
 """A duplicate whose OrigSendingTime is after its SendingTime."""
-AGAIN = "43=Y|122=20260821-14:02:37.122|"
+OLD_DUP = "43=Y|122=20260821-14:02:37.122|"
 """A duplicate whose OrigSendingTime is before the start of the connection."""
 
 
-@pytest.mark.parametrize("case", cases("refused", EARLIER=EARLIER, AGAIN=AGAIN))
+@pytest.mark.parametrize("case", cases("refused", DUP_LATE_ORIG=DUP_LATE_ORIG, OLD_DUP=OLD_DUP))
 def test_refused(case: Case) -> None:
     case.play()

@@ -11,7 +11,7 @@ from kalshi_fix_sansio.config import Role, resend_everything
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.events import Event, MessageRejected, OutcomesUnknown, ResendServed, SessionEnded
 from kalshi_fix_sansio.session import MemoryStore, State
-from kalshi_fix_sansio.session.resend import PAGE
+from kalshi_fix_sansio.session.resend import PAGE_SIZE
 from tests.helpers import LOGON, START, Wired, established, kinds, messages, of_type, one, order
 from tests.samples import application_message, cancel_reject
 
@@ -85,7 +85,7 @@ def test_a_long_resend_is_sent_page_by_page_as_the_output_is_written(role: Role)
     events: list[Event] = []
     while not events:
         data = wired.session.data_to_send()
-        assert len(data) < PAGE + 3000
+        assert len(data) < PAGE_SIZE + 3000
         numbers += [message.header.msg_seq_num for message in messages(data)]
         pages += 1
         assert wired.session.next_deadline() == wired.clock.monotonic
@@ -107,7 +107,7 @@ def test_a_page_waits_until_the_previous_one_is_written(role: Role) -> None:
     assert deadline is not None
     assert deadline > wired.clock.monotonic
     wired.session.handle_timer(wired.clock.now)
-    assert len(wired.session.data_to_send()) < PAGE + 3000
+    assert len(wired.session.data_to_send()) < PAGE_SIZE + 3000
     assert wired.session.next_deadline() == wired.clock.monotonic
 
 
@@ -127,7 +127,7 @@ def test_a_second_request_during_a_resend_widens_it(role: Role) -> None:
 def test_many_requests_do_not_queue_more_than_a_page(role: Role) -> None:
     wired = with_many_messages(role)
     wired.receive(*(wired.peer.message("2", "7=1|16=0|") for _ in range(50)))
-    assert len(wired.session.data_to_send()) < PAGE + 3000
+    assert len(wired.session.data_to_send()) < PAGE_SIZE + 3000
 
 
 def test_a_resend_continues_after_our_logout_and_stops_at_the_end(role: Role) -> None:
@@ -158,7 +158,7 @@ def test_a_reset_drops_the_resend_in_progress(role: Role) -> None:
 def long_resend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Wired:
     """Return an acceptor that keeps three messages and has written the first page of their resend, which is
     one message."""
-    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE", 1)
+    monkeypatch.setattr("kalshi_fix_sansio.session.resend.PAGE_SIZE", 1)
     return session_with_messages(Role.ACCEPTOR, store=MemoryStore(max_messages=3), **changes)
 
 
@@ -181,18 +181,18 @@ def test_messages_forgotten_during_a_resend_are_refused_and_not_gap_filled(
     assert wired.wait(0) == []
 
 
-def test_an_unsolicited_resend_leaves_forgotten_messages_to_resend_requests(
+def test_a_resend_without_a_request_stops_at_a_forgotten_message_and_sends_no_reject(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wired = long_resend(monkeypatch)
-    wired.session._receiver.resender.offer(2, 4, wired.clock.now)
+    wired.session._receiver.resender.resend_unrequested(2, 4, wired.clock.now)
     send_two(wired)
     assert [line[1] for line in script(wired)] == [2, 5, 6]
     assert wired.wait(0) == []
     assert wired.sent() == []
 
 
-def test_a_request_for_kept_messages_is_served_after_a_refused_larger_one(
+def test_a_request_for_kept_messages_is_served_after_a_request_for_forgotten_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wired = long_resend(monkeypatch)

@@ -12,7 +12,7 @@ from tests.helpers import Wired, established, of_type, order
 from tests.session.steps import Case, cases
 
 SYMBOL = "KXHIGHNY-26AUG21-B80"
-REST = f"11=c-o|17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|44=0.5|"
+FIELDS = f"11=c-o|17=1;1|54=1|55={SYMBOL}|38=10|151=10|14=0|6=0|44=0.5|"
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def wired() -> Wired:
 def report(wired: Wired, order_id: str, status: str, rest: str = "") -> bytes:
     exec_type = {"1": "F", "2": "F"}.get(status, status)
     ids = f"37={order_id}|11=c-{order_id}|150={exec_type}|39={status}|"
-    return wired.peer.message("8", f"{ids}{REST.replace('11=c-o|', '')}{rest}")
+    return wired.peer.message("8", f"{ids}{FIELDS.replace('11=c-o|', '')}{rest}")
 
 
-@pytest.mark.parametrize("case", cases("resting", REST=REST))
+@pytest.mark.parametrize("case", cases("resting", FIELDS=FIELDS))
 def test_resting_orders(case: Case) -> None:
     case.play()
 

@@ -174,7 +174,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return found
 
 
-def test_sending_compiles_only_the_check_of_that_type_without_unknown_codes(
+def test_sending_a_message_compiles_only_the_check_that_it_needs(
     compiled: list[tuple[str, bool]],
 ) -> None:
     wired = established(Role.INITIATOR, "KalshiNR")

@@ -13,12 +13,12 @@ from kalshi_fix_sansio.errors import LocalProtocolError
 from kalshi_fix_sansio.events import Event, LoggedOn, SessionEnded
 from kalshi_fix_sansio.framing import encode_frame
 from kalshi_fix_sansio.session import TRANSITIONS, Input, Source, State
-from kalshi_fix_sansio.session.timers import RUNNING
+from kalshi_fix_sansio.session.timers import RULES_BY_STATE
 from tests.helpers import DUP, LOGON, NEWS, Wired, of_type, order, wire
 
 
 def test_the_table_has_an_answer_for_every_state_and_input() -> None:
-    assert set(TRANSITIONS) == set(RUNNING) == set(State)
+    assert set(TRANSITIONS) == set(RULES_BY_STATE) == set(State)
     for state, row in TRANSITIONS.items():
         assert set(row) == set(Input)
         for item, target in row.items():
@@ -43,7 +43,7 @@ def test_every_state_is_reached_from_the_first() -> None:
 
 def test_every_waiting_state_has_a_deadline() -> None:
     for state in State:
-        assert bool(RUNNING[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
+        assert bool(RULES_BY_STATE[state]) == (state not in {State.DISCONNECTED, State.CLOSED})
 
 
 Action = Callable[[Wired], object]
@@ -189,7 +189,7 @@ def test_every_input_in_every_state_has_an_outcome(state: State, role: Role, nam
 @pytest.mark.parametrize("role", Role)
 @settings(max_examples=150)
 @given(data=st.data())
-def test_any_sequence_of_inputs_ends_the_session_at_most_once_and_it_can_always_be_ended(
+def test_any_sequence_of_inputs_ends_the_session_at_most_once_and_a_silent_peer_ends_it(
     name: str, role: Role, data: st.DataObject
 ) -> None:
     strict = data.draw(st.booleans())

@@ -23,10 +23,10 @@ from kalshi_fix_sansio.session import MemoryStore, Session, State, StoredMessage
 from tests.helpers import DUP, LOGON, NEWS, Wired, connected, kinds, messages, of_type, one, order, wire
 from tests.samples import application_message
 
-WHY = "the disk is full; free some space and start again"
-FOR_REQUESTS = {"record_request", "settle_requests", "open_requests"}
+REASON = "the disk is full; free some space and start again"
+REQUEST_METHODS = {"record_request", "settle_requests", "open_requests"}
 """Methods that a session uses only for requests."""
-COUNTED = {"record_sent", "advance_incoming", "reset", "reset_answered", "find"} | FOR_REQUESTS
+COUNTED_METHODS = {"record_sent", "advance_incoming", "reset", "reset_answered", "find"} | REQUEST_METHODS
 """Methods of FailingStore whose calls are counted, in addition to `sent_between` and `begin_commit`."""
 
 
@@ -42,7 +42,7 @@ class FailingStore(MemoryStore):
 
     def call(self, name: str) -> None:
         if self.calls is not None and len(self.made) >= self.calls:
-            raise StoreError(WHY)
+            raise StoreError(REASON)
         self.made.append(name)
 
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
@@ -67,7 +67,7 @@ def count_calls(name: str) -> Callable[..., Any]:
     return call
 
 
-for each in COUNTED:
+for each in COUNTED_METHODS:
     setattr(FailingStore, each, count_calls(each))
 
 Operation = Callable[[Wired], object]
@@ -135,8 +135,8 @@ def play(role: Role, calls: int | None) -> tuple[Wired, FailingStore, list[Event
 
 def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role) -> None:
     _, store, reported = play(role, None)
-    unused = set() if role is Role.INITIATOR else FOR_REQUESTS
-    assert set(store.made) == {*COUNTED, "sent_between", "begin_commit"} - unused
+    unused = set() if role is Role.INITIATOR else REQUEST_METHODS
+    assert set(store.made) == {*COUNTED_METHODS, "sent_between", "begin_commit"} - unused
     (complete,) = of_type(reported, SessionEnded)
     assert complete.reason is CloseReason.LOGGED_OUT
     for calls in range(len(store.made)):
@@ -147,7 +147,7 @@ def test_a_failure_of_any_store_call_ends_the_session_with_its_reason(role: Role
         if ended.reason is CloseReason.LOGGED_OUT:
             assert store.made[calls] in {"advance_incoming", "settle_requests", "begin_commit"}
         else:
-            assert (ended.reason, ended.text, ended.clean) == (CloseReason.STORE_FAILED, WHY, False)
+            assert (ended.reason, ended.text, ended.clean) == (CloseReason.STORE_FAILED, REASON, False)
         assert wired.session.wants_close
         assert wired.session.data_to_send() == b""
 
@@ -158,7 +158,7 @@ def failing_next(wired: Wired) -> None:
     store.calls = len(store.made)
 
 
-def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
+def session_on_failing_store(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
     """Return an established session whose store can be made to fail."""
     wired = connected(role, name, FailingStore())
     reset = "141=Y|" if name == "KalshiNR" else ""
@@ -168,7 +168,7 @@ def trading(role: Role = Role.INITIATOR, name: str = "KalshiRT") -> Wired:
 
 
 def test_events_before_the_failure_are_kept(role: Role) -> None:
-    wired = trading(role)
+    wired = session_on_failing_store(role)
     wired.session.confirm()
     failing_next(wired)
     wired.session.receive_data(
@@ -182,7 +182,7 @@ def test_events_before_the_failure_are_kept(role: Role) -> None:
 
 @pytest.mark.parametrize("call", ["send", "forward", "test_request"])
 def test_a_call_that_needs_a_number_raises_the_error_immediately(role: Role, call: str) -> None:
-    wired = trading(role)
+    wired = session_on_failing_store(role)
     frame = wired.session.config.codec.encode(
         application_message(role, "f"), wired.session._core.outbound.header("8", 1, wired.clock.now)
     )
@@ -202,7 +202,7 @@ def test_a_call_that_needs_a_number_raises_the_error_immediately(role: Role, cal
 
 
 def test_a_failed_commit_holds_back_its_bytes() -> None:
-    wired = trading()
+    wired = session_on_failing_store()
     wired.session.send(order("a1"), wired.clock.now)
     failing_next(wired)
     assert wired.session.took_number
@@ -212,13 +212,13 @@ def test_a_failed_commit_holds_back_its_bytes() -> None:
     assert isinstance(unknown, OutcomesUnknown)
     assert (unknown.request_ids, unknown.why) == (("a1",), Uncertainty.STORE_FAILED)
     assert isinstance(ended, SessionEnded)
-    assert (ended.reason, ended.text) == (CloseReason.STORE_FAILED, WHY)
+    assert (ended.reason, ended.text) == (CloseReason.STORE_FAILED, REASON)
     assert ended.unsent > 0
     wired.session.confirm()
 
 
 def test_a_logout_that_cannot_be_committed_is_not_sent(role: Role) -> None:
-    wired = trading(role)
+    wired = session_on_failing_store(role)
     wired.session.receive_data(wired.peer.message("5", ""), wired.clock.now)
     assert wired.session.state is State.CLOSED
     failing_next(wired)
@@ -227,7 +227,7 @@ def test_a_logout_that_cannot_be_committed_is_not_sent(role: Role) -> None:
 
 
 def test_a_failed_confirmation_ends_the_session(role: Role) -> None:
-    wired = trading(role)
+    wired = session_on_failing_store(role)
     failing_next(wired)
     wired.session.confirm()
     ended = one(wired.session.events(), SessionEnded)
@@ -237,7 +237,7 @@ def test_a_failed_confirmation_ends_the_session(role: Role) -> None:
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_session_cannot_continue_with_a_failed_store(role: Role, reset: bool) -> None:
-    wired = trading(role)
+    wired = session_on_failing_store(role)
     store = wired.session.store
     assert isinstance(store, FailingStore)
     failing_next(wired)
@@ -258,7 +258,7 @@ def test_a_session_cannot_continue_with_a_failed_store(role: Role, reset: bool) 
 
 
 def test_a_failure_after_the_end_does_not_end_the_session_twice() -> None:
-    wired = trading(name="KalshiNR")
+    wired = session_on_failing_store(name="KalshiNR")
     wired.session.send(order("a1"), wired.clock.now)
     wired.session.data_to_send()
     unknown, ended = wired.cut()

@@ -53,9 +53,9 @@ def check(process: Process, connection: Connection) -> None:
             )
     recovery = session._receiver.recovery
     held = recovery._held
-    if held or recovery._order:
+    if held or recovery._held_numbers:
         size = sum(len(frame.data) for frame in held.values() if frame is not None)
-        if max(len(held), len(recovery._order)) > MAX_HELD or size > MAX_HELD_BYTES:
+        if max(len(held), len(recovery._held_numbers)) > MAX_HELD or size > MAX_HELD_BYTES:
             raise Violation(
                 "unbounded", f"{side} holds {len(held)} messages, {size} bytes in total, after a gap"
             )

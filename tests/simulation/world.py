@@ -111,7 +111,7 @@ class World:
 
     def finish(self) -> None:
         """Run until neither side has work left, or until the time limit."""
-        page, resend.PAGE = resend.PAGE, self.schedule.page
+        page, resend.PAGE_SIZE = resend.PAGE_SIZE, self.schedule.page
         per_turn, resend.MESSAGES_PER_TURN = resend.MESSAGES_PER_TURN, bounds.MESSAGES_PER_TURN
         try:
             self.at(self.schedule.calm, self._end_faults)
@@ -127,7 +127,7 @@ class World:
                 )
             self._check_the_end()
         finally:
-            resend.PAGE, resend.MESSAGES_PER_TURN = page, per_turn
+            resend.PAGE_SIZE, resend.MESSAGES_PER_TURN = page, per_turn
             for side in Side:
                 self.stores[side].close()
                 self.disks[side].remove()

@@ -55,7 +55,7 @@ class Numbers(IntEnum):
     ONE = 1
 
 
-class Listed(list[Any]):
+class ListSubclass(list[Any]):
     """A subclass of list."""
 
 
@@ -63,11 +63,11 @@ class Text(str):
     """A subclass of str."""
 
 
-ODD: tuple[Any, ...] = (
+UNUSUAL_VALUES: tuple[Any, ...] = (
     *(
         None,
         [],
-        Listed(),
+        ListSubclass(),
         (),
         "",
         " ",
@@ -100,7 +100,7 @@ def blocks(draw: st.DrawFn, layout: BlockLayout, depth: int = 0) -> Any:
 
 
 def _anything(member: FieldMember | GroupMember, depth: int) -> st.SearchStrategy[Any]:
-    odd = st.sampled_from(ODD)
+    odd = st.sampled_from(UNUSUAL_VALUES)
     if isinstance(member, FieldMember):
         field = member.field
         codes = [] if field.codes is None else list(field.codes)
@@ -110,7 +110,7 @@ def _anything(member: FieldMember | GroupMember, depth: int) -> st.SearchStrateg
         return st.just([])
     entries = blocks(member.entry, depth + 1)
     lists = st.lists(entries | entries | entries | odd, max_size=(member.maximum or 2) + 1)
-    return st.just([]) | lists | lists.map(Listed) | lists.map(tuple) | odd
+    return st.just([]) | lists | lists.map(ListSubclass) | lists.map(tuple) | odd
 
 
 def places() -> Iterator[tuple[MessageLayout, str, str, Sender]]:
@@ -202,15 +202,15 @@ LIMITS: list[dict[str, Any]] = [
 ]
 TERMS: list[tuple[str, ...] | None] = [None, (), ("1",), ("2", "6"), ("Y", ""), ("N", "x"), ("3",), ("",)]
 PARTY = tiny_dialect.Party(party_id="p")
-SOME: tuple[Any, ...] = (
+GROUP_VALUES: tuple[Any, ...] = (
     None,
     [],
-    Listed(),
+    ListSubclass(),
     (),
     "1",
     False,
     [PARTY],
-    Listed([PARTY]),
+    ListSubclass([PARTY]),
     (PARTY,),
     [PARTY, PARTY],
     [PARTY] * 3,
@@ -265,7 +265,9 @@ def compare_checkers(
 @pytest.mark.parametrize("presence", Presence)
 def test_compiled_checks_of_presence_and_limits_agree(presence: Presence) -> None:
     limited = fields("text", [NO_LIMIT, *LIMITS])
-    assert sum(compare_checkers((FieldMember(field, presence),), {"text": ODD}) for field in limited)
+    assert sum(
+        compare_checkers((FieldMember(field, presence),), {"text": UNUSUAL_VALUES}) for field in limited
+    )
 
 
 @pytest.mark.parametrize("terms", TERMS)
@@ -274,11 +276,11 @@ def test_conditions_are_checked(when: str, terms: tuple[str, ...] | None) -> Non
     for field in fields("side", [NO_LIMIT]):
         rule: dict[str, Any] = {when: (Condition((("Side", terms),)),)}
         tested, text = FieldMember(field), tiny_dialect.FIELDS[58]
-        compare_checkers((tested, FieldMember(text, **rule)), {"side": ODD, "text": SOME})
-        compare_checkers((tested, group(**rule)), {"side": ODD, "party_ids": SOME})
+        compare_checkers((tested, FieldMember(text, **rule)), {"side": UNUSUAL_VALUES, "text": GROUP_VALUES})
+        compare_checkers((tested, group(**rule)), {"side": UNUSUAL_VALUES, "party_ids": GROUP_VALUES})
     rule = {when: (Condition((("NoPartyIDs", terms),)), Condition((("Symbol", ()), ("Side", None))))}
     members = (group(), FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[54]))
-    pools = {"party_ids": SOME, "symbol": SOME, "side": SOME, "text": SOME}
+    pools = {"party_ids": GROUP_VALUES, "symbol": GROUP_VALUES, "side": GROUP_VALUES, "text": GROUP_VALUES}
     assert compare_checkers((*members, FieldMember(tiny_dialect.FIELDS[58], **rule)), pools)
 
 
@@ -287,7 +289,9 @@ def test_conditions_are_checked(when: str, terms: tuple[str, ...] | None) -> Non
 def test_choices_are_checked(optional: bool, at_least: bool) -> None:
     members = (FieldMember(tiny_dialect.FIELDS[55]), FieldMember(tiny_dialect.FIELDS[58]), group())
     rule = OneOf(("Symbol", "NoPartyIDs", "Text"), optional=optional, at_least=at_least)
-    assert compare_checkers(members, {"symbol": SOME, "text": SOME, "party_ids": SOME}, rule)
+    assert compare_checkers(
+        members, {"symbol": GROUP_VALUES, "text": GROUP_VALUES, "party_ids": GROUP_VALUES}, rule
+    )
 
 
 @pytest.mark.parametrize("presence", Presence)
@@ -301,7 +305,7 @@ def test_groups_are_checked(presence: Presence, minimum: int, maximum: int | Non
     invalid.party_id = None  # type: ignore[assignment]
     lists = [[invalid], [PARTY, invalid], [other], [other, PARTY], [None], [PARTY, {}]]
     member = group(presence=presence, minimum=minimum, maximum=maximum)
-    compare_checkers((member,), {"party_ids": (*SOME, *lists)})
+    compare_checkers((member,), {"party_ids": (*GROUP_VALUES, *lists)})
 
 
 def test_the_number_of_entries_may_depend_on_another_field() -> None:
@@ -343,12 +347,14 @@ def test_a_field_with_several_codes_matches_each_of_them(sent: str | None, holds
     plain = tiny_dialect.field(54, "Side", "side", Kind.STRING, codes=tiny_dialect.OrdType)
     several = attrs.evolve(plain, fix_type="MULTIPLECHARVALUE")
     text = FieldMember(tiny_dialect.FIELDS[58], forbidden_when=(Condition((("Side", ("1",)),)),))
-    compare_checkers((FieldMember(several), text), {"side": (*ODD, "2 1", "1 6"), "text": SOME})
+    compare_checkers(
+        (FieldMember(several), text), {"side": (*UNUSUAL_VALUES, "2 1", "1 6"), "text": GROUP_VALUES}
+    )
     message = order(text="x")
     message.side = sent
     assert bool(check_of(FieldMember(several), text)(message)) is holds
     limited = FieldMember(several, limits=(Limit(values=("1", "2")),))
-    compare_checkers((limited,), {"side": (*ODD, "2 1", "1 6")})
+    compare_checkers((limited,), {"side": (*UNUSUAL_VALUES, "2 1", "1 6")})
     assert bool(check_of(limited)(message)) is (sent in ("12", "2 12"))
 
 
@@ -394,7 +400,7 @@ def test_a_typical_order_is_validated_only_by_fast_paths(monkeypatch: pytest.Mon
 
 
 def test_the_cache_of_valid_decimals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "MAX_CACHED_VALID", 3)
+    monkeypatch.setattr(rules, "MAX_CACHED_DECIMALS", 3)
     field = tiny_dialect.field(44, "Price", "price", Kind.DECIMAL, minimum=1)
     value_check = rules.ValueCheck(field, limit_check(field))
     problems: list[Problem] = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from kalshi_fix_sansio.dialect.support import known, to_int_code, to_str_code
+from kalshi_fix_sansio.dialect.support import members_by_value, to_int_code, to_str_code
 from kalshi_fix_sansio.scalars import (
     to_char,
     to_int,
@@ -28,7 +28,7 @@ class AcceptQuoteStatusCode(IntEnum):
     REJECTED = 1
 
 
-_ACCEPT_QUOTE_STATUS_CODE: Final = known(AcceptQuoteStatusCode)
+_ACCEPT_QUOTE_STATUS_CODE: Final = members_by_value(AcceptQuoteStatusCode)
 
 
 def to_accept_quote_status_code(value: AcceptQuoteStatusCode | int | str) -> AcceptQuoteStatusCode | int:
@@ -57,7 +57,7 @@ class AggressorSide(StrEnum):
     SELL = "2"
 
 
-_AGGRESSOR_SIDE: Final = known(AggressorSide)
+_AGGRESSOR_SIDE: Final = members_by_value(AggressorSide)
 
 
 def to_aggressor_side(value: AggressorSide | str) -> AggressorSide | str:
@@ -84,7 +84,7 @@ class ApplVerID(StrEnum):
     FIX50SP2 = "9"
 
 
-_APPL_VER_ID: Final = known(ApplVerID)
+_APPL_VER_ID: Final = members_by_value(ApplVerID)
 
 
 def to_appl_ver_id(value: ApplVerID | str) -> ApplVerID | str:
@@ -125,7 +125,7 @@ class BusinessRejectReason(IntEnum):
     RATE_LIMIT_EXCEEDED = 8
 
 
-_BUSINESS_REJECT_REASON: Final = known(BusinessRejectReason)
+_BUSINESS_REJECT_REASON: Final = members_by_value(BusinessRejectReason)
 
 
 def to_business_reject_reason(value: BusinessRejectReason | int | str) -> BusinessRejectReason | int:
@@ -154,7 +154,7 @@ class CollateralAmountType(StrEnum):
     PAYOUT = "PAYOUT"
 
 
-_COLLATERAL_AMOUNT_TYPE: Final = known(CollateralAmountType)
+_COLLATERAL_AMOUNT_TYPE: Final = members_by_value(CollateralAmountType)
 
 
 def to_collateral_amount_type(value: CollateralAmountType | str) -> CollateralAmountType | str:
@@ -192,7 +192,7 @@ class CxlRejReason(IntEnum):
     OTHER = 99
 
 
-_CXL_REJ_REASON: Final = known(CxlRejReason)
+_CXL_REJ_REASON: Final = members_by_value(CxlRejReason)
 
 
 def to_cxl_rej_reason(value: CxlRejReason | int | str) -> CxlRejReason | int:
@@ -221,7 +221,7 @@ class CxlRejResponseTo(StrEnum):
     ORDER_CANCEL_REPLACE_REQUEST = "2"
 
 
-_CXL_REJ_RESPONSE_TO: Final = known(CxlRejResponseTo)
+_CXL_REJ_RESPONSE_TO: Final = members_by_value(CxlRejResponseTo)
 
 
 def to_cxl_rej_response_to(value: CxlRejResponseTo | str) -> CxlRejResponseTo | str:
@@ -248,7 +248,7 @@ class EncryptMethod(IntEnum):
     NONE = 0
 
 
-_ENCRYPT_METHOD: Final = known(EncryptMethod)
+_ENCRYPT_METHOD: Final = members_by_value(EncryptMethod)
 
 
 def to_encrypt_method(value: EncryptMethod | int | str) -> EncryptMethod | int:
@@ -284,7 +284,7 @@ class EventResendRejectReason(IntEnum):
     NOT_ENABLED = 5
 
 
-_EVENT_RESEND_REJECT_REASON: Final = known(EventResendRejectReason)
+_EVENT_RESEND_REJECT_REASON: Final = members_by_value(EventResendRejectReason)
 
 
 def to_event_resend_reject_reason(
@@ -316,7 +316,7 @@ class ExecInst(StrEnum):
     REDUCE_ONLY = "E"
 
 
-_EXEC_INST: Final = known(ExecInst)
+_EXEC_INST: Final = members_by_value(ExecInst)
 
 
 def to_exec_inst(value: ExecInst | str) -> ExecInst | str:
@@ -359,7 +359,7 @@ class ExecType(StrEnum):
     TRADE = "F"
 
 
-_EXEC_TYPE: Final = known(ExecType)
+_EXEC_TYPE: Final = members_by_value(ExecType)
 
 
 def to_exec_type(value: ExecType | str) -> ExecType | str:
@@ -390,7 +390,7 @@ class MDEntryType(StrEnum):
     TRADE = "2"
 
 
-_MD_ENTRY_TYPE: Final = known(MDEntryType)
+_MD_ENTRY_TYPE: Final = members_by_value(MDEntryType)
 
 
 def to_md_entry_type(value: MDEntryType | str) -> MDEntryType | str:
@@ -420,7 +420,7 @@ class MDReqRejReason(StrEnum):
     UNSUPPORTED_SUBSCRIPTION_REQUEST_TYPE = "4"
 
 
-_MD_REQ_REJ_REASON: Final = known(MDReqRejReason)
+_MD_REQ_REJ_REASON: Final = members_by_value(MDReqRejReason)
 
 
 def to_md_req_rej_reason(value: MDReqRejReason | str) -> MDReqRejReason | str:
@@ -451,7 +451,7 @@ class MDUpdateAction(StrEnum):
     DELETE = "2"
 
 
-_MD_UPDATE_ACTION: Final = known(MDUpdateAction)
+_MD_UPDATE_ACTION: Final = members_by_value(MDUpdateAction)
 
 
 def to_md_update_action(value: MDUpdateAction | str) -> MDUpdateAction | str:
@@ -482,7 +482,7 @@ class MVEValidationReasonCode(StrEnum):
     INVALID_MARKET_COMBINATION = "invalid_market_combination"
 
 
-_MVE_VALIDATION_REASON_CODE: Final = known(MVEValidationReasonCode)
+_MVE_VALIDATION_REASON_CODE: Final = members_by_value(MVEValidationReasonCode)
 
 
 def to_mve_validation_reason_code(value: MVEValidationReasonCode | str) -> MVEValidationReasonCode | str:
@@ -513,7 +513,7 @@ class MarketResult(StrEnum):
     SCALAR = "scalar"
 
 
-_MARKET_RESULT: Final = known(MarketResult)
+_MARKET_RESULT: Final = members_by_value(MarketResult)
 
 
 def to_market_result(value: MarketResult | str) -> MarketResult | str:
@@ -540,7 +540,7 @@ class MarketSettlementPartyRole(IntEnum):
     CUSTOMER_ACCOUNT = 24
 
 
-_MARKET_SETTLEMENT_PARTY_ROLE: Final = known(MarketSettlementPartyRole)
+_MARKET_SETTLEMENT_PARTY_ROLE: Final = members_by_value(MarketSettlementPartyRole)
 
 
 def to_market_settlement_party_role(
@@ -569,7 +569,7 @@ class MassCancelRequestType(StrEnum):
     CANCEL_FOR_SESSION = "6"
 
 
-_MASS_CANCEL_REQUEST_TYPE: Final = known(MassCancelRequestType)
+_MASS_CANCEL_REQUEST_TYPE: Final = members_by_value(MassCancelRequestType)
 
 
 def to_mass_cancel_request_type(value: MassCancelRequestType | str) -> MassCancelRequestType | str:
@@ -598,7 +598,7 @@ class MassCancelResponse(StrEnum):
     ALL_ORDERS_CANCELLED = "6"
 
 
-_MASS_CANCEL_RESPONSE: Final = known(MassCancelResponse)
+_MASS_CANCEL_RESPONSE: Final = members_by_value(MassCancelResponse)
 
 
 def to_mass_cancel_response(value: MassCancelResponse | str) -> MassCancelResponse | str:
@@ -625,7 +625,7 @@ class MiscFeeBasis(IntEnum):
     ABSOLUTE = 0
 
 
-_MISC_FEE_BASIS: Final = known(MiscFeeBasis)
+_MISC_FEE_BASIS: Final = members_by_value(MiscFeeBasis)
 
 
 def to_misc_fee_basis(value: MiscFeeBasis | int | str) -> MiscFeeBasis | int:
@@ -652,7 +652,7 @@ class MiscFeeType(StrEnum):
     EXCHANGE_FEES = "4"
 
 
-_MISC_FEE_TYPE: Final = known(MiscFeeType)
+_MISC_FEE_TYPE: Final = members_by_value(MiscFeeType)
 
 
 def to_misc_fee_type(value: MiscFeeType | str) -> MiscFeeType | str:
@@ -681,7 +681,7 @@ class MultivariateSelectedSide(StrEnum):
     NO = "no"
 
 
-_MULTIVARIATE_SELECTED_SIDE: Final = known(MultivariateSelectedSide)
+_MULTIVARIATE_SELECTED_SIDE: Final = members_by_value(MultivariateSelectedSide)
 
 
 def to_multivariate_selected_side(value: MultivariateSelectedSide | str) -> MultivariateSelectedSide | str:
@@ -728,7 +728,7 @@ class OrdRejReason(IntEnum):
     OTHER = 99
 
 
-_ORD_REJ_REASON: Final = known(OrdRejReason)
+_ORD_REJ_REASON: Final = members_by_value(OrdRejReason)
 
 
 def to_ord_rej_reason(value: OrdRejReason | int | str) -> OrdRejReason | int:
@@ -773,7 +773,7 @@ class OrdStatus(StrEnum):
     PENDING_REPLACE = "E"
 
 
-_ORD_STATUS: Final = known(OrdStatus)
+_ORD_STATUS: Final = members_by_value(OrdStatus)
 
 
 def to_ord_status(value: OrdStatus | str) -> OrdStatus | str:
@@ -800,7 +800,7 @@ class OrdType(StrEnum):
     LIMIT = "2"
 
 
-_ORD_TYPE: Final = known(OrdType)
+_ORD_TYPE: Final = members_by_value(OrdType)
 
 
 def to_ord_type(value: OrdType | str) -> OrdType | str:
@@ -835,7 +835,7 @@ class OrderGroupAction(IntEnum):
     UPDATE = 5
 
 
-_ORDER_GROUP_ACTION: Final = known(OrderGroupAction)
+_ORDER_GROUP_ACTION: Final = members_by_value(OrderGroupAction)
 
 
 def to_order_group_action(value: OrderGroupAction | int | str) -> OrderGroupAction | int:
@@ -866,7 +866,7 @@ class PartyRole(IntEnum):
     LIQUIDITY_PROVIDER = 35
 
 
-_PARTY_ROLE: Final = known(PartyRole)
+_PARTY_ROLE: Final = members_by_value(PartyRole)
 
 
 def to_party_role(value: PartyRole | int | str) -> PartyRole | int:
@@ -895,7 +895,7 @@ class QuoteCancelStatusCode(IntEnum):
     REJECTED = 1
 
 
-_QUOTE_CANCEL_STATUS_CODE: Final = known(QuoteCancelStatusCode)
+_QUOTE_CANCEL_STATUS_CODE: Final = members_by_value(QuoteCancelStatusCode)
 
 
 def to_quote_cancel_status_code(value: QuoteCancelStatusCode | int | str) -> QuoteCancelStatusCode | int:
@@ -924,7 +924,7 @@ class QuoteConfirmStatusCode(IntEnum):
     REJECTED = 1
 
 
-_QUOTE_CONFIRM_STATUS_CODE: Final = known(QuoteConfirmStatusCode)
+_QUOTE_CONFIRM_STATUS_CODE: Final = members_by_value(QuoteConfirmStatusCode)
 
 
 def to_quote_confirm_status_code(value: QuoteConfirmStatusCode | int | str) -> QuoteConfirmStatusCode | int:
@@ -957,7 +957,7 @@ class QuoteRequestRejectReason(IntEnum):
     OTHER = 99
 
 
-_QUOTE_REQUEST_REJECT_REASON: Final = known(QuoteRequestRejectReason)
+_QUOTE_REQUEST_REJECT_REASON: Final = members_by_value(QuoteRequestRejectReason)
 
 
 def to_quote_request_reject_reason(
@@ -988,7 +988,7 @@ class QuoteRequestType(IntEnum):
     AUTOMATIC = 2
 
 
-_QUOTE_REQUEST_TYPE: Final = known(QuoteRequestType)
+_QUOTE_REQUEST_TYPE: Final = members_by_value(QuoteRequestType)
 
 
 def to_quote_request_type(value: QuoteRequestType | int | str) -> QuoteRequestType | int:
@@ -1021,7 +1021,7 @@ class QuoteStatus(IntEnum):
     CANCELED = 17
 
 
-_QUOTE_STATUS: Final = known(QuoteStatus)
+_QUOTE_STATUS: Final = members_by_value(QuoteStatus)
 
 
 def to_quote_status(value: QuoteStatus | int | str) -> QuoteStatus | int:
@@ -1052,7 +1052,7 @@ class RFQCancelStatusCode(IntEnum):
     EXPIRED = 2
 
 
-_RFQ_CANCEL_STATUS_CODE: Final = known(RFQCancelStatusCode)
+_RFQ_CANCEL_STATUS_CODE: Final = members_by_value(RFQCancelStatusCode)
 
 
 def to_rfq_cancel_status_code(value: RFQCancelStatusCode | int | str) -> RFQCancelStatusCode | int:
@@ -1085,7 +1085,7 @@ class SecurityTradingStatus(IntEnum):
     SETTLED = 101
 
 
-_SECURITY_TRADING_STATUS: Final = known(SecurityTradingStatus)
+_SECURITY_TRADING_STATUS: Final = members_by_value(SecurityTradingStatus)
 
 
 def to_security_trading_status(value: SecurityTradingStatus | int | str) -> SecurityTradingStatus | int:
@@ -1116,7 +1116,7 @@ class SelfTradePreventionType(IntEnum):
     MAKER = 2
 
 
-_SELF_TRADE_PREVENTION_TYPE: Final = known(SelfTradePreventionType)
+_SELF_TRADE_PREVENTION_TYPE: Final = members_by_value(SelfTradePreventionType)
 
 
 def to_self_trade_prevention_type(
@@ -1183,7 +1183,7 @@ class SessionRejectReason(IntEnum):
     OTHER = 99
 
 
-_SESSION_REJECT_REASON: Final = known(SessionRejectReason)
+_SESSION_REJECT_REASON: Final = members_by_value(SessionRejectReason)
 
 
 def to_session_reject_reason(value: SessionRejectReason | int | str) -> SessionRejectReason | int:
@@ -1212,7 +1212,7 @@ class Side(StrEnum):
     SELL = "2"
 
 
-_SIDE: Final = known(Side)
+_SIDE: Final = members_by_value(Side)
 
 
 def to_side(value: Side | str) -> Side | str:
@@ -1243,7 +1243,7 @@ class SubscriptionRequestType(StrEnum):
     DISABLE_PREVIOUS = "2"
 
 
-_SUBSCRIPTION_REQUEST_TYPE: Final = known(SubscriptionRequestType)
+_SUBSCRIPTION_REQUEST_TYPE: Final = members_by_value(SubscriptionRequestType)
 
 
 def to_subscription_request_type(value: SubscriptionRequestType | str) -> SubscriptionRequestType | str:
@@ -1278,7 +1278,7 @@ class TimeInForce(StrEnum):
     GOOD_TILL_DATE = "6"
 
 
-_TIME_IN_FORCE: Final = known(TimeInForce)
+_TIME_IN_FORCE: Final = members_by_value(TimeInForce)
 
 
 def to_time_in_force(value: TimeInForce | str) -> TimeInForce | str:
@@ -1305,7 +1305,7 @@ class TrdType(IntEnum):
     BLOCK_TRADE = 1
 
 
-_TRD_TYPE: Final = known(TrdType)
+_TRD_TYPE: Final = members_by_value(TrdType)
 
 
 def to_trd_type(value: TrdType | int | str) -> TrdType | int:

@@ -50,7 +50,7 @@ HISTORY = History(
             date(2025, 6, 12),
             "OrderCancelRequest (F): OrderQty is no longer required",
             block="OrderCancelRequest",
-            had=(38,),
+            removed_tags=(38,),
         ),
         Change(
             date(2025, 6, 26),
@@ -332,7 +332,7 @@ HISTORY = History(
             "ClearingBusinessDate (715) of ExecutionReport: Sent on margin too",
             block="ExecutionReport",
             tag=715,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.CLEARING_BUSINESS_DATE,
                 rules=(PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),),
             ),
@@ -375,7 +375,7 @@ HISTORY = History(
             "MDEntryDate (272) of MDFullEntry: Sent on margin too",
             block="MDFullEntry",
             tag=272,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.MD_ENTRY_DATE,
                 rules=(
                     PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
@@ -389,7 +389,7 @@ HISTORY = History(
             "MDEntryDate (272) of MDIncEntry: Sent on margin too",
             block="MDIncEntry",
             tag=272,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.MD_ENTRY_DATE,
                 rules=(
                     PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
@@ -403,7 +403,7 @@ HISTORY = History(
             "MDEntryTime (273) of MDFullEntry: Sent on margin too",
             block="MDFullEntry",
             tag=273,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.MD_ENTRY_TIME,
                 rules=(
                     PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
@@ -417,7 +417,7 @@ HISTORY = History(
             "MDEntryTime (273) of MDIncEntry: Sent on margin too",
             block="MDIncEntry",
             tag=273,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.MD_ENTRY_TIME,
                 rules=(
                     PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),
@@ -448,7 +448,7 @@ HISTORY = History(
             "ReceiveSettlementReports (20127) of Logon: KalshiNR accepts the field too",
             block="Logon",
             tag=20127,
-            was=FieldMember(
+            old_member=FieldMember(
                 fields.RECEIVE_SETTLEMENT_REPORTS,
                 rules=(
                     PresenceRule(Scope(products=("margin",)), Presence.FORBIDDEN),

@@ -13,7 +13,7 @@ from kalshi_fix_sansio.codec.encoder import ENCODE_ERRORS, check_header, check_u
 from kalshi_fix_sansio.codec.explainer import CHECK_SUM_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.nodes import Inspection
 from kalshi_fix_sansio.codec.reader import read
-from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, Computed, Tables
+from kalshi_fix_sansio.codec.tables import UNKNOWN_BODY, BlockTable, LazyDict, Tables
 from kalshi_fix_sansio.codec.tokens import Token, TokenForm, split, tokenize
 from kalshi_fix_sansio.dialect.base import Message, UnknownMessage
 from kalshi_fix_sansio.dialect.layout import BlockLayout, Dialect
@@ -38,10 +38,10 @@ class Codec:
         self._tables = Tables(dialect)
         self._compiled = DecoderCache(self._tables)
         self._encode_header = dialect.header.encode
-        self._body_encoders: Computed[type[Message], _BodyEncoder] = Computed(partial(_body_encoder, dialect))
+        self._body_encoders: LazyDict[type[Message], _BodyEncoder] = LazyDict(partial(_body_encoder, dialect))
         self.deferred: dict[int, str] | None = None
-        """Messages, as text, whose shapes (sequences of tags) `compile_deferred` will compile, by a hash of
-        their tags and MsgType. None for a codec that compiles while it decodes.
+        """For each shape (sequence of tags) that `compile_deferred` will compile, a message of this shape as
+        text, by a hash of its tags and MsgType. None for a codec that compiles while it decodes.
         """
         self.shapes: list[bytes] = []
         """For each shape that `compile_deferred` has compiled, a message with invented values."""
@@ -244,7 +244,7 @@ class Codec:
         if isinstance(message, UnknownMessage):
             named = self.dialect.messages.get(format_string(message.msg_type))
             if named is not None:
-                raise EncodeError(f"MsgType (35) {named.msg_type!r} is {named.name}: send that message")
+                raise EncodeError(f"MsgType (35) {named.msg_type!r} belongs to {named.name}; use that class")
             return UNKNOWN_BODY
         raise LocalProtocolError(f"{type(message).__name__} is not a message of {self.dialect.name}")
 

@@ -78,8 +78,8 @@ class Explainer:
         """
         self._findings: list[Finding] = []
         self._counts = [0, 0]
-        """Number of problems that lenient decoding reports too, and number of problems that only strict
-        decoding reports. The index is `Finding.strict`.
+        """Two counts, indexed by `Finding.strict`: problems that lenient decoding reports too, and problems
+        that only strict decoding reports.
         """
         self.tokens: list[Token] = tokenize(text, tables.data_tags, tables.tags)
         self._open: list[GroupItem] = []

@@ -29,19 +29,19 @@ def read(tables: Tables, columns: Columns, *, strict: bool) -> Message | None:
     try:
         if (tags[0], tags[2], texts[0]) != ("8", "35", tables.dialect.begin_string):
             return None
-        return _Reading(tables, columns, strict).message(*tables.reader_tables[texts[2]])
+        return _MessageReader(tables, columns, strict).message(*tables.reader_tables[texts[2]])
     except (ValueError, LookupError):
         return None
 
 
-class _Reading:
+class _MessageReader:
     """One message while it is read. The methods raise ValueError or LookupError if it is irregular."""
 
-    __slots__ = ("_known", "_strict", "_tables", "_tags", "_texts")
+    __slots__ = ("_known_tags", "_strict", "_tables", "_tags", "_texts")
 
     def __init__(self, tables: Tables, columns: Columns, strict: bool) -> None:
         self._tables = tables
-        self._known: Mapping[str, int] = tables.tags
+        self._known_tags: Mapping[str, int] = tables.tags
         self._tags, self._texts = columns
         self._strict = strict
 
@@ -117,7 +117,7 @@ class _Reading:
             if count:
                 raise ValueError
             return [], at
-        if self._known[opener] not in group.member.delimiters:
+        if self._known_tags[opener] not in group.member.delimiters:
             raise ValueError  # no entry can begin with this field
         entries: list[Any] = []
         while tags[at] == opener:
@@ -137,7 +137,7 @@ class _Reading:
             tag = tags[at]
             slot = find(tag)
             if slot is None:
-                if tag in self._known:
+                if tag in self._known_tags:
                     break  # the field belongs to an enclosing block, or is misplaced
                 unknown.append(self._unknown(tag, texts[at]))
                 at += 1
@@ -168,6 +168,6 @@ class _Reading:
         """Return the tag and value of a field that the dialect does not define. Raise ValueError if the field
         is a problem, which the explainer must report.
         """
-        if self._strict or tag in self._known or not TAG.fullmatch(tag):
+        if self._strict or tag in self._known_tags or not TAG.fullmatch(tag):
             raise ValueError
         return int(tag), text.encode("latin-1")

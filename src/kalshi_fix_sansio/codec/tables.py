@@ -27,7 +27,7 @@ from kalshi_fix_sansio.scalars import PARSERS
 
 K = TypeVar("K")
 V = TypeVar("V")
-Read = Callable[[str], Any]
+TextParser = Callable[[str], Any]
 """A function that parses wire text. It raises a ValueError whose text contains the expected form."""
 
 
@@ -67,7 +67,7 @@ class FieldSlot:
     index: int
     """Index of the member in its block. The fields of a group entry must be in the order of their indexes."""
     legacy: bool
-    read: Read
+    read: TextParser
     codes: CodeValues | None
     """The code values that `read` looks up; None if the field has no codes."""
     limit: LimitCheck | None
@@ -83,7 +83,7 @@ class LengthSlot:
     data: FieldMember
     field: FieldLayout
     index: int
-    read: Read
+    read: TextParser
 
 
 @attrs.frozen(eq=False)
@@ -93,14 +93,14 @@ class GroupSlot:
     member: GroupMember
     field: FieldLayout
     index: int
-    read: Read
+    read: TextParser
     entry: BlockTable
 
 
 Slot = FieldSlot | LengthSlot | GroupSlot
 
 
-ReaderSlot = tuple[int, str, Read, "LimitCheck | GroupSlot | None"]
+ReaderSlot = tuple[int, str, TextParser, "LimitCheck | GroupSlot | None"]
 """A slot in the form that the reader uses. Its four values are:
 
 - the part of the message (HEADER, BODY or TRAILER); in an entry, the index of the member
@@ -188,7 +188,7 @@ tags. Tags are wire text, which saves the reader an `int` call for each field.
 """
 
 
-class Computed(dict[K, V]):
+class LazyDict(dict[K, V]):
     """Values by key, each computed on first use. This is a dict, so the lookup of a computed value with `[]`
     calls no Python function.
     """
@@ -235,7 +235,7 @@ class Tables:
 
     def __attrs_post_init__(self) -> None:
         """Compute the tables that every message needs."""
-        self.reader_tables = Computed(self._reader_table)
+        self.reader_tables = LazyDict(self._reader_table)
         self.tags = {}
         self.header = self._table(self.dialect.header)
         self.trailer = self._table(self.dialect.trailer)
@@ -288,9 +288,9 @@ class Tables:
         body = self.body(self.dialect.messages[msg_type])
         sections = self.sections(body)
         slots = {str(tag): _reader_slot(slot, section) for tag, (section, slot) in sections.items()}
-        # A tag may be required in one part of the message although the body redefines it, so that part never
-        # receives the tag. Require "" instead, which is not a tag: the reader then rejects all messages of
-        # this type, and the explainer decodes them.
+        # If the body redefines a tag that the header or trailer requires, the header or trailer never
+        # receives this tag. Require "" in its place, which is not a tag: the reader then rejects all messages
+        # of this type, and the explainer decodes them.
         required = frozenset(
             str(tag) if sections[tag][0] == section else ""
             for section, table in ((HEADER, self.header), (BODY, body), (TRAILER, self.trailer))

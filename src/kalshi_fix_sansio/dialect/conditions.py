@@ -39,7 +39,7 @@ def holds(condition: Terms, message: Any) -> bool:
 
 
 class Choice(Generic[T]):
-    """Options with conditions. `of` selects the options that apply to a message.
+    """Options with conditions. `select` returns the options that apply to a message.
 
     Usually all conditions concern the values of a single field. The constructor then evaluates them for each
     value that they contain, so the selection for a message takes one lookup. If the conditions were evaluated
@@ -61,17 +61,17 @@ class Choice(Generic[T]):
         if terms and len(attributes) == 1 and all(values for _, values in terms):
             [name] = attributes
             named = {value for _, values in terms for value in values or ()}
-            self._by_value = {value: self._select(SimpleNamespace(**{name: value})) for value in named}
-            self._otherwise = self._select(SimpleNamespace(**{name: None}))
+            self._by_value = {value: self._evaluate(SimpleNamespace(**{name: value})) for value in named}
+            self._otherwise = self._evaluate(SimpleNamespace(**{name: None}))
             self._attribute = name
 
-    def of(self, message: Message) -> tuple[T, ...]:
+    def select(self, message: Message) -> tuple[T, ...]:
         """Return the options that apply to a message, in the order in which they were given."""
         if self._attribute is not None:
             return self._by_value.get(getattr(message, self._attribute), self._otherwise)
-        return self._select(message)
+        return self._evaluate(message)
 
-    def _select(self, message: Any) -> tuple[T, ...]:
+    def _evaluate(self, message: Any) -> tuple[T, ...]:
         return tuple(
             option
             for option, when, unless in self._options

@@ -24,7 +24,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Scope,
 )
 
-_NOWHERE: Final = (Scope(sessions=("",)),)
+_NO_SESSION: Final = (Scope(sessions=("",)),)
 """The `flows` of a message that did not exist yet. No session type has an empty name, so the message may not
 be sent anywhere.
 """
@@ -40,8 +40,8 @@ class Change(Value):
             month of the change is known.
         text: Description of the change, for display.
         tag: Tag of the member that the change affects; None if it affects the whole message.
-        was: The member before the change; None if it did not exist.
-        had: Tags that the block had before the change, but not after it.
+        old_member: The member before the change; None if it did not exist.
+        removed_tags: Tags that the change removed from the block.
     """
 
     first_day: date
@@ -49,8 +49,8 @@ class Change(Value):
     text: str
     block: str = ""
     tag: int | None = None
-    was: Member | None = None
-    had: tuple[int, ...] = ()
+    old_member: Member | None = None
+    removed_tags: tuple[int, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -121,12 +121,12 @@ class _EarlierState:
     def _message(self, layout: MessageLayout) -> MessageLayout:
         body = self._block(layout.body)
         is_later = any(
-            change.tag is None and not change.had and self.day < change.first_day
+            change.tag is None and not change.removed_tags and self.day < change.first_day
             for change in self._changes_to(layout.body)
         )
         if body is layout.body and not is_later:
             return layout
-        return attrs.evolve(layout, body=body, flows=_NOWHERE if is_later else layout.flows)
+        return attrs.evolve(layout, body=body, flows=_NO_SESSION if is_later else layout.flows)
 
     def _changes_to(self, layout: BlockLayout) -> list[Change]:
         return [change for change in self.pending if change.block == layout.name]
@@ -137,22 +137,22 @@ class _EarlierState:
             self._member(member, [change for change in changes if change.tag == member.tag])
             for member in layout.members
         )
-        had = frozenset(tag for change in changes for tag in change.had)
+        removed_tags = frozenset(tag for change in changes for tag in change.removed_tags)
         # Return the same object for an unchanged block, because its compiled checks are then shared.
-        if not had and all(map(is_, members, layout.members)):
+        if not removed_tags and all(map(is_, members, layout.members)):
             return layout
-        return attrs.evolve(layout, members=members, past_tags=had)
+        return attrs.evolve(layout, members=members, past_tags=removed_tags)
 
     def _member(self, member: Member, changes: list[Change]) -> Member:
         if changes:
             earliest, *later = changes
             if self.day < earliest.first_day:
-                member = earliest.was or _forbid(member)
+                member = earliest.old_member or _forbid(member)
             else:
                 # The earliest change may or may not have applied on this day, so the member is not required.
                 # After that change, the member had the form that the next change replaced.
                 member = _drop_requirements(
-                    next((change.was for change in later if change.was is not None), member)
+                    next((change.old_member for change in later if change.old_member is not None), member)
                 )
         if isinstance(member, GroupMember):
             entry = self._block(member.entry)

@@ -366,8 +366,8 @@ class BlockLayout(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Answers(Value):
-    """One way in which a message answers a request, and how it identifies the request.
+class AnswerRule(Value):
+    """A rule by which a message answers a request, and by which it identifies the request.
 
     A message that matches several open requests answers the oldest.
 
@@ -396,7 +396,7 @@ class Answers(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
-class Tracks(Value):
+class RestingOrderRule(Value):
     """How a message reports whether an order is resting at the venue.
 
     Attributes:
@@ -422,8 +422,9 @@ class MessageLayout(Value):
         request: For a request, the attributes by which answers may identify it; `msg_seq_num` means MsgSeqNum
             in the header. The value of the first attribute that is set is shown to users as the id. Only
             messages from the client are requests; empty for all others.
-        answers: The ways in which the message answers requests, in order of preference. It answers at most
+        answers: The rules by which the message answers requests, in order of preference. It answers at most
             one request of each type.
+        tracks: The rule by which the message reports resting orders; None if it reports none.
     """
 
     msg_type: str
@@ -432,8 +433,8 @@ class MessageLayout(Value):
     admin: bool
     flows: tuple[Scope, ...] = ()
     request: tuple[str, ...] = ()
-    answers: tuple[Answers, ...] = ()
-    tracks: Tracks | None = None
+    answers: tuple[AnswerRule, ...] = ()
+    tracks: RestingOrderRule | None = None
 
     @property
     def cls(self) -> type[Any]:

@@ -25,7 +25,7 @@ _REMAINDER: Final = Context(
 """The remainder of a division. It is exact for every decimal that has a FIX representation, and does not
 depend on the caller's decimal context.
 """
-MULTIPLE: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
+MULTIPLE_CODE_TYPES: Final = frozenset(("MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
 """Datatypes whose values are several codes separated by spaces."""
 NO_SIBLINGS: Final[Mapping[str, Member]] = MappingProxyType({})
 _Check = tuple[Callable[[Any, str], bool], str]
@@ -81,14 +81,14 @@ def _code_check(field: FieldLayout) -> _Check:
     expected = f"one of {', '.join(f'{member.value} ({member.name})' for member in field.codes)}"
     if field.open_codes:
         expected += "; allow_unknown_codes permits others"
-    if field.fix_type in MULTIPLE:
+    if field.fix_type in MULTIPLE_CODE_TYPES:
         return (lambda _, wire: not values.issuperset(wire.split(" "))), expected
     return (lambda value, _: value not in values), expected
 
 
 def _single_limit_check(field: FieldLayout, limit: Limit, siblings: Mapping[str, Member]) -> _Check:
     tests = [broken for broken, _ in _common_checks(limit)]
-    step, values, is_multiple = limit.step, frozenset(limit.values), field.fix_type in MULTIPLE
+    step, values, is_multiple = limit.step, frozenset(limit.values), field.fix_type in MULTIPLE_CODE_TYPES
     if step is not None:
         tests.append(lambda value, _: _REMAINDER(Decimal(value), Decimal(step)) != 0)
     if values:

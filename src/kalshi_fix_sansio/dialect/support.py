@@ -32,7 +32,7 @@ _E = TypeVar("_E")
 _C = TypeVar("_C", bound=Enum)
 
 
-def known(codes: type[_C]) -> dict[Any, _C]:
+def members_by_value(codes: type[_C]) -> dict[Any, _C]:
     """Return the members of a codeset by their values."""
     # `codes(value)` would raise for an unknown value.
     members: dict[Any, Any] = codes._value2member_map_
@@ -50,7 +50,7 @@ def to_str_code(codes: type[_S], value: str, plain: Callable[[str], str]) -> _S 
     """
     _reject_other_codes(codes, value)
     checked = plain(value)
-    return known(codes).get(checked, checked)
+    return members_by_value(codes).get(checked, checked)
 
 
 def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], int]) -> _I | int:
@@ -62,7 +62,7 @@ def to_int_code(codes: type[_I], value: int | str, plain: Callable[[int | str], 
     """
     _reject_other_codes(codes, value)
     checked = plain(value)
-    return known(codes).get(checked, checked)
+    return members_by_value(codes).get(checked, checked)
 
 
 def _reject_other_codes(codes: type[Enum], value: object) -> None:
@@ -70,7 +70,7 @@ def _reject_other_codes(codes: type[Enum], value: object) -> None:
         raise TypeError(
             f"expected {codes.__name__} or a plain value, not {type(value).__name__}.{value.name}"
         )
-    if value.__class__ is str and value in codes.__members__ and value not in known(codes):
+    if value.__class__ is str and value in codes.__members__ and value not in members_by_value(codes):
         member = codes[value]
         raise ValueError(f"that is the name of {codes.__name__}.{value}, whose value is {member.value!r}")
 
@@ -110,12 +110,12 @@ def constructor_error(
     shown = "the given value" if secret else shown_value(given[name])
     text = f"{type(block).__name__}.{name}{label} cannot be {shown}: {error}"
     if codes is not None:
-        text += f"; known values are {codes_listed(codes)}"
+        text += f"; known values are {list_codes(codes)}"
     kind = next(kind for kind in (EncodeError, TypeError, ValueError) if isinstance(error, kind))
     return kind(text)
 
 
-def codes_listed(codes: type[Enum]) -> str:
+def list_codes(codes: type[Enum]) -> str:
     """Return the values of a codeset with their names, for display; a long list is truncated."""
     members = list(codes)
     listed = [f"{member.value} ({member.name})" for member in members[:MAX_CODES_SHOWN]]
@@ -177,7 +177,7 @@ def code_fields(
     return CodeFields(tag, {**fields, None: ""} if optional else fields, plain)
 
 
-def never_encoded(block: object, checked: bool = True) -> str:
+def refuse_to_encode(block: object, checked: bool = True) -> str:
     """Raise EncodeError. This is the encoder of classes that are not messages, such as `LogonFields`."""
     del checked
     raise EncodeError(f"{type(block).__name__} is not a message; pass it to a SessionConfig or a client")

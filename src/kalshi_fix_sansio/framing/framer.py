@@ -23,10 +23,10 @@ MAX_BODY_LENGTH: Final = 256 * 1024
 MAX_SAMPLE: Final = 256
 """Maximum number of skipped bytes kept for inspection."""
 
-_HEAD_BEGUN: Final = re.compile(
+_INCOMPLETE_HEAD: Final = re.compile(
     rb"8(?:=(?:F(?:I(?:X[ -~]{0,20}(?:\x01(?:9(?:=(?:[1-9][0-9]{0,8}(?:\x01(?:35?)?)?)?)?)?)?)?)?)?)?"
 )
-"""Matches every incomplete beginning of a text that `HEAD` matches. If you change one of them, change the
+"""Matches every incomplete prefix of the texts that `HEAD` matches. If you change one of them, change the
 other too.
 """
 _MSG_TYPE: Final = re.compile(rb"([!-~]{1,8})\x01")
@@ -97,10 +97,10 @@ class Framer:
     # All positions (`_at`, `_required`, `_searched_to`, and those in `_sums`) count from the beginning of the
     # buffer. `feed` adjusts them when it removes bytes there.
     __slots__ = (
+        "_after_garbage",
         "_at",
         "_buffer",
         "_head_size",
-        "_lost",
         "_max_body_length",
         "_next",
         "_oversized",
@@ -144,7 +144,7 @@ class Framer:
         """Position at which the next message begins, or may begin."""
         self._required = 1
         """The buffer length required before another scan can make progress."""
-        self._lost = False
+        self._after_garbage = False
         """Whether bytes before `_at` were skipped, so only a message with the expected BeginString may begin
         there.
         """
@@ -191,7 +191,7 @@ class Framer:
         # The code below this block is a fast path for consecutive valid messages. `_search` handles garbage,
         # and bytes that were already summed for an invalid message. It sums each byte a limited number of
         # times.
-        if self._next is not None or self.skipped or self._lost or at < self._sums.end:
+        if self._next is not None or self.skipped or self._after_garbage or at < self._sums.end:
             return self._report_garbage_first(self._next or self._search())
         if len(buffer) < self._required:
             return None
@@ -245,7 +245,7 @@ class Framer:
             head = HEAD.match(buffer, at)
             # Garbage may look like a message, so after garbage, only accept a message with the expected
             # BeginString.
-            if head is None or (self._lost and not buffer.startswith(self._start, at)):
+            if head is None or (self._after_garbage and not buffer.startswith(self._start, at)):
                 if self._may_become_head(at):
                     self._required = len(buffer) + 1
                 else:
@@ -278,7 +278,7 @@ class Framer:
                 continue
             self._at = end
             self._required = end + 1
-            self._lost = False
+            self._after_garbage = False
             data = bytes(buffer[at:end])
             # Cache the size only for the expected version. After a longer BeginString, the first `_head_size`
             # bytes may not include all of BodyLength, so messages of different sizes could share them.
@@ -290,11 +290,11 @@ class Framer:
         return None
 
     def _may_become_head(self, at: int) -> bool:
-        if self._lost:
+        if self._after_garbage:
             begun = bytes(self._buffer[at : at + len(self._start)])
             if not self._start.startswith(begun):
                 return False
-        return _HEAD_BEGUN.fullmatch(self._buffer, at) is not None
+        return _INCOMPLETE_HEAD.fullmatch(self._buffer, at) is not None
 
     def _check_sum(self, start: int, end: int) -> int:
         # Bytes that were not summed before are summed without blocks, because most messages are valid.
@@ -306,7 +306,7 @@ class Framer:
         """Skip to the next position at which a message may begin."""
         found = self._buffer.find(self._start, self._at + 1)
         self._skip_to(len(self._buffer) - self._partial_start_size() if found < 0 else found, reason)
-        self._lost = True
+        self._after_garbage = True
 
     def _give_up_oversized(self, length: int, msg_type: str | None) -> Oversized:
         """Skip a message that is too large."""
@@ -325,7 +325,7 @@ class Framer:
         # If another message begins inside, BodyLength may be wrong instead of CheckSum.
         found = self._buffer.find(self._start, self._at + 1, end)
         self._report_now = found < 0
-        self._lost = found >= 0
+        self._after_garbage = found >= 0
         self._skip_to(end if found < 0 else found, reason)
 
     def _give_up_misframed(self, reason: str, sum_end: int) -> None:
@@ -340,7 +340,7 @@ class Framer:
         # search ended.
         found = _CHECK_SUM_FIELD.search(self._buffer, max(sum_end - 1, self._searched_to), limit)
         if found is not None:
-            self._lost = False
+            self._after_garbage = False
             self._skip_to(found.end(), reason)
         elif size >= limit:
             self._give_up(reason)

@@ -8,7 +8,7 @@ from typing import Final
 
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.scalars.formatting import format_char, format_decimal, format_string, require_latin_1
-from kalshi_fix_sansio.scalars.forms import EXPECTED, INT_END, is_integer
+from kalshi_fix_sansio.scalars.forms import EXPECTED_FORMS, INT_END, is_integer
 from kalshi_fix_sansio.scalars.parsing import parse_decimal, parse_int
 
 MAX_DECIMALS: Final = 2048
@@ -52,7 +52,7 @@ def to_int(value: int | str) -> int:
     if not is_integer(value):
         raise TypeError(f"expected an integer, not {type(value).__name__}")
     if not -INT_END < value < INT_END:
-        raise ValueError(f"expected {EXPECTED[Kind.INT]}")
+        raise ValueError(f"expected {EXPECTED_FORMS[Kind.INT]}")
     return value
 
 

@@ -12,7 +12,14 @@ from typing import Any, Final
 from kalshi_fix_sansio.dialect.layout import Kind
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.scalars.datetimes import to_datetime, to_time
-from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS, INT_END, MAX_DECIMAL_DIGITS, is_date, is_integer
+from kalshi_fix_sansio.scalars.forms import (
+    EXPECTED_FORMS,
+    FORMS,
+    INT_END,
+    MAX_DECIMAL_DIGITS,
+    is_date,
+    is_integer,
+)
 
 # Looking digits up takes a fraction of the time needed to format them, and every message contains a time.
 _TWO_DIGITS: Final = tuple(f"{number:02d}" for number in range(100))
@@ -50,7 +57,7 @@ def format_char(value: str) -> str:
             raise EncodeError(f"expected a string, not {type(value).__name__}")
         value = str.__str__(value)  # an enum's own `str` takes longer than the rest of this function
     if len(value) != 1:
-        raise EncodeError(f"expected {EXPECTED[Kind.CHAR]}")
+        raise EncodeError(f"expected {EXPECTED_FORMS[Kind.CHAR]}")
     return value if " " <= value <= "~" else format_string(value)
 
 
@@ -61,14 +68,14 @@ def format_int(value: int) -> str:
             raise EncodeError(f"expected an integer, not {type(value).__name__}")
         value = int(value)
     if not -INT_END < value < INT_END:
-        raise EncodeError(f"expected {EXPECTED[Kind.INT]}")
+        raise EncodeError(f"expected {EXPECTED_FORMS[Kind.INT]}")
     return str(value)
 
 
 def _format_unsigned(value: int, kind: Kind) -> str:
     text = format_int(value)
     if text.startswith("-"):
-        raise EncodeError(f"expected {EXPECTED[kind]}")
+        raise EncodeError(f"expected {EXPECTED_FORMS[kind]}")
     return text
 
 
@@ -105,7 +112,7 @@ def format_decimal(value: Decimal) -> str:
         text = f"{value:f}"
         if FORMS[Kind.DECIMAL].fullmatch(text):
             return text
-    raise EncodeError(f"expected {EXPECTED[Kind.DECIMAL]}")
+    raise EncodeError(f"expected {EXPECTED_FORMS[Kind.DECIMAL]}")
 
 
 def format_boolean(value: bool) -> str:

@@ -70,7 +70,7 @@ repetitions of single characters are possessive, because possessive repetitions 
 CPython 3.11.5.
 """
 
-EXPECTED: Final[Mapping[Kind, str]] = MappingProxyType(
+EXPECTED_FORMS: Final[Mapping[Kind, str]] = MappingProxyType(
     {
         Kind.STRING: "a string without SOH",
         Kind.CHAR: "exactly one character",

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from kalshi_fix_sansio.dialect.layout import Kind
-from kalshi_fix_sansio.scalars.forms import EXPECTED, FORMS
+from kalshi_fix_sansio.scalars.forms import EXPECTED_FORMS, FORMS
 
 _T = TypeVar("_T")
 _SECOND = timedelta(seconds=1)
@@ -22,7 +22,7 @@ def _parser(kind: Kind, convert: Callable[[str], _T]) -> Callable[[str], _T]:
 
     The regular expression is looked up once, because each look-up takes longer than the match.
     """
-    matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED[kind]}"
+    matches, text = FORMS[kind].fullmatch, f"expected {EXPECTED_FORMS[kind]}"
 
     def parse(raw: str) -> _T:
         if matches(raw) is None:

@@ -21,22 +21,22 @@ import attrs
 
 from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.conditions import Choice, Terms, holds, terms
-from kalshi_fix_sansio.dialect.layout import Answers, BlockLayout
+from kalshi_fix_sansio.dialect.layout import AnswerRule, BlockLayout
 from kalshi_fix_sansio.events import OpenRequest, RejectReceived
 from kalshi_fix_sansio.session.core import Core
-from kalshi_fix_sansio.session.open_requests import UNNAMED, Named, OpenRequests, SharedName
+from kalshi_fix_sansio.session.open_requests import NO_ID, OpenRequests, RequestIndex, SharedName
 
 
 @attrs.frozen
 class _Rule:
-    """A compiled `layout.Answers`."""
+    """A compiled `layout.AnswerRule`."""
 
     requests: Collection[str]
     created_id: str | None
     """The attribute of the message that contains the id of the object that the request created, such as the
     OrderID of an order.
     """
-    others: Collection[str]
+    other_requests: Collection[str]
     """The MsgTypes in `requests` that create no object, such as a cancel or a replace."""
     open_when: Terms
 
@@ -45,7 +45,7 @@ class _Rule:
 class _Lookup:
     """Rules that identify their requests by the same attribute."""
 
-    named: Named
+    index: RequestIndex
     attribute: str | None
     value: str
     """The MsgType by which requests without an id are found, if `attribute` is None."""
@@ -66,10 +66,10 @@ class RequestMatcher:
         self._created_ids: dict[type[Message], str] = {}
         """By message class, the attribute that contains the id of the object that a request created."""
         for layout in core.config.dialect.messages.values():
-            for answers in layout.answers:
-                if answers.creates is not None:
-                    core.ledger.open.creating_types.add(answers.creates[0])
-                    self._created_ids[layout.cls] = answers.creates[1]
+            for rule in layout.answers:
+                if rule.creates is not None:
+                    core.ledger.open.creating_types.add(rule.creates[0])
+                    self._created_ids[layout.cls] = rule.creates[1]
 
     def _learn(self, message: Message) -> tuple[_Lookup, ...]:
         core = self._core
@@ -96,10 +96,10 @@ class RequestMatcher:
         for lookup in lookups:
             attribute = lookup.attribute
             name = lookup.value if attribute is None else getattr(message, attribute)
-            found = lookup.named.get(name)
+            found = lookup.index.get(name)
             if found is None:  # most reports are about orders that were already answered
                 continue
-            for rule in lookup.rules.of(message):
+            for rule in lookup.rules.select(message):
                 # One message answers at most one request of each type.
                 if answered and any(each.msg_type in rule.requests for each in answered):
                     continue
@@ -107,7 +107,7 @@ class RequestMatcher:
                 # A report about an order that was already answered may still answer a cancel or a replace of
                 # this order.
                 answered_before = created_id is not None and (name, getattr(message, created_id)) in known
-                msg_types = rule.others if answered_before else rule.requests
+                msg_types = rule.other_requests if answered_before else rule.requests
                 if isinstance(found, SharedName):
                     request = found.oldest(msg_types)
                 else:
@@ -148,26 +148,23 @@ class RequestMatcher:
         core.emit(RejectReceived(message, ref_seq_num, sent))
 
 
-def _lookups(ways: Sequence[Answers], body: BlockLayout, requests: OpenRequests) -> Iterator[_Lookup]:
+def _lookups(
+    answer_rules: Sequence[AnswerRule], body: BlockLayout, requests: OpenRequests
+) -> Iterator[_Lookup]:
     """Yield the rules by which a message answers requests, grouped by the attribute that identifies the
     requests.
     """
-    for (attribute, names, value), group in groupby(ways, key=_lookup_key):
-        rules = (
-            (_rule(answers, body), terms(answers.when, body), terms(answers.unless, body))
-            for answers in group
-        )
-        yield _Lookup(requests.index(names), attribute, value, Choice(rules))
+    for (attribute, names, value), group in groupby(answer_rules, key=_lookup_key):
+        options = ((_compile(rule, body), terms(rule.when, body), terms(rule.unless, body)) for rule in group)
+        yield _Lookup(requests.index(names), attribute, value, Choice(options))
 
 
-def _lookup_key(answers: Answers) -> tuple[str | None, str, str]:
-    if answers.attribute is None:
-        return None, UNNAMED, next(iter(answers.requests))
-    return answers.attribute, answers.repeats, ""
+def _lookup_key(rule: AnswerRule) -> tuple[str | None, str, str]:
+    if rule.attribute is None:
+        return None, NO_ID, next(iter(rule.requests))
+    return rule.attribute, rule.repeats, ""
 
 
-def _rule(answers: Answers, body: BlockLayout) -> _Rule:
-    creating_type, created_id = answers.creates or (None, None)
-    return _Rule(
-        answers.requests, created_id, answers.requests - {creating_type}, terms(answers.open_when, body)
-    )
+def _compile(rule: AnswerRule, body: BlockLayout) -> _Rule:
+    creating_type, created_id = rule.creates or (None, None)
+    return _Rule(rule.requests, created_id, rule.requests - {creating_type}, terms(rule.open_when, body))

@@ -160,7 +160,7 @@ def classify(seq_num: int, expected: int, *, poss_dup: bool) -> Verdict:
     return Verdict.DUPLICATE if poss_dup else Verdict.TOO_LOW
 
 
-def usable(number: int) -> int:
+def checked_number(number: int) -> int:
     """Return a number that is about to be used; raise StoreError if it exceeds the maximum."""
     if number > LAST_NUMBER:
         raise StoreError(used_up_text())

@@ -27,8 +27,8 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame, Framer
 from kalshi_fix_sansio.session.checks import PeerRules
-from kalshi_fix_sansio.session.ledger import EndedBy, Ledger
-from kalshi_fix_sansio.session.open_requests import BY_NUMBER, UNNAMED, Names, RestingOrders, names_of
+from kalshi_fix_sansio.session.ledger import FatalMessage, Ledger
+from kalshi_fix_sansio.session.open_requests import NO_ID, NUMBER_NAME, Names, RestingOrders, names_of
 from kalshi_fix_sansio.session.outbound import Outbound, plain_text, reply_route
 from kalshi_fix_sansio.session.states import LOGGED_ON_STATES, TRANSITIONS, Input, State
 from kalshi_fix_sansio.session.store import MessageStore
@@ -45,7 +45,7 @@ HEARTBEAT, TEST_REQUEST, RESEND_REQUEST, REJECT, SEQUENCE_RESET, LOGOUT, LOGON =
     "A",
 )
 BUSINESS_REJECT = "j"
-TO_THE_END = 0
+NO_END = 0
 """EndSeqNo (16) that requests all messages up to the latest."""
 UNSUPPORTED_MESSAGE_TYPE = 3
 """BusinessRejectReason (380) for a message type that the session does not support."""
@@ -133,7 +133,7 @@ class Core:
         """The reason and text of SessionEnded, to be used when the Logout handshake that this side began is
         complete.
         """
-        self._ended_by: EndedBy | None = None
+        self._ended_by: FatalMessage | None = None
         self._advice = ""
 
     def hand_over(self) -> list[Event]:
@@ -204,7 +204,7 @@ class Core:
         """Return the ids by which answers may refer to a request from an earlier process."""
         layout = self.config.dialect.messages.get(request.msg_type)
         if layout is None:
-            return (BY_NUMBER, (UNNAMED, request.msg_type))
+            return (NUMBER_NAME, (NO_ID, request.msg_type))
         if len(layout.request) == 1:
             return ((layout.request[0], request.request_id),)
         return names_of(self.codec.decode(Frame(request.frame)), layout)
@@ -275,7 +275,7 @@ class Core:
             self.give_up_on_all(Uncertainty.STORE_FAILED)
         elif not self.config.session_type.resend:
             self.give_up_on_all(Uncertainty.CONNECTION_ENDED)
-        unverified = None if logged_out else self.resting.unverified(self.codec)
+        unverified = None if logged_out else self.resting.take_unverified(self.codec)
         if unverified is not None:
             self.emit(unverified)
         self.ledger.record_end(self._ended_by)

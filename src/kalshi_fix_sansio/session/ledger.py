@@ -24,8 +24,8 @@ VOID = 0
 """The mark (see `Ledger.marks`) of an event that was emitted before a reset of the numbers. It is lower than
 every number, so the confirmation of the event does not advance the store.
 """
-FAILED_BEFORE = "the store has already failed; reopen it and start a new Session"
-EndedBy = tuple[int, Hashable]
+ALREADY_FAILED = "the store has already failed; reopen it and start a new Session"
+FatalMessage = tuple[int, Hashable]
 """MsgSeqNum of the message that ended a session, and the reason."""
 
 
@@ -33,15 +33,15 @@ class Ledger:
     """Counts incoming messages, records in the store which of them are confirmed, and begins commits."""
 
     __slots__ = (
-        "_confirmed",
-        "_counting",
-        "_held_at",
+        "_confirmed_count",
         "_loaded",
         "_lost_before",
+        "_max_mark",
+        "_numbers_agree",
         "_resent_before",
-        "_settling",
-        "_stale",
+        "_settling_requests",
         "_suspect_before",
+        "_unsaved_confirmations",
         "broken",
         "ended_by",
         "expected",
@@ -51,8 +51,8 @@ class Ledger:
         "open",
         "released",
         "restart_unreported",
-        "settling",
         "settling_bytes",
+        "settling_count",
         "store",
         "ticket",
         "unsaved",
@@ -62,13 +62,13 @@ class Ledger:
         self.store: MessageStore = store
         self.expected: int = store.next_incoming
         """MsgSeqNum expected next from the peer."""
-        self.restart_unreported: bool = _has_sent_unanswered(store)
+        self.restart_unreported: bool = _has_confirmed_no_message(store)
         """Whether an earlier process may have reset the numbers and crashed before its user confirmed the
         reset.
         """
         self.broken: bool = False
         """Whether the store has failed."""
-        self.ended_by: EndedBy | None = None
+        self.ended_by: FatalMessage | None = None
         """The message that ended an earlier session; None if there is none, or if a later session has
         received a higher number.
         """
@@ -82,29 +82,30 @@ class Ledger:
         """The key of the next request."""
         self.fetched_marks: deque[int] = deque()
         """The marks of the events that were fetched but are not confirmed."""
-        self._confirmed = 0
+        self._confirmed_count = 0
         """The number of events confirmed with this ledger. Events are indexed from 0, so this is also the
         index of the oldest unconfirmed event.
         """
-        self._counting = True
+        self._numbers_agree = True
         """Whether the store counts the same numbers as the peer; False while a requested reset is unanswered.
         """
-        self._held_at = VOID
+        self._max_mark = VOID
         """While requests are suspect (see `suspect`), the number beyond which the store must not advance;
         otherwise VOID.
         """
         self._suspect_before = 0
-        """Requests with a lower MsgSeqNum are suspect, unless they were resent to the peer since."""
+        """Requests with a lower MsgSeqNum are suspect, unless they have been resent to the peer since then.
+        """
         self._lost_before = 0
         """Requests with a lower MsgSeqNum are suspect, even if they were resent."""
-        self._settling: deque[tuple[int, Sequence[int], int]] = deque()
+        self._settling_requests: deque[tuple[int, Sequence[int], int]] = deque()
         """Requests to settle when an event is confirmed: the index of the event, and the keys and total bytes
         of the requests.
         """
-        self.settling: int = 0
-        """The number of requests in `_settling`."""
+        self.settling_count: int = 0
+        """The number of requests in `_settling_requests`."""
         self.settling_bytes: int = 0
-        """Total bytes of the requests in `_settling`, which are still in the store."""
+        """Total bytes of the requests in `_settling_requests`, which are still in the store."""
         self._resent_before: dict[int, int] = {}
         """The open requests that were resent to the peer: by key, the next outgoing number at that time."""
         self._loaded = False
@@ -117,7 +118,7 @@ class Ledger:
         """
         self.unsaved: bool = False
         """Whether there are uncommitted records that must be durable before further messages are sent."""
-        self._stale = False
+        self._unsaved_confirmations = False
         """Whether there are uncommitted confirmations. They wait for the next commit of a sent message. If a
         crash loses them, the peer only resends a few messages, so a separate disk flush is not justified.
         """
@@ -127,7 +128,7 @@ class Ledger:
     @property
     def mark(self) -> int:
         """The number to which the store may advance when all events emitted so far are confirmed."""
-        return self._held_at or self.expected
+        return self._max_mark or self.expected
 
     def confirm(self, count: int | None) -> None:
         """Confirm the oldest `count` events that were fetched, or all of them."""
@@ -135,7 +136,7 @@ class Ledger:
         if count is None:
             count = len(fetched_marks)
         if count:
-            self._confirmed += count
+            self._confirmed_count += count
             if count == len(fetched_marks):
                 fetched_marks.clear()
             else:
@@ -144,36 +145,36 @@ class Ledger:
             # Settle requests before the number advances, because after a crash the store may contain only the
             # first of two records. With the number first, the answer might not be resent, and its request
             # would stay open forever.
-            if self._settling:
+            if self._settling_requests:
                 self._settle_confirmed()
         self.advance()
 
     def advance(self) -> None:
         """Advance the store's number as far as the oldest unconfirmed event allows."""
-        if not self._counting or self.broken:
+        if not self._numbers_agree or self.broken:
             return
         # Only the first mark matters: marks never decrease, except for void marks.
         if self.fetched_marks:
             reached = self.fetched_marks[0]
         else:
-            reached = self.marks[0] if self.marks else self._held_at or self.expected
+            reached = self.marks[0] if self.marks else self._max_mark or self.expected
         if reached > self.store.next_incoming:
             self.store.advance_incoming(reached)
-            self._stale = True
+            self._unsaved_confirmations = True
 
     def _settle_confirmed(self) -> None:
         """Settle the requests answered by confirmed events."""
-        settling = self._settling
+        settling = self._settling_requests
         settled: list[int] = []
         # Indexes begin at 0, so event n is confirmed when n + 1 events are confirmed.
-        while settling and settling[0][0] < self._confirmed:
+        while settling and settling[0][0] < self._confirmed_count:
             _, keys, size = settling.popleft()
             settled.extend(keys)
             self.settling_bytes -= size
-        self.settling -= len(settled)
+        self.settling_count -= len(settled)
         if settled and not self.broken:
             self.store.settle_requests(settled)
-            self._stale = True
+            self._unsaved_confirmations = True
 
     # Records
 
@@ -184,7 +185,7 @@ class Ledger:
         which answers refer to it.
         """
         if self.broken:
-            raise StoreError(FAILED_BEFORE)
+            raise StoreError(ALREADY_FAILED)
         self.unsaved = True
         store = self.store
         store.record_sent(seq_num, message)
@@ -202,11 +203,11 @@ class Ledger:
         yet.
         """
         if self.broken:
-            raise StoreError(FAILED_BEFORE)
+            raise StoreError(ALREADY_FAILED)
         self.unsaved = True
         self.store.reset(unanswered=unanswered)
         self._void_marks()
-        self._counting = not unanswered
+        self._numbers_agree = not unanswered
         # Until the peer answers, its messages still have the old numbers. `expected` continues to count them,
         # but these numbers must not be written to the store, which already counts from 1.
         if not unanswered:
@@ -217,7 +218,7 @@ class Ledger:
         self.unsaved = True
         self.store.reset_answered()
         self._void_marks()
-        self._counting = True
+        self._numbers_agree = True
         self.expected = 1
 
     def use_store(self, store: MessageStore) -> None:
@@ -226,10 +227,10 @@ class Ledger:
             return  # keep `expected`, which may be ahead of the store
         self.store = store
         self.expected = store.next_incoming
-        self.restart_unreported = _has_sent_unanswered(store)
+        self.restart_unreported = _has_confirmed_no_message(store)
         self.broken = False
-        self._counting = True
-        self.unsaved = self._stale = False
+        self._numbers_agree = True
+        self.unsaved = self._unsaved_confirmations = False
         self.ticket = self.released = 0
         self._void_marks()
 
@@ -238,22 +239,22 @@ class Ledger:
         which means that bytes wait to be sent, also begin one if there are uncommitted confirmations. Return
         the ticket of the last commit begun.
         """
-        if self.unsaved or (sending and self._stale):
+        if self.unsaved or (sending and self._unsaved_confirmations):
             if self.broken:
-                raise StoreError(FAILED_BEFORE)
+                raise StoreError(ALREADY_FAILED)
             self.ticket = self.store.begin_commit()
-            self.unsaved = self._stale = False
+            self.unsaved = self._unsaved_confirmations = False
         return self.ticket
 
     def _void_marks(self) -> None:
         """Set the marks of unconfirmed events to VOID. The events themselves remain: `confirm` counts them,
         and settles their requests.
         """
-        self._held_at, self._lost_before = VOID, 0
+        self._max_mark, self._lost_before = VOID, 0
         self.marks[:] = [VOID] * len(self.marks)
         self.fetched_marks = deque([VOID] * len(self.fetched_marks))
 
-    def record_end(self, ended_by: EndedBy | None) -> None:
+    def record_end(self, ended_by: FatalMessage | None) -> None:
         """Record the end of a session; `ended_by` is None if no message caused it.
 
         If a session ends for another reason, such as a connection loss, the message that ended an earlier
@@ -302,9 +303,11 @@ class Ledger:
             if self._resent_before:
                 self._resent_before.pop(request.key, None)
         size -= self.open.size
-        self.settling += len(keys)
+        self.settling_count += len(keys)
         self.settling_bytes += size
-        self._settling.append((self._confirmed + len(self.fetched_marks) + len(self.marks), keys, size))
+        self._settling_requests.append(
+            (self._confirmed_count + len(self.fetched_marks) + len(self.marks), keys, size)
+        )
 
     def suspect(self, sent_before: int, *, lost: bool) -> None:
         """Record that the message with the expected number will not be received. It may have been the answer
@@ -317,7 +320,7 @@ class Ledger:
         """
         oldest = next(iter(self.open.by_key.values()), None)
         if oldest is not None and oldest.seq_num < sent_before:
-            self._held_at = self.mark  # unchanged if requests are already suspect
+            self._max_mark = self.mark  # unchanged if requests are already suspect
             self._suspect_before = sent_before
             if lost:
                 self._lost_before = sent_before
@@ -326,12 +329,12 @@ class Ledger:
         """Return the suspect requests that are still unanswered now that the gap is closed. Afterwards, no
         request is suspect.
         """
-        if not self._held_at:
+        if not self._max_mark:
             return []
         # If no message was lost, a request that was resent after the gap was detected is not suspect, because
         # its answer follows the gap. If messages were lost, the answer may have been among them.
         lost_before, self._lost_before = self._lost_before, 0
-        self._held_at = VOID
+        self._max_mark = VOID
         resent_before, suspected = self._resent_before, self._suspect_before
         return [
             request
@@ -348,6 +351,6 @@ class Ledger:
             self.store.record_request(attrs.evolve(request, uncertain=True))
 
 
-def _has_sent_unanswered(store: MessageStore) -> bool:
+def _has_confirmed_no_message(store: MessageStore) -> bool:
     """Return whether, since the last reset, this side has sent messages but confirmed none of the peer's."""
     return store.next_incoming == 1 < store.next_outgoing

@@ -20,13 +20,13 @@ from kalshi_fix_sansio.session.checks import (
     SENDING_TIME,
     PeerRules,
     Verdict,
+    checked_number,
     classify,
     comp_id_problem,
     rule_problems,
     sending_time_problem,
     too_high_text,
     too_low_text,
-    usable,
     used_up_text,
     version_problem,
 )
@@ -58,11 +58,11 @@ class Handshake:
 
     __slots__ = (
         "_core",
+        "_is_reset_requested",
         "_own",
         "_recovery",
         "_request",
         "_resender",
-        "_resetting",
         "refusal",
         "resets",
     )
@@ -75,7 +75,7 @@ class Handshake:
         self.resets: Resets = Resets(core, recovery, resender, self._own)
         self._request: Any = None
         """The peer's Logon, which the user of an acceptor must accept or refuse."""
-        self._resetting = False
+        self._is_reset_requested = False
         """Whether this initiator's Logon resets the numbers."""
         self.refusal: str | None = None
         """The Text of a Reject received instead of an answer to the Logon."""
@@ -97,8 +97,8 @@ class Handshake:
         # Encode the Logon before anything is recorded or emitted: if `sign_logon` raises, the caller can call
         # `connect` again, or continue with another session.
         used_up = core.ledger.expected > LAST_NUMBER
-        reset = self._resetting = config.reset_seq_num or core.store.reset_unanswered or used_up
-        seq_num = 1 if reset else usable(core.store.next_outgoing)
+        reset = self._is_reset_requested = config.reset_seq_num or core.store.reset_unanswered or used_up
+        seq_num = 1 if reset else checked_number(core.store.next_outgoing)
         expected = 1 if reset else core.ledger.expected
         with_next_expected = config.offer_next_expected_at_reset if reset else config.offer_next_expected
         frame = self._own.encode(
@@ -210,7 +210,7 @@ class Handshake:
             impossible = CloseReason.SEQUENCE_GAP, too_high_text(number, expected)
         elif number == LAST_NUMBER:  # there is no next number to expect
             impossible = CloseReason.SEQUENCE_TOO_LOW, used_up_text()
-        seq_num = 1 if reset else usable(peer_store.next_outgoing)
+        seq_num = 1 if reset else checked_number(peer_store.next_outgoing)
         offered = next_expected_of(logon, core.config)
         if offered is not None and offered > seq_num:
             impossible = CloseReason.PROTOCOL_ERROR, next_expected_text(offered, seq_num)
@@ -238,7 +238,7 @@ class Handshake:
         core.logged_on(logon, own.heart_bt_int, now, reset=reset)
         self._recovery.begin(number, now, unrequested=offered is not None)
         if offered is not None:
-            self._resender.offer(offered, seq_num - 1, now)
+            self._resender.resend_unrequested(offered, seq_num - 1, now)
 
     def refuse(self, text: str, now: Instant) -> None:
         """Answer the peer's Logon with a Logout."""
@@ -275,21 +275,21 @@ class Handshake:
             core.fail(*failure, now, with_logout=core.config.protocol_options.explain_violation)
             return
         core.learn_peer(logon.header.sender_comp_id)
-        if logon.reset_seq_num_flag is True and not self._resetting:
+        if logon.reset_seq_num_flag is True and not self._is_reset_requested:
             self.resets.apply(logon, now)
             return
-        if self._resetting:
+        if self._is_reset_requested:
             core.ledger.reset_answered()
         core.move(Input.PEER_LOGON)
         # Read `last` before `begin`, which may send a ResendRequest. The peer cannot be missing that
         # ResendRequest yet.
         offered, last = next_expected_of(logon, core.config), core.store.next_outgoing - 1
         unrequested = offered is not None and core.config.offer_next_expected
-        resetting = self._resetting
+        resetting = self._is_reset_requested
         core.logged_on(logon, core.config.heart_bt_int, now, reset=resetting, requested=resetting)
         self._recovery.begin(logon.header.msg_seq_num, now, unrequested=unrequested)
-        if offered is not None and not self._resetting:
-            self._resender.offer(offered, last, now)
+        if offered is not None and not self._is_reset_requested:
+            self._resender.resend_unrequested(offered, last, now)
 
     def _answer_failure(self, logon: Any, problems: tuple[Problem, ...], now: Instant) -> Failure | None:
         core, config, header = self._core, self._core.config, logon.header
@@ -305,7 +305,7 @@ class Handshake:
         resets = logon.reset_seq_num_flag is True
         # A peer that answers a reset with number 1 has reset its numbers, even if its Logon lacks
         # ResetSeqNumFlag.
-        if resets or self._resetting:
+        if resets or self._is_reset_requested:
             if number != 1:
                 return CloseReason.PROTOCOL_ERROR, RESET_NOT_AT_ONE if resets else RESET_NOT_ANSWERED
         elif classify(number, expected, poss_dup=False) is Verdict.TOO_LOW:
@@ -313,7 +313,7 @@ class Handshake:
         offered = next_expected_of(logon, config)
         # If the peer requests a reset, this side's next number is 1. If the peer answers this side's reset,
         # it may or may not have counted this side's Logon, so it may expect 1 or 2.
-        maximum = 1 if resets and not self._resetting else core.store.next_outgoing
+        maximum = 1 if resets and not self._is_reset_requested else core.store.next_outgoing
         if offered is not None and offered > maximum:
             return CloseReason.PROTOCOL_ERROR, next_expected_text(offered, maximum)
         return None

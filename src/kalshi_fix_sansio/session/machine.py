@@ -22,7 +22,7 @@ from kalshi_fix_sansio.session.timers import (
     LOGON_DUE,
     LOGOUT_DUE,
     PAGE_DUE,
-    RUNNING,
+    RULES_BY_STATE,
     Rule,
     Timers,
 )
@@ -150,8 +150,8 @@ class Session:
         return len(self._core.outbound.buffer)
 
     def is_released(self, ticket: int) -> bool:
-        """Return whether the bytes that waited for the commit with this ticket no longer wait. They can be
-        written, or were dropped at the end of the session.
+        """Return whether no bytes wait for the commit with this ticket any more: they can be written, or were
+        dropped at the end of the session.
         """
         return self._core.outbound.oldest_ticket > ticket
 
@@ -229,7 +229,7 @@ class Session:
     def receive_data(self, data: bytes, now: Instant) -> None:
         """Process bytes received from the transport. Bytes received after the end of the session are ignored.
 
-        Raises LocalProtocolError before `connect`, or if too many events wait to be fetched (`max_events` or
+        Raises LocalProtocolError before `connect`, or if too many events are unfetched (`max_events` or
         `max_event_bytes`). With `explicit_confirm`, fetched but unconfirmed events count towards `max_events`
         too. If the peer resets the numbers within the session, the answer is a Logon, so this method raises
         the exceptions of `sign_logon`; call `abort` in that case.
@@ -244,12 +244,12 @@ class Session:
             core.event_bytes = 0
         elif len(core.events) >= self._max_events or core.event_bytes >= self._max_event_bytes:
             raise LocalProtocolError(
-                f"{len(core.events)} events wait ({core.event_bytes} bytes); call events() before "
+                f"unfetched events: {len(core.events)} ({core.event_bytes} bytes); call events() before "
                 "receiving more"
             )
         if self._explicit_confirm and len(core.ledger.fetched_marks) + len(core.events) >= self._max_events:
             raise LocalProtocolError(
-                f"{len(core.ledger.fetched_marks)} events are not confirmed, and {len(core.events)} wait; "
+                f"unconfirmed events: {len(core.ledger.fetched_marks)}, unfetched: {len(core.events)}; "
                 "confirm some before receiving more"
             )
         core.event_bytes += len(data)
@@ -332,13 +332,13 @@ class Session:
 
         With `explicit_confirm`, only this method confirms events. It may be called at any time, even after
         the end of the session. If this session `continues` another one, the events of that session are
-        confirmed first. Raises LocalProtocolError if fewer than `count` events wait to be confirmed.
+        confirmed first. Raises LocalProtocolError if fewer than `count` events are unconfirmed.
         """
         ledger = self._core.ledger
         unconfirmed = len(ledger.fetched_marks)
         if count is not None and not 0 <= count <= unconfirmed:
             raise LocalProtocolError(
-                f"cannot confirm {count} events: the number of unconfirmed events is {unconfirmed}"
+                f"count must be 0 to {unconfirmed}, the number of unconfirmed events, not {count}"
             )
         try:
             ledger.confirm(count)
@@ -546,15 +546,15 @@ class Session:
         if waiting <= self._unsent_limit or core.state is _CLOSED:
             return
         if core.timers.commit_at is not None:
-            core.store_failed(StoreError(f"{waiting} bytes wait for a commit of the store"))
+            core.store_failed(StoreError(f"{waiting} bytes are waiting for the store to commit"))
         else:
             core.end(Input.PEER_VIOLATION, CloseReason.PROTOCOL_ERROR, "the peer has stopped reading")
 
     # Time
 
     def next_deadline(self) -> float | None:
-        """Return the time by which to call `handle_timer`, in seconds of `Instant.monotonic`; None for
-        never.
+        """Return the time by which to call `handle_timer`, in seconds of `Instant.monotonic`; None if no call
+        is needed.
         """
         core = self._core
         return core.timers.next_deadline(core.state)
@@ -568,7 +568,7 @@ class Session:
         first = core.timers.next_deadline(state)
         try:
             if first is not None and first <= now.monotonic:
-                for rule in RUNNING[state]:
+                for rule in RULES_BY_STATE[state]:
                     # Evaluate each deadline only after the previous action, which may move it or end the
                     # session. For example, a TestRequest to a silent peer replaces a Heartbeat that is due.
                     due = rule(core.timers)

@@ -32,22 +32,22 @@ Names = tuple[tuple[str, str], ...]
 """The names by which answers refer to a request: pairs of an attribute and its value."""
 MSG_SEQ_NUM = "msg_seq_num"
 """The header attribute by which an answer can refer to every request."""
-BY_NUMBER: Final = (MSG_SEQ_NUM, "")
+NUMBER_NAME: Final = (MSG_SEQ_NUM, "")
 """The first name of a request to which answers refer by its number. The value is empty, because names are
 determined before the number is known. To find a request by its number, `OpenRequests` has a separate index.
 """
-UNNAMED = ""
+NO_ID = ""
 """The attribute in the second name of a request that has no id. The value in this name is the MsgType of the
 request. An answer without an id settles the oldest request of this type that has no id either.
 """
 
-MAX_REMEMBERED: Final = 40_000
-"""Number of hashes after which `Remembered` begins a new set. At most twice as many are kept; an answer adds
-one or two.
+MAX_RECENT_HASHES: Final = 40_000
+"""Number of hashes after which `RecentAnswers` begins a new set.  At most twice as many are kept; an answer
+adds one or two.
 """
 
 
-class Remembered:
+class RecentAnswers:
     """The names and OrderIDs in the latest answers. Only hashes are kept, so the peer cannot fill the memory
     with long ids.
 
@@ -72,7 +72,7 @@ class Remembered:
     def add(self, name: str, created_id: str | None) -> None:
         """Record an answer; `created_id` is the id of the object that its request created, if any."""
         recent = self.recent
-        if len(recent) >= MAX_REMEMBERED:
+        if len(recent) >= MAX_RECENT_HASHES:
             self.previous, self.recent = recent, set()
             recent = self.recent
         recent.add(hash(name))
@@ -110,7 +110,7 @@ class SharedName:
         return min(found, key=attrgetter("key"), default=None)
 
 
-Named = Mapping[Any, "OpenRequest | SharedName"]
+RequestIndex = Mapping[Any, "OpenRequest | SharedName"]
 """Requests by the value of one attribute."""
 
 
@@ -137,11 +137,11 @@ class OpenRequests:
         self.size: int = 0
         """Total bytes of the messages of all requests."""
         self.creating_types: set[str] = set()
-        """MsgTypes of requests that create an object, such as an order (`layout.Answers.creates`)."""
-        self.answered: Remembered = Remembered()
+        """MsgTypes of requests that create an object, such as an order (`layout.AnswerRule.creates`)."""
+        self.answered: RecentAnswers = RecentAnswers()
         """Names in answers, and pairs of a name and the id of the created object (an OrderID)."""
 
-    def index(self, attribute: str) -> Named:
+    def index(self, attribute: str) -> RequestIndex:
         """Return the requests by the value of this attribute, as a view that later changes update."""
         return self._by_number if attribute == MSG_SEQ_NUM else self._by_name[attribute]
 
@@ -215,13 +215,13 @@ def names_of(message: Any, layout: MessageLayout) -> Names:
         if attribute != MSG_SEQ_NUM and (value := getattr(message, attribute))
     ]
     if not names:
-        return BY_NUMBER, (UNNAMED, layout.msg_type)
-    return (BY_NUMBER, *names) if layout.request[0] == MSG_SEQ_NUM else tuple(names)
+        return NUMBER_NAME, (NO_ID, layout.msg_type)
+    return (NUMBER_NAME, *names) if layout.request[0] == MSG_SEQ_NUM else tuple(names)
 
 
 @attrs.frozen
-class TrackingRule:
-    """A compiled `layout.Tracks`."""
+class _Rule:
+    """A compiled `layout.RestingOrderRule`."""
 
     attribute: str
     """The attribute of the report that contains the venue's id of the order."""
@@ -236,7 +236,7 @@ class RestingOrders:
 
     def __init__(self, config: SessionConfig) -> None:
         self._max_orders, self._max_bytes = config.max_resting_orders, config.max_resting_order_bytes
-        self.rules: dict[type[Message], TrackingRule] = {}
+        self.rules: dict[type[Message], _Rule] = {}
         """The rules by class of message; empty if orders are not tracked."""
         self._reports: dict[str, bytes] = {}
         """The bytes of the last report of each order, by the venue's id of the order. Reports are decoded
@@ -250,7 +250,7 @@ class RestingOrders:
             tracks, body = layout.tracks, layout.body
             if tracks is not None and _is_tracked(config, tracks.sessions):
                 resting, done = terms(tracks.resting, body), terms(tracks.done, body)
-                self.rules[layout.cls] = TrackingRule(tracks.attribute, resting, done)
+                self.rules[layout.cls] = _Rule(tracks.attribute, resting, done)
 
     def update(self, message: Message, frame: bytes) -> None:
         """Update an order from a delivered message, if its class reports on orders."""
@@ -273,9 +273,9 @@ class RestingOrders:
             if earlier is not None:
                 self._size -= len(earlier)
 
-    def unverified(self, codec: Codec) -> OrdersUnverified | None:
-        """Return the event that reports the orders at the end of the session, and remove the orders; None if
-        no order is resting.
+    def take_unverified(self, codec: Codec) -> OrdersUnverified | None:
+        """Remove the orders, and return the event that reports them at the end of the session; None if no
+        order is resting.
         """
         if not self._reports and self._complete:
             return None

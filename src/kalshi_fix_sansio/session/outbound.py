@@ -21,7 +21,7 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.errors import EncodeError
 from kalshi_fix_sansio.events import OpenRequest
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.session.checks import usable
+from kalshi_fix_sansio.session.checks import checked_number
 from kalshi_fix_sansio.session.ledger import Ledger
 from kalshi_fix_sansio.session.open_requests import Names
 from kalshi_fix_sansio.session.store import StoredMessage
@@ -31,10 +31,10 @@ MAX_TEXT = 200
 """Maximum length of a Text (58) that the session generates."""
 
 
-_FROM_TO = ((115, 128), (116, 129), (144, 145))
+_ROUTING_TAGS = ((115, 128), (116, 129), (144, 145))
 """Tags of OnBehalfOfCompID and DeliverToCompID, of their SubIDs, and of their LocationIDs."""
-REVERSED: Mapping[int, int] = MappingProxyType(
-    {**dict(_FROM_TO), **{there: here for here, there in _FROM_TO}}
+REVERSE_TAGS: Mapping[int, int] = MappingProxyType(
+    {**dict(_ROUTING_TAGS), **{there: here for here, there in _ROUTING_TAGS}}
 )
 """For each of these tags, the tag that contains its value in an answer (`reply_route`)."""
 
@@ -57,10 +57,10 @@ class Outbound:
         "_max_record",
         "_max_record_bytes",
         "_own_header",
-        "_ready",
+        "_ready_bytes",
         "_record",
         "_record_bytes",
-        "_recorded",
+        "_record_numbers",
         "_send_last_processed",
         "_timers",
         "_waiting",
@@ -83,7 +83,7 @@ class Outbound:
         """
         self._record: dict[int, bytes] = {}
         """The latest sent messages by MsgSeqNum, so that RejectReceived can contain the rejected message."""
-        self._recorded: deque[int] = deque()
+        self._record_numbers: deque[int] = deque()
         """The numbers that were added to `_record`, oldest first. `find_sent` may have removed their messages
         since.
         """
@@ -94,11 +94,11 @@ class Outbound:
         self._ledger = ledger
         self.buffer: bytearray = bytearray()
         """Bytes that `release` has not returned, oldest first."""
-        self._ready = 0
+        self._ready_bytes = 0
         """The number of bytes at the beginning of the buffer whose records are durable."""
         self._waiting: deque[tuple[int, int, float]] = deque()
-        """The parts of the buffer after `_ready`. For each: the ticket of the commit for which it waits, its
-        number of bytes, and the time at which its last byte was queued.
+        """The parts of the buffer after `_ready_bytes`. For each:  the ticket of the commit for which it
+        waits, its number of bytes, and the time at which its last byte was queued.
         """
         self._waiting_bytes = 0
         """The total number of bytes in `_waiting`."""
@@ -153,7 +153,11 @@ class Outbound:
 
         `names` marks a request, whose outcome the session tracks.
         """
-        seq_num, msg_type, sending_time = usable(self._ledger.store.next_outgoing), message.MSG_TYPE, now.utc
+        seq_num, msg_type, sending_time = (
+            checked_number(self._ledger.store.next_outgoing),
+            message.MSG_TYPE,
+            now.utc,
+        )
         header = self._own_header
         # A header with `header_fields` is not reused: the next message would contain them too. Only the
         # constructor converts times to UTC, so a header is not reused for a time in another zone.
@@ -192,7 +196,7 @@ class Outbound:
         names: Names | None,
     ) -> int:
         """Send the unchanged body of a message with the next number; return the number."""
-        seq_num = usable(self._ledger.store.next_outgoing)
+        seq_num = checked_number(self._ledger.store.next_outgoing)
         data = self._codec.with_header(frame, self.header(msg_type, seq_num, now, fields=header_fields))
         stored = StoredMessage(seq_num, now.utc, data) if keep else None
         self.commit(seq_num, data, now, stored=stored, msg_type=msg_type, names=names)
@@ -209,7 +213,7 @@ class Outbound:
         names: Names | None = None,
     ) -> None:
         """Use a number: record the encoded message in the store, then append it to the buffer."""
-        ledger, recorded = self._ledger, self._recorded
+        ledger, recorded = self._ledger, self._record_numbers
         self.took_number = True
         # Record in the store first: if the store fails, the message is not in the buffer.
         if names is None:
@@ -249,11 +253,11 @@ class Outbound:
             data = bytes(buffer)
             buffer.clear()
             self.largest = 0
-            if self._waiting or self._ready:
+            if self._waiting or self._ready_bytes:
                 self.drop()
             return data
         self.assign(ticket, durable)
-        ready, self._ready = self._ready, 0
+        ready, self._ready_bytes = self._ready_bytes, 0
         data = bytes(buffer[:ready])
         del buffer[:ready]
         return data
@@ -266,13 +270,13 @@ class Outbound:
         would be assigned to a later commit than the one that makes their records durable.
         """
         waiting, timers = self._waiting, self._timers
-        new = len(self.buffer) - self._ready - self._waiting_bytes
+        new = len(self.buffer) - self._ready_bytes - self._waiting_bytes
         if new:
             waiting.append((ticket, new, timers.last_sent))
             self._waiting_bytes += new
         while waiting and waiting[0][0] <= durable:
             size = waiting.popleft()[1]
-            self._ready += size
+            self._ready_bytes += size
             self._waiting_bytes -= size
         timers.commit_at = waiting[0][2] + timers.commit_limit if waiting else None
 
@@ -285,7 +289,7 @@ class Outbound:
         """Empty the buffer."""
         self.buffer.clear()
         self._waiting.clear()
-        self._ready = self._waiting_bytes = self.largest = 0
+        self._ready_bytes = self._waiting_bytes = self.largest = 0
         self._timers.commit_at = None
 
     def restart(self, *, unanswered: bool) -> None:
@@ -295,7 +299,7 @@ class Outbound:
         """
         self._ledger.reset(unanswered=unanswered)
         self._record.clear()
-        self._recorded.clear()
+        self._record_numbers.clear()
         self._record_bytes = 0
 
     def find_sent(self, seq_num: int | None) -> Message | None:
@@ -329,7 +333,7 @@ def reply_route(header: Any) -> dict[str, str]:
     """
     members = header.LAYOUT.by_tag
     route = {}
-    for tag, reverse in REVERSED.items():
+    for tag, reverse in REVERSE_TAGS.items():
         if tag in members and reverse in members:
             value = getattr(header, members[tag].attribute)
             if value is not None and _can_be_sent(value):

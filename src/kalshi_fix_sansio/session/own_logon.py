@@ -95,8 +95,8 @@ class OwnLogon:
         if next_expected is not None:
             values[NEXT_EXPECTED] = next_expected
         logon = core.outbound.admin(LOGON, **values)
-        # Recorded before the check, which uses the settings of the Logon (`core.place`). An acceptor uses the
-        # settings of the peer's Logon instead.
+        # Record the settings of the Logon before the check, which uses them (`core.place`). An acceptor uses
+        # the settings of the peer's Logon instead.
         if config.role is Role.INITIATOR:
             core.learn_logon(logon)
         problems = checker(layout, core.place(config.role.sender, LOGON))(logon)
@@ -122,7 +122,7 @@ def next_expected_of(logon: Any, config: SessionConfig) -> int | None:
 
 
 def next_expected_text(offered: int, maximum: int) -> str:
-    """Return the error text for a peer that expects a number that was never sent."""
+    """Return the error text for a NextExpectedMsgSeqNum beyond the last number sent."""
     return f"NextExpectedMsgSeqNum {offered} is too high, expected {maximum} at most"
 
 

@@ -28,7 +28,7 @@ from kalshi_fix_sansio.events import (
 )
 from kalshi_fix_sansio.framing import Frame
 from kalshi_fix_sansio.session.checks import too_high_text
-from kalshi_fix_sansio.session.core import BUSINESS_REJECT, REJECT, RESEND_REQUEST, TO_THE_END, Core
+from kalshi_fix_sansio.session.core import BUSINESS_REJECT, NO_END, REJECT, RESEND_REQUEST, Core
 from kalshi_fix_sansio.session.states import ENDED_STATES, Input, State
 
 HEADER_REASONS = (
@@ -103,17 +103,17 @@ class Recovery:
         "_core",
         "_held",
         "_held_bytes",
+        "_held_numbers",
         "_highest",
-        "_order",
+        "_last_awaited",
+        "_maybe_refused",
         "_process",
         "_request_number",
-        "_requested_to",
         "_search",
-        "_searched_from",
+        "_search_begin",
         "_sent_before",
         "_skip_to",
         "_skip_why",
-        "_suspected",
     )
 
     def __init__(self, core: Core, process: Process) -> None:
@@ -124,13 +124,13 @@ class Recovery:
         Only bytes are held, because a decoded message takes many times their memory.
         """
         self._held_bytes = 0
-        self._order: list[int] = []
+        self._held_numbers: list[int] = []
         """The numbers of the held messages, as a heap."""
         self._highest = 0
         """The highest number received since the gap was detected, even if the message was not held. The gap
         is closed when the expected number exceeds this number.
         """
-        self._requested_to = 0
+        self._last_awaited = 0
         """The last of the missing numbers that are awaited. The ResendRequest may have another range:
         EndSeqNo 0 (no end) or, during a search, a single number.
         """
@@ -139,12 +139,12 @@ class Recovery:
         self._request_number = 0
         """MsgSeqNum of the last ResendRequest sent; 0 if none was sent for this gap."""
         self._search: Search | None = None
-        self._searched_from = 0
+        self._search_begin = 0
         """The first number that was missing when the search began."""
-        self._suspected = False
+        self._maybe_refused = False
         """Whether a Reject without RefSeqNum was received that may refer to the ResendRequest."""
         self._sent_before = 0
-        """No missing message can be the answer to a request that was sent with this or a higher MsgSeqNum."""
+        """The missing messages can only answer requests whose MsgSeqNum is lower than this one."""
         self._skip_to = 0
         """The number to which `settle` advances; it may be far above the expected number."""
         self._skip_why = Skip.FILL
@@ -167,10 +167,9 @@ class Recovery:
         """Process a message whose number is higher than expected; `held` is its frame, or None if it must not
         be held.
 
-        No resend is requested during a reset. After a Logout was sent, none is requested either, because the
-        next logon will request it. With `unrequested`, a resend is requested only if the peer does not begin
-        it on its own. During a search, resent messages are not held, because they are requested again when
-        the search is complete.
+        No resend is requested during a reset. After this side's Logout, the resend is left to the next logon.
+        With `unrequested`, a resend is requested only if the peer does not begin it on its own. During a
+        search, resent messages are not held, because they are requested again when the search is complete.
         """
         core = self._core
         if core.state is State.LOGOUT_SENT:
@@ -187,7 +186,7 @@ class Recovery:
             core.emit(GapDetected(expected, seq_num - 1, recoverable=True))
             core.move(Input.PEER_GAP)
             self._request_to(seq_num - 1, now, unrequested=unrequested)
-        if self._search is not None and seq_num <= self._requested_to:
+        if self._search is not None and seq_num <= self._last_awaited:
             if self._search.record_served(seq_num):
                 self._narrow(self._search, now)
             return
@@ -202,7 +201,7 @@ class Recovery:
         ):
             self._held[seq_num] = held
             self._held_bytes += size
-            heapq.heappush(self._order, seq_num)
+            heapq.heappush(self._held_numbers, seq_num)
 
     def skip(self, new_seq_no: int, why: Skip) -> None:
         """Let `settle` advance the expected number to `new_seq_no`, because the peer will not send the
@@ -222,8 +221,8 @@ class Recovery:
         core, ledger = self._core, self._core.ledger
         while True:
             expected = ledger.expected
-            if self._order and self._order[0] == expected:
-                heapq.heappop(self._order)
+            if self._held_numbers and self._held_numbers[0] == expected:
+                heapq.heappop(self._held_numbers)
                 held = self._held.pop(expected)
                 if held is None:
                     ledger.expected = expected + 1
@@ -239,7 +238,7 @@ class Recovery:
             elif self._skip_to > expected:
                 # Stop before the next held message. The peer wants to skip it too, but it was received, and
                 # may report a trade.
-                stop = min(self._skip_to, self._order[0]) if self._order else self._skip_to
+                stop = min(self._skip_to, self._held_numbers[0]) if self._held_numbers else self._skip_to
                 # Emit the event before the expected number advances: if the process crashes before the event
                 # is confirmed, the skip is then detected again.
                 self._emit_skipped(expected, stop - 1)
@@ -270,16 +269,16 @@ class Recovery:
             if self._highest < expected:  # otherwise the next logon requests the rest
                 self._core.give_up_on(self._core.ledger.take_suspects(), Uncertainty.ANSWERS_LOST)
             return
-        if self._search is not None and expected == self._searched_from:
+        if self._search is not None and expected == self._search_begin:
             return  # no message arrived in sequence, so the search continues
-        if expected <= self._requested_to and self._search is None:
+        if expected <= self._last_awaited and self._search is None:
             self._wait(now)
-        elif expected <= self._requested_to:
+        elif expected <= self._last_awaited:
             # The peer has resent or skipped the first missing message after all, so the search is obsolete.
-            self._request_to(self._requested_to, now)
+            self._request_to(self._last_awaited, now)
         elif expected <= self._highest:
             # There is a second gap behind the first, or messages were dropped for lack of space.
-            self._request_to(self._order[0] - 1 if self._order else self._highest, now)
+            self._request_to(self._held_numbers[0] - 1 if self._held_numbers else self._highest, now)
         else:
             unanswered = self._core.ledger.take_suspects()
             self._core.emit(GapClosed(expected))
@@ -290,13 +289,13 @@ class Recovery:
     def handle_stall(self, now: Instant) -> None:
         """Repeat the ResendRequest or, after `resend_attempts`, log out."""
         expected = self._core.ledger.expected
-        if self._suspected:
+        if self._maybe_refused:
             self.handle_refusal(now)
             return
         if self._attempts < self._core.config.resend_attempts:
             self._request(now)
             return
-        text = f"the resend of messages {expected} to {self._requested_to} did not arrive"
+        text = f"the resend of messages {expected} to {self._last_awaited} did not arrive"
         self._core.begin_logout(Input.RESEND_OVERDUE, CloseReason.SEQUENCE_GAP, text, now)
 
     def is_refused_by(self, message: Any) -> bool:
@@ -316,7 +315,7 @@ class Recovery:
         ):
             return False
         if message.ref_seq_num is None and message.ref_msg_type in {None, RESEND_REQUEST}:
-            self._suspected = True
+            self._maybe_refused = True
         return bool(message.ref_seq_num == self._request_number)
 
     def handle_refusal(self, now: Instant) -> None:
@@ -327,15 +326,15 @@ class Recovery:
         limited number of requests.
         """
         search = self._search
-        self._suspected = False
+        self._maybe_refused = False
         if search is not None:
             search.record_refused()
         else:
-            end = self._requested_to + 1
+            end = self._last_awaited + 1
             begin = self._core.ledger.expected
-            self._searched_from = begin
+            self._search_begin = begin
             # If only one message is missing, the refused request was for this message alone, so it is lost.
-            search = self._search = Search(end if begin == self._requested_to else begin, end)
+            search = self._search = Search(end if begin == self._last_awaited else begin, end)
         self._narrow(search, now)
 
     def _narrow(self, search: Search, now: Instant) -> None:
@@ -367,21 +366,21 @@ class Recovery:
         """Clear the state. Call this when no message is missing, or when the numbers restart at 1."""
         self._held.clear()
         self._held_bytes = 0
-        self._order.clear()
-        self._highest = self._requested_to = self._attempts = self._skip_to = 0
+        self._held_numbers.clear()
+        self._highest = self._last_awaited = self._attempts = self._skip_to = 0
         self._request_number = 0
         self._search = None
-        self._suspected = False
+        self._maybe_refused = False
         self._core.timers.resend_at = None
 
     def _request_to(self, end: int, now: Instant, *, unrequested: bool = False) -> None:
         """Begin to wait for all messages up to `end`; request them, unless the peer resends them without a
         request (`unrequested`).
         """
-        self._requested_to = end
+        self._last_awaited = end
         self._attempts = 0
         self._search = None
-        self._suspected = False
+        self._maybe_refused = False
         # The peer sent the missing messages before it read the message that this side sends next.
         self._sent_before = self._core.store.next_outgoing
         if unrequested:
@@ -391,11 +390,11 @@ class Recovery:
 
     def _request(self, now: Instant) -> None:
         """Request, or request again, all missing messages, or the single message of a search."""
-        begin, end = self._core.ledger.expected, self._requested_to
+        begin, end = self._core.ledger.expected, self._last_awaited
         if self._search is not None:
             begin = end = self._search.probe
         elif self._core.config.protocol_options.open_ended_resend:
-            end = TO_THE_END
+            end = NO_END
         request = self._core.outbound.admin(RESEND_REQUEST, begin_seq_no=begin, end_seq_no=end)
         self._request_number = self._core.outbound.post(request, now, keep=False)
         self._attempts += 1
@@ -403,6 +402,6 @@ class Recovery:
 
     def _wait(self, now: Instant) -> None:
         """Restart the timer of a resend that makes progress."""
-        self._suspected = False
+        self._maybe_refused = False
         self._attempts = 1  # the request that the peer is answering
         self._core.timers.resend_at = now.monotonic + self._core.config.resend_timeout

@@ -21,11 +21,11 @@ from kalshi_fix_sansio.dialect.base import Message
 from kalshi_fix_sansio.dialect.problems import Problem, Reason
 from kalshi_fix_sansio.events import ResendServed, Uncertainty
 from kalshi_fix_sansio.framing import Frame
-from kalshi_fix_sansio.session.checks import usable
-from kalshi_fix_sansio.session.core import SEQUENCE_RESET, TO_THE_END, Core
+from kalshi_fix_sansio.session.checks import checked_number
+from kalshi_fix_sansio.session.core import NO_END, SEQUENCE_RESET, Core
 from kalshi_fix_sansio.session.store import StoredMessage
 
-PAGE = 256 * 1024
+PAGE_SIZE = 256 * 1024
 """Number of unsent bytes at which a resend pauses, or `max_unsent` if that is less."""
 MESSAGES_PER_TURN = 500
 """Maximum number of stored messages read in one turn (one call to the session), for all its ResendRequests.
@@ -85,16 +85,16 @@ class Resender:
         problem = self._problem(request)
         if problem is not None:
             self._core.reject(request, (problem,), now)
-            # If the store has dropped the messages, the peer will not receive them. If BeginSeqNo was not
-            # sent yet, this range is empty.
+            # If the store has dropped the messages, the peer will not receive them. If BeginSeqNo has not
+            # been sent yet, this range is empty.
             if problem.tag == BEGIN_SEQ_NO and request.begin_seq_no:
                 self._give_up_between(request.begin_seq_no, self._core.store.oldest_kept)
             return
         last = self._core.store.next_outgoing - 1
-        end = last if request.end_seq_no == TO_THE_END else request.end_seq_no
+        end = last if request.end_seq_no == NO_END else request.end_seq_no
         self._start(request.begin_seq_no, end, request, now)
 
-    def offer(self, begin: int, end: int, now: Instant) -> None:
+    def resend_unrequested(self, begin: int, end: int, now: Instant) -> None:
         """Resend the messages that are missing according to the peer's NextExpectedMsgSeqNum (789), without a
         ResendRequest.
 
@@ -131,9 +131,11 @@ class Resender:
             tag, name = (BEGIN_SEQ_NO, "BeginSeqNo") if begin is None else (END_SEQ_NO, "EndSeqNo")
             return Problem(Reason.REQUIRED_TAG_MISSING, f"{name} is missing or unreadable", tag)
         if not 1 <= begin < store.next_outgoing:
-            text = f"BeginSeqNo {begin} was not sent yet; the last number sent is {store.next_outgoing - 1}"
+            text = (
+                f"BeginSeqNo {begin} has not been sent yet; the last number sent is {store.next_outgoing - 1}"
+            )
             return Problem(Reason.VALUE_INCORRECT, text, BEGIN_SEQ_NO, str(begin))
-        if end != TO_THE_END and end < begin:
+        if end != NO_END and end < begin:
             text = f"EndSeqNo {end} is before BeginSeqNo {begin}"
             return Problem(Reason.VALUE_INCORRECT, text, END_SEQ_NO, str(end))
         return self._retention_problem(begin)
@@ -160,7 +162,7 @@ class Resender:
         self._paused_at = now.monotonic
         # A resend must not fill the buffer to twice `max_unsent`, where the session ends because the peer has
         # stopped reading.
-        page = min(PAGE, core.config.max_unsent)
+        page = min(PAGE_SIZE, core.config.max_unsent)
         if job is None or len(core.outbound.buffer) >= page or self._turn_is_over():
             return
         # Checked for each page, because the store may drop messages during a long resend.
@@ -227,7 +229,7 @@ class Resender:
         if new_seq_no <= job.position:
             return
         outbound = self._core.outbound
-        fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=usable(new_seq_no))
+        fill = outbound.admin(SEQUENCE_RESET, gap_fill_flag=True, new_seq_no=checked_number(new_seq_no))
         # FIXT 1.1, "Standard message header": if the original time is unknown, OrigSendingTime is equal to
         # SendingTime.
         duplicate = {"poss_dup_flag": True, "orig_sending_time": now.utc}

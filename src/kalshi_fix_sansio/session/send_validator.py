@@ -115,10 +115,10 @@ class SendValidator:
         # Answered requests are limited too until their answers are confirmed, because the store still
         # contains them.
         requests, count = ledger.open, len(ledger.open.by_key)
-        if count >= self._max_open or ledger.settling > self._max_open:
+        if count >= self._max_open or ledger.settling_count > self._max_open:
             raise LocalProtocolError(
-                f"too many open requests: {count} without an answer, and {ledger.settling} with an answer "
-                "that is not confirmed; wait until there are fewer, or raise max_open_requests"
+                f"too many open requests: {count} without an answer, and {ledger.settling_count} with an "
+                "answer that is not confirmed; wait until there are fewer, or raise max_open_requests"
             )
         if requests.size >= self._max_open_bytes or ledger.settling_bytes > self._max_open_bytes:
             raise LocalProtocolError(

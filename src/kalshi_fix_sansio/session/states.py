@@ -86,14 +86,14 @@ class Input(Enum):
     @property
     def source(self) -> Source:
         """The party that causes the input."""
-        if self in _CALLER:
+        if self in _CALLER_INPUTS:
             return Source.CALLER
         if self is Input.STORE_FAILED:
             return Source.STORE
         return Source.PEER if self.name.startswith("PEER_") else Source.TIMER
 
 
-_CALLER = frozenset(
+_CALLER_INPUTS = frozenset(
     {
         Input.CONNECT,
         Input.LISTEN,
@@ -106,7 +106,7 @@ _CALLER = frozenset(
     }
 )
 Row = Mapping[Input, State | None]
-_NOTHING_FROM_THE_PEER = {i: None for i in Input if i.source is Source.PEER}
+_NO_PEER_INPUTS = {i: None for i in Input if i.source is Source.PEER}
 _CONNECTED = {Input.ABORT: State.CLOSED, Input.PEER_VIOLATION: State.CLOSED, Input.PEER_GONE: State.CLOSED}
 _LOGGED_OUT = {**_CONNECTED, Input.PEER_LOGOUT: State.CLOSED, Input.LOGOUT_OVERDUE: State.CLOSED}
 _LOGGED_ON = {
@@ -123,9 +123,9 @@ _LOGGED_ON = {
     Input.SILENCE: State.CLOSED,
 }
 
-_CHANGES: Mapping[State, Row] = {
+_ENTRIES: Mapping[State, Row] = {
     State.DISCONNECTED: {
-        **_NOTHING_FROM_THE_PEER,
+        **_NO_PEER_INPUTS,
         Input.CONNECT: State.LOGON_SENT,
         Input.LISTEN: State.AWAITING_LOGON,
         Input.ABORT: State.CLOSED,
@@ -176,7 +176,7 @@ def _row(state: State) -> Row:
     state.
     """
     rest = {i: None if i.source is Source.CALLER else state for i in Input}
-    return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **_CHANGES[state]})
+    return MappingProxyType({**rest, Input.STORE_FAILED: State.CLOSED, **_ENTRIES[state]})
 
 
 TRANSITIONS: Mapping[State, Row] = MappingProxyType({state: _row(state) for state in State})

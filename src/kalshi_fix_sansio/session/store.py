@@ -50,8 +50,8 @@ class MessageStore(Protocol):
 
     Attributes:
         on_commit: A function that the user of the store sets. The store calls it after `durable` has changed,
-            and when the store has failed or was lost. The store may call it in any thread, and holds no lock
-            meanwhile. A store that commits at once never calls it.
+            and when the store has failed or has been lost. The store may call it in any thread, and holds no
+            lock meanwhile. A store that commits at once never calls it.
     """
 
     on_commit: Callable[[], object]
@@ -64,9 +64,9 @@ class MessageStore(Protocol):
 
     @property
     def generation(self) -> int:
-        """How many times the outgoing numbers were restarted since the store was created: by `reset`, or by
-        `renumber` if it changes the outgoing number. Together with MsgSeqNum, the generation identifies a
-        sent message.
+        """Number of times that the outgoing numbers have been restarted since the store was created: by
+        `reset`, or by `renumber` if it changes the outgoing number. Together with MsgSeqNum, the generation
+        identifies a sent message.
         """
 
     @property
@@ -85,8 +85,8 @@ class MessageStore(Protocol):
 
     @property
     def oldest_kept(self) -> int:
-        """The number after that of the last dropped message. No message with this or a higher number has been
-        dropped.
+        """The number after that of the last dropped message: no message with this number or a higher one has
+        been dropped.
         """
 
     def record_sent(self, seq_num: int, message: StoredMessage | None) -> None:
@@ -171,10 +171,10 @@ class MemoryStore:
         self._bytes = 0
         """Total bytes of the frames in `_messages`."""
         self._kept_numbers: list[int] = []
-        """The numbers of the messages, in ascending order. The messages of the first `_forgotten` numbers are
-        already dropped.
+        """The numbers of the messages, in ascending order. The messages with the first `_dropped_count` of
+        these numbers have  already been dropped.
         """
-        self._forgotten = 0
+        self._dropped_count = 0
 
     @property
     def kept(self) -> int:
@@ -195,7 +195,7 @@ class MemoryStore:
         `max_bytes`."""
         messages, numbers = self._messages, self._kept_numbers
         while messages:
-            number = numbers[self._forgotten]
+            number = numbers[self._dropped_count]
             if (
                 messages[number].sent_at >= time
                 and len(messages) <= self._max_messages
@@ -204,12 +204,12 @@ class MemoryStore:
                 break
             self._bytes -= len(messages.pop(number).frame)
             self.oldest_kept = number + 1
-            self._forgotten += 1
-        if self._forgotten > len(messages):
+            self._dropped_count += 1
+        if self._dropped_count > len(messages):
             # Delete these numbers only when they are more than half of the list, because deleting them moves
             # all the others.
-            del numbers[: self._forgotten]
-            self._forgotten = 0
+            del numbers[: self._dropped_count]
+            self._dropped_count = 0
 
     def advance_incoming(self, next_incoming: int) -> None:
         """Record that all messages before this number were handled."""
@@ -223,7 +223,7 @@ class MemoryStore:
         self.reset_unanswered = unanswered
         self._messages.clear()
         self._kept_numbers.clear()
-        self._bytes = self._forgotten = 0
+        self._bytes = self._dropped_count = 0
 
     def reset_answered(self) -> None:
         """Record that the peer has accepted the reset."""
@@ -269,5 +269,5 @@ class MemoryStore:
     def sent_between(self, begin: int, end: int) -> Iterator[StoredMessage]:
         """Yield the messages kept from `begin` to `end` inclusive, in order."""
         numbers = self._kept_numbers
-        for index in range(bisect_left(numbers, begin, self._forgotten), bisect_right(numbers, end)):
+        for index in range(bisect_left(numbers, begin, self._dropped_count), bisect_right(numbers, end)):
             yield self._messages[numbers[index]]

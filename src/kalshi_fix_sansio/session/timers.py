@@ -96,7 +96,7 @@ class Timers:
     def next_deadline(self, state: State) -> float | None:
         """Return the earliest deadline that applies in this state; None if there is none."""
         first = NEVER
-        for rule in RUNNING[state]:
+        for rule in RULES_BY_STATE[state]:
             due = rule(self)
             if due is not None and due < first:
                 first = due
@@ -114,7 +114,7 @@ CALL_DUE: Rule = attrgetter("call_at")
 _HANDSHAKE: tuple[Rule, ...] = (COMMIT_DUE, LOGON_DUE)
 _LOGGED_ON: tuple[Rule, ...] = (COMMIT_DUE, Timers.silence_due, Timers.heartbeat_due, PAGE_DUE, CALL_DUE)
 
-RUNNING: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
+RULES_BY_STATE: Mapping[State, tuple[Rule, ...]] = MappingProxyType(
     {
         State.DISCONNECTED: (),
         State.AWAITING_LOGON: _HANDSHAKE,
@@ -137,7 +137,8 @@ After a Logout, no Heartbeats are sent, and the session ends at the deadline for
 
 
 MIN_CALL_INTERVAL = 1.0
-"""The caller must call at least once in this many seconds, or in a third of the tolerance if that is longer.
+"""Shortest interval, in seconds, within which the caller must call the session again. The interval is a third
+of the tolerance if that is longer.
 """
 
 
@@ -145,7 +146,7 @@ class SendingTimes:
     """The accepted range of SendingTime."""
 
     __slots__ = (
-        "_call_within",
+        "_call_interval",
         "_grace",
         "_since",
         "_timers",
@@ -168,8 +169,8 @@ class SendingTimes:
         """The range of SendingTimes of the messages that may have waited to be read."""
         self._timers = timers
         self._tolerance = None if tolerance is None else timedelta(seconds=tolerance)
-        self._call_within = NEVER if tolerance is None else max(MIN_CALL_INTERVAL, tolerance / 3)
-        self._grace = self._call_within / 2
+        self._call_interval = NEVER if tolerance is None else max(MIN_CALL_INTERVAL, tolerance / 3)
+        self._grace = self._call_interval / 2
         """Maximum delay of a call, in seconds, before the caller counts as blocked."""
 
     def record_call(self, now: Instant) -> bool:
@@ -189,10 +190,10 @@ class SendingTimes:
         if was_blocked:
             # Time since the last call, by each clock. The range begins earlier by the tolerance, because a
             # message that arrived just after that call may have been sent that much earlier.
-            by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_within)
+            by_monotonic = timedelta(seconds=monotonic - timers.call_at + self._call_interval)
             by_utc = utc - self.latest + tolerance
             self.catch_up(utc - max(by_monotonic, by_utc) - tolerance, utc)
-        timers.call_at = monotonic + self._call_within
+        timers.call_at = monotonic + self._call_interval
         self.earliest, self.latest = utc - tolerance, utc + tolerance
         return was_blocked
 

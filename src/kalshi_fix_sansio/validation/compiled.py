@@ -49,7 +49,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Place,
     Presence,
 )
-from kalshi_fix_sansio.dialect.limits import MULTIPLE, limit_check, where_words
+from kalshi_fix_sansio.dialect.limits import MULTIPLE_CODE_TYPES, limit_check, where_words
 from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.scalars import MAX_INT_DIGITS
 from kalshi_fix_sansio.validation import rules
@@ -93,9 +93,9 @@ class _Writer:
     def block(self, layout: BlockLayout, at: str, where: str) -> list[str]:
         """Return the lines that check the block in the variable `at`.
 
-        `where` is the source of an expression for the text that identifies the group entry. The order of the
-        lines is the order of the problems: missing members, forbidden members, limits, conditions, choices
-        (`OneOf`), groups.
+        `where` is the source of an expression whose value is the text that identifies the group entry. The
+        order of the lines is the order of the problems: missing members, forbidden members, limits,
+        conditions, choices (`OneOf`), groups.
         """
         by_name = {member.name: member for member in layout.members}
         required: list[str] = []
@@ -109,7 +109,7 @@ class _Writer:
             when = rules.conditions_of(member, self.place)
             # A forbidden member is reported only as forbidden; its value is not checked.
             if when is None or presence is Presence.FORBIDDEN:
-                statement = self._problem(rules.unwanted(member, "must not be sent here"), where)
+                statement = self._problem(rules.forbidden_problem(member, "must not be sent here"), where)
                 forbidden += [f"if {_presence_test(member, value)}: {statement}"]
                 continue
             conditions += self._conditions(member, when, at, where, by_name)
@@ -118,7 +118,7 @@ class _Writer:
                 groups += self._group(member, at, where, by_name, is_required=is_required)
                 continue
             if is_required:
-                required += [f"if {value} is None: {self._problem(rules.missing(member), where)}"]
+                required += [f"if {value} is None: {self._problem(rules.missing_problem(member), where)}"]
             if self.limits:
                 limits += self._limits(member, at, where, by_name)
         choices: list[str] = []
@@ -201,7 +201,12 @@ class _Writer:
             # The value has no other limits, so every enum member is valid. `value_check` handles values of
             # other classes, some of which are valid, such as text with several codes.
             guards = [f"v.__class__ is not {self._name(field.codes)}"]
-        elif coded and not ranged and not has_format_limit and all(_only_values(limit) for limit in limits):
+        elif (
+            coded
+            and not ranged
+            and not has_format_limit
+            and all(_limits_only_values(limit) for limit in limits)
+        ):
             # Only the enum members that the limit allows are valid. There is exactly one limit, because at
             # most one applies in a `Place` (`rules.limits_of`).
             (limit,) = limits
@@ -234,15 +239,15 @@ class _Writer:
                 for number, condition in enumerate(conditions)
             ]
 
-        absent = chain(when.required_when, lambda words: rules.missing(member, words))
+        absent = chain(when.required_when, lambda words: rules.missing_problem(member, words))
         present = chain(
             when.forbidden_when,
-            lambda words: rules.unwanted(member, "must not be sent", words and f" {words}"),
+            lambda words: rules.forbidden_problem(member, "must not be sent", words and f" {words}"),
         )
         if when.only_when:
             holds = " or ".join(self._holds(condition, at, by_name) for condition in when.only_when)
             words = ", or ".join(where_words(condition, by_name) for condition in when.only_when)
-            statement = self._problem(rules.unwanted(member, "may be sent", f" only {words}"), where)
+            statement = self._problem(rules.forbidden_problem(member, "may be sent", f" only {words}"), where)
             present += [f"{'elif' if present else 'if'} not ({holds}): {statement}"]
         is_there = _presence_test(member, f"{at}.{member.attribute}")
         lines = [f"if {is_there}:", *_indent(present)] if present else []
@@ -270,7 +275,7 @@ class _Writer:
             return "True" if "" in values else present
         allowed, wire = self._name(frozenset(values)), f"{self._name(rules.formatter_of(member))}({value})"
         matches = f"{wire} in {allowed}"
-        if member.field.fix_type in MULTIPLE:
+        if member.field.fix_type in MULTIPLE_CODE_TYPES:
             matches = f"not {allowed}.isdisjoint({wire}.split(' '))"  # one of several codes is enough
         plain = _lookup_class(member)
         if plain is not None:
@@ -291,9 +296,9 @@ class _Writer:
         # This is always a tuple, because every choice in the spec has at least two members.
         lines = [f"there = ({there})", "n = there.count(True)"]
         if not rule.optional:
-            lines += [f"if not n: {self._problem(rules.none_of(members), where)}"]
+            lines += [f"if not n: {self._problem(rules.none_present_problem(members), where)}"]
         if not rule.at_least:
-            lines += [f"if n > 1: {self._problem(rules.several_of(members), where, 'there')}"]
+            lines += [f"if n > 1: {self._problem(rules.several_present_problem(members), where, 'there')}"]
         return lines
 
     # --- groups ---------------------------------------------------------------------------------------
@@ -321,13 +326,13 @@ class _Writer:
                     *counted,
                     f"for {number}, {entry} in enumerate({entries}, 1):",
                     f"    if {entry}.__class__ is not {cls} and not isinstance({entry}, {cls}):",
-                    f"        {self._problem(rules.not_an_entry(member), where, number, entry)}",
+                    f"        {self._problem(rules.entry_class_problem(member), where, number, entry)}",
                     *([] if not inner else ["    else:", *_indent(_indent(inner))]),
                 ]
             ),
         ]
         if is_required and member.minimum:
-            lines += [f"else: {self._problem(rules.missing(member), where)}"]
+            lines += [f"else: {self._problem(rules.missing_problem(member), where)}"]
         return lines
 
     def _count_lines(
@@ -342,12 +347,12 @@ class _Writer:
             return []
         bounds = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum}"
         statement = self._problem(
-            rules.miscounted(member, f"{bounds}{suffix}".rstrip()), where, f"len({entries})"
+            rules.entry_count_problem(member, f"{bounds}{suffix}".rstrip()), where, f"len({entries})"
         )
         return [f"if {' or '.join(wrong)}: {statement}"]
 
 
-def _only_values(limit: Limit) -> bool:
+def _limits_only_values(limit: Limit) -> bool:
     """Return whether a limit is only a list of values."""
     return bool(limit.values) and limit == Limit(limit.when, values=limit.values, unit=limit.unit)
 
@@ -360,8 +365,8 @@ def _presence_test(member: Member, value: str) -> str:
 
 
 def _lookup_class(member: FieldMember) -> Any:
-    """Return the class whose instances can be checked by a lookup, without encoding them; None if the member
-    has none.
+    """Return the class whose instances can be checked by a lookup, without encoding them; None if there is no
+    such class.
     """
     return bool if member.field.kind is Kind.BOOLEAN else member.field.codes
 

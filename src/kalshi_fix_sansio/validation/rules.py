@@ -27,8 +27,8 @@ ProblemFactory = Callable[[str], Problem]
 groups).
 """
 
-MAX_CACHED_VALID: Final = 2048
-"""Maximum number of valid decimals cached for a field. When the cache is full, it is emptied."""
+MAX_CACHED_DECIMALS: Final = 2048
+"""Maximum number of valid decimals that are cached for a field. When the cache is full, it is emptied."""
 
 
 # --- requirements in a context -----------------------------------------------------------------------
@@ -78,10 +78,11 @@ def conditions_of(member: Member, place: Place) -> Conditions | None:
 
 
 def limits_of(member: Member, place: Place) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    """Return two tuples of limits of a member in this context. The first contains the limit without terms, or
-    is empty. The second contains limits with terms: if the terms hold, such a limit replaces the first, and
-    if several hold, the last one applies. A limit without terms cancels all limits before it. A limit that
-    depends on an unknown Logon is not applied, but cancels all limits before it too.
+    """Return the limits of a member in this context, as two tuples. The first contains the limit without
+    terms, or is empty. The second contains the limits with terms: a limit whose terms hold replaces the one
+    without terms, and if the terms of several limits hold, the last of these limits applies. A limit without
+    terms cancels all limits before it. A limit that depends on an unknown Logon is not applied, but cancels
+    all limits before it too.
     """
     base: tuple[Limit, ...] = ()
     overrides: tuple[Limit, ...] = ()
@@ -105,7 +106,7 @@ def label(member: Member) -> str:
     return f"{member.name} ({member.tag})"
 
 
-def missing(member: Member, when: str = "") -> ProblemFactory:
+def missing_problem(member: Member, when: str = "") -> ProblemFactory:
     """Return a function that builds the problem for a missing required member; `when` is text from
     `where_words`.
     """
@@ -115,14 +116,14 @@ def missing(member: Member, when: str = "") -> ProblemFactory:
     )
 
 
-def unwanted(member: Member, text: str, suffix: str = "") -> ProblemFactory:
+def forbidden_problem(member: Member, text: str, suffix: str = "") -> ProblemFactory:
     """Return a function that builds the problem for a forbidden member."""
     return lambda where: Problem(
         Reason.TAG_NOT_DEFINED_FOR_MESSAGE, f"{label(member)} {text}{where}{suffix}", member.tag
     )
 
 
-def none_of(members: tuple[Member, ...]) -> ProblemFactory:
+def none_present_problem(members: tuple[Member, ...]) -> ProblemFactory:
     """Return a function that builds the problem for a block without any of these members."""
     names = ", ".join(map(label, members))
     return lambda where: Problem(
@@ -130,9 +131,9 @@ def none_of(members: tuple[Member, ...]) -> ProblemFactory:
     )
 
 
-def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
-    """Return a function that builds the problem for a block with more than one of these members. Its second
-    argument contains, for each member, whether it is present.
+def several_present_problem(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]], Problem]:
+    """Return a function that builds the problem for a block with more than one of these members. The second
+    argument of this function contains, for each member, whether it is present.
     """
     names = ", ".join(map(label, members))
 
@@ -144,7 +145,7 @@ def several_of(members: tuple[Member, ...]) -> Callable[[str, tuple[bool, ...]],
     return problem
 
 
-def miscounted(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
+def entry_count_problem(member: GroupMember, bounds: str) -> Callable[[str, int], Problem]:
     """Return a function that builds the problem for a group with too few or too many entries."""
     return lambda where, count: Problem(
         Reason.VALUE_INCORRECT,
@@ -159,7 +160,7 @@ def entry_words(member: GroupMember) -> Callable[[int, str], str]:
     return lambda number, where: f" in entry {number} of {label(member)}{where}"
 
 
-def not_an_entry(member: GroupMember) -> Callable[[str, int, object], Problem]:
+def entry_class_problem(member: GroupMember) -> Callable[[str, int, object], Problem]:
     """Return a function that builds the problem for an object that is not an entry of this group."""
     expected = member.entry.cls.__name__
     return lambda where, number, entry: Problem(
@@ -204,7 +205,7 @@ class ValueCheck:
         before = len(problems)
         self(problems, value, where)
         if len(problems) == before:
-            if len(self.valid_decimals) >= MAX_CACHED_VALID:
+            if len(self.valid_decimals) >= MAX_CACHED_DECIMALS:
                 self.valid_decimals.clear()
             self.valid_decimals.add(value)
 

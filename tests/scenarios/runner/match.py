@@ -14,10 +14,10 @@ from kalshi_fix_sansio.dialect.problems import Problem
 from kalshi_fix_sansio.events import Event
 from kalshi_fix_sansio.scalars import FORMATTERS
 from tests.helpers import Clock
-from tests.scenarios.runner.model import EventPattern, Fields, Moment, Part, Value
+from tests.scenarios.runner.model import EventPattern, Fields, Moment, Substring, Value
 
 MSG_TYPE = 35
-NOT_SHOWN = (8, 9, 10, 49, 56)
+HIDDEN_TAGS = (8, 9, 10, 49, 56)
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ class Matcher:
         return all(self._value_matches(found.get(tag), value) for tag, value in pattern)
 
     def _value_matches(self, found: str | None, expected: Value) -> bool:
-        if isinstance(expected, Part):
+        if isinstance(expected, Substring):
             return found is not None and expected.text in found
         if isinstance(expected, Moment):
             return found == expected.text(self.start, self.clock)
@@ -50,7 +50,7 @@ class Matcher:
         if isinstance(found, Message):
             requested: Fields = expected if isinstance(expected, tuple) else ((MSG_TYPE, str(expected)),)
             return all(self._value_matches(value_in(found, tag), value) for tag, value in requested)
-        if isinstance(expected, Part):
+        if isinstance(expected, Substring):
             return isinstance(found, str) and expected.text in found
         if isinstance(found, Enum):
             return bool(found.name == expected)
@@ -64,7 +64,7 @@ class Matcher:
     def show(self, frame: bytes) -> str:
         """Return a message with field names, without the fields that every message has."""
         fields = fields_of(frame)
-        return self.show_pattern([(tag, value) for tag, value in fields.items() if tag not in NOT_SHOWN])
+        return self.show_pattern([(tag, value) for tag, value in fields.items() if tag not in HIDDEN_TAGS])
 
     def show_pattern(self, fields: Sequence[tuple[int, Value]]) -> str:
         """Return a pattern in the format of `show`."""
@@ -81,7 +81,7 @@ class Matcher:
     def _show_value(self, value: Value) -> str:
         if isinstance(value, Moment):
             return value.text(self.start, self.clock)
-        if isinstance(value, Part):
+        if isinstance(value, Substring):
             return f"..{value.text}.."
         return "(absent)" if value is None else value
 

@@ -29,13 +29,13 @@ class Moment:
 
 
 @attrs.frozen
-class Part:
+class Substring:
     """Matches any text that contains this text."""
 
     text: str
 
 
-Value = str | Moment | Part | None
+Value = str | Moment | Substring | None
 """The value of a field; None for an absent field."""
 Fields = tuple[tuple[int, Value], ...]
 
@@ -51,7 +51,7 @@ class MessageSpec:
 
 
 @attrs.frozen
-class PeerSends:
+class PeerInput:
     """Messages and other bytes, delivered in one chunk unless `cut` is set."""
 
     parts: tuple[MessageSpec | bytes, ...]
@@ -60,19 +60,19 @@ class PeerSends:
 
 
 @attrs.frozen
-class PeerCloses:
+class PeerDisconnect:
     """The peer ends the connection."""
 
 
 @attrs.frozen
-class PeerReads:
+class PeerReadState:
     """The peer stops reading, or reads again."""
 
     is_reading: bool
 
 
 @attrs.frozen
-class UserCalls:
+class UserCall:
     """A call by the session's user."""
 
     name: str
@@ -81,13 +81,13 @@ class UserCalls:
 
 
 @attrs.frozen
-class UserWatches:
+class UserFetchState:
     """The user stops fetching events, or resumes."""
 
-    is_watching: bool
+    is_fetching: bool
 
 
-Action = PeerSends | PeerCloses | PeerReads | UserCalls | UserWatches
+Action = PeerInput | PeerDisconnect | PeerReadState | UserCall | UserFetchState
 
 
 @attrs.frozen

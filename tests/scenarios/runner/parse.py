@@ -19,13 +19,13 @@ from tests.scenarios.runner.model import (
     EventPattern,
     Fields,
     MessageSpec,
-    PeerCloses,
-    PeerReads,
-    PeerSends,
+    PeerDisconnect,
+    PeerInput,
+    PeerReadState,
     Scenario,
     Step,
-    UserCalls,
-    UserWatches,
+    UserCall,
+    UserFetchState,
     Value,
 )
 
@@ -49,8 +49,8 @@ USER_WORDS = (
     "confirm",
     "restart",
 )
-NEEDS_TEXT = {"refuse", "abort"}
-NEEDS_NOTHING = {"connect", "restart", "confirm"}
+CALLS_WITH_TEXT = {"refuse", "abort"}
+CALLS_WITHOUT_ARGUMENT = {"connect", "restart", "confirm"}
 
 
 def roles(path: Path) -> tuple[Role, ...]:
@@ -198,7 +198,7 @@ class _Reader:
         if "user" in step:
             return self._user(step["user"])
         if "at" not in step:
-            raise ScenarioError("a step without peer and user must have at")
+            raise ScenarioError("a step with neither peer nor user must have at")
         return None
 
     # --- actions of the peer ----------------------------------------------------------------------------
@@ -206,11 +206,11 @@ class _Reader:
     def _peer(self, written: Any, cut: Any) -> Action:
         if isinstance(written, str):
             word = _choose(written, PEER_WORDS, "peer")
-            return PeerCloses() if word == "eof" else PeerReads(word == "reads again")
+            return PeerDisconnect() if word == "eof" else PeerReadState(word == "reads again")
         if cut is not None and (not isinstance(cut, int) or cut < 1):
             raise ScenarioError(f"cut must be a number of bytes, not {cut}")
         items = written if isinstance(written, list) else [written]
-        return PeerSends(tuple(self._part(item) for item in items), cut)
+        return PeerInput(tuple(self._part(item) for item in items), cut)
 
     def _part(self, written: Any) -> MessageSpec | bytes:
         if not isinstance(written, Mapping):
@@ -233,20 +233,20 @@ class _Reader:
         word, argument = _word(written, None)
         name = _choose(word, USER_WORDS, "user")
         if name.startswith("looks"):
-            return UserWatches(name == "looks back")
+            return UserFetchState(name == "looks back")
         if name == "send":
             if not isinstance(argument, Mapping):
                 raise ScenarioError("send must have a message: type and fields")
-            return UserCalls(name, message=self._message_spec(argument, by_us=True))
+            return UserCall(name, message=self._message_spec(argument, by_us=True))
         if name == "accept":
             fields = argument if isinstance(argument, Mapping) else Mapping(0)
             fields["type"] = "Logon"
-            return UserCalls(name, message=self._message_spec(fields, by_us=True))
-        if argument is None and name in NEEDS_TEXT:
+            return UserCall(name, message=self._message_spec(fields, by_us=True))
+        if argument is None and name in CALLS_WITH_TEXT:
             raise ScenarioError(f"{name} must have a text")
-        if argument is not None and name in NEEDS_NOTHING:
+        if argument is not None and name in CALLS_WITHOUT_ARGUMENT:
             raise ScenarioError(f"{name} takes no argument")
-        return UserCalls(name, None if argument is None else str(argument))
+        return UserCall(name, None if argument is None else str(argument))
 
     def _raises(self, written: Any) -> tuple[str, str]:
         name, text = _word(written, "")

@@ -7,7 +7,7 @@ import attrs
 from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.framing import byte_sum
 from tests.helpers import Clock
-from tests.scenarios.runner.model import MessageSpec, Moment, Part, Value
+from tests.scenarios.runner.model import MessageSpec, Moment, Substring, Value
 
 SENDER, TARGET, NUMBER, TIME = 49, 56, 34, 52
 BEGIN_STRING, BODY_LENGTH, CHECK_SUM, MSG_TYPE = 8, 9, 10, 35
@@ -63,7 +63,7 @@ class Peer:
         if isinstance(value, Moment):
             return value.text(self.start, self.clock)
         assert value is not None
-        assert not isinstance(value, Part), "the peer cannot send only a part of a text"
+        assert not isinstance(value, Substring), "the peer cannot send only a part of a text"
         return value
 
     def _frame(self, body: bytes, framing: dict[int, Value]) -> bytes:

@@ -20,13 +20,13 @@ from tests.scenarios.runner.model import (
     EventPattern,
     Fields,
     MessageSpec,
-    PeerCloses,
-    PeerReads,
-    PeerSends,
+    PeerDisconnect,
+    PeerInput,
+    PeerReadState,
     Scenario,
     Step,
-    UserCalls,
-    UserWatches,
+    UserCall,
+    UserFetchState,
 )
 from tests.scenarios.runner.peer import Peer
 from tests.scenarios.runner.transport import Outcome, Transport
@@ -118,9 +118,9 @@ class _Player:
     def log_on(self) -> None:
         """Log on, as required by scenarios that start logged on."""
         logon = MessageSpec(((MSG_TYPE, "A"),))
-        actions = [UserCalls("connect"), PeerSends((logon,))]
+        actions = [UserCall("connect"), PeerInput((logon,))]
         if self._scenario.role is Role.ACCEPTOR:
-            actions.append(UserCalls("accept", message=logon))
+            actions.append(UserCall("accept", message=logon))
         for action in actions:
             self._act(action)
             outcome = self._settle()
@@ -154,7 +154,7 @@ class _Player:
             *self._compare_events(outcome.events, step.events),
         ]
         ended = any(isinstance(event, SessionEnded) for event in outcome.events)
-        if ended and not (outcome.closed or isinstance(step.action, PeerCloses)):
+        if ended and not (outcome.closed or isinstance(step.action, PeerDisconnect)):
             problems.append("the session has ended, but the connection is still open")
         if problems:
             raise self._failed(step, problems)
@@ -167,7 +167,7 @@ class _Player:
     # --- actions ----------------------------------------------------------------------------------------
 
     def _act(self, action: object) -> None:
-        if isinstance(action, UserCalls):
+        if isinstance(action, UserCall):
             self._do(action)
             return
         if action is None:
@@ -175,17 +175,17 @@ class _Player:
         transport = self._transport
         if transport is None:
             raise ScenarioFailed("the user has not connected yet")
-        if isinstance(action, PeerSends):
+        if isinstance(action, PeerInput):
             data = b"".join(self._write(part) for part in action.parts)
             size = action.cut or len(data) or 1
             transport.send([data[at : at + size] for at in range(0, len(data), size)])
-        elif isinstance(action, PeerCloses):
+        elif isinstance(action, PeerDisconnect):
             self._history.append("    <- end of file")
             transport.end()
-        elif isinstance(action, PeerReads):
+        elif isinstance(action, PeerReadState):
             transport.is_reading = action.is_reading
-        elif isinstance(action, UserWatches):
-            transport.is_watching = action.is_watching
+        elif isinstance(action, UserFetchState):
+            transport.is_fetching = action.is_fetching
 
     def _write(self, part: MessageSpec | bytes) -> bytes:
         if isinstance(part, bytes):
@@ -195,7 +195,7 @@ class _Player:
         self._history.append(f"    <- {self._matcher.show(frame)}")
         return frame
 
-    def _do(self, action: UserCalls) -> None:
+    def _do(self, action: UserCall) -> None:
         self._history.append(f"    user: {action.name}{'' if action.text is None else f' {action.text!r}'}")
         session = None if action.name == "restart" else self._session
         if session is None or (action.name == "connect" and session.state is State.CLOSED):
@@ -205,7 +205,7 @@ class _Player:
         assert self._transport is not None
         self._transport.call(self._user_call(action))
 
-    def _user_call(self, action: UserCalls) -> Call:
+    def _user_call(self, action: UserCall) -> Call:
         text, spec = action.text, action.message
         if spec is not None:
             named = tuple(tag for tag, _ in spec.fields if tag != MSG_TYPE)
@@ -276,10 +276,10 @@ class _Player:
 
     def _compare_raised(self, raised: Exception | None, expected: tuple[str, str] | None) -> list[str]:
         if raised is None:
-            return [] if expected is None else [f"the user does not get {expected[0]}"]
+            return [] if expected is None else [f"the call did not raise {expected[0]}"]
         if expected is not None and type(raised).__name__ == expected[0] and expected[1] in str(raised):
             return []
-        return [f"the user gets {type(raised).__name__}: {raised}"]
+        return [f"the call raised {type(raised).__name__}: {raised}"]
 
     def _compare_sent(self, frames: Sequence[bytes], expected: Sequence[Fields]) -> list[str]:
         matcher = self._matcher

@@ -45,7 +45,7 @@ class Transport(Protocol):
 
     is_reading: bool
     """Whether the peer reads."""
-    is_watching: bool
+    is_fetching: bool
     """Whether the user fetches events."""
 
     def send(self, chunks: Sequence[bytes]) -> None:
@@ -75,7 +75,7 @@ class InMemory:
         self._closed = False
         self._driver = Driver(session, clock, self._buffer.extend, self._record_close)
         self._raised: Exception | None = None
-        self.is_watching = True
+        self.is_fetching = True
 
     def _record_close(self) -> None:
         self._closed = True
@@ -115,7 +115,7 @@ class InMemory:
         sent = bytes(self._buffer)
         self._buffer.clear()
         raised, self._raised = self._raised, None
-        return Outcome(sent, self._driver.session.events() if self.is_watching else [], raised, self._closed)
+        return Outcome(sent, self._driver.session.events() if self.is_fetching else [], raised, self._closed)
 
     def close(self) -> None:
         """Do nothing; no resource is open."""
@@ -139,7 +139,7 @@ class Loopback:
         self._ended = False
         self._closed = False
         self.is_reading = True
-        self.is_watching = True
+        self.is_fetching = True
         self._side = _Side(ours, session, clock, self._actions, self._results)
         self._thread = threading.Thread(target=self._side.run)
         self._thread.start()
@@ -171,7 +171,7 @@ class Loopback:
         sent = bytes(MARK.sub(b"", self._received))
         self._received.clear()
         raised, self._raised = self._raised, None
-        return Outcome(sent, self._session.events() if self.is_watching else [], raised, self._closed)
+        return Outcome(sent, self._session.events() if self.is_fetching else [], raised, self._closed)
 
     def close(self) -> None:
         """Drop the connection and let the thread end."""

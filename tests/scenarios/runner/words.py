@@ -15,7 +15,7 @@ from kalshi_fix_sansio.dialect.layout import Dialect
 from kalshi_fix_sansio.dialect.problems import Reason
 from tests.fix50sp2.dialect import DIALECT as PLAIN
 from tests.scenarios.runner.lined_yaml import ScenarioError
-from tests.scenarios.runner.model import Moment, Part, Value
+from tests.scenarios.runner.model import Moment, Substring, Value
 
 MSG_TYPE, MSG_SEQ_NUM = 35, 34
 APPLICATION = "Application"
@@ -37,8 +37,8 @@ _ORDERS: Mapping[str, str] = MappingProxyType(
 )
 _MOMENT = re.compile(r"(now|start)(?:([+-])(\d+(?:\.\d+)?))?")
 _POLICIES = {"everything": resend_everything, "nothing": lambda message, age: False, "fresh": ResendFresh()}
-_NOT_SETTINGS = {"role", "dialect", "codec", "session_type", "product", "sender_comp_id", "sign_logon"}
-SETTINGS = frozenset(field.name for field in attrs.fields(SessionConfig)) - _NOT_SETTINGS
+_RESERVED_SETTINGS = {"role", "dialect", "codec", "session_type", "product", "sender_comp_id", "sign_logon"}
+SETTINGS = frozenset(field.name for field in attrs.fields(SessionConfig)) - _RESERVED_SETTINGS
 
 
 def dialect_of(session_type: str) -> Dialect:
@@ -85,7 +85,7 @@ def value_of(written: Any) -> Value:
     if isinstance(written, dict):
         if set(written) != {"contains"}:
             raise ScenarioError("a value is text, a number, null or {contains: text}")
-        return Part(str(written["contains"]))
+        return Substring(str(written["contains"]))
     if isinstance(written, bool | float) or not isinstance(written, str | int):
         raise ScenarioError(f"the value {written!r} could mean several things; quote it")
     time = _MOMENT.fullmatch(str(written))

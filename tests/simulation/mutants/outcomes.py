@@ -8,7 +8,7 @@ from kalshi_fix_sansio.events import OutcomesUnknown
 from kalshi_fix_sansio.session.answers import RequestMatcher
 from kalshi_fix_sansio.session.core import Core
 from kalshi_fix_sansio.session.ledger import Ledger
-from kalshi_fix_sansio.session.open_requests import OpenRequests, Remembered, RestingOrders
+from kalshi_fix_sansio.session.open_requests import OpenRequests, RecentAnswers, RestingOrders
 from kalshi_fix_sansio.trading import Orders
 from tests.simulation.mutants.patching import caught_by, do_nothing, replace, wrap
 
@@ -44,7 +44,7 @@ MUTANTS = {
         wrap(Orders, "apply", _ignore_unknown), "dropped"
     ),
     "resting orders that are not reported": caught_by(
-        replace(RestingOrders, "unverified", do_nothing), "unverified"
+        replace(RestingOrders, "take_unverified", do_nothing), "unverified"
     ),
     "an answer that leaves the outcome open but settles the request": caught_by(
         wrap(RequestMatcher, "match", _settle_unknown), "unsettled"
@@ -53,7 +53,7 @@ MUTANTS = {
         wrap(OpenRequests, "add", _track_one_request_per_id), "unsettled", "forgotten"
     ),
     "a fill of one order that answers another order with the same id": caught_by(
-        replace(Remembered, "add", do_nothing), "unsettled", "forgotten"
+        replace(RecentAnswers, "add", do_nothing), "unsettled", "forgotten"
     ),
     "unknown outcomes that are not reported": caught_by(
         replace(Core, "give_up_on", do_nothing), "unsettled", "forgotten"

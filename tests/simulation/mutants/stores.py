@@ -48,10 +48,10 @@ def _renew_during_hanging_commit(store: SharedStore) -> None:
 def _confirm_at_once(hand_out: Any, session: Session) -> Any:
     events, ledger = hand_out(session), session._core.ledger
     reached = ledger.mark
-    if ledger._counting and reached > ledger.store.next_incoming and not ledger.broken:
+    if ledger._numbers_agree and reached > ledger.store.next_incoming and not ledger.broken:
         with suppress(StoreError):
             ledger.store.advance_incoming(reached)
-        ledger._stale = True
+        ledger._unsaved_confirmations = True
     return events
 
 
@@ -96,6 +96,6 @@ MUTANTS = {
         wrap(Ledger, "__init__", _begin_too_low), "repeated"
     ),
     "a reset that is not reported after a crash": caught_by(
-        replace(ledger_module, "_has_sent_unanswered", lambda _: False), "unannounced"
+        replace(ledger_module, "_has_confirmed_no_message", lambda _: False), "unannounced"
     ),
 }

@@ -7,7 +7,7 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
 from kalshi_fix_sansio.dialect.layout import (
-    Answers,
+    AnswerRule,
     BlockLayout,
     FieldMember,
     MessageLayout,
@@ -47,7 +47,7 @@ EVENT_RESEND_COMPLETE = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.drop_copy.encode_event_resend_complete",
     ),
-    answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", repeats="msg_seq_num"),),
+    answers=(AnswerRule(frozenset(("U1",)), attribute="ref_seq_num", repeats="msg_seq_num"),),
 )
 
 EVENT_RESEND_REJECT = MessageLayout(
@@ -64,5 +64,5 @@ EVENT_RESEND_REJECT = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.drop_copy.encode_event_resend_reject",
     ),
-    answers=(Answers(frozenset(("U1",)), attribute="ref_seq_num", repeats="msg_seq_num"),),
+    answers=(AnswerRule(frozenset(("U1",)), attribute="ref_seq_num", repeats="msg_seq_num"),),
 )

@@ -13,7 +13,7 @@ from kalshi_fix_sansio._generated.layouts import (
     groups,
 )
 from kalshi_fix_sansio.dialect.layout import (
-    Answers,
+    AnswerRule,
     BlockLayout,
     Condition,
     FieldMember,
@@ -23,9 +23,9 @@ from kalshi_fix_sansio.dialect.layout import (
     OneOf,
     Presence,
     PresenceRule,
+    RestingOrderRule,
     Scope,
     Sender,
-    Tracks,
 )
 
 NEW_ORDER_SINGLE = MessageLayout(
@@ -295,21 +295,21 @@ EXECUTION_REPORT = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.order_entry.encode_execution_report",
     ),
     answers=(
-        Answers(
+        AnswerRule(
             frozenset(("D",)),
             attribute="cl_ord_id",
             repeats="cl_ord_id",
             unless=Condition((("ExecType", ("4", "5", "6", "8", "A", "C", "E")),)),
             creates=("D", "order_id"),
         ),
-        Answers(
+        AnswerRule(
             frozenset(("D", "F", "G")),
             attribute="cl_ord_id",
             repeats="cl_ord_id",
             when=Condition((("ExecType", ("8",)),)),
             open_when=Condition((("Text", ("EXCHANGE_UNAVAILABLE",)),)),
         ),
-        Answers(
+        AnswerRule(
             frozenset(("D", "F", "G")),
             attribute="cl_ord_id",
             repeats="cl_ord_id",
@@ -317,7 +317,7 @@ EXECUTION_REPORT = MessageLayout(
             creates=("D", "order_id"),
         ),
     ),
-    tracks=Tracks(
+    tracks=RestingOrderRule(
         "order_id",
         ("KalshiNR", "KalshiRFQ"),
         Condition((("OrdStatus", ("0", "1", "5", "6", "E")),)),
@@ -345,7 +345,7 @@ ORDER_CANCEL_REJECT = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_cancel_reject",
     ),
     answers=(
-        Answers(
+        AnswerRule(
             frozenset(("F", "G")),
             attribute="cl_ord_id",
             repeats="cl_ord_id",
@@ -370,5 +370,5 @@ ORDER_MASS_CANCEL_REPORT = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.order_entry.encode_order_mass_cancel_report",
     ),
-    answers=(Answers(frozenset(("q",)), attribute="cl_ord_id", repeats="cl_ord_id"),),
+    answers=(AnswerRule(frozenset(("q",)), attribute="cl_ord_id", repeats="cl_ord_id"),),
 )

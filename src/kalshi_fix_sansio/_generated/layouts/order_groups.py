@@ -7,7 +7,7 @@ from kalshi_fix_sansio._generated.layouts import (
     fields,
 )
 from kalshi_fix_sansio.dialect.layout import (
-    Answers,
+    AnswerRule,
     BlockLayout,
     Condition,
     FieldMember,
@@ -63,7 +63,7 @@ ORDER_GROUP_RESPONSE = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.order_groups.encode_order_group_response",
     ),
     answers=(
-        Answers(frozenset(("UOG",)), attribute="order_group_id", repeats="order_group_id"),
-        Answers(frozenset(("UOG",))),
+        AnswerRule(frozenset(("UOG",)), attribute="order_group_id", repeats="order_group_id"),
+        AnswerRule(frozenset(("UOG",))),
     ),
 )

@@ -8,7 +8,7 @@ from kalshi_fix_sansio._generated.layouts import (
     groups,
 )
 from kalshi_fix_sansio.dialect.layout import (
-    Answers,
+    AnswerRule,
     BlockLayout,
     Condition,
     FieldMember,
@@ -78,7 +78,7 @@ QUOTE_REQUEST_ACK = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_request_ack",
     ),
-    answers=(Answers(frozenset(("R",)), attribute="quote_req_id", repeats="quote_req_id"),),
+    answers=(AnswerRule(frozenset(("R",)), attribute="quote_req_id", repeats="quote_req_id"),),
 )
 
 QUOTE = MessageLayout(
@@ -164,14 +164,14 @@ QUOTE_STATUS_REPORT = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_status_report",
     ),
     answers=(
-        Answers(frozenset(("S",)), attribute="quote_id", repeats="quote_id"),
-        Answers(
+        AnswerRule(frozenset(("S",)), attribute="quote_id", repeats="quote_id"),
+        AnswerRule(
             frozenset(("S",)),
             attribute="quote_req_id",
             repeats="quote_req_id",
             when=Condition((("QuoteID", None),)),
         ),
-        Answers(
+        AnswerRule(
             frozenset(("Z",)),
             attribute="quote_id",
             repeats="quote_id",
@@ -212,7 +212,7 @@ QUOTE_CANCEL_STATUS = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_cancel_status",
     ),
-    answers=(Answers(frozenset(("Z",)), attribute="quote_id", repeats="quote_id"),),
+    answers=(AnswerRule(frozenset(("Z",)), attribute="quote_id", repeats="quote_id"),),
 )
 
 QUOTE_CONFIRM = MessageLayout(
@@ -247,7 +247,7 @@ QUOTE_CONFIRM_STATUS = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_confirm_status",
     ),
-    answers=(Answers(frozenset(("U7",)), attribute="quote_id", repeats="quote_id"),),
+    answers=(AnswerRule(frozenset(("U7",)), attribute="quote_id", repeats="quote_id"),),
 )
 
 ACCEPT_QUOTE = MessageLayout(
@@ -296,7 +296,7 @@ ACCEPT_QUOTE_STATUS = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_accept_quote_status",
     ),
-    answers=(Answers(frozenset(("UA",)), attribute="quote_id", repeats="quote_id"),),
+    answers=(AnswerRule(frozenset(("UA",)), attribute="quote_id", repeats="quote_id"),),
 )
 
 RFQ_CANCEL = MessageLayout(
@@ -342,9 +342,9 @@ RFQ_CANCEL_STATUS = MessageLayout(
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_rfq_cancel_status",
     ),
     answers=(
-        Answers(frozenset(("UE",)), attribute="quote_req_id", repeats="quote_req_id"),
-        Answers(frozenset(("UE",)), attribute="rfq_id", repeats="rfq_id"),
-        Answers(frozenset(("UE",)), attribute="quote_req_id", repeats="rfq_id"),
+        AnswerRule(frozenset(("UE",)), attribute="quote_req_id", repeats="quote_req_id"),
+        AnswerRule(frozenset(("UE",)), attribute="rfq_id", repeats="rfq_id"),
+        AnswerRule(frozenset(("UE",)), attribute="quote_req_id", repeats="rfq_id"),
     ),
 )
 
@@ -371,5 +371,5 @@ QUOTE_REQUEST_REJECT = MessageLayout(
         ),
         encode="kalshi_fix_sansio._generated.messages.rfq.encode_quote_request_reject",
     ),
-    answers=(Answers(frozenset(("R",)), attribute="quote_req_id", repeats="quote_req_id"),),
+    answers=(AnswerRule(frozenset(("R",)), attribute="quote_req_id", repeats="quote_req_id"),),
 )

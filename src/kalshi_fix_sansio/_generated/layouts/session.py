@@ -18,7 +18,7 @@ from kalshi_fix_sansio.dialect.layout import (
     Scope,
     Sender,
 )
-from kalshi_fix_sansio.dialect.support import never_encoded
+from kalshi_fix_sansio.dialect.support import refuse_to_encode
 
 LOGON = MessageLayout(
     msg_type="A",
@@ -225,5 +225,5 @@ LOGON_FIELDS = BlockLayout(
             "next_expected_msg_seq_num",
         }
     ),
-    encode=never_encoded,
+    encode=refuse_to_encode,
 )

@@ -7,7 +7,13 @@ from typing import Final
 
 import attrs
 
-from kalshi_fix_sansio.codec.compiled.decoders import MAX_SINGLE_ENTRIES, DecoderWriter, Head, Read, Shape
+from kalshi_fix_sansio.codec.compiled.decoders import (
+    MAX_SINGLE_ENTRIES,
+    DecoderWriter,
+    Head,
+    MessageDecoder,
+    Shape,
+)
 from kalshi_fix_sansio.codec.explainer import Explainer
 from kalshi_fix_sansio.codec.tables import Tables
 from kalshi_fix_sansio.codec.tokens import Columns, split
@@ -59,7 +65,7 @@ MAX_HEAD_SIZE: Final = 256
 """Maximum size of a cached head, in bytes."""
 
 _MSG_SEQ_NUM: Final = b"\x0134="
-_HeadEntry = tuple[int, Read, Head]
+_HeadEntry = tuple[int, MessageDecoder, Head]
 """An entry in the cache of heads, for the last message with the head: the size of that message, the function
 that decoded it, and the argument `head` for that function.
 """

@@ -17,7 +17,7 @@ def to_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text + "Z")
 
 
-def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
+def convert_optional(convert: Callable[[str], Any] | None, column: Sequence[str | None]) -> Iterable[Any]:
     """Convert one field of all entries of a group; None where an entry does not have the field."""
     # No kind of value allows an empty text, so a false value means that the field is absent.
     if all(column):
@@ -27,7 +27,7 @@ def optional(convert: Callable[[str], Any] | None, column: Sequence[str | None])
     return [None if text is None else convert(text) for text in column]
 
 
-def any_broken(
+def any_violation(
     limit: LimitCheck, entries: Iterable[Any], attribute: str, column: Iterable[str | None]
 ) -> bool:
     """Return whether the value of one field violates its limit in any entry of a group."""

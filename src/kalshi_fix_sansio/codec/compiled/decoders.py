@@ -40,7 +40,7 @@ import attrs
 
 from kalshi_fix_sansio.classes.written_code import make_function
 from kalshi_fix_sansio.codec.blocks import BlockItem, FieldItem, GroupItem
-from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, any_broken, optional
+from kalshi_fix_sansio.codec.compiled.converters import CONVERTERS, any_violation, convert_optional
 from kalshi_fix_sansio.codec.compiled.runs import RunField, lexical, run_of
 from kalshi_fix_sansio.codec.explainer import BEGIN_STRING_TAG, MSG_TYPE_TAG, Explainer
 from kalshi_fix_sansio.codec.tables import FieldSlot, Slot
@@ -64,9 +64,9 @@ _ROUTE_TAGS: Final = frozenset((8, 9, 35, 49, 50, 56, 57, 142, 143))
 other field, such as a time, is not cached, because it would displace heads that recur.
 """
 
-_RECURRING: Final = frozenset(("PRICE", "QTY"))
+_RECURRING_TYPES: Final = frozenset(("PRICE", "QTY"))
 """FIX types of fields outside group entries whose values recur."""
-_RECURRING_IN_ENTRIES: Final = frozenset(("PRICE",))
+_RECURRING_ENTRY_TYPES: Final = frozenset(("PRICE",))
 """FIX types of fields in group entries whose values recur."""
 
 _BODY_LENGTH: Final = "9=([1-9][0-9]{0,8}+)\x01"
@@ -80,7 +80,7 @@ _SUMS: Final = {f"{value:03d}": total for value, total in enumerate(SUMS_WITH_CH
 
 Head = tuple[Any, ...]
 """The fields before MsgSeqNum: BodyLength as a number, and the captured texts of other fields."""
-Read = Callable[[bytes, int, Head, bool, bool], Message | None]
+MessageDecoder = Callable[[bytes, int, Head, bool, bool], Message | None]
 """A function that decodes a message. If the message does not match, it returns None or raises ValueError, and
 the caller uses the reader.
 
@@ -103,7 +103,7 @@ class Shape:
     """Matches the head, which is the text before MsgSeqNum."""
     is_head_common: bool
     """Whether many messages are expected to have the same head."""
-    read: Read
+    read: MessageDecoder
 
 
 @attrs.define(eq=False)
@@ -173,15 +173,15 @@ class DecoderWriter:
         """Indexes of the first run in `_parts` and `_values`; None if there is no run."""
         self._step = 0
         """Number of texts per entry into which `split` splits the first run."""
-        self._splits: dict[str, str] = {}
+        self._entry_patterns: dict[str, str] = {}
         """The regular expression of an entry, by the name of the split function in the written code."""
         self._head = (0, 0)
         """Number of `_parts` and `_values` before MsgSeqNum; zeros until MsgSeqNum is written."""
         self._is_head_common = True
         self._names: dict[str, Any] = {
             "new": object.__new__,
-            "optional": optional,
-            "any_broken": any_broken,
+            "convert_optional": convert_optional,
+            "any_violation": any_violation,
             "repeat": repeat,
             "check_sum": _SUMS.get,
             "byte_sum": byte_sum,
@@ -216,7 +216,7 @@ class DecoderWriter:
                 f"if rest is None or any(texts[:-1:{self._step}]): return None",
             ]
             values.append(f"{_tuple_target(self._values[end_value + 1 :])} = rest.groups()")
-        for name, entry in self._splits.items():
+        for name, entry in self._entry_patterns.items():
             self._names[name] = re.compile(entry).split
         lines += [*values, f"{_tuple_target(self._values[:first_value])} = head", *self._checks, *self._lines]
         # The source contains no text from the peer, except the tags, as numbers, and the MsgType and
@@ -396,12 +396,12 @@ class DecoderWriter:
         run = f"v{len(self._values)}"
         if self._run_start is None:
             self._run_start, self._step = (len(self._parts), len(self._values)), step
-            self._splits["split"] = captured
+            self._entry_patterns["split"] = captured
             texts = "texts"
         else:
             texts = f"texts{run}"
             split = f"split{run}"
-            self._splits[split] = captured
+            self._entry_patterns[split] = captured
             self._checks.append(f"{texts} = {split}({run})")
         plain = "".join(field.pattern(captured=False) for field in fields)
         # If the rest of the message does not match, the regular expression backtracks over the entries, but
@@ -426,7 +426,7 @@ class DecoderWriter:
                 sources.append(self._column(field, field.slot, column))
                 if field.slot.limit is not None:
                     limit = self._name("limit", field.slot.limit)
-                    self._limits.append(f"any_broken({limit}, {entries}, {attribute!r}, {column})")
+                    self._limits.append(f"any_violation({limit}, {entries}, {attribute!r}, {column})")
         # Check the count before it is used, because a counter of 999999999 would create as many objects.
         self._checks += [
             f"if len({texts}) != int({count}) * {step} + 1: return None",
@@ -440,7 +440,7 @@ class DecoderWriter:
         """Return the expression for the values of a field in all entries."""
         convert = self._converter(slot, in_entry=True)
         if field.optional:
-            return f"optional({self._name('convert', convert)}, {column})"
+            return f"convert_optional({self._name('convert', convert)}, {column})"
         return column if convert is None else f"map({self._name('convert', convert)}, {column})"
 
 
@@ -451,7 +451,7 @@ def _has_recurring_values(slot: FieldSlot, *, in_entry: bool) -> bool:
     quantities in group entries (sums over many orders) rarely recur. If every decimal were cached, a report
     would take 1.2 times as long.
     """
-    return slot.field.fix_type in (_RECURRING_IN_ENTRIES if in_entry else _RECURRING)
+    return slot.field.fix_type in (_RECURRING_ENTRY_TYPES if in_entry else _RECURRING_TYPES)
 
 
 def _tuple_target(names: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ def test_messages_received_while_the_caller_was_delayed_are_accepted(
     role: Role, name: str, heart_bt_int: int, monotonic: float, utc: float, timer_first: bool
 ) -> None:
     wired = logged_on(role, name, heart_bt_int)
-    wired.hold_up(monotonic, utc)
+    wired.delay_caller(monotonic, utc)
     away = max(monotonic, utc)
     waited = [fill(wired, away - second) for second in (0.5, 1, away / 2)]
     if timer_first:
@@ -56,7 +56,7 @@ def test_messages_received_while_the_caller_was_delayed_are_accepted(
 
 
 def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> None:
-    wired.hold_up(33)
+    wired.delay_caller(33)
     data = fill(wired, 32.5) + fill(wired, 31)
     for at in range(0, len(data), 7):
         wired.session.receive_data(data[at : at + 7], wired.clock.advance(0.001))
@@ -65,13 +65,13 @@ def test_messages_read_in_pieces_after_a_delay_are_accepted(wired: Wired) -> Non
 
 @pytest.mark.parametrize("age", [33 + 30.001, 5000, -30.001])
 def test_messages_older_than_the_delay_are_still_refused(wired: Wired, age: float) -> None:
-    wired.hold_up(33)
+    wired.delay_caller(33)
     assert not is_accepted(wired, fill(wired, age))
     assert kinds(wired.sent())[-2:] == ["Reject", "Logout"]
 
 
 def test_after_a_fresh_message_the_normal_check_applies_again(wired: Wired) -> None:
-    wired.hold_up(33)
+    wired.delay_caller(33)
     assert is_accepted(wired, fill(wired, 32.5))
     assert is_accepted(wired, fill(wired, 29))
     assert not is_accepted(wired, fill(wired, 31))
@@ -91,15 +91,15 @@ def test_a_punctual_caller_does_not_extend_the_tolerance(role: Role, heart_bt_in
 
 
 def test_a_wall_clock_set_back_does_not_extend_the_tolerance(wired: Wired, role: Role) -> None:
-    wired.hold_up(1, -40)
+    wired.delay_caller(1, -40)
     assert not is_accepted(wired, fill(wired, -40))
     again = established(role)
-    again.hold_up(1, -40)
+    again.delay_caller(1, -40)
     assert not is_accepted(again, fill(again, 31))
 
 
 def test_a_wall_clock_set_ahead_extends_the_tolerance_for_earlier_messages(wired: Wired) -> None:
-    wired.hold_up(0, 40)
+    wired.delay_caller(0, 40)
     for _ in range(8):
         assert is_accepted(wired, fill(wired, 40))
         wired.clock.advance(5)
@@ -107,9 +107,9 @@ def test_a_wall_clock_set_ahead_extends_the_tolerance_for_earlier_messages(wired
 
 
 def test_a_second_delay_before_all_messages_are_read_extends_the_first(wired: Wired) -> None:
-    wired.hold_up(40)
+    wired.delay_caller(40)
     assert is_accepted(wired, fill(wired, 39))
-    wired.hold_up(40)
+    wired.delay_caller(40)
     assert is_accepted(wired, fill(wired, 78))
     assert is_accepted(wired, fill(wired, 60))
     assert is_accepted(wired, fill(wired, 31))
@@ -118,7 +118,7 @@ def test_a_second_delay_before_all_messages_are_read_extends_the_first(wired: Wi
 def test_without_the_check_the_caller_gets_no_deadline_for_reading(role: Role) -> None:
     wired = established(role, sending_time_tolerance=None)
     assert wired.session.next_deadline() == wired.clock.monotonic + 30
-    wired.hold_up(3600)
+    wired.delay_caller(3600)
     assert is_accepted(wired, fill(wired, 7000))
 
 
@@ -130,7 +130,7 @@ def test_the_caller_gets_a_deadline_within_the_tolerance(tolerance: float, withi
 
 def test_an_unread_answer_does_not_count_as_silence(wired: Wired) -> None:
     assert wired.wait(36)  # the session sends a TestRequest
-    wired.hold_up(40)
+    wired.delay_caller(40)
     assert wired.wait(0.1) == []
     assert is_accepted(wired, fill(wired, 39))
 
@@ -138,7 +138,7 @@ def test_an_unread_answer_does_not_count_as_silence(wired: Wired) -> None:
 def test_an_unread_resend_is_not_treated_as_stalled(role: Role) -> None:
     wired = established(role, resend_attempts=1)
     assert wired.receive(wired.peer.message("0", number=5)) == [GapDetected(2, 4, recoverable=True)]
-    wired.hold_up(40)
+    wired.delay_caller(40)
     assert wired.wait(0.1) == []
     assert wired.session.state is State.RECOVERING
 
@@ -146,7 +146,7 @@ def test_an_unread_resend_is_not_treated_as_stalled(role: Role) -> None:
 def test_messages_received_before_the_answer_to_our_logout_are_accepted(role: Role) -> None:
     wired = established(role, "KalshiNR")
     wired.session.logout(wired.clock.now)
-    wired.hold_up(33)
+    wired.delay_caller(33)
     assert wired.wait(0.1) == []
     received, ended = wired.receive(fill(wired, 32), wired.peer.message("5"))
     assert isinstance(received, MessageReceived)
@@ -157,21 +157,21 @@ def test_messages_received_before_the_answer_to_our_logout_are_accepted(role: Ro
 def test_an_initiator_accepts_a_delayed_answer_to_its_logon() -> None:
     wired = connected(Role.INITIATOR, logon_timeout=60.0)
     answer = wired.peer.logon()
-    wired.hold_up(33)
+    wired.delay_caller(33)
     assert [type(event) for event in wired.receive(answer)] == [LoggedOn]
 
 
 def test_an_acceptor_refuses_an_old_logon() -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
     logon = wired.peer.logon()
-    wired.hold_up(33)
+    wired.delay_caller(33)
     assert [type(event) for event in wired.receive(logon)] == [SessionEnded]
 
 
 @pytest.mark.parametrize("age", [16, 45])
 def test_a_slow_logon_does_not_extend_the_tolerance_for_later_messages(age: float) -> None:
     wired = connected(Role.ACCEPTOR, logon_timeout=60.0)
-    wired.hold_up(20)
+    wired.delay_caller(20)
     wired.log_on()
     assert is_accepted(wired, fill(wired, age)) == (age < 30)
 
