@@ -104,7 +104,7 @@ def test_a_signer_that_fails_changes_nothing() -> None:
         raise RuntimeError("the key is not available")
 
     wired = wire(Role.INITIATOR, store=store, sign_logon=fail, reset_seq_num=True)
-    with pytest.raises(RuntimeError, match="drawer"):
+    with pytest.raises(RuntimeError, match="the key is not available"):
         wired.session.connect(wired.clock.now)
     assert wired.session.state is State.DISCONNECTED
     assert (store.next_outgoing, store.next_incoming) == (9, 5)
